@@ -1,0 +1,1 @@
+"""Sound in: microphones and audio files. Sound out: the cues that a take begins and ends."""

@@ -1,0 +1,224 @@
+"""What can happen to the dictation cycle. Adapters post these from threads of their own.
+
+Every event that belongs to a take carries its number, so that a late one is told from a
+present one. Times are seconds of ``time.monotonic()``.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from handy_qwen.errors import HandyError
+
+# --- the hotkeys' thread -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDown:
+    """Hotkey number ``hotkey`` (its place in the settings) went down. Auto-repeat is folded away."""
+
+    hotkey: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUp:
+    """Hotkey number ``hotkey`` came up: any member of its chord was let go."""
+
+    hotkey: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyJoined:
+    """Another key went down while lone-modifier hotkey ``hotkey`` was held: it was a chord, not a call."""
+
+    hotkey: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EscapePressed:
+    """The cancel key went down while a take was running."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HotkeysFailed:
+    """The hotkeys cannot be listened for, or the listener died and could not be restarted."""
+
+    error: HandyError
+
+
+# --- the microphone's thread -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingBegan:
+    """The first samples of take ``take`` have arrived from ``device``."""
+
+    take: int
+    device: str
+
+
+class EndCause(enum.Enum):
+    """Why a recording ended."""
+
+    STOPPED = enum.auto()
+    CANCELLED = enum.auto()
+    DEVICE_LOST = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """The last block of take ``take`` has been handed to its sink.
+
+    ``is_dead`` says that every sample was exactly zero: a muted or unplugged microphone, not a quiet room.
+    """
+
+    take: int
+    cause: EndCause
+    duration_s: float
+    is_dead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneChanged:
+    """Take ``take`` goes on with another device, because the one it began with went away."""
+
+    take: int
+    device: str
+
+
+# --- the engine's thread -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """The model ``name`` is being loaded."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """The model ``name`` is loaded; ``languages`` are the English names of those it knows."""
+
+    name: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """The model ``name`` could not be loaded. What was loaded before stays."""
+
+    name: str
+    error: HandyError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUnloaded:
+    """The model was idle and its memory was given back. The next take loads it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """The text of take ``take`` so far. ``committed`` only grows; ``tentative`` may still change."""
+
+    take: int
+    committed: str
+    tentative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """The engine is done with take ``take``. An empty ``text`` means that nobody spoke."""
+
+    take: int
+    text: str
+    language: str  # English name, "" if unknown
+    is_truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something the cycle asked for during take ``take`` did not work."""
+
+    take: int
+    error: HandyError
+
+
+# --- the insertion's thread --------------------------------------------------------------------------
+
+
+class Delivery(enum.Enum):
+    """What became of a text."""
+
+    TYPED = enum.auto()
+    PASTED = enum.auto()
+    COPIED = enum.auto()  # it lies on the clipboard, for the user to paste
+    HELD = enum.auto()  # another window has the focus now: it waits to be pasted or copied
+    KEPT = enum.auto()  # the method is "none": only the history has it
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked."""
+
+    take: int
+    how: Delivery
+    note: str = ""
+
+
+# --- tray, overlay and command line ------------------------------------------------------------------
+
+
+class Request(enum.Enum):
+    """What the user can ask for without a hotkey."""
+
+    START = enum.auto()
+    STOP = enum.auto()
+    TOGGLE = enum.auto()
+    CANCEL = enum.auto()
+    PASTE_AGAIN = enum.auto()
+    COPY_LAST = enum.auto()
+    DROP_HELD = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The user asked for ``what`` through the tray, the overlay or the command line."""
+
+    what: Request
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """The time the cycle asked to be woken at has come."""
+
+    at_s: float
+
+
+Event = (
+    KeyDown
+    | KeyUp
+    | KeyJoined
+    | EscapePressed
+    | HotkeysFailed
+    | RecordingBegan
+    | RecordingEnded
+    | MicrophoneChanged
+    | ModelLoading
+    | ModelReady
+    | ModelFailed
+    | ModelUnloaded
+    | Previewed
+    | Transcribed
+    | Failed
+    | Delivered
+    | Requested
+    | Ticked
+)

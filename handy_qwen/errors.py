@@ -1,0 +1,138 @@
+"""Every error this program raises on purpose.
+
+    HandyError                      .title, .hint
+    |-- EngineError
+    |   |-- ModelMissingError       .path
+    |   |-- ModelCorruptError       .path
+    |   |-- AudioFormatError        (also ValueError)
+    |   |-- LanguageError           (also ValueError)
+    |   `-- CancelledError          the caller asked for it
+    |-- ConversionError
+    |-- AudioFileError              .path
+    |-- MicrophoneError             .reason: MicrophoneReason
+    |-- HotkeyError                 .reason: HotkeyReason
+    |-- InsertError                 .reason: InsertReason
+    `-- ControlError                the running program could not be reached
+
+Kept free of heavy imports so that the tray can show an error even when the
+engine could not be imported. No message ever holds what the user said, a
+prompt, or the contents of the clipboard.
+"""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+
+
+class HandyError(Exception):
+    """Base class. ``title`` says what failed, ``hint`` what the user can do about it."""
+
+    def __init__(self, title: str, hint: str = "") -> None:
+        super().__init__(f"{title} {hint}".strip())
+        self.title = title
+        self.hint = hint
+
+
+class EngineError(HandyError):
+    """The speech engine could not be loaded or run."""
+
+
+class ModelMissingError(EngineError):
+    """A model folder, or a file that belongs in it, is not on disk."""
+
+    def __init__(self, path: Path, hint: str = "Install or convert the model again.") -> None:
+        super().__init__(f"The model file {path} is missing.", hint)
+        self.path = path
+
+
+class ModelCorruptError(EngineError):
+    """A file of a model is not what it should be: truncated, changed, or something else."""
+
+    def __init__(self, path: Path, problem: str, hint: str = "Install or convert the model again.") -> None:
+        super().__init__(f"The model file {path} cannot be used: {problem}.", hint)
+        self.path = path
+
+
+class AudioFormatError(EngineError, ValueError):
+    """The caller handed the engine audio it does not take."""
+
+
+class LanguageError(EngineError, ValueError):
+    """A language the model does not know."""
+
+
+class CancelledError(EngineError):
+    """The caller gave the work up."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled.")
+
+
+class ConversionError(HandyError):
+    """A checkpoint could not be turned into a package; nothing was left behind."""
+
+
+class AudioFileError(HandyError):
+    """A sound file could not be read."""
+
+    def __init__(self, path: Path, problem: str, hint: str = "") -> None:
+        super().__init__(f"{path}: {problem}.", hint)
+        self.path = path
+
+
+class MicrophoneReason(enum.Enum):
+    """Why no sound can be recorded."""
+
+    NO_DEVICE = enum.auto()
+    DENIED_BY_USER = enum.auto()
+    BUSY = enum.auto()
+    UNPLUGGED = enum.auto()
+    UNRESPONSIVE = enum.auto()
+
+
+class MicrophoneError(HandyError):
+    """Recording could not start or stopped early."""
+
+    def __init__(self, title: str, reason: MicrophoneReason, hint: str = "") -> None:
+        super().__init__(title, hint)
+        self.reason = reason
+
+
+class HotkeyReason(enum.Enum):
+    """Why a hotkey cannot be listened for."""
+
+    TAKEN = enum.auto()
+    INVALID = enum.auto()
+    DENIED_BY_USER = enum.auto()
+    UNSUPPORTED_DESKTOP = enum.auto()
+
+
+class HotkeyError(HandyError):
+    """A hotkey could not be set up."""
+
+    def __init__(self, title: str, reason: HotkeyReason, hint: str = "") -> None:
+        super().__init__(title, hint)
+        self.reason = reason
+
+
+class InsertReason(enum.Enum):
+    """Why a text did not reach the focused window."""
+
+    NO_FOCUS = enum.auto()
+    DENIED_BY_USER = enum.auto()
+    UNSUPPORTED_DESKTOP = enum.auto()
+    NOT_FETCHED = enum.auto()
+    NOT_TYPEABLE = enum.auto()
+
+
+class InsertError(HandyError):
+    """A text could not be put into the focused window."""
+
+    def __init__(self, title: str, reason: InsertReason, hint: str = "") -> None:
+        super().__init__(title, hint)
+        self.reason = reason
+
+
+class ControlError(HandyError):
+    """The running program could not be reached, or refused what was asked of it."""

@@ -1,0 +1,70 @@
+"""Where things are kept on this machine.
+
+HANDY_QWEN_HOME moves all of them into one folder, which makes a second instance
+that shares nothing with the first (for tests, or to try a setting).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+APP_NAME = "handy-qwen"
+HOME_VARIABLE = "HANDY_QWEN_HOME"
+
+
+def _home() -> Path | None:
+    home = os.environ.get(HOME_VARIABLE)
+    return Path(home).expanduser().absolute() if home else None
+
+
+def config_dir() -> Path:
+    """The folder of the settings file."""
+    home = _home()
+    return home / "config" if home else platformdirs.user_config_path(APP_NAME, appauthor=False)
+
+
+def data_dir() -> Path:
+    """The folder of what must not be lost: takes, history, the user's own model catalogue."""
+    home = _home()
+    return home / "data" if home else platformdirs.user_data_path(APP_NAME, appauthor=False)
+
+
+def models_dir() -> Path:
+    """The folder with one folder for each installed model."""
+    return data_dir() / "models"
+
+
+def log_dir() -> Path:
+    """The folder of the log files."""
+    home = _home()
+    return home / "log" if home else platformdirs.user_log_path(APP_NAME, appauthor=False)
+
+
+def runtime_dir() -> Path:
+    """The folder of the socket through which the running program is reached."""
+    home = _home()
+    return home / "run" if home else platformdirs.user_runtime_path(APP_NAME, appauthor=False)
+
+
+def asset(name: str) -> Path:
+    """A file or folder that ships with the program, such as ``icons/tray-idle.svg``.
+
+    In an installed program the assets lie inside the package; in a checkout beside it.
+    """
+    inside = Path(__file__).parent / "assets"
+    return (inside if inside.is_dir() else Path(__file__).parents[1] / "assets") / name
+
+
+def make_private(folder: Path) -> Path:
+    """Create ``folder`` readable by its owner only, and return it.
+
+    Raises:
+        OSError: The folder cannot be created.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if os.name == "posix":
+        folder.chmod(0o700)
+    return folder

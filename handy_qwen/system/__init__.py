@@ -1,0 +1,1 @@
+"""Adapters to the operating system: hotkeys, text insertion, the running instance, autostart."""

@@ -1,0 +1,77 @@
+"""Who may import whom. The table is the architecture; change it on purpose or not at all."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "handy_qwen"
+MODULES = sorted(ROOT.rglob("*.py"))
+EVERYTHING = None
+MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewhere
+    "__init__": (set(), set()),
+    "errors": (set(), set()),
+    "paths": (set(), {"platformdirs"}),
+    "core": ({"errors"}, {"numpy"}),  # numpy for types only, see the last test
+    "engine": ({"errors"}, {"numpy", "onnxruntime", "tokenizers"}),
+    "convert": ({"engine", "errors"}, {"numpy", "onnx"}),
+    "audio": ({"core", "errors"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
+    "models": ({"convert", "engine", "errors", "paths"}, {"huggingface_hub"}),
+    "system": ({"core", "errors"}, {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"}),
+    "settings": ({"errors", "paths"}, {"tomlkit"}),
+    "log": ({"errors", "paths"}, set()),
+    "control": ({"core", "errors", "paths"}, set()),
+    "controller": ({"core", "errors"}, set()),
+    "effects": ({"core", "errors"}, set()),
+    "transcriber": ({"core", "engine", "errors"}, {"numpy"}),
+    "ui": ({"core", "settings", "errors", "paths"}, {"PySide6"}),
+    "cli": (EVERYTHING, {"numpy", "psutil"}),
+    "bench": (EVERYTHING, {"numpy", "psutil"}),
+    "app": (EVERYTHING, {"PySide6"}),
+    "__main__": ({"cli"}, set()),
+}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "handy_qwen":
+                yield from (f"handy_qwen.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_keep_to_their_layer(path):
+    layer = path.relative_to(ROOT).with_suffix("").parts[0]
+    inside, outside = MAY_IMPORT[layer]
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "handy_qwen":
+            target = rest.partition(".")[0]
+            permitted = inside is EVERYTHING or target in inside | {layer, "", "__version__"}
+            assert permitted, f"{layer} must not import {target}"
+        else:
+            assert top in sys.stdlib_module_names | outside | {"__future__"}, f"{layer} must not import {top}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_stay_small(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, "find the seam"
+
+
+@pytest.mark.parametrize(
+    ("modules", "kept_out"),
+    [
+        ("handy_qwen.engine.recognizer", "PySide6"),
+        ("handy_qwen.core.ports, handy_qwen.effects", "numpy"),
+    ],
+)
+def test_a_layer_loads_without(modules, kept_out):
+    code = f"import sys, {modules}; sys.exit(any(m.split('.')[0] == {kept_out!r} for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
