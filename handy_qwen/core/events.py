@@ -185,6 +185,7 @@ class Request(enum.Enum):
     PASTE_AGAIN = enum.auto()
     COPY_LAST = enum.auto()
     DROP_HELD = enum.auto()
+    SHOW = enum.auto()  # the program was started a second time: say that it runs, and how to use it
 
 
 @dataclass(frozen=True, slots=True)

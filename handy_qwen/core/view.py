@@ -1,0 +1,145 @@
+"""What the tray and the overlay show, and what they may ask for.
+
+The controller hands a new ``View`` to its listener whenever something in it has changed, on the
+controller's thread; the UI carries it over to its own. A view is complete: whoever has the last
+one needs none of those before. It holds what the user said, so it is never logged.
+
+Times are seconds of ``time.monotonic()``. Only the level meter takes another way (``Meter``): it
+changes too often to be worth a view.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from handy_qwen.core.ports import Method
+
+
+class Phase(enum.Enum):
+    """What the icon shows. Of several that hold at once, the first in this order."""
+
+    RECORDING = enum.auto()
+    TRANSCRIBING = enum.auto()  # no microphone open; one or more takes wait for their text
+    LOADING = enum.auto()  # the model is being loaded, and no take waits for it
+    PROBLEM = enum.auto()  # dictation does not work until something is mended; a lasting notice says what
+    IDLE = enum.auto()
+
+
+class NoticeKind(enum.Enum):
+    """What a notice is about, for its icon and color."""
+
+    INFO = enum.auto()  # nothing is wrong: "Handy-Qwen is running", "Cancelled"
+    NO_SPEECH = enum.auto()  # the take held no speech
+    DEAD_MICROPHONE = enum.auto()  # every sample was zero: muted or unplugged
+    MICROPHONE_LOST = enum.auto()  # the take ended early, or went on with another device
+    COPIED = enum.auto()  # the text is on the clipboard instead of in the window
+    HELD = enum.auto()  # another window has the focus: the text waits (see ``View.held``)
+    FAILED = enum.auto()  # an error: ``hint`` says what to do
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message to the user. ``number`` grows, so that a new one is told from one already shown."""
+
+    number: int
+    kind: NoticeKind
+    title: str
+    hint: str = ""
+    is_lasting: bool = (
+        False  # stays until what it tells of is mended; others leave ``View`` after some seconds
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """An entry of the model menu. ``name`` goes back through ``Commands.use_model``."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the menus offer and what is chosen now; from the settings, the model and the devices."""
+
+    model: str = ""  # the name chosen; "" before one is installed
+    models: tuple[ModelChoice, ...] = ()
+    language: str = ""  # English name; "" is automatic
+    languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
+    recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
+    microphone: str = ""  # device name; "" is the system's default
+    microphones: tuple[str, ...] = ()
+    method: Method = Method.TYPE
+    overlay: str = "bottom"  # "off", "top" or "bottom"
+    hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
+    mode: str = "auto"  # "auto", "hold" or "toggle"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that tray and overlay show."""
+
+    phase: Phase = Phase.LOADING
+    is_loading: bool = (
+        False  # the model is being loaded, whatever the phase: a take recorded now is answered later
+    )
+    take: int = 0  # the take that the overlay is about; 0: none
+    began_s: float | None = None  # when the present recording began; None while nothing is recorded
+    is_locked: bool = False  # hands-free: the recording goes on after the key came up
+    device: str = ""  # the microphone of the present recording; "" until its first samples
+    language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
+    committed: str = ""  # live text of the present take that will not change any more
+    tentative: str = ""  # and what follows it, which may
+    waiting: int = 0  # takes whose recording is over and whose text is not there yet
+    notices: tuple[Notice, ...] = ()  # those to be shown now, oldest first
+    held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
+    recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
+    choices: Choices = field(default_factory=Choices)
+
+
+class Listener(Protocol):
+    """Whoever wants to know what is to be shown."""
+
+    def __call__(self, view: View) -> None:
+        """Show ``view``. Called on the controller's thread; must neither block nor raise."""
+
+
+class Meter(Protocol):
+    """How loud the microphone is at the moment, for the overlay to poll while a take is recorded."""
+
+    def __call__(self) -> float:
+        """Level of the last tenth of a second in dBFS (0 is full scale, -100 is silence). Any thread."""
+
+
+class Commands(Protocol):
+    """What the menus ask for besides the ``Requested`` events they post.
+
+    Called on Qt's thread; every method returns at once. The answer is a new ``View``. All choices are
+    written to the settings file.
+    """
+
+    def use_model(self, name: str) -> None:
+        """Load the model ``name`` (of ``Choices.models``) behind the present one."""
+
+    def use_language(self, name: str) -> None:
+        """Dictate in ``name`` (of ``Choices.languages``) from the next take on; "" is automatic."""
+
+    def use_microphone(self, name: str) -> None:
+        """Record from ``name`` (of ``Choices.microphones``) from the next take on; "" is the default."""
+
+    def use_method(self, method: Method) -> None:
+        """Insert texts by ``method`` from the next one on."""
+
+    def copy_text(self, text: str) -> None:
+        """Put ``text`` (of ``View.recent`` or ``View.held``) on the clipboard."""
+
+    def refresh_choices(self) -> None:
+        """Look for microphones and models again: the menu is about to open."""
+
+    def open_settings_file(self) -> None:
+        """Open the settings file in the user's editor."""
+
+    def quit(self) -> None:
+        """End the program in an orderly way."""
