@@ -1,0 +1,33 @@
+"""Fixtures for tests on the virtual desktop."""
+
+import pytest
+
+from tests.e2e.desk import Desktop, require
+
+
+@pytest.fixture(scope="module")
+def desktop():
+    """A desktop with window manager, tray and sound, shared by the tests of one module."""
+    require()
+    with Desktop() as desk:
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def silent_desktop():
+    """The same without tray and sound, for tests that need keys and windows only."""
+    require(sound=False)
+    with Desktop(tray=False, sound=False) as desk:
+        yield desk
+
+
+@pytest.fixture(autouse=True)
+def no_key_stays_down(request):
+    """After each test on a desktop no key is down; one that is fails the test, and is let go."""
+    yield
+    for name in ("desktop", "silent_desktop"):
+        if name in request.fixturenames:
+            keys = request.getfixturevalue(name).keys
+            held = keys.held()
+            keys.release_all()
+            assert not held, f"keys left down: {held}"

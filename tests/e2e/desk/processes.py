@@ -1,0 +1,95 @@
+"""Processes of a test: started in a session of their own, logged to a file, ended by their handle."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(probe: Callable[[], T], what: str, timeout_s: float = 20.0, interval_s: float = 0.01) -> T:
+    """Call ``probe`` until it returns something true, and return that.
+
+    Raises:
+        TimeoutError: It stayed false.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError(f"timed out after {timeout_s} s waiting for {what}")
+        time.sleep(interval_s)
+
+
+class Processes:
+    """The processes of one desktop, in the order of their start; ended in the opposite one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: list[subprocess.Popen[Any]] = []
+
+    def start(self, name: str, command: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
+        """Start ``command``. Unless ``options`` say otherwise, it prints to ``<folder>/<name>.log``."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log} | options
+            process = subprocess.Popen([str(part) for part in command], start_new_session=True, **options)
+        self._running.append(process)
+        return process
+
+    def start_telling(self, name: str, command: Callable[[int], Sequence[str]], **options: Any) -> str:
+        """Start what writes a line to the file descriptor it is given, and return that line.
+
+        Raises:
+            RuntimeError: The process ended, or said nothing for 20 s.
+        """
+        reader, writer = os.pipe()
+        try:
+            process = self.start(name, command(writer), pass_fds=(writer,), **options)
+        finally:
+            os.close(writer)
+        line = b""
+        with os.fdopen(reader, "rb", buffering=0) as pipe:
+            while not line.endswith(b"\n"):
+                ready, _, _ = select.select([pipe], [], [], 20.0)
+                chunk = pipe.read(256) if ready else b""
+                if not chunk:
+                    log = (self.folder / f"{name}.log").read_text(errors="replace")
+                    raise RuntimeError(f"{name} did not start (exit code {process.poll()}): {log[-2000:]}")
+                line += chunk
+        return line.decode().strip()
+
+    def stop(self, process: subprocess.Popen[Any], timeout_s: float = 5.0) -> int:
+        """End ``process`` and what it started; SIGKILL after ``timeout_s``. Returns the exit code."""
+        if process in self._running:
+            self._running.remove(process)
+        if process.poll() is None:
+            _signal(process, signal.SIGCONT)  # a frozen process cannot end
+            _signal(process, signal.SIGTERM)
+            try:
+                process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                _signal(process, signal.SIGKILL)
+        code = process.wait(timeout_s)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return code
+
+    def stop_all(self) -> None:
+        """End everything, the last started first."""
+        for process in reversed(list(self._running)):
+            self.stop(process)
+
+
+def _signal(process: subprocess.Popen[Any], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)  # start_new_session made it the leader of its group
+    except ProcessLookupError:
+        return  # it ended by itself in the meantime; the wait that follows collects it

@@ -1,0 +1,170 @@
+"""Windows that text is dictated into, and a reliable way to read what arrived in them.
+
+| target | what it stands for |
+|---|---|
+| QtTarget | QPlainTextEdit in a process of its own |
+| GtkTarget | GtkTextView (GTK 3) in a process of its own |
+| XtermTarget | a terminal: ``cat`` writes what it gets to a file, the line in raw mode |
+
+The first two print JSON lines: where their window is, and their whole text whenever it changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.e2e.desk.needs import SYSTEM_PYTHON
+from tests.e2e.desk.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.e2e.desk.desktop import Desktop
+
+HERE = Path(__file__).parent
+
+
+class Target:
+    """A window that takes text. ``window`` is the one that the window manager calls active."""
+
+    name = ""
+    window: int
+    process: subprocess.Popen[Any]
+
+    def __init__(self, desktop: Desktop) -> None:
+        self.desktop = desktop
+
+    def text(self) -> str:
+        """What stands in the window now; lines end with a line feed."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Empty it, and wait until it is."""
+        raise NotImplementedError
+
+    def focus(self) -> None:
+        """Make it the active window, if it is not."""
+        if self.desktop.active_window() != self.window:
+            self.desktop.activate(self.window)
+
+    def wait_for_text(self, expected: str, timeout_s: float = 10.0, quiet_s: float = 0.0) -> str:
+        """The text as soon as it is ``expected``; what there is instead after ``timeout_s``.
+
+        With ``quiet_s`` it must still be so that much later: nothing comes twice.
+        """
+        end = time.monotonic() + timeout_s
+        while self.text() != expected and time.monotonic() < end:
+            time.sleep(0.002)
+        if quiet_s:
+            time.sleep(quiet_s)
+        return self.text()
+
+    def freeze(self) -> None:
+        """Stop the program in its tracks (SIGSTOP), as a busy one is for a while."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """End the program."""
+        self.desktop.stop(self.process)
+
+
+class _JsonTarget(Target):
+    """A program that reports in JSON lines and obeys commands on its standard input."""
+
+    def __init__(self, desktop: Desktop, command: list[str]) -> None:
+        super().__init__(desktop)
+        self._text = ""
+        self._cleared = 0
+        self._ready = threading.Event()
+        self.process = desktop.start(self.name, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        threading.Thread(target=self._read, name=f"read-{self.name}", daemon=True).start()
+        if not self._ready.wait(30):
+            log = (desktop.folder / f"{self.name}.log").read_text(errors="replace")
+            raise RuntimeError(f"{self.name} did not start: {log[-2000:]}")
+
+    def text(self) -> str:
+        """What stood in the window at its last change."""
+        return self._text
+
+    def clear(self) -> None:
+        """Empty it, and wait for the answer."""
+        assert self.process.stdin is not None
+        before = self._cleared
+        self.process.stdin.write(b"clear\n")
+        self.process.stdin.flush()
+        wait_until(lambda: self._cleared > before, f"{self.name} to be empty", interval_s=0.001)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        try:
+            for line in self.process.stdout:
+                self._take(json.loads(line))
+        except ValueError:
+            return  # the pipe was closed under us: the target is being ended
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["event"] == "ready":
+            self.window = message["window"]
+            self._ready.set()
+        elif message["event"] == "text":
+            self._text = message["text"]
+        elif message["event"] == "cleared":
+            self._text = ""
+            self._cleared += 1
+
+
+class QtTarget(_JsonTarget):
+    """A Qt text field in another process."""
+
+    name = "qt"
+
+    def __init__(self, desktop: Desktop) -> None:
+        super().__init__(desktop, [sys.executable, str(HERE / "qt_target.py")])
+
+
+class GtkTarget(_JsonTarget):
+    """A GTK 3 text field in another process."""
+
+    name = "gtk"
+
+    def __init__(self, desktop: Desktop) -> None:
+        super().__init__(desktop, [SYSTEM_PYTHON, str(HERE / "gtk_target.py")])
+
+
+class XtermTarget(Target):
+    """A terminal in which ``cat`` runs."""
+
+    name = "xterm"
+
+    def __init__(self, desktop: Desktop) -> None:
+        super().__init__(desktop)
+        self._file = desktop.folder / "xterm.txt"
+        self._begin = 0
+        before = set(desktop.windows())
+        script = f"stty raw -echo; exec cat > {shlex.quote(str(self._file))}"
+        self.process = desktop.start(
+            "xterm", "xterm", "-u8", "-fa", "DejaVu Sans Mono", "-e", "sh", "-c", script
+        )
+        wait_until(self._file.exists, "cat in the terminal")
+        new = wait_until(lambda: set(desktop.windows()) - before, "the terminal's window")
+        self.window = new.pop()
+
+    def text(self) -> str:
+        """What the program in the terminal got; Return comes as a carriage return there."""
+        got = self._file.read_bytes()[self._begin :]
+        return got.decode("utf-8", "replace").replace("\r", "\n")
+
+    def clear(self) -> None:
+        """Forget what it got so far."""
+        self._begin = self._file.stat().st_size
