@@ -1,0 +1,1 @@
+"""Expected values from the reference implementation, and what makes and reads them."""
