@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from handy_qwen.errors import HandyError
+
+if TYPE_CHECKING:  # these modules build on this one
+    from handy_qwen.core.ports import Target
+    from handy_qwen.core.rules import Rules
+    from handy_qwen.core.view import Choices
 
 # --- the hotkeys' thread -----------------------------------------------------------------------------
 
@@ -92,6 +98,14 @@ class MicrophoneChanged:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something louder than the background was heard in take ``take``. At most twice a second."""
+
+    take: int
+    at_s: float
+
+
 # --- the engine's thread -----------------------------------------------------------------------------
 
 
@@ -172,6 +186,14 @@ class Delivered:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FocusNoted:
+    """``target`` had the focus when take ``take`` was called for."""
+
+    take: int
+    target: Target
+
+
 # --- tray, overlay and command line ------------------------------------------------------------------
 
 
@@ -197,6 +219,14 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
+class Configured:
+    """The settings, the models or the devices are these now. The first one starts the hotkeys."""
+
+    rules: Rules
+    choices: Choices
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """The time the cycle asked to be woken at has come."""
 
@@ -212,6 +242,7 @@ Event = (
     | RecordingBegan
     | RecordingEnded
     | MicrophoneChanged
+    | Heard
     | ModelLoading
     | ModelReady
     | ModelFailed
@@ -220,6 +251,8 @@ Event = (
     | Transcribed
     | Failed
     | Delivered
+    | FocusNoted
     | Requested
+    | Configured
     | Ticked
 )

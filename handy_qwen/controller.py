@@ -1,0 +1,131 @@
+"""The one thread that runs the dictation cycle.
+
+Every other thread only puts events into this one's inbox, so no state is shared and no lock is held.
+The one timer is the time until which the thread waits for the next event.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from handy_qwen.core.dictation import step
+from handy_qwen.core.effects import CancelRecording, CancelTranscription, Effect, ListenFor, WakeAt
+from handy_qwen.core.events import Event, Failed, HotkeysFailed, Ticked
+from handy_qwen.core.present import view_of
+from handy_qwen.core.state import Dictation
+from handy_qwen.core.view import Listener, View
+from handy_qwen.errors import HandyError
+
+logger = logging.getLogger(__name__)
+
+UNEXPECTED = ("Something went wrong.", "The log has the details.")
+
+
+class Controller:
+    """Runs ``step`` over an inbox, carries out its effects, and tells the listener what is to be shown.
+
+    Threads: ``run_effect`` and ``on_view`` are called on the controller's own thread, named
+    ``dictation``. Events and effects are logged by name only: they carry what the user said.
+    """
+
+    def __init__(
+        self,
+        run_effect: Callable[[Effect], None],
+        on_view: Listener,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._run_effect = run_effect
+        self._on_view = on_view
+        self._clock = clock
+        self._now = Dictation()
+        self._view: View | None = None
+        self._thread = threading.Thread(target=self._loop, name="dictation", daemon=True)
+
+    def post(self, event: Event) -> None:
+        """Put an event into the inbox. Any thread; never blocks."""
+        self._inbox.put(event)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the thread once the events already queued are handled. Safe to call twice."""
+        self._inbox.put(None)
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    def run_pending(self) -> None:
+        """Handle what is queued or due, and what that queues in turn, on the calling thread.
+
+        For tests: no thread, no waiting.
+        """
+        while True:
+            if not self._inbox.empty():
+                event = self._inbox.get()
+            elif self._now.wake_at_s is not None and self._now.wake_at_s <= self._clock():
+                event = Ticked(self._clock())
+            else:
+                return
+            if event is not None:
+                self._handle(event)
+
+    def _loop(self) -> None:
+        while (event := self._next()) is not None:
+            self._handle(event)
+
+    def _next(self) -> Event | None:
+        wake_at_s = self._now.wake_at_s
+        try:
+            return self._inbox.get(timeout=None if wake_at_s is None else max(0.0, wake_at_s - self._clock()))
+        except queue.Empty:
+            return Ticked(self._clock())
+
+    def _handle(self, event: Event) -> None:
+        try:
+            self._now, effects = step(self._now, event, self._clock())
+        except Exception:
+            logger.exception("%s could not be handled", type(event).__name__)
+            return
+        logger.debug(
+            "%s -> %s", type(event).__name__, ", ".join(type(e).__name__ for e in effects) or "nothing"
+        )
+        for effect in effects:
+            self._carry_out(effect)
+        self._show()
+
+    def _carry_out(self, effect: Effect) -> None:
+        """Run one effect; one that fails comes back as an event."""
+        if isinstance(effect, WakeAt):
+            return  # the state holds the time; ``_next`` looks there
+        try:
+            self._run_effect(effect)
+        except HandyError as exc:
+            logger.warning("%s failed: %s", type(effect).__name__, exc)
+            error = exc
+        except Exception:
+            logger.exception("%s failed unexpectedly", type(effect).__name__)
+            error = HandyError(*UNEXPECTED)
+        else:
+            return
+        if isinstance(effect, ListenFor):
+            self.post(HotkeysFailed(error))
+        elif not isinstance(
+            effect, CancelRecording | CancelTranscription
+        ):  # these belong to a take that is gone
+            self.post(Failed(getattr(effect, "take", 0), error))
+
+    def _show(self) -> None:
+        view = view_of(self._now)
+        if view == self._view:
+            return
+        self._view = view
+        try:
+            self._on_view(view)
+        except Exception:
+            logger.exception("the view could not be shown")

@@ -1,0 +1,161 @@
+"""The second half of a take's life: from its text to the window.
+
+Texts are inserted one at a time and strictly in the order of the takes. One whose window has lost the
+focus is held; the next text for that same window brings it along, so that the order within a window
+holds as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from handy_qwen.core.effects import CancelTranscription, Copy, Insert
+from handy_qwen.core.events import Delivered, Delivery, Transcribed
+from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.state import RECENT, Held, Insertion, Stage, Take, Turn
+from handy_qwen.core.text import clean, fit, join
+from handy_qwen.core.view import NoticeKind
+
+INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
+CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what stands before the cursor now
+
+
+def has_text(turn: Turn, event: Transcribed) -> None:
+    """The engine is done with a take."""
+    take = turn.take(event.take)
+    if take is None or take.stage is not Stage.TRANSCRIBING:
+        return  # cancelled before
+    language = event.language or take.language
+    text = clean(event.text, turn.now.rules.text, language)
+    if text:
+        turn.enter(replace(take, text=text, language=language), Stage.READY)
+        if event.is_truncated:
+            turn.notify(
+                NoticeKind.INFO, "The transcript may be incomplete.", "The model stopped before the end."
+            )
+    else:
+        turn.drop(take)
+        turn.notify(NoticeKind.NO_SPEECH, "No speech was heard.", "Speak while the recording runs.")
+    deliver(turn)
+
+
+def deliver(turn: Turn) -> None:
+    """Insert the next text, if it is there and none is under way."""
+    if any(take.stage is Stage.INSERTING for take in turn.now.takes):
+        return
+    again = [take for take in turn.now.takes if take.is_again]
+    for take in again + list(turn.now.takes[:1]):
+        if take.stage is Stage.READY:
+            _insert(turn, take)
+            return
+
+
+def _insert(turn: Turn, take: Take) -> None:
+    window = take.target.window
+    before = [one for one in turn.now.held if window and one.target.window == window]
+    text = join([one.text for one in before] + [take.text])
+    if not take.is_again:
+        text = fit(text, turn.now.rules.text, _previous(turn, take.target), take.language)
+    turn.set(held=tuple(one for one in turn.now.held if one not in before))
+    turn.enter(replace(take, text=text), Stage.INSERTING)
+    target = take.target if window else None
+    turn.do(Insert(take.number, text, target, turn.now.rules.method, take.submit))
+
+
+def _previous(turn: Turn, target: Target) -> str | None:
+    last = turn.now.last
+    if last is None or not target.window or last.target.window != target.window:
+        return None
+    return last.text if turn.at_s - last.at_s <= CONTINUES_S else None
+
+
+def was_delivered(turn: Turn, event: Delivered) -> None:
+    """The inserter is done with a text."""
+    take = turn.take(event.take)
+    if take is None or take.stage is not Stage.INSERTING:
+        return  # taken as lost before
+    turn.drop(take)
+    _remember(turn, take)
+    # What follows a submitted text begins anew: the line it continued has been sent.
+    is_in_place = event.how in {Delivery.TYPED, Delivery.PASTED} and take.submit is Submit.OFF
+    turn.set(last=Insertion(take.text, take.target, turn.at_s) if is_in_place else None)
+    match event.how:
+        case Delivery.TYPED | Delivery.PASTED:
+            if event.note:
+                turn.notify(NoticeKind.INFO, event.note)
+        case Delivery.COPIED:
+            turn.notify(
+                NoticeKind.COPIED,
+                "The text is on the clipboard.",
+                event.note or "Paste it where you want it.",
+            )
+        case Delivery.HELD:
+            _hold(turn, take)
+            turn.notify(
+                NoticeKind.HELD, "The text waits: another window has the focus.", event.note or HELD_HINT
+            )
+        case Delivery.KEPT:
+            turn.notify(NoticeKind.INFO, "The text is kept.", event.note or "Copy it from the menu.")
+    deliver(turn)
+
+
+HELD_HINT = "Paste it here, copy it or drop it from the menu."
+
+
+def was_not_delivered(turn: Turn, take: Take) -> None:
+    """A text could not be inserted: it is not lost, but held."""
+    turn.drop(take)
+    _remember(turn, take)
+    _hold(turn, take)
+    turn.set(last=None)
+    deliver(turn)
+
+
+def _hold(turn: Turn, take: Take) -> None:
+    turn.set(held=(*turn.now.held, Held(take.text.strip(), take.target)))
+
+
+def _remember(turn: Turn, take: Take) -> None:
+    if take.is_again:
+        return
+    text = take.text.strip()
+    others = [old for old in turn.now.recent if old != text]
+    turn.set(recent=(text, *others)[:RECENT])
+
+
+def paste_again(turn: Turn) -> None:
+    """Insert what is held, or else the last text, wherever the focus is."""
+    texts = [one.text for one in turn.now.held] or list(turn.now.recent[:1])
+    if not texts:
+        turn.notify(NoticeKind.INFO, "There is no text yet.", "Dictate something first.")
+        return
+    turn.set(held=())
+    take = Take(
+        turn.number_take(),
+        Stage.READY,
+        since_s=turn.at_s,
+        heard_s=turn.at_s,
+        submit=Submit.OFF,
+        is_again=True,
+        text=join(texts),
+    )
+    turn.put(take)
+    deliver(turn)
+
+
+def copy_last(turn: Turn) -> None:
+    """Put what is held, or else the last text, on the clipboard."""
+    texts = [one.text for one in turn.now.held] or list(turn.now.recent[:1])
+    if not texts:
+        turn.notify(NoticeKind.INFO, "There is no text yet.", "Dictate something first.")
+        return
+    turn.set(held=())
+    turn.do(Copy(join(texts)))
+    turn.notify(NoticeKind.COPIED, "The text is on the clipboard.", "Paste it where you want it.")
+
+
+def give_up(turn: Turn, take: Take) -> None:
+    """Leave the transcription of a take that failed."""
+    turn.do(CancelTranscription(take.number))
+    turn.drop(take)
+    deliver(turn)

@@ -1,0 +1,282 @@
+"""The dictation cycle as a pure state machine.
+
+    keys, requests --gestures--> begin, end, cancel, lock
+                                   |
+    take 1   RECORDING --> ENDING --> TRANSCRIBING --> READY --> INSERTING --> delivered
+    take 2                     RECORDING --> ENDING --> TRANSCRIBING --> ...
+
+Recording and transcribing are independent: a take may be recorded while those before it are
+transcribed; texts are inserted in the order of the takes, and one that fails or is given up does not
+hold up the next. Whatever a press cannot do at once, the user sees why: the take that runs, the model
+that loads, or a notice.
+
+``step`` takes a state, an event and the time, and returns the next state and the effects that the
+controller must carry out, in order. It reads no clock and starts no thread. Results that come late
+are told from present ones by the take's number. See state.py for the state, recording.py and
+delivery.py for the two halves of a take's life, gestures.py for what the keys mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from handy_qwen.core import gestures
+from handy_qwen.core.delivery import (
+    INSERTING_S,
+    copy_last,
+    deliver,
+    give_up,
+    has_text,
+    paste_again,
+    was_delivered,
+    was_not_delivered,
+)
+from handy_qwen.core.effects import (
+    CancelRecording,
+    CancelTranscription,
+    Cue,
+    Effect,
+    ListenFor,
+    PlayCue,
+    WakeAt,
+    WatchEscape,
+)
+from handy_qwen.core.events import (
+    Configured,
+    Delivered,
+    EscapePressed,
+    Event,
+    Failed,
+    FocusNoted,
+    Heard,
+    HotkeysFailed,
+    KeyDown,
+    KeyJoined,
+    KeyUp,
+    MicrophoneChanged,
+    ModelFailed,
+    ModelLoading,
+    ModelReady,
+    ModelUnloaded,
+    Previewed,
+    RecordingBegan,
+    RecordingEnded,
+    Request,
+    Requested,
+    Ticked,
+    Transcribed,
+)
+from handy_qwen.core.recording import begin, cancel, deadline_s, end, has_ended, is_overdue, start_waiting
+from handy_qwen.core.state import Dictation, Stage, Take, Turn
+from handy_qwen.core.view import NoticeKind
+from handy_qwen.errors import HandyError
+
+MODEL, HOTKEYS = "model", "hotkeys"  # subjects of lasting notices
+
+
+def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Effect, ...]]:
+    """Advance the cycle by one event, handled at ``at_s`` (``time.monotonic()``).
+
+    An event that makes no sense in the present state changes nothing; what comes late for a take that
+    was cancelled is such an event.
+    """
+    turn = Turn(now, at_s)
+    _read_gestures(turn, event)
+    _handle(turn, event)
+    _tidy(turn)
+    return turn.now, tuple(turn.effects)
+
+
+def _read_gestures(turn: Turn, event: Event) -> None:
+    state, calls, wake_s = gestures.step(turn.now.gestures, event, turn.now.rules.mode, turn.now.rules.limits)
+    turn.set(gestures=state, gestures_wake_s=wake_s)
+    for call in calls:
+        take = turn.recorded()
+        match call:
+            case gestures.Begin(hotkey):
+                begin(turn, hotkey)
+            case gestures.End() if take is not None:
+                end(turn, take)
+            case gestures.Cancel() if take is not None:
+                cancel(turn, take)
+            case gestures.Lock() if take is not None:
+                turn.put(replace(take, is_locked=True))
+            case _:  # its take has gone already
+                pass
+
+
+def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for each event
+    match event:
+        case KeyDown() | KeyUp() | KeyJoined():
+            pass  # gestures have read them
+        case EscapePressed():
+            _cancel(turn)
+        case HotkeysFailed(error):
+            turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
+        case RecordingBegan(number, device):
+            _has_begun(turn, number, device)
+        case RecordingEnded():
+            has_ended(turn, event)
+        case MicrophoneChanged(number, device):
+            _has_moved(turn, number, device)
+        case Heard(number, at_s):
+            if (take := turn.take(number)) is not None:
+                turn.put(replace(take, heard_s=at_s))
+        case ModelLoading() | ModelReady() | ModelFailed() | ModelUnloaded():
+            _tell_model(turn, event)
+        case Previewed(number, committed, tentative):
+            if (take := turn.take(number)) is not None:
+                turn.put(replace(take, committed=committed, tentative=tentative))
+        case Transcribed():
+            has_text(turn, event)
+        case Failed(number, error):
+            _has_failed(turn, number, error)
+        case Delivered():
+            was_delivered(turn, event)
+        case FocusNoted(number, target):
+            if (take := turn.take(number)) is not None:
+                turn.put(replace(take, target=target))
+        case Requested(what):
+            _answer(turn, what)
+        case Configured():
+            _configure(turn, event)
+        case Ticked():
+            _look_at_clock(turn)
+        case _:
+            assert_never(event)
+
+
+def _has_begun(turn: Turn, number: int, device: str) -> None:
+    take = turn.take(number)
+    if take is not None and take.stage is Stage.RECORDING:
+        turn.put(replace(take, device=device))
+        turn.do(PlayCue(Cue.STARTED))
+
+
+def _has_moved(turn: Turn, number: int, device: str) -> None:
+    take = turn.take(number)
+    if take is not None and take.stage in {Stage.RECORDING, Stage.ENDING}:
+        turn.put(replace(take, device=device))
+        turn.notify(
+            NoticeKind.MICROPHONE_LOST, "The microphone went away.", f"The recording goes on with {device}."
+        )
+
+
+def _tell_model(turn: Turn, event: ModelLoading | ModelReady | ModelFailed | ModelUnloaded) -> None:
+    match event:
+        case ModelLoading():
+            turn.set(is_loading=True)
+            turn.settle(MODEL)
+        case ModelReady(_, languages):
+            choices = replace(turn.now.choices, languages=tuple(sorted(languages)))
+            turn.set(has_model=True, is_loading=False, choices=choices)
+        case ModelFailed(_, error):
+            turn.set(is_loading=False)
+            turn.notify(
+                NoticeKind.FAILED, error.title, error.hint, lasting="" if turn.now.has_model else MODEL
+            )
+        case ModelUnloaded():
+            turn.set(has_model=False)
+
+
+def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
+    take = turn.take(number)
+    if number and take is None:
+        return  # it was given up, or delivered, before
+    turn.notify(NoticeKind.FAILED, error.title, error.hint)
+    if take is None:
+        return
+    match take.stage:
+        case Stage.INSERTING:
+            was_not_delivered(turn, take)
+        case Stage.RECORDING | Stage.ENDING:
+            turn.do(CancelRecording(number), CancelTranscription(number))
+            turn.drop(take)
+            start_waiting(turn)
+            deliver(turn)
+        case Stage.WAITING | Stage.TRANSCRIBING:
+            give_up(turn, take)
+        case Stage.READY:
+            pass  # its text is here: nothing that failed can hurt it
+
+
+def _cancel(turn: Turn) -> None:
+    """Give up the take being recorded, which gestures have done; with none, those not yet inserted."""
+    if not turn.was_open:
+        waiting = [take for take in turn.now.takes if take.stage is not Stage.INSERTING]
+        if not waiting:
+            return
+        for take in waiting:
+            cancel(turn, take)
+    turn.notify(NoticeKind.INFO, "Cancelled.")
+
+
+def _answer(turn: Turn, what: Request) -> None:
+    match what:
+        case Request.START | Request.STOP | Request.TOGGLE:
+            pass  # gestures have read them
+        case Request.CANCEL:
+            _cancel(turn)
+        case Request.PASTE_AGAIN:
+            paste_again(turn)
+        case Request.COPY_LAST:
+            copy_last(turn)
+        case Request.DROP_HELD:
+            turn.set(held=())
+        case Request.SHOW:
+            keys = " or ".join(turn.now.choices.hotkeys)
+            turn.notify(NoticeKind.INFO, "Handy-Qwen is running.", f"Hold {keys} and speak." if keys else "")
+        case _:
+            assert_never(what)
+
+
+def _configure(turn: Turn, event: Configured) -> None:
+    old, new = turn.now.rules, event.rules
+    languages = event.choices.languages or turn.now.choices.languages
+    turn.set(rules=new, choices=replace(event.choices, languages=languages))
+    if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
+        return
+    take = turn.recorded()
+    if take is not None and take.hotkey is not None:
+        end(turn, take)  # the key that would end it may be none any more
+    turn.set(gestures=gestures.Gestures(take=turn.now.gestures.take))
+    if new.hotkeys != old.hotkeys:
+        turn.settle(HOTKEYS)
+        turn.do(ListenFor(new.hotkeys))
+
+
+def _look_at_clock(turn: Turn) -> None:
+    for take in turn.now.takes:
+        due_s = _due_s(turn, take)
+        if due_s is None or turn.at_s < due_s:
+            continue
+        if take.stage is Stage.INSERTING:
+            turn.notify(
+                NoticeKind.FAILED, "The text could not be inserted in time.", "Paste it again from the menu."
+            )
+            was_not_delivered(turn, take)
+        else:
+            is_overdue(turn, take)
+
+
+def _due_s(turn: Turn, take: Take) -> float | None:
+    return take.since_s + INSERTING_S if take.stage is Stage.INSERTING else deadline_s(turn, take)
+
+
+def _tidy(turn: Turn) -> None:
+    """Keep gestures, notices, Escape and the timer in step with the rest, after every event."""
+    now = turn.now
+    if turn.recorded() is None and now.gestures.take is not None:
+        turn.set(gestures=gestures.closed(now.gestures))
+    turn.set(shown=tuple(one for one in now.shown if one.until_s > turn.at_s))
+    is_wanted = any(take.stage is not Stage.INSERTING for take in now.takes)
+    if is_wanted != now.is_escape_watched:
+        turn.set(is_escape_watched=is_wanted)
+        turn.do(WatchEscape(is_wanted))
+    due = [now.gestures_wake_s, *(_due_s(turn, take) for take in now.takes)]
+    due += [one.until_s for one in turn.now.shown if not one.notice.is_lasting]
+    wake_at_s = min((at_s for at_s in due if at_s is not None), default=None)
+    if wake_at_s != now.wake_at_s:
+        turn.set(wake_at_s=wake_at_s)
+        turn.do(WakeAt(wake_at_s))

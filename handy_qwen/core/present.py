@@ -1,0 +1,41 @@
+"""From the memory of the dictation cycle to what is shown of it."""
+
+from __future__ import annotations
+
+from handy_qwen.core.state import Dictation, Stage, Take
+from handy_qwen.core.view import Phase, View
+
+
+def view_of(now: Dictation) -> View:
+    """All that tray and overlay show of ``now``."""
+    dictated = [take for take in now.takes if not take.is_again]
+    recorded = next((take for take in dictated if take.is_open), None)
+    present = recorded or (dictated[-1] if dictated else None)
+    return View(
+        phase=_phase(now, recorded),
+        is_loading=now.is_loading,
+        take=present.number if present else 0,
+        began_s=recorded.since_s if recorded else None,
+        is_locked=recorded.is_locked if recorded else False,
+        device=recorded.device if recorded else "",
+        language=present.language if present else now.rules.language,
+        committed=present.committed if present else "",
+        tentative=present.tentative if present else "",
+        waiting=sum(not take.is_open for take in dictated),
+        notices=tuple(one.notice for one in now.shown),
+        held=tuple(one.text for one in now.held),
+        recent=now.recent,
+        choices=now.choices,
+    )
+
+
+def _phase(now: Dictation, recorded: Take | None) -> Phase:
+    if recorded is not None:
+        return Phase.RECORDING
+    if any(take.stage is not Stage.INSERTING or not take.is_again for take in now.takes):
+        return Phase.TRANSCRIBING
+    if now.is_loading:
+        return Phase.LOADING
+    if any(one.notice.is_lasting for one in now.shown):
+        return Phase.PROBLEM
+    return Phase.IDLE

@@ -1,0 +1,153 @@
+"""The first half of a take's life: from the press to the last block of sound.
+
+At most one recording is open at a time. A press during the tail of the take before opens the next
+one as soon as that tail has ended; the recorder's pre-roll covers the gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from handy_qwen.core.delivery import deliver
+from handy_qwen.core.effects import (
+    CancelRecording,
+    CancelTranscription,
+    Cue,
+    NoteFocus,
+    PlayCue,
+    StartRecording,
+    StopRecording,
+    Transcribe,
+)
+from handy_qwen.core.events import EndCause, RecordingEnded
+from handy_qwen.core.state import Stage, Take, Turn
+from handy_qwen.core.view import NoticeKind
+
+ENDING_S = 3.0  # the longest wait for a recorder that was told to stop
+
+
+def begin(turn: Turn, hotkey: int | None) -> None:
+    """Open a take; None: with the language of the settings."""
+    waiting = next((take for take in turn.now.takes if take.stage is Stage.WAITING), None)
+    if waiting is not None:  # let go and pressed again before it could begin
+        turn.put(replace(waiting, is_to_end=False))
+        return
+    is_busy = any(take.stage is Stage.ENDING for take in turn.now.takes)
+    rules = turn.now.rules
+    key = rules.hotkeys[hotkey] if hotkey is not None and hotkey < len(rules.hotkeys) else None
+    take = Take(
+        turn.number_take(),
+        Stage.WAITING,
+        since_s=turn.at_s,
+        heard_s=turn.at_s,
+        hotkey=hotkey,
+        language=(key.language if key else "") or rules.language,
+        submit=type(rules.submit)((key.submit if key else "") or rules.submit),
+    )
+    turn.put(take)
+    turn.do(NoteFocus(take.number))
+    if not is_busy:
+        _start(turn, take)
+
+
+def _start(turn: Turn, take: Take) -> None:
+    take = turn.enter(replace(take, heard_s=turn.at_s), Stage.RECORDING)
+    turn.do(StartRecording(take.number, take.language, turn.now.rules.context))
+    if take.is_to_end:
+        end(turn, take)
+
+
+def end(turn: Turn, take: Take) -> None:
+    """The user has finished speaking."""
+    if take.stage is Stage.WAITING:
+        turn.put(replace(take, is_to_end=True))
+        return
+    turn.enter(take, Stage.ENDING)
+    turn.do(StopRecording(take.number), PlayCue(Cue.STOPPED))
+
+
+def has_ended(turn: Turn, event: RecordingEnded) -> None:
+    """The recorder has handed over all of a take."""
+    take = turn.take(event.take)
+    if take is None or take.stage not in {Stage.RECORDING, Stage.ENDING}:
+        return  # cancelled before
+    if event.cause is EndCause.DEVICE_LOST:
+        turn.notify(
+            NoticeKind.MICROPHONE_LOST,
+            "The microphone went away.",
+            "What was heard until then is transcribed." if not event.is_dead else "Nothing was heard.",
+        )
+    elif event.is_dead:
+        turn.notify(
+            NoticeKind.DEAD_MICROPHONE,
+            "The microphone is silent.",
+            "Check that it is not muted, or choose another one in the menu.",
+        )
+    if event.is_dead:
+        turn.do(CancelTranscription(take.number))
+        turn.drop(take)
+    else:
+        _transcribe(turn, take)
+    start_waiting(turn)
+    deliver(turn)
+
+
+def _transcribe(turn: Turn, take: Take) -> None:
+    turn.enter(take, Stage.TRANSCRIBING)
+    turn.do(Transcribe(take.number))
+
+
+def start_waiting(turn: Turn) -> None:
+    """Begin the take that waited for the tail of the one before."""
+    if any(take.stage in {Stage.RECORDING, Stage.ENDING} for take in turn.now.takes):
+        return
+    for take in turn.now.takes:
+        if take.stage is Stage.WAITING:
+            _start(turn, take)
+            return
+
+
+def cancel(turn: Turn, take: Take) -> None:
+    """Give up a take that is not yet being inserted."""
+    if take.stage in {Stage.RECORDING, Stage.ENDING}:
+        turn.do(CancelRecording(take.number))
+    if take.stage in {Stage.RECORDING, Stage.ENDING, Stage.TRANSCRIBING}:
+        turn.do(CancelTranscription(take.number))
+    turn.drop(take)
+    start_waiting(turn)
+    deliver(turn)
+
+
+def deadline_s(turn: Turn, take: Take) -> float | None:
+    """When the recording of ``take`` must end by itself, or be taken as ended."""
+    if take.stage is Stage.ENDING:
+        return take.since_s + ENDING_S
+    if take.stage is not Stage.RECORDING:
+        return None
+    rules = turn.now.rules
+    limit_s = take.since_s + rules.max_take_s
+    is_held = turn.now.gestures.press is not None
+    if rules.silence_s and not is_held and not take.is_locked:
+        limit_s = min(limit_s, take.heard_s + rules.silence_s)
+    return limit_s
+
+
+def is_overdue(turn: Turn, take: Take) -> None:
+    """The deadline of ``take`` has come."""
+    if take.stage is Stage.ENDING:
+        turn.notify(
+            NoticeKind.MICROPHONE_LOST,
+            "The microphone does not answer.",
+            "What was heard is transcribed. Plug it in again or choose another one in the menu.",
+        )
+        turn.do(CancelRecording(take.number))
+        _transcribe(turn, take)
+        start_waiting(turn)
+        return
+    if turn.at_s >= take.since_s + turn.now.rules.max_take_s:
+        turn.notify(
+            NoticeKind.INFO, "The recording has reached its longest duration.", "It is transcribed now."
+        )
+    else:
+        turn.notify(NoticeKind.INFO, "Nothing was heard for a while.", "The recording has ended.")
+    end(turn, take)

@@ -1,0 +1,169 @@
+"""The memory of the dictation cycle: one immutable value, and the turn that makes the next one.
+
+A take goes through these stages and then leaves ``Dictation.takes``, once, as delivered, empty,
+cancelled or failed:
+
+    WAITING --> RECORDING --> ENDING --> TRANSCRIBING --> READY --> INSERTING
+
+Only the last take that is not yet TRANSCRIBING can be WAITING or RECORDING; one is WAITING while the
+tail of the take before it is still being heard (ENDING).
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass, field, replace
+
+from handy_qwen.core.effects import Effect
+from handy_qwen.core.gestures import Gestures
+from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.rules import Rules
+from handy_qwen.core.view import Choices, Notice, NoticeKind
+
+NOTICE_S = 6.0  # how long a passing notice is shown
+RECENT = 10  # texts kept in memory for the menu
+
+
+class Stage(enum.IntEnum):
+    """How far a take has come."""
+
+    WAITING = enum.auto()
+    RECORDING = enum.auto()
+    ENDING = enum.auto()
+    TRANSCRIBING = enum.auto()
+    READY = enum.auto()
+    INSERTING = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One dictation on its way."""
+
+    number: int
+    stage: Stage
+    since_s: float  # when the stage began
+    heard_s: float  # when something louder than the background was last heard
+    hotkey: int | None = None  # None: begun through tray or command line
+    language: str = ""
+    submit: Submit = Submit.OFF
+    is_locked: bool = False  # hands-free until the next press
+    is_to_end: bool = False  # of a WAITING take: the key came up already
+    is_again: bool = False  # no dictation, but a text to be inserted once more
+    device: str = ""
+    target: Target = field(default_factory=Target)
+    committed: str = field(default="", repr=False)
+    tentative: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a press would end it: it is being recorded, or about to be."""
+        return self.stage is Stage.RECORDING or (self.stage is Stage.WAITING and not self.is_to_end)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A text that waits because the window it was meant for has lost the focus."""
+
+    text: str = field(repr=False)
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """The last text put into a window."""
+
+    text: str = field(repr=False)
+    target: Target
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A notice, and how long it stays. Of those with the same ``subject`` only the newest does."""
+
+    notice: Notice
+    until_s: float
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dictation:
+    """The whole memory of the machine."""
+
+    rules: Rules = field(default_factory=Rules)
+    choices: Choices = field(default_factory=Choices)
+    gestures: Gestures = field(default_factory=Gestures)
+    gestures_wake_s: float | None = None
+    last_take: int = 0
+    takes: tuple[Take, ...] = ()  # by number
+    held: tuple[Held, ...] = ()  # oldest first
+    recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
+    last: Insertion | None = None
+    has_model: bool = False  # one is loaded
+    is_loading: bool = False  # one is being loaded
+    shown: tuple[Shown, ...] = ()  # oldest first
+    last_notice: int = 0
+    is_escape_watched: bool = False
+    wake_at_s: float | None = None
+
+
+class Turn:
+    """One step under way: the state so far and the effects gathered. Lives no longer than the step."""
+
+    def __init__(self, now: Dictation, at_s: float) -> None:
+        self.now = now
+        self.at_s = at_s
+        self.effects: list[Effect] = []
+        self.was_open = self.recorded() is not None  # before this step
+
+    def set(self, **changes: object) -> None:
+        """Change fields of the state."""
+        self.now = replace(self.now, **changes)  # type: ignore[arg-type]  # checked where the fields are
+
+    def do(self, *effects: Effect) -> None:
+        """Ask for effects, after those asked for before."""
+        self.effects += effects
+
+    def take(self, number: int) -> Take | None:
+        """The take with this number, if it is still on its way."""
+        return next((take for take in self.now.takes if take.number == number), None)
+
+    def recorded(self) -> Take | None:
+        """The take that a press or release is about: the one being recorded or about to be."""
+        return next((take for take in self.now.takes if take.is_open), None)
+
+    def put(self, take: Take) -> None:
+        """Store ``take``: in its place if its number is known, else as the last."""
+        if self.take(take.number) is None:
+            self.set(takes=(*self.now.takes, take))
+        else:
+            self.set(takes=tuple(take if old.number == take.number else old for old in self.now.takes))
+
+    def enter(self, take: Take, stage: Stage) -> Take:
+        """Bring ``take`` to ``stage`` and store it."""
+        take = replace(take, stage=stage, since_s=self.at_s)
+        self.put(take)
+        return take
+
+    def drop(self, take: Take) -> None:
+        """Let go of a take that came to its end."""
+        self.set(takes=tuple(old for old in self.now.takes if old.number != take.number))
+
+    def number_take(self) -> int:
+        """Count one more take and return its number."""
+        self.set(last_take=self.now.last_take + 1)
+        return self.now.last_take
+
+    def notify(self, kind: NoticeKind, title: str, hint: str = "", *, lasting: str = "") -> None:
+        """Show a notice; one with a subject (``lasting``) stays until ``settle`` is called for it."""
+        self.settle(lasting)
+        number = self.now.last_notice + 1
+        notice = Notice(number, kind, title, hint, is_lasting=bool(lasting))
+        shown = Shown(notice, math.inf if lasting else self.at_s + NOTICE_S, lasting)
+        self.set(shown=(*self.now.shown, shown), last_notice=number)
+
+    def settle(self, subject: str) -> None:
+        """Take back the lasting notice about ``subject``: it is mended."""
+        self.set(shown=tuple(one for one in self.now.shown if not subject or one.subject != subject))
