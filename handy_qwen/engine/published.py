@@ -1,0 +1,249 @@
+"""Model folders in the published ONNX layout, as they can be downloaded.
+
+    encoder.onnx        mel (1, 128, time)              -> audio_features (1, tokens, hidden)
+    decoder_init.onnx   ids, positions, audio features  -> logits of all rows, the cache
+    decoder_step.onnx   one embedding row, the cache    -> logits, the cache
+    embed_tokens.bin    the embedding table (vocab, hidden), float32 or float16
+    config.json         sizes;  tokenizer.json and what belongs to it
+
+The weights of the decoders lie beside them in files of any name (decoder_weights.data, ...onnx.data). Each
+graph may be there in several precisions, told apart by an infix: ``decoder_init.int4.onnx``. One without
+infix is float32 and stands in where the wanted precision is missing, graph by graph.
+
+Everything that can be known without running a graph is checked before one is opened, so that an incomplete
+or mixed folder gives one error that names the file. The token ids in config.json are not used: ids are
+looked up in the tokenizer.
+
+Source: https://github.com/andrewleech/qwen3-asr-onnx (third form of its packages, input_ids in decoder_init)
+and the engine in its author's branch of transcribe-rs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from handy_qwen.engine.backend import AudioEncoder, Float32, TextDecoder
+from handy_qwen.engine.compact import audio_tokens
+from handy_qwen.engine.config import AudioConfig, ModelConfig, TextConfig
+from handy_qwen.engine.embedding import FloatTable
+from handy_qwen.engine.features import HOP, N_FFT, N_MELS, SAMPLE_RATE
+from handy_qwen.engine.languages import ALL_LANGUAGES
+from handy_qwen.engine.published_decoder import PublishedDecoder
+from handy_qwen.engine.published_graph import (
+    AGAIN,
+    FLOAT,
+    INT64,
+    GraphFacts,
+    Port,
+    check_ports,
+    check_weights,
+    read_graph,
+)
+from handy_qwen.engine.sessions import Cancel, open_session, run
+from handy_qwen.errors import ModelCorruptError, ModelMissingError
+
+GRAPHS = ("encoder", "decoder_init", "decoder_step")
+PRECISIONS = ("int4", "int8", "fp16", "fp32")
+"""From the smallest, which is also the fastest: on a CPU reading the weights is what a step waits for."""
+
+PASS_S = 60.0
+"""Longest clip in one go. decoder_init gives the logits of all rows: 0.6 MB each, 0.5 GB for a minute."""
+
+_CURRENT = "huggingface.co/andrewleech/qwen3-asr-0.6b-onnx or qwen3-asr-1.7b-onnx"
+_EMBED_TYPES = {"float32": np.float32, "float16": np.float16}
+
+
+class Published(NamedTuple):
+    """An opened folder."""
+
+    config: ModelConfig
+    encoder: AudioEncoder
+    decoder: TextDecoder
+
+
+def is_published_layout(folder: Path) -> bool:
+    """Whether ``folder`` is of this layout, complete or not: no other has a decoder in two graphs."""
+    names = (f"{name}{infix}.onnx" for name in GRAPHS[1:] for infix in ("", ".int4", ".int8", ".fp16"))
+    return any((folder / name).is_file() for name in names)
+
+
+def open_published(folder: Path, *, audio_pad: int, threads: int, quantization: str = "") -> Published:
+    """Open a folder of the published layout.
+
+    Args:
+        folder: The folder.
+        audio_pad: Id of ``<|audio_pad|>`` in the folder's tokenizer.
+        threads: For each session, at least 1.
+        quantization: One of PRECISIONS, or "" for the smallest that is there, graph by graph.
+
+    Raises:
+        ModelMissingError: A file is missing.
+        ModelCorruptError: A file is cut short, or belongs to another model or to an earlier layout.
+        ValueError: ``quantization`` is not known.
+    """
+    config, embed_type = read_config(folder / "config.json")
+    paths = choose_graphs(folder, quantization)
+    table = _open_table(folder / "embed_tokens.bin", config.text, embed_type)
+    for name, path in paths.items():
+        facts = read_graph(path)
+        if name == "decoder_init":
+            _refuse_earlier_form(path, facts)
+        check_ports(path, facts, *_ports(name, config))
+        check_weights(path, facts)
+    encoder = PublishedEncoder(paths["encoder"], config, threads)
+    decoder = PublishedDecoder(
+        paths["decoder_init"],
+        paths["decoder_step"],
+        config=config.text,
+        table=table,
+        audio_pad=audio_pad,
+        threads=threads,
+    )
+    return Published(config, encoder, decoder)
+
+
+class PublishedEncoder:
+    """Implements ``backend.AudioEncoder``."""
+
+    def __init__(self, path: Path, config: ModelConfig, threads: int) -> None:
+        self._path = path
+        self._config = config
+        self._session = open_session(path, threads=threads)
+
+    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
+        """See ``backend.AudioEncoder``.
+
+        Raises:
+            ModelCorruptError: The graph gave another number of tokens than the model has.
+        """
+        (features,) = run(self._session, {"mel": np.ascontiguousarray(mel[None])}, cancel, ["audio_features"])
+        expected = (1, audio_tokens(mel.shape[1], self._config.audio), self._config.text.hidden)
+        if features.shape != expected:
+            problem = f"it made features of shape {features.shape} of {mel.shape[1]} frames, not {expected}"
+            raise ModelCorruptError(self._path, problem, AGAIN)
+        audio_features: Float32 = features[0]
+        return audio_features
+
+
+def choose_graphs(folder: Path, quantization: str = "") -> dict[str, Path]:
+    """The file of each graph in the precision asked for; see the module's head.
+
+    Raises:
+        ModelMissingError: A graph is there neither in the precision asked for nor in float32.
+        ValueError: ``quantization`` is not known.
+    """
+    if quantization not in ("", *PRECISIONS):
+        raise ValueError(f"unknown precision {quantization!r}; known are {', '.join(PRECISIONS)}")
+    wanted = [quantization, "fp32"] if quantization else PRECISIONS
+    chosen = {}
+    for name in GRAPHS:
+        files = [folder / f"{name}{_infix(precision)}.onnx" for precision in wanted]
+        found = next((path for path in files if path.is_file()), None)
+        if found is None:
+            raise ModelMissingError(files[0] if quantization else files[-1], AGAIN)
+        chosen[name] = found
+    return chosen
+
+
+def read_config(path: Path) -> tuple[ModelConfig, str]:
+    """Read config.json: the sizes, and the type of the numbers in embed_tokens.bin.
+
+    Raises:
+        ModelMissingError, ModelCorruptError: It is not there, or describes another kind of model.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        config, embed_type = _config_from(raw), raw.get("embed_tokens_dtype", "float32")
+    except FileNotFoundError as exc:
+        raise ModelMissingError(path, AGAIN) from exc
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise ModelCorruptError(path, "it does not describe a model of this layout", AGAIN) from exc
+    if embed_type not in _EMBED_TYPES:
+        raise ModelCorruptError(path, f"embed_tokens.bin in {embed_type!r} cannot be read", AGAIN)
+    mel = {"sample_rate": SAMPLE_RATE, "n_fft": N_FFT, "hop_length": HOP, "n_mels": N_MELS}
+    for key, expected in mel.items():
+        if raw.get("mel", {}).get(key, expected) != expected:
+            raise ModelCorruptError(path, f"it asks for features with another {key} than {expected}", AGAIN)
+    if config.audio.output_dim != config.text.hidden or config.audio.mel_bins != N_MELS:
+        raise ModelCorruptError(path, "its encoder and its decoder do not fit together", AGAIN)
+    return config, embed_type
+
+
+def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
+    audio, text = raw["encoder"], raw["decoder"]
+    return ModelConfig(
+        AudioConfig(
+            layers=int(audio["num_layers"]),
+            d_model=int(audio["hidden_size"]),
+            heads=int(audio["num_heads"]),
+            ffn=int(audio["ffn_dim"]),
+            conv_channels=int(audio["conv_channels"]),
+            output_dim=int(audio["output_dim"]),
+            mel_bins=int(audio["num_mel_bins"]),
+        ),
+        TextConfig(
+            layers=int(text["num_layers"]),
+            hidden=int(text["hidden_size"]),
+            heads=int(text["num_attention_heads"]),
+            kv_heads=int(text["num_key_value_heads"]),
+            head_dim=int(text["head_dim"]),
+            ffn=int(text["intermediate_size"]),
+            vocab=int(text["vocab_size"]),
+            rope_theta=float(text["rope_theta"]),
+            rms_eps=float(text["rms_norm_eps"]),
+        ),
+        ALL_LANGUAGES,
+    )
+
+
+def _infix(precision: str) -> str:
+    return "" if precision == "fp32" else f".{precision}"
+
+
+def _open_table(path: Path, config: TextConfig, embed_type: str) -> FloatTable:
+    """Map embed_tokens.bin after a look at its size, which is all that tells it from another model's."""
+    if not path.is_file():
+        raise ModelMissingError(path, AGAIN)
+    dtype = np.dtype(_EMBED_TYPES[embed_type])
+    expected, found = config.vocab * config.hidden * dtype.itemsize, path.stat().st_size
+    if found != expected:
+        shape = f"{config.vocab} x {config.hidden} numbers in {embed_type}"
+        raise ModelCorruptError(path, f"it has {found} bytes and not the {expected} of {shape}", AGAIN)
+    return FloatTable(path, (config.vocab, config.hidden), dtype)
+
+
+def _refuse_earlier_form(path: Path, facts: GraphFacts) -> None:
+    if "input_embeds" in facts.inputs and "input_ids" not in facts.inputs:
+        raise ModelCorruptError(
+            path,
+            "it is an early export that wants embeddings where today's take token ids",
+            f"Download a current package: {_CURRENT}.",
+        )
+
+
+def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, Port]]:
+    """Inputs and outputs that graph ``name`` must have."""
+    text = config.text
+    if name == "encoder":
+        features = Port(FLOAT, (1, None, text.hidden))
+        return {"mel": Port(FLOAT, (1, N_MELS, None))}, {"audio_features": features}
+    cache = Port(FLOAT, (text.layers, None, text.kv_heads, None, text.head_dim))
+    row = 1 if name == "decoder_step" else None
+    positions = Port(INT64, (None, row))
+    inputs = {"position_ids": positions}
+    if name == "decoder_step":
+        inputs |= {
+            "input_embeds": Port(FLOAT, (None, 1, text.hidden)),
+            "past_keys": cache,
+            "past_values": cache,
+        }
+    else:
+        inputs |= {"input_ids": Port(INT64, (None, None)), "audio_offset": Port(INT64, (1,))}
+        inputs |= {"audio_features": Port(FLOAT, (None, None, text.hidden))}
+    logits = Port(FLOAT, (None, row, text.vocab))
+    return inputs, {"logits": logits, "present_keys": cache, "present_values": cache}

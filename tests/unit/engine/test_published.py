@@ -1,0 +1,676 @@
+"""The published layout: the right file for each graph, exact logits by either way, one clear error each.
+
+The packages are built from the checkpoint in ``tests/data``. What their graphs should give is computed
+here once more, in float64, from the formulas of the model and the checkpoint's tensors.
+"""
+
+import contextlib
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handy_qwen.engine import published, published_decoder
+from handy_qwen.engine.published import choose_graphs, is_published_layout, open_published
+from handy_qwen.engine.published_graph import check_weights, read_graph
+from handy_qwen.engine.sessions import Cancel
+from handy_qwen.errors import CancelledError, ModelCorruptError, ModelMissingError
+from tests.published_layout import read_safetensors, write_published_layout
+
+CHECKPOINT = Path(__file__).parents[2] / "data" / "demo-checkpoint"
+PAD = 638  # <|audio_pad|> of that checkpoint
+HEAD, TAIL = [634, 5, 6, 7, 636], [637, 635, 8, 634, 9]  # any ids will do here
+FILES = {
+    "config.json",
+    "embed_tokens.bin",
+    "encoder.onnx",
+    "decoder_init.onnx",
+    "decoder_step.onnx",
+    "decoder_weights.data",
+}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    return write_published_layout(CHECKPOINT, tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def model(package):
+    return open_published(package, audio_pad=PAD, threads=1)
+
+
+@pytest.fixture
+def decoder(package):
+    """A decoder that has read nothing yet."""
+    return open_published(package, audio_pad=PAD, threads=1).decoder
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """What was run since the fixture was asked for: "init" or "step", in order."""
+    seen = []
+
+    def spy(session, binding, cancel):
+        run_bound(session, binding, cancel)
+        seen.append("step" if "past_keys" in {port.name for port in session.get_inputs()} else "init")
+
+    run_bound = published_decoder.run_bound
+    monkeypatch.setattr(published_decoder, "run_bound", spy)
+    return seen
+
+
+@pytest.fixture
+def folder(package, tmp_path):
+    """A copy of the package, to be damaged."""
+    return Path(shutil.copytree(package, tmp_path / "copy"))
+
+
+@pytest.fixture
+def nothing_opened(monkeypatch):
+    """Fails a test that opens a session: damage must be found before."""
+
+    def refuse(path, **_):
+        pytest.fail(f"{path} was opened")
+
+    monkeypatch.setattr(published, "open_session", refuse)
+    monkeypatch.setattr(published_decoder, "open_session", refuse)
+
+
+def features(rows, seed=0):
+    """Something of the size of audio features. Shape (rows, 192)."""
+    table = read_safetensors(CHECKPOINT)["thinker.model.embed_tokens.weight"]
+    noise = np.random.default_rng(seed).standard_normal((rows, table.shape[1]))
+    return (noise * table.std()).astype(np.float32)
+
+
+# --- The model in float64, straight from its formulas ---
+
+
+class Reference:
+    """Encoder and decoder without a cache, a graph, or a thought for speed."""
+
+    def __init__(self, checkpoint):
+        thinker = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))["thinker_config"]
+        self.audio, self.text = thinker["audio_config"], thinker["text_config"]
+        self.tensors = {k: v.astype(np.float64) for k, v in read_safetensors(checkpoint).items()}
+
+    def linear(self, x, name):
+        y = x @ self.tensors[f"{name}.weight"].T
+        return y + self.tensors.get(f"{name}.bias", 0.0)
+
+    def layer_norm(self, x, name):
+        centered = x - x.mean(-1, keepdims=True)
+        y = centered / np.sqrt((centered**2).mean(-1, keepdims=True) + 1e-5)
+        return y * self.tensors[f"{name}.weight"] + self.tensors[f"{name}.bias"]
+
+    def rms_norm(self, x, name):
+        scale = np.sqrt((x**2).mean(-1, keepdims=True) + self.text["rms_norm_eps"])
+        return x / scale * self.tensors[f"{name}.weight"]
+
+    def convolve(self, x, name):
+        """Kernel 3 x 3, stride 2, a rim of zeros, then GELU. (channels, height, width)."""
+        kernel, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+        views = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]
+        return gelu(np.einsum("chwij,ocij->ohw", views, kernel) + bias[:, None, None])
+
+    def encode(self, mel):
+        """(128, frames) -> (tokens, hidden), for one window."""
+        prefix, tokens = "thinker.audio_tower.", []
+        for start in range(0, mel.shape[1], 100):
+            chunk = mel[:, start : start + 100].astype(np.float64)
+            own = math.ceil(math.ceil(math.ceil(chunk.shape[1] / 2) / 2) / 2)
+            x = np.pad(chunk, ((0, 0), (0, 100 - chunk.shape[1])))[None]
+            for layer in "123":
+                x = self.convolve(x, f"{prefix}conv2d{layer}")
+            x = self.linear(x.transpose(2, 0, 1).reshape(13, -1), f"{prefix}conv_out")
+            half = x.shape[1] // 2
+            angle = np.arange(13)[:, None] * np.exp(-np.log(10000) / (half - 1) * np.arange(half))
+            tokens.append((x + np.concatenate([np.sin(angle), np.cos(angle)], 1))[:own])
+        x = np.concatenate(tokens)
+        for index in range(self.audio["encoder_layers"]):
+            name = f"{prefix}layers.{index}"
+            normed = self.layer_norm(x, f"{name}.self_attn_layer_norm")
+            heads = self.audio["encoder_attention_heads"]
+            q, k, v = (split(self.linear(normed, f"{name}.self_attn.{part}_proj"), heads) for part in "qkv")
+            x = x + self.linear(attend(q, k, v), f"{name}.self_attn.out_proj")
+            hidden = gelu(self.linear(self.layer_norm(x, f"{name}.final_layer_norm"), f"{name}.fc1"))
+            x = x + self.linear(hidden, f"{name}.fc2")
+        x = gelu(self.linear(self.layer_norm(x, f"{prefix}ln_post"), f"{prefix}proj1"))
+        return self.linear(x, f"{prefix}proj2")
+
+    def logits(self, *parts):
+        """Ids and features, one after the other -> (rows, vocab)."""
+        table, text = self.tensors["thinker.model.embed_tokens.weight"], self.text
+        x = np.concatenate([part if isinstance(part, np.ndarray) else table[part] for part in parts])
+        x = x.astype(np.float64)
+        dim = text["head_dim"]
+        angle = np.arange(len(x))[:, None] * text["rope_theta"] ** -(np.arange(0, dim, 2) / dim)
+        future = np.triu(np.full((len(x), len(x)), -np.inf), 1)
+        for index in range(text["num_hidden_layers"]):
+            name = f"thinker.model.layers.{index}"
+            normed = self.rms_norm(x, f"{name}.input_layernorm")
+            q, k, v = (
+                split(self.linear(normed, f"{name}.self_attn.{part}_proj"), text[f"num_{kind}_heads"])
+                for part, kind in (("q", "attention"), ("k", "key_value"), ("v", "key_value"))
+            )
+            q = rotate(self.rms_norm(q, f"{name}.self_attn.q_norm"), angle)
+            k = rotate(self.rms_norm(k, f"{name}.self_attn.k_norm"), angle)
+            k, v = (np.repeat(each, len(q) // len(each), axis=0) for each in (k, v))
+            x = x + self.linear(attend(q, k, v, future), f"{name}.self_attn.o_proj")
+            normed = self.rms_norm(x, f"{name}.post_attention_layernorm")
+            gate = self.linear(normed, f"{name}.mlp.gate_proj")
+            hidden = gate / (1 + np.exp(-gate)) * self.linear(normed, f"{name}.mlp.up_proj")
+            x = x + self.linear(hidden, f"{name}.mlp.down_proj")
+        return self.rms_norm(x, "thinker.model.norm") @ table.T
+
+
+def gelu(x):
+    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+
+def split(x, heads):
+    return x.reshape(len(x), heads, -1).transpose(1, 0, 2)
+
+
+def rotate(x, angle):
+    low, high = np.split(x, 2, axis=-1)
+    return np.concatenate(
+        [low * np.cos(angle) - high * np.sin(angle), high * np.cos(angle) + low * np.sin(angle)], -1
+    )
+
+
+def attend(q, k, v, mask=0.0):
+    scores = q @ k.transpose(0, 2, 1) / math.sqrt(q.shape[-1]) + mask
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    mixed = weights / weights.sum(-1, keepdims=True) @ v
+    return mixed.transpose(1, 0, 2).reshape(q.shape[1], -1)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return Reference(CHECKPOINT)
+
+
+def assert_close(found, expected, tolerance=2e-4):
+    assert found.shape == expected.shape
+    assert found.dtype == np.float32
+    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+
+
+# --- What the graphs give ---
+
+
+@pytest.mark.parametrize("frames", [1, 8, 9, 57, 99, 100, 101, 399, 799, 800])
+def test_the_encoder_gives_what_the_formulas_give(model, reference, frames):
+    mel = np.random.default_rng(frames).uniform(-1, 1.5, (128, frames)).astype(np.float32)
+    assert_close(model.encoder.encode(mel, Cancel()), reference.encode(mel))
+
+
+def test_an_encoder_that_gives_another_number_of_tokens_is_another_models(model, monkeypatch):
+    monkeypatch.setattr(published, "run", lambda *_: [np.zeros((1, 14, 192), np.float32)])
+    with pytest.raises(ModelCorruptError, match=r"encoder\.onnx .* \(1, 14, 192\) of 100 frames"):
+        model.encoder.encode(np.zeros((128, 100), np.float32), Cancel())
+
+
+def test_a_whole_prompt_gives_what_the_formulas_give(decoder, reference, runs):
+    audio = features(30)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    assert_close(decoder.logits(len(TAIL), Cancel()), reference.logits(HEAD, audio, TAIL)[-len(TAIL) :])
+    assert runs == ["init"]
+
+
+def test_single_steps_give_what_the_formulas_give(decoder, reference, runs):
+    audio, answer = features(30), [11, 500, 12]
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    expected = reference.logits(HEAD, audio, TAIL, answer)
+    found = [decoder.logits(1, Cancel())]
+    for token in answer:
+        decoder.extend([token])
+        found.append(decoder.logits(1, Cancel()))
+    assert_close(np.concatenate(found), expected[-len(answer) - 1 :])
+    assert runs == ["init", "step", "step", "step"]
+
+
+def test_a_short_draft_is_checked_by_steps_and_a_long_one_at_once(decoder, reference, runs):
+    audio = features(40)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    decoder.logits(1, Cancel())
+    decoder.extend([11, 12, 13])
+    assert_close(decoder.logits(4, Cancel()), reference.logits(HEAD, audio, TAIL, [11, 12, 13])[-4:])
+    assert runs == ["init"] + ["step"] * 4
+    decoder.rewind(len(HEAD) + 40 + len(TAIL))
+    draft = list(range(20, 50))
+    decoder.extend(draft)
+    assert_close(decoder.logits(30, Cancel()), reference.logits(HEAD, audio, TAIL, draft)[-30:])
+    assert runs[5:] == ["init"]
+
+
+def test_audio_rows_can_follow_by_steps(decoder, reference, runs):
+    audio, more = features(60), features(4, seed=1)
+    decoder.extend(HEAD)
+    decoder.extend(audio)
+    decoder.logits(1, Cancel())
+    decoder.extend(more)
+    decoder.extend(TAIL[:2])
+    assert_close(decoder.logits(3, Cancel()), reference.logits(HEAD, audio, more, TAIL[:2])[-3:])
+    assert runs == ["init"] + ["step"] * 6
+
+
+def test_audio_after_text_after_audio_is_read_too(decoder, reference, runs):
+    first, second = features(20), features(3, seed=1)
+    for rows in (HEAD, first, TAIL, second, [12]):
+        decoder.extend(rows)
+    assert_close(decoder.logits(6, Cancel()), reference.logits(HEAD, first, TAIL, second, [12])[-6:])
+    assert runs == ["init"] + ["step"] * 4
+
+
+def test_a_prompt_without_audio_is_read_too(decoder, reference):
+    decoder.extend(HEAD)
+    assert_close(decoder.logits(len(HEAD), Cancel()), reference.logits(HEAD))
+
+
+def test_audio_in_pieces_is_the_audio_in_one(decoder, runs):
+    audio = features(25)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    whole = decoder.logits(1, Cancel())
+    decoder.rewind(0)
+    for rows in (HEAD, audio[:10], audio[10:11], audio[11:], TAIL[:1], TAIL[1:]):
+        decoder.extend(rows)
+    assert decoder.length == len(HEAD) + 25 + len(TAIL)
+    assert_close(decoder.logits(1, Cancel()), whole)
+    assert runs == ["init", "step"]
+
+
+def test_rows_recorded_again_as_they_were_are_not_read_again(decoder, runs):
+    audio = features(40)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    first = decoder.logits(1, Cancel())
+    decoder.rewind(len(HEAD))
+    decoder.extend(audio.copy())
+    decoder.extend(list(TAIL))
+    again = decoder.logits(1, Cancel())
+    assert runs == ["init", "step"]  # the last row once more, for its logits
+    np.testing.assert_allclose(again, first, rtol=0, atol=1e-3)
+
+
+def test_rows_that_differ_are_read(decoder, reference, runs):
+    audio, other = features(40), features(40, seed=1)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    decoder.logits(1, Cancel())
+    decoder.rewind(len(HEAD))
+    decoder.extend(other)
+    decoder.extend(TAIL)
+    assert_close(decoder.logits(1, Cancel()), reference.logits(HEAD, other, TAIL)[-1:])
+    assert runs == ["init", "init"]
+
+
+def test_reading_ahead_waits_until_it_pays(decoder, runs):
+    decoder.extend(HEAD)
+    decoder.extend(features(104))
+    decoder.flush(Cancel())
+    assert runs == []
+    decoder.extend(features(312, seed=1))
+    decoder.flush(Cancel())
+    decoder.flush(Cancel())
+    assert runs == ["init"]
+    decoder.extend(TAIL)
+    decoder.logits(1, Cancel())
+    assert runs == ["init"] + ["step"] * len(TAIL)
+
+
+def test_a_long_answer_outgrows_the_first_buffer(decoder, reference):
+    audio, answer = features(250), list(range(10, 30))
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    decoder.logits(1, Cancel())
+    for token in answer:
+        decoder.extend([token])
+        last = decoder.logits(1, Cancel())
+    assert_close(last, reference.logits(HEAD, audio, TAIL, answer)[-1:])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4), st.booleans()), min_size=1, max_size=6))
+def test_any_course_of_reading_and_going_back_ends_in_the_same_logits(model, reference, course):
+    decoder, rng = model.decoder, np.random.default_rng(0)
+    decoder.rewind(0)
+    decoder.extend(HEAD)
+    parts = [np.array([i]) for i in HEAD]
+    for back, count, is_audio in course:
+        keep = max(len(parts) - back, 1)
+        decoder.rewind(keep)
+        del parts[keep:]
+        new = features(count, seed=count) if is_audio else [int(i) for i in rng.integers(0, 600, count)]
+        decoder.extend(new)
+        parts += [row[None] for row in new] if is_audio else [np.array([i]) for i in new]
+        assert decoder.length == len(parts)
+        asked = min(count, 2)
+        found = decoder.logits(asked, Cancel())
+    rows = [part if part.ndim == 2 else [int(part[0])] for part in parts]
+    assert_close(found, reference.logits(*rows)[-asked:])
+
+
+def test_logits_of_rows_that_do_not_exist_are_refused(decoder):
+    decoder.extend(HEAD)
+    for count in (0, len(HEAD) + 1):
+        with pytest.raises(ValueError, match="asked for"):
+            decoder.logits(count, Cancel())
+
+
+def test_features_of_another_width_are_refused(decoder):
+    with pytest.raises(ValueError, match="width 192"):
+        decoder.extend(np.zeros((3, 191), np.float32))
+
+
+def test_work_given_up_between_steps_can_be_taken_up_again(decoder, reference, runs, monkeypatch):
+    audio = features(60)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    decoder.logits(1, Cancel())
+    cancel, spy = Cancel(), published_decoder.run_bound
+
+    def set_after_two(session, binding, given):
+        spy(session, binding, given)
+        if runs.count("step") == 2:
+            cancel.set()
+
+    monkeypatch.setattr(published_decoder, "run_bound", set_after_two)
+    decoder.extend([11, 12, 13, 14])
+    with pytest.raises(CancelledError):
+        decoder.logits(1, cancel)
+    monkeypatch.setattr(published_decoder, "run_bound", spy)
+    assert_close(decoder.logits(1, Cancel()), reference.logits(HEAD, audio, TAIL, [11, 12, 13, 14])[-1:])
+    assert runs == ["init"] + ["step"] * 4
+
+
+def test_nothing_runs_for_work_given_up_before(decoder, model):
+    cancel = Cancel()
+    cancel.set()
+    decoder.extend(HEAD)
+    with pytest.raises(CancelledError):
+        decoder.logits(1, cancel)
+    with pytest.raises(CancelledError):
+        model.encoder.encode(np.zeros((128, 100), np.float32), cancel)
+    assert decoder.length == len(HEAD)
+
+
+# --- The forms a package comes in ---
+
+
+@pytest.mark.parametrize("embed_dtype", ["float32", "float16"])
+@pytest.mark.parametrize("shared_data", [True, False])
+def test_either_form_of_table_and_data_file_gives_the_same(tmp_path, reference, embed_dtype, shared_data):
+    write_published_layout(CHECKPOINT, tmp_path, embed_dtype=embed_dtype, shared_data=shared_data)
+    assert (tmp_path / "decoder_weights.data").exists() == shared_data
+    assert (tmp_path / "decoder_step.onnx.data").exists() != shared_data
+    decoder = open_published(tmp_path, audio_pad=PAD, threads=1).decoder
+    audio = features(30)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    decoder.logits(1, Cancel())
+    decoder.extend([11])
+    tolerance = 2e-4 if embed_dtype == "float32" else 5e-3
+    assert_close(decoder.logits(1, Cancel()), reference.logits(HEAD, audio, TAIL, [11])[-1:], tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("int8", 0.01), ("int4", 0.12)])
+def test_a_quantized_package_gives_nearly_the_same(tmp_path, reference, dtype, tolerance):
+    write_published_layout(CHECKPOINT, tmp_path, dtype=dtype, suffix=dtype)
+    decoder = open_published(tmp_path, audio_pad=PAD, threads=1).decoder
+    audio = features(30)
+    for rows in (HEAD, audio, TAIL):
+        decoder.extend(rows)
+    found = [decoder.logits(1, Cancel())]
+    decoder.extend([11])
+    found.append(decoder.logits(1, Cancel()))
+    expected = reference.logits(HEAD, audio, TAIL, [11])[-2:]
+    assert_close(np.concatenate(found), expected, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("present", "quantization", "expected"),
+    [
+        ({"", "int4"}, "", "int4"),
+        ({"", "int8"}, "", "int8"),
+        ({"fp16", "int8"}, "", "int8"),
+        ({"", "fp16"}, "", "fp16"),
+        ({""}, "", ""),
+        ({"", "int4"}, "fp32", ""),
+        ({"", "int4"}, "int8", ""),
+        ({"", "int4", "int8"}, "int8", "int8"),
+        ({""}, "int4", ""),
+    ],
+)
+def test_the_precision_asked_for_is_taken_or_float32(tmp_path, present, quantization, expected):
+    for infix in present:
+        for name in published.GRAPHS:
+            (tmp_path / f"{name}{infix and '.'}{infix}.onnx").touch()
+    chosen = choose_graphs(tmp_path, quantization)
+    assert {path.name for path in chosen.values()} == {
+        f"{name}{expected and '.'}{expected}.onnx" for name in published.GRAPHS
+    }
+
+
+def test_each_graph_falls_back_on_its_own(tmp_path):
+    for name in ("encoder.onnx", "decoder_init.onnx", "decoder_init.int4.onnx", "decoder_step.int8.onnx"):
+        (tmp_path / name).touch()
+    assert [path.name for path in choose_graphs(tmp_path).values()] == [
+        "encoder.onnx",
+        "decoder_init.int4.onnx",
+        "decoder_step.int8.onnx",
+    ]
+    with pytest.raises(ModelMissingError, match=r"decoder_step\.int4\.onnx"):
+        choose_graphs(tmp_path, "int4")
+
+
+def test_an_unknown_precision_is_the_callers_mistake(package):
+    with pytest.raises(ValueError, match="int3"):
+        open_published(package, audio_pad=PAD, threads=1, quantization="int3")
+
+
+def test_the_layout_is_told_by_its_two_decoders(package, tmp_path):
+    assert is_published_layout(package)
+    assert not is_published_layout(tmp_path)
+    (tmp_path / "encoder.onnx").touch()
+    (tmp_path / "decoder.onnx").touch()
+    assert not is_published_layout(tmp_path)
+    (tmp_path / "decoder_step.int4.onnx").touch()
+    assert is_published_layout(tmp_path)
+
+
+def test_a_package_of_links_works_as_download_caches_have_them(package, tmp_path):
+    links, blobs = tmp_path / "snapshot", tmp_path / "blobs"
+    links.mkdir()
+    blobs.mkdir()
+    for number, path in enumerate(package.iterdir()):
+        shutil.copy(path, blobs / str(number))
+        (links / path.name).symlink_to(Path(os.path.relpath(blobs / str(number), links)))
+    decoder = open_published(links, audio_pad=PAD, threads=1).decoder
+    decoder.extend(HEAD)
+    assert decoder.logits(1, Cancel()).shape == (1, 640)
+
+
+# --- Folders that are not what they should be ---
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelMissingError) as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == folder / name
+    assert caught.value.hint
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("part", [0, 0.01, 0.5, 0.999])
+def test_a_file_cut_short_is_named(folder, name, part):
+    path = folder / name
+    os.truncate(path, int(path.stat().st_size * part))
+    with pytest.raises(ModelCorruptError) as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == path
+    assert caught.value.hint
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize("name", sorted(FILES - {"decoder_weights.data"}))
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<html><body>Not found</body></html>",
+        b"\x00" * 5000,
+        b"\xff" * 5000,
+        b"[]",
+        b"{}",
+        bytes(range(256)) * 9,
+    ],
+    ids=["html", "zeros", "ones", "list", "object", "bytes"],
+)
+def test_a_file_of_something_else_is_named(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelCorruptError) as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == folder / name
+
+
+@pytest.mark.usefixtures("nothing_opened")
+def test_a_pointer_instead_of_the_file_is_explained(folder):
+    (folder / "encoder.onnx").write_bytes(
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    )
+    with pytest.raises(ModelCorruptError, match=r"encoder\.onnx .*Git LFS pointer"):
+        open_published(folder, audio_pad=PAD, threads=1)
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize(
+    ("name", "other"), [("decoder_step.onnx", "decoder_init.onnx"), ("encoder.onnx",) * 2]
+)
+def test_a_graph_in_the_place_of_another_is_named(folder, name, other):
+    wrong = folder / (other if other != name else "decoder_step.onnx")
+    shutil.copy(wrong, folder / name)
+    with pytest.raises(ModelCorruptError, match="input") as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == folder / name
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize(
+    ("section", "key", "number", "named"),
+    [
+        ("decoder", "num_layers", 4, "decoder_init.onnx"),
+        ("decoder", "head_dim", 64, "decoder_init.onnx"),
+        ("decoder", "vocab_size", 641, "embed_tokens.bin"),
+        ("decoder", "hidden_size", 191, "config.json"),
+        ("encoder", "num_mel_bins", 80, "config.json"),
+        ("mel", "hop_length", 320, "config.json"),
+        ("decoder", "num_layers", "many", "config.json"),
+        ("decoder", "num_layers", None, "config.json"),
+    ],
+)
+def test_files_of_different_models_are_told_apart(folder, section, key, number, named):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config[section][key] = number
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModelCorruptError) as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == folder / named
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize(("stated", "named"), [("bfloat16", "config.json"), ("float16", "embed_tokens.bin")])
+def test_a_table_in_another_type_than_stated_is_refused(folder, stated, named):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"embed_tokens_dtype": stated}), encoding="utf-8")
+    with pytest.raises(ModelCorruptError) as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == folder / named
+
+
+def test_a_table_of_unstated_type_is_float32(folder):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    del config["embed_tokens_dtype"]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    open_published(folder, audio_pad=PAD, threads=1).decoder.close()
+
+
+@pytest.mark.usefixtures("nothing_opened")
+def test_an_export_of_the_early_form_is_explained(folder):
+    graph = onnx.load(folder / "decoder_init.onnx", load_external_data=False)
+    del graph.graph.input[:]
+    graph.graph.input.append(
+        onnx.helper.make_tensor_value_info("input_embeds", onnx.TensorProto.FLOAT, ["batch", "seq_len", 192])
+    )
+    onnx.save(graph, folder / "decoder_init.onnx")
+    with pytest.raises(ModelCorruptError, match="early export") as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert "andrewleech/qwen3-asr-0.6b-onnx" in caught.value.hint
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize("location", ["../decoder_weights.data", "/etc/hostname", ""])
+def test_weights_outside_the_folder_are_not_looked_for(folder, location):
+    graph = onnx.load(folder / "decoder_step.onnx", load_external_data=False)
+    tensor = next(t for t in graph.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL)
+    next(entry for entry in tensor.external_data if entry.key == "location").value = location
+    (folder / "decoder_step.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(ModelCorruptError, match="outside its own folder"):
+        open_published(folder, audio_pad=PAD, threads=1)
+
+
+def test_a_graph_that_onnx_runtime_refuses_is_named_too(folder):
+    graph = onnx.load(folder / "decoder_step.onnx", load_external_data=False)
+    graph.graph.node[0].op_type = "NoSuchOperator"
+    (folder / "decoder_step.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(ModelCorruptError) as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == folder / "decoder_step.onnx"
+
+
+def test_what_is_read_from_a_graph_is_what_onnx_reads(package):
+    for path in sorted(package.glob("*.onnx")):
+        facts, graph = read_graph(path), onnx.load(path, load_external_data=False).graph
+        assert facts.initializers == {tensor.name for tensor in graph.initializer}
+        for ports, infos in ((facts.inputs, graph.input), (facts.outputs, graph.output)):
+            stated = {info.name: info.type.tensor_type for info in infos}
+            assert {name: port.dtype for name, port in ports.items()} == {
+                name: tensor.elem_type for name, tensor in stated.items()
+            }
+            assert {name: port.shape for name, port in ports.items()} == {
+                name: tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+                for name, tensor in stated.items()
+            }
+        external = [{e.key: e.value for e in t.external_data} for t in graph.initializer if t.external_data]
+        assert [(t.location, t.offset, t.size) for t in facts.external] == [
+            (entry["location"], int(entry["offset"]), int(entry["length"])) for entry in external
+        ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_damage_to_a_graph_gives_anything_but_our_errors(package, tmp_path_factory, data):
+    content = bytearray((package / "decoder_init.onnx").read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "decoder_init.onnx"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(ModelMissingError, ModelCorruptError):
+        check_weights(path, read_graph(path))
