@@ -1,0 +1,324 @@
+"""The speech engine at work: one thread, one job after another, in the order of the takes.
+
+    begin --> [blocks pile up until the model is there] --> live.feed, live.advance ... --> live.finish
+
+While a take is recorded its live transcription advances piece by piece; between two pieces the thread
+looks at its inbox. A live transcription that fails is not the end of the take: all of its sound is
+kept, and the whole is transcribed at the end.
+
+Threads: ``engine`` runs the model. ``model-load`` lives while a model is being loaded, so that takes
+go on with the present one meanwhile. ``feed`` and ``cancel`` may be called from any thread. The
+engine's modules are imported by ``load``, hence on ``model-load``: they are slow to import.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+from handy_qwen.core.events import (
+    Failed,
+    ModelFailed,
+    ModelLoading,
+    ModelReady,
+    ModelUnloaded,
+    Previewed,
+    Transcribed,
+)
+from handy_qwen.core.ports import Post, Samples
+from handy_qwen.errors import CancelledError, EngineError, HandyError
+from handy_qwen.transcriber.job import Job, Live, LiveText, Model
+
+logger = logging.getLogger(__name__)
+
+PREVIEW_S = 0.1  # between two previews
+
+
+class EngineTranscriber:
+    """Implements the Transcriber port on the Recognizer that ``load`` returns for a model's name.
+
+    Args:
+        post: Where the events go.
+        load: Loads a model. Called on ``model-load``; raises HandyErrors.
+        name: The model to begin with; it is loaded by ``use_model`` or the first take.
+        live_mode: How much to do during the recording; asked at the start of each take.
+        idle_s: After how many idle seconds the model is unloaded, 0: never; asked after each job.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        load: Callable[[str], Model],
+        *,
+        name: str = "",
+        live_mode: Callable[[], Live] = lambda: Live.FULL,
+        idle_s: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._post = post
+        self._load_model = load
+        self._name = name
+        self._live_mode = live_mode
+        self._idle_s = idle_s
+        self._clock = clock
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: dict[int, Job] = {}  # in the order of the takes; changed under the lock
+        self._lock = threading.Lock()
+        self._model: Model | None = None
+        self._retired: list[Model] = []  # replaced, and still used by a take
+        self._loading: str | None = None
+        self._used_s = clock()
+        self._has_more = False
+        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+        self._thread.start()
+
+    # --- the port ------------------------------------------------------------------------------------
+
+    def begin(self, take: int, language: str, context: str) -> None:
+        """Open take ``take``; the model is loaded if it is not."""
+        with self._lock:
+            self._jobs[take] = Job(take, language, context, self._live_mode())
+        self._inbox.put(self._ensure_model)
+
+    def feed(self, take: int, block: Samples) -> None:
+        """Hand over the next block. Called on the microphone's thread; keeps the array."""
+        job = self._jobs.get(take)
+        if job is not None and not job.is_complete:
+            job.heard.append(block)
+            self._inbox.put(_look)
+
+    def finish(self, take: int) -> None:
+        """No more blocks will come."""
+        if (job := self._jobs.get(take)) is not None:
+            job.is_complete = True
+            self._inbox.put(_look)
+
+    def cancel(self, take: int) -> None:
+        """Give up take ``take``. Any thread."""
+        with self._lock:
+            job = self._jobs.pop(take, None)
+        if job is not None:
+            job.cancel()
+            self._inbox.put(_look)
+
+    def use_model(self, name: str) -> None:
+        """Load model ``name`` behind the present one."""
+        self._inbox.put(partial(self._switch, name))
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread and give the memory back. Safe to call twice."""
+        for take in list(self._jobs):
+            self.cancel(take)
+        self._inbox.put(None)
+        self._thread.join(timeout_s)
+
+    # --- the engine's thread: the inbox --------------------------------------------------------------
+
+    def _loop(self) -> None:
+        is_running = True
+        while is_running:
+            try:
+                is_running = self._turn()
+            except Exception:
+                logger.exception("the engine's thread met an unexpected error")
+                self._fail_all(EngineError("The speech engine failed.", "The log has the details."))
+        self._unload()
+
+    def _turn(self) -> bool:
+        """Obey all that is in the inbox, then do one piece of work. False: the end has come."""
+        command = self._next()
+        while command is not None:
+            command()
+            if self._inbox.empty():
+                self._has_more = self._work()
+                return True
+            command = self._inbox.get()
+        return False
+
+    def _next(self) -> Callable[[], None] | None:
+        timeout_s: float | None = None
+        if self._has_more:
+            timeout_s = 0.0
+        elif self._model is not None and not self._jobs and (idle_s := self._idle_s()) > 0:
+            timeout_s = max(0.0, self._used_s + idle_s - self._clock())
+        try:
+            return self._inbox.get(timeout=timeout_s)
+        except queue.Empty:
+            return _look if self._has_more else self._unload_idle
+
+    # --- the engine's thread: the model --------------------------------------------------------------
+
+    def _switch(self, name: str) -> None:
+        self._name = name
+        self._load()
+
+    def _ensure_model(self) -> None:
+        if self._model is None:
+            self._load()
+
+    def _load(self) -> None:
+        if self._loading is not None:
+            return  # ``_loaded`` looks whether it is still the one that is wanted
+        self._loading = self._name
+        self._post(ModelLoading(self._name))
+        threading.Thread(target=self._load_behind, args=(self._name,), name="model-load", daemon=True).start()
+
+    def _load_behind(self, name: str) -> None:
+        """Runs on ``model-load``."""
+        try:
+            model = self._load_model(name)
+        except HandyError as exc:
+            result = partial(self._not_loaded, name, exc)
+        except MemoryError:
+            result = partial(self._not_loaded, name, _no_memory())
+        except Exception:
+            logger.exception("the model could not be loaded")
+            error = EngineError("The speech model could not be loaded.", "The log has the details.")
+            result = partial(self._not_loaded, name, error)
+        else:
+            result = partial(self._loaded, name, model)
+        self._inbox.put(result)
+
+    def _loaded(self, name: str, model: Model) -> None:
+        self._loading = None
+        if name != self._name:  # another one was asked for meanwhile
+            model.close()
+            self._load()
+            return
+        if self._model is not None:
+            self._retired.append(self._model)
+        self._model = model
+        self._used_s = self._clock()
+        self._post(ModelReady(name, model.languages))
+
+    def _not_loaded(self, name: str, error: HandyError) -> None:
+        self._loading = None
+        if name != self._name:
+            self._load()
+            return
+        logger.warning("model not loaded: %s", error)
+        self._post(ModelFailed(name, error))
+        if self._model is None:
+            self._fail_all(error)
+
+    def _close_retired(self) -> None:
+        used = [job.model for job in self._jobs.values()]
+        for model in [one for one in self._retired if one not in used]:
+            self._retired.remove(model)
+            model.close()
+
+    def _unload_idle(self) -> None:
+        if self._model is not None and not self._jobs:
+            self._unload()
+            self._post(ModelUnloaded())
+
+    def _unload(self) -> None:
+        for model in [*self._retired, self._model]:
+            if model is not None:
+                model.close()
+        self._retired.clear()
+        self._model = None
+
+    # --- the engine's thread: the takes --------------------------------------------------------------
+
+    def _work(self) -> bool:
+        """Do one piece of work for the oldest take that has any. True: there is more."""
+        self._close_retired()
+        for place, job in enumerate(list(self._jobs.values())):
+            if job.model is None and not self._open(job):
+                return False
+            if job.is_complete and place == 0:
+                self._finish(job)
+                return bool(self._jobs)
+            if self._advance(job):
+                return True
+        return False
+
+    def _open(self, job: Job) -> bool:
+        """Let ``job`` use the model. False: the model is not there."""
+        if self._model is None:
+            return False
+        job.model = self._model
+        if job.live_mode is Live.OFF or job.is_complete:
+            return True  # all at once, at the end
+        try:
+            job.live = job.model.live(language=job.language or None, context=job.context)
+        except HandyError as exc:  # a language that this model does not know
+            self._fail(job, exc)
+            return True
+        job.guard(job.live.cancel)
+        return True
+
+    def _advance(self, job: Job) -> bool:
+        """Keep the live transcription of ``job`` going. True: it has more to do."""
+        if job.live is None or job.is_cancelled:
+            return False
+        try:
+            job.feed_live()
+            has_more = job.live.advance()
+            if job.live_mode is Live.FULL:
+                self._show(job, job.live)
+        except CancelledError:
+            return False
+        except Exception as exc:  # whatever it was: the sound is kept, and the take has another chance
+            logger.warning("live transcription gave up: %s", type(exc).__name__, exc_info=exc)
+            job.live = None
+            return False
+        return has_more
+
+    def _show(self, job: Job, live: LiveText) -> None:
+        now_s = self._clock()
+        if now_s < job.next_preview_s:
+            return
+        preview = live.preview()
+        if (preview.committed, preview.tentative) != job.shown:
+            job.shown = (preview.committed, preview.tentative)
+            job.next_preview_s = now_s + PREVIEW_S
+            self._post(Previewed(job.take, preview.committed, preview.tentative))
+
+    def _finish(self, job: Job) -> None:
+        try:
+            transcript = job.text()
+        except CancelledError:
+            self._drop(job)
+        except HandyError as exc:
+            self._fail(job, exc)
+        except MemoryError:
+            self._fail(job, _no_memory())
+        except Exception:
+            logger.exception("a take could not be transcribed")
+            self._fail(job, EngineError("The take could not be transcribed.", "The log has the details."))
+        else:
+            if self._drop(job):
+                self._post(
+                    Transcribed(job.take, transcript.text, transcript.language, transcript.is_truncated)
+                )
+
+    def _fail(self, job: Job, error: HandyError) -> None:
+        if self._drop(job):
+            self._post(Failed(job.take, error))
+
+    def _fail_all(self, error: HandyError) -> None:
+        for job in list(self._jobs.values()):
+            self._fail(job, error)
+
+    def _drop(self, job: Job) -> bool:
+        """Let go of a job. False: it was cancelled before, and nobody wants to hear of it."""
+        self._used_s = self._clock()
+        with self._lock:
+            return self._jobs.pop(job.take, None) is not None
+
+
+def _look() -> None:
+    """Nothing but a reason to look what there is to do."""
+
+
+def _no_memory() -> EngineError:
+    return EngineError(
+        "There is not enough memory for the speech model.", "Close other programs or choose a smaller model."
+    )
