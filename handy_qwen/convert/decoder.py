@@ -1,0 +1,209 @@
+"""The graph of the text decoder, and the embedding table it shares with the engine.
+
+    inputs_embeds (1, rows, hidden) --layers x [attention on the cache, SwiGLU]-->
+    the last ``count`` rows --norm, output head--> logits (count, vocab)
+
+Attention is GroupQueryAttention with past and present in one buffer: keys and values of the new rows are
+written behind those of the first ``seqlens_k + 1 - rows``. The same graph reads a prompt, a piece of one, one
+token, or several to check a draft.
+
+Source: Qwen3ForCausalLM in transformers (5.x); GroupQueryAttention in ONNX Runtime's contrib
+operators (1.32).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto
+
+from handy_qwen.convert.graph import CONTRIB, Graph
+from handy_qwen.convert.presets import Precision
+from handy_qwen.convert.quantize import quantize_blocks
+from handy_qwen.convert.weights import Checkpoint
+from handy_qwen.engine.config import TextConfig
+
+EMBEDDING_FILE = "embedding.data"
+_EMBEDDING = "model.embed_tokens.weight"
+_TO_THE_END = np.iinfo(np.int64).max
+
+
+def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> int:
+    """Write the embedding table, which is also the output head; return the offset of its scales in bytes.
+
+    The file holds the codes (vocab, blocks, block), uint8, and behind them the scales (vocab, blocks),
+    float32; or the plain table (vocab, hidden), float32, and the offset returned is 0.
+    """
+    table = weights.read(_EMBEDDING)
+    with (folder / EMBEDDING_FILE).open("wb") as file:
+        if precision.bits == 32:
+            table.tofile(file)
+            return 0
+        blocks = quantize_blocks(table, bits=precision.bits, block=precision.block)
+        blocks.codes.tofile(file)
+        offset = -(-file.tell() // 4096) * 4096
+        file.write(bytes(offset - file.tell()))
+        blocks.scales.tofile(file)
+        return offset
+
+
+def write_decoder(
+    path: Path,
+    weights: Checkpoint,
+    config: TextConfig,
+    *,
+    precision: Precision,
+    head: Precision,
+    scales_offset_bytes: int,
+) -> None:
+    """Write the graph. ``scales_offset_bytes`` is what ``write_embedding`` returned for the same ``head``."""
+    with Graph(path) as graph:
+        writer = _DecoderWriter(graph, weights, config, precision)
+        x = graph.input("inputs_embeds", [1, "rows", config.hidden])
+        graph.input("seqlens_k", [1], TensorProto.INT32)
+        graph.input("total_length", [], TensorProto.INT32)
+        graph.input("count", [1], TensorProto.INT64)  # minus the number of rows whose logits are wanted
+        for table in ("cos_cache", "sin_cache"):
+            graph.input(table, ["capacity", config.head_dim // 2])
+        update = ""
+        for layer in range(config.layers):
+            x, update = writer.layer(x, update, layer)
+        writer.head(x, update, head, scales_offset_bytes)
+        graph.output("logits", ["count_rows", config.vocab])
+        writer.declare_cache()
+        graph.save()
+
+
+class _DecoderWriter:
+    """Adds the decoder's parts to a graph."""
+
+    def __init__(self, graph: Graph, weights: Checkpoint, config: TextConfig, precision: Precision) -> None:
+        self._graph = graph
+        self._weights = weights
+        self._config = config
+        self._precision = precision
+        self._by_head = graph.constant("by_head", [0, 0, -1, config.head_dim])
+        self._flat = graph.constant("flat", [0, 0, -1])
+
+    def layer(self, x: str, update: str, index: int) -> tuple[str, str]:
+        """Return the residual stream and what is still to be added to it (the next norm does that)."""
+        graph, config, name = self._graph, self._config, f"layers.{index}"
+        x, normed = self._add_and_norm(x, update, f"{name}.input_layernorm")
+        widths = [config.heads * config.head_dim, *[config.kv_heads * config.head_dim] * 2]
+        parts = self._fused(
+            normed, f"{name}.self_attn.qkv", [f"{name}.self_attn.{p}_proj" for p in "qkv"], widths
+        )
+        query, key = (
+            self._head_norm(part, f"{name}.self_attn.{p}_norm") for part, p in zip(parts, "qk", strict=False)
+        )
+        cache = [f"past.key.{index}", f"past.value.{index}"]
+        present = [f"present.key.{index}", f"present.value.{index}"]
+        attended = graph.node(
+            "GroupQueryAttention",
+            [query, key, parts[2], *cache, "seqlens_k", "total_length", "cos_cache", "sin_cache"],
+            [f"{name}.attention", *present],
+            CONTRIB,
+            num_heads=config.heads,
+            kv_num_heads=config.kv_heads,
+            do_rotary=1,
+            scale=config.head_dim**-0.5,
+        )
+        update = self._linear(attended, f"{name}.self_attn.o_proj")
+        x, normed = self._add_and_norm(x, update, f"{name}.post_attention_layernorm")
+        names = [f"{name}.mlp.{part}_proj" for part in ("gate", "up")]
+        gate, up = self._fused(normed, f"{name}.mlp.gate_up", names, [config.ffn] * 2)
+        silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
+        hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
+        return x, self._linear(hidden, f"{name}.mlp.down_proj")
+
+    def head(self, x: str, update: str, precision: Precision, scales_offset_bytes: int) -> None:
+        """Logits of the last rows: the norm and the output head see only those that were asked for."""
+        graph, config = self._graph, self._config
+        ends, axes = graph.constant("to_the_end", [_TO_THE_END]), graph.constant("rows_axis", [1])
+        x, update = (
+            graph.node("Slice", [value, "count", ends, axes], f"{name}.last")
+            for value, name in ((x, "residual"), (update, "update"))
+        )
+        scale = graph.constant("norm.weight", self._weights.read("model.norm.weight"))
+        x = graph.node(
+            "SkipSimplifiedLayerNormalization", [x, update, scale], "norm", CONTRIB, epsilon=config.rms_eps
+        )
+        x = graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], "norm.rows")
+        shape = (config.vocab, config.hidden)
+        if precision.bits == 32:
+            table = graph.external("head.weight", shape, np.float32, file=EMBEDDING_FILE, offset_bytes=0)
+            graph.node("Gemm", [x, table], "logits", transB=1)
+            return
+        blocks = config.hidden // precision.block
+        codes = graph.external(
+            "head.codes",
+            (config.vocab, blocks, precision.block),
+            np.uint8,
+            file=EMBEDDING_FILE,
+            offset_bytes=0,
+        )
+        scales = graph.external(
+            "head.scales",
+            (config.vocab, blocks),
+            np.float32,
+            file=EMBEDDING_FILE,
+            offset_bytes=scales_offset_bytes,
+        )
+        product = graph.block_product(x, [codes, scales], name="head", shape=shape, precision=precision)
+        graph.node("Identity", [product], "logits")
+
+    def declare_cache(self) -> None:
+        """Declare past and present of all layers as inputs and outputs."""
+        config = self._config
+        for part in ("key", "value"):
+            for layer in range(config.layers):
+                shape: list[int | str] = [1, config.kv_heads, "capacity", config.head_dim]
+                self._graph.input(f"past.{part}.{layer}", shape)
+                self._graph.output(f"present.{part}.{layer}", shape)
+
+    def _add_and_norm(self, x: str, update: str, name: str) -> tuple[str, str]:
+        scale = self._graph.constant(f"{name}.weight", self._weights.read(f"model.{name}.weight"))
+        if not update:
+            return x, self._graph.node(
+                "SimplifiedLayerNormalization",
+                [x, scale],
+                f"{name}.out",
+                axis=-1,
+                epsilon=self._config.rms_eps,
+            )
+        normed = self._graph.node(
+            "SkipSimplifiedLayerNormalization",
+            [x, update, scale],
+            [f"{name}.out", "", "", f"{name}.sum"],
+            CONTRIB,
+            epsilon=self._config.rms_eps,
+        )
+        return f"{name}.sum", normed
+
+    def _head_norm(self, x: str, name: str) -> str:
+        """Normalize each head for itself."""
+        graph = self._graph
+        scale = graph.constant(f"{name}.weight", self._weights.read(f"model.{name}.weight"))
+        x = graph.node("Reshape", [x, self._by_head], f"{name}.heads")
+        x = graph.node(
+            "SimplifiedLayerNormalization",
+            [x, scale],
+            f"{name}.normed",
+            axis=-1,
+            epsilon=self._config.rms_eps,
+        )
+        return graph.node("Reshape", [x, self._flat], f"{name}.out")
+
+    def _fused(self, x: str, name: str, parts: list[str], widths: list[int]) -> list[str]:
+        """Several projections of the same rows as one product, then split: fewer, larger matrix products."""
+        joined = np.concatenate([self._weights.read(f"model.{part}.weight") for part in parts])
+        product = self._graph.linear(x, joined, name, self._precision)
+        outputs = [f"{part}.out" for part in parts]
+        self._graph.node("Split", [product, self._graph.constant(f"{name}.widths", widths)], outputs, axis=-1)
+        return outputs
+
+    def _linear(self, x: str, name: str) -> str:
+        weights: npt.NDArray[np.float32] = self._weights.read(f"model.{name}.weight")
+        return self._graph.linear(x, weights, name, self._precision)

@@ -1,0 +1,204 @@
+"""Converts an official checkpoint into a compact package.
+
+    DST.partial-XXXX/   frontend.onnx encoder.onnx decoder.onnx, each with its .data
+                        embedding.data   tokenizer.json   manifest.json (last)
+    DST/                by renaming, once everything is on disk
+
+Nothing is left behind when the work fails or is interrupted, and an existing DST is never touched before
+the new one is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from handy_qwen.convert.decoder import write_decoder, write_embedding
+from handy_qwen.convert.encoder import write_encoder, write_frontend
+from handy_qwen.convert.presets import PLAIN, Precision, Preset
+from handy_qwen.convert.weights import Checkpoint
+from handy_qwen.engine.config import ModelConfig
+from handy_qwen.engine.languages import ALL_LANGUAGES
+from handy_qwen.engine.manifest import MANIFEST_FILE, Manifest, describe, load_manifest, sha256_of
+from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
+
+DEFAULT_PASS_S = 180.0
+"""The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and how much of the whole is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a checkpoint does not say of itself."""
+
+    name: str
+    pass_s: float = DEFAULT_PASS_S
+    licence: str = ""
+    notice: str = ""
+
+
+def convert(
+    source: Path,
+    destination: Path,
+    preset: Preset,
+    details: Details,
+    *,
+    progress: Progress = lambda _what, _part: None,
+) -> Manifest:
+    """Convert the checkpoint folder ``source`` into the package folder ``destination``.
+
+    Args:
+        source: ``config.json``, safetensors, and a tokenizer in either form.
+        destination: Must not exist, or be an older package (which is then replaced).
+        preset: How precisely to keep each part.
+        details: For the manifest.
+        progress: Called on this thread.
+
+    Raises:
+        ModelMissingError, ModelCorruptError: ``source`` is incomplete or of another kind.
+        ConversionError: The disk is full, ``destination`` cannot be written, or is something else.
+    """
+    config = _config_of(source)
+    weights = Checkpoint(source)
+    _check_place(destination, needed_bytes=_package_bytes(weights, config, preset))
+    try:
+        partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+    except OSError as exc:
+        raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
+    try:
+        offset_bytes = _write_parts(partial, weights, config, preset, progress)
+        load_tokenizer(source).save(partial / "tokenizer.json")
+        progress("checksums", 0.9)
+        manifest = _manifest(partial, weights, config, preset, details)
+        manifest = replace(manifest, head_scales_offset_bytes=offset_bytes)
+        manifest.save(partial)
+        _put_in_place(partial, destination)
+    except OSError as exc:
+        raise ConversionError(
+            f"The package could not be written: {exc.strerror or exc}.", "Nothing was left behind."
+        ) from exc
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    progress("done", 1.0)
+    return manifest
+
+
+def _write_parts(
+    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, progress: Progress
+) -> int:
+    """Write graphs and weights; return where the embedding's scales begin, in bytes."""
+    progress("audio encoder", 0.0)
+    write_frontend(folder / "frontend.onnx", weights, config.audio, preset.encoder)
+    write_encoder(folder / "encoder.onnx", weights, config.audio, preset.encoder)
+    progress("embedding", 0.2)
+    offset_bytes = write_embedding(folder, weights, preset.head)
+    progress("text decoder", 0.3)
+    write_decoder(
+        folder / "decoder.onnx",
+        weights,
+        config.text,
+        precision=preset.decoder,
+        head=preset.head,
+        scales_offset_bytes=offset_bytes,
+    )
+    for path in folder.iterdir():  # a graph whose weights all fit inside has an empty file beside it
+        if path.stat().st_size == 0:
+            path.unlink()
+    return offset_bytes
+
+
+def _manifest(
+    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, details: Details
+) -> Manifest:
+    """What the finished ``folder`` holds, but for where the scales begin."""
+    return Manifest(
+        name=details.name,
+        preset=preset.name,
+        config=config,
+        pass_s=details.pass_s,
+        head_bits=preset.head.bits,
+        head_block=preset.head.block,
+        head_scales_offset_bytes=0,
+        precision={
+            "convolutions": str(PLAIN),
+            "encoder": str(preset.encoder),
+            "decoder": str(preset.decoder),
+            "embedding and head": str(preset.head),
+        },
+        source={path.name: sha256_of(path) for path in weights.files},
+        files={path.name: describe(path) for path in sorted(folder.iterdir())},
+        licence=details.licence,
+        notice=details.notice,
+    )
+
+
+def _config_of(source: Path) -> ModelConfig:
+    path = source / "config.json"
+    try:
+        return ModelConfig.from_checkpoint(json.loads(path.read_text(encoding="utf-8")), ALL_LANGUAGES)
+    except FileNotFoundError as exc:
+        raise ModelMissingError(path, "Give the folder of an official checkpoint.") from exc
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise ModelCorruptError(path, "it does not describe a Qwen3-ASR model") from exc
+
+
+def _check_place(destination: Path, needed_bytes: int) -> None:
+    """The destination is free or an older package, and the disk has room."""
+    if destination.exists():
+        try:
+            load_manifest(destination)
+        except HandyError as exc:
+            if not (destination / MANIFEST_FILE).is_file():
+                raise ConversionError(
+                    f"{destination} exists and is not a package.", "Choose another place or remove it."
+                ) from exc
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(destination.parent).free
+    except OSError as exc:
+        raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
+    if free_bytes < needed_bytes:
+        raise ConversionError(
+            f"The package needs {needed_bytes / 1e6:.0f} MB, but only {free_bytes / 1e6:.0f} MB are free.",
+            "Free some space or choose another disk.",
+        )
+
+
+def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
+    """About how large the package will be: parameters of each part times its bytes each, and 5 % more."""
+
+    def size(parameters: float, precision: Precision) -> float:
+        overhead = 4 / precision.block if precision.block else 0.0
+        return parameters * (precision.bits / 8 + overhead)
+
+    audio, text = config.audio, config.text
+    encoder = audio.layers * audio.d_model * (4 * audio.d_model + 2 * audio.ffn)
+    attention = (2 * text.heads + 2 * text.kv_heads) * text.head_dim
+    decoder = text.layers * text.hidden * (attention + 3 * text.ffn)
+    convolutions = (
+        sum(weights.shape(f"audio_tower.conv2d{n}.weight")[1] for n in (1, 2, 3)) * 9 * audio.conv_channels
+    )
+    parts = size(encoder, preset.encoder) + size(decoder, preset.decoder) + size(convolutions, PLAIN)
+    return int(1.05 * (parts + size(text.vocab * text.hidden, preset.head)))
+
+
+def _put_in_place(partial: Path, destination: Path) -> None:
+    """Rename; an older package is moved aside first and removed once the new one stands."""
+    if not destination.exists():
+        partial.rename(destination)
+        return
+    aside = partial.with_suffix(".old")
+    destination.rename(aside)
+    try:
+        partial.rename(destination)
+    except OSError:
+        aside.rename(destination)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,42 @@
+"""How precisely each part of a model is kept, under names that a user can choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The form of a group of weights: ``bits`` 32 (plain), 8 or 4; ``block`` 0 means one scale per row."""
+
+    bits: int
+    block: int = 0
+
+    def __str__(self) -> str:
+        if self.bits == 32:
+            return "float32"
+        return f"{self.bits}-bit, blocks of {self.block}" if self.block else f"int{self.bits} per channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named choice. ``head`` is the embedding and output head, which are one tensor."""
+
+    name: str
+    summary: str
+    encoder: Precision
+    decoder: Precision
+    head: Precision
+
+
+PLAIN = Precision(32)
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "balanced", "small and quick; the default", Precision(8, 32), Precision(4, 32), Precision(8, 32)
+        ),
+        Preset("exact", "float32 throughout, for comparison", PLAIN, PLAIN, PLAIN),
+    )
+}
+DEFAULT_PRESET = "balanced"

@@ -1,0 +1,96 @@
+"""Weights as small integers.
+
+Three forms, all with weights of shape (N, K), one row for each output:
+
+    4-bit blocks    uint4 codes, a scale and a zero point for each block along K: w = (code - zero) * scale
+    8-bit blocks    uint8 codes around 128 and a scale for each block:            w = (code - 128) * scale
+    int8 channels   int8 codes and one scale for each row:                        w = code * scale
+
+Source: MatMulNBits and DynamicQuantizeMatMul in ONNX Runtime's contrib operators (1.32).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Weights in blocks along K.
+
+    ``codes`` has shape (N, K / block, block * bits / 8), uint8, low half first; ``scales`` (N, K / block),
+    float32; ``zeros`` (N, ceil(K / block / 2)), uint8, two to a byte, or None where the zero is 128.
+    """
+
+    codes: npt.NDArray[np.uint8]
+    scales: Float32
+    zeros: npt.NDArray[np.uint8] | None
+
+
+def quantize_blocks(weights: Float32, *, bits: int, block: int) -> Blocks:
+    """Round ``weights`` to the nearest codes, block by block.
+
+    Args:
+        weights: Shape (N, K); K is a multiple of ``block``.
+        bits: 4 or 8.
+        block: Weights that share a scale.
+
+    Raises:
+        ValueError: K is no multiple of ``block``.
+    """
+    rows, columns = weights.shape
+    if columns % block:
+        raise ValueError(f"{columns} columns do not divide into blocks of {block}")
+    blocks = weights.reshape(rows, columns // block, block)
+    return _nibbles(blocks) if bits == 4 else _bytes(blocks)
+
+
+def dequantize_blocks(blocks: Blocks) -> Float32:
+    """The weights that the codes stand for. Shape (N, K), float32."""
+    rows, count, _ = blocks.codes.shape
+    if blocks.zeros is None:
+        values = (blocks.codes.astype(np.float32) - 128) * blocks.scales[..., None]
+    else:
+        codes = np.stack([blocks.codes & 15, blocks.codes >> 4], -1).reshape(rows, count, -1)
+        zeros = np.stack([blocks.zeros & 15, blocks.zeros >> 4], -1).reshape(rows, -1)[:, :count]
+        values = (codes.astype(np.float32) - zeros[..., None]) * blocks.scales[..., None]
+    return values.reshape(rows, -1)
+
+
+def quantize_channels(weights: Float32) -> tuple[npt.NDArray[np.int8], Float32]:
+    """Round each row to int8 with a scale of its own. Codes (N, K), int8, and scales (N,), float32."""
+    scales = _nonzero(np.abs(weights).max(axis=1) / np.float32(127))
+    codes = np.rint(weights / scales[:, None]).astype(np.int8)
+    return codes, scales
+
+
+def _nibbles(blocks: Float32) -> Blocks:
+    low = np.minimum(blocks.min(axis=-1), 0)
+    high = np.maximum(blocks.max(axis=-1), 0)
+    scales = _nonzero((high - low) / np.float32(15))
+    zeros = np.clip(np.rint(-low / scales), 0, 15)
+    codes = np.clip(np.rint(blocks / scales[..., None] + zeros[..., None]), 0, 15).astype(np.uint8)
+    packed_zeros = zeros.astype(np.uint8)
+    if packed_zeros.shape[1] % 2:
+        packed_zeros = np.pad(packed_zeros, ((0, 0), (0, 1)))
+    return Blocks(
+        codes[..., 0::2] | (codes[..., 1::2] << 4),
+        scales,
+        packed_zeros[:, 0::2] | (packed_zeros[:, 1::2] << 4),
+    )
+
+
+def _bytes(blocks: Float32) -> Blocks:
+    scales = _nonzero(np.abs(blocks).max(axis=-1) / np.float32(127))
+    codes = (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8)
+    return Blocks(codes, scales, None)
+
+
+def _nonzero(scales: Float32) -> Float32:
+    """A block of zeros has a scale of 1: any would do, but it must not be 0."""
+    return np.where(scales == 0, np.float32(1), scales).astype(np.float32)

@@ -1,0 +1,189 @@
+"""Runs the graphs of our compact package (see convert/ for how they are made).
+
+    frontend.onnx   mel (chunks, 1, 128, 100)                    -> tokens (chunks, 13, d_model)
+    encoder.onnx    hidden (1, tokens <= 104, d_model)           -> features (1, tokens, hidden)
+    decoder.onnx    inputs_embeds (1, rows, hidden), the cache   -> logits (count, vocab) of the last rows
+
+The cache is one buffer per layer for keys and one for values, bound once as past and as present: the graph
+writes new rows behind the old ones, and going back is a matter of passing a smaller length. The embedding
+table is not part of any graph's input: rows are looked up in the memory-mapped weights that the output head
+is made of, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from handy_qwen.engine.backend import Float32, Rows
+from handy_qwen.engine.config import TOKENS_PER_CHUNK, AudioConfig, TextConfig
+from handy_qwen.engine.sessions import Cancel, open_session, run, run_bound
+
+_ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
+_CACHE_STEP = 512  # rows by which the cache grows at least
+
+
+def audio_tokens(frames: int, config: AudioConfig) -> int:
+    """Audio tokens that a window of ``frames`` frames gives: three halvings, rounded up, in each chunk."""
+    full, rest = divmod(frames, config.chunk_frames)
+    for _ in range(3):
+        rest = -(-rest // 2)
+    return full * TOKENS_PER_CHUNK + rest
+
+
+class EmbeddingTable(Protocol):
+    """Rows of the embedding matrix."""
+
+    def rows(self, ids: Sequence[int]) -> Float32:
+        """Embeddings of ``ids``. Shape (len(ids), hidden), float32."""
+
+
+class CompactEncoder:
+    """Implements ``backend.AudioEncoder``.
+
+    Remembers what the convolutions made of each chunk of the last window: while somebody speaks, the same
+    window is encoded again and again, each time with a little more at its end.
+    """
+
+    def __init__(self, folder: Path, config: AudioConfig, threads: int) -> None:
+        self._config = config
+        self._frontend = open_session(folder / "frontend.onnx", threads=threads)
+        self._layers = open_session(folder / "encoder.onnx", threads=threads)
+        self._seen: list[
+            tuple[Float32, Float32]
+        ] = []  # mel (128, 100) and its tokens (13, d_model), by chunk
+
+    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
+        """See ``backend.AudioEncoder``."""
+        frames = mel.shape[1]
+        chunk = self._config.chunk_frames
+        count = -(-frames // chunk)
+        padded = np.zeros(
+            (mel.shape[0], count * chunk), np.float32
+        )  # zeros are what the model was trained with
+        padded[:, :frames] = mel
+        hidden = np.concatenate(
+            [self._convolved(i, padded[:, i * chunk : (i + 1) * chunk], cancel) for i in range(count)]
+        )
+        hidden = hidden[None, : audio_tokens(frames, self._config)]
+        features: Float32 = run(self._layers, {"hidden": hidden}, cancel)[0][0]
+        return features
+
+    def _convolved(self, index: int, mel: Float32, cancel: Cancel) -> Float32:
+        """Tokens of chunk number ``index`` of the window. Shape (13, d_model)."""
+        if index < len(self._seen) and np.array_equal(self._seen[index][0], mel):
+            return self._seen[index][1]
+        tokens: Float32 = run(self._frontend, {"mel": mel[None, None]}, cancel)[0][0]
+        del self._seen[index:]
+        self._seen.append((mel.copy(), tokens))
+        return tokens
+
+
+class CompactDecoder:
+    """Implements ``backend.TextDecoder`` on a cache that is bound once and grows by doubling."""
+
+    def __init__(self, folder: Path, config: TextConfig, table: EmbeddingTable, threads: int) -> None:
+        self._config = config
+        self._table = table
+        self._session = open_session(folder / "decoder.onnx", threads=threads)
+        self._pending: list[Float32] = []
+        self._done = 0  # rows whose keys and values are in the cache
+        self._capacity = 0
+        self._cache: dict[str, npt.NDArray[np.float32]] = {}
+        self._binding = self._session.io_binding()
+        self._grow(_CACHE_STEP)
+
+    @property
+    def length(self) -> int:
+        """See ``backend.TextDecoder``."""
+        return self._done + sum(len(rows) for rows in self._pending)
+
+    def extend(self, rows: Rows) -> None:
+        """See ``backend.TextDecoder``."""
+        self._pending.append(rows if isinstance(rows, np.ndarray) else self._table.rows(rows))
+
+    def flush(self, cancel: Cancel) -> None:
+        """See ``backend.TextDecoder``."""
+        if self._pending:
+            self.logits(1, cancel)
+
+    def logits(self, count: int, cancel: Cancel) -> Float32:
+        """See ``backend.TextDecoder``."""
+        rows = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
+        if count > len(rows):
+            raise ValueError(f"{count} logits asked for, but only {len(rows)} rows are new")
+        self._grow(self._done + len(rows))
+        parts: list[Float32] = []
+        start = self._done
+        for first in range(0, len(rows), _ROWS_PER_RUN):
+            part = rows[first : first + _ROWS_PER_RUN]
+            wanted = min(len(part), max(1, count - (len(rows) - first - len(part))))
+            parts.append(self._run(part, start + first, wanted, cancel))
+        self._pending.clear()
+        self._done = start + len(rows)
+        return np.concatenate(parts)[-count:] if len(parts) > 1 else parts[0]
+
+    def rewind(self, length: int) -> None:
+        """See ``backend.TextDecoder``."""
+        while self._pending and self.length - len(self._pending[-1]) >= length:
+            self._pending.pop()
+        if self._pending and self.length > length:
+            self._pending[-1] = self._pending[-1][: length - self.length]
+        self._done = min(self._done, length)
+
+    def close(self) -> None:
+        """See ``backend.TextDecoder``."""
+        self._pending.clear()
+        self._cache.clear()
+        del self._binding, self._session
+
+    def _run(self, rows: Float32, start: int, wanted: int, cancel: Cancel) -> Float32:
+        """Read ``rows`` behind the first ``start``; return the logits of the last ``wanted``."""
+        binding, total = self._binding, start + len(rows)
+        binding.bind_cpu_input("inputs_embeds", np.ascontiguousarray(rows[None]))
+        binding.bind_cpu_input("seqlens_k", np.array([total - 1], np.int32))
+        binding.bind_cpu_input("total_length", np.array(total, np.int32))
+        binding.bind_cpu_input("count", np.array([-wanted], np.int64))
+        binding.bind_output("logits")
+        run_bound(self._session, binding, cancel)
+        logits: Float32 = binding.get_outputs()[0].numpy()
+        return logits
+
+    def _grow(self, rows: int) -> None:
+        """Make room for ``rows`` rows, keeping those that are there."""
+        if rows <= self._capacity:
+            return
+        config, old = self._config, self._cache
+        self._capacity = max(self._capacity * 2, math.ceil(rows / _CACHE_STEP) * _CACHE_STEP)
+        shape = (1, config.kv_heads, self._capacity, config.head_dim)
+        self._binding = self._session.io_binding()
+        self._binding.bind_output("logits")
+        for layer in range(config.layers):
+            for part in ("key", "value"):
+                name = f"{part}.{layer}"
+                buffer = np.zeros(shape, np.float32)
+                if name in old:
+                    buffer[:, :, : self._done] = old.pop(name)[:, :, : self._done]
+                self._cache[name] = buffer
+                value = ort.OrtValue.ortvalue_from_numpy(buffer)
+                self._binding.bind_ortvalue_input(f"past.{name}", value)
+                self._binding.bind_ortvalue_output(f"present.{name}", value)
+        cosine, sine = rotary_tables(config, self._capacity)
+        self._binding.bind_cpu_input("cos_cache", cosine)
+        self._binding.bind_cpu_input("sin_cache", sine)
+
+
+def rotary_tables(config: TextConfig, length: int) -> tuple[Float32, Float32]:
+    """Cosine and sine of each position's angles. Each of shape (length, head_dim / 2), float32.
+
+    Source: Su et al., RoFormer (2021); the halves of a head are rotated against each other (NeoX form).
+    """
+    inverse = config.rope_theta ** -(np.arange(0, config.head_dim, 2) / config.head_dim)
+    angles = np.arange(length)[:, None] * inverse[None]
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)

@@ -1,0 +1,103 @@
+"""The sizes of a model, as its own configuration file states them.
+
+Three spellings are read: the official checkpoint's ``config.json`` (``thinker_config`` with an
+``audio_config`` and a ``text_config``), that of transformers 5 (the same two, without the ``thinker_config``
+around them), and our package's manifest (``as_dict``). Names of fields are the configuration's own where
+the literature has no shorter one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+TOKENS_PER_CHUNK = 13
+"""Audio tokens that one convolution chunk of 100 frames gives: 100 halved three times, rounded up."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioConfig:
+    """The audio encoder. All sizes are counts."""
+
+    layers: int
+    d_model: int
+    heads: int
+    ffn: int
+    conv_channels: int
+    output_dim: int
+    mel_bins: int = 128
+    chunk_frames: int = 100  # frames that the convolutions see together: 1 s
+    window_frames: int = 800  # frames whose tokens attend to each other: 8 s
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """The text decoder."""
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ffn: int
+    vocab: int
+    rope_theta: float
+    rms_eps: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Both halves of a model and the languages it was made for (English names)."""
+
+    audio: AudioConfig
+    text: TextConfig
+    languages: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest; ``from_dict`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> ModelConfig:
+        """Read what ``as_dict`` wrote.
+
+        Raises:
+            KeyError, TypeError: A field is missing or unknown.
+        """
+        return cls(AudioConfig(**raw["audio"]), TextConfig(**raw["text"]), tuple(raw["languages"]))
+
+    @classmethod
+    def from_checkpoint(cls, raw: dict[str, Any], languages: tuple[str, ...]) -> ModelConfig:
+        """Read an official ``config.json``; ``languages`` stand in where it names none.
+
+        Raises:
+            KeyError, TypeError, ValueError: The file describes another kind of model.
+        """
+        thinker = raw.get("thinker_config", raw)
+        audio, text = thinker["audio_config"], thinker["text_config"]
+        rope = text.get("rope_parameters") or text
+        return cls(
+            AudioConfig(
+                layers=int(audio["encoder_layers"]),
+                d_model=int(audio["d_model"]),
+                heads=int(audio["encoder_attention_heads"]),
+                ffn=int(audio["encoder_ffn_dim"]),
+                conv_channels=int(audio["downsample_hidden_size"]),
+                output_dim=int(audio["output_dim"]),
+                mel_bins=int(audio["num_mel_bins"]),
+                chunk_frames=2 * int(audio["n_window"]),
+                window_frames=int(audio["n_window_infer"]),
+            ),
+            TextConfig(
+                layers=int(text["num_hidden_layers"]),
+                hidden=int(text["hidden_size"]),
+                heads=int(text["num_attention_heads"]),
+                kv_heads=int(text["num_key_value_heads"]),
+                head_dim=int(text["head_dim"]),
+                ffn=int(text["intermediate_size"]),
+                vocab=int(text["vocab_size"]),
+                rope_theta=float(rope["rope_theta"]),
+                rms_eps=float(text["rms_norm_eps"]),
+            ),
+            tuple(raw.get("support_languages") or languages),
+        )

@@ -1,0 +1,83 @@
+"""Which kind of model a folder holds, found out from its files, and how it is opened."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from handy_qwen.engine.backend import Model
+from handy_qwen.engine.compact import CompactDecoder, CompactEncoder, EmbeddingTable
+from handy_qwen.engine.embedding import BlockTable, FloatTable, map_array
+from handy_qwen.engine.manifest import MANIFEST_FILE, Manifest, load_manifest
+from handy_qwen.engine.published import PASS_S, is_published_layout, open_published
+from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.errors import ModelCorruptError, ModelMissingError
+
+_EMBEDDING_FILE = "embedding.data"
+
+
+def open_model(folder: Path, threads: int) -> Model:
+    """Open a model folder of either layout.
+
+    Args:
+        folder: Our compact package, or a published ONNX model.
+        threads: For each session.
+
+    Raises:
+        ModelMissingError: The folder or one of its files is not there.
+        ModelCorruptError: A file is truncated, changed, or of another model.
+    """
+    if not folder.is_dir():
+        raise ModelMissingError(folder, "Name an installed model or the folder of one.")
+    if (folder / MANIFEST_FILE).is_file():
+        return _open_compact(folder, threads)
+    if is_published_layout(folder):
+        return _open_published(folder, threads)
+    if (folder / "model.safetensors").exists() or (folder / "model.safetensors.index.json").exists():
+        raise ModelCorruptError(
+            folder, "it is an official checkpoint", "Convert it first: handy-qwen model convert SRC DST"
+        )
+    raise ModelMissingError(folder / MANIFEST_FILE)
+
+
+def _open_compact(folder: Path, threads: int) -> Model:
+    manifest = load_manifest(folder)
+    config = manifest.config
+    with ThreadPoolExecutor(thread_name_prefix="load") as pool:  # what takes long is done outside of Python
+        tokenizer = pool.submit(load_tokenizer, folder)
+        encoder = pool.submit(CompactEncoder, folder, config.audio, threads)
+        decoder = CompactDecoder(folder, config.text, _table(folder, manifest), threads)
+        return Model(
+            name=manifest.name,
+            config=config,
+            tokenizer=tokenizer.result(),
+            encoder=encoder.result(),
+            decoder=decoder,
+            pass_s=manifest.pass_s,
+            notice=manifest.notice,
+        )
+
+
+def _open_published(folder: Path, threads: int) -> Model:
+    tokenizer = load_tokenizer(folder)
+    opened = open_published(folder, audio_pad=tokenizer.marker("<|audio_pad|>"), threads=threads)
+    return Model(
+        name=folder.name,
+        config=opened.config,
+        tokenizer=tokenizer,
+        encoder=opened.encoder,
+        decoder=opened.decoder,
+        pass_s=PASS_S,
+    )
+
+
+def _table(folder: Path, manifest: Manifest) -> EmbeddingTable:
+    path, text = folder / _EMBEDDING_FILE, manifest.config.text
+    if manifest.head_bits == 32:
+        return FloatTable(path, (text.vocab, text.hidden))
+    blocks = text.hidden // manifest.head_block
+    codes = map_array(path, (text.vocab, blocks, manifest.head_block), np.uint8)
+    scales = map_array(path, (text.vocab, blocks), np.float32, manifest.head_scales_offset_bytes)
+    return BlockTable(codes, scales)

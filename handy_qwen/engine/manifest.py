@@ -1,0 +1,126 @@
+"""The manifest of our compact package: what the folder holds and how it was made.
+
+The manifest is written last, so that a folder with one is complete, and it names every file with its size
+and SHA-256, so that a damaged one is found before its weights are believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from handy_qwen.engine.config import ModelConfig
+from handy_qwen.errors import ModelCorruptError, ModelMissingError
+
+MANIFEST_FILE = "manifest.json"
+FORMAT = 1
+"""Raised when an older program could not run a newer package."""
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """Size and SHA-256 (hexadecimal) of a file."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that is known of a package. The ``head_…`` fields tell the form of the embedding table."""
+
+    name: str
+    preset: str
+    config: ModelConfig
+    pass_s: float
+    head_bits: int
+    head_block: int
+    head_scales_offset_bytes: int
+    precision: dict[str, str]  # part -> its form in words
+    source: dict[str, str]  # file of the checkpoint -> SHA-256
+    files: dict[str, FileEntry]
+    licence: str = ""
+    notice: str = ""
+    format: int = field(default=FORMAT)
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest into ``folder``."""
+        text = json.dumps({**asdict(self), "config": self.config.as_dict()}, indent=1, ensure_ascii=False)
+        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest; the files' sizes are compared, their hashes are not (see ``find_damage``).
+
+    Raises:
+        ModelMissingError: The manifest or a file that it names is not there.
+        ModelCorruptError: It is unreadable, of a newer format, or a file has another size.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw.get("format") != FORMAT:
+            raise ModelCorruptError(
+                path,
+                f"it is of format {raw.get('format')!r}, not {FORMAT}",
+                "Update the program or convert again.",
+            )
+        files = {_plain_name(name): FileEntry(**entry) for name, entry in raw.pop("files").items()}
+        config = ModelConfig.from_dict(raw.pop("config"))
+        manifest = Manifest(**raw, config=config, files=files)
+    except FileNotFoundError as exc:
+        raise ModelMissingError(path) from exc
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise ModelCorruptError(path, "it is not the manifest of a package") from exc
+    for name, entry in manifest.files.items():
+        _check_size(folder / name, entry)
+    return manifest
+
+
+def find_damage(folder: Path, manifest: Manifest) -> None:
+    """Compare the SHA-256 of every file.
+
+    Raises:
+        ModelMissingError: A file is not there.
+        ModelCorruptError: A file is not the one that was written.
+    """
+    for name, entry in manifest.files.items():
+        _check_size(folder / name, entry)
+        if sha256_of(folder / name) != entry.sha256:
+            raise ModelCorruptError(folder / name, "its contents have changed")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def describe(path: Path) -> FileEntry:
+    """Size and SHA-256 of a file that was just written."""
+    return FileEntry(path.stat().st_size, sha256_of(path))
+
+
+def _check_size(path: Path, entry: FileEntry) -> None:
+    if not path.is_file():
+        raise ModelMissingError(path)
+    size = path.stat().st_size
+    if size != entry.size_bytes:
+        raise ModelCorruptError(path, f"it has {size} bytes instead of {entry.size_bytes}")
+
+
+def _plain_name(name: object) -> str:
+    """A manifest must not reach outside its folder."""
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError("a name of a file is a path")
+    return name

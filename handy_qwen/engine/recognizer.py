@@ -1,0 +1,155 @@
+"""The public face of the engine: a loaded model that turns samples into text.
+
+    recognizer = Recognizer.load(folder, voice_model=path)
+    transcript = recognizer.transcribe(samples)            # a whole clip
+    live = recognizer.live()                               # while somebody speaks, see live.py
+
+Threads: one transcription at a time; the second must begin after the first was finished or cancelled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from handy_qwen.engine.backend import Float32, Model
+from handy_qwen.engine.features import SAMPLE_RATE
+from handy_qwen.engine.languages import language_name
+from handy_qwen.engine.layouts import open_model
+from handy_qwen.engine.live import LiveTranscription
+from handy_qwen.engine.prompt import build_prompt
+from handy_qwen.engine.sessions import Cancel, default_threads, open_session
+from handy_qwen.engine.splitter import Splitter
+from handy_qwen.engine.transcript import Transcript
+from handy_qwen.engine.vad import VoiceDetector
+from handy_qwen.errors import AudioFormatError
+
+LIVE_PASS_S = 60.0
+"""Longest pass when the text must be ready at once: every token written reads the whole cache."""
+_BLOCK_SAMPLES = 30 * SAMPLE_RATE
+
+
+class Recognizer:
+    """A loaded model."""
+
+    def __init__(self, model: Model, detector: VoiceDetector, load_s: float) -> None:
+        self._model = model
+        self._detector = detector
+        self.load_s = load_s
+
+    @classmethod
+    def load(cls, folder: Path, *, voice_model: Path, threads: int | None = None) -> Recognizer:
+        """Load the model in ``folder``.
+
+        Args:
+            folder: Of either layout, see layouts.py.
+            voice_model: The voice detector's file, see vad.py.
+            threads: For each session; None for what suits this machine.
+
+        Raises:
+            ModelMissingError: A file is not there.
+            ModelCorruptError: A file is not what it should be.
+        """
+        begin = time.perf_counter()
+        model = open_model(folder, threads or default_threads())
+        detector = VoiceDetector(open_session(voice_model, threads=1))
+        return cls(model, detector, time.perf_counter() - begin)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def notice(self) -> str:
+        """What a user should know before trusting its text; usually empty."""
+        return self._model.notice
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """English names of the languages it knows."""
+        return self._model.config.languages
+
+    def live(
+        self,
+        *,
+        language: str | None = None,
+        context: str = "",
+        exact: bool = False,
+        drafts: bool = True,
+        cancel: Cancel | None = None,
+    ) -> LiveTranscription:
+        """Begin a transcription whose samples come in one after the other.
+
+        Args:
+            language: Name or ISO code; None or "" finds it out.
+            context: Names and terms that may come up.
+            exact: Features as the reference has them for the whole clip, and nothing is left out at its end.
+            drafts: Whether to write drafts while waiting, for the preview and for a quicker end.
+            cancel: Stops the work from another thread.
+
+        Raises:
+            LanguageError: The model does not know ``language``.
+        """
+        name = language_name(language, self.languages) if language else None
+        limit_s = self._model.pass_s if exact else min(self._model.pass_s, LIVE_PASS_S)
+        return LiveTranscription(
+            self._model,
+            build_prompt(self._model.tokenizer, language=name, context=context),
+            Splitter(self._detector, limit_samples=int(limit_s * SAMPLE_RATE), trims_silence=not exact),
+            language=name,
+            context=context,
+            is_exact=exact,
+            has_drafts=drafts,
+            cancel=cancel or Cancel(),
+        )
+
+    def transcribe(
+        self,
+        samples: Float32,
+        *,
+        language: str | None = None,
+        context: str = "",
+        exact: bool = False,
+        cancel: Cancel | None = None,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Transcript:
+        """Transcribe a whole clip.
+
+        Args:
+            samples: Shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
+            language: Name or ISO code; None or "" finds it out.
+            context: Names and terms that may come up.
+            exact: See ``live``.
+            cancel: Stops the work from another thread.
+            on_progress: Told the share of the samples that is done, 0 to 1. Called on this thread.
+
+        Raises:
+            AudioFormatError: ``samples`` are something else.
+            LanguageError: The model does not know ``language``.
+            CancelledError: ``cancel`` was set.
+            EngineError: A run failed.
+        """
+        if samples.ndim != 1 or samples.dtype != np.float32:
+            raise AudioFormatError(f"Audio must be 1-D float32, not {samples.ndim}-D {samples.dtype}.")
+        begin = time.perf_counter()
+        live = self.live(language=language, context=context, exact=exact, drafts=False, cancel=cancel)
+        for first in range(0, len(samples), _BLOCK_SAMPLES):
+            live.feed(samples[first : first + _BLOCK_SAMPLES])
+            while live.advance():
+                pass
+            if on_progress:
+                on_progress(first / len(samples))
+        transcript = live.finish()
+        transcript.timings.total_s = time.perf_counter() - begin
+        if on_progress:
+            on_progress(1.0)
+        return transcript
+
+    def close(self) -> None:
+        """Give the memory back. Nothing may be called afterwards."""
+        self._model.decoder.close()
+        del self._model, self._detector

@@ -1,0 +1,136 @@
+"""ONNX Runtime: the only file that creates a session or runs one.
+
+Threads: a session may be run by one thread at a time here; ``Cancel.set`` may be called from any.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from handy_qwen.errors import CancelledError, EngineError, ModelCorruptError, ModelMissingError
+
+_RUN_ERRORS = (
+    ort_errors.Fail,
+    ort_errors.RuntimeException,
+    ort_errors.InvalidArgument,
+    ort_errors.EPFail,
+    ort_errors.NotImplemented,
+)
+_LOAD_ERRORS = (
+    *_RUN_ERRORS,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.ModelLoadCanceled,
+)
+
+
+class Cancel:
+    """A way to stop work from another thread, also in the middle of a run of a session."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self.run_options = ort.RunOptions()
+
+    def set(self) -> None:
+        """Stop whatever was given this object. Any thread; cannot be undone."""
+        self._is_set = True
+        self.run_options.terminate = True
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the work was given up."""
+        return self._is_set
+
+    def check(self) -> None:
+        """Raise if the work was given up.
+
+        Raises:
+            CancelledError: ``set`` was called.
+        """
+        if self._is_set:
+            raise CancelledError
+
+
+def default_threads() -> int:
+    """Threads for one session: ONNX Runtime's own count of cores that this process may use, at most 8.
+
+    The work is bound by memory bandwidth while text is written, so that more threads than that only
+    take time from the user's other programs.
+    """
+    return max(1, min(os.cpu_count() or 1, 8))
+
+
+def open_session(path: Path, *, threads: int) -> ort.InferenceSession:
+    """Load a graph for the CPU.
+
+    Args:
+        path: The .onnx file; its weights may lie in files beside it.
+        threads: At least 1.
+
+    Raises:
+        ModelMissingError: There is no such file.
+        ModelCorruptError: It is not a graph that ONNX Runtime can load, or its weights are not there.
+    """
+    if not path.is_file():
+        raise ModelMissingError(path)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads wait actively between the operators of a run, which the many small ones of a decoding step
+    # need, and sleep as soon as the run is over.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _LOAD_ERRORS as exc:
+        raise ModelCorruptError(path, "ONNX Runtime cannot load it") from exc
+
+
+def run(
+    session: ort.InferenceSession,
+    feeds: Mapping[str, npt.NDArray[Any]],
+    cancel: Cancel,
+    outputs: Sequence[str] | None = None,
+) -> list[npt.NDArray[Any]]:
+    """Run a session and return ``outputs`` (all of them if None).
+
+    Raises:
+        CancelledError: ``cancel`` was set before or meanwhile.
+        EngineError: The run failed.
+    """
+    cancel.check()
+    try:
+        return list(session.run(outputs, dict(feeds), cancel.run_options))
+    except _RUN_ERRORS as exc:
+        raise _explained(exc, cancel) from exc
+
+
+def run_bound(session: ort.InferenceSession, binding: ort.IOBinding, cancel: Cancel) -> None:
+    """Run a session on buffers bound before.
+
+    Raises:
+        CancelledError: ``cancel`` was set before or meanwhile. The bound buffers may be half written.
+        EngineError: The run failed.
+    """
+    cancel.check()
+    try:
+        session.run_with_iobinding(binding, cancel.run_options)
+    except _RUN_ERRORS as exc:
+        raise _explained(exc, cancel) from exc
+
+
+def _explained(exc: Exception, cancel: Cancel) -> EngineError:
+    if cancel.is_set:
+        return CancelledError()
+    if "bad_alloc" in str(exc) or "Failed to allocate memory" in str(exc):
+        return EngineError("There is not enough memory for the speech model.", "Close other programs.")
+    return EngineError("The speech engine failed while running the model.", "The log has the details.")

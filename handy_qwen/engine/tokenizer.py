@@ -1,0 +1,118 @@
+"""Byte-level BPE of Qwen, from ``tokenizer.json`` or from ``vocab.json`` and ``merges.txt``.
+
+Ids are never written down in this program: markers such as ``<|im_start|>`` are looked up by name, and text
+is encoded as text, so that a context that happens to contain the letters of a marker stays text.
+
+Source: Qwen2Tokenizer (transformers): NFC, the pattern below, byte-level pieces, no prefix space.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as FastTokenizer
+from tokenizers.models import BPE
+
+from handy_qwen.errors import ModelCorruptError, ModelMissingError
+
+_PIECES = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+class Tokenizer:
+    """Text to ids and back. Threads: any; nothing changes after construction."""
+
+    def __init__(self, fast: FastTokenizer, path: Path) -> None:
+        self._fast = fast
+        self._path = path
+        self._markers = {token.content: i for i, token in fast.get_added_tokens_decoder().items()}
+        self._marker_ids = frozenset(self._markers.values())
+
+    def marker(self, name: str) -> int:
+        """The id of a marker such as ``<|im_start|>``.
+
+        Raises:
+            ModelCorruptError: The tokenizer has no such marker: it is that of another model.
+        """
+        if name not in self._markers:
+            raise ModelCorruptError(self._path, f"it has no token {name}, so it is not Qwen3-ASR's")
+        return self._markers[name]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of ``text``, in which nothing is taken for a marker."""
+        normalizer, splitter, model = self._fast.normalizer, self._fast.pre_tokenizer, self._fast.model
+        normal = normalizer.normalize_str(text) if normalizer else text
+        return [token.id for piece, _ in splitter.pre_tokenize_str(normal) for token in model.tokenize(piece)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of ``ids``, without markers. Bytes that make no character become U+FFFD."""
+        return str(
+            self._fast.decode([i for i in ids if i not in self._marker_ids], skip_special_tokens=False)
+        )
+
+    def save(self, path: Path) -> None:
+        """Write ``tokenizer.json``."""
+        self._fast.save(str(path), pretty=False)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokenizer of a model folder.
+
+    Raises:
+        ModelMissingError: There is neither ``tokenizer.json`` nor ``vocab.json`` with ``merges.txt``.
+        ModelCorruptError: A file is there but is no tokenizer.
+    """
+    whole, vocab, merges = (folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
+    if whole.is_file():
+        return Tokenizer(_read(whole), whole)
+    for path in (vocab, merges):
+        if not path.is_file():
+            raise ModelMissingError(whole if path is vocab else merges)
+    return Tokenizer(_assemble(vocab, merges, folder / "tokenizer_config.json"), vocab)
+
+
+def _read(path: Path) -> FastTokenizer:
+    try:
+        return FastTokenizer.from_file(str(path))
+    except Exception as exc:  # the library raises plain Exception for whatever it finds wrong
+        raise ModelCorruptError(path, "it is not a tokenizer file") from exc
+
+
+def _assemble(vocab: Path, merges: Path, settings: Path) -> FastTokenizer:
+    """Put a fast tokenizer together from the three files of the official checkpoint."""
+    try:
+        fast = FastTokenizer(BPE.from_file(str(vocab), str(merges)))
+    except Exception as exc:  # as above
+        raise ModelCorruptError(vocab, "it and merges.txt are not a byte-pair vocabulary") from exc
+    fast.normalizer = normalizers.NFC()
+    fast.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_PIECES), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    fast.decoder = decoders.ByteLevel()
+    for expected, token in _added_tokens(settings):
+        fast.add_tokens([token]) if not token.special else fast.add_special_tokens([token])
+        if fast.token_to_id(token.content) != expected:
+            raise ModelCorruptError(settings, f"its token {token.content} does not follow on the vocabulary")
+    return fast
+
+
+def _added_tokens(settings: Path) -> Sequence[tuple[int, AddedToken]]:
+    """Markers of ``tokenizer_config.json`` with their ids, in order of the ids."""
+    if not settings.is_file():
+        raise ModelMissingError(settings)
+    try:
+        added = json.loads(settings.read_text(encoding="utf-8"))["added_tokens_decoder"]
+        return [
+            (int(i), AddedToken(raw["content"], normalized=False, special=bool(raw["special"])))
+            for i, raw in sorted(added.items(), key=lambda item: int(item[0]))
+        ]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ModelCorruptError(settings, "it lists no added tokens") from exc

@@ -1,0 +1,57 @@
+"""What the engine hands back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds spent in each stage; ``total_s`` is from the first sample's arrival in the engine to the text.
+
+    ``prefill_s`` is the reading of prompt and audio (and the checking of a draft), ``decode_s`` the writing.
+    """
+
+    features_s: float = 0.0
+    encoder_s: float = 0.0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+    total_s: float = 0.0
+
+    @contextmanager
+    def add_to(self, stage: str) -> Iterator[None]:
+        """Add the time that the block takes to ``stage``, the name of a field."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            setattr(self, stage, getattr(self, stage) + time.perf_counter() - begin)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The text of a clip.
+
+    ``language`` is the English name of the language heard, several joined by commas if it changed from one
+    pass to the next, empty if nobody spoke. ``is_truncated`` says that the model was cut off before it had
+    ended, so that words may be missing. ``tokens`` are those of all passes, one after the other.
+    """
+
+    text: str
+    language: str
+    is_language_forced: bool
+    tokens: tuple[int, ...]
+    is_truncated: bool
+    duration_s: float
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The text so far. ``committed`` only ever grows; ``tentative`` follows it and may still change."""
+
+    committed: str = ""
+    tentative: str = ""
