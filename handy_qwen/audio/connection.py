@@ -1,0 +1,155 @@
+"""The one stream the recorder listens to: how it is opened, watched, given up and given back.
+
+PortAudio tells nobody that a microphone is gone. The stream may end, or its callbacks may stop, or
+go on with zeros from somewhere else. And to open or to close a stream takes as long as the sound
+server pleases, for ever if it hangs. So both are done on threads made for the purpose, which are
+left behind if need be; what they achieve comes back as a message, and one opening is under way at most.
+
+Threads: everything here is called on the microphone's thread, but for the jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from handy_qwen.audio.devices import Backend, Device, Stream, pick
+from handy_qwen.errors import MicrophoneError, MicrophoneReason
+
+logger = logging.getLogger(__name__)
+
+STALLED_S = 1.0  # without a callback: the stream is dead
+FIRST_BLOCK_S = 3.0  # Bluetooth headsets take up to two seconds to begin
+
+Join = Callable[[float], None]
+Spawn = Callable[[Callable[[], None], str], Join]
+"""Runs a job on a thread of its own, under a name; returns what waits for it, so many seconds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An opening is over, well or not."""
+
+    stream: Stream | None
+    error: MicrophoneError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The devices there are."""
+
+    devices: Sequence[Device]
+
+
+def spawn(job: Callable[[], None], name: str) -> Join:
+    """Run ``job`` on a thread that does not keep the program from ending."""
+    thread = threading.Thread(target=job, name=name, daemon=True)
+    thread.start()
+    return thread.join
+
+
+class Connection:
+    """At most one open stream, and at most one opening under way."""
+
+    def __init__(
+        self, backend: Backend, report: Callable[[Opened | Listed], None], spawn: Spawn = spawn
+    ) -> None:
+        self._backend = backend
+        self._report = report
+        self._spawn = spawn
+        self._written = 0
+        self._progress_s = 0.0
+        self._closings: list[Join] = []
+        self.stream: Stream | None = None
+        self.is_opening = False
+
+    def open(self, wanted: str, avoid: Collection[str] = ()) -> None:
+        """Begin to open what ``pick`` says, unless that is under way. ``Opened`` is reported."""
+        if self.is_opening:
+            return
+        self.is_opening = True
+        avoid = frozenset(avoid)
+
+        def job() -> None:
+            try:
+                stream = self._backend.open(pick(self._backend.devices(), wanted, avoid))
+            except MicrophoneError as error:
+                self._report(Opened(None, error))
+            except Exception:  # the top of this thread
+                logger.exception("opening the microphone failed")
+                self._report(Opened(None, broken()))
+            else:
+                self._report(Opened(stream))
+
+        self._spawn(job, "microphone-open")
+
+    def list(self) -> None:
+        """Begin to look which devices there are. ``Listed`` is reported, if the system answers."""
+
+        def job() -> None:
+            try:
+                devices = self._backend.devices()
+            except MicrophoneError as error:
+                logger.info("no list of microphones: %s", error.title)
+            except Exception:  # the top of this thread
+                logger.exception("listing the microphones failed")
+            else:
+                self._report(Listed(devices))
+
+        self._spawn(job, "microphone-list")
+
+    def accept(self, opened: Opened, now_s: float) -> None:
+        """Take the stream that an opening brought, if it did."""
+        self.is_opening = False
+        self.drop()
+        self.stream = opened.stream
+        self._written = 0
+        self._progress_s = now_s
+
+    def drop(self) -> None:
+        """Give the stream back, if there is one, without waiting for it."""
+        stream, self.stream = self.stream, None
+        if stream is None:
+            return
+
+        def job() -> None:
+            try:
+                stream.close()
+            except Exception:  # the top of this thread
+                logger.exception("closing the microphone failed")
+
+        self._closings = self._closings[-1:]
+        self._closings.append(self._spawn(job, "microphone-close"))
+
+    def watch(self, now_s: float) -> None:
+        """Note whether samples have arrived since the last call."""
+        if self.stream is not None and self.stream.ring.written != self._written:
+            self._written = self.stream.ring.written
+            self._progress_s = now_s
+
+    def silent_s(self, now_s: float) -> float:
+        """For how long nothing has arrived, as far as ``watch`` has seen."""
+        return now_s - self._progress_s
+
+    def is_lost(self, now_s: float) -> bool:
+        """Whether the stream is open but dead."""
+        if self.stream is None:
+            return False
+        limit_s = STALLED_S if self._written else FIRST_BLOCK_S
+        return self.stream.is_finished or self.silent_s(now_s) > limit_s
+
+    def wait_closed(self, timeout_s: float) -> None:
+        """Wait for the stream given back last."""
+        for join in self._closings[-1:]:
+            join(timeout_s)
+
+
+def broken() -> MicrophoneError:
+    """Something went wrong that nobody thought of; the log has it."""
+    return MicrophoneError(
+        "The microphone failed for a reason that is in the log.",
+        MicrophoneReason.UNRESPONSIVE,
+        "Try again, or choose another microphone.",
+    )

@@ -1,0 +1,117 @@
+"""Microphones as the rest of the program sees them, and which one is to be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from handy_qwen.audio.ring import Ring
+from handy_qwen.errors import MicrophoneError, MicrophoneReason
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A microphone.
+
+    Attributes:
+        name: What the user reads and the settings hold. Survives replugging.
+        handle: What the system calls it; may change with every plugging.
+        rate_hz: The rate it works at by itself.
+        channels: How many it has.
+        is_default: The system uses it unless told otherwise.
+        is_monitor: It hears what the speakers play: no microphone, unless the user says so.
+    """
+
+    name: str
+    handle: str
+    rate_hz: int
+    channels: int
+    is_default: bool = False
+    is_monitor: bool = False
+
+
+class Stream(Protocol):
+    """A microphone that is open and fills its ring."""
+
+    device: Device
+    rate_hz: int
+    ring: Ring
+    is_finished: bool  # it ended by itself: the device or the sound server went away
+    overflows: int  # how often the system dropped samples because they were not taken in time
+
+    def close(self) -> None:
+        """Give the device back and clear the ring. May block for ever if the sound server hangs."""
+
+
+class Backend(Protocol):
+    """A sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
+
+    def devices(self) -> Sequence[Device]:
+        """The microphones there are now.
+
+        Raises:
+            MicrophoneError: The sound system is missing or does not answer.
+        """
+
+    def open(self, device: Device) -> Stream:
+        """Begin to listen.
+
+        Raises:
+            MicrophoneError: The device cannot be opened, or there is no sound system.
+        """
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Call ``on_change`` (from any thread) when devices or the default may have changed.
+
+        Takes effect with the next call of ``devices``; sound systems that tell nothing never call.
+        """
+
+    def close(self) -> None:
+        """End the watching. Streams that hang are left to the end of the process."""
+
+
+def pick(devices: Sequence[Device], wanted: str = "", avoid: Collection[str] = ()) -> Device:
+    """The device named ``wanted`` if it is there, otherwise the default one, otherwise any microphone.
+
+    A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It
+    is used if it is ``wanted``, or if it is the default although there are microphones, which somebody
+    must have decided; otherwise it counts as no microphone.
+
+    Args:
+        devices: What there is.
+        wanted: A name or handle; "" is the default.
+        avoid: Handles of microphones that gave nothing; taken only if there is no other.
+
+    Raises:
+        MicrophoneError: There is none.
+    """
+    others = [device for device in devices if device.handle not in avoid]
+    if any(not device.is_monitor for device in others):
+        devices = others
+    for device in devices:
+        if wanted and wanted in (device.name, device.handle):
+            return device
+    microphones = [device for device in devices if not device.is_monitor]
+    if not microphones:
+        raise no_microphone()
+    return next((device for device in devices if device.is_default), microphones[0])
+
+
+def no_microphone() -> MicrophoneError:
+    """Nothing to record with."""
+    return MicrophoneError(
+        "No microphone was found.",
+        MicrophoneReason.NO_DEVICE,
+        "Plug one in, or switch one on, and try again.",
+    )
+
+
+def tell_apart(names: Sequence[str]) -> list[str]:
+    """Number equal names from the second on: two headsets of one make are two entries in a menu."""
+    seen: dict[str, int] = {}
+    apart = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        apart.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return apart

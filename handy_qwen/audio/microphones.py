@@ -1,0 +1,237 @@
+"""The microphones of this machine: PortAudio opens them, and lists them where it can.
+
+    Linux with PulseAudio or PipeWire   listed by pactl, opened as PortAudio's ``pulse`` + PULSE_SOURCE
+    Linux without, Windows, macOS       listed and opened by PortAudio
+
+On Windows the devices are those of WASAPI: MME, PortAudio's default there, cuts names at 31 characters.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from types import ModuleType
+from typing import Any
+
+from handy_qwen.audio import pulse
+from handy_qwen.audio.devices import Device, no_microphone, tell_apart
+from handy_qwen.audio.library import Library
+from handy_qwen.audio.ring import Ring
+
+RING_S = 8.0  # how long the microphone's thread may be late before samples are lost
+LATENCY_S = 0.04  # 25 wake-ups a second and less; shorter costs CPU time all the while, warm or not
+LIST_FRESH_S = 2.0
+_OTHER_RATES_HZ = (48_000, 44_100, 16_000)
+_WRONG_FORMAT = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
+_ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order of plugging
+
+
+class Microphones:
+    """The backend of the real recorder."""
+
+    def __init__(self, library: Library, platform: str = sys.platform) -> None:
+        self._library = library
+        self._platform = platform
+        self._subscription: pulse.Subscription | None = None
+        self._on_change: Callable[[], None] | None = None
+        self._known: list[Device] | None = None  # what pactl said, as long as nothing has changed since
+        self._changes = 0
+        self._listed_s = float("-inf")
+        self._guard = threading.Lock()
+
+    def devices(self) -> Sequence[Device]:
+        """The microphones there are now.
+
+        Raises:
+            MicrophoneError: The sound system does not answer, or PortAudio is missing.
+        """
+        if self._platform.startswith("linux"):
+            found = self._pulse_devices()
+            if found is not None:
+                with self._library.turn():  # loaded here, at the start of the program, it need not be at a key
+                    return found
+        with self._library.turn() as portaudio:
+            if time.monotonic() - self._listed_s > LIST_FRESH_S and not self._library.is_busy:
+                self._library.refresh()
+                self._listed_s = time.monotonic()
+            return _listed(portaudio, _host(portaudio, self._platform))
+
+    def _pulse_devices(self) -> list[Device] | None:
+        with self._guard:
+            known, changes = self._known, self._changes
+            is_told = self._subscription is not None and self._subscription.is_alive
+        if known is not None and is_told:
+            return known
+        found = pulse.devices()
+        if found is not None and not is_told and self._subscribe():
+            found = pulse.devices()  # what changed before the subscription was not told
+        with self._guard:
+            if changes == self._changes:
+                self._known = found
+        return found
+
+    def _subscribe(self) -> bool:
+        """Have changes told. Only once the server has answered: a subscription without one ends at once."""
+        with self._guard:
+            if self._on_change is None:
+                return False
+            if self._subscription is not None:
+                self._subscription.stop()
+            self._subscription = pulse.Subscription(self._changed)
+            return True
+
+    def _changed(self) -> None:
+        """Called on the thread of the subscription."""
+        with self._guard:
+            self._known = None
+            self._changes += 1
+            on_change = self._on_change
+        if on_change is not None:
+            on_change()
+
+    def open(self, device: Device) -> InputStream:
+        """Begin to listen to ``device``.
+
+        Raises:
+            MicrophoneError: It cannot be opened, or PortAudio is missing.
+        """
+        with self._library.turn() as portaudio:
+            if device.handle.isdecimal():
+                host = _host(portaudio, self._platform)
+                is_exact = "WASAPI" in host["name"]  # it takes no fewer channels than there are
+                channels = device.channels if is_exact else min(device.channels, 2)
+                return self._open(portaudio, device, int(device.handle), channels)
+            index = _pulse_index(portaudio)
+            if index is None:  # the server was not there when PortAudio looked
+                self._library.refresh()
+                index = _pulse_index(portaudio)
+            if index is None:
+                raise no_microphone()
+            with _pulse_source(device.handle):
+                return self._open(portaudio, device, index, min(device.channels, 2))
+
+    def _open(self, portaudio: ModuleType, device: Device, index: int, channels: int) -> InputStream:
+        rates = dict.fromkeys((device.rate_hz, *_OTHER_RATES_HZ))
+        formats = list(product(rates, dict.fromkeys((channels, 1))))
+        for form in formats[:-1]:
+            try:
+                return InputStream(self._library, portaudio, device, index, form)
+            except portaudio.PortAudioError as error:
+                if error.args[1] not in _WRONG_FORMAT:
+                    raise
+        return InputStream(self._library, portaudio, device, index, formats[-1])
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Have ``on_change`` called on changes, from the next ``devices`` on, where the system tells them."""
+        with self._guard:
+            self._on_change = on_change
+
+    def close(self) -> None:
+        """End the watching."""
+        with self._guard:
+            subscription, self._subscription, self._on_change = self._subscription, None, None
+        if subscription is not None:
+            subscription.stop()
+
+
+class InputStream:
+    """A stream of PortAudio that writes into a ring."""
+
+    def __init__(
+        self, library: Library, portaudio: ModuleType, device: Device, index: int, form: tuple[int, int]
+    ) -> None:
+        rate_hz, channels = form
+        self.device = device
+        self.is_finished = False
+        self.overflows = 0
+        self.ring = Ring(int(RING_S * rate_hz), channels)
+        self._library = library
+        self._stream = portaudio.RawInputStream(
+            device=index,
+            samplerate=rate_hz,
+            channels=channels,
+            dtype="float32",
+            latency=LATENCY_S,
+            callback=self._on_block,
+            finished_callback=self._on_finished,
+        )
+        library.opened()
+        self.rate_hz = round(self._stream.samplerate)
+        try:
+            self._stream.start()
+        except portaudio.PortAudioError:
+            self._stream.close()
+            library.closed()
+            raise
+
+    def _on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
+        """Called on PortAudio's thread."""
+        if status.input_overflow:
+            self.overflows += 1
+        self.ring.write(memoryview(block))
+
+    def _on_finished(self) -> None:
+        """Called on PortAudio's thread."""
+        self.is_finished = True
+
+    def close(self) -> None:
+        """Stop and forget what was heard. Blocks as long as the sound server hangs."""
+        self._stream.abort()  # this is what hangs; it touches nothing but the stream
+        with self._library.turn():
+            self._stream.close()
+        self._library.closed()
+        self.ring.clear()
+
+
+def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:
+    """The host API whose devices are used."""
+    hosts: tuple[dict[str, Any], ...] = portaudio.query_hostapis()
+    wasapi = [host for host in hosts if "WASAPI" in host["name"]] if platform == "win32" else []
+    chosen: dict[str, Any] = (wasapi or [hosts[portaudio.default.hostapi]])[0]
+    return chosen
+
+
+def _listed(portaudio: ModuleType, host: dict[str, Any]) -> list[Device]:
+    infos = [(index, portaudio.query_devices(index)) for index in host["devices"]]
+    inputs = [(index, info) for index, info in infos if info["max_input_channels"] > 0]
+    names = tell_apart([_ALSA_ADDRESS.sub("", info["name"]) for _, info in inputs])
+    return [
+        Device(
+            name,
+            str(index),
+            round(info["default_samplerate"]),
+            info["max_input_channels"],
+            index == host["default_input_device"],
+        )
+        for name, (index, info) in zip(names, inputs, strict=True)
+    ]
+
+
+def _pulse_index(portaudio: ModuleType) -> int | None:
+    """PortAudio's number of the device that leads to the sound server."""
+    inputs = {
+        info["name"]: index
+        for index, info in enumerate(portaudio.query_devices())
+        if info["max_input_channels"] > 0
+    }
+    return inputs.get("pulse", inputs.get("default"))
+
+
+@contextmanager
+def _pulse_source(handle: str) -> Iterator[None]:
+    """Make libpulse record from ``handle``. Within the library's turn only: the variable is the process's."""
+    before = os.environ.get("PULSE_SOURCE")
+    os.environ["PULSE_SOURCE"] = handle
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PULSE_SOURCE"]
+        else:
+            os.environ["PULSE_SOURCE"] = before
