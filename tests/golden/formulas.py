@@ -50,6 +50,6 @@ def rows_to_keep(rows: int) -> npt.NDArray[np.int32]:
         return np.arange(rows, dtype=np.int32)
     edges = [0, 1, CHUNK_TOKENS - 1, CHUNK_TOKENS, rows - 2, rows - 1]
     for edge in range(WINDOW_TOKENS, rows, WINDOW_TOKENS):
-        edges += [edge - 1, edge, edge + 1]
+        edges += [edge - 1, edge, min(edge + 1, rows - 1)]
     spread = np.linspace(0, rows - 1, 16).astype(int)
     return np.unique(np.concatenate([edges, spread])).astype(np.int32)
