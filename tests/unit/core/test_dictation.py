@@ -1,0 +1,665 @@
+"""The dictation cycle, one event at a time; its promises for any sequence of events are below."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handy_qwen.core import effects as fx
+from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
+from handy_qwen.core.dictation import step
+from handy_qwen.core.events import (
+    Configured,
+    Delivered,
+    Delivery,
+    EndCause,
+    EscapePressed,
+    Failed,
+    FocusNoted,
+    Heard,
+    HotkeysFailed,
+    KeyDown,
+    KeyJoined,
+    KeyUp,
+    MicrophoneChanged,
+    ModelFailed,
+    ModelLoading,
+    ModelReady,
+    ModelUnloaded,
+    Previewed,
+    RecordingBegan,
+    RecordingEnded,
+    Request,
+    Requested,
+    Ticked,
+    Transcribed,
+)
+from handy_qwen.core.gestures import Mode
+from handy_qwen.core.ports import Hotkey, Method, Submit, Target
+from handy_qwen.core.present import view_of
+from handy_qwen.core.recording import ENDING_S
+from handy_qwen.core.rules import Rules
+from handy_qwen.core.state import NOTICE_S, Dictation, Stage
+from handy_qwen.core.text import Replacement, TextRules
+from handy_qwen.core.view import Choices, NoticeKind, Phase
+from handy_qwen.errors import HandyError
+
+ERROR = HandyError("It broke.", "Mend it.")
+RULES = Rules(
+    hotkeys=(Hotkey("ctrl_r"), Hotkey("f9", language="German", submit="enter")),
+    mode=Mode.HOLD,
+    context="Qwen",
+    method=Method.PASTE,
+    max_take_s=60.0,
+    silence_s=10.0,
+)
+NO_CHOICES = Choices()
+EDITOR, TERMINAL = Target(1, "editor"), Target(2, "terminal")
+
+
+class Desk:
+    """Plays events to the cycle and lets time pass, waking it whenever it asked for that."""
+
+    def __init__(self, rules=RULES, choices=NO_CHOICES):
+        self.now, self.at_s, self.effects = Dictation(), 100.0, []
+        self.play(Configured(rules, choices))
+        self.effects.clear()
+
+    def play(self, *events):
+        for event in events:
+            self.now, effects = step(self.now, event, self.at_s)
+            self.effects += effects
+        return self
+
+    def wait(self, seconds):
+        end_s = self.at_s + seconds
+        while self.now.wake_at_s is not None and self.now.wake_at_s <= end_s:
+            self.at_s = max(self.at_s, self.now.wake_at_s)
+            self.play(Ticked(self.at_s))
+        self.at_s = end_s
+        return self
+
+    def down(self, key=0):
+        return self.play(KeyDown(key, self.at_s))
+
+    def up(self, key=0):
+        return self.play(KeyUp(key, self.at_s)).wait(0.05)
+
+    def say(self, take, target=EDITOR, key=0):
+        """Press, speak for a second and let go; the recorder does its part."""
+        self.down(key).play(FocusNoted(take, target), RecordingBegan(take, "mic")).wait(1).up(key)
+        return self.recorded(take)
+
+    def recorded(self, take, cause=EndCause.STOPPED, is_dead=False):
+        return self.play(RecordingEnded(take, cause, 1.0, is_dead))
+
+    def ask(self, what):
+        return self.play(Requested(what, self.at_s))
+
+    def hear(self, take, text, language="English"):
+        return self.play(Transcribed(take, text, language, is_truncated=False))
+
+    def put(self, take, how=Delivery.TYPED, note=""):
+        return self.play(Delivered(take, how, note))
+
+    def done(self, kind):
+        return [effect for effect in self.effects if isinstance(effect, kind)]
+
+    @property
+    def inserted(self):
+        return [effect.text for effect in self.done(fx.Insert)]
+
+    @property
+    def notices(self):
+        return [notice.kind for notice in self.view.notices]
+
+    @property
+    def view(self):
+        return view_of(self.now)
+
+
+def test_one_take_is_recorded_transcribed_and_inserted():
+    desk = Desk().say(1).hear(1, "Hello.")
+    assert desk.done(fx.NoteFocus) == [fx.NoteFocus(1)]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", "Qwen")]
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+    assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
+    assert desk.done(fx.Insert) == [fx.Insert(1, "Hello.", EDITOR, Method.PASTE, Submit.OFF)]
+    desk.put(1)
+    assert desk.now.takes == ()
+    assert desk.view.recent == ("Hello.",)
+    assert desk.view.phase is Phase.IDLE
+
+
+def test_a_hotkey_brings_its_own_language_and_submit_key():
+    desk = Desk().say(1, key=1).hear(1, "Guten Tag.", "German")
+    assert desk.done(fx.StartRecording)[0].language == "German"
+    assert desk.done(fx.Insert)[0].submit is Submit.ENTER
+
+
+def test_a_take_without_a_known_window_goes_wherever_the_focus_is():
+    assert Desk().say(1, target=Target()).hear(1, "Hello.").done(fx.Insert)[0].target is None
+
+
+def test_sounds_tell_when_samples_flow_and_when_the_user_is_done():
+    desk = Desk().down()
+    assert desk.done(fx.PlayCue) == []
+    desk.play(RecordingBegan(1, "mic")).wait(1).up()
+    assert desk.done(fx.PlayCue) == [fx.PlayCue(fx.Cue.STARTED), fx.PlayCue(fx.Cue.STOPPED)]
+
+
+def test_a_take_is_recorded_while_another_is_transcribed_and_texts_keep_their_order():
+    desk = Desk().say(1).say(2).hear(2, "Two.")
+    assert desk.view.waiting == 2
+    assert desk.inserted == []
+    desk.hear(1, "One.")
+    assert desk.inserted == ["One."]
+    desk.put(1)
+    assert desk.inserted == ["One.", " Two."]
+
+
+def test_a_press_during_the_tail_begins_as_soon_as_the_tail_has_ended():
+    desk = Desk().down().wait(1).up()
+    desk.down()
+    assert len(desk.done(fx.StartRecording)) == 1
+    assert desk.view.phase is Phase.RECORDING
+    desk.recorded(1)
+    assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
+    desk.wait(1).up()
+    assert [effect.take for effect in desk.done(fx.StopRecording)] == [1, 2]
+
+
+def test_a_key_let_go_before_its_take_could_begin_still_gives_a_take():
+    desk = Desk().down().wait(1).up().down().wait(0.2).up()
+    desk.recorded(1)
+    assert [effect.take for effect in desk.done(fx.StopRecording)] == [1, 2]
+
+
+def test_a_second_press_during_the_same_tail_goes_on_with_the_waiting_take():
+    desk = Desk().down().wait(1).up().down().wait(0.1).up().down().recorded(1)
+    assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
+    assert len(desk.done(fx.StopRecording)) == 1
+    assert desk.view.take == 2
+
+
+def test_text_of_a_cancelled_take_is_not_inserted():
+    desk = Desk().down().play(EscapePressed(100.0)).recorded(1, EndCause.CANCELLED).hear(1, "late")
+    assert desk.inserted == []
+    assert desk.done(fx.CancelRecording) == [fx.CancelRecording(1)]
+    assert desk.notices == [NoticeKind.INFO]
+
+
+def test_cancel_works_while_transcribing():
+    desk = Desk().say(1).say(2)
+    desk.ask(Request.CANCEL).hear(1, "One.").hear(2, "Two.")
+    assert desk.inserted == []
+    assert [effect.take for effect in desk.done(fx.CancelTranscription)] == [1, 2]
+    assert desk.now.takes == ()
+
+
+def test_cancel_while_recording_leaves_earlier_takes_alone():
+    desk = Desk().say(1).down().ask(Request.CANCEL).hear(1, "One.")
+    assert desk.inserted == ["One."]
+
+
+def test_cancel_with_nothing_to_cancel_says_nothing():
+    assert Desk().ask(Request.CANCEL).notices == []
+
+
+def test_a_cancelled_take_does_not_hold_up_the_next():
+    desk = Desk().say(1).down().wait(1).up()
+    desk.recorded(2).hear(2, "Two.")
+    desk.play(Failed(1, ERROR))
+    assert desk.inserted == ["Two."]
+
+
+def test_a_shortcut_with_the_hotkey_is_no_take_and_says_nothing():
+    desk = Desk().down().play(KeyJoined(0, 100.0))
+    assert desk.done(fx.CancelRecording) == [fx.CancelRecording(1)]
+    assert desk.notices == []
+
+
+def test_escape_is_watched_only_while_a_take_runs():
+    desk = Desk().say(1).hear(1, "One.")
+    assert desk.done(fx.WatchEscape) == [fx.WatchEscape(is_wanted=True), fx.WatchEscape(is_wanted=False)]
+
+
+@pytest.mark.parametrize("stage", ["recording", "ending", "transcribing"])
+def test_a_failure_is_reported_and_the_next_take_works(stage):
+    desk = Desk().down()
+    if stage != "recording":
+        desk.wait(1).up()
+    if stage == "transcribing":
+        desk.recorded(1)
+    desk.play(Failed(1, ERROR))
+    assert desk.notices == [NoticeKind.FAILED]
+    assert desk.now.takes == ()
+    desk.up().say(2).hear(2, "Two.")
+    assert desk.inserted == ["Two."]
+
+
+def test_a_take_that_fails_while_it_waits_lets_the_one_before_go_on():
+    desk = Desk().down().wait(1).up().down().play(Failed(2, ERROR)).recorded(1).hear(1, "One.")
+    assert desk.inserted == ["One."]
+    assert len(desk.done(fx.StartRecording)) == 1
+
+
+def test_a_failure_of_a_tail_begins_the_take_that_waited_for_it():
+    desk = Desk().down().wait(1).up().down().play(Failed(1, ERROR))
+    assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
+
+
+def test_a_failure_cannot_hurt_a_text_that_is_there():
+    desk = Desk().say(1).say(2).hear(2, "Two.").play(Failed(2, ERROR)).hear(1, "One.").put(1)
+    assert desk.inserted == ["One.", " Two."]
+
+
+def test_a_failure_of_no_take_is_reported():
+    assert Desk().play(Failed(0, ERROR)).notices == [NoticeKind.FAILED]
+
+
+def test_a_late_failure_is_not_reported():
+    assert Desk().say(1).hear(1, "One.").put(1).play(Failed(1, ERROR)).notices == []
+
+
+def test_a_text_that_cannot_be_inserted_waits_and_the_next_goes_on():
+    desk = Desk().say(1).say(2, target=TERMINAL).hear(1, "One.").hear(2, "Two.").play(Failed(1, ERROR))
+    assert desk.view.held == ("One.",)
+    assert desk.inserted == ["One.", "Two."]
+
+
+def test_an_inserter_that_never_answers_does_not_hold_up_the_next_take():
+    desk = Desk().say(1).say(2, target=TERMINAL).hear(1, "One.").hear(2, "Two.").wait(INSERTING_S + 1)
+    assert desk.inserted == ["One.", "Two."]
+    desk.put(1)
+    assert desk.view.held == ("One.",)
+
+
+def test_silence_in_a_take_is_said_to_be_no_speech():
+    desk = Desk().say(1).hear(1, "  ")
+    assert desk.notices == [NoticeKind.NO_SPEECH]
+    assert desk.now.takes == ()
+
+
+def test_a_dead_microphone_is_told_from_a_quiet_room():
+    desk = Desk().down().wait(1).up().recorded(1, is_dead=True)
+    assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
+    assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
+    assert desk.now.takes == ()
+
+
+def test_what_was_heard_before_the_microphone_went_away_is_transcribed():
+    desk = Desk().down().wait(1).recorded(1, EndCause.DEVICE_LOST)
+    assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
+    assert desk.notices == [NoticeKind.MICROPHONE_LOST]
+    desk.up().say(2)
+    assert desk.view.waiting == 2
+
+
+def test_a_microphone_lost_before_anything_was_heard_says_so():
+    desk = Desk().down().recorded(1, EndCause.DEVICE_LOST, is_dead=True)
+    assert desk.view.notices[0].hint == "Nothing was heard."
+    assert desk.done(fx.Transcribe) == []
+
+
+def test_a_take_that_goes_on_with_another_microphone_says_so():
+    desk = Desk().down().play(MicrophoneChanged(1, "webcam"), MicrophoneChanged(7, "none"))
+    assert desk.view.device == "webcam"
+    assert desk.notices == [NoticeKind.MICROPHONE_LOST]
+
+
+def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():
+    desk = Desk().down().wait(1).up().down().wait(ENDING_S + 1)
+    assert desk.done(fx.CancelRecording) == [fx.CancelRecording(1)]
+    assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
+    assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
+
+
+def test_late_words_about_a_take_change_nothing():
+    desk = Desk().say(1).hear(1, "One.").put(1)
+    before = desk.now
+    desk.play(RecordingBegan(1, "x"), Previewed(1, "a", "b"), FocusNoted(1, TERMINAL), Heard(1, 1.0))
+    desk.hear(1, "Again.").put(1).recorded(1)
+    assert desk.now == before
+
+
+def test_a_take_held_too_long_ends_and_says_why():
+    desk = Desk().down().wait(61)
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+    assert desk.notices == [NoticeKind.INFO]
+    assert desk.up().done(fx.StopRecording) == [fx.StopRecording(1)]
+
+
+TOGGLED = replace(RULES, mode=Mode.AUTO)
+
+
+def test_a_take_left_open_by_a_tap_ends_when_nobody_speaks():
+    desk = Desk(TOGGLED).down().wait(0.1).up().wait(8).play(Heard(1, 108.0)).wait(9)
+    assert desk.done(fx.StopRecording) == []
+    desk.wait(2)
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+    assert desk.notices == [NoticeKind.INFO]
+
+
+def test_silence_does_not_end_a_take_while_its_key_is_held():
+    assert Desk(TOGGLED).down().wait(30).done(fx.StopRecording) == []
+
+
+def test_silence_does_not_end_a_locked_take():
+    desk = Desk(TOGGLED).down().wait(0.1).up().wait(0.1).down().wait(0.1).up()
+    assert desk.view.is_locked
+    assert desk.wait(30).done(fx.StopRecording) == []
+
+
+def test_no_limit_on_silence_is_a_choice():
+    desk = Desk(replace(TOGGLED, silence_s=0.0)).down().wait(0.1).up()
+    assert desk.wait(50).done(fx.StopRecording) == []
+
+
+def test_requests_begin_and_end_takes():
+    desk = Desk().ask(Request.START).ask(Request.START).ask(Request.STOP).ask(Request.STOP)
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", "Qwen")]
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+    desk.recorded(1).ask(Request.TOGGLE).ask(Request.TOGGLE)
+    assert [effect.take for effect in desk.done(fx.StopRecording)] == [1, 2]
+
+
+def test_live_text_is_shown():
+    desk = Desk().down().play(Previewed(1, "Hello", "wor"))
+    assert (desk.view.committed, desk.view.tentative) == ("Hello", "wor")
+
+
+def test_a_text_whose_window_lost_the_focus_waits_and_can_be_pasted():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD)
+    assert desk.view.held == ("One.",)
+    assert desk.notices == [NoticeKind.HELD]
+    desk.ask(Request.PASTE_AGAIN)
+    assert desk.done(fx.Insert)[-1] == fx.Insert(2, "One.", None, Method.PASTE, Submit.OFF)
+    desk.put(2)
+    assert desk.view.held == ()
+    assert desk.view.recent == ("One.",)
+
+
+def test_a_held_text_goes_before_the_next_one_for_its_window():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD)
+    desk.say(2, target=TERMINAL).hear(2, "Other.").put(2).say(3).hear(3, "Three.")
+    assert desk.inserted == ["One.", "Other.", "One. Three."]
+    assert desk.view.held == ()
+
+
+def test_a_held_text_can_be_copied_or_dropped():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST)
+    assert desk.done(fx.Copy) == [fx.Copy("One.")]
+    assert desk.view.held == ()
+    desk.say(2).hear(2, "Two.").put(2, Delivery.HELD).ask(Request.DROP_HELD)
+    assert desk.view.held == ()
+    assert desk.view.recent == ("Two.", "One.")
+
+
+def test_the_last_text_can_be_pasted_again_and_copied():
+    desk = Desk().say(1).hear(1, "One.").put(1).ask(Request.PASTE_AGAIN).put(2).ask(Request.COPY_LAST)
+    assert desk.inserted == ["One.", "One."]
+    assert desk.done(fx.Copy) == [fx.Copy("One.")]
+
+
+def test_pasting_again_does_not_wait_for_a_take_that_is_recorded():
+    desk = Desk().say(1).hear(1, "One.").put(1).down().ask(Request.PASTE_AGAIN)
+    assert desk.inserted == ["One.", "One."]
+
+
+@pytest.mark.parametrize("what", [Request.PASTE_AGAIN, Request.COPY_LAST])
+def test_asking_for_a_text_before_there_is_one_says_so(what):
+    desk = Desk().ask(what)
+    assert desk.notices == [NoticeKind.INFO]
+    assert desk.now.takes == ()
+
+
+@pytest.mark.parametrize(
+    ("how", "note", "kinds"),
+    [
+        (Delivery.TYPED, "", []),
+        (Delivery.PASTED, "Pasted instead.", [NoticeKind.INFO]),
+        (Delivery.COPIED, "", [NoticeKind.COPIED]),
+        (Delivery.KEPT, "", [NoticeKind.INFO]),
+    ],
+)
+def test_the_user_learns_where_the_text_went_if_not_into_the_window(how, note, kinds):
+    assert Desk().say(1).hear(1, "One.").put(1, how, note).notices == kinds
+
+
+def test_spacing_follows_the_last_text_in_the_same_window_only():
+    desk = Desk().say(1).hear(1, "One and").put(1).say(2).hear(2, "Two.").put(2)
+    desk.say(3, target=TERMINAL).hear(3, "Three.").put(3)
+    assert desk.inserted == ["One and", " two.", "Three."]
+
+
+def test_a_text_inserted_long_ago_tells_nothing_about_the_spacing():
+    desk = Desk().say(1).hear(1, "One").put(1).wait(CONTINUES_S).say(2).hear(2, "Two.")
+    assert desk.inserted == ["One", "Two."]
+
+
+def test_a_submitted_text_is_not_continued():
+    desk = Desk().say(1, key=1).hear(1, "One").put(1).say(2).hear(2, "Two.")
+    assert desk.inserted == ["One", "Two."]
+
+
+def test_replacements_apply_before_insertion():
+    rules = replace(RULES, text=TextRules(replacements=(Replacement("quen", "Qwen"),)))
+    assert Desk(rules).say(1).hear(1, "I use quen.").inserted == ["I use Qwen."]
+
+
+def test_a_truncated_transcript_says_so():
+    desk = Desk().say(1).play(Transcribed(1, "One", "English", is_truncated=True))
+    assert desk.notices == [NoticeKind.INFO]
+    assert desk.inserted == ["One"]
+
+
+def test_the_model_shows_in_the_phase():
+    desk = Desk().play(ModelLoading("m"))
+    assert desk.view.phase is Phase.LOADING
+    desk.down()
+    assert (desk.view.phase, desk.view.is_loading) == (Phase.RECORDING, True)
+    desk.wait(1).up().recorded(1)
+    assert desk.view.phase is Phase.TRANSCRIBING
+    desk.hear(1, "One.").put(1).play(ModelReady("m", ("German", "English")))
+    assert desk.view.phase is Phase.IDLE
+    assert desk.view.choices.languages == ("English", "German")
+
+
+def test_a_model_that_cannot_be_loaded_is_a_problem_until_one_can():
+    desk = Desk().play(ModelLoading("m"), ModelFailed("m", ERROR)).wait(60)
+    assert desk.view.phase is Phase.PROBLEM
+    assert desk.view.notices[0].is_lasting
+    desk.play(ModelLoading("m"), ModelReady("m", ()))
+    assert desk.view.phase is Phase.IDLE
+
+
+def test_a_model_that_cannot_replace_the_present_one_is_no_lasting_problem():
+    desk = Desk().play(ModelReady("m", ()), ModelLoading("n"), ModelFailed("n", ERROR))
+    assert desk.view.phase is Phase.IDLE
+    assert desk.notices == [NoticeKind.FAILED]
+    assert not desk.play(ModelUnloaded()).now.has_model
+
+
+def test_hotkeys_that_fail_are_a_problem_until_others_are_set():
+    desk = Desk().play(HotkeysFailed(ERROR))
+    assert desk.view.phase is Phase.PROBLEM
+    desk.play(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices()))
+    assert desk.done(fx.ListenFor) == [fx.ListenFor((Hotkey("f8"),))]
+    assert desk.view.phase is Phase.IDLE
+
+
+def test_settings_that_leave_the_keys_alone_leave_the_take_alone():
+    desk = Desk().down().play(Configured(replace(RULES, language="French"), Choices()))
+    assert desk.done(fx.StopRecording) == []
+    assert desk.done(fx.ListenFor) == []
+
+
+def test_a_take_whose_key_is_set_anew_ends():
+    desk = Desk().down().play(Configured(replace(RULES, mode=Mode.TOGGLE), Choices()))
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+    desk.recorded(1).down()
+    assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
+
+
+def test_a_take_begun_by_request_outlives_new_hotkeys():
+    desk = Desk().ask(Request.START).play(Configured(replace(RULES, mode=Mode.TOGGLE), Choices()))
+    assert desk.done(fx.StopRecording) == []
+    assert desk.ask(Request.STOP).done(fx.StopRecording) == [fx.StopRecording(1)]
+
+
+def test_a_second_start_of_the_program_says_that_it_runs_and_how_to_use_it():
+    desk = Desk(choices=Choices(hotkeys=("Right Ctrl", "F9"))).ask(Request.SHOW)
+    assert desk.view.notices[0].hint == "Hold Right Ctrl or F9 and speak."
+    assert Desk().ask(Request.SHOW).view.notices[0].hint == ""
+
+
+def test_notices_leave_after_some_seconds():
+    desk = Desk().ask(Request.SHOW).wait(NOTICE_S + 0.1)
+    assert desk.view.notices == ()
+    assert desk.now.wake_at_s is None
+
+
+# --- for any sequence of events ----------------------------------------------------------------------
+
+TAKES = st.integers(1, 4)
+KEYS = st.integers(0, 1)
+EVENTS = st.one_of(
+    st.builds(lambda key: ("down", key), KEYS),
+    st.builds(lambda key: ("up", key), KEYS),
+    st.builds(lambda key: ("joined", key), KEYS),
+    st.sampled_from([("wait", 0.05), ("wait", 0.4), ("wait", 5.0), ("wait", 70.0)]),
+    st.just(("escape", None)),
+    st.builds(lambda what: ("ask", what), st.sampled_from(Request)),
+    st.builds(RecordingBegan, TAKES, st.just("mic")),
+    st.builds(RecordingEnded, TAKES, st.sampled_from(EndCause), st.just(1.0), st.booleans()),
+    st.builds(Transcribed, TAKES, st.sampled_from(["", "a", "B."]), st.just("English"), st.booleans()),
+    st.builds(Failed, TAKES, st.just(ERROR)),
+    st.builds(Delivered, TAKES, st.sampled_from(Delivery)),
+    st.builds(FocusNoted, TAKES, st.sampled_from([EDITOR, TERMINAL, Target()])),
+    st.builds(Previewed, TAKES, st.just("a"), st.just("b")),
+    st.builds(MicrophoneChanged, TAKES, st.just("webcam")),
+    st.just(HotkeysFailed(ERROR)),
+    st.just(ModelLoading("m")),
+    st.just(ModelFailed("m", ERROR)),
+    st.just(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices())),
+)
+
+
+class Watch:
+    """Plays any events and checks after each what must always hold."""
+
+    def __init__(self, mode):
+        self.desk = Desk(replace(RULES, mode=mode))
+        self.microphone = None
+        self.inserted = []
+        self.ended = set()
+
+    def play(self, action):
+        desk = self.desk
+        before = {take.number for take in desk.now.takes}
+        if isinstance(action, RecordingEnded) and action.take == self.microphone:
+            self.microphone = None  # a recorder ends only what it records
+        match action:
+            case ("down", key):
+                desk.down(key)
+            case ("up", key):
+                desk.up(key)
+            case ("joined", key):
+                desk.play(KeyJoined(key, desk.at_s))
+            case ("wait", seconds):
+                desk.wait(seconds)
+            case ("escape", _):
+                desk.play(EscapePressed(desk.at_s))
+            case ("ask", what):
+                desk.ask(what)
+            case _:
+                desk.play(action)
+        after = {take.number for take in desk.now.takes}
+        for effect in desk.effects:
+            self.check(effect)
+        desk.effects.clear()
+        assert not (after & self.ended), "a take that had ended came back"
+        self.ended |= before - after
+        self.check_state()
+
+    def check(self, effect):
+        match effect:
+            case fx.StartRecording(take):
+                assert self.microphone is None, "two recordings at once"
+                self.microphone = take
+            case fx.CancelRecording(take):
+                assert take == self.microphone
+                self.microphone = None
+            case fx.StopRecording(take) | fx.Transcribe(take) | fx.Insert(take):
+                assert take not in self.ended, "something was asked for a take that had ended"
+        if isinstance(effect, fx.Insert):
+            assert effect.take not in self.inserted, "inserted twice"
+            self.inserted.append(effect.take)
+
+    def check_state(self):
+        now = self.desk.now
+        stages = [take.stage for take in now.takes if not take.is_again]
+        assert stages.count(Stage.INSERTING) + stages.count(Stage.RECORDING) <= 2
+        assert sum(stage in {Stage.RECORDING, Stage.ENDING} for stage in stages) <= 1
+        assert stages.count(Stage.WAITING) <= 1
+        is_open = any(take.is_open for take in now.takes)
+        assert is_open == (now.gestures.take is not None), "keys and cycle disagree"
+        assert now.is_escape_watched == any(take.stage is not Stage.INSERTING for take in now.takes)
+
+    def finish(self):
+        """Let everything that is asked for be answered: in the end no take is left."""
+        self.play(("ask", Request.STOP))
+        for _ in range(50):
+            if not self.desk.now.takes:
+                return
+            take = self.desk.now.takes[0]
+            match take.stage:
+                case Stage.RECORDING | Stage.ENDING:
+                    self.play(RecordingEnded(take.number, EndCause.STOPPED, 1.0, is_dead=False))
+                case Stage.TRANSCRIBING:
+                    self.play(Transcribed(take.number, "a", "English", is_truncated=False))
+                case _:
+                    inserting = [one for one in self.desk.now.takes if one.stage is Stage.INSERTING]
+                    self.play(Delivered((inserting or [take])[0].number, Delivery.TYPED))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(Mode), st.lists(EVENTS, max_size=25))
+def test_whatever_happens_every_take_ends_once_and_in_order_and_the_key_works(mode, actions):
+    watch = Watch(mode)
+    for action in actions:
+        watch.play(action)
+    for key in (0, 1):
+        watch.play(("up", key))
+    watch.play(("wait", 0.5))
+    if watch.desk.now.gestures.take is None:
+        watch.play(("down", 0))
+        assert watch.desk.view.phase is Phase.RECORDING, "a press did nothing"
+        watch.play(("up", 0))
+    watch.finish()
+    assert watch.desk.now.takes == ()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.permutations(range(1, 6)),
+    st.lists(st.sampled_from(["text", "empty", "failed"]), min_size=5, max_size=5),
+)
+def test_texts_are_inserted_in_the_order_of_their_takes_in_whatever_order_they_come(order, results):
+    desk = Desk()
+    for take in range(1, 6):
+        desk.say(take)
+    for take in order:
+        match results[take - 1]:
+            case "text":
+                desk.hear(take, f"{take}.")
+            case "empty":
+                desk.hear(take, "")
+            case _:
+                desk.play(Failed(take, ERROR))
+    for take in range(1, 6):
+        desk.put(take)
+    assert [text.strip() for text in desk.inserted] == [f"{n + 1}." for n in range(5) if results[n] == "text"]
+    assert desk.now.takes == ()

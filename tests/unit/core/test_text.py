@@ -1,0 +1,164 @@
+"""What becomes of a transcript before it is inserted."""
+
+# ruff: noqa: RUF001  the punctuation of many scripts is the subject
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.core.text import (
+    Replacement,
+    TextRules,
+    clean,
+    context_of,
+    ends_sentence,
+    fit,
+    join,
+    pattern_error,
+)
+
+PLAIN = TextRules()
+
+
+def replaced(text, *replacements):
+    return clean(text, TextRules(replacements=replacements), "English")
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "written", "result"),
+    [
+        ("I like quen.", "quen", "Qwen", "I like Qwen."),
+        ("QUEN and quen", "quen", "Qwen", "Qwen and Qwen"),
+        ("Quentin stays", "quen", "Qwen", "Quentin stays"),
+        ("a new  line here", "new line", "\n", "a \n here"),
+        ("Btw, yes, btw.", "btw", "by the way", "By the way, yes, by the way."),
+        ("use c plus plus now", "c plus plus", "C++", "use C++ now"),
+        ("write C++ now", "C++", "Rust", "write Rust now"),
+        ("我用昆恩模型", "昆恩", "Qwen", "我用Qwen模型"),
+        ("costs \\1", "costs", r"a\1b", "a\\1b \\1"),
+        ("kept", " ", "x", "kept"),
+    ],
+)
+def test_plain_replacements_stand_for_whole_words(text, heard, written, result):
+    assert replaced(text, Replacement(heard, written)) == result
+
+
+def test_a_replacement_can_mind_case():
+    rule = Replacement("us", "USA", is_case_sensitive=True)
+    assert replaced("Us and us", rule) == "Us and USA"
+
+
+def test_a_replacement_can_be_a_regular_expression_with_groups():
+    rule = Replacement(r"(\d+) percent", r"\1 %", is_regex=True)
+    assert replaced("about 20 percent", rule) == "about 20 %"
+
+
+def test_replacements_apply_in_their_order():
+    assert replaced("a", Replacement("a", "b"), Replacement("b", "c")) == "c"
+
+
+@pytest.mark.parametrize(("heard", "written"), [("(", ""), ("a", r"\1"), ("a", r"\g<x>")])
+def test_what_is_wrong_with_a_pattern_is_told(heard, written):
+    assert pattern_error(Replacement(heard, written, is_regex=True))
+
+
+def test_nothing_is_wrong_with_a_good_pattern():
+    assert not pattern_error(Replacement("(a)", r"\1", is_regex=True))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "result"),
+    [
+        ("English", "Well, um, I think", "Well, I think"),
+        ("English", "I um think", "I think"),
+        ("English", "Um, so we think.", "So we think."),
+        ("English", "Yes. Um, i think.", "Yes. I think."),
+        ("English", "Yes. Um. No.", "Yes. No."),
+        ("English", "I, um, uh, think", "I, think"),
+        ("English", "Um.", ""),
+        ("English", "uh-huh, the um-thing", "uh-huh, the um-thing"),
+        ("English", "so\num, then", "so\nThen"),
+        ("Portuguese", "um dia", "um dia"),
+        ("German", "Ähm, das ist äh gut.", "Das ist gut."),
+        ("Japanese", "えーと、今日はいい天気です。あのー、はい", "今日はいい天気です。はい"),
+        ("Chinese", "呃，我觉得可以", "我觉得可以"),
+        ("Klingon", "um", "um"),
+    ],
+)
+def test_fillers_of_the_language_are_taken_out_if_wanted(language, text, result):
+    assert clean(text, TextRules(is_without_fillers=True), language) == result
+    assert clean(text, PLAIN, language) == text
+
+
+@pytest.mark.parametrize(
+    ("previous", "text", "result"),
+    [
+        (None, "Hello.", "Hello."),
+        ("", "Hello.", "Hello."),
+        ("One.", "Two.", " Two."),
+        ("One. ", "Two.", "Two."),
+        ("One\n", "Two.", "Two."),
+        ("One,", "Two.", " two."),
+        ("One", "I'm here.", " I'm here."),
+        ("One", "NASA is.", " NASA is."),
+        ("One", "4K video", " 4K video"),
+        ("One", "A house.", " a house."),
+        ("(", "Two.", "two."),
+        ("One", ", and", ", and"),
+        ("他说。", "好的。", "好的。"),
+        ("He said", "好的。", "好的。"),
+        ('He said "yes."', "Then", " Then"),
+        ("Really?", "Yes.", " Yes."),
+    ],
+)
+def test_a_text_continues_what_stands_before_it(previous, text, result):
+    assert fit(text, PLAIN, previous, "English") == result
+
+
+def test_german_nouns_and_initials_elsewhere_keep_their_capital():
+    assert fit("Haus", PLAIN, "das", "German") == " Haus"
+    assert fit("E no", PLAIN, "um", "Italian") == " E no"
+
+
+def test_fitting_can_be_switched_off():
+    assert fit("Two", TextRules(is_fitted=False), "one", "English") == "Two"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"), [("Yes.", "Yes. "), ("好。", "好。"), ("Line\n", "Line\n"), ("", "")]
+)
+def test_a_space_can_follow_where_words_are_spaced(text, result):
+    assert fit(text, TextRules(has_trailing_space=True), None, "English") == result
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("", True), ("a.", True), ('a."', True), ("a\n ", True), ("a,", False), ("好。", True)]
+)
+def test_sentences_end_with_their_marks_or_a_line_break(text, ends):
+    assert ends_sentence(text) is ends
+
+
+def test_texts_are_joined_with_spaces_where_words_are_spaced():
+    assert join(["One.", "Two.", "好。", "吗", "", " three"]) == "One. Two.好。吗 three"
+
+
+def test_the_context_holds_each_word_once_and_no_control_characters():
+    assert context_of(["Qwen", "Kubernetes\n x", "Qwen", "", "\x07"]) == "Qwen Kubernetes x"
+
+
+def test_the_context_keeps_to_its_budget():
+    words = [f"word{n}" for n in range(1000)]
+    kept = context_of(words, budget_tokens=10).split()
+    assert kept == words[: len(kept)]
+    assert 0 < len(kept) <= 10
+
+
+@given(st.text(), st.text(), st.sampled_from(["English", "German", "Japanese", ""]))
+def test_fitting_changes_nothing_but_one_letter_and_the_spaces_around(text, previous, language):
+    result = fit(text, TextRules(has_trailing_space=True), previous, language)
+    assert result.strip().lower()[1:] == text.strip().lower()[1:] or len(text[:1].lower()) != 1
+
+
+@given(st.text(), st.sampled_from(["English", "French", "Chinese"]))
+def test_cleaning_takes_any_text(text, language):
+    clean(text, TextRules((Replacement("a", "b"),), is_without_fillers=True), language)
