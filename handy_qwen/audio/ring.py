@@ -33,7 +33,7 @@ class Ring:
         self.capacity = capacity
         self.channels = channels
         self._frames = np.zeros((capacity, channels), np.float32)
-        self._bytes = memoryview(self._frames).cast("B")
+        self._bytes = self._frames.data.cast("B")
         self._frame_bytes = 4 * channels
         self._claimed = 0
         self._written = 0

@@ -15,6 +15,7 @@ import numpy as np
 from handy_qwen.audio.devices import Stream
 from handy_qwen.audio.downmix import Downmix
 from handy_qwen.audio.resample import Resampler
+from handy_qwen.audio.ring import Frames
 from handy_qwen.audio.tail import RATE_HZ, RECENT_S
 from handy_qwen.core.ports import Samples, Sink
 
@@ -109,7 +110,7 @@ class Take:
             return False
         if self.stop_s is not None:
             self.tail_s += len(frames) / stream.rate_hz
-        self._note_zeros(frames.any(axis=1), stream.rate_hz)
+        self._note_zeros(frames, stream.rate_hz)
         self._hand_on(self._resampler.feed(self._downmix(frames)))
         if end <= self._fresh_from:
             return False
@@ -123,13 +124,13 @@ class Take:
             self._hand_on(self._resampler.flush())
             self._stream = None
 
-    def _note_zeros(self, is_sound: np.ndarray, rate_hz: int) -> None:
-        sounding = np.flatnonzero(is_sound)
+    def _note_zeros(self, frames: Frames, rate_hz: int) -> None:
+        sounding = np.flatnonzero(frames) // frames.shape[1]
         if len(sounding):
             self._has_sound = True
-            self.zero_s = (len(is_sound) - 1 - int(sounding[-1])) / rate_hz
+            self.zero_s = (len(frames) - 1 - int(sounding[-1])) / rate_hz
         else:
-            self.zero_s += len(is_sound) / rate_hz
+            self.zero_s += len(frames) / rate_hz
 
     def _hand_on(self, block: Samples) -> None:
         if not len(block):

@@ -1,0 +1,496 @@
+"""Takes begin early, end late, survive their device, and never hang; all without device, thread or clock."""
+
+import numpy as np
+import pytest
+
+from handy_qwen.audio.cycle import ALWAYS
+from handy_qwen.audio.devices import Device
+from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.audio.ring import Ring
+from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
+from handy_qwen.errors import MicrophoneError, MicrophoneReason
+
+BUILT_IN = Device("Built-in", "built-in", 16_000, 1, is_default=True)
+HEADSET = Device("Headset", "headset", 48_000, 2)
+STEP_S = 0.02
+BUSY = MicrophoneError("The microphone is used by another program.", MicrophoneReason.BUSY, "Close it.")
+
+
+class FakeStream:
+    def __init__(self, device):
+        self.device = device
+        self.rate_hz = device.rate_hz
+        self.ring = Ring(8 * device.rate_hz, device.channels)
+        self.is_finished = False
+        self.overflows = 0
+        self.is_closed = False
+        self.is_stalled = False
+        self.heard = 0
+
+    def hear(self, seconds, value):
+        """Get a block in which every sample is ``value``, or counts up if that is None."""
+        if self.is_stalled or self.is_finished or self.is_closed:
+            return
+        count = round(seconds * self.rate_hz)
+        ramp = np.arange(self.heard, self.heard + count, dtype=np.float32) / 1e6
+        block = ramp if value is None else np.full(count, value, np.float32)
+        self.heard += count
+        self.ring.write(memoryview(np.repeat(block[:, None], self.device.channels, axis=1).tobytes()))
+
+    def close(self):
+        self.is_closed = True
+
+
+class FakeBackend:
+    def __init__(self):
+        self.present = [BUILT_IN]
+        self.streams = []
+        self.error = None
+        self.on_change = None
+
+    def devices(self):
+        return list(self.present)
+
+    def open(self, device):
+        if self.error is not None:
+            raise self.error
+        self.streams.append(FakeStream(device))
+        return self.streams[-1]
+
+    def watch(self, on_change):
+        self.on_change = on_change
+
+    def close(self):
+        self.on_change = None
+
+    @property
+    def opened(self):
+        return [stream for stream in self.streams if not stream.is_closed]
+
+
+class Studio:
+    """A recorder, its fakes, and a clock that ``run`` moves while the microphones hear ``value``."""
+
+    def __init__(self, **options):
+        self.now_s = 100.0
+        self.value = 0.1
+        self.backend = FakeBackend()
+        self.events = []
+        self.levels = []
+        self.lists = []
+        self.blocks = {}
+        self.jobs = []
+        self.is_hanging = False
+        self.is_voiced = False
+        options = {"warm_s": 30.0, "is_speaking": lambda _: self.is_voiced} | options
+        self.recorder = MicrophoneRecorder(
+            self.events.append,
+            self.backend,
+            on_level=self.levels.append,
+            on_devices=self.lists.append,
+            clock=lambda: self.now_s,
+            spawn=self.spawn,
+            **options,
+        )
+
+    def spawn(self, job, name):
+        self.jobs.append((job, name))
+        return lambda _timeout_s: None
+
+    def run(self, seconds=STEP_S):
+        end_s = self.now_s + seconds - 1e-6
+        while self.now_s < end_s:
+            self.recorder.run_pending()
+            if not self.is_hanging:
+                jobs, self.jobs = self.jobs, []
+                for job, _ in jobs:
+                    job()
+            self.now_s += STEP_S
+            for stream in self.backend.streams:
+                stream.hear(STEP_S, self.value)
+            self.recorder.run_pending()
+
+    def start(self, take, seconds=0.0):
+        self.blocks[take] = []
+        self.recorder.start(take, self.blocks[take].append)
+        self.recorder.run_pending()
+        if seconds:
+            self.run(seconds)
+
+    def stop(self, take, seconds=0.6):
+        self.recorder.stop(take)
+        self.run(seconds)
+
+    def samples(self, take):
+        return np.concatenate([np.zeros(0, np.float32), *self.blocks[take]])
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def studio():
+    return Studio()
+
+
+# --- the plain course --------------------------------------------------------------------------------
+
+
+def test_a_take_has_every_sample_from_its_first_to_its_last(studio):
+    studio.value = None
+    studio.start(1, 1.0)
+    studio.stop(1)
+    samples = studio.samples(1)
+    np.testing.assert_allclose(np.diff(samples), 1e-6, atol=1e-7)
+    assert samples[0] == 0
+    assert [type(event) for event in studio.events] == [RecordingBegan, RecordingEnded]
+    ended = studio.of(RecordingEnded)[0]
+    assert ended == RecordingEnded(1, EndCause.STOPPED, len(samples) / 16_000, is_dead=False)
+
+
+def test_the_beginning_is_told_with_the_first_samples_not_before(studio):
+    studio.start(1)
+    studio.is_hanging = True
+    studio.run(1.0)
+    assert studio.events == []
+    studio.is_hanging = False
+    studio.run(2 * STEP_S)
+    assert studio.events == [RecordingBegan(1, "Built-in")]
+
+
+def test_any_rate_and_number_of_channels_becomes_16_khz_mono(studio):
+    studio.backend.present = [HEADSET]
+    studio.start(1, 1.0)
+    studio.stop(1)
+    samples = studio.samples(1)
+    assert samples.dtype == np.float32
+    assert len(samples) == pytest.approx(studio.of(RecordingEnded)[0].duration_s * 16_000)
+    assert len(samples) == pytest.approx(16_000 * 1.04, abs=16_000 * 0.05)
+    np.testing.assert_allclose(samples[2000:-2000], 0.1, atol=1e-3)
+
+
+def test_a_command_for_another_take_changes_nothing(studio):
+    studio.start(2, 0.5)
+    studio.recorder.stop(1)
+    studio.recorder.cancel(3)
+    studio.run(1.0)
+    assert studio.of(RecordingEnded) == []
+
+
+def test_a_cancelled_take_gets_nothing_more(studio):
+    studio.start(1, 0.5)
+    before = len(studio.samples(1))
+    studio.recorder.cancel(1)
+    studio.run(0.5)
+    assert len(studio.samples(1)) == before
+    assert studio.of(RecordingEnded)[0].cause is EndCause.CANCELLED
+
+
+def test_a_take_that_is_over_before_the_device_opened_ends_empty(studio):
+    studio.is_hanging = True
+    studio.start(1)
+    studio.stop(1)
+    assert studio.events == [RecordingEnded(1, EndCause.STOPPED, 0.0, is_dead=False)]
+
+
+def test_the_end_of_the_program_ends_the_take_with_what_was_heard(studio):
+    studio.start(1, 0.5)
+    studio.recorder.close(0.0)
+    studio.run()
+    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
+    assert len(studio.samples(1)) == 8000
+    assert studio.backend.opened == []
+
+
+# --- pre-roll and tail -------------------------------------------------------------------------------
+
+
+def test_a_warm_stream_gives_the_half_second_before_the_key(studio):
+    studio.start(1, 0.2)
+    studio.stop(1, 2.0)
+    studio.value = None
+    studio.run(0.5)
+    studio.start(2, 1.0)
+    studio.stop(2)
+    samples = studio.samples(2)
+    assert len(samples) == pytest.approx(16_000 * 1.54, abs=16_000 * STEP_S)
+    np.testing.assert_allclose(np.diff(samples), 1e-6, atol=1e-7)
+
+
+def test_no_sound_belongs_to_two_takes(studio):
+    studio.value = None
+    studio.start(1, 0.5)
+    studio.stop(1, 0.2)
+    studio.start(2, 0.5)
+    studio.stop(2, 0.2)
+    assert studio.samples(2)[0] > studio.samples(1)[-1]
+
+
+def test_sound_of_a_cancelled_take_is_not_in_the_next(studio):
+    studio.value = None
+    studio.start(1, 0.5)
+    studio.recorder.cancel(1)
+    studio.start(2, 0.1)
+    assert studio.samples(2)[0] == pytest.approx(0.5 * 16_000 / 1e6)
+
+
+def test_a_take_that_begins_in_the_tail_of_another_ends_that_one_without_a_gap(studio):
+    studio.value, studio.is_voiced = None, True
+    studio.start(1, 0.5)
+    studio.stop(1, 0.1)
+    studio.start(2, 0.5)
+    assert [event.take for event in studio.of(RecordingEnded)] == [1]
+    assert studio.samples(2)[0] == pytest.approx(studio.samples(1)[-1] + 1e-6)
+
+
+def test_a_stream_that_stood_still_gives_no_pre_roll(studio):
+    studio.start(1, 0.5)
+    studio.stop(1, 2.0)
+    stream = studio.backend.streams[0]
+    stream.is_stalled = True
+    studio.run(0.8)
+    studio.start(2)
+    stream.is_stalled = False
+    studio.run(0.1)
+    assert len(studio.samples(2)) <= 0.12 * 16_000
+
+
+def test_the_tail_lasts_until_speech_has_ended(studio):
+    studio.is_voiced = True
+    studio.start(1, 1.0)
+    studio.stop(1, 0.2)
+    assert studio.of(RecordingEnded) == []
+    studio.is_voiced = False
+    studio.run(2 * STEP_S)
+    assert len(studio.samples(1)) == pytest.approx(16_000 * 1.2, abs=16_000 * 2 * STEP_S)
+
+
+def test_the_tail_is_short_when_nobody_speaks(studio):
+    studio.start(1, 1.0)
+    studio.stop(1, 0.1)
+    assert studio.of(RecordingEnded)[0].duration_s == pytest.approx(1.04, abs=STEP_S)
+
+
+def test_the_tail_ends_although_somebody_goes_on_speaking(studio):
+    studio.is_voiced = True
+    studio.start(1, 1.0)
+    studio.stop(1, 0.5)
+    assert studio.of(RecordingEnded)[0].duration_s == pytest.approx(1.4, abs=2 * STEP_S)
+
+
+# --- warm and cold -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("warm_s", "after_s", "is_open"), [(0.0, 0.1, False), (30.0, 29.0, True), (30.0, 31.0, False)]
+)
+def test_the_stream_is_kept_as_long_as_the_settings_say(warm_s, after_s, is_open):
+    studio = Studio(warm_s=warm_s)
+    studio.start(1, 0.2)
+    studio.stop(1, 0.1)
+    studio.run(after_s)
+    assert bool(studio.backend.opened) is is_open
+
+
+def test_an_always_warm_stream_is_open_before_the_first_take_and_opened_again_when_lost():
+    studio = Studio(warm_s=ALWAYS)
+    studio.run(0.5)
+    first = studio.backend.streams[0]
+    first.is_finished = True
+    studio.run(0.5)
+    assert first.is_closed
+    assert len(studio.backend.opened) == 1
+    studio.start(1, STEP_S)
+    assert len(studio.samples(1)) > 0.4 * 16_000
+
+
+def test_other_settings_take_effect_between_takes(studio):
+    studio.backend.present = [BUILT_IN, HEADSET]
+    studio.start(1, 0.5)
+    studio.recorder.configure("Headset", 30.0)
+    studio.run(0.5)
+    assert studio.backend.opened[0].device is BUILT_IN
+    studio.stop(1, 0.5)
+    assert [stream.device for stream in studio.backend.opened] == [HEADSET]
+    studio.recorder.configure("Headset", 0.0)
+    studio.run()
+    assert studio.backend.opened == []
+
+
+def test_the_default_device_is_followed_while_warm(studio):
+    studio.start(1, 0.5)
+    studio.stop(1)
+    studio.backend.present = [
+        Device("Built-in", "built-in", 16_000, 1),
+        Device("Headset", "headset", 48_000, 2, is_default=True),
+    ]
+    studio.recorder.refresh_devices()
+    studio.run(0.5)
+    assert [stream.device.name for stream in studio.backend.opened] == ["Headset"]
+    assert [device.name for device in studio.lists[-1]] == ["Built-in", "Headset"]
+
+
+def test_the_wanted_device_is_returned_to_when_it_is_plugged_in_again():
+    studio = Studio(device="Headset")
+    studio.start(1, 0.5)
+    assert studio.of(RecordingBegan)[0].device == "Built-in"
+    studio.backend.present = [BUILT_IN, HEADSET]
+    studio.recorder.refresh_devices()
+    studio.stop(1)
+    studio.start(2, 0.5)
+    assert studio.of(RecordingBegan)[1].device == "Headset"
+
+
+# --- trouble -----------------------------------------------------------------------------------------
+
+
+def test_an_error_of_the_device_is_told_and_the_next_take_tries_again_at_once(studio):
+    studio.backend.error = BUSY
+    studio.start(1, 0.1)
+    assert studio.events == [Failed(1, BUSY)]
+    studio.backend.error = None
+    studio.start(2, 0.1)
+    assert studio.events[1:] == [RecordingBegan(2, "Built-in")]
+
+
+def test_a_take_without_any_microphone_fails_with_what_to_do(studio):
+    studio.backend.present = []
+    studio.start(1, 0.1)
+    (failed,) = studio.of(Failed)
+    assert failed.error.reason is MicrophoneReason.NO_DEVICE
+
+
+def test_an_opening_that_hangs_fails_the_take_and_is_not_repeated(studio):
+    studio.is_hanging = True
+    studio.start(1, 6.0)
+    (failed,) = studio.of(Failed)
+    assert failed.error.reason is MicrophoneReason.UNRESPONSIVE
+    studio.start(2, 6.0)
+    assert len(studio.of(Failed)) == 2
+    assert [name for _, name in studio.jobs] == ["microphone-open"]
+    studio.is_hanging = False
+    studio.start(3, 0.5)
+    assert studio.of(RecordingBegan) == [RecordingBegan(3, "Built-in")]
+    assert len(studio.backend.opened) == 1
+
+
+def test_a_device_that_ends_is_replaced_by_another_and_nothing_heard_is_lost(studio):
+    studio.backend.present = [BUILT_IN, HEADSET]
+    studio.start(1, 1.0)
+    studio.backend.present = [HEADSET]
+    studio.backend.streams[0].is_finished = True
+    studio.run(1.0)
+    studio.stop(1)
+    assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Headset")]
+    ended = studio.of(RecordingEnded)[0]
+    assert ended.cause is EndCause.STOPPED
+    assert ended.duration_s > 1.9
+
+
+def test_a_device_whose_callbacks_stop_is_replaced_by_another(studio):
+    studio.backend.present = [BUILT_IN, HEADSET]
+    studio.start(1, 1.0)
+    studio.backend.streams[0].is_stalled = True
+    studio.run(2.0)
+    assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Headset")]
+    assert studio.backend.streams[0].is_closed
+
+
+def test_the_same_device_is_used_again_when_the_sound_server_is_back(studio):
+    studio.start(1, 1.0)
+    studio.backend.streams[0].is_finished = True
+    studio.backend.error = BUSY
+    studio.run(1.0)
+    studio.backend.error = None
+    studio.run(1.0)
+    studio.stop(1)
+    assert studio.of(MicrophoneChanged) == []
+    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
+    assert studio.of(RecordingEnded)[0].duration_s > 1.6
+
+
+def test_a_take_whose_device_is_lost_for_good_ends_with_what_was_heard(studio):
+    studio.start(1, 1.0)
+    studio.backend.streams[0].is_finished = True
+    studio.backend.present = []
+    studio.run(4.0)
+    assert studio.events[-1] == RecordingEnded(1, EndCause.DEVICE_LOST, 1.0, is_dead=False)
+    assert len(studio.samples(1)) == 16_000
+
+
+def test_a_take_stopped_while_its_device_is_lost_says_so(studio):
+    studio.start(1, 1.0)
+    studio.backend.streams[0].is_finished = True
+    studio.backend.present = []
+    studio.run(0.5)
+    studio.stop(1)
+    assert studio.of(RecordingEnded)[0].cause is EndCause.DEVICE_LOST
+
+
+def test_a_take_moved_elsewhere_by_the_sound_server_is_noticed_by_its_zeros(studio):
+    studio.backend.present = [BUILT_IN, HEADSET]
+    studio.start(1, 1.0)
+    studio.backend.present = [HEADSET]
+    studio.value = 0.0
+    studio.run(1.5)
+    assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Headset")]
+
+
+def test_a_closing_that_hangs_keeps_nothing_waiting(studio):
+    studio.backend.present = [BUILT_IN, HEADSET]
+    studio.start(1, 1.0)
+    hanging = studio.backend.streams[0]
+    hanging.close = lambda: None  # it never gets to its end
+    hanging.is_stalled = True
+    studio.run(2.0)
+    studio.stop(1)
+    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
+
+
+@pytest.mark.parametrize(("value", "is_dead"), [(0.0, True), (1e-6, False)])
+def test_a_muted_microphone_is_told_from_a_quiet_room(studio, value, is_dead):
+    studio.value = value
+    studio.start(1, 2.0)
+    assert studio.levels[2].is_dead is False
+    assert studio.levels[-1].is_dead is is_dead
+    studio.stop(1)
+    assert studio.of(RecordingEnded)[0].is_dead is is_dead
+
+
+def test_the_level_is_told_twenty_times_a_second_at_most(studio):
+    studio.start(1, 2.0)
+    assert 25 <= len(studio.levels) <= 41
+    assert studio.levels[-1].rms_db == pytest.approx(-20, abs=0.1)
+    assert studio.recorder.level_db() == studio.levels[-1].rms_db
+    studio.stop(1)
+    assert studio.recorder.level_db() == -100
+
+
+@pytest.mark.expects_log
+def test_gaps_are_logged(studio, caplog):
+    studio.start(1, 1.0)
+    studio.backend.streams[0].overflows = 3
+    studio.run()
+    studio.stop(1)
+    assert "3 overflows" in caplog.text
+
+
+@pytest.mark.expects_log
+def test_an_error_nobody_thought_of_fails_the_take_and_not_the_thread(caplog):
+    studio = Studio()
+    events = studio.events
+    broken = FakeBackend()
+    broken.devices = lambda: 1 / 0
+    studio.recorder._connection._backend = broken
+    studio.start(1, 0.1)
+    assert isinstance(events[0], Failed)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_two_hundred_takes_use_one_stream_and_keep_nothing(studio):
+    for take in range(1, 201):
+        studio.start(take, 0.1)
+        studio.stop(take, 0.1)
+    assert len(studio.of(RecordingEnded)) == 200
+    assert len(studio.backend.streams) == 1
+    assert studio.recorder._cycle.is_taking is False
