@@ -1,0 +1,236 @@
+"""Sound files, and sound from standard input, as 16 kHz mono blocks.
+
+    file --decoder--> (n, channels) at its own rate --mean of the channels--> soxr --> clip to [-1, 1]
+
+A file is read as it is used, some thousand frames at a time, so its length costs no memory.
+
+The scale is that of the model's own code, as far as a stream allows. Integers are divided by what their
+width holds, int16 by 32768. That code then divides the whole recording by its peak if the peak is above
+1, which takes knowing the whole. Here, files of float samples, which may have any scale, are read twice:
+first for their peak, then divided by it. What else exceeds 1 is the ripple of a codec or of resampling,
+which is clipped.
+
+Nothing is cut silently. A file that breaks off gives what there is, and ``is_truncated`` afterwards.
+
+Source: qwen_asr 0.0.6, normalize_audio_input.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+import numpy as np
+
+from handy_qwen.audio.decoders import Decoder, open_decoder
+from handy_qwen.audio.resample import RATE_OUT_HZ, Resampler, to_mono
+from handy_qwen.core.ports import Samples
+from handy_qwen.errors import AudioFileError
+
+log = logging.getLogger(__name__)
+
+STDIN = "-"
+_STDIN_NAME = Path("standard input")
+_SPOOL_BYTES = (
+    32 << 20
+)  # kept in memory; what goes beyond, in a file without a name that only the user can read
+_RATES_HZ = range(1_000, 1_000_001)
+
+
+class AudioFile:
+    """A sound file that is being read: iterate over it, once, for its blocks.
+
+    Each block has the shape (n,), n >= 1 and mostly some thousand, float32 in [-1, 1], 16 kHz. Iterating
+    raises AudioFileError for samples that are no numbers. The file is closed at the end of the iteration,
+    or by ``close`` or ``with``.
+
+    Attributes:
+        path: Where it came from.
+        rate_hz: Its own sample rate.
+        channels: Its own number of channels.
+        total_samples: How many samples at 16 kHz will come, None if unknown. From the header: within one
+            for WAV and FLAC, about right for others, too many if the file breaks off.
+        is_truncated: The file broke off, or was damaged from there on. Known after the last block.
+
+    Threads: belongs to one thread at a time.
+    """
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self.path = path
+        self.is_truncated = False
+        self._stream = stream
+        self._decoder: Decoder = open_decoder(stream, path)
+        self.rate_hz = self._decoder.rate_hz
+        self.channels = self._decoder.channels
+        if self.rate_hz not in _RATES_HZ:
+            raise AudioFileError(
+                path, f"its sample rate of {self.rate_hz} Hz makes no sense", "Convert it to WAV."
+            )
+        frames = self._decoder.announced_frames
+        self.total_samples = None if frames is None else round(frames * RATE_OUT_HZ / self.rate_hz)
+        self._blocks = self._decoded()
+        first = next(self._blocks)  # what is wrong with a file mostly shows here
+        self._unread = itertools.chain([first], self._blocks)
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long it is, None if unknown."""
+        return None if self.total_samples is None else self.total_samples / RATE_OUT_HZ
+
+    def __iter__(self) -> Iterator[Samples]:
+        return self._unread
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; no more blocks come. Safe to call twice."""
+        self._unread = itertools.chain()
+        self._blocks.close()
+        self._release()
+
+    def _release(self) -> None:
+        self._decoder.close()
+        self._stream.close()
+
+    def _decoded(self) -> Generator[Samples]:
+        is_empty = True
+        for block in self._resampled():
+            if block.size:
+                is_empty = False
+                yield np.clip(block, -1, 1, out=block)
+        self.is_truncated = self._decoder.is_truncated
+        self._release()
+        if is_empty:
+            problem = "it holds no sound (0 samples)"
+            if self.is_truncated:
+                problem = "it is damaged, or breaks off before its first sound"
+            raise AudioFileError(self.path, problem, "Copy or record it again.")
+
+    def _resampled(self) -> Iterator[Samples]:
+        """Blocks at 16 kHz, some of them empty."""
+        peak = self._peak() if self._decoder.has_free_scale else 1.0
+        resampler = Resampler(self.rate_hz)
+        for mono in self._mono():
+            yield resampler.feed(mono / np.float32(peak) if peak > 1 else mono)
+        yield resampler.flush()
+
+    def _mono(self) -> Iterator[Samples]:
+        """The mean of the channels, at the file's rate, not scaled."""
+        position = 0
+        for block in self._decoder.blocks():
+            mono = to_mono(block)
+            if not np.isfinite(mono).all():
+                at_s = (position + int(np.argmin(np.isfinite(mono)))) / self.rate_hz
+                problem = f"the sample at {at_s:.3f} s is not a number"
+                raise AudioFileError(self.path, problem, "Export it again from the program that made it.")
+            position += len(mono)
+            yield mono
+
+    def _peak(self) -> float:
+        """The largest magnitude of all samples."""
+        return max((float(np.abs(mono).max()) for mono in self._mono()), default=0.0)
+
+
+def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
+    """Open a sound file and read its beginning.
+
+    Args:
+        path: A file or a named pipe; ``"-"`` is standard input, which is read to its end first. Both pipes
+            carry the bytes of a file of any kind, not bare samples.
+        stdin: What to read for ``"-"``, instead of this process's own.
+
+    Raises:
+        AudioFileError: It is not there, may not be read, or is no sound file.
+    """
+    if str(path) == STDIN:
+        name = _STDIN_NAME
+        stream = _spooled(name, stdin if stdin is not None else sys.stdin.buffer)
+    else:
+        name = Path(path)
+        stream = _opened(name)
+    try:
+        _refuse_if_empty(name, stream)
+        return AudioFile(name, stream)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
+    """Read a whole sound file. A file that breaks off is logged as a warning; see ``read`` to be told.
+
+    Returns:
+        Shape (n,), n >= 1, float32 in [-1, 1], 16 kHz.
+
+    Raises:
+        AudioFileError: As for ``read``, and for samples that are not numbers.
+    """
+    with read(path, stdin) as file:
+        samples = np.concatenate(list(file))
+        if file.is_truncated:
+            log.warning("%s breaks off or is damaged after %.1f s", file.path, samples.size / RATE_OUT_HZ)
+        return samples
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise AudioFileError(
+                path, "this is a folder, not a sound file", "Name the files in it one by one."
+            )
+        if stat.S_ISFIFO(mode):
+            with path.open("rb") as pipe:
+                return _spooled(path, pipe)
+        if not stat.S_ISREG(mode):
+            raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
+        return path.open("rb")
+    except FileNotFoundError as exc:
+        raise AudioFileError(path, "there is no such file", "Check the spelling of the path.") from exc
+    except PermissionError as exc:
+        hint = "Change its permissions, or copy it to a folder of yours."
+        raise AudioFileError(path, "you may not read this file", hint) from exc
+    except (OSError, ValueError) as exc:  # ValueError: a path with a null character
+        reason = getattr(exc, "strerror", None) or "the path is not valid"
+        raise AudioFileError(
+            path, f"the file cannot be opened ({reason})", "Copy it to another place."
+        ) from exc
+
+
+def _spooled(name: Path, pipe: BinaryIO) -> BinaryIO:
+    """All that comes through a pipe, as a stream that can be searched, which sound files need."""
+    if pipe.isatty():
+        raise AudioFileError(
+            name, "no sound is piped into it", "Such as: handy-qwen transcribe - < speech.wav"
+        )
+    # Lives until AudioFile.close; the system removes it even if the program is killed.
+    spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115
+    try:
+        shutil.copyfileobj(pipe, spool)
+    except OSError as exc:
+        spool.close()
+        problem = f"what it carries cannot be kept ({exc.strerror})"
+        raise AudioFileError(name, problem, "Free some space on the disk of temporary files.") from exc
+    spool.seek(0)
+    return cast("BinaryIO", spool)
+
+
+def _refuse_if_empty(name: Path, stream: BinaryIO) -> None:
+    if not stream.seek(0, os.SEEK_END):
+        raise AudioFileError(name, "it is empty (0 bytes)", "Copy or record it again.")
+    stream.seek(0)
