@@ -46,7 +46,9 @@ def chirp(samples: int, first_hz: float, last_hz: float) -> Float64:
     """A sine whose frequency goes evenly from ``first_hz`` to ``last_hz``. Shape (samples,)."""
     t = np.arange(samples) / SAMPLE_RATE  # (n,) s
     rate = (last_hz - first_hz) / (samples / SAMPLE_RATE)  # Hz per second
-    return np.sin(2 * np.pi * (first_hz * t + 0.5 * rate * t * t))
+    phase = 2 * np.pi * (first_hz * t + 0.5 * rate * t * t)
+    wave: Float64 = np.sin(phase)
+    return wave
 
 
 def vowels(samples: int, seed: int) -> Float64:

@@ -24,10 +24,10 @@ import numpy.typing as npt
 TOKENIZER = Path(__file__).parent / "data" / "tokenizer"
 """Files that go into the folder as they are: tokenizer, chat template, generation and feature settings."""
 
-SEED = 20
-"""Of the first 60, the one whose text varies most and whose closest decision is the clearest."""
+SEED = 6
+"""Of the first 40, the one whose text varies most and whose closest decision is the clearest."""
 
-AUDIO = {
+AUDIO: dict[str, Any] = {
     "encoder_layers": 3,
     "encoder_attention_heads": 2,
     "encoder_ffn_dim": 256,
@@ -43,7 +43,7 @@ AUDIO = {
     "scale_embedding": False,
     "model_type": "qwen3_asr_audio_encoder",
 }
-TEXT = {
+TEXT: dict[str, Any] = {
     "num_hidden_layers": 3,
     "hidden_size": 96,
     "num_attention_heads": 6,
@@ -73,26 +73,48 @@ TEXT = {
 Float32 = npt.NDArray[np.float32]
 
 
-def write_random_checkpoint(folder: Path, *, seed: int = SEED) -> None:
+def write_random_checkpoint(
+    folder: Path, *, seed: int = SEED, bfloat16: bool = False, lm_head: bool = False, shards: int = 1
+) -> None:
     """Write the checkpoint into ``folder``, which is made if need be.
 
+    The last three arguments change how the model is stored, as the official ones are (bfloat16, with the
+    output head written out although it is the embedding, the larger one in two files), not what it says:
+    every weight is a bfloat16 number to begin with.
+
     Args:
-        folder: Receives config.json, model.safetensors and the files of the demo tokenizer.
+        folder: Receives config.json, the tensors and the files of the demo tokenizer.
         seed: Golden values exist for the default only.
+        bfloat16: Store 16 bits instead of 32.
+        lm_head: Store thinker.lm_head.weight too.
+        shards: Number of files; more than one come with model.safetensors.index.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for source in sorted(TOKENIZER.iterdir()):
         shutil.copyfile(source, folder / source.name)
     (folder / "config.json").write_text(json.dumps(_config(), indent=1) + "\n", encoding="utf-8")
-    write_safetensors(folder / "model.safetensors", random_tensors(seed))
+    tensors = random_tensors(seed)
+    if lm_head:
+        tensors["thinker.lm_head.weight"] = tensors["thinker.model.embed_tokens.weight"]
+    if shards == 1:
+        write_safetensors(folder / "model.safetensors", tensors, bfloat16=bfloat16)
+        return
+    weight_map: dict[str, str] = {}
+    for number, names in enumerate(np.array_split(list(tensors), shards), start=1):
+        file = f"model-{number:05}-of-{shards:05}.safetensors"
+        write_safetensors(folder / file, {str(name): tensors[str(name)] for name in names}, bfloat16=bfloat16)
+        weight_map |= {str(name): file for name in names}
+    size = sum(tensor.size for tensor in tensors.values()) * (2 if bfloat16 else 4)
+    index = {"metadata": {"total_size": size}, "weight_map": weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 
 def random_tensors(seed: int = SEED) -> dict[str, Float32]:
-    """The weights by their official names, float32."""
+    """The weights by their official names: float32, of which the lower 16 bits are zero."""
     tensors: dict[str, Float32] = {}
     for name, (shape, mean, deviation) in _layout().items():
         values = mean + deviation * normal(math.prod(shape), _stream(name, seed))
-        tensors[name] = values.astype(np.float32).reshape(shape)
+        tensors[name] = _to_bfloat16(values).reshape(shape)
     return tensors
 
 
@@ -103,7 +125,8 @@ def normal(count: int, state: int) -> npt.NDArray[np.float64]:
     """
     bits = splitmix64(2 * count, state) >> np.uint64(11)
     uniform = (bits.astype(np.float64) + 0.5) / 2.0**53  # in (0, 1)
-    return np.sqrt(-2 * np.log(uniform[:count])) * np.cos(2 * np.pi * uniform[count:])
+    radius: npt.NDArray[np.float64] = np.sqrt(-2 * np.log(uniform[:count]))
+    return radius * np.cos(2 * np.pi * uniform[count:])
 
 
 def splitmix64(count: int, state: int) -> npt.NDArray[np.uint64]:
@@ -118,26 +141,28 @@ def splitmix64(count: int, state: int) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def write_safetensors(path: Path, tensors: dict[str, Float32]) -> None:
-    """Write a safetensors file.
+def write_safetensors(path: Path, tensors: dict[str, Float32], *, bfloat16: bool = False) -> None:
+    """Write a safetensors file; as bfloat16, the upper half of each number is kept.
 
     Source: the format's description, https://github.com/huggingface/safetensors.
     """
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for name, tensor in tensors.items():
+        end = offset + tensor.size * (2 if bfloat16 else 4)
         header[name] = {
-            "dtype": "F32",
+            "dtype": "BF16" if bfloat16 else "F32",
             "shape": list(tensor.shape),
-            "data_offsets": [offset, offset + tensor.nbytes],
+            "data_offsets": [offset, end],
         }
-        offset += tensor.nbytes
+        offset = end
     encoded = json.dumps(header).encode()
     encoded += b" " * (-len(encoded) % 8)
     with path.open("wb") as file:
         file.write(len(encoded).to_bytes(8, "little") + encoded)
         for tensor in tensors.values():
-            file.write(tensor.astype("<f4").tobytes())
+            halves = tensor.astype("<f4").view("<u2")
+            file.write((halves[..., 1::2] if bfloat16 else halves).tobytes())
 
 
 def _config() -> dict[str, Any]:
@@ -155,6 +180,13 @@ def _config() -> dict[str, Any]:
             "audio_token_id": 638,
         },
     }
+
+
+def _to_bfloat16(values: npt.NDArray[np.float64]) -> Float32:
+    """The nearest numbers of 8 significant bits, as float32."""
+    mantissa, exponent = np.frexp(values)
+    nearest: Float32 = np.ldexp(np.rint(mantissa * 256), exponent - 8).astype(np.float32)
+    return nearest
 
 
 def _stream(name: str, seed: int) -> int:

@@ -213,10 +213,9 @@ def _source(facts: dict[str, Any]) -> Source:
 
 
 @functools.cache
-def document(part: str) -> dict[str, Any]:
-    """``data/{part}.json`` as it stands."""
-    parsed: dict[str, Any] = json.loads((DATA / f"{part}.json").read_text(encoding="utf-8"))
-    return parsed
+def document(part: str) -> Any:
+    """``data/{part}.json`` as it stands: a list or a dictionary."""
+    return json.loads((DATA / f"{part}.json").read_text(encoding="utf-8"))
 
 
 @functools.cache

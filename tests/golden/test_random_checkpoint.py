@@ -15,7 +15,7 @@ from tests.golden.random_checkpoint import (
     write_random_checkpoint,
 )
 
-CHECKSUM = 3006317106  # of all weights, to 12 binary places
+CHECKSUM = 3344617169  # of all weights, to 12 binary places
 
 
 def test_the_generator_gives_the_published_numbers():
@@ -66,6 +66,31 @@ def test_the_file_is_safetensors_and_complete(folder):
         begin, end = (8 + length + offset for offset in header[name]["data_offsets"])
         stored = np.frombuffer(raw[begin:end], dtype="<f4").reshape(header[name]["shape"])
         np.testing.assert_array_equal(stored, tensor)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_the_official_storage_holds_the_same_numbers_and_the_head(tmp_path, shards):
+    write_random_checkpoint(tmp_path, bfloat16=True, lm_head=True, shards=shards)
+    stored = {}
+    for path in sorted(tmp_path.glob("*.safetensors")):
+        raw = path.read_bytes()
+        (length,) = struct.unpack("<Q", raw[:8])
+        for name, entry in json.loads(raw[8 : 8 + length]).items():
+            if name != "__metadata__":
+                assert entry["dtype"] == "BF16"
+                begin, end = (8 + length + offset for offset in entry["data_offsets"])
+                bits = np.frombuffer(raw[begin:end], dtype="<u2").astype("<u4") << 16
+                stored[name] = (path.name, bits.view("<f4").reshape(entry["shape"]))
+    expected = random_tensors()
+    expected["thinker.lm_head.weight"] = expected["thinker.model.embed_tokens.weight"]
+    assert stored.keys() == expected.keys()
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(stored[name][1], tensor)
+    assert len({file for file, _ in stored.values()}) == shards
+    if shards > 1:
+        index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+        assert index["weight_map"] == {name: file for name, (file, _) in stored.items()}
+        assert index["metadata"]["total_size"] == 2 * sum(tensor.size for tensor in expected.values())
 
 
 def test_the_configuration_agrees_with_the_tensors(folder):
