@@ -187,9 +187,8 @@ class VideoDecoder:
             raise AudioFileError(name, "there is no sound in it", "Choose a file that has a sound track.")
         self.rate_hz: int = first.sample_rate  # the header's is half of it for some AAC
         self.channels: int = first.layout.nb_channels
-        track = self._container.streams.audio[0]
-        length_s = float(track.duration * track.time_base) if track.duration else None
-        self.announced_frames = round(length_s * self.rate_hz) if length_s else None
+        length_s = self._length_s()
+        self.announced_frames = None if length_s is None else round(length_s * self.rate_hz)
 
     def blocks(self) -> Iterator[Block]:
         """The sound from its beginning; may be called again. Ends early if the file does."""
@@ -217,9 +216,17 @@ class VideoDecoder:
         self._stream.seek(0)
         options = {"format_whitelist": _VIDEO_FORMATS}
         try:
-            self._container = self._av.open(self._stream, metadata_errors="replace", options=options)
+            self._container = self._av.open(self._stream, "r", metadata_errors="replace", options=options)
         except self._av.FFmpegError as exc:
             raise _NotForFFmpegError from exc
+
+    def _length_s(self) -> float | None:
+        """The length of the track, or else, as in Matroska, that of the file."""
+        track = self._container.streams.audio[0]
+        if track.duration:
+            return float(track.duration * track.time_base)
+        length = self._container.duration
+        return length / self._av.time_base if length else None
 
     def _frames(self) -> Iterator[Any]:
         """The decoded frames of the first sound track; none if there is no such track."""

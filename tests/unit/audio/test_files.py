@@ -448,14 +448,15 @@ def av():
 def with_ffmpeg(av, samples, kind, codec, *, rate_hz=48_000, layout="mono", picture=False):
     out = io.BytesIO()
     with av.open(out, "w", format=kind) as container:
-        if picture:
-            frames = container.add_stream("mpeg4", rate=5)
-            frames.width, frames.height = 32, 32
+        film = container.add_stream("mpeg4", rate=5) if picture else None
+        track = container.add_stream(codec, rate=rate_hz, layout=layout) if samples is not None else None
+        if film is not None:
+            film.width, film.height, film.pix_fmt = 32, 32, "yuv420p"
             for _ in range(5):
-                container.mux(frames.encode(av.VideoFrame(32, 32, "yuv420p")))
-            container.mux(frames.encode(None))
-        if samples is not None:
-            track = container.add_stream(codec, rate=rate_hz, layout=layout)
+                picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+                container.mux(film.encode(picture))
+            container.mux(film.encode(None))
+        if track is not None:
             planes = np.ascontiguousarray(samples.reshape(len(samples), -1).T)
             frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
             frame.sample_rate = rate_hz
@@ -478,10 +479,8 @@ def test_m4a_and_video_are_read_through_ffmpeg(av, saved, kind, layout, picture)
         assert not file.is_truncated
     expected = chirp(RATE, 3.0)
     assert loaded.size == pytest.approx(3 * RATE, abs=0.1 * RATE)
-    assert (
-        max(np.corrcoef(loaded[s : s + 2 * RATE], expected[: 2 * RATE])[0, 1] for s in range(0, 1200, 4))
-        > 0.9
-    )
+    likeness = [np.corrcoef(loaded[s : s + RATE], expected[:RATE])[0, 1] for s in range(400)]
+    assert max(likeness) > 0.95  # up to 1024 samples late: the encoder's own start
 
 
 def test_a_video_without_sound_is_named(av, saved):
