@@ -19,34 +19,29 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from handy_qwen.convert.graph import CONTRIB, Graph
+from handy_qwen.convert.graph import CONTRIB, Graph, append_aligned
 from handy_qwen.convert.presets import Precision
 from handy_qwen.convert.quantize import quantize_blocks
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import TextConfig
+from handy_qwen.engine.manifest import EMBEDDING_FILE, TableForm
 
-EMBEDDING_FILE = "embedding.data"
 _EMBEDDING = "model.embed_tokens.weight"
 _TO_THE_END = np.iinfo(np.int64).max
 
 
-def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> int:
-    """Write the embedding table, which is also the output head; return the offset of its scales in bytes.
-
-    The file holds the codes (vocab, blocks, block), uint8, and behind them the scales (vocab, blocks),
-    float32; or the plain table (vocab, hidden), float32, and the offset returned is 0.
-    """
+def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> TableForm:
+    """Write the embedding table, which is also the output head; return where its parts lie."""
     table = weights.read(_EMBEDDING)
     with (folder / EMBEDDING_FILE).open("wb") as file:
         if precision.bits == 32:
             table.tofile(file)
-            return 0
+            return TableForm(bits=32)
         blocks = quantize_blocks(table, bits=precision.bits, block=precision.block)
         blocks.codes.tofile(file)
-        offset = -(-file.tell() // 4096) * 4096
-        file.write(bytes(offset - file.tell()))
-        blocks.scales.tofile(file)
-        return offset
+        scales_offset = append_aligned(file, blocks.scales)
+        zeros_offset = 0 if blocks.zeros is None else append_aligned(file, blocks.zeros)
+        return TableForm(precision.bits, precision.block, scales_offset, zeros_offset)
 
 
 def write_decoder(
@@ -55,22 +50,21 @@ def write_decoder(
     config: TextConfig,
     *,
     precision: Precision,
-    head: Precision,
-    scales_offset_bytes: int,
+    table: TableForm,
 ) -> None:
-    """Write the graph. ``scales_offset_bytes`` is what ``write_embedding`` returned for the same ``head``."""
+    """Write the graph. ``table`` is what ``write_embedding`` returned."""
     with Graph(path) as graph:
         writer = _DecoderWriter(graph, weights, config, precision)
         x = graph.input("inputs_embeds", [1, "rows", config.hidden])
         graph.input("seqlens_k", [1], TensorProto.INT32)
         graph.input("total_length", [], TensorProto.INT32)
         graph.input("count", [1], TensorProto.INT64)  # minus the number of rows whose logits are wanted
-        for table in ("cos_cache", "sin_cache"):
-            graph.input(table, ["capacity", config.head_dim // 2])
+        for angles in ("cos_cache", "sin_cache"):
+            graph.input(angles, ["capacity", config.head_dim // 2])
         update = ""
         for layer in range(config.layers):
             x, update = writer.layer(x, update, layer)
-        writer.head(x, update, head, scales_offset_bytes)
+        writer.head(x, update, table)
         graph.output("logits", ["count_rows", config.vocab])
         writer.declare_cache()
         graph.save()
@@ -118,7 +112,7 @@ class _DecoderWriter:
         hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
         return x, self._linear(hidden, f"{name}.mlp.down_proj")
 
-    def head(self, x: str, update: str, precision: Precision, scales_offset_bytes: int) -> None:
+    def head(self, x: str, update: str, table: TableForm) -> None:
         """Logits of the last rows: the norm and the output head see only those that were asked for."""
         graph, config = self._graph, self._config
         ends, axes = graph.constant("to_the_end", [_TO_THE_END]), graph.constant("rows_axis", [1])
@@ -132,27 +126,28 @@ class _DecoderWriter:
         )
         x = graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], "norm.rows")
         shape = (config.vocab, config.hidden)
-        if precision.bits == 32:
-            table = graph.external("head.weight", shape, np.float32, file=EMBEDDING_FILE, offset_bytes=0)
-            graph.node("Gemm", [x, table], "logits", transB=1)
+        if table.bits == 32:
+            weight = graph.external("head.weight", shape, np.float32, file=EMBEDDING_FILE, offset_bytes=0)
+            graph.node("Gemm", [x, weight], "logits", transB=1)
             return
-        blocks = config.hidden // precision.block
-        codes = graph.external(
-            "head.codes",
-            (config.vocab, blocks, precision.block),
-            np.uint8,
-            file=EMBEDDING_FILE,
-            offset_bytes=0,
-        )
-        scales = graph.external(
-            "head.scales",
-            (config.vocab, blocks),
-            np.float32,
-            file=EMBEDDING_FILE,
-            offset_bytes=scales_offset_bytes,
-        )
-        product = graph.block_product(x, [codes, scales], name="head", shape=shape, precision=precision)
+        names = self._head_blocks(table)
+        precision = Precision(table.bits, table.block)
+        product = graph.block_product(x, names, name="head", shape=shape, precision=precision)
         graph.node("Identity", [product], "logits")
+
+    def _head_blocks(self, table: TableForm) -> list[str]:
+        """Refer to codes, scales and zero points of the embedding table."""
+        vocab, blocks = self._config.vocab, self._config.hidden // table.block
+        parts: list[tuple[str, tuple[int, ...], npt.DTypeLike, int]] = [
+            ("codes", (vocab, blocks, table.block * table.bits // 8), np.uint8, 0),
+            ("scales", (vocab, blocks), np.float32, table.scales_offset_bytes),
+        ]
+        if table.zeros_offset_bytes:
+            parts.append(("zeros", (vocab, -(-blocks // 2)), np.uint8, table.zeros_offset_bytes))
+        return [
+            self._graph.external(f"head.{part}", shape, dtype, file=EMBEDDING_FILE, offset_bytes=offset)
+            for part, shape, dtype, offset in parts
+        ]
 
     def declare_cache(self) -> None:
         """Declare past and present of all layers as inputs and outputs."""

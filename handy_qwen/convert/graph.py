@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,14 @@ _DTYPES = {
     np.dtype(np.int8): TensorProto.INT8,
     np.dtype(np.uint8): TensorProto.UINT8,
 }
+
+
+def append_aligned(file: BinaryIO, array: npt.NDArray[Any]) -> int:
+    """Write ``array`` at the next multiple of a page; return where that is, in bytes."""
+    offset = -(-file.tell() // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
+    file.write(bytes(offset - file.tell()))
+    array.tofile(file)
+    return offset
 
 
 class Graph:
@@ -82,9 +90,7 @@ class Graph:
         if array.nbytes <= _INLINE_BYTES:
             self._initializers.append(onnx.numpy_helper.from_array(array, name))
         else:
-            offset = -(-self._data.tell() // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
-            self._data.write(bytes(offset - self._data.tell()))
-            array.tofile(self._data)
+            offset = append_aligned(self._data, array)
             self._reference(name, array.shape, array.dtype, file=self._data_path.name, offset_bytes=offset)
         return name
 

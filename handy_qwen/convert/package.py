@@ -14,7 +14,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from handy_qwen.convert.decoder import write_decoder, write_embedding
@@ -23,7 +23,7 @@ from handy_qwen.convert.presets import PLAIN, Precision, Preset
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import ModelConfig
 from handy_qwen.engine.languages import ALL_LANGUAGES
-from handy_qwen.engine.manifest import MANIFEST_FILE, Manifest, describe, load_manifest, sha256_of
+from handy_qwen.engine.manifest import MANIFEST_FILE, Manifest, TableForm, describe, load_manifest, sha256_of
 from handy_qwen.engine.tokenizer import load_tokenizer
 from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
 
@@ -73,11 +73,11 @@ def convert(
     except OSError as exc:
         raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
     try:
-        offset_bytes = _write_parts(partial, weights, config, preset, progress)
+        partial.chmod(0o755)  # a temporary folder is private; a model is no secret
+        table = _write_parts(partial, weights, config, preset, progress)
         load_tokenizer(source).save(partial / "tokenizer.json")
         progress("checksums", 0.9)
-        manifest = _manifest(partial, weights, config, preset, details)
-        manifest = replace(manifest, head_scales_offset_bytes=offset_bytes)
+        manifest = _manifest(partial, weights, config, preset=preset, details=details, table=table)
         manifest.save(partial)
         _put_in_place(partial, destination)
     except OSError as exc:
@@ -92,40 +92,37 @@ def convert(
 
 def _write_parts(
     folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, progress: Progress
-) -> int:
-    """Write graphs and weights; return where the embedding's scales begin, in bytes."""
+) -> TableForm:
+    """Write graphs and weights; return the form of the embedding table."""
     progress("audio encoder", 0.0)
     write_frontend(folder / "frontend.onnx", weights, config.audio, preset.encoder)
     write_encoder(folder / "encoder.onnx", weights, config.audio, preset.encoder)
     progress("embedding", 0.2)
-    offset_bytes = write_embedding(folder, weights, preset.head)
+    table = write_embedding(folder, weights, preset.head)
     progress("text decoder", 0.3)
-    write_decoder(
-        folder / "decoder.onnx",
-        weights,
-        config.text,
-        precision=preset.decoder,
-        head=preset.head,
-        scales_offset_bytes=offset_bytes,
-    )
+    write_decoder(folder / "decoder.onnx", weights, config.text, precision=preset.decoder, table=table)
     for path in folder.iterdir():  # a graph whose weights all fit inside has an empty file beside it
         if path.stat().st_size == 0:
             path.unlink()
-    return offset_bytes
+    return table
 
 
 def _manifest(
-    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, details: Details
+    folder: Path,
+    weights: Checkpoint,
+    config: ModelConfig,
+    *,
+    preset: Preset,
+    details: Details,
+    table: TableForm,
 ) -> Manifest:
-    """What the finished ``folder`` holds, but for where the scales begin."""
+    """What the finished ``folder`` holds."""
     return Manifest(
         name=details.name,
         preset=preset.name,
         config=config,
         pass_s=details.pass_s,
-        head_bits=preset.head.bits,
-        head_block=preset.head.block,
-        head_scales_offset_bytes=0,
+        embedding=table,
         precision={
             "convolutions": str(PLAIN),
             "encoder": str(preset.encoder),

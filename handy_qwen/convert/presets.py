@@ -30,13 +30,16 @@ class Preset:
 
 
 PLAIN = Precision(32)
+_EIGHT, _FOUR = Precision(8, 32), Precision(4, 32)
 PRESETS = {
     preset.name: preset
     for preset in (
+        Preset("balanced", "small and quick; the default", encoder=_EIGHT, decoder=_FOUR, head=_EIGHT),
         Preset(
-            "balanced", "small and quick; the default", Precision(8, 32), Precision(4, 32), Precision(8, 32)
+            "smallest", "the least memory; makes more mistakes", encoder=_EIGHT, decoder=_FOUR, head=_FOUR
         ),
-        Preset("exact", "float32 throughout, for comparison", PLAIN, PLAIN, PLAIN),
+        Preset("precise", "8 bits throughout; twice the size", encoder=_EIGHT, decoder=_EIGHT, head=_EIGHT),
+        Preset("exact", "float32 throughout, for comparison", encoder=PLAIN, decoder=PLAIN, head=PLAIN),
     )
 }
 DEFAULT_PRESET = "balanced"

@@ -27,7 +27,7 @@ class FloatTable:
         return np.asarray(self._rows[np.asarray(ids, np.int64)], np.float32)
 
 
-class BlockTable:
+class ByteTable:
     """A table of 8-bit blocks with one scale each: value = (code - 128) * scale."""
 
     def __init__(self, codes: npt.NDArray[np.uint8], scales: Float32) -> None:
@@ -40,6 +40,29 @@ class BlockTable:
         index = np.asarray(ids, np.int64)
         centered = self._codes[index].astype(np.float32) - np.float32(128)
         return (centered * self._scales[index][:, :, None]).reshape(len(index), -1)
+
+
+class NibbleTable:
+    """A table of 4-bit blocks with a scale and a zero point each: value = (code - zero) * scale."""
+
+    def __init__(self, codes: npt.NDArray[np.uint8], scales: Float32, zeros: npt.NDArray[np.uint8]) -> None:
+        """Codes (vocab, blocks, block / 2), zeros (vocab, ceil(blocks / 2)), two to a byte, low first."""
+        self._codes = codes
+        self._scales = scales
+        self._zeros = zeros
+
+    def rows(self, ids: Sequence[int]) -> Float32:
+        """Embeddings of ``ids``. Shape (len(ids), hidden), float32."""
+        index = np.asarray(ids, np.int64)
+        scales = self._scales[index]
+        codes = _halves(self._codes[index]).astype(np.float32)
+        zeros = _halves(self._zeros[index])[:, : scales.shape[1]].astype(np.float32)
+        return ((codes - zeros[..., None]) * scales[..., None]).reshape(len(index), -1)
+
+
+def _halves(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Two codes for each byte, low half first. The last axis doubles."""
+    return np.stack([packed & 15, packed >> 4], axis=-1).reshape(*packed.shape[:-1], -1)
 
 
 def map_array(

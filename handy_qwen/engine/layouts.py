@@ -9,13 +9,11 @@ import numpy as np
 
 from handy_qwen.engine.backend import Model
 from handy_qwen.engine.compact import CompactDecoder, CompactEncoder, EmbeddingTable
-from handy_qwen.engine.embedding import BlockTable, FloatTable, map_array
-from handy_qwen.engine.manifest import MANIFEST_FILE, Manifest, load_manifest
+from handy_qwen.engine.embedding import ByteTable, FloatTable, NibbleTable, map_array
+from handy_qwen.engine.manifest import EMBEDDING_FILE, MANIFEST_FILE, Manifest, load_manifest
 from handy_qwen.engine.published import PASS_S, is_published_layout, open_published
 from handy_qwen.engine.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
-
-_EMBEDDING_FILE = "embedding.data"
 
 
 def open_model(folder: Path, threads: int) -> Model:
@@ -74,10 +72,13 @@ def _open_published(folder: Path, threads: int) -> Model:
 
 
 def _table(folder: Path, manifest: Manifest) -> EmbeddingTable:
-    path, text = folder / _EMBEDDING_FILE, manifest.config.text
-    if manifest.head_bits == 32:
+    path, text, form = folder / EMBEDDING_FILE, manifest.config.text, manifest.embedding
+    if form.bits == 32:
         return FloatTable(path, (text.vocab, text.hidden))
-    blocks = text.hidden // manifest.head_block
-    codes = map_array(path, (text.vocab, blocks, manifest.head_block), np.uint8)
-    scales = map_array(path, (text.vocab, blocks), np.float32, manifest.head_scales_offset_bytes)
-    return BlockTable(codes, scales)
+    blocks = text.hidden // form.block
+    codes = map_array(path, (text.vocab, blocks, form.block * form.bits // 8), np.uint8)
+    scales = map_array(path, (text.vocab, blocks), np.float32, form.scales_offset_bytes)
+    if form.bits == 8:
+        return ByteTable(codes, scales)
+    zeros = map_array(path, (text.vocab, -(-blocks // 2)), np.uint8, form.zeros_offset_bytes)
+    return NibbleTable(codes, scales, zeros)

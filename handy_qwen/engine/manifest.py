@@ -15,6 +15,7 @@ from handy_qwen.engine.config import ModelConfig
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 MANIFEST_FILE = "manifest.json"
+EMBEDDING_FILE = "embedding.data"
 FORMAT = 1
 """Raised when an older program could not run a newer package."""
 _PIECE_BYTES = 1 << 20
@@ -29,16 +30,29 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class TableForm:
+    """How ``embedding.data`` holds the embedding table, which is also the output head.
+
+    With 32 ``bits`` it is the plain table (vocab, hidden), float32. Otherwise codes of ``bits`` bits
+    (vocab, blocks, block * bits / 8), uint8, from the beginning; scales (vocab, blocks), float32, from their
+    offset; and for 4 bits the zero points (vocab, ceil(blocks / 2)), uint8, two to a byte, from theirs.
+    """
+
+    bits: int
+    block: int = 0
+    scales_offset_bytes: int = 0
+    zeros_offset_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is known of a package. The ``head_…`` fields tell the form of the embedding table."""
+    """All that is known of a package."""
 
     name: str
     preset: str
     config: ModelConfig
     pass_s: float
-    head_bits: int
-    head_block: int
-    head_scales_offset_bytes: int
+    embedding: TableForm
     precision: dict[str, str]  # part -> its form in words
     source: dict[str, str]  # file of the checkpoint -> SHA-256
     files: dict[str, FileEntry]
@@ -70,7 +84,8 @@ def load_manifest(folder: Path) -> Manifest:
             )
         files = {_plain_name(name): FileEntry(**entry) for name, entry in raw.pop("files").items()}
         config = ModelConfig.from_dict(raw.pop("config"))
-        manifest = Manifest(**raw, config=config, files=files)
+        embedding = TableForm(**raw.pop("embedding"))
+        manifest = Manifest(**raw, config=config, embedding=embedding, files=files)
     except FileNotFoundError as exc:
         raise ModelMissingError(path) from exc
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:

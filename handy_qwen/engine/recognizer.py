@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from handy_qwen.engine.backend import Float32, Model
-from handy_qwen.engine.features import SAMPLE_RATE
+from handy_qwen.engine.features import SAMPLE_RATE, log_mel
 from handy_qwen.engine.languages import language_name
 from handy_qwen.engine.layouts import open_model
 from handy_qwen.engine.live import LiveTranscription
@@ -25,7 +25,7 @@ from handy_qwen.engine.sessions import Cancel, default_threads, open_session
 from handy_qwen.engine.splitter import Splitter
 from handy_qwen.engine.transcript import Transcript
 from handy_qwen.engine.vad import VoiceDetector
-from handy_qwen.errors import AudioFormatError
+from handy_qwen.errors import AudioFormatError, EngineError
 
 LIVE_PASS_S = 60.0
 """Longest pass when the text must be ready at once: every token written reads the whole cache."""
@@ -148,6 +148,31 @@ class Recognizer:
         if on_progress:
             on_progress(1.0)
         return transcript
+
+    def check_language(self, language: str) -> None:
+        """Complain now about what ``live`` would complain about.
+
+        Raises:
+            LanguageError: The model does not know ``language``; "" is always known.
+        """
+        if language:
+            language_name(language, self.languages)
+
+    def self_test(self) -> None:
+        """Let the model run on a tone and look at what comes out.
+
+        Raises:
+            EngineError: A run failed, or its numbers are not finite or all the same.
+        """
+        tone = np.sin(np.arange(2 * SAMPLE_RATE, dtype=np.float32) * np.float32(0.2)) * np.float32(0.1)
+        prompt, decoder, cancel = build_prompt(self._model.tokenizer), self._model.decoder, Cancel()
+        features = self._model.encoder.encode(log_mel(tone), cancel)
+        decoder.rewind(0)
+        for rows in (prompt.head, features, prompt.tail):
+            decoder.extend(rows)
+        logits = decoder.logits(1, cancel)
+        if not (np.isfinite(features).all() and np.isfinite(logits).all()) or np.ptp(logits) == 0:
+            raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
 
     def close(self) -> None:
         """Give the memory back. Nothing may be called afterwards."""

@@ -1,0 +1,52 @@
+"""The command line. Text goes to stdout, everything else to stderr.
+
+Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.
+
+Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from handy_qwen import __version__
+from handy_qwen.cli import demo, model, transcribe
+from handy_qwen.cli.terminal import INTERRUPTED, complain
+from handy_qwen.errors import HandyError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    command = cast("Command", options.command)
+    try:
+        return command(options)
+    except HandyError as error:
+        complain(error)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
+        sys.stderr.close()
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="handy-qwen",
+        description="Hold a key, speak, let go: the words stand in the focused window. "
+        "Without a command, the app starts in the tray.",
+    )
+    parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    transcribe.add_parser(commands)
+    demo.add_parser(commands)
+    model.add_parser(commands)
+    return parser

@@ -1,0 +1,198 @@
+"""``handy-qwen transcribe``: sound files in, text out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from handy_qwen.cli.terminal import ProgressLine, complain, interruptible, say, write
+from handy_qwen.errors import HandyError
+
+if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
+    from handy_qwen.engine.recognizer import Recognizer
+    from handy_qwen.engine.sessions import Cancel
+
+    Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
+_MAX_VOCABULARY_BYTES = 1_000_000
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command to the program's parser."""
+    parser = commands.add_parser(
+        "transcribe", help="turn sound files into text", description="Turn sound files into text."
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file, or - for standard input")
+    add_model_options(parser)
+    parser.add_argument(
+        "--language", default="", metavar="L", help="name or ISO code; found out if not given"
+    )
+    parser.add_argument("--context", default="", metavar="TEXT", help="names and terms that may come up")
+    parser.add_argument(
+        "--vocabulary", type=Path, metavar="FILE", help="a text file with one name or term per line"
+    )
+    parser.add_argument("--format", choices=tuple(_SUFFIXES), default="text", help="(default: %(default)s)")
+    parser.add_argument(
+        "--output",
+        default="-",
+        metavar="DIR",
+        help="write a file for each sound file there (default: - for stdout)",
+    )
+    features = parser.add_mutually_exclusive_group()
+    features.add_argument(
+        "--exact",
+        dest="exact",
+        action="store_true",
+        default=True,
+        help="features of the whole clip (default)",
+    )
+    features.add_argument(
+        "--live",
+        dest="exact",
+        action="store_false",
+        help="as when dictating: features of what was heard so far",
+    )
+    parser.set_defaults(command=run)
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model`` and ``--threads``."""
+    parser.add_argument("--model", default="", metavar="NAME|DIR", help="an installed model or a folder")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="processor threads to use")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is the same for all files of one call."""
+
+    recognizer: Recognizer
+    language: str
+    context: str
+    exact: bool
+
+
+def run(options: argparse.Namespace) -> int:
+    """Transcribe all files; one that fails does not stop the others."""
+    from handy_qwen.engine.sessions import Cancel
+
+    folder = None if options.output == "-" else _output_folder(Path(options.output))
+    context = _context(options.context, options.vocabulary)
+    cancel, progress = Cancel(), ProgressLine()
+    with opened(options.model, options.threads) as recognizer:
+        recognizer.check_language(options.language)  # before a file is opened
+        job = Job(recognizer, options.language, context, options.exact)
+        results, failed = [], 0
+        for name in options.files:
+            try:
+                result = interruptible(lambda name=name: _transcribed(name, job, progress, cancel), cancel)
+            except HandyError as error:
+                failed += 1
+                progress.clear()
+                complain(error)
+                continue
+            progress.clear()
+            results.append(result)
+            if folder is not None:
+                _save(folder, name, result, options.format)
+            elif options.format != "json":
+                write(_rendered(result, options.format))
+    if folder is None and options.format == "json" and results:
+        write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
+    return 1 if failed else 0
+
+
+@contextmanager
+def opened(model: str, threads: int | None) -> Iterator[Recognizer]:
+    """Load a model, tell what should be known about it, and close it at the end."""
+    from handy_qwen.models.installed import load_recognizer
+
+    recognizer = load_recognizer(model, threads)
+    try:
+        if recognizer.notice:
+            say(f"handy-qwen: {recognizer.notice}")
+        yield recognizer
+    finally:
+        recognizer.close()
+
+
+def _transcribed(name: str, job: Job, progress: ProgressLine, cancel: Cancel) -> dict[str, Any]:
+    """Transcribe one file. Runs on a thread of its own."""
+    from handy_qwen.audio.files import read
+
+    with read(name) as audio:
+        live = job.recognizer.live(
+            language=job.language, context=job.context, exact=job.exact, drafts=False, cancel=cancel
+        )
+        heard = 0
+        for block in audio:
+            live.feed(block)
+            while live.advance():
+                pass
+            heard += len(block)
+            if audio.total_samples:
+                progress.show(name, min(1.0, heard / audio.total_samples))
+        result = live.finish()
+        timings = {"load_s": job.recognizer.load_s, **asdict(result.timings)}
+        return {
+            "file": name,
+            "text": result.text,
+            "language": result.language,
+            "language_forced": result.is_language_forced,
+            "truncated": result.is_truncated or audio.is_truncated,
+            "duration_s": round(result.duration_s, 3),
+            "tokens": len(result.tokens),
+            "model": job.recognizer.name,
+            "timings": {key: round(value, 4) for key, value in timings.items()},
+        }
+
+
+def _context(text: str, vocabulary: Path | None) -> str:
+    """The context given, and the vocabulary's entries behind it, separated by commas."""
+    if vocabulary is None:
+        return text
+    try:
+        if vocabulary.stat().st_size > _MAX_VOCABULARY_BYTES:
+            raise HandyError(
+                f"{vocabulary} is too large for a vocabulary.", "One name or term per line, please."
+            )
+        lines = vocabulary.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise HandyError(f"{vocabulary} cannot be read as text.", "Give a UTF-8 file.") from exc
+    words = [line.strip() for line in lines]
+    return ", ".join(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
+
+
+def _output_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise HandyError(f"{folder} cannot be used as a folder.", "Choose another place.") from exc
+    return folder
+
+
+def _save(folder: Path, name: str, result: dict[str, Any], form: str) -> None:
+    stem = "stdin" if name == "-" else Path(name).name
+    path = folder / (stem + _SUFFIXES[form])
+    try:
+        path.write_text(_rendered(result, form), encoding="utf-8")
+    except OSError as exc:
+        raise HandyError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+
+
+def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:
+    if form == "text" and isinstance(result, dict):
+        return f"{result['text']}\n"
+    return json.dumps(result, ensure_ascii=False, indent=2 if form == "json" else None) + "\n"
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

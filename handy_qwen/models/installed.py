@@ -1,0 +1,82 @@
+"""Models that are on this machine, by name.
+
+A model is a folder in ``paths.models_dir()``; its name is the folder's. The demo model ships with the program
+and is always there; it is used only where nothing else is installed, or when it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from handy_qwen import paths
+from handy_qwen.engine.manifest import MANIFEST_FILE
+from handy_qwen.engine.published import is_published_layout
+from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.errors import ModelMissingError
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model folder."""
+
+    name: str
+    folder: Path
+
+    @property
+    def size_bytes(self) -> int:
+        """All its files together."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+
+def installed_models() -> list[InstalledModel]:
+    """All models, by name; the demo model last."""
+    folder = paths.models_dir()
+    found = sorted(path for path in folder.iterdir() if _is_model(path)) if folder.is_dir() else []
+    return [*(InstalledModel(path.name, path) for path in found), demo_model()]
+
+
+def demo_model() -> InstalledModel:
+    """The model that ships with the program."""
+    return InstalledModel(DEMO, paths.asset("demo-model"))
+
+
+def find_model(asked: str) -> InstalledModel:
+    """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
+
+    Raises:
+        ModelMissingError: There is none; the hint lists those there are.
+    """
+    models = installed_models()
+    if not asked:
+        return models[0]
+    for model in models:
+        if model.name == asked:
+            return model
+    folder = Path(asked).expanduser()
+    if folder.is_dir():
+        return InstalledModel(folder.resolve().name, folder)
+    names = ", ".join(model.name for model in models)
+    raise ModelMissingError(folder, f"Name an installed model ({names}) or the folder of one.")
+
+
+def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
+    """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
+
+    Raises:
+        ModelMissingError: There is no such model, or one of its files is missing.
+        ModelCorruptError: One of its files is not what it should be.
+    """
+    voice_model = paths.asset("vad/silero_vad_16k_op15.onnx")
+    return Recognizer.load(find_model(asked).folder, voice_model=voice_model, threads=threads)
+
+
+def _is_model(folder: Path) -> bool:
+    is_hidden = folder.name.startswith(".")  # under construction
+    return (
+        folder.is_dir()
+        and not is_hidden
+        and ((folder / MANIFEST_FILE).is_file() or is_published_layout(folder))
+    )
