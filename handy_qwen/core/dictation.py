@@ -92,18 +92,18 @@ def _read_gestures(turn: Turn, event: Event) -> None:
     state, calls, wake_s = gestures.step(turn.now.gestures, event, turn.now.rules.mode, turn.now.rules.limits)
     turn.set(gestures=state, gestures_wake_s=wake_s)
     for call in calls:
+        if isinstance(call, gestures.Begin):
+            begin(turn, call.hotkey)
+            continue
         take = turn.recorded()
+        assert take is not None, "gestures speak only of the take that is open"
         match call:
-            case gestures.Begin(hotkey):
-                begin(turn, hotkey)
-            case gestures.End() if take is not None:
+            case gestures.End():
                 end(turn, take)
-            case gestures.Cancel() if take is not None:
+            case gestures.Cancel():
                 cancel(turn, take)
-            case gestures.Lock() if take is not None:
+            case gestures.Lock():
                 turn.put(replace(take, is_locked=True))
-            case _:  # its take has gone already
-                pass
 
 
 def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for each event

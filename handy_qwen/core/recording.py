@@ -23,7 +23,7 @@ from handy_qwen.core.events import EndCause, RecordingEnded
 from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
-ENDING_S = 3.0  # the longest wait for a recorder that was told to stop
+ENDING_S = 5.0  # the longest wait for a recorder that was told to stop; it gives up a device after 3 s
 
 
 def begin(turn: Turn, hotkey: int | None) -> None:

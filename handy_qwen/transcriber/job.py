@@ -22,7 +22,7 @@ class Live(enum.StrEnum):
     """How much is done while the user still speaks."""
 
     FULL = "full"
-    FINAL_WINDOWS_ONLY = "final_windows_only"  # no previews
+    FINAL_WINDOWS_ONLY = "final_windows_only"  # no drafts, hence no previews
     OFF = "off"
 
 
@@ -32,6 +32,7 @@ class LiveText(Protocol):
     def feed(self, block: Samples) -> None: ...  # noqa: D102
     def advance(self) -> bool: ...  # noqa: D102
     def preview(self) -> Preview: ...  # noqa: D102
+    def stop_drafting(self) -> None: ...  # noqa: D102
     def finish(self) -> Transcript: ...  # noqa: D102
     def cancel(self) -> None: ...  # noqa: D102
 
@@ -41,7 +42,7 @@ class Model(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]: ...  # noqa: D102
-    def live(self, *, language: str | None = None, context: str = "") -> LiveText: ...  # noqa: D102
+    def live(self, *, language: str | None, context: str, drafts: bool) -> LiveText: ...  # noqa: D102
     def transcribe(  # noqa: D102
         self, samples: Samples, *, language: str | None, context: str, cancel: Cancel
     ) -> Transcript: ...
@@ -71,6 +72,12 @@ class Job:
         self.is_cancelled = True
         if (stop := self.stop) is not None:
             stop()
+
+    def complete(self) -> None:
+        """All of it was heard; a draft under way would only be in the way. Any thread."""
+        self.is_complete = True
+        if (live := self.live) is not None:
+            live.stop_drafting()
 
     def feed_live(self) -> None:
         """Hand the live transcription what it has not had. Called on the engine's thread."""

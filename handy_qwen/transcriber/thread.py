@@ -95,7 +95,7 @@ class EngineTranscriber:
     def finish(self, take: int) -> None:
         """No more blocks will come."""
         if (job := self._jobs.get(take)) is not None:
-            job.is_complete = True
+            job.complete()
             self._inbox.put(_look)
 
     def cancel(self, take: int) -> None:
@@ -227,30 +227,32 @@ class EngineTranscriber:
     # --- the engine's thread: the takes --------------------------------------------------------------
 
     def _work(self) -> bool:
-        """Do one piece of work for the oldest take that has any. True: there is more."""
+        """Do one piece of work for the oldest take; the model takes one at a time. True: there is more."""
         self._close_retired()
-        for place, job in enumerate(list(self._jobs.values())):
-            if job.model is None and not self._open(job):
-                return False
-            if job.is_complete and place == 0:
-                self._finish(job)
-                return bool(self._jobs)
-            if self._advance(job):
-                return True
-        return False
+        job = next(iter(list(self._jobs.values())), None)
+        if job is None:
+            return False
+        if job.model is None and not self._open(job):
+            return self._model is not None and bool(self._jobs)
+        if job.is_complete:
+            self._finish(job)
+            return bool(self._jobs)
+        return self._advance(job)
 
     def _open(self, job: Job) -> bool:
-        """Let ``job`` use the model. False: the model is not there."""
+        """Let ``job`` use the model. False: the model is not there, or does not take the job."""
         if self._model is None:
             return False
         job.model = self._model
         if job.live_mode is Live.OFF or job.is_complete:
             return True  # all at once, at the end
         try:
-            job.live = job.model.live(language=job.language or None, context=job.context)
+            job.live = job.model.live(
+                language=job.language or None, context=job.context, drafts=job.live_mode is Live.FULL
+            )
         except HandyError as exc:  # a language that this model does not know
             self._fail(job, exc)
-            return True
+            return False
         job.guard(job.live.cancel)
         return True
 

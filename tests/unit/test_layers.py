@@ -20,7 +20,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "audio": ({"core", "errors"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": ({"convert", "engine", "errors", "paths"}, {"huggingface_hub"}),
     "system": ({"core", "errors"}, {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"}),
-    "settings": ({"errors", "paths"}, {"tomlkit"}),
+    "settings": ({"core", "errors", "paths"}, {"tomlkit"}),  # of core the words that settings are made of
     "log": ({"errors", "paths"}, set()),
     "control": ({"core", "errors", "paths"}, set()),
     "controller": ({"core", "errors"}, set()),
@@ -29,7 +29,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "ui": ({"core", "settings", "errors", "paths"}, {"PySide6"}),
     "cli": (EVERYTHING, {"numpy", "psutil"}),
     "bench": (EVERYTHING, {"numpy", "psutil"}),
-    "app": (EVERYTHING, {"PySide6"}),
+    "app": (EVERYTHING, {"PySide6", "psutil"}),
     "__main__": ({"cli"}, set()),
 }
 

@@ -1,0 +1,160 @@
+"""All settings: name, default, check and meaning. The meaning is the comment in the file."""
+
+# ruff: noqa: RUF009  option() only describes a field
+
+from __future__ import annotations
+
+import enum
+import sys
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from handy_qwen.core.gestures import Mode
+from handy_qwen.core.ports import Hotkey, Submit
+from handy_qwen.core.text import Replacement
+from handy_qwen.settings.readers import (
+    Reader,
+    choice,
+    flag,
+    hotkey,
+    number,
+    replacement,
+    several,
+    text,
+    whole,
+)
+
+T = TypeVar("T")
+
+
+class Overlay(enum.StrEnum):
+    """Where the overlay is shown."""
+
+    OFF = "off"
+    TOP = "top"
+    BOTTOM = "bottom"
+
+
+class MeansOfInsertion(enum.StrEnum):
+    """How text gets into a window: a ``core.ports.Method``, or what suits this system."""
+
+    AUTO = "auto"
+    TYPE = "type"
+    PASTE = "paste"
+    COPY = "copy"
+    NONE = "none"
+
+
+class LiveWork(enum.StrEnum):
+    """How much is done while the user still speaks."""
+
+    FULL = "full"
+    FINAL_WINDOWS_ONLY = "final_windows_only"
+    OFF = "off"
+
+
+def default_chord(platform: str = sys.platform) -> str:
+    """The key that types nothing and lies under the right hand."""
+    return "alt_r" if platform == "darwin" else "ctrl_r"
+
+
+def option(default: T, read: Reader[T], meaning: str, *, item: Reader[Any] | None = None) -> T:
+    """A field of ``Settings``. ``item`` reads one entry of a list, so that a bad one can be left out."""
+    return field(default=default, metadata={"read": read, "meaning": meaning, "item": item})
+
+
+def listed(default: tuple[T, ...], read_one: Reader[T], meaning: str) -> tuple[T, ...]:
+    """A field that holds a list."""
+    return option(default, several(read_one), meaning, item=read_one)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The user's choices. Frozen: ``SettingsStore.update`` makes new ones.
+
+    Raises:
+        ValueError: A value does not pass its check; the message names the field but not the value.
+    """
+
+    mode: Mode = option(
+        Mode.AUTO,
+        choice(Mode),
+        '"auto": hold to talk, a short tap starts and stops, a double tap locks hands-free;\n'
+        '"hold": only while the key is down; "toggle": every tap starts or stops',
+    )
+    hold_s: float = option(
+        0.3, number(0.1, 2), "a press at least this long was held, a shorter one was a tap"
+    )
+    max_take_s: float = option(900.0, number(5, 7200), "the longest recording, in seconds")
+    silence_s: float = option(
+        20.0,
+        number(0, 3600),
+        "a recording that no key holds and that is not locked ends after this much silence; 0: never",
+    )
+    microphone: str = option("", text, "name of the microphone; empty: the system's default")
+    warm_s: float = option(
+        30.0,
+        number(-1, 86_400),
+        "how long the microphone stays open after use, so that the half second before the next press\n"
+        "is not lost; 0: not at all, -1: always. Nothing is kept but that half second, in memory",
+    )
+    model: str = option("", text, "name of the speech model; empty: the one that is installed")
+    threads: int = option(0, whole(0, 256), "processor threads for the model; 0: what suits this machine")
+    idle_unload_min: float = option(
+        30.0, number(0, 10_080), "minutes without use until the model gives its memory back; 0: never"
+    )
+    live: LiveWork = option(
+        LiveWork.FULL,
+        choice(LiveWork),
+        'work done while you speak: "full" shows the text as it comes, "final_windows_only" shows none but\n'
+        'has most of the work done when you let go, "off" begins when you let go',
+    )
+    live_on_battery: LiveWork = option(
+        LiveWork.FINAL_WINDOWS_ONLY, choice(LiveWork), "the same while the machine runs on its battery"
+    )
+    language: str = option(
+        "", text, 'English name of the language you speak, such as "German"; empty: found out'
+    )
+    recent_languages: tuple[str, ...] = listed((), text, "languages chosen last, for the menu")
+    method: MeansOfInsertion = option(
+        MeansOfInsertion.AUTO,
+        choice(MeansOfInsertion),
+        'how text gets into the window: "type", "paste", "copy" (only to the clipboard), "none",\n'
+        'or "auto" for what suits this system',
+    )
+    submit: Submit = option(
+        Submit.OFF,
+        choice(Submit),
+        'the key pressed after the text: "off", "enter", "ctrl+enter", "super+enter"',
+    )
+    trailing_space: bool = option(False, flag, "put a space after each text")
+    smart_spacing: bool = option(
+        True,
+        flag,
+        "continue the text inserted before into the same window: space, and small letter in a sentence",
+    )
+    remove_fillers: bool = option(False, flag, 'leave out "um", "uh" and their like')
+    custom_words: tuple[str, ...] = listed((), text, "names and terms that the model should know")
+    overlay: Overlay = option(Overlay.BOTTOM, choice(Overlay), 'the overlay: "off", "top" or "bottom"')
+    sounds: bool = option(False, flag, "short sounds when a recording starts and ends")
+    hotkeys: tuple[Hotkey, ...] = listed(
+        (Hotkey(default_chord()),),
+        hotkey,
+        'chord: a key or several, such as "ctrl_r", "f9", "ctrl+alt+d"\n'
+        "language: another than that above; submit: another than that above",
+    )
+    replacements: tuple[Replacement, ...] = listed(
+        (),
+        replacement,
+        "heard, written: write this wherever that was heard, as whole words\n"
+        "regex = true: heard is a regular expression; case = true: capitals matter\n"
+        'Under a line [[replacements]], for example: heard = "new line" and below it written = "\\n"',
+    )
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            try:
+                value = one.metadata["read"](getattr(self, one.name))
+            except ValueError as exc:
+                raise ValueError(f"{one.name} {exc}") from None
+            object.__setattr__(self, one.name, value)
