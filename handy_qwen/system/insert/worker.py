@@ -1,0 +1,173 @@
+"""Inserts texts one after the other, on a thread of its own, falling from one way to the next.
+
+Threads: ``insert`` does the work and posts Delivered or Failed; the public methods may be called
+from any thread and return at once, but ``close``, which waits. Texts are never logged, nor are
+errors' details that could hold them: each step is named by its method and reason only.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from handy_qwen.core.events import Delivered, Delivery, Failed
+from handy_qwen.core.ports import Method, Post, Submit, Target
+from handy_qwen.errors import HandyError, InsertError, InsertReason
+from handy_qwen.system.insert.backend import CHAINS, Backend, printable
+
+logger = logging.getLogger(__name__)
+
+DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED, Method.COPY: Delivery.COPIED}
+COPIED_NOTE = "The text is on the clipboard: paste it where you want it."
+HELD_NOTE = "Another window has the focus now. Paste the text there, or copy it."
+
+LastResort = Callable[[str], None]
+"""Copies a text when the backend cannot. Raises InsertError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    take: int
+    text: str = field(repr=False)
+    target: Target | None
+    method: Method
+    submit: Submit
+
+
+class InsertionThread:
+    """Implements ``Inserter`` with a ``Backend``."""
+
+    def __init__(
+        self, post: Post, backend: Backend, *, stopping: threading.Event, last_resort: LastResort
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            post: Takes Delivered and Failed.
+            backend: How it is done here.
+            stopping: Set by ``close``; ends the pauses of the backend.
+            last_resort: Copies when the backend cannot.
+        """
+        self._post = post
+        self._backend = backend
+        self._stopping = stopping
+        self._last_resort = last_resort
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="insert", daemon=True)
+        self._thread.start()
+
+    def focused(self) -> Target:
+        """The window that has the focus now."""
+        return self._backend.focused()
+
+    def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
+        """Put ``text`` into the focused window. See ``core.ports.Inserter``."""
+        self._jobs.put(_Job(take, printable(text), target, method, submit))
+
+    def copy(self, text: str) -> None:
+        """Put ``text`` on the clipboard.
+
+        Raises:
+            InsertError: There is no clipboard to be had.
+        """
+        try:
+            self._backend.copy(printable(text))
+        except InsertError as problem:
+            logger.info("copying fell through: %s", problem.reason.name)
+            self._last_resort(printable(text))
+
+    def is_injecting(self) -> bool:
+        """Whether an injected key that a listener hears now may be ours. Any thread, at once."""
+        return self._backend.is_injecting()
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread after the text under way, and give the backend back. Waits."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        self._stopping.set()
+        if self._thread.is_alive():
+            logger.warning("the insertion did not end in time")
+
+    # --- the thread "insert" -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        wait_s: float | None = None
+        try:
+            while True:
+                try:
+                    job = self._jobs.get(timeout=wait_s)
+                except queue.Empty:
+                    wait_s = self._backend.rest(is_idle=True)
+                    continue
+                if job is None:
+                    break
+                self._work_off(job)
+                wait_s = self._backend.rest(is_idle=self._jobs.empty())
+            self._backend.close()
+        except Exception:
+            logger.exception("the insertion's thread ended")
+
+    def _work_off(self, job: _Job) -> None:
+        try:
+            self._post(self._deliver(job))
+        except HandyError as problem:
+            self._post(Failed(job.take, problem))
+        except Exception:
+            logger.exception("an insertion failed")
+            error = InsertError(
+                "The text could not be inserted.", InsertReason.UNSUPPORTED_DESKTOP, "Use “copy last text”."
+            )
+            self._post(Failed(job.take, error))
+
+    def _deliver(self, job: _Job) -> Delivered:
+        if job.method is Method.NONE or not job.text:
+            return Delivered(job.take, Delivery.KEPT)
+        if job.method is not Method.COPY and self._has_focus_moved(job.target):
+            return Delivered(job.take, Delivery.HELD, HELD_NOTE)
+        asked_to_copy = job.method is Method.COPY
+        is_sent = False
+        for method in CHAINS[job.method]:
+            if is_sent and method is not Method.COPY:
+                continue  # it may still arrive: typing it as well would put it there twice
+            try:
+                self._try(method, job.text)
+            except InsertError as problem:
+                is_sent = is_sent or problem.reason is InsertReason.NOT_FETCHED
+                logger.info("inserting by %s fell through: %s", method, problem.reason.name)
+                continue
+            if method is Method.COPY:
+                return Delivered(job.take, Delivery.COPIED, "" if asked_to_copy else COPIED_NOTE)
+            return Delivered(job.take, DELIVERIES[method], self._submit(job.submit))
+        self._last_resort(job.text)
+        return Delivered(job.take, Delivery.COPIED, COPIED_NOTE)
+
+    def _try(self, method: Method, text: str) -> None:
+        if method is Method.TYPE:
+            self._backend.type_text(text)
+        elif method is Method.PASTE:
+            self._backend.paste_text(text)
+        else:
+            self._backend.copy(text)
+
+    def _submit(self, submit: Submit) -> str:
+        """Press the key after the text; returns a note if that did not work."""
+        if submit is Submit.OFF:
+            return ""
+        try:
+            self._backend.submit(submit)
+        except InsertError as problem:
+            logger.info("submitting fell through: %s", problem.reason.name)
+            return "The text is there, but the key after it could not be pressed."
+        return ""
+
+    def _has_focus_moved(self, target: Target | None) -> bool:
+        if target is None or not target.window:
+            return False
+        return self._backend.focused().window != target.window

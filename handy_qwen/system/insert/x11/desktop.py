@@ -1,0 +1,164 @@
+"""The X11 backend: focus, keyboard and clipboard put together.
+
+Threads: see ``Backend``. The keyboard has a connection of its own for the worker's thread, the
+clipboard one for its own thread, and the focus one behind a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from handy_qwen.core.ports import Submit, Target
+from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.insert.injection import Injection
+from handy_qwen.system.insert.x11 import keymap as km
+from handy_qwen.system.insert.x11 import modifiers, ping
+from handy_qwen.system.insert.x11.connection import connect, guarded
+from handy_qwen.system.insert.x11.focus import Focus
+from handy_qwen.system.insert.x11.keyboard import Keyboard, Pause
+from handy_qwen.system.insert.x11.selection import Clipboard, Offer
+from handy_qwen.system.insert.x11.terminals import is_terminal
+
+logger = logging.getLogger(__name__)
+
+RELEASE_WAIT_S = 1.0  # how long the user may take to let go of the hotkey
+FETCH_WAIT_S = 4.0  # how long a window may take to fetch what is pasted
+POLL_S = 0.05
+SUBMIT_PAUSE_S = 0.04  # programs of several processes hand text and key on by different ways
+REST_AFTER_S = 10.0  # a window that was stuck for a while still finds the characters on their keys
+CHORDS = {
+    Submit.ENTER: (km.RETURN,),
+    Submit.CTRL_ENTER: (km.CONTROL_L, km.RETURN),
+    Submit.SUPER_ENTER: (km.SUPER_L, km.RETURN),
+}
+
+
+class X11:
+    """One X server. Implements ``Backend``."""
+
+    def __init__(self, display: str, pause: Pause, *, release_wait_s: float = RELEASE_WAIT_S) -> None:
+        """Connect to ``display``.
+
+        Args:
+            display: ``:0``, say.
+            pause: Waits for so many seconds, or until the program ends.
+            release_wait_s: How long the user is given to let modifiers go.
+
+        Raises:
+            InsertError: The X server cannot be reached, or lacks what is needed.
+        """
+        self._pause = pause
+        self._release_wait_s = release_wait_s
+        self._injection = Injection()
+        self._focus = Focus(display)
+        self._connection = connect(display)
+        self._keyboard = Keyboard(self._connection, self._injection, pause)
+        self._clipboard = Clipboard(display)
+        self._typed_at_s = 0.0
+
+    def focused(self) -> Target:
+        """The window with the focus."""
+        return self._focus.target()
+
+    def type_text(self, text: str) -> None:
+        """Type ``text`` into the focused window.
+
+        Raises:
+            InsertError: Nothing was typed.
+        """
+        window = self._window()
+        self._let_go()
+        self._typed_at_s = time.monotonic()
+        self._keyboard.type_text(
+            text,
+            keep_free=modifiers.Watch(self._keyboard),
+            barrier=lambda: ping.wait_for(self._connection, window, self._pause),
+        )
+        self._typed_at_s = time.monotonic()
+
+    def paste_text(self, text: str) -> None:
+        """Paste ``text`` into the focused window.
+
+        Raises:
+            InsertError: NOT_FETCHED, or another reason if nothing was sent.
+        """
+        window = self._window()
+        application = self._focus.target().application
+        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window)
+        self._let_go()
+        offer = self._clipboard.offer(text, window, with_primary=with_primary)
+        try:
+            offer.is_armed = True
+            self._keyboard.chord(km.SHIFT_L, km.INSERT)
+        except InsertError:
+            self._clipboard.withdraw(offer)
+            raise
+        if not self._is_fetched(offer):
+            self._clipboard.leave(offer)
+            raise InsertError(
+                "The window did not take the text.",
+                InsertReason.NOT_FETCHED,
+                "It is on the clipboard: paste it yourself.",
+            )
+
+    def copy(self, text: str) -> None:
+        """Leave ``text`` on the clipboard.
+
+        Raises:
+            InsertError: The clipboard cannot be had.
+        """
+        self._clipboard.copy(text)
+
+    def submit(self, submit: Submit) -> None:
+        """Press the key after the text.
+
+        Raises:
+            InsertError: It cannot be pressed.
+        """
+        if submit in CHORDS:
+            self._pause(SUBMIT_PAUSE_S)
+            self._let_go()
+            self._keyboard.chord(*CHORDS[submit])
+
+    def rest(self, is_idle: bool) -> float | None:
+        """Take the characters off the spare keycodes when typing is long over."""
+        if self._keyboard.is_resting:
+            return None
+        left = self._typed_at_s + REST_AFTER_S - time.monotonic()
+        if left > 0 or not is_idle:
+            return max(left, 1.0)
+        self._keyboard.rest()
+        return None
+
+    def is_injecting(self) -> bool:
+        """Whether an XTEST event that is heard now may be ours."""
+        return self._injection.is_injecting()
+
+    def close(self) -> None:
+        """Give the connections back, the clipboard's last."""
+        try:
+            self._keyboard.rest()
+        except InsertError as problem:
+            logger.debug("spare keys were not freed: %s", problem.reason.name)
+        self._clipboard.close(3.0)
+        self._focus.close()
+        with guarded("Closing the connection"):
+            self._connection.close()
+
+    def _window(self) -> int:
+        window = self._focus.target().window
+        if not window:
+            raise InsertError("No window has the focus.", InsertReason.NO_FOCUS, "Click into a text field.")
+        return window
+
+    def _let_go(self) -> None:
+        with guarded("Looking at the keyboard"):
+            modifiers.let_go(self._keyboard, wait_s=self._release_wait_s, pause=self._pause)
+
+    def _is_fetched(self, offer: Offer) -> bool:
+        end = time.monotonic() + FETCH_WAIT_S
+        while not offer.fetched.wait(POLL_S):
+            if offer.lost.is_set() or time.monotonic() > end:
+                return offer.fetched.is_set()
+        return True

@@ -1,0 +1,152 @@
+"""Which key gives which character, in the layout and group in force.
+
+The answer to XkbGetMap holds key types (which modifiers choose which level) and, per key, its
+symbols by group and level. With the group from XkbGetState that is exact for any layout, where the
+core protocol's table is a guess for all but the first group.
+
+Source: as xkb.py; old keysyms (below 0x1000000) from keysymdef.h, which follows the 8-bit character
+sets; Latin-1 is the same in both, newer ones are the code point plus 0x1000000.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SHIFT = 1 << 0
+LOCK = 1 << 1
+UNICODE = 0x01000000
+NAMED = {"\n": 0xFF0D, "\t": 0xFF09}
+RETURN, INSERT, SHIFT_L, CONTROL_L, SUPER_L, LEVEL3 = 0xFF0D, 0xFF63, 0xFFE1, 0xFFE3, 0xFFEB, 0xFE03
+_OLD_SETS = {1: "iso8859_2", 2: "iso8859_3", 3: "iso8859_4", 5: "iso8859_6", 6: "koi8_u", 7: "iso8859_7"}
+_OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
+# The character set has a gap here, keysyms have not.
+_GREEK_SIGMAS = {0x7D2: "\u03a3", 0x7F2: "\u03c3", 0x7F3: "\u03c2"}
+_GREEK_ACCENTS = range(0x7A1, 0x7C1)  # in another order than in the character set
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One key with the modifiers (mask) that must be held for it."""
+
+    code: int
+    modifiers: int
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyType:
+    """Which level the modifiers in ``mask`` choose; 0 for combinations that are not in ``levels``."""
+
+    mask: int
+    levels: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The symbols of a key: those of group ``g``, level ``l`` stand at ``g * width + l``."""
+
+    types: tuple[int, int, int, int]
+    groups: int
+    out_of_range: int
+    width: int
+    symbols: tuple[int, ...]
+
+    def group(self, wanted: int) -> int:
+        """The group of this key that is used when ``wanted`` is in force."""
+        if wanted < self.groups:
+            return wanted
+        if self.out_of_range & 0xC0 == 0x40:  # clamp
+            return self.groups - 1
+        if self.out_of_range & 0xC0 == 0x80:  # redirect
+            redirected = self.out_of_range >> 4 & 3
+            return redirected if redirected < self.groups else 0
+        return wanted % self.groups  # wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Keymap:
+    """All keys, by keycode, and the key types they refer to."""
+
+    types: tuple[_KeyType, ...]
+    keys: Mapping[int, _Key]
+
+    def strokes(self, group: int, locked: int, extra: tuple[int, ...]) -> dict[int, Stroke]:
+        """The easiest way to each keysym while the modifiers ``locked`` are in force.
+
+        Args:
+            group: The group in force.
+            locked: Mask of modifiers that stay as they are.
+            extra: Masks of modifiers that may be held, the easiest first: 0, Shift, AltGr say.
+        """
+        ways: dict[int, Stroke] = {}
+        for held in extra:
+            for code, key in self.keys.items():
+                if key.groups and (symbol := self._symbol(key, group, locked | held)):
+                    ways.setdefault(symbol, Stroke(code, held))
+        return ways
+
+    def _symbol(self, key: _Key, group: int, modifiers: int) -> int:
+        used = key.group(group)
+        kind = self.types[key.types[used]]
+        place = used * key.width + kind.levels.get(modifiers & kind.mask, 0)
+        return key.symbols[place] if place < len(key.symbols) else 0
+
+    def empty(self) -> list[int]:
+        """Keycodes that carry no symbol at all."""
+        return [code for code, key in self.keys.items() if not any(key.symbols)]
+
+
+def parse(data: bytes) -> Keymap:
+    """Read the answer to XkbGetMap, from its ninth byte on."""
+    _, _, _, _, types, _, first, _, keys = struct.unpack_from("=2xBBHBBBBHB", data)
+    at = 32  # the fixed part of the reply is 40 bytes, 8 of which were cut off
+    kinds = []
+    for _ in range(types):
+        kind, at = _parse_type(data, at)
+        kinds.append(kind)
+    found = {}
+    for code in range(first, first + keys):
+        *places, info, width, count = struct.unpack_from("=6BH", data, at)
+        symbols = struct.unpack_from(f"={count}I", data, at + 8)
+        t0, t1, t2, t3 = places
+        found[code] = _Key((t0, t1, t2, t3), info & 0x0F, info, width, symbols)
+        at += 8 + 4 * count
+    return Keymap(tuple(kinds), found)
+
+
+def _parse_type(data: bytes, at: int) -> tuple[_KeyType, int]:
+    mask, entries, does_preserve = struct.unpack_from("=B4xBBx", data, at)
+    levels = {}
+    for place in range(entries):
+        is_active, combination, level = struct.unpack_from("=3B", data, at + 8 + 8 * place)
+        if is_active:
+            levels[combination] = level
+    return _KeyType(mask, levels), at + 8 + 8 * entries + (4 * entries if does_preserve else 0)
+
+
+def keysyms_of(character: str) -> tuple[int, ...]:
+    """All keysyms that stand for ``character``; the first is the one to put on a spare key."""
+    if character in NAMED:
+        return (NAMED[character],)
+    point = ord(character)
+    if 0x20 <= point <= 0x7E or 0xA0 <= point <= 0xFF:
+        return (point, UNICODE | point)
+    old = _old_keysyms().get(character)
+    return (UNICODE | point, old) if old else (UNICODE | point,)
+
+
+_OLD: dict[str, int] = {"€": 0x20AC}
+
+
+def _old_keysyms() -> Mapping[str, int]:
+    """Characters that layouts may name by a keysym from before Unicode. Letters only: those are sure."""
+    if len(_OLD) == 1:
+        for page, encoding in _OLD_SETS.items():
+            for low in range(0xA1, 0x100):
+                keysym = page << 8 | low
+                character = bytes([low]).decode(encoding, "ignore")
+                if character.isalpha() and keysym not in _GREEK_SIGMAS and keysym not in _GREEK_ACCENTS:
+                    _OLD.setdefault(character, keysym)
+        _OLD.update({character: keysym for keysym, character in _GREEK_SIGMAS.items()})
+    return _OLD
