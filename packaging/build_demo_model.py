@@ -18,7 +18,7 @@ DETAILS = Details(
     name="demo",
     pass_s=8.0,  # trained on little that is longer
     licence="CC BY-SA 4.0, attribution in README.md",
-    notice="This is the demo model. It knows some 300 English and German words and hears all speech as those.",
+    notice="This is the demo model. It knows some 300 English and German words and hears only those.",
 )
 
 

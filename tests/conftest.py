@@ -1,8 +1,20 @@
 """Fixtures for all tests."""
 
 import logging
+import os
+from pathlib import Path
 
 import pytest
+
+from handy_qwen import paths
+from handy_qwen.convert.package import Details, convert
+from handy_qwen.convert.presets import PRESETS
+from handy_qwen.engine.recognizer import Recognizer
+from tests.golden.random_checkpoint import write_random_checkpoint
+
+ROOT = Path(__file__).parents[1]
+CHECKPOINT = ROOT / "tests" / "data" / "demo-checkpoint"
+VOICE_MODEL = paths.asset("vad/silero_vad_16k_op15.onnx")
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +32,53 @@ def app_home(tmp_path, monkeypatch):
     """A home of its own for the program under test: settings, models, logs, socket."""
     monkeypatch.setenv("HANDY_QWEN_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def recordings():
+    """The folder with recordings of real speech, which are not part of the project."""
+    folder = Path(os.environ.get("HANDY_QWEN_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings in {folder}; HANDY_QWEN_TEST_DATA can name another folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exact_package(tmp_path_factory):
+    """The demo model in float32."""
+    folder = tmp_path_factory.mktemp("models") / "demo-exact"
+    convert(CHECKPOINT, folder, PRESETS["exact"], Details("demo-exact", pass_s=8.0))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def random_package(tmp_path_factory):
+    """A small model of random weights whose answers vary, in float32."""
+    folder = tmp_path_factory.mktemp("models")
+    write_random_checkpoint(folder / "checkpoint")
+    convert(folder / "checkpoint", folder / "random", PRESETS["exact"], Details("random"))
+    return folder / "random"
+
+
+@pytest.fixture(scope="session")
+def exact_recognizer(exact_package):
+    """The demo model in float32, loaded."""
+    recognizer = Recognizer.load(exact_package, voice_model=VOICE_MODEL, threads=2)
+    yield recognizer
+    recognizer.close()
+
+
+@pytest.fixture(scope="session")
+def random_recognizer(random_package):
+    """The random model, loaded."""
+    recognizer = Recognizer.load(random_package, voice_model=VOICE_MODEL, threads=2)
+    yield recognizer
+    recognizer.close()
+
+
+@pytest.fixture(scope="session")
+def demo_recognizer():
+    """The demo model as it ships."""
+    recognizer = Recognizer.load(paths.asset("demo-model"), voice_model=VOICE_MODEL, threads=2)
+    yield recognizer
+    recognizer.close()

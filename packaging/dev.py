@@ -1,0 +1,141 @@
+"""Everything a developer or a new machine needs, one word each. Only Python's own library, no installation.
+
+usage: python3 packaging/dev.py COMMAND
+
+    try      install the program into .venv and let it transcribe the speech that ships with it
+    ci       install what the tests need, too, then: check, test (all of them, on a virtual desktop)
+    check    ruff and mypy
+    test     the tests; further arguments go to pytest, e.g. test tests/unit -k tokenizer
+    fmt      format the code
+
+On Debian and Ubuntu missing system libraries are installed with apt-get (through sudo unless root);
+elsewhere their names are printed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+RUN_PACKAGES = (  # Debian's names: what a bare system lacks for PortAudio, and for Qt on X11
+    "libportaudio2 libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxcb-cursor0"
+    " libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0"
+)
+TEST_PACKAGES = (  # the virtual desktop: screen, window manager, tray, sound server, windows to write into
+    "xvfb openbox trayer xdotool xclip xterm mousepad x11-utils x11-xserver-utils x11-xkb-utils imagemagick"
+    " fonts-dejavu-core dbus dbus-daemon pulseaudio pulseaudio-utils libasound2-plugins espeak-ng sox git"
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    if not arguments or arguments[0] not in COMMANDS:
+        print(__doc__)
+        return 2
+    os.chdir(ROOT)
+    return COMMANDS[arguments[0]](arguments[1:])
+
+
+def try_out(_arguments: Sequence[str]) -> int:
+    """Install the program and show that it works."""
+    need_system(RUN_PACKAGES)
+    need_python(["-e", "."])
+    return run([str(PYTHON), "-m", "handy_qwen", "demo"])
+
+
+def ci(_arguments: Sequence[str]) -> int:
+    """Install all that the tests need and run everything."""
+    need_system(f"{RUN_PACKAGES} {TEST_PACKAGES}")
+    need_python(["-e", ".", "--group", "test"])
+    os.environ["HANDY_QWEN_REQUIRE_DESKTOP"] = "1"  # no test may be skipped for want of a screen
+    return check([]) or test([])
+
+
+def check(_arguments: Sequence[str]) -> int:
+    """Lint, formatting, types."""
+    commands = (
+        ["-m", "ruff", "check", "."],
+        ["-m", "ruff", "format", "--check", "."],
+        ["-m", "mypy"],
+    )
+    return max(run([str(PYTHON), *command]) for command in commands)
+
+
+def test(arguments: Sequence[str]) -> int:
+    """The tests."""
+    return run([str(PYTHON), "-m", "pytest", "-q", *arguments])
+
+
+def fmt(_arguments: Sequence[str]) -> int:
+    """Format the code and mend what can be mended by itself."""
+    return run([str(PYTHON), "-m", "ruff", "check", "--fix", "-q", "."]) or run(
+        [str(PYTHON), "-m", "ruff", "format", "."]
+    )
+
+
+COMMANDS = {"try": try_out, "ci": ci, "check": check, "test": test, "fmt": fmt}
+
+
+def need_system(packages: str) -> None:
+    """Install Debian packages that are missing."""
+    if not sys.platform.startswith("linux"):
+        return
+    if not (shutil.which("apt-get") and shutil.which("dpkg-query")):
+        print(f"If something is missing, your system's packages for these are needed:\n{packages}")
+        return
+    wanted = packages.split()
+    if sys.prefix == sys.base_prefix and not has_venv():
+        wanted.append("python3-venv")
+    missing = [name for name in wanted if not is_installed(name)]
+    if not missing:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    prefix = [] if os.geteuid() == 0 else ["sudo"]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run([*prefix, "apt-get", "update", "-qq"])
+    if run([*prefix, *command], environment):
+        sys.exit(f"These packages could not be installed: {' '.join(missing)}")
+
+
+def has_venv() -> bool:
+    """Whether this Python can make virtual environments with pip in them (Debian's own cannot)."""
+    return (
+        subprocess.run(
+            [sys.executable, "-c", "import ensurepip"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+
+
+def is_installed(package: str) -> bool:
+    """Whether a Debian package is installed."""
+    query = ["dpkg-query", "-W", "-f", "${Status}", package]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    return done.stdout.endswith(" installed")
+
+
+def need_python(requirements: Sequence[str]) -> None:
+    """Make .venv and install into it. pip looks at what is there already, so that a second call is quick."""
+    if not PYTHON.exists() and run([sys.executable, "-m", "venv", str(VENV)]):
+        sys.exit("No virtual environment could be made.")
+    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    if run([*pip, "pip>=25.1"]) or run([*pip, *requirements]):  # groups came with pip 25.1
+        sys.exit("The Python packages could not be installed.")
+
+
+def run(command: Sequence[str], environment: dict[str, str] | None = None) -> int:
+    """Run a command, showing it first."""
+    print("+", " ".join(command), flush=True)
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
