@@ -1,0 +1,118 @@
+"""Where the socket is, how to listen there and how to connect: the part that differs by system."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import socket
+import struct
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from handy_qwen.errors import ControlError
+from handy_qwen.paths import make_private
+
+SOCKET_FILE = "control.sock"
+PORT_FILE = "control.json"
+MAX_PATH_BYTES = 100  # the system's own limit is 104 (macOS) or 108 (Linux)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The meeting point of server and client. ``folder`` is the program's runtime folder."""
+
+    folder: Path
+    is_unix: bool = sys.platform != "win32"
+
+    @property
+    def path(self) -> Path:
+        """The socket, or the file with port and secret.
+
+        Where the folder's name is too long for a socket's address, a folder beside the system's temporary
+        files takes its place.
+        """
+        if not self.is_unix:
+            return self.folder / PORT_FILE
+        path = self.folder / SOCKET_FILE
+        if len(os.fsencode(path)) <= MAX_PATH_BYTES:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"handy-qwen-{digest}" / SOCKET_FILE
+
+    def listen(self) -> tuple[socket.socket, str]:
+        """Open the server's socket, replacing what a crashed instance left. Call it with the lock held.
+
+        Returns:
+            The socket, and the secret that callers must show; "" if none is needed.
+
+        Raises:
+            ControlError: The folder is somebody else's, or there is no room for the socket.
+        """
+        try:
+            _claim(self.path.parent)
+            self.path.unlink(missing_ok=True)
+            return self._listen_unix() if self.is_unix else self._listen_tcp()
+        except OSError as exc:
+            raise ControlError(
+                "The control socket cannot be opened.", f"Look at {self.path.parent}."
+            ) from exc
+
+    def _listen_unix(self) -> tuple[socket.socket, str]:
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(str(self.path))
+        self.path.chmod(0o600)  # nobody could enter its folder before
+        server.listen(8)
+        return server, ""
+
+    def _listen_tcp(self) -> tuple[socket.socket, str]:
+        server = socket.create_server(("127.0.0.1", 0), backlog=8)
+        secret = secrets.token_hex(32)
+        temporary = self.path.with_suffix(".tmp")
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"port": server.getsockname()[1], "secret": secret}, file)
+        temporary.replace(self.path)
+        return server, secret
+
+    def connect(self, timeout_s: float) -> tuple[socket.socket, str]:
+        """Reach the server. Returns the connection and the secret to show.
+
+        Raises:
+            OSError: Nobody listens.
+            ValueError: The file with the port is damaged.
+        """
+        if self.is_unix:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(timeout_s)
+            try:
+                connection.connect(str(self.path))
+            except OSError:
+                connection.close()
+                raise
+            return connection, ""
+        meeting = json.loads(self.path.read_text(encoding="utf-8"))
+        return socket.create_connection(("127.0.0.1", int(meeting["port"])), timeout_s), str(
+            meeting["secret"]
+        )
+
+
+def _claim(folder: Path) -> None:
+    make_private(folder)
+    if os.name == "posix":
+        status = folder.lstat()
+        if status.st_uid != os.geteuid() or folder.is_symlink():
+            raise ControlError(f"The folder {folder} belongs to somebody else.", "Remove it.")
+
+
+def is_own_user(connection: socket.socket) -> bool:
+    """Tell whether the caller is the user this program runs as; where the system cannot tell, assume it."""
+    if sys.platform != "linux" or connection.family != socket.AF_UNIX:
+        return True
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return bool(uid == os.geteuid())

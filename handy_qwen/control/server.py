@@ -1,0 +1,109 @@
+"""The running program's side of the control socket."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from handy_qwen.control.endpoint import Endpoint, is_own_user
+from handy_qwen.control.lines import MAX_REQUEST_BYTES, PROTOCOL, receive_line, send_line
+from handy_qwen.errors import HandyError
+
+logger = logging.getLogger(__name__)
+
+Answer = Callable[[str], dict[str, Any]]
+"""Does what a command says and returns what the caller wants to know. Called on thread ``control``.
+
+A HandyError becomes the caller's error.
+"""
+TIMEOUT_S = 2.0  # for a whole request: one slow caller cannot keep out the others for longer
+
+
+class ControlServer:
+    """Listens until ``close``. Callers are served one after the other, on the thread ``control``."""
+
+    def __init__(self, endpoint: Endpoint, answer: Answer) -> None:
+        self._endpoint = endpoint
+        self._answer = answer
+        self._socket: socket.socket | None = None
+        self._secret = ""
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._loop, name="control", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            ControlError: The socket cannot be opened.
+        """
+        self._socket, self._secret = self._endpoint.listen()
+        self._thread.start()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop listening and remove the socket. Safe to call twice."""
+        if self._socket is None or self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            self._endpoint.connect(timeout_s)[0].close()  # wakes ``accept``
+        except (OSError, ValueError) as exc:
+            logger.info("control socket gone already: %s", type(exc).__name__)
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+        self._socket.close()
+        self._endpoint.path.unlink(missing_ok=True)
+
+    def _loop(self) -> None:
+        assert self._socket is not None, "started"
+        while not self._is_closed:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError as exc:
+                if not self._is_closed:
+                    logger.warning("control socket closed: %s", exc)
+                return
+            with connection:
+                if not self._is_closed:
+                    self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            if not is_own_user(connection):
+                logger.warning("control: a call by another user was refused")
+                return
+            request = receive_line(connection, MAX_REQUEST_BYTES, TIMEOUT_S)
+            answer = self._reply(request)
+        except OSError as exc:
+            logger.info("control: a caller went away: %s", type(exc).__name__)
+            return
+        except ValueError as exc:
+            answer = _refusal("The request is not understood.", type(exc).__name__)
+        try:
+            connection.settimeout(TIMEOUT_S)
+            send_line(connection, answer)
+        except OSError as exc:
+            logger.info("control: a caller did not wait for the answer: %s", type(exc).__name__)
+
+    def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._secret and not hmac.compare_digest(
+            str(request.get("secret", "")).encode(), self._secret.encode()
+        ):
+            return _refusal("The caller is not allowed.")
+        command = request.get("command")
+        if request.get("protocol") != PROTOCOL or not isinstance(command, str):
+            return _refusal("The running program speaks another protocol.", "Quit it and start it again.")
+        try:
+            return {"protocol": PROTOCOL, "ok": True, **self._answer(command)}
+        except HandyError as exc:
+            return _refusal(exc.title, exc.hint)
+        except Exception:  # the top of this thread
+            logger.exception("control: a command failed")
+            return _refusal("Something went wrong.", "The log has the details.")
+
+
+def _refusal(error: str, hint: str = "") -> dict[str, Any]:
+    return {"protocol": PROTOCOL, "ok": False, "error": error, "hint": hint}
