@@ -65,7 +65,8 @@ def vowels(samples: int, seed: int) -> Float64:
         voice += np.sin(k * phase) / (1 + (k / 4 - formant) ** 2) / 6
     syllables = np.clip(1.6 * np.sin(2 * np.pi * (2.1 + 0.1 * seed) * t) + 0.4, 0, 1)
     phrases = np.clip(4 * np.sin(2 * np.pi * 0.23 * t + 0.4) + 2, 0, 1)
-    return np.clip(0.5 * voice * syllables * phrases + 0.01 * noise(samples, seed), -1, 1)
+    mixed: Float64 = 0.5 * voice * syllables * phrases + 0.01 * noise(samples, seed)
+    return mixed.clip(-1, 1)
 
 
 def _square(samples: int, hz: float) -> Float64:

@@ -1,5 +1,8 @@
 """The golden data is complete and agrees with itself; the engine is compared with it elsewhere."""
 
+import json
+import wave
+
 import numpy as np
 import pytest
 
@@ -171,3 +174,25 @@ def test_the_random_model_hears_language_and_context():
     for (name, language, context), ids in said.items():
         if language or context:
             assert ids != said[name, None, ""]
+
+
+def test_samples_of_a_clip_come_from_its_formula():
+    case = reference.encoder_cases()[0]
+    np.testing.assert_array_equal(reference.samples_of(case.source), clip(case.source.name))
+
+
+def test_a_recording_that_is_another_one_is_refused(tmp_path):
+    source = next(case.source for case in reference.token_cases() if case.source.is_recording)
+    with wave.open(str(tmp_path / source.name), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * source.samples))
+    with pytest.raises(ValueError, match="another recording"):
+        reference.samples_of(source, tmp_path)
+
+
+def test_the_full_tokenizer_gets_its_added_tokens_after_those_it_has(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({"added_tokens": [{"id": 151668, "content": "</think>"}]}))
+    added = reference.qwen3_asr_tokenizer(path)["added_tokens"]
+    assert [token["id"] for token in added] == list(range(151668, 151706))
+    assert not any(token["normalized"] for token in added[1:])
