@@ -40,9 +40,7 @@ log = logging.getLogger(__name__)
 
 STDIN = "-"
 _STDIN_NAME = Path("standard input")
-_SPOOL_BYTES = (
-    32 << 20
-)  # kept in memory; what goes beyond, in a file without a name that only the user can read
+_SPOOL_BYTES = 32 << 20  # kept in memory; what is longer goes to a temporary file that only the user can read
 _RATES_HZ = range(1_000, 1_000_001)
 
 
@@ -159,7 +157,7 @@ def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
     """
     if str(path) == STDIN:
         name = _STDIN_NAME
-        stream = _spooled(name, stdin if stdin is not None else sys.stdin.buffer)
+        stream = _spooled(name, stdin or getattr(sys.stdin, "buffer", None))
     else:
         name = Path(path)
         stream = _opened(name)
@@ -212,9 +210,9 @@ def _opened(path: Path) -> BinaryIO:
         ) from exc
 
 
-def _spooled(name: Path, pipe: BinaryIO) -> BinaryIO:
+def _spooled(name: Path, pipe: BinaryIO | None) -> BinaryIO:
     """All that comes through a pipe, as a stream that can be searched, which sound files need."""
-    if pipe.isatty():
+    if pipe is None or pipe.isatty():  # a program without a console has no standard input on Windows
         raise AudioFileError(
             name, "no sound is piped into it", "Such as: handy-qwen transcribe - < speech.wav"
         )

@@ -7,6 +7,7 @@ import stat
 import struct
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -149,6 +150,22 @@ def test_no_more_of_the_file_is_read_than_is_asked_for(saved):
         assert file._stream.tell() < path.stat().st_size / 10
 
 
+def test_a_long_file_of_many_channels_takes_little_memory(tmp_path):
+    path = tmp_path / "concert.wav"
+    second = chirp(96_000, channels=6)
+    with soundfile.SoundFile(path, "w", 96_000, 6, subtype="FLOAT") as out:
+        for _ in range(10):
+            out.write(second * 2)  # float and above 1, so that it is read twice
+    tracemalloc.start()
+    try:
+        with files.read(path) as file:
+            assert sum(block.size for block in file) == 10 * RATE
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1 << 20  # the file has 23 MB
+
+
 def test_the_file_is_closed_at_the_end_and_on_leaving_early(saved):
     path = saved(encoded(chirp(seconds=2.0)))
     file = files.read(path)
@@ -267,6 +284,12 @@ def test_a_terminal_is_not_waited_for():
 
     with pytest.raises(AudioFileError, match="no sound is piped"):
         files.load("-", Terminal())
+
+
+def test_a_program_without_standard_input_says_so(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(AudioFileError, match="no sound is piped"):
+        files.load("-")
 
 
 def test_a_full_disk_is_named():

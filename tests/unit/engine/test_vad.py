@@ -241,6 +241,21 @@ def test_the_model_is_the_one_its_readme_names():
     assert f"`{digest}`" in (ASSETS / "README.md").read_text(encoding="utf-8")
 
 
+def test_loud_sound_scores_as_in_the_plain_loop_that_silero_documents(detector, babble):
+    loud = babble / np.abs(babble).max()
+    session = open_session(MODEL, threads=1)
+    state, context, expected = np.zeros((2, 1, 128), np.float32), np.zeros(64, np.float32), []
+    for frame in loud[: loud.size // 512 * 512].reshape(-1, 512):
+        window = np.concatenate((context, frame))[None]
+        score, state = session.run(None, {"input": window, "state": state, "sr": np.array(16_000)})
+        context = frame[-64:]
+        expected.append(score[0, 0])
+    stream = detector.stream()
+    stream.feed(loud)
+    np.testing.assert_allclose(stream.probabilities, expected, atol=1e-4)
+    assert max(expected) > 0.2
+
+
 @pytest.mark.parametrize("level", [1.0, 0.03, 0.001])
 def test_noise_clicks_and_hum_are_no_speech(detector, level):
     rng = np.random.default_rng(0)
@@ -278,11 +293,12 @@ def recordings(is_speech):
     return [(p.name, soundfile.read(p, dtype="float32")[0]) for p in found]
 
 
-@pytest.mark.parametrize("level_db", [0, -20, -40])
+@pytest.mark.parametrize("level_db", [0, -40])
 def test_speech_is_heard_in_every_recording_also_through_a_weak_microphone(detector, level_db):
     missed = []
     for name, samples in recordings(is_speech=True):
-        weak = np.round(samples * 10 ** (level_db / 20) * 32768) / 32768  # 16 bits are all it has
+        start = samples[: 14 * RATE]  # one of them begins with ten seconds of music
+        weak = np.round(start * 10 ** (level_db / 20) * 32768) / 32768  # 16 bits are all it has
         if not detector.detect(weak.astype(np.float32)):
             missed.append(name)
     assert missed == []
