@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,16 +96,17 @@ def open_published(folder: Path, *, audio_pad: int, threads: int, quantization: 
             _refuse_earlier_form(path, facts)
         check_ports(path, facts, *_ports(name, config))
         check_weights(path, facts)
-    encoder = PublishedEncoder(paths["encoder"], config, threads)
-    decoder = PublishedDecoder(
-        paths["decoder_init"],
-        paths["decoder_step"],
-        config=config.text,
-        table=table,
-        audio_pad=audio_pad,
-        threads=threads,
-    )
-    return Published(config, encoder, decoder)
+    with ThreadPoolExecutor(thread_name_prefix="load") as pool:  # what takes long is done outside of Python
+        encoder = pool.submit(PublishedEncoder, paths["encoder"], config, threads)
+        decoder = PublishedDecoder(
+            paths["decoder_init"],
+            paths["decoder_step"],
+            config=config.text,
+            table=table,
+            audio_pad=audio_pad,
+            threads=threads,
+        )
+        return Published(config, encoder.result(), decoder)
 
 
 class PublishedEncoder:

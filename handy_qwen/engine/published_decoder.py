@@ -4,8 +4,8 @@
     decoder_step   one embedding row, the cache                     -> logits of that row, the cache + 1
 
 Neither reads several rows on top of a cache, and the two do not agree to the last digit: in the packages of
-4 bits decoder_init has its output head in float32 and decoder_step has it in 4 bits, so that they would
-even choose different words. Each row therefore has one way in which it is read, whatever was read or
+4 bits decoder_init has its output head in float32 and decoder_step has it in 4 bits. Of 440 choices of the
+demo model they make 3 differently. Each row therefore has one way in which it is read, whatever was read or
 drafted before: decoder_init reads all rows up to the first whose logits are wanted, which is the prompt, and
 decoder_step reads those behind it, which are the answer. A draft is checked step by step and saves nothing,
 but it cannot change the text.
