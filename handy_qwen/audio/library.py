@@ -12,11 +12,11 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from handy_qwen.errors import MicrophoneError, MicrophoneReason
+from handy_qwen.errors import HandyError, MicrophoneError, MicrophoneReason
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +35,15 @@ class Library:
         self._count = threading.Lock()
 
     @contextmanager
-    def turn(self) -> Iterator[ModuleType]:
+    def turn(self, explain: Callable[[Exception], HandyError] | None = None) -> Iterator[ModuleType]:
         """PortAudio's module, for one call.
 
+        Args:
+            explain: Makes the error to be raised out of a PortAudioError; by default ``worded``.
+
         Raises:
-            MicrophoneError: PortAudio is missing, or the call failed.
+            MicrophoneError: PortAudio is missing.
+            HandyError: The call failed.
         """
         has_turn = self._turn.acquire(timeout=TURN_S)
         if not has_turn:
@@ -49,7 +53,7 @@ class Library:
             try:
                 yield module
             except module.PortAudioError as error:
-                raise worded(error) from error
+                raise (explain or worded)(error) from error
         finally:
             if has_turn:
                 self._turn.release()

@@ -42,6 +42,7 @@ class Microphones:
         self._on_change: Callable[[], None] | None = None
         self._known: list[Device] | None = None  # what pactl said, as long as nothing has changed since
         self._changes = 0
+        self._has_server = False  # pactl has answered once: this machine has a sound server
         self._listed_s = float("-inf")
         self._guard = threading.Lock()
 
@@ -54,7 +55,9 @@ class Microphones:
         if self._platform.startswith("linux"):
             found = self._pulse_devices()
             if found is not None:
-                with self._library.turn():  # loaded here, at the start of the program, it need not be at a key
+                with (
+                    self._library.turn()
+                ):  # loaded here, at the start of the program, it need not be at a key
                     return found
         with self._library.turn() as portaudio:
             if time.monotonic() - self._listed_s > LIST_FRESH_S and not self._library.is_busy:
@@ -69,6 +72,9 @@ class Microphones:
         if known is not None and is_told:
             return known
         found = pulse.devices()
+        if found is None and self._has_server:
+            raise pulse.hung()  # PortAudio's own list is of no use while the server is away
+        self._has_server = found is not None
         if found is not None and not is_told and self._subscribe():
             found = pulse.devices()  # what changed before the subscription was not told
         with self._guard:

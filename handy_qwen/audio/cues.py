@@ -1,0 +1,110 @@
+"""Short sounds that tell that a take began or ended. Off unless the settings turn them on.
+
+A sound is worth something only at its moment: one that finds the thread still busy with another is
+left out, and so is every one while the sound server hangs. Failure is logged once until a sound
+plays again: a computer without speakers is no reason for a line of log at every key.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from pathlib import Path
+
+import soundfile
+
+from handy_qwen.audio.library import Library
+from handy_qwen.errors import AudioFileError, HandyError
+
+logger = logging.getLogger(__name__)
+
+START, STOP = "start.wav", "stop.wav"
+
+
+class SoundCues:
+    """Implements ``core.ports.Cues``; plays on a thread of its own. Methods return at once, on any thread.
+
+    Args:
+        library: PortAudio, shared with the recorder.
+        folder: Where ``start.wav`` and ``stop.wav`` are.
+        is_on: Whether to play at all; may be changed at any time.
+    """
+
+    def __init__(self, library: Library, folder: Path, *, is_on: bool = False) -> None:
+        self.is_on = is_on
+        self._library = library
+        self._folder = folder
+        self._wanted: queue.Queue[str | None] = queue.Queue(maxsize=1)
+        self._has_failed = False
+        self._thread = threading.Thread(target=self._run, name="cues", daemon=True)
+        self._thread.start()
+
+    def started(self) -> None:
+        """A take began to record."""
+        self._play(START)
+
+    def stopped(self) -> None:
+        """A take ended."""
+        self._play(STOP)
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread after the sound that is playing. Safe to call twice."""
+        if self._thread.is_alive():
+            try:
+                self._wanted.put(None, timeout=timeout_s)
+            except queue.Full:
+                logger.info("the sound system hangs; its thread is left behind")
+            else:
+                self._thread.join(timeout_s)
+
+    def _play(self, name: str) -> None:
+        if self.is_on:
+            try:
+                self._wanted.put_nowait(name)
+            except queue.Full:
+                logger.debug("a cue is left out: the one before is not over")
+
+    def _run(self) -> None:
+        while (name := self._wanted.get()) is not None:
+            try:
+                self._sound(name)
+            except HandyError as error:
+                self._note_failure(error)
+            except Exception:  # the top of this thread
+                logger.exception("cues failed; going on")
+            else:
+                self._has_failed = False
+
+    def _sound(self, name: str) -> None:
+        """Play one file to its end.
+
+        Raises:
+            HandyError: The file cannot be read, or the sound system is missing or cannot play.
+        """
+        try:
+            samples, rate_hz = soundfile.read(self._folder / name, dtype="float32", always_2d=True)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise AudioFileError(self._folder / name, "it cannot be read") from error
+        with self._library.turn(_explain) as portaudio:
+            stream = portaudio.OutputStream(samplerate=rate_hz, channels=samples.shape[1], dtype="float32")
+            self._library.opened()
+        try:
+            stream.start()
+            stream.write(samples)
+            stream.stop()  # waits until it has been heard
+        except portaudio.PortAudioError as error:
+            raise _explain(error) from error
+        finally:
+            with self._library.turn():
+                stream.close()
+            self._library.closed()
+
+    def _note_failure(self, error: Exception) -> None:
+        level = logging.DEBUG if self._has_failed else logging.WARNING
+        logger.log(level, "no sound could be played: %s", error)
+        self._has_failed = True
+
+
+def _explain(error: Exception) -> HandyError:
+    return HandyError("The speakers cannot be used.", str(error.args[0]) if error.args else "")
