@@ -147,9 +147,18 @@ def choose_graphs(folder: Path, quantization: str = "") -> dict[str, Path]:
         files = [folder / f"{name}{_infix(precision)}.onnx" for precision in wanted]
         found = next((path for path in files if path.is_file()), None)
         if found is None:
-            raise ModelMissingError(files[0] if quantization else files[-1], AGAIN)
+            raise ModelMissingError(files[0] if quantization else _likely(folder, name), AGAIN)
         chosen[name] = found
     return chosen
+
+
+def _likely(folder: Path, name: str) -> Path:
+    """The file of graph ``name`` in the precision that the other graphs are there in."""
+    siblings = [
+        (precision, f"{graph}{_infix(precision)}.onnx") for precision in PRECISIONS for graph in GRAPHS
+    ]
+    precision = next((precision for precision, file in siblings if (folder / file).is_file()), "fp32")
+    return folder / f"{name}{_infix(precision)}.onnx"
 
 
 def read_config(path: Path) -> tuple[ModelConfig, str]:

@@ -573,6 +573,13 @@ def test_each_graph_falls_back_on_its_own(tmp_path):
         choose_graphs(tmp_path, "int4")
 
 
+def test_a_missing_graph_is_named_in_the_precision_of_the_others(tmp_path):
+    (tmp_path / "encoder.int4.onnx").touch()
+    (tmp_path / "decoder_init.int4.onnx").touch()
+    with pytest.raises(ModelMissingError, match=r"decoder_step\.int4\.onnx"):
+        choose_graphs(tmp_path)
+
+
 def test_an_unknown_precision_is_the_callers_mistake(package):
     with pytest.raises(ValueError, match="int3"):
         open_published(package, audio_pad=PAD, threads=1, quantization="int3")
