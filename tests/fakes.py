@@ -1,0 +1,163 @@
+"""Stand-ins for the ports, type-checked against the Protocols (see the last lines), and for the clock."""
+
+# ruff: noqa: ARG002  the Protocols say what is passed
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from handy_qwen.core.events import Delivered, Delivery, EndCause, RecordingBegan, RecordingEnded, Transcribed
+from handy_qwen.core.ports import (
+    Cues,
+    Hotkey,
+    HotkeyListener,
+    Inserter,
+    Method,
+    Post,
+    Recorder,
+    Samples,
+    Sink,
+    Submit,
+    Target,
+    Transcriber,
+)
+
+
+class FakeClock:
+    """Time that passes only when told."""
+
+    def __init__(self, now_s: float = 100.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class FakeHotkeys:
+    """Remembers what it was told; raises ``error`` on start, if set."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.hotkeys: Sequence[Hotkey] = ()
+        self.is_escape_wanted = False
+        self.is_stopped = False
+
+    def start(self, hotkeys: Sequence[Hotkey]) -> None:
+        if self.error:
+            raise self.error
+        self.hotkeys = hotkeys
+
+    def watch_escape(self, is_wanted: bool) -> None:
+        self.is_escape_wanted = is_wanted
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+class FakeRecorder:
+    """Plays ``blocks`` into the sink at once; raises ``error`` on start, if set."""
+
+    def __init__(self, post: Post, blocks: Sequence[Samples] = (), error: Exception | None = None) -> None:
+        self.post = post
+        self.blocks = blocks
+        self.error = error
+        self.open: int | None = None
+
+    def start(self, take: int, sink: Sink) -> None:
+        if self.error:
+            raise self.error
+        assert self.open is None, "opened twice"
+        self.open = take
+        self.post(RecordingBegan(take, "fake microphone"))
+        for block in self.blocks:
+            sink(block)
+
+    def stop(self, take: int) -> None:
+        self._end(take, EndCause.STOPPED)
+
+    def cancel(self, take: int) -> None:
+        self._end(take, EndCause.CANCELLED)
+
+    def _end(self, take: int, cause: EndCause) -> None:
+        if self.open == take:
+            self.open = None
+            self.post(RecordingEnded(take, cause, 1.0, is_dead=False))
+
+    def close(self, timeout_s: float) -> None:
+        self.open = None
+
+
+class FakeTranscriber:
+    """Answers each take with ``text`` as soon as it is finished."""
+
+    def __init__(self, post: Post, text: str = "Hello.") -> None:
+        self.post = post
+        self.text = text
+        self.begun: list[tuple[int, str, str]] = []
+        self.fed: list[tuple[int, Samples]] = []
+        self.cancelled: list[int] = []
+        self.model = ""
+
+    def begin(self, take: int, language: str, context: str) -> None:
+        self.begun.append((take, language, context))
+
+    def feed(self, take: int, block: Samples) -> None:
+        self.fed.append((take, block))
+
+    def finish(self, take: int) -> None:
+        self.post(Transcribed(take, self.text, "English", is_truncated=False))
+
+    def cancel(self, take: int) -> None:
+        self.cancelled.append(take)
+
+    def use_model(self, name: str) -> None:
+        self.model = name
+
+    def close(self, timeout_s: float) -> None:
+        pass
+
+
+class FakeInserter:
+    """Keeps what would have been typed; raises ``error`` on insertion, if set."""
+
+    def __init__(self, post: Post, error: Exception | None = None) -> None:
+        self.post = post
+        self.error = error
+        self.target = Target(1, "editor")
+        self.texts: list[str] = []
+        self.copied: list[str] = []
+
+    def focused(self) -> Target:
+        return self.target
+
+    def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
+        if self.error:
+            raise self.error
+        self.texts.append(text)
+        self.post(Delivered(take, Delivery.TYPED))
+
+    def copy(self, text: str) -> None:
+        self.copied.append(text)
+
+    def close(self, timeout_s: float) -> None:
+        pass
+
+
+class FakeCues:
+    """Counts the sounds."""
+
+    def __init__(self) -> None:
+        self.played: list[str] = []
+
+    def started(self) -> None:
+        self.played.append("started")
+
+    def stopped(self) -> None:
+        self.played.append("stopped")
+
+
+_hotkeys: type[HotkeyListener] = FakeHotkeys
+_recorder: Callable[[Post], Recorder] = FakeRecorder
+_transcriber: Callable[[Post], Transcriber] = FakeTranscriber
+_inserter: Callable[[Post], Inserter] = FakeInserter
+_cues: type[Cues] = FakeCues

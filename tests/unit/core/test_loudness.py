@@ -1,0 +1,53 @@
+"""Speech is told from a quiet room, and from a loud one."""
+
+import numpy as np
+
+from handy_qwen.core.events import Heard
+from handy_qwen.core.loudness import EVERY_S, Ear
+from tests.fakes import FakeClock
+
+
+def noise(rms, seconds=0.1, seed=0):
+    return (np.random.default_rng(seed).standard_normal(int(16_000 * seconds)) * rms).astype(np.float32)
+
+
+def ear():
+    events, clock = [], FakeClock()
+    return Ear(1, events.append, clock), events, clock
+
+
+def test_a_steady_room_is_not_heard_however_loud():
+    for level in (0.0, 0.0005, 0.05):
+        listener, events, clock = ear()
+        for n in range(50):
+            clock.now_s += 0.1
+            listener.listen(noise(level, seed=n))
+        assert events == []
+
+
+def test_speech_is_heard_at_most_twice_a_second():
+    listener, events, clock = ear()
+    listener.listen(noise(0.001))
+    for n in range(20):
+        clock.now_s += EVERY_S / 5
+        listener.listen(noise(0.1, seed=n))
+    assert len(events) == 4
+    assert isinstance(events[0], Heard)
+
+
+def test_a_noise_that_stays_is_learned():
+    listener, events, clock = ear()
+    listener.listen(noise(0.005))
+    for n in range(400):
+        clock.now_s += 0.1
+        listener.listen(noise(0.05, seed=n))
+    events.clear()
+    clock.now_s += 1
+    listener.listen(noise(0.05))
+    assert events == []
+
+
+def test_an_empty_block_says_nothing():
+    listener, events, _ = ear()
+    listener.listen(np.zeros(0, np.float32))
+    assert events == []

@@ -1,0 +1,168 @@
+"""The controller and the cycle together, on fakes and without a thread; then the thread itself."""
+
+import logging
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from handy_qwen.controller import Controller
+from handy_qwen.core import effects as fx
+from handy_qwen.core.events import Configured, KeyDown, KeyUp, Request, Requested, Ticked
+from handy_qwen.core.gestures import Mode
+from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.rules import Rules
+from handy_qwen.core.state import NOTICE_S
+from handy_qwen.core.view import Choices, NoticeKind, Phase
+from handy_qwen.effects import Ports
+from handy_qwen.errors import HandyError, InsertError, InsertReason
+from tests.fakes import FakeClock, FakeCues, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+
+SECRET = "my diary says so"
+RULES = Rules(hotkeys=(Hotkey("ctrl_r"),), mode=Mode.HOLD, context="Qwen")
+
+
+class Program:
+    """A controller with fakes around it."""
+
+    def __init__(self):
+        self.clock = FakeClock()
+        self.views = []
+        self.controller = Controller(self.run, self.views.append, self.clock)
+        post = self.controller.post
+        self.hotkeys = FakeHotkeys()
+        self.recorder = FakeRecorder(post, [np.full(160, 0.1, np.float32)])
+        self.transcriber = FakeTranscriber(post, SECRET)
+        self.inserter = FakeInserter(post)
+        self.cues = FakeCues()
+        self.ports = Ports(self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, post)
+
+    def run(self, effect):
+        self.ports.run(effect)
+
+    def configure(self):
+        return self.play(Configured(RULES, Choices()))
+
+    def play(self, *events):
+        for event in events:
+            self.controller.post(event)
+        self.controller.run_pending()
+        return self
+
+    def wait(self, seconds):
+        self.clock.now_s += seconds
+        self.controller.run_pending()
+        return self
+
+    def dictate(self):
+        self.play(KeyDown(0, self.clock())).wait(1)
+        return self.play(KeyUp(0, self.clock())).wait(0.1)
+
+
+def test_a_press_and_a_release_put_the_text_into_the_window():
+    program = Program().configure().dictate()
+    assert program.inserter.texts == [SECRET]
+    assert program.transcriber.begun == [(1, "", "Qwen")]
+    assert len(program.transcriber.fed) == 1
+    assert program.cues.played == ["started", "stopped"]
+    assert program.hotkeys.hotkeys == RULES.hotkeys
+    assert not program.hotkeys.is_escape_wanted
+
+
+def test_the_views_tell_the_story_in_order():
+    phases = [view.phase for view in Program().configure().dictate().views]
+    assert list(dict.fromkeys(phases)) == [Phase.IDLE, Phase.RECORDING, Phase.TRANSCRIBING]
+    assert phases[-1] is Phase.IDLE
+
+
+def test_the_same_view_is_not_told_twice():
+    program = Program().configure()
+    program.play(Ticked(program.clock()), Ticked(program.clock()))
+    assert len(program.views) == 1
+
+
+def test_time_that_passes_wakes_the_cycle():
+    program = Program().configure().play(Requested(Request.SHOW, 100.0))
+    assert len(program.views[-1].notices) == 1
+    assert program.wait(NOTICE_S + 0.1).views[-1].notices == ()
+
+
+@pytest.mark.expects_log
+def test_an_effect_that_fails_is_reported_and_the_next_take_works():
+    program = Program().configure()
+    program.recorder.error = HandyError("No microphone.", "Plug one in.")
+    program.dictate()
+    assert [notice.title for notice in program.views[-1].notices] == ["No microphone."]
+    program.recorder.error = None
+    program.dictate()
+    assert program.inserter.texts == [SECRET]
+
+
+@pytest.mark.expects_log
+def test_an_effect_that_breaks_is_reported_without_its_details():
+    program = Program().configure()
+    program.recorder.error = RuntimeError("boom")
+    program.dictate()
+    assert [notice.title for notice in program.views[-1].notices] == ["Something went wrong."]
+
+
+@pytest.mark.expects_log
+def test_hotkeys_that_cannot_be_had_are_a_lasting_problem():
+    program = Program()
+    program.hotkeys.error = HandyError("The key is taken.")
+    program.configure()
+    assert program.views[-1].phase is Phase.PROBLEM
+
+
+@pytest.mark.expects_log
+def test_a_failing_clean_up_of_a_take_that_is_gone_is_only_logged():
+    program = Program().configure()
+    program.play(Requested(Request.START, 100.0))
+    program.transcriber.cancel = None  # calling it raises TypeError
+    program.play(Requested(Request.CANCEL, 100.0))
+    assert [notice.kind for notice in program.views[-1].notices] == [NoticeKind.INFO]
+
+
+@pytest.mark.expects_log
+def test_nothing_the_user_said_is_logged(caplog):
+    caplog.set_level(logging.DEBUG)
+    program = Program().configure()
+    program.inserter.error = InsertError("It did not work.", InsertReason.NO_FOCUS)
+    program.dictate()
+    program.play(Requested(Request.COPY_LAST, 100.0))
+    assert program.inserter.copied == [SECRET]
+    assert caplog.records
+    assert SECRET not in caplog.text
+    assert "diary" not in caplog.text
+
+
+@pytest.mark.expects_log
+def test_a_broken_listener_or_an_unknown_event_does_not_end_the_cycle():
+    def refuse(_view):
+        raise RuntimeError("no screen")
+
+    done = []
+    controller = Controller(done.append, refuse, FakeClock())
+    controller.post("no event")
+    controller.post(Configured(RULES, Choices()))
+    controller.run_pending()
+    assert fx.ListenFor(RULES.hotkeys) in done
+
+
+def test_the_thread_handles_events_wakes_itself_and_ends():
+    stopped = threading.Event()
+
+    def run(effect):
+        if isinstance(effect, fx.StopRecording):
+            stopped.set()
+
+    controller = Controller(run, lambda _: None)
+    controller.start()
+    controller.post(Configured(RULES, Choices()))
+    controller.post(KeyDown(0, time.monotonic()))
+    controller.post(KeyUp(0, time.monotonic()))  # counts only when it is too late to be a bounce
+    assert stopped.wait(30)
+    controller.stop(30)
+    controller.stop(30)
+    assert not any(thread.name == "dictation" for thread in threading.enumerate())
