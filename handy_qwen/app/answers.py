@@ -1,0 +1,105 @@
+"""What the running program answers to the command line."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from handy_qwen import __version__
+from handy_qwen.core.events import Request, Requested
+from handy_qwen.core.ports import Post
+from handy_qwen.core.view import Phase, View
+from handy_qwen.errors import ControlError
+
+REQUESTS = {
+    "start": Request.START,
+    "stop": Request.STOP,
+    "toggle": Request.TOGGLE,
+    "cancel": Request.CANCEL,
+    "show": Request.SHOW,
+}
+
+
+class Answers:
+    """Carries out the commands of the control socket.
+
+    Threads: ``on_view`` is called on the controller's thread, ``answer`` on ``control``; they share
+    one reference, which is swapped whole.
+    """
+
+    def __init__(self, post: Post, quit_app: Callable[[], None]) -> None:
+        self._post = post
+        self._quit = quit_app
+        self._view = View()
+        self._changed = threading.Condition()
+
+    def on_view(self, view: View) -> None:
+        """Keep what is shown now."""
+        with self._changed:
+            self._view = view
+            self._changed.notify_all()
+
+    def answer(self, command: str) -> dict[str, Any]:
+        """Carry out ``command``.
+
+        Raises:
+            ControlError: It is unknown, or there is nothing for it to do.
+        """
+        view = self._view
+        if command == "status":
+            return {"status": status_of(view)}
+        if command == "last":
+            if not view.recent:
+                raise ControlError("There is no text yet.", "Dictate something first.")
+            return {"text": view.recent[0]}
+        if command == "quit":
+            self._quit()
+            return {}
+        if command == "stop" and view.began_s is None:
+            raise ControlError("Nothing is being recorded.")
+        if command == "cancel" and view.began_s is None and not view.waiting:
+            raise ControlError("There is nothing to cancel.")
+        if command not in REQUESTS:
+            raise ControlError(
+                "The running program does not know this command.", "Quit it and start it again."
+            )
+        self._post(Requested(REQUESTS[command], time.monotonic()))
+        self._wait_for_change(command)
+        return {}
+
+    def _wait_for_change(self, command: str) -> None:
+        """See to it that ``start`` followed by ``stop`` finds the take, however close they are."""
+        if command in {"start", "stop"}:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: (self._view.began_s is not None) == (command == "start"), timeout=1.0
+                )
+
+
+def status_of(view: View) -> dict[str, Any]:
+    """What ``handy-qwen status --json`` shows. No text of a dictation is in it."""
+    choices = view.choices
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "phase": view.phase.name.lower(),
+        "is_loading": view.is_loading,
+        "is_locked": view.is_locked,
+        "recording_s": round(time.monotonic() - view.began_s, 1) if view.began_s is not None else None,
+        "waiting": view.waiting,
+        "held": len(view.held),
+        "model": choices.model,
+        "language": view.language,
+        "microphone": view.device or choices.microphone,
+        "method": choices.method.value,
+        "hotkeys": list(choices.hotkeys),
+        "mode": choices.mode,
+        "is_ready": view.phase is not Phase.PROBLEM and not view.is_loading,
+        "notices": [
+            {"kind": notice.kind.name.lower(), "title": notice.title, "hint": notice.hint}
+            for notice in view.notices
+        ],
+    }

@@ -1,0 +1,84 @@
+"""From the settings to what the dictation cycle and the menus work with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from handy_qwen.core.gestures import LIMITS
+from handy_qwen.core.ports import Method
+from handy_qwen.core.rules import Rules
+from handy_qwen.core.text import TextRules, context_of
+from handy_qwen.core.view import Choices, ModelChoice
+from handy_qwen.errors import HotkeyError
+from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
+from handy_qwen.system.hotkeys.chord import parse_chord
+from handy_qwen.transcriber import Live
+
+RECENT_LANGUAGES = 5
+
+
+def rules_of(settings: Settings, default_method: Method) -> Rules:
+    """What the settings say to the dictation cycle."""
+    return Rules(
+        hotkeys=settings.hotkeys,
+        mode=settings.mode,
+        limits=replace(LIMITS, hold_s=settings.hold_s),
+        language=settings.language,
+        context=context_of(settings.custom_words),
+        method=method_of(settings, default_method),
+        submit=settings.submit,
+        max_take_s=settings.max_take_s,
+        silence_s=settings.silence_s,
+        text=TextRules(
+            replacements=settings.replacements,
+            is_without_fillers=settings.remove_fillers,
+            has_trailing_space=settings.trailing_space,
+            is_fitted=settings.smart_spacing,
+        ),
+    )
+
+
+def method_of(settings: Settings, default: Method) -> Method:
+    """How text gets into a window."""
+    return default if settings.method is MeansOfInsertion.AUTO else Method(settings.method.value)
+
+
+def live_of(settings: Settings, *, is_on_battery: bool) -> Live:
+    """How much is to be done while the user speaks: on battery the lesser of both settings."""
+    order = list(LiveWork)  # from most to least
+    wanted = [settings.live, settings.live_on_battery] if is_on_battery else [settings.live]
+    return Live(max(wanted, key=order.index).value)
+
+
+def choices_of(
+    settings: Settings, default_method: Method, models: Sequence[str], microphones: Sequence[str]
+) -> Choices:
+    """What the menus offer. The languages are added when the model has told them."""
+    return Choices(
+        model=settings.model or (models[0] if models else ""),
+        models=tuple(ModelChoice(name, name) for name in models),
+        language=settings.language,
+        recent_languages=settings.recent_languages,
+        microphone=settings.microphone,
+        microphones=tuple(microphones),
+        method=method_of(settings, default_method),
+        overlay=settings.overlay.value,
+        hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
+        mode=settings.mode.value,
+    )
+
+
+def chord_title(chord: str, platform: str = sys.platform) -> str:
+    """A chord as people write it: "Right Ctrl", "Ctrl+Alt+D"."""
+    try:
+        return parse_chord(chord).label(platform)
+    except HotkeyError:  # the listener will say what is wrong with it
+        return chord
+
+
+def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
+    """``recent`` with ``name`` in front; automatic ("") is no language."""
+    others = [old for old in recent if old != name]
+    return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]

@@ -1,0 +1,369 @@
+"""The engine's thread with a model that does as it is told. No model is loaded, no time is measured."""
+
+import queue
+import threading
+
+import numpy as np
+import pytest
+
+from handy_qwen.core.events import (
+    Failed,
+    ModelFailed,
+    ModelLoading,
+    ModelReady,
+    ModelUnloaded,
+    Previewed,
+    Transcribed,
+)
+from handy_qwen.engine.transcript import Preview, Transcript
+from handy_qwen.errors import CancelledError, EngineError, LanguageError
+from handy_qwen.transcriber import EngineTranscriber, Live, LiveText, Model
+from tests.fakes import FakeClock
+
+BLOCK = np.full(160, 0.1, np.float32)
+
+
+def transcript(text):
+    return Transcript(
+        text, "English", is_language_forced=False, tokens=(), is_truncated=False, duration_s=1.0
+    )
+
+
+class FakeLive:
+    """Counts its blocks; a preview for each; fails or waits where told."""
+
+    def __init__(self, model):
+        self.model = model
+        self.blocks = 0
+        self.gone = threading.Event()
+        self.has_stopped_drafting = False
+
+    def feed(self, _block):
+        self.blocks += 1
+
+    def advance(self):
+        if self.model.advance_error:
+            raise self.model.advance_error
+        return False
+
+    def preview(self):
+        return Preview(f"{self.blocks} blocks", "more")
+
+    def stop_drafting(self):
+        self.has_stopped_drafting = True
+
+    def finish(self):
+        self.model.is_finishing.set()
+        if self.model.finish_error:
+            raise self.model.finish_error
+        if self.model.waits_for_cancel:
+            assert self.gone.wait(30)
+            raise CancelledError
+        return transcript(f"{self.model.name}: {self.blocks} live")
+
+    def cancel(self):
+        self.gone.set()
+
+
+class FakeModel:
+    languages = ("English", "German")
+
+    def __init__(self, name="m", **told):
+        self.name = name
+        self.advance_error = told.get("advance_error")
+        self.finish_error = told.get("finish_error")
+        self.error = told.get("error")
+        self.waits_for_cancel = told.get("waits_for_cancel", False)
+        self.is_finishing = threading.Event()
+        self.is_closed = threading.Event()
+        self.asked = []
+
+    def live(self, *, language, context, drafts):
+        assert not self.is_closed.is_set()
+        self.asked.append((language, context, drafts))
+        if language == "Klingon":
+            raise LanguageError("The model does not know it.")
+        return FakeLive(self)
+
+    def transcribe(self, samples, *, language, context, cancel):
+        if self.error:
+            raise self.error
+        assert not cancel.is_set
+        self.asked.append((language, context))
+        return transcript(f"{self.name}: {len(samples)} at once")
+
+    def close(self):
+        self.is_closed.set()
+
+
+_model: type[Model] = FakeModel
+_live: type[LiveText] = FakeLive
+
+
+class Bench:
+    """A transcriber and the events it posts, one after the other."""
+
+    def __init__(self, *models, live=Live.FULL, idle_s=0.0):
+        self.events = queue.SimpleQueue()
+        self.models = {model.name: model for model in models}
+        self.gates = {}
+        self.loaded = []
+        self.clock = FakeClock()
+        self.idle_s = idle_s
+        self.transcriber = EngineTranscriber(
+            self.events.put,
+            self.load,
+            name=models[0].name if models else "absent",
+            live_mode=lambda: live,
+            idle_s=lambda: self.idle_s,
+            clock=self.clock,
+        )
+
+    def load(self, name):
+        self.loaded.append(name)
+        if name in self.gates:
+            assert self.gates[name].wait(30)
+        model = self.models.get(name)
+        if model is None:
+            raise EngineError("There is no such model.")
+        if isinstance(model, BaseException):
+            raise model
+        return model
+
+    def expect(self, *kinds):
+        """The next event, which must be one of ``kinds``; events of other kinds before it are an error."""
+        event = self.events.get(timeout=30)
+        assert isinstance(event, kinds), event
+        return event
+
+    def skip_to(self, kind):
+        while not isinstance(event := self.events.get(timeout=30), kind):
+            pass
+        return event
+
+    def ready(self):
+        self.transcriber.use_model(self.transcriber._name)
+        self.expect(ModelLoading)
+        self.expect(ModelReady)
+        return self
+
+    def say(self, take, blocks=3, language=""):
+        self.transcriber.begin(take, language, "Qwen")
+        for _ in range(blocks):
+            self.transcriber.feed(take, BLOCK)
+        return self
+
+
+@pytest.fixture
+def bench():
+    made = []
+
+    def make(*models, **told):
+        made.append(Bench(*models, **told))
+        return made[-1]
+
+    yield make
+    for one in made:
+        for gate in one.gates.values():
+            gate.set()
+        one.transcriber.close(30)
+        one.transcriber.close(30)
+    assert not any(thread.name == "engine" for thread in threading.enumerate())
+
+
+def test_a_take_is_transcribed_while_it_is_spoken(bench):
+    desk = bench(FakeModel()).ready().say(1)
+    preview = desk.expect(Previewed)
+    assert preview.take == 1
+    desk.transcriber.finish(1)
+    assert desk.skip_to(Transcribed).text == "m: 3 live"
+    assert desk.models["m"].asked == [(None, "Qwen", True)]
+
+
+def test_previews_come_at_most_ten_times_a_second(bench):
+    desk = bench(FakeModel()).ready().say(1, blocks=1)
+    desk.expect(Previewed)
+    for _ in range(20):
+        desk.transcriber.feed(1, BLOCK)
+    desk.transcriber.finish(1)
+    assert desk.expect(Transcribed).text == "m: 21 live"
+
+
+def test_live_text_can_be_switched_off(bench):
+    desk = bench(FakeModel(), live=Live.OFF).ready().say(1)
+    desk.transcriber.finish(1)
+    assert desk.expect(Transcribed).text == "m: 480 at once"
+
+
+def test_windows_alone_give_no_preview(bench):
+    desk = bench(FakeModel(), live=Live.FINAL_WINDOWS_ONLY).ready().say(1)
+    desk.transcriber.finish(1)
+    desk.expect(Transcribed)
+    assert desk.models["m"].asked[0] in [(None, "Qwen", False), (None, "Qwen")]
+
+
+def test_a_take_begun_before_the_model_is_there_is_answered_when_it_is(bench):
+    desk = bench(FakeModel())
+    desk.gates["m"] = threading.Event()
+    desk.say(1, language="German")
+    desk.transcriber.finish(1)
+    desk.expect(ModelLoading)
+    desk.gates["m"].set()
+    desk.expect(ModelReady)
+    assert desk.expect(Transcribed).text == "m: 480 at once"
+    assert desk.models["m"].asked == [("German", "Qwen")]
+
+
+def test_texts_come_in_the_order_of_the_takes(bench):
+    desk = bench(FakeModel(), live=Live.OFF)
+    desk.say(1, 1).say(2, 2).say(3, 3)
+    for take in (3, 2, 1):
+        desk.transcriber.finish(take)
+    assert [desk.skip_to(Transcribed).take for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_take_can_be_cancelled_while_its_text_is_written(bench):
+    model = FakeModel(waits_for_cancel=True)
+    desk = bench(model).ready().say(1)
+    desk.skip_to(Previewed)
+    desk.transcriber.finish(1)
+    assert model.is_finishing.wait(30)
+    desk.transcriber.cancel(1)
+    model.waits_for_cancel = False
+    desk.say(2)
+    desk.transcriber.finish(2)
+    assert desk.skip_to(Transcribed).take == 2
+
+
+def test_a_take_can_be_cancelled_while_the_model_loads(bench):
+    desk = bench(FakeModel(), live=Live.OFF)
+    desk.gates["m"] = threading.Event()
+    desk.say(1).say(2)
+    desk.transcriber.cancel(1)
+    desk.transcriber.finish(2)
+    desk.gates["m"].set()
+    assert desk.skip_to(Transcribed).take == 2
+
+
+@pytest.mark.parametrize("stage", ["advance_error", "finish_error"])
+@pytest.mark.expects_log
+def test_live_transcription_that_fails_is_made_up_for_at_the_end(bench, stage):
+    desk = bench(FakeModel(**{stage: EngineError("broken")})).ready().say(1)
+    desk.transcriber.finish(1)
+    assert desk.skip_to(Transcribed).text == "m: 480 at once"
+
+
+@pytest.mark.parametrize("error", [EngineError("broken"), MemoryError(), RuntimeError("odd")])
+@pytest.mark.expects_log
+def test_an_error_of_the_engine_fails_the_take_and_not_the_next(bench, error):
+    model = FakeModel(error=error)
+    desk = bench(model, live=Live.OFF).ready().say(1)
+    desk.transcriber.finish(1)
+    assert desk.expect(Failed).take == 1
+    model.error = None
+    desk.say(2)
+    desk.transcriber.finish(2)
+    assert desk.expect(Transcribed).take == 2
+
+
+def test_a_language_the_model_does_not_know_fails_the_take_at_once(bench):
+    desk = bench(FakeModel()).ready().say(1, language="Klingon")
+    assert isinstance(desk.expect(Failed).error, LanguageError)
+
+
+def test_a_take_without_samples_has_no_text(bench):
+    desk = bench(FakeModel(), live=Live.OFF).ready().say(1, blocks=0)
+    desk.transcriber.finish(1)
+    assert desk.expect(Transcribed).text == ""
+
+
+@pytest.mark.parametrize("error", [None, MemoryError(), RuntimeError("odd")])
+@pytest.mark.expects_log
+def test_a_model_that_cannot_be_loaded_fails_the_takes_that_wait_for_it(bench, error):
+    desk = bench()
+    desk.models["absent"] = error
+    desk.say(1)
+    desk.expect(ModelLoading)
+    desk.expect(ModelFailed)
+    assert desk.expect(Failed).take == 1
+
+
+def test_another_model_is_loaded_behind_the_present_one(bench):
+    old, new = FakeModel("old"), FakeModel("new")
+    desk = bench(old, new, live=Live.OFF).ready()
+    desk.gates["new"] = threading.Event()
+    desk.transcriber.use_model("new")
+    desk.expect(ModelLoading)
+    desk.say(1)
+    desk.transcriber.finish(1)
+    assert desk.expect(Transcribed).text.startswith("old")
+    desk.gates["new"].set()
+    assert desk.expect(ModelReady).name == "new"
+    desk.say(2)
+    desk.transcriber.finish(2)
+    assert desk.expect(Transcribed).text.startswith("new")
+    assert old.is_closed.is_set()
+
+
+@pytest.mark.expects_log
+def test_a_model_that_cannot_be_loaded_leaves_the_present_one(bench):
+    desk = bench(FakeModel("old"), live=Live.OFF).ready()
+    desk.transcriber.use_model("absent")
+    desk.expect(ModelLoading)
+    desk.expect(ModelFailed)
+    desk.say(1)
+    desk.transcriber.finish(1)
+    assert desk.expect(Transcribed).text.startswith("old")
+
+
+@pytest.mark.parametrize("first", ["m", "absent"])
+def test_of_two_models_asked_for_in_a_row_the_last_is_used(bench, first):
+    desk = bench(FakeModel(), FakeModel("n"))
+    desk.gates[first] = threading.Event()
+    desk.transcriber.use_model(first)
+    desk.expect(ModelLoading)
+    desk.transcriber.use_model("n")
+    desk.gates[first].set()
+    assert desk.expect(ModelLoading).name == "n"
+    assert desk.expect(ModelReady).name == "n"
+
+
+def test_an_idle_model_gives_its_memory_back_and_comes_again(bench):
+    model = FakeModel()
+    desk = bench(model, live=Live.OFF, idle_s=0.001)
+    desk.say(1)
+    desk.expect(ModelLoading)
+    desk.expect(ModelReady)
+    desk.clock.now_s += 10
+    desk.transcriber.finish(1)
+    desk.expect(Transcribed)
+    desk.expect(ModelUnloaded)
+    assert model.is_closed.is_set()
+    desk.models["m"] = FakeModel()
+    desk.say(2)
+    desk.transcriber.finish(2)
+    assert desk.skip_to(Transcribed).take == 2
+
+
+def test_what_is_said_about_an_unknown_take_is_ignored(bench):
+    desk = bench(FakeModel(), live=Live.OFF).ready()
+    desk.transcriber.feed(7, BLOCK)
+    desk.transcriber.finish(7)
+    desk.transcriber.cancel(7)
+    desk.say(1)
+    desk.transcriber.finish(1)
+    assert desk.expect(Transcribed).take == 1
+
+
+@pytest.mark.expects_log
+def test_an_error_that_nobody_foresaw_fails_the_takes_and_the_thread_goes_on(bench):
+    model = FakeModel()
+    desk = bench(model).ready()
+    working = model.live
+    model.live = None  # calling it raises TypeError
+    desk.say(1)
+    assert desk.skip_to(Failed).take == 1
+    model.live = working
+    desk.say(2)
+    desk.transcriber.finish(2)
+    assert desk.skip_to(Transcribed).take == 2
