@@ -1,0 +1,240 @@
+"""Names of keys, and the keys and chords made of them: what stands in the settings file.
+
+A chord is names joined by "+": any number of modifiers and at most one other key, written in any
+order, case and spelling that is usual; ``str()`` gives the one canonical form.
+
+    "Ctrl + Alt + D" -> ctrl+alt+d     "RightCtrl" -> ctrl_r     "AltGr" -> altgr     "F9" -> f9
+
+A chord of modifiers only ("ctrl_r", "ctrl+super") is *lone*: it is listened to without being taken
+away from the focused program, so the modifier still works as one. What a name means in keycodes is
+told by each system's own module. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from handy_qwen.errors import HotkeyError, HotkeyReason
+
+SIDES = {  # a modifier's name -> the keys it may stand for
+    "ctrl": ("ctrl_l", "ctrl_r"),
+    "alt": ("alt_l", "alt_r"),
+    "shift": ("shift_l", "shift_r"),
+    "super": ("super_l", "super_r"),
+}
+MODIFIERS = tuple(  # in the order in which they are written
+    name for family in ("ctrl", "alt", "altgr", "shift", "super") for name in (family, *SIDES.get(family, ()))
+)
+
+_MODIFIER_LABELS = {"ctrl": "Ctrl", "alt": "Alt", "altgr": "AltGr", "shift": "Shift", "super": "Super"}
+_PLATFORM_LABELS = {
+    "darwin": {"ctrl": "Control", "alt": "Option", "super": "Command"},
+    "win32": {"super": "Win"},
+}
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_SIGNS = {  # the name of a key -> what is written on it (US keyboard)
+    "minus": "-",
+    "equal": "=",
+    "bracketleft": "[",
+    "bracketright": "]",
+    "semicolon": ";",
+    "apostrophe": "'",
+    "grave": "`",
+    "backslash": "\\",
+    "comma": ",",
+    "period": ".",
+    "slash": "/",
+    "plus": "",
+}
+_LABELS = {
+    "space": "Space",
+    "enter": "Enter",
+    "tab": "Tab",
+    "backspace": "Backspace",
+    "escape": "Esc",
+    "insert": "Insert",
+    "delete": "Delete",
+    "home": "Home",
+    "end": "End",
+    "page_up": "Page Up",
+    "page_down": "Page Down",
+    "up": "Up",
+    "down": "Down",
+    "left": "Left",
+    "right": "Right",
+    "pause": "Pause",
+    "scroll_lock": "Scroll Lock",
+    "num_lock": "Num Lock",
+    "caps_lock": "Caps Lock",
+    "print_screen": "Print Screen",
+    "menu": "Menu",
+    "media_play_pause": "Play/Pause",
+    "media_stop": "Stop",
+    "media_next": "Next Track",
+    "media_previous": "Previous Track",
+    "volume_up": "Volume Up",
+    "volume_down": "Volume Down",
+    "volume_mute": "Mute",
+    "microphone_mute": "Microphone Mute",
+}
+_LABELS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
+_LABELS |= {f"kp_{n}": f"Keypad {n}" for n in range(10)}
+_LABELS |= {name: name.upper() for name in (*_LETTERS, *"0123456789")}
+_LABELS |= {name: sign or "Plus" for name, sign in _SIGNS.items()}
+
+KEYS = tuple(_LABELS)
+_TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with Shift, too, these only write
+_NEEDS_MODIFIER = _TYPING | {"space", "enter", "tab", "backspace", "escape"}
+
+_ALIASES = {
+    "control": "ctrl",
+    "ctl": "ctrl",
+    "strg": "ctrl",
+    "option": "alt",
+    "opt": "alt",
+    "win": "super",
+    "windows": "super",
+    "cmd": "super",
+    "command": "super",
+    "meta": "super",
+    "iso_level3_shift": "altgr",
+    "alt_gr": "altgr",
+    "return": "enter",
+    "esc": "escape",
+    "ins": "insert",
+    "del": "delete",
+    "pgup": "page_up",
+    "pageup": "page_up",
+    "prior": "page_up",
+    "pgdn": "page_down",
+    "pagedown": "page_down",
+    "next": "page_down",
+    "break": "pause",
+    "print": "print_screen",
+    "prtsc": "print_screen",
+    "printscreen": "print_screen",
+    "scrolllock": "scroll_lock",
+    "numlock": "num_lock",
+    "caps": "caps_lock",
+    "capslock": "caps_lock",
+    "apps": "menu",
+    "spacebar": "space",
+    "play": "media_play_pause",
+    "play_pause": "media_play_pause",
+    "mute": "volume_mute",
+}
+_ALIASES |= {sign: name for name, sign in _SIGNS.items() if sign}
+
+
+@dataclass(frozen=True, slots=True)
+class Chord:
+    """A parsed hotkey. ``key`` is empty if the chord is made of modifiers only."""
+
+    modifiers: tuple[str, ...]
+    key: str = ""
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether it consists of modifiers only, which go on working as such."""
+        return not self.key
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in canonical order."""
+        return (*self.modifiers, self.key) if self.key else self.modifiers
+
+    def __str__(self) -> str:
+        return "+".join(self.names)
+
+    def label(self, platform: str) -> str:
+        """As the user reads it on the keyboard of ``platform`` (a value of ``sys.platform``)."""
+        return "+".join(_label(name, platform) for name in self.names)
+
+
+def parse_chord(text: str) -> Chord:
+    """The chord that ``text`` names.
+
+    Raises:
+        HotkeyError: INVALID; the hint says what to write instead.
+    """
+    names = [_name(part, text) for part in _parts(text)]
+    if not names:
+        raise _invalid("No hotkey is set.", 'Name a key, such as "ctrl_r" or "f9".')
+    modifiers = tuple(name for name in MODIFIERS if name in names)
+    keys = [name for name in names if name not in MODIFIERS]
+    if len(names) != len(set(names)) or _is_redundant(modifiers):
+        raise _invalid(f'The hotkey "{text}" names a key twice.', "Name each key once.")
+    if len(keys) > 1:
+        raise _invalid(
+            f'The hotkey "{text}" has two keys that are not modifiers: {keys[0]} and {keys[1]}.',
+            "Use one key, with Ctrl, Alt, Shift or Super if you like.",
+        )
+    chord = Chord(modifiers, keys[0] if keys else "")
+    if _would_disable_typing(chord):
+        raise _invalid(
+            f'The hotkey "{chord}" would take that key away from every program.',
+            f'Add a modifier, such as "ctrl+alt+{chord.key}", or use a key like "f9" or "ctrl_r".',
+        )
+    return chord
+
+
+def _parts(text: str) -> list[str]:
+    """Split at "+", where a "+" that stands for the key itself is kept: "ctrl++"."""
+    text = text.strip().lower()
+    if text == "+" or text.endswith("++"):
+        text = text[:-1] + "plus"
+    return [part.strip() for part in text.split("+")] if text else []
+
+
+def _name(part: str, text: str) -> str:
+    name = _plain(part)
+    if name in MODIFIERS or name in _LABELS:
+        return name
+    known = [*MODIFIERS, *_LABELS, *_ALIASES]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if not part:
+        raise _invalid(f'The hotkey "{text}" has a "+" with no key beside it.', 'Write it like "ctrl+alt+d".')
+    hint = (
+        f'Did you mean "{_ALIASES.get(close[0], close[0])}"?'
+        if close
+        else 'Examples: "ctrl_r", "f9", "ctrl+alt+d".'
+    )
+    raise _invalid(f'There is no key named "{part}" (hotkey "{text}").', hint)
+
+
+def _plain(part: str) -> str:
+    """One of our names if ``part`` is a usual way to write it; otherwise ``part`` made regular."""
+    name = part if part in _ALIASES else part.replace(" ", "_").replace("-", "_").strip("_")
+    name = _ALIASES.get(name, name)
+    for side, suffix in (("right", "_r"), ("left", "_l"), ("r", "_r"), ("l", "_l")):
+        for rest in (name.removeprefix(side), name.removesuffix(side)):
+            family = rest.strip("_")
+            family = _ALIASES.get(family, family)
+            if rest != name and family in SIDES:
+                return family + suffix
+    return name
+
+
+def _is_redundant(modifiers: tuple[str, ...]) -> bool:
+    """Whether one member is part of another: "ctrl" already is "ctrl_l" or "ctrl_r"."""
+    return any(side in modifiers for family, sides in SIDES.items() if family in modifiers for side in sides)
+
+
+def _would_disable_typing(chord: Chord) -> bool:
+    is_plain = not chord.modifiers
+    is_shifted = all(name.startswith(("shift", "altgr")) for name in chord.modifiers)
+    return (is_plain and chord.key in _NEEDS_MODIFIER) or (is_shifted and chord.key in _TYPING)
+
+
+def _label(name: str, platform: str) -> str:
+    if name in _LABELS:
+        return _LABELS[name]
+    family, _, side = name.partition("_")
+    label = _PLATFORM_LABELS.get(platform, {}).get(family, _MODIFIER_LABELS[family])
+    return {"l": "Left ", "r": "Right ", "": ""}[side] + label
+
+
+def _invalid(title: str, hint: str) -> HotkeyError:
+    return HotkeyError(title, HotkeyReason.INVALID, hint)

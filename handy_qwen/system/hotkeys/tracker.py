@@ -1,0 +1,157 @@
+"""From single keys going down and up to hotkeys going down and up. The same on every system.
+
+Knows keys as numbers (keycodes, virtual keys; mouse buttons are negative), and neither names nor
+clocks nor the system. A hotkey goes down with the press that completes it:
+
+* a chord with a key: that key goes down while just its modifiers are held;
+* a lone chord (modifiers only): its last modifier goes down while no other modifier and no mouse
+  button is held. Ordinary keys may still be down: fast typists overlap.
+
+It comes up with the first of its members. While a lone one is down, any other key or button that
+goes down *joins* it. A release that the system did not deliver is found by asking for the real
+state: regularly while a hotkey is down, and before another key that seems to be held disables one.
+That second look passes over young presses: when events are late, the state is ahead of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from handy_qwen.core.events import EscapePressed, Event, KeyDown, KeyJoined, KeyUp
+
+STALE_S = 1.0
+
+IsDown = Callable[[int], bool]
+"""Whether the key with this code is really down, as the system knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Hotkey number ``hotkey`` in the codes of this system.
+
+    Attributes:
+        modifiers: For each modifier of the chord, the codes that will do.
+        key: The codes of the key; empty if the chord is made of modifiers only.
+    """
+
+    hotkey: int
+    modifiers: tuple[frozenset[int], ...]
+    key: frozenset[int] = frozenset()
+
+    @property
+    def codes(self) -> frozenset[int]:
+        """All codes that belong to it."""
+        return self.key.union(*self.modifiers)
+
+
+class Tracker:
+    """Keeps what is held, and says what that means. For one thread.
+
+    Args:
+        bindings: The hotkeys.
+        modifiers: The codes of all modifier keys.
+        escape: The codes of the Escape key.
+        is_down: Asks the system for the real state of a key.
+    """
+
+    def __init__(
+        self,
+        bindings: Sequence[Binding],
+        *,
+        modifiers: frozenset[int],
+        escape: frozenset[int],
+        is_down: IsDown,
+    ) -> None:
+        self.is_escape_watched = False
+        self._bindings = tuple(bindings)
+        self._modifiers = modifiers
+        self._escape = escape
+        self._is_down = is_down
+        self._held: dict[int, float] = {}  # since when
+        self._down: dict[int, Binding] = {}
+        self._joined: set[int] = set()
+
+    @property
+    def is_hotkey_down(self) -> bool:
+        """Whether any hotkey is down, so that its release is worth looking for."""
+        return bool(self._down)
+
+    @property
+    def hotkeys_down(self) -> tuple[int, ...]:
+        """Those that are down, the first pressed first."""
+        return tuple(self._down)
+
+    def assume(self, codes: Iterable[int], at_s: float) -> None:
+        """These keys were already down when listening began; nothing follows from that."""
+        self._held.update(dict.fromkeys(codes, at_s))
+
+    def press(self, code: int, at_s: float) -> list[Event]:
+        """A key or button went down. Repeats are folded away."""
+        if code in self._held:
+            return []
+        events: list[Event] = []
+        self._held[code] = at_s
+        if self._is_blocked(code):
+            events += self.reconcile(at_s, older_s=STALE_S)
+        for hotkey, binding in self._down.items():
+            if not binding.key and code not in binding.codes and hotkey not in self._joined:
+                self._joined.add(hotkey)
+                events.append(KeyJoined(hotkey, at_s))
+        if self._is_cancel(code):
+            events.append(EscapePressed(at_s))
+        for binding in self._bindings:
+            if self._would_complete(binding, code) and not self._is_disturbed(binding):
+                self._down[binding.hotkey] = binding
+                events.append(KeyDown(binding.hotkey, at_s))
+        return events
+
+    def release(self, code: int, at_s: float) -> list[Event]:
+        """A key or button came up."""
+        self._held.pop(code, None)
+        up = [hotkey for hotkey, binding in self._down.items() if not self._is_satisfied(binding)]
+        return [event for hotkey in up for event in self._come_up(hotkey, at_s)]
+
+    def reconcile(self, at_s: float, *, older_s: float = 0.0) -> list[Event]:
+        """Those pressed at least ``older_s`` ago that are not down really have come up unnoticed."""
+        old = [code for code, since_s in self._held.items() if at_s - since_s >= older_s]
+        missed = [code for code in old if not self._is_down(code)]
+        return [event for code in missed for event in self.release(code, at_s)]
+
+    def let_go(self, at_s: float) -> list[Event]:
+        """Listening ends or begins anew: every hotkey that is down comes up."""
+        self._held.clear()
+        return [event for hotkey in list(self._down) for event in self._come_up(hotkey, at_s)]
+
+    def _come_up(self, hotkey: int, at_s: float) -> list[Event]:
+        del self._down[hotkey]
+        self._joined.discard(hotkey)
+        return [KeyUp(hotkey, at_s)]
+
+    def _is_blocked(self, code: int) -> bool:
+        """Whether this press would mean something, were it not for other keys that seem to be held."""
+        if self.is_escape_watched and code in self._escape and not self._is_cancel(code):
+            return True
+        return any(
+            self._would_complete(binding, code) and self._is_disturbed(binding) for binding in self._bindings
+        )
+
+    def _is_cancel(self, code: int) -> bool:
+        """Escape with no modifier but those of the hotkeys that are held; Alt+Escape is not ours."""
+        own: frozenset[int] = frozenset().union(*(binding.codes for binding in self._down.values()))
+        foreign = (self._held.keys() & self._modifiers) - own
+        return self.is_escape_watched and code in self._escape and not foreign
+
+    def _would_complete(self, binding: Binding, code: int) -> bool:
+        """Whether the press of ``code`` was the last that ``binding`` needs."""
+        is_member = code in (binding.key or binding.codes)
+        return is_member and binding.hotkey not in self._down and self._is_satisfied(binding)
+
+    def _is_disturbed(self, binding: Binding) -> bool:
+        """Whether keys are held that make it another chord, or a drag with the mouse."""
+        foreign = (self._held.keys() & self._modifiers) - binding.codes
+        return bool(foreign) or (not binding.key and any(held < 0 for held in self._held))
+
+    def _is_satisfied(self, binding: Binding) -> bool:
+        members = (*binding.modifiers, binding.key) if binding.key else binding.modifiers
+        return all(self._held.keys() & member for member in members)

@@ -1,0 +1,225 @@
+"""Global hotkeys on X11, through raw input events and key grabs.
+
+    connection "ears"    raw events of all keys and buttons  -> Tracker -> post
+    connection "grabs"   chords that must not reach the focused program; see x11_grabs.py
+
+Lone modifiers are only listened to, so they still work as modifiers; chords with a key are grabbed as
+well. Which hotkey is down is decided by the raw events alone: they come for every press, before
+auto-repeat, and also while another program has grabbed the keyboard (a menu, say). A release that
+is not reported (the device vanished, the console was switched) is found by asking for the state
+of that device every 100 ms while a hotkey is down. Nothing is polled when none is.
+
+``is_injecting`` tells this program's own key events from the user's: while it is true, what
+comes from the XTEST devices is ignored. Whoever types must make it true before the first event and
+keep it so until the server has answered a round trip made after the last one, and 50 ms more.
+Other programs' injected keys (remote desktops, on-screen keyboards) count as the user's.
+
+Threads: all X traffic is on the thread ``hotkeys``; ``post`` is called there. When the connection breaks,
+the thread comes back after each of ``retry_s``; after the last it posts HotkeysFailed and ends, and
+``start`` may be tried again.
+
+Limits: a chord with a sided modifier ("ctrl_r+d") takes the other side's away as well. A screen
+locker does not keep the hotkeys from being heard. Needs X Input 2.1 (2011).
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+
+from handy_qwen.core.events import HotkeysFailed
+from handy_qwen.core.ports import Hotkey, Post
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys.chord import Chord, parse_chord
+from handy_qwen.system.hotkeys.inbox import Inbox
+from handy_qwen.system.hotkeys.x11_session import LOST, Session
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+_ANSWER_S = 10.0
+
+
+def _never() -> bool:
+    return False
+
+
+class X11Hotkeys:
+    """Listens for hotkeys on an X server. Implements HotkeyListener.
+
+    Args:
+        post: Takes the events, on the thread ``hotkeys``.
+        is_injecting: Whether this program is typing into a window right now; any thread, at once.
+        display: The X display; None: that of the environment.
+        retry_s: How long to wait before each attempt to come back after the connection was lost.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        *,
+        is_injecting: Callable[[], bool] = _never,
+        display: str | None = None,
+        retry_s: Sequence[float] = RETRY_S,
+    ) -> None:
+        self._post = post
+        self._is_injecting = is_injecting
+        self._display = display
+        self._retry_s = tuple(retry_s)
+        self._inbox: Inbox | None = None
+        self._thread: threading.Thread | None = None
+        self._is_stopping = threading.Event()
+        # Owned by the thread:
+        self._session: Session | None = None
+        self._chords: tuple[Chord, ...] = ()
+        self._is_escape_wanted = False
+
+    def start(self, hotkeys: Sequence[Hotkey]) -> None:
+        """Listen for ``hotkeys`` instead of those listened for until now. Waits until it is so.
+
+        Raises:
+            HotkeyError: INVALID, TAKEN (the hint proposes a chord that is free) or UNSUPPORTED_DESKTOP.
+                What was listened for before still is.
+        """
+        chords = [parse_chord(hotkey.chord) for hotkey in hotkeys]
+        for place, chord in enumerate(chords):
+            if chord in chords[:place]:
+                title = f'The hotkey "{chord}" is set twice.'
+                raise HotkeyError(title, HotkeyReason.INVALID, "Give each language a hotkey of its own.")
+        inbox = self._running()
+        try:
+            inbox.put(lambda: self._use(chords)).result(_ANSWER_S)
+        except (CancelledError, TimeoutError) as exc:
+            raise _unresponsive() from exc
+        except LOST as exc:
+            raise _lost() from exc
+
+    def watch_escape(self, is_wanted: bool) -> None:
+        """Report Escape, and take it from the focused program, only while a take runs. Returns at once."""
+        if self._inbox is not None:
+            self._inbox.put(lambda: self._watch_escape(is_wanted))
+
+    def stop(self) -> None:
+        """Stop listening and give every key back. Safe to call twice."""
+        thread, self._thread = self._thread, None
+        inbox, self._inbox = self._inbox, None
+        if thread is not None and inbox is not None:
+            self._is_stopping.set()
+            inbox.put(_nothing)  # wakes the thread
+            thread.join(timeout=5.0)
+            inbox.close()
+
+    def _running(self) -> Inbox:
+        """The inbox of the thread, which is started if it is not running."""
+        if self._inbox is not None and self._thread is not None and self._thread.is_alive():
+            return self._inbox
+        self.stop()
+        self._is_stopping.clear()
+        self._inbox = inbox = Inbox()
+        self._thread = threading.Thread(target=self._run, args=(inbox,), name="hotkeys", daemon=True)
+        self._thread.start()
+        return inbox
+
+    # --- the thread --------------------------------------------------------------------------------
+
+    def _use(self, chords: Sequence[Chord]) -> None:
+        if self._session is None:
+            raise _unresponsive()
+        self._session.use(chords)
+        self._chords = tuple(chords)
+
+    def _watch_escape(self, is_wanted: bool) -> None:
+        self._is_escape_wanted = is_wanted
+        if self._session is not None:
+            self._session.watch_escape(is_wanted)
+
+    def _run(self, inbox: Inbox) -> None:
+        try:
+            failure = self._supervise(inbox)
+        except Exception:
+            logger.exception("the thread of the hotkeys failed")
+            failure = HandyError("The hotkeys stopped working.", "Start the program again.")
+            self._post(HotkeysFailed(failure))
+        inbox.reject(failure or _unresponsive())
+
+    def _supervise(self, inbox: Inbox) -> HandyError | None:
+        """Connect, listen, and come back when the connection breaks. Returns why it gave up, if it did."""
+        is_first, delays = True, iter(self._retry_s)
+        while not self._is_stopping.is_set():
+            failure = self._connect()
+            if failure is None:
+                is_first, delays = False, iter(self._retry_s)
+                if self._listen(inbox):
+                    return None
+                failure = _lost()
+            if is_first:
+                return failure  # whoever called start() gets it
+            delay_s = next(delays, None)
+            if delay_s is None:
+                self._post(HotkeysFailed(failure))
+                return failure
+            logger.info("connecting to the X server again in %.1f s", delay_s)
+            select.select([inbox.fileno()], [], [], delay_s)
+            inbox.run()
+        return None
+
+    def _connect(self) -> HandyError | None:
+        try:
+            self._session = Session(self._display, self._post, self._is_injecting)
+            self._session.use(self._chords)
+            self._session.watch_escape(self._is_escape_wanted)
+        except HandyError as exc:
+            self._disconnect()
+            return exc
+        except LOST:
+            self._disconnect()
+            return _lost()
+        return None
+
+    def _listen(self, inbox: Inbox) -> bool:
+        """Serve until told to stop (True) or until the connection is lost (False)."""
+        session = self._session
+        assert session is not None
+        try:
+            while not self._is_stopping.is_set():
+                # Events may already wait in python-xlib's own buffer: first drain, then select.
+                session.drain()
+                select.select([*session.filenos(), inbox.fileno()], [], [], session.timeout_s())
+                inbox.run()
+                session.drain()  # what a key has done counts before what its state is now
+                session.check()
+        except LOST:
+            return False
+        else:
+            return True
+        finally:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.let_go()
+            session.close()
+
+
+def _nothing() -> None:
+    """What is put into the inbox to wake the thread."""
+
+
+def _lost() -> HotkeyError:
+    return HotkeyError(
+        "Hotkeys stopped working: the connection to the X server was lost.",
+        HotkeyReason.UNSUPPORTED_DESKTOP,
+        "Start the program again.",
+    )
+
+
+def _unresponsive() -> HotkeyError:
+    return HotkeyError(
+        "The hotkeys could not be set up: the X server does not answer.",
+        HotkeyReason.UNSUPPORTED_DESKTOP,
+        "Try again, or start the program again.",
+    )

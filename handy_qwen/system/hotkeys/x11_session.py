@@ -1,0 +1,247 @@
+"""One connection to the X server: what is listened for, and what was heard. See x11.py.
+
+Threads: everything here is for the thread ``hotkeys``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from Xlib import X, error
+from Xlib.display import Display
+from Xlib.ext import xinput
+from Xlib.ext.ge import GenericEventCode
+from Xlib.protocol import rq
+
+from handy_qwen.core.events import Event
+from handy_qwen.core.ports import Post
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys.chord import Chord, parse_chord
+from handy_qwen.system.hotkeys.tracker import Tracker
+from handy_qwen.system.hotkeys.x11_grabs import Grab, Grabs
+from handy_qwen.system.hotkeys.x11_keymap import Keymap
+from handy_qwen.system.hotkeys.x11_wire import keyboards, keys_down, select_raw, xtest_devices
+
+logger = logging.getLogger(__name__)
+
+LOST = (error.ConnectionClosedError, OSError)
+"""What python-xlib raises when the server is gone."""
+
+RECONCILE_S = 0.1
+_REMAP_S = 0.1  # keyboard mappings change in bursts
+_SPARE_CHORDS = ("ctrl_r", "f9", "pause", "ctrl+alt+d", "ctrl+super+d", "scroll_lock", "shift+f9", "f8")
+
+
+class Session:
+    """Both connections, and all that lasts no longer than they do.
+
+    Args:
+        name: The X display; None: that of the environment.
+        post: Takes the events.
+        is_injecting: Whether this program is typing into a window right now.
+
+    Raises:
+        HotkeyError: UNSUPPORTED_DESKTOP: there is no X server, or one without X Input 2.1.
+    """
+
+    def __init__(self, name: str | None, post: Post, is_injecting: Callable[[], bool]) -> None:
+        self._post = post
+        self._is_injecting = is_injecting
+        self._source: dict[int, int] = {}  # keycode -> the device that last pressed it
+        self._chords: tuple[Chord, ...] = ()
+        self._is_escape_wanted = False
+        self._remap_at_s: float | None = None
+        self._ears, self._mouth = _connect(name)
+        try:
+            self._select()
+            self._ignored = self._mouth.display.info.max_keycode
+            self._xtest = xtest_devices(self._ears)
+            self._grabs = Grabs(self._mouth, is_injecting)
+            self._keymap = Keymap(self._ears)
+            self._tracker = self._new_tracker(self._keymap, ())
+        except BaseException:
+            self.close()
+            raise
+
+    def _select(self) -> None:
+        if not select_raw(self._ears):
+            raise _unsupported("The X server has no X Input 2.1.")
+
+    def filenos(self) -> list[int]:
+        """What to select on."""
+        return [self._ears.fileno(), self._mouth.fileno()]
+
+    def timeout_s(self) -> float | None:
+        """How long to wait for events before calling ``check``; None: for ever."""
+        is_busy = self._tracker.is_hotkey_down or self._remap_at_s is not None
+        return RECONCILE_S if is_busy else None
+
+    def use(self, chords: Sequence[Chord]) -> None:
+        """Listen for ``chords`` instead of those listened for until now.
+
+        Raises:
+            HotkeyError: TAKEN, or INVALID on this keyboard. What was listened for before still is.
+        """
+        keymap = Keymap(self._ears)
+        tracker = self._new_tracker(keymap, chords)
+        owner = {grab: chord for chord in chords for grab in _grabs(keymap, chord)}
+        taken = self._grabs.replace(owner, keymap.lock_masks())
+        if taken is not None:
+            raise self._taken(owner[taken], chords, keymap)
+        self.let_go()
+        tracker.assume(self._held_modifiers(keymap), time.monotonic())
+        self._keymap, self._tracker, self._chords = keymap, tracker, tuple(chords)
+        self._apply_escape()
+
+    def watch_escape(self, is_wanted: bool) -> None:
+        """Report Escape and take it away from the focused program, or no longer."""
+        self._is_escape_wanted = is_wanted
+        self._apply_escape()
+
+    def drain(self) -> None:
+        """Take in everything that has come.
+
+        Raises:
+            Xlib.error.ConnectionClosedError: The X server is gone.
+        """
+        while self._ears.pending_events():
+            event = self._ears.next_event()
+            if event.type == X.MappingNotify:
+                self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
+            elif event.type == GenericEventCode:
+                self._hear(event.evtype, event.data)
+        self._grabs.drain()
+
+    def check(self) -> None:
+        """Look for releases that were not delivered, and for a keyboard layout that changed."""
+        now_s = time.monotonic()
+        if self._tracker.is_hotkey_down:
+            self._report(self._tracker.reconcile(now_s))
+        if self._remap_at_s is not None and now_s >= self._remap_at_s and not self._is_injecting():
+            self._remap_at_s = None
+            self._follow_layout()
+
+    def let_go(self) -> None:
+        """Report every hotkey that is down as up."""
+        self._report(self._tracker.let_go(time.monotonic()))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for display in (self._ears, self._mouth):
+            try:
+                display.close()
+            except LOST:
+                logger.debug("the connection was closed already")
+
+    def _hear(self, kind: int, data: rq.DictWrapper) -> None:
+        code, source = int(data["detail"]), int(data["sourceid"])
+        is_button = kind in (xinput.RawButtonPress, xinput.RawButtonRelease)
+        if source in self._xtest and (self._is_injecting() or code == self._ignored):
+            return
+        key = -code if is_button else code
+        now_s = time.monotonic()
+        if kind in (xinput.RawKeyPress, xinput.RawButtonPress):
+            self._source[key] = source
+            if not is_button:
+                self._grabs.pressed(code)  # before anybody hears of it and types
+            self._report(self._tracker.press(key, now_s))
+        else:
+            self._report(self._tracker.release(key, now_s))
+
+    def _report(self, events: Iterable[Event]) -> None:
+        events = list(events)
+        if events and self._is_escape_wanted:
+            self._apply_escape()
+        for event in events:
+            self._post(event)
+
+    def _apply_escape(self) -> None:
+        self._tracker.is_escape_watched = self._is_escape_wanted
+        masks = {0} | {self._keymap.mask(self._chords[hotkey]) for hotkey in self._tracker.hotkeys_down}
+        grabs = {(code, mask) for code in self._keymap.escape for mask in masks}
+        self._grabs.watch_escape(grabs if self._is_escape_wanted else (), self._keymap.lock_masks())
+
+    def _follow_layout(self) -> None:
+        """Go where the keys are now. Mostly nothing that matters here has moved, and nothing is disturbed."""
+        try:
+            if _places(Keymap(self._ears), self._chords) != _places(self._keymap, self._chords):
+                self.use(self._chords)
+        except HotkeyError as exc:
+            logger.warning("after a change of the keyboard layout: %s", exc.title)
+
+    def _new_tracker(self, keymap: Keymap, chords: Sequence[Chord]) -> Tracker:
+        bindings = [keymap.binding(place, chord) for place, chord in enumerate(chords)]
+        return Tracker(bindings, modifiers=keymap.modifiers, escape=keymap.escape, is_down=self._is_down)
+
+    def _is_down(self, key: int) -> bool:
+        if key < 0:  # a button; the core protocol tells the state of the first five
+            mask = self._ears.screen().root.query_pointer().mask
+            return bool(key >= -5 and mask & (X.Button1Mask << (-key - 1)))
+        source = self._source.get(key)
+        devices = keyboards(self._ears) if source is None else [source]
+        return any(key in keys_down(self._ears, device) for device in devices)
+
+    def _held_modifiers(self, keymap: Keymap) -> frozenset[int]:
+        held = (keys_down(self._ears, device) for device in keyboards(self._ears))
+        return frozenset().union(*held) & keymap.modifiers
+
+    def _taken(self, chord: Chord, chords: Sequence[Chord], keymap: Keymap) -> HotkeyError:
+        free = self._free_chord(chord, chords, keymap)
+        hint = f'"{free}" is free.' if free else 'A modifier alone, such as "ctrl_r", always works.'
+        title = f'Another program already uses the hotkey "{chord}".'
+        return HotkeyError(title, HotkeyReason.TAKEN, f"Choose another in the settings: {hint}")
+
+    def _free_chord(self, chord: Chord, chords: Sequence[Chord], keymap: Keymap) -> Chord | None:
+        """One that no program holds: the same key with other modifiers, or else a usual one."""
+        variants = [f"{start}+{chord.key}" for start in ("ctrl+alt", "ctrl+super", "ctrl+alt+shift")]
+        for proposal in map(parse_chord, (*variants, *_SPARE_CHORDS)):
+            try:
+                grabs = _grabs(keymap, proposal)
+            except HotkeyError:
+                continue  # this keyboard has no such key
+            locks = keymap.lock_masks()
+            if proposal not in chords and all(self._grabs.is_free(grab, locks) for grab in grabs):
+                return proposal
+        return None
+
+
+def _connect(name: str | None) -> tuple[Display, Display]:
+    displays: list[Display] = []
+    try:
+        for _ in range(2):
+            display = Display(name)
+            display.set_error_handler(_log_error)
+            displays.append(display)
+    except (error.DisplayError, *LOST) as exc:
+        for display in displays:
+            display.close()
+        raise _unsupported("The X server cannot be reached.") from exc
+    return displays[0], displays[1]
+
+
+def _log_error(problem: error.XError, _request: rq.Request) -> None:
+    logger.debug("the X server refused: %s", type(problem).__name__)
+
+
+def _grabs(keymap: Keymap, chord: Chord) -> list[Grab]:
+    if chord.is_lone:
+        return []
+    mask = keymap.mask(chord)
+    return [(code, mask) for code in keymap.binding(0, chord).key]
+
+
+def _places(keymap: Keymap, chords: Sequence[Chord]) -> object:
+    """Everything about a keyboard mapping that ``chords`` depend on."""
+    bindings = [keymap.binding(0, chord) for chord in chords]
+    grabs = [_grabs(keymap, chord) for chord in chords]
+    return bindings, grabs, keymap.modifiers, keymap.escape, keymap.lock_masks()
+
+
+def _unsupported(problem: str) -> HotkeyError:
+    return HotkeyError(
+        f"Hotkeys do not work here: {problem}",
+        HotkeyReason.UNSUPPORTED_DESKTOP,
+        'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
+    )

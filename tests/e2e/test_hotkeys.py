@@ -1,0 +1,549 @@
+"""The X11 listener on a real X server: what it hears, what it takes away, and what it survives."""
+
+import contextlib
+import gc
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+from Xlib import X, display, error
+from Xlib.ext import xtest
+
+from handy_qwen.core.events import KeyDown, KeyUp
+from handy_qwen.core.ports import Hotkey
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+from tests.e2e.desk import QtTarget, XtermTarget, require
+from tests.e2e.desk.processes import wait_until
+
+pytestmark = pytest.mark.desktop
+
+
+class Heard:
+    """What the listener posted."""
+
+    def __init__(self):
+        self.events = []
+        self._changed = threading.Condition()
+
+    def __call__(self, event):
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait(self, count, timeout_s=20.0):
+        """The first ``count`` events, as short texts."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.events) >= count, timeout_s)
+            return self.short()
+
+    def short(self):
+        return [
+            " ".join([type(e).__name__, *([str(e.hotkey)] if hasattr(e, "hotkey") else [])])
+            for e in self.events
+        ]
+
+    def clear(self):
+        with self._changed:
+            self.events.clear()
+
+
+@contextlib.contextmanager
+def listening(name, *chords, **options):
+    heard = Heard()
+    listener = X11Hotkeys(heard, display=name, **options)
+    try:
+        listener.start([Hotkey(chord) for chord in chords])
+        yield heard, listener
+    finally:
+        listener.stop()
+
+
+@pytest.fixture(scope="module")
+def terminal(silent_desktop):
+    target = silent_desktop.open(XtermTarget)
+    yield target
+    target.close()
+
+
+@pytest.fixture
+def desk(silent_desktop):
+    return silent_desktop
+
+
+@pytest.fixture(params=["xtest", "hardware"])
+def keys(request, desk):
+    return desk.keys if request.param == "xtest" else desk.hardware
+
+
+def settle(desk, target, text):
+    """Type ``text`` and wait until it has come: whatever was pressed before would have come first."""
+    for letter in text:
+        desk.keys.chord(letter)
+    return target.wait_for_text(text)
+
+
+def test_holding_right_ctrl_is_one_press_and_one_release(desk, keys):
+    with listening(desk.display, "ctrl_r") as (heard, _):
+        keys.down("Control_R")
+        assert heard.wait(1) == ["KeyDown 0"]
+        keys.up("Control_R")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        keys.chord("Control_L")
+        keys.chord("Control_R")
+        assert heard.wait(4) == ["KeyDown 0", "KeyUp 0"] * 2, "only the right one counts"
+
+
+def test_auto_repeat_is_folded_and_reaches_nobody(desk, keys, terminal):
+    terminal.focus()
+    terminal.clear()
+    desk.run("xset", "r", "rate", "150", "50")
+    with listening(desk.display, "f9") as (heard, _):
+        keys.down("F9")
+        time.sleep(1.0)
+        keys.up("F9")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        assert settle(desk, terminal, "ok") == "ok"
+        assert heard.short() == ["KeyDown 0", "KeyUp 0"]
+    desk.run("xset", "r", "rate", "660", "25")
+
+
+@pytest.mark.parametrize(
+    ("chord", "names"),
+    [
+        ("f9", ["F9"]),
+        ("ctrl+space", ["Control_L", "space"]),
+        ("ctrl+alt+d", ["Alt_L", "Control_R", "d"]),
+        ("shift+space", ["Shift_R", "space"]),
+        ("pause", ["Pause"]),
+    ],
+)
+@pytest.mark.parametrize("lock", [None, "Num_Lock", "Caps_Lock"])
+def test_a_chord_does_not_reach_the_focused_program_whatever_is_locked(desk, terminal, chord, names, lock):
+    terminal.focus()
+    if lock:
+        desk.keys.chord(lock)
+    try:
+        terminal.clear()
+        with listening(desk.display, chord) as (heard, _):
+            desk.keys.chord(*names)
+            assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+    finally:
+        if lock:
+            desk.keys.chord(lock)
+    assert settle(desk, terminal, "ok") == "ok"
+
+
+def test_once_stopped_the_chord_goes_to_the_focused_program_again(desk, terminal):
+    terminal.focus()
+    terminal.clear()
+    with listening(desk.display, "f9") as (heard, listener):
+        listener.stop()
+        listener.stop()
+        desk.keys.chord("F9")
+        assert terminal.wait_for_text("\x1b[20~") == "\x1b[20~"
+        assert heard.short() == []
+
+
+def test_letting_go_of_any_member_ends_a_chord(desk):
+    with listening(desk.display, "ctrl+alt+d") as (heard, _):
+        desk.keys.down("Control_L", "Alt_L", "d")
+        assert heard.wait(1) == ["KeyDown 0"]
+        desk.keys.up("Alt_L")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        desk.keys.up("d", "Control_L")
+        desk.keys.down("Shift_L", "Control_L", "Alt_L", "d")
+        desk.keys.up("d", "Alt_L", "Control_L", "Shift_L")
+        desk.keys.chord("Control_L", "Alt_L", "d")
+        assert heard.wait(4) == ["KeyDown 0", "KeyUp 0"] * 2, "with Shift it is another chord"
+
+
+def test_other_keys_reach_the_focused_program_while_a_chord_is_held(desk, keys, terminal):
+    """A text may be inserted while the user already speaks the next one."""
+    terminal.focus()
+    terminal.clear()
+    desk.run("xset", "r", "rate", "150", "50")
+    with listening(desk.display, "f9") as (heard, _):
+        keys.down("F9")
+        heard.wait(1)
+        assert settle(desk, terminal, "one") == "one"
+        time.sleep(0.4)
+        terminal.clear()
+        assert settle(desk, terminal, "two") == "two"
+        assert heard.short() == ["KeyDown 0"]
+        keys.up("F9")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+    desk.run("xset", "r", "rate", "660", "25")
+
+
+def test_a_shortcut_with_the_hotkey_is_reported_and_still_works(desk):
+    target = desk.open(QtTarget)
+    try:
+        assert settle(desk, target, "abc") == "abc"
+        with listening(desk.display, "ctrl_r") as (heard, _):
+            desk.keys.chord("Control_R", "a")  # selects all
+            desk.keys.chord("x")
+            assert target.wait_for_text("x") == "x"
+            assert heard.wait(3) == ["KeyDown 0", "KeyJoined 0", "KeyUp 0"]
+    finally:
+        target.close()
+
+
+def test_a_mouse_button_joins_the_hotkey_as_well_and_one_held_before_keeps_it_quiet(desk):
+    mouse = display.Display(desk.display)
+    with listening(desk.display, "ctrl_r") as (heard, _), contextlib.closing(mouse):
+
+        def button(kind):
+            xtest.fake_input(mouse, kind, 1)
+            mouse.sync()
+
+        desk.keys.down("Control_R")
+        button(X.ButtonPress)
+        button(X.ButtonRelease)
+        desk.keys.up("Control_R")
+        assert heard.wait(3) == ["KeyDown 0", "KeyJoined 0", "KeyUp 0"]
+        button(X.ButtonPress)
+        desk.keys.chord("Control_R")
+        button(X.ButtonRelease)
+        desk.keys.chord("Control_R")
+        assert heard.wait(5)[3:] == ["KeyDown 0", "KeyUp 0"]
+
+
+def test_the_focused_window_keeps_the_focus(desk):
+    target = desk.open(QtTarget)
+    try:
+        with listening(desk.display, "f9") as (heard, _):
+            desk.keys.down("F9")
+            heard.wait(1)
+            assert settle(desk, target, "held") == "held"
+            assert desk.active_window() == target.window
+            desk.keys.up("F9")
+            target.clear()
+            assert settle(desk, target, "ok") == "ok"
+    finally:
+        target.close()
+
+
+# --- releases that are not delivered --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("chord", "key"), [("ctrl_r", "Control_R"), ("f9", "F9")])
+def test_a_release_while_another_program_has_grabbed_the_keyboard_is_heard(desk, keys, chord, key):
+    other = display.Display(desk.display)
+    with listening(desk.display, chord) as (heard, _), contextlib.closing(other):
+        keys.down(key)
+        assert heard.wait(1) == ["KeyDown 0"]
+        root = other.screen().root
+        wait_until(
+            lambda: (
+                root.grab_keyboard(True, X.GrabModeAsync, X.GrabModeAsync, X.CurrentTime) == X.GrabSuccess
+            ),
+            "the other program's grab",
+        )
+        keys.up(key)
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        other.ungrab_keyboard(X.CurrentTime)
+        other.sync()
+
+
+def test_a_key_whose_keyboard_vanished_is_let_go(desk):
+    device = str(desk.hardware.device)
+    with listening(desk.display, "ctrl_r") as (heard, _):
+        desk.hardware.down("Control_R")
+        assert heard.wait(1) == ["KeyDown 0"]
+        desk.run("xinput", "disable", device)
+        try:
+            assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        finally:
+            desk.run("xinput", "enable", device)
+        desk.hardware.chord("Control_R")
+        assert heard.wait(4) == ["KeyDown 0", "KeyUp 0"] * 2
+
+
+def test_a_modifier_that_seems_held_does_not_disable_the_hotkey_for_ever(desk):
+    device = str(desk.hardware.device)
+    with listening(desk.display, "ctrl_r") as (heard, _):
+        desk.hardware.down("Shift_L")
+        desk.run("xinput", "disable", device)
+        desk.run("xinput", "enable", device)
+        time.sleep(1.1)  # no press that is younger is doubted
+        desk.keys.chord("Control_R")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
+# --- our own keys -----------------------------------------------------------------------------------------
+
+
+def test_keys_this_program_injects_are_not_the_user_s(desk):
+    is_injecting = threading.Event()
+    with listening(desk.display, "ctrl_r", "f9", is_injecting=is_injecting.is_set) as (heard, _):
+        desk.hardware.down("Control_R")
+        assert heard.wait(1) == ["KeyDown 0"]
+        is_injecting.set()
+        desk.keys.up("Control_R")  # as the inserter does, so that it can type
+        desk.keys.chord("Control_L", "v")
+        desk.keys.chord("F9")
+        time.sleep(0.5)  # several looks at the real state
+        assert heard.short() == ["KeyDown 0"]
+        is_injecting.clear()
+        desk.hardware.up("Control_R")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
+# --- Escape -----------------------------------------------------------------------------------------------
+
+
+def test_escape_is_taken_only_while_it_is_watched(desk, terminal):
+    terminal.focus()
+    terminal.clear()
+    with listening(desk.display, "ctrl_r") as (heard, listener):
+        desk.keys.chord("Escape")
+        assert terminal.wait_for_text("\x1b") == "\x1b"
+        listener.watch_escape(True)
+        listener.start([Hotkey("ctrl_r")])  # answers when what came before is done
+        desk.keys.chord("Escape")
+        assert heard.wait(1) == ["EscapePressed"]
+        listener.watch_escape(False)
+        listener.start([Hotkey("ctrl_r")])
+        desk.keys.chord("Escape")
+        assert terminal.wait_for_text("\x1b\x1b") == "\x1b\x1b"
+        assert heard.short() == ["EscapePressed"]
+
+
+def test_escape_cancels_while_the_hotkey_is_held_and_is_taken_then_too(desk, terminal):
+    terminal.focus()
+    terminal.clear()
+    with listening(desk.display, "ctrl_r") as (heard, listener):
+        listener.watch_escape(True)
+        desk.keys.down("Control_R")
+        assert heard.wait(1) == ["KeyDown 0"]
+        listener.start([Hotkey("ctrl_r"), Hotkey("f9")])  # lets go what is held
+        desk.keys.up("Control_R")
+        heard.clear()
+        desk.keys.down("Control_R")
+        heard.wait(1)
+        desk.keys.chord("Escape")
+        desk.keys.up("Control_R")
+        assert heard.wait(4) == ["KeyDown 0", "KeyJoined 0", "EscapePressed", "KeyUp 0"]
+    assert settle(desk, terminal, "ok") == "ok"
+
+
+def test_alt_escape_is_left_to_the_desktop(desk):
+    with listening(desk.display, "ctrl_r", "f9") as (heard, listener):
+        listener.watch_escape(True)
+        desk.keys.chord("Alt_L", "Escape")
+        desk.keys.chord("F9")
+        assert heard.wait(2) == ["KeyDown 1", "KeyUp 1"]
+
+
+# --- chords that are taken, layouts, several hotkeys --------------------------------------------------------
+
+
+def test_a_chord_of_another_program_is_refused_with_one_that_is_free(desk):
+    other = display.Display(desk.display)
+    with contextlib.closing(other), listening(desk.display, "f8") as (heard, listener):
+        root = other.screen().root
+        for mask in (0, X.ControlMask | X.Mod1Mask):
+            root.grab_key(75, mask, True, X.GrabModeAsync, X.GrabModeAsync)
+        other.sync()
+        with pytest.raises(HotkeyError) as refused:
+            listener.start([Hotkey("f9")])
+        assert refused.value.reason is HotkeyReason.TAKEN
+        assert '"f9"' in refused.value.title
+        assert '"ctrl+super+f9" is free' in refused.value.hint, "ctrl+alt+f9 is taken, too"
+        desk.keys.chord("F8")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"], "what was listened for before still is"
+        listener.start([Hotkey("ctrl+super+f9")])
+        desk.keys.chord("Control_L", "Super_L", "F9")
+        assert heard.wait(4) == ["KeyDown 0", "KeyUp 0"] * 2
+
+
+@pytest.mark.parametrize("chords", [["f9", "F9"], ["ctrl_r", "ctlr"]])
+def test_hotkeys_that_make_no_sense_are_refused(desk, chords):
+    listener = X11Hotkeys(Heard(), display=desk.display)
+    with pytest.raises(HotkeyError) as refused:
+        listener.start([Hotkey(chord) for chord in chords])
+    assert refused.value.reason is HotkeyReason.INVALID
+    listener.stop()
+
+
+def test_a_chord_follows_its_letter_to_another_layout(desk, terminal):
+    terminal.focus()
+    with listening(desk.display, "ctrl+alt+a") as (heard, _):
+        try:
+            for layout, place in (("us", "a"), ("fr", "q"), ("ru", "a"), ("us,ru", "a"), ("de", "a")):
+                desk.set_layout(layout)
+                heard.clear()
+
+                def has_answered(place=place):
+                    desk.keys.chord("Control_L", "Alt_L", place)
+                    return heard.wait(2, timeout_s=0.2)[:2] == ["KeyDown 0", "KeyUp 0"]
+
+                wait_until(has_answered, f"the hotkey on the layout {layout}")
+                terminal.clear()
+                desk.keys.chord("Control_L", "Alt_L", place)
+                heard.wait(4)
+                desk.keys.chord("F1")
+                assert terminal.wait_for_text("\x1bOP") == "\x1bOP", layout
+        finally:
+            desk.set_layout("us")
+
+
+def test_a_key_that_another_program_remaps_does_not_disturb_a_hold(desk):
+    other = display.Display(desk.display)
+    with listening(desk.display, "ctrl_r") as (heard, _), contextlib.closing(other):
+        desk.keys.down("Control_R")
+        heard.wait(1)
+        before = other.get_keyboard_mapping(250, 1)
+        other.change_keyboard_mapping(250, [(0x1004F60,)])
+        other.sync()
+        time.sleep(0.4)
+        assert heard.short() == ["KeyDown 0"]
+        desk.keys.up("Control_R")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        other.change_keyboard_mapping(250, [tuple(before[0])])
+        other.sync()
+
+
+def test_alt_gr_is_a_hotkey_of_its_own_where_the_layout_has_it(desk):
+    desk.set_layout("de")
+    try:
+        with listening(desk.display, "altgr", "ctrl_r") as (heard, _):
+            desk.keys.chord("Alt_R")
+            desk.keys.chord("Control_R")
+            assert heard.wait(4) == ["KeyDown 0", "KeyUp 0", "KeyDown 1", "KeyUp 1"]
+    finally:
+        desk.set_layout("us")
+
+
+# --- endurance --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("chord", "key"), [("ctrl_r", "Control_R"), ("f9", "F9")])
+def test_of_500_presses_none_is_lost(desk, terminal, chord, key):
+    terminal.focus()
+    terminal.clear()
+    with listening(desk.display, chord) as (heard, _):
+        for _ in range(500):
+            desk.keys.chord(key)
+        assert heard.wait(1000, timeout_s=60) == ["KeyDown 0", "KeyUp 0"] * 500
+    assert settle(desk, terminal, "ok") == "ok"
+
+
+def test_an_idle_listener_sleeps(desk):
+    with listening(desk.display, "ctrl_r", "f9") as (heard, _):
+        desk.keys.chord("F9")
+        heard.wait(2)
+        thread = next(t for t in threading.enumerate() if t.name == "hotkeys")
+
+        def switches():
+            with open(f"/proc/self/task/{thread.native_id}/status") as status:  # noqa: PTH123
+                return sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+
+        time.sleep(0.5)  # keyboard mappings are looked at once more after a change
+        before = switches()
+        time.sleep(1.0)
+        assert switches() - before <= 2
+
+
+# --- the X server goes away -------------------------------------------------------------------------------
+
+
+class Server:
+    """An X server of its own, to be killed."""
+
+    def __init__(self):
+        reader, writer = os.pipe()
+        self.process = self._start("-displayfd", str(writer), pass_fds=(writer,))
+        os.close(writer)
+        with os.fdopen(reader) as number:
+            self.display = f":{number.readline().strip()}"
+
+    def _start(self, *arguments, **options):
+        command = ["Xvfb", *arguments, "-screen", "0", "320x200x24", "-nolisten", "tcp", "-noreset", "-ac"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        self.process = self._start(self.display)
+
+    def tap(self, code):
+        with contextlib.closing(display.Display(self.display)) as keyboard:
+            xtest.fake_input(keyboard, X.KeyPress, code)
+            xtest.fake_input(keyboard, X.KeyRelease, code)
+            keyboard.sync()
+
+
+@pytest.fixture
+def server():
+    require(sound=False)
+    server = Server()
+    yield server
+    server.kill()
+    gc.collect()  # now, while the leak below is expected
+
+
+# python-xlib does not close its sockets when a connection cannot be made.
+leaks_sockets = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@leaks_sockets
+def test_a_lost_x_server_lets_the_key_go_and_is_reported(server):
+    with listening(server.display, "ctrl_r", retry_s=(0.05, 0.05)) as (heard, listener):
+        keyboard = display.Display(server.display)
+        xtest.fake_input(keyboard, X.KeyPress, 105)
+        keyboard.sync()
+        assert heard.wait(1) == ["KeyDown 0"]
+        server.kill()
+        with contextlib.suppress(error.ConnectionClosedError):
+            keyboard.close()
+        assert heard.wait(3) == ["KeyDown 0", "KeyUp 0", "HotkeysFailed"]
+        assert isinstance(heard.events[2].error, HotkeyError)
+        with pytest.raises(HotkeyError) as refused:
+            listener.start([Hotkey("ctrl_r")])
+        assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+
+
+@leaks_sockets
+def test_a_restarted_x_server_is_found_again(server):
+    with listening(server.display, "f9", retry_s=[0.2] * 100) as (heard, _):
+        server.tap(75)
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        server.kill()
+        server.restart()
+
+        def has_answered():
+            with contextlib.suppress(error.DisplayError, error.ConnectionClosedError):
+                server.tap(75)
+            return len(heard.wait(4, timeout_s=0.2)) >= 4
+
+        wait_until(has_answered, "the hotkey on the new server")
+        assert heard.short()[2:4] == ["KeyDown 0", "KeyUp 0"]
+
+
+@leaks_sockets
+def test_no_x_server_is_an_error_at_the_start():
+    listener = X11Hotkeys(Heard(), display=":9876")
+    with pytest.raises(HotkeyError) as refused:
+        listener.start([Hotkey("ctrl_r")])
+    assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+    listener.stop()
+    del refused
+    gc.collect()
+
+
+def test_events_carry_the_time(desk):
+    before = time.monotonic()
+    with listening(desk.display, "ctrl_r") as (heard, _):
+        desk.keys.chord("Control_R")
+        heard.wait(2)
+    down, up = heard.events
+    assert before <= down.at_s <= up.at_s <= time.monotonic()
+    assert (down, up) == (KeyDown(0, down.at_s), KeyUp(0, up.at_s))

@@ -1,0 +1,111 @@
+"""Names of keys and chords: every usual spelling, and errors that say what to write."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, Chord, parse_chord
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        ("ctrl_r", "ctrl_r"),
+        ("RightCtrl", "ctrl_r"),
+        ("Right Ctrl", "ctrl_r"),
+        ("ctrl right", "ctrl_r"),
+        ("rctrl", "ctrl_r"),
+        ("Control-R", "ctrl_r"),
+        ("strg", "ctrl"),
+        ("left option", "alt_l"),
+        ("cmd + space", "super+space"),
+        ("D + alt + CTRL", "ctrl+alt+d"),
+        ("F9", "f9"),
+        ("AltGr", "altgr"),
+        ("ISO_Level3_Shift", "altgr"),
+        ("shift+Space", "shift+space"),
+        ("ctrl++", "ctrl+plus"),
+        ("ctrl+-", "ctrl+minus"),
+        ("PgUp", "page_up"),
+        ("left", "left"),
+        ("ctrl+right", "ctrl+right"),
+        ("mute", "volume_mute"),
+        ("ctrl+super", "ctrl+super"),
+        ("alt_l+alt_r", "alt_l+alt_r"),
+    ],
+)
+def test_usual_spellings_have_one_canonical_form(written, canonical):
+    assert str(parse_chord(written)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("", "No hotkey is set."),
+        ("ctlr_r", 'Did you mean "ctrl_r"?'),
+        ("f99", 'Did you mean "f9"?'),
+        ("pauze", 'Did you mean "pause"?'),
+        ("xyzzy", 'Examples: "ctrl_r"'),
+        ("ctrl+", 'a "+" with no key beside it'),
+        ("a+b", "two keys that are not modifiers: a and b"),
+        ("ctrl+ctrl+d", "names a key twice"),
+        ("ctrl+ctrl_r", "names a key twice"),
+        ("d", "take that key away from every program"),
+        ("shift+d", 'such as "ctrl+alt+d"'),
+        ("altgr+q", "take that key away"),
+        ("space", "take that key away"),
+        ("escape", "take that key away"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_to_write_instead(written, said):
+    with pytest.raises(HotkeyError) as refused:
+        parse_chord(written)
+    assert refused.value.reason is HotkeyReason.INVALID
+    assert said in str(refused.value)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("chord", "platform", "label"),
+    [
+        ("ctrl_r", "linux", "Right Ctrl"),
+        ("alt_r", "darwin", "Right Option"),
+        ("super+space", "darwin", "Command+Space"),
+        ("super+space", "win32", "Win+Space"),
+        ("ctrl+alt+d", "linux", "Ctrl+Alt+D"),
+        ("altgr", "linux", "AltGr"),
+        ("ctrl+left", "linux", "Ctrl+Left"),
+        ("ctrl+comma", "linux", "Ctrl+,"),
+        ("media_play_pause", "linux", "Play/Pause"),
+        ("kp_5", "linux", "Keypad 5"),
+    ],
+)
+def test_labels_read_as_on_the_keyboard(chord, platform, label):
+    assert parse_chord(chord).label(platform) == label
+
+
+def test_a_chord_of_modifiers_only_is_lone():
+    assert parse_chord("ctrl+super").is_lone
+    assert not parse_chord("ctrl+f9").is_lone
+
+
+@given(modifiers=st.sets(st.sampled_from(MODIFIERS)), key=st.sampled_from(["", *KEYS]))
+def test_the_canonical_form_is_read_back_as_the_same_chord(modifiers, key):
+    text = "+".join([*sorted(modifiers), *([key] if key else [])])
+    try:
+        chord = parse_chord(text)
+    except HotkeyError:
+        return  # refused for a reason that another test looks at
+    assert isinstance(chord, Chord)
+    assert parse_chord(str(chord)) == chord
+    assert set(chord.names) == modifiers | ({key} if key else set())
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_chord_or_an_error_of_ours(text):
+    try:
+        chord = parse_chord(text)
+    except HotkeyError:
+        return
+    assert parse_chord(str(chord)) == chord

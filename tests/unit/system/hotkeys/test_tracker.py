@@ -1,0 +1,174 @@
+"""From keys to hotkeys: what completes a chord, what ends it, what joins it, and what was missed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.core.events import EscapePressed, KeyDown, KeyJoined, KeyUp
+from handy_qwen.system.hotkeys.tracker import STALE_S, Binding, Tracker
+
+CTRL_L, CTRL_R, SHIFT, ALT, ESCAPE, D, F9, BUTTON = 1, 2, 3, 4, 9, 10, 19, -1
+CTRL = frozenset({CTRL_L, CTRL_R})
+RIGHT_CTRL = Binding(0, (frozenset({CTRL_R}),))
+CTRL_D = Binding(1, (CTRL,), frozenset({D}))
+PLAIN_F9 = Binding(2, (), frozenset({F9}))
+CTRL_ALT = Binding(3, (CTRL, frozenset({ALT})))
+KEYS = (CTRL_L, CTRL_R, SHIFT, ALT, ESCAPE, D, F9, BUTTON)
+
+
+class Keyboard:
+    """A keyboard whose real state may differ from what is reported."""
+
+    def __init__(self, *bindings):
+        self.really_down = set()
+        self.tracker = Tracker(
+            bindings,
+            modifiers=frozenset({CTRL_L, CTRL_R, SHIFT, ALT}),
+            escape=frozenset({ESCAPE}),
+            is_down=self.really_down.__contains__,
+        )
+
+    def press(self, code, at_s=0.0):
+        self.really_down.add(code)
+        return self.tracker.press(code, at_s)
+
+    def release(self, code, at_s=0.0):
+        self.really_down.discard(code)
+        return self.tracker.release(code, at_s)
+
+    def play(self, *codes):
+        """Positive steps press; a code inside a tuple is let go."""
+        events = []
+        for code in codes:
+            events += self.release(code[0]) if isinstance(code, tuple) else self.press(code)
+        return events
+
+
+def test_repeats_are_one_press():
+    assert Keyboard(PLAIN_F9).play(F9, F9, F9, (F9,), F9) == [KeyDown(2, 0), KeyUp(2, 0), KeyDown(2, 0)]
+
+
+@pytest.mark.parametrize("first", [CTRL_L, CTRL_R, D])
+def test_any_member_ends_a_chord(first):
+    keyboard = Keyboard(CTRL_D)
+    assert keyboard.play(CTRL_L, D) == [KeyDown(1, 0)]
+    keyboard.play(CTRL_R)
+    assert keyboard.play((first,)) == ([KeyUp(1, 0)] if first == D else [])
+    assert keyboard.play((CTRL_L,), (CTRL_R,)) == ([] if first == D else [KeyUp(1, 0)])
+
+
+@pytest.mark.parametrize("extra", [SHIFT, ALT])
+def test_with_one_modifier_more_it_is_another_chord(extra):
+    assert Keyboard(CTRL_D, PLAIN_F9).play(extra, CTRL_L, D, F9) == []
+
+
+def test_the_key_before_its_modifier_is_no_chord():
+    assert Keyboard(CTRL_D).play(D, CTRL_L) == []
+
+
+def test_a_lone_modifier_goes_down_among_ordinary_keys_but_not_among_other_modifiers_or_in_a_drag():
+    assert Keyboard(RIGHT_CTRL).play(D, CTRL_R) == [KeyDown(0, 0)]
+    assert Keyboard(RIGHT_CTRL).play(SHIFT, CTRL_R) == []
+    assert Keyboard(RIGHT_CTRL).play(BUTTON, CTRL_R) == []
+    assert Keyboard(PLAIN_F9).play(BUTTON, F9) == [KeyDown(2, 0)]
+
+
+def test_the_other_side_is_another_key():
+    assert Keyboard(RIGHT_CTRL).play(CTRL_L) == []
+
+
+@pytest.mark.parametrize("other", [D, SHIFT, BUTTON])
+def test_what_goes_down_beside_a_lone_modifier_joins_it_once(other):
+    events = Keyboard(RIGHT_CTRL).play(CTRL_R, other, (other,), F9, (CTRL_R,))
+    assert events == [KeyDown(0, 0), KeyJoined(0, 0), KeyUp(0, 0)]
+
+
+def test_nothing_joins_a_chord_that_has_a_key():
+    assert Keyboard(PLAIN_F9).play(F9, D, BUTTON) == [KeyDown(2, 0)]
+
+
+def test_a_chord_that_begins_with_a_lone_hotkey_takes_over_from_it():
+    events = Keyboard(RIGHT_CTRL, CTRL_D).play(CTRL_R, D)
+    assert events == [KeyDown(0, 0), KeyJoined(0, 0), KeyDown(1, 0)]
+
+
+def test_two_modifiers_make_a_lone_hotkey_in_either_order():
+    assert Keyboard(CTRL_ALT).play(CTRL_L, ALT, (CTRL_L,)) == [KeyDown(3, 0), KeyUp(3, 0)]
+    assert Keyboard(CTRL_ALT).play(ALT, CTRL_R, (ALT,)) == [KeyDown(3, 0), KeyUp(3, 0)]
+
+
+def test_escape_is_reported_while_watched_and_only_by_itself_or_with_the_hotkey():
+    keyboard = Keyboard(RIGHT_CTRL)
+    assert keyboard.play(ESCAPE, (ESCAPE,)) == []
+    keyboard.tracker.is_escape_watched = True
+    assert keyboard.play(ESCAPE, (ESCAPE,)) == [EscapePressed(0)]
+    assert keyboard.play(ALT, ESCAPE, (ESCAPE,), (ALT,)) == []
+    assert keyboard.play(CTRL_R, ESCAPE) == [KeyDown(0, 0), KeyJoined(0, 0), EscapePressed(0)]
+
+
+def test_a_missed_release_is_found():
+    keyboard = Keyboard(RIGHT_CTRL)
+    keyboard.press(CTRL_R)
+    assert keyboard.tracker.reconcile(1.0) == []
+    keyboard.really_down.clear()
+    assert keyboard.tracker.is_hotkey_down
+    assert keyboard.tracker.reconcile(2.0) == [KeyUp(0, 2.0)]
+    assert not keyboard.tracker.is_hotkey_down
+
+
+@pytest.mark.parametrize(("age_s", "is_doubted"), [(STALE_S, True), (STALE_S / 2, False)])
+def test_only_an_old_press_that_stands_in_the_way_is_doubted(age_s, is_doubted):
+    keyboard = Keyboard(RIGHT_CTRL)
+    keyboard.press(SHIFT, 0.0)
+    keyboard.really_down.clear()
+    assert keyboard.press(CTRL_R, age_s) == ([KeyDown(0, age_s)] if is_doubted else [])
+
+
+def test_a_missed_release_does_not_keep_escape_from_cancelling():
+    keyboard = Keyboard(RIGHT_CTRL)
+    keyboard.tracker.is_escape_watched = True
+    keyboard.press(ALT, 0.0)
+    keyboard.really_down.clear()
+    assert keyboard.press(ESCAPE, 5.0) == [EscapePressed(5.0)]
+
+
+def test_modifiers_held_when_listening_begins_count():
+    keyboard = Keyboard(CTRL_D)
+    keyboard.tracker.assume([CTRL_L], 0.0)
+    assert keyboard.play(D) == [KeyDown(1, 0)]
+
+
+def test_letting_go_ends_every_hotkey():
+    keyboard = Keyboard(PLAIN_F9, RIGHT_CTRL)
+    keyboard.play(F9, CTRL_R)
+    assert keyboard.tracker.hotkeys_down == (2, 0)
+    assert keyboard.tracker.let_go(3.0) == [KeyUp(2, 3.0), KeyUp(0, 3.0)]
+    assert keyboard.tracker.let_go(4.0) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from(KEYS), st.booleans(), st.booleans()), max_size=60))
+def test_every_hotkey_goes_down_and_up_in_turn_and_ends_up_when_nothing_is_held(steps):
+    keyboard = Keyboard(RIGHT_CTRL, CTRL_D, PLAIN_F9, CTRL_ALT)
+    keyboard.tracker.is_escape_watched = True
+    events = []
+    for at_s, (code, is_press, is_lost) in enumerate(steps):
+        if is_press:
+            events += keyboard.press(code, at_s)
+        elif is_lost:
+            keyboard.really_down.discard(code)
+        else:
+            events += keyboard.release(code, at_s)
+    keyboard.really_down.clear()
+    events += keyboard.tracker.reconcile(len(steps))
+    down = set()
+    for event in events:
+        match event:
+            case KeyDown():
+                assert event.hotkey not in down
+                down.add(event.hotkey)
+            case KeyUp():
+                down.remove(event.hotkey)
+            case KeyJoined():
+                assert event.hotkey in down
+    assert not down
+    assert not keyboard.tracker.is_hotkey_down
