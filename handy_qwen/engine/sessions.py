@@ -124,7 +124,7 @@ def run_bound(session: ort.InferenceSession, binding: ort.IOBinding, cancel: Can
     cancel.check()
     try:
         session.run_with_iobinding(binding, cancel.run_options)
-    except _RUN_ERRORS as exc:
+    except RuntimeError as exc:  # here ONNX Runtime tells none of its errors from another
         raise _explained(exc, cancel) from exc
 
 
