@@ -37,7 +37,8 @@ def phrase(*frequencies_hz: float) -> Samples:
     samples = np.zeros(starts[-1] + len(notes[-1]))
     for start, one in zip(starts, notes, strict=True):
         samples[start : start + len(one)] += one
-    return PEAK * samples / np.abs(samples).max()
+    scaled: Samples = PEAK * samples / np.abs(samples).max()
+    return scaled
 
 
 def main() -> None:

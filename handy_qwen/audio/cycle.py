@@ -62,6 +62,7 @@ class Cycle:
         self._take: Take | None = None
         self._taken = 0  # up to here the ring belongs to earlier takes
         self._is_outdated = False  # another device is to be used as soon as no take is recorded
+        self._devices: Sequence[Device] | None = None  # as last told
         self._error: MicrophoneError | None = None  # of the last opening
         self._keep_until_s = ALWAYS if configuration.warm_s == ALWAYS else -math.inf
         self._retry_s = -math.inf
@@ -154,12 +155,14 @@ class Cycle:
                 self._fail(opened.error, now_s)
             return
         self._taken = 0
-        self._is_outdated = False
+        self._list_s = min(self._list_s, now_s + SETTLE_S)  # something may have changed while it was opened
         if take is not None:
             take.attach(opened.stream, 0)
 
     def _on_listed(self, devices: Sequence[Device]) -> None:
-        self._on_devices(devices)
+        if devices != self._devices:
+            self._devices = devices
+            self._on_devices(devices)
         stream = self._connection.stream
         if stream is None:
             return
@@ -168,7 +171,10 @@ class Cycle:
             logger.info("the microphone in use is gone")
             stream.is_finished = True  # though the sound server goes on with another in its place
             return
-        self._is_outdated = pick(devices, self._configuration.device).handle != used
+        try:
+            self._is_outdated = pick(devices, self._configuration.device).handle != used
+        except MicrophoneError:
+            self._is_outdated = False  # a monitor is all there is, and it is in use
         if self._is_outdated and self._take is None:
             self._connection.drop()
 
@@ -188,10 +194,13 @@ class Cycle:
         self._retry_s = now_s
 
     def _rest(self, now_s: float) -> None:
-        """Without a take: keep the stream as long as the settings say."""
+        """Without a take: keep the stream as long as the settings say, and in it the pre-roll only."""
+        stream = self._connection.stream
         if now_s >= self._keep_until_s:
             self._connection.drop()
-        elif self._connection.stream is None and now_s >= self._retry_s:
+        elif stream is not None:
+            stream.ring.forget(stream.ring.written - int(PREROLL_S * stream.rate_hz))
+        elif now_s >= self._retry_s:
             self._connection.open(self._configuration.device)
 
     # --- the take ----------------------------------------------------------------------------------

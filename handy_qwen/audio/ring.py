@@ -37,6 +37,7 @@ class Ring:
         self._frame_bytes = 4 * channels
         self._claimed = 0
         self._written = 0
+        self._forgotten = 0
 
     @property
     def written(self) -> int:
@@ -75,6 +76,16 @@ class Ring:
         frames = self._frames[places]  # a copy
         overtaken = min(max(self._claimed - self.capacity - first, 0), stop - first)
         return frames[overtaken:], first + overtaken - start
+
+    def forget(self, position: int) -> None:
+        """Erase the frames before ``position``, so that no more is in memory than may be needed.
+
+        Call it often: what lies in the older half of the ring is left to the writer, who may be there.
+        """
+        first = max(self._forgotten, self._claimed - self.capacity // 2)
+        if position > first:
+            self._frames[np.arange(first, position) % self.capacity] = 0.0
+            self._forgotten = position
 
     def clear(self) -> None:
         """Forget the sound. Call it when nothing writes any more."""

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.desktop
 RATE_HZ = 16_000
 ROOT = Path(__file__).parents[2]
 DEFAULT = "VirtualMicrophone"
+ATTEMPTS = 4  # at pressing a key on time, on a machine that has other things to do
 
 
 def voice(seconds, seed=1):
@@ -225,38 +226,54 @@ def test_a_take_is_what_was_played(studio, rate_hz, channels):
     assert np.abs(heard).max() == pytest.approx(np.abs(played).max(), rel=0.1)
 
 
-def test_a_take_on_a_warm_stream_has_what_was_said_before_the_key(studio):
-    recorder, listener = studio.recorder(), studio.listener()
-    recorder.warm_up()
-    word = voice(0.25)
+def said_before_the_key(studio, recorder, take, word):
+    """Begin ``take`` 0.3 s after ``word`` began. Returns by how much that failed, in seconds."""
+    listener = studio.listener()
     studio.play(word)
     spoken_s = listener.wait_for_sound()
     pause(max(0.0, spoken_s + 0.3 - time.monotonic()))
-    recorder.start(1)
+    pressed_s = recorder.send(f"start {take}")["at_s"]
+    recorder.expect("RecordingBegan", take=take)
     pause(0.3)
-    recorder.stop(1)
-    correlation, at = likeness(recorder.samples(1), word)
+    recorder.stop(take)
+    return abs(pressed_s - spoken_s - 0.3)
+
+
+def test_a_take_on_a_warm_stream_has_what_was_said_before_the_key(studio):
+    recorder, word = studio.recorder(), voice(0.25)
+    recorder.warm_up()
+    for take in range(1, ATTEMPTS + 1):
+        if said_before_the_key(studio, recorder, take, word) < 0.05:
+            break
+        pause(1.0)
+    correlation, at = likeness(recorder.samples(take), word)
     assert correlation > 0.95
-    assert (
-        0.05 < at / RATE_HZ < 0.35
-    )  # 0.2 s after the beginning of the pre-roll, less what the scheduling cost
+    assert 0.05 < at / RATE_HZ < 0.35  # it began 0.2 s after the pre-roll, less what the sound server held
+
+
+def said_after_the_key(studio, recorder, take, word):
+    """End ``take`` 0.2 s before the end of ``word``. Returns by how much that failed, and what it cost."""
+    listener = studio.listener()
+    recorder.start(take)
+    studio.play(word)
+    spoken_s = listener.wait_for_sound()
+    let_go_s = spoken_s + len(word) / RATE_HZ - 0.2
+    pause(max(0.0, let_go_s - time.monotonic()))
+    stopped_s = recorder.send(f"stop {take}")["at_s"]
+    return abs(stopped_s - let_go_s), recorder.ended(take)["at_s"] - stopped_s
 
 
 def test_a_take_has_the_end_of_a_word_that_outlasts_the_key(studio):
-    recorder, listener = studio.recorder(), studio.listener()
-    word = voice(0.6)
-    recorder.start(1)
-    studio.play(word)
-    spoken_s = listener.wait_for_sound()
-    pause(max(0.0, spoken_s + 0.4 - time.monotonic()))
-    stopped_s = recorder.send("stop 1")["at_s"]
-    ended = recorder.ended(1)
-    heard = recorder.samples(1)
+    recorder, word = studio.recorder(), voice(0.6)
+    for take in range(1, ATTEMPTS + 1):
+        late_s, tail_s = said_after_the_key(studio, recorder, take, word)
+        if late_s < 0.05:
+            break
+    heard = recorder.samples(take)
     correlation, at = likeness(heard, word)
-    assert stopped_s < spoken_s + 0.6, "the machine was too slow for this test to mean anything"
     assert correlation > 0.95
     assert len(heard) - at >= len(word)
-    assert ended["at_s"] - stopped_s > 0.15
+    assert tail_s > 0.15
 
 
 def test_a_muted_microphone_is_called_dead_while_and_after(studio):

@@ -278,6 +278,16 @@ def test_the_tail_ends_although_somebody_goes_on_speaking(studio):
     assert studio.of(RecordingEnded)[0].duration_s == pytest.approx(1.4, abs=2 * STEP_S)
 
 
+def test_between_takes_no_more_than_the_pre_roll_is_kept_in_memory(studio):
+    studio.start(1, 1.0)
+    studio.stop(1, 5.0)
+    ring = studio.backend.streams[0].ring
+    frames, lost = ring.read(ring.written - 6 * 16_000, ring.written)
+    assert lost == 0
+    assert not frames[: -8000 - 320].any()
+    assert frames[-8000:].all()
+
+
 # --- warm and cold -----------------------------------------------------------------------------------
 
 
@@ -328,6 +338,29 @@ def test_the_default_device_is_followed_while_warm(studio):
     studio.run(0.5)
     assert [stream.device.name for stream in studio.backend.opened] == ["Headset"]
     assert [device.name for device in studio.lists[-1]] == ["Built-in", "Headset"]
+
+
+def test_the_devices_are_told_when_they_change_and_only_then(studio):
+    studio.recorder.refresh_devices()
+    studio.run(0.5)
+    studio.recorder.refresh_devices()
+    studio.run(0.5)
+    assert studio.lists == [[BUILT_IN]]
+    studio.backend.present = [BUILT_IN, HEADSET]
+    studio.recorder.refresh_devices()
+    studio.run(0.5)
+    assert studio.lists[1:] == [[BUILT_IN, HEADSET]]
+
+
+def test_a_monitor_in_use_is_kept_when_the_last_microphone_goes(studio):
+    monitor = Device("Monitor", "monitor", 48_000, 2, is_default=True, is_monitor=True)
+    studio.backend.present = [monitor, HEADSET]
+    studio.start(1, 0.5)
+    studio.backend.present = [monitor]
+    studio.recorder.refresh_devices()
+    studio.run(0.5)
+    studio.stop(1)
+    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
 
 
 def test_the_wanted_device_is_returned_to_when_it_is_plugged_in_again():

@@ -83,6 +83,21 @@ def test_no_frame_is_torn_or_out_of_order_while_another_thread_writes():
     assert seen > 0
 
 
+def test_frames_before_a_position_can_be_erased_and_no_others():
+    ring = Ring(40, 2)
+    ring.write(raw(numbered(1, 30, 2)))
+    ring.forget(20)
+    frames, _ = ring.read(0, 30)
+    assert not frames[15:20].any()  # half of the ring before what was written last
+    np.testing.assert_array_equal(frames[20:], numbered(21, 10, 2))
+    ring.write(raw(numbered(31, 30, 2)))
+    ring.forget(55)
+    frames, lost = ring.read(20, 60)
+    assert lost == 0
+    assert not frames[20:35].any()
+    np.testing.assert_array_equal(frames[35:], numbered(56, 5, 2))
+
+
 def test_what_was_heard_is_forgotten_on_request():
     ring = Ring(4, 1)
     ring.write(raw(numbered(1, 4, 1)))
