@@ -96,9 +96,8 @@ class SoundCues:
         except portaudio.PortAudioError as error:
             raise _explain(error) from error
         finally:
-            with self._library.turn():
+            with self._library.closing(), self._library.turn():
                 stream.close()
-            self._library.closed()
 
     def _note_failure(self, error: Exception) -> None:
         level = logging.DEBUG if self._has_failed else logging.WARNING

@@ -91,7 +91,7 @@ class Cycle:
             self._lose(now_s)
         if self._take is not None:
             self._advance(self._take, now_s)
-        else:
+        if self._take is None:  # perhaps just now
             self._rest(now_s)
         if now_s >= self._list_s:
             self._list_s = math.inf

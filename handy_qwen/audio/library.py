@@ -32,6 +32,7 @@ class Library:
         self._turn = threading.Lock()
         self._module: ModuleType | None = None
         self._open_streams = 0
+        self._closing_streams = 0
         self._count = threading.Lock()
 
     @contextmanager
@@ -68,8 +69,8 @@ class Library:
                     MicrophoneReason.NO_DEVICE,
                     "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
                 ) from error
-            # At exit it would close what is still open, and wait for a sound server that hangs.
-            atexit.unregister(sounddevice._exit_handler)
+            atexit.unregister(sounddevice._exit_handler)  # it would wait for a sound server that hangs
+            atexit.register(self._at_exit)
             self._module = sounddevice
         return self._module
 
@@ -78,10 +79,22 @@ class Library:
         with self._count:
             self._open_streams += 1
 
-    def closed(self) -> None:
-        """A stream was closed."""
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Around the closing of a stream, which may hang."""
         with self._count:
-            self._open_streams -= 1
+            self._closing_streams += 1
+        try:
+            yield
+        finally:
+            with self._count:
+                self._closing_streams -= 1
+                self._open_streams -= 1
+
+    def _at_exit(self) -> None:
+        """Stop the callbacks before Python is gone, unless it is known that this would hang."""
+        if self._module is not None and not self._closing_streams:
+            self._module._terminate()
 
     @property
     def is_busy(self) -> bool:

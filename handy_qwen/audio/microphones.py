@@ -172,8 +172,8 @@ class InputStream:
         try:
             self._stream.start()
         except portaudio.PortAudioError:
-            self._stream.close()
-            library.closed()
+            with library.closing():
+                self._stream.close()
             raise
 
     def _on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
@@ -188,10 +188,10 @@ class InputStream:
 
     def close(self) -> None:
         """Stop and forget what was heard. Blocks as long as the sound server hangs."""
-        self._stream.abort()  # this is what hangs; it touches nothing but the stream
-        with self._library.turn():
-            self._stream.close()
-        self._library.closed()
+        with self._library.closing():
+            self._stream.abort()  # this is what hangs; it touches nothing but the stream
+            with self._library.turn():
+                self._stream.close()
         self.ring.clear()
 
 

@@ -1,8 +1,8 @@
 """The recorder in a process of its own: what hangs in it, hangs it alone.
 
 Run with a folder as the argument. Reads a command a line from its standard input (``start 1``, ``stop 1``,
-``cancel 1``, ``cue``, ``use NAME``, ``count``, ``close SECONDS``), writes an event a line to its standard
-output, as JSON with the time, and keeps each take as ``<folder>/<take>.npy``.
+``cancel 1``, ``cue``, ``use NAME``, ``count``, ``exit``, ``close SECONDS``), writes an event a line to its
+standard output, as JSON with the time, and keeps each take as ``<folder>/<take>.npy``.
 """
 
 import json
@@ -78,6 +78,8 @@ class Process:
                 case "count":
                     memory = psutil.Process().memory_info().rss / 1e6
                     self.tell("count", threads=threading.active_count(), memory_mb=memory)
+                case "exit":
+                    return  # as a program does that forgets to close
                 case "close":
                     self.recorder.close(float(argument))
                     self.tell("closed")

@@ -418,6 +418,13 @@ def test_the_program_ends_although_the_sound_server_hangs(studio):
     assert recorder.process.wait(20) == 0
 
 
+def test_the_program_may_end_while_it_records(studio):
+    recorder = studio.recorder()
+    recorder.start(1)
+    recorder.send("exit")
+    assert recorder.process.wait(20) == 0
+
+
 # --- for a long time ---------------------------------------------------------------------------------
 
 

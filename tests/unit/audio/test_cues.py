@@ -38,7 +38,9 @@ class FakeSpeakers:
     def opened(self):
         self.open += 1
 
-    def closed(self):
+    @contextmanager
+    def closing(self):
+        yield
         self.open -= 1
 
     def stream(self, samplerate, channels, dtype):

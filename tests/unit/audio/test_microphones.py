@@ -56,7 +56,7 @@ class FakePortAudio:
             samplerate=float(form[0]), start=lambda: None, abort=lambda: None, close=lambda: None
         )
 
-    def _exit_handler(self):
+    def _exit_handler(self):  # sounddevice's own
         raise AssertionError("it waits for streams that hang")
 
 
@@ -82,6 +82,7 @@ WINDOWS = FakePortAudio(
 def microphones(monkeypatch, portaudio, platform):
     monkeypatch.setitem(sys.modules, "sounddevice", portaudio)
     monkeypatch.setattr(pulse, "devices", lambda: None)
+    monkeypatch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
     library = Library()
     return Microphones(library, platform), library
 
@@ -199,10 +200,24 @@ def test_errors_say_what_to_do(args, reason):
     assert error.hint
 
 
+def test_at_exit_portaudio_is_ended_unless_a_closing_hangs(monkeypatch):
+    portaudio = FakePortAudio([host("Core Audio", [0], 0)], [info("Mic", 1)])
+    _, library = microphones(monkeypatch, portaudio, "darwin")
+    with library.turn():
+        starts = portaudio.starts
+    library.opened()
+    with library.closing():
+        library._at_exit()
+        assert portaudio.starts == starts
+    library._at_exit()
+    assert portaudio.starts == starts - 1
+
+
 @pytest.mark.expects_log
 def test_a_call_that_hangs_does_not_keep_the_next_one_waiting_for_ever(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "sounddevice", ALSA)
     monkeypatch.setattr(library_module, "TURN_S", 0.01)
+    monkeypatch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
     library = Library()
     has_turn, may_end = threading.Event(), threading.Event()
 

@@ -302,6 +302,14 @@ def test_the_stream_is_kept_as_long_as_the_settings_say(warm_s, after_s, is_open
     assert bool(studio.backend.opened) is is_open
 
 
+def test_a_stream_that_is_not_to_stay_warm_is_given_back_in_the_moment_of_the_end():
+    studio = Studio(warm_s=0.0)
+    studio.start(1, 0.2)
+    studio.recorder.cancel(1)
+    studio.recorder._cycle.step(studio.recorder._inbox.get(), studio.now_s)
+    assert studio.recorder._connection.stream is None
+
+
 def test_an_always_warm_stream_is_open_before_the_first_take_and_opened_again_when_lost():
     studio = Studio(warm_s=ALWAYS)
     studio.run(0.5)
