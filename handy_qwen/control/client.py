@@ -17,7 +17,7 @@ def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, A
     """
     try:
         connection, secret = endpoint.connect(timeout_s)
-    except (OSError, ValueError, KeyError) as exc:
+    except (OSError, ValueError) as exc:
         raise ControlError("Handy-Qwen is not running.", "Start it with: handy-qwen") from exc
     with connection:
         try:

@@ -96,6 +96,8 @@ class Endpoint:
                 raise
             return connection, ""
         meeting = json.loads(self.path.read_text(encoding="utf-8"))
+        if not isinstance(meeting, dict) or {"port", "secret"} - set(meeting):
+            raise ValueError("no port and secret")
         return socket.create_connection(("127.0.0.1", int(meeting["port"])), timeout_s), str(
             meeting["secret"]
         )

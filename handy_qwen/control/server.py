@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -31,7 +32,8 @@ class ControlServer:
         self._answer = answer
         self._socket: socket.socket | None = None
         self._secret = ""
-        self._is_closed = False
+        self._closed = threading.Event()
+        self._wakened, self._waker = socket.socketpair()
         self._thread = threading.Thread(target=self._loop, name="control", daemon=True)
 
     def start(self) -> None:
@@ -45,30 +47,33 @@ class ControlServer:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop listening and remove the socket. Safe to call twice."""
-        if self._socket is None or self._is_closed:
+        if self._closed.is_set():
             return
-        self._is_closed = True
-        try:
-            self._endpoint.connect(timeout_s)[0].close()  # wakes ``accept``
-        except (OSError, ValueError) as exc:
-            logger.info("control socket gone already: %s", type(exc).__name__)
+        if self._socket is None:
+            self._waker.close()
+            self._wakened.close()
+            return
+        self._closed.set()
+        self._waker.send(b"x")
         if self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
-        self._socket.close()
+        for one in (self._socket, self._waker, self._wakened):
+            one.close()
         self._endpoint.path.unlink(missing_ok=True)
 
     def _loop(self) -> None:
         assert self._socket is not None, "started"
-        while not self._is_closed:
+        while not self._closed.is_set():
+            select.select([self._socket, self._wakened], [], [])
+            if self._closed.is_set():
+                return
             try:
                 connection, _ = self._socket.accept()
-            except OSError as exc:
-                if not self._is_closed:
-                    logger.warning("control socket closed: %s", exc)
-                return
+            except OSError as exc:  # the caller has gone again
+                logger.info("control: a call was not taken: %s", type(exc).__name__)
+                continue
             with connection:
-                if not self._is_closed:
-                    self._serve(connection)
+                self._serve(connection)
 
     def _serve(self, connection: socket.socket) -> None:
         try:

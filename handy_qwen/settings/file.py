@@ -85,8 +85,14 @@ def new_document() -> TOMLDocument:
 
 def write(document: TOMLDocument, name: str, value: object) -> None:
     """Set one setting in ``document``, leaving the rest as it stands."""
-    item = _item(value)
-    if isinstance(item, AoT) or isinstance(document.get(name), AoT):
+    item, old = _item(value), document.get(name)
+    if isinstance(item, AoT) and isinstance(old, AoT):
+        while old:
+            old.pop()
+        for table in item:
+            old.append(table)
+        return
+    if isinstance(item, AoT) or isinstance(old, AoT):
         document.pop(name, None)  # tables stand at the end: what follows them would belong to them
     document[name] = item
 

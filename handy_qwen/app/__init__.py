@@ -1,0 +1,82 @@
+"""The app: one instance, a tray icon, and everything behind it.
+
+    main --> lock, log --> Qt, tray --> Program: settings, control socket --> thread "chores":
+        hotkeys, microphone, insertion, engine --> thread "model-load": the model
+
+The tray is there before anything heavy is imported. At the end: the control socket and the hotkeys
+first, so that nothing new begins; then microphone, engine, insertion; the controller last.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+
+from handy_qwen import __version__, paths
+from handy_qwen.app.display import check_display
+from handy_qwen.control import Endpoint, InstanceLock, ask
+from handy_qwen.errors import ControlError, HandyError
+from handy_qwen.log import Log
+
+logger = logging.getLogger(__name__)
+
+SHOW_S = 5.0  # how long a second instance waits for the first, which may still be starting
+
+
+def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
+    """Run the app until it is quit, and return the exit status. A second instance shows the first.
+
+    Raises:
+        HandyError: It cannot start: no display, or a folder that cannot be written.
+    """
+    lock = InstanceLock(paths.runtime_dir())
+    if not lock.acquire():
+        show_running()
+        return 0
+    check_display(os.environ)
+    try:
+        log = Log(paths.log_dir(), is_debug=is_debug, console=sys.stderr if is_debug else None)
+    except OSError as exc:
+        raise HandyError(
+            f"The log cannot be written to {paths.log_dir()}.", "Look at its permissions."
+        ) from exc
+    logger.info("Handy-Qwen %s starts", __version__)
+    try:
+        from handy_qwen.app.desktop import run  # Qt
+
+        return run(is_hidden=is_hidden)
+    finally:
+        logger.info("Handy-Qwen has ended")
+        _leave_stuck_threads_behind()
+        log.close()
+        lock.release()
+
+
+def show_running() -> None:
+    """Have the instance that runs say so.
+
+    Raises:
+        ControlError: It does not answer.
+    """
+    pause = threading.Event()
+    for attempt in range(int(SHOW_S / 0.1)):
+        try:
+            ask(Endpoint(paths.runtime_dir()), "show")
+        except ControlError:
+            if attempt == int(SHOW_S / 0.1) - 1:
+                raise
+            pause.wait(0.1)  # between its lock and its socket
+        else:
+            break
+    print("Handy-Qwen is running already.", file=sys.stderr)  # noqa: T201
+
+
+def _leave_stuck_threads_behind() -> None:
+    """End the process here if a thread is stuck in native code, in which Python's own end would crash."""
+    stuck = [thread.name for thread in threading.enumerate() if thread.name in {"engine", "model-load"}]
+    if stuck:
+        logger.warning("left behind: %s", ", ".join(stuck))
+        logging.shutdown()
+        os._exit(0)

@@ -1,0 +1,54 @@
+"""What the menus ask for besides dictating."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from handy_qwen.app.choices import recent_with
+from handy_qwen.app.program import Program
+from handy_qwen.core.ports import Method
+
+
+class AppCommands:
+    """Implements ``core.view.Commands``. Called on Qt's thread; what takes time happens on ``chores``."""
+
+    def __init__(
+        self, program: Program, open_file: Callable[[Path], None], quit_app: Callable[[], None]
+    ) -> None:
+        self._program = program
+        self._open_file = open_file
+        self._quit = quit_app
+
+    def use_model(self, name: str) -> None:
+        """Load the model ``name`` behind the present one."""
+        self._program.change(model=name)
+
+    def use_language(self, name: str) -> None:
+        """Dictate in ``name`` from the next take on."""
+        recent = recent_with(name, self._program.store.value.recent_languages)
+        self._program.change(language=name, recent_languages=recent)
+
+    def use_microphone(self, name: str) -> None:
+        """Record from ``name`` from the next take on."""
+        self._program.change(microphone=name)
+
+    def use_method(self, method: Method) -> None:
+        """Insert texts by ``method`` from the next one on."""
+        self._program.change(method=method.value)
+
+    def copy_text(self, text: str) -> None:
+        """Put ``text`` on the clipboard."""
+        self._program.copy(text)
+
+    def refresh_choices(self) -> None:
+        """Look for microphones and models again."""
+        self._program.refresh()
+
+    def open_settings_file(self) -> None:
+        """Open the settings file in the user's editor."""
+        self._open_file(self._program.store.path)
+
+    def quit(self) -> None:
+        """End the program."""
+        self._quit()

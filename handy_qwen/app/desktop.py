@@ -1,0 +1,108 @@
+"""Qt's side of the app: the event loop, the windows, and the ways out of it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, QUrl, Signal, qInstallMessageHandler
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication
+
+from handy_qwen.app.commands import AppCommands
+from handy_qwen.app.program import Program
+
+logger = logging.getLogger(__name__)
+
+QT_LEVELS = {
+    QtMsgType.QtDebugMsg: logging.DEBUG,
+    QtMsgType.QtInfoMsg: logging.INFO,
+    QtMsgType.QtWarningMsg: logging.WARNING,
+    QtMsgType.QtCriticalMsg: logging.ERROR,
+    QtMsgType.QtFatalMsg: logging.CRITICAL,
+}
+
+
+class WayOut(QObject):
+    """Ends the event loop, whoever asks: a menu, the control socket, a signal of the system.
+
+    Python runs the handler of a signal only when it gets its turn, and Qt's loop does not give it one.
+    So signals are written to a socket as well, which wakes the loop.
+    """
+
+    asked = Signal()
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__()
+        self.asked.connect(app.quit, Qt.ConnectionType.QueuedConnection)
+        self._reader, self._writer = socket.socketpair()
+        for end in (self._reader, self._writer):
+            end.setblocking(False)
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._on_signal)
+        self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two are not on every system
+        self._former = {
+            getattr(signal, name): signal.signal(getattr(signal, name), self._on_python_signal)
+            for name in names
+            if hasattr(signal, name)
+        }
+
+    def ask(self) -> None:
+        """End the program. Any thread."""
+        self.asked.emit()
+
+    def close(self) -> None:
+        """Give the signals back."""
+        signal.set_wakeup_fd(self._former_fd)
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._notifier.setEnabled(False)
+        self._reader.close()
+        self._writer.close()
+
+    def _on_signal(self) -> None:
+        self._reader.recv(64)  # now Python has its turn and calls the handler
+
+    def _on_python_signal(self, number: int, _frame: FrameType | None) -> None:
+        logger.info("ended by %s", signal.Signals(number).name)
+        self.ask()
+
+
+def run(*, is_hidden: bool) -> int:
+    """Show the tray, start the program behind it, and return when it is quit.
+
+    Raises:
+        HandyError: The program cannot start.
+    """
+    qInstallMessageHandler(_on_qt_message)
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("Handy-Qwen")
+    app.setDesktopFileName("handy-qwen")
+    app.setQuitOnLastWindowClosed(False)
+    way_out = WayOut(app)
+    from handy_qwen.ui.desk import Desk
+
+    program = Program(way_out.ask, is_hidden=is_hidden)
+    commands = AppCommands(program, _open_file, way_out.ask)
+    desk = Desk(program.controller.post, commands, program.level_db)
+    try:
+        program.start(desk.on_view)
+        app.exec()
+    finally:
+        desk.close()
+        program.close()
+        way_out.close()
+    return 0
+
+
+def _open_file(path: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+
+def _on_qt_message(kind: QtMsgType, _context: object, message: str) -> None:
+    logger.log(QT_LEVELS.get(kind, logging.WARNING), "Qt: %s", message)

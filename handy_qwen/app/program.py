@@ -1,0 +1,245 @@
+"""All the parts of the running program but its windows: built, connected, configured and ended.
+
+What is slow to import (numpy, PortAudio, the model) is imported on the threads ``chores`` and
+``model-load``, behind the tray. Until the parts are there, events wait in the controller's inbox.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from handy_qwen import paths
+from handy_qwen.app.answers import Answers
+from handy_qwen.app.choices import choices_of, live_of, rules_of
+from handy_qwen.app.chores import Chores
+from handy_qwen.control import ControlServer, Endpoint
+from handy_qwen.controller import UNEXPECTED, Controller
+from handy_qwen.core.effects import Effect
+from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Request, Requested
+from handy_qwen.core.ports import Method
+from handy_qwen.core.view import Listener, View
+from handy_qwen.effects import Ports
+from handy_qwen.errors import HandyError
+from handy_qwen.settings import Settings, SettingsStore
+from handy_qwen.system.hotkeys import hotkeys_for
+from handy_qwen.system.insert import default_method, inserter_for
+from handy_qwen.transcriber import EngineTranscriber, Live, Model
+
+if TYPE_CHECKING:  # slow to import, see above
+    from handy_qwen.audio.cues import SoundCues
+    from handy_qwen.audio.devices import Device
+    from handy_qwen.audio.recorder import MicrophoneRecorder
+
+logger = logging.getLogger(__name__)
+
+SETTINGS_FILE = "settings.toml"
+RELOAD_S = 2.0  # between two looks at the settings file
+
+
+class Program:
+    """The program without its windows.
+
+    Args:
+        quit_app: Ends the program. Called on any thread.
+        is_hidden: Start without a word.
+    """
+
+    def __init__(self, quit_app: Callable[[], None], *, is_hidden: bool) -> None:
+        self._on_view: Listener | None = None
+        self._is_hidden = is_hidden
+        self._method: Method = default_method()
+        self._models: tuple[str, ...] = ()
+        self._microphones: tuple[str, ...] = ()
+        self._ports: Ports | None = None
+        self._recorder: MicrophoneRecorder | None = None
+        self._transcriber: EngineTranscriber | None = None
+        self._cues: SoundCues | None = None
+        self._applied = Settings()
+        self.controller = Controller(self._run_effect, self._show)
+        self.store = SettingsStore(
+            paths.config_dir() / SETTINGS_FILE,
+            on_change=self._apply,
+            on_problem=lambda error: self.controller.post(Failed(0, error)),
+        )
+        self._answers = Answers(self.controller.post, quit_app)
+        self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
+        self.chores = Chores(self.store.reload_if_changed, RELOAD_S)
+
+    def start(self, on_view: Listener) -> None:
+        """Begin to work, behind the tray. ``on_view`` is called on the controller's thread.
+
+        Raises:
+            ControlError: The control socket cannot be opened.
+        """
+        self._on_view = on_view
+        self._applied = self.store.load()
+        self._control.start()
+        self.chores.start()
+        self.chores.add(self._start_up)
+
+    def close(self) -> None:
+        """End everything: first what begins takes, then what works on them. May take some seconds."""
+        self.chores.stop(5.0)
+        steps: list[Callable[[], None]] = [self._control.close]
+        if self._ports is not None:
+            steps.append(self._ports.hotkeys.stop)
+        if self._recorder is not None:
+            recorder = self._recorder
+            steps.append(lambda: recorder.close(2.0))
+        if self._transcriber is not None:
+            transcriber = self._transcriber
+            steps.append(lambda: transcriber.close(3.0))
+        if self._ports is not None:
+            inserter = self._ports.inserter
+            steps.append(lambda: inserter.close(3.0))
+        if self._cues is not None:
+            cues = self._cues
+            steps.append(lambda: cues.stop(1.0))
+        for step in [*steps, self.controller.stop]:
+            try:
+                step()
+            except Exception:  # the others must end as well
+                logger.exception("a part of the program did not end in order")
+
+    # --- chores --------------------------------------------------------------------------------------
+
+    def _start_up(self) -> None:
+        begin_s = time.monotonic()
+        try:
+            self._build()
+        except Exception as exc:
+            logger.exception("the program could not start completely")
+            error = exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED)
+            self.controller.post(HotkeysFailed(error))
+        self.configure()
+        if not self._is_hidden:
+            self.controller.post(Requested(Request.SHOW, time.monotonic()))
+        self.controller.start()
+        logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
+        if self._transcriber is not None:
+            self._transcriber.use_model(self._applied.model)
+        self.list_models()
+
+    def _build(self) -> None:
+        from handy_qwen.audio.cues import SoundCues
+        from handy_qwen.audio.library import Library
+        from handy_qwen.audio.microphones import Microphones
+        from handy_qwen.audio.recorder import MicrophoneRecorder
+
+        post, settings = self.controller.post, self._applied
+        inserter = inserter_for(post)
+        hotkeys = hotkeys_for(post, environment=os.environ, is_injecting=inserter.is_injecting)
+        library = Library()
+        self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
+        self._recorder = MicrophoneRecorder(
+            post,
+            Microphones(library),
+            device=settings.microphone,
+            warm_s=_warm_s(settings),
+            on_devices=self._on_devices,
+        )
+        self._recorder.launch()
+        self._transcriber = EngineTranscriber(
+            post,
+            self._load_model,
+            name=settings.model,
+            live_mode=self._live_mode,
+            idle_s=lambda: self.store.value.idle_unload_min * 60,
+        )
+        self._ports = Ports(hotkeys, self._recorder, self._transcriber, inserter, self._cues, post)
+
+    def list_models(self) -> None:
+        """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
+        from handy_qwen.models.installed import installed_models
+
+        self._models = tuple(model.name for model in installed_models())
+        self.configure()
+
+    def refresh(self) -> None:
+        """Look for microphones and models again. Any thread; returns at once."""
+        if self._recorder is not None:
+            self._recorder.refresh_devices()
+        self.chores.add(self.list_models)
+
+    def copy(self, text: str) -> None:
+        """Put ``text`` on the clipboard. Any thread; returns at once."""
+        self.chores.add(lambda: self._copy(text))
+
+    def _copy(self, text: str) -> None:
+        if self._ports is None:
+            return
+        try:
+            self._ports.inserter.copy(text)
+        except HandyError as exc:
+            self.controller.post(Failed(0, exc))
+
+    # --- settings ------------------------------------------------------------------------------------
+
+    def change(self, **changes: object) -> None:
+        """Change settings. Any thread; returns at once."""
+        self.chores.add(lambda: self._change(changes))
+
+    def _change(self, changes: dict[str, object]) -> None:
+        self.store.update(**changes)
+
+    def _apply(self, new: Settings) -> None:
+        """The settings have changed. Called on ``chores``."""
+        old, self._applied = self._applied, new
+        if self._recorder is not None and (new.microphone, new.warm_s) != (old.microphone, old.warm_s):
+            self._recorder.configure(new.microphone, _warm_s(new))
+        if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
+            self._transcriber.use_model(new.model)
+        if self._cues is not None:
+            self._cues.is_on = new.sounds
+        self.configure()
+
+    def configure(self) -> None:
+        """Tell the cycle and the menus what is set and what there is to choose from. Any thread."""
+        settings = self._applied
+        self.controller.post(
+            Configured(
+                rules_of(settings, self._method),
+                choices_of(settings, self._method, self._models, self._microphones),
+            )
+        )
+
+    # --- called by the parts -------------------------------------------------------------------------
+
+    def level_db(self) -> float:
+        """How loud the present take is. Implements ``core.view.Meter``."""
+        return self._recorder.level_db() if self._recorder is not None else -100.0
+
+    def _run_effect(self, effect: Effect) -> None:
+        if self._ports is None:
+            raise HandyError("Handy-Qwen could not start completely.", "The log has the details.")
+        self._ports.run(effect)
+
+    def _show(self, view: View) -> None:
+        self._answers.on_view(view)
+        if self._on_view is not None:
+            self._on_view(view)
+
+    def _on_devices(self, devices: Sequence[Device]) -> None:
+        """Called on the microphone's thread."""
+        self._microphones = tuple(device.name for device in devices if not device.is_monitor)
+        self.configure()
+
+    def _live_mode(self) -> Live:
+        from handy_qwen.app.power import is_on_battery
+
+        return live_of(self.store.value, is_on_battery=is_on_battery())
+
+    def _load_model(self, name: str) -> Model:
+        """Called on ``model-load``."""
+        from handy_qwen.models.installed import load_recognizer
+
+        return load_recognizer(name, self.store.value.threads or None)
+
+
+def _warm_s(settings: Settings) -> float:
+    return math.inf if settings.warm_s < 0 else settings.warm_s

@@ -1,0 +1,288 @@
+"""The control socket: its owner's calls, strangers' noise, leftovers of a crash, and two starts at once."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from handy_qwen.control import ControlServer, Endpoint, InstanceLock, ask, endpoint, lines, server
+from handy_qwen.control.lines import MAX_REQUEST_BYTES, PROTOCOL
+from handy_qwen.errors import ControlError
+
+
+@pytest.fixture(params=["unix", "loopback"])
+def meeting(request, tmp_path):
+    if request.param == "unix" and sys.platform == "win32":
+        pytest.skip("Windows has no Unix sockets in Python")
+    return Endpoint(tmp_path / "run", is_unix=request.param == "unix")
+
+
+@pytest.fixture
+def start(meeting):
+    servers = []
+
+    def start(answer=lambda command: {"heard": command}):
+        servers.append(ControlServer(meeting, answer))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for one in servers:
+        one.close()
+        one.close()
+    assert not any(thread.name == "control" for thread in threading.enumerate())
+
+
+def raw(meeting, data):
+    """Send ``data`` as it is and return what comes back."""
+    connection, _ = meeting.connect(5)
+    with connection:
+        answer = b""
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(65_536):
+                answer += chunk
+        except OSError:
+            pass  # the server did not read all that was sent
+        return json.loads(answer) if answer else None
+
+
+def secret_of(meeting):
+    connection, secret = meeting.connect(5)
+    connection.close()
+    return secret
+
+
+def test_a_command_is_answered(meeting, start):
+    start()
+    assert ask(meeting, "status")["heard"] == "status"
+
+
+def test_a_long_answer_arrives_whole(meeting, start):
+    start(lambda _: {"text": "ä" * 300_000})
+    assert ask(meeting, "last")["text"] == "ä" * 300_000
+
+
+def test_nobody_listening_is_said_so(meeting):
+    with pytest.raises(ControlError, match="not running"):
+        ask(meeting, "status")
+
+
+def test_a_refusal_reaches_the_caller(meeting, start):
+    def refuse(_):
+        raise ControlError("Nothing is being recorded.", "Start first.")
+
+    start(refuse)
+    with pytest.raises(ControlError, match="Nothing is being recorded") as caught:
+        ask(meeting, "stop")
+    assert caught.value.hint == "Start first."
+
+
+@pytest.mark.expects_log
+def test_a_command_that_breaks_is_answered_and_the_server_lives(meeting, start):
+    def answer(command):
+        return {"heard": command} if command == "status" else {}["nothing"]
+
+    start(answer)
+    with pytest.raises(ControlError, match="Something went wrong"):
+        ask(meeting, "stop")
+    assert ask(meeting, "status")["heard"] == "status"
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"",
+        b"\n",
+        b"hello\n",
+        b"[1, 2]\n",
+        b'{"protocol": 1}\n',
+        b'{"protocol": 1, "command": 7}\n',
+        b'{"protocol": 99, "command": "quit"}\n',
+        b"\xff\xfe\x00\n",
+        b"[" * 4000 + b"\n",
+        b"{" + b" " * MAX_REQUEST_BYTES + b"}\n",
+        b"x" * 3_000_000,
+    ],
+)
+def test_noise_is_refused_and_the_server_lives(meeting, start, noise):
+    asked = []
+    start(lambda command: asked.append(command) or {})
+    answer = raw(meeting, noise)
+    assert answer is None or answer["ok"] is False
+    ask(meeting, "status")
+    assert asked == ["status"]
+
+
+def test_a_caller_who_says_nothing_does_not_keep_out_others(meeting, start, monkeypatch):
+    monkeypatch.setattr(server, "TIMEOUT_S", 0.05)
+    start()
+    silent, _ = meeting.connect(5)
+    dripping, _ = meeting.connect(5)
+    dripping.sendall(b"{")
+    with silent, dripping:
+        assert ask(meeting, "status", timeout_s=30)["heard"] == "status"
+
+
+def test_a_caller_who_goes_away_does_not_end_the_server(meeting, start):
+    start(lambda _: {"text": "x" * 3_000_000})
+    connection, secret = meeting.connect(5)
+    connection.sendall(
+        json.dumps({"protocol": PROTOCOL, "command": "last", "secret": secret}).encode() + b"\n"
+    )
+    connection.close()
+    assert len(ask(meeting, "last")["text"]) == 3_000_000
+
+
+def test_the_loopback_device_wants_the_secret(tmp_path):
+    meeting = Endpoint(tmp_path / "run", is_unix=False)
+    one = ControlServer(meeting, lambda _: {})
+    one.start()
+    try:
+        for secret in ("", "0" * 64, 7, None):
+            request = {"protocol": PROTOCOL, "command": "quit", "secret": secret}
+            assert raw(meeting, json.dumps(request).encode() + b"\n")["ok"] is False
+        assert len(secret_of(meeting)) == 64
+        assert ask(meeting, "quit")["ok"] is True
+    finally:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"port": "x", "secret": ""}', '{"port": 1, "secret": "x"}']
+)
+def test_a_damaged_port_file_means_not_running(tmp_path, content):
+    (tmp_path / endpoint.PORT_FILE).write_text(content)
+    with pytest.raises(ControlError, match="not running"):
+        ask(Endpoint(tmp_path, is_unix=False), "status")
+
+
+def test_an_answer_that_is_none_is_said_so(meeting, start, monkeypatch):
+    start()
+    monkeypatch.setattr(server, "send_line", lambda connection, _: connection.sendall(b"[]\n"))
+    with pytest.raises(ControlError, match="does not answer"):
+        ask(meeting, "status")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_only_the_user_can_reach_the_socket(meeting, start):
+    start()
+    assert stat.S_IMODE(meeting.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(meeting.path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who calls")
+@pytest.mark.expects_log
+def test_another_user_is_refused_even_if_he_gets_in(tmp_path, monkeypatch):
+    meeting = Endpoint(tmp_path / "run", is_unix=True)
+    asked = []
+    one = ControlServer(meeting, lambda command: asked.append(command) or {})
+    one.start()
+    try:
+        monkeypatch.setattr(endpoint.os, "geteuid", lambda: 123_456)
+        with pytest.raises(ControlError, match="does not answer"):
+            ask(meeting, "quit")
+        assert asked == []
+    finally:
+        one.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
+def test_a_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(endpoint.os, "geteuid", lambda: 123_456)
+    with pytest.raises(ControlError, match="somebody else"):
+        Endpoint(tmp_path / "run", is_unix=True).listen()
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ControlError, match="cannot be opened"):
+        Endpoint(tmp_path / "file" / "run").listen()
+    with pytest.raises(ControlError, match="cannot be written"):
+        InstanceLock(tmp_path / "file" / "run").acquire()
+
+
+def test_what_a_crash_left_is_replaced(meeting, start):
+    left, _ = meeting.listen()
+    left.close()  # without removing its file
+    assert meeting.path.exists()
+    start()
+    assert ask(meeting, "status")["heard"] == "status"
+
+
+def test_nothing_is_left_after_an_orderly_end(meeting, start):
+    start().close()
+    assert not meeting.path.exists()
+
+
+def test_a_server_that_was_never_started_can_be_closed(meeting):
+    ControlServer(meeting, lambda _: {}).close()
+
+
+def test_a_socket_that_was_removed_does_not_hinder_the_end(meeting, start):
+    one = start()
+    meeting.path.unlink()
+    one.close(timeout_s=30)
+    assert not one._thread.is_alive()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets only")
+def test_a_folder_with_a_very_long_name_works(tmp_path):
+    folder = tmp_path / ("long" * 30) / "run"
+    meeting = Endpoint(folder, is_unix=True)
+    assert meeting.path.parent != folder
+    one = ControlServer(meeting, lambda command: {"heard": command})
+    one.start()
+    try:
+        assert ask(Endpoint(folder, is_unix=True), "status")["heard"] == "status"
+    finally:
+        one.close()
+        meeting.path.parent.rmdir()
+
+
+def test_a_line_may_come_in_pieces():
+    left, right = socket.socketpair()
+    with left, right:
+        for byte in b'{"a": 1}\n':
+            left.sendall(bytes([byte]))
+        assert lines.receive_line(right, 100, 5) == {"a": 1}
+
+
+def test_the_lock_is_held_by_one_and_given_back(tmp_path):
+    first, second = InstanceLock(tmp_path), InstanceLock(tmp_path)
+    assert first.acquire()
+    assert not second.acquire()
+    first.release()
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
+def test_of_many_started_at_once_exactly_one_wins_and_a_killed_one_leaves_no_lock(tmp_path):
+    code = textwrap.dedent(
+        """
+        import sys, pathlib
+        from handy_qwen.control import InstanceLock
+        lock = InstanceLock(pathlib.Path(sys.argv[1]))
+        print(lock.acquire(), flush=True)
+        sys.stdin.readline()
+        """
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    try:
+        assert sorted(one.stdout.readline().strip() for one in started) == ["False", "False", "False", "True"]
+    finally:
+        for one in started:
+            one.kill()
+            one.communicate()
+    assert InstanceLock(tmp_path).acquire()
