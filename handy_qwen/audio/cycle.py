@@ -32,7 +32,7 @@ ALWAYS = math.inf  # how long a stream may be kept warm
 PREROLL_S = 0.5
 TAIL_MIN_S = 0.04  # what the device still held when the end was asked for
 OPEN_S = 5.0  # for the first samples of a take, before it fails
-LOST_S = 3.0  # without samples in a take that had some, before it ends
+LOST_S = 3.0  # without samples after a stream was lost, before the take ends
 DEAD_S = 1.0  # of zeros, before the microphone counts as silent
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
@@ -214,7 +214,7 @@ class Cycle:
         self._measure(take, now_s)
         if take.stop_s is not None and self._is_over(take, now_s - take.stop_s):
             self._end(take, EndCause.DEVICE_LOST if take.is_broken else EndCause.STOPPED, now_s)
-        elif now_s - take.heard_s > (LOST_S if take.began else OPEN_S):
+        elif now_s - take.heard_s > (LOST_S if take.began or take.is_broken else OPEN_S):
             if take.began:
                 self._end(take, EndCause.DEVICE_LOST, now_s)
             else:

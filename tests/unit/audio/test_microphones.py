@@ -200,6 +200,16 @@ def test_errors_say_what_to_do(args, reason):
     assert error.hint
 
 
+def test_portaudio_is_not_started_anew_under_an_open_stream(monkeypatch):
+    portaudio = FakePortAudio([host("Core Audio", [0], 0)], [info("Mic", 1)])
+    _, library = microphones(monkeypatch, portaudio, "darwin")
+    library.opened()
+    with library.turn():
+        starts = portaudio.starts
+        library.refresh()
+    assert portaudio.starts == starts
+
+
 def test_at_exit_portaudio_is_ended_unless_a_closing_hangs(monkeypatch):
     portaudio = FakePortAudio([host("Core Audio", [0], 0)], [info("Mic", 1)])
     _, library = microphones(monkeypatch, portaudio, "darwin")

@@ -177,9 +177,33 @@ def test_a_command_for_another_take_changes_nothing(studio):
     assert studio.of(RecordingEnded) == []
 
 
-def test_a_cancelled_take_gets_nothing_more(studio):
+def test_every_sample_leaves_the_resampler_at_the_end(studio):
+    studio.backend.present = [HEADSET]
+    studio.start(1, 1.0)
+    studio.stop(1)
+    stream = studio.backend.streams[0]
+    taken = studio.recorder._cycle._taken
+    assert taken <= stream.ring.written
+    assert len(studio.samples(1)) == pytest.approx(taken / 3, abs=1)
+
+
+def test_a_warm_stream_found_dead_at_the_key_is_tried_again_for_a_while(studio):
+    studio.start(1, 0.5)
+    studio.stop(1)
+    studio.backend.streams[0].is_finished = True
+    studio.backend.error = BUSY
+    studio.start(2, 1.0)
+    assert studio.of(Failed) == []
+    studio.run(2.5)
+    assert studio.of(Failed) == [Failed(2, BUSY)]
+
+
+@pytest.mark.parametrize("device", [BUILT_IN, HEADSET])
+def test_a_cancelled_take_gets_nothing_more(studio, device):
+    studio.backend.present = [device]
     studio.start(1, 0.5)
     before = len(studio.samples(1))
+    studio.backend.streams[0].hear(STEP_S, 0.1)
     studio.recorder.cancel(1)
     studio.run(0.5)
     assert len(studio.samples(1)) == before
