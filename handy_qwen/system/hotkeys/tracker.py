@@ -82,6 +82,10 @@ class Tracker:
         """Those that are down, the first pressed first."""
         return tuple(self._down)
 
+    def is_held(self, code: int) -> bool:
+        """Whether the key has been reported down and not up since."""
+        return code in self._held
+
     def assume(self, codes: Iterable[int], at_s: float) -> None:
         """These keys were already down when listening began; nothing follows from that."""
         self._held.update(dict.fromkeys(codes, at_s))

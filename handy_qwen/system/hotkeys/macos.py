@@ -1,0 +1,233 @@
+"""Global hotkeys on macOS, through the event taps of pynput.
+
+    CGEventTap --(pynput's threads)--> HookedKeys --> post
+
+Left and right modifiers are told apart by the device bits of the event's flags; pynput itself looks at
+the common bit only, which stays set while the other side is held. Letters are places on the keyboard: "d"
+is the key that writes it on a US keyboard. Our own keys are known by the process they come from.
+
+A tap that may keep keys from the focused program needs the permission "Accessibility", one that listens
+"Input Monitoring"; both are asked for, and missing ones reported by name. The system turns off a tap
+that answers late and says so: it is made anew.
+
+Not yet run on macOS: written from the documentation, and tested with stand-ins for pynput and Quartz.
+While a password field has the focus (Secure Input), no program hears keys.
+
+Source: CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from handy_qwen.core.events import HotkeysFailed
+from handy_qwen.core.ports import Hotkey, Post
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys.hooked import HookedKeys
+
+logger = logging.getLogger(__name__)
+
+_KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
+_TAP_DISABLED = frozenset({0xFFFFFFFE, 0xFFFFFFFF})  # kCGEventTapDisabledByTimeout, ...ByUserInput
+_KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
+_PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
+_HID_STATE = 1  # kCGEventSourceStateHIDSystemState
+_BUTTON_CODES = {"left": 1, "right": 2, "middle": 3}
+
+_DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK ...
+    0x3B: 0x0001,
+    0x38: 0x0002,
+    0x3C: 0x0004,
+    0x37: 0x0008,
+    0x36: 0x0010,
+    0x3A: 0x0020,
+    0x3D: 0x0040,
+    0x3E: 0x2000,
+}
+
+KEY_CODES = {
+    "ctrl_l": 0x3B,
+    "ctrl_r": 0x3E,
+    "shift_l": 0x38,
+    "shift_r": 0x3C,
+    "alt_l": 0x3A,
+    "alt_r": 0x3D,
+    "altgr": 0x3D,
+    "super_l": 0x37,
+    "super_r": 0x36,
+    "space": 0x31,
+    "enter": 0x24,
+    "tab": 0x30,
+    "backspace": 0x33,
+    "escape": 0x35,
+    "delete": 0x75,
+    "home": 0x73,
+    "end": 0x77,
+    "page_up": 0x74,
+    "page_down": 0x79,
+    "up": 0x7E,
+    "down": 0x7D,
+    "left": 0x7B,
+    "right": 0x7C,
+    "volume_up": 0x48,
+    "volume_down": 0x49,
+    "volume_mute": 0x4A,
+    "minus": 0x1B,
+    "equal": 0x18,
+    "comma": 0x2B,
+    "period": 0x2F,
+    "slash": 0x2C,
+    "semicolon": 0x29,
+    "apostrophe": 0x27,
+    "grave": 0x32,
+    "backslash": 0x2A,
+    "bracketleft": 0x21,
+    "bracketright": 0x1E,
+}
+_LETTER_CODES = (
+    "a00 b0B c08 d02 e0E f03 g05 h04 i22 j26 k28 l25 m2E n2D o1F p23 q0C r0F s01 t11 u20 v09 w0D x07 y10 z06"
+)
+_DIGIT_CODES = (0x1D, 0x12, 0x13, 0x14, 0x15, 0x17, 0x16, 0x1A, 0x1C, 0x19)
+_KEYPAD_CODES = (0x52, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5B, 0x5C)
+_FUNCTION_CODES = (
+    *(0x7A, 0x78, 0x63, 0x76, 0x60, 0x61, 0x62, 0x64, 0x65, 0x6D),
+    *(0x67, 0x6F, 0x69, 0x6B, 0x71, 0x6A, 0x40, 0x4F, 0x50, 0x5A),
+)
+KEY_CODES |= {pair[0]: int(pair[1:], 16) for pair in _LETTER_CODES.split()}
+KEY_CODES |= {str(n): code for n, code in enumerate(_DIGIT_CODES)}
+KEY_CODES |= {f"kp_{n}": code for n, code in enumerate(_KEYPAD_CODES)}
+KEY_CODES |= {f"f{n}": code for n, code in enumerate(_FUNCTION_CODES, start=1)}
+
+
+class MacHotkeys:
+    """Listens for hotkeys on macOS. Implements HotkeyListener.
+
+    Args:
+        post: Takes the events, on pynput's threads and on ``hotkeys``.
+        is_injecting: Whether this program is sending keys of its own right now; any thread, at once.
+    """
+
+    def __init__(self, post: Post, *, is_injecting: Callable[[], bool] = lambda: False) -> None:
+        self._post = post
+        self._is_injecting = is_injecting
+        self._keys = HookedKeys(post, _codes, _is_down, knows_swallowed=True)
+        self._listeners: tuple[Any, ...] = ()
+        self._lock = threading.Lock()
+
+    def start(self, hotkeys: Sequence[Hotkey]) -> None:
+        """Listen for ``hotkeys`` instead of those listened for until now. Waits until the tap is in place.
+
+        Raises:
+            HotkeyError: INVALID, or DENIED_BY_USER: a permission is missing.
+        """
+        self._keys.use(hotkeys)
+        with self._lock:
+            if not self._listeners:
+                _require_input_monitoring()
+                self._listeners = self._listen()
+        self._keys.watch()
+
+    def watch_escape(self, is_wanted: bool) -> None:
+        """Report Escape and swallow it only while a take runs. Returns at once."""
+        self._keys.watch_escape(is_wanted)
+
+    def stop(self) -> None:
+        """Stop listening. Safe to call twice."""
+        with self._lock:
+            listeners, self._listeners = self._listeners, ()
+        for listener in listeners:
+            listener.stop()
+        self._keys.stop()
+
+    def _listen(self) -> tuple[Any, ...]:
+        # Imported late: the module can be loaded, and tested, where pynput is not installed.
+        from pynput import keyboard, mouse
+
+        keys = keyboard.Listener(darwin_intercept=self._on_event)
+        buttons = mouse.Listener(on_click=self._on_click)
+        for listener in (keys, buttons):
+            listener.start()
+            listener.wait()
+        if not keys.IS_TRUSTED:
+            for listener in (keys, buttons):
+                listener.stop()
+            raise _denied("Accessibility")
+        return keys, buttons
+
+    def _on_event(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
+        """Called on pynput's thread for each key. Returns None to keep the event from the focused program."""
+        if kind in _TAP_DISABLED:
+            threading.Thread(target=self._renew, name="hotkeys-renew", daemon=True).start()
+            return event
+        if kind not in (_KEY_DOWN, _KEY_UP, _FLAGS_CHANGED):
+            return event
+        quartz = _quartz()
+        code = int(quartz.CGEventGetIntegerValueField(event, _KEYCODE_FIELD))
+        process = int(quartz.CGEventGetIntegerValueField(event, _PROCESS_FIELD))
+        is_ours = process == os.getpid() or (process != 0 and self._is_injecting())
+        if kind == _FLAGS_CHANGED:
+            bit = _DEVICE_BITS.get(code)
+            if bit is None:
+                return event  # Caps Lock and Fn: a state, not a key that is held
+            is_press = bool(quartz.CGEventGetFlags(event) & bit)
+        else:
+            is_press = kind == _KEY_DOWN
+        return None if self._keys.saw(code, is_press=is_press, is_ours=is_ours) else event
+
+    def _on_click(self, _x: int, _y: int, button: Any, is_press: bool) -> None:  # noqa: ANN401
+        """Called on pynput's thread for each mouse button."""
+        code = _BUTTON_CODES.get(button.name)
+        if code is not None:
+            self._keys.saw(-code, is_press=is_press, is_ours=False)
+
+    def _renew(self) -> None:
+        """Make the tap anew. On a thread of its own: the old one waits for the listener to end."""
+        try:
+            with self._lock:
+                old, self._listeners = self._listeners, ()
+                if not old:
+                    return  # stopped meanwhile
+                for listener in old:
+                    listener.stop()
+                self._listeners = self._listen()
+            logger.info("the event tap had been turned off and was made anew")
+        except HandyError as exc:
+            self._post(HotkeysFailed(exc))
+        except Exception:
+            logger.exception("the event tap could not be made anew")
+            self._post(HotkeysFailed(HandyError("The hotkeys stopped working.", "Start the program again.")))
+
+
+def _codes(name: str) -> frozenset[int]:
+    return frozenset({KEY_CODES[name]}) if name in KEY_CODES else frozenset()
+
+
+def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
+    import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
+
+    return Quartz
+
+
+def _is_down(code: int) -> bool:
+    quartz = _quartz()
+    if code < 0:  # kCGMouseButtonLeft is 0
+        return bool(quartz.CGEventSourceButtonState(_HID_STATE, -code - 1))
+    return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
+
+
+def _require_input_monitoring() -> None:
+    quartz = _quartz()
+    if not quartz.CGPreflightListenEventAccess() and not quartz.CGRequestListenEventAccess():
+        raise _denied("Input Monitoring")
+
+
+def _denied(pane: str) -> HotkeyError:
+    return HotkeyError(
+        f'Hotkeys need the permission "{pane}", which this program does not have.',
+        HotkeyReason.DENIED_BY_USER,
+        f"Turn it on in System Settings > Privacy & Security > {pane}, then start the program again.",
+    )

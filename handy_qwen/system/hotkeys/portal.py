@@ -1,0 +1,189 @@
+"""One session of the portal org.freedesktop.portal.GlobalShortcuts, over one D-Bus connection.
+
+    CreateSession -> Response(session)    BindShortcuts -> Response(shortcuts), after a dialog perhaps
+    then signals:  Activated(session, id, ...)   Deactivated(session, id, ...)   Session.Closed
+
+A portal answers a call with the path of a request, and the request later with the signal Response. The
+path can be computed beforehand, so the answer cannot be missed.
+
+Threads: for one thread, which selects on ``fileno()`` and then calls ``receive``.
+
+Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
+version 1; triggers as in https://specifications.freedesktop.org/shortcuts/latest.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from jeepney import DBusAddress, MatchRule, Message, message_bus, new_method_call
+from jeepney.io.blocking import open_dbus_connection
+from jeepney.low_level import HeaderFields
+from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
+
+logger = logging.getLogger(__name__)
+
+APP_ID = "io.github.handy_qwen"
+_NAME = "org.freedesktop.portal.Desktop"
+_PATH = "/org/freedesktop/portal/desktop"
+_SHORTCUTS = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.portal.GlobalShortcuts")
+_REGISTRY = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.host.portal.Registry")
+_REQUEST = "org.freedesktop.portal.Request"
+_SESSION = "org.freedesktop.portal.Session"
+_ANSWER_S = 10.0
+_SUCCESS = 0
+
+
+class PortalError(Exception):
+    """The portal is not there, or refused. Turned into a HandyError by the listener."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """What the portal is asked for. An empty ``trigger`` leaves the key to the user."""
+
+    name: str
+    description: str
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What the portal said.
+
+    Attributes:
+        kind: "Activated" or "Deactivated", a shortcut; "Bound" or "Refused", what was asked for; "Closed".
+        name: The shortcut.
+    """
+
+    kind: str
+    name: str = ""
+
+
+class Portal:
+    """A session with shortcuts.
+
+    Args:
+        bus: Address of the session bus; "SESSION": that of the environment.
+
+    Raises:
+        PortalError: There is no bus, no portal, or none with global shortcuts.
+    """
+
+    def __init__(self, bus: str) -> None:
+        try:
+            self._connection = open_dbus_connection(bus=bus)
+        except (OSError, KeyError, ValueError, RuntimeError, StopIteration) as exc:
+            raise PortalError("there is no session bus") from exc
+        self._signals: deque[Message] = deque()
+        self._tokens = (f"handy_qwen_{n}" for n in itertools.count(1))
+        self._binding = ""
+        try:
+            self._filter = self._connection.filter(MatchRule(type="signal"), queue=self._signals)
+            self._call(message_bus.AddMatch(MatchRule(type="signal", sender=_NAME)))
+            self._call(Properties(_SHORTCUTS).get("version"))
+            self._register()
+            self._session = self._create_session()
+        except BaseException:
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        """What to select on."""
+        return int(self._connection.sock.fileno())
+
+    def bind(self, shortcuts: Sequence[Shortcut]) -> None:
+        """Ask for ``shortcuts``. The answer is the signal "Bound" or "Refused"; the user may be asked before.
+
+        Raises:
+            PortalError: The portal refuses to listen.
+        """
+        wanted = [(s.name, _facts(s)) for s in shortcuts]
+        self._binding = self._request("BindShortcuts", "oa(sa{sv})sa{sv}", (self._session, wanted, ""))
+
+    def receive(self) -> Iterator[Signal]:
+        """What has come since the last time. Does not wait.
+
+        Raises:
+            OSError: The bus is gone.
+        """
+        try:
+            while True:
+                self._connection.recv_messages(timeout=0)
+        except TimeoutError:
+            logger.debug("%d signals of the portal", len(self._signals))
+        while self._signals:
+            signal = self._read(self._signals.popleft())
+            if signal is not None:
+                yield signal
+
+    def close(self) -> None:
+        """End the session, and with it the shortcuts."""
+        self._connection.close()
+
+    def _read(self, message: Message) -> Signal | None:
+        fields = message.header.fields
+        path, member = fields.get(HeaderFields.path), fields.get(HeaderFields.member)
+        if member == "Response" and path == self._binding:
+            return Signal("Bound" if message.body[0] == _SUCCESS else "Refused")
+        if member == "Closed" and path == self._session:
+            return Signal("Closed")
+        if member in ("Activated", "Deactivated") and message.body[0] == self._session:
+            return Signal(str(member), str(message.body[1]))
+        return None
+
+    def _register(self) -> None:
+        """Tell the portal who is asking. Older portals find out by themselves, from the desktop's scope."""
+        try:
+            self._call(new_method_call(_REGISTRY, "Register", "sa{sv}", (APP_ID, {})))
+        except PortalError as exc:
+            logger.debug("the portal keeps no registry: %s", exc)
+
+    def _create_session(self) -> str:
+        options = {"session_handle_token": ("s", next(self._tokens))}
+        path = self._request("CreateSession", "a{sv}", (), options)
+        rule = MatchRule(type="signal", interface=_REQUEST, member="Response", path=path)
+        waiting = deque(message for message in self._signals if rule.matches(message))
+        with self._connection.filter(rule, queue=waiting):
+            try:
+                response = self._connection.recv_until_filtered(waiting, timeout=_ANSWER_S)
+            except (TimeoutError, OSError) as exc:
+                raise PortalError("the portal does not answer") from exc
+        code, results = response.body
+        if code != _SUCCESS:
+            raise PortalError("the portal refused a session")
+        return str(results["session_handle"][1])
+
+    def _request(
+        self,
+        member: str,
+        signature: str,
+        body: tuple[object, ...],
+        options: Mapping[str, object] | None = None,
+    ) -> str:
+        """Call ``member`` and return the path on which the answer will come."""
+        token = next(self._tokens)
+        sender = self._connection.unique_name.lstrip(":").replace(".", "_")
+        all_options = {**(options or {}), "handle_token": ("s", token)}
+        self._call(new_method_call(_SHORTCUTS, member, signature, (*body, all_options)))
+        return f"{_PATH}/request/{sender}/{token}"
+
+    def _call(self, message: Message) -> tuple[object, ...]:
+        try:
+            reply = self._connection.send_and_get_reply(message, timeout=_ANSWER_S)
+            return tuple(unwrap_msg(reply))
+        except DBusErrorResponse as exc:
+            raise PortalError(exc.name) from exc
+        except (TimeoutError, OSError) as exc:
+            raise PortalError("the session bus does not answer") from exc
+
+
+def _facts(shortcut: Shortcut) -> dict[str, tuple[str, str]]:
+    facts = {"description": ("s", shortcut.description)}
+    if shortcut.trigger:
+        facts["preferred_trigger"] = ("s", shortcut.trigger)
+    return facts

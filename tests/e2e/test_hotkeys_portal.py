@@ -1,0 +1,214 @@
+"""The portal listener with the real xdg-desktop-portal, in front of a backend of the test's own."""
+
+import contextlib
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp
+from handy_qwen.core.ports import Hotkey
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys.wayland import PortalHotkeys
+from tests.e2e.desk.processes import Processes, wait_until
+
+FRONTEND = Path("/usr/libexec/xdg-desktop-portal")
+BACKEND = Path(__file__).parent / "portal_backend.py"
+PORTAL_FILE = """[portal]
+DBusName=org.freedesktop.impl.portal.desktop.fake
+Interfaces=org.freedesktop.impl.portal.GlobalShortcuts;
+UseIn=fake
+"""
+
+pytestmark = [
+    pytest.mark.desktop,
+    pytest.mark.skipif(
+        not FRONTEND.exists() or shutil.which("dbus-daemon") is None,
+        reason="install xdg-desktop-portal and dbus-daemon",
+    ),
+]
+
+
+class PortalDesk:
+    """A session bus with a portal."""
+
+    def __init__(self, folder, **environment):
+        self.folder = folder
+        self.processes = Processes(folder)
+        portals = folder / "portals"
+        portals.mkdir()
+        (portals / "fake.portal").write_text(PORTAL_FILE)
+        home = {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "PATH": "/usr/bin:/bin"}
+        desktop = {"XDG_DESKTOP_PORTAL_DIR": str(portals), "XDG_CURRENT_DESKTOP": "fake"}
+        self.env = home | desktop | environment
+
+    def __enter__(self):
+        self.bus = self.processes.start_telling(
+            "dbus",
+            lambda fd: ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--print-address={fd}"],
+            env=self.env,
+        )
+        self.env["DBUS_SESSION_BUS_ADDRESS"] = self.bus
+        self.backend = self.processes.start(
+            "backend",
+            [sys.executable, str(BACKEND)],
+            env=self.env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.said = queue.SimpleQueue()
+        threading.Thread(target=self._read, name="read-backend", daemon=True).start()
+        assert self.said.get(timeout=20) == "ready"
+        self.start_frontend()
+        return self
+
+    def start_frontend(self):
+        self.frontend = self.processes.start("frontend", [str(FRONTEND)], env=self.env)
+        wait_until(self._has_portal, "the portal")
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            self.backend.stdin.close()
+        self.processes.stop_all()
+
+    def tell(self, line):
+        self.backend.stdin.write(line + "\n")
+        self.backend.stdin.flush()
+
+    def bound(self, count):
+        """The next ``count`` shortcuts that were asked for."""
+        lines = []
+        while len(lines) < count:
+            line = self.said.get(timeout=20)
+            lines += [line] if line.startswith("bind") else []
+        return lines
+
+    def _read(self):
+        with contextlib.suppress(ValueError):
+            for line in self.backend.stdout:
+                self.said.put(line.strip())
+
+    def _has_portal(self):
+        command = ["dbus-send", f"--bus={self.bus}", "--print-reply", "--dest=org.freedesktop.DBus", "/"]
+        query = ["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.portal.Desktop"]
+        answer = subprocess.run([*command, *query], capture_output=True, text=True, check=False)
+        return "boolean true" in answer.stdout
+
+
+@pytest.fixture
+def desk(tmp_path):
+    with PortalDesk(tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture
+def heard():
+    return queue.SimpleQueue()
+
+
+@pytest.fixture
+def listener(desk, heard):
+    listener = PortalHotkeys(heard.put, bus=desk.bus, retry_s=[0.1] * 100)
+    yield listener
+    listener.stop()
+    listener.stop()
+
+
+def next_event(heard):
+    return heard.get(timeout=20)
+
+
+def test_a_shortcut_of_the_desktop_goes_down_and_up(desk, listener, heard):
+    listener.start([Hotkey("ctrl+alt+d"), Hotkey("f9", language="German"), Hotkey("ctrl_r")])
+    assert desk.bound(4) == [
+        "bind dictate CTRL+ALT+d",
+        "bind dictate-2 F9",
+        "bind dictate-3 -",  # a modifier alone: the user chooses
+        "bind cancel -",
+    ]
+    for line in ("press dictate-2", "press dictate-2", "release dictate-2", "release dictate-2"):
+        desk.tell(line)
+    desk.tell("press dictate")
+    first, second, third = next_event(heard), next_event(heard), next_event(heard)
+    assert (type(first), first.hotkey) == (KeyDown, 1)
+    assert (type(second), second.hotkey) == (KeyUp, 1)
+    assert (type(third), third.hotkey) == (KeyDown, 0)
+    assert first.at_s <= second.at_s <= third.at_s
+    listener.stop()
+    assert isinstance(next_event(heard), KeyUp), "what is down comes up at the end"
+
+
+def test_the_cancel_shortcut_is_reported_only_while_it_is_wanted(desk, listener, heard):
+    listener.start([Hotkey("f9")])
+    desk.bound(2)
+    desk.tell("press cancel")
+    desk.tell("press dictate")
+    assert isinstance(next_event(heard), KeyDown)
+    listener.watch_escape(True)
+    desk.tell("press cancel")
+    assert isinstance(next_event(heard), EscapePressed)
+
+
+def test_other_hotkeys_replace_those_before(desk, listener, heard):
+    listener.start([Hotkey("f9")])
+    assert desk.bound(2)[0] == "bind dictate F9"
+    listener.start([Hotkey("f8")])
+    assert desk.bound(2)[0] == "bind dictate F8"
+    desk.tell("press dictate")
+    assert isinstance(next_event(heard), KeyDown)
+    with pytest.raises(HotkeyError) as refused:
+        listener.start([Hotkey("f8"), Hotkey("F8")])
+    assert refused.value.reason is HotkeyReason.INVALID
+
+
+def test_a_session_that_is_lost_is_made_anew(desk, listener, heard):
+    listener.start([Hotkey("f9")])
+    desk.bound(2)
+    desk.tell("press dictate")
+    assert isinstance(next_event(heard), KeyDown)
+    desk.tell("close")
+    assert isinstance(next_event(heard), KeyUp)
+    assert desk.bound(2)[0] == "bind dictate F9"
+    desk.tell("press dictate")
+    assert isinstance(next_event(heard), KeyDown)
+
+
+def test_a_bus_that_is_gone_is_reported(desk, heard):
+    listener = PortalHotkeys(heard.put, bus=desk.bus, retry_s=[0.01, 0.01])
+    listener.start([Hotkey("f9")])
+    desk.processes.stop_all()
+    failed = next_event(heard)
+    assert isinstance(failed, HotkeysFailed)
+    assert failed.error.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+    listener.stop()
+
+
+def test_a_user_who_says_no_is_told_what_follows(tmp_path, heard):
+    with PortalDesk(tmp_path, REFUSE="1") as desk:
+        listener = PortalHotkeys(heard.put, bus=desk.bus)
+        listener.start([Hotkey("f9")])
+        failed = next_event(heard)
+        assert isinstance(failed, HotkeysFailed)
+        assert failed.error.reason is HotkeyReason.DENIED_BY_USER
+        listener.stop()
+
+
+def test_a_desktop_without_the_portal_is_an_error_at_the_start(tmp_path, heard):
+    processes = Processes(tmp_path)
+    bus = processes.start_telling(
+        "dbus",
+        lambda fd: ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--print-address={fd}"],
+        env={"XDG_DATA_DIRS": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    listener = PortalHotkeys(heard.put, bus=bus)
+    with pytest.raises(HotkeyError) as refused:
+        listener.start([Hotkey("f9")])
+    assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+    assert "handy-qwen toggle" in refused.value.hint
+    listener.stop()
+    processes.stop_all()

@@ -1,0 +1,131 @@
+"""Which listener a system gets, what stands in where none can work, and how work reaches its thread."""
+
+import select
+import sys
+import threading
+
+import pytest
+
+from handy_qwen.core.ports import Hotkey
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys import NoHotkeys, hotkeys_for
+from handy_qwen.system.hotkeys.inbox import Inbox
+from handy_qwen.system.hotkeys.macos import MacHotkeys
+from handy_qwen.system.hotkeys.windows import WindowsHotkeys
+
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its libraries are on Linux only")
+
+
+def post(event):
+    raise AssertionError(event)
+
+
+def test_windows_and_macos_get_their_own():
+    assert isinstance(hotkeys_for(post, platform="win32", environment={}), WindowsHotkeys)
+    assert isinstance(hotkeys_for(post, platform="darwin", environment={}), MacHotkeys)
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("environment", "adapter"),
+    [
+        ({"DISPLAY": ":1"}, "X11Hotkeys"),
+        ({"DISPLAY": ":1", "XDG_SESSION_TYPE": "x11"}, "X11Hotkeys"),
+        ({"DISPLAY": ":1", "WAYLAND_DISPLAY": "wayland-0"}, "PortalHotkeys"),
+        ({"DISPLAY": ":1", "XDG_SESSION_TYPE": "wayland"}, "PortalHotkeys"),
+        ({"XDG_SESSION_TYPE": "tty"}, "NoHotkeys"),
+    ],
+)
+def test_linux_goes_by_the_session(environment, adapter):
+    listener = hotkeys_for(post, platform="linux", environment=environment)
+    assert type(listener).__name__ == adapter
+    listener.stop()  # never started
+
+
+def test_no_hotkeys_says_so_and_names_a_way_out():
+    listener = NoHotkeys()
+    listener.start([])
+    with pytest.raises(HotkeyError) as refused:
+        listener.start([Hotkey("f9")])
+    assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+    assert "handy-qwen start" in refused.value.hint
+    listener.watch_escape(True)
+    listener.stop()
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("chord", "trigger"),
+    [
+        ("ctrl+alt+d", "CTRL+ALT+d"),
+        ("super+space", "LOGO+space"),
+        ("ctrl_r+page_up", "CTRL+Page_Up"),
+        ("f9", "F9"),
+        ("media_play_pause", "XF86AudioPlay"),
+        ("ctrl_r", ""),
+        ("altgr+f4", ""),
+    ],
+)
+def test_the_portal_is_asked_in_its_own_words(chord, trigger):
+    from handy_qwen.system.hotkeys.wayland import shortcuts_for
+
+    dictate, cancel = shortcuts_for([Hotkey(chord, language="French")])
+    assert (dictate.name, dictate.description, dictate.trigger) == ("dictate", "Dictate (French)", trigger)
+    assert (cancel.name, cancel.trigger) == ("cancel", "")
+
+
+@pytest.fixture
+def inbox():
+    inbox = Inbox()
+    yield inbox
+    inbox.close()
+    inbox.close()
+
+
+def test_a_command_wakes_the_thread_and_runs_there(inbox):
+    ran_on = []
+
+    def serve():
+        select.select([inbox.fileno()], [], [], 20)
+        inbox.run()
+
+    thread = threading.Thread(target=serve, name="server")
+    thread.start()
+    inbox.put(lambda: ran_on.append(threading.current_thread().name)).result(20)
+    thread.join()
+    assert ran_on == ["server"]
+    assert not select.select([inbox.fileno()], [], [], 0)[0], "it sleeps again"
+
+
+def test_an_error_of_ours_goes_to_who_gave_the_command(inbox):
+    def fail():
+        raise HandyError("No.")
+
+    future = inbox.put(fail)
+    inbox.run()
+    with pytest.raises(HandyError, match="No"):
+        future.result(0)
+
+
+def test_any_other_error_goes_to_the_thread_as_well(inbox):
+    future, after = inbox.put(lambda: 1 / 0), inbox.put(lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        inbox.run()
+    assert isinstance(future.exception(0), ZeroDivisionError)
+    inbox.reject(HandyError("Gone."))
+    assert isinstance(after.exception(0), HandyError)
+
+
+def test_a_thread_that_does_not_look_is_not_waited_for(inbox):
+    futures = [inbox.put(lambda: None) for _ in range(100_000)]  # more than the pipe holds
+    inbox.run()
+    assert all(future.done() for future in futures)
+
+
+def test_a_closed_inbox_takes_nothing(inbox):
+    waiting = inbox.put(lambda: None)
+    waiting.cancel()
+    inbox.close()
+    assert inbox.put(lambda: None).cancelled()
+    inbox.run()
+    inbox.reject(HandyError("Gone."))
