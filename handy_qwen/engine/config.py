@@ -8,7 +8,8 @@ the literature has no shorter one.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 TOKENS_PER_CHUNK = 13
@@ -52,6 +53,24 @@ class ModelConfig:
     audio: AudioConfig
     text: TextConfig
     languages: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot be run; a configuration file may say anything.
+
+        Raises:
+            TypeError, ValueError: A field is of another type, or the sizes contradict each other.
+        """
+        audio, text = self.audio, self.text
+        *counts, rope_theta, rms_eps = astuple(text)
+        _check([*astuple(audio), *counts], int)
+        _check([rope_theta, rms_eps], (int, float))
+        _check(list(self.languages), str)
+        if (audio.mel_bins, audio.chunk_frames, audio.window_frames % audio.chunk_frames) != (128, 100, 0):
+            raise ValueError("features of another kind")
+        if audio.output_dim != text.hidden or audio.d_model % audio.heads:
+            raise ValueError("the sizes of the encoder contradict each other")
+        if text.heads % text.kv_heads or text.head_dim % 2:
+            raise ValueError("the sizes of the decoder contradict each other")
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest; ``from_dict`` reads it back."""
@@ -101,3 +120,12 @@ class ModelConfig:
             ),
             tuple(raw.get("support_languages") or languages),
         )
+
+
+def _check(values: list[Any], kind: type | tuple[type, ...]) -> None:
+    """All are of that type; numbers are above 0 and finite, texts are not empty."""
+    for value in values:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{type(value).__name__} instead of {kind}")
+        if not (0 < value < math.inf if isinstance(value, int | float) else value):
+            raise ValueError("a value is out of range")

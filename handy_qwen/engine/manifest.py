@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 from handy_qwen.engine.config import ModelConfig
@@ -19,6 +19,7 @@ EMBEDDING_FILE = "embedding.data"
 FORMAT = 1
 """Raised when an older program could not run a newer package."""
 _PIECE_BYTES = 1 << 20
+_MAX_PASS_S = 1200.0  # what the model was trained on
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,15 @@ class TableForm:
     scales_offset_bytes: int = 0
     zeros_offset_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            TypeError, ValueError: A field is of another type or out of range.
+        """
+        if self.bits not in {4, 8, 32} or min(astuple(self)) < 0 or (self.bits < 32) != (self.block > 0):
+            raise ValueError("a table of another form")
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -59,6 +69,17 @@ class Manifest:
     licence: str = ""
     notice: str = ""
     format: int = field(default=FORMAT)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            TypeError, ValueError: A field is of another type or out of range.
+        """
+        if not all(isinstance(text, str) for text in (self.name, self.preset, self.licence, self.notice)):
+            raise TypeError("a name that is no text")
+        if not 1 <= self.pass_s <= _MAX_PASS_S:
+            raise ValueError("a pass of no sensible length")
 
     def save(self, folder: Path) -> None:
         """Write the manifest into ``folder``."""
@@ -88,11 +109,22 @@ def load_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**raw, config=config, embedding=embedding, files=files)
     except FileNotFoundError as exc:
         raise ModelMissingError(path) from exc
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+    except OSError as exc:
+        raise ModelCorruptError(path, f"it cannot be read ({exc.strerror})", "Check the path.") from exc
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelCorruptError(path, "it is not the manifest of a package") from exc
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)
     return manifest
+
+
+def is_package(folder: Path) -> bool:
+    """Whether ``folder`` is a package of any format, whole or damaged, and not somebody else's."""
+    try:
+        raw = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(raw, dict) and {"format", "preset", "config", "files"} <= raw.keys()
 
 
 def find_damage(folder: Path, manifest: Manifest) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from handy_qwen.engine.prompt import Prompt
 from handy_qwen.engine.tokenizer import Tokenizer
 
+_LANGUAGE = "language "
 MAX_REPEATS = 20
 """A piece of text that stands this often in a row was not said."""
 _MAX_PERIOD_CHARS = 20
@@ -49,12 +50,11 @@ def parse_answer(
         return Answer(cut_repetitions(_clean(tokenizer.decode(tokens))), language or "")
     if prompt.asr_text not in tokens:
         text = "" if is_complete else cut_repetitions(_clean(tokenizer.decode(tokens)))
-        return Answer("" if text.lower().startswith("language ") else text, "")
+        return Answer("" if text.lower().startswith(_LANGUAGE) else text, "")
     split = tokens.index(prompt.asr_text)
     meta = tokenizer.decode(tokens[:split]).strip()
     text = cut_repetitions(_clean(tokenizer.decode(tokens[split + 1 :])))
-    named = meta.removeprefix("language ").strip() if meta.lower().startswith("language ") else ""
-    return Answer(text, "" if named.lower() == "none" else named.capitalize())
+    return Answer(text, _named(meta))
 
 
 def loop_start(tokens: Sequence[int]) -> int | None:
@@ -90,6 +90,13 @@ def join_texts(parts: Sequence[str]) -> str:
         needs_space = bool(joined) and not (_is_spaceless(joined[-1]) or _is_spaceless(part[0]))
         joined += (" " if needs_space else "") + part
     return joined
+
+
+def _named(meta: str) -> str:
+    """The language in ``language English``; empty for None or anything else."""
+    line = meta.partition("\n")[0]
+    name = line[len(_LANGUAGE) :].strip().capitalize() if line.lower().startswith(_LANGUAGE) else ""
+    return "" if name == "None" else name
 
 
 def _clean(text: str) -> str:

@@ -55,6 +55,7 @@ class Recognizer:
         """
         begin = time.perf_counter()
         model = open_model(folder, threads or default_threads())
+        model.tokenizer.check_fits(model.config.text.vocab)
         detector = VoiceDetector(open_session(voice_model, threads=1))
         return cls(model, detector, time.perf_counter() - begin)
 

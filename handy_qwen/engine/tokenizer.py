@@ -18,6 +18,16 @@ from tokenizers.models import BPE
 
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
+MARKERS = (
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|audio_start|>",
+    "<|audio_pad|>",
+    "<|audio_end|>",
+    "<asr_text>",
+)
+"""Tokens that stand for parts of a prompt or an answer, not for text."""
 _PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -43,8 +53,22 @@ class Tokenizer:
             raise ModelCorruptError(self._path, f"it has no token {name}, so it is not Qwen3-ASR's")
         return self._markers[name]
 
+    def check_fits(self, vocab: int) -> None:
+        """Complain if a model with ``vocab`` tokens cannot be this tokenizer's.
+
+        Raises:
+            ModelCorruptError: It gives ids that the model does not have, or lacks a marker of the prompt.
+        """
+        largest = max(self._fast.get_vocab(with_added_tokens=True).values(), default=-1)
+        if largest >= vocab:
+            problem = f"its ids go up to {largest}, those of the model up to {vocab - 1}"
+            raise ModelCorruptError(self._path, problem)
+        for name in MARKERS:
+            self.marker(name)
+
     def encode(self, text: str) -> list[int]:
-        """Ids of ``text``, in which nothing is taken for a marker."""
+        """Ids of ``text``, in which nothing is taken for a marker. Halves of characters become U+FFFD."""
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         normalizer, splitter, model = self._fast.normalizer, self._fast.pre_tokenizer, self._fast.model
         normal = normalizer.normalize_str(text) if normalizer else text
         return [token.id for piece, _ in splitter.pre_tokenize_str(normal) for token in model.tokenize(piece)]
@@ -56,8 +80,12 @@ class Tokenizer:
         )
 
     def save(self, path: Path) -> None:
-        """Write ``tokenizer.json``."""
-        self._fast.save(str(path), pretty=False)
+        """Write ``tokenizer.json``.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        path.write_text(self._fast.to_str(pretty=False), encoding="utf-8")  # its own save hides the reason
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -114,5 +142,5 @@ def _added_tokens(settings: Path) -> Sequence[tuple[int, AddedToken]]:
             (int(i), AddedToken(raw["content"], normalized=False, special=bool(raw["special"])))
             for i, raw in sorted(added.items(), key=lambda item: int(item[0]))
         ]
-    except (ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelCorruptError(settings, "it lists no added tokens") from exc
