@@ -19,17 +19,19 @@ from pathlib import Path
 
 from handy_qwen.convert.decoder import write_decoder, write_embedding
 from handy_qwen.convert.encoder import write_encoder, write_frontend
+from handy_qwen.convert.expected import check_weights
 from handy_qwen.convert.presets import PLAIN, Precision, Preset
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import ModelConfig
 from handy_qwen.engine.languages import ALL_LANGUAGES
-from handy_qwen.engine.manifest import MANIFEST_FILE, Manifest, TableForm, describe, load_manifest, sha256_of
+from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
 from handy_qwen.engine.tokenizer import load_tokenizer
-from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
+from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
 
 DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
 
+_SHORT_WRITE = "No space left on device"  # numpy gives no reason, and there is no other
 Progress = Callable[[str, float], None]
 """Told what is being done and how much of the whole is done, 0 to 1."""
 
@@ -67,6 +69,9 @@ def convert(
     """
     config = _config_of(source)
     weights = Checkpoint(source)
+    check_weights(weights, config, preset)
+    tokenizer = load_tokenizer(source)
+    tokenizer.check_fits(config.text.vocab)
     _check_place(destination, needed_bytes=_package_bytes(weights, config, preset))
     try:
         partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
@@ -75,14 +80,14 @@ def convert(
     try:
         partial.chmod(0o755)  # a temporary folder is private; a model is no secret
         table = _write_parts(partial, weights, config, preset, progress)
-        load_tokenizer(source).save(partial / "tokenizer.json")
+        tokenizer.save(partial / "tokenizer.json")
         progress("checksums", 0.9)
         manifest = _manifest(partial, weights, config, preset=preset, details=details, table=table)
         manifest.save(partial)
         _put_in_place(partial, destination)
     except OSError as exc:
         raise ConversionError(
-            f"The package could not be written: {exc.strerror or exc}.", "Nothing was left behind."
+            f"The package could not be written: {exc.strerror or _SHORT_WRITE}.", "Nothing was left behind."
         ) from exc
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -142,21 +147,21 @@ def _config_of(source: Path) -> ModelConfig:
         return ModelConfig.from_checkpoint(json.loads(path.read_text(encoding="utf-8")), ALL_LANGUAGES)
     except FileNotFoundError as exc:
         raise ModelMissingError(path, "Give the folder of an official checkpoint.") from exc
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise ModelCorruptError(path, "it does not describe a Qwen3-ASR model") from exc
+    except OSError as exc:
+        raise ModelCorruptError(path, f"it cannot be read ({exc.strerror})", "Check the path.") from exc
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
+        raise ModelCorruptError(
+            path, "it does not describe a Qwen3-ASR model", "Give the folder of an official checkpoint."
+        ) from exc
 
 
 def _check_place(destination: Path, needed_bytes: int) -> None:
     """The destination is free or an older package, and the disk has room."""
-    if destination.exists():
-        try:
-            load_manifest(destination)
-        except HandyError as exc:
-            if not (destination / MANIFEST_FILE).is_file():
-                raise ConversionError(
-                    f"{destination} exists and is not a package.", "Choose another place or remove it."
-                ) from exc
     try:
+        if destination.exists() and not is_package(destination):
+            raise ConversionError(
+                f"{destination} exists and is not a package.", "Choose another place or remove it."
+            )
         destination.parent.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(destination.parent).free
     except OSError as exc:
@@ -191,11 +196,11 @@ def _put_in_place(partial: Path, destination: Path) -> None:
     if not destination.exists():
         partial.rename(destination)
         return
-    aside = partial.with_suffix(".old")
+    aside = partial.with_name(partial.name + ".old")
     destination.rename(aside)
     try:
         partial.rename(destination)
-    except OSError:
+    except BaseException:
         aside.rename(destination)
         raise
     shutil.rmtree(aside, ignore_errors=True)

@@ -83,12 +83,27 @@ class Checkpoint:
             ModelCorruptError: There is no such tensor.
         """
         entry = self._entry(name)
-        dtype = _DTYPES[entry.dtype]
-        raw: npt.NDArray[Any] = np.memmap(entry.path, dtype, "r", entry.offset_bytes, entry.shape or (1,))
+        raw = self._mapped(name)
         if entry.dtype == "BF16":  # the upper half of a float32
             raw = (raw.astype(np.uint32) << 16).view(np.float32)
         values: npt.NDArray[np.float32] = raw.astype(np.float32, copy=False).reshape(entry.shape)
         return values
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Whether two tensors are the same, byte for byte.
+
+        Raises:
+            ModelCorruptError: One of them is not there.
+        """
+        return self._entry(one).dtype == self._entry(other).dtype and np.array_equal(
+            self._mapped(one), self._mapped(other)
+        )
+
+    def _mapped(self, name: str) -> npt.NDArray[Any]:
+        entry = self._entry(name)
+        if 0 in entry.shape:  # nothing to map
+            return np.zeros(entry.shape, _DTYPES[entry.dtype])
+        return np.memmap(entry.path, _DTYPES[entry.dtype], "r", entry.offset_bytes, entry.shape or (1,))
 
     def _entry(self, name: str) -> _Entry:
         if name not in self._entries:
@@ -104,9 +119,9 @@ def _shards(folder: Path) -> tuple[Path, ...]:
         raise ModelMissingError(single, "Give the folder of an official checkpoint.")
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelCorruptError(index, "it lists no weights") from exc
-    paths = tuple(folder / Path(name).name for name in names)  # never outside the folder
+    paths = tuple(folder / Path(str(name)).name for name in names)  # never outside the folder
     for path in paths:
         if not path.is_file():
             raise ModelMissingError(path)
@@ -115,22 +130,26 @@ def _shards(folder: Path) -> tuple[Path, ...]:
 
 def _header(path: Path) -> dict[str, _Entry]:
     """What a file says about its tensors, checked against its size."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        lead = file.read(8)
-        length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else 0
-        if not 0 < length <= min(_MAX_HEADER_BYTES, size - 8):
-            raise ModelCorruptError(path, "it is not a safetensors file")
-        try:
-            raw = json.loads(file.read(length))
-            entries = {
-                _our_name(name): _parsed(path, entry, 8 + length, size)
-                for name, entry in raw.items()
-                if name != "__metadata__"
-            }
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise ModelCorruptError(path, "its list of tensors is broken") from exc
-    return entries
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            lead = file.read(8)
+            length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else 0
+            if not 0 < length <= min(_MAX_HEADER_BYTES, size - 8):
+                raise ModelCorruptError(path, "it is not a safetensors file, or truncated")
+            header = file.read(length)
+    except OSError as exc:
+        raise ModelCorruptError(
+            path, f"it cannot be read ({exc.strerror})", "Check its permissions."
+        ) from exc
+    try:
+        return {
+            _our_name(name): _parsed(path, entry, 8 + length, size)
+            for name, entry in json.loads(header).items()
+            if name != "__metadata__"
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
+        raise ModelCorruptError(path, "its list of tensors is broken") from exc
 
 
 def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int) -> _Entry:
