@@ -1,6 +1,6 @@
-"""The command line. Text goes to stdout, everything else to stderr.
+"""The command line. Text goes to stdout, everything else to stderr, both in UTF-8.
 
-Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.
+Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if asked to end).
 
 Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
 """
@@ -8,32 +8,38 @@ Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
 from handy_qwen import __version__
 from handy_qwen.cli import demo, model, transcribe
-from handy_qwen.cli.terminal import INTERRUPTED, complain
-from handy_qwen.errors import HandyError
+from handy_qwen.cli.terminal import UsageError, complain, exit_status
+from handy_qwen.errors import HandyError, LanguageError
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a language need not fit into the system's old encoding
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files may be any bytes
     parser = build_parser()
     options = parser.parse_args(arguments)
     command = cast("Command", options.command)
     try:
         return command(options)
+    except (UsageError, LanguageError) as error:
+        complain(error)
+        return 2
     except HandyError as error:
         complain(error)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return exit_status(interrupt)
     except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
-        sys.stderr.close()
         return 1
 
 

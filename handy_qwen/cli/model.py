@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.terminal import ProgressLine, write
-from handy_qwen.errors import HandyError
+from handy_qwen.cli.terminal import ProgressLine, stoppable, write
+from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -30,7 +30,13 @@ def add_parser(commands: Subparsers) -> None:
     conversion = verbs.add_parser("convert", help="make a package of an official checkpoint")
     conversion.add_argument("source", type=Path, metavar="SRC", help="the checkpoint's folder")
     conversion.add_argument("destination", type=Path, metavar="DST", help="the package's folder, to be made")
-    conversion.add_argument("--preset", default="", help="how precisely to keep it; 'list' shows the choice")
+    summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
+    conversion.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        default=DEFAULT_PRESET,
+        help=f"how precisely to keep it. {summaries}",
+    )
     conversion.set_defaults(command=run_convert)
 
     check = verbs.add_parser("check", help="whether a model is whole and works")
@@ -42,15 +48,13 @@ def run_list(options: argparse.Namespace) -> int:
     """List the models on this machine."""
     from handy_qwen.models.installed import installed_models
 
-    rows = [
-        {"name": model.name, "folder": str(model.folder), "size_bytes": model.size_bytes}
-        for model in installed_models()
-    ]
+    models = installed_models()
     if options.json:
+        rows = [{"name": m.name, "folder": str(m.folder), "size_bytes": m.size_bytes} for m in models]
         write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
         return 0
-    for row in rows:
-        write(f"{row['name']:28} {model_size(int(row['size_bytes'])):>8}   {row['folder']}\n")
+    for model in models:
+        write(f"{model.name:28} {model_size(model.size_bytes):>8}   {model.folder}\n")
     return 0
 
 
@@ -78,18 +82,14 @@ def run_info(options: argparse.Namespace) -> int:
 def run_convert(options: argparse.Namespace) -> int:
     """Convert a checkpoint."""
     from handy_qwen.convert.package import Details, convert
-    from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 
-    if options.preset == "list":
-        write("".join(f"{preset.name:12} {preset.summary}\n" for preset in PRESETS.values()))
-        return 0
-    preset = PRESETS.get(options.preset or DEFAULT_PRESET)
-    if preset is None:
-        raise HandyError(f"There is no preset {options.preset!r}.", f"Choose from: {', '.join(PRESETS)}.")
     progress = ProgressLine()
+    details = Details(name=options.destination.resolve().name)
     try:
-        details = Details(name=options.destination.resolve().name)
-        convert(options.source, options.destination, preset, details, progress=progress.show)
+        with stoppable():
+            convert(
+                options.source, options.destination, PRESETS[options.preset], details, progress=progress.show
+            )
     finally:
         progress.clear()
     return 0

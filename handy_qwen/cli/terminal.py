@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
     from handy_qwen.engine.sessions import Cancel
 
-INTERRUPTED = 130
+SIGNALED = 128
+"""Added to a signal's number, the exit status of a program that the signal ended."""
+_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_GRACE_S = 10.0
 _BAR_CHARS = 24
+_BAR_LINE_CHARS = _BAR_CHARS + 8
 T = TypeVar("T")
+
+
+class UsageError(HandyError):
+    """The command was called in a way that cannot be meant; nothing was done."""
+
+
+class StoppedError(KeyboardInterrupt):
+    """The system asked the program to end. ``number`` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Treat a request to end like Ctrl-C meanwhile, so that what is half done is tidied up."""
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        raise StoppedError(number)
+
+    # A signal that is ignored stays so: that is how nohup works.
+    numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def complain(error: HandyError) -> None:
@@ -30,9 +67,30 @@ def say(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write a result to stdout, at once."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write a result to stdout, at once.
+
+    Raises:
+        BrokenPipeError: Whoever read it has gone.
+        HandyError: It cannot be written.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+        raise
+    except OSError as exc:
+        _abandon_stdout()
+        raise HandyError(
+            f"Standard output cannot be written to: {exc.strerror}.", "Send it to another place."
+        ) from exc
+
+
+def _abandon_stdout() -> None:
+    """Let what is still buffered go nowhere, or Python would try and fail again when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 class ProgressLine:
@@ -45,7 +103,10 @@ class ProgressLine:
     def show(self, what: str, part: float) -> None:
         """Show that ``part`` (0 to 1) of ``what`` is done."""
         filled = round(part * _BAR_CHARS)
-        self._draw(f"{'█' * filled}{'░' * (_BAR_CHARS - filled)} {part:4.0%}  {what}")
+        room = max(
+            0, shutil.get_terminal_size().columns - _BAR_LINE_CHARS
+        )  # a longer line could not be redrawn
+        self._draw(f"{'█' * filled}{'░' * (_BAR_CHARS - filled)} {part:4.0%}  {what[:room]}")
 
     def clear(self) -> None:
         """Remove the line: something else is to be written."""
@@ -64,6 +125,9 @@ def interruptible(work: Callable[[], T], cancel: Cancel) -> T:
     A long run of the model cannot be interrupted from within: Python looks at signals only between its own
     instructions, and on the main thread.
 
+    Work that does not end, because it waits for a pipe into which nobody writes, cannot be stopped from
+    here, and Python would wait for it at its end; the process is then left without it.
+
     Raises:
         KeyboardInterrupt: The user pressed Ctrl-C; the work has ended.
         Exception: Whatever ``work`` raised.
@@ -74,11 +138,18 @@ def interruptible(work: Callable[[], T], cancel: Cancel) -> T:
     try:
         while thread.is_alive():
             thread.join(0.1)  # with a timeout, so that signals are looked at on every system
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
         cancel.set()
-        thread.join()
+        thread.join(_GRACE_S)
+        if thread.is_alive():
+            os._exit(exit_status(exc))
         raise
     return future.result()
+
+
+def exit_status(interrupt: KeyboardInterrupt) -> int:
+    """The exit status of a program that ``interrupt`` ended."""
+    return SIGNALED + (interrupt.number if isinstance(interrupt, StoppedError) else signal.SIGINT)
 
 
 def _settle(future: Future[T], work: Callable[[], T]) -> None:

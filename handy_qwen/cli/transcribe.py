@@ -7,10 +7,19 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from handy_qwen.cli.terminal import ProgressLine, complain, interruptible, say, write
+from handy_qwen.cli.terminal import (
+    ProgressLine,
+    UsageError,
+    complain,
+    interruptible,
+    say,
+    stoppable,
+    write,
+)
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
@@ -21,6 +30,7 @@ if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors c
 
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _MAX_VOCABULARY_BYTES = 1_000_000
+_MAX_THREADS = 256
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -64,7 +74,7 @@ def add_parser(commands: Subparsers) -> None:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--model`` and ``--threads``."""
     parser.add_argument("--model", default="", metavar="NAME|DIR", help="an installed model or a folder")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="processor threads to use")
+    parser.add_argument("--threads", type=_thread_count, metavar="N", help="processor threads to use")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +89,42 @@ class Job:
 
 def run(options: argparse.Namespace) -> int:
     """Transcribe all files; one that fails does not stop the others."""
-    from handy_qwen.engine.sessions import Cancel
-
-    folder = None if options.output == "-" else _output_folder(Path(options.output))
+    places = _places(options)
     context = _context(options.context, options.vocabulary)
-    cancel, progress = Cancel(), ProgressLine()
-    with opened(options.model, options.threads) as recognizer:
+    with stoppable(), opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)  # before a file is opened
         job = Job(recognizer, options.language, context, options.exact)
-        results, failed = [], 0
-        for name in options.files:
-            try:
-                result = interruptible(lambda name=name: _transcribed(name, job, progress, cancel), cancel)
-            except HandyError as error:
-                failed += 1
-                progress.clear()
-                complain(error)
-                continue
-            progress.clear()
+        results = []
+        for name, result in _results(options.files, job):
             results.append(result)
-            if folder is not None:
-                _save(folder, name, result, options.format)
+            if places:
+                _save(places[name], _rendered(result, options.format))
             elif options.format != "json":
                 write(_rendered(result, options.format))
-    if folder is None and options.format == "json" and results:
+    if not places and options.format == "json" and results:
         write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
-    return 1 if failed else 0
+    return 0 if len(results) == len(options.files) else 1
+
+
+def _results(names: list[str], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The result of each file that can be transcribed; of the others, it is told why not."""
+    from handy_qwen.engine.sessions import Cancel
+
+    cancel, progress = Cancel(), ProgressLine()
+    for name in names:
+        try:
+            result = interruptible(partial(_transcribed, name, job, progress, cancel), cancel)
+        except HandyError as error:
+            progress.clear()
+            complain(error)
+            continue
+        except KeyboardInterrupt:
+            progress.clear()
+            raise
+        progress.clear()
+        if result["truncated"]:
+            say(f"handy-qwen: {name}: The text may not be complete: the sound or the answer broke off.")
+        yield name, result
 
 
 @contextmanager
@@ -157,32 +177,57 @@ def _context(text: str, vocabulary: Path | None) -> str:
     if vocabulary is None:
         return text
     try:
-        if vocabulary.stat().st_size > _MAX_VOCABULARY_BYTES:
-            raise HandyError(
-                f"{vocabulary} is too large for a vocabulary.", "One name or term per line, please."
-            )
-        lines = vocabulary.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise HandyError(f"{vocabulary} cannot be read as text.", "Give a UTF-8 file.") from exc
+        with vocabulary.open("rb") as file:
+            raw = file.read(_MAX_VOCABULARY_BYTES + 1)
+        lines = raw.decode("utf-8-sig").splitlines()
+    except OSError as exc:
+        raise UsageError(
+            f"{vocabulary} cannot be read: {exc.strerror}.",
+            "Give a text file with one name or term per line.",
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.") from exc
+    if len(raw) > _MAX_VOCABULARY_BYTES:
+        raise UsageError(f"{vocabulary} is too large for a vocabulary.", "One name or term per line, please.")
+    if b"\0" in raw:
+        raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.")
     words = [line.strip() for line in lines]
     return ", ".join(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
 
 
-def _output_folder(folder: Path) -> Path:
+def _places(options: argparse.Namespace) -> dict[str, Path]:
+    """Which file the text of each sound file goes to; none for stdout. Makes the folder."""
+    if options.output == "-":
+        return {}
+    folder = Path(options.output)
+    places: dict[str, Path] = {}
+    taken: dict[Path, str] = {}
+    for name in options.files:
+        stem = "stdin" if name == "-" else Path(name).name
+        place = places[name] = folder / (stem + _SUFFIXES[options.format])
+        if place in taken:
+            raise UsageError(
+                f"{taken[place]} and {name} would both be written to {place}.",
+                "Transcribe them one after the other, into different folders.",
+            )
+        taken[place] = name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise HandyError(f"{folder} cannot be used as a folder.", "Choose another place.") from exc
-    return folder
+    return places
 
 
-def _save(folder: Path, name: str, result: dict[str, Any], form: str) -> None:
-    stem = "stdin" if name == "-" else Path(name).name
-    path = folder / (stem + _SUFFIXES[form])
+def _save(path: Path, text: str) -> None:
+    """Write all of ``text`` or nothing."""
+    unfinished = path.with_name(f".{path.name}.part")
     try:
-        path.write_text(_rendered(result, form), encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
+        unfinished.replace(path)
     except OSError as exc:
         raise HandyError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:
@@ -191,8 +236,7 @@ def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:
     return json.dumps(result, ensure_ascii=False, indent=2 if form == "json" else None) + "\n"
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+def _thread_count(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _MAX_THREADS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_THREADS}")
+    return int(text)
