@@ -1,7 +1,9 @@
 """Waits until a window has dealt with the keys sent so far.
 
 _NET_WM_PING is meant to find programs that hang; the answer comes when the window gets to it, behind
-all events that were there before. Windows that do not speak it are given a fixed time.
+all events that were there before. Windows that do not speak it (xterm) are given a
+fixed time. GTK answers to those who listen for SubstructureNotify on the root window, as the hints
+have it; Qt 6 to those who listen for StructureNotify there.
 
 Source: Extended Window Manager Hints 1.5.
 """
@@ -17,7 +19,7 @@ from Xlib.protocol import event
 from handy_qwen.system.insert.x11.connection import XObject
 from handy_qwen.system.insert.x11.keyboard import Pause
 
-ANSWER_S = 2.0
+ANSWER_S = 4.0
 WITHOUT_PING_S = 0.15
 
 
@@ -34,7 +36,7 @@ def _is_answered(connection: XObject, window: XObject, ping: int) -> bool:
     root = connection.screen().root
     kind = connection.intern_atom("WM_PROTOCOLS")
     number = int(time.monotonic() * 1000) & 0x7FFFFFFF
-    root.change_attributes(event_mask=X.SubstructureNotifyMask)
+    root.change_attributes(event_mask=X.SubstructureNotifyMask | X.StructureNotifyMask)
     try:
         message = event.ClientMessage(
             window=window, client_type=kind, data=(32, [ping, number, window.id, 0, 0])

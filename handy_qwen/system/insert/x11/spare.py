@@ -56,7 +56,9 @@ class SpareKeys:
         }
         self._places = {k: place for k, place in self._places.items() if place[0] not in lost}
         self._ours = {code for code in self._ours - lost if code in keymap.keys}
-        self._codes = sorted((set(keymap.empty()) | self._ours) - set(modifiers))
+        runs = _runs(sorted((set(keymap.empty()) | self._ours) - set(modifiers)))
+        runs.sort(key=len, reverse=True)  # neighbors first: one change for many
+        self._codes = [code for run in runs for code in run]
 
     def stroke(self, keysym: int) -> Stroke | None:
         """The stroke for ``keysym``, if it has a place."""
@@ -103,7 +105,8 @@ class SpareKeys:
         for keysym, (code, level) in self._places.items():
             if code in symbols:
                 low, high = symbols[code]
-                symbols[code] = (low, keysym) if level else (keysym, high)
+                # Both levels are filled: a letter alone is taken for a pair, the small letter first.
+                symbols[code] = (low or keysym, keysym) if level else (keysym, high or keysym)
         for run in _runs(sorted(codes)):
             self._display.change_keyboard_mapping(run[0], [symbols[code] for code in run])
         self._display.sync()

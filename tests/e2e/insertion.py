@@ -1,0 +1,57 @@
+"""An inserter at work on the virtual desktop, and what tests ask of it."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator
+
+from handy_qwen.core.events import Delivered, Delivery, Event
+from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.system.insert.last_resort import copy_with_pyperclip
+from handy_qwen.system.insert.worker import InsertionThread
+from handy_qwen.system.insert.x11.desktop import X11
+from tests.e2e.desk import Desktop
+
+
+class Insertion:
+    """The real inserter with the events it posts."""
+
+    def __init__(self, desktop: Desktop, release_wait_s: float) -> None:
+        self.events: queue.Queue[Event] = queue.Queue()
+        stopping = threading.Event()
+        self.backend = X11(desktop.display, stopping.wait, release_wait_s=release_wait_s)
+        self.inserter = InsertionThread(
+            self.events.put, self.backend, stopping=stopping, last_resort=copy_with_pyperclip
+        )
+
+    def begin(
+        self, text: str, method: Method, *, target: Target | None = None, submit: Submit = Submit.OFF
+    ) -> None:
+        """Ask for an insertion and go on."""
+        self.inserter.insert(1, text, target=target, method=method, submit=submit)
+
+    def result(self) -> Delivered:
+        """What became of it."""
+        event = self.events.get(timeout=60)
+        assert isinstance(event, Delivered), event
+        return event
+
+    def insert(
+        self, text: str, method: Method, *, target: Target | None = None, submit: Submit = Submit.OFF
+    ) -> Delivery:
+        """Insert ``text`` and wait for the answer."""
+        self.begin(text, method, target=target, submit=submit)
+        return self.result().how
+
+
+@contextlib.contextmanager
+def insertion_on(desktop: Desktop, *, release_wait_s: float = 1.0) -> Iterator[Insertion]:
+    """An inserter that ends with the block."""
+    before = set(threading.enumerate())
+    insertion = Insertion(desktop, release_wait_s)
+    try:
+        yield insertion
+    finally:
+        insertion.inserter.close(20)
+        left = {thread.name for thread in set(threading.enumerate()) - before}
+        assert not left & {"insert", "clipboard"}

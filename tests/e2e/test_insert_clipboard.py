@@ -1,0 +1,301 @@
+"""Paste gives the window this text, and the user his clipboard back, whatever gets in between."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from handy_qwen.core.events import Delivery
+from handy_qwen.core.ports import Method, Submit, Target
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
+from tests.e2e.desk.processes import wait_until
+from tests.e2e.insertion import insertion_on
+
+pytestmark = pytest.mark.desktop
+
+PROGRAMS = Path(__file__).parent / "desk"
+OLD = "what the user had copied"
+TEXT = "what the user has said: naïve 🙂"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """A desktop, and an inserter that gives the user no time to let go."""
+    require(sound=False)
+    with Desktop(tray=False, sound=False) as desk, insertion_on(desk, release_wait_s=0.0) as insertion:
+        yield desk, insertion
+
+
+@pytest.fixture(scope="module")
+def windows(bench):
+    desk, _ = bench
+    opened = {kind: desk.open(kind) for kind in (QtTarget, GtkTarget, XtermTarget)}
+    yield opened
+    for window in opened.values():
+        window.close()
+
+
+@pytest.fixture
+def window(windows, request):
+    """The window of the kind that the test names, or the Qt one; empty, with the focus."""
+    chosen = windows[getattr(request, "param", QtTarget)]
+    chosen.focus()
+    chosen.clear()
+    return chosen
+
+
+def copy(desk, data, kind="UTF8_STRING", selection="clipboard"):
+    """Another program copies ``data``."""
+    subprocess.run(
+        ["xclip", "-selection", selection, "-t", kind], input=data, env=desk.env, check=True, timeout=20
+    )
+    wait_until(lambda: desk.clipboard(kind, selection) == data, "xclip to own the clipboard")
+
+
+def clipboard_becomes(desk, data, kind="UTF8_STRING", selection="clipboard"):
+    """What the clipboard holds as soon as that is ``data``; what it holds instead after 5 s."""
+    try:
+        wait_until(lambda: desk.clipboard(kind, selection) == data, "the clipboard", 5.0, 0.05)
+    except TimeoutError:
+        return desk.clipboard(kind, selection)
+    return data
+
+
+@pytest.mark.parametrize("window", [QtTarget, GtkTarget, XtermTarget], indirect=True)
+@pytest.mark.parametrize("delay_s", [0.05, 0.3, 1.0, 3.0])
+def test_a_slow_window_gets_this_text_and_the_user_his_clipboard_back(bench, window, delay_s):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    window.freeze()
+    insertion.begin(TEXT, Method.PASTE)
+    time.sleep(delay_s)
+    window.thaw()
+    assert insertion.result().how is Delivery.PASTED
+    assert window.wait_for_text(TEXT) == TEXT
+    assert clipboard_becomes(desk, OLD.encode()) == OLD.encode()
+
+
+def test_a_window_that_never_takes_it_leaves_the_text_on_the_clipboard_with_a_note(bench, window):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    window.freeze()
+    insertion.begin(TEXT, Method.PASTE)
+    delivered = insertion.result()
+    window.thaw()
+    assert delivered.how is Delivery.COPIED
+    assert delivered.note
+    assert window.wait_for_text(TEXT, quiet_s=0.3) == TEXT, "late, but this text, and once"
+    assert desk.clipboard() == TEXT.encode()
+
+
+def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(bench, window):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    insertion.begin("one ", Method.PASTE)
+    insertion.begin("two ", Method.PASTE)
+    assert insertion.result().how is Delivery.PASTED
+    assert insertion.result().how is Delivery.PASTED
+    assert window.wait_for_text("one two ") == "one two "
+    assert clipboard_becomes(desk, OLD.encode()) == OLD.encode()
+
+
+def test_all_formats_come_back(bench, window):
+    desk, insertion = bench
+    held = desk.start(
+        "owner", sys.executable, PROGRAMS / "clipboard_owner.py", stdout=subprocess.PIPE, bufsize=0
+    )
+    try:
+        assert held.stdout.readline() == b"ready\n"
+        before = {
+            kind: desk.clipboard(kind)
+            for kind in ("UTF8_STRING", "text/html", "image/png", "x-special/gnome-copied-files")
+        }
+        assert all(before.values())
+        assert len(before["image/png"]) > 1 << 20, "large enough to come in pieces"
+        assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+        assert window.wait_for_text(TEXT) == TEXT
+        assert clipboard_becomes(desk, before["text/html"], "text/html") == before["text/html"]
+        assert {kind: desk.clipboard(kind) for kind in before} == before
+        assert held.stdout.readline() == b"lost\n", "we serve it now, not its first owner"
+    finally:
+        desk.stop(held)
+
+
+def test_an_owner_that_hangs_does_not_keep_the_text_back(bench, window):
+    desk, insertion = bench
+    held = desk.start(
+        "owner", sys.executable, PROGRAMS / "clipboard_owner.py", "--mute", stdout=subprocess.PIPE, bufsize=0
+    )
+    try:
+        assert held.stdout.readline() == b"ready\n"
+        assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+        assert window.wait_for_text(TEXT) == TEXT
+    finally:
+        desk.stop(held)
+
+
+def test_an_empty_clipboard_is_empty_again(window, bench):
+    desk, insertion = bench
+    owner = desk.start(
+        "owner", sys.executable, PROGRAMS / "clipboard_owner.py", stdout=subprocess.PIPE, bufsize=0
+    )
+    assert owner.stdout.readline() == b"ready\n"
+    desk.stop(owner)
+    assert desk.clipboard("TARGETS") == b""
+    assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    assert window.wait_for_text(TEXT) == TEXT
+    assert clipboard_becomes(desk, b"", "TARGETS") == b""
+
+
+def test_what_the_user_copies_meanwhile_stays(bench, window):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    copy(desk, b"newer")  # before the old content is due
+    assert window.wait_for_text(TEXT) == TEXT
+    time.sleep(0.6)
+    assert desk.clipboard() == b"newer"
+
+
+@pytest.mark.parametrize("window", [QtTarget, GtkTarget, XtermTarget], indirect=True)
+def test_a_clipboard_manager_that_grabs_at_once_does_not_fool_us(bench, window):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    manager = desk.start(
+        "manager", sys.executable, PROGRAMS / "clipboard_manager.py", stdout=subprocess.PIPE, bufsize=0
+    )
+    try:
+        assert manager.stdout.readline() == b"ready\n"
+        window.freeze()
+        insertion.begin(TEXT, Method.PASTE)
+        assert manager.stdout.readline() == b"fetched private\n", "it sees the text, and that it is private"
+        time.sleep(0.8)
+        assert insertion.events.empty(), "its fetch must not count"
+        window.thaw()
+        assert insertion.result().how is Delivery.PASTED
+        assert window.wait_for_text(TEXT) == TEXT
+        assert clipboard_becomes(desk, OLD.encode()) == OLD.encode()
+    finally:
+        desk.stop(manager)
+
+
+def test_the_selection_comes_back_as_well(bench, window):
+    desk, insertion = bench
+    copy(desk, b"marked with the mouse", selection="primary")
+    assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    assert window.wait_for_text(TEXT) == TEXT
+    marked = b"marked with the mouse"
+    assert clipboard_becomes(desk, marked, selection="primary") == marked
+
+
+@pytest.mark.parametrize("window", [QtTarget, GtkTarget], indirect=True)
+@pytest.mark.parametrize("method", [Method.PASTE, Method.TYPE])
+def test_text_that_is_marked_in_the_window_is_replaced(bench, window, method):
+    desk, insertion = bench
+    insertion.insert("to be replaced", Method.TYPE)
+    assert window.wait_for_text("to be replaced") == "to be replaced"
+    desk.keys.chord("Control_L", "a")
+    wait_until(lambda: desk.clipboard(selection="primary") == b"to be replaced", "the mark")
+    insertion.insert(TEXT, method)
+    assert window.wait_for_text(TEXT) == TEXT
+
+
+@pytest.mark.parametrize("window", [QtTarget, GtkTarget, XtermTarget], indirect=True)
+def test_a_text_too_large_for_one_request_arrives(bench, window):
+    _, insertion = bench
+    text = "".join(f"line {n} of many, with ümlaut\n" for n in range(12_000))  # 390 kB
+    assert insertion.insert(text, Method.PASTE) is Delivery.PASTED
+    assert window.wait_for_text(text, timeout_s=30) == text
+
+
+def test_a_text_is_held_when_the_focus_has_moved(bench, windows, window):
+    desk, insertion = bench
+    windows[GtkTarget].clear()
+    at_press = insertion.inserter.focused()
+    assert at_press.window == window.window
+    windows[GtkTarget].focus()
+    copy(desk, OLD.encode())
+    insertion.begin(TEXT, Method.PASTE, target=at_press)
+    delivered = insertion.result()
+    assert delivered.how is Delivery.HELD
+    assert delivered.note
+    assert desk.clipboard() == OLD.encode()
+    window.focus()
+    assert insertion.insert(TEXT, Method.PASTE, target=at_press) is Delivery.PASTED
+    assert window.wait_for_text(TEXT) == TEXT
+    assert windows[GtkTarget].text() == ""
+
+
+def test_the_focused_window_is_known_by_its_class(windows, bench):
+    _, insertion = bench
+    windows[XtermTarget].focus()
+    assert insertion.inserter.focused() == Target(windows[XtermTarget].window, "XTerm")
+
+
+def test_a_copied_text_stays_on_the_clipboard(bench, window):
+    desk, insertion = bench
+    assert insertion.insert(TEXT, Method.COPY) is Delivery.COPIED
+    assert desk.clipboard() == TEXT.encode()
+    assert insertion.insert("another", Method.PASTE) is Delivery.PASTED
+    assert window.wait_for_text("another") == "another"
+    assert clipboard_becomes(desk, TEXT.encode()) == TEXT.encode()
+    insertion.inserter.copy("by request")
+    assert desk.clipboard() == b"by request"
+
+
+def test_method_none_touches_nothing(bench, window):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    assert insertion.insert(TEXT, Method.NONE) is Delivery.KEPT
+    assert window.text() == ""
+    assert desk.clipboard() == OLD.encode()
+
+
+@pytest.mark.parametrize("window", [QtTarget, GtkTarget, XtermTarget], indirect=True)
+@pytest.mark.parametrize("method", [Method.PASTE, Method.TYPE])
+def test_enter_comes_after_the_text(bench, window, method):
+    _, insertion = bench
+    insertion.insert(TEXT, method, submit=Submit.ENTER)
+    assert window.wait_for_text(TEXT + "\n") == TEXT + "\n"
+
+
+@pytest.mark.parametrize("target", ["UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "TEXT"])
+def test_programs_get_the_text_in_the_format_they_ask_for(bench, target):
+    desk, insertion = bench
+    insertion.inserter.copy(TEXT)
+    assert desk.clipboard(target) == TEXT.encode()
+    assert desk.clipboard("x-kde-passwordManagerHint") == b"secret"
+    insertion.inserter.copy("naïve")
+    assert desk.clipboard("STRING") == "naïve".encode("latin-1")
+    assert desk.clipboard("image/png") == b""
+
+
+def test_nothing_of_a_text_reaches_the_log(bench, window, caplog):
+    desk, insertion = bench
+    with caplog.at_level("DEBUG"):
+        for method in (Method.TYPE, Method.PASTE, Method.COPY):
+            insertion.insert("a very secret sentence", method)
+        window.freeze()
+        insertion.insert("a very secret sentence", Method.PASTE)
+        window.thaw()
+    assert "NOT_FETCHED" in caplog.text
+    assert "secret" not in caplog.text
+    wait_until(lambda: window.text().count("sentence") == 3, "all three")
+    assert desk.clipboard()
+
+
+def test_the_clipboard_thread_survives_windows_that_vanish_while_asking(bench, window):
+    desk, insertion = bench
+    text = "x" * 300_000
+    insertion.inserter.copy(text)
+    asking = desk.start("xclip", "xclip", "-selection", "clipboard", "-o", stdout=subprocess.PIPE)
+    asking.stdout.read(1)
+    asking.kill()
+    asking.wait()
+    assert desk.clipboard() == text.encode()
+    assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    assert window.wait_for_text(TEXT) == TEXT
+    assert "clipboard" in {thread.name for thread in threading.enumerate()}

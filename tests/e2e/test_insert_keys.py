@@ -1,0 +1,226 @@
+"""Typing: what the user's own keys, locks and layouts do to it, and what it leaves behind."""
+
+import threading
+
+import pytest
+from Xlib import X, display
+from Xlib.ext import record
+from Xlib.protocol import rq
+
+from handy_qwen.core.events import Delivery
+from handy_qwen.core.ports import Method, Submit
+from handy_qwen.system.insert.x11 import desktop as x11_desktop
+from handy_qwen.system.insert.x11.spare import LEFTOVERS
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
+from tests.e2e.desk.processes import wait_until
+from tests.e2e.insertion import insertion_on
+
+pytestmark = pytest.mark.desktop
+
+TEXT = "Über 12 €: naïve — Größe 🙂, ok?"
+LOCK, NUM_LOCK = X.LockMask, X.Mod2Mask
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """A desktop, and an inserter as the product has it."""
+    require(sound=False)
+    with Desktop(tray=False, sound=False) as desk, insertion_on(desk) as insertion:
+        yield desk, insertion
+
+
+@pytest.fixture(scope="module")
+def windows(bench):
+    desk, _ = bench
+    opened = {kind: desk.open(kind) for kind in (QtTarget, GtkTarget, XtermTarget)}
+    yield opened
+    for window in opened.values():
+        window.close()
+
+
+@pytest.fixture(params=[QtTarget, GtkTarget, XtermTarget])
+def window(windows, request):
+    """Each kind of window; empty, with the focus."""
+    chosen = windows[request.param]
+    chosen.focus()
+    chosen.clear()
+    return chosen
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+def test_caps_lock_turns_no_letter_around_and_stays_on(bench, window, method):
+    desk, insertion = bench
+    desk.keys.chord("Caps_Lock")
+    desk.keys.chord("Num_Lock")
+    try:
+        insertion.insert(TEXT, method)
+        assert window.wait_for_text(TEXT) == TEXT
+        assert desk.keys.modifiers() == LOCK | NUM_LOCK
+    finally:
+        desk.keys.chord("Caps_Lock")
+        desk.keys.chord("Num_Lock")
+    assert desk.keys.modifiers() == 0
+
+
+@pytest.mark.parametrize("key", ["Control_R", "Alt_L", "Super_R", "Alt_R"])
+def test_a_key_let_go_in_time_is_waited_for(bench, window, key):
+    desk, insertion = bench
+    desk.hardware.down(key)
+    insertion.begin(TEXT, Method.PASTE)
+    with pytest.raises(TimeoutError):
+        wait_until(lambda: not insertion.events.empty(), "nothing", 0.3)
+    desk.hardware.up(key)
+    assert insertion.result().how is Delivery.PASTED
+    assert window.wait_for_text(TEXT) == TEXT
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+@pytest.mark.parametrize("key", ["Control_R", "Alt_L", "Shift_R", "Super_R"])
+def test_a_key_held_for_good_is_let_go_for_the_user_and_not_pressed_again(bench, window, method, key):
+    desk, insertion = bench
+    desk.hardware.down(key)
+    insertion.insert(TEXT, method)
+    assert window.wait_for_text(TEXT) == TEXT
+    assert desk.keys.held() == []
+    desk.hardware.up(key)
+    assert desk.keys.held() == []
+    desk.keys.chord("a")
+    assert window.wait_for_text(TEXT + "a") == TEXT + "a", "no modifier is stuck"
+
+
+def test_a_key_pressed_while_text_is_typed_spoils_at_most_a_few_characters(bench, windows):
+    """The next take begins with the same hotkey while the last one's text is still coming in."""
+    desk, insertion = bench
+    window = windows[QtTarget]
+    window.focus()
+    window.clear()
+    text = "all work and no play " * 40
+    insertion.begin(text, Method.TYPE)
+    wait_until(window.text, "the first characters", interval_s=0.001)
+    desk.hardware.down("Shift_R")
+    assert insertion.result().how is Delivery.TYPED
+    desk.hardware.up("Shift_R")
+    assert window.wait_for_text(text, timeout_s=1.0).lower() == text
+    assert sum(a != b for a, b in zip(window.text(), text, strict=True)) <= 16
+
+
+def test_more_different_characters_than_spare_keys_are_typed_in_batches(bench, window):
+    _, insertion = bench
+    text = "".join(chr(0x4E00 + 37 * n) for n in range(120))  # 120 different ideographs
+    assert insertion.insert(text, Method.TYPE) is Delivery.TYPED
+    assert window.wait_for_text(text) == text
+
+
+def test_a_text_that_would_keep_the_desktop_busy_is_pasted_instead(bench, window):
+    _, insertion = bench
+    text = "".join(chr(0x4E00 + 11 * n) for n in range(1500))
+    assert insertion.insert(text, Method.TYPE) is Delivery.PASTED
+    assert window.wait_for_text(text) == text
+
+
+@pytest.mark.parametrize("layout", ["us,ru", "de(neo)", "gr", "il", "us(dvorak)", "ua", "jp", "ch(fr)"])
+def test_other_layouts(bench, window, layout):
+    desk, insertion = bench
+    name, _, variant = layout.rstrip(")").partition("(")
+    desk.run("setxkbmap", "-layout", name, "-variant", variant)
+    text = TEXT + " Привет, їжак. Ωμέγα ὅς שלום ~^`§{}[]@\\|"
+    try:
+        assert insertion.insert(text, Method.TYPE) is Delivery.TYPED
+        assert window.wait_for_text(text) == text
+        window.clear()
+        assert insertion.insert(text, Method.PASTE) is Delivery.PASTED
+        assert window.wait_for_text(text) == text
+    finally:
+        desk.run("setxkbmap", "-layout", "us", "-variant", "")
+
+
+def test_the_second_group_of_a_layout_is_seen(bench, window):
+    desk, insertion = bench
+    desk.run("setxkbmap", "-layout", "us,ru", "-option", "grp:menu_toggle")
+    try:
+        desk.keys.chord("Menu")
+        desk.keys.chord("q")
+        assert window.wait_for_text("й") == "й", "the Russian group is in force"
+        assert insertion.insert(TEXT + " съешь", Method.TYPE) is Delivery.TYPED
+        assert window.wait_for_text("й" + TEXT + " съешь") == "й" + TEXT + " съешь"
+        assert insertion.insert(TEXT, Method.PASTE, submit=Submit.ENTER) is Delivery.PASTED
+        assert window.wait_for_text("й" + TEXT + " съешь" + TEXT + "\n").endswith(TEXT + "\n")
+    finally:
+        desk.keys.chord("Menu")
+        desk.run("setxkbmap", "-layout", "us", "-option", "")
+
+
+def test_frozen_window_gets_typed_characters_right_after_it_thaws(bench, windows):
+    _, insertion = bench
+    window = windows[QtTarget]
+    window.focus()
+    window.clear()
+    window.freeze()
+    assert insertion.insert(TEXT, Method.TYPE) is Delivery.TYPED
+    window.thaw()
+    assert window.wait_for_text(TEXT) == TEXT
+
+
+def test_hotkeys_can_tell_our_keys_from_the_users(bench, windows):
+    """Every event of ours is heard while ``is_injecting`` says so, and not one after."""
+    desk, insertion = bench
+    windows[QtTarget].focus()
+    heard = []
+    listener = display.Display(desk.display)
+    keyboard = [{
+        "core_requests": (0, 0), "core_replies": (0, 0), "ext_requests": (0, 0, 0, 0),
+        "ext_replies": (0, 0, 0, 0), "delivered_events": (0, 0),
+        "device_events": (X.KeyPress, X.KeyRelease), "errors": (0, 0), "client_started": False,
+        "client_died": False,
+    }]  # fmt: skip
+    context = listener.record_create_context(0, [record.AllClients], keyboard)
+
+    def hear(reply):
+        data = reply.data
+        while len(data) and reply.category == record.FromServer:
+            _, data = rq.EventField(None).parse_binary_value(data, listener.display, None, None)
+            heard.append(insertion.inserter.is_injecting())
+
+    thread = threading.Thread(target=listener.record_enable_context, args=(context, hear))
+    thread.start()
+    try:
+        insertion.insert(TEXT, Method.TYPE)
+        insertion.insert(TEXT, Method.PASTE, submit=Submit.CTRL_ENTER)
+        wait_until(lambda: len(heard) > 2 * len(TEXT), "the events")
+        wait_until(lambda: not insertion.inserter.is_injecting(), "the end", 2.0)
+        ours = len(heard)
+        assert ours > 2 * len(TEXT)
+        desk.keys.chord("a")
+        wait_until(lambda: len(heard) == ours + 2, "the user's key")
+    finally:
+        other = display.Display(desk.display)
+        other.record_disable_context(context)
+        other.sync()
+        thread.join(10)
+        other.close()
+        listener.close()
+    assert heard == [True] * ours + [False] * 2
+
+
+def test_borrowed_keycodes_are_given_back(monkeypatch):
+    monkeypatch.setattr(x11_desktop, "REST_AFTER_S", 0.5)
+    require(sound=False)
+    with Desktop(tray=False, sound=False) as desk:
+        connection = display.Display(desk.display)
+        low, high = connection.display.info.min_keycode, connection.display.info.max_keycode
+
+        def mapping():
+            return [list(keys) for keys in connection.get_keyboard_mapping(low, high - low + 1)]
+
+        before = mapping()
+        window = desk.open(QtTarget)
+        with insertion_on(desk) as insertion:
+            insertion.insert("我们", Method.TYPE)
+            assert window.wait_for_text("我们") == "我们"
+            assert mapping() != before
+            wait_until(lambda: mapping() == before, "the keycodes to be free", 5.0)
+            insertion.insert("再见", Method.TYPE)
+        assert mapping() == before, "at the end as well"
+        mark = connection.intern_atom(LEFTOVERS)
+        assert connection.screen().root.get_full_property(mark, X.AnyPropertyType) is None
+        connection.close()
