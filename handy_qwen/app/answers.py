@@ -97,7 +97,7 @@ def status_of(view: View) -> dict[str, Any]:
         "method": choices.method.value,
         "hotkeys": list(choices.hotkeys),
         "mode": choices.mode,
-        "is_ready": view.phase is not Phase.PROBLEM and not view.is_loading,
+        "is_ready": view.phase not in {Phase.LOADING, Phase.PROBLEM} and not view.is_loading,
         "notices": [
             {"kind": notice.kind.name.lower(), "title": notice.title, "hint": notice.hint}
             for notice in view.notices

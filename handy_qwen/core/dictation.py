@@ -234,7 +234,7 @@ def _answer(turn: Turn, what: Request) -> None:
 def _configure(turn: Turn, event: Configured) -> None:
     old, new = turn.now.rules, event.rules
     languages = event.choices.languages or turn.now.choices.languages
-    turn.set(rules=new, choices=replace(event.choices, languages=languages))
+    turn.set(is_configured=True, rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return
     take = turn.recorded()

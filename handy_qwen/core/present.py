@@ -34,7 +34,7 @@ def _phase(now: Dictation, recorded: Take | None) -> Phase:
         return Phase.RECORDING
     if any(take.stage is not Stage.INSERTING or not take.is_again for take in now.takes):
         return Phase.TRANSCRIBING
-    if now.is_loading:
+    if now.is_loading or not now.is_configured:
         return Phase.LOADING
     if any(one.notice.is_lasting for one in now.shown):
         return Phase.PROBLEM

@@ -92,6 +92,7 @@ class Shown:
 class Dictation:
     """The whole memory of the machine."""
 
+    is_configured: bool = False  # the settings have come, and the hotkeys are listened for
     rules: Rules = field(default_factory=Rules)
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
@@ -157,8 +158,14 @@ class Turn:
         return self.now.last_take
 
     def notify(self, kind: NoticeKind, title: str, hint: str = "", *, lasting: str = "") -> None:
-        """Show a notice; one with a subject (``lasting``) stays until ``settle`` is called for it."""
+        """Show a notice, instead of one that says the same.
+
+        One with a subject (``lasting``) stays until ``settle`` is called for that.
+        """
         self.settle(lasting)
+        self.set(
+            shown=tuple(one for one in self.now.shown if (one.notice.kind, one.notice.title) != (kind, title))
+        )
         number = self.now.last_notice + 1
         notice = Notice(number, kind, title, hint, is_lasting=bool(lasting))
         shown = Shown(notice, math.inf if lasting else self.at_s + NOTICE_S, lasting)

@@ -515,6 +515,14 @@ def test_a_second_start_of_the_program_says_that_it_runs_and_how_to_use_it():
     assert Desk().ask(Request.SHOW).view.notices[0].hint == ""
 
 
+def test_before_the_settings_have_come_the_program_is_loading():
+    assert view_of(Dictation()).phase is Phase.LOADING
+
+
+def test_the_same_notice_is_shown_once():
+    assert len(Desk().ask(Request.SHOW).ask(Request.SHOW).view.notices) == 1
+
+
 def test_notices_leave_after_some_seconds():
     desk = Desk().ask(Request.SHOW).wait(NOTICE_S + 0.1)
     assert desk.view.notices == ()
