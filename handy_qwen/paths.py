@@ -7,6 +7,7 @@ that shares nothing with the first (for tests, or to try a setting).
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -44,9 +45,17 @@ def log_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The folder of the socket through which the running program is reached."""
+    """The folder of the socket through which the running program is reached.
+
+    Where the system gives the user none of his own, it lies with the data: never in a folder that
+    others can write to.
+    """
     home = _home()
-    return home / "run" if home else platformdirs.user_runtime_path(APP_NAME, appauthor=False)
+    if home:
+        return home / "run"
+    if sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR"):
+        return data_dir() / "run"
+    return platformdirs.user_runtime_path(APP_NAME, appauthor=False)
 
 
 def asset(name: str) -> Path:

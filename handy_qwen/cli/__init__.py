@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import demo, model, transcribe
+from handy_qwen.cli import bench, demo, model, running, transcribe
 from handy_qwen.cli.terminal import UsageError, complain, exit_status
 from handy_qwen.errors import HandyError, LanguageError
 
@@ -52,7 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    running.add_app_options(parser)
+    running.add_parsers(commands)
     transcribe.add_parser(commands)
     demo.add_parser(commands)
     model.add_parser(commands)
+    bench.add_parser(commands)
     return parser

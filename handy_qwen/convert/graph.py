@@ -111,7 +111,8 @@ class Graph:
         if not precision.block:
             codes, scales = quantize_channels(weights)
             inputs = [x, self.constant(f"{name}.codes", codes.T), self.constant(f"{name}.scales", scales)]
-            inputs += ["", bias] if bias else []
+            inputs += [self.constant(f"{name}.zeros", np.full(len(scales), 128, np.uint8)), bias]
+            inputs = inputs if bias else inputs[:-1]
             return self.node("DynamicQuantizeMatMul", inputs, f"{name}.out", CONTRIB)
         blocks = quantize_blocks(weights, bits=precision.bits, block=precision.block)
         names = [self.constant(f"{name}.codes", blocks.codes), self.constant(f"{name}.scales", blocks.scales)]

@@ -15,7 +15,8 @@ class Precision:
     def __str__(self) -> str:
         if self.bits == 32:
             return "float32"
-        return f"{self.bits}-bit, blocks of {self.block}" if self.block else f"int{self.bits} per channel"
+        form = f"blocks of {self.block}" if self.block else "a scale per channel"
+        return f"{self.bits}-bit, {form}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,13 @@ class Preset:
 
 
 PLAIN = Precision(32)
-_EIGHT, _FOUR = Precision(8, 32), Precision(4, 32)
+_CHANNELS, _EIGHT, _FOUR = Precision(8), Precision(8, 32), Precision(4, 32)
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("balanced", "small and quick; the default", encoder=_EIGHT, decoder=_FOUR, head=_EIGHT),
+        Preset("balanced", "small and quick; the default", encoder=_CHANNELS, decoder=_FOUR, head=_EIGHT),
         Preset(
-            "smallest", "the least memory; makes more mistakes", encoder=_EIGHT, decoder=_FOUR, head=_FOUR
+            "smallest", "the least memory; makes more mistakes", encoder=_CHANNELS, decoder=_FOUR, head=_FOUR
         ),
         Preset("precise", "8 bits throughout; twice the size", encoder=_EIGHT, decoder=_EIGHT, head=_EIGHT),
         Preset("exact", "float32 throughout, for comparison", encoder=PLAIN, decoder=PLAIN, head=PLAIN),

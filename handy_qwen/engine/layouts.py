@@ -43,15 +43,16 @@ def open_model(folder: Path, threads: int) -> Model:
 def _open_compact(folder: Path, threads: int) -> Model:
     manifest = load_manifest(folder)
     config = manifest.config
-    with ThreadPoolExecutor(thread_name_prefix="load") as pool:  # what takes long is done outside of Python
-        tokenizer = pool.submit(load_tokenizer, folder)
-        encoder = pool.submit(CompactEncoder, folder, config.audio, threads)
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+        tokenizer = pool.submit(load_tokenizer, folder)  # while ONNX Runtime packs weights, outside of Python
+        # One after the other, the largest first: packing needs memory for a while.
         decoder = CompactDecoder(folder, config.text, _table(folder, manifest), threads)
+        encoder = CompactEncoder(folder, config.audio, threads)
         return Model(
             name=manifest.name,
             config=config,
             tokenizer=tokenizer.result(),
-            encoder=encoder.result(),
+            encoder=encoder,
             decoder=decoder,
             pass_s=manifest.pass_s,
             notice=manifest.notice,

@@ -1,0 +1,89 @@
+"""The limits of this machine, measured in the same run as the model: without them a time says little."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+_READ_BYTES = 512 << 20  # far more than any cache holds
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was measured of a machine.
+
+    ``read_gb_s`` is the rate at which all threads together read memory, ``matmul_gflop_s`` that of float32
+    matrix products in numpy; ``load`` is how busy the machine was, in processors.
+    """
+
+    processor: str
+    physical_cores: int
+    threads: int
+    read_gb_s: float
+    matmul_gflop_s: float
+    load: float
+
+
+def measure_machine(threads: int) -> Machine:
+    """Measure with ``threads`` threads; takes about a second."""
+    return Machine(
+        processor=_processor(),
+        physical_cores=psutil.cpu_count(logical=False) or 1,
+        threads=threads,
+        read_gb_s=_read_rate(threads),
+        matmul_gflop_s=_matmul_rate(),
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else psutil.cpu_percent(0.2) / 100,
+    )
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_bytes() -> int:
+    """The most memory of this process that was ever in RAM."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return int(psutil.Process().memory_info().peak_wset)
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _read_rate(threads: int) -> float:
+    """GB/s at which ``threads`` threads read a large array, the best of some rounds."""
+    parts = np.array_split(np.ones(_READ_BYTES // 4, np.float32), threads)
+    with ThreadPoolExecutor(threads) as pool:
+        return max(_rate(lambda: list(pool.map(np.max, parts)), _READ_BYTES) for _ in range(_ROUNDS))
+
+
+def _matmul_rate(size: int = 1536) -> float:
+    """GFLOP/s of a float32 matrix product, the best of some rounds."""
+    a = np.ones((size, size), np.float32)
+    return max(_rate(lambda: a @ a, 2 * size**3) for _ in range(_ROUNDS))
+
+
+def _rate(work: Callable[[], object], amount: float) -> float:
+    begin = time.perf_counter()
+    work()
+    return amount / (time.perf_counter() - begin) / 1e9
+
+
+def _processor() -> str:
+    """The processor's own name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
