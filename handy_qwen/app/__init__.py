@@ -35,6 +35,13 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
     if not lock.acquire():
         show_running()
         return 0
+    try:
+        return _run_alone(is_hidden=is_hidden, is_debug=is_debug)
+    finally:
+        lock.release()
+
+
+def _run_alone(*, is_hidden: bool, is_debug: bool) -> int:
     check_display(os.environ)
     try:
         log = Log(paths.log_dir(), is_debug=is_debug, console=sys.stderr if is_debug else None)
@@ -51,7 +58,6 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
         logger.info("Handy-Qwen has ended")
         _leave_stuck_threads_behind()
         log.close()
-        lock.release()
 
 
 def show_running() -> None:

@@ -1,0 +1,82 @@
+"""From the settings to what the cycle and the menus work with."""
+
+import pytest
+
+from handy_qwen.app.choices import choices_of, chord_title, live_of, recent_with, rules_of
+from handy_qwen.core.gestures import Mode
+from handy_qwen.core.ports import Hotkey, Method, Submit
+from handy_qwen.core.text import Replacement
+from handy_qwen.core.view import ModelChoice
+from handy_qwen.settings import Settings
+from handy_qwen.transcriber import Live
+
+
+def test_every_setting_of_the_cycle_reaches_it():
+    settings = Settings(
+        hotkeys=("f9",),
+        mode="toggle",
+        hold_s=0.5,
+        language="German",
+        custom_words=("Qwen", "Kubernetes"),
+        submit="enter",
+        max_take_s=60,
+        silence_s=5,
+        replacements=(Replacement("a", "b"),),
+        remove_fillers=True,
+        trailing_space=True,
+        smart_spacing=False,
+    )
+    rules = rules_of(settings, Method.PASTE)
+    assert rules.hotkeys == (Hotkey("f9"),)
+    assert (rules.mode, rules.limits.hold_s) == (Mode.TOGGLE, 0.5)
+    assert (rules.language, rules.context) == ("German", "Qwen Kubernetes")
+    assert (rules.method, rules.submit) == (Method.PASTE, Submit.ENTER)
+    assert (rules.max_take_s, rules.silence_s) == (60, 5)
+    assert rules.text.replacements == (Replacement("a", "b"),)
+    assert (rules.text.is_without_fillers, rules.text.has_trailing_space, rules.text.is_fitted) == (
+        True,
+        True,
+        False,
+    )
+
+
+def test_a_method_of_the_users_own_counts_more_than_that_of_the_system():
+    assert rules_of(Settings(method="type"), Method.PASTE).method is Method.TYPE
+
+
+@pytest.mark.parametrize(
+    ("live", "on_battery", "is_on_battery", "result"),
+    [
+        ("full", "off", False, Live.FULL),
+        ("full", "off", True, Live.OFF),
+        ("full", "final_windows_only", True, Live.FINAL_WINDOWS_ONLY),
+        ("off", "full", True, Live.OFF),
+    ],
+)
+def test_on_battery_the_lesser_of_both_settings_holds(live, on_battery, is_on_battery, result):
+    assert live_of(Settings(live=live, live_on_battery=on_battery), is_on_battery=is_on_battery) is result
+
+
+def test_the_menus_show_what_there_is_and_what_is_chosen():
+    settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphone="Webcam")
+    choices = choices_of(settings, Method.TYPE, ["big", "demo"], ["Webcam", "Headset"])
+    assert choices.model == "big"
+    assert choices.models == (ModelChoice("big", "big"), ModelChoice("demo", "demo"))
+    assert choices.hotkeys == ("Right Ctrl", chord_title("ctrl+alt+d"))
+    assert (choices.language, choices.microphone) == ("German", "Webcam")
+    assert choices.microphones == ("Webcam", "Headset")
+    assert choices.overlay == "bottom"
+
+
+def test_without_a_model_none_is_chosen():
+    assert choices_of(Settings(), Method.TYPE, [], []).model == ""
+
+
+def test_a_chord_that_is_none_is_shown_as_it_is():
+    assert chord_title("no+such+key") == "no+such+key"
+
+
+def test_the_language_chosen_last_comes_first_and_only_once():
+    assert recent_with("German", ("French", "German")) == ("German", "French")
+    assert recent_with("", ("French",)) == ("French",)
+    assert len(recent_with("German", [f"L{n}" for n in range(9)])) == 5

@@ -1,0 +1,40 @@
+"""A display that is not there is told before Qt ends the process for it."""
+
+import socket
+
+import pytest
+
+from handy_qwen.app.display import check_display
+from handy_qwen.errors import HandyError
+
+
+def test_no_display_is_an_error_with_a_way_on():
+    with pytest.raises(HandyError, match="no display") as caught:
+        check_display({}, "linux")
+    assert "transcribe" in caught.value.hint
+
+
+def test_a_display_that_does_not_answer_is_an_error():
+    with pytest.raises(HandyError, match=":54321 does not answer"):
+        check_display({"DISPLAY": ":54321"}, "linux")
+
+
+def test_a_display_that_answers_is_none():
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("\0/tmp/.X11-unix/X54322")
+        server.listen()
+        check_display({"DISPLAY": ":54322.0"}, "linux")
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform"),
+    [
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux"),
+        ({"QT_QPA_PLATFORM": "offscreen"}, "linux"),
+        ({"DISPLAY": "far.example:0"}, "linux"),
+        ({}, "win32"),
+        ({}, "darwin"),
+    ],
+)
+def test_where_qt_knows_better_nothing_is_checked(environment, platform):
+    check_display(environment, platform)

@@ -1,0 +1,61 @@
+"""What the tray must not wait for, and what a second start does."""
+
+import subprocess
+import sys
+
+import pytest
+
+from handy_qwen import app, paths
+from handy_qwen.control import ControlServer, Endpoint, InstanceLock
+from handy_qwen.errors import ControlError, HandyError
+
+HEAVY = ("numpy", "onnxruntime", "sounddevice", "soxr", "soundfile", "tokenizers", "Xlib", "psutil")
+
+
+@pytest.mark.parametrize("module", ["handy_qwen.app.program", "handy_qwen.cli.running"])
+def test_nothing_heavy_is_imported_before_the_tray(module):
+    heavy = HEAVY if module.startswith("handy_qwen.app") else (*HEAVY, "PySide6", "tomlkit")
+    code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.fixture
+def running(app_home):
+    lock = InstanceLock(paths.runtime_dir())
+    assert lock.acquire()
+    yield app_home
+    lock.release()
+
+
+@pytest.mark.usefixtures("running")
+def test_a_second_start_shows_the_first(capsys):
+    shown = []
+    server = ControlServer(Endpoint(paths.runtime_dir()), lambda command: shown.append(command) or {})
+    server.start()
+    try:
+        assert app.main() == 0
+    finally:
+        server.close()
+    assert shown == ["show"]
+    assert "running already" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("running")
+def test_a_first_instance_that_never_answers_is_an_error(monkeypatch):
+    monkeypatch.setattr(app, "SHOW_S", 0.2)
+    with pytest.raises(ControlError, match="not running"):
+        app.main()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
+def test_without_a_display_the_app_says_so_and_lets_go_of_the_lock(app_home, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(HandyError, match="no display"):
+        app.main()
+    lock = InstanceLock(paths.runtime_dir())
+    assert lock.acquire()
+    lock.release()
+    assert not paths.log_dir().exists()
+    assert app_home.exists()
