@@ -38,9 +38,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The devices there are."""
+    """The devices there are; None if the system did not answer."""
 
-    devices: Sequence[Device]
+    devices: Sequence[Device] | None
 
 
 def spawn(job: Callable[[], None], name: str) -> Join:
@@ -64,6 +64,7 @@ class Connection:
         self._closings: list[Join] = []
         self.stream: Stream | None = None
         self.is_opening = False
+        self.is_listing = False
 
     def open(self, wanted: str, avoid: Collection[str] = ()) -> None:
         """Begin to open what ``pick`` says, unless that is under way. ``Opened`` is reported."""
@@ -86,17 +87,18 @@ class Connection:
         self._spawn(job, "microphone-open")
 
     def list(self) -> None:
-        """Begin to look which devices there are. ``Listed`` is reported, if the system answers."""
+        """Begin to look which devices there are. ``Listed`` is reported; not to be called before it is."""
+        self.is_listing = True
 
         def job() -> None:
+            devices = None
             try:
                 devices = self._backend.devices()
             except MicrophoneError as error:
                 logger.info("no list of microphones: %s", error.title)
             except Exception:  # the top of this thread
                 logger.exception("listing the microphones failed")
-            else:
-                self._report(Listed(devices))
+            self._report(Listed(devices))
 
         self._spawn(job, "microphone-list")
 

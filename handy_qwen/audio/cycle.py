@@ -17,9 +17,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from handy_qwen.audio.connection import Connection, Listed, Opened, broken
-from handy_qwen.audio.devices import Device, pick
+from handy_qwen.audio.devices import Device, hung, pick
 from handy_qwen.audio.messages import Cancel, Changed, Close, Configure, Level, Message, Start, Stop
-from handy_qwen.audio.pulse import hung
 from handy_qwen.audio.tail import TAIL_S, IsSpeaking
 from handy_qwen.audio.take import SILENCE_DB, Take
 from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
@@ -93,7 +92,7 @@ class Cycle:
             self._advance(self._take, now_s)
         if self._take is None:  # perhaps just now
             self._rest(now_s)
-        if now_s >= self._list_s:
+        if now_s >= self._list_s and not self._connection.is_listing:
             self._list_s = math.inf
             self._connection.list()
 
@@ -124,7 +123,9 @@ class Cycle:
             case Opened():
                 self._on_opened(message, now_s)
             case Listed(devices):
-                self._on_listed(devices)
+                self._connection.is_listing = False
+                if devices is not None:
+                    self._on_listed(devices)
             case Close():
                 if self._take:
                     self._end(self._take, EndCause.STOPPED, now_s)

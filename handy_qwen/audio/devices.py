@@ -107,6 +107,15 @@ def no_microphone() -> MicrophoneError:
     )
 
 
+def hung() -> MicrophoneError:
+    """The sound server is there, but does nothing."""
+    return MicrophoneError(
+        "The sound system does not answer.",
+        MicrophoneReason.UNRESPONSIVE,
+        "If it stays like this, log out and in again, or restart the sound server.",
+    )
+
+
 def tell_apart(names: Sequence[str]) -> list[str]:
     """Number equal names from the second on: two headsets of one make are two entries in a menu."""
     seen: dict[str, int] = {}

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from handy_qwen.audio import pulse
-from handy_qwen.audio.devices import Device, no_microphone, tell_apart
+from handy_qwen.audio.devices import Device, hung, no_microphone, tell_apart
 from handy_qwen.audio.library import Library
 from handy_qwen.audio.ring import Ring
 
@@ -73,7 +73,7 @@ class Microphones:
             return known
         found = pulse.devices()
         if found is None and self._has_server:
-            raise pulse.hung()  # PortAudio's own list is of no use while the server is away
+            raise hung()  # PortAudio's own list is of no use while the server is away
         self._has_server = found is not None
         if found is not None and not is_told and self._subscribe():
             found = pulse.devices()  # what changed before the subscription was not told
@@ -87,10 +87,10 @@ class Microphones:
         with self._guard:
             if self._on_change is None:
                 return False
-            if self._subscription is not None:
-                self._subscription.stop()
-            self._subscription = pulse.Subscription(self._changed)
-            return True
+            before, self._subscription = self._subscription, pulse.Subscription(self._changed)
+        if before is not None:
+            before.stop()  # its thread may want the guard
+        return True
 
     def _changed(self) -> None:
         """Called on the thread of the subscription."""

@@ -17,8 +17,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
-from handy_qwen.audio.devices import Device, tell_apart
-from handy_qwen.errors import MicrophoneError, MicrophoneReason
+from handy_qwen.audio.devices import Device, hung, tell_apart
 
 logger = logging.getLogger(__name__)
 
@@ -90,15 +89,6 @@ def _pactl(*command: str) -> str | None:
         logger.info("pactl %s: exit code %d", command[0], done.returncode)
         return None
     return done.stdout
-
-
-def hung() -> MicrophoneError:
-    """The sound server is there, but does nothing."""
-    return MicrophoneError(
-        "The sound system does not answer.",
-        MicrophoneReason.UNRESPONSIVE,
-        "If it stays like this, log out and in again, or restart the sound server.",
-    )
 
 
 class Subscription:

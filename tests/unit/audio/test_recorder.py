@@ -384,6 +384,32 @@ def test_the_devices_are_told_when_they_change_and_only_then(studio):
     assert studio.lists[1:] == [[BUILT_IN, HEADSET]]
 
 
+def test_a_listing_that_hangs_is_not_repeated_until_it_is_over(studio):
+    studio.is_hanging = True
+    for _ in range(5):
+        studio.recorder.refresh_devices()
+        studio.run(0.5)
+    assert [name for _, name in studio.jobs] == ["microphone-list"]
+    studio.is_hanging = False
+    studio.backend.present = [HEADSET]
+    studio.run(0.5)
+    assert studio.lists == [[HEADSET]]
+
+
+def test_a_sound_system_that_does_not_answer_is_asked_again(studio):
+    def refuse():
+        raise BUSY
+
+    studio.backend.devices = refuse
+    studio.recorder.refresh_devices()
+    studio.run(0.5)
+    assert studio.lists == []
+    del studio.backend.devices
+    studio.recorder.refresh_devices()
+    studio.run(0.5)
+    assert studio.lists == [[BUILT_IN]]
+
+
 def test_a_monitor_in_use_is_kept_when_the_last_microphone_goes(studio):
     monitor = Device("Monitor", "monitor", 48_000, 2, is_default=True, is_monitor=True)
     studio.backend.present = [monitor, HEADSET]
