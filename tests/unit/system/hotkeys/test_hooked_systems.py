@@ -218,6 +218,20 @@ def test_a_hook_that_windows_refuses_is_told(monkeypatch):
     assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
 
 
+@pytest.mark.expects_log
+def test_a_key_state_that_cannot_be_asked_is_reported():
+    def fail(_code):
+        raise RuntimeError
+
+    heard = Heard()
+    listener = WindowsHotkeys(heard, is_down=fail)
+    listener.start([Hotkey("ctrl_r")])
+    data = types.SimpleNamespace(vkCode=CTRL_R, flags=0, scanCode=0)
+    FakeListener.made[0].options["win32_event_filter"](0x100, data)
+    assert heard.wait(2) == [KeyDown, HotkeysFailed]
+    listener.stop()
+
+
 # --- macOS ------------------------------------------------------------------------------------------------
 
 
