@@ -207,7 +207,7 @@ def _cancel(turn: Turn) -> None:
         waiting = [take for take in turn.now.takes if take.stage is not Stage.INSERTING]
         if not waiting:
             return
-        for take in waiting:
+        for take in reversed(waiting):  # so that none of them begins because the one before has gone
             cancel(turn, take)
     turn.notify(NoticeKind.INFO, "Cancelled.")
 

@@ -18,6 +18,7 @@ from handy_qwen.core.events import (
 from handy_qwen.engine.transcript import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError
 from handy_qwen.transcriber import EngineTranscriber, Live, LiveText, Model
+from handy_qwen.transcriber.job import Job
 from tests.fakes import FakeClock
 
 BLOCK = np.full(160, 0.1, np.float32)
@@ -42,6 +43,7 @@ class FakeLive:
         self.blocks += 1
 
     def advance(self):
+        self.model.has_advanced.set()
         if self.model.advance_error:
             raise self.model.advance_error
         return False
@@ -75,6 +77,7 @@ class FakeModel:
         self.error = told.get("error")
         self.waits_for_cancel = told.get("waits_for_cancel", False)
         self.is_finishing = threading.Event()
+        self.has_advanced = threading.Event()
         self.is_closed = threading.Event()
         self.asked = []
 
@@ -197,9 +200,10 @@ def test_live_text_can_be_switched_off(bench):
 
 def test_windows_alone_give_no_preview(bench):
     desk = bench(FakeModel(), live=Live.FINAL_WINDOWS_ONLY).ready().say(1)
+    assert desk.models["m"].has_advanced.wait(30)
     desk.transcriber.finish(1)
     desk.expect(Transcribed)
-    assert desk.models["m"].asked[0] in [(None, "Qwen", False), (None, "Qwen")]
+    assert desk.models["m"].asked == [(None, "Qwen", False)]
 
 
 def test_a_take_begun_before_the_model_is_there_is_answered_when_it_is(bench):
@@ -249,6 +253,7 @@ def test_a_take_can_be_cancelled_while_the_model_loads(bench):
 @pytest.mark.expects_log
 def test_live_transcription_that_fails_is_made_up_for_at_the_end(bench, stage):
     desk = bench(FakeModel(**{stage: EngineError("broken")})).ready().say(1)
+    assert desk.models["m"].has_advanced.wait(30)
     desk.transcriber.finish(1)
     assert desk.skip_to(Transcribed).text == "m: 480 at once"
 
@@ -343,6 +348,14 @@ def test_an_idle_model_gives_its_memory_back_and_comes_again(bench):
     desk.say(2)
     desk.transcriber.finish(2)
     assert desk.skip_to(Transcribed).take == 2
+
+
+def test_work_that_begins_after_its_take_was_given_up_is_stopped_at_once():
+    stopped = []
+    job = Job(1, "", "", Live.FULL)
+    job.cancel()
+    job.guard(lambda: stopped.append(True))
+    assert stopped == [True]
 
 
 def test_what_is_said_about_an_unknown_take_is_ignored(bench):

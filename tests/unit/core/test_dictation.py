@@ -194,8 +194,18 @@ def test_cancel_works_while_transcribing():
     desk = Desk().say(1).say(2)
     desk.ask(Request.CANCEL).hear(1, "One.").hear(2, "Two.")
     assert desk.inserted == []
-    assert [effect.take for effect in desk.done(fx.CancelTranscription)] == [1, 2]
+    assert [effect.take for effect in desk.done(fx.CancelTranscription)] == [2, 1]
     assert desk.now.takes == ()
+
+
+def test_cancel_during_the_tail_gives_up_all_that_is_on_its_way():
+    desk = Desk().say(1).down().wait(1).up().down().wait(0.1).up().play(EscapePressed(200.0))
+    assert desk.now.takes == ()
+    assert [effect.take for effect in desk.done(fx.CancelTranscription)] == [2, 1]
+    assert desk.done(fx.CancelRecording) == [fx.CancelRecording(2)]
+    assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
+    desk.say(4)
+    assert desk.view.waiting == 1
 
 
 def test_cancel_while_recording_leaves_earlier_takes_alone():
