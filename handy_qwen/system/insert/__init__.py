@@ -64,7 +64,19 @@ def backend_for(platform: str, environment: Mapping[str, str], stopping: threadi
         InsertError: There is none for it, or it lacks what is needed.
     """
     # Each import is for its own system only.
-    if platform.startswith("linux") and environment.get("DISPLAY"):
+    if platform == "win32":
+        from handy_qwen.system.insert.windows import Windows
+
+        return Windows(stopping.wait)
+    if platform == "darwin":
+        from handy_qwen.system.insert.macos import MacOS
+
+        return MacOS(stopping.wait)
+    if environment.get("WAYLAND_DISPLAY"):
+        from handy_qwen.system.insert.wayland import Wayland
+
+        return Wayland(environment, stopping.wait)
+    if environment.get("DISPLAY"):
         from handy_qwen.system.insert.x11.desktop import X11
 
         return X11(environment["DISPLAY"], stopping.wait)

@@ -104,15 +104,24 @@ class InsertionThread:
                 try:
                     job = self._jobs.get(timeout=wait_s)
                 except queue.Empty:
-                    wait_s = self._backend.rest(is_idle=True)
+                    wait_s = self._rest(is_idle=True)
                     continue
                 if job is None:
                     break
                 self._work_off(job)
-                wait_s = self._backend.rest(is_idle=self._jobs.empty())
+                wait_s = self._rest(is_idle=self._jobs.empty())
             self._backend.close()
+        except InsertError as problem:
+            logger.info("the desktop was not left tidy: %s", problem.reason.name)
         except Exception:
             logger.exception("the insertion's thread ended")
+
+    def _rest(self, *, is_idle: bool) -> float | None:
+        try:
+            return self._backend.rest(is_idle)
+        except InsertError as problem:
+            logger.info("tidying up fell through: %s", problem.reason.name)
+            return None
 
     def _work_off(self, job: _Job) -> None:
         try:

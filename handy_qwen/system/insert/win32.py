@@ -1,0 +1,319 @@
+"""The parts of the Windows API that the insertion needs, as a Protocol and through ctypes.
+
+Not run on Windows: written from Microsoft's documentation (winuser.h, winbase.h). Importable on any
+system; the libraries are loaded when ``Win32`` is made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+KEYUP, UNICODE, EXTENDED = 0x0002, 0x0004, 0x0001
+INPUT_KEYBOARD = 1
+EXTRA_INFO = 0x48515749  # marks our events (dwExtraInfo), for hooks that see them
+WM_DESTROY, WM_RENDERFORMAT, WM_RENDERALLFORMATS, WM_APP = 0x0002, 0x0305, 0x0306, 0x8000
+HWND_MESSAGE = -3
+GMEM_MOVEABLE = 0x0002
+PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEvent:
+    """One keyboard event for SendInput."""
+
+    key: int = 0  # virtual key, 0 with UNICODE
+    unit: int = 0  # UTF-16 code unit with UNICODE
+    flags: int = 0
+
+
+class Api(Protocol):
+    """What is asked of Windows. Clipboard calls belong to the thread of ``run_window``."""
+
+    def send(self, events: Sequence[KeyEvent]) -> int:
+        """SendInput; returns how many were inserted."""
+
+    def is_down(self, key: int) -> bool:
+        """GetAsyncKeyState: whether the virtual key is down now."""
+
+    def foreground(self) -> int:
+        """The window the user works in, 0 for none."""
+
+    def window_class(self, window: int) -> str:
+        """The class of a window."""
+
+    def process(self, window: int) -> int:
+        """The process a window belongs to, 0 if unknown."""
+
+    def executable(self, process: int) -> str:
+        """The file name of a process's program, empty if it may not be known."""
+
+    def run_window(self, on_ready: Callable[[int], None], on_message: Callable[[int, int], None]) -> None:
+        """Make a message-only window and work off its messages until ``quit``. Calls back on this thread."""
+
+    def wake(self, window: int) -> None:
+        """Post WM_APP to our window. Any thread."""
+
+    def quit(self) -> None:
+        """End ``run_window``, from within one of its callbacks."""
+
+    def open_clipboard(self, window: int) -> bool:
+        """Open it for ``window``; False while another program has it open."""
+
+    def close_clipboard(self) -> None:
+        """Close it."""
+
+    def empty_clipboard(self) -> None:
+        """Drop its contents and become its owner."""
+
+    def formats(self) -> list[int]:
+        """The formats on the open clipboard."""
+
+    def get(self, format_id: int) -> bytes | None:
+        """The bytes of a format; None if it cannot be had."""
+
+    def set(self, format_id: int, data: bytes | None) -> None:
+        """Put bytes on the clipboard; None promises them for later."""
+
+    def register(self, name: str) -> int:
+        """The number of a format by name."""
+
+    def reader(self) -> int:
+        """The window that has the clipboard open, 0 if none or unknown."""
+
+    def owner(self) -> int:
+        """The window that owns the clipboard's contents, 0 for none."""
+
+
+class _KeyboardInput(ctypes.Structure):
+    _fields_ = (
+        ("vk", ctypes.c_uint16),
+        ("scan", ctypes.c_uint16),
+        ("flags", ctypes.c_uint32),
+        ("time", ctypes.c_uint32),
+        ("extra", ctypes.c_size_t),
+    )
+
+
+class _MouseInput(ctypes.Structure):  # the largest of the union's members: decides its size
+    _fields_ = (
+        ("dx", ctypes.c_int32),
+        ("dy", ctypes.c_int32),
+        ("data", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("time", ctypes.c_uint32),
+        ("extra", ctypes.c_size_t),
+    )
+
+
+class _InputUnion(ctypes.Union):
+    _fields_ = (("ki", _KeyboardInput), ("mi", _MouseInput))
+
+
+class Input(ctypes.Structure):
+    """INPUT: 40 bytes on 64-bit Windows, 28 on 32-bit."""
+
+    _fields_ = (("type", ctypes.c_uint32), ("union", _InputUnion))
+
+
+class _WindowClass(ctypes.Structure):
+    _fields_ = (
+        ("style", ctypes.c_uint32),
+        ("procedure", ctypes.c_void_p),
+        ("class_extra", ctypes.c_int32),
+        ("window_extra", ctypes.c_int32),
+        ("instance", ctypes.c_void_p),
+        ("icon", ctypes.c_void_p),
+        ("cursor", ctypes.c_void_p),
+        ("background", ctypes.c_void_p),
+        ("menu", ctypes.c_wchar_p),
+        ("name", ctypes.c_wchar_p),
+    )
+
+
+class Win32:
+    """The real thing. Implements ``Api``."""
+
+    def __init__(self) -> None:
+        """Load the libraries and declare what has pointers in it: handles are 64 bits wide."""
+        load: Any = getattr(ctypes, "WinDLL")  # noqa: B009 (absent on other systems, for the type checker)
+        self._user = load("user32", use_last_error=True)
+        self._kernel = load("kernel32", use_last_error=True)
+        handle, number = ctypes.c_void_p, ctypes.c_uint32
+        declared = {
+            (self._user, "GetForegroundWindow"): (handle, []),
+            (self._user, "GetOpenClipboardWindow"): (handle, []),
+            (self._user, "GetClipboardOwner"): (handle, []),
+            (self._user, "OpenClipboard"): (ctypes.c_int, [handle]),
+            (self._user, "GetClipboardData"): (handle, [number]),
+            (self._user, "SetClipboardData"): (handle, [number, handle]),
+            (self._user, "GetClassNameW"): (ctypes.c_int, [handle, ctypes.c_wchar_p, ctypes.c_int]),
+            (self._user, "GetWindowThreadProcessId"): (number, [handle, ctypes.POINTER(number)]),
+            (self._user, "PostMessageW"): (ctypes.c_int, [handle, number, ctypes.c_size_t, ctypes.c_ssize_t]),
+            (self._user, "DefWindowProcW"): (
+                ctypes.c_ssize_t,
+                [handle, number, ctypes.c_size_t, ctypes.c_ssize_t],
+            ),
+            (self._user, "CreateWindowExW"): (
+                handle,
+                [number, ctypes.c_wchar_p, ctypes.c_wchar_p, number, *[ctypes.c_int] * 4, *[handle] * 4],
+            ),
+            (self._user, "DestroyWindow"): (ctypes.c_int, [handle]),
+            (self._user, "GetAsyncKeyState"): (ctypes.c_int16, [ctypes.c_int]),
+            (self._user, "RegisterClassW"): (ctypes.c_uint16, [ctypes.POINTER(_WindowClass)]),
+            (self._user, "UnregisterClassW"): (ctypes.c_int, [ctypes.c_wchar_p, handle]),
+            (self._kernel, "GlobalAlloc"): (handle, [number, ctypes.c_size_t]),
+            (self._kernel, "GlobalFree"): (handle, [handle]),
+            (self._kernel, "GlobalLock"): (handle, [handle]),
+            (self._kernel, "GlobalUnlock"): (ctypes.c_int, [handle]),
+            (self._kernel, "GlobalSize"): (ctypes.c_size_t, [handle]),
+            (self._kernel, "OpenProcess"): (handle, [number, ctypes.c_int, number]),
+            (self._kernel, "CloseHandle"): (ctypes.c_int, [handle]),
+            (self._kernel, "GetModuleHandleW"): (handle, [ctypes.c_wchar_p]),
+            (self._kernel, "QueryFullProcessImageNameW"): (
+                ctypes.c_int,
+                [handle, number, ctypes.c_wchar_p, ctypes.POINTER(number)],
+            ),
+        }
+        for (library, name), (result, arguments) in declared.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+
+    def send(self, events: Sequence[KeyEvent]) -> int:
+        """SendInput."""
+        array = (Input * len(events))()
+        for slot, event in zip(array, events, strict=True):
+            slot.type = INPUT_KEYBOARD
+            scan = event.unit if event.flags & UNICODE else self._user.MapVirtualKeyW(event.key, 0)
+            slot.union.ki = _KeyboardInput(event.key, scan, event.flags, 0, EXTRA_INFO)
+        return int(self._user.SendInput(len(events), array, ctypes.sizeof(Input)))
+
+    def is_down(self, key: int) -> bool:
+        """GetAsyncKeyState."""
+        return bool(self._user.GetAsyncKeyState(key) & 0x8000)
+
+    def foreground(self) -> int:
+        """GetForegroundWindow."""
+        return self._user.GetForegroundWindow() or 0
+
+    def window_class(self, window: int) -> str:
+        """GetClassName."""
+        name = ctypes.create_unicode_buffer(256)
+        self._user.GetClassNameW(window, name, 256)
+        return name.value
+
+    def process(self, window: int) -> int:
+        """GetWindowThreadProcessId."""
+        found = ctypes.c_uint32()
+        self._user.GetWindowThreadProcessId(window, ctypes.byref(found))
+        return found.value
+
+    def executable(self, process: int) -> str:
+        """QueryFullProcessImageName."""
+        handle = self._kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, process)
+        if not handle:
+            return ""
+        try:
+            size = ctypes.c_uint32(1024)
+            name = ctypes.create_unicode_buffer(size.value)
+            done = self._kernel.QueryFullProcessImageNameW(handle, 0, name, ctypes.byref(size))
+            return os.path.basename(name.value.replace("\\", "/")) if done else ""  # noqa: PTH119 (a foreign path)
+        finally:
+            self._kernel.CloseHandle(handle)
+
+    def run_window(self, on_ready: Callable[[int], None], on_message: Callable[[int, int], None]) -> None:
+        """Register a class, create the window, run the loop."""
+        prototype: Any = getattr(ctypes, "WINFUNCTYPE")  # noqa: B009 (absent on other systems)
+
+        def procedure(window: int, message: int, wparam: int, lparam: int) -> int:
+            if message in (WM_RENDERFORMAT, WM_RENDERALLFORMATS, WM_APP):
+                on_message(message, wparam)
+                return 0
+            return int(self._user.DefWindowProcW(window, message, wparam, lparam))
+
+        kind = prototype(
+            ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_size_t, ctypes.c_ssize_t
+        )
+        callback = kind(procedure)  # must outlive the window
+        instance = self._kernel.GetModuleHandleW(None)
+        pointer = ctypes.cast(callback, ctypes.c_void_p).value
+        described = _WindowClass(procedure=pointer, instance=instance, name="HandyQwenClipboard")
+        self._user.RegisterClassW(ctypes.byref(described))
+        parent = ctypes.c_void_p(HWND_MESSAGE)
+        window = self._user.CreateWindowExW(
+            0, described.name, described.name, 0, 0, 0, 0, 0, parent, None, instance, None
+        )
+        on_ready(window or 0)
+        message = ctypes.create_string_buffer(64)  # MSG is 48 bytes
+        while window and self._user.GetMessageW(message, None, 0, 0) > 0:
+            self._user.DispatchMessageW(message)
+        if window:
+            self._user.DestroyWindow(window)
+        self._user.UnregisterClassW(described.name, instance)
+
+    def wake(self, window: int) -> None:
+        """PostMessage."""
+        self._user.PostMessageW(window, WM_APP, 0, 0)
+
+    def quit(self) -> None:
+        """PostQuitMessage."""
+        self._user.PostQuitMessage(0)
+
+    def open_clipboard(self, window: int) -> bool:
+        """OpenClipboard."""
+        return bool(self._user.OpenClipboard(window))
+
+    def close_clipboard(self) -> None:
+        """CloseClipboard."""
+        self._user.CloseClipboard()
+
+    def empty_clipboard(self) -> None:
+        """EmptyClipboard."""
+        self._user.EmptyClipboard()
+
+    def formats(self) -> list[int]:
+        """EnumClipboardFormats."""
+        found: list[int] = []
+        while format_id := self._user.EnumClipboardFormats(found[-1] if found else 0):
+            found.append(int(format_id))
+        return found
+
+    def get(self, format_id: int) -> bytes | None:
+        """GetClipboardData, for formats that are blocks of memory."""
+        handle = self._user.GetClipboardData(format_id)
+        pointer = self._kernel.GlobalLock(handle) if handle else None
+        if not pointer:
+            return None
+        try:
+            return ctypes.string_at(pointer, self._kernel.GlobalSize(handle))
+        finally:
+            self._kernel.GlobalUnlock(handle)
+
+    def set(self, format_id: int, data: bytes | None) -> None:
+        """SetClipboardData; Windows owns the memory afterwards, unless it refuses."""
+        if data is None:
+            self._user.SetClipboardData(format_id, None)
+            return
+        handle = self._kernel.GlobalAlloc(GMEM_MOVEABLE, max(len(data), 1))
+        pointer = self._kernel.GlobalLock(handle) if handle else None
+        if not pointer:
+            return
+        ctypes.memmove(pointer, data, len(data))
+        self._kernel.GlobalUnlock(handle)
+        if not self._user.SetClipboardData(format_id, handle):
+            self._kernel.GlobalFree(handle)
+
+    def register(self, name: str) -> int:
+        """RegisterClipboardFormat."""
+        return int(self._user.RegisterClipboardFormatW(ctypes.c_wchar_p(name)))
+
+    def reader(self) -> int:
+        """GetOpenClipboardWindow."""
+        return self._user.GetOpenClipboardWindow() or 0
+
+    def owner(self) -> int:
+        """GetClipboardOwner."""
+        return self._user.GetClipboardOwner() or 0
