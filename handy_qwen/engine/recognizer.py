@@ -52,9 +52,15 @@ class Recognizer:
         Raises:
             ModelMissingError: A file is not there.
             ModelCorruptError: A file is not what it should be.
+            EngineError: The folder may not be read.
         """
         begin = time.perf_counter()
-        model = open_model(folder, threads or default_threads())
+        try:
+            model = open_model(folder, threads or default_threads())
+        except OSError as exc:
+            raise EngineError(
+                f"The model in {folder} cannot be read: {exc.strerror}.", "Check its permissions."
+            ) from exc
         model.tokenizer.check_fits(model.config.text.vocab)
         detector = VoiceDetector(open_session(voice_model, threads=1))
         return cls(model, detector, time.perf_counter() - begin)

@@ -13,7 +13,7 @@ from handy_qwen import paths
 from handy_qwen.engine.manifest import MANIFEST_FILE
 from handy_qwen.engine.published import is_published_layout
 from handy_qwen.engine.recognizer import Recognizer
-from handy_qwen.errors import ModelMissingError
+from handy_qwen.errors import EngineError
 
 DEMO = "demo"
 
@@ -47,7 +47,7 @@ def find_model(asked: str) -> InstalledModel:
     """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
 
     Raises:
-        ModelMissingError: There is none; the hint lists those there are.
+        EngineError: There is none; the hint lists those there are.
     """
     models = installed_models()
     if not asked:
@@ -59,14 +59,17 @@ def find_model(asked: str) -> InstalledModel:
     if folder.is_dir():
         return InstalledModel(folder.resolve().name, folder)
     names = ", ".join(model.name for model in models)
-    raise ModelMissingError(folder, f"Name an installed model ({names}) or the folder of one.")
+    raise EngineError(
+        f"There is no model {asked!r}.", f"Name an installed model ({names}) or the folder of one."
+    )
 
 
 def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
     Raises:
-        ModelMissingError: There is no such model, or one of its files is missing.
+        EngineError: There is no such model.
+        ModelMissingError: One of its files is missing.
         ModelCorruptError: One of its files is not what it should be.
     """
     voice_model = paths.asset("vad/silero_vad_16k_op15.onnx")
@@ -75,8 +78,7 @@ def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
 
 def _is_model(folder: Path) -> bool:
     is_hidden = folder.name.startswith(".")  # under construction
-    return (
-        folder.is_dir()
-        and not is_hidden
-        and ((folder / MANIFEST_FILE).is_file() or is_published_layout(folder))
-    )
+    try:
+        return not is_hidden and ((folder / MANIFEST_FILE).is_file() or is_published_layout(folder))
+    except PermissionError:  # somebody else's
+        return False
