@@ -38,7 +38,10 @@ class Stream(Protocol):
     rate_hz: int
     ring: Ring
     is_finished: bool  # it ended by itself: the device or the sound server went away
-    overflows: int  # how often the system dropped samples because they were not taken in time
+
+    @property
+    def overflows(self) -> int:
+        """How often the system dropped samples because they were not taken in time."""
 
     def close(self) -> None:
         """Give the device back and clear the ring. May block for ever if the sound server hangs."""

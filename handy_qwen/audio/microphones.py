@@ -146,6 +146,29 @@ class Microphones:
             subscription.stop()
 
 
+class _Callbacks:
+    """What PortAudio's thread calls.
+
+    An object apart from the stream: sounddevice's stream and its callback hold each other, so that they
+    and all they know live on until Python's garbage collector comes by. The ring, 1.5 MB, must not.
+    """
+
+    def __init__(self, write: Callable[[memoryview], None]) -> None:
+        self.write = write
+        self.is_finished = False
+        self.overflows = 0
+
+    def on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
+        """Called on PortAudio's thread."""
+        if status.input_overflow:
+            self.overflows += 1
+        self.write(memoryview(block))
+
+    def on_finished(self) -> None:
+        """Called on PortAudio's thread."""
+        self.is_finished = True
+
+
 class InputStream:
     """A stream of PortAudio that writes into a ring."""
 
@@ -154,9 +177,8 @@ class InputStream:
     ) -> None:
         rate_hz, channels = form
         self.device = device
-        self.is_finished = False
-        self.overflows = 0
         self.ring = Ring(int(RING_S * rate_hz), channels)
+        self._callbacks = _Callbacks(self.ring.write)
         self._library = library
         self._stream = portaudio.RawInputStream(
             device=index,
@@ -164,8 +186,8 @@ class InputStream:
             channels=channels,
             dtype="float32",
             latency=LATENCY_S,
-            callback=self._on_block,
-            finished_callback=self._on_finished,
+            callback=self._callbacks.on_block,
+            finished_callback=self._callbacks.on_finished,
         )
         library.opened()
         self.rate_hz = round(self._stream.samplerate)
@@ -176,15 +198,19 @@ class InputStream:
                 self._stream.close()
             raise
 
-    def _on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
-        """Called on PortAudio's thread."""
-        if status.input_overflow:
-            self.overflows += 1
-        self.ring.write(memoryview(block))
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended by itself, or is known to be worth nothing any more."""
+        return self._callbacks.is_finished
 
-    def _on_finished(self) -> None:
-        """Called on PortAudio's thread."""
-        self.is_finished = True
+    @is_finished.setter
+    def is_finished(self, value: bool) -> None:
+        self._callbacks.is_finished = value
+
+    @property
+    def overflows(self) -> int:
+        """How often the system dropped samples."""
+        return self._callbacks.overflows
 
     def close(self) -> None:
         """Stop and forget what was heard. Blocks as long as the sound server hangs."""
@@ -192,7 +218,12 @@ class InputStream:
             self._stream.abort()  # this is what hangs; it touches nothing but the stream
             with self._library.turn():
                 self._stream.close()
+        self._callbacks.write = _ignore
         self.ring.clear()
+
+
+def _ignore(_block: memoryview) -> None:
+    """What is left of a ring after the end."""
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:

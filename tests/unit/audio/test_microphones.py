@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -161,6 +162,17 @@ def test_the_callback_fills_the_ring_and_counts_what_the_device_dropped(monkeypa
     assert stream.is_finished
     stream.close()
     assert not stream.ring.read(0, 10)[0].any()
+
+
+def test_a_closed_stream_leaves_its_ring_to_nobody(monkeypatch):
+    portaudio = FakePortAudio([host("Core Audio", [0], 0)], [info("Mic", 1)])
+    found, _ = microphones(monkeypatch, portaudio, "darwin")
+    stream = found.open(found.devices()[0])
+    ring = weakref.ref(stream.ring)
+    stream.close()
+    del stream
+    assert portaudio.opened  # which holds the callbacks, as sounddevice does
+    assert ring() is None
 
 
 def test_a_missing_portaudio_is_named_with_its_package(monkeypatch):
