@@ -184,13 +184,16 @@ class X11Hotkeys:
         session = self._session
         assert session is not None
         try:
+            session.drain()
             while not self._is_stopping.is_set():
-                # Events may already wait in python-xlib's own buffer: first drain, then select.
-                session.drain()
                 select.select([*session.filenos(), inbox.fileno()], [], [], session.timeout_s())
+                session.drain()  # keys pressed before a command was given come before it
                 inbox.run()
-                session.drain()  # what a key has done counts before what its state is now
+                # Once more: commands and checks leave events in python-xlib's own buffer, which select
+                # does not see; and what a key has done counts before what its state is now.
+                session.drain()
                 session.check()
+                session.drain()
         except LOST:
             return False
         else:
