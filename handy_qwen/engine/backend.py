@@ -45,6 +45,10 @@ class TextDecoder(Protocol):
     """The language model with its cache: reads rows, tells the logits of the last ones, goes back."""
 
     @property
+    def draft_rows(self) -> int:
+        """Most tokens of a draft worth checking in one run; 0 if that saves nothing over writing them."""
+
+    @property
     def length(self) -> int:
         """Rows read so far (recorded ones included)."""
 

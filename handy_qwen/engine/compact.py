@@ -26,6 +26,7 @@ from handy_qwen.engine.config import TOKENS_PER_CHUNK, AudioConfig, TextConfig
 from handy_qwen.engine.sessions import Cancel, open_session, run, run_bound
 
 _ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
+_DRAFT_ROWS = 32  # a run of more saves little, and the output head, one operator, could not be stopped soon
 _CACHE_STEP = 512  # rows by which the cache grows at least
 
 
@@ -98,6 +99,11 @@ class CompactDecoder:
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
         self._binding = self._session.io_binding()
         self._grow(_CACHE_STEP)
+
+    @property
+    def draft_rows(self) -> int:
+        """See ``backend.TextDecoder``."""
+        return _DRAFT_ROWS
 
     @property
     def length(self) -> int:

@@ -7,7 +7,7 @@
 
 While somebody speaks, ``advance`` reads each window of 8 s as it becomes final, and now and then writes a
 draft of the answer. At a pause the draft is the answer: if only silence follows, ``finish`` returns it.
-Otherwise ``finish`` reads the window still filling, checks the last draft in one pass and writes the rest.
+Otherwise ``finish`` reads the window still filling, checks the last draft and writes the rest.
 
 A file goes the same way, all fed at once. Drafts change how long ``finish`` takes, never the text.
 
@@ -22,6 +22,7 @@ import time
 import numpy as np
 
 from handy_qwen.engine.backend import Float32, Model
+from handy_qwen.engine.drafts import Draft, Schedule
 from handy_qwen.engine.features import SAMPLE_RATE
 from handy_qwen.engine.output import Answer, is_echo, join_texts, parse_answer
 from handy_qwen.engine.passage import Passage
@@ -32,9 +33,7 @@ from handy_qwen.engine.splitter import Closed, Splitter
 from handy_qwen.engine.transcript import Preview, Timings, Transcript
 from handy_qwen.errors import AudioFormatError, CancelledError
 
-_DRAFT_EVERY_S = 1.0
-_DRAFT_SHARE = 0.5
-"""Drafts take at most this share of the engine's time while somebody speaks."""
+_HEARD_AT_ONCE_SAMPLES = SAMPLE_RATE  # between two looks at ``cancel``
 
 
 class LiveTranscription:
@@ -62,12 +61,14 @@ class LiveTranscription:
         self._cancel = cancel
         self._draft_cancel = Cancel()
         self._inbox: queue.SimpleQueue[Float32] = queue.SimpleQueue()
+        self._begin_s: float | None = None
         self._waiting: list[Closed] = []  # passages that ended and are still to be transcribed
         self._answers: list[Answer] = []
         self._tokens: list[int] = []
         self._is_truncated = False
         self._timings = Timings()
         self._preview = PreviewText()
+        self._is_head_read = not self._has_drafts  # without drafts it is read with what follows it
         self._begin_passage()
 
     def feed(self, block: Float32) -> None:
@@ -78,6 +79,8 @@ class LiveTranscription:
         """
         if block.ndim != 1 or block.dtype != np.float32:
             raise AudioFormatError(f"Audio must be 1-D float32, not {block.ndim}-D {block.dtype}.")
+        if self._begin_s is None:
+            self._begin_s = time.perf_counter()
         self._inbox.put(block)
 
     def advance(self) -> bool:
@@ -91,15 +94,22 @@ class LiveTranscription:
             AudioFormatError: A block held values that are no numbers.
             EngineError: A run failed.
         """
+        self._cancel.check()
         self._hear()
         if self._waiting:
             self._transcribe(self._waiting.pop(0))
             return True
         if self._is_exact:
             return False
-        if self._passage.advance(self._splitter.open_samples, self._cancel):
+        if not self._is_head_read:
+            self._passage.read_head(self._cancel)
+            self._is_head_read = True
             return True
-        if self._has_drafts and self._is_draft_due():
+        begin = time.perf_counter()
+        if self._passage.advance(self._splitter.open_samples, self._cancel):
+            self._schedule.spent(time.perf_counter() - begin)
+            return True
+        if self._has_drafts and not self._draft_cancel.is_set and self._is_draft_due():
             self._make_draft()
             return not self._inbox.empty()
         return False
@@ -109,7 +119,11 @@ class LiveTranscription:
         return self._preview.shown
 
     def stop_drafting(self) -> None:
-        """Stop a draft under way, keeping what it has written: ``finish`` comes next. Any thread."""
+        """Begin no more drafts and stop one under way, keeping what it has written. Any thread.
+
+        ``finish`` comes next. A draft made at a pause goes on, as long as nothing was said since: it is what
+        ``finish`` would have to do.
+        """
         self._draft_cancel.set()
 
     def cancel(self) -> None:
@@ -125,12 +139,15 @@ class LiveTranscription:
             AudioFormatError: A block held values that are no numbers.
             EngineError: A run failed.
         """
-        begin = time.perf_counter()
+        begin_s = time.perf_counter()
+        self._cancel.check()
         self._hear()
         self._waiting += self._splitter.finish()
         while self._waiting:
             self._transcribe(self._waiting.pop(0))
-        self._timings.total_s += time.perf_counter() - begin
+        now_s = time.perf_counter()
+        self._timings.finish_s = now_s - begin_s
+        self._timings.total_s = now_s - (begin_s if self._begin_s is None else self._begin_s)
         languages = list(dict.fromkeys(answer.language for answer in self._answers if answer.language))
         return Transcript(
             text=join_texts([answer.text for answer in self._answers]),
@@ -144,69 +161,99 @@ class LiveTranscription:
 
     def _begin_passage(self) -> None:
         self._passage = Passage(self._model, self._prompt, self._timings, is_exact=self._is_exact)
-        self._draft: list[int] = []
-        self._drafted_samples = 0
-        self._draft_is_done = False  # for the samples drafted
-        self._draft_is_complete = False
-        self._next_draft_samples = int(_DRAFT_EVERY_S * SAMPLE_RATE)
+        self._draft = Draft()
+        self._schedule = Schedule()
 
     def _hear(self) -> None:
         """Take in what was fed."""
         while not self._inbox.empty():
-            self._cancel.check()
-            self._waiting += self._splitter.feed(self._inbox.get())
+            block = self._inbox.get()
+            for first in range(0, len(block), _HEARD_AT_ONCE_SAMPLES):
+                self._cancel.check()
+                self._waiting += self._splitter.feed(block[first : first + _HEARD_AT_ONCE_SAMPLES])
 
     def _transcribe(self, closed: Closed) -> None:
         """Write the answer to a passage that ended and begin the next."""
+        draft = self._draft
+        if closed.end and not (draft.is_done and draft.samples == closed.end):
+            self._discard(draft)
+            draft = Draft(samples=closed.end)
+            self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
+        text = ""
         if closed.end:
-            if not (self._draft_is_done and self._drafted_samples == closed.end):
-                written: list[int] = []
-                generated = self._passage.answer(
-                    closed.samples[: closed.end], self._draft, self._cancel, written
-                )
-                self._draft, self._draft_is_complete = written, generated.is_complete
-            self._keep(closed)
-        self._preview.commit(join_texts([answer.text for answer in self._answers]))
+            answer = self._answer_of(draft, closed.speech_s)
+            text = answer.text
+            self._answers.append(answer)
+            self._tokens += draft.tokens
+            self._is_truncated |= not draft.is_complete
+            self._timings.add_stages(draft.timings)
+        self._preview.end_passage(text)
         self._begin_passage()
 
-    def _keep(self, closed: Closed) -> None:
-        """Make text of the answer that stands in the draft."""
-        answer = self._parsed(self._draft, is_complete=self._draft_is_complete)
-        if self._context and is_echo(answer.text, self._context, closed.speech_s):
-            answer = Answer("", answer.language)
-        self._answers.append(answer)
-        self._tokens += self._draft
-        self._is_truncated |= not self._draft_is_complete
-
     def _is_draft_due(self) -> bool:
-        now = len(self._splitter.open_samples)
-        if now == 0 or (self._draft_is_done and now == self._drafted_samples):
+        splitter = self._splitter
+        now = len(splitter.open_samples)
+        if now == 0 or (self._draft.is_done and self._draft.samples == now):
             return False
-        return self._splitter.is_at_rest or now >= self._next_draft_samples
+        return splitter.is_at_rest or (not splitter.is_in_gap and self._schedule.is_due(now))
 
     def _make_draft(self) -> None:
         """Write the answer as if the take had ended here."""
-        samples = self._splitter.open_samples
+        samples, old = self._splitter.open_samples, self._draft
+        is_at_rest, speech_s = self._splitter.is_at_rest, self._splitter.speech_s() if self._context else 0.0
         begin = time.perf_counter()
-        written: list[int] = []
-        cancel = self._draft_cancel = Cancel()
-        self._cancel.check()  # after the line above, so that none of both is missed
-        self._drafted_samples, self._draft_is_done = len(samples), False
+        self._draft = draft = Draft(samples=len(samples))
+        self._discard(old)
         try:
-            generated = self._passage.answer(samples, self._draft, cancel, written)
-            self._draft_is_done, self._draft_is_complete = True, generated.is_complete
+            self._write(draft, samples, old.tokens, self._cancel if is_at_rest else self._draft_cancel)
         except CancelledError:
             self._cancel.check()
-        self._draft = written
-        took_s = time.perf_counter() - begin
-        self._next_draft_samples = len(samples) + int(
-            max(_DRAFT_EVERY_S, took_s / _DRAFT_SHARE) * SAMPLE_RATE
-        )
-        if self._draft_is_done:
-            answer = self._parsed(self._draft, is_complete=self._draft_is_complete)
-            self._preview.show(join_texts([*(a.text for a in self._answers), answer.text]))
+            draft.tokens += old.tokens[len(draft.tokens) :]  # what it had no time to check may still be right
+        self._schedule.drafted(len(samples), time.perf_counter() - begin)
+        if draft.is_done:
+            self._preview.show(self._answer_of(draft, speech_s).text)
 
-    def _parsed(self, tokens: list[int], *, is_complete: bool) -> Answer:
-        return parse_answer(
-            tokens, self._model.tokenizer, self._prompt, language=self._language, is_complete=is_complete
+    def _write(self, draft: Draft, samples: Float32, old: list[int], cancel: Cancel) -> None:
+        """Fill ``draft`` with the answer to ``samples``, trying the tokens ``old`` first."""
+        is_last = draft is not self._draft
+        generated = self._passage.answer(
+            samples,
+            old,
+            cancel,
+            written=draft.tokens,
+            timings=draft.timings,
+            poll=self._cancel.check if is_last else self._stop_stale_draft,
         )
+        draft.is_complete, draft.is_done = generated.is_complete, True
+
+    def _stop_stale_draft(self) -> None:
+        """Stop the draft under way if the speaker has just paused or gone on: the next one will be wanted.
+
+        Raises:
+            CancelledError: To stop it.
+        """
+        self._hear()
+        splitter, drafted = self._splitter, self._draft.samples
+        if self._waiting:
+            is_stale = self._waiting[0].end != drafted
+        else:
+            is_stale = splitter.is_at_rest and len(splitter.open_samples) != drafted
+        if is_stale:
+            raise CancelledError
+
+    def _discard(self, draft: Draft) -> None:
+        """Count what a draft cost that becomes no answer."""
+        self._timings.drafts_s += draft.timings.stages_s
+
+    def _answer_of(self, draft: Draft, speech_s: float) -> Answer:
+        """Make text of a draft's tokens."""
+        answer = parse_answer(
+            draft.tokens,
+            self._model.tokenizer,
+            self._prompt,
+            language=self._language,
+            is_complete=draft.is_complete,
+        )
+        if self._context and is_echo(answer.text, self._context, speech_s):
+            return Answer("", answer.language)
+        return answer

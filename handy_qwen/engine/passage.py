@@ -14,13 +14,14 @@ speaker goes on. Up to 8 s the two are the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from handy_qwen.engine import features
 from handy_qwen.engine.backend import Float32, Model
-from handy_qwen.engine.features import CHUNK_SAMPLES, MIN_SAMPLES, SAMPLE_RATE, samples_needed
+from handy_qwen.engine.features import CHUNK_FRAMES, MIN_SAMPLES, SAMPLE_RATE, frame_count, samples_needed
 from handy_qwen.engine.generation import Generated, generate
 from handy_qwen.engine.prompt import Prompt
 from handy_qwen.engine.sessions import Cancel
@@ -39,21 +40,45 @@ def token_limit(samples: int) -> int:
     return max(_LEAST_LIMIT, math.ceil(_TOKENS_PER_S * samples / SAMPLE_RATE) + _SPARE_TOKENS)
 
 
+class _Mark(NamedTuple):
+    """Where a final window ends: rows of the decoder, and the loudest bin up to there."""
+
+    rows: int
+    top: float
+
+
 class Passage:
-    """Owns the decoder's cache from its making until the next one is made."""
+    """Owns the decoder's cache from its making until the next one is made.
+
+    Work that is stopped leaves it as it was before: whatever is called next begins at the last final window.
+    """
 
     def __init__(self, model: Model, prompt: Prompt, timings: Timings, *, is_exact: bool) -> None:
+        """``timings`` receives what the final windows cost."""
         self._model = model
         self._prompt = prompt
         self._timings = timings
         self._is_exact = is_exact
         self._chunks_per_window = model.config.audio.window_frames // model.config.audio.chunk_frames
         self._raw: dict[int, Float32] = {}  # chunks of the window still filling that are final themselves
-        self._top = -math.inf  # loudest bin up to the last final window
-        self._windows = 0  # final windows read
         model.decoder.rewind(0)
         model.decoder.extend(prompt.head)
-        self._base = model.decoder.length  # rows up to and with the last final window
+        self._marks = [_Mark(model.decoder.length, -math.inf)]  # of the prompt's head, then of each window
+
+    @property
+    def windows(self) -> int:
+        """Final windows read so far."""
+        return len(self._marks) - 1
+
+    def read_head(self, cancel: Cancel) -> None:
+        """Read what comes before the audio, while there is none: names and terms take their time.
+
+        Raises:
+            CancelledError: ``cancel`` was set. Calling again goes on.
+            EngineError: A run failed.
+        """
+        with self._timings.add_to("prefill_s"):
+            self._model.decoder.flush(cancel)
 
     def advance(self, samples: Float32, cancel: Cancel) -> bool:
         """Read the next window, if ``samples`` (all of the passage so far) make it final.
@@ -65,28 +90,40 @@ class Passage:
             CancelledError: ``cancel`` was set. Calling again goes on.
             EngineError: A run failed.
         """
-        last = (self._windows + 1) * self._chunks_per_window - 1
+        last = (self.windows + 1) * self._chunks_per_window - 1
         if len(samples) < samples_needed(last):
             return False
-        raw = self._raw_chunks(samples, last + 1)
-        top = max(self._top, float(raw.max()))
-        self._read(raw, top, cancel)
+        cancel.check()
+        raw = self._raw_chunks(samples, self._timings)
+        top = max(self._marks[-1].top, float(raw.max()))
+        self._read(raw, top, cancel, self._timings)
         decoder = self._model.decoder
         with self._timings.add_to("prefill_s"):
             decoder.flush(cancel)
-        self._top, self._base = top, decoder.length
-        self._windows += 1
+        self._marks.append(_Mark(decoder.length, top))
         self._raw.clear()
         return True
 
-    def answer(self, samples: Float32, draft: Sequence[int], cancel: Cancel, written: list[int]) -> Generated:
+    def answer(
+        self,
+        samples: Float32,
+        draft: Sequence[int],
+        cancel: Cancel,
+        *,
+        written: list[int],
+        timings: Timings,
+        poll: Callable[[], None],
+    ) -> Generated:
         """Write what was said in ``samples``, all of the passage.
 
         Args:
-            samples: Shape (n,), n >= 1. In exact mode ``advance`` must not have been called.
+            samples: Shape (n,), n >= 1; may be fewer than ``advance`` had. In exact mode ``advance`` must not
+                have been called.
             draft: Tokens to try first.
             cancel: Stops the work.
             written: Receives the tokens as they come, so that they are not lost when the work is stopped.
+            timings: Receives what the window still filling and the writing cost.
+            poll: Called between two runs, when ``samples`` are not needed any more.
 
         Raises:
             CancelledError: ``cancel`` was set.
@@ -95,14 +132,17 @@ class Passage:
         limit = token_limit(len(samples))
         if len(samples) < MIN_SAMPLES:
             samples = np.pad(samples, (0, MIN_SAMPLES - len(samples)))
-        top = self._read_all(samples, cancel)
-        first = self._windows * self._chunks_per_window
-        count = -(-len(samples) // CHUNK_SAMPLES)
+        if self._is_exact:
+            self._marks[0] = self._marks[0]._replace(top=self._loudest(samples, cancel))
+        self._forget_windows_after(len(samples))
+        while self.advance(samples, cancel):
+            pass
         decoder = self._model.decoder
-        decoder.rewind(self._base)
-        if features.frame_count(len(samples)) > first * features.CHUNK_FRAMES:
-            raw = self._raw_chunks(samples, count)
-            self._read(raw, max(top, float(raw.max())), cancel)
+        decoder.rewind(self._marks[-1].rows)
+        raw = self._raw_chunks(samples, timings)
+        if len(raw):
+            self._read(raw, max(self._marks[-1].top, float(raw.max())), cancel, timings)
+        poll()
         decoder.extend(self._prompt.tail)
         return generate(
             decoder,
@@ -110,48 +150,47 @@ class Passage:
             limit,
             cancel,
             draft=draft,
-            timings=self._timings,
+            timings=timings,
             written=written,
+            poll=poll,
         )
 
-    def _read_all(self, samples: Float32, cancel: Cancel) -> float:
-        """Read all windows that are final; return the loudest bin that counts for the one still filling."""
-        if self._is_exact:
-            self._top = self._loudest(samples)
-        while self.advance(samples, cancel):
-            pass
-        return self._top
+    def _forget_windows_after(self, samples: int) -> None:
+        """A passage may be closed before the end of what has been read: at a quiet place found later."""
+        while self.windows and samples < samples_needed(self.windows * self._chunks_per_window - 1):
+            self._marks.pop()
+            self._raw.clear()
 
-    def _loudest(self, samples: Float32) -> float:
+    def _loudest(self, samples: Float32, cancel: Cancel) -> float:
         """The loudest bin of the whole passage, a chunk at a time."""
-        frames = features.frame_count(len(samples))
-        with self._timings.add_to("features_s"):
-            return max(
-                float(features.raw_chunk(samples, chunk).max())
-                for chunk in range(-(-frames // features.CHUNK_FRAMES))
-            )
+        loudest = -math.inf
+        for chunk in range(-(-frame_count(len(samples)) // CHUNK_FRAMES)):
+            cancel.check()
+            with self._timings.add_to("features_s"):
+                loudest = max(loudest, float(features.raw_chunk(samples, chunk).max()))
+        return loudest
 
-    def _raw_chunks(self, samples: Float32, end: int) -> Float32:
-        """Raw mel of the chunks from the window still filling up to chunk ``end``. Shape (frames, 128)."""
-        first = self._windows * self._chunks_per_window
-        with self._timings.add_to("features_s"):
-            parts = []
+    def _raw_chunks(self, samples: Float32, timings: Timings) -> Float32:
+        """Raw mel of the window still filling, as far as ``samples`` go. Shape (frames, 128)."""
+        first = self.windows * self._chunks_per_window
+        end = min(-(-frame_count(len(samples)) // CHUNK_FRAMES), first + self._chunks_per_window)
+        parts = [np.zeros((0, features.N_MELS), np.float32)]
+        with timings.add_to("features_s"):
             for chunk in range(first, end):
-                if features.frame_count(len(samples)) <= chunk * features.CHUNK_FRAMES:
-                    break
-                raw = self._raw.get(chunk)
+                is_final = len(samples) >= samples_needed(chunk)
+                raw = self._raw.get(chunk) if is_final else None
                 if raw is None:
                     raw = features.raw_chunk(samples, chunk)
-                    if len(samples) >= samples_needed(chunk):
-                        self._raw[chunk] = raw
+                if is_final:
+                    self._raw[chunk] = raw
                 parts.append(raw)
             return np.concatenate(parts)
 
-    def _read(self, raw: Float32, top: float, cancel: Cancel) -> None:
+    def _read(self, raw: Float32, top: float, cancel: Cancel, timings: Timings) -> None:
         """Encode one window and record its rows behind the final ones."""
-        with self._timings.add_to("features_s"):
+        with timings.add_to("features_s"):
             mel = np.ascontiguousarray(features.normalized(raw, top).T)
-        with self._timings.add_to("encoder_s"):
+        with timings.add_to("encoder_s"):
             rows = self._model.encoder.encode(mel, cancel)
-        self._model.decoder.rewind(self._base)
+        self._model.decoder.rewind(self._marks[-1].rows)
         self._model.decoder.extend(rows)

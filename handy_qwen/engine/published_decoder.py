@@ -103,6 +103,11 @@ class PublishedDecoder:
         self._last_logits: Float32 = np.empty(0, np.float32)  # of the last of those; shape (vocab,)
 
     @property
+    def draft_rows(self) -> int:
+        """See ``backend.TextDecoder``. Every row behind the prompt costs a run of its own."""
+        return 0
+
+    @property
     def length(self) -> int:
         """See ``backend.TextDecoder``."""
         return len(self._rows)

@@ -4,8 +4,12 @@ Decisions are taken at fixed times of the audio (every 512 ms), each from what h
 are therefore the same whether the audio comes in live, in blocks of any size, or all at once from a file.
 
     silence, nobody has spoken yet      what lies long back is dropped
-    a long pause after speech           the passage is closed there
+    a pause after speech                the passage is closed there; a long one ends at shorter pauses
     the passage has reached its limit   it is closed at the quietest place of its last part
+
+Short passages are what lets a dictation of any length end as quickly as a short one: all of a passage's words
+are checked when it ends. A long pause is the end of a sentence, mostly; a short one may be none, and the
+model would put a full stop there.
 
 Source: the search for the quietest place is that of split_audio_into_chunks in QwenLM/Qwen3-ASR.
 """
@@ -18,16 +22,23 @@ import numpy as np
 
 from handy_qwen.engine.backend import Float32
 from handy_qwen.engine.features import SAMPLE_RATE
-from handy_qwen.engine.vad import FRAME_SAMPLES, Segment, VoiceDetector
+from handy_qwen.engine.vad import FRAME_SAMPLES, VoiceDetector
 
 STEP_SAMPLES = 16 * FRAME_SAMPLES  # 512 ms
-TAIL_SAMPLES = int(0.4 * SAMPLE_RATE)
-"""Silence after the last word that the model gets to hear: it ends sentences with it."""
+TAIL_SAMPLES = 8 * FRAME_SAMPLES
+"""Silence after the last word that the model gets to hear (256 ms): it ends sentences with it."""
 _LONG_PAUSE_SAMPLES = 20 * SAMPLE_RATE
+_PAUSES = (  # (length of a passage, pause that ends it), in samples
+    (15 * SAMPLE_RATE, SAMPLE_RATE),
+    (25 * SAMPLE_RATE, SAMPLE_RATE * 7 // 10),
+    (40 * SAMPLE_RATE, SAMPLE_RATE * 4 // 10),
+)
 _KEPT_LEAD_SAMPLES = 10 * SAMPLE_RATE  # the detector may have missed a faint beginning
 _SETTLED_SAMPLES = SAMPLE_RATE // 2  # the detector may still change its mind about what is younger
 _SEARCH_SAMPLES = 10 * SAMPLE_RATE
 _BOX_SAMPLES = SAMPLE_RATE // 10
+_LEAST_BUFFER_SAMPLES = 4 * SAMPLE_RATE
+_GAP_SAMPLES = 2 * FRAME_SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +54,14 @@ class Splitter:
     """Takes samples in, gives closed passages out, and holds the open one."""
 
     def __init__(self, detector: VoiceDetector, *, limit_samples: int, trims_silence: bool) -> None:
-        """Passages get at most ``limit_samples``; with ``trims_silence`` they end after the last word."""
+        """Passages get at most ``limit_samples``.
+
+        With ``trims_silence`` they end after the last word, and at pauses.
+        """
         self._voice = detector.stream(kept_s=1.0)
         self._limit = limit_samples
         self._trims = trims_silence
-        self._buffer = np.zeros(4 * SAMPLE_RATE, np.float32)
+        self._buffer = np.zeros(_LEAST_BUFFER_SAMPLES, np.float32)
         self._start = 0  # of the open passage, in samples from the beginning of the take
         self._heard = 0  # samples taken in
         self._next_step = STEP_SAMPLES
@@ -59,13 +73,21 @@ class Splitter:
 
     @property
     def open_samples(self) -> Float32:
-        """The open passage as far as the model has to read it now. Valid until the next ``feed``."""
-        return self._buffer[: self._end_of(self._start, self._heard)]
+        """The open passage as far as the model has to read it now. Valid until the next ``feed``.
+
+        Never shorter than before, unless the passage was closed meanwhile.
+        """
+        return self._buffer[: self._open_end()]
 
     @property
     def is_at_rest(self) -> bool:
         """Whether the speaker pauses: more silence would not change ``open_samples``."""
-        return self._trims and self._end_of(self._start, self._heard) < self._heard - self._start
+        return self._trims and 0 < self._open_end() < self._heard - self._start
+
+    @property
+    def is_in_gap(self) -> bool:
+        """Whether it is open if the speaker goes on at once or pauses: some frames without a voice."""
+        return self._trims and not self.is_at_rest and self._pause() >= _GAP_SAMPLES
 
     def feed(self, block: Float32) -> list[Closed]:
         """Take the next samples in; return the passages that ended in them."""
@@ -89,21 +111,38 @@ class Splitter:
 
     def speech_s(self) -> float:
         """Seconds of speech in the open passage."""
-        return self._speech_s(self._start, self._heard)
+        return sum(end - start for start, end in self._speech(self._heard)) / SAMPLE_RATE
 
     def _decide(self) -> list[Closed]:
         """Close or shorten the open passage, if it is time."""
         now, start = self._heard, self._start
-        speech = self._speech(start, now)
-        if not speech:
+        if not self._has_speech():
             if now - start > _LONG_PAUSE_SAMPLES:
                 self._drop(now - _KEPT_LEAD_SAMPLES)
             return []
-        if now - speech[-1].end > _LONG_PAUSE_SAMPLES:
+        pause, spoken = self._pause(), now - start - self._pause()
+        if pause > _LONG_PAUSE_SAMPLES:
             return [self._close(now - _KEPT_LEAD_SAMPLES)]
+        if self._trims and any(spoken >= length and pause >= enough for length, enough in _PAUSES):
+            return [self._close(now - pause + TAIL_SAMPLES)]
         if now - start >= self._limit:
             return [self._close(self._quiet_cut())]
         return []
+
+    def _has_speech(self) -> bool:
+        """Whether there is any in the open passage."""
+        return self._voice.speech_end_samples > self._start
+
+    def _pause(self) -> int:
+        """Samples since the last speech of the open passage, which has some."""
+        return self._heard - self._voice.speech_end_samples if self._has_speech() else 0
+
+    def _open_end(self) -> int:
+        """Samples of the open passage that the model has to read."""
+        size = self._heard - self._start
+        if not self._trims:
+            return size
+        return min(size, size - self._pause() + TAIL_SAMPLES) if self._has_speech() else 0
 
     def _quiet_cut(self) -> int:
         """The quietest place near the limit: the lowest sum over 100 ms, and in it the smallest sample."""
@@ -116,44 +155,38 @@ class Splitter:
 
     def _close(self, cut: int) -> Closed:
         """End the passage at ``cut``, from which the next begins."""
-        has_speech = bool(self._speech(self._start, cut))
-        closed = Closed(
-            samples=self._buffer[: cut - self._start].copy(),
-            end=self._end_of(self._start, cut) if has_speech else 0,
-            speech_s=self._speech_s(self._start, cut),
-        )
+        speech, size = self._speech(cut), cut - self._start
+        end = size if speech else 0
+        if speech and self._trims:
+            end = min(size, speech[-1][1] + TAIL_SAMPLES - self._start)
+        speech_s = sum(end - start for start, end in speech) / SAMPLE_RATE
+        closed = Closed(self._buffer[:size].copy(), end, speech_s)
         self._drop(cut)
         return closed
 
-    def _end_of(self, start: int, until: int) -> int:
-        """Samples of the passage from ``start`` to ``until`` that the model has to read."""
-        speech = self._speech(start, until)
-        if not self._trims or not speech:
-            return 0 if self._trims else until - start
-        return min(until, speech[-1].end + TAIL_SAMPLES) - start
-
-    def _speech(self, start: int, until: int) -> list[Segment]:
-        """Speech between ``start`` and ``until``, cut to them."""
+    def _speech(self, until: int) -> list[tuple[int, int]]:
+        """Speech (start, end) in the open passage up to ``until``. Looks through all of the take."""
         return [
-            Segment(max(segment.start, start), min(segment.end, until))
+            (max(segment.start, self._start), min(segment.end, until))
             for segment in self._voice.segments()
-            if segment.end > start and segment.start < until
+            if segment.end > self._start and segment.start < until
         ]
-
-    def _speech_s(self, start: int, until: int) -> float:
-        return sum(segment.end - segment.start for segment in self._speech(start, until)) / SAMPLE_RATE
 
     def _append(self, samples: Float32) -> None:
         size = self._heard - self._start
         if size + len(samples) > len(self._buffer):
-            larger = np.zeros(2 * (size + len(samples)), np.float32)
-            larger[:size] = self._buffer[:size]
-            self._buffer = larger
+            self._move(0, 2 * (size + len(samples)))
         self._buffer[size : size + len(samples)] = samples
         self._heard += len(samples)
 
     def _drop(self, new_start: int) -> None:
         """Forget what lies before ``new_start``, which is where the open passage begins now."""
-        kept = self._buffer[new_start - self._start : self._heard - self._start].copy()
-        self._buffer[: len(kept)] = kept
+        kept = self._heard - new_start
+        self._move(new_start - self._start, max(2 * kept, _LEAST_BUFFER_SAMPLES))
         self._start = new_start
+
+    def _move(self, first: int, room: int) -> None:
+        """Put the open samples from number ``first`` on into a new buffer of ``room`` samples."""
+        kept = self._buffer[first : self._heard - self._start]
+        self._buffer = np.zeros(room, np.float32)
+        self._buffer[: len(kept)] = kept

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 class Timings:
     """Seconds spent in each stage; ``total_s`` is from the first sample's arrival in the engine to the text.
 
-    ``prefill_s`` is the reading of prompt and audio (and the checking of a draft), ``decode_s`` the writing.
+    ``prefill_s`` is the reading of prompt and audio (with the first tokens of a draft), ``decode_s`` the
+    writing. ``drafts_s`` is the time for drafts that became no answer, which the stages do not count;
+    ``finish_s`` is what was left to do when nothing more was to come.
     """
 
     features_s: float = 0.0
     encoder_s: float = 0.0
     prefill_s: float = 0.0
     decode_s: float = 0.0
+    drafts_s: float = 0.0
+    finish_s: float = 0.0
     total_s: float = 0.0
 
     @contextmanager
@@ -29,6 +33,18 @@ class Timings:
             yield
         finally:
             setattr(self, stage, getattr(self, stage) + time.perf_counter() - begin)
+
+    @property
+    def stages_s(self) -> float:
+        """All stages of the answer together."""
+        return self.features_s + self.encoder_s + self.prefill_s + self.decode_s
+
+    def add_stages(self, other: Timings) -> None:
+        """Add the stages of ``other``."""
+        self.features_s += other.features_s
+        self.encoder_s += other.encoder_s
+        self.prefill_s += other.prefill_s
+        self.decode_s += other.decode_s
 
 
 @dataclass(frozen=True, slots=True)
