@@ -20,6 +20,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, parse_chord
 from handy_qwen.system.hotkeys.tracker import Tracker
+from handy_qwen.system.hotkeys.x11_clock import ServerClock
 from handy_qwen.system.hotkeys.x11_grabs import Grab, Grabs
 from handy_qwen.system.hotkeys.x11_keymap import Keymap
 from handy_qwen.system.hotkeys.x11_wire import keyboards, keys_down, select_raw, xtest_devices
@@ -49,6 +50,7 @@ class Session:
     def __init__(self, name: str | None, post: Post, is_injecting: Callable[[], bool]) -> None:
         self._post = post
         self._is_injecting = is_injecting
+        self._clock = ServerClock()
         self._source: dict[int, int] = {}  # keycode -> the device that last pressed it
         self._chords: tuple[Chord, ...] = ()
         self._is_escape_wanted = False
@@ -141,14 +143,14 @@ class Session:
         if source in self._xtest and (self._is_injecting() or code == self._ignored):
             return
         key = -code if is_button else code
-        now_s = time.monotonic()
+        at_s = self._clock.at_s(int(data["time"]), time.monotonic())
         if kind in (xinput.RawKeyPress, xinput.RawButtonPress):
             self._source[key] = source
             if not is_button:
                 self._grabs.pressed(code)  # before anybody hears of it and types
-            self._report(self._tracker.press(key, now_s))
+            self._report(self._tracker.press(key, at_s))
         else:
-            self._report(self._tracker.release(key, now_s))
+            self._report(self._tracker.release(key, at_s))
 
     def _report(self, events: Iterable[Event]) -> None:
         events = list(events)

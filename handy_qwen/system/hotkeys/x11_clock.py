@@ -1,0 +1,33 @@
+"""When an X event happened, on this program's clock.
+
+An event may wait while other threads keep the interpreter busy (a model is being loaded, say), and a tap
+would then look held. The server's own time stamps tell how long it waited: the event that came through
+fastest shows how the two clocks differ, and any other is dated by that.
+"""
+
+from __future__ import annotations
+
+DRIFT = 1e-4
+"""How fast the clocks may part, if the server is another machine: seconds in a second."""
+
+MAX_LAG_S = 2.0
+"""A longer wait is not believed: the server's stamps wrap after 49 days."""
+
+
+class ServerClock:
+    """Turns the server's milliseconds into seconds of ``time.monotonic()``."""
+
+    def __init__(self) -> None:
+        self._difference_s: float | None = None
+        self._last_s = 0.0
+
+    def at_s(self, stamp_ms: int, now_s: float) -> float:
+        """When the event with ``stamp_ms``, received at ``now_s``, happened. Never later than ``now_s``."""
+        stamp_s = stamp_ms / 1000
+        difference_s = now_s - stamp_s
+        if self._difference_s is not None:
+            known_s = self._difference_s + DRIFT * (now_s - self._last_s)
+            if difference_s - known_s <= MAX_LAG_S:
+                difference_s = min(difference_s, known_s)
+        self._difference_s, self._last_s = difference_s, now_s
+        return min(stamp_s + difference_s, now_s)
