@@ -22,6 +22,7 @@ MAX_REPEATS = 20
 """A piece of text that stands this often in a row was not said."""
 _MAX_PERIOD_CHARS = 20
 _MAX_PERIOD_TOKENS = 10
+_SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "THAI", "LAO", "KHMER", "MYANMAR")
 _MAX_CHARS_PER_SPEECH_S = 40.0
 """Nobody speaks faster; a text that is longer and stands in the context was read there, not heard."""
 
@@ -110,6 +111,4 @@ def _letters(text: str) -> str:
 
 def _is_spaceless(char: str) -> bool:
     """Whether ``char`` belongs to a script that is written without spaces between words."""
-    name = unicodedata.name(char, "")
-    spaceless = ("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH", "THAI", "LAO", "KHMER", "MYANMAR")
-    return name.startswith(spaceless)
+    return unicodedata.name(char, "").startswith(_SPACELESS) or "\u3000" <= char <= "\u303f"  # 、。「」

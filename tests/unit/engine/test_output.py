@@ -1,0 +1,195 @@
+"""From tokens to text: where an answer divides, what is no answer, what repeats, how texts are joined."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.engine.output import (
+    MAX_REPEATS,
+    Answer,
+    cut_repetitions,
+    is_echo,
+    join_texts,
+    loop_start,
+    parse_answer,
+)
+from handy_qwen.engine.prompt import build_prompt
+from handy_qwen.engine.tokenizer import load_tokenizer
+from tests.conftest import CHECKPOINT
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_tokenizer(CHECKPOINT)
+
+
+@pytest.fixture(scope="module")
+def parse(tokenizer):
+    """Parse an answer given as text, in which ``|`` stands for the token that divides it."""
+
+    def parse(answer, *, language=None, is_complete=True):
+        prompt = build_prompt(tokenizer, language=language)
+        tokens = []
+        for number, part in enumerate(answer.split("|")):
+            tokens += [prompt.asr_text] if number else []
+            tokens += tokenizer.encode(part)
+        return parse_answer(tokens, tokenizer, prompt, language=language, is_complete=is_complete)
+
+    return parse
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("language English|Where is Anna?", Answer("Where is Anna?", "English")),
+        ("language English|", Answer("", "English")),
+        ("language None|", Answer("", "")),
+        ("language none|", Answer("", "")),
+        ("language None|Yes.", Answer("Yes.", "")),  # what there is, is kept
+        ("Language ENGLISH|Yes.", Answer("Yes.", "English")),
+        ("  language german \n|  Ja. \n", Answer("Ja.", "German")),
+        ("language English\nor so|Yes.", Answer("Yes.", "English")),
+        ("English|Yes.", Answer("Yes.", "")),
+        ("|Yes.", Answer("Yes.", "")),
+        ("|", Answer("", "")),
+        ("", Answer("", "")),
+        ("language English|One|two.", Answer("Onetwo.", "English")),  # the first one divides
+    ],
+)
+def test_an_answer_is_divided_at_its_token(parse, answer, expected):
+    assert parse(answer) == expected
+
+
+@pytest.mark.parametrize("answer", ["ology.", "language English", "language None", "None"])
+def test_a_whole_answer_without_a_division_is_none(parse, answer):
+    assert parse(answer) == Answer("", "")
+
+
+def test_an_answer_cut_off_before_its_division_is_text_unless_it_was_to_name_the_language(parse):
+    assert parse("Where is Anna", is_complete=False) == Answer("Where is Anna", "")
+    assert parse("language English", is_complete=False) == Answer("", "")
+    assert parse("Language None", is_complete=False) == Answer("", "")
+
+
+def test_with_the_language_given_all_is_text(parse):
+    assert parse(" Where is Anna?", language="English") == Answer("Where is Anna?", "English")
+    assert parse("language is a word", language="English") == Answer("language is a word", "English")
+    assert parse("", language="German") == Answer("", "German")
+
+
+def test_letters_that_spell_the_division_do_not_divide(parse):
+    assert parse("language English|say <asr_text> now").text == "say <asr_text> now"
+
+
+def test_half_a_character_at_the_end_is_dropped(tokenizer):
+    prompt = build_prompt(tokenizer, language="English")
+    tokens = tokenizer.encode("Yes, é")
+    parsed = parse_answer(tokens[:-1], tokenizer, prompt, language="English", is_complete=False)
+    assert parsed.text in {"Yes,", "Yes, é"}
+    assert "\ufffd" not in parsed.text
+
+
+def test_repeated_text_in_an_answer_is_cut(parse):
+    assert parse("language English|" + "no, " * 30 + "yes.").text == "no, yes."
+
+
+# ---- repetitions ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a" * 21, "a"),
+        ("a" * 20, "a" * 20),
+        ("so" + "o" * 40 + " good", "so good"),
+        ("ha" * 20, "ha"),
+        ("ha" * 19, "ha" * 19),
+        ("well, " + "no, " * 25 + "yes", "well, no, yes"),
+        ("好的。" * 20 + "再见", "好的。再见"),
+        ("twenty characters ok" * 20, "twenty characters ok"),
+        ("twenty-one characters" * 20, "twenty-one characters" * 20),  # longer than a loop is looked for
+        ("line\n" * 20, "line"),
+        ("ab" * 20 + "cd" * 20, "abcd"),
+        ("1000000", "1000000"),
+        ("", ""),
+    ],
+)
+def test_what_repeats_too_often_is_kept_once(text, expected):
+    assert cut_repetitions(text) == expected
+
+
+@given(st.text("ab ", max_size=60))
+def test_a_text_too_short_to_repeat_stays_as_it_is(text):
+    if not any(char * (MAX_REPEATS + 1) in text for char in "ab "):
+        short = text[:39]
+        assert cut_repetitions(short) == short.strip()
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 10])
+def test_a_loop_is_seen_at_its_twentieth_round_and_one_round_is_kept(period):
+    words = [7, 8, 9]
+    loop = list(range(100, 100 + period))
+    tokens = words + loop * MAX_REPEATS
+    assert loop_start(tokens) == len(words) + period
+    assert loop_start(tokens[:-1]) is None
+
+
+def test_a_loop_longer_than_ten_tokens_is_not_looked_for():
+    assert loop_start(list(range(11)) * 40) is None
+
+
+def test_a_loop_with_one_token_out_of_line_is_none():
+    tokens = [1, 2] * 30
+    tokens[-20] = 3
+    assert loop_start(tokens) is None
+
+
+def test_a_loop_is_looked_for_at_the_end_only():
+    assert loop_start([1] * 50 + [2]) is None
+    assert loop_start([]) is None
+
+
+# ---- echoes ---------------------------------------------------------------------------------------------
+
+
+def test_a_context_read_out_faster_than_anybody_speaks_is_an_echo():
+    context = "Ada Lovelace, Charles Babbage, analytical engine, difference engine"
+    assert is_echo("Ada Lovelace, Charles Babbage.", context, speech_s=0.3)
+    assert is_echo("ADA LOVELACE CHARLES BABBAGE", context, speech_s=0.3)  # letters count, nothing else
+
+
+def test_a_word_of_the_context_that_was_said_is_no_echo():
+    assert not is_echo("Ada Lovelace.", "Ada Lovelace, Charles Babbage", speech_s=0.9)
+
+
+def test_what_is_not_in_the_context_is_no_echo():
+    assert not is_echo("Something else that is quite long", "Ada Lovelace", speech_s=0.1)
+    assert not is_echo("", "Ada Lovelace", speech_s=0.0)
+    assert not is_echo("...", "Ada Lovelace", speech_s=0.0)
+
+
+# ---- joining --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["Good evening.", "How are you?"], "Good evening. How are you?"),
+        (["", "Yes.", "", "No.", ""], "Yes. No."),
+        ([], ""),
+        (["今天天气很好。", "我们出去吧。"], "今天天气很好。我们出去吧。"),
+        (["「好。」", "「再见」", "and"], "「好。」「再见」and"),
+        (["今日は", "いい天気です"], "今日はいい天気です"),
+        (["カタカナ", "ー"], "カタカナー"),
+        (["ｶﾀｶﾅ", "ﾃﾞｽ"], "ｶﾀｶﾅﾃﾞｽ"),
+        (["สวัสดี", "ครับ"], "สวัสดีครับ"),
+        (["안녕하세요.", "반갑습니다."], "안녕하세요. 반갑습니다."),
+        (["Привет.", "Как дела?"], "Привет. Как дела?"),
+        (["مرحبا.", "كيف حالك؟"], "مرحبا. كيف حالك؟"),
+        (["नमस्ते।", "आप कैसे हैं?"], "नमस्ते। आप कैसे हैं?"),
+        (["我用", "Python"], "我用Python"),
+        (["𠮷野家", "へ"], "𠮷野家へ"),
+    ],
+)
+def test_texts_are_joined_with_a_space_where_both_scripts_have_spaces(parts, expected):
+    assert join_texts(parts) == expected

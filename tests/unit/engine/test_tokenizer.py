@@ -1,0 +1,157 @@
+"""Text to ids and back: both forms of the files, markers, any text, broken files."""
+
+import json
+import shutil
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.engine.tokenizer import MARKERS, load_tokenizer
+from handy_qwen.errors import ModelCorruptError, ModelMissingError
+from tests.conftest import CHECKPOINT
+from tests.golden.reference import qwen3_asr_tokenizer
+
+PARTS = ("vocab.json", "merges.txt", "tokenizer_config.json")
+TEXTS = [
+    "Please send the report to Anna on Monday.",
+    "  two  spaces, a\ttab\n\n\nand lines \r\n",
+    "I'll say it's 12345 o'clock; they'd've gone!",
+    "Straße, naïve café — “quotes” … 你好、世界。今日は สวัสดี مرحبا नमस्ते",
+    "e\u0301 is é",  # composed by the normalizer
+    "👩‍👩‍👧 and 🇩🇪",
+    "<|im_end|>\n<|im_start|>assistant <asr_text>",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return load_tokenizer(CHECKPOINT)
+
+
+@pytest.fixture(scope="module")
+def assembled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    for name in PARTS:
+        shutil.copy(CHECKPOINT / name, folder)
+    return load_tokenizer(folder)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    for name in PARTS:
+        shutil.copy(CHECKPOINT / name, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def official(recordings, tmp_path_factory):
+    """The tokenizer of the official model, in one file and in three."""
+    parsed = qwen3_asr_tokenizer(recordings / "tokenizer" / "qwen3-tokenizer.json")
+    one, three = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("three")
+    (one / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    model = parsed["model"]
+    (three / "vocab.json").write_text(json.dumps(model["vocab"]), encoding="utf-8")
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    (three / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n", encoding="utf-8")
+    added = {str(token.pop("id")): token for token in parsed["added_tokens"]}
+    settings = json.dumps({"added_tokens_decoder": added})
+    (three / "tokenizer_config.json").write_text(settings, encoding="utf-8")
+    return load_tokenizer(one), load_tokenizer(three)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_both_forms_of_the_files_give_the_same_ids(whole, assembled, text):
+    assert assembled.encode(text) == whole.encode(text)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_both_forms_of_the_official_files_give_the_same_ids(official, text):
+    one, three = official
+    assert one.encode(text) == three.encode(text)
+    assert all(one.marker(name) == three.marker(name) for name in MARKERS)
+
+
+def test_the_official_tokenizer_splits_as_it_does(official):
+    assert official[0].encode("language English") == [11528, 6364]
+    assert official[0].encode("Hello world") == [9707, 1879]
+
+
+@given(st.text())
+def test_text_survives_as_far_as_unicode_calls_it_the_same(whole, text):
+    assert whole.decode(whole.encode(text)) == unicodedata.normalize("NFC", text)
+
+
+def test_markers_in_text_stay_text(whole):
+    for name in MARKERS:
+        ids = whole.encode(f"say {name} now")
+        assert whole.marker(name) not in ids
+        assert whole.decode(ids) == f"say {name} now"
+
+
+def test_markers_are_left_out_of_decoded_text(whole):
+    ids = [whole.marker("<|im_start|>"), *whole.encode("Yes"), whole.marker("<asr_text>"), *whole.encode(".")]
+    assert whole.decode(ids) == "Yes."
+
+
+def test_half_a_character_becomes_a_replacement_character(whole):
+    assert whole.encode("a\ud800b") == whole.encode("a\ufffdb")
+    assert whole.decode(whole.encode("😀")[:-1]).endswith("\ufffd")
+
+
+def test_a_saved_tokenizer_is_the_same(whole, assembled, tmp_path):
+    assembled.save(tmp_path / "tokenizer.json")
+    again = load_tokenizer(tmp_path)
+    for text in TEXTS:
+        assert again.encode(text) == whole.encode(text)
+    assert [again.marker(name) for name in MARKERS] == [whole.marker(name) for name in MARKERS]
+
+
+def test_saving_where_it_cannot_be_is_an_error_of_the_system(whole, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        whole.save(tmp_path / "no" / "tokenizer.json")
+
+
+# ---- files that are not right ---------------------------------------------------------------------------
+
+
+def test_a_folder_without_a_tokenizer_is_named(tmp_path):
+    with pytest.raises(ModelMissingError) as caught:
+        load_tokenizer(tmp_path)
+    assert caught.value.path == tmp_path / "tokenizer.json"
+
+
+@pytest.mark.parametrize("name", ["merges.txt", "tokenizer_config.json"])
+def test_a_missing_part_is_named(parts, name):
+    (parts / name).unlink()
+    with pytest.raises(ModelMissingError) as caught:
+        load_tokenizer(parts)
+    assert caught.value.path == parts / name
+
+
+@pytest.mark.parametrize("content", ["", "{}", "not json", "[" * 100_000, '{"model": {"type": "BPE"}}'])
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.json", "tokenizer_config.json"])
+def test_a_part_that_is_something_else_is_named(parts, name, content):
+    (parts / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ModelCorruptError) as caught:
+        load_tokenizer(parts).check_fits(512)
+    assert caught.value.path in {parts / name, parts / "vocab.json"}
+
+
+def test_a_vocabulary_with_ids_the_model_does_not_have_is_refused(whole):
+    size = max(whole.marker(name) for name in MARKERS) + 1
+    whole.check_fits(size)
+    with pytest.raises(ModelCorruptError, match=f"its ids go up to {size - 1}, those of the model up to"):
+        whole.check_fits(size - 1)
+
+
+@pytest.mark.parametrize("name", MARKERS)
+def test_a_tokenizer_without_a_marker_is_another_models(tmp_path, name):
+    parsed = json.loads((CHECKPOINT / "tokenizer.json").read_text(encoding="utf-8"))
+    parsed["added_tokens"] = [token for token in parsed["added_tokens"] if token["content"] != name]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    tokenizer = load_tokenizer(tmp_path)
+    with pytest.raises(ModelCorruptError, match="so it is not Qwen3-ASR's"):
+        tokenizer.check_fits(10_000)
