@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SIGNALED = 128
 """Added to a signal's number, the exit status of a program that the signal ended."""
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_GRACE_S = 10.0
+_GRACE_S = 3.0
 _BAR_CHARS = 24
 _BAR_LINE_CHARS = _BAR_CHARS + 8
 T = TypeVar("T")
