@@ -23,7 +23,8 @@ _OLD_SETS = {1: "iso8859_2", 2: "iso8859_3", 3: "iso8859_4", 5: "iso8859_6", 6: 
 _OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
 # The character set has a gap here, keysyms have not.
 _GREEK_SIGMAS = {0x7D2: "\u03a3", 0x7F2: "\u03c3", 0x7F3: "\u03c2"}
-_GREEK_ACCENTS = range(0x7A1, 0x7C1)  # in another order than in the character set
+# Letters with accents stand in another order than in the character set.
+_GREEK_PLAIN = frozenset((*range(0x7C1, 0x7DA), *range(0x7E1, 0x7FA)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def _old_keysyms() -> Mapping[str, int]:
             for low in range(0xA1, 0x100):
                 keysym = page << 8 | low
                 character = bytes([low]).decode(encoding, "ignore")
-                if character.isalpha() and keysym not in _GREEK_SIGMAS and keysym not in _GREEK_ACCENTS:
+                is_sure = page != 7 or keysym in _GREEK_PLAIN - _GREEK_SIGMAS.keys()
+                if character.isalpha() and is_sure:
                     _OLD.setdefault(character, keysym)
         _OLD.update({character: keysym for keysym, character in _GREEK_SIGMAS.items()})
     return _OLD

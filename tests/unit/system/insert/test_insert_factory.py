@@ -1,0 +1,118 @@
+"""Which inserter is made where, and that there always is one."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from handy_qwen.core.events import Delivered, Delivery, Failed
+from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system import insert
+from handy_qwen.system.insert import NoInserter, backend_for, inserter_for
+from handy_qwen.system.insert.injection import Injection
+from handy_qwen.system.insert.last_resort import copy_with_pyperclip
+
+
+@pytest.mark.parametrize("platform", ["linux", "freebsd14", "sunos5"])
+def test_without_a_display_texts_are_only_copied(platform):
+    assert isinstance(inserter_for(print, platform=platform, environment={}), NoInserter)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="python-xlib is installed on Linux only")
+def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypatch):
+    from Xlib import display, error
+
+    def refuse(name):
+        raise error.DisplayConnectionError(name, b"nobody listens")
+
+    monkeypatch.setattr(display, "Display", refuse)
+    with caplog.at_level("INFO"):
+        inserter = inserter_for(print, platform="linux", environment={"DISPLAY": ":9"})
+    assert isinstance(inserter, NoInserter)
+    assert "UNSUPPORTED_DESKTOP" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "module", "name"),
+    [
+        ("win32", {}, "windows", "Windows"),
+        ("darwin", {}, "macos", "MacOS"),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0"}, "wayland", "Wayland"),
+        ("linux", {"DISPLAY": ":0"}, "x11.desktop", "X11"),
+    ],
+)
+def test_each_system_has_its_backend(monkeypatch, platform, environment, module, name):
+    made = object()
+    monkeypatch.setattr(f"{insert.__name__}.{module}.{name}", lambda *_: made)
+    assert backend_for(platform, environment, threading.Event()) is made
+
+
+@pytest.mark.parametrize("module", ["windows", "macos", "wayland"])
+def test_each_module_can_be_imported_on_any_system(module):
+    code = f"import handy_qwen.system.insert.{module}, sys; sys.exit('Xlib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE, Method.COPY])
+def test_without_a_way_in_every_text_is_copied_and_a_note_says_so(method):
+    posted, copied = [], []
+    inserter = NoInserter(posted.append, copied.append)
+    inserter.insert(4, "said\x1b", target=Target(1), method=method, submit=Submit.ENTER)
+    assert copied == ["said"]
+    assert posted[0].how is Delivery.COPIED
+    assert bool(posted[0].note) == (method is not Method.COPY)
+    assert inserter.focused() == Target()
+    assert not inserter.is_injecting()
+
+
+def test_without_a_way_in_none_is_none_and_a_failure_is_reported():
+    posted = []
+    error = InsertError("No.", InsertReason.UNSUPPORTED_DESKTOP)
+
+    def refuse(_):
+        raise error
+
+    inserter = NoInserter(posted.append, refuse)
+    inserter.insert(4, "said", target=None, method=Method.NONE, submit=Submit.OFF)
+    inserter.insert(5, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
+    assert posted == [Delivered(4, Delivery.KEPT), Failed(5, error)]
+    with pytest.raises(InsertError):
+        inserter.copy("said")
+
+
+def test_the_last_resort_says_what_to_install_and_nothing_of_the_text(monkeypatch):
+    import pyperclip
+
+    def refuse(text):
+        raise pyperclip.PyperclipException(f"cannot copy {text}")
+
+    monkeypatch.setattr(pyperclip, "copy", refuse)
+    with pytest.raises(InsertError) as caught:
+        copy_with_pyperclip("a secret")
+    assert "xclip" in caught.value.hint
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_the_last_resort_copies(monkeypatch):
+    import pyperclip
+
+    copied = []
+    monkeypatch.setattr(pyperclip, "copy", copied.append)
+    copy_with_pyperclip("said")
+    assert copied == ["said"]
+
+
+def test_injection_lasts_a_little_longer_than_the_keys():
+    injection = Injection(lag_s=3600)
+    assert not injection.is_injecting()
+    with injection.under_way(), injection.under_way():
+        assert injection.is_injecting()
+    assert injection.is_injecting(), "the listener may hear the last key a moment later"
+    short = Injection(lag_s=0)
+    with short.under_way():
+        pass
+    assert not short.is_injecting()

@@ -1,0 +1,57 @@
+"""What may be inserted at all, and what a clipboard holds."""
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.system.insert.backend import printable
+from handy_qwen.system.insert.x11.content import PRIVATE_FORMAT, text_content, worth_keeping
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
+def test_characters_that_can_be_seen_are_left_as_they_are(text):
+    assert printable(text) == text
+
+
+@given(st.text(st.characters()))
+def test_nothing_that_a_terminal_would_obey_gets_through(text):
+    shown = printable(text)
+    shown.encode()  # no halves of characters
+    assert not any(c < " " and c not in "\n\t" for c in shown)
+    assert printable(shown) == shown
+
+
+def test_line_ends_of_other_systems_become_line_feeds():
+    assert printable("a\r\nb\rc\nd\te") == "a\nb\nc\nd\te"
+    assert printable("\x1b[31mred\x00\x9b") == "[31mred"
+    assert printable("\ud83d half") == "\ufffd half"
+
+
+def test_a_text_is_offered_in_all_its_formats_and_marked_as_private():
+    content = text_content("naïve €")
+    assert content.values["UTF8_STRING"].data == "naïve €".encode()
+    assert content.values["STRING"].data == b"na\xefve ?"
+    assert content.values[PRIVATE_FORMAT].data == b"secret"
+
+
+def test_no_content_shows_in_a_repr():
+    content = text_content("secret words")
+    assert "secret words" not in repr(content)
+    assert all("words" not in repr(value) for value in content.values.values())
+    assert dataclasses.is_dataclass(content)
+
+
+def test_text_is_saved_first_and_what_is_not_content_never():
+    offered = [
+        "TARGETS",
+        "image/tiff",
+        "MULTIPLE",
+        "image/png",
+        "text/html",
+        "UTF8_STRING",
+        "DELETE",
+        "",
+        "text/html",
+    ]
+    assert worth_keeping(offered) == ["UTF8_STRING", "text/html", "image/png", "image/tiff"]

@@ -1,0 +1,242 @@
+"""The order of ways in, what is posted, and what is never logged."""
+
+import queue
+import threading
+
+import pytest
+
+from handy_qwen.core.events import Delivered, Delivery, Failed
+from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.insert.worker import COPIED_NOTE, HELD_NOTE, InsertionThread
+
+HERE = Target(7, "Editor")
+
+
+class FakeBackend:
+    """Does what the test says and remembers what it was asked."""
+
+    def __init__(self, **fails):
+        self.fails = fails  # method -> what to raise
+        self.calls = []
+        self.window = HERE
+        self.rests = []
+        self.is_closed = threading.Event()
+
+    def _do(self, name, value):
+        self.calls.append((name, value))
+        if name in self.fails:
+            raise self.fails[name]
+
+    def focused(self):
+        return self.window
+
+    def type_text(self, text):
+        self._do("type", text)
+
+    def paste_text(self, text):
+        self._do("paste", text)
+
+    def copy(self, text):
+        self._do("copy", text)
+
+    def submit(self, submit):
+        self._do("submit", submit)
+
+    def rest(self, is_idle):
+        self.rests.append(is_idle)
+        if "rest" in self.fails:
+            raise self.fails["rest"]
+        return 0.01 if len(self.rests) < 3 else None
+
+    def is_injecting(self):
+        return False
+
+    def close(self):
+        self.is_closed.set()
+
+
+def failing(reason):
+    return InsertError("No.", reason)
+
+
+@pytest.fixture
+def run():
+    """Runs one insertion and returns what was posted."""
+    opened = []
+
+    def one(backend, method, *, target=None, submit=Submit.OFF, text="said", last_resort=None):
+        posted = queue.Queue()
+        worker = InsertionThread(
+            posted.put, backend, stopping=threading.Event(), last_resort=last_resort or pytest.fail
+        )
+        opened.append(worker)
+        worker.insert(3, text, target=target, method=method, submit=submit)
+        return posted.get(timeout=10)
+
+    yield one
+    for worker in opened:
+        worker.close(10)
+
+
+@pytest.mark.parametrize(
+    ("method", "how"),
+    [
+        (Method.TYPE, Delivery.TYPED),
+        (Method.PASTE, Delivery.PASTED),
+        (Method.COPY, Delivery.COPIED),
+    ],
+)
+def test_the_method_asked_for_is_the_first_one_tried(run, method, how):
+    backend = FakeBackend()
+    assert run(backend, method) == Delivered(3, how)
+    assert backend.calls == [(method.value, "said")]
+
+
+def test_method_none_only_keeps_the_text(run):
+    backend = FakeBackend()
+    assert run(backend, Method.NONE) == Delivered(3, Delivery.KEPT)
+    assert backend.calls == []
+
+
+def test_typing_falls_through_to_paste_and_paste_to_copying(run):
+    backend = FakeBackend(
+        type=failing(InsertReason.NOT_TYPEABLE), paste=failing(InsertReason.UNSUPPORTED_DESKTOP)
+    )
+    assert run(backend, Method.TYPE) == Delivered(3, Delivery.COPIED, COPIED_NOTE)
+    assert [name for name, _ in backend.calls] == ["type", "paste", "copy"]
+
+
+def test_a_paste_that_could_not_be_sent_is_typed(run):
+    backend = FakeBackend(paste=failing(InsertReason.UNSUPPORTED_DESKTOP))
+    assert run(backend, Method.PASTE) == Delivered(3, Delivery.TYPED)
+
+
+def test_a_paste_that_nobody_fetched_is_not_typed_as_well(run):
+    backend = FakeBackend(paste=failing(InsertReason.NOT_FETCHED))
+    assert run(backend, Method.PASTE) == Delivered(3, Delivery.COPIED, COPIED_NOTE)
+    assert [name for name, _ in backend.calls] == ["paste", "copy"]
+
+
+def test_typing_that_falls_to_an_unfetched_paste_ends_in_a_copy(run):
+    backend = FakeBackend(type=failing(InsertReason.NOT_TYPEABLE), paste=failing(InsertReason.NOT_FETCHED))
+    assert run(backend, Method.TYPE).how is Delivery.COPIED
+
+
+def test_the_last_resort_copies_when_nothing_else_can(run):
+    nothing = dict.fromkeys(("type", "paste", "copy"), failing(InsertReason.UNSUPPORTED_DESKTOP))
+    copied = []
+    delivered = run(FakeBackend(**nothing), Method.PASTE, last_resort=copied.append)
+    assert delivered == Delivered(3, Delivery.COPIED, COPIED_NOTE)
+    assert copied == ["said"]
+
+
+def test_a_text_that_cannot_even_be_copied_is_reported_as_failed(run):
+    error = failing(InsertReason.UNSUPPORTED_DESKTOP)
+
+    def refuse(_):
+        raise error
+
+    backend = FakeBackend(type=error, paste=error, copy=error)
+    assert run(backend, Method.TYPE, last_resort=refuse) == Failed(3, error)
+
+
+def test_a_text_is_held_when_another_window_has_the_focus(run):
+    backend = FakeBackend()
+    assert run(backend, Method.PASTE, target=Target(8)) == Delivered(3, Delivery.HELD, HELD_NOTE)
+    assert backend.calls == []
+
+
+@pytest.mark.parametrize("target", [None, HERE, Target(0)])
+def test_a_text_is_inserted_when_the_focus_has_not_moved_or_is_unknown(run, target):
+    assert run(FakeBackend(), Method.PASTE, target=target).how is Delivery.PASTED
+
+
+def test_copying_does_not_mind_where_the_focus_is(run):
+    assert run(FakeBackend(), Method.COPY, target=Target(8)).how is Delivery.COPIED
+
+
+def test_the_key_after_the_text_is_pressed_when_the_text_has_arrived(run):
+    backend = FakeBackend()
+    run(backend, Method.PASTE, submit=Submit.CTRL_ENTER)
+    assert backend.calls == [("paste", "said"), ("submit", Submit.CTRL_ENTER)]
+
+
+def test_the_key_after_the_text_is_not_pressed_when_the_text_was_only_copied(run):
+    backend = FakeBackend(paste=failing(InsertReason.NOT_FETCHED))
+    run(backend, Method.PASTE, submit=Submit.ENTER)
+    assert ("submit", Submit.ENTER) not in backend.calls
+
+
+def test_a_note_says_that_the_key_after_the_text_did_not_work(run):
+    backend = FakeBackend(submit=failing(InsertReason.UNSUPPORTED_DESKTOP))
+    delivered = run(backend, Method.TYPE, submit=Submit.ENTER)
+    assert delivered.how is Delivery.TYPED
+    assert delivered.note
+
+
+@pytest.mark.parametrize("text", ["", "\x1b\x07"])
+def test_a_text_without_anything_to_insert_is_kept(run, text):
+    backend = FakeBackend()
+    assert run(backend, Method.TYPE, text=text) == Delivered(3, Delivery.KEPT)
+
+
+@pytest.mark.expects_log
+def test_a_surprise_is_logged_and_reported_and_the_next_text_is_inserted(caplog):
+    posted = queue.Queue()
+    backend = FakeBackend(type=RuntimeError("boom"))
+    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker.insert(1, "a secret", target=None, method=Method.TYPE, submit=Submit.OFF)
+    worker.insert(2, "a secret", target=None, method=Method.PASTE, submit=Submit.OFF)
+    assert isinstance(posted.get(timeout=10), Failed)
+    assert posted.get(timeout=10) == Delivered(2, Delivery.PASTED)
+    worker.close(10)
+    assert "boom" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_each_step_that_falls_through_is_logged_without_the_text(run, caplog):
+    backend = FakeBackend(type=failing(InsertReason.NOT_TYPEABLE), paste=failing(InsertReason.NOT_FETCHED))
+    with caplog.at_level("DEBUG"):
+        run(backend, Method.TYPE, text="a secret")
+    assert "type fell through: NOT_TYPEABLE" in caplog.text
+    assert "paste fell through: NOT_FETCHED" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_texts_are_inserted_in_the_order_they_came_also_while_closing():
+    posted = queue.Queue()
+    backend = FakeBackend()
+    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    for take in range(20):
+        worker.insert(take, f"text {take}", target=None, method=Method.TYPE, submit=Submit.OFF)
+    worker.close(10)
+    worker.close(10)  # twice does no harm
+    assert [posted.get_nowait().take for _ in range(20)] == list(range(20))
+    assert [text for _, text in backend.calls] == [f"text {take}" for take in range(20)]
+    assert backend.is_closed.is_set()
+
+
+def test_the_backend_may_rest_between_texts_as_often_as_it_wants(run):
+    backend = FakeBackend()
+    run(backend, Method.TYPE)
+    for _ in range(500):
+        if len(backend.rests) == 3:
+            break
+        threading.Event().wait(0.01)
+    assert backend.rests == [True, True, True]
+
+
+def test_a_failure_to_tidy_up_does_not_end_the_thread(run):
+    backend = FakeBackend(rest=failing(InsertReason.UNSUPPORTED_DESKTOP))
+    assert run(backend, Method.TYPE).how is Delivery.TYPED
+    assert run(backend, Method.TYPE).how is Delivery.TYPED
+
+
+def test_copying_by_request_falls_through_to_the_last_resort():
+    copied = []
+    backend = FakeBackend(copy=failing(InsertReason.UNSUPPORTED_DESKTOP))
+    worker = InsertionThread(print, backend, stopping=threading.Event(), last_resort=copied.append)
+    worker.copy("by request")
+    worker.close(10)
+    assert copied == ["by request"]
