@@ -15,7 +15,7 @@ That second look passes over young presses: when events are late, the state is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from handy_qwen.core.events import EscapePressed, Event, KeyDown, KeyJoined, KeyUp
@@ -116,11 +116,19 @@ class Tracker:
         up = [hotkey for hotkey, binding in self._down.items() if not self._is_satisfied(binding)]
         return [event for hotkey in up for event in self._come_up(hotkey, at_s)]
 
+    def missing(self, at_s: float, *, older_s: float = 0.0) -> dict[int, float]:
+        """Those pressed at least ``older_s`` ago that are not down really, and since when they seem to be."""
+        old = {code: since_s for code, since_s in self._held.items() if at_s - since_s >= older_s}
+        return {code: since_s for code, since_s in old.items() if not self._is_down(code)}
+
+    def forget(self, missing: Mapping[int, float], at_s: float) -> list[Event]:
+        """What is ``missing`` has come up unnoticed, unless it was let go or pressed anew meanwhile."""
+        lost = [code for code, since_s in missing.items() if self._held.get(code) == since_s]
+        return [event for code in lost for event in self.release(code, at_s)]
+
     def reconcile(self, at_s: float, *, older_s: float = 0.0) -> list[Event]:
-        """Those pressed at least ``older_s`` ago that are not down really have come up unnoticed."""
-        old = [code for code, since_s in self._held.items() if at_s - since_s >= older_s]
-        missed = [code for code in old if not self._is_down(code)]
-        return [event for code in missed for event in self.release(code, at_s)]
+        """Let go at once of what is missing."""
+        return self.forget(self.missing(at_s, older_s=older_s), at_s)
 
     def let_go(self, at_s: float) -> list[Event]:
         """Listening ends or begins anew: every hotkey that is down comes up."""

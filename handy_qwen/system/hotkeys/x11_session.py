@@ -120,7 +120,10 @@ class Session:
         """Look for releases that were not delivered, and for a keyboard layout that changed."""
         now_s = time.monotonic()
         if self._tracker.is_hotkey_down:
-            self._report(self._tracker.reconcile(now_s))
+            missing = self._tracker.missing(now_s)
+            if missing:
+                self.drain()  # the release may be under way: it came before the answer about the state
+                self._report(self._tracker.forget(missing, now_s))
         if self._remap_at_s is not None and now_s >= self._remap_at_s and not self._is_injecting():
             self._remap_at_s = None
             self._follow_layout()

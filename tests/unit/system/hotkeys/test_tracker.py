@@ -116,6 +116,17 @@ def test_a_missed_release_is_found():
     assert not keyboard.tracker.is_hotkey_down
 
 
+def test_a_key_pressed_anew_since_the_state_was_asked_is_not_let_go():
+    keyboard = Keyboard(PLAIN_F9)
+    keyboard.press(F9, 1.0)
+    keyboard.really_down.clear()
+    missing = keyboard.tracker.missing(1.5)
+    keyboard.release(F9, 1.6)
+    keyboard.press(F9, 1.7)
+    assert keyboard.tracker.forget(missing, 1.8) == []
+    assert keyboard.tracker.is_hotkey_down
+
+
 @pytest.mark.parametrize(("age_s", "is_doubted"), [(STALE_S, True), (STALE_S / 2, False)])
 def test_only_an_old_press_that_stands_in_the_way_is_doubted(age_s, is_doubted):
     keyboard = Keyboard(RIGHT_CTRL)
