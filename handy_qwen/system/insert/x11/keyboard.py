@@ -114,7 +114,9 @@ class Keyboard:
         """
         with guarded("Typing"), self.sending(), self._without_caps_lock():
             layout = km.parse(self._xkb.map_bytes())
-            self._spare.adopt(layout, self.modifier_codes())
+            # The last keycode is the hotkeys': they tap it to end auto-repeat, and it must mean nothing.
+            reserved = {*self.modifier_codes(), self._display.display.info.max_keycode}
+            self._spare.adopt(layout, reserved)
             ways = self._layout_ways(layout, without=self._spare.codes)
             batches = self._batches(text, ways)
             presses = {km.SHIFT: ways.get(km.SHIFT_L), self._level3_mask(layout): ways.get(km.LEVEL3)}

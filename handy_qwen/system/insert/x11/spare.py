@@ -4,7 +4,9 @@ Each takes two characters, one of them with Shift. A program that gets a key loo
 when it handles the event, so a keycode must not change its meaning while such events are still on
 their way: characters stay on their keycode until the place is needed or the keyboard has been idle,
 and the longest unused places go first. Every change makes all programs on the desktop read the
-keyboard again, so neighbors change in one request.
+keyboard again, so neighbors change in one request, and both places of a keycode are filled before
+the next one is touched. (XkbSetMap could change them all at once, but only by writing the keys in
+between as well, on every keyboard: users who have two with different layouts would lose one.)
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ class SpareKeys:
         """The keycodes that are spare or ours."""
         return frozenset(self._codes)
 
-    def adopt(self, keymap: Keymap, modifiers: Iterable[int]) -> None:
+    def adopt(self, keymap: Keymap, reserved: Iterable[int]) -> None:
         """Find out what is spare in ``keymap``, and forget what somebody else has changed since."""
         lost = {
             code
@@ -56,7 +58,7 @@ class SpareKeys:
         }
         self._places = {k: place for k, place in self._places.items() if place[0] not in lost}
         self._ours = {code for code in self._ours - lost if code in keymap.keys}
-        runs = _runs(sorted((set(keymap.empty()) | self._ours) - set(modifiers)))
+        runs = _runs(sorted((set(keymap.empty()) | self._ours) - set(reserved)))
         runs.sort(key=len, reverse=True)  # neighbors first: one change for many
         self._codes = [code for run in runs for code in run]
 
@@ -75,7 +77,7 @@ class SpareKeys:
             if keysym in self._places:
                 self._places[keysym] = self._places.pop(keysym)
         taken = set(self._places.values())
-        free = [(code, level) for level in (0, 1) for code in self._codes if (code, level) not in taken]
+        free = [(code, level) for code in self._codes for level in (0, 1) if (code, level) not in taken]
         changed = set()
         for keysym in wanted:
             if keysym in self._places:

@@ -182,21 +182,21 @@ def empty_keymap(x, codes):
 def test_spare_keys_take_two_characters_each_and_neighbors_change_together():
     x = FakeX()
     spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11, 12, 20}), modifiers=[20])
+    spare.adopt(empty_keymap(x, {10, 11, 12, 20}), reserved=[20])
     assert spare.capacity == 6
     spare.assign([1, 2, 3])
-    assert x.requests == [(10, 3)]
-    assert x.mapping == {10: (1, 1), 11: (2, 2), 12: (3, 3)}
+    assert x.requests == [(10, 2)]
+    assert x.mapping == {10: (1, 2), 11: (3, 3)}
     spare.assign([4])
-    assert spare.stroke(4) == km.Stroke(10, km.SHIFT)
-    assert x.mapping[10] == (1, 4)
+    assert spare.stroke(4) == km.Stroke(11, km.SHIFT)
+    assert x.mapping[11] == (3, 4)
     assert not spare.needs_change([1, 2, 3, 4])
 
 
 def test_the_longest_unused_character_makes_room():
     x = FakeX()
     spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10}), modifiers=[])
+    spare.adopt(empty_keymap(x, {10}), reserved=[])
     spare.assign([1, 2])
     spare.assign([1])  # used again
     spare.assign([3])
@@ -208,21 +208,22 @@ def test_the_longest_unused_character_makes_room():
 def test_characters_stay_where_they_are_for_the_next_text():
     x = FakeX()
     spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11}), modifiers=[])
+    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
     spare.assign([1, 2])
-    spare.adopt(empty_keymap(x, {10, 11}), modifiers=[])
-    assert spare.stroke(2) == km.Stroke(11, 0)
+    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
+    assert spare.stroke(2) == km.Stroke(10, km.SHIFT)
     assert not spare.needs_change([1, 2])
 
 
 def test_a_keyboard_that_somebody_else_has_changed_is_seen():
     x = FakeX()
     spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11}), modifiers=[])
-    spare.assign([1, 2])
+    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
+    spare.assign([1, 2, 3])
     x.mapping[10] = (99, 99)
-    spare.adopt(empty_keymap(x, {10, 11}), modifiers=[])
+    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
     assert spare.stroke(1) is None
+    assert spare.stroke(3) == km.Stroke(11, 0)
     assert spare.codes == {11}
 
 
@@ -230,7 +231,7 @@ def test_all_is_given_back_and_what_a_crash_left_is_found_again():
     x = FakeX(leftovers=[10, 11])
     x.mapping = {10: (5, 5), 11: (6, 6)}
     spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11, 12}), modifiers=[])
+    spare.adopt(empty_keymap(x, {10, 11, 12}), reserved=[])
     assert spare.codes == {10, 11, 12}
     assert spare.is_in_use
     spare.release()
