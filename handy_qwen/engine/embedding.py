@@ -39,7 +39,8 @@ class ByteTable:
         """Embeddings of ``ids``. Shape (len(ids), hidden), float32."""
         index = np.asarray(ids, np.int64)
         centered = self._codes[index].astype(np.float32) - np.float32(128)
-        return (centered * self._scales[index][:, :, None]).reshape(len(index), -1)
+        _, blocks, block = centered.shape
+        return (centered * self._scales[index][:, :, None]).reshape(len(index), blocks * block)
 
 
 class NibbleTable:

@@ -1,0 +1,374 @@
+"""Conversion as a whole: the same model however it is stored, and nothing but a finished package on disk."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handy_qwen.convert import package as package_module
+from handy_qwen.convert.package import Details, convert
+from handy_qwen.convert.presets import PRESETS
+from handy_qwen.engine.layouts import open_model
+from handy_qwen.engine.manifest import MANIFEST_FILE, find_damage, load_manifest
+from handy_qwen.engine.prompt import build_prompt
+from handy_qwen.engine.sessions import Cancel
+from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
+from tests.conftest import CHECKPOINT
+from tests.golden.random_checkpoint import random_tensors, write_random_checkpoint, write_safetensors
+
+MEL = np.random.default_rng(5).normal(size=(128, 330)).astype(np.float32)
+EXACT, DETAILS = PRESETS["exact"], Details("test", pass_s=8.0)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("random") / "checkpoint"
+    write_random_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture
+def source(original, tmp_path):
+    """A checkpoint to be spoiled."""
+    return shutil.copytree(original, tmp_path / "source")
+
+
+@pytest.fixture
+def place(tmp_path):
+    """An empty folder to put packages into."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    return folder
+
+
+def answer(folder, steps=12):
+    """Tokens that the model writes, whatever they are, and their logits."""
+    model, cancel = open_model(folder, 1), Cancel()
+    prompt = build_prompt(model.tokenizer)
+    for rows in (prompt.head, model.encoder.encode(MEL, cancel), prompt.tail):
+        model.decoder.extend(rows)
+    logits = []
+    for _ in range(steps):
+        logits.append(model.decoder.logits(1, cancel)[0].copy())
+        model.decoder.extend([int(logits[-1].argmax())])
+    model.decoder.close()
+    return [int(row.argmax()) for row in logits], np.array(logits)
+
+
+@pytest.fixture(scope="module")
+def expected(random_package):
+    tokens, _ = answer(random_package)
+    assert len(set(tokens)) > 5  # a live model: a mistake shows
+    return tokens
+
+
+def edited(folder, name, change):
+    path = folder / name
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(change(raw) or raw), encoding="utf-8")
+
+
+# ---- the same model however it is stored ----------------------------------------------------------------
+
+
+def renamed(folder, rule, config=None):
+    """Write the random checkpoint with other names of tensors."""
+    write_random_checkpoint(folder)
+    tensors = {rule(name): tensor for name, tensor in random_tensors().items()}
+    write_safetensors(folder / "model.safetensors", tensors)
+    if config:
+        edited(folder, "config.json", config)
+
+
+def without_thinker(name):
+    return name.removeprefix("thinker.")
+
+
+def of_transformers_5(name):
+    name = without_thinker(name)
+    return (
+        name.replace("model.", "model.language_model.", 1) if name.startswith("model.") else f"model.{name}"
+    )
+
+
+def config_of_transformers_5(raw):
+    inner = raw["thinker_config"] | {"support_languages": raw["support_languages"]}
+    text = inner["text_config"]
+    text["rope_parameters"] = {"rope_theta": text.pop("rope_theta"), **text.pop("rope_scaling")}
+    return inner
+
+
+def float16(folder):
+    """fp16 cannot hold every bf16 number, but all of these but the smallest."""
+    write_random_checkpoint(folder)
+    path = folder / "model.safetensors"
+    header, body, offset = {}, b"", 0
+    for name, tensor in random_tensors().items():
+        half = tensor.astype("<f2")
+        end = offset + half.nbytes
+        header[name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [offset, end]}
+        body, offset = body + half.tobytes(), end
+    raw = json.dumps(header).encode()
+    path.write_bytes(len(raw).to_bytes(8, "little") + raw + body)
+
+
+def three_tokenizer_files(folder):
+    shutil.copytree(CHECKPOINT, folder)
+    write_random_checkpoint(folder)
+    (folder / "tokenizer.json").unlink()
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+        shutil.copy(CHECKPOINT / name, folder)
+
+
+WAYS = {
+    "bfloat16": lambda folder: write_random_checkpoint(folder, bfloat16=True),
+    "float16": float16,
+    "shards": lambda folder: write_random_checkpoint(folder, shards=3),
+    "lm_head": lambda folder: write_random_checkpoint(folder, lm_head=True),
+    "bfloat16, lm_head, shards": lambda f: write_random_checkpoint(f, bfloat16=True, lm_head=True, shards=2),
+    "no thinker": lambda folder: renamed(folder, without_thinker),
+    "transformers 5": lambda folder: renamed(folder, of_transformers_5, config_of_transformers_5),
+    "vocab.json and merges.txt": three_tokenizer_files,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_same_model_stored_in_another_way_gives_the_same_tokens(tmp_path, expected, way):
+    WAYS[way](tmp_path / "checkpoint")
+    convert(tmp_path / "checkpoint", tmp_path / "package", EXACT, DETAILS)
+    assert answer(tmp_path / "package")[0] == expected
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_gives_nearly_the_same_and_says_what_it_is(original, random_package, place, name):
+    manifest = convert(original, place / "package", PRESETS[name], DETAILS)
+    assert (manifest.name, manifest.preset, manifest.pass_s) == ("test", name, 8.0)
+    assert manifest == load_manifest(place / "package")
+    find_damage(place / "package", manifest)
+    assert list(manifest.source) == ["model.safetensors"]
+    _, plain = answer(random_package, steps=1)
+    _, logits = answer(place / "package", steps=1)
+    spread = np.abs(logits - plain).max() / np.ptp(plain)
+    assert spread < {"exact": 1e-5, "precise": 0.1, "balanced": 0.3, "smallest": 0.4}[name]
+
+
+def test_converting_twice_gives_the_same_files(original, place):
+    one, two = (convert(original, place / name, PRESETS["balanced"], DETAILS) for name in ("one", "two"))
+    assert one == two
+
+
+def test_progress_goes_from_nothing_to_all(original, place):
+    parts = []
+    convert(original, place / "package", EXACT, DETAILS, progress=lambda _what, part: parts.append(part))
+    assert parts == sorted(parts)
+    assert (parts[0], parts[-1]) == (0.0, 1.0)
+
+
+# ---- sources that are not right -------------------------------------------------------------------------
+
+
+def refusal(source, place, preset=EXACT):
+    with pytest.raises(HandyError) as caught:
+        convert(source, place / "package", preset, DETAILS)
+    assert list(place.iterdir()) == []
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_missing_file_is_named_and_nothing_is_written(source, place, name):
+    for path in [source / name, *source.glob("vocab.json")]:
+        path.unlink(missing_ok=True)
+    error = refusal(source, place)
+    assert isinstance(error, ModelMissingError)
+    assert error.path == source / name
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "null", "[" * 100_000, '{"thinker_config": 7}'])
+def test_a_config_of_something_else_is_named(source, place, content):
+    (source / "config.json").write_text(content, encoding="utf-8")
+    error = refusal(source, place)
+    assert isinstance(error, ModelCorruptError)
+    assert "config.json cannot be used: it does not describe a Qwen3-ASR model." in error.title
+
+
+def test_a_truncated_checkpoint_is_named(source, place):
+    path = source / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert refusal(source, place).title == f"The model file {path} cannot be used: it is truncated."
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "named"),
+    [
+        ("text_config", {"num_hidden_layers": 4}, "it holds no tensor model.layers.3"),
+        ("audio_config", {"encoder_layers": 9}, "it holds no tensor audio_tower.layers.3"),
+        (
+            "text_config",
+            "vocab_size",
+            641,
+            "model.embed_tokens.weight has the shape (640, 96), not (641, 96)",
+        ),
+        (
+            "text_config",
+            "intermediate_size",
+            100,
+            "mlp.gate_proj.weight has the shape (192, 96), not (100, 96)",
+        ),
+        (
+            "audio_config",
+            "downsample_hidden_size",
+            8,
+            "conv_out.weight has the shape (128, 256), not (128, 128)",
+        ),
+    ],
+)
+def test_weights_that_are_not_those_of_the_config_are_named(source, place, part, change, named):
+    edited(source, "config.json", lambda raw: raw["thinker_config"][part].update(change))
+    error = refusal(source, place)
+    assert isinstance(error, ModelCorruptError)
+    assert named in error.title
+
+
+def test_an_output_head_of_its_own_is_refused(source, place):
+    tensors = random_tensors()
+    tensors["thinker.lm_head.weight"] = tensors["thinker.model.embed_tokens.weight"] + 1
+    write_safetensors(source / "model.safetensors", tensors)
+    assert "its tensor lm_head.weight is not the embedding" in refusal(source, place).title
+
+
+def test_a_tokenizer_of_a_larger_model_is_refused_before_anything_is_written(source, place):
+    def grow(raw):
+        raw["added_tokens"].append(raw["added_tokens"][-1] | {"id": 640, "content": "<new>"})
+
+    edited(source, "tokenizer.json", grow)
+    assert "its ids go up to 640, those of the model up to 639" in refusal(source, place).title
+
+
+def test_widths_that_do_not_divide_into_blocks_are_named(source, place):
+    preset = package_module.Preset(
+        "odd", "", encoder=EXACT.encoder, decoder=package_module.Precision(4, 36), head=EXACT.head
+    )
+    error = refusal(source, place, preset)
+    assert isinstance(error, ConversionError)
+    assert error.title == "The preset odd needs widths that are multiples of 36; one is 96."
+
+
+# ---- places that are not right --------------------------------------------------------------------------
+
+
+def test_an_older_package_is_replaced_also_a_damaged_one(original, place):
+    convert(original, place / "package", EXACT, Details("old"))
+    (place / "package" / "decoder.onnx").unlink()
+    convert(original, place / "package", EXACT, Details("new"))
+    assert load_manifest(place / "package").name == "new"
+    assert [path.name for path in place.iterdir()] == ["package"]
+
+
+def a_file(path):
+    path.write_text("mine", encoding="utf-8")
+
+
+def a_folder(path):
+    path.mkdir()
+    (path / "letter.txt").write_text("mine", encoding="utf-8")
+
+
+def an_extension(path):
+    a_folder(path)
+    (path / MANIFEST_FILE).write_text('{"manifest_version": 3}', encoding="utf-8")
+
+
+@pytest.mark.parametrize("make", [a_file, a_folder, an_extension])
+def test_what_is_no_package_is_left_alone(original, place, make):
+    make(place / "package")
+    with pytest.raises(ConversionError) as caught:
+        convert(original, place / "package", EXACT, DETAILS)
+    assert caught.value.title == f"{place / 'package'} exists and is not a package."
+    assert [path.name for path in place.iterdir()] == ["package"]
+    letter = place / "package" / "letter.txt"
+    assert (letter if letter.exists() else place / "package").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_parent_that_is_a_file_is_named(original, place):
+    (place / "file").touch()
+    with pytest.raises(ConversionError) as caught:
+        convert(original, place / "file" / "package", EXACT, DETAILS)
+    assert caught.value.title == f"{place / 'file'} cannot be written to."
+
+
+def test_too_small_a_disk_is_noticed_before_anything_is_written(original, place, monkeypatch):
+    usage = shutil.disk_usage(place)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    error = refusal(original, place)
+    assert error.title.endswith("but only 1 MB are free.")
+
+
+def test_the_estimate_of_the_size_is_near_the_size(place):
+    for name, preset in PRESETS.items():
+        estimates = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                package_module,
+                "_check_place",
+                lambda _destination, needed_bytes, estimates=estimates: estimates.append(needed_bytes),
+            )
+            convert(CHECKPOINT, place / name, preset, DETAILS)
+        size = sum(path.stat().st_size for path in (place / name).iterdir())
+        assert 0.8 * size < estimates[0] < 1.4 * size, name
+
+
+# ---- interruptions --------------------------------------------------------------------------------------
+
+
+STAGES = ["audio encoder", "embedding", "text decoder", "checksums"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("is_old_there", [False, True])
+def test_an_interruption_at_any_stage_leaves_things_as_they_were(original, place, stage, is_old_there):
+    if is_old_there:
+        convert(original, place / "package", EXACT, Details("old"))
+
+    def interrupt(what, _part):
+        if what == stage:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(original, place / "package", EXACT, DETAILS, progress=interrupt)
+    assert [path.name for path in place.iterdir()] == (["package"] if is_old_there else [])
+    if is_old_there:
+        assert load_manifest(place / "package").name == "old"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), OSError("3 requested and 0 written")]
+)
+def test_a_disk_that_is_full_at_the_end_leaves_nothing(original, place, monkeypatch, error):
+    def full(_manifest, _folder):
+        raise error
+
+    monkeypatch.setattr(package_module.Manifest, "save", full)
+    found = refusal(original, place)
+    assert found.title == "The package could not be written: No space left on device."
+    assert found.hint == "Nothing was left behind."
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_an_older_package_comes_back_if_the_new_one_cannot_take_its_place(
+    original, place, monkeypatch, error
+):
+    convert(original, place / "package", EXACT, Details("old"))
+    rename = Path.rename
+
+    def failing(self, target):
+        if self.name.startswith(".package.") and not self.name.endswith(".old"):
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises((ConversionError, KeyboardInterrupt)):
+        convert(original, place / "package", EXACT, DETAILS)
+    assert load_manifest(place / "package").name == "old"
+    assert [path.name for path in place.iterdir()] == ["package"]

@@ -1,0 +1,53 @@
+"""Weights as small integers: nearest codes, packing, and what the operators make of them."""
+
+import numpy as np
+import pytest
+
+from handy_qwen.convert.quantize import dequantize_blocks, quantize_blocks, quantize_channels
+
+WEIGHTS = np.random.default_rng(4).normal(size=(24, 96)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("bits", "steps"), [(4, 15), (8, 254)])
+def test_no_weight_is_further_off_than_half_a_step(bits, steps):
+    values = dequantize_blocks(quantize_blocks(WEIGHTS, bits=bits, block=32)).reshape(24, 3, 32)
+    blocks = WEIGHTS.reshape(24, 3, 32)
+    if bits == 4:  # the ends of the range are the block's, and 0 is always in it
+        reach = np.maximum(blocks.max(-1), 0) - np.minimum(blocks.min(-1), 0)
+    else:
+        reach = 2 * np.abs(blocks).max(-1)
+    step = (reach / steps)[..., None]
+    # With 4 bits the zero point is rounded as well, which moves the range by up to half a step.
+    assert (np.abs(values - blocks) <= step * (1.001 if bits == 4 else 0.501)).all()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_zero_stays_zero(bits):
+    weights = WEIGHTS.copy()
+    weights[:, ::3] = 0
+    weights[2] = 0
+    values = dequantize_blocks(quantize_blocks(weights, bits=bits, block=32))
+    assert (values[weights == 0] == 0).all()
+    assert np.isfinite(values).all()
+
+
+def test_blocks_have_the_shapes_that_the_operator_wants():
+    four, eight = (quantize_blocks(WEIGHTS, bits=bits, block=32) for bits in (4, 8))
+    assert four.codes.shape == (24, 3, 16)
+    assert four.zeros.shape == (24, 2)
+    assert eight.codes.shape == (24, 3, 32)
+    assert eight.zeros is None
+    assert four.scales.shape == eight.scales.shape == (24, 3)
+
+
+def test_a_width_that_is_no_multiple_of_the_block_is_the_callers_mistake():
+    with pytest.raises(ValueError, match="90 columns do not divide into blocks of 32"):
+        quantize_blocks(WEIGHTS[:, :90], bits=4, block=32)
+
+
+def test_a_channel_has_one_scale():
+    codes, scales = quantize_channels(WEIGHTS)
+    assert (codes.dtype, codes.shape, scales.shape) == (np.uint8, (24, 96), (24,))
+    values = (codes.astype(np.float32) - 128) * scales[:, None]
+    assert (np.abs(values - WEIGHTS) <= scales[:, None] * 0.501).all()
+    assert quantize_channels(np.zeros((1, 4), np.float32))[1] == [1]

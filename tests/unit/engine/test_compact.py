@@ -1,0 +1,143 @@
+"""The graphs of a package: rows in any order and number, going back, a cache that grows, giving up."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handy_qwen.engine.compact import audio_tokens, rotary_tables
+from handy_qwen.engine.layouts import open_model
+from handy_qwen.engine.sessions import Cancel
+from handy_qwen.errors import CancelledError
+
+IDS = np.random.default_rng(2).integers(0, 500, 1500).tolist()
+
+
+@pytest.fixture(scope="module")
+def model(random_package):
+    model = open_model(random_package, 1)
+    yield model
+    model.decoder.close()
+
+
+@pytest.fixture
+def decoder(model):
+    model.decoder.rewind(0)
+    return model.decoder
+
+
+def logits_of(decoder, ids, count=1):
+    decoder.rewind(0)
+    decoder.extend(ids)
+    return decoder.logits(count, Cancel()).copy()
+
+
+def assert_close(one, other):
+    np.testing.assert_allclose(one, other, atol=2e-4, rtol=1e-4)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from("xflr"), st.integers(1, 40)), max_size=12))
+def test_any_course_of_reading_and_going_back_ends_in_the_same_logits(decoder, course):
+    decoder.rewind(0)
+    read, new = [], 0
+    for what, number in course:
+        if what == "x":
+            read += IDS[len(read) : len(read) + number]
+            decoder.extend(read[-number:])
+            new += number
+        elif what == "f":
+            decoder.flush(Cancel())
+            new = 0
+        elif what == "l" and new:
+            decoder.logits(min(number, new), Cancel())
+            new = 0
+        elif what == "r":
+            kept = min(number, len(read))
+            new = max(0, new - (len(read) - kept))
+            read = read[:kept]
+            decoder.rewind(kept)
+        assert decoder.length == len(read)
+    read += IDS[-3:]
+    decoder.extend(IDS[-3:])
+    assert_close(decoder.logits(2, Cancel()), logits_of(decoder, read, 2))
+
+
+def test_logits_of_the_last_rows_are_those_of_each(decoder):
+    several = logits_of(decoder, IDS[:30], 5)
+    for back in range(5):
+        assert_close(several[4 - back], logits_of(decoder, IDS[: 30 - back])[0])
+
+
+@pytest.mark.parametrize("rows", [255, 256, 257, 600, 1400])
+def test_a_prompt_in_pieces_that_outgrows_the_cache_is_the_prompt_at_once(decoder, rows):
+    whole = logits_of(decoder, IDS[:rows], 3)
+    decoder.rewind(0)
+    for first in range(0, rows - 3, 100):
+        decoder.extend(IDS[first : min(first + 100, rows - 3)])
+        decoder.flush(Cancel())
+    decoder.extend(IDS[rows - 3 : rows])
+    assert_close(decoder.logits(3, Cancel()), whole)
+
+
+def test_logits_over_the_edge_of_a_piece_are_all_there(decoder):
+    assert logits_of(decoder, IDS[:300], 60).shape[0] == 60
+    assert_close(logits_of(decoder, IDS[:300], 60)[0], logits_of(decoder, IDS[:241])[0])
+
+
+def test_more_logits_than_new_rows_are_the_callers_mistake(decoder):
+    decoder.extend(IDS[:3])
+    with pytest.raises(ValueError, match="4 logits asked for, but only 3 rows are new"):
+        decoder.logits(4, Cancel())
+
+
+def test_work_given_up_can_be_taken_up_again(decoder):
+    expected = logits_of(decoder, IDS[:20])
+    decoder.rewind(0)
+    decoder.extend(IDS[:20])
+    cancel = Cancel()
+    cancel.set()
+    with pytest.raises(CancelledError):
+        decoder.logits(1, cancel)
+    assert decoder.length == 20
+    assert_close(decoder.logits(1, Cancel()), expected)
+
+
+def test_rows_may_be_ids_or_embeddings(decoder):
+    rows = decoder._table.rows(IDS[:10])
+    expected = logits_of(decoder, IDS[:10])
+    assert_close(logits_of(decoder, rows), expected)
+
+
+@pytest.mark.parametrize(
+    ("frames", "tokens"),
+    [(1, 1), (8, 1), (9, 2), (50, 7), (99, 13), (100, 13), (101, 14), (799, 104), (800, 104)],
+)
+def test_tokens_of_a_window(model, frames, tokens):
+    assert audio_tokens(frames, model.config.audio) == tokens
+    mel = np.random.default_rng(frames).normal(size=(128, frames)).astype(np.float32)
+    assert model.encoder.encode(mel, Cancel()).shape == (tokens, model.config.text.hidden)
+
+
+def test_what_the_encoder_remembers_never_shows(model):
+    mel = np.random.default_rng(3).normal(size=(128, 640)).astype(np.float32)
+    other = mel.copy()
+    other[5, 250] += 1
+    fresh = {}
+    for name, window in (("mel", mel), ("other", other)):
+        model.encoder._seen.clear()
+        fresh[name] = model.encoder.encode(window, Cancel())
+    for name, frames in (("mel", 640), ("mel", 333), ("other", 640), ("mel", 640), ("other", 640)):
+        window = {"mel": mel, "other": other}[name][:, :frames]
+        found = model.encoder.encode(window, Cancel())
+        if frames == 640:
+            np.testing.assert_array_equal(found, fresh[name])
+
+
+def test_positions_turn_as_the_formula_says(model):
+    cosine, sine = rotary_tables(model.config.text, 50)
+    half = model.config.text.head_dim // 2
+    assert cosine.shape == sine.shape == (50, half)
+    angle = 37 * model.config.text.rope_theta ** (-2 * 3 / model.config.text.head_dim)
+    assert cosine[37, 3] == pytest.approx(np.cos(angle), abs=1e-6)
+    assert sine[37, 3] == pytest.approx(np.sin(angle), abs=1e-6)

@@ -1,0 +1,89 @@
+"""ONNX Runtime at its border: graphs that cannot be loaded, runs that fail or are given up."""
+
+import threading
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from handy_qwen.engine.sessions import Cancel, default_threads, open_session, run
+from handy_qwen.errors import CancelledError, EngineError, ModelCorruptError, ModelMissingError
+
+
+def graph(path, *nodes, x=("n",)):
+    """A graph with an input ``x`` and an output ``y``."""
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, x)] for name in "xy"]
+    model = helper.make_graph(list(nodes), "test", *ends)
+    onnx.save(helper.make_model(model, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
+
+
+@pytest.fixture
+def doubling(tmp_path):
+    return open_session(
+        graph(tmp_path / "double.onnx", helper.make_node("Add", ["x", "x"], ["y"])), threads=1
+    )
+
+
+@pytest.fixture
+def endless(tmp_path):
+    """Many products of large matrices, one after the other: minutes of work that can end between any two."""
+    nodes, name = [], "x"
+    for step in range(2_000):
+        nodes.append(helper.make_node("MatMul", [name, "x"], [f"m{step}"]))
+        name = f"m{step}"
+    nodes.append(helper.make_node("Identity", [name], ["y"]))
+    return open_session(graph(tmp_path / "endless.onnx", *nodes, x=(800, 800)), threads=1)
+
+
+def test_a_graph_is_run(doubling):
+    (y,) = run(doubling, {"x": np.array([1, 2], np.float32)}, Cancel())
+    np.testing.assert_array_equal(y, [2, 4])
+
+
+def test_a_missing_graph_is_named(tmp_path):
+    with pytest.raises(ModelMissingError) as caught:
+        open_session(tmp_path / "a.onnx", threads=1)
+    assert caught.value.path == tmp_path / "a.onnx"
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph", b"\x08\x0a", bytes(1000), b"\xff" * 1000])
+def test_a_file_that_is_no_graph_is_named(tmp_path, content):
+    path = tmp_path / "a.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelCorruptError, match="ONNX Runtime cannot load it") as caught:
+        open_session(path, threads=1)
+    assert caught.value.path == path
+
+
+def test_a_graph_of_unknown_operators_is_named(tmp_path):
+    path = graph(tmp_path / "a.onnx", helper.make_node("Dream", ["x"], ["y"]))
+    with pytest.raises(ModelCorruptError):
+        open_session(path, threads=1)
+
+
+def test_a_run_that_fails_is_an_error_of_the_engine(doubling):
+    with pytest.raises(EngineError, match="failed while running the model"):
+        run(doubling, {"x": np.zeros((2, 2), np.float32)}, Cancel())
+
+
+def test_work_given_up_before_is_not_begun(doubling):
+    cancel = Cancel()
+    cancel.set()
+    assert cancel.is_set
+    with pytest.raises(CancelledError):
+        run(doubling, {"x": np.zeros(2, np.float32)}, cancel)
+
+
+def test_a_long_run_is_given_up_in_its_middle(endless):
+    cancel = Cancel()
+    threading.Timer(0.1, cancel.set).start()
+    with pytest.raises(CancelledError):
+        run(endless, {"x": np.zeros((800, 800), np.float32)}, cancel)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(None, 1), (1, 1), (4, 4), (64, 8)])
+def test_there_is_at_least_one_thread_and_not_more_than_help(monkeypatch, cores, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert default_threads() == threads
