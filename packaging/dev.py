@@ -31,7 +31,7 @@ RUN_PACKAGES = (  # Debian's names: what a bare system lacks for PortAudio, and 
 )
 TEST_PACKAGES = (  # the virtual desktop: screen, window manager, tray, sound server, windows to write into
     "xvfb openbox trayer xdotool xclip xterm mousepad x11-utils x11-xserver-utils x11-xkb-utils imagemagick"
-    " fonts-dejavu-core dbus dbus-daemon pulseaudio pulseaudio-utils libasound2-plugins espeak-ng sox git"
+    " fonts-dejavu-core dbus dbus-daemon pulseaudio pulseaudio-utils libasound2-plugins espeak-ng sox xdg-desktop-portal git"
 )
 
 

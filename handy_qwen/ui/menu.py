@@ -1,0 +1,138 @@
+"""The tray's menu. Built once; a new view changes its entries, also while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtGui import QAction, QActionGroup, QCursor
+from PySide6.QtWidgets import QMenu
+
+from handy_qwen.core.events import Request
+from handy_qwen.core.ports import Method
+from handy_qwen.core.view import Choices, Commands, Phase, View
+from handy_qwen.ui import strings
+
+Entry = tuple[str, str]
+"""What is chosen, and how it is called."""
+
+
+class TrayMenu(QMenu):
+    """All that can be asked for with the mouse, or with the keyboard once the menu is open."""
+
+    def __init__(self, ask: Callable[[Request], None], commands: Commands) -> None:
+        super().__init__()
+        self._ask = ask
+        self._commands = commands
+        self._recent_shown: tuple[str, ...] | None = None
+        self._problem = self._entry("", lambda: None)
+        self._problem.setEnabled(False)
+        self._problem.setVisible(False)
+        self._record = self._entry(strings.START, lambda: ask(Request.TOGGLE))
+        self._cancel = self._entry(strings.CANCEL, lambda: ask(Request.CANCEL))
+        self.addSeparator()
+        self._copy = self._entry(strings.COPY_LAST, lambda: ask(Request.COPY_LAST))
+        self._paste = self._entry(strings.PASTE_AGAIN, lambda: ask(Request.PASTE_AGAIN))
+        self._drop = self._entry(strings.DROP_HELD, lambda: ask(Request.DROP_HELD))
+        self._recent = self.addMenu(strings.RECENT)
+        self.addSeparator()
+        self._models = ChoiceMenu(self, strings.MODEL, commands.use_model)
+        self._languages = ChoiceMenu(self, strings.LANGUAGE, commands.use_language)
+        self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
+        self._methods = ChoiceMenu(self, strings.METHOD, lambda name: commands.use_method(Method(name)))
+        self.addSeparator()
+        self._entry(strings.SETTINGS_FILE, commands.open_settings_file)
+        self._entry(strings.QUIT, commands.quit)
+        self.aboutToShow.connect(commands.refresh_choices)
+
+    def show_view(self, view: View) -> None:
+        """Make the entries say what ``view`` says."""
+        lasting = [notice for notice in view.notices if notice.is_lasting]
+        self._problem.setVisible(bool(lasting))
+        if lasting:
+            self._problem.setText(strings.elided(f"{lasting[-1].title} {lasting[-1].hint}", 90))
+        self._record.setText(strings.STOP if view.phase is Phase.RECORDING else strings.START)
+        self._cancel.setEnabled(view.phase is Phase.RECORDING or view.waiting > 0)
+        self._copy.setEnabled(bool(view.recent or view.held))
+        self._paste.setEnabled(bool(view.recent or view.held))
+        self._paste.setText(strings.PASTE_HELD if view.held else strings.PASTE_AGAIN)
+        self._drop.setVisible(bool(view.held))
+        self._show_recent(view.recent)
+        self._show_choices(view.choices)
+
+    def popup_at_cursor(self) -> None:
+        """Open where the mouse is."""
+        self.popup(QCursor.pos())
+
+    def _entry(self, title: str, do: Callable[[], None]) -> QAction:
+        action = self.addAction(title)
+        action.triggered.connect(lambda _checked: do())
+        return action
+
+    def _show_recent(self, texts: tuple[str, ...]) -> None:
+        if texts == self._recent_shown:
+            return
+        self._recent_shown = texts
+        self._recent.clear()
+        for text in texts:
+            action = self._recent.addAction(strings.elided(text))
+            action.triggered.connect(lambda _checked, text=text: self._commands.copy_text(text))
+        if not texts:
+            self._recent.addAction(strings.NO_RECENT).setEnabled(False)
+
+    def _show_choices(self, choices: Choices) -> None:
+        models = [(model.name, model.title.replace("&", "&&")) for model in choices.models]
+        self._models.show_entries(models, choices.model, empty=strings.NO_MODELS)
+        recent = [name for name in choices.recent_languages if name]
+        top = list(dict.fromkeys([*recent, *filter(None, [choices.language])]))
+        self._languages.show_entries(
+            [("", strings.AUTOMATIC), *((name, strings.language_title(name)) for name in top)],
+            choices.language,
+            more=[(name, strings.language_title(name)) for name in choices.languages],
+        )
+        devices = [(name, name.replace("&", "&&")) for name in choices.microphones]
+        self._microphones.show_entries([("", strings.DEFAULT_DEVICE), *devices], choices.microphone)
+        methods = [(method.value, title) for method, title in strings.METHODS.items()]
+        self._methods.show_entries(methods, choices.method.value)
+
+
+class ChoiceMenu:
+    """A submenu of which one entry is chosen; further ones may stand in a submenu of their own."""
+
+    def __init__(self, parent: QMenu, title: str, choose: Callable[[str], None]) -> None:
+        self._menu = parent.addMenu(title)
+        self._choose = choose
+        self._group = QActionGroup(self._menu)
+        self._actions: list[tuple[str, QAction]] = []
+        self._shown: object = None
+
+    def show_entries(
+        self, entries: Sequence[Entry], chosen: str, *, more: Sequence[Entry] = (), empty: str = ""
+    ) -> None:
+        """Offer ``entries`` and ``more``; ``empty`` stands there instead if there are none."""
+        if (entries, more) != self._shown:
+            self._shown = (entries, more)
+            self._build(entries, more, empty)
+        for name, action in self._actions:
+            action.setChecked(name == chosen)
+
+    def _build(self, entries: Sequence[Entry], more: Sequence[Entry], empty: str) -> None:
+        self._menu.clear()
+        self._group = QActionGroup(self._menu)
+        self._actions = [(name, self._add(self._menu, name, title)) for name, title in entries]
+        if more:
+            self._menu.addSeparator()
+            submenu = self._menu.addMenu(strings.ALL_LANGUAGES)
+            twins = QActionGroup(submenu)  # one may stand in both places and is checked in both
+            for name, title in more:
+                action = self._add(submenu, name, title)
+                twins.addAction(action)
+                self._actions.append((name, action))
+        if not entries:
+            self._menu.addAction(empty).setEnabled(False)
+
+    def _add(self, menu: QMenu, name: str, title: str) -> QAction:
+        action = menu.addAction(title)
+        action.setCheckable(True)
+        self._group.addAction(action)
+        action.triggered.connect(lambda _checked: self._choose(name))
+        return action

@@ -1,0 +1,133 @@
+"""The overlay: a small window that shows what is going on and never gets in the way.
+
+It takes neither the focus nor the mouse, stands on the screen with the cursor, and paints only when something
+has changed: a timer runs while a recording is shown, and none does while the overlay is hidden.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, Qt, QTimer
+from PySide6.QtGui import QCursor, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from handy_qwen.core.view import Meter, View
+from handy_qwen.ui import strings
+from handy_qwen.ui.overlay_content import Content, Mark, content_of
+from handy_qwen.ui.overlay_painter import MARGIN_PX, OverlayPainter
+from handy_qwen.ui.style import scheme
+
+_FRAME_MS = 50  # 20 pictures a second while something moves
+_FADE_MS = 140
+_GAP_PX = 40  # to the edge of the screen
+_QUIET_DB, _LOUD_DB = -55.0, -12.0  # ends of the meter: a quiet room, a voice close by
+_FALL_PER_FRAME = 0.12  # the meter rises at once and falls softly
+
+_FLAGS = (
+    Qt.WindowType.FramelessWindowHint
+    | Qt.WindowType.WindowStaysOnTopHint
+    | Qt.WindowType.WindowDoesNotAcceptFocus
+    | Qt.WindowType.WindowTransparentForInput
+    | Qt.WindowType.NoDropShadowWindowHint
+    | Qt.WindowType.Tool
+)
+
+
+class OverlayWindow(QWidget):
+    """Shows the last view it was given. Lives on Qt's thread."""
+
+    def __init__(self, meter: Meter) -> None:
+        flags = _FLAGS
+        if sys.platform.startswith("linux"):
+            flags |= Qt.WindowType.X11BypassWindowManagerHint  # no window manager can give it the focus
+        super().__init__(None, flags)
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+        self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName(strings.APP_TITLE)
+        self._meter = meter
+        self._level = 0.0  # 0 to 1, what the meter shows
+        self._turn = 0  # pictures since the overlay appeared, for what turns
+        self._content: Content | None = None
+        self._is_at_top = False
+        self._painter = OverlayPainter(self.font())
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FRAME_MS)
+        self._timer.timeout.connect(self._on_frame)
+        self._fade = QPropertyAnimation(self, b"windowOpacity", self)
+        self._fade.setDuration(_FADE_MS)
+        self._fade.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._fade.finished.connect(self._on_faded)
+
+    def show_view(self, view: View) -> None:
+        """Show what ``view`` says, or disappear."""
+        content = content_of(view)
+        is_at_top = view.choices.overlay == "top"
+        if content == self._content and is_at_top == self._is_at_top:
+            return
+        self._is_at_top = is_at_top
+        if content is None:
+            self._disappear()
+        else:
+            self._appear(content)
+        moves = content is not None and content.mark in {Mark.METER, Mark.BUSY}
+        self._timer.start() if moves else self._timer.stop()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Paint the content. Called by Qt."""
+        if self._content is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        began_s = self._content.began_s
+        clock = "" if began_s is None else strings.clock(time.monotonic() - began_s)
+        self._painter.paint(
+            painter, self.rect(), self._content, scheme(), level=self._level, turn=self._turn, clock=clock
+        )
+        painter.end()
+
+    def _appear(self, content: Content) -> None:
+        is_new = self._content is None or not self.isVisible()
+        self._content = content
+        self.setAccessibleDescription(f"{content.title} {content.rest}".strip())
+        self._place(keep_screen=not is_new)
+        if is_new:
+            self._level, self._turn = 0.0, 0
+            self.setWindowOpacity(0.0)
+            self.show()
+        self._fade_to(1.0)
+        self.update()
+
+    def _disappear(self) -> None:
+        self._timer.stop()
+        self._fade_to(0.0)
+
+    def _fade_to(self, opacity: float) -> None:
+        self._fade.stop()
+        self._fade.setStartValue(self.windowOpacity())
+        self._fade.setEndValue(opacity)
+        self._fade.start()
+
+    def _on_faded(self) -> None:
+        if self.windowOpacity() == 0.0:
+            self._content = None
+            self.hide()
+
+    def _place(self, *, keep_screen: bool) -> None:
+        """Size for the content, centered near the edge of the screen with the cursor."""
+        assert self._content is not None
+        screen = (keep_screen and self.screen()) or QGuiApplication.screenAt(QCursor.pos())
+        area = (screen or QGuiApplication.primaryScreen()).availableGeometry()
+        size = self._painter.size_for(self._content, area.width())
+        left = area.center().x() - size.width() // 2
+        gap = _GAP_PX - MARGIN_PX
+        top = area.top() + gap if self._is_at_top else area.bottom() - gap - size.height()
+        self.setGeometry(QRect(left, top, size.width(), size.height()))
+
+    def _on_frame(self) -> None:
+        level = (self._meter() - _QUIET_DB) / (_LOUD_DB - _QUIET_DB)
+        self._level = max(min(max(level, 0.0), 1.0), self._level - _FALL_PER_FRAME)
+        self._turn += 1
+        self.update()

@@ -1,0 +1,275 @@
+"""Paints the overlay: a rounded card with a sign, a text of up to two lines, and a clock.
+
+    (sign)  text in full color, then quieter         0:07
+            second line                              hands-free
+
+Text that is too long loses its beginning while somebody speaks, since the newest words are looked for, and
+its end otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QTextCharFormat,
+    QTextLayout,
+    QTextOption,
+)
+
+from handy_qwen.ui import strings
+from handy_qwen.ui.overlay_content import Content, Mark
+from handy_qwen.ui.style import Scheme
+
+MARGIN_PX = 10  # around the card, for its shadow
+_PADDING_PX = 16
+_SIGN_PX = 34
+_GAP_PX = 14
+_RADIUS_PX = 16
+_NARROW_PX, _WIDE_PX = 300, 620
+_MAX_LINES = 2
+_BARS = 5
+_BAR_SHAPE = (0.55, 0.8, 1.0, 0.8, 0.55)
+_HANDS_FREE = strings.tr("hands-free")
+
+
+class OverlayPainter:
+    """Measures and paints a ``Content``. Holds fonts, no state."""
+
+    def __init__(self, font: QFont) -> None:
+        self._font = QFont(font)
+        self._font.setPointSizeF(max(11.0, font.pointSizeF() + 1.5))
+        self._small = QFont(font)
+        self._small.setPointSizeF(max(9.0, font.pointSizeF() - 0.5))
+
+    def size_for(self, content: Content, screen_px: int) -> QSize:
+        """The size of the window, margins included."""
+        widest = min(_WIDE_PX, screen_px - 4 * MARGIN_PX)
+        aside = _PADDING_PX * 2 + _SIGN_PX + _GAP_PX + self._aside_width(content)
+        wanted = aside + self._text_width(content)
+        width = _WIDE_PX if content.is_live else max(_NARROW_PX, math.ceil(wanted))
+        width = min(width, widest)
+        lines = self._lines(content, width - aside)
+        line_px = QFontMetricsF(self._font).lineSpacing()
+        height = max(_SIGN_PX, math.ceil(lines * line_px)) + _PADDING_PX * 2
+        return QSize(width + 2 * MARGIN_PX, height - 4 + 2 * MARGIN_PX)
+
+    def paint(
+        self,
+        painter: QPainter,
+        window: QRect,
+        content: Content,
+        scheme: Scheme,
+        *,
+        level: float,
+        turn: int,
+        clock: str,
+    ) -> None:
+        """Paint everything. ``level`` 0 to 1 and ``turn`` move the sign; ``clock`` stands at the right."""
+        card = QRectF(window).adjusted(MARGIN_PX, MARGIN_PX, -MARGIN_PX, -MARGIN_PX)
+        self._paint_card(painter, card, scheme)
+        sign = QRectF(card.left() + _PADDING_PX, card.center().y() - _SIGN_PX / 2, _SIGN_PX, _SIGN_PX)
+        _paint_sign(painter, sign, content, scheme, level=level, turn=turn)
+        right = card.right() - _PADDING_PX
+        aside = self._aside_width(content)
+        if aside:
+            self._paint_aside(
+                painter, QRectF(right - aside, card.top(), aside, card.height()), content, scheme, clock
+            )
+        left = sign.right() + _GAP_PX
+        self._paint_text(
+            painter, QRectF(left, card.top(), right - aside - left, card.height()), content, scheme
+        )
+
+    def _paint_card(self, painter: QPainter, card: QRectF, scheme: Scheme) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        for spread in range(MARGIN_PX - 2, 0, -2):  # a soft shadow in four steps
+            painter.setBrush(scheme.color("ground" if scheme.ground < "#8" else "quiet", 14))
+            grown = card.adjusted(-spread, -spread + 2, spread, spread + 2)
+            painter.drawRoundedRect(grown, _RADIUS_PX + spread, _RADIUS_PX + spread)
+        painter.setBrush(scheme.color("ground", scheme.ground_alpha))
+        painter.setPen(QPen(scheme.color("edge"), 1))
+        painter.drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS_PX, _RADIUS_PX)
+
+    def _paint_aside(
+        self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme, clock: str
+    ) -> None:
+        """The clock, and under it what else is to be known of the recording."""
+        remark = _HANDS_FREE if content.is_locked else content.remark
+        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        middle = area.center().y()
+        painter.setFont(self._small)
+        if clock:
+            above = area if not remark else QRectF(area.left(), middle - 18, area.width(), 18)
+            painter.setPen(scheme.color("text" if remark else "quiet"))
+            painter.drawText(above, flags, clock)
+        if remark:
+            below = QRectF(area.left(), middle, area.width(), 18) if clock else area
+            painter.setPen(scheme.color("working" if content.is_locked else "problem"))
+            painter.drawText(below, flags, remark)
+
+    def _paint_text(self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme) -> None:
+        title, rest, separator = _fitting(content, lambda text: self._lines_of(text, area.width()))
+        quiet = QTextLayout.FormatRange()
+        quiet.start, quiet.length = len(title) + len(separator), len(rest)
+        look = QTextCharFormat()
+        look.setForeground(scheme.color("quiet"))
+        quiet.format = look
+        layout = self._layout(title + separator + rest, area.width(), [quiet])
+        height = layout.boundingRect().height()
+        painter.setPen(scheme.color("text"))
+        layout.draw(painter, QPointF(area.left(), area.center().y() - height / 2))
+
+    def _layout(
+        self, text: str, width: float, formats: Sequence[QTextLayout.FormatRange] = ()
+    ) -> QTextLayout:
+        layout = QTextLayout(text.replace("\n", "\u2028"), self._font)
+        layout.setFormats(formats)  # before the lines are made: they would be thrown away
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        layout.setTextOption(option)
+        layout.beginLayout()
+        top = 0.0
+        while (line := layout.createLine()).isValid():
+            line.setLineWidth(max(1.0, width))
+            line.setPosition(QPointF(0.0, top))
+            top += line.height()
+        layout.endLayout()
+        return layout
+
+    def _lines_of(self, text: str, width: float) -> int:
+        return self._layout(text, width).lineCount()
+
+    def _lines(self, content: Content, width: float) -> int:
+        title, rest, separator = _fitting(content, lambda text: self._lines_of(text, width))
+        return max(1, self._lines_of(title + separator + rest, width))
+
+    def _text_width(self, content: Content) -> float:
+        metrics = QFontMetricsF(self._font)
+        return max(metrics.horizontalAdvance(content.title), metrics.horizontalAdvance(content.rest)) + 2
+
+    def _aside_width(self, content: Content) -> float:
+        metrics = QFontMetricsF(self._small)
+        words = [_HANDS_FREE] if content.is_locked else [content.remark]
+        if content.began_s is not None:
+            words.append("00:00")
+        width = max((metrics.horizontalAdvance(word) for word in words), default=0.0)
+        return width + _GAP_PX if width else 0.0
+
+
+def _fitting(content: Content, lines_of: Callable[[str], int]) -> tuple[str, str, str]:
+    """Title, rest and what stands between them, cut to the lines there are."""
+    title, rest = content.title, content.rest
+    separator = "\n" if rest and not content.is_live else ""
+    while lines_of(title + separator + rest) > _MAX_LINES:
+        if content.is_live and title:  # the beginning goes, a word at a time
+            cut = title.lstrip("… ").split(" ", 1)
+            title = "… " + cut[1] if len(cut) > 1 else ""
+        elif content.is_live:
+            cut = rest.lstrip("… ").split(" ", 1)
+            rest = "… " + cut[1] if len(cut) > 1 else rest[len(rest) // 2 :]
+        elif rest:
+            rest = rest[: max(0, len(rest) - 4)].rstrip("… ") + ("…" if len(rest) > 4 else "")
+            separator = "\n" if rest else ""
+        else:
+            title = title[: len(title) - 4].rstrip("… ") + "…"
+    return title, rest, separator
+
+
+def _paint_sign(
+    painter: QPainter, area: QRectF, content: Content, scheme: Scheme, *, level: float, turn: int
+) -> None:
+    match content.mark:
+        case Mark.METER:
+            _paint_meter(painter, area, scheme, level, turn)
+        case Mark.BUSY:
+            _paint_busy(painter, area, scheme, turn)
+        case Mark.CLIPBOARD:
+            _paint_clipboard(painter, area, scheme)
+        case Mark.MICROPHONE:
+            _paint_microphone(painter, area, scheme)
+        case Mark.INFO:
+            _paint_disc(painter, area, scheme, "working", "i")
+        case Mark.WAITING:
+            _paint_disc(painter, area, scheme, "problem", "…")
+        case Mark.PROBLEM:
+            _paint_disc(painter, area, scheme, "recording", "!")
+
+
+def _paint_meter(painter: QPainter, area: QRectF, scheme: Scheme, level: float, turn: int) -> None:
+    """Bars that follow the voice; a soft ripple runs through them, so that they never look frozen."""
+    width = area.width() / (_BARS * 2 - 1)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(scheme.color("recording"))
+    for bar in range(_BARS):
+        ripple = 0.85 + 0.15 * math.sin(turn / 3 + bar * 1.3)
+        height = width + (area.height() - width) * level * _BAR_SHAPE[bar] * ripple
+        box = QRectF(area.left() + bar * width * 2, area.center().y() - height / 2, width, height)
+        painter.drawRoundedRect(box, width / 2, width / 2)
+
+
+def _paint_busy(painter: QPainter, area: QRectF, scheme: Scheme, turn: int) -> None:
+    """An arc that goes round once a second."""
+    ring = area.adjusted(5, 5, -5, -5)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(scheme.color("edge"), 3.5))
+    painter.drawEllipse(ring)
+    pen = QPen(scheme.color("working"), 3.5)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(pen)
+    painter.drawArc(ring, (90 - turn * 18) * 16, 100 * 16)
+
+
+def _paint_disc(painter: QPainter, area: QRectF, scheme: Scheme, color: str, sign: str) -> None:
+    disc = area.adjusted(4, 4, -4, -4)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(scheme.color(color, 40))
+    painter.drawEllipse(disc)
+    font = QFont(painter.font())
+    font.setBold(True)
+    font.setPixelSize(17)
+    painter.setFont(font)
+    painter.setPen(scheme.color(color))
+    painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, sign)
+
+
+def _paint_clipboard(painter: QPainter, area: QRectF, scheme: Scheme) -> None:
+    pen = QPen(scheme.color("good"), 2.4)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    board = area.adjusted(8, 6, -8, -4)
+    painter.drawRoundedRect(board, 4, 4)
+    painter.setBrush(scheme.color("good"))
+    painter.drawRoundedRect(QRectF(board.center().x() - 4, board.top() - 2.5, 8, 5), 2, 2)
+    tick = QPainterPath(QPointF(board.left() + 4.5, board.center().y() + 2))
+    tick.lineTo(board.center().x() - 1, board.bottom() - 6)
+    tick.lineTo(board.right() - 4, board.top() + 8.5)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPath(tick)
+
+
+def _paint_microphone(painter: QPainter, area: QRectF, scheme: Scheme) -> None:
+    """A microphone, crossed out."""
+    middle = area.center()
+    pen = QPen(scheme.color("problem"), 2.4)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(scheme.color("problem"))
+    painter.drawRoundedRect(QRectF(middle.x() - 4.5, area.top() + 5, 9, 14), 4.5, 4.5)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawArc(QRectF(middle.x() - 8.5, area.top() + 5, 17, 18.5), 180 * 16, 180 * 16)
+    painter.drawLine(QPointF(middle.x(), area.top() + 24), QPointF(middle.x(), area.top() + 28.5))
+    painter.setPen(QPen(scheme.color("ground"), 6))
+    painter.drawLine(QPointF(area.left() + 6, area.bottom() - 6), QPointF(area.right() - 6, area.top() + 5))
+    painter.setPen(pen)
+    painter.drawLine(QPointF(area.left() + 6, area.bottom() - 6), QPointF(area.right() - 6, area.top() + 5))

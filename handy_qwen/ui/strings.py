@@ -1,0 +1,97 @@
+"""All words that the user interface shows, in one place, ready to be translated.
+
+``tr`` is gettext's: a catalog named ``handy-qwen`` in ``assets/locale`` is used if there is one for the
+user's language. Notices come worded from the core and are shown as they are.
+"""
+
+from __future__ import annotations
+
+import gettext
+
+from handy_qwen import paths
+from handy_qwen.core.ports import Method
+from handy_qwen.core.view import Phase
+
+tr = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True).gettext
+
+APP_TITLE = "Handy Qwen"
+PHASES = {
+    Phase.RECORDING: tr("Recording"),
+    Phase.TRANSCRIBING: tr("Transcribing"),
+    Phase.LOADING: tr("Loading the model"),
+    Phase.PROBLEM: tr("Something needs your attention"),
+    Phase.IDLE: tr("Ready"),
+}
+METHODS = {
+    Method.PASTE: tr("&Paste"),
+    Method.TYPE: tr("&Type"),
+    Method.COPY: tr("&Only copy"),
+    Method.NONE: tr("&Nothing"),
+}
+START, STOP, CANCEL = tr("&Start recording"), tr("&Stop recording"), tr("&Cancel")
+MODEL, LANGUAGE, MICROPHONE, METHOD = tr("&Model"), tr("&Language"), tr("Mi&crophone"), tr("&Insert by")
+AUTOMATIC, DEFAULT_DEVICE = tr("&Automatic"), tr("System &default")
+ALL_LANGUAGES = tr("All languages")
+COPY_LAST, PASTE_AGAIN, DROP_HELD = tr("Copy &last text"), tr("Paste &again"), tr("&Drop waiting text")
+PASTE_HELD = tr("&Paste waiting text here")
+RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
+SETTINGS_FILE, QUIT = tr("S&ettings file…"), tr("&Quit")
+NO_MODELS = tr("No model is installed")
+
+STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
+TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
+MODEL_LOADS = tr("the model is loading")
+WAITING_TITLE = tr("Your text waits.")
+WAITING_HINT = tr("Paste it here, copy it or drop it from the menu.")
+
+NATIVE_NAMES = {  # as speakers of each language write it
+    "Arabic": "العربية",
+    "Cantonese": "粵語",
+    "Chinese": "中文",
+    "Czech": "Čeština",
+    "Danish": "Dansk",
+    "Dutch": "Nederlands",
+    "English": "English",
+    "Filipino": "Filipino",
+    "Finnish": "Suomi",
+    "French": "Français",
+    "German": "Deutsch",
+    "Greek": "Ελληνικά",
+    "Hindi": "हिन्दी",
+    "Hungarian": "Magyar",
+    "Indonesian": "Bahasa Indonesia",
+    "Italian": "Italiano",
+    "Japanese": "日本語",
+    "Korean": "한국어",
+    "Macedonian": "Македонски",
+    "Malay": "Bahasa Melayu",
+    "Persian": "فارسی",
+    "Polish": "Polski",
+    "Portuguese": "Português",
+    "Romanian": "Română",
+    "Russian": "Русский",
+    "Spanish": "Español",
+    "Swedish": "Svenska",
+    "Thai": "ไทย",
+    "Turkish": "Türkçe",
+    "Vietnamese": "Tiếng Việt",
+}
+
+
+def language_title(name: str) -> str:
+    """A language as the menu shows it: in its own words, and in English behind."""
+    native = NATIVE_NAMES.get(name, name)
+    return name if native == name else f"{native}  ·  {name}"
+
+
+def clock(seconds: float) -> str:
+    """A duration as 0:07 or 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def elided(text: str, length: int = 48) -> str:
+    """One line of at most ``length`` characters, for a menu; ampersands stay ampersands."""
+    line = " ".join(text.split())
+    return (line if len(line) <= length else line[: length - 1].rstrip() + "…").replace("&", "&&")
