@@ -15,7 +15,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "errors": (set(), set()),
     "paths": (set(), {"platformdirs"}),
     "core": ({"errors"}, {"numpy"}),  # numpy for types only, see the last test
-    "engine": ({"errors"}, {"numpy", "onnxruntime", "tokenizers"}),
+    "engine": ({"errors"}, {"numpy", "onnxruntime", "psutil", "tokenizers"}),
     "convert": ({"engine", "errors"}, {"numpy", "onnx"}),
     "audio": ({"core", "errors"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": ({"convert", "engine", "errors", "paths"}, {"huggingface_hub"}),
