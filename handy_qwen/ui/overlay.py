@@ -50,7 +50,8 @@ class OverlayWindow(QWidget):
         self._meter = meter
         self._level = 0.0  # 0 to 1, what the meter shows
         self._turn = 0  # pictures since the overlay appeared, for what turns
-        self._content: Content | None = None
+        self._wanted: Content | None = None
+        self._content: Content | None = None  # what is painted: the last one wanted, also while it fades
         self._is_at_top = False
         self._painter = OverlayPainter(self.font())
         self._timer = QTimer(self)
@@ -65,9 +66,9 @@ class OverlayWindow(QWidget):
         """Show what ``view`` says, or disappear."""
         content = content_of(view)
         is_at_top = view.choices.overlay == "top"
-        if content == self._content and is_at_top == self._is_at_top:
+        if content == self._wanted and is_at_top == self._is_at_top:
             return
-        self._is_at_top = is_at_top
+        self._wanted, self._is_at_top = content, is_at_top
         if content is None:
             self._disappear()
         else:

@@ -1,0 +1,173 @@
+"""Tray and menu: what they offer, what they ask for, what they show."""
+
+import pytest
+from PySide6.QtWidgets import QMenu
+
+from handy_qwen.core.events import Request
+from handy_qwen.core.ports import Method
+from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.ui import strings
+from handy_qwen.ui.icons import app_icon, tray_icon
+from handy_qwen.ui.menu import TrayMenu
+from handy_qwen.ui.tray import Tray, _tooltip
+
+
+@pytest.fixture
+def menu(qtbot, asked):
+    made = TrayMenu(asked, asked)
+    qtbot.addWidget(made)
+    return made
+
+
+def titles(menu):
+    return [action.text() for action in menu.actions() if action.isVisible() and not action.isSeparator()]
+
+
+def entry(menu, title):
+    return next(action for action in menu.actions() if action.text() == title)
+
+
+def submenu(menu, title):
+    return next(m for m in menu.findChildren(QMenu) if m.title() == title)
+
+
+def checked(menu):
+    return [action.text() for action in menu.actions() if action.isChecked()]
+
+
+@pytest.mark.parametrize(
+    ("title", "call"),
+    [
+        (strings.START, Request.TOGGLE),
+        (strings.PASTE_AGAIN, Request.PASTE_AGAIN),
+        (strings.COPY_LAST, Request.COPY_LAST),
+        (strings.SETTINGS_FILE, ("open_settings_file",)),
+        (strings.QUIT, ("quit",)),
+    ],
+)
+def test_entries_ask_for_what_they_say(menu, asked, title, call):
+    menu.show_view(View(phase=Phase.IDLE, recent=("Good evening.",)))
+    entry(menu, title).trigger()
+    assert asked.calls == [call]
+
+
+def test_start_becomes_stop_and_cancel_wakes_up_while_recording(menu, asked):
+    menu.show_view(View(phase=Phase.IDLE))
+    assert not entry(menu, strings.CANCEL).isEnabled()
+    menu.show_view(View(phase=Phase.RECORDING))
+    assert strings.STOP in titles(menu)
+    entry(menu, strings.CANCEL).trigger()
+    assert asked.calls == [Request.CANCEL]
+
+
+def test_cancel_works_while_takes_wait_for_their_text(menu):
+    menu.show_view(View(phase=Phase.TRANSCRIBING, waiting=1))
+    assert entry(menu, strings.CANCEL).isEnabled()
+
+
+def test_choices_are_offered_checked_and_made(menu, asked, choices):
+    menu.show_view(View(phase=Phase.IDLE, choices=choices))
+    models = submenu(menu, strings.MODEL)
+    assert titles(models) == ["Qwen3-ASR 1.7B", "Demo && test"]
+    assert checked(models) == ["Demo && test"]
+    entry(models, "Qwen3-ASR 1.7B").trigger()
+    assert asked.calls == [("use_model", "big")]
+
+
+def test_languages_stand_with_the_recent_ones_first_and_all_in_a_submenu(menu, asked, choices):
+    menu.show_view(View(phase=Phase.IDLE, choices=choices))
+    languages = submenu(menu, strings.LANGUAGE)
+    german = strings.language_title("German")
+    assert titles(languages) == [strings.AUTOMATIC, german, strings.ALL_LANGUAGES]
+    assert checked(languages) == [german]
+    every = submenu(languages, strings.ALL_LANGUAGES)
+    assert len(titles(every)) == 3
+    assert checked(every) == [german]
+    entry(every, strings.language_title("French")).trigger()
+    entry(languages, strings.AUTOMATIC).trigger()
+    assert asked.calls == [("use_language", "French"), ("use_language", "")]
+
+
+def test_a_choice_that_was_not_accepted_is_not_shown_as_made(menu, choices):
+    menu.show_view(View(phase=Phase.IDLE, choices=choices))
+    microphones = submenu(menu, strings.MICROPHONE)
+    entry(microphones, "Headset").trigger()
+    menu.show_view(View(phase=Phase.IDLE, choices=choices))
+    assert checked(microphones) == ["Desk"]
+
+
+def test_methods_are_offered(menu, asked):
+    menu.show_view(View(phase=Phase.IDLE, choices=Choices(method=Method.PASTE)))
+    methods = submenu(menu, strings.METHOD)
+    assert checked(methods) == [strings.METHODS[Method.PASTE]]
+    entry(methods, strings.METHODS[Method.COPY]).trigger()
+    assert asked.calls == [("use_method", Method.COPY)]
+
+
+def test_without_a_model_the_menu_says_so(menu):
+    menu.show_view(View(phase=Phase.PROBLEM))
+    assert titles(submenu(menu, strings.MODEL)) == [strings.NO_MODELS]
+
+
+def test_recent_texts_are_shortened_and_copied_whole(menu, asked):
+    text = "A & B, " * 40
+    menu.show_view(View(phase=Phase.IDLE, recent=(text,)))
+    (shown,) = titles(submenu(menu, strings.RECENT))
+    assert len(shown) < 80
+    assert "A && B" in shown
+    entry(submenu(menu, strings.RECENT), shown).trigger()
+    assert asked.calls == [("copy_text", text)]
+
+
+def test_a_waiting_text_can_be_pasted_or_dropped(menu, asked):
+    menu.show_view(View(phase=Phase.IDLE))
+    assert strings.DROP_HELD not in titles(menu)
+    menu.show_view(View(phase=Phase.IDLE, held=("Good evening.",)))
+    entry(menu, strings.PASTE_HELD).trigger()
+    entry(menu, strings.DROP_HELD).trigger()
+    assert asked.calls == [Request.PASTE_AGAIN, Request.DROP_HELD]
+
+
+def test_a_lasting_problem_heads_the_menu_and_the_tooltip(menu):
+    problem = Notice(1, NoticeKind.FAILED, "The hotkey is taken.", "Choose another.", is_lasting=True)
+    view = View(phase=Phase.PROBLEM, notices=(problem,))
+    menu.show_view(view)
+    assert titles(menu)[0] == "The hotkey is taken. Choose another."
+    assert not menu.actions()[0].isEnabled()
+    assert "The hotkey is taken." in _tooltip(view)
+    menu.show_view(View(phase=Phase.IDLE))
+    assert titles(menu)[0] == strings.START
+
+
+def test_the_tooltip_tells_the_key():
+    tip = _tooltip(View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl", "F9"))))
+    assert "Hold Right Ctrl / F9 and speak." in tip
+
+
+def test_the_menu_looks_for_devices_when_it_opens(menu, asked):
+    menu.aboutToShow.emit()
+    assert asked.calls == [("refresh_choices",)]
+
+
+@pytest.mark.usefixtures("qapp")
+def test_all_icons_are_there_and_differ():
+    pictures = [
+        tray_icon(phase, is_dark=is_dark).pixmap(22, 22).toImage()
+        for is_dark in (True, False)
+        for phase in Phase
+    ]
+    assert all(not picture.isNull() for picture in pictures)
+    alike = [(i, j) for i in range(len(pictures)) for j in range(i) if pictures[i] == pictures[j]]
+    # The recording icon has its own ground and needs no other ink.
+    recording = list(Phase).index(Phase.RECORDING)
+    assert alike == [(recording + len(Phase), recording)]
+    assert not app_icon().pixmap(64, 64).isNull()
+
+
+@pytest.mark.usefixtures("qapp")
+def test_the_tray_shows_each_phase(asked):
+    tray = Tray(asked, asked)
+    for phase in Phase:
+        tray.show(View(phase=phase))
+        assert strings.PHASES[phase] in tray._icon.toolTip()
+    tray.close()
