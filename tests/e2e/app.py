@@ -1,0 +1,116 @@
+"""The real program as a process on the virtual desktop, and what a user can do to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import wave
+from pathlib import Path
+from typing import Any, Self
+
+import soundfile
+
+from handy_qwen import paths
+from tests.e2e.desk.processes import wait_until
+
+COMMAND = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", f"{sys.executable} -m handy_qwen"))
+"""What to test: the checkout, or an installed package's ``handy-qwen``."""
+SPOKEN = {
+    "chairs": "We need twenty-five chairs for the office.",
+    "meeting": "The meeting starts at five o'clock.",
+    "report": "Please send the report to Anna on Monday.",
+}
+SILENCE_S = 0.3  # between the key and the first word, as people do it
+TAP_S = 0.08
+
+
+class App:
+    """A running program with a home of its own. Use as a context manager; it must end well."""
+
+    def __init__(self, desktop: Any, name: str = "app", settings: str = "") -> None:
+        self.desktop = desktop
+        self.home = desktop.folder / f"{name}-home"
+        self.env = desktop.env | {"HANDY_QWEN_HOME": str(self.home), "PYTHONPATH": os.pathsep.join(sys.path)}
+        self._name = name
+        if settings:
+            (self.home / "config").mkdir(parents=True)
+            (self.home / "config" / "settings.toml").write_text(settings, encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        self.process = self.desktop.start(self._name, *COMMAND, "--debug", env=self.env)
+        try:
+            wait_until(lambda: self.status().get("is_ready"), "the app", timeout_s=60)
+        except BaseException:
+            self.desktop.stop(self.process)
+            print(self.output())  # noqa: T201  why it did not start
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        if kind is not None:
+            print(self.output())  # noqa: T201  what led to the failure
+        else:
+            assert code == 0, self.output()
+            assert "Traceback" not in self.output(), self.output()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of the program beside it."""
+        return subprocess.run(
+            [*COMMAND, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What it says it is doing; empty while it is not running."""
+        done = self.run("status", "--json")
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    def wait_for_phase(self, phase: str) -> dict[str, Any]:
+        """Wait until it is in ``phase``."""
+        return dict(wait_until(lambda: (s := self.status()).get("phase") == phase and s, phase, timeout_s=30))
+
+    def output(self) -> str:
+        """What it wrote to the terminal: with --debug, the log."""
+        return str((self.desktop.folder / f"{self._name}.log").read_text(encoding="utf-8", errors="replace"))
+
+    def speak(self, name: str) -> None:
+        """Say one of ``SPOKEN`` into the microphone, to its end."""
+        wav = self.desktop.folder / f"{name}.wav"
+        if not wav.exists():
+            _write_wav(wav, paths.asset(f"speech/{name}.flac"))
+        time.sleep(SILENCE_S)  # a person, not synchronization
+        assert self.desktop.play(wav).wait(30) == 0
+
+    def dictate(self, name: str, key: str = "Control_R") -> None:
+        """Hold the key, speak, let go.
+
+        On the X server's own keyboard: who inserts a text while a modifier is held lets go of it by XTEST,
+        which a key of a real keyboard does not notice, but one that XTEST holds does.
+        """
+        self.desktop.hardware.down(key)
+        self.speak(name)
+        self.desktop.hardware.up(key)
+        time.sleep(TAP_S)
+
+    def tap(self, key: str = "Control_R") -> None:
+        """Press a key shortly, as a finger does it: anything quicker is taken for a bounce."""
+        self.desktop.hardware.down(key)
+        time.sleep(TAP_S)
+        self.desktop.hardware.up(key)
+        time.sleep(TAP_S)
+
+
+def _write_wav(wav: Path, source: Path) -> None:
+    samples, rate_hz = soundfile.read(source, dtype="int16")
+    with wave.open(str(wav), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.tobytes())

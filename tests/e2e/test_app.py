@@ -1,0 +1,143 @@
+"""The whole program: keys, microphone, engine and insertion, as its user meets them."""
+
+import pytest
+
+from tests.e2e.app import SPOKEN, App
+from tests.e2e.desk import GtkTarget, QtTarget, XtermTarget
+from tests.e2e.desk.processes import wait_until
+
+pytestmark = pytest.mark.desktop
+
+CHAIRS, MEETING = SPOKEN["chairs"], SPOKEN["meeting"]
+
+
+@pytest.fixture(scope="module")
+def app(desktop):
+    # Each test has a window of its own, but X gives the number of a closed one out again.
+    with App(desktop, settings='smart_spacing = false\n[[hotkeys]]\nchord = "ctrl_r"\n') as running:
+        yield running
+
+
+@pytest.fixture
+def editor(desktop):
+    target = desktop.open(QtTarget)
+    yield target
+    target.close()
+
+
+@pytest.mark.parametrize("kind", [QtTarget, GtkTarget, XtermTarget])
+def test_held_key_speech_and_release_put_the_words_into_the_window(desktop, app, kind):
+    target = desktop.open(kind)
+    try:
+        app.dictate("chairs")
+        assert target.wait_for_text(CHAIRS, quiet_s=0.5) == CHAIRS
+    finally:
+        target.close()
+
+
+def test_a_second_take_is_spoken_while_the_first_is_transcribed(app, editor):
+    app.dictate("chairs")
+    app.dictate("meeting")
+    both = CHAIRS + MEETING
+    assert editor.wait_for_text(both, timeout_s=30, quiet_s=0.5) == both
+
+
+def test_two_taps_around_the_speech_do_the_same(app, editor):
+    app.tap()
+    app.speak("meeting")
+    app.tap()
+    assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING
+
+
+def test_a_double_tap_locks_and_a_tap_ends(app, editor):
+    app.tap()
+    app.tap()
+    wait_until(lambda: app.status()["is_locked"], "the lock")
+    app.speak("meeting")
+    app.tap()
+    assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING
+
+
+def test_escape_gives_the_take_up(desktop, app, editor):
+    desktop.keys.down("Control_R")
+    app.speak("chairs")
+    desktop.keys.chord("Escape")
+    desktop.keys.up("Control_R")
+    app.wait_for_phase("idle")
+    app.dictate("meeting")
+    assert editor.wait_for_text(MEETING, timeout_s=30, quiet_s=0.5) == MEETING
+
+
+def test_a_shortcut_with_the_same_key_is_no_take(desktop, app, editor):
+    desktop.keys.chord("h")
+    desktop.keys.down("Control_R")
+    desktop.keys.chord("a")
+    desktop.keys.up("Control_R")
+    desktop.keys.chord("x")
+    assert editor.wait_for_text("x", quiet_s=0.5) == "x", "Ctrl+A selected, x replaced"
+    assert app.status()["waiting"] == 0
+
+
+def test_the_command_line_does_what_the_key_does(app, editor):
+    assert app.run("stop").returncode == 1, "nothing is recorded"
+    assert app.run("start").returncode == 0
+    assert app.status()["phase"] == "recording"
+    app.speak("chairs")
+    assert app.run("stop").returncode == 0
+    assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS
+    assert app.run("last").stdout == CHAIRS + "\n"
+
+
+def test_a_take_can_be_cancelled_from_the_command_line(app, editor):
+    app.run("toggle")
+    app.speak("chairs")
+    assert app.run("cancel").returncode == 0
+    assert app.wait_for_phase("idle")["waiting"] == 0
+    assert editor.wait_for_text("", quiet_s=1.0) == ""
+
+
+def test_a_text_waits_when_another_window_has_the_focus(desktop, app, editor):
+    other = desktop.open(GtkTarget)
+    try:
+        editor.focus()
+        desktop.keys.down("Control_R")
+        app.speak("chairs")
+        other.focus()
+        desktop.keys.up("Control_R")
+        wait_until(lambda: app.status()["held"] == 1, "the text to be held", timeout_s=30)
+        assert other.text() == ""
+        assert editor.text() == ""
+        editor.focus()
+        app.dictate("meeting")
+        both = f"{CHAIRS} {MEETING}"
+        assert editor.wait_for_text(both, timeout_s=30) == both
+        assert app.status()["held"] == 0
+    finally:
+        other.close()
+
+
+def test_settings_changed_by_hand_are_picked_up(app, editor):
+    path = app.home / "config" / "settings.toml"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace('chord = "ctrl_r"', 'chord = "f9"'), encoding="utf-8")
+    try:
+        wait_until(lambda: app.status()["hotkeys"] == ["F9"], "the new hotkey")
+        app.dictate("meeting", key="F9")
+        assert editor.wait_for_text(MEETING, timeout_s=30, quiet_s=0.5) == MEETING
+    finally:
+        path.write_text(before, encoding="utf-8")
+        wait_until(lambda: app.status()["hotkeys"] != ["F9"], "the old hotkey")
+
+
+def test_a_second_start_shows_the_first_and_ends_well(app):
+    second = app.run()
+    assert second.returncode == 0
+    assert "running already" in second.stderr
+    assert any("running" in notice["title"] for notice in app.status()["notices"])
+
+
+def test_nothing_that_was_said_is_in_the_log(app):
+    log = (app.home / "log" / "handy-qwen.log").read_text(encoding="utf-8").lower()
+    assert "dictation" in log
+    for word in ("chairs", "twenty", "office", "clock"):
+        assert word not in log

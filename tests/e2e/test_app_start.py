@@ -1,0 +1,89 @@
+"""How the program starts and ends. Each test starts its own, and only one hears the keys at a time."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.e2e.app import COMMAND, SPOKEN, App
+from tests.e2e.desk import QtTarget
+from tests.e2e.desk.processes import wait_until
+
+pytestmark = pytest.mark.desktop
+
+CHAIRS, MEETING = SPOKEN["chairs"], SPOKEN["meeting"]
+
+
+@pytest.fixture
+def editor(desktop):
+    target = desktop.open(QtTarget)
+    yield target
+    target.close()
+
+
+def test_a_press_while_the_model_loads_is_answered_when_it_is_there(desktop, editor):
+    app = App(desktop, "early")
+    app.process = desktop.start("early", *COMMAND, "--debug", env=app.env)
+    try:
+        wait_until(lambda: app.status().get("hotkeys"), "the hotkeys", timeout_s=60)
+        app.dictate("chairs")
+        assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
+        app.dictate("meeting")
+        both = f"{CHAIRS} {MEETING}"
+        assert editor.wait_for_text(both, timeout_s=30) == both, "the second continues the first"
+    finally:
+        assert desktop.stop(app.process) == 0
+
+
+def test_a_request_to_end_is_followed_at_once_also_while_recording(desktop):
+    with App(desktop, "ending") as app:
+        app.run("start")
+        app.wait_for_phase("recording")
+        began = time.monotonic()
+        app.process.send_signal(signal.SIGTERM)
+        assert app.process.wait(30) == 0
+        took_s = time.monotonic() - began
+    assert not (app.home / "run" / "control.sock").exists()
+    assert app.run("status").returncode == 1
+    print(f"ended within {took_s:.2f} s")  # noqa: T201  told, not asserted
+
+
+def test_quit_ends_it(desktop):
+    with App(desktop, "quitting") as app:
+        assert app.run("quit").returncode == 0
+        assert app.process.wait(30) == 0
+
+
+def test_a_killed_program_can_be_started_again(desktop):
+    first = App(desktop, "killed")
+    with pytest.raises(AssertionError), first:
+        first.process.kill()
+    with App(desktop, "killed") as second:
+        assert second.status()["phase"] == "idle"
+
+
+def test_of_two_started_at_once_one_runs(desktop):
+    app = App(desktop, "twins")
+    twins = [
+        subprocess.Popen([*COMMAND, "--hidden"], env=app.env, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        wait_until(lambda: app.status().get("is_ready"), "one of them", timeout_s=60)
+        wait_until(lambda: [one.poll() for one in twins].count(0) == 1, "the other to end", timeout_s=60)
+    finally:
+        for one in twins:
+            if one.poll() is None:
+                one.send_signal(signal.SIGTERM)
+            one.communicate(timeout=60)
+    assert [one.returncode for one in twins] == [0, 0]
+
+
+def test_without_a_display_it_says_so(tmp_path):
+    env = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
+    env |= {"HANDY_QWEN_HOME": str(tmp_path)}
+    done = subprocess.run(COMMAND, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "no display" in done.stderr
