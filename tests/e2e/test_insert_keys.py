@@ -7,8 +7,9 @@ from Xlib import X, display
 from Xlib.ext import record
 from Xlib.protocol import rq
 
-from handy_qwen.core.events import Delivery
-from handy_qwen.core.ports import Method, Submit
+from handy_qwen.core.events import Delivery, KeyDown, KeyUp
+from handy_qwen.core.ports import Hotkey, Method, Submit
+from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.x11 import desktop as x11_desktop
 from handy_qwen.system.insert.x11.spare import LEFTOVERS
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
@@ -200,6 +201,24 @@ def test_hotkeys_can_tell_our_keys_from_the_users(bench, windows):
         other.close()
         listener.close()
     assert heard == [True] * ours + [False] * 2
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+def test_our_keys_call_no_hotkey_and_the_users_still_do(bench, windows, method):
+    desk, insertion = bench
+    windows[QtTarget].focus()
+    events = []
+    hotkeys = X11Hotkeys(events.append, is_injecting=insertion.inserter.is_injecting, display=desk.display)
+    hotkeys.start([Hotkey("shift_l"), Hotkey("ctrl_l"), Hotkey("insert")])
+    try:
+        insertion.insert(TEXT.upper(), method, submit=Submit.CTRL_ENTER)
+        wait_until(lambda: not insertion.inserter.is_injecting(), "the end", 2.0)
+        assert events == []
+        desk.keys.chord("Control_L")
+        wait_until(lambda: len(events) == 2, "the user's key")
+        assert [type(event) for event in events] == [KeyDown, KeyUp]
+    finally:
+        hotkeys.stop()
 
 
 def test_borrowed_keycodes_are_given_back(monkeypatch):
