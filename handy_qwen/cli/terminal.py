@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -134,14 +134,13 @@ def interruptible(work: Callable[[], T], cancel: Cancel) -> T:
     """
     future: Future[T] = Future()
     thread = threading.Thread(target=_settle, args=(future, work), name="work", daemon=True)
-    thread.start()
     try:
-        while thread.is_alive():
-            thread.join(0.1)  # with a timeout, so that signals are looked at on every system
+        thread.start()
+        while not future.done():
+            wait([future], 0.1)  # with a timeout, so that signals are looked at on every system
     except KeyboardInterrupt as exc:
         cancel.set()
-        thread.join(_GRACE_S)
-        if thread.is_alive():
+        if not wait([future], _GRACE_S).done:
             os._exit(exit_status(exc))
         raise
     return future.result()

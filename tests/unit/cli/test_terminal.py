@@ -1,0 +1,125 @@
+"""What the commands share: progress, output that fails, work that is interrupted."""
+
+import io
+import os
+import signal
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from handy_qwen.cli.terminal import (
+    ProgressLine,
+    StoppedError,
+    complain,
+    exit_status,
+    interruptible,
+    stoppable,
+    write,
+)
+from handy_qwen.engine.sessions import Cancel
+from handy_qwen.errors import HandyError
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("handy_qwen.cli.terminal.sys", SimpleNamespace(stderr=terminal))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    return terminal
+
+
+def test_a_complaint_says_what_failed_and_what_to_do(capsys):
+    complain(HandyError("It failed.", "Try again."))
+    assert capsys.readouterr() == ("", "handy-qwen: It failed. Try again.\n")
+
+
+def test_progress_is_one_line_that_goes_away(terminal):
+    line = ProgressLine()
+    line.show("a.wav", 0.5)
+    line.show("a.wav", 0.5)  # nothing new: nothing is drawn
+    line.clear()
+    assert terminal.getvalue() == "\r\x1b[K████████████░░░░░░░░░░░░  50%  a.wav\r\x1b[K"
+
+
+def test_progress_never_takes_a_second_line(terminal):
+    ProgressLine().show("x" * 200, 1.0)
+    assert 50 < len(terminal.getvalue().removeprefix("\r\x1b[K")) < 60
+
+
+@pytest.mark.parametrize("term", ["dumb", None])
+def test_progress_is_not_drawn_where_a_line_cannot_be_redrawn(terminal, monkeypatch, term):
+    if term:
+        monkeypatch.setenv("TERM", term)
+    else:
+        monkeypatch.setattr(terminal, "isatty", lambda: False)
+    line = ProgressLine()
+    line.show("a.wav", 0.5)
+    line.clear()
+    assert terminal.getvalue() == ""
+
+
+def test_a_result_is_written_at_once(monkeypatch):
+    read, written = os.pipe()
+    with os.fdopen(read, "rb", buffering=0) as reader, os.fdopen(written, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr("handy_qwen.cli.terminal.sys", SimpleNamespace(stdout=stdout))
+        write("text\n")
+        assert reader.read(100) == b"text\n"
+
+
+def test_work_gives_its_result_or_its_error():
+    assert interruptible(lambda: 7, Cancel()) == 7
+
+    def fail():
+        raise HandyError("It failed.")
+
+    with pytest.raises(HandyError, match="It failed"):
+        interruptible(fail, Cancel())
+
+
+def test_an_interrupt_stops_the_work_and_waits_for_it():
+    begun, ended, cancel = threading.Event(), threading.Event(), Cancel()
+
+    def work():
+        begun.set()
+        while not cancel.is_set:
+            threading.Event().wait(0.01)
+        ended.set()
+
+    def interrupt():
+        begun.wait()
+        signal.raise_signal(signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(work, cancel)
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_is_an_interrupt_meanwhile_and_then_what_it_was(name):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with pytest.raises(StoppedError) as caught, stoppable():
+        signal.raise_signal(number)
+    assert exit_status(caught.value) == 128 + number
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_status_after_ctrl_c():
+    assert exit_status(KeyboardInterrupt()) == 130

@@ -1,0 +1,108 @@
+"""``transcribe``: contexts, places of results, statuses; with the demo model, in this process."""
+
+import pytest
+
+from handy_qwen import paths
+from handy_qwen.cli import main
+from handy_qwen.engine.recognizer import Recognizer
+
+SPEECH = paths.asset("speech")
+REPORT = "Please send the report to Anna on Monday.\n"
+
+
+@pytest.fixture(autouse=True)
+def home(app_home):
+    """No model of the user's is used."""
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the recognizer is asked for."""
+    calls = []
+    live = Recognizer.live
+
+    def spy(self, **options):
+        calls.append(options)
+        return live(self, **options)
+
+    monkeypatch.setattr(Recognizer, "live", spy)
+    return calls
+
+
+def run(*arguments):
+    return main(["transcribe", *map(str, arguments)])
+
+
+def test_context_and_vocabulary_are_one_context(tmp_path, asked):
+    words = tmp_path / "words.txt"
+    words.write_text("\ufeffAnna\n# people above, places below\n\n  Bad Homburg \r\n", encoding="utf-8")
+    assert run(SPEECH / "report.flac", "--context", "A meeting", "--vocabulary", words) == 0
+    assert asked[0]["context"] == "A meeting, Anna, Bad Homburg"
+
+
+def test_a_vocabulary_alone_is_the_context(tmp_path, asked):
+    words = tmp_path / "words.txt"
+    words.write_text("Anna\n", encoding="utf-8")
+    run(SPEECH / "report.flac", "--vocabulary", words)
+    assert asked[0]["context"] == "Anna"
+
+
+@pytest.mark.parametrize(("option", "is_exact"), [((), True), (("--exact",), True), (("--live",), False)])
+def test_the_whole_clip_is_looked_at_unless_asked_otherwise(asked, option, is_exact, capsys):
+    assert run(SPEECH / "report.flac", *option) == 0
+    assert asked[0]["exact"] is is_exact
+    assert capsys.readouterr().out == REPORT
+
+
+def test_a_language_is_handed_on(asked):
+    run(SPEECH / "report.flac", "--language", "de")
+    assert asked[0]["language"] == "de"
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("text", "txt"), ("json", "json"), ("jsonl", "jsonl")])
+def test_results_in_a_folder_end_as_their_form_does(tmp_path, form, suffix):
+    (tmp_path / "a.flac").write_bytes((SPEECH / "report.flac").read_bytes())
+    assert run(tmp_path / "a.flac", "--output", tmp_path / "out", "--format", form) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"a.flac.{suffix}"]
+
+
+def test_a_result_replaces_an_older_one_whole(tmp_path):
+    out = tmp_path / "report.flac.txt"
+    out.write_text("something old and long" * 100, encoding="utf-8")
+    out.chmod(0o640)
+    assert run(SPEECH / "report.flac", "--output", tmp_path) == 0
+    assert out.read_text(encoding="utf-8") == REPORT
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert run(SPEECH / "report.flac", "--output", tmp_path / "file") == 1
+    assert capsys.readouterr().err == (
+        f"handy-qwen: {tmp_path / 'file'} cannot be used as a folder. Choose another place.\n"
+    )
+
+
+def test_a_result_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path, capsys):
+    (tmp_path / "report.flac.txt").mkdir()
+    (tmp_path / "report.flac.txt" / "inside").touch()
+    assert run(SPEECH / "report.flac", "--output", tmp_path) == 1
+    assert f"{tmp_path / 'report.flac.txt'} could not be written: Is a directory." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_the_same_file_twice_into_a_folder_is_refused(tmp_path, capsys):
+    path = SPEECH / "report.flac"
+    assert run(path, path, "--output", tmp_path / "out") == 2
+    assert "would both be written to" in capsys.readouterr().err
+
+
+def test_all_files_failing_gives_no_json(capsys):
+    assert run("/nonexistent.wav", "--format", "json") == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_model_that_breaks_is_closed_again(monkeypatch):
+    closed = []
+    monkeypatch.setattr(Recognizer, "close", lambda self: closed.append(self.name))
+    assert run("/nonexistent.wav") == 1
+    assert closed == ["demo"]
