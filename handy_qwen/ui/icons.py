@@ -5,7 +5,7 @@ Each state has a shape of its own, so that it is told without color, and at 16 p
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
@@ -21,27 +21,43 @@ _FILES = {
     Phase.PROBLEM: "tray-problem",
 }
 _SIZES_PX = (16, 20, 22, 24, 32, 48, 64)
+_HALO_OPACITY = 0.35
 
 
 def tray_icon(phase: Phase, *, is_dark: bool) -> QIcon:
-    """The icon of ``phase`` for a dark or a light panel."""
-    return _rendered(_FILES[phase], PANEL_LIGHT_INK if is_dark else PANEL_DARK_INK)
+    """The icon of ``phase`` for a dark or a light panel.
+
+    No desktop tells what its panel looks like, only whether its windows are dark. A faint halo in the other
+    ink keeps the icon visible where that is the wrong guess.
+    """
+    inks = (PANEL_LIGHT_INK, PANEL_DARK_INK)
+    ink, halo = inks if is_dark else inks[::-1]
+    return _icon(_drawing(_FILES[phase], ink), _drawing(_FILES[phase], halo))
 
 
 def app_icon() -> QIcon:
     """The program's own icon."""
-    return _rendered("handy-qwen", PANEL_DARK_INK)
+    return _icon(_drawing("handy-qwen", PANEL_DARK_INK))
 
 
-def _rendered(name: str, ink: str) -> QIcon:
+def _drawing(name: str, ink: str) -> QSvgRenderer:
     drawing = paths.asset(f"icons/{name}.svg").read_bytes()
-    renderer = QSvgRenderer(QByteArray(drawing.replace(PANEL_DARK_INK.encode(), ink.encode())))
+    return QSvgRenderer(QByteArray(drawing.replace(PANEL_DARK_INK.encode(), ink.encode())))
+
+
+def _icon(drawing: QSvgRenderer, halo: QSvgRenderer | None = None) -> QIcon:
     icon = QIcon()
     for size in _SIZES_PX:
         pixmap = QPixmap(size, size)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
-        renderer.render(painter)
+        if halo is not None:
+            painter.setOpacity(_HALO_OPACITY)
+            spread = size / 24
+            for x, y in ((-spread, 0), (spread, 0), (0, -spread), (0, spread)):
+                halo.render(painter, QRectF(x, y, size, size))
+            painter.setOpacity(1.0)
+        drawing.render(painter)
         painter.end()
         icon.addPixmap(pixmap)
     return icon

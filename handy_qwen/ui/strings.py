@@ -29,11 +29,11 @@ METHODS = {
     Method.NONE: tr("&Nothing"),
 }
 START, STOP, CANCEL = tr("&Start recording"), tr("&Stop recording"), tr("&Cancel")
-MODEL, LANGUAGE, MICROPHONE, METHOD = tr("&Model"), tr("&Language"), tr("Mi&crophone"), tr("&Insert by")
+MODEL, LANGUAGE, MICROPHONE, METHOD = tr("&Model"), tr("Lan&guage"), tr("Micro&phone"), tr("&Insert by")
 AUTOMATIC, DEFAULT_DEVICE = tr("&Automatic"), tr("System &default")
 ALL_LANGUAGES = tr("All languages")
 COPY_LAST, PASTE_AGAIN, DROP_HELD = tr("Copy &last text"), tr("Paste &again"), tr("&Drop waiting text")
-PASTE_HELD = tr("&Paste waiting text here")
+PASTE_HELD = tr("P&aste waiting text here")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 SETTINGS_FILE, QUIT = tr("S&ettings file…"), tr("&Quit")
 NO_MODELS = tr("No model is installed")

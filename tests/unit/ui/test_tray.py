@@ -171,3 +171,9 @@ def test_the_tray_shows_each_phase(asked):
         tray.show(View(phase=phase))
         assert strings.PHASES[phase] in tray._icon.toolTip()
     tray.close()
+
+
+def test_every_entry_has_a_letter_of_its_own(menu):
+    menu.show_view(View(phase=Phase.RECORDING, held=("Good evening.",)))
+    letters = [title[title.index("&") + 1].lower() for title in titles(menu)]
+    assert len(set(letters)) == len(letters)

@@ -1,0 +1,115 @@
+"""Tray, menu and overlay on a real screen, with pictures to look at, and a window that is left alone."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.desk import QtTarget
+from tests.e2e.desk.processes import wait_until
+
+pytestmark = pytest.mark.desktop
+
+
+class Shown:
+    """The process with tray and overlay."""
+
+    def __init__(self, desktop):
+        self.desktop = desktop
+        self.asked = []
+        self.process = desktop.start(
+            "ui", sys.executable, "-m", "tests.e2e.ui_process", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def show(self, state):
+        """Bring it into ``state`` and return where things are."""
+        self.process.stdin.write(f"{state}\n".encode())
+        self.process.stdin.flush()
+        while True:
+            answer = json.loads(self.process.stdout.readline())
+            if answer.get("state") == state:
+                return answer
+            self.asked.append(answer["asked"])
+
+    def wait_asked(self):
+        """The next thing the menu asks for, but for its look at the devices."""
+        while True:
+            answer = json.loads(self.process.stdout.readline())
+            if answer["asked"] != ["refresh_choices"]:
+                return answer["asked"]
+
+    def close(self):
+        self.process.stdin.close()
+        assert self.process.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def shown(desktop):
+    process = Shown(desktop)
+    wait_until(lambda: process.show("idle")["tray"][2] > 0, "the tray icon")
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module")
+def editor(desktop, shown):  # noqa: ARG001  the window comes up after the tray
+    target = desktop.open(QtTarget)
+    yield target
+    target.close()
+
+
+STATES = [
+    "starting",
+    "recording",
+    "recording-live",
+    "recording-locked",
+    "recording-loading",
+    "transcribing",
+    "no-speech",
+    "silent",
+    "copied",
+    "held",
+    "problem",
+    "top",
+]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_overlay_is_shown_and_leaves_the_focus_where_it_is(desktop, shown, editor, state):
+    before = desktop.active_window()
+    place = shown.show(state)
+    assert place["overlay"] is not None
+    desktop.screenshot(f"overlay-{state}")
+    assert desktop.active_window() == before
+    editor.clear()
+    desktop.keys.chord("a")
+    assert editor.wait_for_text("a") == "a"
+
+
+@pytest.mark.parametrize("state", ["idle", "loading", "off"])
+def test_no_overlay_is_shown_when_there_is_nothing_to_tell(desktop, shown, state):
+    shown.show("recording")
+    assert shown.show(state)["overlay"] is None
+    desktop.screenshot(f"tray-{state}")
+
+
+def test_clicks_go_through_the_overlay(desktop, shown):
+    x, y, width, height = shown.show("top")["overlay"]
+    middle = (str(x + width // 2), str(y + height // 2))
+    under = desktop.run("xdotool", "mousemove", *middle, "getmouselocation", "--shell")
+    window = int(
+        next(line for line in under.splitlines() if line.startswith("WINDOW=")).removeprefix("WINDOW=")
+    )
+    shown.show("idle")
+    without = desktop.run("xdotool", "getmouselocation", "--shell")
+    assert f"WINDOW={window}" in without.splitlines()
+
+
+def test_the_menu_opens_from_the_tray_and_its_entries_work(desktop, shown):
+    x, y, width, height = shown.show("idle")["tray"]
+    desktop.run("xdotool", "mousemove", str(x + width // 2), str(y + height // 2), "click", "3")
+    desktop.run("sleep", "0.5")
+    desktop.screenshot("menu")
+    desktop.keys.chord("l")  # the underlined letter of "Copy last text"
+    assert shown.wait_asked() == ["COPY_LAST"]
