@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors c
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _MAX_VOCABULARY_BYTES = 1_000_000
 _MAX_THREADS = 256
+_TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -158,7 +159,8 @@ def _transcribed(name: str, job: Job, progress: ProgressLine, cancel: Cancel) ->
             if audio.total_samples:
                 progress.show(name, min(1.0, heard / audio.total_samples))
         result = live.finish()
-        timings = {"load_s": job.recognizer.load_s, **asdict(result.timings)}
+        timings = {"load_s": job.recognizer.load_s}
+        timings |= {name: getattr(result.timings, name) for name in _TIMINGS}
         return {
             "file": name,
             "text": result.text,

@@ -206,20 +206,17 @@ def test_a_truncated_checkpoint_is_named(source, place):
         ("audio_config", {"encoder_layers": 9}, "it holds no tensor audio_tower.layers.3"),
         (
             "text_config",
-            "vocab_size",
-            641,
+            {"vocab_size": 641},
             "model.embed_tokens.weight has the shape (640, 96), not (641, 96)",
         ),
         (
             "text_config",
-            "intermediate_size",
-            100,
+            {"intermediate_size": 100},
             "mlp.gate_proj.weight has the shape (192, 96), not (100, 96)",
         ),
         (
             "audio_config",
-            "downsample_hidden_size",
-            8,
+            {"downsample_hidden_size": 8},
             "conv_out.weight has the shape (128, 256), not (128, 128)",
         ),
     ],

@@ -83,7 +83,10 @@ def test_a_long_run_is_given_up_in_its_middle(endless):
         run(endless, {"x": np.zeros((800, 800), np.float32)}, cancel)
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(None, 1), (1, 1), (4, 4), (64, 8)])
-def test_there_is_at_least_one_thread_and_not_more_than_help(monkeypatch, cores, threads):
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+@pytest.mark.parametrize(
+    ("physical", "usable", "threads"), [(1, 1, 1), (4, 8, 4), (4, 2, 2), (None, 6, 6), (64, 128, 8)]
+)
+def test_there_is_a_thread_for_each_core_that_may_be_used(monkeypatch, physical, usable, threads):
+    monkeypatch.setattr("psutil.cpu_count", lambda logical: None if logical else physical)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(usable)), raising=False)
     assert default_threads() == threads
