@@ -11,8 +11,8 @@ the new one is complete.
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +73,9 @@ def convert(
     tokenizer = load_tokenizer(source)
     tokenizer.check_fits(config.text.vocab)
     _check_place(destination, needed_bytes=_package_bytes(weights, config, preset))
-    try:
-        partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
-    except OSError as exc:
-        raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
-    try:
-        partial.chmod(0o755)  # a temporary folder is private; a model is no secret
+    partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
+    try:  # from before the folder is there, so that no interruption can come between
+        _make_folder(partial)
         table = _write_parts(partial, weights, config, preset, progress)
         tokenizer.save(partial / "tokenizer.json")
         progress("checksums", 0.9)
@@ -93,6 +90,13 @@ def convert(
         shutil.rmtree(partial, ignore_errors=True)
     progress("done", 1.0)
     return manifest
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir()
+    except OSError as exc:
+        raise ConversionError(f"{path.parent} cannot be written to.", "Choose another place.") from exc
 
 
 def _write_parts(
