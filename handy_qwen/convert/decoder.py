@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
+from handy_qwen.convert.expected import EMBEDDING
 from handy_qwen.convert.graph import CONTRIB, Graph, append_aligned
 from handy_qwen.convert.presets import Precision
 from handy_qwen.convert.quantize import quantize_blocks
@@ -26,21 +27,27 @@ from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import TextConfig
 from handy_qwen.engine.manifest import EMBEDDING_FILE, TableForm
 
-_EMBEDDING = "model.embed_tokens.weight"
 _TO_THE_END = np.iinfo(np.int64).max
 
 
 def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> TableForm:
     """Write the embedding table, which is also the output head; return where its parts lie."""
-    table = weights.read(_EMBEDDING)
+    scales: list[npt.NDArray[np.float32]] = []
+    zeros: list[npt.NDArray[np.uint8]] = []
     with (folder / EMBEDDING_FILE).open("wb") as file:
+        for rows in weights.read_rows(EMBEDDING):
+            if precision.bits == 32:
+                rows.tofile(file)
+                continue
+            blocks = quantize_blocks(rows, bits=precision.bits, block=precision.block)
+            blocks.codes.tofile(file)
+            scales.append(blocks.scales)
+            if blocks.zeros is not None:
+                zeros.append(blocks.zeros)
         if precision.bits == 32:
-            table.tofile(file)
             return TableForm(bits=32)
-        blocks = quantize_blocks(table, bits=precision.bits, block=precision.block)
-        blocks.codes.tofile(file)
-        scales_offset = append_aligned(file, blocks.scales)
-        zeros_offset = 0 if blocks.zeros is None else append_aligned(file, blocks.zeros)
+        scales_offset = append_aligned(file, np.concatenate(scales))
+        zeros_offset = append_aligned(file, np.concatenate(zeros)) if zeros else 0
         return TableForm(precision.bits, precision.block, scales_offset, zeros_offset)
 
 

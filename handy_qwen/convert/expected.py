@@ -15,7 +15,7 @@ from handy_qwen.errors import ConversionError, ModelCorruptError
 
 Shapes = dict[str, tuple[int, ...]]
 
-_EMBEDDING = "model.embed_tokens.weight"
+EMBEDDING = "model.embed_tokens.weight"
 _HEAD = "lm_head.weight"
 
 
@@ -32,7 +32,7 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> N
             raise ModelCorruptError(
                 weights.files[0], f"its tensor {name} has the shape {found}, not {shape} as config.json says"
             )
-    if _HEAD in weights and not weights.is_same(_HEAD, _EMBEDDING):
+    if _HEAD in weights and not weights.is_same(_HEAD, EMBEDDING):
         raise ModelCorruptError(
             weights.files[0], f"its tensor {_HEAD} is not the embedding, as in every Qwen3-ASR"
         )
@@ -48,6 +48,12 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> N
                 f"The preset {preset.name} needs widths that are multiples of {block}; one is {width}.",
                 "Choose the preset exact.",
             )
+
+
+def weights_bytes(weights: Checkpoint, config: ModelConfig) -> int:
+    """How much of the checkpoint's files a conversion reads."""
+    names = _audio_shapes(config.audio) | _text_shapes(config.text)
+    return sum(weights.size_bytes(name) for name in names)
 
 
 def _audio_shapes(config: AudioConfig) -> Shapes:

@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 
+_PIECE_NUMBERS = 1 << 21  # rounded at once: bounds the memory for what lies between, a few copies of that
+
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
@@ -46,8 +48,18 @@ def quantize_blocks(weights: Float32, *, bits: int, block: int) -> Blocks:
     rows, columns = weights.shape
     if columns % block:
         raise ValueError(f"{columns} columns do not divide into blocks of {block}")
-    blocks = weights.reshape(rows, columns // block, block)
-    return _nibbles(blocks) if bits == 4 else _bytes(blocks)
+    rounded = _nibbles if bits == 4 else _bytes
+    step = max(1, _PIECE_NUMBERS // max(1, columns))
+    parts = [
+        rounded(weights[first : first + step].reshape(-1, columns // block, block))
+        for first in range(0, max(1, rows), step)
+    ]
+    zeros = [part.zeros for part in parts if part.zeros is not None]
+    return Blocks(
+        np.concatenate([part.codes for part in parts]),
+        np.concatenate([part.scales for part in parts]),
+        np.concatenate(zeros) if zeros else None,
+    )
 
 
 def dequantize_blocks(blocks: Blocks) -> Float32:

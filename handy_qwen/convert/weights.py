@@ -1,7 +1,8 @@
 """Tensors of an official checkpoint, one at a time, without torch.
 
-A checkpoint is one ``model.safetensors`` or several with an index. Files are memory-mapped: what has been
-read once can be dropped by the system, so that converting needs memory for the largest tensor only.
+A checkpoint is one ``model.safetensors`` or several with an index. Files are read, not memory-mapped: pages
+of a mapped file count as the process's own memory for as long as the system likes to keep them. A tensor that
+is large as a whole (the embedding) can be had in pieces of a few rows.
 
 Names inside the program are the official ones without the ``thinker.`` in front, such as
 ``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5 are
@@ -16,6 +17,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ import numpy.typing as npt
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 _MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+_PIECE_NUMBERS = 1 << 22  # read at once: 16 MB as float32
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -53,14 +56,19 @@ class _Entry:
 class Checkpoint:
     """The tensors of a checkpoint folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> None:
         """Read the headers of all files.
+
+        Args:
+            folder: The checkpoint.
+            on_read: Told after each piece of a tensor how many bytes of the file it was.
 
         Raises:
             ModelMissingError: There are no weights, or a shard is missing.
             ModelCorruptError: A file is truncated or is no safetensors file.
         """
         self.files = _shards(folder)
+        self._on_read = on_read
         self._entries: dict[str, _Entry] = {}
         for path in self.files:
             self._entries.update(_header(path))
@@ -76,39 +84,77 @@ class Checkpoint:
         """
         return self._entry(name).shape
 
-    def read(self, name: str) -> npt.NDArray[np.float32]:
-        """Tensor ``name`` as float32.
+    def size_bytes(self, name: str) -> int:
+        """What tensor ``name`` takes up in its file.
 
         Raises:
             ModelCorruptError: There is no such tensor.
         """
         entry = self._entry(name)
-        raw = self._mapped(name)
-        if entry.dtype == "BF16":  # the upper half of a float32
-            raw = (raw.astype(np.uint32) << 16).view(np.float32)
-        values: npt.NDArray[np.float32] = raw.astype(np.float32, copy=False).reshape(entry.shape)
-        return values
+        return math.prod(entry.shape) * _DTYPES[entry.dtype].itemsize
+
+    def read(self, name: str) -> npt.NDArray[np.float32]:
+        """Tensor ``name`` as float32.
+
+        Raises:
+            ModelCorruptError: There is no such tensor, or its file cannot be read.
+        """
+        entry = self._entry(name)
+        values = np.empty(math.prod(entry.shape), np.float32)
+        for start, raw in self._pieces(entry, _PIECE_NUMBERS):
+            values[start : start + len(raw)] = _as_float32(raw, entry.dtype)
+        return values.reshape(entry.shape)
+
+    def read_rows(self, name: str) -> Iterator[npt.NDArray[np.float32]]:
+        """Tensor ``name``, at least one row at a time, as float32. Shapes (rows, columns).
+
+        Raises:
+            ModelCorruptError: There is no such tensor, or its file cannot be read.
+        """
+        entry = self._entry(name)
+        columns = math.prod(entry.shape[1:])
+        for _, raw in self._pieces(entry, max(1, _PIECE_NUMBERS // columns) * columns):
+            yield _as_float32(raw, entry.dtype).reshape(-1, columns)
 
     def is_same(self, one: str, other: str) -> bool:
         """Whether two tensors are the same, byte for byte.
 
         Raises:
-            ModelCorruptError: One of them is not there.
+            ModelCorruptError: One of them is not there, or a file cannot be read.
         """
-        return self._entry(one).dtype == self._entry(other).dtype and np.array_equal(
-            self._mapped(one), self._mapped(other)
-        )
+        first, second = self._entry(one), self._entry(other)
+        if (first.dtype, first.shape) != (second.dtype, second.shape):
+            return False
+        pairs = zip(self._pieces(first, _PIECE_NUMBERS), self._pieces(second, _PIECE_NUMBERS), strict=True)
+        return all(np.array_equal(a, b) for (_, a), (_, b) in pairs)
 
-    def _mapped(self, name: str) -> npt.NDArray[Any]:
-        entry = self._entry(name)
-        if 0 in entry.shape:  # nothing to map
-            return np.zeros(entry.shape, _DTYPES[entry.dtype])
-        return np.memmap(entry.path, _DTYPES[entry.dtype], "r", entry.offset_bytes, entry.shape or (1,))
+    def _pieces(self, entry: _Entry, count: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+        """Pieces of ``count`` numbers as they are stored, each behind the index of its first."""
+        dtype, total = _DTYPES[entry.dtype], math.prod(entry.shape)
+        try:
+            with entry.path.open("rb") as file:
+                file.seek(entry.offset_bytes)
+                for start in range(0, total, count):
+                    raw = np.fromfile(file, dtype, min(count, total - start))
+                    if len(raw) < min(count, total - start):
+                        raise ModelCorruptError(entry.path, "it is truncated")
+                    self._on_read(raw.nbytes)
+                    yield start, raw
+        except OSError as exc:
+            raise ModelCorruptError(
+                entry.path, f"it cannot be read ({exc.strerror})", "Check the disk it lies on."
+            ) from exc
 
     def _entry(self, name: str) -> _Entry:
         if name not in self._entries:
             raise ModelCorruptError(self.files[0], f"it holds no tensor {name}, so it is not Qwen3-ASR's")
         return self._entries[name]
+
+
+def _as_float32(raw: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float32]:
+    if dtype == "BF16":  # the upper half of a float32
+        raw = (raw.astype(np.uint32) << 16).view(np.float32)
+    return raw.astype(np.float32, copy=False)
 
 
 def _shards(folder: Path) -> tuple[Path, ...]:

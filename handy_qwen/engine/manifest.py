@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
@@ -140,8 +141,8 @@ def find_damage(folder: Path, manifest: Manifest) -> None:
             raise ModelCorruptError(folder / name, "its contents have changed")
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal.
+def sha256_of(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> str:
+    """SHA-256 of a file, hexadecimal. ``on_read`` is told after each piece how many bytes it was.
 
     Raises:
         OSError: The file cannot be read.
@@ -150,12 +151,13 @@ def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
             digest.update(piece)
+            on_read(len(piece))
     return digest.hexdigest()
 
 
-def describe(path: Path) -> FileEntry:
-    """Size and SHA-256 of a file that was just written."""
-    return FileEntry(path.stat().st_size, sha256_of(path))
+def describe(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> FileEntry:
+    """Size and SHA-256 of a file that was just written. For ``on_read`` see ``sha256_of``."""
+    return FileEntry(path.stat().st_size, sha256_of(path, on_read))
 
 
 def _check_size(path: Path, entry: FileEntry) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from handy_qwen.convert import quantize
 from handy_qwen.convert.quantize import dequantize_blocks, quantize_blocks, quantize_channels
 
 WEIGHTS = np.random.default_rng(4).normal(size=(24, 96)).astype(np.float32)
@@ -51,3 +52,14 @@ def test_a_channel_has_one_scale():
     values = (codes.astype(np.float32) - 128) * scales[:, None]
     assert (np.abs(values - WEIGHTS) <= scales[:, None] * 0.501).all()
     assert quantize_channels(np.zeros((1, 4), np.float32))[1] == [1]
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_codes_do_not_depend_on_how_many_rows_are_rounded_at_once(monkeypatch, bits):
+    whole = quantize_blocks(WEIGHTS, bits=bits, block=32)
+    monkeypatch.setattr(quantize, "_PIECE_NUMBERS", 5 * 96)
+    parts = quantize_blocks(WEIGHTS, bits=bits, block=32)
+    np.testing.assert_array_equal(parts.codes, whole.codes)
+    np.testing.assert_array_equal(parts.scales, whole.scales)
+    assert (parts.zeros is None) == (whole.zeros is None)
+    assert whole.zeros is None or (parts.zeros == whole.zeros).all()
