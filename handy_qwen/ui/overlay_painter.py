@@ -35,6 +35,9 @@ _GAP_PX = 14
 _RADIUS_PX = 16
 _NARROW_PX, _WIDE_PX = 300, 620
 _MAX_LINES = 2
+_MOST_CHARACTERS = 400  # more than two lines hold, in any script
+_LONGEST_WORD = 24
+_ELLIPSIS = "… "
 _BARS = 5
 _BAR_SHAPE = (0.55, 0.8, 1.0, 0.8, 0.55)
 _HANDS_FREE = strings.tr("hands-free")
@@ -167,20 +170,40 @@ class OverlayPainter:
 def _fitting(content: Content, lines_of: Callable[[str], int]) -> tuple[str, str, str]:
     """Title, rest and what stands between them, cut to the lines there are."""
     title, rest = content.title, content.rest
-    separator = "\n" if rest and not content.is_live else ""
+    if content.is_live:
+        return (*_newest(title, rest, lines_of), "")
+    separator = "\n" if rest else ""
     while lines_of(title + separator + rest) > _MAX_LINES:
-        if content.is_live and title:  # the beginning goes, a word at a time
-            cut = title.lstrip("… ").split(" ", 1)
-            title = "… " + cut[1] if len(cut) > 1 else ""
-        elif content.is_live:
-            cut = rest.lstrip("… ").split(" ", 1)
-            rest = "… " + cut[1] if len(cut) > 1 else rest[len(rest) // 2 :]
-        elif rest:
+        if rest:
             rest = rest[: max(0, len(rest) - 4)].rstrip("… ") + ("…" if len(rest) > 4 else "")
             separator = "\n" if rest else ""
         else:
             title = title[: len(title) - 4].rstrip("… ") + "…"
     return title, rest, separator
+
+
+def _newest(title: str, rest: str, lines_of: Callable[[str], int]) -> tuple[str, str]:
+    """The end of ``title`` and ``rest`` that fits, from the beginning of a word on if one is near.
+
+    Looks at the last characters only and halves what is left to try: a take may have thousands of words, and
+    this runs for every picture of the meter. Scripts without spaces are cut between any two characters.
+    """
+    text = title + rest
+    first = max(0, len(text) - _MOST_CHARACTERS)
+    if first == 0 and lines_of(text) <= _MAX_LINES:
+        return title, rest
+    low, high = first, len(text)  # the cut is in low..high; from high on it fits
+    while low < high:
+        middle = (low + high) // 2
+        if lines_of(_ELLIPSIS + text[middle:]) <= _MAX_LINES:
+            high = middle
+        else:
+            low = middle + 1
+    word = text.find(" ", high, high + _LONGEST_WORD) + 1
+    cut = word or high
+    if cut <= len(title):
+        return _ELLIPSIS + title[cut:], rest
+    return "", _ELLIPSIS + text[cut:]
 
 
 def _paint_sign(

@@ -1,0 +1,57 @@
+"""Live text that is too long keeps its newest words, in any script and at any length."""
+
+import pytest
+
+from handy_qwen.ui.overlay_content import Content, Mark
+from handy_qwen.ui.overlay_painter import _fitting
+
+LINE = 50  # characters on a line of the stand-in for the font
+
+
+class Lines:
+    """Counts lines of a fixed width, and how often it was asked."""
+
+    def __init__(self):
+        self.measured = 0
+
+    def __call__(self, text):
+        self.measured += len(text)
+        return -(-len(text) // LINE)
+
+
+def live(title, rest=""):
+    return Content(Mark.METER, title, rest, is_live=True)
+
+
+def test_text_that_fits_is_left_alone():
+    assert _fitting(live("Hello", " world"), Lines()) == ("Hello", " world", "")
+
+
+def test_the_newest_words_stay_and_begin_with_a_whole_one():
+    title, rest, _ = _fitting(live("one two three four five " * 20, "and the end"), Lines())
+    assert rest == "and the end"
+    assert title.startswith("… ")
+    assert title.split()[1] in {"one", "two", "three", "four", "five"}
+    assert 2 * LINE - 10 < len(title + rest) <= 2 * LINE
+
+
+@pytest.mark.parametrize("script", ["今天下午我们开会讨论了新的计划。", "漢字", "ประชุม"])
+def test_text_without_spaces_fills_its_lines_with_committed_text(script):
+    title, rest, _ = _fitting(live(script * 60, script), Lines())
+    assert rest == script
+    assert title.endswith(script)
+    assert len(title + rest) == 2 * LINE
+
+
+def test_tentative_text_that_is_too_long_pushes_the_committed_out():
+    title, rest, _ = _fitting(live("Said before.", " maybe" * 50), Lines())
+    assert title == ""
+    assert rest.startswith("… maybe")
+    assert len(rest) <= 2 * LINE
+
+
+def test_a_long_take_costs_no_more_to_fit_than_a_short_one():
+    short, long = Lines(), Lines()
+    _fitting(live("word after word " * 40), short)
+    _fitting(live("word after word " * 10_000), long)
+    assert long.measured <= short.measured * 1.1
