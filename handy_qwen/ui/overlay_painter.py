@@ -10,6 +10,7 @@ its end otherwise.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
@@ -136,13 +137,16 @@ class OverlayPainter:
         layout = QTextLayout(text.replace("\n", "\u2028"), self._font)
         layout.setFormats(formats)  # before the lines are made: they would be thrown away
         option = QTextOption()
+        is_right_to_left = _is_right_to_left(text)
+        if is_right_to_left:
+            option.setTextDirection(Qt.LayoutDirection.RightToLeft)
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         layout.setTextOption(option)
         layout.beginLayout()
         top = 0.0
         while (line := layout.createLine()).isValid():
             line.setLineWidth(max(1.0, width))
-            line.setPosition(QPointF(0.0, top))
+            line.setPosition(QPointF(width - line.naturalTextWidth() if is_right_to_left else 0.0, top))
             top += line.height()
         layout.endLayout()
         return layout
@@ -204,6 +208,12 @@ def _newest(title: str, rest: str, lines_of: Callable[[str], int]) -> tuple[str,
     if cut <= len(title):
         return _ELLIPSIS + title[cut:], rest
     return "", _ELLIPSIS + text[cut:]
+
+
+def _is_right_to_left(text: str) -> bool:
+    """Whether its first letter that has a direction is of a script that runs from right to left."""
+    directions = (unicodedata.bidirectional(letter) for letter in text)
+    return next((direction != "L" for direction in directions if direction in {"L", "R", "AL"}), False)
 
 
 def _paint_sign(

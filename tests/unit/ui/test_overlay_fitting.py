@@ -1,9 +1,10 @@
 """Live text that is too long keeps its newest words, in any script and at any length."""
 
 import pytest
+from PySide6.QtGui import QFont
 
 from handy_qwen.ui.overlay_content import Content, Mark
-from handy_qwen.ui.overlay_painter import _fitting
+from handy_qwen.ui.overlay_painter import OverlayPainter, _fitting, _is_right_to_left
 
 LINE = 50  # characters on a line of the stand-in for the font
 
@@ -55,3 +56,25 @@ def test_a_long_take_costs_no_more_to_fit_than_a_short_one():
     _fitting(live("word after word " * 40), short)
     _fitting(live("word after word " * 10_000), long)
     assert long.measured <= short.measured * 1.1
+
+
+@pytest.mark.parametrize(
+    ("text", "is_right_to_left"),
+    [
+        ("مرحبا Anna", True),
+        ("… 12 שלום", True),
+        ("Anna مرحبا", False),
+        ("今天", False),
+        ("… 12", False),
+        ("", False),
+    ],
+)
+def test_the_first_letter_says_where_a_line_begins(text, is_right_to_left):
+    assert _is_right_to_left(text) == is_right_to_left
+
+
+def test_arabic_begins_at_the_right(qtbot):  # noqa: ARG001  fonts need the application
+    layout = OverlayPainter(QFont())._layout("مرحبا بكم", 600.0)
+    line = layout.lineAt(0)
+    assert line.position().x() == pytest.approx(600.0 - line.naturalTextWidth())
+    assert OverlayPainter(QFont())._layout("Welcome", 600.0).lineAt(0).position().x() == 0.0
