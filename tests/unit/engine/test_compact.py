@@ -70,14 +70,15 @@ def test_logits_of_the_last_rows_are_those_of_each(decoder):
 
 
 @pytest.mark.parametrize("rows", [255, 256, 257, 600, 1400])
-def test_a_prompt_in_pieces_that_outgrows_the_cache_is_the_prompt_at_once(decoder, rows):
+def test_a_prompt_in_pieces_that_outgrows_the_cache_is_the_prompt_at_once(decoder, random_package, rows):
     whole = logits_of(decoder, IDS[:rows], 3)
-    decoder.rewind(0)
+    fresh = open_model(random_package, 1).decoder  # whose cache is still small
     for first in range(0, rows - 3, 100):
-        decoder.extend(IDS[first : min(first + 100, rows - 3)])
-        decoder.flush(Cancel())
-    decoder.extend(IDS[rows - 3 : rows])
-    assert_close(decoder.logits(3, Cancel()), whole)
+        fresh.extend(IDS[first : min(first + 100, rows - 3)])
+        fresh.flush(Cancel())
+    fresh.extend(IDS[rows - 3 : rows])
+    assert_close(fresh.logits(3, Cancel()), whole)
+    fresh.close()
 
 
 def test_logits_over_the_edge_of_a_piece_are_all_there(decoder):
