@@ -28,7 +28,7 @@ def add_parser(commands: Subparsers) -> None:
     info.set_defaults(command=run_info)
 
     conversion = verbs.add_parser("convert", help="make a package of an official checkpoint")
-    conversion.add_argument("source", type=Path, metavar="SRC", help="the checkpoint's folder")
+    conversion.add_argument("source", type=Path, metavar="SRC", help="the checkpoint's folder, or a .tar.gz or .zip of it")
     conversion.add_argument("destination", type=Path, metavar="DST", help="the package's folder, to be made")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     conversion.add_argument(

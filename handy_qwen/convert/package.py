@@ -16,6 +16,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from handy_qwen.convert.archive import opened_source
 from handy_qwen.convert.decoder import write_decoder, write_embedding
 from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.expected import check_weights, weights_bytes
@@ -25,6 +26,7 @@ from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import ModelConfig
 from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
+from handy_qwen.engine.published import is_published_layout
 from handy_qwen.engine.tokenizer import load_tokenizer
 from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
 
@@ -53,10 +55,11 @@ def convert(
     *,
     progress: Progress = lambda _what, _part: None,
 ) -> Manifest:
-    """Convert the checkpoint folder ``source`` into the package folder ``destination``.
+    """Convert the checkpoint ``source`` into the package folder ``destination``.
 
     Args:
-        source: ``config.json``, safetensors, and a tokenizer in either form.
+        source: A folder with ``config.json``, safetensors, and a tokenizer in either form; or an archive of
+            it (.tar.gz, .zip), which is unpacked beside ``destination`` meanwhile.
         destination: Must not exist, or be an older package (which is then replaced).
         preset: How precisely to keep each part.
         details: For the manifest.
@@ -67,13 +70,20 @@ def convert(
         ConversionError: The disk is full, ``destination`` cannot be written, or is something else.
     """
     bar = ProgressBar(progress)
+    _check_destination(destination)
+    with opened_source(source, destination, lambda part: bar.prepare("unpacking", part)) as folder:
+        _refuse_models(folder, source)
+        return _convert(folder, destination, preset, details, bar)
+
+
+def _convert(source: Path, destination: Path, preset: Preset, details: Details, bar: ProgressBar) -> Manifest:
     config = _config_of(source)
     weights = Checkpoint(source, bar.add)
     check_weights(weights, config, preset)
     tokenizer = load_tokenizer(source)
     tokenizer.check_fits(config.text.vocab)
     needed_bytes = _package_bytes(weights, config, preset)
-    _check_place(destination, needed_bytes)
+    _check_room(destination, needed_bytes)
     partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
     try:  # from before the folder is there, so that no interruption can come between
         _make_folder(partial)
@@ -168,13 +178,36 @@ def _config_of(source: Path) -> ModelConfig:
         ) from exc
 
 
-def _check_place(destination: Path, needed_bytes: int) -> None:
-    """The destination is free or an older package, and the disk has room."""
+def _refuse_models(folder: Path, source: Path) -> None:
+    """Say what to do with models that can be used as they are."""
+    if is_package(folder):
+        raise ConversionError(
+            f"{source} is a package already.", "Use it as it is, or convert the official checkpoint."
+        )
+    if is_published_layout(folder):
+        # Their initializers have an exporter's names, and the smaller ones are rounded to 4 bits already:
+        # rounding those again would lose more, for a model that runs as it is.
+        raise ConversionError(
+            f"{source} is a published ONNX model, not a checkpoint.",
+            "Use its folder as it is, or convert the official checkpoint.",
+        )
+
+
+def _check_destination(destination: Path) -> None:
+    """The destination is free or an older package."""
     try:
-        if destination.exists() and not is_package(destination):
-            raise ConversionError(
-                f"{destination} exists and is not a package.", "Choose another place or remove it."
-            )
+        is_taken = destination.exists() and not is_package(destination)
+    except OSError as exc:
+        raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
+    if is_taken:
+        raise ConversionError(
+            f"{destination} exists and is not a package.", "Choose another place or remove it."
+        )
+
+
+def _check_room(destination: Path, needed_bytes: int) -> None:
+    """The disk has room."""
+    try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(destination.parent).free
     except OSError as exc:

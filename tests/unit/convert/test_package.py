@@ -308,7 +308,7 @@ def test_the_estimate_of_the_size_is_near_the_size(place):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
                 package_module,
-                "_check_place",
+                "_check_room",
                 lambda _destination, needed_bytes, estimates=estimates: estimates.append(needed_bytes),
             )
             convert(CHECKPOINT, place / name, preset, DETAILS)

@@ -1,0 +1,201 @@
+"""A checkpoint that comes as a .tar.gz or .zip, unpacked into a folder of its own for a while.
+
+Nothing of the archive's own paths is used: of each file only the name counts, and it goes straight into one
+new folder, so no name can lead out of it. An archive that holds links or devices is refused, not repaired: no
+checkpoint has them, and what they point at is not the archive's to say.
+
+Sizes are looked at before anything is written, file by file; an archive that is tiny and claims to be huge
+ends at the space that is free, or at a limit far above every checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import lzma
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
+
+_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_MAX_BYTES = 64 << 30  # the largest checkpoint, in float32, is 8 GB
+_MAX_FILES = 10_000
+_PIECE_BYTES = 1 << 20
+_SPARE_BYTES = 64 << 20  # never fill a disk to the last byte
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError)
+
+
+@contextmanager
+def opened_source(
+    source: Path, beside: Path, on_read: Callable[[float], None] = lambda _part: None
+) -> Iterator[Path]:
+    """The folder of the checkpoint ``source``: itself, or what the archive it is holds.
+
+    Args:
+        source: A folder or an archive.
+        beside: A path in the folder where an archive is unpacked; what was unpacked is removed again.
+        on_read: Told the share of the archive that is unpacked, 0 to 1.
+
+    Raises:
+        ModelMissingError: There is nothing of that name.
+        ModelCorruptError: The archive is broken, or holds what no checkpoint does.
+        ConversionError: There is no room for its files.
+    """
+    if source.is_dir() or not source.name.lower().endswith(_SUFFIXES):
+        yield source
+        return
+    if not source.is_file():
+        raise ModelMissingError(source, "Give the folder or the archive of an official checkpoint.")
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=_existing(beside.parent)))
+    except OSError as exc:
+        raise ConversionError(f"{beside.parent} cannot be written to.", "Choose another place.") from exc
+    try:
+        _unpack(source, folder, on_read)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _existing(folder: Path) -> Path:
+    """``folder``, or the nearest above it that exists: the archive may be refused, so nothing is made yet."""
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+class _Unpacker:
+    """Writes files into a folder as long as they are few and small enough."""
+
+    def __init__(self, source: Path, folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+        self.written_bytes = 0
+        self._bytes = 0
+        self._files = 0
+        self._top: PurePosixPath | None = None
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether the file belongs to the checkpoint; what programs leave behind (``._x``) does not.
+
+        Raises:
+            ModelCorruptError: The name leads out of the archive, or there are files in several folders.
+        """
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in name:
+            self._refuse("it holds a file that would be written outside of the folder")
+        parts = [part for part in path.parts if part != "."]
+        if not parts or any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            return False
+        self._files += 1
+        if self._files > _MAX_FILES:
+            self._refuse("it holds too many files")
+        parent = PurePosixPath(*parts[:-1])
+        if self._top is None:
+            self._top = parent
+        elif parent != self._top:
+            self._refuse("its files lie in several folders")
+        return True
+
+    def write(self, name: str, size: int, file: IO[bytes], on_piece: Callable[[], None]) -> None:
+        """Write ``size`` bytes of ``file`` under the last part of ``name``.
+
+        Raises:
+            ModelCorruptError: There are less, or altogether too many.
+            ConversionError: There is no room for them.
+            OSError: They cannot be written.
+        """
+        self._bytes += size
+        if self._bytes > _MAX_BYTES:
+            self._refuse("it holds far more than a checkpoint does")
+        self.check_room(size)
+        target = self._folder / PurePosixPath(name.replace("\\", "/")).name
+        with target.open("xb") as out:
+            left = size
+            while left:
+                piece = file.read(min(_PIECE_BYTES, left))
+                if not piece:
+                    self._refuse("it is truncated")
+                out.write(piece)
+                left -= len(piece)
+                self.written_bytes += len(piece)
+                on_piece()
+
+    def check_room(self, size: int) -> None:
+        """Complain if ``size`` bytes more do not fit.
+
+        Raises:
+            ConversionError: They do not.
+        """
+        free = shutil.disk_usage(self._folder).free
+        if size + _SPARE_BYTES > free:
+            raise ConversionError(
+                f"Unpacking {self._source.name} needs {size / 1e6:.0f} MB more, but only {free / 1e6:.0f} MB"
+                " are free.",
+                "Free some space or choose another disk.",
+            )
+
+    def _refuse(self, problem: str) -> None:
+        raise ModelCorruptError(self._source, problem, "Give the archive of an official checkpoint.")
+
+
+def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> None:
+    unpacker = _Unpacker(source, folder)
+    try:
+        unpack = _unpack_zip if source.name.lower().endswith(".zip") else _unpack_tar
+        unpack(source, unpacker, on_read)
+    except FileExistsError as exc:
+        raise ModelCorruptError(source, "it holds the same file twice") from exc
+    except _BROKEN as exc:
+        raise ModelCorruptError(source, "it is no archive, or a broken one", "Download it again.") from exc
+    except RuntimeError as exc:  # so zipfile tells of a password
+        raise ModelCorruptError(source, "it wants a password", "Unpack it first.") from exc
+    except OSError as exc:
+        if exc.errno is None:  # so gzip and bz2 tell of broken contents
+            raise ModelCorruptError(source, "it is broken", "Download it again.") from exc
+        raise ConversionError(f"{source.name} could not be unpacked: {exc.strerror}.", "") from exc
+
+
+def _unpack_tar(source: Path, unpacker: _Unpacker, on_read: Callable[[float], None]) -> None:
+    """Read once from end to end: what is in a .tar.gz is known only when all of it was unpacked."""
+    size = source.stat().st_size
+    unpacker.check_room(size)  # at least that
+    with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as tar:
+        for member in tar:
+            if member.isdir():
+                continue
+            if not member.isreg():
+                raise ModelCorruptError(
+                    source, "it holds links or devices", "Pack the files themselves (tar --dereference)."
+                )
+            file = tar.extractfile(member)
+            if unpacker.is_wanted(member.name) and file:
+                unpacker.write(member.name, member.size, file, lambda: on_read(raw.tell() / max(1, size)))
+
+
+def _unpack_zip(source: Path, unpacker: _Unpacker, on_read: Callable[[float], None]) -> None:
+    with contextlib.closing(zipfile.ZipFile(source)) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        total = sum(member.file_size for member in members)
+        unpacker.check_room(total)
+        for member in members:
+            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was not packed on Unix
+            if kind not in {0, stat.S_IFREG}:
+                raise ModelCorruptError(source, "it holds links or devices", "Pack the files themselves.")
+            if not unpacker.is_wanted(member.filename):
+                continue
+            with archive.open(member) as file:
+                unpacker.write(
+                    member.filename,
+                    member.file_size,
+                    file,
+                    lambda: on_read(unpacker.written_bytes / max(1, total)),
+                )
