@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from handy_qwen.cli import simulate
 from handy_qwen.cli.terminal import (
     ProgressLine,
     UsageError,
@@ -69,6 +70,7 @@ def add_parser(commands: Subparsers) -> None:
         action="store_false",
         help="as when dictating: features of what was heard so far",
     )
+    simulate.add_options(parser)
     parser.set_defaults(command=run)
 
 
@@ -92,6 +94,10 @@ def run(options: argparse.Namespace) -> int:
     """Transcribe all files; one that fails does not stop the others."""
     places = _places(options)
     context = _context(options.context, options.vocabulary)
+    if options.simulate:
+        if options.exact:
+            raise HandyError("Only what is live can be simulated.", "Add --live.")
+        return simulate.run(options, context)
     with stoppable(), opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)  # before a file is opened
         job = Job(recognizer, options.language, context, options.exact)
