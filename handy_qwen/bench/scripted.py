@@ -1,0 +1,114 @@
+"""A model that computes everything and says what a script tells it to.
+
+Models of random weights cost what trained ones cost, but what they write never settles: a second more of
+audio, and every word is another. Here each answer has as many tokens as speech of that length has, and all
+but those of the last two seconds stay what they are when more is heard, as in a model that was trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from handy_qwen.engine.backend import AudioEncoder, Float32, Model, Rows, TextDecoder
+from handy_qwen.engine.config import TOKENS_PER_CHUNK
+from handy_qwen.engine.prompt import Prompt, build_prompt
+from handy_qwen.engine.sessions import Cancel
+
+TOKENS_PER_S = 3.4  # of English speech
+UNSETTLED_S = 2.0
+_NOTHING: Float32 = np.zeros((0, 0), np.float32)
+_WORDS = 100_000  # token ids below it are words in Qwen's vocabulary
+
+OnRun = Callable[[Callable[[], Float32]], Float32]
+"""Called with each run of a graph, which it must do; for those who keep the time."""
+
+
+def scripted(model: Model, on_run: OnRun) -> Model:
+    """The same model with a script, and with every run done by ``on_run``."""
+    return replace(
+        model,
+        encoder=_Encoder(model.encoder, on_run),
+        decoder=_Decoder(model.decoder, build_prompt(model.tokenizer), model.config.text.vocab, on_run),
+    )
+
+
+def scripted_token(index: int, audio_tokens: int, prompt: Prompt, vocab: int) -> int:
+    """Token number ``index`` of the answer to ``audio_tokens`` tokens of audio."""
+    seconds = audio_tokens / TOKENS_PER_CHUNK
+    if index == 2:
+        return prompt.asr_text
+    if index >= 3 + seconds * TOKENS_PER_S:
+        return min(prompt.ends)
+    is_settled = index < 3 + (seconds - UNSETTLED_S) * TOKENS_PER_S
+    seed = index if is_settled or index < 3 else index + 1000 * audio_tokens
+    return 1000 + seed * 7919 % (min(vocab, _WORDS) - 1000)
+
+
+class _Encoder:
+    """Implements ``backend.AudioEncoder``."""
+
+    def __init__(self, encoder: AudioEncoder, on_run: OnRun) -> None:
+        self._encoder = encoder
+        self._on_run = on_run
+
+    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
+        """See ``backend.AudioEncoder``."""
+        return self._on_run(lambda: self._encoder.encode(mel, cancel))
+
+
+class _Decoder:
+    """Implements ``backend.TextDecoder``."""
+
+    def __init__(self, decoder: TextDecoder, prompt: Prompt, vocab: int, on_run: OnRun) -> None:
+        self._decoder = decoder
+        self._prompt = prompt
+        self._vocab = vocab
+        self._on_run = on_run
+        self._is_audio: list[bool] = []  # of each row
+
+    @property
+    def draft_rows(self) -> int:
+        """See ``backend.TextDecoder``."""
+        return self._decoder.draft_rows
+
+    @property
+    def length(self) -> int:
+        """See ``backend.TextDecoder``."""
+        return self._decoder.length
+
+    def extend(self, rows: Rows) -> None:
+        """See ``backend.TextDecoder``."""
+        self._is_audio += [not isinstance(rows, (list, tuple))] * len(rows)
+        self._decoder.extend(rows)
+
+    def flush(self, cancel: Cancel) -> None:
+        """See ``backend.TextDecoder``."""
+
+        def run() -> Float32:
+            self._decoder.flush(cancel)
+            return _NOTHING
+
+        self._on_run(run)
+
+    def logits(self, count: int, cancel: Cancel) -> Float32:
+        """See ``backend.TextDecoder``."""
+        logits = self._on_run(lambda: self._decoder.logits(count, cancel))
+        rows, audio = len(self._is_audio), sum(self._is_audio)
+        last_audio = rows - 1 - self._is_audio[::-1].index(True)
+        first = rows - count - last_audio - len(self._prompt.tail)
+        for row in range(count):
+            token = scripted_token(first + row, audio, self._prompt, self._vocab)
+            logits[row, token] = logits[row].max() + 1
+        return logits
+
+    def rewind(self, length: int) -> None:
+        """See ``backend.TextDecoder``."""
+        del self._is_audio[length:]
+        self._decoder.rewind(length)
+
+    def close(self) -> None:
+        """See ``backend.TextDecoder``."""
+        self._decoder.close()
