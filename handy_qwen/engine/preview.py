@@ -52,10 +52,13 @@ class PreviewText:
         self._show(units[self._place_in(units) :])
 
     def end_passage(self, text: str) -> None:
-        """The open passage ended: all of ``text`` will stay."""
+        """The open passage ended: all of ``text`` will stay.
+
+        If it was closed before the end of the last draft, what that has beyond it belongs to the next.
+        """
         units = _UNIT.findall(text)
         self._committed += units[self._place_in(units) :]
-        self._show([])
+        self._show(self._last[self._place_in(self._last) :] if units else [])
         self._ended, self._committed, self._last = self.shown.committed, [], []
 
     def _show(self, tentative: list[str]) -> None:

@@ -1,0 +1,167 @@
+"""Greedy decoding with a draft: the same tokens whatever the draft, in fewer runs if it is good."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.engine.generation import generate
+from handy_qwen.engine.sessions import Cancel
+from handy_qwen.engine.transcript import Timings
+from handy_qwen.errors import CancelledError
+
+VOCAB = 50
+END = 0
+PROMPT = (40, 41)
+
+
+class FakeDecoder:
+    """Says ``text`` and then what follows from the last two tokens, so that a wrong token changes all."""
+
+    def __init__(self, text, draft_rows=4):
+        self.text, self.draft_rows = tuple(text), draft_rows
+        self.rows, self.read, self.runs = list(PROMPT), 0, []
+
+    @property
+    def length(self):
+        return len(self.rows)
+
+    def extend(self, rows):
+        self.rows += rows
+
+    def rewind(self, length):
+        del self.rows[length:]
+        self.read = min(self.read, length)
+
+    def logits(self, count, cancel):
+        cancel.check()
+        assert 1 <= count <= len(self.rows) - self.read, "logits of rows that are not new"
+        self.runs.append(len(self.rows) - self.read)
+        self.read = len(self.rows)
+        out = np.zeros((count, VOCAB), np.float32)
+        for row, end in enumerate(range(len(self.rows) - count + 1, len(self.rows) + 1)):
+            out[row, self.next_token(self.rows[len(PROMPT) : end])] = 1
+        return out
+
+    def next_token(self, said):
+        if tuple(said) == self.text[: len(said)]:
+            return self.text[len(said)] if len(said) < len(self.text) else END
+        return (said[-1] * 7 + sum(said[-2:]) + 3) % VOCAB
+
+
+def written(text, draft, *, limit=200, draft_rows=4, poll=lambda: None):
+    decoder, tokens = FakeDecoder(text, draft_rows), []
+    got = generate(
+        decoder,
+        frozenset({END}),
+        limit,
+        Cancel(),
+        draft=draft,
+        timings=Timings(),
+        written=tokens,
+        poll=poll,
+    )
+    assert tuple(tokens) == got.tokens
+    assert len(decoder.runs) == got.runs
+    return got
+
+
+texts = st.lists(st.integers(1, VOCAB - 1), max_size=40)
+drafts = st.lists(st.integers(0, VOCAB - 1), max_size=60)
+
+
+@given(texts, drafts, st.integers(1, 60), st.integers(0, 8))
+def test_no_draft_changes_the_answer(text, draft, limit, rows):
+    plain = written(text, (), limit=limit)
+    drafted = written(text, draft, limit=limit, draft_rows=rows)
+    assert (drafted.tokens, drafted.is_complete) == (plain.tokens, plain.is_complete)
+
+
+@given(texts, st.data())
+def test_no_edit_of_the_right_draft_changes_the_answer(text, data):
+    draft = list(text)
+    for _ in range(data.draw(st.integers(0, 4))):
+        place = data.draw(st.integers(0, len(draft)))
+        draft[place : place + data.draw(st.integers(0, 3))] = data.draw(drafts)[:3]
+    assert written(text, draft).tokens == tuple(written(text, ()).tokens)
+
+
+@given(texts, st.integers(1, 8))
+def test_the_right_draft_is_kept_whole(text, rows):
+    got = written(text, text, draft_rows=rows)
+    assert got.kept_draft_tokens == got.tried_draft_tokens
+    assert got.runs <= len(text) // (rows + 1) + 1  # each run gives one token more than it was asked to check
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: [*text[:10], 49, *text[11:]],  # another word
+        lambda text: [*text[:10], *text[11:]],  # a word less
+        lambda text: [*text[:10], 49, *text[10:]],  # a word more
+    ],
+)
+def test_a_draft_with_one_wrong_word_is_taken_up_again_behind_it(edit):
+    text = list(range(1, 41))
+    got = written(text, edit(text))
+    assert got.tokens == tuple(text)
+    assert got.runs <= 12
+
+
+def test_a_decoder_that_gains_nothing_by_drafts_is_asked_for_none():
+    text = list(range(1, 20))
+    got = written(text, text, draft_rows=0)
+    assert got.tried_draft_tokens == 0
+    assert got.tokens == tuple(text)
+
+
+def test_an_answer_at_its_limit_is_incomplete():
+    got = written(range(1, 30), range(1, 30), limit=7)
+    assert (got.tokens, got.is_complete) == (tuple(range(1, 8)), False)
+
+
+@given(st.integers(0, 90))
+def test_a_runaway_repetition_is_cut_the_same_with_any_part_of_it_drafted(drafted):
+    text = [1, 2, 3, *[4, 5] * 40]
+    got = written(text, text[:drafted], limit=500)
+    assert got.tokens == (1, 2, 3, 4, 5)
+    assert got.is_complete
+
+
+def test_what_was_written_before_a_stop_is_not_lost():
+    tokens, polls = [], []
+
+    def poll():
+        polls.append(1)
+        if len(polls) == 5:
+            raise CancelledError
+
+    decoder = FakeDecoder(range(1, 30))
+    with pytest.raises(CancelledError):
+        generate(
+            decoder,
+            frozenset({END}),
+            99,
+            Cancel(),
+            draft=(),
+            timings=Timings(),
+            written=tokens,
+            poll=poll,
+        )
+    assert tokens == [1, 2, 3, 4, 5]
+
+
+def test_work_given_up_before_raises_at_once():
+    cancel = Cancel()
+    cancel.set()
+    with pytest.raises(CancelledError):
+        generate(
+            FakeDecoder([1]),
+            frozenset({END}),
+            9,
+            cancel,
+            draft=(),
+            timings=Timings(),
+            written=[],
+            poll=lambda: None,
+        )

@@ -1,0 +1,181 @@
+"""Passages: the same for any cutting into blocks, nothing lost between them, memory bounded."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handy_qwen.engine.splitter import TAIL_SAMPLES, Splitter
+from handy_qwen.engine.vad import FRAME_SAMPLES, Segment
+
+RATE = 16_000
+HANGOVER = 6 * FRAME_SAMPLES
+
+
+class LoudIsSpeech:
+    """A detector that knows silence as zeros. Implements what the splitter asks of a VoiceStream."""
+
+    def __init__(self):
+        self.heard, self.sounds, self.carry = 0, [], np.zeros(0, np.float32)
+
+    def stream(self, kept_s):
+        assert kept_s > 0
+        return self
+
+    def feed(self, samples):
+        waiting = np.concatenate((self.carry, samples))
+        whole = len(waiting) - len(waiting) % FRAME_SAMPLES
+        for frame in waiting[:whole].reshape(-1, FRAME_SAMPLES):
+            self._judge(frame)
+        self.carry = waiting[whole:]
+
+    def finish(self):
+        if len(self.carry):
+            self._judge(self.carry)
+
+    def _judge(self, frame):
+        start, self.heard = self.heard, self.heard + len(frame)
+        if not frame.any():
+            return
+        if self.sounds and start - self.sounds[-1].end < HANGOVER:
+            self.sounds[-1] = Segment(self.sounds[-1].start, self.heard)
+        else:
+            self.sounds.append(Segment(start, self.heard))
+
+    @property
+    def speech_end_samples(self):
+        return self.sounds[-1].end if self.sounds else 0
+
+    def segments(self):
+        return list(self.sounds)
+
+
+def take(*pieces):
+    """Speech (positive seconds) and silence (negative); every sample of speech tells its place."""
+    parts, place = [], 1
+    for seconds in pieces:
+        size = int(abs(seconds) * RATE)
+        part = np.arange(place, place + size, dtype=np.float32) if seconds > 0 else np.zeros(size, np.float32)
+        parts.append(part)
+        place += size
+    return np.concatenate(parts)
+
+
+def split(samples, sizes=(), *, limit_s=60.0, trims=True):
+    splitter = Splitter(LoudIsSpeech(), limit_samples=int(limit_s * RATE), trims_silence=trims)
+    closed, first = [], 0
+    for size in [*sizes, len(samples)]:
+        closed += splitter.feed(samples[first : first + size])
+        first += size
+    closed += splitter.finish()
+    return [(one.end, one.speech_s, one.samples[: one.end].tobytes()) for one in closed]
+
+
+pieces = st.lists(
+    st.sampled_from([0.3, 2.0, 7.0, 18.0, -0.2, -0.5, -1.2, -9.0, -25.0]), min_size=1, max_size=9
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(pieces, st.lists(st.integers(0, 200_000), max_size=12), st.booleans(), st.sampled_from([10.0, 60.0]))
+def test_passages_are_the_same_for_any_cutting_into_blocks(plan, sizes, trims, limit_s):
+    samples = take(*plan)
+    assert split(samples, sizes, limit_s=limit_s, trims=trims) == split(samples, limit_s=limit_s, trims=trims)
+
+
+@settings(max_examples=40, deadline=None)
+@given(pieces, st.sampled_from([10.0, 60.0]))
+def test_every_sample_of_speech_is_in_exactly_one_passage(plan, limit_s):
+    samples = take(*plan)
+    heard = np.concatenate([np.frombuffer(s, np.float32) for _, _, s in split(samples, limit_s=limit_s)])
+    assert np.array_equal(heard[heard > 0], samples[samples > 0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(pieces)
+def test_no_passage_is_longer_than_its_limit_by_more_than_a_step(plan):
+    assert all(end <= 10.6 * RATE for end, _, _ in split(take(*plan), limit_s=10.0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(pieces, st.integers(100, 30_000))
+def test_what_is_to_be_read_of_the_open_passage_never_shrinks(plan, size):
+    samples = take(*plan)
+    splitter = Splitter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
+    before = 0
+    for first in range(0, len(samples), size):
+        closed = splitter.feed(samples[first : first + size])
+        now = len(splitter.open_samples)
+        assert closed or now >= before
+        before = now
+    last = splitter.finish()[0]
+    assert last.end >= before or before > 60 * RATE
+
+
+def test_a_passage_ends_a_little_after_the_last_word():
+    ((end, speech_s, _),) = split(take(2.0, -3.0))
+    assert end == pytest.approx(2.0 * RATE + TAIL_SAMPLES, abs=FRAME_SAMPLES)
+    assert speech_s == pytest.approx(2.0, abs=0.04)
+
+
+def test_a_pause_of_a_second_ends_a_passage_only_if_it_is_long():
+    assert len(split(take(8.0, -1.2, 2.0))) == 1
+    assert len(split(take(18.0, -1.8, 2.0))) == 2
+
+
+def test_the_longer_a_passage_the_shorter_the_pause_that_ends_it():
+    assert len(split(take(30.0, -0.5, 2.0))) == 1
+    assert len(split(take(45.0, -1.0, 2.0))) == 2
+
+
+def test_a_whole_clip_is_not_divided_at_its_pauses():
+    assert len(split(take(30.0, -1.5, 12.0), trims=False)) == 1
+
+
+def test_silence_alone_has_nothing_to_read():
+    assert [end for end, _, _ in split(take(-45.0))] == [0]
+
+
+def test_a_take_without_a_sample_is_a_passage_without_one():
+    assert [end for end, _, _ in split(take(-0.0))] == [0]
+
+
+def test_rest_is_when_more_silence_changes_nothing():
+    splitter = Splitter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
+    splitter.feed(take(1.024))
+    assert not splitter.is_at_rest
+    assert not splitter.is_in_gap
+    splitter.feed(np.zeros(3 * FRAME_SAMPLES, np.float32))
+    assert splitter.is_in_gap
+    splitter.feed(np.zeros(TAIL_SAMPLES, np.float32))
+    assert splitter.is_at_rest
+    assert not splitter.is_in_gap
+    before = len(splitter.open_samples)
+    splitter.feed(np.zeros(RATE, np.float32))
+    assert len(splitter.open_samples) == before
+
+
+def test_an_hour_takes_no_more_memory_than_three_minutes():
+    splitter = Splitter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
+    minute, sizes = take(*[14.0, -0.6] * 4), []
+    for _ in range(60):
+        for first in range(0, len(minute), RATE):
+            splitter.feed(minute[first : first + RATE])
+            sizes.append(len(splitter._buffer))
+    assert max(sizes) <= 2 * 61 * RATE
+    assert max(sizes[180:]) <= 1.1 * max(sizes[:180])
+    splitter.feed(take(-60.0))
+    assert len(splitter._buffer) <= 50 * RATE
+
+
+def test_segments_are_looked_through_only_when_a_passage_ends():
+    voice = LoudIsSpeech()
+    splitter = Splitter(
+        SimpleNamespace(stream=lambda **_: voice), limit_samples=60 * RATE, trims_silence=True
+    )
+    voice.segments = None
+    splitter.feed(take(10.0, -0.5))
+    assert splitter.is_at_rest
+    assert len(splitter.open_samples) > 10 * RATE
