@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
+from handy_qwen.system.compositing import compositing_for
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,9 @@ def run(*, is_hidden: bool) -> int:
         HandyError: The program cannot start.
     """
     qInstallMessageHandler(_on_qt_message)
+    if os.environ.get("WAYLAND_DISPLAY") and os.environ.get("DISPLAY"):
+        # A client of Wayland can neither place the overlay nor keep it from taking the focus.
+        os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Handy-Qwen")
     app.setDesktopFileName("handy-qwen")
@@ -89,7 +94,7 @@ def run(*, is_hidden: bool) -> int:
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     commands = AppCommands(program, _open_file, way_out.ask)
-    desk = Desk(program.controller.post, commands, program.level_db)
+    desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
     try:
         program.start(desk.on_view)
         app.exec()

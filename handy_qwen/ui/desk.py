@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QApplication
@@ -22,13 +23,19 @@ class Desk(QObject):
     Threads: made, closed and used on Qt's thread; ``on_view`` may be called from any.
     """
 
-    def __init__(self, post: Post, commands: Commands, meter: Meter) -> None:
+    def __init__(
+        self,
+        post: Post,
+        commands: Commands,
+        meter: Meter,
+        is_composited: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__()
         QApplication.setWindowIcon(app_icon())
         self._post = post
         self._bridge = Bridge()
         self._tray = Tray(self._ask, commands)
-        self._overlay = OverlayWindow(meter)
+        self._overlay = OverlayWindow(meter, is_composited)
         self._bridge.view_changed.connect(self._show)
         self.on_view = self._bridge.on_view
         self._tray.show(View())

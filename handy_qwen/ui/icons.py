@@ -5,12 +5,12 @@ Each state has a shape of its own, so that it is told without color, and at 16 p
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from handy_qwen import paths
 from handy_qwen.core.view import Phase
+from handy_qwen.ui.signs import drawing
 from handy_qwen.ui.style import PANEL_DARK_INK, PANEL_LIGHT_INK
 
 _FILES = {
@@ -32,20 +32,15 @@ def tray_icon(phase: Phase, *, is_dark: bool) -> QIcon:
     """
     inks = (PANEL_LIGHT_INK, PANEL_DARK_INK)
     ink, halo = inks if is_dark else inks[::-1]
-    return _icon(_drawing(_FILES[phase], ink), _drawing(_FILES[phase], halo))
+    return _icon(drawing(_FILES[phase], ink), drawing(_FILES[phase], halo))
 
 
 def app_icon() -> QIcon:
     """The program's own icon."""
-    return _icon(_drawing("handy-qwen", PANEL_DARK_INK))
+    return _icon(drawing("handy-qwen", PANEL_DARK_INK))
 
 
-def _drawing(name: str, ink: str) -> QSvgRenderer:
-    drawing = paths.asset(f"icons/{name}.svg").read_bytes()
-    return QSvgRenderer(QByteArray(drawing.replace(PANEL_DARK_INK.encode(), ink.encode())))
-
-
-def _icon(drawing: QSvgRenderer, halo: QSvgRenderer | None = None) -> QIcon:
+def _icon(renderer: QSvgRenderer, halo: QSvgRenderer | None = None) -> QIcon:
     icon = QIcon()
     for size in _SIZES_PX:
         pixmap = QPixmap(size, size)
@@ -57,7 +52,7 @@ def _icon(drawing: QSvgRenderer, halo: QSvgRenderer | None = None) -> QIcon:
             for x, y in ((-spread, 0), (spread, 0), (0, -spread), (0, spread)):
                 halo.render(painter, QRectF(x, y, size, size))
             painter.setOpacity(1.0)
-        drawing.render(painter)
+        renderer.render(painter)
         painter.end()
         icon.addPixmap(pixmap)
     return icon

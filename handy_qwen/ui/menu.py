@@ -41,6 +41,7 @@ class TrayMenu(QMenu):
         self._methods = ChoiceMenu(self, strings.METHOD, lambda name: commands.use_method(Method(name)))
         self.addSeparator()
         self._entry(strings.SETTINGS_FILE, commands.open_settings_file)
+        self._entry(strings.VERSION, lambda: None).setEnabled(False)
         self._entry(strings.QUIT, commands.quit)
         self.aboutToShow.connect(commands.refresh_choices)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, Qt, QTimer
 from PySide6.QtGui import QCursor, QGuiApplication, QPainter, QPaintEvent
@@ -16,7 +17,7 @@ from PySide6.QtWidgets import QWidget
 from handy_qwen.core.view import Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay_content import Content, Mark, content_of
-from handy_qwen.ui.overlay_painter import MARGIN_PX, OverlayPainter
+from handy_qwen.ui.overlay_painter import MARGIN_PX, OverlayPainter, card_shape
 from handy_qwen.ui.style import scheme
 
 _FRAME_MS = 50  # 20 pictures a second while something moves
@@ -38,7 +39,7 @@ _FLAGS = (
 class OverlayWindow(QWidget):
     """Shows the last view it was given. Lives on Qt's thread."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, is_composited: Callable[[], bool] = lambda: True) -> None:
         flags = _FLAGS
         if sys.platform.startswith("linux"):
             flags |= Qt.WindowType.X11BypassWindowManagerHint  # no window manager can give it the focus
@@ -47,7 +48,9 @@ class OverlayWindow(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setAccessibleName(strings.APP_TITLE)
+        self.setAttribute(Qt.WidgetAttribute.WA_MacAlwaysShowToolWindow)  # also behind another program
         self._meter = meter
+        self._is_composited = is_composited
         self._level = 0.0  # 0 to 1, what the meter shows
         self._turn = 0  # pictures since the overlay appeared, for what turns
         self._wanted: Content | None = None
@@ -64,7 +67,7 @@ class OverlayWindow(QWidget):
 
     def show_view(self, view: View) -> None:
         """Show what ``view`` says, or disappear."""
-        content = content_of(view)
+        content = content_of(view) if _can_be_placed() else None
         is_at_top = view.choices.overlay == "top"
         if content == self._wanted and is_at_top == self._is_at_top:
             return
@@ -82,6 +85,8 @@ class OverlayWindow(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self.mask().isEmpty():  # what an edge is blended with
+            painter.fillRect(self.rect(), scheme().color("edge"))
         began_s = self._content.began_s
         clock = "" if began_s is None else strings.clock(time.monotonic() - began_s)
         self._painter.paint(
@@ -126,9 +131,18 @@ class OverlayWindow(QWidget):
         gap = _GAP_PX - MARGIN_PX
         top = area.top() + gap if self._is_at_top else area.bottom() - gap - size.height()
         self.setGeometry(QRect(left, top, size.width(), size.height()))
+        if self._is_composited():
+            self.clearMask()
+        else:
+            self.setMask(card_shape(self.rect()))
 
     def _on_frame(self) -> None:
         level = (self._meter() - _QUIET_DB) / (_LOUD_DB - _QUIET_DB)
         self._level = max(min(max(level, 0.0), 1.0), self._level - _FALL_PER_FRAME)
         self._turn += 1
         self.update()
+
+
+def _can_be_placed() -> bool:
+    """Whether a window may choose its place and stay without the focus: not as a client of Wayland."""
+    return not QGuiApplication.platformName().startswith("wayland")

@@ -14,19 +14,21 @@ class Mark(enum.Enum):
 
     METER = enum.auto()
     BUSY = enum.auto()
+    STARTING = enum.auto()
     INFO = enum.auto()
-    MICROPHONE = enum.auto()
-    CLIPBOARD = enum.auto()
+    NO_SPEECH = enum.auto()
+    SILENT = enum.auto()
+    COPIED = enum.auto()
     WAITING = enum.auto()
     PROBLEM = enum.auto()
 
 
 _MARKS = {
     NoticeKind.INFO: Mark.INFO,
-    NoticeKind.NO_SPEECH: Mark.MICROPHONE,
-    NoticeKind.DEAD_MICROPHONE: Mark.MICROPHONE,
-    NoticeKind.MICROPHONE_LOST: Mark.MICROPHONE,
-    NoticeKind.COPIED: Mark.CLIPBOARD,
+    NoticeKind.NO_SPEECH: Mark.NO_SPEECH,
+    NoticeKind.DEAD_MICROPHONE: Mark.SILENT,
+    NoticeKind.MICROPHONE_LOST: Mark.SILENT,
+    NoticeKind.COPIED: Mark.COPIED,
     NoticeKind.HELD: Mark.WAITING,
     NoticeKind.FAILED: Mark.PROBLEM,
 }
@@ -76,7 +78,7 @@ def _recording(view: View) -> Content:
     is_live = bool(view.committed or view.tentative)
     idle = strings.LISTENING if view.device else strings.STARTING
     return Content(
-        Mark.METER,
+        Mark.METER if view.device or is_live else Mark.STARTING,
         view.committed if is_live else idle,
         view.tentative,
         is_live=is_live,

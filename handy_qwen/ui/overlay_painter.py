@@ -15,33 +15,49 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
+    QBitmap,
     QFont,
     QFontMetricsF,
     QPainter,
-    QPainterPath,
     QPen,
+    QRegion,
     QTextCharFormat,
     QTextLayout,
     QTextOption,
 )
 
 from handy_qwen.ui import strings
-from handy_qwen.ui.overlay_content import Content, Mark
+from handy_qwen.ui.overlay_content import Content
+from handy_qwen.ui.signs import SIGN_PX, drawing, paint_sign
 from handy_qwen.ui.style import Scheme
 
 MARGIN_PX = 10  # around the card, for its shadow
 _PADDING_PX = 16
-_SIGN_PX = 34
 _GAP_PX = 14
+_LOCK_PX = 13
 _RADIUS_PX = 16
 _NARROW_PX, _WIDE_PX = 300, 620
 _MAX_LINES = 2
 _MOST_CHARACTERS = 400  # more than two lines hold, in any script
 _LONGEST_WORD = 24
 _ELLIPSIS = "… "
-_BARS = 5
-_BAR_SHAPE = (0.55, 0.8, 1.0, 0.8, 0.55)
 _HANDS_FREE = strings.tr("hands-free")
+
+
+def card_of(window: QRect) -> QRect:
+    """The card's place in its window."""
+    return window.adjusted(MARGIN_PX, MARGIN_PX, -MARGIN_PX, -MARGIN_PX)
+
+
+def card_shape(window: QRect) -> QRegion:
+    """The card's outline, for a screen on which nothing can be transparent."""
+    bitmap = QBitmap(window.size())
+    bitmap.clear()
+    painter = QPainter(bitmap)
+    painter.setBrush(Qt.GlobalColor.color1)
+    painter.drawRoundedRect(card_of(window).adjusted(0, 0, -1, -1), _RADIUS_PX, _RADIUS_PX)
+    painter.end()
+    return QRegion(bitmap)
 
 
 class OverlayPainter:
@@ -56,13 +72,13 @@ class OverlayPainter:
     def size_for(self, content: Content, screen_px: int) -> QSize:
         """The size of the window, margins included."""
         widest = min(_WIDE_PX, screen_px - 4 * MARGIN_PX)
-        aside = _PADDING_PX * 2 + _SIGN_PX + _GAP_PX + self._aside_width(content)
+        aside = _PADDING_PX * 2 + SIGN_PX + _GAP_PX + self._aside_width(content)
         wanted = aside + self._text_width(content)
         width = _WIDE_PX if content.is_live else max(_NARROW_PX, math.ceil(wanted))
         width = min(width, widest)
         lines = self._lines(content, width - aside)
         line_px = QFontMetricsF(self._font).lineSpacing()
-        height = max(_SIGN_PX, math.ceil(lines * line_px)) + _PADDING_PX * 2
+        height = max(SIGN_PX, math.ceil(lines * line_px)) + _PADDING_PX * 2
         return QSize(width + 2 * MARGIN_PX, height - 4 + 2 * MARGIN_PX)
 
     def paint(
@@ -77,10 +93,10 @@ class OverlayPainter:
         clock: str,
     ) -> None:
         """Paint everything. ``level`` 0 to 1 and ``turn`` move the sign; ``clock`` stands at the right."""
-        card = QRectF(window).adjusted(MARGIN_PX, MARGIN_PX, -MARGIN_PX, -MARGIN_PX)
+        card = QRectF(card_of(window))
         self._paint_card(painter, card, scheme)
-        sign = QRectF(card.left() + _PADDING_PX, card.center().y() - _SIGN_PX / 2, _SIGN_PX, _SIGN_PX)
-        _paint_sign(painter, sign, content, scheme, level=level, turn=turn)
+        sign = QRectF(card.left() + _PADDING_PX, card.center().y() - SIGN_PX / 2, SIGN_PX, SIGN_PX)
+        paint_sign(painter, sign, content.mark, scheme, level=level, turn=turn)
         right = card.right() - _PADDING_PX
         aside = self._aside_width(content)
         if aside:
@@ -118,6 +134,10 @@ class OverlayPainter:
             below = QRectF(area.left(), middle, area.width(), 18) if clock else area
             painter.setPen(scheme.color("working" if content.is_locked else "problem"))
             painter.drawText(below, flags, remark)
+        if content.is_locked:
+            words = QFontMetricsF(self._small).horizontalAdvance(_HANDS_FREE)
+            lock = QRectF(area.right() - words - _LOCK_PX - 4, middle + 9 - _LOCK_PX / 2, _LOCK_PX, _LOCK_PX)
+            drawing("mark-lock", scheme.working).render(painter, lock)
 
     def _paint_text(self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme) -> None:
         title, rest, separator = _fitting(content, lambda text: self._lines_of(text, area.width()))
@@ -168,6 +188,7 @@ class OverlayPainter:
         if content.began_s is not None:
             words.append("00:00")
         width = max((metrics.horizontalAdvance(word) for word in words), default=0.0)
+        width += _LOCK_PX + 4 if content.is_locked else 0
         return width + _GAP_PX if width else 0.0
 
 
@@ -214,95 +235,3 @@ def _is_right_to_left(text: str) -> bool:
     """Whether its first letter that has a direction is of a script that runs from right to left."""
     directions = (unicodedata.bidirectional(letter) for letter in text)
     return next((direction != "L" for direction in directions if direction in {"L", "R", "AL"}), False)
-
-
-def _paint_sign(
-    painter: QPainter, area: QRectF, content: Content, scheme: Scheme, *, level: float, turn: int
-) -> None:
-    match content.mark:
-        case Mark.METER:
-            _paint_meter(painter, area, scheme, level, turn)
-        case Mark.BUSY:
-            _paint_busy(painter, area, scheme, turn)
-        case Mark.CLIPBOARD:
-            _paint_clipboard(painter, area, scheme)
-        case Mark.MICROPHONE:
-            _paint_microphone(painter, area, scheme)
-        case Mark.INFO:
-            _paint_disc(painter, area, scheme, "working", "i")
-        case Mark.WAITING:
-            _paint_disc(painter, area, scheme, "problem", "…")
-        case Mark.PROBLEM:
-            _paint_disc(painter, area, scheme, "recording", "!")
-
-
-def _paint_meter(painter: QPainter, area: QRectF, scheme: Scheme, level: float, turn: int) -> None:
-    """Bars that follow the voice; a soft ripple runs through them, so that they never look frozen."""
-    width = area.width() / (_BARS * 2 - 1)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(scheme.color("recording"))
-    for bar in range(_BARS):
-        ripple = 0.85 + 0.15 * math.sin(turn / 3 + bar * 1.3)
-        height = width + (area.height() - width) * level * _BAR_SHAPE[bar] * ripple
-        box = QRectF(area.left() + bar * width * 2, area.center().y() - height / 2, width, height)
-        painter.drawRoundedRect(box, width / 2, width / 2)
-
-
-def _paint_busy(painter: QPainter, area: QRectF, scheme: Scheme, turn: int) -> None:
-    """An arc that goes round once a second."""
-    ring = area.adjusted(5, 5, -5, -5)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(scheme.color("edge"), 3.5))
-    painter.drawEllipse(ring)
-    pen = QPen(scheme.color("working"), 3.5)
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    painter.setPen(pen)
-    painter.drawArc(ring, (90 - turn * 18) * 16, 100 * 16)
-
-
-def _paint_disc(painter: QPainter, area: QRectF, scheme: Scheme, color: str, sign: str) -> None:
-    disc = area.adjusted(4, 4, -4, -4)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(scheme.color(color, 40))
-    painter.drawEllipse(disc)
-    font = QFont(painter.font())
-    font.setBold(True)
-    font.setPixelSize(17)
-    painter.setFont(font)
-    painter.setPen(scheme.color(color))
-    painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, sign)
-
-
-def _paint_clipboard(painter: QPainter, area: QRectF, scheme: Scheme) -> None:
-    pen = QPen(scheme.color("good"), 2.4)
-    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    painter.setPen(pen)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    board = area.adjusted(8, 6, -8, -4)
-    painter.drawRoundedRect(board, 4, 4)
-    painter.setBrush(scheme.color("good"))
-    painter.drawRoundedRect(QRectF(board.center().x() - 4, board.top() - 2.5, 8, 5), 2, 2)
-    tick = QPainterPath(QPointF(board.left() + 4.5, board.center().y() + 2))
-    tick.lineTo(board.center().x() - 1, board.bottom() - 6)
-    tick.lineTo(board.right() - 4, board.top() + 8.5)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawPath(tick)
-
-
-def _paint_microphone(painter: QPainter, area: QRectF, scheme: Scheme) -> None:
-    """A microphone, crossed out."""
-    middle = area.center()
-    pen = QPen(scheme.color("problem"), 2.4)
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(scheme.color("problem"))
-    painter.drawRoundedRect(QRectF(middle.x() - 4.5, area.top() + 5, 9, 14), 4.5, 4.5)
-    painter.setPen(pen)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawArc(QRectF(middle.x() - 8.5, area.top() + 5, 17, 18.5), 180 * 16, 180 * 16)
-    painter.drawLine(QPointF(middle.x(), area.top() + 24), QPointF(middle.x(), area.top() + 28.5))
-    painter.setPen(QPen(scheme.color("ground"), 6))
-    painter.drawLine(QPointF(area.left() + 6, area.bottom() - 6), QPointF(area.right() - 6, area.top() + 5))
-    painter.setPen(pen)
-    painter.drawLine(QPointF(area.left() + 6, area.bottom() - 6), QPointF(area.right() - 6, area.top() + 5))

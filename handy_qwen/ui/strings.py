@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gettext
 
-from handy_qwen import paths
+from handy_qwen import __version__, paths
 from handy_qwen.core.ports import Method
 from handy_qwen.core.view import Phase
 
 tr = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True).gettext
 
 APP_TITLE = "Handy Qwen"
+VERSION = f"{APP_TITLE} {__version__}"
 PHASES = {
     Phase.RECORDING: tr("Recording"),
     Phase.TRANSCRIBING: tr("Transcribing"),

@@ -54,8 +54,11 @@ PANEL_LIGHT_INK = "#f2f3f5"
 
 
 def is_dark() -> bool:
-    """Whether the desktop is dark; where it does not say, it is taken for dark, as most panels are."""
-    return QGuiApplication.styleHints().colorScheme() != Qt.ColorScheme.Light
+    """Whether the desktop is dark; where it does not say, the color of its windows does."""
+    told = QGuiApplication.styleHints().colorScheme()
+    if told is Qt.ColorScheme.Unknown:
+        return QGuiApplication.palette().window().color().lightnessF() < 0.5
+    return told is Qt.ColorScheme.Dark
 
 
 def scheme() -> Scheme:

@@ -77,6 +77,7 @@ STATES = [
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_overlay_is_shown_and_leaves_the_focus_where_it_is(desktop, shown, editor, state):
+    desktop.run("xsetroot", "-solid", "white")  # nothing behind the overlay may be black by accident
     before = desktop.active_window()
     place = shown.show(state)
     assert place["overlay"] is not None

@@ -5,6 +5,7 @@ tray icon and overlay are. Requests and commands of the menu come as lines of th
 """
 
 import json
+import os
 import sys
 import time
 
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View
 from handy_qwen.engine.languages import ALL_LANGUAGES
+from handy_qwen.system.compositing import compositing_for
 from handy_qwen.ui.desk import Desk
 
 CHOICES = Choices(
@@ -81,7 +83,8 @@ def rectangle(geometry):
 def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
-    desk = Desk(lambda event: tell(asked=[event.what.name]), Talker(), lambda: -22.0)
+    is_composited = compositing_for(os.environ)
+    desk = Desk(lambda event: tell(asked=[event.what.name]), Talker(), lambda: -22.0, is_composited)
 
     def answer(state):
         overlay = desk._overlay

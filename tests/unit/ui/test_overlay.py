@@ -102,10 +102,22 @@ def test_different_states_look_different(overlay):
         overlay.show_view(view)
         pictures.append(picture(overlay))
     told_apart = [a for i, a in enumerate(pictures) if all(a != b for b in pictures[:i])]
-    # NO_SPEECH, DEAD_MICROPHONE and MICROPHONE_LOST share the microphone; their words differ.
-    assert len(told_apart) == len(pictures) - 2
+    # DEAD_MICROPHONE and MICROPHONE_LOST share the silent microphone; their words differ.
+    assert len(told_apart) == len(pictures) - 1
 
 
 def test_it_tells_its_text_to_screen_readers(overlay):
     overlay.show_view(View(phase=Phase.IDLE, notices=(Notice(1, NoticeKind.FAILED, "Broken.", "Mend it."),)))
     assert overlay.accessibleDescription() == "Broken. Mend it."
+
+
+def test_without_a_compositor_only_the_card_is_shown(qtbot):
+    window = OverlayWindow(lambda: -20.0, lambda: False)
+    qtbot.addWidget(window)
+    window.show_view(recording())
+    shape = window.mask()
+    assert not shape.contains(window.rect().topLeft())
+    assert shape.contains(window.rect().center())
+    window._is_composited = lambda: True
+    window.show_view(recording(committed="Good evening."))
+    assert window.mask().isEmpty()

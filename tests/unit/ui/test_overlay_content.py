@@ -23,7 +23,7 @@ def test_an_overlay_that_is_off_shows_nothing_at_all():
 
 def test_a_recording_says_whether_the_microphone_is_there_yet():
     starting = View(phase=Phase.RECORDING, began_s=1.0)
-    assert content_of(starting) == Content(Mark.METER, strings.STARTING, began_s=1.0)
+    assert content_of(starting) == Content(Mark.STARTING, strings.STARTING, began_s=1.0)
     listening = View(phase=Phase.RECORDING, began_s=1.0, device="Desk")
     assert content_of(listening) == Content(Mark.METER, strings.LISTENING, began_s=1.0)
 

@@ -175,5 +175,5 @@ def test_the_tray_shows_each_phase(asked):
 
 def test_every_entry_has_a_letter_of_its_own(menu):
     menu.show_view(View(phase=Phase.RECORDING, held=("Good evening.",)))
-    letters = [title[title.index("&") + 1].lower() for title in titles(menu)]
+    letters = [title[title.index("&") + 1].lower() for title in titles(menu) if title != strings.VERSION]
     assert len(set(letters)) == len(letters)

@@ -1,0 +1,25 @@
+"""Whether windows may be transparent here.
+
+On X11 that takes a compositor, and there may be none (i3, plain openbox): what should be transparent is black
+then. Windows, macOS and Wayland always have one.
+
+Source: Extended Window Manager Hints 1.5, "Compositing managers": one owns the selection _NET_WM_CM_Sn.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+
+IsComposited = Callable[[], bool]
+"""Looks each time it is called: compositors come and go. Called on Qt's thread; takes one round trip."""
+
+
+def compositing_for(environment: Mapping[str, str], platform: str = sys.platform) -> IsComposited:
+    """How to find out on this desktop."""
+    display = environment.get("DISPLAY", "")
+    if not platform.startswith("linux") or not display:
+        return lambda: True
+    from handy_qwen.system.x11_compositing import X11Compositing
+
+    return X11Compositing(display)
