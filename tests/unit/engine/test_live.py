@@ -1,0 +1,360 @@
+"""Keeping pace with the speaker: the tokens are those of the whole clip, whatever was drafted and when."""
+
+import random
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handy_qwen import paths
+from handy_qwen.audio.files import load
+from handy_qwen.engine import recognizer as recognizer_module
+from handy_qwen.engine.passage import Passage
+from handy_qwen.engine.prompt import build_prompt
+from handy_qwen.engine.sessions import Cancel
+from handy_qwen.engine.transcript import Timings
+from handy_qwen.errors import AudioFormatError, CancelledError
+
+RATE = 16_000
+MODELS = ["exact_recognizer", "random_recognizer", "demo_recognizer"]
+SLOW = settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def speech():
+    """The recordings that ship with the program: three sentences."""
+    return [load(path) for path in sorted(paths.asset("speech").glob("*.flac"))]
+
+
+def voiced(seconds):
+    """Speech without a pause worth the name."""
+    joined = np.concatenate([part[np.abs(part) > 0.002] for part in speech()])
+    return np.resize(joined, int(seconds * RATE))
+
+
+def quiet(seconds):
+    return np.zeros(int(seconds * RATE), np.float32)
+
+
+def take(*parts):
+    """Sentences by number (None: a second of silence)."""
+    sentences = speech()
+    return np.concatenate([quiet(1.0) if part is None else sentences[part] for part in parts])
+
+
+def advance_all(live):
+    while live.advance():
+        pass
+
+
+def dictated(live, samples, size):
+    """What comes out if blocks of ``size`` are fed and all is done that is due."""
+    for first in range(0, len(samples), size):
+        live.feed(samples[first : first + size])
+        advance_all(live)
+    return live.finish()
+
+
+def corrupt(draft, rnd):
+    """Make ``draft`` wrong, as one made of something else might be."""
+    draft.is_done = False
+    kind = rnd.choice(["none", "cut", "long", "wrong", "shifted", "noise"])
+    if kind == "cut":
+        del draft.tokens[rnd.randrange(len(draft.tokens) + 1) :]
+    elif kind == "long":
+        draft.tokens += [rnd.randrange(600) for _ in range(rnd.randrange(200))]
+    elif kind == "wrong" and draft.tokens:
+        draft.tokens[rnd.randrange(len(draft.tokens))] = rnd.randrange(640)
+    elif kind == "shifted":
+        draft.tokens.insert(rnd.randrange(len(draft.tokens) + 1), rnd.randrange(640))
+    elif kind == "noise":
+        draft.tokens = [rnd.randrange(640) for _ in range(rnd.randrange(60))]
+
+
+def assert_same(recognizer, samples, got, wanted):
+    """The same tokens; or, at the first that differs, two candidates as close as the kernels' own noise."""
+    if got.tokens == wanted.tokens:
+        assert got.text == wanted.text
+        return
+    pairs = zip(got.tokens, wanted.tokens, strict=False)
+    place = next(i for i, (one, other) in enumerate(pairs) if one != other)
+    stepwise, at_once = logits_both_ways(recognizer, samples, wanted.tokens[: place + 1])
+    one, other = got.tokens[place], wanted.tokens[place]
+    noise = np.abs(stepwise - at_once).max()
+    assert 0 < noise < 0.2
+    assert abs(stepwise[one] - stepwise[other]) <= 2 * noise
+
+
+def logits_both_ways(recognizer, samples, tokens):
+    """Logits that decide the last of ``tokens``, those before it read one by one and together.
+
+    For clips of a single passage.
+    """
+    model, cancel, logits = recognizer._model, Cancel(), []
+    splitter = recognizer.live()._splitter
+    (closed,) = splitter.feed(samples) + splitter.finish()
+    for steps in ([1] * (len(tokens) - 1), [len(tokens) - 1]):
+        passage = Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+        answer_to(passage, closed.samples[: closed.end])
+        model.decoder.rewind(rows_before_answer(passage, closed.end))
+        first = 0
+        for count in steps:
+            model.decoder.extend(tokens[first : first + count])
+            last = model.decoder.logits(1, cancel)[-1].copy()
+            first += count
+        logits.append(last)
+    return logits
+
+
+def answer_to(passage, samples):
+    """The answer without a draft."""
+    return passage.answer(samples, (), Cancel(), written=[], timings=Timings(), poll=lambda: None)
+
+
+def rows_before_answer(passage, samples):
+    """Rows of the prompt: what was final, the audio behind it and the tail."""
+    full, rest = divmod(max(samples, 8000) // 160 - passage.windows * 800, 100)
+    for _ in range(3):
+        rest = -(-rest // 2)
+    return passage._marks[-1].rows + 13 * full + rest + len(passage._prompt.tail)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_reading_tokens_together_or_one_by_one_makes_no_difference_that_counts(name, request):
+    recognizer, samples = request.getfixturevalue(name), take(0)
+    tokens = recognizer.transcribe(samples).tokens
+    stepwise, at_once = logits_both_ways(recognizer, samples, tokens)
+    assert stepwise.argmax() == at_once.argmax() == tokens[-1]
+    assert np.abs(stepwise - at_once).max() < 0.2
+
+
+@pytest.mark.parametrize("name", MODELS)
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_tokens_are_the_same_for_any_blocks_drafts_and_pauses(name, seed, request):
+    recognizer, rnd = request.getfixturevalue(name), random.Random(seed)
+    samples = take(*[rnd.choice([0, 1, 2, None]) for _ in range(rnd.randint(1, 4))])
+    samples = samples[: rnd.randint(1, len(samples))]
+    wanted = recognizer.transcribe(samples)
+    live, first = recognizer.live(drafts=rnd.random() < 0.9), 0
+    while first < len(samples):
+        size = rnd.choice([1, 160, 511, 4000, 20_000, 90_000])
+        live.feed(samples[first : first + size])
+        first += size
+        if rnd.random() < 0.6:
+            live.advance()
+        if rnd.random() < 0.1 and len(live._splitter.open_samples) and not live._waiting:
+            live._make_draft()
+        if rnd.random() < 0.2:
+            corrupt(live._draft, rnd)
+        if rnd.random() < 0.03:
+            live.stop_drafting()
+    assert_same(recognizer, samples, live.finish(), wanted)
+
+
+def test_every_recording_gives_the_same_tokens_live(demo_recognizer, recordings):
+    paths_of_all = sorted(recordings.rglob("*.wav"))
+    assert paths_of_all
+    for number, path in enumerate(paths_of_all):
+        samples = load(path)[: 25 * RATE]
+        got = dictated(demo_recognizer.live(), samples, [8_000, 24_000, 48_000][number % 3])
+        assert got.tokens == demo_recognizer.transcribe(samples).tokens, path.name
+
+
+@pytest.mark.parametrize("size", [20_000, 10**9])
+def test_a_passage_closed_before_the_end_of_what_was_read_is_read_again(size, random_recognizer, monkeypatch):
+    monkeypatch.setattr(recognizer_module, "LIVE_PASS_S", 20.0)
+    samples = voiced(22.0)
+    live = random_recognizer.live(drafts=False)
+    got = dictated(live, samples, size)
+    assert got.tokens == random_recognizer.transcribe(samples).tokens
+    assert len(live._answers) == 2
+
+
+def test_a_window_read_beyond_the_cut_is_forgotten(random_recognizer):
+    model, samples = random_recognizer._model, voiced(18.0)
+    long = Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+    while long.advance(samples, Cancel()):
+        pass
+    assert long.windows == 2
+    cut = samples[: 10 * RATE + 77]
+    answers = [(answer_to(long, cut).tokens, long.windows)]
+    short = Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+    answers.append((answer_to(short, cut).tokens, short.windows))
+    assert answers[0] == answers[1]
+    assert answers[0][1] == 1
+
+
+@pytest.mark.parametrize("length", [1, 2, 7_999, 8_000, 128_000, 128_039, 128_040, 128_160])
+def test_lengths_at_the_edges_of_windows_give_the_same_tokens(length, random_recognizer):
+    samples = voiced(9.0)[:length]
+    got = dictated(random_recognizer.live(), samples, 16_000)
+    assert got.tokens == random_recognizer.transcribe(samples).tokens
+
+
+def test_after_a_pause_nothing_is_left_to_do(demo_recognizer):
+    live = demo_recognizer.live()
+    samples = np.concatenate([speech()[0], quiet(1.5)])
+    for first in range(0, len(samples), 1600):
+        live.feed(samples[first : first + 1600])
+        advance_all(live)
+    live._passage.answer = None  # would fail if it were called
+    transcript = live.finish()
+    assert transcript.text == demo_recognizer.transcribe(samples).text
+    assert transcript.text
+
+
+def test_no_draft_is_written_while_nothing_new_is_said(demo_recognizer, monkeypatch):
+    live, drafts = demo_recognizer.live(), []
+    make = live._make_draft
+    monkeypatch.setattr(live, "_make_draft", lambda: (drafts.append(1), make()))
+    live.feed(np.concatenate([speech()[0], quiet(1.0)]))
+    advance_all(live)
+    before = len(drafts)
+    assert before
+    for _ in range(20):
+        live.feed(quiet(0.5))
+        advance_all(live)
+    assert len(drafts) == before
+
+
+def test_without_drafts_windows_are_read_and_nothing_else(random_recognizer):
+    live = random_recognizer.live(drafts=False)
+    live.feed(voiced(17.0))
+    advance_all(live)
+    assert live._passage.windows == 2
+    assert live.preview().tentative == ""
+    assert not live._draft.tokens
+
+
+def test_windows_come_before_drafts_when_the_engine_is_late(random_recognizer, monkeypatch):
+    live, order = random_recognizer.live(), []
+    monkeypatch.setattr(live, "_make_draft", lambda: order.append(live._passage.windows))
+    live.feed(voiced(26.0))
+    for _ in range(5):
+        live.advance()
+    assert order
+    assert order[0] == 3
+
+
+def test_a_stopped_draft_keeps_its_tokens_and_no_other_begins(random_recognizer):
+    live = random_recognizer.live()
+    live.feed(voiced(3.0))
+    live.stop_drafting()
+    advance_all(live)
+    assert not live._draft.tokens
+    live.feed(voiced(1.0))
+    assert live.finish().tokens
+
+
+def test_a_draft_is_dropped_when_the_speaker_pauses_meanwhile(demo_recognizer, monkeypatch):
+    live, said = demo_recognizer.live(), speech()[0]
+    live.feed(said[: len(said) * 2 // 3])
+    live._hear()
+    answer = live._passage.answer
+
+    def answer_while_more_is_said(*args, **kwargs):
+        monkeypatch.setattr(live._passage, "answer", answer)
+        live.feed(np.concatenate([said[len(said) * 2 // 3 :], quiet(1.0)]))
+        return answer(*args, **kwargs)
+
+    monkeypatch.setattr(live._passage, "answer", answer_while_more_is_said)
+    live._make_draft()
+    assert not live._draft.is_done
+    advance_all(live)
+    assert live._draft.is_done
+    assert live.finish().text == demo_recognizer.transcribe(np.concatenate([said, quiet(1.0)])).text
+
+
+def test_the_preview_grows_into_the_text(demo_recognizer):
+    live, before = demo_recognizer.live(), ""
+    samples = np.concatenate([*speech(), quiet(1.0)])
+    for first in range(0, len(samples), 4000):
+        live.feed(samples[first : first + 4000])
+        advance_all(live)
+        assert live.preview().committed.startswith(before)
+        before = live.preview().committed
+    assert before
+    assert live.preview().committed + live.preview().tentative == live.finish().text
+
+
+@pytest.mark.parametrize("run", range(0, 24, 3))
+def test_a_take_cancelled_in_any_run_leaves_the_model_usable(run, random_recognizer, monkeypatch):
+    samples = voiced(9.5)
+    wanted = random_recognizer.transcribe(samples).tokens
+    live, runs = random_recognizer.live(), []
+    model = random_recognizer._model
+
+    def counted(work):
+        def count_and_work(*args):
+            runs.append(1)
+            if len(runs) == run + 1:
+                live.cancel()
+            return work(*args)
+
+        return count_and_work
+
+    monkeypatch.setattr(model.encoder, "encode", counted(model.encoder.encode))
+    monkeypatch.setattr(model.decoder, "logits", counted(model.decoder.logits))
+    with pytest.raises(CancelledError):
+        dictated(live, samples, 16_000)
+    monkeypatch.undo()
+    with pytest.raises(CancelledError):
+        live.advance()
+    assert random_recognizer.transcribe(samples).tokens == wanted
+
+
+def test_a_cancel_from_another_thread_ends_the_work_and_leaves_no_thread(random_recognizer):
+    threads = threading.active_count()
+    live, problems = random_recognizer.live(), []
+
+    def work():
+        try:
+            while True:
+                live.feed(voiced(2.0))
+                live.advance()
+        except CancelledError:
+            problems.append("cancelled")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not live.preview().tentative and thread.is_alive() and not live._draft.tokens:
+        thread.join(0.01)
+    live.cancel()
+    thread.join(30)
+    assert problems == ["cancelled"]
+    assert threading.active_count() == threads
+
+
+def test_stage_times_add_up_with_drafts(random_recognizer):
+    live = random_recognizer.live()
+    timings = dictated(live, voiced(10.0), 8_000).timings
+    assert timings.drafts_s > 0
+    assert timings.encoder_s > 0
+    assert timings.finish_s <= timings.total_s
+    assert timings.stages_s + timings.drafts_s <= timings.total_s
+
+
+def test_blocks_of_the_wrong_kind_are_refused(random_recognizer):
+    live = random_recognizer.live()
+    for block in (np.zeros((2, 2), np.float32), np.zeros(4, np.float64)):
+        with pytest.raises(AudioFormatError):
+            live.feed(block)
+
+
+def test_a_block_that_holds_no_numbers_is_refused_when_it_is_heard(random_recognizer):
+    live = random_recognizer.live()
+    live.feed(np.full(600, np.nan, np.float32))
+    with pytest.raises(AudioFormatError):
+        live.advance()
+
+
+def test_nothing_fed_gives_an_empty_text(random_recognizer):
+    transcript = random_recognizer.live().finish()
+    assert (transcript.text, transcript.tokens, transcript.duration_s) == ("", (), 0.0)
