@@ -1,25 +1,38 @@
-"""``handy-qwen bench``: how fast a model is here, and how close to what this machine can do."""
+"""``handy-qwen bench``: how fast a model is here, how near the machine's limits, and how often wrong."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.terminal import write
-from handy_qwen.cli.transcribe import add_model_options
+from handy_qwen.cli.terminal import ProgressLine, interruptible, write
+from handy_qwen.cli.transcribe import add_model_options, opened
 
 if TYPE_CHECKING:
     from handy_qwen.bench.machine import Machine
     from handy_qwen.bench.speed import ModelSpeed
+    from handy_qwen.bench.wer import Recording, Score, Scorer
     from handy_qwen.cli.transcribe import Subparsers
+    from handy_qwen.engine.recognizer import Recognizer
+    from handy_qwen.engine.sessions import Cancel
 
 
 def add_parser(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     parser = commands.add_parser("bench", help="measure how fast a model is on this machine")
     add_model_options(parser)
+    parser.add_argument(
+        "--wer",
+        type=Path,
+        metavar="DIR",
+        help="word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout",
+    )
+    parser.add_argument(
+        "--language", default="", metavar="L", help="of the recordings; found out if not given"
+    )
     parser.add_argument("--seconds", type=_numbers, default=(2.0, 10.0, 30.0), metavar="S,S,…", help="clips")
     parser.add_argument("--tokens", type=int, default=34, metavar="N", help="tokens to write for each clip")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="runs of which the median is told")
@@ -28,7 +41,63 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the machine, then the model."""
+    """Measure the machine and the model, or the model's errors."""
+    return _run_wer(options) if options.wer else _run_speed(options)
+
+
+def _run_wer(options: argparse.Namespace) -> int:
+    from handy_qwen.bench.wer import Scorer, find_recordings, total
+    from handy_qwen.engine.sessions import Cancel
+
+    scorer, recordings = Scorer(), find_recordings(options.wer)
+    with opened(options.model, options.threads) as recognizer:
+        recognizer.check_language(options.language)
+        job = _Errors(recognizer, scorer, options.language, Cancel())
+        scores = interruptible(lambda: job.scores(recordings), job.cancel)
+        name = recognizer.name
+    whole = total(scores)
+    if options.json:
+        rows = [asdict(score) | {"rate": score.rate} for score in scores]
+        summary = {key: value for key, value in asdict(whole).items() if key not in {"said", "heard"}}
+        result = {"model": name, "total": summary | {"rate": whole.rate}, "files": rows}
+        write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
+    else:
+        write("".join(f"{_row(score)}\n" for score in [*scores, whole]))
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """The work of ``--wer``, done on another thread so that it can be interrupted."""
+
+    recognizer: Recognizer
+    scorer: Scorer
+    language: str
+    cancel: Cancel
+
+    def scores(self, recordings: list[Recording]) -> list[Score]:
+        from handy_qwen.bench.wer import measure_errors
+
+        progress, scores = ProgressLine(), []
+        found = measure_errors(
+            self.recognizer, recordings, scorer=self.scorer, language=self.language, cancel=self.cancel
+        )
+        try:
+            for score in found:
+                scores.append(score)
+                progress.show(score.name, len(scores) / len(recordings))
+        finally:
+            progress.clear()
+        return scores
+
+
+def _row(score: Score) -> str:
+    counts = f"{score.substitutions} wrong, {score.deletions} missing, {score.insertions} too many"
+    pace = f", {score.duration_s / score.took_s:.1f} times as fast as speech" if score.took_s else ""
+    return f"{score.rate:7.2%}  {score.name}: of {score.words} words {counts}{pace}"
+
+
+def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.bench.machine import measure_machine
     from handy_qwen.bench.speed import measure_model
     from handy_qwen.engine.sessions import default_threads

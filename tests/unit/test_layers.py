@@ -28,7 +28,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "transcriber": ({"core", "engine", "errors"}, {"numpy"}),
     "ui": ({"core", "settings", "errors", "paths"}, {"PySide6"}),
     "cli": (EVERYTHING, {"numpy", "psutil"}),
-    "bench": (EVERYTHING, {"numpy", "psutil"}),
+    "bench": (EVERYTHING, {"numpy", "psutil", "jiwer", "whisper_normalizer"}),
     "app": (EVERYTHING, {"PySide6", "psutil"}),
     "__main__": ({"cli"}, set()),
 }
