@@ -13,7 +13,7 @@ from handy_qwen.engine.features import SAMPLE_RATE
 from handy_qwen.engine.transcript import Timings
 
 _EVERY_S = 1.0
-_SHARE = 0.5
+_SHARE = 0.3
 """Of the time while somebody speaks, for windows and drafts together."""
 
 
