@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.terminal import ProgressLine, stoppable, write
+from handy_qwen.cli.terminal import ProgressLine, UsageError, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
+from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -28,7 +30,9 @@ def add_parser(commands: Subparsers) -> None:
     info.set_defaults(command=run_info)
 
     conversion = verbs.add_parser("convert", help="make a package of an official checkpoint")
-    conversion.add_argument("source", type=Path, metavar="SRC", help="the checkpoint's folder, or a .tar.gz or .zip of it")
+    conversion.add_argument(
+        "source", type=Path, metavar="SRC", help="the checkpoint's folder, or a .tar.gz or .zip of it"
+    )
     conversion.add_argument("destination", type=Path, metavar="DST", help="the package's folder, to be made")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     conversion.add_argument(
@@ -36,6 +40,19 @@ def add_parser(commands: Subparsers) -> None:
         choices=tuple(PRESETS),
         default=DEFAULT_PRESET,
         help=f"how precisely to keep it. {summaries}",
+    )
+    conversion.add_argument(
+        "--report",
+        nargs="?",
+        const="",
+        metavar="FILE.json",
+        help="compare each part with float32 on real speech; needs room for the model in float32",
+    )
+    conversion.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="DIR",
+        help="with --report: word error rate of each preset on these",
     )
     conversion.set_defaults(command=run_convert)
 
@@ -80,19 +97,65 @@ def run_info(options: argparse.Namespace) -> int:
 
 
 def run_convert(options: argparse.Namespace) -> int:
-    """Convert a checkpoint."""
+    """Convert a checkpoint, and say what the rounding costs if asked to."""
+    from handy_qwen.convert.archive import opened_source
     from handy_qwen.convert.package import Details, convert
 
-    progress = ProgressLine()
-    details = Details(name=options.destination.resolve().name)
+    if options.recordings and options.report is None:
+        raise UsageError("--recordings is of use only with --report.")
+    progress, place = ProgressLine(), options.destination
+    details, preset = Details(name=place.resolve().name), PRESETS[options.preset]
     try:
         with stoppable():
-            convert(
-                options.source, options.destination, PRESETS[options.preset], details, progress=progress.show
-            )
+            if options.report is None:
+                convert(options.source, place, preset, details, progress=progress.show)
+                return 0
+            unpacked = opened_source(options.source, place, lambda part: progress.show("unpacking", part))
+            with unpacked as source:  # once for all the conversions
+                convert(source, place, preset, details, progress=progress.show)
+                report = _report(source, options, progress)
     finally:
         progress.clear()
+    write(report)
     return 0
+
+
+def _report(source: Path, options: argparse.Namespace, progress: ProgressLine) -> str:
+    """Measure; save it as JSON where that was asked for; return it for people."""
+    from handy_qwen import paths
+    from handy_qwen.audio.files import load
+    from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
+    from handy_qwen.bench.wer import find_recordings
+    from handy_qwen.engine.sessions import default_threads
+
+    recordings = find_recordings(options.recordings) if options.recordings else []
+    clips = [load(path) for path in sorted(paths.asset("speech").glob("*.flac"))]
+    preset, threads = PRESETS[options.preset], default_threads()
+    found = measure_fidelity(
+        source, options.destination, preset, clips, threads=threads, progress=progress.show
+    )
+    lines = [f"{found.clips} clips, {found.tokens} tokens, against float32", ""]
+    lines += [f"{'part':16} {'form':30} {'features':>9} {'logits':>9} {'same choice':>12}"]
+    lines += [
+        f"{part.part:16} {part.form:30} {part.features:9.2%} {part.logits:9.2%} {part.agreement:12.1%}"
+        for part in found.parts
+    ]
+    result = asdict(found)
+    if recordings:
+        voice_model = paths.asset("vad/silero_vad_16k_op15.onnx")
+        scores = measure_presets(
+            source, options.destination, recordings, voice_model=voice_model, threads=threads
+        )
+        lines += ["", *(f"{name:16} word error rate {score.rate:.2%}" for name, score in scores.items())]
+        result["word_error_rates"] = {name: score.rate for name, score in scores.items()}
+    if options.report:
+        try:
+            Path(options.report).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        except OSError as exc:
+            raise HandyError(
+                f"{options.report} could not be written: {exc.strerror}.", "Choose another place."
+            ) from exc
+    return "\n".join(lines) + "\n"
 
 
 def run_check(options: argparse.Namespace) -> int:

@@ -1,0 +1,222 @@
+"""How far the rounded weights of a package carry its answers from those of the checkpoint it was made of.
+
+Each part is looked at alone, the others in float32, and then all together:
+
+    encoder           features of real speech, and what they change in the logits
+    decoder layers    logits, on the exact features
+    head              logits, on the exact features (the embedding is the same tensor, so it is in this)
+    all               the package itself
+
+Logits are compared along the tokens that the exact model writes, so that one early difference does not make
+everything after it incomparable. An error is the length of the difference divided by that of the exact
+vector; of logits without their mean, which changes no choice.
+
+The float32 graphs are as large as the checkpoint and made in a temporary folder, one after the other.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from handy_qwen.bench.wer import Recording, Score, Scorer, measure_errors, total
+from handy_qwen.convert.package import Details, convert
+from handy_qwen.convert.presets import PLAIN, PRESETS, Preset
+from handy_qwen.engine.backend import Float32, Model
+from handy_qwen.engine.features import log_mel
+from handy_qwen.engine.layouts import open_model
+from handy_qwen.engine.prompt import build_prompt
+from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.engine.sessions import Cancel
+
+Progress = Callable[[str, float], None]
+T = TypeVar("T")
+_ENDS = ("<|im_end|>", "<|endoftext|>")
+
+
+@dataclass(frozen=True, slots=True)
+class PartError:
+    """What one part alone changes. ``agreement`` is the share of tokens that stay the first choice."""
+
+    part: str
+    form: str
+    features: float
+    logits: float
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """The errors of all parts of a package, over ``clips`` clips and ``tokens`` tokens."""
+
+    preset: str
+    clips: int
+    tokens: int
+    parts: tuple[PartError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Exact:
+    """What the model in float32 makes of a clip."""
+
+    features: list[Float32]  # of each window, shape (tokens, hidden)
+    tokens: list[int]
+    logits: Float32  # (tokens, vocab): those that each token was chosen from
+
+
+def measure_fidelity(
+    source: Path,
+    package: Path,
+    preset: Preset,
+    clips: Iterable[Float32],
+    *,
+    threads: int,
+    tokens: int = 24,
+    progress: Progress = lambda _what, _part: None,
+) -> Fidelity:
+    """Compare ``package``, made of ``source`` with ``preset``, with float32.
+
+    Args:
+        source: The checkpoint's folder.
+        package: The package's folder.
+        preset: As the package was made.
+        clips: Speech. Each of shape (n,), float32, 16 kHz.
+        threads: For each session.
+        tokens: The most tokens to compare for each clip.
+        progress: Called on this thread.
+
+    Raises:
+        EngineError: A model cannot be loaded or run.
+        ConversionError: There is no room for the float32 graphs.
+    """
+    mels = [list(_windows(log_mel(clip))) for clip in clips]
+    exact = replace(preset, name="exact", encoder=PLAIN, decoder=PLAIN, head=PLAIN)
+    alone = {
+        "decoder layers": replace(exact, decoder=preset.decoder),
+        "head": replace(exact, head=preset.head),
+    }
+    found: list[PartError] = []
+    with tempfile.TemporaryDirectory(prefix=f".{package.name}.report.", dir=package.parent) as folder:
+        place = Path(folder) / "model"
+        progress("float32", 0.0)
+        convert(source, place, exact, Details("exact"))
+        expected = _with_model(place, threads, lambda model: [_answer(model, mel, tokens) for mel in mels])
+        progress("encoder", 0.3)
+        features = _with_model(package, threads, lambda model: [_encode(model, mel) for mel in mels])
+        if preset.encoder != PLAIN:
+            form = str(preset.encoder)
+            found.append(
+                _with_model(place, threads, lambda m: _compare("encoder", form, m, expected, features))
+            )
+        for part, variant in alone.items():
+            if variant != exact:
+                progress(part, 0.5 if part == "decoder layers" else 0.7)
+                convert(source, place, variant, Details(part))
+                form = str(preset.head if part == "head" else preset.decoder)
+                compare = partial(_compare, part, form, expected=expected, features=None)
+                found.append(_with_model(place, threads, compare))
+    progress("all", 0.9)
+    compare = partial(_compare, "all", preset.name, expected=expected, features=features)
+    found.append(_with_model(package, threads, compare))
+    return Fidelity(preset.name, len(mels), sum(len(clip.tokens) for clip in expected), tuple(found))
+
+
+def measure_presets(
+    source: Path, beside: Path, recordings: list[Recording], *, voice_model: Path, threads: int
+) -> dict[str, Score]:
+    """Word errors of each preset's package of ``source``, made for the while in ``beside``'s folder.
+
+    Raises:
+        EngineError: A model cannot be loaded or run.
+        ConversionError: There is no room for a package.
+        HandyError: The libraries for word error rates are not installed.
+    """
+    scorer, found = Scorer(), {}
+    with tempfile.TemporaryDirectory(prefix=f".{beside.name}.report.", dir=beside.parent) as folder:
+        for name, preset in PRESETS.items():
+            place = Path(folder) / name
+            convert(source, place, preset, Details(name))
+            recognizer = Recognizer.load(place, voice_model=voice_model, threads=threads)
+            scores = measure_errors(recognizer, recordings, scorer=scorer, language="", cancel=Cancel())
+            found[name] = total(scores)
+            recognizer.close()
+            del recognizer, scores  # or Windows would not let go of the files
+            shutil.rmtree(place)
+    return found
+
+
+def _with_model(folder: Path, threads: int, work: Callable[[Model], T]) -> T:
+    """Open the model in ``folder`` for ``work`` only."""
+    model = open_model(folder, threads)
+    try:
+        return work(model)
+    finally:
+        model.decoder.close()
+
+
+def _windows(mel: Float32, frames: int = 800) -> Iterator[Float32]:
+    for first in range(0, mel.shape[1], frames):
+        yield np.ascontiguousarray(mel[:, first : first + frames])
+
+
+def _encode(model: Model, mels: list[Float32]) -> list[Float32]:
+    return [model.encoder.encode(mel, Cancel()) for mel in mels]
+
+
+def _answer(model: Model, mels: list[Float32], count: int) -> _Exact:
+    """Let the model write up to ``count`` tokens."""
+    features, cancel = _encode(model, mels), Cancel()
+    ends = {model.tokenizer.marker(name) for name in _ENDS}
+    _read(model, features)
+    tokens: list[int] = []
+    rows: list[Float32] = []
+    while len(tokens) < count and not ends & set(tokens):
+        if tokens:
+            model.decoder.extend(tokens[-1:])
+        rows.append(model.decoder.logits(1, cancel)[0].copy())
+        tokens.append(int(rows[-1].argmax()))
+    return _Exact(features, tokens, np.stack(rows))
+
+
+def _read(model: Model, features: list[Float32]) -> None:
+    prompt = build_prompt(model.tokenizer)
+    model.decoder.rewind(0)
+    model.decoder.extend(prompt.head)
+    for window in features:
+        model.decoder.extend(window)
+    model.decoder.extend(prompt.tail)
+
+
+def _compare(
+    part: str, form: str, model: Model, expected: list[_Exact], features: list[list[Float32]] | None
+) -> PartError:
+    """Lead ``model`` along the exact tokens; ``features`` None stands for the exact ones."""
+    encoded, logits, agreed = [], [], []
+    for number, exact in enumerate(expected):
+        own = features[number] if features else exact.features
+        encoded.append((np.concatenate(own), np.concatenate(exact.features)))
+        _read(model, own)
+        model.decoder.extend(exact.tokens[:-1])
+        rows = model.decoder.logits(len(exact.tokens), Cancel())
+        agreed.append(rows.argmax(-1) == exact.tokens)
+        logits.append((_centered(rows), _centered(exact.logits)))
+    return PartError(part, form, _error(encoded), _error(logits), float(np.concatenate(agreed).mean()))
+
+
+def _centered(logits: Float32) -> Float32:
+    centered: Float32 = logits - logits.mean(axis=-1, keepdims=True)
+    return centered
+
+
+def _error(pairs: list[tuple[Float32, Float32]]) -> float:
+    """Length of the differences by that of the exact values, over all clips."""
+    off = sum(float(np.square(found - exact, dtype=np.float64).sum()) for found, exact in pairs)
+    size = sum(float(np.square(exact, dtype=np.float64).sum()) for _, exact in pairs)
+    return (off / size) ** 0.5 if size else 0.0
