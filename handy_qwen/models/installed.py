@@ -6,6 +6,7 @@ and is always there; it is used only where nothing else is installed, or when it
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,20 @@ class InstalledModel:
 
 
 def installed_models() -> list[InstalledModel]:
-    """All models, by name; the demo model last."""
+    """All models, by name; the demo model last.
+
+    Raises:
+        EngineError: The folder of models may not be read.
+    """
     folder = paths.models_dir()
-    found = sorted(path for path in folder.iterdir() if _is_model(path)) if folder.is_dir() else []
+    try:
+        found = sorted(path for path in folder.iterdir() if _is_model(path))
+    except FileNotFoundError:
+        found = []
+    except OSError as exc:
+        raise EngineError(
+            f"The folder of models, {folder}, cannot be read: {exc.strerror}.", "Check its permissions."
+        ) from exc
     return [*(InstalledModel(path.name, path) for path in found), demo_model()]
 
 
@@ -55,7 +67,7 @@ def find_model(asked: str) -> InstalledModel:
     for model in models:
         if model.name == asked:
             return model
-    folder = Path(asked).expanduser()
+    folder = Path(os.path.expanduser(asked))  # noqa: PTH111  Path's own raises for a user it does not know
     if folder.is_dir():
         return InstalledModel(folder.resolve().name, folder)
     names = ", ".join(model.name for model in models)

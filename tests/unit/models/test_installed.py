@@ -93,6 +93,21 @@ def test_an_unknown_name_is_answered_with_those_that_are_known(folder):
     assert caught.value.hint == "Name an installed model (large, demo) or the folder of one."
 
 
+def test_a_home_of_nobody_is_an_unknown_name():
+    with pytest.raises(EngineError, match="There is no model '~nobody-of-that-name/model'"):
+        find_model("~nobody-of-that-name/model")
+
+
+def test_a_folder_of_models_that_may_not_be_read_is_named(folder, monkeypatch):
+    def refuse(_self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(EngineError, match="cannot be read: Permission denied") as caught:
+        installed_models()
+    assert str(folder) in caught.value.title
+
+
 def test_the_size_is_that_of_all_files(folder):
     model = find_model(str(install(folder, "mine")))
     assert model.size_bytes == sum(path.stat().st_size for path in model.folder.iterdir()) > 1_000_000
