@@ -230,12 +230,13 @@ def _save(path: Path, text: str) -> None:
     """Write all of ``text`` or nothing."""
     unfinished = path.with_name(f".{path.name}.part")
     try:
-        unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
-        unfinished.replace(path)
+        try:
+            unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)  # fails as well where the name is too long
     except OSError as exc:
         raise HandyError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:

@@ -1,5 +1,7 @@
 """``transcribe``: contexts, places of results, statuses; with the demo model, in this process."""
 
+import shutil
+
 import pytest
 
 from handy_qwen import paths
@@ -88,6 +90,13 @@ def test_a_result_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path, c
     assert run(SPEECH / "report.flac", "--output", tmp_path) == 1
     assert f"{tmp_path / 'report.flac.txt'} could not be written: Is a directory." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_a_result_whose_name_would_be_too_long_is_named(tmp_path, capsys):
+    path = tmp_path / ("x" * 250 + ".wav")
+    shutil.copy(SPEECH / "report.flac", path)
+    assert run(path, "--output", tmp_path / "out") == 1
+    assert "could not be written: File name too long." in capsys.readouterr().err
 
 
 def test_the_same_file_twice_into_a_folder_is_refused(tmp_path, capsys):
