@@ -169,16 +169,17 @@ def read_config(path: Path) -> tuple[ModelConfig, str]:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        config, embed_type = _config_from(raw), raw.get("embed_tokens_dtype", "float32")
+        config, embed_type = _config_from(raw), str(raw.get("embed_tokens_dtype", "float32"))
+        mel = dict(raw.get("mel", {}))
     except FileNotFoundError as exc:
         raise ModelMissingError(path, AGAIN) from exc
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as exc:
         raise ModelCorruptError(path, "it does not describe a model of this layout", AGAIN) from exc
     if embed_type not in _EMBED_TYPES:
         raise ModelCorruptError(path, f"embed_tokens.bin in {embed_type!r} cannot be read", AGAIN)
-    mel = {"sample_rate": SAMPLE_RATE, "n_fft": N_FFT, "hop_length": HOP, "n_mels": N_MELS}
-    for key, expected in mel.items():
-        if raw.get("mel", {}).get(key, expected) != expected:
+    ours = {"sample_rate": SAMPLE_RATE, "n_fft": N_FFT, "hop_length": HOP, "n_mels": N_MELS}
+    for key, expected in ours.items():
+        if mel.get(key, expected) != expected:
             raise ModelCorruptError(path, f"it asks for features with another {key} than {expected}", AGAIN)
     if config.audio.output_dim != config.text.hidden or config.audio.mel_bins != N_MELS:
         raise ModelCorruptError(path, "its encoder and its decoder do not fit together", AGAIN)

@@ -685,6 +685,7 @@ def test_a_graph_in_the_place_of_another_is_named(folder, name, other):
         ("mel", "hop_length", 320, "config.json"),
         ("decoder", "num_layers", "many", "config.json"),
         ("decoder", "num_layers", None, "config.json"),
+        ("decoder", "num_layers", math.inf, "config.json"),
     ],
 )
 def test_files_of_different_models_are_told_apart(folder, section, key, number, named):
@@ -694,6 +695,16 @@ def test_files_of_different_models_are_told_apart(folder, section, key, number, 
     with pytest.raises(ModelCorruptError) as caught:
         open_published(folder, audio_pad=PAD, threads=1)
     assert caught.value.path == folder / named
+
+
+@pytest.mark.usefixtures("nothing_opened")
+@pytest.mark.parametrize("wrong", [{"mel": None}, {"mel": "whisper"}, {"embed_tokens_dtype": ["float32"]}])
+def test_a_configuration_of_another_form_is_named(folder, wrong):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | wrong), encoding="utf-8")
+    with pytest.raises(ModelCorruptError) as caught:
+        open_published(folder, audio_pad=PAD, threads=1)
+    assert caught.value.path == folder / "config.json"
 
 
 @pytest.mark.usefixtures("nothing_opened")
