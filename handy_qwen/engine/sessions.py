@@ -29,7 +29,6 @@ _LOAD_ERRORS = (
     ort_errors.InvalidGraph,
     ort_errors.InvalidProtobuf,
     ort_errors.NoSuchFile,
-    ort_errors.ModelLoadCanceled,
 )
 
 
