@@ -5,6 +5,7 @@ Threads: a session may be run by one thread at a time here; ``Cancel.set`` may b
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from handy_qwen.errors import CancelledError, EngineError, ModelCorruptError, ModelMissingError
+
+logger = logging.getLogger(__name__)
 
 _RUN_ERRORS = (
     ort_errors.Fail,
@@ -134,4 +137,7 @@ def _explained(exc: Exception, cancel: Cancel) -> EngineError:
         return CancelledError()
     if "bad_alloc" in str(exc) or "Failed to allocate memory" in str(exc):
         return EngineError("There is not enough memory for the speech model.", "Close other programs.")
-    return EngineError("The speech engine failed while running the model.", "The log has the details.")
+    logger.error("ONNX Runtime: %s", exc)  # names of operators and shapes; never what the numbers stand for
+    return EngineError(
+        "The speech engine failed while running the model.", "Check it: handy-qwen model check NAME"
+    )

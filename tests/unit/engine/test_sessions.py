@@ -63,9 +63,11 @@ def test_a_graph_of_unknown_operators_is_named(tmp_path):
         open_session(path, threads=1)
 
 
-def test_a_run_that_fails_is_an_error_of_the_engine(doubling):
+@pytest.mark.expects_log
+def test_a_run_that_fails_is_an_error_of_the_engine_with_details_in_the_log(doubling, caplog):
     with pytest.raises(EngineError, match="failed while running the model"):
         run(doubling, {"x": np.zeros((2, 2), np.float32)}, Cancel())
+    assert "Invalid rank for input: x" in caplog.text
 
 
 def test_work_given_up_before_is_not_begun(doubling):
