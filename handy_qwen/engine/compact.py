@@ -24,6 +24,7 @@ import onnxruntime as ort
 from handy_qwen.engine.backend import Float32, Rows
 from handy_qwen.engine.config import TOKENS_PER_CHUNK, AudioConfig, TextConfig
 from handy_qwen.engine.sessions import Cancel, open_session, run, run_bound
+from handy_qwen.errors import ModelCorruptError
 
 _ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
 _DRAFT_ROWS = 32  # a run of more saves little, and the output head, one operator, could not be stopped soon
@@ -92,7 +93,15 @@ class CompactDecoder:
     def __init__(self, folder: Path, config: TextConfig, table: EmbeddingTable, threads: int) -> None:
         self._config = config
         self._table = table
-        self._session = open_session(folder / "decoder.onnx", threads=threads)
+        """Open the graph.
+
+        Raises:
+            ModelMissingError, ModelCorruptError: It is not there, cannot be loaded, or has other sizes.
+        """
+        path = folder / "decoder.onnx"
+        self._session = open_session(path, threads=threads)
+        if not _has_sizes(self._session, config):
+            raise ModelCorruptError(path, "its sizes are not those that the manifest states")
         self._pending: list[Float32] = []
         self._done = 0  # rows whose keys and values are in the cache
         self._capacity = 0
@@ -183,6 +192,23 @@ class CompactDecoder:
         cosine, sine = rotary_tables(config, self._capacity)
         self._binding.bind_cpu_input("cos_cache", cosine)
         self._binding.bind_cpu_input("sin_cache", sine)
+
+
+def _has_sizes(decoder: ort.InferenceSession, config: TextConfig) -> bool:
+    """Whether a graph is that of ``config``, as far as the buffers go that are bound to it."""
+    ports = {
+        port.name: tuple(size for size in port.shape if isinstance(size, int))  # the others are free
+        for port in (*decoder.get_inputs(), *decoder.get_outputs())
+    }
+    cache = {
+        f"{time}.{part}.{layer}": (1, config.kv_heads, config.head_dim)
+        for time in ("past", "present")
+        for part in ("key", "value")
+        for layer in range(min(config.layers, len(ports)))  # a wrong number of them may be any
+    }
+    found = {name: shape for name, shape in ports.items() if name.startswith(("past.", "present."))}
+    rows = ports.get("inputs_embeds"), ports.get("logits")
+    return found == cache and rows == ((1, config.hidden), (config.vocab,))
 
 
 def rotary_tables(config: TextConfig, length: int) -> tuple[Float32, Float32]:

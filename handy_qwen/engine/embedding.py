@@ -79,5 +79,5 @@ def map_array(
         return np.memmap(path, dtype=dtype, mode="r", offset=offset_bytes, shape=shape)
     except FileNotFoundError as exc:
         raise ModelMissingError(path) from exc
-    except (ValueError, OSError) as exc:
+    except (ValueError, OverflowError, OSError) as exc:
         raise ModelCorruptError(path, "it is shorter than it should be") from exc

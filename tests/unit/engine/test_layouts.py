@@ -170,6 +170,17 @@ def test_a_tokenizer_of_a_larger_model_is_refused(published, tmp_path):
     assert "its ids go up to 640, those of the model up to 639" in error.title
 
 
+@pytest.mark.parametrize("number", [2**31, 10**30, 5])
+@pytest.mark.parametrize("size", ["layers", "kv_heads", "head_dim", "hidden", "vocab"])
+def test_a_package_of_other_sizes_than_it_states_is_refused(tmp_path, size, number):
+    folder = shutil.copytree(paths.asset("demo-model"), tmp_path / "model")
+    path = folder / "manifest.json"
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["config"]["text"][size] = number
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    assert isinstance(refusal(folder), ModelCorruptError)
+
+
 def test_a_voice_detector_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ModelMissingError) as caught:
         Recognizer.load(paths.asset("demo-model"), voice_model=tmp_path / "vad.onnx", threads=1)
