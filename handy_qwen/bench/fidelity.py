@@ -63,7 +63,7 @@ class Fidelity:
 
 
 @dataclass(frozen=True, slots=True)
-class _Exact:
+class ExactAnswer:
     """What the model in float32 makes of a clip."""
 
     features: list[Float32]  # of each window, shape (tokens, hidden)
@@ -96,7 +96,7 @@ def measure_fidelity(
         EngineError: A model cannot be loaded or run.
         ConversionError: There is no room for the float32 graphs.
     """
-    mels = [list(_windows(log_mel(clip))) for clip in clips]
+    mels = [list(windows(log_mel(clip))) for clip in clips]
     exact = replace(preset, name="exact", encoder=PLAIN, decoder=PLAIN, head=PLAIN)
     alone = {
         "decoder layers": replace(exact, decoder=preset.decoder),
@@ -107,24 +107,24 @@ def measure_fidelity(
         place = Path(folder) / "model"
         progress("float32", 0.0)
         convert(source, place, exact, Details("exact"))
-        expected = _with_model(place, threads, lambda model: [_answer(model, mel, tokens) for mel in mels])
+        expected = with_model(place, threads, lambda model: [answer(model, mel, tokens) for mel in mels])
         progress("encoder", 0.3)
-        features = _with_model(package, threads, lambda model: [_encode(model, mel) for mel in mels])
+        features = with_model(package, threads, lambda model: [encode(model, mel) for mel in mels])
         if preset.encoder != PLAIN:
             form = str(preset.encoder)
             found.append(
-                _with_model(place, threads, lambda m: _compare("encoder", form, m, expected, features))
+                with_model(place, threads, lambda m: compare("encoder", form, m, expected, features))
             )
         for part, variant in alone.items():
             if variant != exact:
                 progress(part, 0.5 if part == "decoder layers" else 0.7)
                 convert(source, place, variant, Details(part))
                 form = str(preset.head if part == "head" else preset.decoder)
-                compare = partial(_compare, part, form, expected=expected, features=None)
-                found.append(_with_model(place, threads, compare))
+                led = partial(compare, part, form, expected=expected, features=None)
+                found.append(with_model(place, threads, led))
     progress("all", 0.9)
-    compare = partial(_compare, "all", preset.name, expected=expected, features=features)
-    found.append(_with_model(package, threads, compare))
+    led = partial(compare, "all", preset.name, expected=expected, features=features)
+    found.append(with_model(package, threads, led))
     return Fidelity(preset.name, len(mels), sum(len(clip.tokens) for clip in expected), tuple(found))
 
 
@@ -152,7 +152,7 @@ def measure_presets(
     return found
 
 
-def _with_model(folder: Path, threads: int, work: Callable[[Model], T]) -> T:
+def with_model(folder: Path, threads: int, work: Callable[[Model], T]) -> T:
     """Open the model in ``folder`` for ``work`` only."""
     model = open_model(folder, threads)
     try:
@@ -161,18 +161,20 @@ def _with_model(folder: Path, threads: int, work: Callable[[Model], T]) -> T:
         model.decoder.close()
 
 
-def _windows(mel: Float32, frames: int = 800) -> Iterator[Float32]:
+def windows(mel: Float32, frames: int = 800) -> Iterator[Float32]:
+    """Cut a clip's mel (128, frames) into windows of at most ``frames``."""
     for first in range(0, mel.shape[1], frames):
         yield np.ascontiguousarray(mel[:, first : first + frames])
 
 
-def _encode(model: Model, mels: list[Float32]) -> list[Float32]:
+def encode(model: Model, mels: list[Float32]) -> list[Float32]:
+    """Features of each window."""
     return [model.encoder.encode(mel, Cancel()) for mel in mels]
 
 
-def _answer(model: Model, mels: list[Float32], count: int) -> _Exact:
+def answer(model: Model, mels: list[Float32], count: int) -> ExactAnswer:
     """Let the model write up to ``count`` tokens."""
-    features, cancel = _encode(model, mels), Cancel()
+    features, cancel = encode(model, mels), Cancel()
     ends = {model.tokenizer.marker(name) for name in _ENDS}
     _read(model, features)
     tokens: list[int] = []
@@ -182,7 +184,7 @@ def _answer(model: Model, mels: list[Float32], count: int) -> _Exact:
             model.decoder.extend(tokens[-1:])
         rows.append(model.decoder.logits(1, cancel)[0].copy())
         tokens.append(int(rows[-1].argmax()))
-    return _Exact(features, tokens, np.stack(rows))
+    return ExactAnswer(features, tokens, np.stack(rows))
 
 
 def _read(model: Model, features: list[Float32]) -> None:
@@ -194,8 +196,8 @@ def _read(model: Model, features: list[Float32]) -> None:
     model.decoder.extend(prompt.tail)
 
 
-def _compare(
-    part: str, form: str, model: Model, expected: list[_Exact], features: list[list[Float32]] | None
+def compare(
+    part: str, form: str, model: Model, expected: list[ExactAnswer], features: list[list[Float32]] | None
 ) -> PartError:
     """Lead ``model`` along the exact tokens; ``features`` None stands for the exact ones."""
     encoded, logits, agreed = [], [], []
