@@ -111,7 +111,7 @@ class LiveTranscription:
             return True
         if self._has_drafts and not self._draft_cancel.is_set and self._is_draft_due():
             self._make_draft()
-            return not self._inbox.empty()
+            return True
         return False
 
     def preview(self) -> Preview:

@@ -1,0 +1,33 @@
+"""When a draft is due: often enough for the eye, seldom enough for the machine."""
+
+from handy_qwen.engine.drafts import Schedule
+
+RATE = 16_000
+
+
+def test_the_first_draft_is_due_after_a_second():
+    schedule = Schedule()
+    assert not schedule.is_due(RATE - 1)
+    assert schedule.is_due(RATE)
+
+
+def test_a_fast_machine_writes_one_each_second():
+    schedule = Schedule()
+    schedule.drafted(5 * RATE, 0.05)
+    assert not schedule.is_due(6 * RATE - 1)
+    assert schedule.is_due(6 * RATE)
+
+
+def test_a_slow_machine_is_idle_for_most_of_the_time():
+    schedule = Schedule()
+    schedule.drafted(5 * RATE, 3.0)
+    assert not schedule.is_due(14 * RATE)
+    assert schedule.is_due(16 * RATE)
+
+
+def test_windows_count_too():
+    schedule = Schedule()
+    schedule.drafted(5 * RATE, 0.05)
+    schedule.spent(0.6)
+    assert not schedule.is_due(7 * RATE)
+    assert schedule.is_due(8 * RATE + 1)

@@ -1,0 +1,94 @@
+"""One pass: how many tokens it may give, and what is read when."""
+
+import numpy as np
+import pytest
+
+from handy_qwen.engine.passage import Passage, token_limit
+from handy_qwen.engine.prompt import build_prompt
+from handy_qwen.engine.sessions import Cancel
+from handy_qwen.engine.transcript import Timings
+from handy_qwen.errors import CancelledError
+
+RATE = 16_000
+
+
+def sound(samples):
+    """A sweep that gets louder, so that the floor of the features changes from window to window."""
+    t = np.arange(samples, dtype=np.float64) / RATE
+    return (0.01 * (1 + t) * np.sin(2 * np.pi * (200 + 40 * t) * t)).astype(np.float32)
+
+
+def passage_of(recognizer, *, exact=False):
+    model = recognizer._model
+    return Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=exact)
+
+
+def answer(passage, samples, draft=(), cancel=None):
+    return passage.answer(
+        samples, draft, cancel or Cancel(), written=[], timings=Timings(), poll=lambda: None
+    ).tokens
+
+
+@pytest.mark.parametrize(("seconds", "tokens"), [(0.1, 128), (8, 128), (60, 752)])
+def test_longer_audio_may_have_more_tokens(seconds, tokens):
+    assert token_limit(int(seconds * RATE)) == tokens
+
+
+@pytest.mark.parametrize(("samples", "windows"), [(128_039, 0), (128_040, 1), (256_039, 1), (256_040, 2)])
+def test_a_window_is_final_when_no_later_sample_can_change_it(samples, windows, random_recognizer):
+    passage = passage_of(random_recognizer)
+    while passage.advance(sound(samples), Cancel()):
+        pass
+    assert passage.windows == windows
+
+
+def test_an_answer_can_be_asked_for_again_and_again(random_recognizer):
+    passage, samples = passage_of(random_recognizer), sound(9 * RATE)
+    first = answer(passage, samples)
+    assert answer(passage, samples[: 5 * RATE])
+    assert answer(passage, samples, draft=first[:3]) == first
+
+
+def test_chunks_that_were_cut_short_since_are_computed_again(random_recognizer):
+    samples = sound(6 * RATE)
+    passage = passage_of(random_recognizer)
+    answer(passage, samples)
+    cut = samples[: 3 * RATE - 50]
+    again = answer(passage, cut)
+    assert again == answer(passage_of(random_recognizer), cut)
+
+
+def test_the_head_read_before_makes_no_difference(random_recognizer):
+    samples = sound(3 * RATE)
+    wanted = answer(passage_of(random_recognizer), samples)
+    passage = passage_of(random_recognizer)
+    passage.read_head(Cancel())
+    assert answer(passage, samples) == wanted
+
+
+def test_work_given_up_can_be_taken_up_again(random_recognizer):
+    samples, cancel = sound(9 * RATE), Cancel()
+    wanted = answer(passage_of(random_recognizer), samples)
+    passage = passage_of(random_recognizer)
+    cancel.set()
+    for work in (
+        passage.read_head,
+        lambda c: passage.advance(samples, c),
+        lambda c: answer(passage, samples, (), c),
+    ):
+        with pytest.raises(CancelledError):
+            work(cancel)
+    assert passage.windows == 0
+    assert answer(passage, samples) == wanted
+
+
+def test_features_of_a_whole_clip_have_one_floor(random_recognizer):
+    """The loudest bin comes last: only exact features let the first window know of it."""
+    samples = sound(12 * RATE)
+    exact, live = passage_of(random_recognizer, exact=True), None
+    answer(exact, samples)
+    tops = [mark.top for mark in exact._marks]
+    assert tops[0] == tops[1]
+    live = passage_of(random_recognizer)
+    answer(live, samples)
+    assert live._marks[1].top < tops[1]
