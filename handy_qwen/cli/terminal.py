@@ -126,7 +126,8 @@ def interruptible(work: Callable[[], T], cancel: Cancel) -> T:
     instructions, and on the main thread.
 
     Work that does not end, because it waits for a pipe into which nobody writes, cannot be stopped from
-    here, and Python would wait for it at its end; the process is then left without it.
+    here, and Python would wait for it at its end; the process is then left without it. So it is if Ctrl-C
+    is pressed again: nobody may close the model while the thread still runs it.
 
     Raises:
         KeyboardInterrupt: The user pressed Ctrl-C; the work has ended.
@@ -140,7 +141,11 @@ def interruptible(work: Callable[[], T], cancel: Cancel) -> T:
             wait([future], 0.1)  # with a timeout, so that signals are looked at on every system
     except KeyboardInterrupt as exc:
         cancel.set()
-        if not wait([future], _GRACE_S).done:
+        try:
+            has_ended = wait([future], _GRACE_S).done
+        except KeyboardInterrupt:  # once more: the user will not wait
+            has_ended = set()
+        if not has_ended:
             os._exit(exit_status(exc))
         raise
     return future.result()

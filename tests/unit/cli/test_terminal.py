@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from handy_qwen.cli import terminal as terminal_module
 from handy_qwen.cli.terminal import (
     ProgressLine,
     StoppedError,
@@ -100,6 +101,20 @@ def test_an_interrupt_stops_the_work_and_waits_for_it():
     with pytest.raises(KeyboardInterrupt):
         interruptible(work, cancel)
     assert ended.is_set()
+
+
+def test_a_second_interrupt_leaves_the_process_at_once(monkeypatch):
+    release, statuses = threading.Event(), []
+    interrupts = iter((KeyboardInterrupt(), KeyboardInterrupt()))
+
+    def interrupted(_futures, _timeout_s):
+        raise next(interrupts)
+
+    monkeypatch.setattr(terminal_module, "wait", interrupted)
+    monkeypatch.setattr(os, "_exit", lambda status: (statuses.append(status), release.set()))
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(release.wait, Cancel())
+    assert statuses == [130]
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
