@@ -47,7 +47,10 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("--context", default="", metavar="TEXT", help="names and terms that may come up")
     parser.add_argument(
-        "--vocabulary", type=Path, metavar="FILE", help="a text file with one name or term per line"
+        "--vocabulary",
+        type=Path,
+        metavar="FILE",
+        help="a text file with one name or term per line; lines that begin with # are left out",
     )
     parser.add_argument("--format", choices=tuple(_SUFFIXES), default="text", help="(default: %(default)s)")
     parser.add_argument(
@@ -100,6 +103,8 @@ def run(options: argparse.Namespace) -> int:
         return simulate.run(options, context)
     with stoppable(), opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)  # before a file is opened
+        if not recognizer.is_context_read_whole(context):
+            say("handy-qwen: The context is longer than the model reads: its end is left out.")
         job = Job(recognizer, options.language, context, options.exact)
         results = []
         for name, result in _results(options.files, job):

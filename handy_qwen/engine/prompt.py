@@ -27,6 +27,7 @@ class Prompt:
     head: tuple[int, ...]
     tail: tuple[int, ...]
     is_language_forced: bool
+    is_context_cut: bool  # it was longer than MAX_CONTEXT_TOKENS
     asr_text: int  # divides "language English" from the text
     ends: frozenset[int]  # either of them ends the answer
 
@@ -55,6 +56,7 @@ def build_prompt(tokenizer: Tokenizer, *, language: str | None = None, context: 
         head=tuple(head),
         tail=tuple(tail),
         is_language_forced=language is not None,
+        is_context_cut=len(system) > MAX_CONTEXT_TOKENS,
         asr_text=asr_text,
         ends=frozenset((end, tokenizer.marker("<|endoftext|>"))),
     )

@@ -165,6 +165,10 @@ class Recognizer:
         if language:
             language_name(language, self.languages)
 
+    def is_context_read_whole(self, context: str) -> bool:
+        """Whether the model gets to read all of ``context``; the end of a longer one is left out."""
+        return not build_prompt(self._model.tokenizer, context=context).is_context_cut
+
     def self_test(self) -> None:
         """Let the model run on a tone and look at what comes out.
 

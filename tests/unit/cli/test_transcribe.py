@@ -42,6 +42,14 @@ def test_context_and_vocabulary_are_one_context(tmp_path, asked):
     assert asked[0]["context"] == "A meeting, Anna, Bad Homburg"
 
 
+@pytest.mark.parametrize(("count", "is_told"), [(50, False), (2_000, True)])
+def test_a_vocabulary_too_long_for_the_model_is_told(tmp_path, capsys, count, is_told):
+    words = tmp_path / "words.txt"
+    words.write_text("Anna\n" * count, encoding="utf-8")
+    assert run(SPEECH / "report.flac", "--vocabulary", words) == 0
+    assert ("its end is left out" in capsys.readouterr().err) == is_told
+
+
 def test_a_vocabulary_alone_is_the_context(tmp_path, asked):
     words = tmp_path / "words.txt"
     words.write_text("Anna\n", encoding="utf-8")

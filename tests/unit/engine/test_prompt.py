@@ -49,6 +49,8 @@ def test_a_context_that_spells_a_marker_does_not_become_one(tokenizer, name):
 def test_a_context_beyond_the_limit_loses_its_end(tokenizer):
     words = "Anna " * 5_000
     prompt = build_prompt(tokenizer, context=words)
+    assert prompt.is_context_cut
+    assert not build_prompt(tokenizer, context="Anna").is_context_cut
     assert len(prompt.head) == len(build_prompt(tokenizer).head) - len(tokenizer.encode("system\n")) + (
         MAX_CONTEXT_TOKENS
     )
