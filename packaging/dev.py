@@ -55,7 +55,7 @@ def try_out(_arguments: Sequence[str]) -> int:
 def ci(_arguments: Sequence[str]) -> int:
     """Install all that the tests need and run everything."""
     need_system(f"{RUN_PACKAGES} {TEST_PACKAGES}")
-    need_python(["-e", ".", "--group", "test"])
+    need_python(["-e", ".[video]", "--group", "test"])  # sound in videos is tested, too
     os.environ["HANDY_QWEN_REQUIRE_DESKTOP"] = "1"  # no test may be skipped for want of a screen
     return check([]) or test([])
 
