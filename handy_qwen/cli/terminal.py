@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -58,12 +59,17 @@ def stoppable() -> Iterator[None]:
 
 def complain(error: HandyError) -> None:
     """Tell what failed and what to do about it."""
-    print(f"handy-qwen: {error}", file=sys.stderr)  # noqa: T201
+    say(f"handy-qwen: {error}")
 
 
 def say(text: str) -> None:
     """Tell something that is not a result."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(_harmless(text), file=sys.stderr)  # noqa: T201
+
+
+def _harmless(text: str) -> str:
+    """``text`` without what a terminal would obey: the name of a file may hold anything."""
+    return "".join("\ufffd" if unicodedata.category(char) == "Cc" else char for char in text)
 
 
 def write(text: str) -> None:
@@ -106,7 +112,7 @@ class ProgressLine:
         room = max(
             0, shutil.get_terminal_size().columns - _BAR_LINE_CHARS
         )  # a longer line could not be redrawn
-        self._draw(f"{'█' * filled}{'░' * (_BAR_CHARS - filled)} {part:4.0%}  {what[:room]}")
+        self._draw(f"{'█' * filled}{'░' * (_BAR_CHARS - filled)} {part:4.0%}  {_harmless(what)[:room]}")
 
     def clear(self) -> None:
         """Remove the line: something else is to be written."""

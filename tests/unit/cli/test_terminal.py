@@ -41,6 +41,14 @@ def test_a_complaint_says_what_failed_and_what_to_do(capsys):
     assert capsys.readouterr() == ("", "handy-qwen: It failed. Try again.\n")
 
 
+def test_the_name_of_a_file_does_nothing_to_the_terminal(terminal):
+    ProgressLine().show("a\x1b[2J\r.wav", 0.5)
+    assert terminal.getvalue().endswith("a\ufffd[2J\ufffd.wav")
+    complain(HandyError("\x1b]0;title\x07\n\udc80.wav: there is no such file."))
+    said = terminal.getvalue().partition("handy-qwen: ")[2]
+    assert said == "\ufffd]0;title\ufffd\ufffd\udc80.wav: there is no such file.\n"
+
+
 def test_progress_is_one_line_that_goes_away(terminal):
     line = ProgressLine()
     line.show("a.wav", 0.5)
