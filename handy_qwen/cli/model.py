@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from handy_qwen.cli.terminal import ProgressLine, UsageError, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import HandyError, ModelMissingError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -78,6 +78,7 @@ def run_list(options: argparse.Namespace) -> int:
 def run_info(options: argparse.Namespace) -> int:
     """Show what is known of a model without loading it."""
     from handy_qwen.engine.manifest import MANIFEST_FILE, load_manifest
+    from handy_qwen.engine.published import is_published_layout
     from handy_qwen.models.installed import find_model
 
     model = find_model(options.model)
@@ -90,8 +91,10 @@ def run_info(options: argparse.Namespace) -> int:
             ("languages", ", ".join(manifest.config.languages)),
         ]
         facts += [("licence", manifest.licence), ("note", manifest.notice)]
-    else:
+    elif is_published_layout(model.folder):
         facts += [("layout", "published ONNX files")]
+    else:
+        raise ModelMissingError(model.folder / MANIFEST_FILE)
     write("".join(f"{key + ':':20} {value}\n" for key, value in facts if value))
     return 0
 
