@@ -114,7 +114,9 @@ class Graph:
             inputs += [self.constant(f"{name}.zeros", np.full(len(scales), 128, np.uint8)), bias]
             inputs = inputs if bias else inputs[:-1]
             return self.node("DynamicQuantizeMatMul", inputs, f"{name}.out", CONTRIB)
-        blocks = quantize_blocks(weights, bits=precision.bits, block=precision.block)
+        blocks = quantize_blocks(
+            weights, bits=precision.bits, block=precision.block, is_symmetric=precision.is_symmetric
+        )
         names = [self.constant(f"{name}.codes", blocks.codes), self.constant(f"{name}.scales", blocks.scales)]
         names.append("" if blocks.zeros is None else self.constant(f"{name}.zeros", blocks.zeros))
         return self.block_product(x, names, name=name, shape=weights.shape, precision=precision, bias=bias)

@@ -1,8 +1,10 @@
 """Weights as small integers.
 
-Three forms, all with weights of shape (N, K), one row for each output:
+All with weights of shape (N, K), one row for each output:
 
     4-bit blocks    uint4 codes, a scale and a zero point for each block along K: w = (code - zero) * scale
+    the same,       uint4 codes around 8 and a scale, which is negative where the
+      symmetric     weight furthest from 0 is positive, as the codes reach lower: w = (code - 8) * scale
     8-bit blocks    uint8 codes around 128 and a scale for each block:            w = (code - 128) * scale
     8-bit channels  uint8 codes around 128 and one scale for each row:            w = (code - 128) * scale
 
@@ -25,22 +27,25 @@ _PIECE_NUMBERS = 1 << 21  # rounded at once: bounds the memory for what lies bet
 class Blocks:
     """Weights in blocks along K.
 
-    ``codes`` has shape (N, K / block, block * bits / 8), uint8, low half first; ``scales`` (N, K / block),
-    float32; ``zeros`` (N, ceil(K / block / 2)), uint8, two to a byte, or None where the zero is 128.
+    ``codes`` has shape (N, K / block, block * bits / 8), uint8, low half first; ``scales`` (N, K /
+    block), float32; ``zeros`` (N, ceil(K / block / 2)), uint8, two to a byte, or None where the zero is
+    128, or 8 with 4 bits.
     """
 
     codes: npt.NDArray[np.uint8]
     scales: Float32
     zeros: npt.NDArray[np.uint8] | None
+    bits: int
 
 
-def quantize_blocks(weights: Float32, *, bits: int, block: int) -> Blocks:
+def quantize_blocks(weights: Float32, *, bits: int, block: int, is_symmetric: bool = False) -> Blocks:
     """Round ``weights`` to the nearest codes, block by block.
 
     Args:
         weights: Shape (N, K); K is a multiple of ``block``.
         bits: 4 or 8.
         block: Weights that share a scale.
+        is_symmetric: Without zero points; 8 bits always are.
 
     Raises:
         ValueError: K is no multiple of ``block``.
@@ -48,7 +53,8 @@ def quantize_blocks(weights: Float32, *, bits: int, block: int) -> Blocks:
     rows, columns = weights.shape
     if columns % block:
         raise ValueError(f"{columns} columns do not divide into blocks of {block}")
-    rounded = _nibbles if bits == 4 else _bytes
+    nibbles = _centered_nibbles if is_symmetric else _nibbles
+    rounded = nibbles if bits == 4 else _bytes
     step = max(1, _PIECE_NUMBERS // max(1, columns))
     parts = [
         rounded(weights[first : first + step].reshape(-1, columns // block, block))
@@ -59,16 +65,19 @@ def quantize_blocks(weights: Float32, *, bits: int, block: int) -> Blocks:
         np.concatenate([part.codes for part in parts]),
         np.concatenate([part.scales for part in parts]),
         np.concatenate(zeros) if zeros else None,
+        bits,
     )
 
 
 def dequantize_blocks(blocks: Blocks) -> Float32:
     """The weights that the codes stand for. Shape (N, K), float32."""
     rows, count, _ = blocks.codes.shape
-    if blocks.zeros is None:
+    if blocks.bits == 8:
         values = (blocks.codes.astype(np.float32) - 128) * blocks.scales[..., None]
+    elif blocks.zeros is None:
+        values = (_halves(blocks.codes).astype(np.float32) - 8) * blocks.scales[..., None]
     else:
-        codes = np.stack([blocks.codes & 15, blocks.codes >> 4], -1).reshape(rows, count, -1)
+        codes = _halves(blocks.codes)
         zeros = np.stack([blocks.zeros & 15, blocks.zeros >> 4], -1).reshape(rows, -1)[:, :count]
         values = (codes.astype(np.float32) - zeros[..., None]) * blocks.scales[..., None]
     return values.reshape(rows, -1)
@@ -98,13 +107,26 @@ def _nibbles(blocks: Float32) -> Blocks:
         codes[..., 0::2] | (codes[..., 1::2] << 4),
         scales,
         packed_zeros[:, 0::2] | (packed_zeros[:, 1::2] << 4),
+        4,
     )
+
+
+def _centered_nibbles(blocks: Float32) -> Blocks:
+    furthest = np.where(blocks.max(axis=-1) > -blocks.min(axis=-1), blocks.max(axis=-1), blocks.min(axis=-1))
+    scales = _nonzero(furthest / np.float32(-8))
+    codes = np.clip(np.rint(blocks / scales[..., None]) + 8, 0, 15).astype(np.uint8)
+    return Blocks(codes[..., 0::2] | (codes[..., 1::2] << 4), scales, None, 4)
+
+
+def _halves(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Two codes for each byte, low half first. The last axis doubles."""
+    return np.stack([packed & 15, packed >> 4], -1).reshape(*packed.shape[:-1], -1)
 
 
 def _bytes(blocks: Float32) -> Blocks:
     scales = _nonzero(np.abs(blocks).max(axis=-1) / np.float32(127))
     codes = (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8)
-    return Blocks(codes, scales, None)
+    return Blocks(codes, scales, None, 8)
 
 
 def _nonzero(scales: Float32) -> Float32:

@@ -1,6 +1,6 @@
 """The table that the forms of the package's weights are chosen by.
 
-usage: python tests/bench/quantization.py [--recordings FOLDER] [--rounds N] [--only products|convolutions|models]
+usage: python tests/bench/quantization.py [--recordings FOLDER] [--rounds N] [--only TABLE]
 
 1. A product of 1024 x 3072 in every form: bytes for a weight, error on Gaussian numbers and on trained
    weights, processor time for a row at 1 row (writing text) and at 104 (a window of the encoder).
@@ -271,10 +271,11 @@ def variants():
     """Name -> (preset, whether conv2 and conv3 are unfolded)."""
     exact = PRESETS["exact"]
     forms = [Precision(8)] + [Precision(bits, block) for bits in (8, 4) for block in BLOCKS]
+    forms += [Precision(4, block, is_symmetric=True) for block in BLOCKS]
     found = {"float32": (exact, False)}
     for part in ("encoder", "decoder", "head"):
         for form in forms:
-            if form.block or part != "head":
+            if part != "head" or (form.block and not form.is_symmetric):
                 found[f"{part}: {form}"] = (replace(exact, name="test", **{part: form}), False)
     found["convolutions unfolded, 8-bit"] = (exact, True)
     return found | {f"preset {name}": (preset, False) for name, preset in PRESETS.items() if name != "exact"}

@@ -63,3 +63,19 @@ def test_codes_do_not_depend_on_how_many_rows_are_rounded_at_once(monkeypatch, b
     np.testing.assert_array_equal(parts.scales, whole.scales)
     assert (parts.zeros is None) == (whole.zeros is None)
     assert whole.zeros is None or (parts.zeros == whole.zeros).all()
+
+
+def test_symmetric_blocks_have_no_zero_points_and_reach_their_furthest_weight():
+    weights = WEIGHTS.copy()
+    weights[0] = 0
+    blocks = quantize_blocks(weights, bits=4, block=32, is_symmetric=True)
+    assert blocks.zeros is None
+    values, parts = dequantize_blocks(blocks).reshape(24, 3, 32), weights.reshape(24, 3, 32)
+    furthest = np.abs(parts).argmax(-1)[..., None]
+    np.testing.assert_allclose(
+        np.take_along_axis(values, furthest, -1), np.take_along_axis(parts, furthest, -1), rtol=1e-6
+    )
+    step = np.abs(blocks.scales)[..., None]
+    assert (np.abs(values - parts) <= step * 1.001).all()  # a whole one only at the end that is not reached
+    assert (values[0] == 0).all()
+    assert (values[parts == 0] == 0).all()
