@@ -41,8 +41,8 @@ class Preset:
 
 PLAIN = Precision(32)
 _CHANNELS, _EIGHT = Precision(8), Precision(8, 32)
-# Without zero points a step takes a quarter less processor time, for an error in the logits that is a tenth
-# larger (the table in engine/MODEL.md).
+# Without zero points a step of the model takes a tenth less processor time, for an error in the logits that
+# is a tenth larger (the table in engine/MODEL.md).
 _LAYERS = Precision(4, 32, is_symmetric=True)
 _TABLE = Precision(4, 32)
 PRESETS = {
