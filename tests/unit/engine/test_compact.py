@@ -5,9 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handy_qwen.engine import compact
 from handy_qwen.engine.compact import audio_tokens, rotary_tables
 from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.sessions import Cancel
+from handy_qwen.engine.sessions import Cancel, run
 from handy_qwen.errors import CancelledError
 
 IDS = np.random.default_rng(2).integers(0, 500, 1500).tolist()
@@ -133,6 +134,22 @@ def test_what_the_encoder_remembers_never_shows(model):
         found = model.encoder.encode(window, Cancel())
         if frames == 640:
             np.testing.assert_array_equal(found, fresh[name])
+
+
+def test_the_encoder_remembers_the_last_window_and_no_other(model, monkeypatch):
+    frontend_runs = []
+
+    def counted(session, feeds, cancel, outputs=None):
+        frontend_runs.extend(["mel"] if "mel" in feeds else [])
+        return run(session, feeds, cancel, outputs)
+
+    monkeypatch.setattr(compact, "run", counted)
+    first, second = (np.full((128, 300), level, np.float32) for level in (0.1, 0.2))
+    for mel, runs in ((first, 3), (first, 0), (second, 3), (second, 0), (first, 3)):
+        frontend_runs.clear()
+        model.encoder.encode(mel, Cancel())
+        assert len(frontend_runs) == runs
+    assert len(model.encoder._seen) == 3
 
 
 def test_positions_turn_as_the_formula_says(model):

@@ -10,7 +10,7 @@ from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.engine import passage
 from handy_qwen.engine.sessions import Cancel
-from handy_qwen.errors import AudioFormatError, CancelledError, LanguageError
+from handy_qwen.errors import AudioFormatError, CancelledError, EngineError, LanguageError
 from tests.golden.clips import clip
 
 RATE = 16_000
@@ -212,3 +212,17 @@ def test_work_can_be_given_up_from_another_thread_and_the_next_is_as_good_as_eve
 def test_a_whole_model_passes_its_own_test(demo_recognizer, report):
     demo_recognizer.self_test()
     assert demo_recognizer.transcribe(report, exact=True).text == REPORT
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "broken"),
+    [("encoder", "encode", np.nan), ("decoder", "logits", np.inf), ("decoder", "logits", 0.0)],
+)
+def test_a_model_whose_numbers_make_no_sense_does_not_pass(
+    demo_recognizer, monkeypatch, part, method, broken
+):
+    half = getattr(demo_recognizer._model, part)
+    right = getattr(half, method)
+    monkeypatch.setattr(half, method, lambda *arguments: np.full_like(right(*arguments), broken))
+    with pytest.raises(EngineError, match="make no sense"):
+        demo_recognizer.self_test()
