@@ -1,4 +1,4 @@
-"""``handy-qwen bench``: how fast a model is here, how near the machine's limits, and how often wrong."""
+"""``handy-qwen bench``: how fast a model is here, alone and while somebody speaks, and how often wrong."""
 
 from __future__ import annotations
 
@@ -36,13 +36,24 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--seconds", type=_numbers, default=(2.0, 10.0, 30.0), metavar="S,S,…", help="clips")
     parser.add_argument("--tokens", type=int, default=34, metavar="N", help="tokens to write for each clip")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="runs of which the median is told")
+    parser.add_argument(
+        "--live", action="store_true", help="seconds from the last word to the text, listening along and not"
+    )
+    parser.add_argument(
+        "--speech",
+        type=Path,
+        metavar="FILE",
+        help="what is dictated for --live (default: what ships with it)",
+    )
     parser.add_argument("--json", action="store_true", help="for other programs")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the machine and the model, or the model's errors."""
-    return _run_wer(options) if options.wer else _run_speed(options)
+    """Measure the machine and the model, the time after the last word, or the model's errors."""
+    if options.wer:
+        return _run_wer(options)
+    return _run_live(options) if options.live else _run_speed(options)
 
 
 def _run_wer(options: argparse.Namespace) -> int:
@@ -113,6 +124,33 @@ def _run_speed(options: argparse.Namespace) -> int:
         write(json.dumps({"machine": asdict(machine), "model": asdict(speed)}, indent=2) + "\n")
     else:
         write(_table(machine, speed))
+    return 0
+
+
+def _run_live(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from handy_qwen import paths
+    from handy_qwen.audio.files import load
+    from handy_qwen.bench.live import bench_live, live_row
+    from handy_qwen.engine.sessions import default_threads
+    from handy_qwen.models.installed import VOICE_MODEL, find_model
+
+    shipped = sorted(paths.asset("speech").glob("*.flac"))
+    speech = np.concatenate([load(path) for path in ([options.speech] if options.speech else shipped)])
+    if not options.json:
+        write(f"{live_row()}\n")
+    rows = bench_live(
+        find_model(options.model).folder,
+        options.seconds,
+        speech,
+        voice_model=paths.asset(VOICE_MODEL),
+        threads=options.threads or default_threads(),
+        rounds=options.rounds,
+        tell=lambda row: None if options.json else write(f"{live_row(row)}\n"),
+    )
+    if options.json:
+        write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 0
 
 

@@ -17,6 +17,8 @@ from handy_qwen.engine.recognizer import Recognizer
 from handy_qwen.errors import EngineError
 
 DEMO = "demo"
+VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
+"""The voice detector, among the assets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
         ModelMissingError: One of its files is missing.
         ModelCorruptError: One of its files is not what it should be.
     """
-    voice_model = paths.asset("vad/silero_vad_16k_op15.onnx")
+    voice_model = paths.asset(VOICE_MODEL)
     return Recognizer.load(find_model(asked).folder, voice_model=voice_model, threads=threads)
 
 
