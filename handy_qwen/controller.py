@@ -50,6 +50,10 @@ class Controller:
         """Put an event into the inbox. Any thread; never blocks."""
         self._inbox.put(event)
 
+    def is_key_injected(self) -> bool:
+        """Whether another program holds the key of the take being spoken. Any thread."""
+        return self._now.is_key_injected
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()

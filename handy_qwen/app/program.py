@@ -132,7 +132,7 @@ class Program:
         from handy_qwen.audio.recorder import MicrophoneRecorder
 
         post, settings = self.controller.post, self._applied
-        inserter = inserter_for(post)
+        inserter = inserter_for(post, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, environment=os.environ, is_injecting=inserter.is_injecting)
         library = Library()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)

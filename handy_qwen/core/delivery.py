@@ -2,7 +2,8 @@
 
 Texts are inserted one at a time and strictly in the order of the takes. One whose window has lost the
 focus is held; the next text for that same window brings it along, so that the order within a window
-holds as well.
+holds as well. While the key of the next take is held by another program, texts wait until it is up
+(see ``Dictation.is_key_injected``).
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def has_text(turn: Turn, event: Transcribed) -> None:
 
 
 def deliver(turn: Turn) -> None:
-    """Insert the next text, if it is there and none is under way."""
-    if any(take.stage is Stage.INSERTING for take in turn.now.takes):
+    """Insert the next text, if it is there, none is under way, and nothing holds it back."""
+    if turn.now.is_key_injected or any(take.stage is Stage.INSERTING for take in turn.now.takes):
         return
     again = [take for take in turn.now.takes if take.is_again]
     for take in again + list(turn.now.takes[:1]):

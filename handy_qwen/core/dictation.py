@@ -108,8 +108,12 @@ def _read_gestures(turn: Turn, event: Event) -> None:
 
 def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for each event
     match event:
-        case KeyDown() | KeyUp() | KeyJoined():
-            pass  # gestures have read them
+        case KeyDown(hotkey, _, is_injected):
+            turn.set(injected=turn.now.injected - {hotkey} | ({hotkey} if is_injected else set()))
+        case KeyUp():
+            _restart_insertion_clock(turn)
+        case KeyJoined():
+            pass  # gestures have read it
         case EscapePressed():
             _cancel(turn)
         case HotkeysFailed(error):
@@ -261,14 +265,24 @@ def _look_at_clock(turn: Turn) -> None:
 
 
 def _due_s(turn: Turn, take: Take) -> float | None:
-    return take.since_s + INSERTING_S if take.stage is Stage.INSERTING else deadline_s(turn, take)
+    if take.stage is Stage.INSERTING:
+        return None if turn.now.is_key_injected else take.since_s + INSERTING_S
+    return deadline_s(turn, take)
+
+
+def _restart_insertion_clock(turn: Turn) -> None:
+    """A key pressed just after an insertion had begun may have made it wait until now."""
+    for take in turn.now.takes:
+        if take.stage is Stage.INSERTING and turn.now.is_key_injected:
+            turn.enter(take, Stage.INSERTING)
 
 
 def _tidy(turn: Turn) -> None:
-    """Keep gestures, notices, Escape and the timer in step with the rest, after every event."""
+    """Keep gestures, texts, notices, Escape and the timer in step with the rest, after every event."""
+    if turn.recorded() is None and turn.now.gestures.take is not None:
+        turn.set(gestures=gestures.closed(turn.now.gestures))
+    deliver(turn)  # what was held back until the key came up
     now = turn.now
-    if turn.recorded() is None and now.gestures.take is not None:
-        turn.set(gestures=gestures.closed(now.gestures))
     turn.set(shown=tuple(one for one in now.shown if one.until_s > turn.at_s))
     is_wanted = any(take.stage is not Stage.INSERTING for take in now.takes)
     if is_wanted != now.is_escape_watched:

@@ -22,10 +22,15 @@ if TYPE_CHECKING:  # these modules build on this one
 
 @dataclass(frozen=True, slots=True)
 class KeyDown:
-    """Hotkey number ``hotkey`` (its place in the settings) went down. Auto-repeat is folded away."""
+    """Hotkey number ``hotkey`` (its place in the settings) went down. Auto-repeat is folded away.
+
+    ``is_injected`` says that another program holds it (a remote desktop, an on-screen keyboard): to
+    let go of its modifiers is to let go of the hotkey, which a real keyboard does not notice.
+    """
 
     hotkey: int
     at_s: float
+    is_injected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ def _let_time_pass(state: Gestures, now_s: float | None, mode: Mode, limits: Lim
 
 def _act(state: Gestures, event: Event, mode: Mode, limits: Limits) -> Step:
     match event:
-        case KeyDown(hotkey, at_s):
+        case KeyDown(hotkey, at_s, _):
             return _press(state, hotkey, at_s, mode, limits)
         case KeyUp(hotkey, at_s):
             return _come_up(state, hotkey, at_s), ()

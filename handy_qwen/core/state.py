@@ -97,6 +97,7 @@ class Dictation:
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
     gestures_wake_s: float | None = None
+    injected: frozenset[int] = frozenset()  # hotkeys that another program pressed last
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
     held: tuple[Held, ...] = ()  # oldest first
@@ -108,6 +109,16 @@ class Dictation:
     last_notice: int = 0
     is_escape_watched: bool = False
     wake_at_s: float | None = None
+
+    @property
+    def is_key_injected(self) -> bool:
+        """Whether another program holds the key of the take being spoken.
+
+        Who inserts a text lets go of held modifiers, and would end that take with it; so texts wait. A
+        key on a real keyboard stays down whatever is sent: there nothing waits.
+        """
+        press = self.gestures.press
+        return press is not None and press.hotkey in self.injected
 
 
 class Turn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from Xlib import X, error
 from Xlib.display import Display
@@ -15,7 +16,7 @@ from Xlib.ext import xinput
 from Xlib.ext.ge import GenericEventCode
 from Xlib.protocol import rq
 
-from handy_qwen.core.events import Event
+from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, parse_chord
@@ -151,7 +152,8 @@ class Session:
             self._source[key] = source
             if not is_button:
                 self._grabs.pressed(code)  # before anybody hears of it and types
-            self._report(self._tracker.press(key, at_s))
+            events = self._tracker.press(key, at_s)
+            self._report(map(_as_injected, events) if source in self._xtest else events)
         else:
             self._report(self._tracker.release(key, at_s))
 
@@ -242,6 +244,10 @@ def _places(keymap: Keymap, chords: Sequence[Chord]) -> object:
     bindings = [keymap.binding(0, chord) for chord in chords]
     grabs = [_grabs(keymap, chord) for chord in chords]
     return bindings, grabs, keymap.modifiers, keymap.escape, keymap.lock_masks()
+
+
+def _as_injected(event: Event) -> Event:
+    return replace(event, is_injected=True) if isinstance(event, KeyDown) else event
 
 
 def _unsupported(problem: str) -> HotkeyError:

@@ -18,7 +18,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from handy_qwen.core.events import Delivered, Delivery, Failed
@@ -39,7 +39,11 @@ class InjectingInserter(Inserter, Protocol):
 
 
 def inserter_for(
-    post: Post, *, platform: str = sys.platform, environment: Mapping[str, str] | None = None
+    post: Post,
+    *,
+    platform: str = sys.platform,
+    environment: Mapping[str, str] | None = None,
+    may_release: Callable[[], bool] = lambda: True,
 ) -> InjectingInserter:
     """The inserter for this desktop. Starts its thread. Never fails: at worst it only copies.
 
@@ -47,17 +51,25 @@ def inserter_for(
         post: Takes Delivered and Failed.
         platform: As ``sys.platform``.
         environment: As ``os.environ``.
+        may_release: Whether modifiers that are held may be let go of; called on the inserter's thread.
     """
     stopping = threading.Event()
     try:
-        backend = backend_for(platform, os.environ if environment is None else environment, stopping)
+        backend = backend_for(
+            platform, os.environ if environment is None else environment, stopping, may_release
+        )
     except InsertError as problem:
         logger.info("texts will only be copied: %s", problem.reason.name)
         return NoInserter(post)
     return InsertionThread(post, backend, stopping=stopping, last_resort=copy_with_pyperclip)
 
 
-def backend_for(platform: str, environment: Mapping[str, str], stopping: threading.Event) -> Backend:
+def backend_for(
+    platform: str,
+    environment: Mapping[str, str],
+    stopping: threading.Event,
+    may_release: Callable[[], bool] = lambda: True,
+) -> Backend:
     """The backend for this desktop.
 
     Raises:
@@ -79,7 +91,7 @@ def backend_for(platform: str, environment: Mapping[str, str], stopping: threadi
     if environment.get("DISPLAY"):
         from handy_qwen.system.insert.x11.desktop import X11
 
-        return X11(environment["DISPLAY"], stopping.wait)
+        return X11(environment["DISPLAY"], stopping.wait, may_release=may_release)
     raise unsupported("A desktop to insert text on")
 
 

@@ -132,6 +132,42 @@ def test_one_take_is_recorded_transcribed_and_inserted():
     assert desk.view.phase is Phase.IDLE
 
 
+def test_a_text_waits_while_another_program_holds_the_key_of_the_next_take():
+    desk = Desk().say(1).play(KeyDown(0, 101.1, is_injected=True), FocusNoted(2, EDITOR)).wait(1)
+    desk.hear(1, "One.").wait(10)
+    assert desk.inserted == []
+    assert desk.view.waiting == 1, "and the user sees that it does"
+    desk.up().recorded(2).hear(2, "Two.")
+    assert desk.inserted == ["One."]
+    desk.put(1).put(2)
+    assert desk.inserted == ["One.", " Two."]
+
+
+def test_a_text_waits_for_no_key_on_a_real_keyboard():
+    desk = Desk().say(1).down().hear(1, "One.")
+    assert desk.inserted == ["One."]
+
+
+def test_a_key_that_a_program_never_lets_go_holds_no_text_back_once_its_take_is_over():
+    desk = Desk().say(1).play(KeyDown(0, 101.1, is_injected=True)).hear(1, "One.").wait(1)
+    assert desk.inserted == []
+    desk.wait(RULES.max_take_s)
+    assert desk.inserted == ["One."]
+
+
+def test_an_insertion_that_waits_for_such_a_key_is_not_taken_for_lost():
+    desk = Desk(replace(RULES, max_take_s=900)).say(1).hear(1, "One.")
+    desk.play(KeyDown(0, 101.1, is_injected=True)).wait(2 * INSERTING_S).up().wait(INSERTING_S / 2)
+    assert desk.notices == []
+    desk.put(1)
+    assert desk.view.recent == ("One.",)
+
+
+def test_the_last_press_decides_whose_key_it_is():
+    desk = Desk().play(KeyDown(0, 100, is_injected=True)).wait(1).up().recorded(1).down().hear(1, "One.")
+    assert desk.inserted == ["One."]
+
+
 def test_a_hotkey_brings_its_own_language_and_submit_key():
     desk = Desk().say(1, key=1).hear(1, "Guten Tag.", "German")
     assert desk.done(fx.StartRecording)[0].language == "German"

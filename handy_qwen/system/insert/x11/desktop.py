@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
@@ -37,19 +38,28 @@ CHORDS = {
 class X11:
     """One X server. Implements ``Backend``."""
 
-    def __init__(self, display: str, pause: Pause, *, release_wait_s: float = RELEASE_WAIT_S) -> None:
+    def __init__(
+        self,
+        display: str,
+        pause: Pause,
+        *,
+        release_wait_s: float = RELEASE_WAIT_S,
+        may_release: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Connect to ``display``.
 
         Args:
             display: ``:0``, say.
             pause: Waits for so many seconds, or until the program ends.
             release_wait_s: How long the user is given to let modifiers go.
+            may_release: Whether those still held then may be released; while not, they are waited for.
 
         Raises:
             InsertError: The X server cannot be reached, or lacks what is needed.
         """
         self._pause = pause
         self._release_wait_s = release_wait_s
+        self._may_release = may_release
         self._injection = Injection()
         self._focus = Focus(display)
         self._connection = connect(display)
@@ -154,7 +164,9 @@ class X11:
 
     def _let_go(self) -> None:
         with guarded("Looking at the keyboard"):
-            modifiers.let_go(self._keyboard, wait_s=self._release_wait_s, pause=self._pause)
+            modifiers.let_go(
+                self._keyboard, wait_s=self._release_wait_s, pause=self._pause, may_release=self._may_release
+            )
 
     def _is_fetched(self, offer: Offer) -> bool:
         end = time.monotonic() + FETCH_WAIT_S

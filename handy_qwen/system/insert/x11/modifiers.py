@@ -3,12 +3,14 @@
 They are waited for: the hotkey is usually being let go at this very moment. What is still down after
 that is released by XTEST, and never pressed again: the user may let go at any time, and a key that
 was pressed for him then stays down for good. His own release, when it comes, finds the key up and
-changes nothing.
+changes nothing. One exception: the key of a take that is being spoken, held not by a keyboard but by
+another program's XTEST (a remote desktop). To release that is to end the take; it is waited for.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from Xlib import X
 
@@ -19,12 +21,16 @@ LOCKS = X.LockMask | X.Mod2Mask  # Caps Lock and Num Lock: holding the key is no
 MENUS = X.Mod1Mask | X.Mod4Mask  # Alt and Super: alone they open a menu when they are let go
 
 
-def let_go(keyboard: Keyboard, *, wait_s: float, pause: Pause) -> None:
-    """Return with no modifier down: those the user does not release within ``wait_s`` we release."""
+def let_go(keyboard: Keyboard, *, wait_s: float, pause: Pause, may_release: Callable[[], bool]) -> None:
+    """Return with no modifier down: those the user does not release within ``wait_s`` we release.
+
+    While ``may_release`` forbids that, the wait goes on.
+    """
     masks = {code: mask for code, mask in keyboard.modifier_codes().items() if not mask & LOCKS}
     end = time.monotonic() + wait_s
-    while (held := keyboard.held() & masks.keys()) and time.monotonic() < end:
-        pause(POLL_S)
+    while (held := keyboard.held() & masks.keys()) and (time.monotonic() < end or not may_release()):
+        if pause(POLL_S):
+            break  # the program ends
     if held:
         release(keyboard, masks, held)
 

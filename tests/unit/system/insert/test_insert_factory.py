@@ -45,7 +45,7 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
 )
 def test_each_system_has_its_backend(monkeypatch, platform, environment, module, name):
     made = object()
-    monkeypatch.setattr(f"{insert.__name__}.{module}.{name}", lambda *_: made)
+    monkeypatch.setattr(f"{insert.__name__}.{module}.{name}", lambda *_, **__: made)
     assert backend_for(platform, environment, threading.Event()) is made
 
 
