@@ -20,7 +20,7 @@ from handy_qwen.engine.sessions import Cancel
 TOKENS_PER_S = 3.4  # of English speech
 UNSETTLED_S = 2.0
 _NOTHING: Float32 = np.zeros((0, 0), np.float32)
-_WORDS = 100_000  # token ids below it are words in Qwen's vocabulary
+_FIRST_WORD = 256  # before it stand single bytes, from the first marker on no words
 
 OnRun = Callable[[Callable[[], Float32]], Float32]
 """Called with each run of a graph, which it must do; for those who keep the time."""
@@ -31,11 +31,11 @@ def scripted(model: Model, on_run: OnRun) -> Model:
     return replace(
         model,
         encoder=_Encoder(model.encoder, on_run),
-        decoder=_Decoder(model.decoder, build_prompt(model.tokenizer), model.config.text.vocab, on_run),
+        decoder=_Decoder(model.decoder, build_prompt(model.tokenizer), on_run),
     )
 
 
-def scripted_token(index: int, audio_tokens: int, prompt: Prompt, vocab: int) -> int:
+def scripted_token(index: int, audio_tokens: int, prompt: Prompt) -> int:
     """Token number ``index`` of the answer to ``audio_tokens`` tokens of audio."""
     seconds = audio_tokens / TOKENS_PER_CHUNK
     if index == 2:
@@ -44,7 +44,7 @@ def scripted_token(index: int, audio_tokens: int, prompt: Prompt, vocab: int) ->
         return min(prompt.ends)
     is_settled = index < 3 + (seconds - UNSETTLED_S) * TOKENS_PER_S
     seed = index if is_settled or index < 3 else index + 1000 * audio_tokens
-    return 1000 + seed * 7919 % (min(vocab, _WORDS) - 1000)
+    return _FIRST_WORD + seed * 7919 % (min(prompt.ends) - _FIRST_WORD)
 
 
 class _Encoder:
@@ -62,10 +62,9 @@ class _Encoder:
 class _Decoder:
     """Implements ``backend.TextDecoder``."""
 
-    def __init__(self, decoder: TextDecoder, prompt: Prompt, vocab: int, on_run: OnRun) -> None:
+    def __init__(self, decoder: TextDecoder, prompt: Prompt, on_run: OnRun) -> None:
         self._decoder = decoder
         self._prompt = prompt
-        self._vocab = vocab
         self._on_run = on_run
         self._is_audio: list[bool] = []  # of each row
 
@@ -100,7 +99,7 @@ class _Decoder:
         last_audio = rows - 1 - self._is_audio[::-1].index(True)
         first = rows - count - last_audio - len(self._prompt.tail)
         for row in range(count):
-            token = scripted_token(first + row, audio, self._prompt, self._vocab)
+            token = scripted_token(first + row, audio, self._prompt)
             logits[row, token] = logits[row].max() + 1
         return logits
 
