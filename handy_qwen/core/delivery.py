@@ -18,6 +18,7 @@ from handy_qwen.core.text import clean, fit, join
 from handy_qwen.core.view import NoticeKind
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
+TOO_SLOW = ("A replacement took too long and was left out.", "Simplify its regular expression.")
 CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what stands before the cursor now
 
 
@@ -27,7 +28,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
     if take is None or take.stage is not Stage.TRANSCRIBING:
         return  # cancelled before
     language = event.language or take.language
-    text = clean(event.text, turn.now.rules.text, language)
+    text = clean(event.text, turn.now.rules.text, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW))
     if text:
         turn.enter(replace(take, text=text, language=language), Stage.READY)
         if event.is_truncated:

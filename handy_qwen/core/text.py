@@ -5,6 +5,10 @@
 ``clean`` knows the transcript alone; ``fit`` also the text inserted before it into the same window.
 Both leave line breaks as they are. Whoever writes Chinese, Japanese, Thai, Lao, Khmer or Burmese
 puts no spaces between words, so none is added beside them and no word boundary is asked for.
+
+The user's regular expressions run in the library ``regex``: Python's own cannot be stopped, and one
+careless pattern ("(a+)+b") would keep the program busy for hours. One that takes longer than
+``PATTERN_S`` is left out.
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -13,14 +17,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from handy_qwen.core.fillers import without_fillers
 
+if TYPE_CHECKING:
+    import regex
+
 CONTEXT_TOKENS = 200
 """Budget of the context: beyond some hundred tokens the model begins to hear words that nobody said."""
+
+PATTERN_S = 0.2  # for one regular expression on one text; a sound one needs a thousandth of it
 
 _UNSPACED = (  # first and last code point of the blocks whose scripts have no spaces between words
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -45,7 +55,7 @@ class Replacement:
 
     A plain ``heard`` stands for whole words only. ``written`` is taken as it is; if it has no capital
     at all, its first letter follows that of what was heard ("Btw" gives "By the way"). With ``is_regex``
-    both are Python's (``re``), and ``written`` may refer to groups.
+    both are Python's, and ``written`` may refer to groups.
     """
 
     heard: str
@@ -69,25 +79,44 @@ def is_unspaced(character: str) -> bool:
     return any(first <= ord(character) <= last for first, last in _UNSPACED)
 
 
-def clean(text: str, rules: TextRules, language: str) -> str:
-    """Apply fillers and replacements to a transcript. ``language`` is the English name of what was spoken.
+def clean(
+    text: str,
+    rules: TextRules,
+    language: str,
+    on_slow: Callable[[Replacement], None] = lambda _: None,
+) -> str:
+    """Apply fillers and replacements to a transcript.
+
+    Args:
+        text: What the model wrote.
+        rules: The user's choices.
+        language: English name of what was spoken.
+        on_slow: Told of each regular expression that was left out because it took too long.
 
     Raises:
-        re.error: A replacement's pattern is none; ``pattern_error`` finds that beforehand.
+        regex.error: A replacement's pattern is none; ``pattern_error`` finds that beforehand.
     """
     text = text.strip()
     if rules.is_without_fillers:
         text = without_fillers(text, language)
     for replacement in rules.replacements:
-        text = _replaced(text, replacement)
+        try:
+            text = _replaced(text, replacement)
+        except TimeoutError:
+            on_slow(replacement)
     return text.strip()
 
 
 def pattern_error(replacement: Replacement) -> str:
     """What is wrong with a replacement's regular expression; "" if nothing is."""
+    if not replacement.is_regex:
+        return ""
+    import regex  # for the few who use it
+
     try:
-        _replaced("", replacement)
-    except (re.error, IndexError) as exc:  # IndexError: a group of that name is not there
+        re.compile(replacement.heard).sub(replacement.written, "")  # looks at both, and at once
+        _users_pattern(replacement)
+    except (re.error, regex.error, IndexError) as exc:  # IndexError: a group of that name is not there
         return str(exc)
     return ""
 
@@ -95,11 +124,17 @@ def pattern_error(replacement: Replacement) -> str:
 @lru_cache(maxsize=512)
 def _pattern(replacement: Replacement) -> re.Pattern[str]:
     heard = replacement.heard
-    if not replacement.is_regex:
-        left = r"(?<!\w)" if _has_word_boundary(heard[0]) else ""
-        right = r"(?!\w)" if _has_word_boundary(heard[-1]) else ""
-        heard = left + r"\s+".join(re.escape(part) for part in heard.split()) + right
+    left = r"(?<!\w)" if _has_word_boundary(heard[0]) else ""
+    right = r"(?!\w)" if _has_word_boundary(heard[-1]) else ""
+    heard = left + r"\s+".join(re.escape(part) for part in heard.split()) + right
     return re.compile(heard, 0 if replacement.is_case_sensitive else re.IGNORECASE)
+
+
+@lru_cache(maxsize=512)
+def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
+    import regex  # for the few who use it
+
+    return regex.compile(replacement.heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
 
 
 def _has_word_boundary(character: str) -> bool:
@@ -110,7 +145,9 @@ def _replaced(text: str, replacement: Replacement) -> str:
     if not replacement.heard.strip():
         return text
     if replacement.is_regex:
-        return _pattern(replacement).sub(replacement.written, text)
+        # ``concurrent``: the microphone's callback goes on meanwhile.
+        pattern = _users_pattern(replacement)
+        return str(pattern.sub(replacement.written, text, timeout=PATTERN_S, concurrent=True))
     written = replacement.written
 
     def write(match: re.Match[str]) -> str:

@@ -147,7 +147,8 @@ class Settings:
         (),
         replacement,
         "heard, written: write this wherever that was heard, as whole words\n"
-        "regex = true: heard is a regular expression; case = true: capitals matter\n"
+        "regex = true: heard is a regular expression, left out if it takes longer than 0.2 s;\n"
+        "case = true: capitals matter\n"
         'Under a line [[replacements]], for example: heard = "new line" and below it written = "\\n"',
     )
 

@@ -143,6 +143,17 @@ def test_a_text_waits_while_another_program_holds_the_key_of_the_next_take():
     assert desk.inserted == ["One.", " Two."]
 
 
+def test_a_replacement_that_takes_too_long_is_left_out_and_the_user_told():
+    slow = TextRules(
+        replacements=(
+            Replacement(r"(.*)(.*)(.*)(.*)(.*)(.*)(.*)\1\2\3\4\5\6\7[0-9]", "never", is_regex=True),
+        )
+    )
+    desk = Desk(replace(RULES, text=slow)).say(1).hear(1, "a " * 40)
+    assert desk.inserted == [("a " * 40).strip()]
+    assert desk.notices == [NoticeKind.INFO]
+
+
 def test_a_text_waits_for_no_key_on_a_real_keyboard():
     desk = Desk().say(1).down().hear(1, "One.")
     assert desk.inserted == ["One."]

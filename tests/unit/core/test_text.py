@@ -62,6 +62,14 @@ def test_what_is_wrong_with_a_pattern_is_told(heard, written):
     assert pattern_error(Replacement(heard, written, is_regex=True))
 
 
+def test_a_pattern_that_would_take_for_ever_is_left_out_and_told():
+    slow = Replacement(r"(.*)(.*)(.*)(.*)(.*)(.*)(.*)\1\2\3\4\5\6\7[0-9]", "never", is_regex=True)
+    rules = TextRules(replacements=(slow, Replacement("a", "b")))
+    told = []
+    assert clean("a " * 40, rules, "English", told.append) == "b " * 39 + "b"
+    assert told == [slow]
+
+
 def test_nothing_is_wrong_with_a_good_pattern():
     assert not pattern_error(Replacement("(a)", r"\1", is_regex=True))
 
