@@ -20,7 +20,7 @@ from handy_qwen.app.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import UNEXPECTED, Controller
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Request, Requested
+from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested
 from handy_qwen.core.ports import Method
 from handy_qwen.core.view import Listener, View
 from handy_qwen.effects import Ports
@@ -38,6 +38,10 @@ if TYPE_CHECKING:  # slow to import, see above
 logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "settings.toml"
+DEMO_NOTICE = (
+    "Only the demo model is installed.",
+    "It knows some 300 words. 'handy-qwen model --help' tells how to install a full-size one.",
+)
 RELOAD_S = 2.0  # between two looks at the settings file
 
 
@@ -59,6 +63,7 @@ class Program:
         self._recorder: MicrophoneRecorder | None = None
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
+        self._broken = HandyError("Handy-Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
@@ -114,8 +119,8 @@ class Program:
             self._build()
         except Exception as exc:
             logger.exception("the program could not start completely")
-            error = exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED)
-            self.controller.post(HotkeysFailed(error))
+            # The first effect, which is to listen for the hotkeys, fails with it and so shows it.
+            self._broken = exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED)
         self.configure()
         if not self._is_hidden:
             self.controller.post(Requested(Request.SHOW, time.monotonic()))
@@ -124,6 +129,14 @@ class Program:
         if self._transcriber is not None:
             self._transcriber.use_model(self._applied.model)
         self.list_models()
+        self._tell_of_demo()
+
+    def _tell_of_demo(self) -> None:
+        """Nobody shall take the demo model for what the program can do, also after a hidden start."""
+        from handy_qwen.models.installed import DEMO
+
+        if not self._applied.model and self._models[:1] == (DEMO,):
+            self.controller.post(Noted(*DEMO_NOTICE))
 
     def _build(self) -> None:
         from handy_qwen.audio.cues import SoundCues
@@ -216,7 +229,7 @@ class Program:
 
     def _run_effect(self, effect: Effect) -> None:
         if self._ports is None:
-            raise HandyError("Handy-Qwen could not start completely.", "The log has the details.")
+            raise self._broken
         self._ports.run(effect)
 
     def _show(self, view: View) -> None:

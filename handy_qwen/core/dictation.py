@@ -59,6 +59,7 @@ from handy_qwen.core.events import (
     ModelLoading,
     ModelReady,
     ModelUnloaded,
+    Noted,
     Previewed,
     RecordingBegan,
     RecordingEnded,
@@ -145,6 +146,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for ea
             _answer(turn, what)
         case Configured():
             _configure(turn, event)
+        case Noted(title, hint):
+            turn.notify(NoticeKind.INFO, title, hint)
         case Ticked():
             _look_at_clock(turn)
         case _:

@@ -232,6 +232,14 @@ class Configured:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """The program has something to tell that is no failure."""
+
+    title: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """The time the cycle asked to be woken at has come."""
 
@@ -259,5 +267,6 @@ Event = (
     | FocusNoted
     | Requested
     | Configured
+    | Noted
     | Ticked
 )

@@ -171,12 +171,13 @@ class Turn:
     def notify(self, kind: NoticeKind, title: str, hint: str = "", *, lasting: str = "") -> None:
         """Show a notice, instead of one that says the same.
 
-        One with a subject (``lasting``) stays until ``settle`` is called for that.
+        One with a subject (``lasting``) stays until ``settle`` is called for that; so does what is said
+        once more while it lasts.
         """
+        same = [one for one in self.now.shown if (one.notice.kind, one.notice.title) == (kind, title)]
+        lasting = lasting or next((one.subject for one in same if one.subject), "")
         self.settle(lasting)
-        self.set(
-            shown=tuple(one for one in self.now.shown if (one.notice.kind, one.notice.title) != (kind, title))
-        )
+        self.set(shown=tuple(one for one in self.now.shown if one not in same))
         number = self.now.last_notice + 1
         notice = Notice(number, kind, title, hint, is_lasting=bool(lasting))
         shown = Shown(notice, math.inf if lasting else self.at_s + NOTICE_S, lasting)

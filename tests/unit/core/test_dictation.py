@@ -27,6 +27,7 @@ from handy_qwen.core.events import (
     ModelLoading,
     ModelReady,
     ModelUnloaded,
+    Noted,
     Previewed,
     RecordingBegan,
     RecordingEnded,
@@ -152,6 +153,12 @@ def test_a_replacement_that_takes_too_long_is_left_out_and_the_user_told():
     desk = Desk(replace(RULES, text=slow)).say(1).hear(1, "a " * 40)
     assert desk.inserted == [("a " * 40).strip()]
     assert desk.notices == [NoticeKind.INFO]
+
+
+def test_what_the_program_has_to_tell_is_shown_for_a_while():
+    desk = Desk().play(Noted("Only the demo model is installed.", "It knows some words."))
+    assert [(one.kind, one.hint) for one in desk.view.notices] == [(NoticeKind.INFO, "It knows some words.")]
+    assert desk.wait(10).notices == []
 
 
 def test_a_text_waits_for_no_key_on_a_real_keyboard():

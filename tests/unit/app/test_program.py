@@ -1,0 +1,279 @@
+"""The parts put together, with stand-ins for devices and engine; and what the menus ask of them."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from handy_qwen import paths
+from handy_qwen.app import power, program
+from handy_qwen.app.commands import AppCommands
+from handy_qwen.app.program import SETTINGS_FILE, Program
+from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Noted, Request, Requested
+from handy_qwen.core.ports import Method, Submit
+from handy_qwen.core.view import Phase
+from handy_qwen.effects import Ports
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
+from handy_qwen.settings import LiveWork
+from handy_qwen.transcriber import Live
+from tests.fakes import FakeCues, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+
+
+class Recorder(FakeRecorder):
+    configured = None
+    refreshed = 0
+
+    def configure(self, device, warm_s):
+        self.configured = (device, warm_s)
+
+    def refresh_devices(self):
+        self.refreshed += 1
+
+    def level_db(self):
+        return -20.0
+
+
+class Cues(FakeCues):
+    is_on = False
+
+    def stop(self, timeout_s):
+        self.played.append(f"stop within {timeout_s} s")
+
+
+class Bench:
+    """A program whose parts are stand-ins, its chores done at once and its controller stepped by hand."""
+
+    def __init__(self, monkeypatch, *, models=("demo",), error=None, inserter_error=None):
+        self.models, self.views, self.quits, self.opened = models, [], [], []
+        self.program = Program(lambda: self.quits.append(True), is_hidden=False)
+        monkeypatch.setattr(self.program, "_build", self._fail(error) if error else self._build)
+        monkeypatch.setattr(self.program.chores, "add", lambda chore: chore())
+        monkeypatch.setattr(self.program.chores, "start", lambda: None)
+        monkeypatch.setattr(self.program.controller, "start", lambda: None)
+        installed = [SimpleNamespace(name=name) for name in models]
+        monkeypatch.setattr("handy_qwen.models.installed.installed_models", lambda: installed)
+        self.posted = []
+        post = self.program.controller.post
+        monkeypatch.setattr(
+            self.program.controller, "post", lambda event: (self.posted.append(event), post(event))
+        )
+        self.inserter_error = inserter_error
+        self.commands = AppCommands(self.program, self.opened.append, lambda: self.quits.append(True))
+
+    def _fail(self, error):
+        def build():
+            raise error
+
+        return build
+
+    def _build(self):
+        post = self.program.controller.post
+        self.hotkeys, self.recorder, self.cues = FakeHotkeys(), Recorder(post), Cues()
+        self.transcriber, self.inserter = FakeTranscriber(post), FakeInserter(post)
+        if self.inserter_error:
+            self.inserter.copy = self._fail_with(self.inserter_error)
+        self.program._recorder, self.program._transcriber = self.recorder, self.transcriber
+        self.program._cues = self.cues
+        self.program._ports = Ports(
+            self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, post
+        )
+
+    def _fail_with(self, error):
+        def copy(text):
+            del text
+            raise error
+
+        return copy
+
+    def start(self):
+        self.program.start(self.views.append)
+        return self.run()
+
+    def run(self):
+        self.program.controller.run_pending()
+        return self
+
+    @property
+    def view(self):
+        return self.views[-1]
+
+    @property
+    def titles(self):
+        return [notice.title for notice in self.view.notices]
+
+
+@pytest.fixture
+def bench(app_home, monkeypatch):
+    made = []
+
+    def make(**options):
+        made.append(Bench(monkeypatch, **options))
+        return made[-1]
+
+    make.home = app_home
+    yield make
+    for one in made:
+        one.program.close()
+
+
+def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench):
+    desk = bench().start()
+    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["ctrl_r"]
+    assert desk.transcriber.model == ""
+    assert desk.view.choices.models[0].name == "demo"
+    assert "Handy-Qwen is running." in desk.titles
+    assert (paths.config_dir() / SETTINGS_FILE).exists()
+
+
+def test_only_the_demo_model_being_there_is_told(bench):
+    assert program.DEMO_NOTICE[0] in bench().start().titles
+
+
+def test_nothing_is_told_of_the_demo_model_where_there_is_another(bench):
+    desk = bench(models=("big", "demo")).start()
+    assert not [event for event in desk.posted if isinstance(event, Noted)]
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (HotkeyError("No hotkeys.", HotkeyReason.TAKEN, "Take another."), "No hotkeys."),
+        (OSError("secret detail"), "Something went wrong."),
+    ],
+)
+def test_a_part_that_cannot_be_built_is_a_lasting_problem_and_no_silence(bench, error, title):
+    desk = bench(error=error).start()
+    assert title in desk.titles
+    assert desk.view.phase is Phase.PROBLEM
+    assert any(isinstance(event, HotkeysFailed) for event in desk.posted)
+    desk.program.controller.post(Requested(Request.START, 1.0))
+    assert title in desk.run().titles, "a press is answered, too"
+    assert desk.view.phase is Phase.PROBLEM
+    desk.program.change(sounds=True)
+    desk.program.copy("text")
+    desk.program.refresh()
+    assert desk.program.level_db() == -100.0
+    assert desk.run().program.store.value.sounds
+
+
+def test_what_the_menus_choose_is_done_and_written_to_the_file(bench):
+    desk = bench(models=("big", "demo")).start()
+    desk.commands.use_model("demo")
+    desk.commands.use_language("German")
+    desk.commands.use_microphone("Webcam")
+    desk.commands.use_method(Method.TYPE)
+    desk.run()
+    assert desk.transcriber.model == "demo"
+    assert desk.recorder.configured == ("Webcam", 30.0)
+    choices = desk.view.choices
+    assert (choices.model, choices.language, choices.microphone) == ("demo", "German", "Webcam")
+    assert (choices.method, choices.recent_languages) == (Method.TYPE, ("German",))
+    written = desk.program.store.path.read_text(encoding="utf-8")
+    for line in ('model = "demo"', 'language = "German"', 'microphone = "Webcam"', 'method = "type"'):
+        assert line in written
+
+
+def test_settings_changed_by_hand_reach_every_part(bench):
+    desk = bench().start()
+    desk.program.store.path.write_text(
+        'warm_s = -1\nsounds = true\nmodel = "other"\nsubmit = "enter"\n[[hotkeys]]\nchord = "f9"\n',
+        encoding="utf-8",
+    )
+    desk.program.store.reload_if_changed()
+    desk.run()
+    assert desk.recorder.configured == ("", float("inf"))
+    assert desk.cues.is_on
+    assert desk.transcriber.model == "other"
+    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
+    rules = [event.rules for event in desk.posted if isinstance(event, Configured)][-1]
+    assert rules.submit is Submit.ENTER
+
+
+def test_a_text_is_copied_and_a_failure_told(bench):
+    desk = bench().start()
+    desk.commands.copy_text("old text")
+    assert desk.inserter.copied == ["old text"]
+    error = InsertError("There is no clipboard.", InsertReason.UNSUPPORTED_DESKTOP)
+    failing = bench(inserter_error=error).start()
+    failing.commands.copy_text("old text")
+    assert [event for event in failing.posted if isinstance(event, Failed)] == [Failed(0, error)]
+
+
+def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench):
+    desk = bench().start()
+    desk.commands.refresh_choices()
+    assert desk.recorder.refreshed == 1
+    desk.program._on_devices(
+        [SimpleNamespace(name="Webcam", is_monitor=False), SimpleNamespace(name="Speakers", is_monitor=True)]
+    )
+    assert desk.run().view.choices.microphones == ("Webcam",)
+    assert desk.program.level_db() == -20.0
+
+
+def test_the_menu_opens_the_settings_file_and_quits(bench):
+    desk = bench().start()
+    desk.commands.open_settings_file()
+    desk.commands.quit()
+    assert desk.opened == [Path(desk.program.store.path)]
+    assert desk.quits == [True]
+
+
+@pytest.mark.expects_log
+def test_at_the_end_every_part_ends_even_if_one_of_them_cannot(bench, monkeypatch):
+    desk = bench().start()
+
+    def fail(timeout_s):
+        raise OSError(timeout_s)
+
+    monkeypatch.setattr(desk.recorder, "close", fail)
+    desk.program.close()
+    assert desk.hotkeys.is_stopped
+    assert desk.cues.played == ["stop within 1.0 s"]
+
+
+def test_a_dictation_goes_through_all_of_it(bench):
+    desk = bench().start()
+    assert desk.program._answers.answer("start") == {}
+    desk.run().program._answers.answer("stop")
+    assert desk.run().inserter.texts == ["Hello."]
+    assert desk.view.recent == ("Hello.",)
+
+
+def battery(plugged):
+    return lambda: SimpleNamespace(power_plugged=plugged)
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [(battery(False), True), (battery(True), False), (battery(None), False), (lambda: None, False)],
+)
+def test_the_battery_counts_only_when_it_is_used(monkeypatch, read, expected):
+    monkeypatch.setattr(psutil, "sensors_battery", read, raising=False)
+    assert power.is_on_battery() is expected
+
+
+@pytest.mark.parametrize("error", [OSError, NotImplementedError, AttributeError])
+def test_where_nobody_knows_of_a_battery_there_is_none(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(psutil, "sensors_battery", fail, raising=False)
+    assert power.is_on_battery() is False
+
+
+def test_each_take_asks_again_whether_the_battery_is_used(bench, monkeypatch):
+    desk = bench().start()
+    monkeypatch.setattr(psutil, "sensors_battery", battery(False), raising=False)
+    assert desk.program._live_mode() is Live.FINAL_WINDOWS_ONLY
+    monkeypatch.setattr(psutil, "sensors_battery", battery(True), raising=False)
+    assert desk.program._live_mode() is Live.FULL
+    desk.program.change(live_on_battery=LiveWork.OFF)
+    monkeypatch.setattr(psutil, "sensors_battery", battery(False), raising=False)
+    assert desk.program._live_mode() is Live.OFF
+
+
+def test_errors_are_those_of_the_program(bench):
+    with pytest.raises(HandyError, match="still starting"):
+        bench().program._run_effect(object())
