@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.cli.terminal import write
+from handy_qwen.cli.terminal import interruptible, write
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -26,11 +27,15 @@ def run(_options: argparse.Namespace) -> int:
     """Transcribe the recordings that ship with the program, with the demo model."""
     from handy_qwen.audio.files import load
     from handy_qwen.cli.transcribe import opened
+    from handy_qwen.engine.sessions import Cancel
     from handy_qwen.models.installed import DEMO
 
+    cancel = Cancel()
     with opened(DEMO, None) as recognizer:
         for path in sorted(paths.asset("speech").glob("*.flac")):
-            transcript = recognizer.transcribe(load(path), exact=True)
+            samples = load(path)
+            transcribe = partial(recognizer.transcribe, samples, exact=True, cancel=cancel)
+            transcript = interruptible(transcribe, cancel)
             seconds = transcript.timings.total_s
             write(f"{path.name:14} {transcript.duration_s:4.1f} s in {seconds:.2f} s   {transcript.text}\n")
     return 0

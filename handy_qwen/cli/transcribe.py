@@ -108,11 +108,12 @@ def run(options: argparse.Namespace) -> int:
         job = Job(recognizer, options.language, context, options.exact)
         results = []
         for name, result in _results(options.files, job):
-            results.append(result)
             if places:
-                _save(places[name], _rendered(result, options.format))
+                if not _is_saved(places[name], _rendered(result, options.format)):
+                    continue
             elif options.format != "json":
                 write(_rendered(result, options.format))
+            results.append(result)
     if not places and options.format == "json" and results:
         write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
     return 0 if len(results) == len(options.files) else 1
@@ -173,7 +174,7 @@ def _transcribed(name: str, job: Job, progress: ProgressLine, cancel: Cancel) ->
         timings = {"load_s": job.recognizer.load_s}
         timings |= {name: getattr(result.timings, name) for name in _TIMINGS}
         return {
-            "file": name,
+            "file": name.encode(errors="replace").decode(),  # a name need not be text; JSON must be
             "text": result.text,
             "language": result.language,
             "language_forced": result.is_language_forced,
@@ -229,6 +230,16 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
     except OSError as exc:
         raise HandyError(f"{folder} cannot be used as a folder.", "Choose another place.") from exc
     return places
+
+
+def _is_saved(path: Path, text: str) -> bool:
+    """Write a result; tell why if that is not possible."""
+    try:
+        _save(path, text)
+    except HandyError as error:
+        complain(error)
+        return False
+    return True
 
 
 def _save(path: Path, text: str) -> None:

@@ -1,6 +1,6 @@
 """Converts an official checkpoint into a compact package.
 
-    DST.partial-XXXX/   frontend.onnx encoder.onnx decoder.onnx, each with its .data
+    .DST.XXXXXXXX/      frontend.onnx encoder.onnx decoder.onnx, each with its .data
                         embedding.data   tokenizer.json   manifest.json (last)
     DST/                by renaming, once everything is on disk
 
@@ -10,6 +10,7 @@ the new one is complete.
 
 from __future__ import annotations
 
+import glob
 import json
 import secrets
 import shutil
@@ -33,6 +34,7 @@ from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingEr
 DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
 
+_ASIDE = ".old"
 _SHORT_WRITE = "No space left on device"  # numpy gives no reason, and there is no other
 _HASHED_BYTE = 0.2  # the work of hashing a byte, in bytes converted (measured: 5 to 6 times as quick)
 
@@ -70,6 +72,7 @@ def convert(
         ConversionError: The disk is full, ``destination`` cannot be written, or is something else.
     """
     bar = ProgressBar(progress)
+    destination = destination.resolve()
     _check_destination(destination)
     with opened_source(source, destination, lambda part: bar.prepare("unpacking", part)) as folder:
         _refuse_models(folder, source)
@@ -196,6 +199,7 @@ def _refuse_models(folder: Path, source: Path) -> None:
 def _check_destination(destination: Path) -> None:
     """The destination is free or an older package."""
     try:
+        _restore(destination)
         is_taken = destination.exists() and not is_package(destination)
     except OSError as exc:
         raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
@@ -237,12 +241,21 @@ def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> 
     return int(1.05 * (parts + size(text.vocab * text.hidden, preset.head)))
 
 
+def _restore(destination: Path) -> None:
+    """Put back the older package, if the program was killed between the two renames of ``_put_in_place``."""
+    for aside in destination.parent.glob(f".{glob.escape(destination.name)}.*{_ASIDE}"):
+        if destination.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        elif is_package(aside):
+            aside.rename(destination)
+
+
 def _put_in_place(partial: Path, destination: Path) -> None:
     """Rename; an older package is moved aside first and removed once the new one stands."""
     if not destination.exists():
         partial.rename(destination)
         return
-    aside = partial.with_name(partial.name + ".old")
+    aside = partial.with_name(partial.name + _ASIDE)
     destination.rename(aside)
     try:
         partial.rename(destination)

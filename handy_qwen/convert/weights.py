@@ -102,7 +102,7 @@ class Checkpoint:
         entry = self._entry(name)
         values = np.empty(math.prod(entry.shape), np.float32)
         for start, raw in self._pieces(entry, _PIECE_NUMBERS):
-            values[start : start + len(raw)] = _as_float32(raw, entry.dtype)
+            values[start : start + len(raw)] = self._numbers(name, raw)
         return values.reshape(entry.shape)
 
     def read_rows(self, name: str) -> Iterator[npt.NDArray[np.float32]]:
@@ -114,7 +114,15 @@ class Checkpoint:
         entry = self._entry(name)
         columns = math.prod(entry.shape[1:])
         for _, raw in self._pieces(entry, max(1, _PIECE_NUMBERS // columns) * columns):
-            yield _as_float32(raw, entry.dtype).reshape(-1, columns)
+            yield self._numbers(name, raw).reshape(-1, columns)
+
+    def _numbers(self, name: str, raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """A piece of tensor ``name`` as float32."""
+        entry = self._entry(name)
+        values = _as_float32(raw, entry.dtype)
+        if not np.isfinite(values).all():
+            raise ModelCorruptError(entry.path, f"its tensor {name} holds values that are no numbers")
+        return values
 
     def is_same(self, one: str, other: str) -> bool:
         """Whether two tensors are the same, byte for byte.

@@ -17,10 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from handy_qwen.engine.backend import TextDecoder
+import numpy as np
+
+from handy_qwen.engine.backend import Float32, TextDecoder
 from handy_qwen.engine.output import loop_start
 from handy_qwen.engine.sessions import Cancel
 from handy_qwen.engine.transcript import Timings
+from handy_qwen.errors import EngineError
 
 _FIRST_TRY = 4  # tokens tried where the answer seems to have come back to the draft; doubled while they hold
 _SEARCHED = 6  # tokens to either side of where it should come back
@@ -74,7 +77,7 @@ def generate(
         with timings.add_to("decode_s" if runs else "prefill_s"):
             if tried:
                 decoder.extend(tried)
-            choices = decoder.logits(len(tried) + 1, cancel).argmax(axis=-1).tolist()
+            choices = _choices(decoder.logits(len(tried) + 1, cancel))
         kept = _check(tried, choices, answer)
         runs, tried_tokens, kept_tokens = runs + 1, tried_tokens + len(tried), kept_tokens + kept
         if answer.is_over:
@@ -83,6 +86,14 @@ def generate(
         decoder.rewind(start + kept)
         decoder.extend(answer.tokens[-1:])
         poll()
+
+
+def _choices(logits: Float32) -> list[int]:
+    """The token with the largest logit, for each row."""
+    best = logits.argmax(axis=-1)
+    if not np.isfinite(logits[np.arange(len(logits)), best]).all():  # NaN wins every comparison of argmax
+        raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
+    return [int(token) for token in best]
 
 
 def _check(tried: Sequence[int], choices: list[int], answer: _Answer) -> int:

@@ -79,6 +79,8 @@ class Manifest:
         """
         if not all(isinstance(text, str) for text in (self.name, self.preset, self.licence, self.notice)):
             raise TypeError("a name that is no text")
+        if not (isinstance(self.precision, dict) and isinstance(self.source, dict)):
+            raise TypeError("a list where names belong")
         if not 1 <= self.pass_s <= _MAX_PASS_S:
             raise ValueError("a pass of no sensible length")
 

@@ -182,7 +182,7 @@ class Recognizer:
         for rows in (prompt.head, features, prompt.tail):
             decoder.extend(rows)
         logits = decoder.logits(1, cancel)
-        if not (np.isfinite(features).all() and np.isfinite(logits).all()) or np.ptp(logits) == 0:
+        if not np.isfinite(logits).all() or np.ptp(logits) == 0:
             raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
 
     def close(self) -> None:

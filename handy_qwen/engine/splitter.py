@@ -7,6 +7,8 @@ are therefore the same whether the audio comes in live, in blocks of any size, o
     a pause after speech                the passage is closed there; a long one ends at shorter pauses
     the passage has reached its limit   it is closed at the quietest place of its last part
 
+What follows the last word is left out where it is quiet, not where there is noise (see noise.py).
+
 Short passages are what lets a dictation of any length end as quickly as a short one: all of a passage's words
 are checked when it ends. A long pause is the end of a sentence, mostly; a short one may be none, and the
 model would put a full stop there.
@@ -22,6 +24,7 @@ import numpy as np
 
 from handy_qwen.engine.backend import Float32
 from handy_qwen.engine.features import SAMPLE_RATE
+from handy_qwen.engine.noise import NoiseAfterSpeech
 from handy_qwen.engine.vad import FRAME_SAMPLES, VoiceDetector
 
 STEP_SAMPLES = 16 * FRAME_SAMPLES  # 512 ms
@@ -59,6 +62,8 @@ class Splitter:
         With ``trims_silence`` they end after the last word, and at pauses.
         """
         self._voice = detector.stream(kept_s=1.0)
+        self._noise = NoiseAfterSpeech()
+        self._noise_end = 0  # of the last noise after speech, in samples from the beginning of the take
         self._limit = limit_samples
         self._trims = trims_silence
         self._buffer = np.zeros(_LEAST_BUFFER_SAMPLES, np.float32)
@@ -93,9 +98,11 @@ class Splitter:
         """Take the next samples in; return the passages that ended in them."""
         closed = []
         while len(block):
-            taken, block = np.split(block, [self._next_step - self._heard])
+            taken, block = np.split(block, [FRAME_SAMPLES - self._heard % FRAME_SAMPLES])
             self._append(taken)
             self._voice.feed(taken)
+            if self._heard % FRAME_SAMPLES == 0:
+                self._judge_frame()
             if self._heard == self._next_step:
                 self._next_step += STEP_SAMPLES
                 closed += self._decide()
@@ -112,6 +119,14 @@ class Splitter:
     def speech_s(self) -> float:
         """Seconds of speech in the open passage."""
         return sum(end - start for start, end in self._speech(self._heard)) / SAMPLE_RATE
+
+    def _judge_frame(self) -> None:
+        """Look at the frame that has just become whole (what is left of it, if a passage began inside)."""
+        size = self._heard - self._start
+        frame = self._buffer[max(0, size - FRAME_SAMPLES) : size]
+        is_speech = self._voice.speech_end_samples == self._heard
+        if self._noise.push(frame, is_speech=is_speech):
+            self._noise_end = self._heard
 
     def _decide(self) -> list[Closed]:
         """Close or shorten the open passage, if it is time."""
@@ -134,8 +149,12 @@ class Splitter:
         return self._voice.speech_end_samples > self._start
 
     def _pause(self) -> int:
-        """Samples since the last speech of the open passage, which has some."""
-        return self._heard - self._voice.speech_end_samples if self._has_speech() else 0
+        """Samples of silence since the last speech of the open passage, or since the noise behind it."""
+        return self._heard - self._sound_end(self._voice.speech_end_samples) if self._has_speech() else 0
+
+    def _sound_end(self, speech_end: int) -> int:
+        """Where silence begins behind speech that ended at ``speech_end``."""
+        return max(speech_end, self._noise_end)
 
     def _open_end(self) -> int:
         """Samples of the open passage that the model has to read."""
@@ -158,7 +177,7 @@ class Splitter:
         speech, size = self._speech(cut), cut - self._start
         end = size if speech else 0
         if speech and self._trims:
-            end = min(size, speech[-1][1] + TAIL_SAMPLES - self._start)
+            end = min(size, self._sound_end(speech[-1][1]) + TAIL_SAMPLES - self._start)
         speech_s = sum(end - start for start, end in speech) / SAMPLE_RATE
         closed = Closed(self._buffer[:size].copy(), end, speech_s)
         self._drop(cut)

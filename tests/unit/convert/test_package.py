@@ -369,3 +369,24 @@ def test_an_older_package_comes_back_if_the_new_one_cannot_take_its_place(
         convert(original, place / "package", EXACT, DETAILS)
     assert load_manifest(place / "package").name == "old"
     assert [path.name for path in place.iterdir()] == ["package"]
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path):
+    folder = tmp_path / "nan"
+    write_random_checkpoint(folder)
+    tensors = random_tensors()
+    tensors["thinker.model.layers.0.mlp.up_proj.weight"][3, 5] = np.nan
+    write_safetensors(folder / "model.safetensors", tensors)
+    with pytest.raises(ModelCorruptError, match=r"up_proj\.weight holds values that are no numbers"):
+        convert(folder, tmp_path / "model", PRESETS["balanced"], Details("model"))
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_an_older_package_is_put_back_after_a_kill_between_two_renames(tmp_path):
+    destination, empty = tmp_path / "model", tmp_path / "empty"
+    convert(CHECKPOINT, destination, PRESETS["exact"], Details("model"))
+    destination.rename(tmp_path / ".model.0123abcd.old")
+    empty.mkdir()
+    with pytest.raises(ModelMissingError):  # the next conversion fails at its source
+        convert(empty, destination, PRESETS["exact"], Details("model"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "model"]
