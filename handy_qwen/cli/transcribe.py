@@ -174,7 +174,7 @@ def _transcribed(name: str, job: Job, progress: ProgressLine, cancel: Cancel) ->
         timings = {"load_s": job.recognizer.load_s}
         timings |= {name: getattr(result.timings, name) for name in _TIMINGS}
         return {
-            "file": name.encode(errors="replace").decode(),  # a name need not be text; JSON must be
+            "file": name,
             "text": result.text,
             "language": result.language,
             "language_forced": result.is_language_forced,
