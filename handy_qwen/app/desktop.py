@@ -95,6 +95,7 @@ def run(*, is_hidden: bool) -> int:
     program = Program(way_out.ask, is_hidden=is_hidden)
     commands = AppCommands(program, _open_file, way_out.ask)
     desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
+    logger.info("the tray icon is shown")
     try:
         program.start(desk.on_view)
         app.exec()

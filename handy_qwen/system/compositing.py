@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 
 IsComposited = Callable[[], bool]
 """Looks each time it is called: compositors come and go. Called on Qt's thread; takes one round trip."""
@@ -20,6 +21,14 @@ def compositing_for(environment: Mapping[str, str], platform: str = sys.platform
     display = environment.get("DISPLAY", "")
     if not platform.startswith("linux") or not display:
         return lambda: True
-    from handy_qwen.system.x11_compositing import X11Compositing
 
-    return X11Compositing(display)
+    @cache
+    def server() -> IsComposited:
+        from handy_qwen.system.x11_compositing import X11Compositing  # Xlib: not before the tray
+
+        return X11Compositing(display)
+
+    def is_composited() -> bool:
+        return server()()
+
+    return is_composited

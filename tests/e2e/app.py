@@ -80,11 +80,16 @@ class App:
         """What it wrote to the terminal: with --debug, the log."""
         return str((self.desktop.folder / f"{self._name}.log").read_text(encoding="utf-8", errors="replace"))
 
-    def speak(self, name: str) -> None:
-        """Say one of ``SPOKEN`` into the microphone, to its end."""
-        wav = self.desktop.folder / f"{name}.wav"
+    def wav(self, name: str) -> Path:
+        """One of ``SPOKEN`` as a file that ``play`` takes."""
+        wav = Path(self.desktop.folder) / f"{name}.wav"
         if not wav.exists():
             _write_wav(wav, paths.asset(f"speech/{name}.flac"))
+        return wav
+
+    def speak(self, name: str) -> None:
+        """Say one of ``SPOKEN`` into the microphone, to its end."""
+        wav = self.wav(name)
         time.sleep(SILENCE_S)  # a person, not synchronization
         assert self.desktop.play(wav).wait(30) == 0
 

@@ -37,6 +37,17 @@ def test_a_press_while_the_model_loads_is_answered_when_it_is_there(desktop, edi
         assert desktop.stop(app.process) == 0
 
 
+def test_the_tray_icon_is_there_before_anything_heavy_is_imported(desktop):
+    app = App(desktop, "imports")
+    app.env["PYTHONPROFILEIMPORTTIME"] = "1"  # each import is told, beside the log, in its order
+    with app:
+        lines = app.output().splitlines()
+    shown = next(number for number, line in enumerate(lines) if "the tray icon is shown" in line)
+    for module in ("numpy", "onnxruntime", "sounddevice", "soxr", "tokenizers", "Xlib"):
+        imported = next(n for n, line in enumerate(lines) if line.split("|")[-1].strip() == module)
+        assert shown < imported, module
+
+
 def test_a_request_to_end_is_followed_at_once_also_while_recording(desktop):
     with App(desktop, "ending") as app:
         app.run("start")

@@ -9,10 +9,13 @@ from handy_qwen import app, paths
 from handy_qwen.control import ControlServer, Endpoint, InstanceLock
 from handy_qwen.errors import ControlError, HandyError
 
-HEAVY = ("numpy", "onnxruntime", "sounddevice", "soxr", "soundfile", "tokenizers", "Xlib", "psutil")
+HEAVY = ("regex", "numpy", "onnxruntime", "sounddevice", "soxr", "soundfile", "tokenizers", "Xlib", "psutil")
 
 
-@pytest.mark.parametrize("module", ["handy_qwen.app.program", "handy_qwen.cli.running"])
+@pytest.mark.parametrize(
+    "module",
+    ["handy_qwen.app.desktop, handy_qwen.ui.desk", "handy_qwen.app.program", "handy_qwen.cli.running"],
+)
 def test_nothing_heavy_is_imported_before_the_tray(module):
     heavy = HEAVY if module.startswith("handy_qwen.app") else (*HEAVY, "PySide6", "tomlkit")
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
