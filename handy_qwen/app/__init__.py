@@ -49,13 +49,13 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> int:
         raise HandyError(
             f"The log cannot be written to {paths.log_dir()}.", "Look at its permissions."
         ) from exc
-    logger.info("Handy-Qwen %s starts", __version__)
+    logger.info("Handy Qwen %s starts", __version__)
     try:
         from handy_qwen.app.desktop import run  # Qt
 
         return run(is_hidden=is_hidden)
     finally:
-        logger.info("Handy-Qwen has ended")
+        logger.info("Handy Qwen has ended")
         _leave_stuck_threads_behind()
         log.close()
 
@@ -76,7 +76,7 @@ def show_running() -> None:
             pause.wait(0.1)  # between its lock and its socket
         else:
             break
-    print("Handy-Qwen is running already.", file=sys.stderr)  # noqa: T201
+    print("Handy Qwen is running already.", file=sys.stderr)  # noqa: T201
 
 
 def _leave_stuck_threads_behind() -> None:

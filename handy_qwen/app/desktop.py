@@ -86,7 +86,7 @@ def run(*, is_hidden: bool) -> int:
         # A client of Wayland can neither place the overlay nor keep it from taking the focus.
         os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
     app = QApplication(sys.argv[:1])
-    app.setApplicationName("Handy-Qwen")
+    app.setApplicationName("Handy Qwen")
     app.setDesktopFileName("handy-qwen")
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.app.answers import Answers
-from handy_qwen.app.choices import choices_of, live_of, rules_of
+from handy_qwen.app.choices import choices_of, chord_title, live_of, rules_of
 from handy_qwen.app.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import UNEXPECTED, Controller
@@ -38,10 +38,8 @@ if TYPE_CHECKING:  # slow to import, see above
 logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "settings.toml"
-DEMO_NOTICE = (
-    "Only the demo model is installed.",
-    "It knows some 300 words. 'handy-qwen model --help' tells how to install a full-size one.",
-)
+DEMO_NOTICE = "Only the demo model is here: some 300 words."
+DEMO_HINT = "Hold {keys} and speak. The README tells of full ones."  # one line of the overlay
 RELOAD_S = 2.0  # between two looks at the settings file
 
 
@@ -63,7 +61,7 @@ class Program:
         self._recorder: MicrophoneRecorder | None = None
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
-        self._broken = HandyError("Handy-Qwen is still starting.", "Try again in a moment.")
+        self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
@@ -136,7 +134,8 @@ class Program:
         from handy_qwen.models.installed import DEMO
 
         if not self._applied.model and self._models[:1] == (DEMO,):
-            self.controller.post(Noted(*DEMO_NOTICE))
+            keys = chord_title(self._applied.hotkeys[0].chord) if self._applied.hotkeys else "the key"
+            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(keys=keys)))
 
     def _build(self) -> None:
         from handy_qwen.audio.cues import SoundCues

@@ -18,13 +18,13 @@ def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, A
     try:
         connection, secret = endpoint.connect(timeout_s)
     except (OSError, ValueError) as exc:
-        raise ControlError("Handy-Qwen is not running.", "Start it with: handy-qwen") from exc
+        raise ControlError("Handy Qwen is not running.", "Start it with: handy-qwen") from exc
     with connection:
         try:
             send_line(connection, {"protocol": PROTOCOL, "command": command, "secret": secret})
             answer = receive_line(connection, MAX_ANSWER_BYTES, timeout_s)
         except (OSError, ValueError) as exc:
-            raise ControlError("Handy-Qwen does not answer.", "Quit it and start it again.") from exc
+            raise ControlError("Handy Qwen does not answer.", "Quit it and start it again.") from exc
     if answer.get("ok") is not True:
         raise ControlError(
             str(answer.get("error", "The running program refused.")), str(answer.get("hint", ""))

@@ -233,7 +233,7 @@ def _answer(turn: Turn, what: Request) -> None:
             turn.set(held=())
         case Request.SHOW:
             keys = " or ".join(turn.now.choices.hotkeys)
-            turn.notify(NoticeKind.INFO, "Handy-Qwen is running.", f"Hold {keys} and speak." if keys else "")
+            turn.notify(NoticeKind.INFO, "Handy Qwen is running.", f"Hold {keys} and speak." if keys else "")
         case _:
             assert_never(what)
 

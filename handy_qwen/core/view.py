@@ -30,7 +30,7 @@ class Phase(enum.Enum):
 class NoticeKind(enum.Enum):
     """What a notice is about, for its icon and color."""
 
-    INFO = enum.auto()  # nothing is wrong: "Handy-Qwen is running", "Cancelled"
+    INFO = enum.auto()  # nothing is wrong: "Handy Qwen is running", "Cancelled"
     NO_SPEECH = enum.auto()  # the take held no speech
     DEAD_MICROPHONE = enum.auto()  # every sample was zero: muted or unplugged
     MICROPHONE_LOST = enum.auto()  # the take ended early, or went on with another device

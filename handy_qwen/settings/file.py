@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 MIGRATIONS: dict[int, Callable[[TOMLDocument], None]] = {}
-HEAD = "The settings of Handy-Qwen. Changes are picked up within two seconds."
+HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 
 
 def read(document: TOMLDocument) -> Settings:

@@ -21,8 +21,7 @@ from handy_qwen.system.insert.backend import CHAINS, Backend, printable
 logger = logging.getLogger(__name__)
 
 DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED, Method.COPY: Delivery.COPIED}
-COPIED_NOTE = "The text is on the clipboard: paste it where you want it."
-HELD_NOTE = "Another window has the focus now. Paste the text there, or copy it."
+COPIED_NOTE = "It could not be inserted: paste it where you want it."
 
 LastResort = Callable[[str], None]
 """Copies a text when the backend cannot. Raises InsertError."""
@@ -139,7 +138,7 @@ class InsertionThread:
         if job.method is Method.NONE or not job.text:
             return Delivered(job.take, Delivery.KEPT)
         if job.method is not Method.COPY and self._has_focus_moved(job.target):
-            return Delivered(job.take, Delivery.HELD, HELD_NOTE)
+            return Delivered(job.take, Delivery.HELD)
         asked_to_copy = job.method is Method.COPY
         is_sent = False
         for method in CHAINS[job.method]:

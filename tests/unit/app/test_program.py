@@ -122,12 +122,13 @@ def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench)
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["ctrl_r"]
     assert desk.transcriber.model == ""
     assert desk.view.choices.models[0].name == "demo"
-    assert "Handy-Qwen is running." in desk.titles
+    assert "Handy Qwen is running." in desk.titles
     assert (paths.config_dir() / SETTINGS_FILE).exists()
 
 
 def test_only_the_demo_model_being_there_is_told(bench):
-    assert program.DEMO_NOTICE[0] in bench().start().titles
+    notices = {one.title: one.hint for one in bench().start().view.notices}
+    assert notices[program.DEMO_NOTICE].startswith("Hold Right Ctrl and speak.")
 
 
 def test_nothing_is_told_of_the_demo_model_where_there_is_another(bench):

@@ -8,7 +8,7 @@ import pytest
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.worker import COPIED_NOTE, HELD_NOTE, InsertionThread
+from handy_qwen.system.insert.worker import COPIED_NOTE, InsertionThread
 
 HERE = Target(7, "Editor")
 
@@ -143,7 +143,7 @@ def test_a_text_that_cannot_even_be_copied_is_reported_as_failed(run):
 
 def test_a_text_is_held_when_another_window_has_the_focus(run):
     backend = FakeBackend()
-    assert run(backend, Method.PASTE, target=Target(8)) == Delivered(3, Delivery.HELD, HELD_NOTE)
+    assert run(backend, Method.PASTE, target=Target(8)) == Delivered(3, Delivery.HELD)
     assert backend.calls == []
 
 
