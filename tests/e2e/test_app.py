@@ -59,10 +59,11 @@ def test_two_taps_around_the_speech_do_the_same(app, editor):
     assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING
 
 
-def test_a_double_tap_locks_and_a_tap_ends(app, editor):
+def test_a_double_tap_locks_and_a_tap_ends(desktop, app, editor):
     app.tap()
     app.tap()
     wait_until(lambda: app.status()["is_locked"], "the lock")
+    desktop.screenshot("app-locked")
     app.speak("meeting")
     app.tap()
     assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING
@@ -88,11 +89,12 @@ def test_a_shortcut_with_the_same_key_is_no_take(desktop, app, editor):
     assert app.status()["waiting"] == 0
 
 
-def test_the_command_line_does_what_the_key_does(app, editor):
+def test_the_command_line_does_what_the_key_does(desktop, app, editor):
     assert app.run("stop").returncode == 1, "nothing is recorded"
     assert app.run("start").returncode == 0
     assert app.status()["phase"] == "recording"
     app.speak("chairs")
+    desktop.screenshot("app-recording")
     assert app.run("stop").returncode == 0
     assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS
     assert app.run("last").stdout == CHAIRS + "\n"
@@ -115,6 +117,7 @@ def test_a_text_waits_when_another_window_has_the_focus(desktop, app, editor):
         other.focus()
         desktop.keys.up("Control_R")
         wait_until(lambda: app.status()["held"] == 1, "the text to be held", timeout_s=30)
+        desktop.screenshot("app-held")
         assert other.text() == ""
         assert editor.text() == ""
         editor.focus()
