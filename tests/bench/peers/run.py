@@ -1,0 +1,111 @@
+"""Our engine against sherpa-onnx and transcribe-cpp, pair by pair, on random models of 0.6B sizes.
+
+usage: python tests/bench/peers/run.py --package DIR [--venv DIR] [--work DIR] [--seconds 10] [--tokens 34]
+       [--rounds 5]
+
+Every figure comes from a fresh process that does one unmeasured run first, or loads as a program would.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parents[2]
+CACHE = Path.home() / ".cache" / "handy-qwen-peers"
+PACKAGES = ["sherpa-onnx", "transcribe-cpp", "gguf", "onnx", "numpy"]
+FIGURES = ("load_s", "first_s", "total_s", "peak_bytes")
+
+
+def ready_python(folder):
+    """The interpreter of the peers' environment, made and filled if it is not there."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    return python
+
+
+def ready_models(python, work):
+    """Engine name -> (script, model); what is missing is made."""
+    work.mkdir(parents=True, exist_ok=True)
+    peers = {"sherpa-onnx int8": ("sherpa.py", work / "sherpa", [])}
+    for kind in ("Q8_0", "Q4_0"):
+        peers[f"transcribe-cpp {kind}"] = ("tcpp.py", work / f"tcpp-{kind}.gguf", [kind])
+    for name, (script, model, extra) in peers.items():
+        if not model.exists():
+            print(f"making {name}: {model}", file=sys.stderr, flush=True)
+            subprocess.run([python, HERE / script, "make", model, *extra], check=True)
+    return {name: (script, model) for name, (script, model, _) in peers.items()}
+
+
+def run_json(command, **more):
+    """What a command prints, as JSON; its complaints go through to the terminal."""
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=True, **more)
+    return json.loads(done.stdout[done.stdout.index("{") :])
+
+
+def ours(options):
+    """One run of this checkout's ``bench``."""
+    command = [sys.executable, "-m", "handy_qwen", "bench", "--model", options.package.resolve(), "--json"]
+    command += ["--seconds", options.seconds, "--tokens", options.tokens, "--rounds", 1]
+    command += ["--threads", options.threads]
+    model = run_json(command, cwd=CHECKOUT)["model"]
+    clip = model["clips"][0]
+    first_s = clip["features_s"] + clip["encoder_s"] + clip["prefill_s"]
+    return {"first_s": first_s, "total_s": clip["total_s"]} | {k: model[k] for k in ("load_s", "peak_bytes")}
+
+
+def peer(python, script, model, options):
+    """One run of a peer."""
+    command = [python, HERE / script, "time", model, options.seconds, options.tokens, 1, options.threads]
+    return run_json(command, env=os.environ | {"TRANSCRIBE_PERF_DEBUG": "1"})
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--package", type=Path, required=True)
+    parser.add_argument("--venv", type=Path, default=CACHE / "venv")
+    parser.add_argument("--work", type=Path, default=CACHE / "models")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--tokens", type=int, default=34)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    return parser.parse_args()
+
+
+def main():
+    """Run all in turn and print medians, and the medians of the ratios within each pair."""
+    options = parse()
+    python = ready_python(options.venv)
+    peers = ready_models(python, options.work)
+    pairs = {name: [] for name in peers}
+    for number in range(options.rounds):
+        for name, (script, model) in peers.items():
+            pair = ours(options), peer(python, script, model, options)
+            pairs[name].append(pair)
+            print(
+                json.dumps({"round": number + 1, "peer": name, "ours": pair[0], "theirs": pair[1]}),
+                flush=True,
+            )
+    print(
+        f"\n{options.seconds:g} s and {options.tokens} tokens, {options.threads} threads, {options.rounds} rounds"
+    )
+    print(f"{'':<24}{'load s':>16}{'first token s':>16}{'total s':>16}{'peak GB':>16}")
+    for name, runs in pairs.items():
+        for side, label in enumerate(("ours", name)):
+            middle = [statistics.median(run[side][f] for run in runs) for f in FIGURES]
+            middle[-1] /= 1e9
+            print(f"{label:<24}" + "".join(f"{value:>16.3f}" for value in middle))
+        ratios = [statistics.median(theirs[f] / mine[f] for mine, theirs in runs) for f in FIGURES]
+        print(f"{'  theirs / ours':<24}" + "".join(f"{value:>15.2f}x" for value in ratios))
+
+
+if __name__ == "__main__":
+    main()

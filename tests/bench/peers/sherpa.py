@@ -1,0 +1,59 @@
+"""sherpa-onnx: the times of a random model of 0.6B sizes in its three-graph int8 layout.
+
+usage: sherpa.py time FOLDER SECONDS TOKENS ROUNDS THREADS
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def recognizer(folder, tokens, threads):
+    """The engine, writing at most ``tokens`` tokens."""
+    import sherpa_onnx
+
+    parts = {
+        "conv_frontend": "conv_frontend.onnx",
+        "encoder": "encoder.int8.onnx",
+        "decoder": "decoder.int8.onnx",
+    }
+    files = {key: str(Path(folder) / name) for key, name in (parts | {"tokenizer": "tokenizer"}).items()}
+    return sherpa_onnx.OfflineRecognizer.from_qwen3_asr(
+        **files, num_threads=threads, max_total_len=1200, max_new_tokens=tokens
+    )
+
+
+def decode_s(engine, audio, rounds):
+    """Median seconds of a decode after one that warms up, and the tokens it wrote."""
+    times = []
+    for _ in range(rounds + 1):
+        stream = engine.create_stream()
+        stream.accept_waveform(16_000, audio)
+        start = time.perf_counter()
+        engine.decode_stream(stream)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:]), len(stream.result.tokens)
+
+
+def measure(folder, seconds, tokens, rounds, threads):
+    """Times as run.py wants them; the first token's by a second engine that may write only one."""
+    audio = (np.random.default_rng(0).standard_normal(int(16_000 * seconds)) * 0.05).astype(np.float32)
+    start = time.perf_counter()
+    engine = recognizer(folder, tokens, threads)
+    load_s = time.perf_counter() - start
+    total_s, written = decode_s(engine, audio, rounds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    del engine
+    first_s, _ = decode_s(recognizer(folder, 1, threads), audio, rounds)
+    figures = {"load_s": load_s, "first_s": first_s, "total_s": total_s, "peak_bytes": peak}
+    return figures | {"tokens": written}
+
+
+if __name__ == "__main__":
+    s, n, r, t = sys.argv[3:7]
+    print(json.dumps(measure(sys.argv[2], float(s), int(n), int(r), int(t))))
