@@ -38,6 +38,8 @@ def ready_models(python, work):
     for kind in ("Q8_0", "Q4_0"):
         peers[f"transcribe-cpp {kind}"] = ("tcpp.py", work / f"tcpp-{kind}.gguf", [kind])
     for name, (script, model, extra) in peers.items():
+        if not model.exists() and script == "sherpa.py":
+            raise SystemExit(f"No sherpa-onnx model in {model}: put its three graphs and tokenizer there.")
         if not model.exists():
             print(f"making {name}: {model}", file=sys.stderr, flush=True)
             subprocess.run([python, HERE / script, "make", model, *extra], check=True)
