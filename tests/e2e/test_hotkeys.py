@@ -582,11 +582,12 @@ def test_no_x_server_is_an_error_at_the_start():
     gc.collect()
 
 
-def test_events_carry_the_time(desk):
+@pytest.mark.parametrize("is_injected", [True, False])
+def test_events_carry_the_time_and_whether_a_program_holds_the_key(desk, is_injected):
     before = time.monotonic()
     with listening(desk.display, "ctrl_r") as (heard, _):
-        desk.keys.chord("Control_R")
+        (desk.keys if is_injected else desk.hardware).chord("Control_R")
         heard.wait(2)
     down, up = heard.events
     assert before <= down.at_s <= up.at_s <= time.monotonic()
-    assert (down, up) == (KeyDown(0, down.at_s), KeyUp(0, up.at_s))
+    assert (down, up) == (KeyDown(0, down.at_s, is_injected), KeyUp(0, up.at_s))
