@@ -96,7 +96,7 @@ def main():
                 json.dumps({"round": number + 1, "peer": name, "ours": pair[0], "theirs": pair[1]}),
                 flush=True,
             )
-    print(print(f"\n{options.seconds:g} s, {options.tokens} tokens; medians of {options.rounds} rounds"))
+    print(f"\n{options.seconds:g} s, {options.tokens} tokens; medians of {options.rounds} rounds")
     print(f"{'':<24}{'load s':>16}{'first token s':>16}{'total s':>16}{'peak GB':>16}")
     for name, runs in pairs.items():
         for side, label in enumerate(("ours", name)):
