@@ -3,7 +3,8 @@
 usage: python tests/bench/peers/run.py --package DIR [--venv DIR] [--work DIR] [--seconds 10] [--tokens 34]
        [--rounds 5]
 
-Every figure comes from a fresh process that does one unmeasured run first, or loads as a program would.
+Every figure comes from a fresh process. The peers do one unmeasured run first; ours does not, so the
+comparison leans to their side.
 """
 
 import argparse
