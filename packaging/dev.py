@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
+OLDEST_PYTHON = (3, 11)
 RUN_PACKAGES = (  # Debian's names: what a bare system lacks for PortAudio, and for Qt on X11
     "libportaudio2 libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxcb-cursor0"
     " libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0"
@@ -41,6 +42,10 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         print(__doc__)
         return 2
+    if sys.version_info < OLDEST_PYTHON:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        print(f"Python {oldest} or newer is needed; this is {sys.version.split()[0]}.")
+        return 1
     os.chdir(ROOT)
     return COMMANDS[arguments[0]](arguments[1:])
 
@@ -49,7 +54,10 @@ def try_out(_arguments: Sequence[str]) -> int:
     """Install the program and show that it works."""
     need_system(RUN_PACKAGES)
     need_python(["-e", "."])
-    return run([str(PYTHON), "-m", "handy_qwen", "demo"])
+    status = run([str(PYTHON), "-m", "handy_qwen", "demo"])
+    if status == 0:
+        print(f"It works. The app: {PYTHON.with_name('handy-qwen')}    A full-size model: see README.md")
+    return status
 
 
 def ci(_arguments: Sequence[str]) -> int:
@@ -117,19 +125,27 @@ def has_venv() -> bool:
 
 
 def is_installed(package: str) -> bool:
-    """Whether a Debian package is installed."""
-    query = ["dpkg-query", "-W", "-f", "${Status}", package]
+    """Whether a Debian package is installed, under its own name or that of Ubuntu since 24.04."""
+    query = ["dpkg-query", "-W", "-f", "${Status}\n", package, f"{package}t64"]
     done = subprocess.run(query, capture_output=True, text=True, check=False)
-    return done.stdout.endswith(" installed")
+    return any(line.endswith(" installed") for line in done.stdout.splitlines())
 
 
 def need_python(requirements: Sequence[str]) -> None:
     """Make .venv and install into it. pip looks at what is there already, so that a second call is quick."""
-    if not PYTHON.exists() and run([sys.executable, "-m", "venv", str(VENV)]):
+    if not has_pip() and run([sys.executable, "-m", "venv", "--clear", str(VENV)]):
         sys.exit("No virtual environment could be made.")
     pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     if run([*pip, "pip>=25.1"]) or run([*pip, *requirements]):  # groups came with pip 25.1
         sys.exit("The Python packages could not be installed.")
+
+
+def has_pip() -> bool:
+    """Whether .venv is there and whole; a making of it may have been interrupted."""
+    return (
+        PYTHON.exists()
+        and subprocess.run([PYTHON, "-m", "pip", "-V"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def run(command: Sequence[str], environment: dict[str, str] | None = None) -> int:
