@@ -47,7 +47,7 @@ def test_the_tray_icon_is_there_before_anything_heavy_is_imported(desktop):
     heavy = ("numpy", "onnxruntime", "sounddevice", "soxr", "tokenizers", "Xlib")
     for module in heavy:
         assert not re.search(rf"\|\s+{module}\b", before), module
-    # Lines of several threads may run into one another there; that most are told shows that all are looked at.
+    # Lines of several threads may run into one another there; that most are told shows that all would be.
     assert sum(module in after for module in heavy) >= 4
 
 
