@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # these modules build on this one
+    from handy_qwen.core.entries import Entry
     from handy_qwen.core.ports import Target
     from handy_qwen.core.rules import Rules
     from handy_qwen.core.view import Choices
@@ -199,6 +200,30 @@ class FocusNoted:
     target: Target
 
 
+# --- the history's thread ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What earlier sessions left behind, oldest first; once per start, also if there is nothing.
+
+    ``unfinished`` have sound but no text yet: the program ended before. ``undelivered`` have a text that
+    the user may never have got. Each comes again at the next start, unless it was settled by then; an
+    unfinished one that was being replayed at two ends of the program is given up as FAILED.
+    """
+
+    unfinished: tuple[Entry, ...]
+    undelivered: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """All the sound of take ``take``, which comes from the history, has been handed to its sink."""
+
+    take: int
+    duration_s: float
+
+
 # --- tray, overlay and command line ------------------------------------------------------------------
 
 
@@ -265,6 +290,8 @@ Event = (
     | Failed
     | Delivered
     | FocusNoted
+    | Recovered
+    | Replayed
     | Requested
     | Configured
     | Noted

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from handy_qwen.core.events import Event
+from handy_qwen.core.events import Delivery, Event
 
 if TYPE_CHECKING:  # for the type only: core must load without numpy
     import numpy as np
@@ -152,3 +152,60 @@ class Cues(Protocol):
 
     def stopped(self) -> None:
         """A take ended."""
+
+
+class History(Protocol):
+    """What was said, on disk from its first block, by a thread of its own.
+
+    Nothing here raises, waits for the disk, or matters to the take: what goes wrong is told once by
+    ``Failed(0, error)``, and what could not be written is written when it can be. What is said of a
+    take that the history does not keep (one begun in private) is ignored.
+
+    The order for a take: begin, feed ..., complete, then one of done, failed, cancelled; after done:
+    delivering, then delivered. A take may be cancelled at any time, and failed instead of complete.
+    """
+
+    def begin(self, take: int, *, language: str = "", model: str = "") -> None:
+        """Take ``take`` begins. ``language`` as asked for, "" is automatic."""
+
+    def feed(self, take: int, block: Samples) -> None:
+        """The next block of take ``take``. Called on the microphone's thread; keeps the array."""
+
+    def complete(self, take: int) -> None:
+        """The recording has ended; the text is awaited."""
+
+    def done(
+        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
+    ) -> None:
+        """The text as it is to be delivered; "" if nobody spoke."""
+
+    def failed(self, take: int, title: str) -> None:
+        """There is no text, because of what ``title`` says. Of a take that is DONE: it keeps its text."""
+
+    def cancelled(self, take: int) -> None:
+        """The user gave it up. A replay that is given up leaves its entry as it was."""
+
+    def delivering(self, take: int) -> None:
+        """The insertion is about to begin: from now on until ``delivered`` nobody knows where it is."""
+
+    def delivered(self, take: int, how: Delivery) -> None:
+        """It was seen to arrive where ``how`` says. A take that is HELD counts as not delivered."""
+
+    def dropped(self, take: int) -> None:
+        """The user does not want the (held) text any more."""
+
+    def adopt(self, take: int, entry: int) -> None:
+        """From now on take ``take`` means entry ``entry``: a text from before that is offered again."""
+
+    def replay(self, take: int, entry: int, sink: Sink) -> None:
+        """Adopt ``entry`` as take ``take`` and hand its sound to ``sink``, to be transcribed (again).
+
+        ``sink`` is called on a thread of the history's own. Posts Replayed after the last block, or
+        Failed with this take's number if there is no sound.
+        """
+
+    def set_private(self, is_private: bool) -> None:
+        """Keep nothing, not even until delivery, of the takes that begin while this is on."""
+
+    def close(self, timeout_s: float) -> None:
+        """Write what is left and end the thread. Waits; called at exit. Safe to call twice."""

@@ -21,6 +21,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "models": ({"convert", "engine", "errors", "paths"}, {"huggingface_hub"}),
     "system": ({"core", "errors"}, {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"}),
     "settings": ({"core", "errors", "paths"}, {"tomlkit"}),  # of core the words that settings are made of
+    "history": ({"core", "errors", "paths"}, {"numpy"}),
     "log": ({"errors", "paths"}, set()),
     "control": ({"core", "errors", "paths"}, set()),
     "controller": ({"core", "errors"}, set()),
