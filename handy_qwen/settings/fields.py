@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from handy_qwen.core.entries import Keep
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Submit
 from handy_qwen.core.text import Replacement
@@ -137,6 +138,24 @@ class Settings:
     custom_words: tuple[str, ...] = listed((), text, "names and terms that the model should know")
     overlay: Overlay = option(Overlay.BOTTOM, choice(Overlay), 'the overlay: "off", "top" or "bottom"')
     sounds: bool = option(False, flag, "short sounds when a recording starts and ends")
+    history: Keep = option(
+        Keep.AUDIO_AND_TEXT,
+        choice(Keep),
+        'what is kept of a dictation once its text was delivered: "audio_and_text", "text" or "nothing";\n'
+        "until then its sound lies on the disk whatever is said here, so that nothing is lost in a crash",
+    )
+    history_count: int = option(
+        1000, whole(0, 1_000_000), "how many dictations are kept, besides the starred ones; 0: any number"
+    )
+    history_days: float = option(
+        90.0, number(0, 36_500), "for how many days they are kept; 0: for good. Starred ones stay"
+    )
+    history_gb: float = option(
+        2.0,
+        number(0, 100_000),
+        "how much disk their sound may take, in gigabytes (nine hours take 2); 0: any. The oldest sound\n"
+        "goes first, its text stays",
+    )
     hotkeys: tuple[Hotkey, ...] = listed(
         (Hotkey(default_chord()),),
         hotkey,
