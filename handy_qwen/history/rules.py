@@ -9,7 +9,7 @@ from handy_qwen.core.entries import Keep
 CANCELLED_S = 3600.0
 """For how long a cancelled take can be brought back."""
 SHORTEST_S = 1.0
-"""A cancelled take that is shorter was no dictation: the hotkey was part of a chord, or pressed by mistake."""
+"""A cancelled take that is shorter was no dictation: the hotkey was part of a chord, or hit by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,4 +19,4 @@ class Rules:
     keep: Keep = Keep.AUDIO_AND_TEXT
     most_entries: int = 1000
     longest_s: float = 90 * 86_400.0
-    most_bytes: int = 2 * 1024**3  # of sound
+    most_bytes: int = 2 * 10**9  # of sound
