@@ -12,6 +12,7 @@
     |-- MicrophoneError             .reason: MicrophoneReason
     |-- HotkeyError                 .reason: HotkeyReason
     |-- InsertError                 .reason: InsertReason
+    |-- HistoryError                the history could not be read, written or kept in order
     `-- ControlError                the running program could not be reached
 
 Kept free of heavy imports so that the tray can show an error even when the
@@ -132,6 +133,10 @@ class InsertError(HandyError):
     def __init__(self, title: str, reason: InsertReason, hint: str = "") -> None:
         super().__init__(title, hint)
         self.reason = reason
+
+
+class HistoryError(HandyError):
+    """The history could not be read or written, or it has not what is asked for."""
 
 
 class ControlError(HandyError):
