@@ -79,8 +79,9 @@ def check(_arguments: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """The tests."""
-    return run([str(PYTHON), "-m", "pytest", "-q", *arguments])
+    """The tests. All of them are spread over two processes: most of their time they wait for windows."""
+    spread = [] if arguments else ["--numprocesses", "2", "--dist", "loadfile"]
+    return run([str(PYTHON), "-m", "pytest", "-q", *spread, *arguments])
 
 
 def fmt(_arguments: Sequence[str]) -> int:
