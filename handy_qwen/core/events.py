@@ -64,6 +64,11 @@ class HotkeysFailed:
     error: HandyError
 
 
+@dataclass(frozen=True, slots=True)
+class HotkeysDied:
+    """The listener's thread has ended, for whatever reason: listen again."""
+
+
 # --- the microphone's thread -------------------------------------------------------------------------
 
 
@@ -214,6 +219,15 @@ class Recovered:
 
     unfinished: tuple[Entry, ...]
     undelivered: tuple[Entry, ...]
+    recent: tuple[Entry, ...] = ()  # the last texts, newest first, for the menu
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Take ``take`` has an entry in the history now, from which it can be replayed."""
+
+    take: int
+    entry: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +251,8 @@ class Request(enum.Enum):
     PASTE_AGAIN = enum.auto()
     COPY_LAST = enum.auto()
     DROP_HELD = enum.auto()
+    RETRY = enum.auto()  # transcribe once more what failed last, or else the last take
+    BRING_BACK = enum.auto()  # transcribe the take that was cancelled last
     SHOW = enum.auto()  # the program was started a second time: say that it runs, and how to use it
 
 
@@ -265,6 +281,14 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """A part of the program, called ``subject``, does not work; None: it does again."""
+
+    subject: str
+    error: HandyError | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """The time the cycle asked to be woken at has come."""
 
@@ -277,6 +301,7 @@ Event = (
     | KeyJoined
     | EscapePressed
     | HotkeysFailed
+    | HotkeysDied
     | RecordingBegan
     | RecordingEnded
     | MicrophoneChanged
@@ -291,9 +316,11 @@ Event = (
     | Delivered
     | FocusNoted
     | Recovered
+    | Kept
     | Replayed
     | Requested
     | Configured
     | Noted
+    | Trouble
     | Ticked
 )
