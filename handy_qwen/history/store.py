@@ -1,0 +1,275 @@
+"""The rows of the history. Knows SQL; knows nothing of files, threads and rules.
+
+All methods raise ``sqlite3.Error`` if the database is locked, full, damaged or not there. Rows are
+read as if anybody could have written them: what is no number becomes 0, an unknown state FAILED, the
+name of a file that is not one of ours none.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from handy_qwen.core.entries import Entry, Keep, State, Whereabouts
+from handy_qwen.history import database
+
+MOST_CHARS = 1_000_000
+"""Of a text; nobody says more in one take."""
+_MOST_INT = 2**62
+_FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
+T = TypeVar("T", State, Whereabouts, Keep)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, as the database has it. See ``database.MIGRATIONS`` for the meaning of the columns."""
+
+    id: int
+    created_ms: int
+    state: State
+    keep: Keep
+    file: str = ""
+    duration_s: float = 0.0
+    size_bytes: int = 0
+    text: str = ""
+    asked_language: str = ""
+    language: str = ""
+    model: str = ""
+    application: str = ""
+    whereabouts: Whereabouts = Whereabouts.NOWHERE
+    error: str = ""
+    settled_ms: int = 0
+    replays: int = 0
+    is_starred: bool = False
+    is_deleting: bool = False
+
+    @property
+    def entry(self) -> Entry:
+        """What others may know of it."""
+        return Entry(
+            self.id,
+            self.created_ms / 1000,
+            self.state,
+            duration_s=self.duration_s,
+            text=self.text,
+            language=self.language or self.asked_language,
+            model=self.model,
+            application=self.application,
+            whereabouts=self.whereabouts,
+            error=self.error,
+            is_starred=self.is_starred,
+            has_audio=bool(self.file),
+        )
+
+
+_NAMES = tuple(one.name for one in fields(Row))
+_COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
+
+
+class Store:
+    """An open database. Threads: the one that opened it."""
+
+    def __init__(self, path: Path, *, busy_s: float) -> None:
+        """Open ``path``.
+
+        Raises:
+            DamagedError: It cannot be used any more.
+            NewerError: Its version is not known.
+            sqlite3.Error: It cannot be opened now.
+            OSError: It cannot be created.
+        """
+        self.path = path
+        self._connection = database.connect(path, busy_s)
+        self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        self._connection.create_function("fold", 1, fold, deterministic=True)
+        self._inode = path.stat().st_ino
+
+    def check(self) -> None:
+        """Look whether all of it is whole.
+
+        Raises:
+            DamagedError: It is not.
+        """
+        database.check(self._connection)
+
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened: somebody may have deleted it meanwhile."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    def add(self, columns: dict[str, Any]) -> int:
+        """Add a row and return its id."""
+        names = _known(columns)
+        places = ", ".join("?" for _ in names)
+        statement = f"INSERT INTO take ({', '.join(names)}) VALUES ({places})"
+        number = self._connection.execute(statement, _storable(columns)).lastrowid
+        assert number is not None, "an INSERT has a row"
+        return number
+
+    def change(self, number: int, columns: dict[str, Any], *, is_durable: bool = False) -> bool:
+        """Change columns of a row; ``is_durable``: it outlasts a power cut from now on. False: it is gone."""
+        names = _known(columns)
+        changes = ", ".join(f"{name} = ?" for name in names)
+        if is_durable:
+            self._connection.execute("PRAGMA synchronous=FULL")
+        try:
+            done = self._connection.execute(
+                f"UPDATE take SET {changes} WHERE id = ?",
+                [*_storable(columns), number],
+            )
+        finally:
+            if is_durable:
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+        return done.rowcount == 1
+
+    def remove(self, number: int) -> None:
+        """Take a row out."""
+        self._connection.execute("DELETE FROM take WHERE id = ?", [number])
+
+    def checkpoint(self) -> None:
+        """Bring the log into the database and empty it: it may hold what was deleted."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    # --- reading -------------------------------------------------------------------------------------
+
+    def row(self, number: int) -> Row | None:
+        """The row with this id, unless it is being deleted."""
+        if abs(number) > _MOST_INT:
+            return None
+        return next(self._select("id = ? AND NOT is_deleting", [number]), None)
+
+    def has_file(self, name: str) -> bool:
+        """Whether a row, also one being deleted, refers to the file."""
+        found = self._connection.execute("SELECT 1 FROM take WHERE file = ? LIMIT 1", [name])
+        return found.fetchone() is not None
+
+    def newest(self, *, most: int = -1) -> Iterator[Row]:
+        """Rows, newest first; ``most`` -1: all."""
+        return self._select("NOT is_deleting", [], order="id DESC", most=most)
+
+    def oldest(self) -> Iterator[Row]:
+        """All rows, oldest first."""
+        return self._select("NOT is_deleting", [])
+
+    def being_deleted(self) -> Iterator[Row]:
+        """Rows whose deletion was begun."""
+        return self._select("is_deleting", [])
+
+    def after(self, number: int) -> Row | None:
+        """The first row whose id is greater; those being deleted as well."""
+        return next(self._select("id > ?", [number], most=1), None)
+
+    def before(self, number: int) -> Row | None:
+        """The last row whose id is smaller; those being deleted as well."""
+        return next(self._select("id < ?", [number], order="id DESC", most=1), None)
+
+    def matching(self, words: Iterable[str], *, most: int = -1) -> Iterator[Row]:
+        """Rows whose text or application holds each word, newest first. Accents and case do not matter.
+
+        Every text is looked through: a word may stand within another (as in German) or between others
+        without spaces (as in Chinese), which full-text indexes by words do not find.
+        """
+        folded = [fold(word) for word in words]
+        condition = " AND ".join(
+            ["NOT is_deleting", *["instr(fold(text || char(10) || application), ?) > 0"] * len(folded)]
+        )
+        return self._select(condition, folded, order="id DESC", most=most)
+
+    def _select(
+        self, condition: str, values: list[Any], *, order: str = "id", most: int = -1
+    ) -> Iterator[Row]:
+        found = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM take WHERE {condition} ORDER BY {order} LIMIT ?",
+            [*values, most],
+        )
+        return map(_row, found)
+
+
+def new_file_name(created_ms: int) -> str:
+    """A name that no other take has."""
+    created = datetime.fromtimestamp(max(0, created_ms) / 1000, UTC)
+    return f"take-{created:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.wav"
+
+
+def is_file_name(name: str) -> bool:
+    """Whether ``name`` is one that ``new_file_name`` makes: no other file is ever touched."""
+    return _FILE_NAME.fullmatch(name) is not None
+
+
+def fold(text: object) -> str:
+    """``text`` without what a search does not tell apart: case, accents, widths."""
+    if not isinstance(text, str):
+        return ""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in apart if not unicodedata.combining(char))
+
+
+def _known(columns: dict[str, Any]) -> list[str]:
+    unknown = set(columns) - database.COLUMNS
+    assert not unknown, f"no columns: {unknown}"
+    return list(columns)
+
+
+def _storable(columns: dict[str, Any]) -> list[Any]:
+    """The values; of texts what UTF-8 can hold: the name of an application may be any bytes."""
+    return [
+        value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for value in columns.values()
+    ]
+
+
+def _row(found: tuple[Any, ...]) -> Row:
+    raw = dict(zip(_NAMES, found, strict=True))
+    file = _text(raw["file"])
+    return Row(
+        id=raw["id"],
+        created_ms=_whole(raw["created_ms"]),
+        state=_word(State, raw["state"], State.FAILED),
+        keep=_word(Keep, raw["keep"], Keep.AUDIO_AND_TEXT),
+        file=file if is_file_name(file) else "",
+        duration_s=_real(raw["duration_s"]),
+        size_bytes=_whole(raw["size_bytes"]),
+        text=_text(raw["text"]),
+        asked_language=_text(raw["asked_language"]),
+        language=_text(raw["language"]),
+        model=_text(raw["model"]),
+        application=_text(raw["application"]),
+        whereabouts=_word(Whereabouts, raw["whereabouts"], Whereabouts.KEPT),
+        error=_text(raw["error"]),
+        settled_ms=_whole(raw["settled_ms"]),
+        replays=_whole(raw["replays"]),
+        is_starred=bool(raw["is_starred"]),
+        is_deleting=bool(raw["is_deleting"]),
+    )
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < _MOST_INT else 0
+
+
+def _real(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e9 else 0.0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _word(kind: type[T], value: object, otherwise: T) -> T:
+    return next((one for one in kind if one.value == value), otherwise)

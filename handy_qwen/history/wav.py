@@ -1,0 +1,188 @@
+"""The sound of one take as a file that is valid up to its last block, however its writer ended.
+
+    RIFF  fmt (float32, mono, 16 kHz)  fact  hqtk (ours)  data  samples ...
+
+Samples are the very float32 values that the engine got, so that a take transcribed again by the same model
+gives the same text; as 16 bits they would be rounded and clipped. It costs 64 kB/s, and every common
+player reads it.
+
+While a take is recorded the sizes in the header are unknown and say so (0xFFFFFFFF, as of a stream); how
+much there is tells the file's length. What is left over of a sample at its end is cut off. The header is
+completed when the recording ends, or by ``repair`` after a crash. Our own chunk tells how far the take had
+come, so that rows can be made anew from the files.
+
+Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE), format tag 3.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from handy_qwen.core.ports import Samples
+from handy_qwen.errors import HistoryError
+
+RATE_HZ = 16_000
+SAMPLE_BYTES = 4
+BYTES_PER_S = RATE_HZ * SAMPLE_BYTES
+BLOCK_SAMPLES = RATE_HZ  # one read
+
+_UNKNOWN = 0xFFFFFFFF
+_LARGEST = 0xFFFFFFF0  # what the format can tell; nobody speaks for 18 hours
+_HEADER = struct.Struct("<4sI4s 4sIHHIIHHH 4sII 4sIBB q 52x 4sI")
+_NAMES = (b"RIFF", b"WAVE", b"fmt ", b"fact", b"hqtk", b"data")
+_VERSION = 1
+HEADER_BYTES = _HEADER.size
+_STAGE_AT = 59
+
+
+class Stage(enum.IntEnum):
+    """How far the take of a file has come."""
+
+    OPEN = 0
+    COMPLETE = 1  # all of it is here; its text is awaited
+    SETTLED = 2  # it has come to its end: it is not to be offered again
+    CANCELLED = 3
+
+
+class NotATakeError(HistoryError):
+    """A file is not one of ours, or nothing is left of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"The recording {path.name} cannot be read.", "It is damaged, or is no recording.")
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What a file tells of its take."""
+
+    created_ms: int
+    stage: Stage
+    samples: int
+
+    @property
+    def duration_s(self) -> float:
+        """How long it is."""
+        return self.samples / RATE_HZ
+
+
+def header(created_ms: int, stage: Stage, samples: int | None) -> bytes:
+    """The first ``HEADER_BYTES`` of a file; ``samples`` None: not known yet."""
+    size = _UNKNOWN if samples is None else min(samples * SAMPLE_BYTES, _LARGEST)
+    riff = _UNKNOWN if samples is None else min(size + HEADER_BYTES - 8, _LARGEST)
+    count = _UNKNOWN if samples is None else size // SAMPLE_BYTES
+    riff_, wave, fmt, fact, ours, data = _NAMES
+    ours_bytes = 1 + 1 + 8 + 52
+    return _HEADER.pack(
+        *(riff_, riff, wave),
+        *(fmt, 18, 3, 1, RATE_HZ, BYTES_PER_S, SAMPLE_BYTES, 8 * SAMPLE_BYTES, 0),
+        *(fact, 4, count),
+        *(ours, ours_bytes, _VERSION, stage, created_ms),
+        *(data, size),
+    )
+
+
+def create(path: Path, created_ms: int) -> int:
+    """Create the file of a take that begins, readable by its owner only, and return its descriptor.
+
+    Raises:
+        OSError: The folder cannot be written to, or is full; no file is left behind then.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o600)
+    first, written = header(created_ms, Stage.OPEN, None), 0
+    try:
+        while written < len(first):
+            written += os.write(descriptor, first[written:])
+    except OSError:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+def note_stage(path: Path, stage: Stage) -> None:
+    """Note how far the take has come, and nothing else.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with path.open("r+b") as file:
+        file.seek(_STAGE_AT)
+        file.write(bytes([stage]))
+
+
+def look(path: Path) -> Sound:
+    """What is in the file. Goes by its length, not by its header.
+
+    Raises:
+        NotATakeError: It is none of ours.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return _read_header(path, file)
+
+
+def repair(path: Path, stage: Stage) -> Sound:
+    """Complete the header by the length of the file, cut off what is no whole sample, note ``stage``.
+
+    Raises:
+        NotATakeError: It is none of ours.
+        OSError: It cannot be written.
+    """
+    with path.open("r+b") as file:
+        sound = _read_header(path, file)
+        file.truncate(HEADER_BYTES + sound.samples * SAMPLE_BYTES)
+        file.seek(0)
+        file.write(header(sound.created_ms, stage, sound.samples))
+    return Sound(sound.created_ms, stage, sound.samples)
+
+
+@contextmanager
+def blocks(path: Path) -> Iterator[Iterator[Samples]]:
+    """The samples, in blocks of a second: shape (n,), float32, 16 kHz. Never holds more than one.
+
+    Raises:
+        NotATakeError: It is none of ours.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        sound = _read_header(path, file)
+        file.seek(HEADER_BYTES)
+        yield _blocks(file, sound.samples)
+
+
+def _blocks(file: BinaryIO, samples: int) -> Iterator[Samples]:
+    while samples > 0:
+        raw = file.read(min(samples, BLOCK_SAMPLES) * SAMPLE_BYTES)
+        block = np.frombuffer(raw[: len(raw) // SAMPLE_BYTES * SAMPLE_BYTES], "<f4").astype(np.float32)
+        if not len(block):
+            return  # it became shorter meanwhile
+        # Only a damaged disk makes numbers that no microphone gave.
+        yield np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0) if not _is_sound(block) else block
+        samples -= len(block)
+
+
+def _is_sound(block: Samples) -> bool:
+    return bool(np.isfinite(block).all())
+
+
+def _read_header(path: Path, file: BinaryIO) -> Sound:
+    first = file.read(HEADER_BYTES)
+    if len(first) < HEADER_BYTES:
+        raise NotATakeError(path)
+    found = _HEADER.unpack(first)
+    names = (found[0], found[2], found[3], found[12], found[15], found[20])
+    version, stage, created_ms = found[17:20]
+    if names != _NAMES or version != _VERSION or stage not in set(Stage):
+        raise NotATakeError(path)
+    size = os.fstat(file.fileno()).st_size - HEADER_BYTES
+    return Sound(created_ms, Stage(stage), size // SAMPLE_BYTES)
