@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import bench, demo, model, running, transcribe
+from handy_qwen.cli import autostart, bench, demo, doctor, model, running, transcribe, uninstall
 from handy_qwen.cli.terminal import UsageError, complain, exit_status
 from handy_qwen.errors import HandyError, LanguageError
 
@@ -58,4 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_parser(commands)
     model.add_parser(commands)
     bench.add_parser(commands)
+    doctor.add_parser(commands)
+    autostart.add_parser(commands)
+    uninstall.add_parser(commands)
     return parser

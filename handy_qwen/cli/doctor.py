@@ -1,0 +1,126 @@
+"""``handy-qwen doctor``: what works on this machine, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handy_qwen.cli.terminal import say, write
+
+if TYPE_CHECKING:
+    from handy_qwen.cli.transcribe import Subparsers
+    from handy_qwen.doctor import Context, Finding, Report
+
+LISTEN_S = 1.5
+MOST_LISTEN_S = 60.0
+SIGNS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
+COLORS = {"ok": "32", "warning": "33", "problem": "1;31"}
+NAME_CHARS = 13
+WIDEST = 100
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command to the program's parser."""
+    parser = commands.add_parser(
+        "doctor",
+        help="what works on this machine, and what to do about the rest",
+        description="Look at display, tray, hotkey, insertion, microphone, model, disk, memory and "
+        "permissions. The exit status is 1 if there is a problem, otherwise 0.",
+    )
+    parser.add_argument("--json", action="store_true", help="for other programs")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="FILE.zip",
+        help="also write an archive to send along with a question: report, versions, logs, settings; "
+        "no text or sound of yours",
+    )
+    parser.add_argument("--thorough", action="store_true", help="read the whole model and let it run")
+    parser.add_argument(
+        "--listen",
+        type=_seconds,
+        default=LISTEN_S,
+        metavar="S",
+        help="seconds to listen to the microphone; 0: do not (default: %(default)s)",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at everything, tell it, and write the archive if asked to."""
+    from handy_qwen.doctor import Context, Status, examine
+
+    context = Context.here(listen_s=options.listen, is_thorough=options.thorough)
+    page = _Page()
+    if not options.json and options.listen:
+        say(f"Say something: the microphone is listened to for {options.listen:g} s.")
+    report = examine(context, page.show if not options.json else lambda _: None)
+    if options.json:
+        write(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        write(f"\n{_summary(report)}\n")
+    if options.bundle:
+        _write_bundle(options.bundle, context, report)
+    return 1 if report.status is Status.PROBLEM else 0
+
+
+def _write_bundle(place: Path, context: Context, report: Report) -> None:
+    from handy_qwen.doctor.bundle import write_bundle
+
+    packed = write_bundle(place, context, report)
+    say(f"{place} holds, for you to look at before you send it:")
+    for one in packed:
+        say(f"  {one.name:26} {one.size_bytes / 1000:8.1f} kB")
+    say("No text, audio, history, custom words or replacements of yours are in it (CONTENTS.txt says more).")
+
+
+class _Page:
+    """Findings as lines of the terminal, each as soon as it is there."""
+
+    def __init__(self) -> None:
+        self._width = min(WIDEST, shutil.get_terminal_size().columns)
+        self._is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._last = ""
+
+    def show(self, finding: Finding) -> None:
+        """Write one."""
+        sign = f"{SIGNS[finding.status]:8}"
+        if self._is_colored:
+            sign = f"\x1b[{COLORS[finding.status]}m{sign}\x1b[0m"
+        name = finding.name if finding.name != self._last else ""
+        self._last = finding.name
+        margin = " " * (NAME_CHARS + 9)
+        first, *rest = self._wrapped(finding.text)
+        lines = [f"{name:{NAME_CHARS}}{sign} {first}", *(margin + line for line in rest)]
+        if finding.remedy:
+            lines += [f"{margin}→ {self._wrapped(finding.remedy)[0]}"]
+            lines += [f"{margin}  {line}" for line in self._wrapped(finding.remedy)[1:]]
+        write("\n".join(lines) + "\n")
+
+    def _wrapped(self, text: str) -> list[str]:
+        room = max(30, self._width - NAME_CHARS - 12)
+        return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _summary(report: Report) -> str:
+    counts = {name: sum(one.status == name for one in report.findings) for name in ("problem", "warning")}
+    if not any(counts.values()):
+        return "All is well."
+    parts = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count]
+    return " and ".join(parts).capitalize() + "."
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MOST_LISTEN_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {MOST_LISTEN_S:g}")
+    return value

@@ -1,0 +1,172 @@
+"""``handy-qwen uninstall``: takes back what the program has put into the user's folders.
+
+The program itself cannot well delete the files it runs from; how to do that is told, for the way it was
+installed. What it keeps for the user goes only with ``--data``, and only from its own folders: links that
+lead out of them are removed, what they lead to is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handy_qwen import paths
+from handy_qwen.cli.terminal import say, write
+from handy_qwen.control import InstanceLock
+from handy_qwen.errors import HandyError
+
+if TYPE_CHECKING:
+    from handy_qwen.cli.transcribe import Subparsers
+
+OWN_FOLDERS = {"config", "data", "log", "run"}
+"""All that a HANDY_QWEN_HOME holds."""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command to the program's parser."""
+    parser = commands.add_parser(
+        "uninstall",
+        help="remove the autostart and, if asked, settings, history, logs and models",
+        description="Remove the autostart entry and say how to remove the program itself.",
+    )
+    parser.add_argument("--data", action="store_true", help="also delete settings, history, logs and models")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Remove what was asked for, and say what is left to do."""
+    from handy_qwen.doctor.installation import installation
+    from handy_qwen.system.autostart import autostart_for
+
+    if options.data and not _remove_data(is_agreed=options.yes):
+        return 1
+    autostart = autostart_for()
+    if autostart.state().command:
+        autostart.turn_off()
+        write(f"Removed the autostart entry, {autostart.place}.\n")
+    way = installation()
+    write(f"The program itself is {way.text}.\n{way.removal}\n")
+    if not options.data:
+        write("Settings, history, logs and models stay: handy-qwen uninstall --data deletes them, too.\n")
+    return 0
+
+
+def _remove_data(*, is_agreed: bool) -> bool:
+    """Delete the folders, if the user agrees. False: nothing was done.
+
+    Raises:
+        HandyError: The app runs, a folder is not the program's alone, or something cannot be deleted.
+    """
+    _check_home()
+    folders = own_folders()
+    if not folders:
+        write("There are no settings, history, logs or models.\n")
+        return True
+    lock = InstanceLock(paths.runtime_dir())
+    if not lock.acquire():
+        raise HandyError("Handy Qwen is running.", "Quit it first: handy-qwen quit")
+    try:
+        folders = own_folders()  # with that of the lock
+        for what, folder in folders:
+            write(f"{what:26} {_size(folder):>9}   {folder}\n")
+        if not (is_agreed or _agrees()):
+            say("Nothing was deleted.")
+            return False
+        for _, folder in folders:
+            if folder != paths.runtime_dir():  # the lock is there, and held
+                _delete(folder)
+    finally:
+        lock.release()
+    _delete(paths.runtime_dir())
+    for _, folder in folders:
+        _prune(folder)
+    write("Deleted.\n")
+    return True
+
+
+def own_folders() -> list[tuple[str, Path]]:
+    """What is kept where, as far as it is there; a folder inside another is told with that."""
+    named = [
+        ("settings", paths.config_dir()),
+        ("models", paths.models_dir()),
+        ("history and other data", paths.data_dir()),
+        ("logs", paths.log_dir()),
+        ("socket of the running app", paths.runtime_dir()),
+    ]
+    there = [(what, folder) for what, folder in named if folder.exists() or folder.is_symlink()]
+    return list({folder: (what, folder) for what, folder in reversed(there)}.values())[::-1]
+
+
+def _check_home() -> None:
+    """Refuse where HANDY_QWEN_HOME is a folder that was not made for the program alone.
+
+    Raises:
+        HandyError: It is.
+    """
+    home = paths.config_dir().parent
+    if not os.environ.get(paths.HOME_VARIABLE) or not home.is_dir():
+        return
+    others = sorted(entry.name for entry in home.iterdir() if entry.name not in OWN_FOLDERS)
+    if others:
+        raise HandyError(
+            f"{home} holds other things as well, {others[0]} for one: nothing was deleted.",
+            f"Delete what belongs to Handy Qwen there yourself: {', '.join(sorted(OWN_FOLDERS))}.",
+        )
+
+
+def _delete(folder: Path) -> None:
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.is_dir():  # one that lay in another is gone with it
+            shutil.rmtree(folder)  # follows no links
+    except OSError as exc:
+        raise HandyError(
+            f"{exc.filename or folder} cannot be deleted: {exc.strerror}.",
+            "Look at its owner and permissions.",
+        ) from exc
+
+
+def _prune(folder: Path) -> None:
+    """Remove the empty folders above that are the program's as well."""
+    for parent in folder.parents:
+        is_own = parent.name == paths.APP_NAME or (
+            bool(os.environ.get(paths.HOME_VARIABLE)) and parent == paths.config_dir().parent
+        )
+        if not is_own or not parent.is_dir() or any(parent.iterdir()):
+            return
+        parent.rmdir()
+
+
+def _size(folder: Path) -> str:
+    from handy_qwen.cli.model import model_size
+
+    if folder.is_symlink():
+        return "a link"
+    return model_size(sum(_sizes(folder)))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """Of what would be deleted: without what links lead to."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root, name)
+            if folder != paths.models_dir() and paths.models_dir() in path.parents:
+                continue  # told on its own line
+            try:
+                yield path.lstat().st_size
+            except FileNotFoundError:  # gone meanwhile
+                continue
+
+
+def _agrees() -> bool:
+    if not sys.stdin.isatty():
+        say("Add --yes to delete this without being asked.")
+        return False
+    return input("Delete all of this? It cannot be brought back. [y/N] ").strip().lower() in {"y", "yes"}

@@ -1,0 +1,71 @@
+"""What the checks may know of this machine, gathered once before they run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handy_qwen import paths
+from handy_qwen.audio.library import Library
+from handy_qwen.control import Endpoint, ask
+from handy_qwen.doctor.configuration import Configuration, read_configuration
+from handy_qwen.errors import ControlError
+
+ANSWER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What there is to look at.
+
+    Attributes:
+        environment: As ``os.environ``.
+        platform: As ``sys.platform``.
+        configuration: The settings, read without touching the file.
+        running: What the running instance says it is doing; None if there is none.
+        answer: Why the running instance gave no status: "" if it gave one.
+        listen_s: How long to listen to the microphone; 0: only look which there are.
+        is_thorough: Compare the hashes of the model's files and let it run.
+        library: PortAudio, of which a process has only one.
+    """
+
+    environment: Mapping[str, str]
+    platform: str = sys.platform
+    configuration: Configuration = field(default_factory=Configuration)
+    running: Mapping[str, Any] | None = None
+    answer: str = ""
+    listen_s: float = 1.5
+    is_thorough: bool = False
+    library: Library = field(default_factory=Library)
+
+    @classmethod
+    def here(cls, *, listen_s: float, is_thorough: bool) -> Context:
+        """This machine, this user, now."""
+        running, answer = _running()
+        return cls(
+            os.environ,
+            configuration=read_configuration(),
+            running=running,
+            answer=answer,
+            listen_s=listen_s,
+            is_thorough=is_thorough,
+        )
+
+    @property
+    def is_wayland(self) -> bool:
+        """Whether the session is one of Wayland. XWayland may give it a DISPLAY besides."""
+        told = (
+            self.environment.get("WAYLAND_DISPLAY") or self.environment.get("XDG_SESSION_TYPE") == "wayland"
+        )
+        return self.platform.startswith("linux") and bool(told)
+
+
+def _running() -> tuple[Mapping[str, Any] | None, str]:
+    try:
+        status = ask(Endpoint(paths.runtime_dir()), "status", ANSWER_S)["status"]
+    except ControlError as error:
+        return None, error.title
+    return (status, "") if isinstance(status, dict) else (None, "It gave no status.")
