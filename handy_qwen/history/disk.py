@@ -1,0 +1,234 @@
+"""The history of the running program: the port ``core.ports.History`` on files and a database.
+
+    any method --> inbox --> thread "history" --> journal (sound), store (row)
+
+Nobody waits for the disk. What cannot be written stays due in memory and is tried again every second;
+the user is told once. Sound is brought through a power cut (fsync) once a second while it comes, and at
+its end; rows where text is at stake.
+
+With "keep nothing", and with "text only" until the text was delivered, the sound lies on the disk all
+the same: a crash must not cost a dictation. In private nothing is ever written.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from handy_qwen.core.entries import Whereabouts
+from handy_qwen.core.events import Delivery, Failed
+from handy_qwen.core.ports import Post, Samples, Sink
+from handy_qwen.errors import HistoryError
+from handy_qwen.history import wav
+from handy_qwen.history.ledger import Ledger
+from handy_qwen.history.rules import Rules
+from handy_qwen.history.troubles import Kind, Troubles, slow_error
+from handy_qwen.history.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+SLOW_S = 3.0
+"""A disk that takes longer than this for one thing is not well, and the user should know."""
+MOST_WAITING_S = 3600.0
+"""How much sound may wait in memory for the disk: 230 MB. What comes then is in the take, but not here."""
+
+
+class DiskHistory:
+    """Implements ``core.ports.History`` in a folder.
+
+    Args:
+        post: Where the events go.
+        folder: Where it lies; it is created, readable by its owner only.
+        rules: What is to be kept; asked when it matters.
+        clock: Monotonic seconds.
+        wall_s: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        folder: Path,
+        rules: Callable[[], Rules],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._post = post
+        self._clock = clock
+        self._wall_s = wall_s
+        self._troubles = Troubles(post, clock)
+        self._writer = Writer(post, folder, rules, self._troubles, clock=clock, wall_s=wall_s)
+        self._ledger = Ledger(self._writer)
+        self._inbox: queue.SimpleQueue[Callable[[], None] | tuple[int, Samples] | None] = queue.SimpleQueue()
+        self._busy_since_s: float | None = None  # written by the history's thread
+        self._fed_samples = 0  # written by the microphone's thread
+        self._cut: set[int] = set()  # takes of which not all could be kept; the microphone's thread
+        self._is_private = False
+        self._thread = threading.Thread(target=self._loop, name="history", daemon=True)
+
+    def start(self) -> None:
+        """Open the history, put it in order and post Recovered: all of that on its own thread."""
+        self._thread.start()
+
+    # --- the port ------------------------------------------------------------------------------------
+
+    def begin(self, take: int, *, language: str = "", model: str = "") -> None:
+        """Take ``take`` begins."""
+        if self._is_private:
+            return
+        created_ms = int(self._wall_s() * 1000)
+        self._do(partial(self._ledger.begin, take, created_ms, language, model))
+
+    def feed(self, take: int, block: Samples) -> None:
+        """The next block. Called on the microphone's thread: a few microseconds, whatever the disk does."""
+        if take in self._cut:
+            return
+        waiting = self._fed_samples - self._writer.taken_samples
+        if waiting > MOST_WAITING_S * wav.RATE_HZ:
+            self._cut.add(take)
+            return
+        self._fed_samples += len(block)
+        self._inbox.put((take, block))
+        since_s = self._busy_since_s
+        if since_s is not None and self._clock() - since_s > SLOW_S:
+            self._troubles.begin(Kind.SLOW, slow_error())
+
+    def complete(self, take: int) -> None:
+        """The recording has ended."""
+        self._do(partial(self._ledger.complete, take))
+
+    def done(
+        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
+    ) -> None:
+        """The text is there."""
+        self._do(partial(self._ledger.done, take, text, language, model, application))
+
+    def failed(self, take: int, title: str) -> None:
+        """There is no text."""
+        self._do(partial(self._ledger.failed, take, title))
+
+    def cancelled(self, take: int) -> None:
+        """The user gave it up."""
+        self._do(partial(self._ledger.cancelled, take))
+
+    def delivering(self, take: int) -> None:
+        """The insertion is about to begin."""
+        self._do(partial(self._ledger.went, take, Whereabouts.BEGUN))
+
+    def delivered(self, take: int, how: Delivery) -> None:
+        """It was seen to arrive, or to be held."""
+        self._do(partial(self._ledger.went, take, Whereabouts[how.name]))
+
+    def dropped(self, take: int) -> None:
+        """The user does not want the text any more."""
+        self._do(partial(self._ledger.went, take, Whereabouts.DROPPED))
+
+    def adopt(self, take: int, entry: int) -> None:
+        """From now on ``take`` means ``entry``."""
+        self._do(partial(self._ledger.adopt, take, entry))
+
+    def replay(self, take: int, entry: int, sink: Sink) -> None:
+        """Adopt ``entry`` and hand its sound to ``sink``, on a thread of its own."""
+        self._do(partial(self._ledger.replay, take, entry, sink))
+
+    def set_private(self, is_private: bool) -> None:
+        """Keep nothing of the takes that begin from now on. Any thread."""
+        self._is_private = is_private
+
+    def tidy(self) -> None:
+        """The rules have changed: let go of what they do not cover any more. Any thread."""
+        self._do(self._writer.tidy_soon)
+
+    def close(self, timeout_s: float) -> None:
+        """Write what is left and end the thread."""
+        if not self._thread.is_alive():
+            return
+        self._inbox.put(None)
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            logger.warning("the history's thread did not end in time: the disk does not answer")
+
+    # --- the history's thread ------------------------------------------------------------------------
+
+    def _do(self, work: Callable[[], None]) -> None:
+        self._inbox.put(work)
+
+    def _loop(self) -> None:
+        self._guarded(self._writer.open)
+        while True:
+            try:
+                item = self._inbox.get(timeout=self._writer.pause_s())
+            except queue.Empty:
+                self._guarded(self._writer.work)
+                continue
+            if item is None:
+                break
+            self._guarded(partial(self._ledger.feed, *item) if isinstance(item, tuple) else item)
+            if self._writer.is_due():
+                self._guarded(self._writer.work)
+        self._guarded(self._writer.close)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do one thing; whatever goes wrong, the next one is done as well."""
+        self._busy_since_s = self._clock()
+        try:
+            work()
+        except (OSError, sqlite3.Error) as exc:
+            logger.warning("the history met an error: %s", type(exc).__name__, exc_info=exc)
+        except Exception:
+            logger.exception("the history's thread met an unexpected error")
+            error = HistoryError("The history failed.", "Dictating goes on. The log has the details.")
+            self._post(Failed(0, error))
+        self._busy_since_s = None
+        self._troubles.end(Kind.SLOW)
+
+
+class NoHistory:
+    """A history that keeps nothing: for runs without a disk, and until there is one."""
+
+    def begin(self, take: int, *, language: str = "", model: str = "") -> None:
+        """Nothing."""
+
+    def feed(self, take: int, block: Samples) -> None:
+        """Nothing."""
+
+    def complete(self, take: int) -> None:
+        """Nothing."""
+
+    def done(
+        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
+    ) -> None:
+        """Nothing."""
+
+    def failed(self, take: int, title: str) -> None:
+        """Nothing."""
+
+    def cancelled(self, take: int) -> None:
+        """Nothing."""
+
+    def delivering(self, take: int) -> None:
+        """Nothing."""
+
+    def delivered(self, take: int, how: Delivery) -> None:
+        """Nothing."""
+
+    def dropped(self, take: int) -> None:
+        """Nothing."""
+
+    def adopt(self, take: int, entry: int) -> None:
+        """Nothing."""
+
+    def replay(self, take: int, entry: int, sink: Sink) -> None:
+        """Nothing."""
+
+    def set_private(self, is_private: bool) -> None:
+        """Nothing."""
+
+    def close(self, timeout_s: float) -> None:
+        """Nothing."""

@@ -1,0 +1,216 @@
+"""Putting the history in order at the start, when nobody else writes.
+
+open --damaged--> set aside, begin anew, copy what can be read
+|
+`--> finish deletions --> files without a row get one --> rows whose file is gone lose it
+--> what was RECORDING is WAITING --> what failed its tries is FAILED
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from handy_qwen.core.entries import Entry, Keep, State
+from handy_qwen.history import tidying, wav
+from handy_qwen.history.database import DamagedError, NewerError, set_aside
+from handy_qwen.history.store import Row, Store, is_file_name
+from handy_qwen.history.wav import Stage
+
+logger = logging.getLogger(__name__)
+
+MOST_REPLAYS = 2
+"""A take during whose transcription the program ended this often may be what ends it."""
+LOST = "Its text was lost when the history was damaged."
+GAVE_UP = "The program ended each time this was transcribed."
+UNREADABLE = "Its recording is damaged."
+
+_STATES = {
+    Stage.OPEN: State.WAITING,
+    Stage.COMPLETE: State.WAITING,
+    Stage.SETTLED: State.FAILED,
+    Stage.CANCELLED: State.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A history that had to be begun anew."""
+
+    aside: Path
+    copied: int  # entries that could still be read
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What earlier sessions left behind, oldest first."""
+
+    unfinished: tuple[Entry, ...] = ()
+    undelivered: tuple[Entry, ...] = ()
+    given_up: int = 0
+
+
+def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, Damage | None]:
+    """Open the history; one that is damaged is set aside, and what can be read of it copied.
+
+    Raises:
+        NewerError: A later version has written it.
+        sqlite3.Error: It cannot be opened now.
+        OSError: It cannot be created, or not be set aside.
+    """
+    try:
+        return _open_checked(path, busy_s), None
+    except DamagedError:
+        aside = set_aside(path)
+    store = Store(path, busy_s=busy_s)
+    copied = sum(1 for row in readable_rows(aside) if _is_copied(store, row))
+    logger.warning("the history was damaged: set aside as %s, %d entries copied", aside.name, copied)
+    return store, Damage(aside, copied)
+
+
+def _open_checked(path: Path, busy_s: float) -> Store:
+    store = Store(path, busy_s=busy_s)
+    try:
+        store.check()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def readable_rows(path: Path) -> Iterator[Row]:
+    """What can still be read of a damaged database: from its beginning up to the damage, and from its end."""
+    try:
+        store = Store(path, busy_s=1.0)
+    except (sqlite3.Error, DamagedError, NewerError, OSError):
+        return
+    with closing(store):
+        last = 0
+        try:
+            while (row := store.after(last)) is not None:
+                yield row
+                last = row.id
+        except sqlite3.Error:
+            logger.info("the damaged history can be read up to entry %d", last)
+        else:
+            return
+        first = 2**62
+        try:
+            while (row := store.before(first)) is not None and row.id > last:
+                yield row
+                first = row.id
+        except sqlite3.Error:
+            logger.info("the damaged history can be read from entry %d", first)
+
+
+def _is_copied(store: Store, row: Row) -> bool:
+    columns: dict[str, Any] = asdict(row)
+    try:
+        store.add(columns)
+    except sqlite3.IntegrityError:  # the same id twice: damaged indeed
+        return False
+    return True
+
+
+def put_in_order(store: Store, takes: Path, *, in_use: Collection[str] = ()) -> Found:
+    """Bring rows and files together again, and tell what is to be offered.
+
+    Args:
+        store: Nobody else may be adding to it.
+        takes: The folder of the files.
+        in_use: Names of files that are being written right now.
+
+    Raises:
+        sqlite3.Error: The database cannot be written.
+        OSError: The folder of takes cannot be read.
+    """
+    tidying.finish_deletions(store, takes)
+    for path in sorted(takes.iterdir()):
+        is_ours = is_file_name(path.name) and path.is_file() and not path.is_symlink()
+        if is_ours and path.name not in in_use and not store.has_file(path.name):
+            _adopt_file(store, path)
+    unfinished, undelivered, given_up = [], [], 0
+    for row in list(store.oldest()):
+        if row.file and row.file in in_use:
+            continue
+        now = _in_order(store, takes, row)
+        if now is None:
+            continue
+        if now.state is State.WAITING:
+            unfinished.append(now.entry)
+        elif now.entry.is_undelivered:
+            undelivered.append(now.entry)
+        given_up += now.state is State.FAILED and row.state is not State.FAILED
+    return Found(tuple(unfinished), tuple(undelivered), given_up)
+
+
+def _adopt_file(store: Store, path: Path) -> None:
+    """Make a row for sound that has none."""
+    try:
+        sound = wav.look(path)
+    except (wav.NotATakeError, OSError) as exc:
+        logger.info("a file among the recordings is none: %s", type(exc).__name__)
+        return
+    state = _STATES[sound.stage]
+    store.add(
+        {
+            "created_ms": sound.created_ms,
+            "state": state,
+            "keep": Keep.AUDIO_AND_TEXT,
+            "file": path.name,
+            "duration_s": sound.duration_s,
+            "size_bytes": path.stat().st_size,
+            "error": LOST if state is State.FAILED else "",
+            "settled_ms": 0 if state is State.WAITING else _now_ms(),
+        }
+    )
+
+
+def _in_order(store: Store, takes: Path, row: Row) -> Row | None:
+    """Mend one row; None: there was nothing left of it."""
+    if row.file and not (takes / row.file).is_file():
+        row = _changed(store, row, file="", size_bytes=0)
+    if row.state not in {State.RECORDING, State.WAITING}:
+        if row.file or row.text:
+            return row
+        tidying.delete(store, takes, row)
+        return None
+    return _unfinished(store, takes, row)
+
+
+def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
+    """Mend a row whose text is awaited; None: there was nothing left of it, or it must wait."""
+    try:
+        sound = wav.repair(takes / row.file, Stage.COMPLETE) if row.file else None
+    except OSError as exc:  # it may be readable at the next start
+        logger.warning("an unfinished recording cannot be read: %s", exc.strerror)
+        return None
+    except wav.NotATakeError:
+        return _changed(store, row, state=State.FAILED, error=UNREADABLE, settled_ms=_now_ms())
+    if sound is None or not sound.samples:
+        if row.text:  # it was being transcribed once more
+            return _changed(store, row, state=State.DONE)
+        tidying.delete(store, takes, row)
+        return None
+    size_bytes = wav.HEADER_BYTES + sound.samples * wav.SAMPLE_BYTES
+    row = _changed(store, row, duration_s=sound.duration_s, size_bytes=size_bytes)
+    if row.replays >= MOST_REPLAYS:
+        return _changed(store, row, state=State.FAILED, error=GAVE_UP, settled_ms=_now_ms())
+    return _changed(store, row, state=State.WAITING)
+
+
+def _changed(store: Store, row: Row, **columns: object) -> Row:
+    new = replace(row, **columns)  # type: ignore[arg-type]  # each call has the columns of a row
+    if new != row:
+        store.change(row.id, columns)
+    return new
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

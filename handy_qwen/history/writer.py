@@ -1,0 +1,297 @@
+"""Writing what the running program's history is to hold, and trying again what could not be written.
+
+Everything here may wait for the disk, and runs on the history's thread. What fails because of the disk
+stays due and is told once; ``work`` tries again.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from handy_qwen.core.entries import State
+from handy_qwen.core.events import Failed, Recovered
+from handy_qwen.core.ports import Post
+from handy_qwen.errors import HistoryError
+from handy_qwen.history import recovery, tidying, wav
+from handy_qwen.history.database import NewerError, is_damage
+from handy_qwen.history.journal import Journal
+from handy_qwen.history.live import LiveTake
+from handy_qwen.history.places import Places
+from handy_qwen.history.rules import SHORTEST_S, Rules
+from handy_qwen.history.store import Row, Store
+from handy_qwen.history.troubles import Kind, Troubles, row_error, sound_error
+from handy_qwen.history.wav import Stage
+
+logger = logging.getLogger(__name__)
+
+SYNC_S = 1.0  # between two times that the sound is brought through a power cut
+RETRY_S = 1.0
+TIDY_S = 900.0  # cancelled takes and old ones go even if nobody dictates
+BUSY_S = 0.25  # sound waits meanwhile
+
+
+class Writer:
+    """The files and the database, and the takes that are being written. See ``disk.DiskHistory``.
+
+    Attributes:
+        live: The takes of this session to which something can still happen, by number.
+        taken_samples: How much of what was fed is written, or not wanted any more.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        folder: Path,
+        rules: Callable[[], Rules],
+        troubles: Troubles,
+        *,
+        clock: Callable[[], float],
+        wall_s: Callable[[], float],
+    ) -> None:
+        self.taken_samples = 0
+        self.post = post
+        self.places = Places(folder)
+        self.rules = rules
+        self._troubles = troubles
+        self._clock = clock
+        self.wall_s = wall_s
+        self.store: Store | None = None
+        self._is_recovered = False
+        self.live: dict[int, LiveTake] = {}
+        self.fed_samples = 0
+        self._sync_at_s: float | None = None
+        self._retry_at_s: float | None = None
+        self._tidy_at_s = clock() + TIDY_S
+
+    # --- time ----------------------------------------------------------------------------------------
+
+    def pause_s(self) -> float:
+        """For how long nothing is due."""
+        times = [at_s for at_s in (self._sync_at_s, self._retry_at_s, self._tidy_at_s) if at_s is not None]
+        return max(0.0, min(times) - self._clock())
+
+    def is_due(self) -> bool:
+        """Whether ``work`` has something to do."""
+        return self.pause_s() == 0.0
+
+    def work(self) -> None:
+        """Do what is due."""
+        now_s = self._clock()
+        if self._retry_at_s is not None and now_s >= self._retry_at_s:
+            self._retry_at_s = None
+            self._write_all()
+        if self._sync_at_s is not None and now_s >= self._sync_at_s:
+            self._sync_at_s = None
+            self._sync_all()
+        if now_s >= self._tidy_at_s:
+            self._tidy_at_s = now_s + TIDY_S
+            self._tidy()
+
+    def tidy_soon(self) -> None:
+        """Have the rules looked at when there is nothing else to do."""
+        self._tidy_at_s = self._clock()
+
+    # --- opening and closing -------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the database and put it in order, as far as that was not done yet."""
+        if self.store is not None and self._is_recovered and self.places.takes.is_dir():
+            return
+        try:
+            self.places.make()
+            if self.store is None:
+                self._open_store()
+            if not self._is_recovered:
+                self._recover()
+        except NewerError as exc:
+            self._troubles.begin(Kind.ROWS, exc)
+        except (sqlite3.Error, OSError) as exc:
+            self.rows_failed(exc)
+        else:
+            self._troubles.end(Kind.ROWS)
+
+    def open_again(self) -> None:
+        """Open the database, also if somebody has taken it away meanwhile."""
+        if self.store is not None and not self.store.is_in_place():
+            logger.warning("the history was taken away: a new one is begun")
+            self.store.close()
+            self.store = None
+        self.open()
+
+    def row(self, entry: int) -> Row | None:
+        """The row of an entry; None also if it cannot be read now."""
+        self.open()
+        if self.store is None:
+            return None
+        try:
+            return self.store.row(entry)
+        except sqlite3.Error as exc:
+            self.rows_failed(exc)
+            return None
+
+    def _open_store(self) -> None:
+        self.store, damage = recovery.open_or_renew(self.places.database, busy_s=BUSY_S)
+        if damage is not None:
+            hint = f"It was set aside as {damage.aside.name}. {damage.copied} entries could be saved."
+            self.post(Failed(0, HistoryError("The history was damaged.", hint)))
+        for live in self.live.values():
+            live.has_new_store(self.store)
+
+    def _recover(self) -> None:
+        assert self.store is not None, "opened before"
+        in_use = {live.columns["file"] for live in self.live.values()}
+        found = recovery.put_in_order(self.store, self.places.takes, in_use=in_use)
+        self._is_recovered = True
+        self.tidy_soon()
+        if found.given_up:
+            hint = "The program ended whenever it tried. It is in the history: handy-qwen history list"
+            self.post(Failed(0, HistoryError("A recording could not be transcribed.", hint)))
+        self.post(Recovered(found.unfinished, found.undelivered))
+
+    def close(self) -> None:
+        """Write what is left. What is unfinished is found at the next start."""
+        self._write_all()
+        self._sync_all()
+        for live in self.live.values():
+            if live.journal is not None:
+                live.journal.close()
+        if self.store is not None:
+            self.store.close()
+            self.store = None
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    def finish(self, live: LiveTake, stage: Stage) -> None:
+        """The sound is complete, or has come further."""
+        if live.journal is None and live.columns["file"]:
+            live.journal = Journal.of_before(self.places.takes / live.columns["file"])
+        if live.journal is None:
+            return
+        live.journal.finish(stage)
+        if live.before is None and not live.journal.is_of_before:
+            size_bytes = wav.HEADER_BYTES + live.journal.samples * wav.SAMPLE_BYTES
+            live.set(duration_s=live.journal.duration_s, size_bytes=size_bytes)
+        self.write(live)
+
+    def settle(self, take: int, live: LiveTake, *, is_over: bool = False) -> None:
+        """Save what is known of the take, and let go of it if that was all."""
+        if _is_nothing(live):
+            self.forget(take, live)
+            return
+        self.save(live)
+        if is_over or live.is_over:
+            self.tidy_soon()
+            if live.is_saved:
+                del self.live[take]
+            else:
+                live.is_leaving = True
+                self.retry_soon()
+
+    def forget(self, take: int, live: LiveTake) -> None:
+        """Nothing of the take is wanted: a press by mistake, or one that nobody spoke into."""
+        del self.live[take]
+        if live.journal is not None:
+            live.journal.abandon()
+        try:
+            row = self.store.row(live.row) if self.store is not None and live.row is not None else None
+            if row is not None and self.store is not None:
+                tidying.delete(self.store, self.places.takes, row)
+            elif live.journal is not None:
+                live.journal.path.unlink(missing_ok=True)
+        except sqlite3.Error as exc:
+            self.rows_failed(exc)
+        except OSError as exc:
+            self._sound_failed(exc)
+        self.count()
+
+    def save(self, live: LiveTake) -> None:
+        """Make the row of a take say what it should, or see that it is tried again."""
+        if self.store is None:
+            self.retry_soon()
+            return
+        try:
+            live.save(self.store)
+        except sqlite3.Error as exc:
+            self.rows_failed(exc)
+        else:
+            self._troubles.end(Kind.ROWS)
+
+    def write(self, live: LiveTake) -> None:
+        """Write the sound of a take, or see that it is tried again."""
+        if live.journal is None or (Kind.SOUND in self._troubles and self._retry_at_s is not None):
+            return  # it is tried again soon; not with every block
+        try:
+            live.journal.write()
+        except OSError as exc:
+            self._sound_failed(exc)
+            return
+        self._troubles.end(Kind.SOUND)
+        if not live.journal.is_synced and self._sync_at_s is None:
+            self._sync_at_s = self._clock() + SYNC_S
+
+    def _write_all(self) -> None:
+        """Try once more what did not work."""
+        self.open()
+        for take, live in list(self.live.items()):
+            self.write(live)
+            if not live.is_saved:
+                self.save(live)
+            if live.is_leaving and live.is_saved:
+                del self.live[take]
+        self.count()
+
+    def _sync_all(self) -> None:
+        for live in self.live.values():
+            if live.journal is not None and not live.journal.is_synced:
+                try:
+                    live.journal.sync()
+                except OSError as exc:
+                    self._sound_failed(exc)
+
+    def _tidy(self) -> None:
+        if self.store is None:
+            return
+        try:
+            tidying.tidy(self.store, self.places.takes, self.rules(), self.wall_s())
+        except sqlite3.Error as exc:
+            self.rows_failed(exc)
+
+    # --- trouble -------------------------------------------------------------------------------------
+
+    def _sound_failed(self, exc: OSError) -> None:
+        self._troubles.begin(Kind.SOUND, sound_error(exc, self.places.takes))
+        self.retry_soon()
+
+    def rows_failed(self, exc: sqlite3.Error | OSError) -> None:
+        """The database could not be read or written."""
+        if isinstance(exc, sqlite3.Error) and is_damage(exc) and self.store is not None:
+            self.store.close()
+            self.store = None  # it is looked at, and set aside, when it is opened again
+        self._troubles.begin(Kind.ROWS, row_error(exc, self.places.database))
+        self.retry_soon()
+
+    def retry_soon(self) -> None:
+        """Have what is due tried again."""
+        if self._retry_at_s is None:
+            self._retry_at_s = self._clock() + RETRY_S
+
+    def count(self) -> None:
+        """Tell how much of what was fed is done with."""
+        waiting = sum(live.journal.waiting_samples for live in self.live.values() if live.journal)
+        self.taken_samples = self.fed_samples - waiting
+
+    def now_ms(self) -> int:
+        """What the clock on the wall says."""
+        return int(self.wall_s() * 1000)
+
+
+def _is_nothing(live: LiveTake) -> bool:
+    """Whether a take of this session left nothing that anybody could want."""
+    if live.journal is None or live.journal.is_of_before or live.before is not None or live.columns["text"]:
+        return False
+    if live.state is State.CANCELLED:
+        return live.journal.duration_s < SHORTEST_S
+    return live.state in {State.FAILED, State.DONE} and not live.journal.samples
