@@ -16,7 +16,7 @@ from handy_qwen.system.insert import backend_for, default_method
 from handy_qwen.system.insert.backend import CHAINS
 
 NAME = "insertion"
-CLIPBOARD_TOOLS = ("wl-copy", "xclip", "xsel")
+X11_TOOLS, WAYLAND_TOOLS = ("xclip", "xsel"), ("wl-copy",)  # that pyperclip uses
 WAYLAND_REMEDY = (
     "Install wl-clipboard, and wtype (sway, Hyprland, river) or ydotool with its daemon; on GNOME and KDE "
     "xdg-desktop-portal and the portal of the desktop."
@@ -96,9 +96,10 @@ def _last_resort(context: Context) -> Way:
     """What pyperclip needs; only looked for: importing it would start programs."""
     if not context.platform.startswith("linux"):
         return Way("clipboard (the system's)", is_there=True)
-    found = [tool for tool in CLIPBOARD_TOOLS if _has(tool)]
+    tools = WAYLAND_TOOLS if context.is_wayland else X11_TOOLS
+    found = [tool for tool in tools if _has(tool)]
     is_there = bool(found) and bool(context.is_wayland or context.environment.get("DISPLAY"))
-    return Way(f"clipboard ({found[0] if found else ' or '.join(CLIPBOARD_TOOLS)})", is_there)
+    return Way(f"clipboard ({found[0] if found else ' or '.join(tools)})", is_there)
 
 
 def _error(context: Context) -> InsertError | None:

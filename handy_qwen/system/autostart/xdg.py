@@ -6,7 +6,6 @@ Source: freedesktop.org, Desktop Application Autostart 0.5 and Desktop Entry 1.5
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 from handy_qwen.system.autostart.entry import State, remove, write_whole
@@ -14,6 +13,9 @@ from handy_qwen.system.autostart.launch import Launch
 
 FILE = "handy-qwen.desktop"
 _RESERVED = re.compile(r"""[\s"'\\><~|&;$*?#()`]""")
+_WORD = re.compile(r'"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<plain>[^\s"]+)')
+_COMMAND = re.compile(rf"\s*((?:{_WORD.pattern})\s*)*".replace("?P<quoted>", "").replace("?P<plain>", ""))
+_ESCAPES = {"n": "\n", "t": "\t", "s": " ", "r": "\r"}
 
 
 class XdgAutostart:
@@ -87,11 +89,14 @@ def _escaped(text: str) -> str:
 
 
 def _program_in(line: str) -> tuple[str, ...]:
-    """The command in a value of Exec, without ``env`` and its variables."""
-    try:
-        words = shlex.split(line.replace("\\\\", "\\"))
-    except ValueError:  # somebody has edited it
-        return ()
+    """The command in a value of Exec, without ``env`` and its variables; () if it cannot be read."""
+    line = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), line)
+    if not _COMMAND.fullmatch(line):
+        return ()  # somebody has edited it
+    words = [
+        re.sub(r"\\(.)", r"\1", found["quoted"]) if found["plain"] is None else found["plain"]
+        for found in _WORD.finditer(line)
+    ]
     words = [word.replace("%%", "%") for word in words]
     if words[:1] == ["env"]:
         words = words[1:]

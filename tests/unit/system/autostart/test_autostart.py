@@ -1,0 +1,289 @@
+"""Starting at login: the entries of three systems and the command in them; the registry is a stand-in."""
+
+import os
+import plistlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from handy_qwen.errors import HandyError
+from handy_qwen.system.autostart import Launch, NoAutostart, autostart_for, launch_for
+from handy_qwen.system.autostart.macos import LABEL, MacAutostart
+from handy_qwen.system.autostart.windows import APPROVED, NAME, RUN, WindowsAutostart
+from handy_qwen.system.autostart.xdg import FILE, XdgAutostart, desktop_file
+from tests.e2e.desk.processes import wait_until
+
+LAUNCH = Launch(("/usr/bin/env", "--hidden"))
+
+
+class Registry:
+    """As much of winreg as is used: keys are dictionaries by their path."""
+
+    HKEY_CURRENT_USER, KEY_SET_VALUE, REG_SZ = object(), 2, 1
+
+    def __init__(self, *, is_locked=False):
+        self.keys = {}
+        self.is_locked = is_locked
+
+    class Key(dict):
+        """An opened key."""
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+    def OpenKey(self, root, path, _reserved=0, access=1):  # noqa: N802  as in winreg
+        assert root is self.HKEY_CURRENT_USER
+        if self.is_locked and access == self.KEY_SET_VALUE:
+            raise PermissionError(5, "Access is denied")
+        if path not in self.keys:
+            raise FileNotFoundError(2, "no such key")
+        return self.keys[path]
+
+    def CreateKeyEx(self, root, path, _reserved, access):  # noqa: N802
+        self.keys.setdefault(path, self.Key())
+        return self.OpenKey(root, path, 0, access)
+
+    def SetValueEx(self, key, name, _reserved, kind, value):  # noqa: N802
+        assert kind == self.REG_SZ
+        key[name] = value
+
+    def QueryValueEx(self, key, name):  # noqa: N802
+        if name not in key:
+            raise FileNotFoundError(2, "no such value")
+        return key[name], self.REG_SZ
+
+    def DeleteValue(self, key, name):  # noqa: N802
+        if name not in key:
+            raise FileNotFoundError(2, "no such value")
+        del key[name]
+
+
+@pytest.fixture(params=["xdg", "windows", "macos"])
+def autostart(request, tmp_path):
+    made = {
+        "xdg": lambda: XdgAutostart(tmp_path / "autostart"),
+        "windows": lambda: WindowsAutostart(Registry()),
+        "macos": lambda: MacAutostart(tmp_path / "LaunchAgents"),
+    }
+    return made[request.param]()
+
+
+def test_it_is_off_until_it_is_turned_on_and_off_again_after_it_was_turned_off(autostart):
+    assert not autostart.state().is_on
+    autostart.turn_on(LAUNCH)
+    state = autostart.state()
+    assert state.is_on
+    assert state.command == LAUNCH.command
+    assert not state.is_broken
+    autostart.turn_off()
+    assert not autostart.state().is_on
+    autostart.turn_off()
+
+
+def test_turning_it_on_again_replaces_what_is_started(autostart):
+    autostart.turn_on(Launch(("/gone/handy-qwen", "--hidden")))
+    assert autostart.state().is_broken
+    autostart.turn_on(LAUNCH)
+    assert autostart.state().command == LAUNCH.command
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+
+def test_of_an_appimage_the_file_is_started_not_where_it_is_mounted():
+    environment = {"APPIMAGE": "/home/me/Apps/Handy Qwen.AppImage"}
+    launch = launch_for(environment, executable="/tmp/.mount_x/python", is_frozen=True)
+    assert launch.command == ("/home/me/Apps/Handy Qwen.AppImage", "--hidden")
+
+
+def test_of_a_frozen_program_the_executable_is_started():
+    launch = launch_for({}, executable="/opt/handy-qwen/handy-qwen", is_frozen=True)
+    assert launch == Launch(("/opt/handy-qwen/handy-qwen", "--hidden"))
+
+
+@pytest.mark.parametrize(("platform", "name"), [("linux", "handy-qwen"), ("win32", "handy-qwen.exe")])
+def test_of_an_installed_one_the_script_beside_the_interpreter_is_started(tmp_path, platform, name):
+    script = tmp_path / "bin" / name
+    script.parent.mkdir()
+    script.touch()
+    launch = launch_for({}, platform=platform, executable=str(tmp_path / "bin" / "python"), is_frozen=False)
+    assert launch.command == (str(script), "--hidden")
+    assert launch.folder is None
+
+
+def test_a_checkout_that_is_not_installed_is_started_in_its_folder(tmp_path):
+    (tmp_path / "pyproject.toml").touch()
+    launch = launch_for({}, executable="/usr/bin/python3", is_frozen=False, checkout=tmp_path)
+    assert launch.command == ("/usr/bin/python3", "-m", "handy_qwen", "--hidden")
+    assert launch.folder == tmp_path
+
+
+def test_a_second_instance_is_started_as_itself():
+    launch = launch_for({"HANDY_QWEN_HOME": "/tmp/second"}, executable="/opt/x", is_frozen=True)
+    assert launch.variables == {"HANDY_QWEN_HOME": "/tmp/second"}
+
+
+# --- Linux ------------------------------------------------------------------------------------------
+
+
+def test_the_entry_lies_where_the_environment_says(tmp_path):
+    told = autostart_for({"XDG_CONFIG_HOME": str(tmp_path / "c")}, platform="linux", home=tmp_path)
+    assert told.place == str(tmp_path / "c" / "autostart" / FILE)
+    for environment in ({}, {"XDG_CONFIG_HOME": "relative"}):
+        usual = autostart_for(environment, platform="linux", home=tmp_path)
+        assert usual.place == str(tmp_path / ".config" / "autostart" / FILE)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "/usr/bin/handy-qwen",
+        "/home/a b/handy qwen",
+        '/o"dd/$HOME/`x`',
+        "/back\\slash/100%/x",
+        "/it's;here&there",
+    ],
+)
+def test_any_path_survives_the_quoting(program, tmp_path):
+    autostart = XdgAutostart(tmp_path)
+    autostart.turn_on(Launch((program, "--hidden"), variables={"HANDY_QWEN_HOME": "/tmp/a b=c"}))
+    assert autostart.state().command == (program, "--hidden")
+
+
+def test_the_entry_is_valid(tmp_path):
+    path = tmp_path / FILE
+    path.write_text(desktop_file(Launch(("/a b/handy-qwen", "--hidden"), tmp_path)), encoding="utf-8")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "[Desktop Entry]"
+    assert 'Exec="/a b/handy-qwen" --hidden' in lines
+    assert f"Path={tmp_path}" in lines
+    assert all(line.count("=") >= 1 for line in lines[1:])
+
+
+@pytest.mark.skipif(shutil.which("gio") is None, reason="gio, which reads entries as desktops do, is missing")
+def test_a_desktop_starts_the_program_with_its_variable(tmp_path):
+    script, shown = tmp_path / "a $b" / "100% s`h'o\"w", tmp_path / "shown"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nprintf "%s|%s" "$1" "$HANDY_QWEN_HOME" > {shown}\n', encoding="utf-8")
+    script.chmod(0o755)
+    entry = tmp_path / FILE
+    launch = Launch((str(script), "--hidden"), variables={"HANDY_QWEN_HOME": "/tmp/x y"})
+    entry.write_text(desktop_file(launch), encoding="utf-8")
+    subprocess.run(["gio", "launch", str(entry)], check=True, timeout=30)
+    wait_until(lambda: shown.exists() and shown.read_text(encoding="utf-8"), "the program")
+    assert shown.read_text(encoding="utf-8") == "--hidden|/tmp/x y"
+
+
+@pytest.mark.parametrize("mark", ["Hidden=true", "X-GNOME-Autostart-enabled=false"])
+def test_an_entry_that_the_desktop_switched_off_is_off(mark, tmp_path):
+    (tmp_path / FILE).write_text(f"[Desktop Entry]\nExec=/usr/bin/env\n{mark}\n", encoding="utf-8")
+    assert not XdgAutostart(tmp_path).state().is_on
+
+
+def test_an_entry_that_somebody_broke_tells_no_command(tmp_path):
+    (tmp_path / FILE).write_text('[Desktop Entry]\nExec="/usr/bin/env\n', encoding="utf-8")
+    assert XdgAutostart(tmp_path).state().command == ()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(HandyError, match="autostart entry"):
+        XdgAutostart(tmp_path / "autostart").turn_on(LAUNCH)
+
+
+def test_a_file_where_the_folder_should_be_is_told_and_nothing_is_left_behind(tmp_path):
+    (tmp_path / "autostart").touch()
+    with pytest.raises(HandyError, match="autostart entry"):
+        XdgAutostart(tmp_path / "autostart").turn_on(LAUNCH)
+    assert [path.name for path in tmp_path.iterdir()] == ["autostart"]
+
+
+# --- Windows ----------------------------------------------------------------------------------------
+
+
+def test_a_path_with_spaces_is_quoted_in_the_registry():
+    registry = Registry()
+    WindowsAutostart(registry).turn_on(Launch((r"C:\Program Files\Handy Qwen\handy-qwen.exe", "--hidden")))
+    assert registry.keys[RUN][NAME] == r'"C:\Program Files\Handy Qwen\handy-qwen.exe" --hidden'
+    state = WindowsAutostart(registry).state()
+    assert state.command == (r"C:\Program Files\Handy Qwen\handy-qwen.exe", "--hidden")
+
+
+def test_what_task_manager_switched_off_is_off_and_turning_it_on_takes_that_back():
+    registry = Registry()
+    autostart = WindowsAutostart(registry)
+    autostart.turn_on(LAUNCH)
+    registry.keys[APPROVED] = Registry.Key({NAME: b"\x03" + bytes(11), "Other": b"\x03"})
+    assert not autostart.state().is_on
+    autostart.turn_on(LAUNCH)
+    assert autostart.state().is_on
+    assert registry.keys[APPROVED] == {"Other": b"\x03"}, "other programs' entries stay"
+    registry.keys[APPROVED][NAME] = b"\x02" + bytes(11)
+    assert autostart.state().is_on
+
+
+def test_other_programs_entries_are_left_alone():
+    registry = Registry()
+    registry.keys[RUN] = Registry.Key({"Other": "other.exe"})
+    WindowsAutostart(registry).turn_on(LAUNCH)
+    WindowsAutostart(registry).turn_off()
+    assert registry.keys[RUN] == {"Other": "other.exe"}
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        Launch(("python.exe", "-m", "handy_qwen"), folder=Path("checkout")),
+        Launch(("handy-qwen.exe",), variables={"HANDY_QWEN_HOME": "x"}),
+        Launch(("C:\\" + "x" * 300,)),
+    ],
+)
+def test_what_the_run_key_cannot_say_is_refused(launch):
+    registry = Registry()
+    with pytest.raises(HandyError):
+        WindowsAutostart(registry).turn_on(launch)
+    assert not registry.keys
+
+
+def test_a_registry_that_refuses_is_told():
+    registry = Registry(is_locked=True)
+    registry.keys[RUN] = Registry.Key({NAME: "x"})
+    with pytest.raises(HandyError, match="Windows does not let"):
+        WindowsAutostart(registry).turn_on(LAUNCH)
+    with pytest.raises(HandyError, match="Windows does not let"):
+        WindowsAutostart(registry).turn_off()
+
+
+# --- macOS ------------------------------------------------------------------------------------------
+
+
+def test_the_launch_agent_says_what_launchd_needs(tmp_path):
+    autostart = autostart_for({}, platform="darwin", home=tmp_path)
+    autostart.turn_on(Launch(("/Applications/Handy Qwen.app/x", "--hidden"), tmp_path, {"A": "b"}))
+    path = tmp_path / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+    agent = plistlib.loads(path.read_bytes())
+    assert agent["Label"] == LABEL
+    assert agent["ProgramArguments"] == ["/Applications/Handy Qwen.app/x", "--hidden"]
+    assert agent["RunAtLoad"] is True
+    assert "KeepAlive" not in agent, "it must stay quit once it was quit"
+    assert agent["WorkingDirectory"] == str(tmp_path)
+    assert agent["EnvironmentVariables"] == {"A": "b"}
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"<plist><dict>", b"bplist00", b"<plist version='1.0'><array/></plist>"]
+)
+def test_a_launch_agent_that_somebody_broke_is_off(text, tmp_path):
+    (tmp_path / f"{LABEL}.plist").write_bytes(text)
+    assert not MacAutostart(tmp_path).state().is_on
+
+
+def test_an_unknown_system_says_so():
+    with pytest.raises(HandyError, match="on this system"):
+        NoAutostart().turn_on(LAUNCH)
