@@ -7,24 +7,43 @@ from functools import partial
 from typing import assert_never
 
 from handy_qwen.core.effects import (
+    Adopt,
     CancelRecording,
     CancelTranscription,
     Copy,
     Cue,
     Effect,
     Insert,
+    KeepCancellation,
+    KeepDelivery,
+    KeepFailure,
+    KeepSound,
+    KeepText,
     ListenFor,
     NoteFocus,
+    PauseHistory,
     PlayCue,
+    Replay,
     StartRecording,
     StopRecording,
     Transcribe,
     WakeAt,
     WatchEscape,
 )
-from handy_qwen.core.events import FocusNoted
+from handy_qwen.core.events import Delivery, FocusNoted
 from handy_qwen.core.loudness import Ear
-from handy_qwen.core.ports import Cues, HotkeyListener, Inserter, Post, Recorder, Samples, Transcriber
+from handy_qwen.core.ports import (
+    Cues,
+    History,
+    HotkeyListener,
+    Inserter,
+    Post,
+    Recorder,
+    Samples,
+    Transcriber,
+)
+
+Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,7 @@ class Ports:
     transcriber: Transcriber
     inserter: Inserter
     cues: Cues
+    history: History
     post: Post
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
@@ -47,9 +67,8 @@ class Ports:
         match effect:
             case NoteFocus(take):
                 self.post(FocusNoted(take, self.inserter.focused()))
-            case StartRecording(take, language, context):
-                self.transcriber.begin(take, language, context)
-                self.recorder.start(take, partial(_hand_over, self.transcriber, Ear(take, self.post), take))
+            case StartRecording():
+                self._start_recording(effect)
             case StopRecording(take):
                 self.recorder.stop(take)
             case CancelRecording(take):
@@ -58,10 +77,12 @@ class Ports:
                 self.transcriber.finish(take)
             case CancelTranscription(take):
                 self.transcriber.cancel(take)
-            case Insert(take, text, target, method, submit):
-                self.inserter.insert(take, text, target=target, method=method, submit=submit)
-            case Copy(text):
+            case Insert():
+                self._insert(effect)
+            case Copy(text, takes):
                 self.inserter.copy(text)
+                for take in takes:
+                    self.history.delivered(take, Delivery.COPIED)
             case ListenFor(hotkeys):
                 self.hotkeys.start(hotkeys)
             case WatchEscape(is_wanted):
@@ -73,10 +94,51 @@ class Ports:
             case WakeAt():
                 pass  # the controller is the clock
             case _:
+                self._remember(effect)
+
+    def _remember(self, effect: Memory) -> None:
+        """Carry out one of the effects that are about the history."""
+        match effect:
+            case Replay(take, entry, language, context):
+                self.transcriber.begin(take, language, context)
+                self.history.replay(take, entry, partial(self.transcriber.feed, take))
+            case Adopt(take, entry):
+                self.history.adopt(take, entry)
+            case KeepSound(take):
+                self.history.complete(take)
+            case KeepText(take, text, language, model, application):
+                self.history.done(take, text, language=language, model=model, application=application)
+            case KeepFailure(take, title):
+                self.history.failed(take, title)
+            case KeepCancellation(take):
+                self.history.cancelled(take)
+            case KeepDelivery(take, how):
+                if how is None:
+                    self.history.dropped(take)
+                else:
+                    self.history.delivered(take, how)
+            case PauseHistory(is_paused):
+                self.history.set_private(is_paused)
+            case _:
                 assert_never(effect)
 
+    def _start_recording(self, effect: StartRecording) -> None:
+        take = effect.take
+        self.history.begin(take, language=effect.language, model=effect.model)
+        self.transcriber.begin(take, effect.language, effect.context)
+        sink = partial(_hand_over, self.history, self.transcriber, Ear(take, self.post), take)
+        self.recorder.start(take, sink)
 
-def _hand_over(transcriber: Transcriber, ear: Ear, take: int, block: Samples) -> None:
+    def _insert(self, effect: Insert) -> None:
+        for take in (effect.take, *effect.brings):
+            self.history.delivering(take)
+        self.inserter.insert(
+            effect.take, effect.text, target=effect.target, method=effect.method, submit=effect.submit
+        )
+
+
+def _hand_over(history: History, transcriber: Transcriber, ear: Ear, take: int, block: Samples) -> None:
     """The sink of a take. Called on the microphone's thread."""
+    history.feed(take, block)
     transcriber.feed(take, block)
     ear.listen(block)

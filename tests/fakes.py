@@ -6,9 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from handy_qwen.core.events import Delivered, Delivery, EndCause, RecordingBegan, RecordingEnded, Transcribed
+from handy_qwen.core.events import (
+    Delivered,
+    Delivery,
+    EndCause,
+    Kept,
+    RecordingBegan,
+    RecordingEnded,
+    Replayed,
+    Transcribed,
+)
 from handy_qwen.core.ports import (
     Cues,
+    History,
     Hotkey,
     HotkeyListener,
     Inserter,
@@ -143,6 +153,63 @@ class FakeInserter:
         pass
 
 
+class FakeHistory:
+    """Remembers what it was told, each as a line; replays ``blocks`` at once."""
+
+    def __init__(self, post: Post, blocks: Sequence[Samples] = ()) -> None:
+        self.post = post
+        self.blocks = blocks
+        self.told: list[str] = []
+        self.fed: list[int] = []
+        self.texts: list[str] = []
+
+    def begin(self, take: int, *, language: str = "", model: str = "") -> None:
+        self.told.append(f"{take} begun")
+        self.post(Kept(take, 100 + take))
+
+    def feed(self, take: int, block: Samples) -> None:
+        self.fed.append(take)
+
+    def complete(self, take: int) -> None:
+        self.told.append(f"{take} complete")
+
+    def done(
+        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
+    ) -> None:
+        self.told.append(f"{take} done")
+        self.texts.append(text)
+
+    def failed(self, take: int, title: str) -> None:
+        self.told.append(f"{take} failed: {title}")
+
+    def cancelled(self, take: int) -> None:
+        self.told.append(f"{take} cancelled")
+
+    def delivering(self, take: int) -> None:
+        self.told.append(f"{take} delivering")
+
+    def delivered(self, take: int, how: Delivery) -> None:
+        self.told.append(f"{take} {how.name.lower()}")
+
+    def dropped(self, take: int) -> None:
+        self.told.append(f"{take} dropped")
+
+    def adopt(self, take: int, entry: int) -> None:
+        self.told.append(f"{take} is entry {entry}")
+
+    def replay(self, take: int, entry: int, sink: Sink) -> None:
+        self.told.append(f"{take} replays entry {entry}")
+        for block in self.blocks:
+            sink(block)
+        self.post(Replayed(take, float(len(self.blocks))))
+
+    def set_private(self, is_private: bool) -> None:
+        self.told.append("private" if is_private else "not private")
+
+    def close(self, timeout_s: float) -> None:
+        self.told.append("closed")
+
+
 class FakeCues:
     """Counts the sounds."""
 
@@ -161,3 +228,4 @@ _recorder: Callable[[Post], Recorder] = FakeRecorder
 _transcriber: Callable[[Post], Transcriber] = FakeTranscriber
 _inserter: Callable[[Post], Inserter] = FakeInserter
 _cues: type[Cues] = FakeCues
+_history: Callable[[Post], History] = FakeHistory

@@ -11,6 +11,7 @@ from typing import Any
 from handy_qwen import __version__
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.ports import Post
+from handy_qwen.core.recovery import NOTHING_HINT
 from handy_qwen.core.view import Phase, View
 from handy_qwen.errors import ControlError
 
@@ -19,6 +20,9 @@ REQUESTS = {
     "stop": Request.STOP,
     "toggle": Request.TOGGLE,
     "cancel": Request.CANCEL,
+    "retry": Request.RETRY,
+    "bring-back": Request.BRING_BACK,
+    "paste": Request.PASTE_AGAIN,
     "show": Request.SHOW,
 }
 
@@ -62,6 +66,12 @@ class Answers:
             raise ControlError("Nothing is being recorded.")
         if command == "cancel" and view.began_s is None and not view.waiting:
             raise ControlError("There is nothing to cancel.")
+        if command == "retry" and not view.can_retry:
+            raise ControlError("There is nothing to try again.", NOTHING_HINT)
+        if command == "bring-back" and not view.can_bring_back:
+            raise ControlError("There is nothing to bring back.", NOTHING_HINT)
+        if command == "paste" and not (view.recent or view.held):
+            raise ControlError("There is no text yet.", "Dictate something first.")
         if command not in REQUESTS:
             raise ControlError(
                 "The running program does not know this command.", "Quit it and start it again."
@@ -97,6 +107,9 @@ def status_of(view: View) -> dict[str, Any]:
         "method": choices.method.value,
         "hotkeys": list(choices.hotkeys),
         "mode": choices.mode,
+        "is_private": choices.is_private,
+        "can_retry": view.can_retry,
+        "can_bring_back": view.can_bring_back,
         "is_ready": view.phase not in {Phase.LOADING, Phase.PROBLEM} and not view.is_loading,
         "notices": [
             {"kind": notice.kind.name.lower(), "title": notice.title, "hint": notice.hint}

@@ -31,6 +31,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         submit=settings.submit,
         max_take_s=settings.max_take_s,
         silence_s=settings.silence_s,
+        is_private=settings.private,
         text=TextRules(
             replacements=settings.replacements,
             is_without_fillers=settings.remove_fillers,
@@ -67,6 +68,7 @@ def choices_of(
         overlay=settings.overlay.value,
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
         mode=settings.mode.value,
+        is_private=settings.private,
     )
 
 

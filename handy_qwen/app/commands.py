@@ -37,6 +37,10 @@ class AppCommands:
         """Insert texts by ``method`` from the next one on."""
         self._program.change(method=method.value)
 
+    def pause_history(self, is_paused: bool) -> None:
+        """Keep nothing of what is said from now on, or keep it again."""
+        self._program.change(private=is_paused)
+
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard."""
         self._program.copy(text)

@@ -9,20 +9,25 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
+from handy_qwen.app import watches
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, live_of, rules_of
 from handy_qwen.app.chores import Chores
+from handy_qwen.app.no_history import NoHistory
+from handy_qwen.app.watchdog import Watch, Watchdog
+from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import UNEXPECTED, Controller
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested
+from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Trouble
 from handy_qwen.core.ports import Method
-from handy_qwen.core.view import Listener, View
+from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError
 from handy_qwen.settings import Settings, SettingsStore
@@ -72,6 +77,7 @@ class Program:
         self._answers = Answers(self.controller.post, quit_app)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Chores(self.store.reload_if_changed, RELOAD_S)
+        self._watchdog = Watchdog(self._tell_trouble, lambda *said: self.controller.post(Noted(*said)))
 
     def start(self, on_view: Listener) -> None:
         """Begin to work, behind the tray. ``on_view`` is called on the controller's thread.
@@ -87,6 +93,7 @@ class Program:
 
     def close(self) -> None:
         """End everything: first what begins takes, then what works on them. May take some seconds."""
+        self._watchdog.stop()
         self.chores.stop(5.0)
         steps: list[Callable[[], None]] = [self._control.close]
         if self._ports is not None:
@@ -103,7 +110,11 @@ class Program:
         if self._cues is not None:
             cues = self._cues
             steps.append(lambda: cues.stop(1.0))
-        for step in [*steps, self.controller.stop]:
+        steps.append(self.controller.stop)  # from here on nothing is told to the history any more
+        if self._ports is not None:
+            history = self._ports.history
+            steps.append(lambda: history.close(5.0))
+        for step in steps:
             try:
                 step()
             except Exception:  # the others must end as well
@@ -128,6 +139,28 @@ class Program:
             self._transcriber.use_model(self._applied.model)
         self.list_models()
         self._tell_of_demo()
+        self._watchdog.start(self._watches())
+
+    def _watches(self) -> list[Watch]:
+        """The threads to be looked after."""
+        found = watch(watches.CYCLE, self.controller) + watch(watches.CHORES, self.chores)
+        found += watch(watches.CONTROL, self._control)
+        if self._ports is None:
+            return found
+        found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
+        found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._ports.history)
+        if isinstance(self._ports.hotkeys, Mortal):
+            listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))
+            found += watch(watches.HOTKEYS, listener)
+        return found
+
+    def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
+        """A thread is lost or stuck. Called on the watchdog's thread."""
+        if subject != watches.CYCLE:
+            self.controller.post(Trouble(subject, error))
+        elif error is not None:  # the cycle cannot show it itself
+            notice = Notice(sys.maxsize, NoticeKind.FAILED, error.title, error.hint, is_lasting=True)
+            self._show(View(phase=Phase.PROBLEM, notices=(notice,)))
 
     def _tell_of_demo(self) -> None:
         """Nobody shall take the demo model for what the program can do, also after a hidden start."""
@@ -163,7 +196,8 @@ class Program:
             live_mode=self._live_mode,
             idle_s=lambda: self.store.value.idle_unload_min * 60,
         )
-        self._ports = Ports(hotkeys, self._recorder, self._transcriber, inserter, self._cues, post)
+        history = NoHistory(post)
+        self._ports = Ports(hotkeys, self._recorder, self._transcriber, inserter, self._cues, history, post)
 
     def list_models(self) -> None:
         """Look which models there are. Slow: it imports the engine. Called on ``chores``."""

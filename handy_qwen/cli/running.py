@@ -18,6 +18,9 @@ TAKES = {
     "stop": "end the recording and insert its text",
     "toggle": "begin to record, or end it",
     "cancel": "throw away what is recorded or transcribed",
+    "retry": "transcribe once more what failed last, or else the last take",
+    "bring-back": "transcribe the take that was cancelled last",
+    "paste": "insert the text that waits, or else the last one, where the focus is",
     "quit": "end the running app",
 }
 

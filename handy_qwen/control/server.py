@@ -12,6 +12,7 @@ from typing import Any
 
 from handy_qwen.control.endpoint import Endpoint, is_own_user
 from handy_qwen.control.lines import MAX_REQUEST_BYTES, PROTOCOL, receive_line, send_line
+from handy_qwen.core.pulse import Pulse
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ class ControlServer:
         self._secret = ""
         self._closed = threading.Event()
         self._wakened, self._waker = socket.socketpair()
-        self._thread = threading.Thread(target=self._loop, name="control", daemon=True)
+        self._pulse = Pulse()
+        self._thread = self._new_thread()
 
     def start(self) -> None:
         """Begin to listen.
@@ -61,6 +63,23 @@ class ControlServer:
             one.close()
         self._endpoint.path.unlink(missing_ok=True)
 
+    def has_died(self) -> bool:
+        """Whether the thread ended without being told to."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._closed.is_set()
+
+    def piece(self) -> int | None:
+        """The number of the call being answered."""
+        return self._pulse.piece
+
+    def revive(self) -> None:
+        """Start the thread again, on the same socket."""
+        self._pulse.end()
+        self._thread = self._new_thread()
+        self._thread.start()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._loop, name="control", daemon=True)
+
     def _loop(self) -> None:
         assert self._socket is not None, "started"
         while not self._closed.is_set():
@@ -72,8 +91,10 @@ class ControlServer:
             except OSError as exc:  # the caller has gone again
                 logger.info("control: a call was not taken: %s", type(exc).__name__)
                 continue
+            self._pulse.begin()
             with connection:
                 self._serve(connection)
+            self._pulse.end()
 
     def _serve(self, connection: socket.socket) -> None:
         try:

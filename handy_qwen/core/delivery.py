@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from handy_qwen.core.effects import CancelTranscription, Copy, Insert
+from handy_qwen.core.effects import CancelTranscription, Copy, Insert, KeepDelivery, KeepFailure, KeepText
+from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Delivered, Delivery, Transcribed
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.core.state import RECENT, Held, Insertion, Stage, Take, Turn
@@ -29,8 +30,16 @@ def has_text(turn: Turn, event: Transcribed) -> None:
         return  # cancelled before
     language = event.language or take.language
     text = clean(event.text, turn.now.rules.text, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW))
-    if text:
-        turn.enter(replace(take, text=text, language=language), Stage.READY)
+    model, application = turn.now.choices.model, take.target.application
+    turn.do(KeepText(take.number, text, language, model, application))
+    turn.set(finished=take)
+    take = replace(take, text=text, language=language)
+    if take.is_recovered:
+        turn.drop(take)
+        if text:
+            offer(turn, take)
+    elif text:
+        turn.enter(take, Stage.READY)
         if event.is_truncated:
             turn.notify(
                 NoticeKind.INFO, "The transcript may be incomplete.", "The model stopped before the end."
@@ -59,9 +68,10 @@ def _insert(turn: Turn, take: Take) -> None:
     if not take.is_again:
         text = fit(text, turn.now.rules.text, _previous(turn, take.target), take.language)
     turn.set(held=tuple(one for one in turn.now.held if one not in before))
-    turn.enter(replace(take, text=text), Stage.INSERTING)
+    brings = (*take.brings, *(number for one in before for number in one.takes))
+    turn.enter(replace(take, text=text, brings=brings), Stage.INSERTING)
     target = take.target if window else None
-    turn.do(Insert(take.number, text, target, turn.now.rules.method, take.submit))
+    turn.do(Insert(take.number, text, target, turn.now.rules.method, take.submit, brings))
 
 
 def _previous(turn: Turn, target: Target) -> str | None:
@@ -78,6 +88,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         return  # taken as lost before
     turn.drop(take)
     _remember(turn, take)
+    _keep_delivery(turn, (take.number, *take.brings), event.how)
     # What follows a submitted text begins anew: the line it continued has been sent.
     is_in_place = event.how in {Delivery.TYPED, Delivery.PASTED} and take.submit is Submit.OFF
     turn.set(last=Insertion(take.text, take.target, turn.at_s) if is_in_place else None)
@@ -108,13 +119,36 @@ def was_not_delivered(turn: Turn, take: Take) -> None:
     """A text could not be inserted: it is not lost, but held."""
     turn.drop(take)
     _remember(turn, take)
+    _keep_delivery(turn, (take.number, *take.brings), Delivery.HELD)
     _hold(turn, take)
     turn.set(last=None)
     deliver(turn)
 
 
+def offer(turn: Turn, take: Take) -> None:
+    """Let the text of a take from an earlier session wait: nobody knows what has the focus now."""
+    _remember(turn, take)
+    _hold(turn, take)
+    turn.notify(NoticeKind.HELD, "A text from before has been rescued.", HELD_HINT)
+
+
+def drop_held(turn: Turn) -> None:
+    """Let go of the texts that wait."""
+    _keep_delivery(turn, _held_takes(turn), None)
+    turn.set(held=())
+
+
+def _held_takes(turn: Turn) -> tuple[int, ...]:
+    return tuple(number for one in turn.now.held for number in one.takes)
+
+
+def _keep_delivery(turn: Turn, takes: tuple[int, ...], how: Delivery | None) -> None:
+    turn.do(*(KeepDelivery(number, how) for number in takes))
+
+
 def _hold(turn: Turn, take: Take) -> None:
-    turn.set(held=(*turn.now.held, Held(take.text.strip(), take.target)))
+    takes = take.brings if take.is_again else (take.number, *take.brings)
+    turn.set(held=(*turn.now.held, Held(take.text.strip(), take.target, takes)))
 
 
 def _remember(turn: Turn, take: Take) -> None:
@@ -131,6 +165,7 @@ def paste_again(turn: Turn) -> None:
     if not texts:
         turn.notify(NoticeKind.INFO, "There is no text yet.", "Dictate something first.")
         return
+    brings = _held_takes(turn)
     turn.set(held=())
     take = Take(
         turn.number_take(),
@@ -140,6 +175,7 @@ def paste_again(turn: Turn) -> None:
         submit=Submit.OFF,
         is_again=True,
         text=join(texts),
+        brings=brings,
     )
     turn.put(take)
     deliver(turn)
@@ -151,13 +187,19 @@ def copy_last(turn: Turn) -> None:
     if not texts:
         turn.notify(NoticeKind.INFO, "There is no text yet.", "Dictate something first.")
         return
+    turn.do(Copy(join(texts), _held_takes(turn)))
     turn.set(held=())
-    turn.do(Copy(join(texts)))
     turn.notify(NoticeKind.COPIED, "The text is on the clipboard.", "Paste it where you want it.")
 
 
-def give_up(turn: Turn, take: Take) -> None:
-    """Leave the transcription of a take that failed."""
-    turn.do(CancelTranscription(take.number))
+def give_up(turn: Turn, take: Take, title: str) -> None:
+    """Leave the transcription of a take that failed because of what ``title`` says."""
+    turn.do(CancelTranscription(take.number), KeepFailure(take.number, title))
+    turn.set(failed=take)
     turn.drop(take)
     deliver(turn)
+
+
+def hold_entry(turn: Turn, number: int, entry: Entry) -> None:
+    """Let a text that an earlier session could not deliver wait once more."""
+    turn.set(held=(*turn.now.held, Held(entry.text, Target(), (number,))))

@@ -26,6 +26,7 @@ from handy_qwen.core.delivery import (
     INSERTING_S,
     copy_last,
     deliver,
+    drop_held,
     give_up,
     has_text,
     paste_again,
@@ -37,7 +38,9 @@ from handy_qwen.core.effects import (
     CancelTranscription,
     Cue,
     Effect,
+    KeepFailure,
     ListenFor,
+    PauseHistory,
     PlayCue,
     WakeAt,
     WatchEscape,
@@ -50,7 +53,9 @@ from handy_qwen.core.events import (
     Failed,
     FocusNoted,
     Heard,
+    HotkeysDied,
     HotkeysFailed,
+    Kept,
     KeyDown,
     KeyJoined,
     KeyUp,
@@ -63,16 +68,30 @@ from handy_qwen.core.events import (
     Previewed,
     RecordingBegan,
     RecordingEnded,
+    Recovered,
+    Replayed,
     Request,
     Requested,
     Ticked,
     Transcribed,
+    Trouble,
 )
 from handy_qwen.core.recording import begin, cancel, deadline_s, end, has_ended, is_overdue, start_waiting
+from handy_qwen.core.recovery import (
+    REPLAYING_S,
+    bring_back,
+    has_recovered,
+    is_not_replayed,
+    rescue_next,
+    retry,
+    was_kept,
+    was_replayed,
+)
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 from handy_qwen.errors import HandyError
 
+TRY_AGAIN = "It is kept: try again from the menu."
 MODEL, HOTKEYS = "model", "hotkeys"  # subjects of lasting notices
 
 
@@ -119,6 +138,9 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for ea
             _cancel(turn)
         case HotkeysFailed(error):
             turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
+        case HotkeysDied():
+            turn.settle(HOTKEYS)
+            turn.do(ListenFor(turn.now.rules.hotkeys))
         case RecordingBegan(number, device):
             _has_begun(turn, number, device)
         case RecordingEnded():
@@ -142,12 +164,20 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for ea
         case FocusNoted(number, target):
             if (take := turn.take(number)) is not None:
                 turn.put(replace(take, target=target))
+        case Recovered():
+            has_recovered(turn, event)
+        case Kept():
+            was_kept(turn, event)
+        case Replayed():
+            was_replayed(turn, event)
         case Requested(what):
             _answer(turn, what)
         case Configured():
             _configure(turn, event)
         case Noted(title, hint):
             turn.notify(NoticeKind.INFO, title, hint)
+        case Trouble(subject, error):
+            _tell_trouble(turn, subject, error)
         case Ticked():
             _look_at_clock(turn)
         case _:
@@ -187,36 +217,54 @@ def _tell_model(turn: Turn, event: ModelLoading | ModelReady | ModelFailed | Mod
             turn.set(has_model=False)
 
 
+def _tell_trouble(turn: Turn, subject: str, error: HandyError | None) -> None:
+    if error is None:
+        turn.settle(subject)
+    else:
+        turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=subject)
+
+
 def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
     take = turn.take(number)
     if number and take is None:
         return  # it was given up, or delivered, before
-    turn.notify(NoticeKind.FAILED, error.title, error.hint)
+    is_lost = take is not None and take.stage < Stage.READY
+    hint = f"{error.hint} {TRY_AGAIN}".strip() if is_lost and take is not None and take.entry else error.hint
+    turn.notify(NoticeKind.FAILED, error.title, hint)
     if take is None:
         return
     match take.stage:
         case Stage.INSERTING:
             was_not_delivered(turn, take)
         case Stage.RECORDING | Stage.ENDING:
-            turn.do(CancelRecording(number), CancelTranscription(number))
+            turn.do(CancelRecording(number), CancelTranscription(number), KeepFailure(number, error.title))
+            turn.set(failed=take)
             turn.drop(take)
             start_waiting(turn)
             deliver(turn)
-        case Stage.WAITING | Stage.TRANSCRIBING:
-            give_up(turn, take)
+        case Stage.WAITING | Stage.REPLAYING | Stage.TRANSCRIBING:
+            give_up(turn, take, error.title)
         case Stage.READY:
             pass  # its text is here: nothing that failed can hurt it
 
 
 def _cancel(turn: Turn) -> None:
     """Give up the take being recorded, which gestures have done; with none, those not yet inserted."""
+    before = turn.before.cancelled
     if not turn.was_open:
-        waiting = [take for take in turn.now.takes if take.stage is not Stage.INSERTING]
+        waiting = [take for take in turn.now.takes if can_be_cancelled(take)]
         if not waiting:
             return
         for take in reversed(waiting):  # so that none of them begins because the one before has gone
             cancel(turn, take)
-    turn.notify(NoticeKind.INFO, "Cancelled.")
+    cancelled = turn.now.cancelled
+    is_kept = cancelled is not None and cancelled.entry and cancelled != before
+    turn.notify(NoticeKind.INFO, "Cancelled.", "You can bring it back from the menu." if is_kept else "")
+
+
+def can_be_cancelled(take: Take) -> bool:
+    """Whether Escape gives ``take`` up: not what is only being rescued, of which the user sees nothing."""
+    return take.stage is not Stage.INSERTING and not take.is_recovered
 
 
 def _answer(turn: Turn, what: Request) -> None:
@@ -230,7 +278,11 @@ def _answer(turn: Turn, what: Request) -> None:
         case Request.COPY_LAST:
             copy_last(turn)
         case Request.DROP_HELD:
-            turn.set(held=())
+            drop_held(turn)
+        case Request.RETRY:
+            retry(turn)
+        case Request.BRING_BACK:
+            bring_back(turn)
         case Request.SHOW:
             keys = " or ".join(turn.now.choices.hotkeys)
             turn.notify(NoticeKind.INFO, "Handy Qwen is running.", f"Hold {keys} and speak." if keys else "")
@@ -241,6 +293,8 @@ def _answer(turn: Turn, what: Request) -> None:
 def _configure(turn: Turn, event: Configured) -> None:
     old, new = turn.now.rules, event.rules
     languages = event.choices.languages or turn.now.choices.languages
+    if new.is_private != old.is_private:
+        turn.do(PauseHistory(new.is_private))
     turn.set(is_configured=True, rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return
@@ -263,6 +317,8 @@ def _look_at_clock(turn: Turn) -> None:
                 NoticeKind.FAILED, "The text could not be inserted in time.", "Paste it again from the menu."
             )
             was_not_delivered(turn, take)
+        elif take.stage is Stage.REPLAYING:
+            is_not_replayed(turn, take)
         else:
             is_overdue(turn, take)
 
@@ -270,6 +326,8 @@ def _look_at_clock(turn: Turn) -> None:
 def _due_s(turn: Turn, take: Take) -> float | None:
     if take.stage is Stage.INSERTING:
         return None if turn.now.is_key_injected else take.since_s + INSERTING_S
+    if take.stage is Stage.REPLAYING:
+        return take.since_s + REPLAYING_S
     return deadline_s(turn, take)
 
 
@@ -285,9 +343,10 @@ def _tidy(turn: Turn) -> None:
     if turn.recorded() is None and turn.now.gestures.take is not None:
         turn.set(gestures=gestures.closed(turn.now.gestures))
     deliver(turn)  # what was held back until the key came up
+    rescue_next(turn)
     now = turn.now
     turn.set(shown=tuple(one for one in now.shown if one.until_s > turn.at_s))
-    is_wanted = any(take.stage is not Stage.INSERTING for take in now.takes)
+    is_wanted = any(can_be_cancelled(take) for take in now.takes)
     if is_wanted != now.is_escape_watched:
         turn.set(is_escape_watched=is_wanted)
         turn.do(WatchEscape(is_wanted))

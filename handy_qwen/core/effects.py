@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from handy_qwen.core.events import Delivery
 from handy_qwen.core.ports import Hotkey, Method, Submit, Target
 
 
@@ -22,6 +23,7 @@ class StartRecording:
     take: int
     language: str
     context: str = field(repr=False)
+    model: str = ""  # for the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,81 @@ class Insert:
     target: Target | None
     method: Method
     submit: Submit
+    brings: tuple[int, ...] = ()  # takes whose texts are part of it
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Put ``text`` on the clipboard, for the user to paste."""
+    """Put ``text`` on the clipboard, for the user to paste. It is the text of ``takes``."""
 
     text: str = field(repr=False)
+    takes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Open take ``take`` in the engine and feed it the sound of an entry of the history; Replayed answers."""
+
+    take: int
+    entry: int
+    language: str
+    context: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take ``take`` means an entry of the history from now on."""
+
+    take: int
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSound:
+    """All the sound of take ``take`` is there, and its text is awaited."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepText:
+    """The history keeps the text of take ``take``."""
+
+    take: int
+    text: str = field(repr=False)
+    language: str
+    model: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepFailure:
+    """The history keeps why take ``take`` has no text."""
+
+    take: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCancellation:
+    """The history keeps that take ``take`` was given up."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDelivery:
+    """The history keeps what became of the text of take ``take``; None: nobody wants it any more."""
+
+    take: int
+    how: Delivery | None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseHistory:
+    """Keep nothing of the takes that begin from now on, or keep them again."""
+
+    is_paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +184,14 @@ Effect = (
     | CancelTranscription
     | Insert
     | Copy
+    | Replay
+    | Adopt
+    | KeepSound
+    | KeepText
+    | KeepFailure
+    | KeepCancellation
+    | KeepDelivery
+    | PauseHistory
     | ListenFor
     | WatchEscape
     | PlayCue

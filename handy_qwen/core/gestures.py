@@ -41,6 +41,7 @@ from dataclasses import dataclass, replace
 from handy_qwen.core.events import (
     EscapePressed,
     Event,
+    HotkeysDied,
     HotkeysFailed,
     KeyDown,
     KeyJoined,
@@ -220,7 +221,7 @@ def _act(state: Gestures, event: Event, mode: Mode, limits: Limits) -> Step:
             return _join(state, hotkey, at_s, limits)
         case Requested() | EscapePressed():
             return _request(state, event.what if isinstance(event, Requested) else Request.CANCEL)
-        case HotkeysFailed():
+        case HotkeysFailed() | HotkeysDied():
             return _lose_keys(state)
     return state, ()
 

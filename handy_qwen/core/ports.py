@@ -166,7 +166,7 @@ class History(Protocol):
     """
 
     def begin(self, take: int, *, language: str = "", model: str = "") -> None:
-        """Take ``take`` begins. ``language`` as asked for, "" is automatic."""
+        """Take ``take`` begins. ``language`` as asked for, "" is automatic. Posts Kept, unless in private."""
 
     def feed(self, take: int, block: Samples) -> None:
         """The next block of take ``take``. Called on the microphone's thread; keeps the array."""

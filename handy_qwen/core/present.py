@@ -8,7 +8,7 @@ from handy_qwen.core.view import Phase, View
 
 def view_of(now: Dictation) -> View:
     """All that tray and overlay show of ``now``."""
-    dictated = [take for take in now.takes if not take.is_again]
+    dictated = [take for take in now.takes if not take.is_again and not take.is_recovered]
     recorded = next((take for take in dictated if take.is_open), None)
     present = recorded or (dictated[-1] if dictated else None)
     return View(
@@ -23,6 +23,8 @@ def view_of(now: Dictation) -> View:
         tentative=present.tentative if present else "",
         waiting=sum(not take.is_open for take in dictated),
         notices=tuple(one.notice for one in now.shown),
+        can_retry=any(past is not None and past.entry for past in (now.failed, now.finished)),
+        can_bring_back=now.cancelled is not None and bool(now.cancelled.entry),
         held=tuple(one.text for one in now.held),
         recent=now.recent,
         choices=now.choices,
@@ -32,7 +34,8 @@ def view_of(now: Dictation) -> View:
 def _phase(now: Dictation, recorded: Take | None) -> Phase:
     if recorded is not None:
         return Phase.RECORDING
-    if any(take.stage is not Stage.INSERTING or not take.is_again for take in now.takes):
+    shown = [take for take in now.takes if not take.is_recovered]
+    if any(take.stage is not Stage.INSERTING or not take.is_again for take in shown):
         return Phase.TRANSCRIBING
     if now.is_loading or not now.is_configured:
         return Phase.LOADING

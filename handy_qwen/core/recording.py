@@ -13,6 +13,9 @@ from handy_qwen.core.effects import (
     CancelRecording,
     CancelTranscription,
     Cue,
+    KeepCancellation,
+    KeepSound,
+    KeepText,
     NoteFocus,
     PlayCue,
     StartRecording,
@@ -20,14 +23,17 @@ from handy_qwen.core.effects import (
     Transcribe,
 )
 from handy_qwen.core.events import EndCause, RecordingEnded
+from handy_qwen.core.recovery import make_way
 from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
+DICTATION_S = 1.0  # a take cancelled before was no dictation, but a shortcut or a slip of the finger
 ENDING_S = 5.0  # the longest wait for a recorder that was told to stop; it gives up a device after 3 s
 
 
 def begin(turn: Turn, hotkey: int | None) -> None:
     """Open a take; None: with the language of the settings."""
+    make_way(turn)
     waiting = next((take for take in turn.now.takes if take.stage is Stage.WAITING), None)
     if waiting is not None:  # let go and pressed again before it could begin
         turn.put(replace(waiting, is_to_end=False))
@@ -52,7 +58,8 @@ def begin(turn: Turn, hotkey: int | None) -> None:
 
 def _start(turn: Turn, take: Take) -> None:
     take = turn.enter(replace(take, heard_s=turn.at_s), Stage.RECORDING)
-    turn.do(StartRecording(take.number, take.language, turn.now.rules.context))
+    now = turn.now
+    turn.do(StartRecording(take.number, take.language, now.rules.context, now.choices.model))
     if take.is_to_end:
         end(turn, take)
 
@@ -84,7 +91,7 @@ def has_ended(turn: Turn, event: RecordingEnded) -> None:
             "Check that it is not muted, or choose another one in the menu.",
         )
     if event.is_dead:
-        turn.do(CancelTranscription(take.number))
+        turn.do(CancelTranscription(take.number), KeepText(take.number, "", take.language, "", ""))
         turn.drop(take)
     else:
         _transcribe(turn, take)
@@ -94,7 +101,7 @@ def has_ended(turn: Turn, event: RecordingEnded) -> None:
 
 def _transcribe(turn: Turn, take: Take) -> None:
     turn.enter(take, Stage.TRANSCRIBING)
-    turn.do(Transcribe(take.number))
+    turn.do(KeepSound(take.number), Transcribe(take.number))
 
 
 def start_waiting(turn: Turn) -> None:
@@ -111,8 +118,12 @@ def cancel(turn: Turn, take: Take) -> None:
     """Give up a take that is not yet being inserted."""
     if take.stage in {Stage.RECORDING, Stage.ENDING}:
         turn.do(CancelRecording(take.number))
-    if take.stage in {Stage.RECORDING, Stage.ENDING, Stage.TRANSCRIBING}:
+    if take.stage in {Stage.RECORDING, Stage.ENDING, Stage.REPLAYING, Stage.TRANSCRIBING}:
         turn.do(CancelTranscription(take.number))
+    if not take.is_again:
+        turn.do(KeepCancellation(take.number))
+        if take.stage is not Stage.RECORDING or turn.at_s - take.since_s >= DICTATION_S:
+            turn.set(cancelled=take)
     turn.drop(take)
     start_waiting(turn)
     deliver(turn)

@@ -22,4 +22,5 @@ class Rules:
     submit: Submit = Submit.OFF
     max_take_s: float = 900.0
     silence_s: float = 20.0  # ends takes that no key holds and no double tap locked; 0: never
+    is_private: bool = False  # the history is paused
     text: TextRules = field(default_factory=TextRules)

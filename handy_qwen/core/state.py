@@ -4,6 +4,7 @@ A take goes through these stages and then leaves ``Dictation.takes``, once, as d
 cancelled or failed:
 
     WAITING --> RECORDING --> ENDING --> TRANSCRIBING --> READY --> INSERTING
+                           REPLAYING --'        (its sound comes from the history)
 
 Only the last take that is not yet TRANSCRIBING can be WAITING or RECORDING; one is WAITING while the
 tail of the take before it is still being heard (ENDING).
@@ -16,6 +17,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from handy_qwen.core.effects import Effect
+from handy_qwen.core.entries import Entry
 from handy_qwen.core.gestures import Gestures
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.core.rules import Rules
@@ -31,6 +33,7 @@ class Stage(enum.IntEnum):
     WAITING = enum.auto()
     RECORDING = enum.auto()
     ENDING = enum.auto()
+    REPLAYING = enum.auto()
     TRANSCRIBING = enum.auto()
     READY = enum.auto()
     INSERTING = enum.auto()
@@ -50,6 +53,9 @@ class Take:
     is_locked: bool = False  # hands-free until the next press
     is_to_end: bool = False  # of a WAITING take: the key came up already
     is_again: bool = False  # no dictation, but a text to be inserted once more
+    entry: int = 0  # in the history; 0: none, or not known yet
+    is_recovered: bool = False  # an earlier session left it behind: its text is offered, not inserted
+    brings: tuple[int, ...] = ()  # takes whose texts, held until now, are inserted with its own
     device: str = ""
     target: Target = field(default_factory=Target)
     committed: str = field(default="", repr=False)
@@ -64,10 +70,11 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A text that waits because the window it was meant for has lost the focus."""
+    """A text that waits because the window it was meant for has lost the focus, or is not known any more."""
 
     text: str = field(repr=False)
     target: Target
+    takes: tuple[int, ...] = ()  # whose text it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,10 @@ class Dictation:
     held: tuple[Held, ...] = ()  # oldest first
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
     last: Insertion | None = None
+    unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first
+    cancelled: Take | None = None  # the last one that can be brought back
+    failed: Take | None = None  # the last one that can be tried again
+    finished: Take | None = None  # the last one that got its text
     has_model: bool = False  # one is loaded
     is_loading: bool = False  # one is being loaded
     shown: tuple[Shown, ...] = ()  # oldest first
@@ -125,6 +136,7 @@ class Turn:
     """One step under way: the state so far and the effects gathered. Lives no longer than the step."""
 
     def __init__(self, now: Dictation, at_s: float) -> None:
+        self.before = now
         self.now = now
         self.at_s = at_s
         self.effects: list[Effect] = []

@@ -75,6 +75,7 @@ class Choices:
     overlay: str = "bottom"  # "off", "top" or "bottom"
     hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
     mode: str = "auto"  # "auto", "hold" or "toggle"
+    is_private: bool = False  # the history is paused: nothing is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class View:
     tentative: str = ""  # and what follows it, which may
     waiting: int = 0  # takes whose recording is over and whose text is not there yet
     notices: tuple[Notice, ...] = ()  # those to be shown now, oldest first
+    can_retry: bool = False  # something failed, or was said, and its sound is kept
+    can_bring_back: bool = False  # a take was cancelled, and its sound is kept
     held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
     recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
     choices: Choices = field(default_factory=Choices)
@@ -131,6 +134,9 @@ class Commands(Protocol):
 
     def use_method(self, method: Method) -> None:
         """Insert texts by ``method`` from the next one on."""
+
+    def pause_history(self, is_paused: bool) -> None:
+        """Keep nothing of what is said from now on, or keep it again."""
 
     def copy_text(self, text: str) -> None:
         """Put ``text`` (of ``View.recent`` or ``View.held``) on the clipboard."""

@@ -102,7 +102,10 @@ class Settings:
     model: str = option("", text, "name of the speech model; empty: the one that is installed")
     threads: int = option(0, whole(0, 256), "processor threads for the model; 0: what suits this machine")
     idle_unload_min: float = option(
-        30.0, number(0, 10_080), "minutes without use until the model gives its memory back; 0: never"
+        15.0,
+        number(-1, 10_080),
+        "minutes without use until the model gives its memory back; 0: never, -1: at once. It is loaded\n"
+        "again when the key goes down; what is said meanwhile is not lost",
     )
     live: LiveWork = option(
         LiveWork.FULL,
@@ -156,6 +159,7 @@ class Settings:
         "how much disk their sound may take, in gigabytes (nine hours take 2); 0: any. The oldest sound\n"
         "goes first, its text stays",
     )
+    private: bool = option(False, flag, "the history is paused: nothing that is said is kept")
     hotkeys: tuple[Hotkey, ...] = listed(
         (Hotkey(default_chord()),),
         hotkey,

@@ -37,6 +37,8 @@ COPY_LAST, PASTE_AGAIN, DROP_HELD = tr("Copy &last text"), tr("Paste &again"), t
 PASTE_HELD = tr("P&aste waiting text here")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 SETTINGS_FILE, QUIT = tr("S&ettings file…"), tr("&Quit")
+RETRY, BRING_BACK = tr("&Try again"), tr("&Bring back the cancelled dictation")
+PAUSE_HISTORY, HISTORY_PAUSED = tr("Pause &history"), tr("The history is paused: nothing is kept.")
 NO_MODELS = tr("No model is installed")
 
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")

@@ -75,6 +75,8 @@ class Tray:
 def _tooltip(view: View) -> str:
     lines = [f"{strings.APP_TITLE} — {strings.PHASES[view.phase]}"]
     lasting = [notice for notice in view.notices if notice.is_lasting]
+    if view.choices.is_private:
+        lines.append(strings.HISTORY_PAUSED)
     if lasting:
         lines += [lasting[-1].title, lasting[-1].hint]
     elif view.phase is Phase.IDLE and view.choices.hotkeys:

@@ -17,7 +17,7 @@ from handy_qwen.core.state import NOTICE_S
 from handy_qwen.core.view import Choices, NoticeKind, Phase
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, InsertError, InsertReason
-from tests.fakes import FakeClock, FakeCues, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from tests.fakes import FakeClock, FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 
 SECRET = "my diary says so"
 RULES = Rules(hotkeys=(Hotkey("ctrl_r"),), mode=Mode.HOLD, context="Qwen")
@@ -36,7 +36,7 @@ class Program:
         self.transcriber = FakeTranscriber(post, SECRET)
         self.inserter = FakeInserter(post)
         self.cues = FakeCues()
-        self.ports = Ports(self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, post)
+        self.ports = Ports(self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, FakeHistory(post), post)
 
     def run(self, effect):
         self.ports.run(effect)

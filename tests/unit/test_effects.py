@@ -1,12 +1,14 @@
 """Each effect reaches its port; the sink of a take feeds the engine and listens for silence."""
 
 import numpy as np
+import pytest
 
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import FocusNoted, Heard, RecordingBegan
+from handy_qwen.core.events import Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.effects import Ports
-from tests.fakes import FakeCues, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from handy_qwen.errors import InsertError, InsertReason
+from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 
 
 def desk():
@@ -18,6 +20,7 @@ def desk():
         FakeTranscriber(events.append),
         FakeInserter(events.append),
         FakeCues(),
+        FakeHistory(events.append),
         events.append,
     )
     return ports, events
@@ -34,7 +37,9 @@ def test_a_recording_feeds_the_engine_and_tells_that_something_was_heard():
     ports.run(fx.StartRecording(1, "German", "Qwen"))
     assert ports.transcriber.begun == [(1, "German", "Qwen")]
     assert [take for take, _ in ports.transcriber.fed] == [1, 1]
-    assert [type(event) for event in events] == [RecordingBegan, Heard]
+    assert [type(event) for event in events] == [Kept, RecordingBegan, Heard]
+    assert ports.history.told == ["1 begun"]
+    assert ports.history.fed == [1, 1]
 
 
 def test_every_other_effect_reaches_its_port():
@@ -61,9 +66,64 @@ def test_every_other_effect_reaches_its_port():
     assert ports.inserter.copied == ["Hello."]
     assert ports.hotkeys.is_escape_wanted
     assert ports.cues.played == ["started", "stopped"]
-    assert len(events) == 8  # began and heard twice, ended twice, transcribed, delivered
+    told = [event for event in events if not isinstance(event, Kept)]
+    assert len(told) == 8  # began and heard twice, ended twice, transcribed, delivered
+
+
+def test_what_the_history_is_to_keep_reaches_it():
+    ports, events = desk()
+    for effect in [
+        fx.KeepSound(1),
+        fx.KeepText(1, "diary", "English", "demo", "editor"),
+        fx.Insert(1, "diary", None, Method.TYPE, Submit.OFF, (7,)),
+        fx.KeepDelivery(1, Delivery.TYPED),
+        fx.KeepDelivery(2, None),
+        fx.KeepFailure(3, "It broke."),
+        fx.KeepCancellation(4),
+        fx.Adopt(5, 50),
+        fx.Copy("diary", (6,)),
+        fx.PauseHistory(is_paused=True),
+    ]:
+        ports.run(effect)
+    assert ports.history.told == [
+        "1 complete",
+        "1 done",
+        "1 delivering",
+        "7 delivering",
+        "1 typed",
+        "2 dropped",
+        "3 failed: It broke.",
+        "4 cancelled",
+        "5 is entry 50",
+        "6 copied",
+        "private",
+    ]
+    assert ports.history.texts == ["diary"]
+    assert "diary" not in repr(events)
+
+
+def test_a_text_that_could_not_be_copied_is_not_kept_as_copied():
+    ports, _ = desk()
+
+    def fail(_text):
+        raise InsertError("There is no clipboard.", InsertReason.NO_FOCUS)
+
+    ports.inserter.copy = fail
+    with pytest.raises(InsertError):
+        ports.run(fx.Copy("diary", (6,)))
+    assert ports.history.told == []
+
+
+def test_a_replay_goes_from_the_history_to_the_engine():
+    ports, events = desk()
+    ports.history.blocks = [np.zeros(160, np.float32)]
+    ports.run(fx.Replay(3, 30, "German", "Qwen"))
+    assert ports.transcriber.begun == [(3, "German", "Qwen")]
+    assert [take for take, _ in ports.transcriber.fed] == [3]
+    assert events == [Replayed(3, 1.0)]
 
 
 def test_effects_do_not_show_the_text_they_carry():
-    shown = repr([fx.Insert(1, "diary", None, Method.TYPE, Submit.OFF), fx.Copy("diary")])
+    keep = fx.KeepText(1, "diary", "", "", "")
+    shown = repr([fx.Insert(1, "diary", None, Method.TYPE, Submit.OFF), fx.Copy("diary"), keep])
     assert "diary" not in shown

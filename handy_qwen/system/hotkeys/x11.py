@@ -112,6 +112,11 @@ class X11Hotkeys:
             thread.join(timeout=5.0)
             inbox.close()
 
+    def has_died(self) -> bool:
+        """Whether the thread ended without being told to. Any thread."""
+        thread = self._thread
+        return thread is not None and thread.ident is not None and not thread.is_alive()
+
     def _running(self) -> Inbox:
         """The inbox of the thread, which is started if it is not running."""
         if self._inbox is not None and self._thread is not None and self._thread.is_alive():

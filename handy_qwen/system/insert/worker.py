@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Post, Submit, Target
+from handy_qwen.core.pulse import Pulse
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.system.insert.backend import CHAINS, Backend, printable
 
@@ -56,7 +57,9 @@ class InsertionThread:
         self._last_resort = last_resort
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="insert", daemon=True)
+        self._pulse = Pulse()
+        self._job: _Job | None = None  # the one under way
+        self._thread = self._new_thread()
         self._thread.start()
 
     def focused(self) -> Target:
@@ -94,7 +97,27 @@ class InsertionThread:
         if self._thread.is_alive():
             logger.warning("the insertion did not end in time")
 
+    def has_died(self) -> bool:
+        """Whether the thread ended without being told to."""
+        return not self._thread.is_alive() and not self._is_closed
+
+    def piece(self) -> int | None:
+        """The number of the text being inserted."""
+        return self._pulse.piece
+
+    def revive(self) -> None:
+        """Start the thread again; the text it died with is told as not inserted."""
+        self._pulse.end()
+        job, self._job = self._job, None
+        self._thread = self._new_thread()
+        self._thread.start()
+        if job is not None:
+            self._post(Failed(job.take, _failed()))
+
     # --- the thread "insert" -----------------------------------------------------------------------
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name="insert", daemon=True)
 
     def _run(self) -> None:
         wait_s: float | None = None
@@ -107,7 +130,11 @@ class InsertionThread:
                     continue
                 if job is None:
                     break
+                self._pulse.begin()
+                self._job = job
                 self._work_off(job)
+                self._job = None
+                self._pulse.end()
                 wait_s = self._rest(is_idle=self._jobs.empty())
             self._backend.close()
         except InsertError as problem:
@@ -129,10 +156,7 @@ class InsertionThread:
             self._post(Failed(job.take, problem))
         except Exception:
             logger.exception("an insertion failed")
-            error = InsertError(
-                "The text could not be inserted.", InsertReason.UNSUPPORTED_DESKTOP, "Use “copy last text”."
-            )
-            self._post(Failed(job.take, error))
+            self._post(Failed(job.take, _failed()))
 
     def _deliver(self, job: _Job) -> Delivered:
         if job.method is Method.NONE or not job.text:
@@ -179,3 +203,9 @@ class InsertionThread:
         if target is None or not target.window:
             return False
         return self._backend.focused().window != target.window
+
+
+def _failed() -> InsertError:
+    return InsertError(
+        "The text could not be inserted.", InsertReason.UNSUPPORTED_DESKTOP, "Use “copy last text”."
+    )

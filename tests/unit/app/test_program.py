@@ -17,7 +17,7 @@ from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.settings import LiveWork
 from handy_qwen.transcriber import Live
-from tests.fakes import FakeCues, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 
 
 class Recorder(FakeRecorder):
@@ -71,12 +71,19 @@ class Bench:
         post = self.program.controller.post
         self.hotkeys, self.recorder, self.cues = FakeHotkeys(), Recorder(post), Cues()
         self.transcriber, self.inserter = FakeTranscriber(post), FakeInserter(post)
+        self.history = FakeHistory(post)
         if self.inserter_error:
             self.inserter.copy = self._fail_with(self.inserter_error)
         self.program._recorder, self.program._transcriber = self.recorder, self.transcriber
         self.program._cues = self.cues
         self.program._ports = Ports(
-            self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, post
+            self.hotkeys,
+            self.recorder,
+            self.transcriber,
+            self.inserter,
+            self.cues,
+            self.history,
+            post,
         )
 
     def _fail_with(self, error):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
-from handy_qwen.core.dictation import step
 from handy_qwen.core.events import (
     Configured,
     Delivered,
@@ -21,7 +20,6 @@ from handy_qwen.core.events import (
     HotkeysFailed,
     KeyDown,
     KeyJoined,
-    KeyUp,
     MicrophoneChanged,
     ModelFailed,
     ModelLoading,
@@ -32,92 +30,16 @@ from handy_qwen.core.events import (
     RecordingBegan,
     RecordingEnded,
     Request,
-    Requested,
-    Ticked,
     Transcribed,
 )
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Method, Submit, Target
 from handy_qwen.core.present import view_of
 from handy_qwen.core.recording import ENDING_S
-from handy_qwen.core.rules import Rules
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.view import Choices, NoticeKind, Phase
-from handy_qwen.errors import HandyError
-
-ERROR = HandyError("It broke.", "Mend it.")
-RULES = Rules(
-    hotkeys=(Hotkey("ctrl_r"), Hotkey("f9", language="German", submit="enter")),
-    mode=Mode.HOLD,
-    context="Qwen",
-    method=Method.PASTE,
-    max_take_s=60.0,
-    silence_s=10.0,
-)
-NO_CHOICES = Choices()
-EDITOR, TERMINAL = Target(1, "editor"), Target(2, "terminal")
-
-
-class Desk:
-    """Plays events to the cycle and lets time pass, waking it whenever it asked for that."""
-
-    def __init__(self, rules=RULES, choices=NO_CHOICES):
-        self.now, self.at_s, self.effects = Dictation(), 100.0, []
-        self.play(Configured(rules, choices))
-        self.effects.clear()
-
-    def play(self, *events):
-        for event in events:
-            self.now, effects = step(self.now, event, self.at_s)
-            self.effects += effects
-        return self
-
-    def wait(self, seconds):
-        end_s = self.at_s + seconds
-        while self.now.wake_at_s is not None and self.now.wake_at_s <= end_s:
-            self.at_s = max(self.at_s, self.now.wake_at_s)
-            self.play(Ticked(self.at_s))
-        self.at_s = end_s
-        return self
-
-    def down(self, key=0):
-        return self.play(KeyDown(key, self.at_s))
-
-    def up(self, key=0):
-        return self.play(KeyUp(key, self.at_s)).wait(0.05)
-
-    def say(self, take, target=EDITOR, key=0):
-        """Press, speak for a second and let go; the recorder does its part."""
-        self.down(key).play(FocusNoted(take, target), RecordingBegan(take, "mic")).wait(1).up(key)
-        return self.recorded(take)
-
-    def recorded(self, take, cause=EndCause.STOPPED, is_dead=False):
-        return self.play(RecordingEnded(take, cause, 1.0, is_dead))
-
-    def ask(self, what):
-        return self.play(Requested(what, self.at_s))
-
-    def hear(self, take, text, language="English"):
-        return self.play(Transcribed(take, text, language, is_truncated=False))
-
-    def put(self, take, how=Delivery.TYPED, note=""):
-        return self.play(Delivered(take, how, note))
-
-    def done(self, kind):
-        return [effect for effect in self.effects if isinstance(effect, kind)]
-
-    @property
-    def inserted(self):
-        return [effect.text for effect in self.done(fx.Insert)]
-
-    @property
-    def notices(self):
-        return [notice.kind for notice in self.view.notices]
-
-    @property
-    def view(self):
-        return view_of(self.now)
+from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
 
 
 def test_one_take_is_recorded_transcribed_and_inserted():
@@ -439,7 +361,7 @@ def test_a_text_whose_window_lost_the_focus_waits_and_can_be_pasted():
     assert desk.view.held == ("One.",)
     assert desk.notices == [NoticeKind.HELD]
     desk.ask(Request.PASTE_AGAIN)
-    assert desk.done(fx.Insert)[-1] == fx.Insert(2, "One.", None, Method.PASTE, Submit.OFF)
+    assert desk.done(fx.Insert)[-1] == fx.Insert(2, "One.", None, Method.PASTE, Submit.OFF, (1,))
     desk.put(2)
     assert desk.view.held == ()
     assert desk.view.recent == ("One.",)
@@ -454,7 +376,7 @@ def test_a_held_text_goes_before_the_next_one_for_its_window():
 
 def test_a_held_text_can_be_copied_or_dropped():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST)
-    assert desk.done(fx.Copy) == [fx.Copy("One.")]
+    assert desk.done(fx.Copy) == [fx.Copy("One.", (1,))]
     assert desk.view.held == ()
     desk.say(2).hear(2, "Two.").put(2, Delivery.HELD).ask(Request.DROP_HELD)
     assert desk.view.held == ()

@@ -1,0 +1,146 @@
+"""Looks after the threads: the program never sits there deaf without a word.
+
+    has died       --> started again, and told;  the second time soon after: a lasting notice with a remedy
+    does not move  --> a lasting notice, taken back as soon as it moves
+
+What dies inside a part (a stream, a connection, a take) is that part's own business; here are the threads
+themselves. A thread stuck in native code cannot be ended, only told of. Looks are counted, not seconds: a
+machine that slept, or a process that was stopped, has not been stuck.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from handy_qwen.errors import HandyError
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+FORGIVEN_LOOKS = 600  # a part that was well for so long may be started again once more
+
+Tell = Callable[[str, HandyError | None], None]
+"""Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A thread as the watchdog sees it. Any thread may call; nothing waits."""
+
+    def has_died(self) -> bool:
+        """Whether it ended without being told to."""
+
+    def piece(self) -> int | None:
+        """The number of the piece of work it is at; None while it waits."""
+
+    def revive(self) -> None:
+        """Start it again; what it was doing when it died is given up.
+
+        Raises:
+            HandyError: It cannot be.
+        """
+
+
+@dataclass
+class Watch:
+    """A part, how it is called, and how it has been.
+
+    Args:
+        subject: A word for notices and log.
+        part: The part.
+        title: What does not work without it, as a sentence's beginning.
+        stuck_s: How long one piece of work may take.
+    """
+
+    subject: str
+    part: Watched
+    title: str
+    stuck_s: float
+    remedy: str = "Quit Handy Qwen and start it again."
+    piece: int | None = field(default=None, init=False)
+    looks: int = field(default=0, init=False)  # that saw the same piece
+    well: int = field(default=FORGIVEN_LOOKS, init=False)  # looks since it died
+    is_lost: bool = field(default=False, init=False)
+    is_stuck: bool = field(default=False, init=False)
+
+
+class Watchdog:
+    """Looks at every part once a second, on the thread ``watchdog``.
+
+    Args:
+        tell: Shows what is wrong. Called on the watchdog's thread.
+        note: Says that something was mended: title and hint.
+    """
+
+    def __init__(self, tell: Tell, note: Callable[[str, str], None]) -> None:
+        self._tell = tell
+        self._note = note
+        self._watches: Sequence[Watch] = ()
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
+
+    def start(self, watches: Sequence[Watch]) -> None:
+        """Begin to look after ``watches``."""
+        self._watches = watches
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the thread. Safe to call twice."""
+        self._is_stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def look(self) -> None:
+        """Look at all parts once."""
+        for watch in self._watches:
+            try:
+                self._look_at(watch)
+            except Exception:  # the top of this thread: the others must be looked at as well
+                logger.exception("the %s could not be looked after", watch.subject)
+
+    def _loop(self) -> None:
+        while not self._is_stopping.wait(LOOK_S):
+            self.look()
+
+    def _look_at(self, watch: Watch) -> None:
+        if watch.part.has_died():
+            self._has_died(watch)
+            return
+        watch.well += 1
+        if watch.is_lost:  # it came back by itself, as hotkeys do when their settings change
+            watch.is_lost = False
+            self._tell(watch.subject, None)
+        self._look_whether_stuck(watch)
+
+    def _has_died(self, watch: Watch) -> None:
+        if watch.is_lost:
+            return
+        was_well, watch.well = watch.well >= FORGIVEN_LOOKS, 0
+        logger.error("the %s has died%s", watch.subject, "" if was_well else " again")
+        if was_well:
+            try:
+                watch.part.revive()
+            except HandyError as exc:
+                logger.warning("the %s cannot be started again: %s", watch.subject, exc)
+            else:
+                self._note(f"{watch.title} stopped working and was started again.", "The log has details.")
+                return
+        watch.is_lost = True
+        self._tell(watch.subject, HandyError(f"{watch.title} stopped working.", watch.remedy))
+
+    def _look_whether_stuck(self, watch: Watch) -> None:
+        piece = watch.part.piece()
+        watch.looks = watch.looks + 1 if piece is not None and piece == watch.piece else 0
+        watch.piece = piece
+        if watch.is_stuck and watch.looks == 0:
+            watch.is_stuck = False
+            logger.info("the %s moves again", watch.subject)
+            self._tell(watch.subject, None)
+        elif not watch.is_stuck and watch.looks * LOOK_S >= watch.stuck_s:
+            watch.is_stuck = True
+            logger.error("the %s has not moved for %.0f s", watch.subject, watch.stuck_s)
+            self._tell(watch.subject, HandyError(f"{watch.title} does not answer.", watch.remedy))

@@ -1,0 +1,135 @@
+"""What comes back: takes that an earlier session left behind, that failed, or that were cancelled.
+
+    history --> unfinished --> REPLAYING --> TRANSCRIBING --> held, and offered
+    RETRY, BRING_BACK    -->   REPLAYING --> TRANSCRIBING --> READY --> its window, if that has the focus
+
+A take spoken now goes first: one that is only being rescued makes way for it, and begins again later. Of
+a take begun in private there is nothing to come back from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from handy_qwen.core.delivery import HELD_HINT, give_up, hold_entry
+from handy_qwen.core.effects import Adopt, CancelTranscription, KeepCancellation, Replay, Transcribe
+from handy_qwen.core.entries import Entry, State
+from handy_qwen.core.events import Kept, Recovered, Replayed
+from handy_qwen.core.state import RECENT, Stage, Take, Turn
+from handy_qwen.core.view import NoticeKind
+
+REPLAYING_S = 60.0  # the longest wait for the sound of a take; a slow disk reads an hour of it in 10 s
+
+
+def has_recovered(turn: Turn, event: Recovered) -> None:
+    """The history has looked at what earlier sessions left behind."""
+    for entry in event.undelivered:
+        number = turn.number_take()
+        turn.do(Adopt(number, entry.id))
+        hold_entry(turn, number, entry)
+    texts = dict.fromkeys([*turn.now.recent, *(entry.text for entry in event.recent if entry.text)])
+    turn.set(recent=tuple(texts)[:RECENT], unfinished=event.unfinished)
+    count = len(event.undelivered)
+    if count:
+        title = "A text from before waits." if count == 1 else f"{count} texts from before wait."
+        turn.notify(NoticeKind.HELD, title, HELD_HINT)
+
+
+def was_kept(turn: Turn, event: Kept) -> None:
+    """A take has its entry in the history, though it may have left the cycle by now."""
+    if (take := turn.take(event.take)) is not None:
+        turn.put(replace(take, entry=event.entry))
+    for name in ("cancelled", "failed", "finished"):
+        take = getattr(turn.now, name)
+        if take is not None and take.number == event.take:
+            turn.set(**{name: replace(take, entry=event.entry)})
+
+
+def rescue_next(turn: Turn) -> None:
+    """Begin to transcribe what an earlier session left behind, if nothing else is to be done."""
+    now = turn.now
+    has_had_model = bool(now.choices.languages)
+    if not now.unfinished or now.takes or now.is_loading or not has_had_model:
+        return
+    entry, *rest = now.unfinished
+    turn.set(unfinished=tuple(rest))
+    _replay(turn, _take_of(turn, entry))
+
+
+def _take_of(turn: Turn, entry: Entry) -> Take:
+    return Take(
+        0,
+        Stage.REPLAYING,
+        since_s=turn.at_s,
+        heard_s=turn.at_s,
+        language=entry.language,
+        entry=entry.id,
+        is_recovered=True,
+    )
+
+
+def make_way(turn: Turn) -> None:
+    """A take is spoken now: what is only being rescued begins again when it is done."""
+    for take in turn.now.takes:
+        if take.is_recovered:
+            turn.do(CancelTranscription(take.number), KeepCancellation(take.number))
+            turn.drop(take)
+            entry = Entry(take.entry, 0.0, State.WAITING, language=take.language)
+            turn.set(unfinished=(entry, *turn.now.unfinished))
+
+
+def retry(turn: Turn) -> None:
+    """Transcribe once more what failed last, or else the last take."""
+    failed, finished = turn.now.failed, turn.now.finished
+    if failed is not None and failed.entry:
+        turn.set(failed=None)
+        _replay(turn, failed)
+    elif finished is not None and finished.entry:
+        _replay(turn, replace(finished, language=turn.now.rules.language))
+    else:
+        turn.notify(NoticeKind.INFO, "There is nothing to try again.", NOTHING_HINT)
+
+
+NOTHING_HINT = "Nothing was said since the start, or the history was paused."
+
+
+def bring_back(turn: Turn) -> None:
+    """Transcribe the take that was cancelled last."""
+    cancelled = turn.now.cancelled
+    if cancelled is None or not cancelled.entry:
+        turn.notify(NoticeKind.INFO, "There is nothing to bring back.", NOTHING_HINT)
+        return
+    turn.set(cancelled=None)
+    _replay(turn, cancelled)
+
+
+def _replay(turn: Turn, past: Take) -> None:
+    """Open a new take with the sound of ``past``."""
+    take = Take(
+        turn.number_take(),
+        Stage.REPLAYING,
+        since_s=turn.at_s,
+        heard_s=turn.at_s,
+        language=past.language,
+        submit=past.submit,
+        target=past.target,
+        entry=past.entry,
+        is_recovered=past.is_recovered,
+    )
+    turn.put(take)
+    turn.do(Replay(take.number, take.entry, take.language, turn.now.rules.context))
+
+
+def was_replayed(turn: Turn, event: Replayed) -> None:
+    """All the sound of a take has come from the history."""
+    take = turn.take(event.take)
+    if take is not None and take.stage is Stage.REPLAYING:
+        turn.enter(take, Stage.TRANSCRIBING)
+        turn.do(Transcribe(take.number))
+
+
+def is_not_replayed(turn: Turn, take: Take) -> None:
+    """The history did not answer in time."""
+    title = "The sound of the dictation could not be read in time."
+    turn.notify(NoticeKind.FAILED, title, "It is kept: try again later.")
+    give_up(turn, take, title)

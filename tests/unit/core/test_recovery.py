@@ -1,0 +1,240 @@
+"""What comes back: takes left behind by an earlier session, takes that failed, takes that were cancelled."""
+
+from dataclasses import replace
+
+import pytest
+
+from handy_qwen.core import effects as fx
+from handy_qwen.core.entries import Entry, State, Whereabouts
+from handy_qwen.core.events import (
+    Configured,
+    Delivered,
+    Delivery,
+    EscapePressed,
+    Failed,
+    FocusNoted,
+    HotkeysDied,
+    HotkeysFailed,
+    Kept,
+    ModelReady,
+    RecordingBegan,
+    Recovered,
+    Replayed,
+    Request,
+    Trouble,
+)
+from handy_qwen.core.ports import Method, Submit
+from handy_qwen.core.recovery import REPLAYING_S
+from handy_qwen.core.state import Stage
+from handy_qwen.core.view import NoticeKind, Phase
+from tests.dictation import EDITOR, ERROR, NO_CHOICES, RULES, Desk
+
+READY = ModelReady("demo", ("English", "German"))
+
+
+def left(number, text="", **more):
+    return Entry(number, 0.0, State.DONE if text else State.WAITING, text=text, **more)
+
+
+def rescued(*unfinished):
+    """A desk whose model is ready and which was told of entries without a text."""
+    return Desk().play(READY, Recovered(tuple(left(number) for number in unfinished), ()))
+
+
+def kept(desk):
+    """What the history was told to keep, but texts and sounds."""
+    kinds = (fx.KeepFailure, fx.KeepCancellation, fx.KeepDelivery)
+    return [effect for effect in desk.effects if isinstance(effect, kinds)]
+
+
+def test_every_step_of_a_take_is_kept():
+    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "Hello.").put(1)
+    assert desk.done(fx.KeepSound) == [fx.KeepSound(1)]
+    assert desk.done(fx.KeepText) == [fx.KeepText(1, "Hello.", "English", "", "editor")]
+    assert kept(desk) == [fx.KeepDelivery(1, Delivery.TYPED)]
+    assert desk.effects.index(desk.done(fx.KeepText)[0]) < desk.effects.index(desk.done(fx.Insert)[0])
+
+
+def test_a_delivery_is_kept_only_when_it_was_seen():
+    desk = Desk().say(1).hear(1, "Hello.")
+    assert kept(desk) == []
+    desk.play(Failed(1, ERROR))
+    assert kept(desk) == [fx.KeepDelivery(1, Delivery.HELD)]
+
+
+def test_a_held_text_is_kept_as_delivered_with_the_one_that_brought_it_along():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).say(2).hear(2, "Two.")
+    assert desk.done(fx.Insert)[-1].brings == (1,)
+    desk.put(2)
+    assert kept(desk)[1:] == [fx.KeepDelivery(2, Delivery.TYPED), fx.KeepDelivery(1, Delivery.TYPED)]
+
+
+def test_texts_held_twice_are_all_kept_as_delivered_when_they_are_pasted():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).say(2).hear(2, "Two.").put(2, Delivery.HELD)
+    desk.ask(Request.PASTE_AGAIN).put(3, Delivery.PASTED)
+    assert set(kept(desk)[-3:]) == {fx.KeepDelivery(number, Delivery.PASTED) for number in (1, 2, 3)}
+
+
+def test_held_texts_that_are_dropped_are_not_offered_again():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.DROP_HELD)
+    assert kept(desk)[-1] == fx.KeepDelivery(1, None)
+
+
+def test_a_take_in_which_nobody_spoke_and_one_from_a_dead_microphone_have_an_empty_text():
+    desk = Desk().say(1).hear(1, "").down().play(RecordingBegan(2, "mic")).recorded(2, is_dead=True)
+    assert [(one.take, one.text) for one in desk.done(fx.KeepText)] == [(1, ""), (2, "")]
+
+
+def test_a_text_that_an_earlier_session_did_not_deliver_waits_and_is_never_typed_by_itself():
+    text = left(7, "From before.", whereabouts=Whereabouts.BEGUN)
+    desk = Desk().play(Recovered((), (text,))).wait(60)
+    assert desk.done(fx.Adopt) == [fx.Adopt(1, 7)]
+    assert desk.view.held == ("From before.",)
+    assert desk.inserted == []
+    desk.ask(Request.PASTE_AGAIN)
+    assert desk.done(fx.Insert) == [fx.Insert(2, "From before.", None, Method.PASTE, Submit.OFF, (1,))]
+    desk.put(2)
+    assert fx.KeepDelivery(1, Delivery.TYPED) in kept(desk)
+
+
+def test_the_last_texts_of_earlier_sessions_are_in_the_menu():
+    desk = Desk().play(Recovered((), (), (left(2, "Two."), left(1, "One."), left(3, ""))))
+    assert desk.view.recent == ("Two.", "One.")
+    assert desk.notices == []
+
+
+def test_unfinished_takes_are_transcribed_one_after_the_other_once_the_model_is_ready():
+    desk = Desk().play(Recovered((left(5, language="German"), left(6)), ()))
+    assert desk.done(fx.Replay) == []
+    desk.play(READY)
+    assert desk.done(fx.Replay) == [fx.Replay(1, 5, "German", "Qwen")]
+    desk.play(Replayed(1, 2.0))
+    assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
+    desk.hear(1, "Five.")
+    assert desk.done(fx.Replay)[-1] == fx.Replay(2, 6, "", "Qwen")
+    desk.play(Replayed(2, 2.0)).hear(2, "Six.")
+    assert desk.view.held == ("Five.", "Six.")
+    assert desk.inserted == []
+    assert desk.done(fx.KeepSound) == [], "the history has it"
+    assert NoticeKind.HELD in desk.notices
+
+
+def test_what_is_being_rescued_stays_in_the_background():
+    desk = rescued(5)
+    assert desk.now.takes[0].stage is Stage.REPLAYING
+    assert (desk.view.phase, desk.view.waiting, desk.view.take) == (Phase.IDLE, 0, 0)
+    assert desk.done(fx.WatchEscape) == []
+    desk.play(EscapePressed(desk.at_s)).ask(Request.CANCEL)
+    assert len(desk.now.takes) == 1
+
+
+@pytest.mark.parametrize("is_replayed", [False, True])
+def test_a_take_spoken_now_goes_before_what_is_being_rescued(is_replayed):
+    desk = rescued(5, 6)
+    if is_replayed:
+        desk.play(Replayed(1, 2.0))
+    desk.down().play(FocusNoted(2, EDITOR), RecordingBegan(2, "mic"))
+    assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
+    assert [entry.id for entry in desk.now.unfinished] == [5, 6]
+    desk.wait(1).up().recorded(2).hear(2, "Now.")
+    assert desk.inserted == ["Now."]
+    assert len(desk.done(fx.Replay)) == 1
+    desk.put(2)
+    assert desk.done(fx.Replay)[-1].entry == 5
+
+
+def test_a_rescue_that_fails_is_told_and_the_next_begins():
+    desk = rescued(5, 6).play(Failed(1, ERROR))
+    assert kept(desk) == [fx.KeepFailure(1, "It broke.")]
+    assert [effect.entry for effect in desk.done(fx.Replay)] == [5, 6]
+
+
+def test_a_failed_take_is_kept_and_can_be_tried_again_into_its_window():
+    desk = Desk().say(1).play(Kept(1, 10))
+    assert not desk.view.can_retry
+    desk.play(Failed(1, ERROR))
+    assert "try again from the menu" in desk.view.notices[-1].hint
+    assert desk.view.can_retry
+    desk.ask(Request.RETRY)
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", "Qwen")]
+    assert desk.view.phase is Phase.TRANSCRIBING
+    desk.play(Replayed(2, 1.0)).hear(2, "At last.")
+    assert desk.done(fx.Insert)[-1].target == EDITOR
+
+
+def test_a_failed_take_can_be_tried_again_when_its_entry_came_late():
+    desk = Desk().say(1).play(Failed(1, ERROR), Kept(1, 10)).ask(Request.RETRY)
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", "Qwen")]
+
+
+def test_the_last_take_can_be_transcribed_again_in_another_language():
+    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "Hallo.").put(1)
+    desk.play(Configured(replace(RULES, language="German"), NO_CHOICES)).ask(Request.RETRY)
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "German", "Qwen")]
+
+
+@pytest.mark.parametrize("what", [Request.RETRY, Request.BRING_BACK])
+def test_without_anything_kept_there_is_nothing_to_come_back(what):
+    desk = Desk().say(1).play(Failed(1, ERROR)).ask(Request.CANCEL).ask(what)
+    assert desk.done(fx.Replay) == []
+    assert desk.view.notices[-1].title.startswith("There is nothing")
+    assert not desk.view.can_retry
+    assert not desk.view.can_bring_back
+
+
+@pytest.mark.parametrize("is_recording", [True, False])
+def test_a_cancelled_take_can_be_brought_back_and_the_user_is_told_so(is_recording):
+    desk = Desk().down().play(FocusNoted(1, EDITOR), RecordingBegan(1, "mic"), Kept(1, 10)).wait(2)
+    if not is_recording:
+        desk.up().recorded(1)
+    desk.play(EscapePressed(desk.at_s))
+    assert kept(desk) == [fx.KeepCancellation(1)]
+    assert "bring it back" in desk.view.notices[-1].hint
+    assert desk.view.can_bring_back
+    desk.ask(Request.BRING_BACK)
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", "Qwen")]
+    desk.play(Replayed(2, 2.0)).hear(2, "Back.")
+    assert desk.inserted == ["Back."]
+    assert not desk.view.can_bring_back
+
+
+def test_a_slip_of_the_finger_does_not_replace_the_take_that_can_be_brought_back():
+    desk = Desk().down().play(RecordingBegan(1, "mic"), Kept(1, 10)).wait(2).play(EscapePressed(102.0))
+    desk.up().wait(10).down().play(RecordingBegan(2, "mic"), Kept(2, 11)).play(EscapePressed(desk.at_s))
+    assert desk.view.notices[-1].hint == ""
+    assert desk.now.cancelled.entry == 10
+
+
+def test_sound_that_does_not_come_from_the_disk_fails_the_replay_after_a_while():
+    desk = Desk().say(1).play(Kept(1, 10), Failed(1, ERROR)).ask(Request.RETRY).wait(REPLAYING_S + 1)
+    assert desk.now.takes == ()
+    assert kept(desk)[-1].take == 2
+    assert desk.view.can_retry
+
+
+def test_pausing_the_history_is_told_to_it_once():
+    desk = Desk().play(*[Configured(replace(RULES, is_private=True), NO_CHOICES)] * 2)
+    assert desk.done(fx.PauseHistory) == [fx.PauseHistory(is_paused=True)]
+    desk.play(Configured(RULES, NO_CHOICES))
+    assert desk.done(fx.PauseHistory)[-1] == fx.PauseHistory(is_paused=False)
+
+
+def test_trouble_with_a_part_lasts_until_it_is_mended():
+    desk = Desk().play(READY, Trouble("engine", ERROR)).wait(60)
+    assert desk.view.phase is Phase.PROBLEM
+    assert desk.view.notices[-1].is_lasting
+    desk.play(Trouble("engine", None))
+    assert desk.view.notices == ()
+
+
+def test_hotkeys_that_died_are_listened_for_again_and_their_take_ends():
+    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1).play(HotkeysFailed(ERROR), HotkeysDied())
+    assert desk.done(fx.ListenFor) == [fx.ListenFor(RULES.hotkeys)]
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+    assert desk.view.notices == ()
+
+
+def test_late_answers_about_replays_that_are_gone_change_nothing():
+    desk = rescued(5).down()
+    before = desk.now
+    assert desk.play(Replayed(1, 1.0), Kept(99, 1), Delivered(1, Delivery.TYPED)).now == before
