@@ -8,8 +8,8 @@ whoever wants to look at entries, change or delete them: the command line, a win
 work at once, in two processes.
 """
 
-from handy_qwen.history.disk import DiskHistory, NoHistory
+from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.places import default_folder
 from handy_qwen.history.rules import Rules
 
-__all__ = ["DiskHistory", "NoHistory", "Rules", "default_folder"]
+__all__ = ["DiskHistory", "Rules", "default_folder"]

@@ -97,7 +97,8 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         OSError: It cannot be created.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm inherit the mode
-    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+    # One thread at a time; but a history's thread that died is followed by another.
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=NORMAL")  # FULL where a row must outlast a power cut

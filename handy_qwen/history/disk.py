@@ -24,6 +24,7 @@ from pathlib import Path
 from handy_qwen.core.entries import Whereabouts
 from handy_qwen.core.events import Delivery, Failed
 from handy_qwen.core.ports import Post, Samples, Sink
+from handy_qwen.core.pulse import Pulse
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import wav
 from handy_qwen.history.ledger import Ledger
@@ -70,7 +71,9 @@ class DiskHistory:
         self._fed_samples = 0  # written by the microphone's thread
         self._cut: set[int] = set()  # takes of which not all could be kept; the microphone's thread
         self._is_private = False
-        self._thread = threading.Thread(target=self._loop, name="history", daemon=True)
+        self._pulse = Pulse()
+        self._is_closed = False
+        self._thread = self._new_thread()
 
     def start(self) -> None:
         """Open the history, put it in order and post Recovered: all of that on its own thread."""
@@ -149,10 +152,30 @@ class DiskHistory:
         """Write what is left and end the thread."""
         if not self._thread.is_alive():
             return
+        self._is_closed = True
         self._inbox.put(None)
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             logger.warning("the history's thread did not end in time: the disk does not answer")
+
+    # --- for the watchdog ----------------------------------------------------------------------------
+
+    def has_died(self) -> bool:
+        """Whether the thread ended without being told to."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._is_closed
+
+    def piece(self) -> int | None:
+        """The number of the thing it is at."""
+        return self._pulse.piece
+
+    def revive(self) -> None:
+        """Start the thread again; it goes on with what is in the inbox."""
+        self._pulse.end()
+        self._thread = self._new_thread()
+        self._thread.start()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._loop, name="history", daemon=True)
 
     # --- the history's thread ------------------------------------------------------------------------
 
@@ -177,6 +200,7 @@ class DiskHistory:
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do one thing; whatever goes wrong, the next one is done as well."""
         self._busy_since_s = self._clock()
+        self._pulse.begin()
         try:
             work()
         except (OSError, sqlite3.Error) as exc:
@@ -185,50 +209,6 @@ class DiskHistory:
             logger.exception("the history's thread met an unexpected error")
             error = HistoryError("The history failed.", "Dictating goes on. The log has the details.")
             self._post(Failed(0, error))
+        self._pulse.end()
         self._busy_since_s = None
         self._troubles.end(Kind.SLOW)
-
-
-class NoHistory:
-    """A history that keeps nothing: for runs without a disk, and until there is one."""
-
-    def begin(self, take: int, *, language: str = "", model: str = "") -> None:
-        """Nothing."""
-
-    def feed(self, take: int, block: Samples) -> None:
-        """Nothing."""
-
-    def complete(self, take: int) -> None:
-        """Nothing."""
-
-    def done(
-        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
-    ) -> None:
-        """Nothing."""
-
-    def failed(self, take: int, title: str) -> None:
-        """Nothing."""
-
-    def cancelled(self, take: int) -> None:
-        """Nothing."""
-
-    def delivering(self, take: int) -> None:
-        """Nothing."""
-
-    def delivered(self, take: int, how: Delivery) -> None:
-        """Nothing."""
-
-    def dropped(self, take: int) -> None:
-        """Nothing."""
-
-    def adopt(self, take: int, entry: int) -> None:
-        """Nothing."""
-
-    def replay(self, take: int, entry: int, sink: Sink) -> None:
-        """Nothing."""
-
-    def set_private(self, is_private: bool) -> None:
-        """Nothing."""
-
-    def close(self, timeout_s: float) -> None:
-        """Nothing."""

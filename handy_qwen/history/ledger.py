@@ -49,7 +49,7 @@ class Ledger:
             "model": model,
             "whereabouts": Whereabouts.NOWHERE,
         }
-        live = LiveTake(columns, Journal(self._writer.places.takes / name, created_ms))
+        live = LiveTake(take, columns, Journal(self._writer.places.takes / name, created_ms))
         self._live[take] = live
         self._writer.save(live)
 
@@ -105,8 +105,8 @@ class Ledger:
         live = self._live.get(take)
         if live is None:
             return
-        if live.before in {State.DONE, State.FAILED, State.CANCELLED}:
-            live.set(state=live.before, replays=0)
+        if live.before is not None:
+            live.set(state=live.before, replays=live.replays_before)
             self._writer.settle(take, live, is_over=True)
             return
         live.set(state=State.CANCELLED, settled_ms=self._writer.now_ms(), replays=0)
@@ -136,7 +136,7 @@ class Ledger:
             self._live.pop(take, None)
             self._writer.post(Failed(take, NO_SOUND))
             return
-        live.before = live.state
+        live.before, live.replays_before = live.state, live.columns["replays"]
         if live.state is not State.DONE:  # a text that is there stays until there is a better one
             live.set(is_urgent=True, state=State.WAITING, replays=live.columns["replays"] + 1)
             self._writer.save(live)
@@ -148,7 +148,7 @@ class Ledger:
         row = self._writer.row(entry)
         if row is None:
             return None
-        live = self._live[take] = LiveTake.adopted(row)
+        live = self._live[take] = LiveTake.adopted(take, row)
         return live
 
 

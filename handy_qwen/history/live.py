@@ -16,18 +16,22 @@ class LiveTake:
     """One take.
 
     Attributes:
+        take: Its number in this session.
         columns: What its row should say.
         row: Its id, None until it was added.
         before: Of a take that is replayed: the state its entry was in.
+        replays_before: How often it had been replayed then.
         journal: Its sound, None if that was written in an earlier session.
         is_gone: The user has deleted it.
         is_leaving: All has happened to it that will; it is only to be written.
     """
 
-    def __init__(self, columns: dict[str, Any], journal: Journal | None) -> None:
+    def __init__(self, take: int, columns: dict[str, Any], journal: Journal | None) -> None:
+        self.take = take
         self.columns = columns
         self.row: int | None = None
         self.before: State | None = None
+        self.replays_before = 0
         self.journal = journal
         self.is_gone = False
         self.is_leaving = False
@@ -35,9 +39,9 @@ class LiveTake:
         self._is_urgent = False
 
     @classmethod
-    def adopted(cls, row: Row) -> LiveTake:
+    def adopted(cls, take: int, row: Row) -> LiveTake:
         """The take of an entry from before."""
-        live = cls({name: getattr(row, name) for name in Row.__slots__ if name != "id"}, None)
+        live = cls(take, {name: getattr(row, name) for name in Row.__slots__ if name != "id"}, None)
         live.row = row.id
         live._due.clear()
         return live

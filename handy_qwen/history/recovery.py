@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 MOST_REPLAYS = 2
 """A take during whose transcription the program ended this often may be what ends it."""
+RECENT = 10
 LOST = "Its text was lost when the history was damaged."
 GAVE_UP = "The program ended each time this was transcribed."
 UNREADABLE = "Its recording is damaged."
@@ -49,10 +51,11 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What earlier sessions left behind, oldest first."""
+    """What earlier sessions left behind, oldest first; ``recent`` are the last texts, newest first."""
 
     unfinished: tuple[Entry, ...] = ()
     undelivered: tuple[Entry, ...] = ()
+    recent: tuple[Entry, ...] = ()
     given_up: int = 0
 
 
@@ -147,7 +150,8 @@ def put_in_order(store: Store, takes: Path, *, in_use: Collection[str] = ()) -> 
         elif now.entry.is_undelivered:
             undelivered.append(now.entry)
         given_up += now.state is State.FAILED and row.state is not State.FAILED
-    return Found(tuple(unfinished), tuple(undelivered), given_up)
+    texts = (row.entry for row in store.newest() if row.state is State.DONE and row.text)
+    return Found(tuple(unfinished), tuple(undelivered), tuple(islice(texts, RECENT)), given_up)
 
 
 def _adopt_file(store: Store, path: Path) -> None:

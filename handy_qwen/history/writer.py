@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from handy_qwen.core.entries import State
-from handy_qwen.core.events import Failed, Recovered
+from handy_qwen.core.events import Failed, Kept, Recovered
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import recovery, tidying, wav
@@ -149,7 +149,7 @@ class Writer:
         if found.given_up:
             hint = "The program ended whenever it tried. It is in the history: handy-qwen history list"
             self.post(Failed(0, HistoryError("A recording could not be transcribed.", hint)))
-        self.post(Recovered(found.unfinished, found.undelivered))
+        self.post(Recovered(found.unfinished, found.undelivered, found.recent))
 
     def close(self) -> None:
         """Write what is left. What is unfinished is found at the next start."""
@@ -212,12 +212,15 @@ class Writer:
         if self.store is None:
             self.retry_soon()
             return
+        had_row = live.row is not None
         try:
             live.save(self.store)
         except sqlite3.Error as exc:
             self.rows_failed(exc)
-        else:
-            self._troubles.end(Kind.ROWS)
+            return
+        self._troubles.end(Kind.ROWS)
+        if not had_row and live.row is not None:
+            self.post(Kept(live.take, live.row))
 
     def write(self, live: LiveTake) -> None:
         """Write the sound of a take, or see that it is tried again."""
