@@ -72,6 +72,7 @@ class ModelEntry:
     source: str = ""  # where it comes from: an address, or a repository's name
     download_bytes: int = 0
     disk_bytes: int = 0
+    room_bytes: int = 0  # free disk space that installing takes, source and result together
     memory_bytes: int = 0
     standing: Standing = Standing.AVAILABLE
     is_recommended: bool = False  # the one to begin with on this machine

@@ -1,7 +1,8 @@
 """All words that the user interface shows, in one place, ready to be translated.
 
 ``tr`` is gettext's: a catalog named ``handy-qwen`` in ``assets/locale`` is used if there is one for the
-user's language. Notices come worded from the core and are shown as they are.
+user's language. Notices come worded from the core and are shown as they are. The words of one window only
+stand beside it (``windows/model_words.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from handy_qwen import __version__, paths
 from handy_qwen.core.ports import Method
 from handy_qwen.core.view import Phase
 
-tr = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True).gettext
+_catalog = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True)
+tr, ntr = _catalog.gettext, _catalog.ngettext
 
 APP_TITLE = "Handy Qwen"
 VERSION = f"{APP_TITLE} {__version__}"
@@ -46,6 +48,11 @@ TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 MODEL_LOADS = tr("the model is loading")
 WAITING_TITLE = tr("Your text waits.")
 WAITING_HINT = tr("Paste it here, copy it or drop it from the menu.")
+
+CLOSE = tr("&Close")
+RATE, SECONDS, PERCENT = tr("{size}/s"), tr("{seconds} s"), tr("{number} %")
+REMAINING_MOMENT, REMAINING_S = tr("a moment left"), tr("about {seconds} s left")
+REMAINING_H = tr("about {hours} h {minutes} min left")
 
 NATIVE_NAMES = {  # as speakers of each language write it
     "Arabic": "العربية",
@@ -85,6 +92,16 @@ def language_title(name: str) -> str:
     """A language as the menu shows it: in its own words, and in English behind."""
     native = NATIVE_NAMES.get(name, name)
     return name if native == name else f"{native}  ·  {name}"
+
+
+def window_title(title: str) -> str:
+    """What stands in the title bar of the window ``title``."""
+    return f"{title} — {APP_TITLE}"
+
+
+def remaining_minutes(minutes: int) -> str:
+    """How long something takes, in whole minutes."""
+    return ntr("about {minutes} minute left", "about {minutes} minutes left", minutes).format(minutes=minutes)
 
 
 def clock(seconds: float) -> str:

@@ -1,0 +1,270 @@
+"""One model as a card: what it is, what it costs, where it stands, and what can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QElapsedTimer, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from handy_qwen.core.shelf import ModelEntry, Shelf, ShelfKeeper, Standing
+from handy_qwen.ui.windows import figures
+from handy_qwen.ui.windows import model_words as words
+from handy_qwen.ui.windows.parts import Panel, Pill, Quiet, Sign, Text, Title
+from handy_qwen.ui.windows.question import ask
+from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
+
+_BAR_STEPS = 1000
+
+
+class ModelCard(Panel):
+    """Shows an entry of the shelf and passes on what it is asked. Lives on Qt's thread.
+
+    The buttons change their words, not their place, and keep the focus; ``DOUBLE_MS`` after such a change
+    they take nothing, so that the second half of a double click does not undo the first.
+    """
+
+    DOUBLE_MS = 400
+
+    def __init__(self, keeper: ShelfKeeper) -> None:
+        super().__init__()
+        self._keeper = keeper
+        self._entry = ModelEntry("", "")
+        self._since_change = QElapsedTimer()
+        self.title, self._pill = Title(), Pill()
+        self.primary, self.secondary = QPushButton(), QPushButton()
+        self.primary.clicked.connect(self._on_primary)
+        self.secondary.clicked.connect(self._on_secondary)
+        self._summary, self._facts, self._more = Quiet(), Facts(), More()
+        self._facts.measure.clicked.connect(lambda: self._keeper.measure(self._entry.name))
+        self._work, self._trouble, self._warning = Work(), Trouble("recording"), Trouble("problem")
+        self._build()
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self, self._on_delete)
+        delete.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+
+    def show_entry(self, entry: ModelEntry, shelf: Shelf) -> None:
+        """Show ``entry`` of ``shelf``."""
+        if entry.standing is not self._entry.standing:
+            self._since_change.start()
+        self._entry = entry
+        self.setAccessibleName(entry.title)
+        self.title.setText(entry.title)
+        self._pill.say(*words.state(entry))
+        self._summary.setText(entry.summary)
+        self._summary.setVisible(bool(entry.summary))
+        self._facts.show_entry(entry)
+        self._more.show_entry(entry)
+        self._work.show_entry(entry)
+        self._trouble.say(
+            entry.problem.title if entry.problem else "", entry.problem.hint if entry.problem else ""
+        )
+        self._warning.say(words.warning(entry, shelf))
+        self.set_accent("good" if entry.is_chosen else "")
+        self._label(self.secondary, words.secondary(entry))
+        self._label(self.primary, words.primary(entry))
+
+    def _build(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(GAP_PX)
+        self.title.setWordWrap(False)
+        head.addWidget(self.title)
+        head.addWidget(self._pill)
+        head.addStretch()
+        head.addWidget(self.secondary)
+        head.addWidget(self.primary)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(MARGIN_PX, 14, 14, 14)
+        whole.setSpacing(SMALL_GAP_PX)
+        whole.addLayout(head)
+        for widget in (self._summary, self._facts, self._work, self._trouble, self._warning, self._more):
+            whole.addWidget(widget)
+        QWidget.setTabOrder(self.primary, self.secondary)
+        QWidget.setTabOrder(self.secondary, self._facts.measure)
+        QWidget.setTabOrder(self._facts.measure, self._more.toggle)
+
+    def _label(self, button: QPushButton, text: str) -> None:
+        if not text and button.hasFocus():
+            self._more.toggle.setFocus()  # not to the next card, whose button an eager Enter would press
+        button.setVisible(bool(text))
+        button.setText(text)
+        button.setAccessibleName(f"{text}: {self._entry.title}")
+
+    def _on_primary(self) -> None:
+        if self._since_change.isValid() and self._since_change.elapsed() < self.DOUBLE_MS:
+            return
+        match self._entry.standing:
+            case Standing.INSTALLED if words.primary(self._entry) == words.USE:
+                self._keeper.use(self._entry.name)
+            case Standing.INSTALLING:
+                self._keeper.pause(self._entry.name)
+            case _:
+                self._keeper.install(self._entry.name)
+
+    def _on_secondary(self) -> None:
+        if self._entry.standing is Standing.PAUSED:
+            self._ask_to_discard()
+        else:
+            self._ask_to_remove()
+
+    def _on_delete(self) -> None:
+        if words.secondary(self._entry):
+            self._on_secondary()
+
+    def _ask_to_remove(self) -> None:
+        entry = self._entry
+        ask(
+            self,
+            words.REMOVE_QUESTION.format(title=entry.title),
+            words.REMOVE_DETAIL.format(size=words.size(entry.disk_bytes)),
+            yes=words.REMOVE,
+            no=words.KEEP,
+            do=lambda: self._keeper.remove(entry.name),
+        )
+
+    def _ask_to_discard(self) -> None:
+        entry = self._entry
+        ask(
+            self,
+            words.DISCARD_QUESTION.format(title=entry.title),
+            words.DISCARD_DETAIL.format(size=figures.size(entry.partial_bytes)),
+            yes=words.DISCARD,
+            no=words.KEEP,
+            do=lambda: self._keeper.discard(entry.name),
+        )
+
+
+class Facts(QWidget):
+    """Sizes and speed, in columns that stand under each other from card to card."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
+        grid.setHorizontalSpacing(GAP_PX)
+        grid.setVerticalSpacing(1)
+        self._values = [Text() for _ in range(4)]
+        for column, (head, value) in enumerate(
+            zip((words.DOWNLOAD, words.DISK, words.MEMORY, words.SPEED), self._values, strict=True)
+        ):
+            label = Quiet(head, scale=0.9)
+            label.setBuddy(value)
+            grid.addWidget(label, 0, column)
+            grid.addWidget(value, 1, column)
+            grid.setColumnStretch(column, 1)
+            grid.setColumnMinimumWidth(column, 88)
+        self.measure = QPushButton(words.MEASURE)
+        self.measure.setToolTip(words.SPEED_TIP)
+        self._values[3].setToolTip(words.SPEED_TIP)
+        grid.addWidget(self.measure, 0, 4, 2, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def show_entry(self, entry: ModelEntry) -> None:
+        """Show the figures of ``entry``."""
+        sizes = (entry.download_bytes, entry.disk_bytes, entry.memory_bytes)
+        texts = [words.size(number) for number in sizes]
+        if entry.is_permanent:
+            texts[0] = "—"
+        for label, text in zip(self._values, [*texts, words.speed(entry)], strict=True):
+            label.setText(text)
+        is_here = entry.standing is Standing.INSTALLED
+        self._values[3].setEnabled(is_here)
+        self.measure.setVisible(is_here and entry.clip_s is None and not entry.is_measuring)
+
+
+class More(QWidget):
+    """Languages, licence and source: a line, and the list of languages for who opens it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.toggle = QToolButton()
+        self.toggle.setCheckable(True)
+        self.toggle.setAutoRaise(True)
+        self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.toggle.setArrowType(Qt.ArrowType.RightArrow)
+        self.toggle.toggled.connect(self._on_toggled)
+        self._origin, self._languages = Quiet(scale=0.9), Quiet()
+        self._languages.hide()
+        line = QHBoxLayout()
+        line.setSpacing(GAP_PX)
+        line.addWidget(self.toggle)
+        line.addWidget(self._origin, 1)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(SMALL_GAP_PX)
+        whole.addLayout(line)
+        whole.addWidget(self._languages)
+
+    def show_entry(self, entry: ModelEntry) -> None:
+        """Show what ``entry`` knows and where it comes from."""
+        self.toggle.setText(words.languages_title(entry))
+        self.toggle.setVisible(bool(entry.languages))
+        self._languages.setText(words.languages_line(entry))
+        self._origin.setText("  ·  ".join(filter(None, (entry.licence, entry.source))))
+
+    def _on_toggled(self, is_open: bool) -> None:
+        self.toggle.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self._languages.setVisible(is_open)
+
+
+class Work(QWidget):
+    """The bar and the line under it, while a model is installed or waits half-way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar, self.line = QProgressBar(), Quiet()
+        self.bar.setTextVisible(False)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
+        whole.setSpacing(SMALL_GAP_PX)
+        whole.addWidget(self.bar)
+        whole.addWidget(self.line)
+
+    def show_entry(self, entry: ModelEntry) -> None:
+        """Show how far ``entry`` is."""
+        self.setVisible(entry.standing in {Standing.INSTALLING, Standing.PAUSED})
+        if entry.standing is Standing.PAUSED:
+            share = entry.partial_bytes / entry.download_bytes if entry.download_bytes else 0.0
+            self._fill(min(share, 1.0))
+            self.line.setText(words.paused_line(entry))
+        elif entry.progress is not None:
+            self._fill(entry.progress.share)
+            self.line.setText(words.progress_line(entry.progress))
+        self.bar.setAccessibleName(f"{entry.title}: {self.line.text()}")
+
+    def _fill(self, share: float | None) -> None:
+        self.bar.setRange(0, 0 if share is None else _BAR_STEPS)
+        if share is not None:
+            self.bar.setValue(round(share * _BAR_STEPS))
+
+
+class Trouble(QWidget):
+    """A sign, what is wrong, and what to do about it. ``color`` is a field of ``style.Scheme``."""
+
+    def __init__(self, color: str) -> None:
+        super().__init__()
+        self._title, self._hint = Text(color=color), Quiet()
+        for label in (self._title, self._hint):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words_column = QVBoxLayout()
+        words_column.setSpacing(2)
+        words_column.addWidget(self._title)
+        words_column.addWidget(self._hint)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
+        line.setSpacing(GAP_PX)
+        line.addWidget(Sign("mark-warning", color), 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(words_column, 1)
+        self.hide()
+
+    def say(self, title: str, hint: str = "") -> None:
+        """Show both, or nothing at all without a title."""
+        self._title.setText(title)
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+        self.setVisible(bool(title))

@@ -1,0 +1,150 @@
+"""The words of the Models window, and how what it shows is put into them."""
+
+from __future__ import annotations
+
+from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
+from handy_qwen.ui.strings import NATIVE_NAMES, ntr, tr
+from handy_qwen.ui.windows import figures
+
+TITLE = tr("Models")
+INTRODUCTION = tr("Speech is turned into text on this machine; nothing you say leaves it.")
+PLACE = tr("Models are kept in {folder}. {free} free.")
+ONLY_DEMO = tr(
+    "Only the demo model is here. It knows some 300 words of English and German, to show that everything "
+    "works. Install a full model to dictate in earnest."
+)
+
+DOWNLOAD, DISK, MEMORY, SPEED = tr("Download"), tr("On disk"), tr("In memory"), tr("Speed here")
+UNKNOWN = tr("unknown")
+SPEED_VALUE, NOT_MEASURED, MEASURING = tr("10 s in {time}"), tr("not measured"), tr("measuring…")
+SPEED_TIP = tr("How long this machine takes for ten seconds of speech")
+MEASURE = tr("Measure")
+
+INSTALL, RETRY, RESUME, INSTALL_AGAIN = tr("Install"), tr("Try again"), tr("Resume"), tr("Install again")
+PAUSE, CANCEL, DISCARD = tr("Pause"), tr("Cancel"), tr("Discard")
+USE, REMOVE, KEEP = tr("Use"), tr("Remove"), tr("Keep")
+IMPORT = tr("&Import…")
+IMPORT_FOLDER, IMPORT_ARCHIVE = tr("From a &folder…"), tr("From an &archive (.zip, .tar.gz)…")
+CHOOSE_FOLDER, CHOOSE_ARCHIVE = tr("The folder of a model"), tr("A packed model")
+ARCHIVES = tr("Packed models (*.zip *.tar.gz *.tgz *.tar)")
+
+REMOVE_QUESTION = tr("Remove {title}?")
+REMOVE_DETAIL = tr("{size} on disk become free. To use it again, it has to be installed again.")
+DISCARD_QUESTION = tr("Discard what is here of {title}?")
+DISCARD_DETAIL = tr("{size} have been downloaded. They would have to be fetched again.")
+
+STAGES = {
+    Stage.WAITING: tr("Waits for the other installation"),
+    Stage.DOWNLOADING: tr("Downloading"),
+    Stage.UNPACKING: tr("Unpacking"),
+    Stage.CHECKING: tr("Checking"),
+    Stage.CONVERTING: tr("Converting"),
+    Stage.TESTING: tr("Testing"),
+}
+IN_USE, INSTALLED, PAUSED, FAILED = tr("In use"), tr("Installed"), tr("Paused"), tr("Not installed")
+DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
+OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} are here.")
+
+NEEDS_MEMORY = tr("It needs {needed} of memory; this machine has {available}. It may be slow or fail.")
+NEEDS_DISK = tr("Installing takes {needed} of disk space; {available} are free.")
+
+
+def state(entry: ModelEntry) -> tuple[str, str]:
+    """What the pill says, and its color."""
+    match entry.standing:
+        case Standing.INSTALLED if entry.problem is not None:
+            return DAMAGED, "recording"
+        case Standing.INSTALLED:
+            return (IN_USE, "good") if entry.is_chosen else (INSTALLED, "quiet")
+        case Standing.INSTALLING:
+            assert entry.progress is not None
+            return STAGES[entry.progress.stage], "working"
+        case _ if entry.problem is not None:
+            return FAILED, "recording"
+        case Standing.PAUSED:
+            return PAUSED, "problem"
+        case Standing.AVAILABLE:
+            return (RECOMMENDED, "working") if entry.is_recommended else ("", "quiet")
+
+
+def primary(entry: ModelEntry) -> str:
+    """What the first button says; empty if there is nothing for it to do."""
+    match entry.standing:
+        case Standing.INSTALLED if entry.problem is not None and not entry.is_permanent:
+            return INSTALL_AGAIN
+        case Standing.INSTALLED:
+            return "" if entry.is_chosen else USE
+        case Standing.INSTALLING:
+            assert entry.progress is not None
+            return PAUSE if entry.progress.stage is Stage.DOWNLOADING else CANCEL
+        case _ if entry.problem is not None:
+            return RETRY
+        case Standing.PAUSED:
+            return RESUME
+        case Standing.AVAILABLE:
+            return INSTALL
+
+
+def secondary(entry: ModelEntry) -> str:
+    """What the second button says; empty if there is nothing for it to do."""
+    if entry.standing is Standing.INSTALLED and not entry.is_permanent:
+        return REMOVE
+    return DISCARD if entry.standing is Standing.PAUSED else ""
+
+
+def progress_line(progress: Progress) -> str:
+    """What is being done, how much of it is done, how fast, and how long it still takes."""
+    parts = [STAGES[progress.stage]]
+    if progress.total_bytes:
+        done, total = figures.size(progress.done_bytes), figures.size(progress.total_bytes)
+        parts.append(OF_TOTAL.format(done=done, total=total))
+    elif progress.share is not None:
+        parts.append(figures.percent(progress.share))
+    if progress.rate_bytes_s:
+        parts.append(figures.rate(progress.rate_bytes_s))
+    if progress.remaining_s is not None:
+        parts.append(figures.remaining(progress.remaining_s))
+    return "  ·  ".join(parts)
+
+
+def paused_line(entry: ModelEntry) -> str:
+    """How much of the download is here."""
+    if not entry.download_bytes:
+        return figures.size(entry.partial_bytes)
+    done, total = figures.size(entry.partial_bytes), figures.size(entry.download_bytes)
+    return PAUSED_AT.format(done=done, total=total)
+
+
+def warning(entry: ModelEntry, shelf: Shelf) -> str:
+    """What speaks against the model on this machine; empty if nothing does."""
+    if shelf.memory_bytes and entry.memory_bytes > shelf.memory_bytes * 0.8:
+        needed, available = figures.size(entry.memory_bytes), figures.size(shelf.memory_bytes)
+        return NEEDS_MEMORY.format(needed=needed, available=available)
+    if entry.standing is Standing.AVAILABLE and shelf.free_bytes and entry.room_bytes > shelf.free_bytes:
+        needed, available = figures.size(entry.room_bytes), figures.size(shelf.free_bytes)
+        return NEEDS_DISK.format(needed=needed, available=available)
+    return ""
+
+
+def speed(entry: ModelEntry) -> str:
+    """How fast the model is on this machine."""
+    if entry.is_measuring:
+        return MEASURING
+    return NOT_MEASURED if entry.clip_s is None else SPEED_VALUE.format(time=figures.seconds(entry.clip_s))
+
+
+def size(size_bytes: int) -> str:
+    """A size, if it is known."""
+    return figures.size(size_bytes) if size_bytes else UNKNOWN
+
+
+def languages_title(entry: ModelEntry) -> str:
+    """How many languages there are."""
+    count = len(entry.languages)
+    return ntr("{count} language", "{count} languages", count).format(count=count)
+
+
+def languages_line(entry: ModelEntry) -> str:
+    """All languages as their speakers write them, whichever way each of them runs."""
+    names = sorted(entry.languages)
+    return ", ".join(f"\u2068{NATIVE_NAMES.get(name, name)}\u2069" for name in names)

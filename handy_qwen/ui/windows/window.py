@@ -1,0 +1,114 @@
+"""What all windows of the program have in common.
+
+- Native widgets; colors from the palette or from ``style.scheme()``, never fixed ones, so that light and dark
+  both work and a change of scheme is followed.
+- Fonts are the system's, larger or bolder by ``parts``; distances are the constants below.
+- Everything is reached with the keyboard: a letter for each button and field, a tab order that follows the
+  eye, Enter for the button with the focus, Escape and Ctrl+W to close. What a picture says has an
+  accessible name.
+- A window decides nothing. It shows the last value it was given, in place, so that the focus and the
+  place in a list stay where they are, and passes on what it is asked.
+- Closing a window hides it and ends nothing that runs behind it. Size and place are remembered.
+- Nothing waits: questions and file dialogs are opened, not executed.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from handy_qwen import paths
+from handy_qwen.ui import strings
+from handy_qwen.ui.icons import app_icon
+
+MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
+GEOMETRY_FILE = "windows.ini"
+
+
+class AppWindow(QDialog):
+    """A window with a body and a row of buttons below it. Made and used on Qt's thread.
+
+    A subclass fills ``body``, puts buttons of its own into ``buttons``, and says with ``first_focus``
+    where the keyboard begins.
+
+    Args:
+        name: For the remembered size and place; never shown.
+        title: What stands in the title bar.
+        size_px: How large it is the first time.
+    """
+
+    shown = Signal()  # it came up: what it shows may be old
+
+    def __init__(self, name: str, title: str, size_px: QSize) -> None:
+        # A dialog for its keys, but for the desktop a window like any other, in the task bar.
+        super().__init__(None, Qt.WindowType.Window)
+        self.setObjectName(name)
+        self.setWindowTitle(strings.window_title(title))
+        self.setWindowIcon(app_icon())
+        self.body = QVBoxLayout()
+        self.body.setSpacing(GAP_PX)
+        self.buttons = QHBoxLayout()
+        self.buttons.setSpacing(SMALL_GAP_PX)
+        self.close_button = QPushButton(strings.CLOSE)
+        self.close_button.clicked.connect(self.close)
+        self._foot = QHBoxLayout()
+        self._foot.addLayout(self.buttons)
+        self._foot.addStretch()
+        self._foot.addWidget(self.close_button)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+        whole.setSpacing(GAP_PX)
+        whole.addLayout(self.body, 1)
+        whole.addLayout(self._foot)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Close), self, self.close)
+        self._size_px = size_px
+        self._is_placed = False
+
+    def first_focus(self) -> QWidget | None:
+        """The widget that has the keyboard when the window comes up; None leaves it to Qt."""
+        return None
+
+    def present(self) -> None:
+        """Bring the window up: made visible, out of the task bar, to the front, with the keyboard."""
+        if not self._is_placed:
+            self._restore_place()
+        if self.isMinimized():
+            self.showNormal()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def reject(self) -> None:
+        """Escape closes, like everything else that closes. Called by Qt."""
+        self.close()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
+        """Tell that it came up. Called by Qt."""
+        super().showEvent(event)
+        if not event.spontaneous():
+            self.shown.emit()
+            if (widget := self.first_focus()) is not None:
+                widget.setFocus(Qt.FocusReason.ActiveWindowFocusReason)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
+        """Remember size and place. Called by Qt."""
+        if not event.spontaneous():
+            _memory().setValue(self._key(), self.saveGeometry())
+        super().hideEvent(event)
+
+    def _restore_place(self) -> None:
+        """As it was left, if that still fits a screen (Qt sees to it); else as large as it should be."""
+        self._is_placed = True
+        remembered = _memory().value(self._key())
+        if not isinstance(remembered, QByteArray) or not self.restoreGeometry(remembered):
+            area = (self.screen() or QGuiApplication.primaryScreen()).availableSize()
+            self.resize(self._size_px.boundedTo(area * 0.9))
+
+    def _key(self) -> str:
+        return f"{self.objectName()}/geometry"
+
+
+def _memory() -> QSettings:
+    """Where windows stood. Not among the settings: nobody would want to read it there."""
+    return QSettings(str(paths.config_dir() / GEOMETRY_FILE), QSettings.Format.IniFormat)

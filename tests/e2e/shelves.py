@@ -1,0 +1,111 @@
+"""Shelves in every state, for pictures and tests of what shows them."""
+
+from pathlib import Path
+
+from handy_qwen.core.shelf import ModelEntry, Problem, Progress, Shelf, Stage, Standing
+from handy_qwen.engine.languages import ALL_LANGUAGES
+
+GB = 10**9
+SMALL = ModelEntry(
+    "qwen3-asr-0.6b",
+    "Qwen3-ASR 0.6B",
+    summary="Quick on any machine, and right most of the time. The one to begin with.",
+    languages=ALL_LANGUAGES,
+    licence="Apache-2.0",
+    source="huggingface.co/Qwen/Qwen3-ASR-0.6B",
+    download_bytes=1_876_091_704,
+    disk_bytes=713_000_000,
+    room_bytes=2_600_000_000,
+    memory_bytes=1_100_000_000,
+    is_recommended=True,
+)
+LARGE = ModelEntry(
+    "qwen3-asr-1.7b",
+    "Qwen3-ASR 1.7B",
+    summary="Better with names, accents, noise and rare languages; takes about three times as long.",
+    languages=ALL_LANGUAGES,
+    licence="Apache-2.0",
+    source="huggingface.co/Qwen/Qwen3-ASR-1.7B",
+    download_bytes=4_700_000_000,
+    disk_bytes=1_620_000_000,
+    room_bytes=6_300_000_000,
+    memory_bytes=2_600_000_000,
+)
+PUBLISHED = ModelEntry(
+    "qwen3-asr-0.6b-onnx",
+    "Qwen3-ASR 0.6B, ready-made ONNX files",
+    summary="The same model as published by others: nothing is converted here, but it is larger and slower.",
+    languages=ALL_LANGUAGES,
+    licence="Apache-2.0",
+    source="huggingface.co/andrewleech/qwen3-asr-0.6b-onnx",
+    download_bytes=2_520_000_000,
+    disk_bytes=2_520_000_000,
+    room_bytes=2_520_000_000,
+    memory_bytes=3_100_000_000,
+)
+DEMO = ModelEntry(
+    "demo",
+    "Demo",
+    summary="Ships with the program. Some 300 words, to show that everything works.",
+    languages=("English", "German"),
+    licence="CC BY-SA 4.0",
+    disk_bytes=9_800_000,
+    memory_bytes=150_000_000,
+    standing=Standing.INSTALLED,
+    is_permanent=True,
+    is_chosen=True,
+    clip_s=0.31,
+)
+
+
+def changed(entry, **changes):
+    from dataclasses import replace
+
+    return replace(entry, **changes)
+
+
+def shelf(*entries, memory_bytes=8 * GB):
+    return Shelf(entries, Path.home() / ".local/share/handy-qwen/models", 74 * GB, memory_bytes)
+
+
+def installing(entry, stage, share, **more):
+    return changed(entry, standing=Standing.INSTALLING, progress=Progress(stage, share, **more))
+
+
+DOWNLOADING = installing(
+    SMALL,
+    Stage.DOWNLOADING,
+    0.43,
+    done_bytes=812_000_000,
+    total_bytes=SMALL.download_bytes,
+    rate_bytes_s=12.4e6,
+    remaining_s=86.0,
+)
+FAILED = Problem(
+    "The download of Qwen3-ASR 1.7B stopped: huggingface.co cannot be reached.",
+    "Check the network and try again; what is here is kept.",
+)
+INSTALLED = changed(SMALL, standing=Standing.INSTALLED, is_chosen=True, clip_s=1.24)
+IDLE_DEMO = changed(DEMO, is_chosen=False)
+
+SHELVES = {
+    "empty": shelf(SMALL, LARGE, PUBLISHED, DEMO),
+    "downloading": shelf(DOWNLOADING, installing(LARGE, Stage.WAITING, None), PUBLISHED, DEMO),
+    "converting": shelf(installing(SMALL, Stage.CONVERTING, 0.61, remaining_s=21.0), LARGE, PUBLISHED, DEMO),
+    "paused": shelf(
+        changed(SMALL, standing=Standing.PAUSED, partial_bytes=812_000_000), LARGE, PUBLISHED, DEMO
+    ),
+    "failed": shelf(
+        INSTALLED,
+        changed(LARGE, standing=Standing.PAUSED, partial_bytes=2_105_000_000, problem=FAILED),
+        PUBLISHED,
+        IDLE_DEMO,
+    ),
+    "installed": shelf(
+        INSTALLED,
+        changed(LARGE, standing=Standing.INSTALLED, is_measuring=True),
+        changed(PUBLISHED, standing=Standing.INSTALLED),
+        IDLE_DEMO,
+        memory_bytes=3 * GB,
+    ),
+}
