@@ -141,7 +141,7 @@ def scrubbed(text: str) -> str:
     homes = {str(Path.home()), json.dumps(str(Path.home()))[1:-1]}  # as text, and as it stands in JSON
     for home in sorted(homes, key=len, reverse=True):
         if len(home) > 1:
-            text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+            text = re.sub(rf"{re.escape(home)}(?!\w)", "~", text)
     try:
         name = getpass.getuser()
     except (OSError, KeyError, ImportError):  # an account without a name

@@ -1,0 +1,527 @@
+"""What doctor says of machines that are well, half well, and broken. Real devices: see tests/e2e."""
+
+import json
+import os
+import re
+import stat
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from handy_qwen import __version__, cli, paths
+from handy_qwen.control import InstanceLock
+from handy_qwen.core.ports import Hotkey
+from handy_qwen.doctor import (
+    Context,
+    Finding,
+    Report,
+    Status,
+    desktop,
+    examine,
+    files,
+    hotkeys,
+    insertion,
+    instance,
+    microphone,
+    model,
+    permissions,
+    resources,
+    run,
+    settings,
+    tray,
+)
+from handy_qwen.doctor import autostart as autostart_check
+from handy_qwen.doctor.configuration import read_configuration
+from handy_qwen.doctor.installation import installation
+from handy_qwen.doctor.microphone import Heard
+from handy_qwen.errors import HandyError
+from handy_qwen.settings import Settings
+
+pytestmark = pytest.mark.usefixtures("app_home")
+NOWHERE = {"HOME": "/nowhere"}
+# python-xlib tries an unreachable display by TCP as well, and leaves that socket to the garbage collector.
+unreachable = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def context(environment=None, **changes):
+    return Context(environment if environment is not None else NOWHERE, platform="linux", **changes)
+
+
+def statuses(findings):
+    return [finding.status.value for finding in findings]
+
+
+def write_settings(text):
+    path = paths.config_dir() / "settings.toml"
+    path.parent.mkdir(parents=True, mode=0o700)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+# --- the report -------------------------------------------------------------------------------------
+
+
+def test_a_check_that_breaks_is_a_finding_and_the_others_still_run():
+    def broken(_context):
+        raise RuntimeError("a secret the message must not carry on")
+
+    def known(_context):
+        raise HandyError("It is late.", "Sleep.")
+
+    def fine(_context):
+        yield Finding("fine", Status.OK, "It is.")
+
+    report = examine(context(), checks=[("broken", broken), ("known", known), ("fine", fine)])
+    assert statuses(report.findings) == ["problem", "problem", "ok"]
+    assert "RuntimeError at test_doctor.py" in report.findings[0].text
+    assert "secret" not in json.dumps(report.as_dict())
+    assert (report.findings[1].text, report.findings[1].remedy) == ("It is late.", "Sleep.")
+
+
+def test_the_report_is_as_bad_as_its_worst_finding():
+    def report(*names):
+        return Report(tuple(Finding("x", Status(name), "") for name in names)).status
+
+    assert report() is Status.OK
+    assert report("ok", "warning", "ok") is Status.WARNING
+    assert report("warning", "problem", "ok") is Status.PROBLEM
+
+
+def test_the_json_keeps_its_shape():
+    finding = Finding("disk", Status.WARNING, "Full.", "Make room.", {"free_bytes": 1})
+    assert Report((finding,)).as_dict() == {
+        "format": 1,
+        "version": __version__,
+        "status": "warning",
+        "findings": [
+            {
+                "name": "disk",
+                "status": "warning",
+                "text": "Full.",
+                "remedy": "Make room.",
+                "details": {"free_bytes": 1},
+            }
+        ],
+    }
+
+
+def test_looking_at_a_machine_without_anything_changes_nothing_and_breaks_nothing(app_home):
+    """No display, no sound, no bus, no settings: every check has its say, and none fails in itself."""
+    app_home.mkdir()
+    before = sorted(app_home.rglob("*"))
+    report = examine(context({**NOWHERE, "PATH": "/nowhere"}, listen_s=0))
+    assert {finding.name for finding in report.findings} >= {name for name, _ in run.CHECKS} - {
+        "tray",
+        "permissions",  # without a display there is neither
+    }
+    assert not [finding for finding in report.findings if "error" in finding.details]
+    assert sorted(app_home.rglob("*")) == before
+    for finding in report.findings:
+        assert finding.text.endswith("."), finding
+        assert finding.remedy or finding.status is Status.OK, finding
+
+
+# --- settings ---------------------------------------------------------------------------------------
+
+
+def test_a_broken_settings_file_is_a_problem_and_stays_where_it_is():
+    path = write_settings('mode = "auto"\nsecret = [unfinished\n')
+    found = read_configuration()
+    (finding,) = settings.check(context(configuration=found))
+    assert finding.status is Status.PROBLEM
+    assert "line" in finding.text
+    assert "secret" not in finding.text
+    assert found.settings == Settings()
+    assert [entry.name for entry in path.parent.iterdir()] == ["settings.toml"]
+
+
+def test_settings_that_are_not_understood_are_named_without_their_value():
+    write_settings('hold_s = "my secret"\nlive = "sometimes"\n')
+    (finding,) = settings.check(context(configuration=read_configuration()))
+    assert finding.status is Status.WARNING
+    assert "hold_s" in finding.text
+    assert "live" in finding.text
+    assert "secret" not in finding.text
+
+
+def test_a_good_file_and_none_are_both_fine():
+    assert statuses(settings.check(context(configuration=read_configuration()))) == ["ok"]
+    write_settings("hold_s = 0.5\n")
+    found = read_configuration()
+    assert statuses(settings.check(context(configuration=found))) == ["ok"]
+    assert found.settings.hold_s == 0.5
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"\x00" * 100])
+def test_a_file_that_is_no_text_is_told(data):
+    write_settings("").write_bytes(data)
+    (finding,) = settings.check(context(configuration=read_configuration()))
+    assert finding.status is Status.PROBLEM
+
+
+# --- the running instance ---------------------------------------------------------------------------
+
+
+def test_an_instance_that_holds_the_lock_but_does_not_answer_is_a_problem():
+    lock = InstanceLock(paths.runtime_dir())
+    assert lock.acquire()
+    try:
+        (finding,) = instance.check(context(answer="Handy Qwen does not answer."))
+        assert finding.status is Status.PROBLEM
+    finally:
+        lock.release()
+    (finding,) = instance.check(context())
+    assert finding.status is Status.OK
+
+
+def test_what_the_running_app_complains_of_is_passed_on():
+    notices = [{"title": "The hotkey F9 is taken.", "hint": "Choose another.", "kind": "failed"}]
+    status = {"version": __version__, "pid": 7, "phase": "problem", "notices": notices}
+    (finding,) = instance.check(context(running=status))
+    assert finding.status is Status.PROBLEM
+    assert "The hotkey F9 is taken. Choose another." in finding.text
+
+
+def test_another_version_that_runs_is_told():
+    status = {"version": "0.0.1", "pid": 7, "phase": "idle", "is_ready": True, "notices": []}
+    assert statuses(instance.check(context(running=status))) == ["warning", "ok"]
+
+
+# --- desktop, tray, hotkeys, insertion --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "no display"),
+        ({"DISPLAY": ":9876"}, "does not answer"),
+        ({"WAYLAND_DISPLAY": "wayland-9", "XDG_RUNTIME_DIR": "/nowhere"}, "does not answer"),
+    ],
+)
+def test_a_display_that_is_not_there_is_a_problem(environment, expected):
+    (finding,) = desktop.check(context(environment))
+    assert finding.status is Status.PROBLEM
+    assert expected in finding.text
+
+
+def test_without_a_display_nothing_is_said_of_the_tray():
+    assert not list(tray.check(context({})))
+
+
+@unreachable
+def test_a_display_without_a_server_has_no_tray():
+    (finding,) = tray.check(context({"DISPLAY": ":9876"}))
+    assert finding.status is Status.WARNING
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "backend"),
+    [
+        ("win32", {}, "Windows"),
+        ("darwin", {}, "macOS"),
+        ("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, "portal"),
+        ("linux", {"DISPLAY": ":0"}, "X11"),
+        ("linux", {}, "none"),
+    ],
+)
+def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, backend):
+    assert hotkeys.backend_of(replace(context(environment), platform=platform)) == backend
+
+
+@unreachable
+def test_a_running_app_keeps_its_hotkeys_to_itself():
+    """The display does not exist: had it been asked for the keys, that would have failed."""
+    told = context({"DISPLAY": ":9876"}, running={"phase": "idle"})
+    (finding,) = hotkeys.check(told)
+    assert finding.status is Status.OK
+    assert "Right Ctrl" in finding.text
+
+
+@unreachable
+def test_hotkeys_that_cannot_be_had_are_told_with_the_reason():
+    (finding,) = hotkeys.check(context({"DISPLAY": ":9876"}))
+    assert finding.status is Status.PROBLEM
+    assert finding.details["reason"] == "unsupported_desktop"
+    configuration = read_configuration()
+    for chords, expected in (((), "No hotkey is set."), ((Hotkey("hyper"),), "no key named")):
+        changed = replace(configuration, settings=replace(Settings(), hotkeys=chords))
+        (finding,) = hotkeys.check(context({"DISPLAY": ":9876"}, configuration=changed))
+        assert expected in finding.text
+
+
+def test_the_ways_of_insertion_come_in_the_order_of_trying(monkeypatch):
+    monkeypatch.setattr(
+        insertion.shutil, "which", lambda tool: tool if tool in {"wl-copy", "ydotool"} else None
+    )
+    monkeypatch.setattr(insertion, "_has_keyboard_portal", lambda: True)
+    (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))
+    assert finding.status is Status.OK
+    assert (
+        finding.details["order"]
+        == [
+            "paste (wl-copy, keys by portal)",
+            "paste (wl-copy, keys by ydotool)",
+            "clipboard (wl-copy)",
+            "clipboard (wl-copy)",
+        ][: len(finding.details["order"])]
+    )
+    assert "typing (wtype)" in finding.details["missing"]
+
+
+def test_only_a_clipboard_is_a_problem(monkeypatch):
+    monkeypatch.setattr(insertion.shutil, "which", lambda tool: tool if tool == "wl-copy" else None)
+    monkeypatch.setattr(insertion, "_has_keyboard_portal", lambda: False)
+    (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))
+    assert finding.status is Status.PROBLEM
+    assert "only be copied" in finding.text
+
+
+@unreachable
+def test_insertion_is_not_tried_beside_a_running_app():
+    (finding,) = insertion.check(context({"DISPLAY": ":9876"}, running={"phase": "idle"}))
+    assert finding.status is Status.OK
+    (finding,) = insertion.check(context({"DISPLAY": ":9876"}))
+    assert finding.status is Status.PROBLEM
+
+
+# --- microphone -------------------------------------------------------------------------------------
+
+
+def tone(amplitude):
+    return (amplitude * np.sin(np.arange(16_000) * 0.2)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_muted", "status", "words"),
+    [
+        (Heard("Desk", 0.1, False, tone(0.1)), False, "ok", "-23 dBFS"),
+        (Heard("Desk", 0.1, False, tone(0.0001)), False, "warning", "faint"),
+        (Heard("Desk", 0.1, True, tone(0.0)), False, "problem", "digital silence"),
+        (Heard("Desk", 0.1, True, tone(0.0)), True, "problem", "muted"),
+        (Heard("Desk", 0.1, False, np.clip(tone(5.0), -1, 1)), False, "warning", "clips"),
+        (Heard("Desk", 2.5, False, tone(0.1)), False, "warning", "2.5 s to start"),
+        (Heard("Desk", 0.1, False, np.zeros(0, np.float32)), False, "warning", "faint"),
+    ],
+)
+def test_what_a_microphone_gave_is_put_into_words(heard, is_muted, status, words):
+    finding = microphone._judge(heard, is_muted=is_muted, warm="always", details={})
+    assert finding.status == status
+    assert words in finding.text
+    assert finding.details["device"] == "Desk"
+
+
+# --- model, memory, disk ----------------------------------------------------------------------------
+
+
+def test_the_demo_model_is_whole_but_only_a_demo():
+    (finding,) = model.check(context(is_thorough=True))
+    assert finding.status is Status.WARNING
+    assert "as they were made, and it works" in finding.text
+    assert finding.details["is_demo"]
+
+
+def test_a_model_that_is_damaged_is_a_problem(exact_package):
+    folder = paths.models_dir() / "mine"
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(exact_package)
+    assert statuses(model.check(context())) == ["ok"]
+    folder.unlink()
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{}", encoding="utf-8")
+    (finding,) = model.check(context())
+    assert finding.status is Status.PROBLEM
+    assert finding.details["installed"] == ["mine", "demo"]
+
+
+def test_a_model_that_is_not_there_is_a_problem():
+    configuration = replace(read_configuration(), settings=replace(Settings(), model="gone"))
+    (finding,) = model.check(context(configuration=configuration))
+    assert finding.status is Status.PROBLEM
+    assert "gone" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("total", "available", "status"), [(16e9, 8e9, "ok"), (16e9, 0.1e9, "warning"), (0.2e9, 0.1e9, "problem")]
+)
+def test_memory_is_held_against_what_the_model_needs(monkeypatch, total, available, status):
+    memory = SimpleNamespace(total=total, available=available)
+    monkeypatch.setattr(resources.psutil, "virtual_memory", lambda: memory)
+    assert next(iter(resources.check_memory(context()))).status == status
+
+
+def test_a_full_disk_is_a_problem_and_a_small_one_a_warning(monkeypatch):
+    for free, status in ((0.1e9, "problem"), (1e9, "warning"), (50e9, "ok")):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr(resources.psutil, "disk_usage", lambda _path, usage=usage: usage)
+        assert statuses(resources.check_disk(context())) == [status]
+
+
+def test_an_old_processor_is_told(monkeypatch):
+    for flags, status in (({"sse2"}, "warning"), ({"avx2"}, "ok"), (set(), "ok")):
+        monkeypatch.setattr(resources, "_processor_flags", lambda flags=flags: flags)
+        monkeypatch.setattr(resources.psutil, "cpu_count", lambda logical: 4)  # noqa: ARG005
+        assert list(resources.check_memory(context()))[-1].status == status
+
+
+# --- files and permissions --------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_files_that_others_can_read_are_named_with_the_command_that_closes_them():
+    paths.data_dir().mkdir(parents=True, mode=0o755)
+    paths.data_dir().chmod(0o755)
+    secret = paths.data_dir() / "history.db"
+    secret.touch()
+    secret.chmod(0o644)
+    (finding,) = files.check(context())
+    assert finding.status is Status.WARNING
+    assert str(secret) in finding.text
+    assert finding.remedy == f"chmod -R go= {paths.data_dir()}"
+    paths.data_dir().chmod(0o700)
+    assert statuses(files.check(context())) == ["ok"], "nobody can enter the folder"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_a_folder_that_cannot_be_written_is_a_problem(app_home):
+    app_home.mkdir(mode=0o500)
+    assert "problem" in statuses(files.check(context()))
+
+
+def test_a_locked_folder_is_a_problem(monkeypatch):
+    monkeypatch.setattr(files.os, "access", lambda path, _mode: "data" not in str(path))
+    paths.data_dir().mkdir(parents=True, mode=0o700)
+    first = next(iter(files.check(context())))
+    assert first.status is Status.PROBLEM
+    assert str(paths.data_dir()) in first.text
+
+
+class Registry:
+    """winreg, as far as it is used, with the values of ``denied`` set to Deny."""
+
+    HKEY_CURRENT_USER = object()
+
+    def __init__(self, *values):
+        self._values = iter(values)
+
+    def OpenKey(self, _root, _path):  # noqa: N802  as in winreg
+        value = next(self._values)
+        if value is None:
+            raise FileNotFoundError(2, "no such key")
+        self.value = value
+        return self
+
+    def QueryValueEx(self, _key, name):  # noqa: N802
+        assert name == "Value"
+        return self.value, 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        (("Allow", "Allow"), "ok"),
+        ((None, None), "ok"),
+        (("Deny", "Allow"), "problem"),
+        (("Allow", "Deny"), "problem"),
+    ],
+)
+def test_windows_switches_for_the_microphone_are_read(values, status):
+    assert statuses(permissions.check_windows(Registry(*values))) == [status]
+
+
+def test_a_broken_autostart_entry_is_told(tmp_path):
+    entry = tmp_path / "autostart" / "handy-qwen.desktop"
+    entry.parent.mkdir()
+    entry.write_text("[Desktop Entry]\nExec=/gone/handy-qwen --hidden\n", encoding="utf-8")
+    (finding,) = autostart_check.check(context({"XDG_CONFIG_HOME": str(tmp_path)}))
+    assert finding.status is Status.WARNING
+    assert "/gone/handy-qwen" in finding.text
+
+
+# --- how it was installed ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "removal"),
+    [
+        ("appimage", {"environment": {"APPIMAGE": "/a/H.AppImage"}}, "Delete the file /a/H.AppImage."),
+        ("pipx", {"prefix": "/home/me/.local/pipx/venvs/handy-qwen"}, "pipx uninstall handy-qwen"),
+        ("uv", {"prefix": "/home/me/.local/share/uv/tools/handy-qwen"}, "uv tool uninstall handy-qwen"),
+        (
+            "pip",
+            {"prefix": "/home/me/venv", "executable": "/v/python"},
+            "/v/python -m pip uninstall handy-qwen",
+        ),
+        ("folder", {"executable": "/opt/x/handy-qwen", "is_frozen": True}, "Delete the folder /opt/x."),
+        ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings > Apps"),
+        (
+            "app",
+            {"executable": "/Applications/H.app/Contents/MacOS/h", "is_frozen": True, "platform": "darwin"},
+            "Move /Applications/H.app to the Trash.",
+        ),
+    ],
+)
+def test_each_way_of_installing_has_its_way_of_removing(tmp_path, kind, facts, removal):
+    usual = {"environment": {}, "package": tmp_path / "handy_qwen", "platform": "linux"}
+    found = installation(**(usual | facts))
+    assert found.kind == kind
+    assert removal in found.removal
+
+
+def test_a_checkout_is_known_as_one(tmp_path):
+    (tmp_path / "pyproject.toml").touch()
+    assert installation({}, package=tmp_path / "handy_qwen").kind == "checkout"
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_desktop(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE", "PULSE_SERVER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("no_desktop")
+def test_the_command_tells_problems_and_ends_with_1(capsys):
+    assert cli.main(["doctor", "--listen", "0"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^display +PROBLEM +There is no display", out, re.MULTILINE)
+    assert "→ Start the app in a desktop session" in out
+    assert "problems" in out.splitlines()[-1]
+    assert "\x1b" not in out, "no colors where nobody sees them"
+
+
+@pytest.mark.usefixtures("no_desktop")
+def test_the_command_writes_json_and_nothing_else_to_stdout(capsys):
+    assert cli.main(["doctor", "--json", "--listen", "0"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["status"] == "problem"
+    assert {finding["status"] for finding in report["findings"]} <= {"ok", "warning", "problem"}
+
+
+def test_without_problems_it_ends_with_0(monkeypatch, capsys):
+    monkeypatch.setattr("handy_qwen.doctor.examine", lambda _context, _tell: Report(()))
+    assert cli.main(["doctor"]) == 0
+    assert capsys.readouterr().out.strip() == "All is well."
+
+
+def test_seconds_that_are_no_number_are_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor", "--listen", "nan"])
+    assert ended.value.code == 2
+    assert "--listen" in capsys.readouterr().err
+
+
+def test_files_made_by_the_program_are_private(tmp_path):
+    place = tmp_path / "support.zip"
+    cli.main(["doctor", "--json", "--listen", "0", "--bundle", str(place)])
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
