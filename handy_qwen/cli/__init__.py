@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import autostart, bench, demo, doctor, model, running, transcribe, uninstall
+from handy_qwen.cli import autostart, bench, demo, doctor, history, model, running, transcribe, uninstall
 from handy_qwen.cli.terminal import UsageError, complain, exit_status
 from handy_qwen.errors import HandyError, LanguageError
 
@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     running.add_app_options(parser)
     running.add_parsers(commands)
     transcribe.add_parser(commands)
+    history.add_parser(commands)
     demo.add_parser(commands)
     model.add_parser(commands)
     bench.add_parser(commands)

@@ -96,7 +96,7 @@ class Job:
 def run(options: argparse.Namespace) -> int:
     """Transcribe all files; one that fails does not stop the others."""
     places = _places(options)
-    context = _context(options.context, options.vocabulary)
+    context = context_of(options.context, options.vocabulary)
     if options.simulate:
         if options.exact:
             raise HandyError("Only what is live can be simulated.", "Add --live.")
@@ -186,7 +186,7 @@ def _transcribed(name: str, job: Job, progress: ProgressLine, cancel: Cancel) ->
         }
 
 
-def _context(text: str, vocabulary: Path | None) -> str:
+def context_of(text: str, vocabulary: Path | None) -> str:
     """The context given, and the vocabulary's entries behind it, separated by commas."""
     if vocabulary is None:
         return text

@@ -69,10 +69,9 @@ def sound_error(exc: OSError, folder: Path) -> HistoryError:
 
 def row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
     """What to tell when the database cannot be written."""
-    code = (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    if is_locked(exc):
         return HistoryError("Another program holds the history.", GOES_ON)
-    if code == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
+    if _code(exc) == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
         return HistoryError("The disk is full.", GOES_ON)
     return HistoryError(f"The history {path} cannot be written.", f"Look at its permissions. {GOES_ON}")
 
@@ -80,3 +79,13 @@ def row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
 def slow_error() -> HistoryError:
     """What to tell when the disk does not come back."""
     return HistoryError("The disk does not answer.", GOES_ON)
+
+
+def is_locked(exc: BaseException) -> bool:
+    """Whether another process was at work for too long."""
+    return _code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _code(exc: BaseException) -> int:
+    """SQLite's primary result code; 0 if there is none."""
+    return (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF

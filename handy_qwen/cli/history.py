@@ -1,0 +1,301 @@
+"""``handy-qwen history``: look at what was dictated, and do something with it, with or without the app."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handy_qwen import paths
+from handy_qwen.cli import history_lines, history_retry
+from handy_qwen.cli.terminal import UsageError, complain, say, stoppable, write
+from handy_qwen.control import Endpoint, ask
+from handy_qwen.core.entries import Entry, State
+from handy_qwen.errors import ControlError, HandyError, HistoryError
+
+if TYPE_CHECKING:  # numpy and SQLite only when they are needed
+    from handy_qwen.cli.transcribe import Subparsers
+    from handy_qwen.history.archive import Archive
+
+_SHOWN = 20
+_MOST_SHOWN = 1_000_000
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command to the program's parser."""
+    parser = commands.add_parser("history", help="look at, search, export, retry or delete what was dictated")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_looking(actions)
+    _add_changing(actions)
+
+
+def _add_looking(actions: Subparsers) -> None:
+    listing = actions.add_parser("list", help="the last dictations")
+    _add_count(listing)
+    listing.add_argument(
+        "--state", choices=[state.value for state in State], help="only those that came that far"
+    )
+    listing.set_defaults(command=run_list)
+    show = actions.add_parser("show", help="all there is about one")
+    show.add_argument("id", type=_id, metavar="ID", help='its number, or "last"')
+    show.add_argument("--json", action="store_true", help="for other programs")
+    show.set_defaults(command=run_show)
+    search = actions.add_parser("search", help="those in whose text, or application, all the words occur")
+    search.add_argument("words", nargs="+", metavar="WORD", help="upper and lower case, é and e are the same")
+    _add_count(search)
+    search.set_defaults(command=run_search)
+    export = actions.add_parser("export", help="all of them, or some, for other programs or to be kept")
+    export.add_argument("ids", nargs="*", type=_id, metavar="ID", help="(default: all)")
+    export.add_argument("--format", choices=("text", "csv", "jsonl"), default="text")
+    export.add_argument("--output", type=Path, metavar="FILE", help="(default: stdout)")
+    export.add_argument("--audio", type=Path, metavar="DIR", help="also copy their sound there, as WAV files")
+    export.set_defaults(command=run_export)
+
+
+def _add_changing(actions: Subparsers) -> None:
+    for name, meaning in (
+        ("retry", "transcribe one again, with another model, language or vocabulary if wanted"),
+        ("restore", "transcribe one that was cancelled"),
+    ):
+        parser = actions.add_parser(name, help=meaning)
+        parser.add_argument("id", type=_id, metavar="ID", help='its number, or "last"')
+        history_retry.add_options(parser)
+        parser.set_defaults(command=run_retry, is_restore=name == "restore")
+    star = actions.add_parser("star", help="keep these, whatever the settings say of age and number")
+    star.add_argument("ids", nargs="+", type=_id, metavar="ID")
+    star.add_argument("--remove", action="store_true", help="no longer")
+    star.set_defaults(command=run_star)
+    delete = actions.add_parser("delete", help="delete text and sound, for good")
+    delete.add_argument("ids", nargs="*", type=_id, metavar="ID")
+    delete.add_argument("--all", action="store_true", help="all but the starred ones")
+    delete.set_defaults(command=run_delete)
+
+
+def _add_count(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", dest="count", type=_count, default=_SHOWN, metavar="N", help="(default: 20)")
+    parser.add_argument(
+        "--all", action="store_const", dest="count", const=_MOST_SHOWN, help="not only the last"
+    )
+    parser.add_argument("--json", action="store_true", help="for other programs")
+
+
+# --- looking -----------------------------------------------------------------------------------------
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Show the last entries, newest first."""
+    with _archive() as archive:
+        entries = archive.newest()
+        if options.state:
+            entries = (entry for entry in entries if entry.state == options.state)
+        _show(islice(entries, options.count), is_json=options.json)
+    return 0
+
+
+def run_search(options: argparse.Namespace) -> int:
+    """Show the entries that hold all the words."""
+    words = [word for given in options.words for word in given.split()]
+    if not words:
+        raise UsageError("There is no word to look for.")
+    with _archive() as archive:
+        _show(archive.matching(words, options.count), is_json=options.json)
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Show all there is about one entry; the text alone goes to stdout."""
+    from handy_qwen.history.export import as_json
+
+    with _archive() as archive:
+        entry = archive.entry(_number(archive, options.id))
+        sound = str(archive.audio(entry.id)) if entry.has_audio else ""
+    if options.json:
+        write(as_json(entry, audio=sound or None) + "\n")
+        return 0
+    for name, value in history_lines.details(entry):
+        say(f"{name:>12}  {sound if name == 'sound' and sound else value}")
+    if entry.text:
+        _write_text(entry.text + "\n")
+    return 0
+
+
+def _show(entries: Iterable[Entry], *, is_json: bool) -> None:
+    if is_json:
+        _write_json(entries)
+        return
+    first = list(islice(entries, 1))
+    if not first:
+        say("handy-qwen: There is nothing to show.")
+        return
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    id_columns = len(str(first[0].id))  # the newest has the greatest
+    for entry in chain(first, entries):
+        write(history_lines.line(entry, id_columns, columns) + "\n")
+
+
+def _write_json(entries: Iterable[Entry]) -> None:
+    from handy_qwen.history.export import as_json
+
+    before = "[\n"
+    for entry in entries:
+        write(f"{before}  {as_json(entry)}")
+        before = ",\n"
+    write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write entries, oldest first, and copy their sound."""
+    from handy_qwen.history.export import Format, exported
+
+    with _archive() as archive, stoppable():
+        numbers = sorted({_number(archive, one) for one in options.ids})
+
+        def chosen() -> Iterator[Entry]:
+            return map(archive.entry, numbers) if numbers else archive.oldest()
+
+        pieces = exported(chosen(), Format(options.format))
+        if options.output is None:
+            for piece in pieces:
+                _write_text(piece)
+        else:
+            _save(options.output, pieces)
+        if options.audio is not None:
+            _copy_sound(archive, chosen(), options.audio)
+    return 0
+
+
+def _save(path: Path, pieces: Iterable[str]) -> None:
+    """Write all of it or nothing, readable by the user only: it is what he said."""
+    try:
+        descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  a descriptor
+                file.writelines(pieces)
+            Path(unfinished).replace(path)
+        finally:
+            Path(unfinished).unlink(missing_ok=True)
+    except OSError as exc:
+        raise HandyError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+
+
+def _copy_sound(archive: Archive, entries: Iterable[Entry], folder: Path) -> None:
+    from handy_qwen.history import wav
+    from handy_qwen.history.export import local_time
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in entries:
+            if not entry.has_audio:
+                continue
+            time = local_time(entry).replace(":", "").replace(" ", "-")
+            copy = folder / f"dictation-{entry.id}-{time}.wav"
+            shutil.copyfile(archive.audio(entry.id), copy)
+            copy.chmod(0o600)
+            wav.repair(copy, wav.Stage.SETTLED)
+    except OSError as exc:
+        raise HandyError(f"{folder} cannot be written to: {exc.strerror}.", "Choose another place.") from exc
+
+
+# --- changing ----------------------------------------------------------------------------------------
+
+
+def run_retry(options: argparse.Namespace) -> int:
+    """Transcribe an entry again and write its text to stdout."""
+    with _archive() as archive, stoppable():
+        number = _number(archive, options.id)
+        entry = archive.entry(number)
+        if options.is_restore and entry.state is not State.CANCELLED:
+            raise UsageError(f"Entry {number} was not cancelled.", "To transcribe it again: history retry")
+        _check_is_free(entry)
+        new = history_retry.retry(archive, entry, options)
+    if options.json:
+        from handy_qwen.history.export import as_json
+
+        write(as_json(new) + "\n")
+    else:
+        _write_text(new.text + "\n")
+    return 0
+
+
+def run_star(options: argparse.Namespace) -> int:
+    """Star entries, or take their stars away."""
+    with _archive() as archive:
+        for one in options.ids:
+            archive.star(_number(archive, one), is_starred=not options.remove)
+    return 0
+
+
+def run_delete(options: argparse.Namespace) -> int:
+    """Delete entries; one that cannot be deleted does not save the others."""
+    if bool(options.ids) == options.all:
+        raise UsageError("Say which: numbers, or --all.")
+    has_failed = False
+    with _archive() as archive:
+        if options.all:
+            numbers = [entry.id for entry in archive.newest() if not entry.is_starred]
+        else:
+            numbers = [_number(archive, one) for one in options.ids]
+        for number in numbers:
+            try:
+                _check_is_free(archive.entry(number))
+                archive.delete(number)
+            except HistoryError as error:
+                complain(error)
+                has_failed = True
+        archive.forget_traces()
+    return int(has_failed)
+
+
+def _check_is_free(entry: Entry) -> None:
+    """Complain if the running app is at work on the entry."""
+    if entry.state not in {State.RECORDING, State.WAITING}:
+        return
+    try:
+        ask(Endpoint(paths.runtime_dir()), "status")
+    except ControlError:
+        return  # it does not run: this was left behind
+    raise HistoryError(f"The app is at work on entry {entry.id}.", "Wait until its text is there.")
+
+
+# --- what the actions share --------------------------------------------------------------------------
+
+
+def _write_text(text: str) -> None:
+    """Write what was said: as it is to a file or another program, and harmless to a terminal."""
+    write(history_lines.harmless(text) if sys.stdout.isatty() else text)
+
+
+def _archive() -> Archive:
+    from handy_qwen.history.archive import Archive
+    from handy_qwen.history.places import default_folder
+
+    return Archive(default_folder())
+
+
+def _number(archive: Archive, asked: int) -> int:
+    """The id that is meant; 0 is the last entry."""
+    if asked:
+        return asked
+    last = next(archive.newest(1), None)
+    if last is None:
+        raise HistoryError("The history is empty.")
+    return last.id
+
+
+def _id(text: str) -> int:
+    if text == "last":
+        return 0
+    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text)):
+        raise argparse.ArgumentTypeError(f'{text!r} is no number of an entry; or say "last"')
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_SHOWN):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_SHOWN}")
+    return int(text)

@@ -1,0 +1,175 @@
+"""The history for whoever wants to look at entries or change them: the command line, a window.
+
+May be used while the program runs, from another process: SQLite orders who writes when. Does not put
+anything in order and creates nothing; that is the running program's part.
+
+Threads: the one that opened it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+from handy_qwen.core.entries import Entry, State, Whereabouts
+from handy_qwen.errors import HistoryError
+from handy_qwen.history import tidying, wav
+from handy_qwen.history.places import Places
+from handy_qwen.history.store import Row, Store
+from handy_qwen.history.troubles import is_locked
+
+BUSY_S = 5.0
+
+
+class Archive:
+    """The entries of a history. All methods raise ``HistoryError`` if it cannot be read or written.
+
+    Args:
+        folder: Where it lies. If there is none yet, there are no entries.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._places = Places(folder)
+        self._store: Store | None = None
+        with self._told():
+            if self._places.database.is_file():
+                self._store = Store(self._places.database, busy_s=BUSY_S)
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    # --- looking -------------------------------------------------------------------------------------
+
+    def newest(self, most: int = -1) -> Iterator[Entry]:
+        """Entries, newest first; ``most`` -1: all. One at a time: there may be many."""
+        return self._entries(self._store.newest(most=most)) if self._store is not None else iter(())
+
+    def oldest(self) -> Iterator[Entry]:
+        """All entries, oldest first."""
+        return self._entries(self._store.oldest()) if self._store is not None else iter(())
+
+    def matching(self, words: Sequence[str], most: int = -1) -> Iterator[Entry]:
+        """Entries whose text or application holds all ``words``, newest first."""
+        if self._store is None:
+            return iter(())
+        return self._entries(self._store.matching(words, most=most))
+
+    def entry(self, number: int) -> Entry:
+        """The entry with this id.
+
+        Raises:
+            HistoryError: There is none.
+        """
+        return self._row(number).entry
+
+    def asked_language(self, number: int) -> str:
+        """The language that was asked for when it was recorded; "" if it was to be found out."""
+        return self._row(number).asked_language
+
+    def audio(self, number: int) -> Path:
+        """The file with its sound.
+
+        Raises:
+            HistoryError: There is none.
+        """
+        row = self._row(number)
+        path = self._places.takes / row.file
+        if not row.file or not path.is_file():
+            raise HistoryError(f"Entry {number} has no sound.", "It was deleted, or only its text was kept.")
+        return path
+
+    # --- changing ------------------------------------------------------------------------------------
+
+    def star(self, number: int, *, is_starred: bool) -> None:
+        """Exempt an entry from being deleted by itself, or no longer."""
+        self._change(number, {"is_starred": int(is_starred)})
+
+    def delete(self, number: int) -> None:
+        """Delete an entry and its sound.
+
+        Raises:
+            HistoryError: There is none, or its file cannot be deleted.
+        """
+        row = self._row(number)
+        with self._told():
+            assert self._store is not None, "it has a row"
+            if not tidying.delete(self._store, self._places.takes, row):
+                raise HistoryError(
+                    f"The sound of entry {number} could not be deleted.", f"Look at {self._places.takes}."
+                )
+
+    def forget_traces(self) -> None:
+        """Overwrite what SQLite's log still holds of what was deleted. To be called after deleting."""
+        if self._store is not None:
+            with suppress(sqlite3.Error):  # somebody reads: the running program does it later
+                self._store.checkpoint()
+
+    def transcribed(self, number: int, text: str, *, language: str, model: str) -> None:
+        """The entry has been transcribed (again) and the user has seen its text."""
+        row = self._row(number)
+        columns = {
+            "state": State.DONE,
+            "text": text,
+            "language": language,
+            "model": model,
+            "error": "",
+            "replays": 0,
+        }
+        if not row.whereabouts.is_settled:
+            columns["whereabouts"] = Whereabouts.PRINTED
+        self._change(number, columns)
+        if row.file:
+            with suppress(OSError):  # the row says it; the file only matters if that is lost
+                wav.note_stage(self._places.takes / row.file, wav.Stage.SETTLED)
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    def _entries(self, rows: Iterator[Row]) -> Iterator[Entry]:
+        with self._told():
+            for row in rows:
+                yield row.entry
+
+    def _row(self, number: int) -> Row:
+        with self._told():
+            row = self._store.row(number) if self._store is not None else None
+        if row is None:
+            raise HistoryError(
+                f"There is no entry {number}.", "handy-qwen history list shows those there are."
+            )
+        return row
+
+    def _change(self, number: int, columns: dict[str, object]) -> None:
+        self._row(number)
+        with self._told():
+            assert self._store is not None, "it has a row"
+            self._store.change(number, columns, is_durable=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what went wrong in the user's words."""
+        try:
+            yield
+        except sqlite3.Error as exc:
+            if is_locked(exc):
+                raise HistoryError("Another program holds the history.", "Try again in a moment.") from exc
+            raise HistoryError(
+                "The history cannot be read or written.", f"Look at {self._places.database}."
+            ) from exc
+        except OSError as exc:
+            raise HistoryError(
+                f"{self._places.folder} cannot be used: {exc.strerror}.", "Look at its permissions."
+            ) from exc

@@ -1,0 +1,95 @@
+"""Entries as text, CSV and JSON Lines, one after the other: a long history needs no more memory than a short.
+
+Times are written in UTC where programs read them, and in the user's own where people do.
+"""
+
+from __future__ import annotations
+
+import csv
+import enum
+import io
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from handy_qwen.core.entries import Entry
+
+FIELDS = (
+    "id",
+    "created",
+    "state",
+    "duration_s",
+    "text",
+    "language",
+    "model",
+    "application",
+    "delivered",
+    "error",
+    "starred",
+    "audio",
+)
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+_LATEST_S = 253_370_764_800.0  # the year 9999: no clock is right that says more
+
+
+class Format(enum.StrEnum):
+    """What an export looks like."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def record(entry: Entry) -> dict[str, object]:
+    """An entry in the terms of other programs."""
+    return {
+        "id": entry.id,
+        "created": _utc(entry).isoformat(timespec="milliseconds"),
+        "state": entry.state.value,
+        "duration_s": round(entry.duration_s, 3),
+        "text": entry.text,
+        "language": entry.language,
+        "model": entry.model,
+        "application": entry.application,
+        "delivered": entry.whereabouts.value,
+        "error": entry.error,
+        "starred": entry.is_starred,
+        "audio": entry.has_audio,
+    }
+
+
+def as_json(entry: Entry, **more: object) -> str:
+    """An entry as JSON on one line, with ``more`` fields, or others than ``record`` has."""
+    raw = json.dumps(record(entry) | more, ensure_ascii=False)
+    return raw.translate(_ESCAPED)  # JSON lets them pass, terminals obey some
+
+
+def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
+    """``entries`` in this format, piece by piece. As text, those without any are left out."""
+    match form:
+        case Format.TEXT:
+            for entry in entries:
+                if entry.text:
+                    yield f"{local_time(entry)}\n{entry.text}\n\n"
+        case Format.CSV:
+            yield _csv_line(FIELDS)
+            for entry in entries:
+                yield _csv_line(record(entry).values())
+        case Format.JSONL:
+            for entry in entries:
+                yield as_json(entry) + "\n"
+
+
+def local_time(entry: Entry) -> str:
+    """When it began, by the clock on the user's wall."""
+    return f"{_utc(entry).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _utc(entry: Entry) -> datetime:
+    return datetime.fromtimestamp(min(entry.created_s, _LATEST_S), UTC)
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    return line.getvalue()
