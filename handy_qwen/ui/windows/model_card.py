@@ -14,14 +14,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from handy_qwen.core.shelf import ModelEntry, Shelf, ShelfKeeper, Standing
+from handy_qwen.core.shelf import ModelEntry, Shelf, ShelfKeeper, Stage, Standing
 from handy_qwen.ui.windows import figures
 from handy_qwen.ui.windows import model_words as words
-from handy_qwen.ui.windows.parts import Panel, Pill, Quiet, Sign, Text, Title
+from handy_qwen.ui.windows.parts import Panel, Pill, Quiet, Sign, Text, Title, button
 from handy_qwen.ui.windows.question import ask
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
 _BAR_STEPS = 1000
+_BAR_PX = 12
 
 
 class ModelCard(Panel):
@@ -39,14 +40,12 @@ class ModelCard(Panel):
         self._entry = ModelEntry("", "")
         self._since_change = QElapsedTimer()
         self.title, self._pill = Title(), Pill()
-        self.primary, self.secondary = QPushButton(), QPushButton()
-        self.primary.clicked.connect(self._on_primary)
-        self.secondary.clicked.connect(self._on_secondary)
+        self.primary, self.secondary = button(do=self._on_primary), button(do=self._on_secondary)
         self._summary, self._facts, self._more = Quiet(), Facts(), More()
         self._facts.measure.clicked.connect(lambda: self._keeper.measure(self._entry.name))
         self._work, self._trouble, self._warning = Work(), Trouble("recording"), Trouble("problem")
         self._build()
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self, self._on_delete)
+        delete = QShortcut(QKeySequence.StandardKey.Delete, self, self._on_delete)
         delete.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     def show_entry(self, entry: ModelEntry, shelf: Shelf) -> None:
@@ -89,12 +88,12 @@ class ModelCard(Panel):
         QWidget.setTabOrder(self.secondary, self._facts.measure)
         QWidget.setTabOrder(self._facts.measure, self._more.toggle)
 
-    def _label(self, button: QPushButton, text: str) -> None:
-        if not text and button.hasFocus():
+    def _label(self, labelled: QPushButton, text: str) -> None:
+        if not text and labelled.hasFocus():
             self._more.toggle.setFocus()  # not to the next card, whose button an eager Enter would press
-        button.setVisible(bool(text))
-        button.setText(text)
-        button.setAccessibleName(f"{text}: {self._entry.title}")
+        labelled.setVisible(bool(text))
+        labelled.setText(text)
+        labelled.setAccessibleName(f"{text}: {self._entry.title}")
 
     def _on_primary(self) -> None:
         if self._since_change.isValid() and self._since_change.elapsed() < self.DOUBLE_MS:
@@ -159,7 +158,7 @@ class Facts(QWidget):
             grid.addWidget(value, 1, column)
             grid.setColumnStretch(column, 1)
             grid.setColumnMinimumWidth(column, 88)
-        self.measure = QPushButton(words.MEASURE)
+        self.measure = button(words.MEASURE)
         self.measure.setToolTip(words.SPEED_TIP)
         self._values[3].setToolTip(words.SPEED_TIP)
         grid.addWidget(self.measure, 0, 4, 2, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -169,7 +168,7 @@ class Facts(QWidget):
         sizes = (entry.download_bytes, entry.disk_bytes, entry.memory_bytes)
         texts = [words.size(number) for number in sizes]
         if entry.is_permanent:
-            texts[0] = "—"
+            texts[0] = words.NOTHING
         for label, text in zip(self._values, [*texts, words.speed(entry)], strict=True):
             label.setText(text)
         is_here = entry.standing is Standing.INSTALLED
@@ -219,6 +218,7 @@ class Work(QWidget):
         super().__init__()
         self.bar, self.line = QProgressBar(), Quiet()
         self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(_BAR_PX)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
         whole.setSpacing(SMALL_GAP_PX)
@@ -229,10 +229,12 @@ class Work(QWidget):
         """Show how far ``entry`` is."""
         self.setVisible(entry.standing in {Standing.INSTALLING, Standing.PAUSED})
         if entry.standing is Standing.PAUSED:
+            self.bar.show()
             share = entry.partial_bytes / entry.download_bytes if entry.download_bytes else 0.0
             self._fill(min(share, 1.0))
             self.line.setText(words.paused_line(entry))
         elif entry.progress is not None:
+            self.bar.setHidden(entry.progress.stage is Stage.WAITING)
             self._fill(entry.progress.share)
             self.line.setText(words.progress_line(entry.progress))
         self.bar.setAccessibleName(f"{entry.title}: {self.line.text()}")

@@ -15,7 +15,7 @@ ONLY_DEMO = tr(
 )
 
 DOWNLOAD, DISK, MEMORY, SPEED = tr("Download"), tr("On disk"), tr("In memory"), tr("Speed here")
-UNKNOWN = tr("unknown")
+UNKNOWN, NOTHING = tr("unknown"), "—"
 SPEED_VALUE, NOT_MEASURED, MEASURING = tr("10 s in {time}"), tr("not measured"), tr("measuring…")
 SPEED_TIP = tr("How long this machine takes for ten seconds of speech")
 MEASURE = tr("Measure")
@@ -34,13 +34,14 @@ DISCARD_QUESTION = tr("Discard what is here of {title}?")
 DISCARD_DETAIL = tr("{size} have been downloaded. They would have to be fetched again.")
 
 STAGES = {
-    Stage.WAITING: tr("Waits for the other installation"),
+    Stage.WAITING: tr("Waiting"),
     Stage.DOWNLOADING: tr("Downloading"),
     Stage.UNPACKING: tr("Unpacking"),
     Stage.CHECKING: tr("Checking"),
     Stage.CONVERTING: tr("Converting"),
     Stage.TESTING: tr("Testing"),
 }
+WAITS = tr("Begins when the other installation is done.")
 IN_USE, INSTALLED, PAUSED, FAILED = tr("In use"), tr("Installed"), tr("Paused"), tr("Not installed")
 DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
 OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} are here.")
@@ -94,6 +95,8 @@ def secondary(entry: ModelEntry) -> str:
 
 def progress_line(progress: Progress) -> str:
     """What is being done, how much of it is done, how fast, and how long it still takes."""
+    if progress.stage is Stage.WAITING:
+        return WAITS
     parts = [STAGES[progress.stage]]
     if progress.total_bytes:
         done, total = figures.size(progress.done_bytes), figures.size(progress.total_bytes)
@@ -130,7 +133,9 @@ def speed(entry: ModelEntry) -> str:
     """How fast the model is on this machine."""
     if entry.is_measuring:
         return MEASURING
-    return NOT_MEASURED if entry.clip_s is None else SPEED_VALUE.format(time=figures.seconds(entry.clip_s))
+    if entry.clip_s is None:
+        return NOT_MEASURED if entry.standing is Standing.INSTALLED else NOTHING
+    return SPEED_VALUE.format(time=figures.seconds(entry.clip_s))
 
 
 def size(size_bytes: int) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QFileDialog, QFrame, QMenu, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from handy_qwen.core.shelf import Shelf, ShelfKeeper, Standing
 from handy_qwen.ui.windows import figures
 from handy_qwen.ui.windows import model_words as words
 from handy_qwen.ui.windows.model_card import ModelCard
-from handy_qwen.ui.windows.parts import Quiet, Text
+from handy_qwen.ui.windows.parts import Quiet, Text, button
 from handy_qwen.ui.windows.window import GAP_PX, AppWindow
 
 
@@ -30,10 +29,11 @@ class ModelsWindow(AppWindow):
         self.body.addWidget(self._introduction)
         self.body.addWidget(self._scrolled_cards(), 1)
         self.body.addWidget(self._room)
-        self.import_button = QPushButton(words.IMPORT)
+        self.import_button = button(words.IMPORT)
         self.import_button.setMenu(self._import_menu())
         self.buttons.addWidget(self.import_button)
         self.shown.connect(keeper.refresh)
+        self.hidden.connect(self._on_hidden)
 
     def show_shelf(self, shelf: Shelf) -> None:
         """Show ``shelf``."""
@@ -51,16 +51,15 @@ class ModelsWindow(AppWindow):
             self._card(entry.name, place).show_entry(entry, shelf)
 
     def first_focus(self) -> QWidget | None:
-        """The button that does most for the user: of the first card that has one."""
+        """The button that does most for the user: the first one of the first card that has one."""
         buttons = [self._cards[entry.name].primary for entry in self._shelf.entries]
         return next((button for button in buttons if not button.isHidden()), self.close_button)
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  the name is Qt's
-        """Tell what goes on behind the closed window. Called by Qt."""
+    def _on_hidden(self) -> None:
+        """Tell what goes on behind the closed window."""
         busy = [one.title for one in self._shelf.entries if one.standing is Standing.INSTALLING]
-        if busy and self.isVisible():
+        if busy:
             self.left_at_work.emit(busy[0])
-        super().closeEvent(event)
 
     def _card(self, name: str, place: int) -> ModelCard:
         """The card of ``name``, made if there is none, at its place."""

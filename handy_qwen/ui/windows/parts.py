@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 from handy_qwen.ui.signs import drawing
 from handy_qwen.ui.style import scheme
 
 _RADIUS_PX = 8.0
 _PILL_ALPHA = 34  # of 255: a breath of the text's color behind it
+
+
+def button(text: str = "", do: Callable[[], object] | None = None) -> QPushButton:
+    """A button that is pressed when it has the keyboard, and never because it happens to be the first."""
+    made = QPushButton(text)
+    made.setAutoDefault(False)
+    if do is not None:
+        made.clicked.connect(lambda _checked: do())
+    return made
 
 
 class Text(QLabel):

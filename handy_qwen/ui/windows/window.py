@@ -15,12 +15,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QAbstractButton, QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from handy_qwen import paths
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
+from handy_qwen.ui.windows.parts import button
 
 MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 GEOMETRY_FILE = "windows.ini"
@@ -39,6 +40,7 @@ class AppWindow(QDialog):
     """
 
     shown = Signal()  # it came up: what it shows may be old
+    hidden = Signal()  # it was closed
 
     def __init__(self, name: str, title: str, size_px: QSize) -> None:
         # A dialog for its keys, but for the desktop a window like any other, in the task bar.
@@ -50,8 +52,7 @@ class AppWindow(QDialog):
         self.body.setSpacing(GAP_PX)
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(SMALL_GAP_PX)
-        self.close_button = QPushButton(strings.CLOSE)
-        self.close_button.clicked.connect(self.close)
+        self.close_button = button(strings.CLOSE, self.close)
         self._foot = QHBoxLayout()
         self._foot.addLayout(self.buttons)
         self._foot.addStretch()
@@ -61,7 +62,7 @@ class AppWindow(QDialog):
         whole.setSpacing(GAP_PX)
         whole.addLayout(self.body, 1)
         whole.addLayout(self._foot)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Close), self, self.close)
+        QShortcut(QKeySequence("Ctrl+W"), self, self.close)
         self._size_px = size_px
         self._is_placed = False
 
@@ -79,9 +80,12 @@ class AppWindow(QDialog):
         self.raise_()
         self.activateWindow()
 
-    def reject(self) -> None:
-        """Escape closes, like everything else that closes. Called by Qt."""
-        self.close()
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
+        """Enter presses the button that has the keyboard, and no other. Called by Qt."""
+        if event.key() not in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            super().keyPressEvent(event)
+        elif isinstance(focused := self.focusWidget(), QAbstractButton):
+            focused.click()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
         """Tell that it came up. Called by Qt."""
@@ -95,6 +99,7 @@ class AppWindow(QDialog):
         """Remember size and place. Called by Qt."""
         if not event.spontaneous():
             _memory().setValue(self._key(), self.saveGeometry())
+            self.hidden.emit()
         super().hideEvent(event)
 
     def _restore_place(self) -> None:

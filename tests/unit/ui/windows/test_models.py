@@ -1,0 +1,259 @@
+"""The Models window by keyboard: what it shows in each state, and what it asks for."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+
+from handy_qwen.core.shelf import Problem, Progress, Shelf, Stage, Standing
+from handy_qwen.ui.windows import model_words as words
+from handy_qwen.ui.windows.model_card import ModelCard
+from handy_qwen.ui.windows.models import ModelsWindow
+from tests.e2e.shelves import (
+    DEMO,
+    DOWNLOADING,
+    GB,
+    IDLE_DEMO,
+    INSTALLED,
+    LARGE,
+    SHELVES,
+    SMALL,
+    installing,
+    shelf,
+)
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+
+
+@pytest.fixture
+def window(qtbot, asked, app_home, monkeypatch):  # noqa: ARG001  the home keeps the window's place
+    monkeypatch.setattr(ModelCard, "DOUBLE_MS", 0)
+    made = ModelsWindow(asked)
+    qtbot.addWidget(made)
+    made.show_shelf(SHELVES["empty"])
+    made.present()
+    qtbot.waitExposed(made)
+    asked.calls.clear()
+    return made
+
+
+def press(qtbot, window, key, modifier=Qt.KeyboardModifier.NoModifier):
+    qtbot.keyClick(window.focusWidget() or window, key, modifier)
+
+
+def card(window, entry):
+    return window._cards[entry.name]
+
+
+def shown_words(widget):
+    from PySide6.QtWidgets import QLabel
+
+    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisible())
+
+
+def test_enter_installs_what_is_recommended(qtbot, window, asked):
+    press(qtbot, window, Qt.Key.Key_Return)
+    assert asked.calls == [("install", SMALL.name)]
+
+
+def test_escape_closes_and_so_does_ctrl_w(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_Escape)
+    assert not window.isVisible()
+    window.present()
+    press(qtbot, window, Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+    assert not window.isVisible()
+
+
+def test_it_looks_at_the_models_whenever_it_comes_up(window, asked):
+    window.close()
+    window.present()
+    assert asked.calls == [("refresh",)]
+
+
+def test_enter_pauses_what_it_installed_and_resumes_it_with_the_focus_in_place(qtbot, window, asked):
+    window.show_shelf(shelf(DOWNLOADING, LARGE, DEMO))
+    assert card(window, SMALL).primary.text() == words.PAUSE
+    press(qtbot, window, Qt.Key.Key_Enter)
+    window.show_shelf(SHELVES["paused"])
+    assert card(window, SMALL).primary.text() == words.RESUME
+    press(qtbot, window, Qt.Key.Key_Enter)
+    assert asked.calls == [("pause", SMALL.name), ("install", SMALL.name)]
+
+
+def test_a_double_click_does_not_pause_what_its_first_half_began(qtbot, window, asked, monkeypatch):
+    monkeypatch.setattr(ModelCard, "DOUBLE_MS", 3_600_000)
+    window.show_shelf(shelf(DOWNLOADING, LARGE, DEMO))
+    press(qtbot, window, Qt.Key.Key_Enter)
+    assert asked.calls == []
+
+
+def test_progress_tells_stage_amount_rate_and_time(window):
+    window.show_shelf(shelf(DOWNLOADING, DEMO))
+    text = shown_words(card(window, SMALL))
+    for part in ("Downloading", "812 MB of 1.9 GB", "12.4 MB/s", "about 1 minute left"):
+        assert part in text
+    assert card(window, SMALL)._work.bar.value() == 430
+    assert "812 MB" in card(window, SMALL)._work.bar.accessibleName()
+
+
+@pytest.mark.parametrize("stage", [Stage.UNPACKING, Stage.CHECKING, Stage.CONVERTING, Stage.TESTING])
+def test_each_stage_after_the_download_is_named_and_can_be_cancelled(window, stage):
+    window.show_shelf(shelf(installing(SMALL, stage, 0.61), DEMO))
+    assert f"{words.STAGES[stage]}  ·  61 %" in shown_words(card(window, SMALL))
+    assert card(window, SMALL).primary.text() == words.CANCEL
+
+
+def test_a_stage_without_end_is_shown_as_such_and_one_that_waits_has_no_bar(window):
+    window.show_shelf(shelf(installing(SMALL, Stage.CHECKING, None), installing(LARGE, Stage.WAITING, None)))
+    assert card(window, SMALL)._work.bar.maximum() == 0
+    assert not card(window, LARGE)._work.bar.isVisible()
+    assert words.WAITS in shown_words(card(window, LARGE))
+
+
+def test_a_failure_says_what_and_what_to_do_and_is_tried_again(qtbot, window, asked):
+    window.show_shelf(SHELVES["failed"])
+    text = shown_words(card(window, LARGE))
+    assert "cannot be reached" in text
+    assert "Check the network" in text
+    assert words.FAILED in text
+    card(window, LARGE).primary.setFocus()
+    press(qtbot, window, Qt.Key.Key_Return)
+    assert asked.calls == [("install", LARGE.name)]
+
+
+def test_a_damaged_model_can_be_installed_again(window, asked):
+    window.show_shelf(shelf(replace(INSTALLED, problem=Problem("decoder.onnx is damaged."))))
+    assert words.DAMAGED in shown_words(card(window, SMALL))
+    card(window, SMALL).primary.click()
+    assert asked.calls == [("install", SMALL.name)]
+
+
+def test_another_installed_model_is_taken_into_use(window, asked):
+    window.show_shelf(shelf(INSTALLED, replace(LARGE, standing=Standing.INSTALLED), IDLE_DEMO))
+    assert not card(window, SMALL).primary.isVisible()
+    card(window, LARGE).primary.click()
+    assert asked.calls == [("use", LARGE.name)]
+
+
+def question_of(qtbot, window):
+    qtbot.waitUntil(lambda: any(box.isVisible() for box in window.findChildren(QMessageBox)))
+    return next(box for box in window.findChildren(QMessageBox) if box.isVisible())
+
+
+def test_delete_asks_and_removes_and_enter_keeps(qtbot, window, asked):
+    window.show_shelf(shelf(INSTALLED, LARGE, IDLE_DEMO))
+    card(window, SMALL).secondary.setFocus()
+    press(qtbot, window, Qt.Key.Key_Delete)
+    box = question_of(qtbot, window)
+    assert "713 MB" in box.informativeText()
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert asked.calls == []
+    press(qtbot, window, Qt.Key.Key_Delete)
+    box = question_of(qtbot, window)
+    next(button for button in box.buttons() if button.text() == words.REMOVE).click()
+    assert asked.calls == [("remove", SMALL.name)]
+
+
+def test_what_is_here_of_a_paused_download_can_be_discarded(qtbot, window, asked):
+    window.show_shelf(SHELVES["paused"])
+    card(window, SMALL).secondary.click()
+    box = question_of(qtbot, window)
+    assert "812 MB" in box.informativeText()
+    next(button for button in box.buttons() if button.text() == words.DISCARD).click()
+    assert asked.calls == [("discard", SMALL.name)]
+
+
+def test_the_demo_model_cannot_be_removed(qtbot, window, asked):
+    assert not card(window, DEMO).secondary.isVisible()
+    card(window, DEMO)._more.toggle.setFocus()
+    press(qtbot, window, Qt.Key.Key_Delete)
+    assert asked.calls == []
+    assert window.findChildren(QMessageBox) == []
+
+
+def test_a_hint_says_that_only_the_demo_is_here_until_a_model_is_installed(window):
+    assert words.ONLY_DEMO in shown_words(window)
+    window.show_shelf(shelf(INSTALLED, IDLE_DEMO))
+    assert words.ONLY_DEMO not in shown_words(window)
+
+
+def test_too_little_memory_and_too_little_disk_are_said_in_numbers(window):
+    window.show_shelf(shelf(LARGE, memory_bytes=2 * GB))
+    assert "It needs 2.6 GB of memory; this machine has 2.0 GB." in shown_words(card(window, LARGE))
+    window.show_shelf(replace(shelf(LARGE), free_bytes=GB))
+    assert "Installing takes 6.3 GB of disk space; 1.0 GB are free." in shown_words(card(window, LARGE))
+    assert "1.0 GB free" in window._room.text()
+
+
+def test_the_speed_is_measured_once_and_shown(window, asked):
+    window.show_shelf(shelf(replace(INSTALLED, clip_s=None)))
+    card(window, SMALL)._facts.measure.click()
+    assert asked.calls == [("measure", SMALL.name)]
+    window.show_shelf(shelf(replace(INSTALLED, clip_s=None, is_measuring=True)))
+    assert words.MEASURING in shown_words(card(window, SMALL))
+    window.show_shelf(shelf(INSTALLED))
+    assert "10 s in 1.2 s" in shown_words(card(window, SMALL))
+    assert not card(window, SMALL)._facts.measure.isVisible()
+
+
+def test_the_languages_open_with_enter(qtbot, window):
+    more = card(window, DEMO)._more
+    more.toggle.setFocus()
+    assert not more._languages.isVisible()
+    press(qtbot, window, Qt.Key.Key_Return)
+    assert more._languages.isVisible()
+    assert "Deutsch" in more._languages.text()
+
+
+def test_a_model_that_is_gone_takes_its_card_with_it(window):
+    window.show_shelf(shelf(SMALL, DEMO))
+    assert list(window._cards) == [SMALL.name, DEMO.name]
+    window.show_shelf(shelf(DEMO, SMALL))
+    assert window._column.indexOf(card(window, DEMO)) == 0
+
+
+def test_the_focus_does_not_move_to_another_card_when_a_button_goes(window):
+    window.show_shelf(shelf(replace(SMALL, standing=Standing.INSTALLED), LARGE, DEMO))
+    card(window, SMALL).primary.setFocus()
+    window.show_shelf(shelf(replace(INSTALLED, is_chosen=True), LARGE, IDLE_DEMO))
+    assert window.focusWidget() is card(window, SMALL)._more.toggle
+
+
+def test_closing_during_an_installation_says_what_goes_on(qtbot, window, asked):
+    window.show_shelf(shelf(DOWNLOADING, DEMO))
+    with qtbot.waitSignal(window.left_at_work) as told:
+        window.close()
+    assert told.args == [SMALL.title]
+    assert asked.calls == []
+
+
+@pytest.mark.parametrize("title", [words.IMPORT_FOLDER, words.IMPORT_ARCHIVE])
+def test_a_folder_or_an_archive_can_be_imported(qtbot, window, asked, tmp_path, title):
+    menu = window.import_button.menu()
+    next(action for action in menu.actions() if action.text() == title).trigger()
+    (dialog,) = window.findChildren(QFileDialog)
+    dialog.fileSelected.emit(str(tmp_path))
+    assert asked.calls == [("import_from", tmp_path)]
+    dialog.close()
+    qtbot.wait(0)
+
+
+def test_size_is_remembered(qtbot, window, asked):
+    window.resize(641, 605)
+    window.close()
+    again = ModelsWindow(asked)
+    qtbot.addWidget(again)
+    again.present()
+    assert (again.width(), again.height()) == (641, 605)
+
+
+def test_an_empty_shelf_is_shown_as_well(window):
+    window.show_shelf(Shelf(folder=Path("/models")))
+    assert window.first_focus() is window.close_button
+
+
+def test_a_progress_without_bytes_shows_its_share_and_no_rate():
+    line = words.progress_line(Progress(Stage.CONVERTING, 0.999))
+    assert line == "Converting  ·  99 %"
