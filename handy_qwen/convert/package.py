@@ -11,7 +11,6 @@ the new one is complete.
 from __future__ import annotations
 
 import glob
-import json
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -28,8 +27,9 @@ from handy_qwen.engine.config import ModelConfig
 from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
 from handy_qwen.engine.published import is_published_layout
+from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.engine.tokenizer import load_tokenizer
-from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
+from handy_qwen.errors import ConversionError
 
 DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
@@ -169,16 +169,9 @@ def _manifest(
 
 def _config_of(source: Path) -> ModelConfig:
     path = source / "config.json"
-    try:
-        return ModelConfig.from_checkpoint(json.loads(path.read_text(encoding="utf-8")), ALL_LANGUAGES)
-    except FileNotFoundError as exc:
-        raise ModelMissingError(path, "Give the folder of an official checkpoint.") from exc
-    except OSError as exc:
-        raise ModelCorruptError(path, f"it cannot be read ({exc.strerror})", "Check the path.") from exc
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
-        raise ModelCorruptError(
-            path, "it does not describe a Qwen3-ASR model", "Give the folder of an official checkpoint."
-        ) from exc
+    hint = "Give the folder of an official checkpoint."
+    with believing(path, "it does not describe a Qwen3-ASR model", hint, hint):
+        return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
 
 
 def _refuse_models(folder: Path, source: Path) -> None:

@@ -13,7 +13,6 @@ Source: the safetensors format, https://github.com/huggingface/safetensors (0.5)
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import struct
@@ -25,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from handy_qwen.engine.reading import MOST_BYTES, believing, parse_object, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
-_MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 _PIECE_NUMBERS = 1 << 22  # read at once: 16 MB as float32
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -171,10 +170,8 @@ def _shards(folder: Path) -> tuple[Path, ...]:
         return (single,)
     if not index.is_file():
         raise ModelMissingError(single, "Give the folder of an official checkpoint.")
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise ModelCorruptError(index, "it lists no weights") from exc
+    with believing(index, "it lists no weights"):
+        names = sorted(set(read_object(index)["weight_map"].values()))
     paths = tuple(folder / Path(str(name)).name for name in names)  # never outside the folder
     for path in paths:
         if not path.is_file():
@@ -184,26 +181,19 @@ def _shards(folder: Path) -> tuple[Path, ...]:
 
 def _header(path: Path) -> dict[str, _Entry]:
     """What a file says about its tensors, checked against its size."""
-    try:
+    with believing(path, "its list of tensors is broken"):
         size = path.stat().st_size
         with path.open("rb") as file:
             lead = file.read(8)
             length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else 0
-            if not 0 < length <= min(_MAX_HEADER_BYTES, size - 8):
+            if not 0 < length <= min(MOST_BYTES, size - 8):
                 raise ModelCorruptError(path, "it is not a safetensors file, or truncated")
             header = file.read(length)
-    except OSError as exc:
-        raise ModelCorruptError(
-            path, f"it cannot be read ({exc.strerror})", "Check its permissions."
-        ) from exc
-    try:
         return {
             _our_name(name): _parsed(path, entry, 8 + length, size)
-            for name, entry in json.loads(header).items()
+            for name, entry in parse_object(header).items()
             if name != "__metadata__"
         }
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
-        raise ModelCorruptError(path, "its list of tensors is broken") from exc
 
 
 def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int) -> _Entry:

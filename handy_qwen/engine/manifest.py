@@ -13,6 +13,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 from handy_qwen.engine.config import ModelConfig
+from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 MANIFEST_FILE = "manifest.json"
@@ -98,8 +99,8 @@ def load_manifest(folder: Path) -> Manifest:
         ModelCorruptError: It is unreadable, of a newer format, or a file has another size.
     """
     path = folder / MANIFEST_FILE
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+    with believing(path, "it is not the manifest of a package"):
+        raw = read_object(path)
         if raw.get("format") != FORMAT:
             raise ModelCorruptError(
                 path,
@@ -110,12 +111,6 @@ def load_manifest(folder: Path) -> Manifest:
         config = ModelConfig.from_dict(raw.pop("config"))
         embedding = TableForm(**raw.pop("embedding"))
         manifest = Manifest(**raw, config=config, embedding=embedding, files=files)
-    except FileNotFoundError as exc:
-        raise ModelMissingError(path) from exc
-    except OSError as exc:
-        raise ModelCorruptError(path, f"it cannot be read ({exc.strerror})", "Check the path.") from exc
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise ModelCorruptError(path, "it is not the manifest of a package") from exc
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)
     return manifest
@@ -124,10 +119,10 @@ def load_manifest(folder: Path) -> Manifest:
 def is_package(folder: Path) -> bool:
     """Whether ``folder`` is a package of any format, whole or damaged, and not somebody else's."""
     try:
-        raw = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        raw = read_object(folder / MANIFEST_FILE)
+    except (OSError, ValueError):
         return False
-    return isinstance(raw, dict) and {"format", "preset", "config", "files"} <= raw.keys()
+    return {"format", "preset", "config", "files"} <= raw.keys()
 
 
 def find_damage(folder: Path, manifest: Manifest) -> None:

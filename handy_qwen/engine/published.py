@@ -20,7 +20,6 @@ and the engine in its author's branch of transcribe-rs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,6 +44,7 @@ from handy_qwen.engine.published_graph import (
     check_weights,
     read_graph,
 )
+from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.engine.sessions import Cancel, open_session, run
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
@@ -167,14 +167,10 @@ def read_config(path: Path) -> tuple[ModelConfig, str]:
     Raises:
         ModelMissingError, ModelCorruptError: It is not there, or describes another kind of model.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+    with believing(path, "it does not describe a model of this layout", AGAIN, AGAIN):
+        raw = read_object(path)
         config, embed_type = _config_from(raw), str(raw.get("embed_tokens_dtype", "float32"))
         mel = dict(raw.get("mel", {}))
-    except FileNotFoundError as exc:
-        raise ModelMissingError(path, AGAIN) from exc
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as exc:
-        raise ModelCorruptError(path, "it does not describe a model of this layout", AGAIN) from exc
     if embed_type not in _EMBED_TYPES:
         raise ModelCorruptError(path, f"embed_tokens.bin in {embed_type!r} cannot be read", AGAIN)
     ours = {"sample_rate": SAMPLE_RATE, "n_fft": N_FFT, "hop_length": HOP, "n_mels": N_MELS}

@@ -8,7 +8,6 @@ Source: Qwen2Tokenizer (transformers): NFC, the pattern below, byte-level pieces
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers.models import BPE
 
+from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 MARKERS = (
@@ -134,13 +134,9 @@ def _assemble(vocab: Path, merges: Path, settings: Path) -> FastTokenizer:
 
 def _added_tokens(settings: Path) -> Sequence[tuple[int, AddedToken]]:
     """Markers of ``tokenizer_config.json`` with their ids, in order of the ids."""
-    if not settings.is_file():
-        raise ModelMissingError(settings)
-    try:
-        added = json.loads(settings.read_text(encoding="utf-8"))["added_tokens_decoder"]
+    with believing(settings, "it lists no added tokens"):
+        added = read_object(settings)["added_tokens_decoder"]
         return [
             (int(i), AddedToken(raw["content"], normalized=False, special=bool(raw["special"])))
             for i, raw in sorted(added.items(), key=lambda item: int(item[0]))
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise ModelCorruptError(settings, "it lists no added tokens") from exc
