@@ -4,6 +4,7 @@
     |-- EngineError
     |   |-- ModelMissingError       .path
     |   |-- ModelCorruptError       .path
+    |   |-- OutOfMemoryError
     |   |-- AudioFormatError        (also ValueError)
     |   |-- LanguageError           (also ValueError)
     |   `-- CancelledError          the caller asked for it
@@ -53,6 +54,13 @@ class ModelCorruptError(EngineError):
     def __init__(self, path: Path, problem: str, hint: str = "Install or convert the model again.") -> None:
         super().__init__(f"The model file {path} cannot be used: {problem}.", hint)
         self.path = path
+
+
+class OutOfMemoryError(EngineError):
+    """The machine, or a limit set for this program, has no memory left for the engine."""
+
+    def __init__(self, hint: str = "Close other programs or choose a smaller model.") -> None:
+        super().__init__("There is not enough memory for the speech model.", hint)
 
 
 class AudioFormatError(EngineError, ValueError):

@@ -123,6 +123,9 @@ class FakeTranscriber:
     def use_model(self, name: str) -> None:
         self.model = name
 
+    def wake(self) -> None:
+        pass
+
     def close(self, timeout_s: float) -> None:
         pass
 

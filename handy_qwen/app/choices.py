@@ -12,6 +12,7 @@ from handy_qwen.core.rules import Rules
 from handy_qwen.core.text import TextRules, context_of
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
+from handy_qwen.history import rules as history
 from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
 from handy_qwen.system.hotkeys.chord import parse_chord
 from handy_qwen.transcriber import Live
@@ -38,6 +39,16 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
             has_trailing_space=settings.trailing_space,
             is_fitted=settings.smart_spacing,
         ),
+    )
+
+
+def kept_of(settings: Settings) -> history.Rules:
+    """What the settings say to the history."""
+    return history.Rules(
+        keep=settings.history,
+        most_entries=settings.history_count,
+        longest_s=settings.history_days * 86_400,
+        most_bytes=int(settings.history_gb * 1e9),
     )
 
 

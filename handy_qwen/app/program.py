@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 from handy_qwen import paths
 from handy_qwen.app import watches
 from handy_qwen.app.answers import Answers
-from handy_qwen.app.choices import choices_of, chord_title, live_of, rules_of
+from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
 from handy_qwen.app.chores import Chores
-from handy_qwen.app.no_history import NoHistory
 from handy_qwen.app.watchdog import Watch, Watchdog
 from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
 from handy_qwen.control import ControlServer, Endpoint
@@ -39,6 +38,7 @@ if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.cues import SoundCues
     from handy_qwen.audio.devices import Device
     from handy_qwen.audio.recorder import MicrophoneRecorder
+    from handy_qwen.history.disk import DiskHistory
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class Program:
         self._recorder: MicrophoneRecorder | None = None
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
+        self._history: DiskHistory | None = None
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self.controller = Controller(self._run_effect, self._show)
@@ -111,8 +112,8 @@ class Program:
             cues = self._cues
             steps.append(lambda: cues.stop(1.0))
         steps.append(self.controller.stop)  # from here on nothing is told to the history any more
-        if self._ports is not None:
-            history = self._ports.history
+        if self._history is not None:
+            history = self._history
             steps.append(lambda: history.close(5.0))
         for step in steps:
             try:
@@ -148,7 +149,7 @@ class Program:
         if self._ports is None:
             return found
         found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
-        found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._ports.history)
+        found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
         if isinstance(self._ports.hotkeys, Mortal):
             listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))
             found += watch(watches.HOTKEYS, listener)
@@ -175,6 +176,8 @@ class Program:
         from handy_qwen.audio.library import Library
         from handy_qwen.audio.microphones import Microphones
         from handy_qwen.audio.recorder import MicrophoneRecorder
+        from handy_qwen.history.disk import DiskHistory
+        from handy_qwen.history.places import default_folder
 
         post, settings = self.controller.post, self._applied
         inserter = inserter_for(post, may_release=lambda: not self.controller.is_key_injected())
@@ -194,10 +197,13 @@ class Program:
             self._load_model,
             name=settings.model,
             live_mode=self._live_mode,
-            idle_s=lambda: self.store.value.idle_unload_min * 60,
+            idle_s=lambda: _idle_s(self.store.value),
         )
-        history = NoHistory(post)
-        self._ports = Ports(hotkeys, self._recorder, self._transcriber, inserter, self._cues, history, post)
+        self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
+        self._history.start()
+        self._ports = Ports(
+            hotkeys, self._recorder, self._transcriber, inserter, self._cues, self._history, post
+        )
 
     def list_models(self) -> None:
         """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
@@ -240,6 +246,10 @@ class Program:
             self._recorder.configure(new.microphone, _warm_s(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
+        if self._transcriber is not None:
+            self._transcriber.wake()  # perhaps it has been idle for long enough now
+        if self._history is not None and kept_of(new) != kept_of(old):
+            self._history.tidy()
         if self._cues is not None:
             self._cues.is_on = new.sounds
         self.configure()
@@ -285,6 +295,11 @@ class Program:
         from handy_qwen.models.installed import load_recognizer
 
         return load_recognizer(name, self.store.value.threads or None)
+
+
+def _idle_s(settings: Settings) -> float | None:
+    minutes = settings.idle_unload_min
+    return None if minutes == 0 else max(0.0, minutes * 60)
 
 
 def _warm_s(settings: Settings) -> float:

@@ -66,6 +66,7 @@ from handy_qwen.core.events import (
     ModelUnloaded,
     Noted,
     Previewed,
+    Recalled,
     RecordingBegan,
     RecordingEnded,
     Recovered,
@@ -85,6 +86,7 @@ from handy_qwen.core.recovery import (
     rescue_next,
     retry,
     was_kept,
+    was_recalled,
     was_replayed,
 )
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
@@ -172,6 +174,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for ea
             was_replayed(turn, event)
         case Requested(what):
             _answer(turn, what)
+        case Recalled():
+            was_recalled(turn, event)
         case Configured():
             _configure(turn, event)
         case Noted(title, hint):

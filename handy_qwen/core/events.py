@@ -265,6 +265,17 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """The user wants ``entry`` of the history again: its text, or its sound transcribed once more.
+
+    The sound is transcribed in the language that ``entry`` names, "" is automatic.
+    """
+
+    entry: Entry
+    is_sound: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Configured:
     """The settings, the models or the devices are these now. The first one starts the hotkeys."""
 
@@ -319,6 +330,7 @@ Event = (
     | Kept
     | Replayed
     | Requested
+    | Recalled
     | Configured
     | Noted
     | Trouble

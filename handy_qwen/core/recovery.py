@@ -14,7 +14,7 @@ from dataclasses import replace
 from handy_qwen.core.delivery import HELD_HINT, give_up, hold_entry
 from handy_qwen.core.effects import Adopt, CancelTranscription, KeepCancellation, Replay, Transcribe
 from handy_qwen.core.entries import Entry, State
-from handy_qwen.core.events import Kept, Recovered, Replayed
+from handy_qwen.core.events import Kept, Recalled, Recovered, Replayed
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
@@ -33,6 +33,21 @@ def has_recovered(turn: Turn, event: Recovered) -> None:
     if count:
         title = "A text from before waits." if count == 1 else f"{count} texts from before wait."
         turn.notify(NoticeKind.HELD, title, HELD_HINT)
+
+
+def was_recalled(turn: Turn, event: Recalled) -> None:
+    """The user has chosen an entry of the history. Nobody knows what has the focus then: its text waits."""
+    entry = event.entry
+    if event.is_sound:
+        others = (one for one in turn.now.unfinished if one.id != entry.id)
+        turn.set(unfinished=(entry, *others))
+        turn.notify(NoticeKind.INFO, "It is transcribed once more.", "Its text will wait for you.")
+        return
+    if all(one.text != entry.text for one in turn.now.held):
+        number = turn.number_take()
+        turn.do(Adopt(number, entry.id))
+        hold_entry(turn, number, entry)
+    turn.notify(NoticeKind.HELD, "The text waits.", HELD_HINT)
 
 
 def was_kept(turn: Turn, event: Kept) -> None:

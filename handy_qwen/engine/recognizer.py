@@ -87,6 +87,7 @@ class Recognizer:
         context: str = "",
         exact: bool = False,
         drafts: bool = True,
+        pass_s: float = LIVE_PASS_S,
         cancel: Cancel | None = None,
     ) -> LiveTranscription:
         """Begin a transcription whose samples come in one after the other.
@@ -96,13 +97,14 @@ class Recognizer:
             context: Names and terms that may come up.
             exact: Features as the reference has them for the whole clip, and nothing is left out at its end.
             drafts: Whether to write drafts while waiting, for the preview and for a quicker end.
+            pass_s: Longest pass if not ``exact``; a shorter one takes less memory.
             cancel: Stops the work from another thread.
 
         Raises:
             LanguageError: The model does not know ``language``.
         """
         name = language_name(language, self.languages) if language else None
-        limit_s = self._model.pass_s if exact else min(self._model.pass_s, LIVE_PASS_S)
+        limit_s = self._model.pass_s if exact else min(self._model.pass_s, pass_s)
         return LiveTranscription(
             self._model,
             build_prompt(self._model.tokenizer, language=name, context=context),
@@ -121,6 +123,7 @@ class Recognizer:
         language: str | None = None,
         context: str = "",
         exact: bool = False,
+        pass_s: float = LIVE_PASS_S,
         cancel: Cancel | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> Transcript:
@@ -131,6 +134,7 @@ class Recognizer:
             language: Name or ISO code; None or "" finds it out.
             context: Names and terms that may come up.
             exact: See ``live``.
+            pass_s: See ``live``.
             cancel: Stops the work from another thread.
             on_progress: Told the share of the samples that is done, 0 to 1. Called on this thread.
 
@@ -143,7 +147,9 @@ class Recognizer:
         if samples.ndim != 1 or samples.dtype != np.float32:
             raise AudioFormatError(f"Audio must be 1-D float32, not {samples.ndim}-D {samples.dtype}.")
         begin = time.perf_counter()
-        live = self.live(language=language, context=context, exact=exact, drafts=False, cancel=cancel)
+        live = self.live(
+            language=language, context=context, exact=exact, drafts=False, pass_s=pass_s, cancel=cancel
+        )
         for first in range(0, len(samples), _BLOCK_SAMPLES):
             live.feed(samples[first : first + _BLOCK_SAMPLES])
             while live.advance():

@@ -16,7 +16,13 @@ import onnxruntime as ort
 import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from handy_qwen.errors import CancelledError, EngineError, ModelCorruptError, ModelMissingError
+from handy_qwen.errors import (
+    CancelledError,
+    EngineError,
+    ModelCorruptError,
+    ModelMissingError,
+    OutOfMemoryError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +33,7 @@ _RUN_ERRORS = (
     ort_errors.EPFail,
     ort_errors.NotImplemented,
 )
+_NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory", "Cannot allocate memory")
 _LOAD_ERRORS = (
     *_RUN_ERRORS,
     ort_errors.InvalidGraph,
@@ -83,6 +90,7 @@ def open_session(path: Path, *, threads: int) -> ort.InferenceSession:
     Raises:
         ModelMissingError: There is no such file.
         ModelCorruptError: It is not a graph that ONNX Runtime can load, or its weights are not there.
+        OutOfMemoryError: There is no room for it.
     """
     if not path.is_file():
         raise ModelMissingError(path)
@@ -96,6 +104,8 @@ def open_session(path: Path, *, threads: int) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except _LOAD_ERRORS as exc:
+        if is_out_of_memory(exc):
+            raise OutOfMemoryError from exc
         raise ModelCorruptError(path, "ONNX Runtime cannot load it") from exc
 
 
@@ -109,7 +119,7 @@ def run(
 
     Raises:
         CancelledError: ``cancel`` was set before or meanwhile.
-        EngineError: The run failed.
+        EngineError: The run failed; OutOfMemoryError for want of memory.
     """
     cancel.check()
     try:
@@ -132,11 +142,20 @@ def run_bound(session: ort.InferenceSession, binding: ort.IOBinding, cancel: Can
         raise _explained(exc, cancel) from exc
 
 
+def is_out_of_memory(exc: Exception) -> bool:
+    """Whether ONNX Runtime, which has no error of its own for it, failed for want of memory.
+
+    Source: core/framework/bfc_arena.cc ("Failed to allocate memory for requested buffer"); what() of the
+    standard libraries' bad_alloc, which is "bad allocation" on Windows; mmap's ENOMEM.
+    """
+    return any(words in str(exc) for words in _NO_MEMORY)
+
+
 def _explained(exc: Exception, cancel: Cancel) -> EngineError:
     if cancel.is_set:
         return CancelledError()
-    if "bad_alloc" in str(exc) or "Failed to allocate memory" in str(exc):
-        return EngineError("There is not enough memory for the speech model.", "Close other programs.")
+    if is_out_of_memory(exc):
+        return OutOfMemoryError()
     logger.error("ONNX Runtime: %s", exc)  # names of operators and shapes; never what the numbers stand for
     return EngineError(
         "The speech engine failed while running the model.", "Check it: handy-qwen model check NAME"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from handy_qwen.core.ports import Samples
-from handy_qwen.errors import CancelledError
+from handy_qwen.errors import CancelledError, OutOfMemoryError
 
 if TYPE_CHECKING:  # slow to import: only the engine's threads do
     from handy_qwen.engine.sessions import Cancel
@@ -44,9 +44,20 @@ class Model(Protocol):
     def languages(self) -> tuple[str, ...]: ...  # noqa: D102
     def live(self, *, language: str | None, context: str, drafts: bool) -> LiveText: ...  # noqa: D102
     def transcribe(  # noqa: D102
-        self, samples: Samples, *, language: str | None, context: str, cancel: Cancel
+        self,
+        samples: Samples,
+        *,
+        language: str | None,
+        context: str,
+        pass_s: float,
+        cancel: Cancel,
+        on_progress: Callable[[float], None],
     ) -> Transcript: ...
     def close(self) -> None: ...  # noqa: D102
+
+
+PASSES_S = (60.0, 20.0, 8.0)
+"""How much sound is read in one go: less and less when memory runs short."""
 
 
 @dataclass(eq=False)
@@ -66,6 +77,7 @@ class Job:
     stop: Callable[[], None] | None = None  # ends what the engine is doing for this job
     shown: tuple[str, str] = ("", "")
     next_preview_s: float = 0.0
+    shortages: int = 0  # how often memory ran short
 
     def cancel(self) -> None:
         """Give the job up. Any thread: whichever comes first, this or ``guard``, the work is stopped."""
@@ -85,24 +97,35 @@ class Job:
             self.live.feed(self.heard[self.fed])
             self.fed += 1
 
-    def text(self) -> Transcript:
-        """Transcribe what is left of it. Called on the engine's thread.
+    def begin_again(self) -> bool:
+        """After memory ran short: forget the model, and do the work in smaller pieces with the next one.
+
+        False: there are none smaller. Called on the engine's thread.
+        """
+        self.shortages += 1
+        self.model = self.live = self.stop = None
+        self.live_mode = Live.OFF
+        return self.shortages < len(PASSES_S)
+
+    def text(self, on_progress: Callable[[float], None]) -> Transcript:
+        """Transcribe what is left of it. Called on the engine's thread, as is ``on_progress``.
 
         Raises:
             HandyError: What the engine raises; CancelledError after ``cancel``.
+            MemoryError: What Python raises itself.
         """
         if self.live is not None:
             try:
                 self.feed_live()
                 return self.live.finish()
-            except CancelledError:
+            except (CancelledError, OutOfMemoryError, MemoryError):
                 raise
             except Exception as exc:  # the sound is kept: try once more, all at once
                 logger.warning("live transcription failed: %s", type(exc).__name__, exc_info=exc)
                 self.live = None
-        return self._text_at_once()
+        return self._text_at_once(on_progress)
 
-    def _text_at_once(self) -> Transcript:
+    def _text_at_once(self, on_progress: Callable[[float], None]) -> Transcript:
         import numpy as np
 
         from handy_qwen.engine.sessions import Cancel
@@ -115,7 +138,12 @@ class Job:
         cancel = Cancel()
         self.guard(cancel.set)
         return self.model.transcribe(
-            samples, language=self.language or None, context=self.context, cancel=cancel
+            samples,
+            language=self.language or None,
+            context=self.context,
+            pass_s=PASSES_S[self.shortages],
+            cancel=cancel,
+            on_progress=on_progress,
         )
 
     def guard(self, stop: Callable[[], None]) -> None:

@@ -1,14 +1,15 @@
 """The speech engine at work: one thread, one job after another, in the order of the takes.
 
     begin --> [blocks pile up until the model is there] --> live.feed, live.advance ... --> live.finish
+                             ^-- memory ran short: the model is loaded anew, the work done in smaller pieces
 
 While a take is recorded its live transcription advances piece by piece; between two pieces the thread
 looks at its inbox. A live transcription that fails is not the end of the take: all of its sound is
 kept, and the whole is transcribed at the end.
 
-Threads: ``engine`` runs the model. ``model-load`` lives while a model is being loaded, so that takes
-go on with the present one meanwhile. ``feed`` and ``cancel`` may be called from any thread. The
-engine's modules are imported by ``load``, hence on ``model-load``: they are slow to import.
+Threads: ``engine`` runs the model, ``model-load`` loads it (slot.py). ``feed`` and ``cancel`` may be called
+from any thread. The engine's modules are imported by ``load``, hence on ``model-load``: they are slow to
+import.
 """
 
 from __future__ import annotations
@@ -20,18 +21,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from handy_qwen.core.events import (
-    Failed,
-    ModelFailed,
-    ModelLoading,
-    ModelReady,
-    ModelUnloaded,
-    Previewed,
-    Transcribed,
-)
+from handy_qwen.core.events import Failed, Previewed, Transcribed
 from handy_qwen.core.ports import Post, Samples
-from handy_qwen.errors import CancelledError, EngineError, HandyError
+from handy_qwen.core.pulse import Pulse
+from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.transcriber.job import Job, Live, LiveText, Model
+from handy_qwen.transcriber.slot import ModelSlot
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +41,7 @@ class EngineTranscriber:
         load: Loads a model. Called on ``model-load``; raises HandyErrors.
         name: The model to begin with; it is loaded by ``use_model`` or the first take.
         live_mode: How much to do during the recording; asked at the start of each take.
-        idle_s: After how many idle seconds the model is unloaded, 0: never; asked after each job.
+        idle_s: After how many idle seconds the model is unloaded, None: never; asked after each job.
         clock: Monotonic seconds.
     """
 
@@ -57,24 +52,24 @@ class EngineTranscriber:
         *,
         name: str = "",
         live_mode: Callable[[], Live] = lambda: Live.FULL,
-        idle_s: Callable[[], float] = lambda: 0.0,
+        idle_s: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._post = post
-        self._load_model = load
-        self._name = name
         self._live_mode = live_mode
         self._idle_s = idle_s
         self._clock = clock
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._jobs: dict[int, Job] = {}  # in the order of the takes; changed under the lock
         self._lock = threading.Lock()
-        self._model: Model | None = None
-        self._retired: list[Model] = []  # replaced, and still used by a take
-        self._loading: str | None = None
+        self._slot = ModelSlot(
+            post, load, name, hand_over=self._inbox.put, on_ready=self._has_model, on_none=self._fail_all
+        )
         self._used_s = clock()
         self._has_more = False
-        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+        self._pulse = Pulse()
+        self._is_closing = False
+        self._thread = self._new_thread()
         self._thread.start()
 
     # --- the port ------------------------------------------------------------------------------------
@@ -83,7 +78,7 @@ class EngineTranscriber:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
             self._jobs[take] = Job(take, language, context, self._live_mode())
-        self._inbox.put(self._ensure_model)
+        self._inbox.put(self._slot.ensure)
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
@@ -108,14 +103,40 @@ class EngineTranscriber:
 
     def use_model(self, name: str) -> None:
         """Load model ``name`` behind the present one."""
-        self._inbox.put(partial(self._switch, name))
+        self._inbox.put(partial(self._slot.switch, name))
+
+    def wake(self) -> None:
+        """Look again what the settings say. Any thread."""
+        self._inbox.put(_look)
 
     def close(self, timeout_s: float) -> None:
         """End the thread and give the memory back. Safe to call twice."""
+        self._is_closing = True
         for take in list(self._jobs):
             self.cancel(take)
         self._inbox.put(None)
         self._thread.join(timeout_s)
+
+    # --- for the watchdog ----------------------------------------------------------------------------
+
+    def has_died(self) -> bool:
+        """Whether the thread ended without being told to."""
+        return not self._thread.is_alive() and not self._is_closing
+
+    def piece(self) -> int | None:
+        """The number of the piece of work under way."""
+        return self._pulse.piece
+
+    def revive(self) -> None:
+        """Start the thread again; the take it was at fails, the others go on."""
+        self._pulse.end()
+        for job in [one for one in list(self._jobs.values()) if one.model is not None]:
+            self._fail(job, EngineError("The speech engine failed.", "The log has the details."))
+        self._thread = self._new_thread()
+        self._thread.start()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._loop, name="engine", daemon=True)
 
     # --- the engine's thread: the inbox --------------------------------------------------------------
 
@@ -127,12 +148,14 @@ class EngineTranscriber:
             except Exception:
                 logger.exception("the engine's thread met an unexpected error")
                 self._fail_all(EngineError("The speech engine failed.", "The log has the details."))
-        self._unload()
+        self._slot.unload()
 
     def _turn(self) -> bool:
         """Obey all that is in the inbox, then do one piece of work. False: the end has come."""
+        self._pulse.end()
         command = self._next()
         while command is not None:
+            self._pulse.begin()
             command()
             if self._inbox.empty():
                 self._has_more = self._work()
@@ -144,96 +167,30 @@ class EngineTranscriber:
         timeout_s: float | None = None
         if self._has_more:
             timeout_s = 0.0
-        elif self._model is not None and not self._jobs and (idle_s := self._idle_s()) > 0:
+        elif self._slot.present and not self._jobs and (idle_s := self._idle_s()) is not None:
             timeout_s = max(0.0, self._used_s + idle_s - self._clock())
         try:
             return self._inbox.get(timeout=timeout_s)
         except queue.Empty:
             return _look if self._has_more else self._unload_idle
 
-    # --- the engine's thread: the model --------------------------------------------------------------
-
-    def _switch(self, name: str) -> None:
-        self._name = name
-        self._load()
-
-    def _ensure_model(self) -> None:
-        if self._model is None:
-            self._load()
-
-    def _load(self) -> None:
-        if self._loading is not None:
-            return  # ``_loaded`` looks whether it is still the one that is wanted
-        self._loading = self._name
-        self._post(ModelLoading(self._name))
-        threading.Thread(target=self._load_behind, args=(self._name,), name="model-load", daemon=True).start()
-
-    def _load_behind(self, name: str) -> None:
-        """Runs on ``model-load``."""
-        try:
-            model = self._load_model(name)
-        except HandyError as exc:
-            result = partial(self._not_loaded, name, exc)
-        except MemoryError:
-            result = partial(self._not_loaded, name, _no_memory())
-        except Exception:
-            logger.exception("the model could not be loaded")
-            error = EngineError("The speech model could not be loaded.", "The log has the details.")
-            result = partial(self._not_loaded, name, error)
-        else:
-            result = partial(self._loaded, name, model)
-        self._inbox.put(result)
-
-    def _loaded(self, name: str, model: Model) -> None:
-        self._loading = None
-        if name != self._name:  # another one was asked for meanwhile
-            model.close()
-            self._load()
-            return
-        if self._model is not None:
-            self._retired.append(self._model)
-        self._model = model
+    def _has_model(self) -> None:
         self._used_s = self._clock()
-        self._post(ModelReady(name, model.languages))
-
-    def _not_loaded(self, name: str, error: HandyError) -> None:
-        self._loading = None
-        if name != self._name:
-            self._load()
-            return
-        logger.warning("model not loaded: %s", error)
-        self._post(ModelFailed(name, error))
-        if self._model is None:
-            self._fail_all(error)
-
-    def _close_retired(self) -> None:
-        used = [job.model for job in self._jobs.values()]
-        for model in [one for one in self._retired if one not in used]:
-            self._retired.remove(model)
-            model.close()
 
     def _unload_idle(self) -> None:
-        if self._model is not None and not self._jobs:
-            self._unload()
-            self._post(ModelUnloaded())
-
-    def _unload(self) -> None:
-        for model in [*self._retired, self._model]:
-            if model is not None:
-                model.close()
-        self._retired.clear()
-        self._model = None
+        if not self._jobs:
+            self._slot.unload()
 
     # --- the engine's thread: the takes --------------------------------------------------------------
 
     def _work(self) -> bool:
         """Do one piece of work for the oldest take; the model takes one at a time. True: there is more."""
-        self._close_retired()
+        self._slot.close_unused([job.model for job in self._jobs.values()])
         job = next(iter(list(self._jobs.values())), None)
         if job is None:
             return False
         if job.model is None and not self._open(job):
-            return self._model is not None and bool(self._jobs)
+            return self._slot.present is not None and bool(self._jobs)
         if job.is_complete:
             self._finish(job)
             return bool(self._jobs)
@@ -241,9 +198,9 @@ class EngineTranscriber:
 
     def _open(self, job: Job) -> bool:
         """Let ``job`` use the model. False: the model is not there, or does not take the job."""
-        if self._model is None:
+        if self._slot.present is None:
             return False
-        job.model = self._model
+        job.model = self._slot.present
         if job.live_mode is Live.OFF or job.is_complete:
             return True  # all at once, at the end
         try:
@@ -267,6 +224,10 @@ class EngineTranscriber:
                 self._show(job, job.live)
         except CancelledError:
             return False
+        except (OutOfMemoryError, MemoryError):
+            self._inbox.put(partial(self._save_memory, job))  # out of here, where the error holds the model
+            job.live = None
+            return False
         except Exception as exc:  # whatever it was: the sound is kept, and the take has another chance
             logger.warning("live transcription gave up: %s", type(exc).__name__, exc_info=exc)
             job.live = None
@@ -285,13 +246,13 @@ class EngineTranscriber:
 
     def _finish(self, job: Job) -> None:
         try:
-            transcript = job.text()
+            transcript = job.text(lambda _: self._pulse.begin())
         except CancelledError:
             self._drop(job)
+        except (OutOfMemoryError, MemoryError):
+            self._inbox.put(partial(self._save_memory, job))  # out of here, where the error holds the model
         except HandyError as exc:
             self._fail(job, exc)
-        except MemoryError:
-            self._fail(job, _no_memory())
         except Exception:
             logger.exception("a take could not be transcribed")
             self._fail(job, EngineError("The take could not be transcribed.", "The log has the details."))
@@ -300,6 +261,18 @@ class EngineTranscriber:
                 self._post(
                     Transcribed(job.take, transcript.text, transcript.language, transcript.is_truncated)
                 )
+
+    def _save_memory(self, job: Job) -> None:
+        """Memory ran short: load the model anew, which may be half changed now, and take smaller pieces."""
+        logger.warning("memory ran short for the %d. time in a take", job.shortages + 1)
+        has_smaller = job.begin_again()
+        for other in self._jobs.values():
+            other.model = other.live = None
+        self._slot.unload()
+        if not has_smaller:
+            self._fail(job, OutOfMemoryError())
+        if self._jobs:
+            self._slot.ensure()
 
     def _fail(self, job: Job, error: HandyError) -> None:
         if self._drop(job):
@@ -318,9 +291,3 @@ class EngineTranscriber:
 
 def _look() -> None:
     """Nothing but a reason to look what there is to do."""
-
-
-def _no_memory() -> EngineError:
-    return EngineError(
-        "There is not enough memory for the speech model.", "Close other programs or choose a smaller model."
-    )

@@ -16,7 +16,7 @@ from handy_qwen.core.events import (
     Transcribed,
 )
 from handy_qwen.engine.transcript import Preview, Transcript
-from handy_qwen.errors import CancelledError, EngineError, LanguageError
+from handy_qwen.errors import CancelledError, EngineError, LanguageError, OutOfMemoryError
 from handy_qwen.transcriber import EngineTranscriber, Live, LiveText, Model
 from handy_qwen.transcriber.job import Job
 from tests.fakes import FakeClock
@@ -76,6 +76,8 @@ class FakeModel:
         self.finish_error = told.get("finish_error")
         self.error = told.get("error")
         self.waits_for_cancel = told.get("waits_for_cancel", False)
+        self.enough_s = told.get("enough_s", 60.0)  # there is memory for passes of that length
+        self.passes = []
         self.is_finishing = threading.Event()
         self.has_advanced = threading.Event()
         self.is_closed = threading.Event()
@@ -88,7 +90,11 @@ class FakeModel:
             raise LanguageError("The model does not know it.")
         return FakeLive(self)
 
-    def transcribe(self, samples, *, language, context, cancel):
+    def transcribe(self, samples, *, language, context, pass_s, cancel, on_progress):
+        self.passes.append(pass_s)
+        on_progress(0.5)
+        if pass_s > self.enough_s:
+            raise OutOfMemoryError
         if self.error:
             raise self.error
         assert not cancel.is_set
@@ -106,7 +112,7 @@ _live: type[LiveText] = FakeLive
 class Bench:
     """A transcriber and the events it posts, one after the other."""
 
-    def __init__(self, *models, live=Live.FULL, idle_s=0.0):
+    def __init__(self, *models, live=Live.FULL, idle_s=None):
         self.events = queue.SimpleQueue()
         self.models = {model.name: model for model in models}
         self.gates = {}
@@ -145,7 +151,7 @@ class Bench:
         return event
 
     def ready(self):
-        self.transcriber.use_model(self.transcriber._name)
+        self.transcriber.use_model(next(iter(self.models), "absent"))
         self.expect(ModelLoading)
         self.expect(ModelReady)
         return self
@@ -258,7 +264,7 @@ def test_live_transcription_that_fails_is_made_up_for_at_the_end(bench, stage):
     assert desk.skip_to(Transcribed).text == "m: 480 at once"
 
 
-@pytest.mark.parametrize("error", [EngineError("broken"), MemoryError(), RuntimeError("odd")])
+@pytest.mark.parametrize("error", [EngineError("broken"), RuntimeError("odd")])
 @pytest.mark.expects_log
 def test_an_error_of_the_engine_fails_the_take_and_not_the_next(bench, error):
     model = FakeModel(error=error)
@@ -348,6 +354,118 @@ def test_an_idle_model_gives_its_memory_back_and_comes_again(bench):
     desk.say(2)
     desk.transcriber.finish(2)
     assert desk.skip_to(Transcribed).take == 2
+
+
+def test_an_unload_at_once_happens_as_soon_as_no_take_is_there(bench):
+    model = FakeModel()
+    desk = bench(model, live=Live.OFF, idle_s=0.0).say(1)
+    desk.expect(ModelLoading)
+    desk.expect(ModelReady)
+    assert not model.is_closed.is_set()
+    desk.transcriber.finish(1)
+    desk.expect(Transcribed)
+    desk.expect(ModelUnloaded)
+    assert model.is_closed.is_set()
+
+
+def test_a_shorter_idle_time_counts_at_once(bench):
+    desk = bench(FakeModel()).ready()
+    desk.idle_s = 0.0
+    desk.transcriber.wake()
+    desk.expect(ModelUnloaded)
+
+
+@pytest.mark.parametrize(("enough_s", "passes"), [(20.0, [60.0, 20.0]), (8.0, [60.0, 20.0, 8.0])])
+@pytest.mark.expects_log
+def test_when_memory_runs_short_the_model_is_loaded_anew_and_the_take_read_in_smaller_pieces(
+    bench, enough_s, passes
+):
+    desk = bench(FakeModel(enough_s=enough_s), live=Live.OFF).ready().say(1)
+    model = desk.models["m"]
+    model.close = lambda: desk.loaded.append("closed")
+    desk.transcriber.finish(1)
+    assert desk.skip_to(Transcribed).text == "m: 480 at once"
+    assert model.passes == passes
+    assert desk.loaded == ["m"] + ["closed", "m"] * (len(passes) - 1)
+
+
+@pytest.mark.expects_log
+def test_a_take_for_which_memory_never_suffices_fails_with_advice_and_the_next_works(bench):
+    model = FakeModel(enough_s=1.0)
+    model.close = lambda: None
+    desk = bench(model, live=Live.OFF).ready().say(1).say(2)
+    desk.transcriber.finish(1)
+    failed = desk.skip_to(Failed)
+    assert (failed.take, type(failed.error)) == (1, OutOfMemoryError)
+    model.enough_s = 60.0
+    desk.transcriber.finish(2)
+    assert desk.skip_to(Transcribed).take == 2
+
+
+@pytest.mark.parametrize("stage", ["advance_error", "finish_error"])
+@pytest.mark.parametrize("error", [MemoryError(), OutOfMemoryError()])
+@pytest.mark.expects_log
+def test_memory_that_runs_short_while_somebody_speaks_costs_no_sound(bench, stage, error):
+    model = FakeModel(enough_s=20.0, **{stage: error})
+    model.close = lambda: None
+    desk = bench(model).ready().say(1)
+    assert model.has_advanced.wait(30)
+    desk.transcriber.finish(1)
+    assert desk.skip_to(Transcribed).text == "m: 480 at once"
+    assert model.passes == [20.0]
+
+
+@pytest.mark.expects_log
+def test_without_memory_to_load_the_model_again_the_take_fails_with_advice(bench):
+    model = FakeModel(enough_s=1.0)
+    desk = bench(model, live=Live.OFF).ready().say(1)
+    desk.models["m"] = MemoryError()
+    desk.transcriber.finish(1)
+    assert desk.skip_to(ModelFailed).error.hint
+    assert isinstance(desk.expect(Failed).error, OutOfMemoryError)
+
+
+def die():
+    raise SystemExit  # which ends a thread without a word, as nothing of ours does
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_can_be_started_again_and_only_the_take_it_was_at_is_lost(bench):
+    desk = bench(FakeModel()).ready().say(1)
+    desk.skip_to(Previewed)
+    desk.say(2)
+    assert not desk.transcriber.has_died()
+    desk.transcriber._inbox.put(die)
+    desk.transcriber._thread.join(30)
+    assert desk.transcriber.has_died()
+    desk.transcriber.revive()
+    assert desk.skip_to(Failed).take == 1
+    desk.transcriber.finish(2)
+    assert desk.skip_to(Transcribed).take == 2
+    assert not desk.transcriber.has_died()
+
+
+def test_a_thread_that_is_stuck_is_seen_to_be(bench):
+    model = FakeModel(waits_for_cancel=True)
+    desk = bench(model).ready().say(1)
+    desk.skip_to(Previewed)
+    desk.transcriber.finish(1)
+    assert model.is_finishing.wait(30)
+    piece = desk.transcriber.piece()
+    assert piece is not None
+    assert desk.transcriber.piece() == piece
+    desk.transcriber.cancel(1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.expects_log
+def test_a_loading_that_ends_in_whatever_way_is_heard_of(bench):
+    desk = bench()
+    desk.models["absent"] = SystemExit()
+    desk.say(1)
+    desk.expect(ModelLoading)
+    desk.expect(ModelFailed)
+    assert desk.expect(Failed).take == 1
 
 
 def test_work_that_begins_after_its_take_was_given_up_is_stopped_at_once():

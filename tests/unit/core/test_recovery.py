@@ -17,6 +17,7 @@ from handy_qwen.core.events import (
     HotkeysFailed,
     Kept,
     ModelReady,
+    Recalled,
     RecordingBegan,
     Recovered,
     Replayed,
@@ -238,3 +239,21 @@ def test_late_answers_about_replays_that_are_gone_change_nothing():
     desk = rescued(5).down()
     before = desk.now
     assert desk.play(Replayed(1, 1.0), Kept(99, 1), Delivered(1, Delivery.TYPED)).now == before
+
+
+def test_a_text_chosen_in_the_history_waits_once_and_is_known_as_that_entry():
+    entry = left(7, "Good evening.", whereabouts=Whereabouts.TYPED)
+    desk = Desk().play(READY, Recalled(entry, is_sound=False), Recalled(entry, is_sound=False))
+    assert [one.text for one in desk.now.held] == ["Good evening."]
+    assert desk.done(fx.Adopt) == [fx.Adopt(1, 7)]
+    desk.ask(Request.PASTE_AGAIN)
+    assert [one.text for one in desk.done(fx.Insert)] == ["Good evening."]
+
+
+def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_and_its_text_waits():
+    entry = Entry(7, 0.0, State.FAILED, language="German", has_audio=True)
+    desk = Desk().play(READY, Recalled(entry, is_sound=True))
+    assert desk.done(fx.Replay) == [fx.Replay(1, 7, "German", "Qwen")]
+    desk.play(Replayed(1, 2.0)).hear(1, "Guten Abend.")
+    assert [one.text for one in desk.now.held] == ["Guten Abend."]
+    assert desk.done(fx.Insert) == []

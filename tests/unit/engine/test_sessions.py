@@ -4,11 +4,19 @@ import threading
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from handy_qwen.engine.sessions import Cancel, default_threads, open_session, run
-from handy_qwen.errors import CancelledError, EngineError, ModelCorruptError, ModelMissingError
+from handy_qwen.errors import (
+    CancelledError,
+    EngineError,
+    ModelCorruptError,
+    ModelMissingError,
+    OutOfMemoryError,
+)
 
 
 def graph(path, *nodes, x=("n",)):
@@ -92,3 +100,24 @@ def test_there_is_a_thread_for_each_core_that_may_be_used(monkeypatch, physical,
     monkeypatch.setattr("psutil.cpu_count", lambda logical: None if logical else physical)
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(usable)), raising=False)
     assert default_threads() == threads
+
+
+def test_a_run_for_which_there_is_no_memory_says_so(tmp_path):
+    nodes = [
+        helper.make_node("Cast", ["x"], ["shape"], to=TensorProto.INT64),
+        helper.make_node("ConstantOfShape", ["shape"], ["y"]),
+    ]
+    session = open_session(graph(tmp_path / "huge.onnx", *nodes, x=(1,)), threads=1)
+    with pytest.raises(OutOfMemoryError, match="not enough memory") as caught:
+        run(session, {"x": np.array([2.0**48], np.float32)}, Cancel())
+    assert caught.value.hint
+
+
+def test_a_graph_for_which_there_is_no_memory_is_not_called_corrupt(tmp_path, monkeypatch):
+    def fail(*_args, **_more):
+        raise ort_errors.RuntimeException("Exception during initialization: std::bad_alloc")
+
+    path = graph(tmp_path / "double.onnx", helper.make_node("Add", ["x", "x"], ["y"]))
+    monkeypatch.setattr(ort, "InferenceSession", fail)
+    with pytest.raises(OutOfMemoryError):
+        open_session(path, threads=1)

@@ -1,0 +1,129 @@
+"""The model in use: loaded, replaced by another, given back.
+
+    wanted --model-load--> present --replaced, still used by a take--> retired --> closed
+
+Threads: everything here is called on the engine's thread. ``model-load`` lives while a model is being
+loaded and only hands the result over, so that takes go on with the present model meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+from functools import partial
+
+from handy_qwen.core.events import ModelFailed, ModelLoading, ModelReady, ModelUnloaded
+from handy_qwen.core.ports import Post
+from handy_qwen.errors import EngineError, HandyError, OutOfMemoryError
+from handy_qwen.transcriber.job import Model
+from handy_qwen.transcriber.memory import give_back
+
+logger = logging.getLogger(__name__)
+
+
+class ModelSlot:
+    """At most one model present, and at most one being loaded.
+
+    Args:
+        post: Where the events go.
+        load: Loads a model. Called on ``model-load``; raises HandyErrors.
+        name: The model to begin with.
+        hand_over: Has a function called on the engine's thread. Any thread.
+        on_ready: The present model is another one.
+        on_none: There is no model, because of that error.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        load: Callable[[str], Model],
+        name: str,
+        *,
+        hand_over: Callable[[Callable[[], None]], None],
+        on_ready: Callable[[], None],
+        on_none: Callable[[HandyError], None],
+    ) -> None:
+        self._post = post
+        self._load_model = load
+        self._name = name
+        self._hand_over = hand_over
+        self._on_ready = on_ready
+        self._on_none = on_none
+        self._retired: list[Model] = []  # replaced, and still used by a take
+        self._loading: str | None = None
+        self.present: Model | None = None
+
+    def switch(self, name: str) -> None:
+        """Load the model ``name`` behind the present one."""
+        self._name = name
+        self._load()
+
+    def ensure(self) -> None:
+        """Load the model if none is there."""
+        if self.present is None:
+            self._load()
+
+    def close_unused(self, used: Collection[Model | None]) -> None:
+        """Close the models that were replaced and that nobody uses any more."""
+        for model in [one for one in self._retired if one not in used]:
+            self._retired.remove(model)
+            model.close()
+            give_back()
+
+    def unload(self) -> None:
+        """Close all models, which nobody may use any more, and give the memory back."""
+        models = [model for model in [*self._retired, self.present] if model is not None]
+        self._retired.clear()
+        self.present = None
+        for model in models:
+            model.close()
+        if models:
+            models.clear()
+            give_back()
+            self._post(ModelUnloaded())
+
+    def _load(self) -> None:
+        if self._loading is not None:
+            return  # ``_loaded`` looks whether it is still the one that is wanted
+        self._loading = self._name
+        self._post(ModelLoading(self._name))
+        threading.Thread(target=self._load_behind, args=(self._name,), name="model-load", daemon=True).start()
+
+    def _load_behind(self, name: str) -> None:
+        """Runs on ``model-load``. Whatever ends it, the engine's thread hears of it."""
+        error: HandyError = EngineError("The speech model could not be loaded.", "The log has the details.")
+        model: Model | None = None
+        try:
+            model = self._load_model(name)
+        except HandyError as exc:
+            error = exc
+        except MemoryError:
+            error = OutOfMemoryError()
+        except Exception:
+            logger.exception("the model could not be loaded")
+        finally:
+            loaded = partial(self._loaded, name, model) if model else partial(self._not_loaded, name, error)
+            self._hand_over(loaded)
+
+    def _loaded(self, name: str, model: Model) -> None:
+        self._loading = None
+        if name != self._name:  # another one was asked for meanwhile
+            model.close()
+            self._load()
+            return
+        if self.present is not None:
+            self._retired.append(self.present)
+        self.present = model
+        self._post(ModelReady(name, model.languages))
+        self._on_ready()
+
+    def _not_loaded(self, name: str, error: HandyError) -> None:
+        self._loading = None
+        if name != self._name:
+            self._load()
+            return
+        logger.warning("model not loaded: %s", error)
+        self._post(ModelFailed(name, error))
+        if self.present is None:
+            self._on_none(error)

@@ -1,0 +1,331 @@
+"""Threads that die or get stuck: each part is killed for real, and the watchdog looks at it."""
+
+import queue
+import threading
+
+import numpy as np
+import pytest
+
+from handy_qwen.app.chores import Chores
+from handy_qwen.app.watchdog import FORGIVEN_LOOKS, Watch, Watchdog, Watched
+from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.audio.messages import Configure
+from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.control import ControlServer, Endpoint, ask
+from handy_qwen.controller import Controller
+from handy_qwen.core.events import Delivered, Delivery, Failed, HotkeysDied, Noted
+from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.errors import HandyError
+from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+from handy_qwen.system.insert.worker import InsertionThread
+from handy_qwen.transcriber import EngineTranscriber
+
+pytestmark = [
+    pytest.mark.expects_log,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+
+
+class Part:
+    """Dead, busy or well, as told."""
+
+    def __init__(self):
+        self.is_dead, self.at, self.revived, self.error = False, None, 0, None
+
+    def has_died(self):
+        return self.is_dead
+
+    def piece(self):
+        return self.at
+
+    def revive(self):
+        self.revived += 1
+        if self.error:
+            raise self.error
+        self.is_dead = False
+
+
+class Bench:
+    def __init__(self, part, stuck_s=5.0):
+        self.part = part
+        self.told, self.notes = [], []
+        self.watchdog = Watchdog(lambda *said: self.told.append(said), lambda *said: self.notes.append(said))
+        self.watchdog._watches = [Watch("part", part, "The part", stuck_s)]
+
+    def look(self, times=1):
+        for _ in range(times):
+            self.watchdog.look()
+        return self
+
+    @property
+    def titles(self):
+        return [error.title if error else None for _, error in self.told]
+
+
+def test_what_dies_is_started_again_once_and_told():
+    desk = Bench(Part())
+    desk.part.is_dead = True
+    desk.look(3)
+    assert desk.part.revived == 1
+    assert desk.notes == [("The part stopped working and was started again.", "The log has details.")]
+    assert desk.told == []
+
+
+def test_what_dies_again_soon_is_a_lasting_notice_with_a_remedy():
+    desk = Bench(Part())
+    for _ in range(2):
+        desk.part.is_dead = True
+        desk.look(3)
+    assert desk.part.revived == 1
+    assert desk.titles == ["The part stopped working."]
+    assert "start it again" in desk.told[0][1].hint
+
+
+def test_what_was_well_for_long_is_started_again_once_more():
+    desk = Bench(Part())
+    for _ in range(2):
+        desk.part.is_dead = True
+        desk.look(FORGIVEN_LOOKS + 2)
+    assert desk.part.revived == 2
+    assert desk.told == []
+
+
+def test_what_cannot_be_started_again_is_told_at_once_and_taken_back_when_it_lives():
+    desk = Bench(Part())
+    desk.part.is_dead, desk.part.error = True, HandyError("No.")
+    desk.look(3)
+    assert desk.titles == ["The part stopped working."]
+    desk.part.is_dead = False
+    assert desk.look().titles == ["The part stopped working.", None]
+
+
+def test_what_does_not_move_is_told_once_and_taken_back_when_it_moves():
+    desk = Bench(Part())
+    desk.part.at = 7
+    assert desk.look(5).titles == []
+    assert desk.look(10).titles == ["The part does not answer."]
+    desk.part.at = 8
+    assert desk.look().titles == ["The part does not answer.", None]
+
+
+@pytest.mark.parametrize("pieces", [[1, 2, 3, 4], [1, None, 1, None]])
+def test_what_moves_or_waits_is_not_stuck(pieces):
+    desk = Bench(Part(), stuck_s=1.0)
+    for piece in pieces * 5:
+        desk.part.at = piece
+        desk.look()
+    assert desk.told == []
+
+
+def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
+    desk = Bench(Part())
+    broken = Part()
+    broken.has_died = lambda: 1 / 0
+    desk.watchdog._watches.insert(0, Watch("broken", broken, "It", 1.0))
+    desk.part.is_dead = True
+    assert desk.look().part.revived == 1
+
+
+def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
+    monkeypatch.setattr("handy_qwen.app.watchdog.LOOK_S", 0.001)
+    part, noted = Part(), threading.Event()
+    part.is_dead = True
+    watchdog = Watchdog(lambda *_: None, lambda *_: noted.set())
+    watchdog.start([Watch("part", part, "The part", 5.0)])
+    assert noted.wait(30)
+    watchdog.stop(30)
+    watchdog.stop(30)
+
+
+# --- the parts, killed for real ----------------------------------------------------------------------
+
+
+def kill(part, poison):
+    """End the thread of ``part`` by what nothing of ours raises, and have it looked after."""
+    thread = part._thread
+    poison()
+    thread.join(30)
+    assert part.has_died()
+    desk = Bench(part).look()
+    assert len(desk.notes) == 1
+    assert not part.has_died()
+    assert part._thread is not thread
+    return desk
+
+
+def die(*_args, **_more):
+    raise SystemExit
+
+
+def test_the_cycle_lives_again_with_its_state():
+    views = queue.SimpleQueue()
+    poisoned = []
+
+    def show(view):
+        if poisoned:
+            poisoned.pop()()
+        views.put(view)
+
+    controller = Controller(lambda _: None, show)
+    controller.start()
+    controller.post(Noted("One.", ""))
+    assert [n.title for n in views.get(timeout=30).notices] == ["One."]
+    poisoned.append(die)
+    kill(controller, lambda: controller.post(Noted("Two.", "")))
+    controller.post(Noted("Three.", ""))
+    assert [n.title for n in views.get(timeout=30).notices] == ["One.", "Two.", "Three."]
+    controller.stop(30)
+    assert not controller.has_died()
+
+
+def test_the_chores_live_again():
+    done = threading.Event()
+    chores = Chores(lambda: None, 60)
+    assert not chores.has_died(), "it was not started"
+    chores.start()
+    kill(chores, lambda: chores.add(die))
+    chores.add(done.set)
+    assert done.wait(30)
+    chores.stop(30)
+    assert not chores.has_died()
+
+
+def test_a_chore_that_hangs_is_told():
+    gate, begun = threading.Event(), threading.Event()
+    chores = Chores(lambda: None, 60)
+    chores.start()
+    chores.add(lambda: (begun.set(), gate.wait(30)))
+    assert begun.wait(30)
+    assert Bench(chores, stuck_s=3.0).look(5).titles == ["The part does not answer."]
+    gate.set()
+    chores.stop(30)
+
+
+def test_the_control_socket_answers_again(app_home):
+    endpoint = Endpoint(app_home / "run")
+
+    def answer(command):
+        if command == "die":
+            die()
+        return {"it": "lives"}
+
+    server = ControlServer(endpoint, answer)
+    server.start()
+
+    def poison():
+        with pytest.raises(HandyError):
+            ask(endpoint, "die")
+
+    kill(server, poison)
+    assert ask(endpoint, "status")["it"] == "lives"
+    server.close(30)
+    assert not server.has_died()
+
+
+class Screen:
+    """A backend that types, dies or hangs."""
+
+    def __init__(self):
+        self.typed, self.poison = [], None
+
+    def focused(self):
+        return Target()
+
+    def type_text(self, text):
+        if self.poison:
+            self.poison()
+        self.typed.append(text)
+
+    def rest(self, is_idle):
+        del is_idle
+
+    def close(self):
+        pass
+
+
+def inserter(screen):
+    events = queue.SimpleQueue()
+    stopping = threading.Event()
+    return InsertionThread(events.put, screen, stopping=stopping, last_resort=lambda _: None), events
+
+
+def test_insertion_lives_again_and_the_text_it_died_with_is_told_as_not_inserted():
+    screen = Screen()
+    part, events = inserter(screen)
+    screen.poison = die
+    kill(part, lambda: part.insert(1, "x", target=None, method=Method.TYPE, submit=Submit.OFF))
+    failed = events.get(timeout=30)
+    assert (type(failed), failed.take) == (Failed, 1)
+    screen.poison = None
+    part.insert(2, "y", target=None, method=Method.TYPE, submit=Submit.OFF)
+    assert events.get(timeout=30) == Delivered(2, Delivery.TYPED)
+    part.close(30)
+    assert not part.has_died()
+
+
+def test_an_insertion_stuck_in_the_system_is_told():
+    screen, gate, begun = Screen(), threading.Event(), threading.Event()
+    part, events = inserter(screen)
+    screen.poison = lambda: (begun.set(), gate.wait(30))
+    part.insert(1, "x", target=None, method=Method.TYPE, submit=Submit.OFF)
+    assert begun.wait(30)
+    desk = Bench(part, stuck_s=3.0).look(5)
+    assert desk.titles == ["The part does not answer."]
+    gate.set()
+    events.get(timeout=30)
+    part.close(30)
+
+
+class NoSound:
+    """A sound system without a microphone."""
+
+    def watch(self, on_change):
+        pass
+
+    def devices(self):
+        return []
+
+    def close(self):
+        pass
+
+
+def test_the_microphone_lives_again():
+    listed = queue.SimpleQueue()
+    part = MicrophoneRecorder(lambda _: None, NoSound(), on_devices=listed.put)
+    part.launch()
+    assert listed.get(timeout=30) == []
+    step = part._cycle.step
+
+    def die_once(message, now_s):
+        part._cycle.step = step
+        die(message, now_s)
+
+    part._cycle.step = die_once
+    kill(part, lambda: part._inbox.put(Configure("", 0.0)))
+    part.close(30)
+    assert not part.has_died()
+
+
+def test_the_engine_is_one_of_them():
+    part = EngineTranscriber(lambda _: None, die)
+    kill(part, lambda: part._inbox.put(die))
+    part.close(30)
+
+
+def test_a_listener_that_died_is_started_again_by_the_cycle():
+    posted = []
+    listener = X11Hotkeys(posted.append)
+    assert isinstance(listener, Mortal)
+    assert not listener.has_died()
+    listener._thread = threading.Thread(target=lambda: None)
+    listener._thread.start()
+    listener._thread.join(30)
+    desk = Bench(HotkeyWatch(listener, lambda: posted.append(HotkeysDied()))).look()
+    assert posted == [HotkeysDied()]
+    assert len(desk.notes) == 1
+
+
+def test_only_parts_with_a_thread_are_watched():
+    assert watch("engine", np) == []
+    assert [one.title for one in watch("engine", Part())] == ["The speech engine"]
+    assert isinstance(Part(), Watched)
