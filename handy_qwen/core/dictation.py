@@ -128,7 +128,7 @@ def _read_gestures(turn: Turn, event: Event) -> None:
                 turn.put(replace(take, is_locked=True))
 
 
-def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for each event
+def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one line for each event
     match event:
         case KeyDown(hotkey, _, is_injected):
             turn.set(injected=turn.now.injected - {hotkey} | ({hotkey} if is_injected else set()))
