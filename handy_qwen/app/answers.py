@@ -34,9 +34,12 @@ class Answers:
     one reference, which is swapped whole.
     """
 
-    def __init__(self, post: Post, quit_app: Callable[[], None]) -> None:
+    def __init__(
+        self, post: Post, quit_app: Callable[[], None], show_setup: Callable[[], None] = lambda: None
+    ) -> None:
         self._post = post
         self._quit = quit_app
+        self._show_setup = show_setup
         self._view = View()
         self._changed = threading.Condition()
 
@@ -61,6 +64,9 @@ class Answers:
             return {"text": view.recent[0]}
         if command == "quit":
             self._quit()
+            return {}
+        if command == "setup":
+            self._show_setup()
             return {}
         if command == "stop" and view.began_s is None:
             raise ControlError("Nothing is being recorded.")

@@ -65,7 +65,12 @@ def live_of(settings: Settings, *, is_on_battery: bool) -> Live:
 
 
 def choices_of(
-    settings: Settings, default_method: Method, models: Sequence[str], microphones: Sequence[str]
+    settings: Settings,
+    default_method: Method,
+    models: Sequence[str],
+    microphones: Sequence[str],
+    *,
+    is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages are added when the model has told them."""
     return Choices(
@@ -80,6 +85,7 @@ def choices_of(
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
         mode=settings.mode.value,
         is_private=settings.private,
+        is_autostarted=is_autostarted,
     )
 
 

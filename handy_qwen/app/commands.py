@@ -37,6 +37,14 @@ class AppCommands:
         """Insert texts by ``method`` from the next one on."""
         self._program.change(method=method.value)
 
+    def use_hotkey(self, chord: str) -> None:
+        """Dictate with ``chord`` instead of the first hotkey."""
+        self._program.use_hotkey(chord)
+
+    def use_autostart(self, is_on: bool) -> None:
+        """Start the program when the user logs in, or not."""
+        self._program.use_autostart(is_on)
+
     def pause_history(self, is_paused: bool) -> None:
         """Keep nothing of what is said from now on, or keep it again."""
         self._program.change(private=is_paused)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.app import watches
+from handy_qwen.app import first_run, watches
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
 from handy_qwen.app.chores import Chores
@@ -58,6 +58,8 @@ class Program:
 
     def __init__(self, quit_app: Callable[[], None], *, is_hidden: bool) -> None:
         self._on_view: Listener | None = None
+        self._on_setup: Callable[[], None] = lambda: None
+        self._is_autostarted = False
         self._is_hidden = is_hidden
         self._method: Method = default_method()
         self._models: tuple[str, ...] = ()
@@ -75,18 +77,22 @@ class Program:
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Failed(0, error)),
         )
-        self._answers = Answers(self.controller.post, quit_app)
+        self._answers = Answers(self.controller.post, quit_app, self._show_setup)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Chores(self.store.reload_if_changed, RELOAD_S)
         self._watchdog = Watchdog(self._tell_trouble, lambda *said: self.controller.post(Noted(*said)))
 
-    def start(self, on_view: Listener) -> None:
-        """Begin to work, behind the tray. ``on_view`` is called on the controller's thread.
+    def start(self, on_view: Listener, on_setup: Callable[[], None] = lambda: None) -> None:
+        """Begin to work, behind the tray.
+
+        Args:
+            on_view: Called on the controller's thread with what is to be shown.
+            on_setup: Called on any thread when the guide of the first start is to be shown.
 
         Raises:
             ControlError: The control socket cannot be opened.
         """
-        self._on_view = on_view
+        self._on_view, self._on_setup = on_view, on_setup
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
@@ -139,7 +145,12 @@ class Program:
         if self._transcriber is not None:
             self._transcriber.use_model(self._applied.model)
         self.list_models()
-        self._tell_of_demo()
+        self._show_autostart()
+        if first_run.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
+            self._on_setup()
+            self._change({"set_up": True})
+        else:
+            self._tell_of_demo()
         self._watchdog.start(self._watches())
 
     def _watches(self) -> list[Watch]:
@@ -212,11 +223,44 @@ class Program:
         self._models = tuple(model.name for model in installed_models())
         self.configure()
 
+    def _show_setup(self) -> None:
+        self._on_setup()
+
+    def _show_autostart(self) -> None:
+        self._is_autostarted = first_run.is_autostarted()
+        self.configure()
+
+    def use_autostart(self, is_on: bool) -> None:
+        """Start the program when the user logs in, or not. Any thread; returns at once."""
+
+        def use() -> None:
+            try:
+                first_run.set_autostart(is_on)
+            except HandyError as exc:
+                self.controller.post(Failed(0, exc))
+            self._show_autostart()
+
+        self.chores.add(use)
+
+    def use_hotkey(self, chord: str) -> None:
+        """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once."""
+
+        def use() -> None:
+            try:
+                hotkeys = first_run.hotkeys_with(self.store.value, chord)
+            except HandyError as exc:
+                self.controller.post(Failed(0, exc))
+            else:
+                self._change({"hotkeys": hotkeys})
+
+        self.chores.add(use)
+
     def refresh(self) -> None:
         """Look for microphones and models again. Any thread; returns at once."""
         if self._recorder is not None:
             self._recorder.refresh_devices()
         self.chores.add(self.list_models)
+        self.chores.add(self._show_autostart)
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard. Any thread; returns at once."""
@@ -260,7 +304,13 @@ class Program:
         self.controller.post(
             Configured(
                 rules_of(settings, self._method),
-                choices_of(settings, self._method, self._models, self._microphones),
+                choices_of(
+                    settings,
+                    self._method,
+                    self._models,
+                    self._microphones,
+                    is_autostarted=self._is_autostarted,
+                ),
             )
         )
 

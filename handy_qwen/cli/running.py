@@ -39,6 +39,8 @@ def add_parsers(commands: Subparsers) -> None:
     status = commands.add_parser("status", help="what the running app is doing")
     status.add_argument("--json", action="store_true", help="for other programs")
     status.set_defaults(command=run_status)
+    setup = commands.add_parser("setup", help="the guide of the first start: microphone, key, model")
+    setup.set_defaults(command=run_setup)
     commands.add_parser("last", help="write the last text to stdout").set_defaults(command=run_last)
 
 
@@ -67,6 +69,12 @@ def run_status(options: argparse.Namespace) -> int:
             say(f"{name}: {status[name]}")
     for notice in status["notices"]:
         say(" ".join(part for part in (notice["title"], notice["hint"]) if part))
+    return 0
+
+
+def run_setup(options: argparse.Namespace) -> int:  # noqa: ARG001  all commands are called alike
+    """Have the running app show its guide."""
+    _ask("setup")
     return 0
 
 

@@ -104,13 +104,29 @@ def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Ef
     was cancelled is such an event.
     """
     turn = Turn(now, at_s)
+    _note_keys(turn, event)
     _read_gestures(turn, event)
     _handle(turn, event)
     _tidy(turn)
     return turn.now, tuple(turn.effects)
 
 
+def _note_keys(turn: Turn, event: Event) -> None:
+    """Remember which hotkeys are held, whatever comes of it."""
+    match event:
+        case KeyDown(hotkey):
+            turn.set(down=turn.now.down | {hotkey})
+        case KeyUp(hotkey):
+            turn.set(down=turn.now.down - {hotkey})
+        case HotkeysFailed() | HotkeysDied():
+            turn.set(down=frozenset())
+        case _:
+            return
+
+
 def _read_gestures(turn: Turn, event: Event) -> None:
+    if turn.now.is_rehearsing and isinstance(event, KeyDown):
+        return
     state, calls, wake_s = gestures.step(turn.now.gestures, event, turn.now.rules.mode, turn.now.rules.limits)
     turn.set(gestures=state, gestures_wake_s=wake_s)
     for call in calls:
@@ -128,7 +144,7 @@ def _read_gestures(turn: Turn, event: Event) -> None:
                 turn.put(replace(take, is_locked=True))
 
 
-def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one line for each event
+def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for each event
     match event:
         case KeyDown(hotkey, _, is_injected):
             turn.set(injected=turn.now.injected - {hotkey} | ({hotkey} if is_injected else set()))
@@ -287,6 +303,8 @@ def _answer(turn: Turn, what: Request) -> None:
             retry(turn)
         case Request.BRING_BACK:
             bring_back(turn)
+        case Request.REHEARSE | Request.PERFORM:
+            turn.set(is_rehearsing=what is Request.REHEARSE)
         case Request.SHOW:
             keys = " or ".join(turn.now.choices.hotkeys)
             turn.notify(NoticeKind.INFO, "Handy Qwen is running.", f"Hold {keys} and speak." if keys else "")

@@ -253,6 +253,8 @@ class Request(enum.Enum):
     DROP_HELD = enum.auto()
     RETRY = enum.auto()  # transcribe once more what failed last, or else the last take
     BRING_BACK = enum.auto()  # transcribe the take that was cancelled last
+    REHEARSE = enum.auto()  # from now on hotkeys are only shown, and begin nothing (View.is_key_down)
+    PERFORM = enum.auto()  # from now on they dictate again
     SHOW = enum.auto()  # the program was started a second time: say that it runs, and how to use it
 
 

@@ -104,6 +104,8 @@ class Dictation:
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
     gestures_wake_s: float | None = None
+    is_rehearsing: bool = False  # hotkeys are shown, but begin nothing
+    down: frozenset[int] = frozenset()  # hotkeys that are held down
     injected: frozenset[int] = frozenset()  # hotkeys that another program pressed last
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number

@@ -76,6 +76,7 @@ class Choices:
     hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
     mode: str = "auto"  # "auto", "hold" or "toggle"
     is_private: bool = False  # the history is paused: nothing is kept
+    is_autostarted: bool = False  # the program starts when the user logs in
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class View:
     )
     take: int = 0  # the take that the overlay is about; 0: none
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
+    is_key_down: bool = False  # a hotkey is held down, whatever comes of it
     is_locked: bool = False  # hands-free: the recording goes on after the key came up
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
@@ -134,6 +136,12 @@ class Commands(Protocol):
 
     def use_method(self, method: Method) -> None:
         """Insert texts by ``method`` from the next one on."""
+
+    def use_hotkey(self, chord: str) -> None:
+        """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey. Notices tell of errors."""
+
+    def use_autostart(self, is_on: bool) -> None:
+        """Start the program when the user logs in, or not."""
 
     def pause_history(self, is_paused: bool) -> None:
         """Keep nothing of what is said from now on, or keep it again."""

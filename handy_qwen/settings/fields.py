@@ -140,6 +140,9 @@ class Settings:
     remove_fillers: bool = option(False, flag, 'leave out "um", "uh" and their like')
     custom_words: tuple[str, ...] = listed((), text, "names and terms that the model should know")
     overlay: Overlay = option(Overlay.BOTTOM, choice(Overlay), 'the overlay: "off", "top" or "bottom"')
+    set_up: bool = option(
+        False, flag, 'the guide of the first start has been shown; it is there again as "handy-qwen setup"'
+    )
     sounds: bool = option(False, flag, "short sounds when a recording starts and ends")
     history: Keep = option(
         Keep.AUDIO_AND_TEXT,

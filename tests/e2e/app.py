@@ -32,12 +32,16 @@ TAP_S = 0.08
 class App:
     """A running program with a home of its own. Use as a context manager; it must end well."""
 
-    def __init__(self, desktop: Any, name: str = "app", settings: str = "") -> None:
+    def __init__(
+        self, desktop: Any, name: str = "app", settings: str = "", *, is_guided: bool = False
+    ) -> None:
         self.desktop = desktop
         self.home = desktop.folder / f"{name}-home"
         self.env = desktop.env | {"HANDY_QWEN_HOME": str(self.home), "PYTHONPATH": os.pathsep.join(sys.path)}
         self._name = name
-        if settings:
+        if not is_guided:  # its window would take the focus
+            settings = f"set_up = true\n{settings}"
+        if settings and not self.home.exists():
             (self.home / "config").mkdir(parents=True)
             (self.home / "config" / "settings.toml").write_text(settings, encoding="utf-8")
 

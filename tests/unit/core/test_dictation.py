@@ -627,6 +627,7 @@ def test_whatever_happens_every_take_ends_once_and_in_order_and_the_key_works(mo
         watch.play(action)
     for key in (0, 1):
         watch.play(("up", key))
+    watch.play(("ask", Request.PERFORM))
     watch.play(("wait", 0.5))
     if watch.desk.now.gestures.take is None:
         watch.play(("down", 0))

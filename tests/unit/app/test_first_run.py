@@ -1,0 +1,105 @@
+"""When the guide comes up by itself, and what is asked for in it."""
+
+import pytest
+
+from handy_qwen.app.first_run import hotkeys_with, is_guide_due
+from handy_qwen.core.ports import Hotkey
+from handy_qwen.errors import HotkeyError
+from handy_qwen.settings import Settings
+from tests.unit.app.test_program import bench  # noqa: F401  a fixture
+
+GERMAN = Hotkey("f9", language="German", submit="enter")
+
+
+@pytest.mark.parametrize(
+    ("settings", "models", "is_hidden", "is_due"),
+    [
+        (Settings(), ("demo",), False, True),
+        (Settings(), (), False, True),
+        (Settings(), ("demo",), True, False),
+        (Settings(set_up=True), ("demo",), False, False),
+        (Settings(), ("big", "demo"), False, False),
+    ],
+)
+def test_the_guide_is_due_once_and_only_where_it_helps(settings, models, is_hidden, is_due):
+    assert is_guide_due(settings, models, is_hidden=is_hidden) is is_due
+
+
+def test_a_new_key_takes_the_place_of_the_first_and_keeps_its_language():
+    settings = Settings(hotkeys=(GERMAN, Hotkey("f8")))
+    assert hotkeys_with(settings, "Ctrl+Alt+D") == (
+        Hotkey("ctrl+alt+d", language="German", submit="enter"),
+        Hotkey("f8"),
+    )
+
+
+def test_a_key_that_another_hotkey_has_is_taken_from_that():
+    settings = Settings(hotkeys=(Hotkey("ctrl_r"), GERMAN))
+    assert hotkeys_with(settings, "f9") == (Hotkey("f9"),)
+    assert hotkeys_with(Settings(hotkeys=()), "f9") == (Hotkey("f9"),)
+
+
+def test_a_key_that_programs_need_is_refused():
+    with pytest.raises(HotkeyError):
+        hotkeys_with(Settings(), "a")
+
+
+@pytest.fixture
+def desk(bench, tmp_path, monkeypatch):  # noqa: F811  the fixture
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    return bench()
+
+
+def start(desk):
+    shown = []
+    desk.program.start(desk.views.append, lambda: shown.append(True))
+    desk.run()
+    return shown
+
+
+def test_the_first_start_shows_the_guide_and_the_next_does_not(desk, bench):  # noqa: F811
+    assert start(desk) == [True]
+    assert desk.program.store.value.set_up
+    desk.program.close()
+    assert start(bench()) == []
+
+
+def test_it_can_be_asked_for_at_any_time(desk):
+    shown = start(desk)
+    assert desk.program._answers.answer("setup") == {}
+    assert shown == [True, True]
+
+
+def test_the_autostart_is_shown_and_changed(desk, tmp_path):
+    start(desk)
+    entry = tmp_path / "xdg" / "autostart" / "handy-qwen.desktop"
+    assert not desk.view.choices.is_autostarted
+    desk.commands.use_autostart(True)
+    desk.run()
+    assert desk.view.choices.is_autostarted
+    assert "--hidden" in entry.read_text(encoding="utf-8")
+    desk.commands.use_autostart(False)
+    desk.run()
+    assert not desk.view.choices.is_autostarted
+    assert not entry.exists()
+
+
+def test_an_autostart_that_cannot_be_changed_is_told(desk, tmp_path):
+    start(desk)
+    (tmp_path / "xdg").write_text("no folder", encoding="utf-8")
+    desk.commands.use_autostart(True)
+    desk.run()
+    assert any("autostart entry" in title for title in desk.titles)
+    assert not desk.view.choices.is_autostarted
+
+
+def test_a_new_hotkey_is_listened_for_and_kept(desk):
+    start(desk)
+    desk.commands.use_hotkey("f9")
+    desk.run()
+    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
+    assert desk.view.choices.hotkeys == ("F9",)
+    desk.commands.use_hotkey("a")
+    desk.run()
+    assert any("take that key away" in title for title in desk.titles)
+    assert desk.view.choices.hotkeys == ("F9",)

@@ -1,0 +1,37 @@
+"""Trying the hotkey out: it lights up and begins nothing."""
+
+from handy_qwen.core.events import HotkeysFailed, Request
+from handy_qwen.core.view import Phase
+from tests.dictation import ERROR, Desk
+
+
+def test_while_it_is_rehearsed_a_hotkey_is_shown_and_nothing_is_recorded():
+    desk = Desk().ask(Request.REHEARSE).down()
+    assert desk.view.is_key_down
+    assert desk.view.phase is not Phase.RECORDING
+    desk.up()
+    assert not desk.view.is_key_down
+    assert desk.now.takes == ()
+
+
+def test_afterwards_it_dictates_again():
+    desk = Desk().ask(Request.REHEARSE).ask(Request.PERFORM).down()
+    assert desk.view.is_key_down
+    assert desk.view.phase is Phase.RECORDING
+
+
+def test_a_key_held_into_the_rehearsal_still_ends_its_take():
+    desk = Desk().down().wait(1.0).ask(Request.REHEARSE).up()
+    assert desk.view.phase is not Phase.RECORDING
+    assert not desk.view.is_key_down
+
+
+def test_a_key_held_out_of_the_rehearsal_begins_nothing():
+    desk = Desk().ask(Request.REHEARSE).down().ask(Request.PERFORM).up().wait(1.0)
+    assert desk.now.takes == ()
+    assert not desk.view.is_key_down
+
+
+def test_a_listener_that_is_lost_leaves_no_key_down():
+    desk = Desk().ask(Request.REHEARSE).down().play(HotkeysFailed(ERROR))
+    assert not desk.view.is_key_down
