@@ -71,6 +71,9 @@ class Row:
 _NAMES = tuple(one.name for one in fields(Row))
 _COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
 
+# As bytes: whoever wrote them, they need not be UTF-8.
+_SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
+
 
 class Store:
     """An open database. Threads: the one that opened it."""
@@ -184,9 +187,7 @@ class Store:
         without spaces (as in Chinese), which full-text indexes by words do not find.
         """
         folded = [fold(word) for word in words]
-        condition = " AND ".join(
-            ["NOT is_deleting", *["instr(fold(text || char(10) || application), ?) > 0"] * len(folded)]
-        )
+        condition = " AND ".join(["NOT is_deleting", *[f"instr({_SEARCHED}, ?) > 0"] * len(folded)])
         return self._select(condition, folded, order="id DESC", most=most)
 
     def _select(
@@ -210,14 +211,15 @@ def is_file_name(name: str) -> bool:
     return _FILE_NAME.fullmatch(name) is not None
 
 
-def fold(text: object) -> str:
-    """``text`` without what a search does not tell apart: case, accents, widths."""
-    if not isinstance(text, str):
-        return ""
+def fold(text: str | bytes) -> str:
+    """``text`` without what a search does not tell apart: case, accents, widths. Bytes are UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in apart if not unicodedata.combining(char))
+    for _ in range(2):  # some capitals appear only when they are taken apart
+        text = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in text if not unicodedata.combining(char))
 
 
 def _known(columns: dict[str, Any]) -> list[str]:

@@ -1,0 +1,111 @@
+"""Fixtures: a history without a thread, whose clocks stand until they are set."""
+
+import numpy as np
+import pytest
+
+from handy_qwen.core.events import Failed, Kept, Recovered, Replayed
+from handy_qwen.history.ledger import Ledger
+from handy_qwen.history.places import Places
+from handy_qwen.history.rules import Rules
+from handy_qwen.history.store import Store
+from handy_qwen.history.troubles import Troubles
+from handy_qwen.history.writer import Writer
+
+START_S = 1_800_000_000.0
+
+
+class Books:
+    """The history of one run of the program, on the test's own thread."""
+
+    def __init__(self, folder, rules=None):
+        self.folder = folder
+        self.places = Places(folder)
+        self.rules = rules or Rules()
+        self.posted = []
+        self.now_s = 100.0
+        self.wall_s = START_S
+        self.writer = Writer(
+            self.posted.append,
+            folder,
+            lambda: self.rules,
+            Troubles(self.posted.append, lambda: self.now_s),
+            clock=lambda: self.now_s,
+            wall_s=lambda: self.wall_s,
+        )
+        self.ledger = Ledger(self.writer)
+        self.writer.open()
+
+    def __getattr__(self, name):
+        return getattr(self.ledger, name)
+
+    def begin(self, take, language="", model="m"):
+        self.ledger.begin(take, int(self.wall_s * 1000), language, model)
+
+    def speak(self, take, seconds=2.0, value=0.5):
+        for _ in range(round(seconds * 10)):
+            self.ledger.feed(take, np.full(1600, value, np.float32))
+
+    def dictate(self, take, text="a text", seconds=2.0):
+        self.begin(take)
+        self.speak(take, seconds)
+        self.ledger.complete(take)
+        self.ledger.done(take, text, "English", "m", "xterm")
+
+    def later(self, seconds=1.0):
+        """Let time pass, and what is due be done."""
+        self.now_s += seconds
+        self.wall_s += seconds
+        while self.writer.is_due():
+            self.writer.work()
+
+    def crash(self):
+        """End without a word, as SIGKILL would: nothing more is written, the system closes the files."""
+        for live in self.writer.live.values():
+            if live.journal is not None:
+                live.journal.close()
+        if self.writer.store is not None:
+            self.writer.store.close()
+
+    def end(self):
+        self.writer.close()
+
+    def again(self):
+        """The next start of the program."""
+        new = Books(self.folder, self.rules)
+        new.wall_s = self.wall_s
+        return new
+
+    @property
+    def recovered(self):
+        (one,) = [event for event in self.posted if isinstance(event, Recovered)]
+        return one
+
+    @property
+    def complaints(self):
+        return [event.error for event in self.posted if isinstance(event, Failed) and not event.take]
+
+    def entry_of(self, take):
+        return next(event.entry for event in self.posted if isinstance(event, Kept) and event.take == take)
+
+    def replayed(self):
+        return [event for event in self.posted if isinstance(event, Replayed)]
+
+    def rows(self):
+        return list(self.writer.store.oldest())
+
+    def files(self):
+        return sorted(path.name for path in self.places.takes.iterdir())
+
+
+@pytest.fixture
+def books(tmp_path):
+    books = Books(tmp_path / "history")
+    yield books
+    books.end()
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "history.db", busy_s=1.0)
+    yield store
+    store.close()
