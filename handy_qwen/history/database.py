@@ -108,7 +108,7 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         _look_for_columns(connection)
     except BaseException as exc:
         connection.close()
-        if isinstance(exc, sqlite3.Error) and is_damage(exc):
+        if isinstance(exc, sqlite3.Error) and (is_damage(exc) or _is_unusable(exc)):
             raise DamagedError from exc
         raise
     return connection
@@ -170,6 +170,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Whether ``error`` says that the file is damaged or none of ours, and waiting will not help."""
     code = getattr(error, "sqlite_errorcode", None)  # none where it comes from the module itself
     return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _is_unusable(error: sqlite3.Error) -> bool:
+    """Whether what every history understands is not understood by this one: "unsupported file format"."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def set_aside(path: Path) -> Path:

@@ -9,6 +9,7 @@ open --damaged--> set aside, begin anew, copy what can be read
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterator
@@ -33,6 +34,8 @@ LOST = "Its text was lost when the history was damaged."
 GAVE_UP = "The program ended each time this was transcribed."
 UNREADABLE = "Its recording is damaged."
 
+_HEAD_BYTES = 100  # of an SQLite file; the size of a page is at 16, their number at 28
+_MOST_PADDING = 64
 _STATES = {
     Stage.OPEN: State.WAITING,
     Stage.COMPLETE: State.WAITING,
@@ -90,6 +93,7 @@ def _open_checked(path: Path, busy_s: float) -> Store:
 def readable_rows(path: Path) -> Iterator[Row]:
     """What can still be read of a damaged database: from its beginning up to the damage, and from its end."""
     try:
+        _pad(path)
         store = Store(path, busy_s=1.0)
     except (sqlite3.Error, DamagedError, NewerError, OSError):
         return
@@ -110,6 +114,17 @@ def readable_rows(path: Path) -> Iterator[Row]:
                 first = row.id
         except sqlite3.Error:
             logger.info("the damaged history can be read from entry %d", first)
+
+
+def _pad(path: Path) -> None:
+    """Bring a file that was cut off to the length it says it has: SQLite reads nothing of a shorter one."""
+    with path.open("r+b") as file:
+        head = file.read(_HEAD_BYTES)
+        size = file.seek(0, os.SEEK_END)
+        if len(head) == _HEAD_BYTES:
+            wanted = int.from_bytes(head[16:18], "big") * int.from_bytes(head[28:32], "big")
+            if size < wanted <= _MOST_PADDING * size:
+                file.truncate(wanted)
 
 
 def _is_copied(store: Store, row: Row) -> bool:

@@ -1,0 +1,219 @@
+"""A take's way through the history, in one run of the program."""
+
+import os
+
+import numpy as np
+import pytest
+
+from handy_qwen.core.entries import Keep, State, Whereabouts
+from handy_qwen.core.events import Failed
+from handy_qwen.history import wav
+from handy_qwen.history.rules import CANCELLED_S, Rules
+from handy_qwen.history.wav import Stage
+
+
+def only(books):
+    (row,) = books.rows()
+    return row
+
+
+def sound(books, row):
+    with wav.blocks(books.places.takes / row.file) as blocks:
+        return np.concatenate([*blocks, np.zeros(0, np.float32)])
+
+
+def test_a_take_has_a_row_and_its_sound_from_the_first_block(books):
+    books.begin(1, language="German")
+    assert only(books).state is State.RECORDING
+    assert books.entry_of(1) == only(books).id
+    books.speak(1, 0.1)
+    path = books.places.takes / only(books).file
+    assert wav.look(path) == wav.Sound(only(books).created_ms, Stage.OPEN, 1600)
+
+
+def test_a_take_that_goes_well_is_all_there(books):
+    books.dictate(1)
+    assert only(books).whereabouts is Whereabouts.NOWHERE
+    books.went(1, Whereabouts.BEGUN)
+    assert only(books).whereabouts is Whereabouts.BEGUN
+    books.went(1, Whereabouts.TYPED)
+    row = only(books)
+    assert (row.state, row.text, row.language, row.application) == (State.DONE, "a text", "English", "xterm")
+    assert (row.duration_s, row.whereabouts) == (2.0, Whereabouts.TYPED)
+    assert row.size_bytes == (books.places.takes / row.file).stat().st_size
+    assert wav.look(books.places.takes / row.file).stage is Stage.SETTLED
+    assert not books.writer.live
+
+
+def test_sound_is_synced_once_a_second_and_at_its_end(books, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "fdatasync", calls.append)
+    books.begin(1)
+    for _ in range(30):
+        books.speak(1, 0.1)
+        books.later(0.1)
+    assert len(calls) == 2 + (books.now_s > 103)
+    books.complete(1)
+    assert len(calls) in {3, 4}
+
+
+def test_text_outlasts_a_power_cut_before_anything_is_done_with_it(books):
+    seen = []
+    books.writer.store._connection.set_trace_callback(seen.append)
+    books.dictate(1)
+    update = next(at for at, statement in enumerate(seen) if "'a text'" in statement)
+    assert seen[update - 1] == "PRAGMA synchronous=FULL"
+
+
+def test_a_press_by_mistake_leaves_nothing(books):
+    books.begin(1)
+    books.speak(1, 0.5)
+    books.cancelled(1)
+    books.speak(1, 0.5)  # the microphone is not quite as quick
+    assert books.rows() == []
+    assert books.files() == []
+
+
+def test_a_cancelled_take_stays_for_a_while_and_then_goes(books):
+    books.begin(1)
+    books.speak(1, 2.0)
+    books.cancelled(1)
+    books.later(CANCELLED_S - 1)
+    assert only(books).state is State.CANCELLED
+    books.later(1000)
+    assert books.rows() == []
+    assert books.files() == []
+
+
+def test_a_take_that_failed_is_kept_with_its_reason(books):
+    books.begin(1)
+    books.speak(1)
+    books.failed(1, "The model is gone.")
+    books.later(5000)
+    assert (only(books).state, only(books).error) == (State.FAILED, "The model is gone.")
+    assert len(sound(books, only(books))) == 32_000
+
+
+def test_a_failure_without_sound_leaves_nothing(books):
+    books.begin(1)
+    books.failed(1, "There is no microphone.")
+    assert books.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("keep", "rows", "files"), [(Keep.AUDIO_AND_TEXT, 1, 1), (Keep.TEXT, 1, 0), (Keep.NOTHING, 0, 0)]
+)
+def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
+    books.rules = Rules(keep=keep)
+    books.dictate(1)
+    books.later(5000)
+    assert (len(books.rows()), len(books.files())) == (1, 1)  # it was not delivered yet
+    books.went(1, Whereabouts.PASTED)
+    books.later(0)
+    assert (len(books.rows()), len(books.files())) == (rows, files)
+
+
+def test_to_keep_nothing_from_now_on_does_not_delete_the_past(books):
+    books.dictate(1)
+    books.went(1, Whereabouts.TYPED)
+    books.rules = Rules(keep=Keep.NOTHING)
+    books.writer.tidy_soon()
+    books.later(0)
+    assert only(books).text == "a text"
+
+
+def test_limits_are_kept_after_each_take(books):
+    books.rules = Rules(most_entries=3)
+    for take in range(1, 8):
+        books.dictate(take, text=f"text {take}")
+        books.went(take, Whereabouts.TYPED)
+        books.later(0)
+    assert [row.text for row in books.rows()] == ["text 5", "text 6", "text 7"]
+    assert len(books.files()) == 3
+
+
+def test_a_replay_gives_back_what_was_said(books):
+    books.dictate(1)
+    books.went(1, Whereabouts.TYPED)
+    heard = []
+    books.replay(2, books.entry_of(1), heard.append)
+    wait_for(books.replayed)
+    assert np.concatenate(heard).tobytes() == np.full(32_000, 0.5, np.float32).tobytes()
+    books.done(2, "a better text", "", "other", "")
+    row = only(books)
+    assert (row.text, row.model, row.language) == ("a better text", "other", "English")
+
+
+def wait_for(condition, seconds=10.0):
+    import threading
+    import time
+
+    end_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end_s, "it did not come"
+        threading.Event().wait(0.005)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "cancelled"])
+def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, outcome):
+    books.dictate(1)
+    books.went(1, Whereabouts.TYPED)
+    before = only(books)
+    books.replay(2, before.id, lambda _: None)
+    books.failed(2, "Out of memory.") if outcome == "failed" else books.cancelled(2)
+    assert only(books) == before
+
+
+def test_a_cancelled_take_can_be_brought_back(books):
+    books.begin(1)
+    books.speak(1)
+    books.cancelled(1)
+    books.replay(2, books.entry_of(1), lambda _: None)
+    assert only(books).state is State.WAITING
+    books.done(2, "there it is", "", "", "")
+    books.later(CANCELLED_S * 2)
+    assert only(books).text == "there it is"
+
+
+@pytest.mark.parametrize("entry", [77, -1, 2**70])
+def test_a_replay_of_what_is_not_there_fails(books, entry):
+    books.replay(2, entry, lambda _: None)
+    assert [event.take for event in books.posted if isinstance(event, Failed)] == [2]
+
+
+def test_an_entry_that_the_user_deletes_meanwhile_stays_deleted(books):
+    books.begin(1)
+    books.speak(1)
+    books.complete(1)
+    books.writer.store.remove(books.entry_of(1))
+    books.done(1, "a text", "", "", "")
+    books.went(1, Whereabouts.TYPED)
+    assert books.rows() == []
+    assert not books.writer.live
+
+
+def test_what_is_not_known_is_ignored(books):
+    books.speak(9)
+    books.complete(9)
+    books.done(9, "a text", "", "", "")
+    books.went(9, Whereabouts.TYPED)
+    books.cancelled(9)
+    books.failed(9, "")
+    assert books.rows() == []
+    assert books.complaints == []
+
+
+def test_a_held_text_waits_in_the_books_until_it_is_dropped(books):
+    books.dictate(1)
+    books.went(1, Whereabouts.HELD)
+    assert only(books).entry.is_undelivered
+    books.went(1, Whereabouts.DROPPED)
+    assert not only(books).entry.is_undelivered
+
+
+def test_memory_does_not_grow_with_the_number_of_takes(books):
+    for take in range(1, 30):
+        books.dictate(take, seconds=0.2)
+        books.went(take, Whereabouts.TYPED)
+    assert not books.writer.live
+    assert books.writer.taken_samples == books.writer.fed_samples == 29 * 3200
