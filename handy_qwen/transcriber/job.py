@@ -103,9 +103,13 @@ class Job:
         False: there are none smaller. Called on the engine's thread.
         """
         self.shortages += 1
+        self.start_over()
+        return self.shortages < len(PASSES_S)
+
+    def start_over(self) -> None:
+        """Forget what was done so far: all of it is transcribed at the end. Called on the engine's thread."""
         self.model = self.live = self.stop = None
         self.live_mode = Live.OFF
-        return self.shortages < len(PASSES_S)
 
     def text(self, on_progress: Callable[[float], None]) -> Transcript:
         """Transcribe what is left of it. Called on the engine's thread, as is ``on_progress``.

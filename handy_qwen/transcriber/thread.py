@@ -63,7 +63,7 @@ class EngineTranscriber:
         self._jobs: dict[int, Job] = {}  # in the order of the takes; changed under the lock
         self._lock = threading.Lock()
         self._slot = ModelSlot(
-            post, load, name, hand_over=self._inbox.put, on_ready=self._has_model, on_none=self._fail_all
+            post, load, name, hand_over=self._inbox.put, on_ready=self._has_model, on_none=self._fail_complete
         )
         self._used_s = clock()
         self._has_more = False
@@ -128,10 +128,9 @@ class EngineTranscriber:
         return self._pulse.piece
 
     def revive(self) -> None:
-        """Start the thread again; the take it was at fails, the others go on."""
+        """Start the thread again; the take it was at fails if it was complete, the others go on."""
         self._pulse.end()
-        for job in [one for one in list(self._jobs.values()) if one.model is not None]:
-            self._fail(job, EngineError("The speech engine failed.", "The log has the details."))
+        self._stumble(EngineError("The speech engine failed.", "The log has the details."))
         self._thread = self._new_thread()
         self._thread.start()
 
@@ -147,7 +146,7 @@ class EngineTranscriber:
                 is_running = self._turn()
             except Exception:
                 logger.exception("the engine's thread met an unexpected error")
-                self._fail_all(EngineError("The speech engine failed.", "The log has the details."))
+                self._stumble(EngineError("The speech engine failed.", "The log has the details."))
         self._slot.unload()
 
     def _turn(self) -> bool:
@@ -199,6 +198,8 @@ class EngineTranscriber:
     def _open(self, job: Job) -> bool:
         """Let ``job`` use the model. False: the model is not there, or does not take the job."""
         if self._slot.present is None:
+            if job.is_complete:
+                self._slot.ensure()  # it could not be loaded when the take began: perhaps it can now
             return False
         job.model = self._slot.present
         if job.live_mode is Live.OFF or job.is_complete:
@@ -207,9 +208,9 @@ class EngineTranscriber:
             job.live = job.model.live(
                 language=job.language or None, context=job.context, drafts=job.live_mode is Live.FULL
             )
-        except HandyError as exc:  # a language that this model does not know
-            self._fail(job, exc)
-            return False
+        except HandyError as exc:  # a language that this model does not know: say so when all was said
+            logger.info("no live transcription: %s", type(exc).__name__)
+            return True
         job.guard(job.live.cancel)
         return True
 
@@ -278,9 +279,18 @@ class EngineTranscriber:
         if self._drop(job):
             self._post(Failed(job.take, error))
 
-    def _fail_all(self, error: HandyError) -> None:
-        for job in list(self._jobs.values()):
+    def _fail_complete(self, error: HandyError) -> None:
+        """Fail what waits for its text. What is still being spoken goes on, and has a try at its end."""
+        for job in [one for one in list(self._jobs.values()) if one.is_complete]:
             self._fail(job, error)
+
+    def _stumble(self, error: HandyError) -> None:
+        """Something unforeseen happened at the oldest take that is at work."""
+        for job in [one for one in list(self._jobs.values()) if one.model is not None]:
+            if job.is_complete:
+                self._fail(job, error)
+            else:
+                job.start_over()
 
     def _drop(self, job: Job) -> bool:
         """Let go of a job. False: it was cancelled before, and nobody wants to hear of it."""
