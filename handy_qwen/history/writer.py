@@ -153,6 +153,7 @@ class Writer:
 
     def close(self) -> None:
         """Write what is left. What is unfinished is found at the next start."""
+        self._retry_at_s = None  # it is tried at once
         self._write_all()
         self._sync_all()
         for live in self.live.values():

@@ -1,0 +1,348 @@
+"""Disks that are full, slow, read-only or held by somebody else: no take is lost, and nobody waits."""
+
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from handy_qwen.core.entries import State, Whereabouts
+from handy_qwen.core.events import Delivery, Failed, Recovered
+from handy_qwen.history import disk, wav
+from handy_qwen.history.disk import DiskHistory
+from handy_qwen.history.rules import Rules
+from handy_qwen.history.store import Store
+from tests.unit.history.conftest import Books
+
+BLOCK = np.linspace(-1, 1, 1600, dtype=np.float32)
+
+
+class Posted(list):
+    """What was posted, from any thread."""
+
+    def wait_for(self, kind, seconds=20.0):
+        end_s = time.monotonic() + seconds
+        while not (found := [event for event in self if isinstance(event, kind)]):
+            assert time.monotonic() < end_s, f"no {kind.__name__} came"
+            threading.Event().wait(0.01)
+        return found[0]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts histories with a thread of their own."""
+    started = []
+
+    def start(folder=tmp_path / "history", rules=Rules):
+        posted = Posted()
+        history = DiskHistory(posted.append, folder, rules)
+        history.start()
+        started.append(history)
+        return history, posted
+
+    yield start
+    for history in started:
+        history.close(10.0)
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """Mounts a small file system of its own; only root may."""
+    mounted = []
+
+    def mount(options):
+        folder = tmp_path / "mounted"
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip("nothing may be mounted here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def samples(path):
+    with wav.blocks(path) as blocks:
+        return np.concatenate([*blocks])
+
+
+def test_a_whole_take_by_the_port(start, tmp_path):
+    history, _ = start()
+    history.begin(1, language="German", model="m")
+    for _ in range(20):
+        history.feed(1, BLOCK)
+    history.complete(1)
+    history.done(1, "a text", language="German", application="xterm")
+    history.delivering(1)
+    history.delivered(1, Delivery.PASTED)
+    history.close(10.0)
+    history.close(10.0)
+    store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
+    (row,) = store.oldest()
+    store.close()
+    assert (row.state, row.text, row.whereabouts) == (State.DONE, "a text", Whereabouts.PASTED)
+    assert samples(tmp_path / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 20).tobytes()
+    assert not history.has_died()
+
+
+@pytest.mark.parametrize("how", Delivery)
+def test_each_delivery_has_its_word(start, tmp_path, how):
+    history, _ = start()
+    history.begin(1)
+    history.done(1, "a text")
+    history.delivered(1, how)
+    history.close(10.0)
+    store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
+    (row,) = store.oldest()
+    store.close()
+    assert row.whereabouts.name == how.name
+
+
+def test_in_private_nothing_is_written(start, tmp_path):
+    history, posted = start()
+    posted.wait_for(Recovered)
+    history.set_private(True)
+    before = sorted(path.name for path in (tmp_path / "history").rglob("*"))
+    history.begin(1)
+    for _ in range(20):
+        history.feed(1, BLOCK)
+    history.done(1, "a secret")
+    history.set_private(False)
+    history.begin(2)
+    history.feed(2, BLOCK)
+    history.done(2, "no secret")
+    history.close(10.0)
+    store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
+    assert [row.text for row in store.oldest()] == ["no secret"]
+    store.close()
+    assert len(before) <= 4
+
+
+@pytest.mark.expects_log
+def test_a_full_disk_costs_nothing_once_there_is_space(mount, start):
+    folder = mount("size=1m")
+    filler = folder / "filler"
+    filler.write_bytes(bytes(500_000))
+    history, posted = start(folder / "history")
+    history.begin(1)
+    for _ in range(100):  # ten seconds: 640 kB
+        history.feed(1, BLOCK)
+    error = posted.wait_for(Failed).error
+    assert error.title == "The disk is full."
+    history.complete(1)
+    history.done(1, "a text")
+    filler.unlink()
+    history.close(20.0)
+    assert len([event for event in posted if isinstance(event, Failed)]) == 1
+    store = Store(folder / "history" / "history.db", busy_s=1.0)
+    (row,) = store.oldest()
+    store.close()
+    assert row.text == "a text"
+    assert samples(folder / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 100).tobytes()
+
+
+@pytest.mark.expects_log
+def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mount):
+    folder = mount("size=200k")
+    (folder / "filler").write_bytes(bytes(204_800))
+    books = Books(folder / "history")
+    books.begin(1)
+    books.speak(1, 0.5)
+    books.complete(1)
+    books.done(1, "a text", "", "", "")
+    books.later(5)
+    assert [error.title for error in books.complaints] in (
+        ["The disk is full."],
+        ["The disk is full."] * 2,
+    )
+    (folder / "filler").unlink()
+    books.later(5)
+    (row,) = books.rows()
+    assert row.text == "a text"
+    assert len(samples(books.places.takes / row.file)) == 8000
+    assert not books.writer.live[1].journal.waiting_samples
+    books.end()
+
+
+@pytest.mark.expects_log
+def test_a_read_only_home_is_told_and_dictating_goes_on(mount):
+    folder = mount("size=1m")
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    books = Books(folder / "history")
+    for take in range(1, 4):
+        books.dictate(take)
+        books.went(take, Whereabouts.TYPED)
+        books.later(3)
+    assert 1 <= len(books.complaints) <= 2
+    subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+    books.later(5)
+    assert [row.text for row in books.rows()] == ["a text"] * 3
+    assert len(books.files()) == 3
+    assert not books.writer.live
+    books.end()
+
+
+@pytest.mark.expects_log
+def test_a_locked_database_is_waited_for_without_losing_a_take(books):
+    other = sqlite3.connect(books.places.database, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    books.dictate(1)
+    books.went(1, Whereabouts.TYPED)
+    books.later(2)
+    assert [error.title for error in books.complaints] == ["Another program holds the history."]
+    assert len(books.files()) == 1  # the sound does not wait for the rows
+    other.execute("COMMIT")
+    other.close()
+    books.later(2)
+    (row,) = books.rows()
+    assert (row.text, row.whereabouts) == ("a text", Whereabouts.TYPED)
+    assert not books.writer.live
+
+
+@pytest.mark.expects_log
+def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypatch):
+    history, posted = start()
+    posted.wait_for(Recovered)
+    goes_on, real = threading.Event(), os.write
+
+    def write(descriptor, view):
+        goes_on.wait(30.0)
+        return real(descriptor, view)
+
+    monkeypatch.setattr(disk, "SLOW_S", 0.05)
+    monkeypatch.setattr("handy_qwen.history.journal.os.write", write)
+    history.begin(1)
+    end_s = time.monotonic() + 20.0
+    while not any(isinstance(event, Failed) for event in posted):
+        assert time.monotonic() < end_s
+        history.feed(1, BLOCK)  # returns, although nothing can be written
+        threading.Event().wait(0.01)
+    assert posted.wait_for(Failed).error.title == "The disk does not answer."
+    assert history.piece() is not None
+    history.complete(1)
+    history.done(1, "a text")
+    goes_on.set()
+    history.close(20.0)
+    assert len([event for event in posted if isinstance(event, Failed)]) == 1
+
+
+@pytest.mark.expects_log
+def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_path):
+    history, posted = start()
+    posted.wait_for(Recovered)
+    goes_on, real = threading.Event(), os.write
+
+    def write(descriptor, view):
+        goes_on.wait(30.0)
+        return real(descriptor, view)
+
+    monkeypatch.setattr(disk, "MOST_WAITING_S", 1.0)
+    monkeypatch.setattr("handy_qwen.history.journal.os.write", write)
+    history.begin(1)
+    for _ in range(50):
+        history.feed(1, BLOCK)
+    assert history._inbox.qsize() <= 12
+    goes_on.set()
+    history.begin(2)
+    while history._inbox.qsize():
+        threading.Event().wait(0.01)
+    history.feed(2, BLOCK)
+    history.complete(1)
+    history.complete(2)
+    history.close(20.0)
+    lengths = sorted(wav.look(path).samples for path in (tmp_path / "history" / "takes").iterdir())
+    assert lengths[0] == 1600
+    assert 16_000 <= lengths[1] <= 19_200  # its beginning, without a gap
+
+
+@pytest.mark.expects_log
+def test_an_unexpected_error_is_told_and_the_thread_lives_on(start, monkeypatch, tmp_path):
+    history, posted = start()
+    posted.wait_for(Recovered)
+    with monkeypatch.context() as patch:
+        patch.setattr(history._ledger, "complete", lambda _: 1 / 0)
+        history.complete(1)
+    posted.wait_for(Failed)
+    history.begin(2)
+    history.feed(2, BLOCK)
+    history.done(2, "a text")
+    history.close(10.0)
+    assert len(list((tmp_path / "history" / "takes").iterdir())) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_history_that_died_goes_on_where_it_was(start, tmp_path):
+    history, posted = start()
+    posted.wait_for(Recovered)
+    history.begin(1)
+    history.feed(1, BLOCK)
+    history._do(sys.exit)  # stands for whatever could end the thread
+    history._thread.join(10.0)
+    assert history.has_died()
+    history.feed(1, BLOCK)
+    history.revive()
+    history.done(1, "a text")
+    history.close(10.0)
+    (path,) = (tmp_path / "history" / "takes").iterdir()
+    assert wav.look(path).samples == 3200
+
+
+def test_what_was_said_is_in_no_log_and_no_complaint(tmp_path, caplog):
+    marker = "correct horse battery staple"
+    caplog.set_level(logging.DEBUG)
+    books = Books(tmp_path / "history")
+    books.dictate(1, text=marker)
+    books.went(1, Whereabouts.HELD)
+    books.crash()
+    again = books.again()
+    books.writer.store = None
+    events = [*books.posted, *again.posted]
+    assert marker not in caplog.text
+    assert marker not in repr(events)
+    again.end()
+
+
+OTHER_USER = """
+import os, sys
+os.setgid(65534)
+os.setuid(65534)
+import pathlib
+folder = pathlib.Path(sys.argv[1])
+for path in [folder, folder / "takes", folder / "history.db", folder / "takes" / sys.argv[2]]:
+    for flags in (os.O_RDONLY, os.O_RDWR):
+        try:
+            os.open(path, flags)
+        except PermissionError:
+            continue
+        except IsADirectoryError:  # told before anybody looks at the permissions
+            continue
+        sys.exit(f"{path} can be opened")
+"""
+
+
+def test_another_user_can_neither_read_nor_write_a_take(tmp_path):
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    books = Books(tmp_path / "history")
+    books.dictate(1)
+    for folder in [tmp_path, *tmp_path.parents[:3]]:
+        if folder.is_relative_to("/tmp") and folder.owner() == "root" and str(folder) != "/tmp":
+            folder.chmod(0o755)  # so that it is the history itself that keeps others out
+    done = subprocess.run(
+        ["/usr/bin/env", "python3", "-c", OTHER_USER, books.folder, books.files()[0]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    books.end()
