@@ -62,6 +62,7 @@ def test_escape_closes_and_so_does_ctrl_w(qtbot, window):
     press(qtbot, window, Qt.Key.Key_Escape)
     assert not window.isVisible()
     window.present()
+    qtbot.waitUntil(window.isActiveWindow)
     press(qtbot, window, Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
     assert not window.isVisible()
 

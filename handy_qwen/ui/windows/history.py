@@ -1,0 +1,244 @@
+"""The History window: search, read, use again, try again, keep, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from handy_qwen.core.past import Past, PastKeeper, Question
+from handy_qwen.core.view import Commands, View
+from handy_qwen.ui.windows import history_words as words
+from handy_qwen.ui.windows.history_detail import Detail
+from handy_qwen.ui.windows.history_list import EntriesList
+from handy_qwen.ui.windows.parts import Quiet, Text, Title, button
+from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX, AppWindow
+
+_TYPING_MS = 150  # a search begins when the fingers rest
+_PAGE = 200
+_LIST_PX, _TEXT_PX = 380, 190  # at first; the user may move the border
+_LEAST_PX = 150  # of the list, in a small window
+
+
+class HistoryWindow(AppWindow):
+    """Shows the last answer it was given. Lives on Qt's thread."""
+
+    def __init__(self, keeper: PastKeeper, commands: Commands) -> None:
+        super().__init__("history", words.TITLE, QSize(820, 700))
+        self._keeper = keeper
+        self._past, self._view = Past(), View()
+        self._most = _PAGE
+        self.search, self.only = SearchField(), QComboBox()
+        self.pause = QCheckBox(words.PAUSE)
+        self.pause.setToolTip(words.PAUSE_TIP)
+        self.pause.clicked.connect(commands.pause_history)
+        self.list, self.detail = EntriesList(), Detail(keeper)
+        self._notice, self._empty = Text(color="problem"), Emptiness()
+        self._count = Quiet()
+        self.undo_button = button(words.UNDO, self._undo)
+        self.export_button = button(words.EXPORT, self._ask_where_to_export)
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_TYPING_MS)
+        self._build()
+        self._connect()
+        self._notice.hide()
+        self.undo_button.hide()
+        self.export_button.setEnabled(False)
+
+    def show_past(self, past: Past) -> None:
+        """Show an answer; one to a question that is no longer asked is let go."""
+        if past.question.words != self.search.text() or past.question.only is not self.only.currentData():
+            return
+        self._past = past
+        self.list.show_past(past)
+        self._stack.setCurrentIndex(0 if past.entries else 1)
+        self._empty.say(*words.empty(past.question, " / ".join(self._view.choices.hotkeys)))
+        self.undo_button.setVisible(past.deleted > 0)
+        count = words.shown(len(past.entries), has_more=past.has_more) if past.entries else ""
+        self._count.setText(words.deleted(past.deleted) if past.deleted else count)
+        self.detail.setVisible(bool(past.entries))
+        self.export_button.setEnabled(bool(past.entries))
+        self._tell()
+
+    def show_view(self, view: View) -> None:
+        """The program does something else now: there may be new entries."""
+        old, self._view = self._view, view
+        self.pause.setChecked(view.choices.is_private)
+        self.detail.show_chosen(self.list.chosen(), view.choices)
+        self._tell()
+        is_news = (old.phase, old.recent, old.held, old.waiting) != (
+            view.phase,
+            view.recent,
+            view.held,
+            view.waiting,
+        )
+        if is_news and self.isVisible():
+            self._look()
+
+    def first_focus(self) -> QWidget | None:
+        """The list, if there is one, so that the arrow keys work at once; Ctrl+F for the search."""
+        return self.search if self._stack.currentWidget() is self._empty else self.list
+
+    def _tell(self) -> None:
+        """The line above the list: what is wrong, what was done, or that nothing is kept."""
+        past = self._past
+        said, color = "", "problem"
+        if past.problem is not None:
+            said, color = f"{past.problem.title} {past.problem.hint}".strip(), "recording"
+        elif past.exported is not None:
+            said, color = words.EXPORTED.format(path=past.exported), "good"
+        elif self._view.choices.is_private:
+            said = words.IS_PAUSED
+        self._notice.setText(said)
+        self._notice.set_color(color)
+        self._notice.setVisible(bool(said))
+
+    # --- asking --------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        only = self.only.currentData()
+        self._keeper.look(Question(self.search.text(), only, self._most))
+
+    def _look_anew(self) -> None:
+        self._most = _PAGE
+        self._look()
+
+    def _look_further(self) -> None:
+        if self._past.has_more and self._past.question.most == self._most:
+            self._most += _PAGE
+            self._look()
+
+    def _delete(self) -> None:
+        if chosen := self.list.chosen():
+            self._keeper.delete([entry.id for entry in chosen])
+
+    def _undo(self) -> None:
+        if self._past.deleted:
+            if self.undo_button.hasFocus():
+                self.list.setFocus()
+            self._keeper.undo_delete()
+
+    def _ask_where_to_export(self) -> None:
+        chosen = self.list.chosen()
+        ids = [entry.id for entry in chosen] if len(chosen) > 1 else None
+        dialog = QFileDialog(self, words.EXPORT_CHOSEN if ids else words.EXPORT_ALL)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(list(words.EXPORT_KINDS.values()))
+        dialog.selectFile(f"{words.EXPORT_NAME}.txt")
+        dialog.fileSelected.connect(lambda path: self._export(path, dialog.selectedNameFilter(), ids))
+        dialog.open()
+
+    def _export(self, path: str, kind: str, ids: list[int] | None) -> None:
+        """The ending says what is written; without one, the kind that was chosen does."""
+        target = Path(path)
+        if target.suffix.lower() not in words.EXPORT_KINDS:
+            endings = {title: ending for ending, title in words.EXPORT_KINDS.items()}
+            target = target.with_name(target.name + endings.get(kind, ".txt"))
+        self._keeper.export(target, ids)
+
+    # --- building ------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        for only, title in words.ONLY.items():
+            self.only.addItem(title, only)
+        top = QHBoxLayout()
+        top.setSpacing(GAP_PX)
+        for title, field in ((words.SEARCH, self.search), (words.SHOW, self.only)):
+            label = QLabel(title)
+            label.setBuddy(field)
+            top.addWidget(label)
+            top.addWidget(field, 1 if field is self.search else 0)
+        self.list.setMinimumHeight(_LEAST_PX)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.list)
+        self._stack.addWidget(self._empty)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.setChildrenCollapsible(False)
+        splitter.addWidget(self._stack)
+        splitter.addWidget(self.detail)
+        splitter.setStretchFactor(0, 1)
+        splitter.setSizes([_LIST_PX, _TEXT_PX])
+        self.body.addLayout(top)
+        self.body.addWidget(self._notice)
+        self.body.addWidget(splitter, 1)
+        for widget in (self.export_button, self.pause, self._count, self.undo_button):
+            self.buttons.addWidget(widget)
+        self._count.setWordWrap(False)
+
+    def _connect(self) -> None:
+        self.shown.connect(self._look_anew)
+        self.hidden.connect(self._keeper.finish_deleting)
+        self.search.textChanged.connect(lambda _text: self._typing.start())
+        self.search.went_down.connect(self.list.setFocus)
+        self._typing.timeout.connect(self._look_anew)
+        self.only.currentIndexChanged.connect(lambda _index: self._look_anew())
+        self.list.chosen_changed.connect(lambda: self.detail.show_chosen(self.list.chosen()))
+        self.list.end_is_near.connect(self._look_further)
+        self.detail.deleted.connect(self._delete)
+        QShortcut(QKeySequence.StandardKey.Find, self, self._on_find)
+        QShortcut(QKeySequence.StandardKey.Undo, self, self._undo)
+        for keys, do in (
+            (QKeySequence.StandardKey.Delete, self._delete),
+            (QKeySequence.StandardKey.Copy, self.detail.copy),
+        ):
+            QShortcut(keys, self.list, do, context=Qt.ShortcutContext.WidgetShortcut)
+        self.list.activated.connect(lambda _index: self.detail.insert())
+
+    def _on_find(self) -> None:
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+
+class SearchField(QLineEdit):
+    """Where words are typed. Escape empties it first; the arrow down leads into what was found."""
+
+    went_down = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPlaceholderText(words.SEARCH_HINT)
+        self.setClearButtonEnabled(True)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
+        """Take the keys that mean something else here. Called by Qt."""
+        if event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        elif event.key() in {Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            self.went_down.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class Emptiness(QWidget):
+    """What stands where there is nothing to list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._title, self._hint = Title(), Quiet()
+        whole = QVBoxLayout(self)
+        whole.setSpacing(SMALL_GAP_PX)
+        whole.addStretch()
+        for label in (self._title, self._hint):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            whole.addWidget(label)
+        whole.addStretch()
+
+    def say(self, title: str, hint: str) -> None:
+        """Show both lines."""
+        self._title.setText(title)
+        self._hint.setText(hint)

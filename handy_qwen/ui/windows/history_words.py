@@ -1,0 +1,125 @@
+"""The words of the History window, and how what it shows is put into them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QDate, QDateTime, QLocale
+
+from handy_qwen.core.entries import Entry, State, Whereabouts
+from handy_qwen.core.past import Only, Question
+from handy_qwen.ui.strings import clock, language_title, ntr, tr
+
+TITLE = tr("History")
+SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (Ctrl+F)")
+SHOW = tr("Sh&ow")
+ONLY = {
+    Only.ALL: tr("Everything"),
+    Only.STARRED: tr("Starred"),
+    Only.OPEN: tr("Not delivered, failed, cancelled"),
+}
+PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing of what you say from now on is kept")
+IS_PAUSED = tr("The history is paused: nothing of what you say is kept.")
+LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
+
+COPY, INSERT = tr("Cop&y"), tr("&Insert again")
+INSERT_TIP = tr("The text waits; go to its window and choose Paste in the tray, or dictate there")
+RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Bring back")
+ONLY_STAR = tr("Starred")
+STAR, UNSTAR = tr("St&ar"), tr("Unst&ar")
+DELETE, EXPORT, UNDO = tr("&Delete"), tr("&Export…"), tr("&Undo")
+LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"), tr("In another &language")
+AUTOMATIC = tr("Found out automatically")
+
+NOTHING_YET = tr("Nothing here yet")
+NOTHING_YET_HINT = tr("Hold {keys}, speak, let go: what you say is kept here, on this machine only.")
+NOTHING_FOUND = tr("Nothing found")
+NOTHING_FOUND_HINT = tr("No dictation has all of these words: {words}")
+NOTHING_OF_KIND = tr("Nothing of this kind")
+NOTHING_OF_KIND_HINT = tr("Choose “Everything” to see the rest.")
+NOTHING_CHOSEN = tr("Choose a dictation to see all of it.")
+EXPORT_ALL, EXPORT_CHOSEN = tr("Export the history"), tr("Export the chosen dictations")
+EXPORT_NAME = tr("dictations")
+EXPORT_KINDS = {
+    ".txt": tr("Text (*.txt)"),
+    ".csv": tr("Table (*.csv)"),
+    ".jsonl": tr("JSON Lines (*.jsonl)"),
+}
+EXPORTED = tr("Written to {path}.")
+RETRIED, NO_TEXT = tr("Being transcribed again…"), tr("No speech was heard.")
+
+STATES = {  # what a row says instead of a text
+    State.RECORDING: tr("Being recorded…"),
+    State.WAITING: tr("Waits to be transcribed"),
+    State.FAILED: tr("Could not be transcribed"),
+    State.CANCELLED: tr("Cancelled"),
+}
+PLACES = {  # what is said of a text that the user may want to do something about
+    Whereabouts.NOWHERE: tr("Not delivered"),
+    Whereabouts.BEGUN: tr("Perhaps not delivered"),
+    Whereabouts.HELD: tr("Waits for its window"),
+}
+TODAY, YESTERDAY = tr("Today"), tr("Yesterday")
+
+
+def headline(entry: Entry) -> str:
+    """One line: the text, or why there is none."""
+    if entry.state is State.DONE:
+        return " ".join(entry.text.split()) or NO_TEXT
+    return " ".join((entry.text or STATES[entry.state]).split())
+
+
+def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
+    """What is to be said of the entry besides, and its color; both empty for one that is done with."""
+    if is_retried:
+        return RETRIED, "working"
+    if entry.state is State.DONE:
+        return (PLACES[entry.whereabouts], "problem") if entry.is_undelivered else ("", "")
+    colors = {State.FAILED: "recording", State.CANCELLED: "quiet"}
+    return STATES[entry.state], colors.get(entry.state, "working")
+
+
+def facts(entry: Entry, now: QDateTime) -> str:
+    """When, how long, in which language, by which model, for which application."""
+    language = language_title(entry.language) if entry.language else ""
+    length = clock(entry.duration_s) if entry.duration_s else ""
+    parts = (moment(entry.created_s, now), length, language, entry.model, entry.application)
+    return "   ·   ".join(f"\u2068{part}\u2069" for part in parts if part)
+
+
+def moment(created_s: float, now: QDateTime) -> str:
+    """A time as people say it: "Today 14:32", "Yesterday 09:10", and the date before."""
+    at = QDateTime.fromSecsSinceEpoch(int(min(max(created_s, 0.0), 2**40)))
+    clock_time = QLocale().toString(at.time(), QLocale.FormatType.ShortFormat)
+    days = at.date().daysTo(now.date())
+    if days in {0, 1}:
+        return f"{YESTERDAY if days else TODAY} {clock_time}"
+    return f"{_day(at.date())} {clock_time}"
+
+
+def _day(date: QDate) -> str:
+    return QLocale().toString(date, QLocale.FormatType.ShortFormat)
+
+
+def empty(question: Question, keys: str) -> tuple[str, str]:
+    """What stands in an empty list, in two lines."""
+    if question.words.strip():
+        return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=question.words.strip())
+    if question.only is not Only.ALL:
+        return NOTHING_OF_KIND, NOTHING_OF_KIND_HINT
+    return NOTHING_YET, NOTHING_YET_HINT.format(keys=keys)
+
+
+def deleted(count: int) -> str:
+    """How much an undo would bring back."""
+    return ntr("{count} dictation deleted.", "{count} dictations deleted.", count).format(count=count)
+
+
+def chosen(count: int) -> str:
+    """How many are chosen."""
+    return ntr("{count} dictation chosen", "{count} dictations chosen", count).format(count=count)
+
+
+def shown(count: int, *, has_more: bool) -> str:
+    """How many are shown."""
+    if has_more:
+        return tr("The newest {count}; scroll down for more").format(count=count)
+    return ntr("{count} dictation", "{count} dictations", count).format(count=count)
