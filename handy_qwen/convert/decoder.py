@@ -1,7 +1,7 @@
 """The graph of the text decoder, and the embedding table it shares with the engine.
 
     inputs_embeds (1, rows, hidden) --layers x [attention on the cache, SwiGLU]-->
-    the last ``count`` rows --norm, output head--> logits (count, vocab)
+    the last ``count`` rows, from the last layer's attention on --norm, output head--> logits (count, vocab)
 
 Attention is GroupQueryAttention with past and present in one buffer: keys and values of the new rows are
 written behind those of the first ``seqlens_k + 1 - rows``. The same graph reads a prompt, a piece of one, one
@@ -85,48 +85,46 @@ class _DecoderWriter:
         self._weights = weights
         self._config = config
         self._precision = precision
-        self._by_head = graph.constant("by_head", [0, 0, -1, config.head_dim])
-        self._flat = graph.constant("flat", [0, 0, -1])
+        self._widths = [config.heads * config.head_dim, config.kv_heads * config.head_dim]
+        self._by_head = graph.constant("by_head", [-1, config.heads + config.kv_heads, config.head_dim])
+        self._flat = graph.constant("flat", [1, -1, sum(self._widths)])
+        self._split = graph.constant("query_and_key", self._widths)
+        self._to_the_end = graph.constant("to_the_end", [_TO_THE_END])
+        self._rows_axis = graph.constant("rows_axis", [1])
 
     def layer(self, x: str, update: str, index: int) -> tuple[str, str]:
-        """Return the residual stream and what is still to be added to it (the next norm does that)."""
+        """Return the residual stream and what is still to be added to it (the next norm does that).
+
+        The last layer goes on, behind attention, with those rows alone whose logits are wanted.
+        """
         graph, config, name = self._graph, self._config, f"layers.{index}"
         x, normed = self._add_and_norm(x, update, f"{name}.input_layernorm")
-        widths = [config.heads * config.head_dim, *[config.kv_heads * config.head_dim] * 2]
-        parts = self._fused(
-            normed, f"{name}.self_attn.qkv", [f"{name}.self_attn.{p}_proj" for p in "qkv"], widths
-        )
-        query, key = (
-            self._head_norm(part, f"{name}.self_attn.{p}_norm") for part, p in zip(parts, "qk", strict=False)
-        )
+        query, key = self._query_and_key(normed, f"{name}.self_attn")
         cache = [f"past.key.{index}", f"past.value.{index}"]
         present = [f"present.key.{index}", f"present.value.{index}"]
+        value = self._linear(normed, f"{name}.self_attn.v_proj")
         attended = graph.node(
             "GroupQueryAttention",
-            [query, key, parts[2], *cache, "seqlens_k", "total_length", "cos_cache", "sin_cache"],
+            [query, key, value, *cache, "seqlens_k", "total_length", "cos_cache", "sin_cache"],
             [f"{name}.attention", *present],
             CONTRIB,
             num_heads=config.heads,
             kv_num_heads=config.kv_heads,
             do_rotary=1,
-            scale=config.head_dim**-0.5,
+            scale=1.0,  # it is in the query's norm: a plain product of one row has a kernel of its own
         )
+        if index == config.layers - 1:
+            attended, x = self._wanted(attended, f"{name}.attention"), self._wanted(x, f"{name}.residual")
         update = self._linear(attended, f"{name}.self_attn.o_proj")
         x, normed = self._add_and_norm(x, update, f"{name}.post_attention_layernorm")
-        names = [f"{name}.mlp.{part}_proj" for part in ("gate", "up")]
-        gate, up = self._fused(normed, f"{name}.mlp.gate_up", names, [config.ffn] * 2)
+        gate, up = (self._linear(normed, f"{name}.mlp.{part}_proj") for part in ("gate", "up"))
         silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
         hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
         return x, self._linear(hidden, f"{name}.mlp.down_proj")
 
     def head(self, x: str, update: str, table: TableForm) -> None:
-        """Logits of the last rows: the norm and the output head see only those that were asked for."""
+        """Norm and output head: logits of the rows that the last layer left."""
         graph, config = self._graph, self._config
-        ends, axes = graph.constant("to_the_end", [_TO_THE_END]), graph.constant("rows_axis", [1])
-        x, update = (
-            graph.node("Slice", [value, "count", ends, axes], f"{name}.last")
-            for value, name in ((x, "residual"), (update, "update"))
-        )
         scale = graph.constant("norm.weight", self._weights.read("model.norm.weight"))
         x = graph.node(
             "SkipSimplifiedLayerNormalization", [x, update, scale], "norm", CONTRIB, epsilon=config.rms_eps
@@ -184,27 +182,30 @@ class _DecoderWriter:
         )
         return f"{name}.sum", normed
 
-    def _head_norm(self, x: str, name: str) -> str:
-        """Normalize each head for itself."""
-        graph = self._graph
-        scale = graph.constant(f"{name}.weight", self._weights.read(f"model.{name}.weight"))
-        x = graph.node("Reshape", [x, self._by_head], f"{name}.heads")
+    def _query_and_key(self, normed: str, name: str) -> list[str]:
+        """Project queries and keys in one product and normalize each head for itself."""
+        graph, config = self._graph, self._config
+        joined = np.concatenate([self._weights.read(f"model.{name}.{part}_proj.weight") for part in "qk"])
+        x = graph.linear(normed, joined, f"{name}.qk", self._precision)
+        query, key = (self._weights.read(f"model.{name}.{part}_norm.weight") for part in "qk")
+        query = query * np.float32(config.head_dim**-0.5)  # what attention would multiply its scores by
+        scale = np.concatenate([np.tile(query, (config.heads, 1)), np.tile(key, (config.kv_heads, 1))])[None]
+        x = graph.node("Reshape", [x, self._by_head], f"{name}.qk_heads")
         x = graph.node(
             "SimplifiedLayerNormalization",
-            [x, scale],
-            f"{name}.normed",
+            [x, graph.constant(f"{name}.qk_norm.weight", scale)],  # (1, heads, head_dim), broadcast
+            f"{name}.qk_norm",
             axis=-1,
-            epsilon=self._config.rms_eps,
+            epsilon=config.rms_eps,
         )
-        return graph.node("Reshape", [x, self._flat], f"{name}.out")
-
-    def _fused(self, x: str, name: str, parts: list[str], widths: list[int]) -> list[str]:
-        """Several projections of the same rows as one product, then split: fewer, larger matrix products."""
-        joined = np.concatenate([self._weights.read(f"model.{part}.weight") for part in parts])
-        product = self._graph.linear(x, joined, name, self._precision)
-        outputs = [f"{part}.out" for part in parts]
-        self._graph.node("Split", [product, self._graph.constant(f"{name}.widths", widths)], outputs, axis=-1)
+        x = graph.node("Reshape", [x, self._flat], f"{name}.qk_flat")
+        outputs = [f"{name}.query", f"{name}.key"]
+        graph.node("Split", [x, self._split], outputs, axis=-1)
         return outputs
+
+    def _wanted(self, x: str, name: str) -> str:
+        """The last ``count`` rows."""
+        return self._graph.node("Slice", [x, "count", self._to_the_end, self._rows_axis], f"{name}.wanted")
 
     def _linear(self, x: str, name: str) -> str:
         weights: npt.NDArray[np.float32] = self._weights.read(f"model.{name}.weight")
