@@ -27,6 +27,13 @@ class Phase(enum.Enum):
     IDLE = enum.auto()
 
 
+class Window(enum.Enum):
+    """The windows that can be opened."""
+
+    MODELS = enum.auto()
+    HISTORY = enum.auto()
+
+
 class NoticeKind(enum.Enum):
     """What a notice is about, for its icon and color."""
 
@@ -66,6 +73,7 @@ class Choices:
 
     model: str = ""  # the name chosen; "" before one is installed
     models: tuple[ModelChoice, ...] = ()
+    is_demo_only: bool = False  # there is none but the one that ships with the program
     language: str = ""  # English name; "" is automatic
     languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
     recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
@@ -151,6 +159,9 @@ class Commands(Protocol):
 
     def refresh_choices(self) -> None:
         """Look for microphones and models again: the menu is about to open."""
+
+    def open_window(self, window: Window) -> None:
+        """Bring ``window`` to the front."""
 
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor."""

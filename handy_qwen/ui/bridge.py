@@ -11,6 +11,16 @@ from PySide6.QtCore import QObject, Signal
 from handy_qwen.core.view import View
 
 
+class Carrier(QObject):
+    """Carries one kind of value. Lives on the main thread."""
+
+    carried = Signal(object)
+
+    def carry(self, value: object) -> None:
+        """Hand ``value`` over. Any thread."""
+        self.carried.emit(value)
+
+
 class Bridge(QObject):
     """Signals for the widgets. Lives on the main thread."""
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.ports import Post
+from handy_qwen.core.shelf import Shelf
 from handy_qwen.core.view import Commands, Meter, View
 from handy_qwen.ui.bridge import Bridge
 from handy_qwen.ui.icons import app_icon
@@ -37,8 +38,14 @@ class Desk(QObject):
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
         self._bridge.view_changed.connect(self._show)
+        self.view_changed = self._bridge.view_changed
         self.on_view = self._bridge.on_view
         self._tray.show(View())
+
+    @Slot(object)
+    def show_shelf(self, shelf: Shelf) -> None:
+        """Tell in the menu how far an installation is."""
+        self._tray.show_shelf(shelf)
 
     def close(self) -> None:
         """Take everything off the screen. Safe to call twice."""

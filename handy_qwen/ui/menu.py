@@ -9,8 +9,10 @@ from PySide6.QtWidgets import QMenu
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.ports import Method
-from handy_qwen.core.view import Choices, Commands, Phase, View
+from handy_qwen.core.shelf import Shelf
+from handy_qwen.core.view import Choices, Commands, Phase, View, Window
 from handy_qwen.ui import strings
+from handy_qwen.ui.windows.model_words import installation_line
 
 Entry = tuple[str, str]
 """What is chosen, and how it is called."""
@@ -27,6 +29,8 @@ class TrayMenu(QMenu):
         self._problem = self._entry("", lambda: None)
         self._problem.setEnabled(False)
         self._problem.setVisible(False)
+        self._get_model = self._entry(strings.GET_MODEL, lambda: commands.open_window(Window.MODELS))
+        self._get_model.setVisible(False)
         self._record = self._entry(strings.START, lambda: ask(Request.TOGGLE))
         self._cancel = self._entry(strings.CANCEL, lambda: ask(Request.CANCEL))
         self.addSeparator()
@@ -40,12 +44,14 @@ class TrayMenu(QMenu):
         self._private = self.addAction(strings.PAUSE_HISTORY)
         self._private.setCheckable(True)
         self._private.triggered.connect(commands.pause_history)
+        self._entry(strings.HISTORY_WINDOW, lambda: commands.open_window(Window.HISTORY))
         self.addSeparator()
         self._models = ChoiceMenu(self, strings.MODEL, commands.use_model)
         self._languages = ChoiceMenu(self, strings.LANGUAGE, commands.use_language)
         self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
         self._methods = ChoiceMenu(self, strings.METHOD, lambda name: commands.use_method(Method(name)))
         self.addSeparator()
+        self._shelf = self._entry(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
         self._entry(strings.SETTINGS_FILE, commands.open_settings_file)
         self._entry(strings.VERSION, lambda: None).setEnabled(False)
         self._entry(strings.QUIT, commands.quit)
@@ -57,6 +63,7 @@ class TrayMenu(QMenu):
         self._problem.setVisible(bool(lasting))
         if lasting:
             self._problem.setText(strings.elided(f"{lasting[-1].title} {lasting[-1].hint}", 90))
+        self._get_model.setVisible(view.choices.is_demo_only)
         self._record.setText(strings.STOP if view.phase is Phase.RECORDING else strings.START)
         self._cancel.setEnabled(view.phase is Phase.RECORDING or view.waiting > 0)
         self._copy.setEnabled(bool(view.recent or view.held))
@@ -68,6 +75,10 @@ class TrayMenu(QMenu):
         self._private.setChecked(view.choices.is_private)
         self._show_recent(view.recent)
         self._show_choices(view.choices)
+
+    def show_shelf(self, shelf: Shelf) -> None:
+        """Say how far an installation is."""
+        self._shelf.setText(installation_line(shelf) or strings.MODELS_WINDOW)
 
     def popup_at_cursor(self) -> None:
         """Open where the mouse is."""

@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QSystemTrayIcon
 
 from handy_qwen.core.events import Request
+from handy_qwen.core.shelf import Shelf
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tray_icon
@@ -44,6 +45,10 @@ class Tray:
         if not self._icon.isVisible():
             self._icon.show()
         self._tell_problem(view)
+
+    def show_shelf(self, shelf: Shelf) -> None:
+        """Tell in the menu how far an installation is."""
+        self._menu.show_shelf(shelf)
 
     def close(self) -> None:
         """Take the icon away."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
-from handy_qwen.ui.strings import NATIVE_NAMES, ntr, tr
+from handy_qwen.ui.strings import MODELS_WORKING, NATIVE_NAMES, ntr, tr
 from handy_qwen.ui.windows import figures
 
 TITLE = tr("Models")
@@ -108,6 +108,18 @@ def progress_line(progress: Progress) -> str:
     if progress.remaining_s is not None:
         parts.append(figures.remaining(progress.remaining_s))
     return "  ·  ".join(parts)
+
+
+def installation_line(shelf: Shelf) -> str:
+    """The entry of the tray's menu while a model is being installed; empty if none is."""
+    for entry in shelf.entries:
+        progress = entry.progress
+        if entry.standing is Standing.INSTALLING and progress is not None and progress.stage is not Stage.WAITING:
+            state = STAGES[progress.stage]
+            if progress.share is not None:
+                state = f"{state} {figures.percent(progress.share)}"
+            return MODELS_WORKING.format(model=entry.title.replace("&", "&&"), state=state)
+    return ""
 
 
 def paused_line(entry: ModelEntry) -> str:
