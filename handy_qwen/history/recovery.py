@@ -149,22 +149,27 @@ def put_in_order(store: Store, takes: Path, *, in_use: Collection[str] = ()) -> 
         OSError: The folder of takes cannot be read.
     """
     tidying.finish_deletions(store, takes)
-    for path in sorted(takes.iterdir()):
-        is_ours = is_file_name(path.name) and path.is_file() and not path.is_symlink()
-        if is_ours and path.name not in in_use and not store.has_file(path.name):
-            _adopt_file(store, path)
+    with os.scandir(takes) as found:
+        present = {one.name for one in found if is_file_name(one.name) and one.is_file(follow_symlinks=False)}
+    files = store.files()
+    for name in sorted(present - set(files) - set(in_use)):
+        _adopt_file(store, takes / name)
+    for name in set(files) - present - set(in_use):
+        store.change(files[name], {"file": "", "size_bytes": 0})
+    for row in list(store.empty()):
+        tidying.delete(store, takes, row)
     unfinished, undelivered, given_up = [], [], 0
-    for row in list(store.oldest()):
+    for row in list(store.unsettled()):
         if row.file and row.file in in_use:
             continue
-        now = _in_order(store, takes, row)
+        now = row if row.state is State.DONE else _unfinished(store, takes, row)
         if now is None:
             continue
         if now.state is State.WAITING:
             unfinished.append(now.entry)
         elif now.entry.is_undelivered:
             undelivered.append(now.entry)
-        given_up += now.state is State.FAILED and row.state is not State.FAILED
+        given_up += now.state is State.FAILED
     texts = (row.entry for row in store.newest() if row.state is State.DONE and row.text)
     return Found(tuple(unfinished), tuple(undelivered), tuple(islice(texts, RECENT)), given_up)
 
@@ -173,8 +178,12 @@ def _adopt_file(store: Store, path: Path) -> None:
     """Make a row for sound that has none."""
     try:
         sound = wav.look(path)
-    except (wav.NotATakeError, OSError) as exc:
-        logger.info("a file among the recordings is none: %s", type(exc).__name__)
+    except wav.NotATakeError:
+        if _is_stub(path):
+            path.unlink(missing_ok=True)
+        return
+    except OSError as exc:
+        logger.info("a file among the recordings cannot be read: %s", exc.strerror)
         return
     state = _STATES[sound.stage]
     store.add(
@@ -191,18 +200,6 @@ def _adopt_file(store: Store, path: Path) -> None:
     )
 
 
-def _in_order(store: Store, takes: Path, row: Row) -> Row | None:
-    """Mend one row; None: there was nothing left of it."""
-    if row.file and not (takes / row.file).is_file():
-        row = _changed(store, row, file="", size_bytes=0)
-    if row.state not in {State.RECORDING, State.WAITING}:
-        if row.file or row.text:
-            return row
-        tidying.delete(store, takes, row)
-        return None
-    return _unfinished(store, takes, row)
-
-
 def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
     """Mend a row whose text is awaited; None: there was nothing left of it, or it must wait."""
     try:
@@ -211,7 +208,9 @@ def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
         logger.warning("an unfinished recording cannot be read: %s", exc.strerror)
         return None
     except wav.NotATakeError:
-        return _changed(store, row, state=State.FAILED, error=UNREADABLE, settled_ms=_now_ms())
+        if not _is_stub(takes / row.file):
+            return _changed(store, row, state=State.FAILED, error=UNREADABLE, settled_ms=_now_ms())
+        sound = None  # killed before the first block
     if sound is None or not sound.samples:
         if row.text:  # it was being transcribed once more
             return _changed(store, row, state=State.DONE)
@@ -222,6 +221,11 @@ def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
     if row.replays >= MOST_REPLAYS:
         return _changed(store, row, state=State.FAILED, error=GAVE_UP, settled_ms=_now_ms())
     return _changed(store, row, state=State.WAITING)
+
+
+def _is_stub(path: Path) -> bool:
+    """Whether its writer was killed before anything was said."""
+    return path.stat().st_size < wav.HEADER_BYTES
 
 
 def _changed(store: Store, row: Row, **columns: object) -> Row:

@@ -71,6 +71,9 @@ class Row:
 _NAMES = tuple(one.name for one in fields(Row))
 _COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
 
+_STATES = {one.value: one for one in State}
+_KEEPS = {one.value: one for one in Keep}
+_WHEREABOUTS = {one.value: one for one in Whereabouts}
 # As bytes: whoever wrote them, they need not be UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
@@ -155,10 +158,24 @@ class Store:
             return None
         return next(self._select("id = ? AND NOT is_deleting", [number]), None)
 
-    def has_file(self, name: str) -> bool:
-        """Whether a row, also one being deleted, refers to the file."""
-        found = self._connection.execute("SELECT 1 FROM take WHERE file = ? LIMIT 1", [name])
-        return found.fetchone() is not None
+    def files(self) -> dict[str, int]:
+        """The names of all files that rows refer to, with their ids; rows being deleted as well."""
+        found = self._connection.execute("SELECT file, id FROM take WHERE file != ''")
+        return {_text(name): number for name, number in found}
+
+    def unsettled(self) -> Iterator[Row]:
+        """Rows of takes that have no text yet, or whose text may not have arrived; oldest first."""
+        return self._select(
+            "NOT is_deleting AND (state IN ('recording', 'waiting')"
+            " OR (state = 'done' AND text != '' AND whereabouts IN ('', 'begun', 'held')))",
+            [],
+        )
+
+    def empty(self) -> Iterator[Row]:
+        """Rows of takes of which nothing is left."""
+        return self._select(
+            "NOT is_deleting AND file = '' AND text = '' AND state NOT IN ('recording', 'waiting')", []
+        )
 
     def newest(self, *, most: int = -1) -> Iterator[Row]:
         """Rows, newest first; ``most`` -1: all."""
@@ -242,8 +259,8 @@ def _row(found: tuple[Any, ...]) -> Row:
     return Row(
         id=raw["id"],
         created_ms=_whole(raw["created_ms"]),
-        state=_word(State, raw["state"], State.FAILED),
-        keep=_word(Keep, raw["keep"], Keep.AUDIO_AND_TEXT),
+        state=_word(_STATES, raw["state"], State.FAILED),
+        keep=_word(_KEEPS, raw["keep"], Keep.AUDIO_AND_TEXT),
         file=file if is_file_name(file) else "",
         duration_s=_real(raw["duration_s"]),
         size_bytes=_whole(raw["size_bytes"]),
@@ -252,7 +269,7 @@ def _row(found: tuple[Any, ...]) -> Row:
         language=_text(raw["language"]),
         model=_text(raw["model"]),
         application=_text(raw["application"]),
-        whereabouts=_word(Whereabouts, raw["whereabouts"], Whereabouts.KEPT),
+        whereabouts=_word(_WHEREABOUTS, raw["whereabouts"], Whereabouts.KEPT),
         error=_text(raw["error"]),
         settled_ms=_whole(raw["settled_ms"]),
         replays=_whole(raw["replays"]),
@@ -273,5 +290,5 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _word(kind: type[T], value: object, otherwise: T) -> T:
-    return next((one for one in kind if one.value == value), otherwise)
+def _word(words: dict[str, T], value: object, otherwise: T) -> T:
+    return words.get(value, otherwise) if isinstance(value, str) else otherwise

@@ -147,7 +147,7 @@ class Writer:
         self._is_recovered = True
         self.tidy_soon()
         if found.given_up:
-            hint = "The program ended whenever it tried. It is in the history: handy-qwen history list"
+            hint = "It is kept: handy-qwen history list"
             self.post(Failed(0, HistoryError("A recording could not be transcribed.", hint)))
         self.post(Recovered(found.unfinished, found.undelivered, found.recent))
 

@@ -130,12 +130,38 @@ def test_only_sound_whose_text_is_awaited_is_transcribed_again(before, stage, st
 
 def test_other_files_among_the_recordings_are_left_alone(before, tmp_path):
     (before.places.takes / "notes.txt").write_text("mine")
-    (before.places.takes / new_file_name(1)).write_text("no sound")
+    (before.places.takes / new_file_name(1)).write_text("no sound " * 100)
     (before.places.takes / new_file_name(2)).symlink_to(tmp_path / "elsewhere")
     before.crash()
     now = before.again()
     assert now.rows() == []
     assert len(now.files()) == 3
+
+
+@pytest.mark.parametrize("has_row", [True, False])
+def test_a_take_killed_before_its_first_block_leaves_nothing(before, has_row):
+    before.begin(1)
+    (row,) = before.rows()
+    (before.places.takes / row.file).write_bytes(b"RIFF")
+    if not has_row:
+        before.writer.store.remove(row.id)
+    before.crash()
+    now = before.again()
+    assert now.rows() == []
+    assert now.files() == []
+    assert now.recovered.unfinished == ()
+
+
+def test_an_unfinished_recording_that_is_damaged_is_kept_for_whoever_can_read_it(before):
+    before.begin(1)
+    before.speak(1)
+    before.crash()
+    (path,) = before.places.takes.iterdir()
+    path.write_bytes(bytes(1000))
+    now = before.again()
+    assert [(row.state, row.error) for row in now.rows()] == [(State.FAILED, recovery.UNREADABLE)]
+    assert len(now.complaints) == 1
+    assert now.files()
 
 
 def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
@@ -163,7 +189,7 @@ def test_a_deletion_that_was_begun_is_finished(before, has_file):
     now = before.again()
     assert now.rows() == []
     assert now.files() == []
-    assert not now.writer.store.has_file(row.file)
+    assert row.file not in now.writer.store.files()
 
 
 def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
