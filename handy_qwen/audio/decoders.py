@@ -144,10 +144,10 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile is un
 
 
 class _Source:
-    """What libsndfile reads from: a stream that has no name and takes any seek.
+    """What the libraries read from: a stream that has no name and takes any seek.
 
-    soundfile takes a name that ends in ".raw" for an order not to look inside. And libsndfile seeks before
-    the beginning in damaged files: it copes, where Python's exception would land on the terminal.
+    soundfile takes a name that ends in ".raw" for an order not to look inside. And both libraries seek before
+    the beginning in damaged files: they cope, where Python's exception would land on the terminal.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -161,7 +161,7 @@ class _Source:
         except (
             OSError,
             ValueError,
-        ):  # before the beginning; libsndfile sees from ``tell`` that it did not move
+        ):  # before the beginning; the library sees from ``tell`` that it did not move
             return self._stream.tell()
 
 
@@ -216,8 +216,9 @@ class VideoDecoder:
         self._stream.seek(0)
         options = {"format_whitelist": _VIDEO_FORMATS}
         try:
-            self._container = self._av.open(self._stream, "r", metadata_errors="replace", options=options)
-        except self._av.FFmpegError as exc:
+            source = _Source(self._stream)
+            self._container = self._av.open(source, "r", metadata_errors="replace", options=options)
+        except (self._av.FFmpegError, OSError) as exc:
             raise _NotForFFmpegError from exc
 
     def _length_s(self) -> float | None:

@@ -131,7 +131,8 @@ class AudioFile:
         """The mean of the channels, at the file's rate, not scaled."""
         position = 0
         for block in self._decoder.blocks():
-            mono = to_mono(block)
+            with np.errstate(invalid="ignore", over="ignore"):  # of what is no number the error follows
+                mono = to_mono(block)
             if not np.isfinite(mono).all():
                 at_s = (position + int(np.argmin(np.isfinite(mono)))) / self.rate_hz
                 problem = f"the sample at {at_s:.3f} s is not a number"

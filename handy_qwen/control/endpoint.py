@@ -18,6 +18,7 @@ from handy_qwen.paths import make_private
 
 SOCKET_FILE = "control.sock"
 PORT_FILE = "control.json"
+BACKLOG = 128  # callers beyond it are turned away by the system
 MAX_PATH_BYTES = 100  # the system's own limit is 104 (macOS) or 108 (Linux)
 
 
@@ -65,11 +66,11 @@ class Endpoint:
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(str(self.path))
         self.path.chmod(0o600)  # nobody could enter its folder before
-        server.listen(8)
+        server.listen(BACKLOG)
         return server, ""
 
     def _listen_tcp(self) -> tuple[socket.socket, str]:
-        server = socket.create_server(("127.0.0.1", 0), backlog=8)
+        server = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         secret = secrets.token_hex(32)
         temporary = self.path.with_suffix(".tmp")
         temporary.unlink(missing_ok=True)

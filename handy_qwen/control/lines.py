@@ -31,7 +31,10 @@ def receive_line(connection: socket.socket, max_bytes: int, timeout_s: float) ->
     end_s = time.monotonic() + timeout_s
     data = b""
     while not data.endswith(b"\n"):
-        connection.settimeout(max(0.001, end_s - time.monotonic()))
+        left_s = end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the line came too slowly")
+        connection.settimeout(left_s)
         chunk = connection.recv(min(65_536, max_bytes + 1 - len(data)))
         data += chunk
         if len(data) > max_bytes:

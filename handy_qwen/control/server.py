@@ -7,6 +7,7 @@ import logging
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +23,14 @@ Answer = Callable[[str], dict[str, Any]]
 
 A HandyError becomes the caller's error.
 """
-TIMEOUT_S = 2.0  # for a whole request: one slow caller cannot keep out the others for longer
+SILENT_S = 2.0  # before a caller says anything; others are served meanwhile
+TIMEOUT_S = 0.25  # for the rest of a request, which comes in one piece from our own command line
+ANSWER_S = 2.0  # to take an answer that is larger than what the system holds
+MOST_CALLERS = 100
 
 
 class ControlServer:
-    """Listens until ``close``. Callers are served one after the other, on the thread ``control``."""
+    """Listens until ``close``. Callers are served as they speak, on the thread ``control``."""
 
     def __init__(self, endpoint: Endpoint, answer: Answer) -> None:
         self._endpoint = endpoint
@@ -82,25 +86,47 @@ class ControlServer:
 
     def _loop(self) -> None:
         assert self._socket is not None, "started"
-        while not self._closed.is_set():
-            select.select([self._socket, self._wakened], [], [])
-            if self._closed.is_set():
-                return
-            try:
-                connection, _ = self._socket.accept()
-            except OSError as exc:  # the caller has gone again
-                logger.info("control: a call was not taken: %s", type(exc).__name__)
-                continue
-            self._pulse.begin()
-            with connection:
-                self._serve(connection)
-            self._pulse.end()
+        callers: dict[socket.socket, float] = {}  # who has not spoken yet, and until when they may wait
+        try:
+            while not self._closed.is_set():
+                self._turn(self._socket, callers)
+        finally:
+            for connection in callers:
+                connection.close()
+
+    def _turn(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
+        """Wait until something happens, and see to it."""
+        doors = [server] if len(callers) < MOST_CALLERS else []
+        pause_s = max(0.0, min(callers.values()) - time.monotonic()) if callers else None
+        ready, _, _ = select.select([*doors, self._wakened, *callers], [], [], pause_s)
+        if self._closed.is_set():
+            return
+        self._pulse.begin()
+        if server in ready:
+            self._admit(server, callers)
+        now_s = time.monotonic()
+        for connection, until_s in list(callers.items()):
+            if connection in ready or now_s >= until_s:
+                del callers[connection]
+                with connection:
+                    if connection in ready:
+                        self._serve(connection)
+        self._pulse.end()
+
+    def _admit(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
+        try:
+            connection, _ = server.accept()
+        except OSError as exc:  # the caller has gone again
+            logger.info("control: a call was not taken: %s", type(exc).__name__)
+            return
+        if is_own_user(connection):
+            callers[connection] = time.monotonic() + SILENT_S
+        else:
+            logger.warning("control: a call by another user was refused")
+            connection.close()
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            if not is_own_user(connection):
-                logger.warning("control: a call by another user was refused")
-                return
             request = receive_line(connection, MAX_REQUEST_BYTES, TIMEOUT_S)
             answer = self._reply(request)
         except OSError as exc:
@@ -109,7 +135,7 @@ class ControlServer:
         except ValueError as exc:
             answer = _refusal("The request is not understood.", type(exc).__name__)
         try:
-            connection.settimeout(TIMEOUT_S)
+            connection.settimeout(ANSWER_S)
             send_line(connection, answer)
         except OSError as exc:
             logger.info("control: a caller did not wait for the answer: %s", type(exc).__name__)

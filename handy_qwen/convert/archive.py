@@ -14,6 +14,7 @@ import contextlib
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -21,7 +22,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Self
 
 from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
 
@@ -30,7 +31,10 @@ _MAX_BYTES = 64 << 30  # the largest checkpoint, in float32, is 8 GB
 _MAX_FILES = 10_000
 _PIECE_BYTES = 1 << 20
 _SPARE_BYTES = 64 << 20  # never fill a disk to the last byte
+_MOST_HEADER_BYTES = 1 << 20  # of what a tar says about one file
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError)
+# What the libraries stumble over in headers that nobody made by accident.
+_BROKEN += (ValueError, LookupError, TypeError, ArithmeticError, struct.error, RecursionError)
 
 
 @contextmanager
@@ -70,6 +74,21 @@ def _existing(folder: Path) -> Path:
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     return folder
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended header is of sensible length: tarfile reads all of it into memory."""
+
+    _LONG = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+    _LONG += (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Self:
+        """See ``tarfile.TarInfo.frombuf``."""
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in cls._LONG and member.size > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError("a header is far too long")
+        return member
 
 
 class _Unpacker:
@@ -168,7 +187,7 @@ def _unpack_tar(source: Path, unpacker: _Unpacker, on_read: Callable[[float], No
     """Read once from end to end: what is in a .tar.gz is known only when all of it was unpacked."""
     size = source.stat().st_size
     unpacker.check_room(size)  # at least that
-    with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as tar:
+    with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*", tarinfo=_Member) as tar:
         for member in tar:
             if member.isdir():
                 continue

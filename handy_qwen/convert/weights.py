@@ -27,6 +27,8 @@ import numpy.typing as npt
 from handy_qwen.engine.reading import MOST_BYTES, believing, parse_object, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
+_MOST_DIMENSIONS = 8  # of a tensor; Qwen3-ASR's have four
+_MOST_NUMBERS = 1 << 40
 _PIECE_NUMBERS = 1 << 22  # read at once: 16 MB as float32
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -201,6 +203,8 @@ def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int)
     begin, end = (int(n) for n in entry["data_offsets"])
     if dtype not in _DTYPES:
         raise ModelCorruptError(path, f"its tensors are of type {dtype}; bf16, fp16 or fp32 is needed")
+    if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, n) for n in shape) > _MOST_NUMBERS:
+        raise ModelCorruptError(path, "its list of tensors is broken")
     if min((*shape, begin), default=0) < 0 or end - begin != math.prod(shape) * _DTYPES[dtype].itemsize:
         raise ModelCorruptError(path, "its list of tensors is broken")
     if data_bytes + end > file_bytes:

@@ -12,6 +12,7 @@ import math
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
+_MOST = 1 << 20  # of anything that is counted; the largest known is the vocabulary, 151 936
 TOKENS_PER_CHUNK = 13
 """Audio tokens that one convolution chunk of 100 frames gives: 100 halved three times, rounded up."""
 
@@ -127,5 +128,7 @@ def _check(values: list[Any], kind: type | tuple[type, ...]) -> None:
     for value in values:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{type(value).__name__} instead of {kind}")
+        if isinstance(value, int) and value > _MOST:
+            raise ValueError("a size is out of range")
         if not (0 < value < math.inf if isinstance(value, int | float) else value):
             raise ValueError("a value is out of range")

@@ -47,7 +47,7 @@ def read_object(path: Path) -> dict[str, Any]:
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would never end
         raise ValueError("it is no file")
     with path.open("rb") as file:
-        return parse_object(file.read(MOST_BYTES + 1))
+        return parse_object(file.read(min(MOST_BYTES, path.stat().st_size) + 1))
 
 
 @contextmanager

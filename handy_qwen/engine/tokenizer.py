@@ -106,9 +106,12 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 def _read(path: Path) -> FastTokenizer:
     try:
-        return FastTokenizer.from_file(str(path))
+        fast = FastTokenizer.from_file(str(path))
     except Exception as exc:  # the library raises plain Exception for whatever it finds wrong
         raise ModelCorruptError(path, "it is not a tokenizer file") from exc
+    if fast.pre_tokenizer is None or fast.decoder is None:
+        raise ModelCorruptError(path, "it does not say how text is split and put together")
+    return fast
 
 
 def _assemble(vocab: Path, merges: Path, settings: Path) -> FastTokenizer:

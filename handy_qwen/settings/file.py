@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 from tomlkit.toml_document import TOMLDocument
 
@@ -27,7 +28,25 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 MIGRATIONS: dict[int, Callable[[TOMLDocument], None]] = {}
+MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
+
+
+def parse(path: Path) -> TOMLDocument:
+    """The document in the file ``path``.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no TOML in UTF-8, or too large to be a settings file.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise ValueError("it is too large")
+    try:
+        return tomlkit.parse(raw.decode("utf-8-sig"))
+    except (TOMLKitError, LookupError, TypeError, RecursionError) as exc:
+        raise ValueError("it is no TOML") from exc
 
 
 def read(document: TOMLDocument) -> Settings:

@@ -15,8 +15,6 @@ from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 from tomlkit.toml_document import TOMLDocument
 
 from handy_qwen.errors import HandyError
@@ -111,8 +109,8 @@ class SettingsStore:
         if self._stamp is None:
             return settings_file.new_document()
         try:
-            document = tomlkit.parse(self.path.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeError, TOMLKitError) as exc:
+            document = settings_file.parse(self.path)
+        except (OSError, ValueError) as exc:
             logger.warning("settings file not read: %s", type(exc).__name__)  # its text may be the user's
             return None
         settings_file.migrate(document)

@@ -123,6 +123,7 @@ def test_noise_is_refused_and_the_server_lives(meeting, start, noise):
 
 def test_a_caller_who_says_nothing_does_not_keep_out_others(meeting, start, monkeypatch):
     monkeypatch.setattr(server, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(server, "SILENT_S", 60.0)
     start()
     silent, _ = meeting.connect(5)
     dripping, _ = meeting.connect(5)
