@@ -57,6 +57,10 @@ class AppCommands:
         """Look for microphones and models again."""
         self._program.refresh()
 
+    def open_setup(self) -> None:
+        """Bring the guide of the first start to the front."""
+        self._program.show_setup()
+
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor."""
         self._open_file(self._program.store.path)

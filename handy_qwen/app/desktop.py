@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
+from handy_qwen.core.events import Requested
 from handy_qwen.system.compositing import compositing_for
 
 logger = logging.getLogger(__name__)
@@ -91,15 +93,21 @@ def run(*, is_hidden: bool) -> int:
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
     from handy_qwen.ui.desk import Desk
+    from handy_qwen.ui.setup.guide import Guide
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     commands = AppCommands(program, _open_file, way_out.ask)
     desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
+    guide = Guide(
+        lambda what: program.controller.post(Requested(what, time.monotonic())), commands, program.level_db
+    )
+    desk.view_changed.connect(guide.show_view)
     logger.info("the tray icon is shown")
     try:
-        program.start(desk.on_view)
+        program.start(desk.on_view, guide.open)
         app.exec()
     finally:
+        guide.close()
         desk.close()
         program.close()
         way_out.close()

@@ -77,7 +77,7 @@ class Program:
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Failed(0, error)),
         )
-        self._answers = Answers(self.controller.post, quit_app, self._show_setup)
+        self._answers = Answers(self.controller.post, quit_app, self.show_setup)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Chores(self.store.reload_if_changed, RELOAD_S)
         self._watchdog = Watchdog(self._tell_trouble, lambda *said: self.controller.post(Noted(*said)))
@@ -223,7 +223,8 @@ class Program:
         self._models = tuple(model.name for model in installed_models())
         self.configure()
 
-    def _show_setup(self) -> None:
+    def show_setup(self) -> None:
+        """Have the guide of the first start come up. Any thread."""
         self._on_setup()
 
     def _show_autostart(self) -> None:

@@ -163,6 +163,9 @@ class Commands(Protocol):
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front."""
 
+    def open_setup(self) -> None:
+        """Bring the guide of the first start to the front."""
+
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor."""
 

@@ -42,6 +42,7 @@ GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("M&ode
 MODELS_WORKING = tr("M&odels… ({model}: {state})")
 SETTINGS_FILE, QUIT = tr("S&ettings file…"), tr("&Quit")
 RETRY, BRING_BACK = tr("&Try again"), tr("&Bring back the cancelled dictation")
+SETUP_WINDOW, AUTOSTART = tr("Set &up…"), tr("Start at logi&n")
 PAUSE_HISTORY, HISTORY_PAUSED = tr("Pause &history"), tr("The history is paused: nothing is kept.")
 NO_MODELS = tr("No model is installed")
 

@@ -1,0 +1,126 @@
+"""The second step: the hotkey lights up when it is pressed, and another can be chosen by pressing it.
+
+The hotkey is the real one, heard by the program's own listener; while the page is up it records nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from handy_qwen.core.events import Request
+from handy_qwen.core.view import Commands, View
+from handy_qwen.ui.setup import words
+from handy_qwen.ui.setup.key_cap import KeyCap
+from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.windows.parts import Panel, Quiet, button
+from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
+
+Ask = Callable[[Request], None]
+
+
+class HotkeyPage(Page):
+    """Press it, or choose another one."""
+
+    def __init__(self, ask: Ask, commands: Commands) -> None:
+        super().__init__(words.HOTKEY, words.HOTKEY_TITLE, words.HOTKEY_LEAD)
+        self._ask = ask
+        self._commands = commands
+        self._is_up = False  # the page
+        self._keys: tuple[str, ...] = ()
+        self.cap, self._hint = KeyCap(), Verdict()
+        self.cap.captured.connect(self._on_captured)
+        self.cap.refused.connect(lambda: self._hint.say(words.NOT_A_HOTKEY, "problem"))
+        self.cap.capture_ended.connect(self._on_capture_ended)
+        self.change = button(words.CHANGE, self._on_change)
+        self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.went_down, self.came_up = Verdict(), Verdict()
+        self._note = Quiet(words.NOT_SEEN)
+        self._build()
+
+    def enter(self) -> None:
+        """From now on the hotkey is only shown."""
+        super().enter()
+        self._is_up = True
+        self._begin_again()
+        self._ask(Request.REHEARSE)
+
+    def leave(self) -> None:
+        """From now on it dictates again."""
+        self.cap.stop_capture()
+        if self._is_up:
+            self._is_up = False
+            self._ask(Request.PERFORM)
+
+    def first_focus(self) -> QWidget:
+        """The button that chooses another key."""
+        return self.change
+
+    def show_view(self, view: View) -> None:
+        """Light up while the key is held."""
+        super().show_view(view)
+        if view.choices.hotkeys != self._keys:
+            self._keys = view.choices.hotkeys
+            self._begin_again()
+        is_down = view.is_key_down and self._is_up
+        if is_down and self.cap.is_capturing:
+            self.cap.stop_capture()  # it was the present one that was pressed
+        self._look(is_down)
+        self.cap.say(self._keys[0] if self._keys else words.NO_HOTKEY, is_lit=is_down)
+
+    def _look(self, is_down: bool) -> None:
+        if is_down:
+            self.forgive()
+            self.went_down.say(words.WENT_DOWN, "good")
+        elif self.cap.is_lit and self.went_down.words:
+            self.came_up.say(words.CAME_UP, "good")
+            self._hint.say(words.HOTKEY_WORKS, "text")
+            self._note.hide()
+            self.set_done()
+
+    def _begin_again(self) -> None:
+        self.went_down.say("", "quiet")
+        self.came_up.say("", "quiet")
+        self._hint.say("", "text")
+        self._note.show()
+
+    def _on_change(self) -> None:
+        if self.cap.is_capturing:
+            self.cap.stop_capture()
+            return
+        self.forgive()
+        self._begin_again()
+        self._note.hide()
+        self._hint.say(words.CAPTURE_HINT, "text")
+        self.change.setText(words.KEEP)
+        self.cap.capture()
+
+    def _on_captured(self, chord: str) -> None:
+        self.set_done(False)
+        self._commands.use_hotkey(chord)
+
+    def _on_capture_ended(self) -> None:
+        self.change.setText(words.CHANGE)
+        self._hint.say("", "text")
+        self._note.show()
+
+    def _build(self) -> None:
+        card = Panel()
+        inside = QVBoxLayout(card)
+        inside.setContentsMargins(MARGIN_PX, MARGIN_PX + GAP_PX, MARGIN_PX, MARGIN_PX)
+        inside.setSpacing(GAP_PX)
+        inside.addWidget(self.cap, 0, Qt.AlignmentFlag.AlignHCenter)
+        inside.addSpacing(SMALL_GAP_PX)
+        inside.addWidget(self.change, 0, Qt.AlignmentFlag.AlignHCenter)
+        seen = QHBoxLayout()
+        seen.setSpacing(MARGIN_PX)
+        for part in (self.went_down, self.came_up):
+            part.retain()
+            seen.addWidget(part)
+        inside.addLayout(seen)
+        self.body.addWidget(card)
+        self.body.addWidget(self._hint)
+        self.body.addWidget(self._note)
+        self.body.addStretch()

@@ -1,0 +1,151 @@
+"""The first step: is the right microphone chosen, does the voice arrive, is it understood?
+
+The sentence goes the whole way, through the model and into the field below it, as every text does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from handy_qwen.core.events import Request
+from handy_qwen.core.view import Commands, Meter, Phase, View
+from handy_qwen.ui.setup import words
+from handy_qwen.ui.setup.meter_bar import VOICE_DB, MeterBar
+from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.windows.parts import Panel, Quiet, Title, button
+from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
+
+FIELD_HEIGHT_PX = 34
+Ask = Callable[[Request], None]
+
+
+class MicrophonePage(Page):
+    """Choose, listen, read, compare."""
+
+    def __init__(self, ask: Ask, commands: Commands, meter: Meter) -> None:
+        super().__init__(words.MICROPHONE, words.MICROPHONE_TITLE, words.MICROPHONE_LEAD)
+        self._ask = ask
+        self._commands = commands
+        self._view = View()
+        self._devices: tuple[str, ...] | None = None
+        self.device, self.meter, self.heard = QComboBox(), MeterBar(meter), QLineEdit()
+        self.record = button(words.LISTEN, self._on_record)
+        self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click must leave the cursor in the field
+        self.voice, self.verdict = Verdict(), Verdict()
+        self.device.activated.connect(self._on_device)
+        self.heard.setPlaceholderText(words.HEARD_EMPTY)
+        self.heard.textChanged.connect(self._on_text)
+        self.heard.returnPressed.connect(self._on_record)
+        self._build()
+
+    def enter(self) -> None:
+        """Look which microphones there are."""
+        super().enter()
+        self._commands.refresh_choices()
+
+    def leave(self) -> None:
+        """Nothing is recorded behind the user's back."""
+        self.meter.run(False)
+        if self._view.phase is Phase.RECORDING:
+            self._ask(Request.CANCEL)
+
+    def first_focus(self) -> QWidget:
+        """The button, so that Space begins."""
+        return self.record
+
+    def show_view(self, view: View) -> None:
+        """Show the devices, and what comes of the recording."""
+        super().show_view(view)
+        self._view = view
+        is_recording = view.phase is Phase.RECORDING
+        self.record.setText(words.STOP if is_recording else words.LISTEN)
+        self.meter.run(is_recording and self.isVisible())
+        if is_recording:
+            self.voice.say(words.LOUD_ENOUGH if self._is_loud else words.TOO_QUIET, "quiet")
+        elif not self._is_loud:
+            self.voice.hide()
+        self._show_devices(view.choices.microphones, view.choices.microphone)
+
+    @property
+    def _is_loud(self) -> bool:
+        return self.meter.loudest_db > VOICE_DB
+
+    def _show_devices(self, names: tuple[str, ...], chosen: str) -> None:
+        if names != self._devices:
+            self._devices = names
+            self.device.clear()
+            self.device.addItem(words.DEFAULT_DEVICE, "")
+            for name in names:
+                self.device.addItem(name, name)
+        self.device.setCurrentIndex(max(0, self.device.findData(chosen)))
+
+    def _on_device(self, place: int) -> None:
+        self._commands.use_microphone(self.device.itemData(place))
+
+    def _on_record(self) -> None:
+        self.heard.setFocus()
+        if self._view.phase is Phase.RECORDING:
+            self._ask(Request.STOP)
+            return
+        self.forgive()
+        self.heard.clear()
+        self._ask(Request.START)
+
+    def _on_text(self, text: str) -> None:
+        if text != text.lstrip():  # a second try in one window continues the first
+            self.heard.setText(text.lstrip())
+            return
+        is_right = spoken(text) == spoken(words.SENTENCE)
+        if not text:
+            self.verdict.say("", "quiet")
+        elif is_right:
+            self.verdict.say(words.HEARD_WELL, "good")
+        else:
+            self.verdict.say(words.HEARD_OTHER, "problem")
+        if is_right:
+            self.set_done()
+
+    def _build(self) -> None:
+        choice = QHBoxLayout()
+        choice.setSpacing(GAP_PX)
+        label = QLabel(words.DEVICE)
+        label.setBuddy(self.device)
+        choice.addWidget(label)
+        choice.addWidget(self.device, 1)
+        card = Panel()
+        inside = QVBoxLayout(card)
+        inside.setContentsMargins(MARGIN_PX, GAP_PX, MARGIN_PX, MARGIN_PX)
+        inside.setSpacing(SMALL_GAP_PX)
+        inside.addWidget(Quiet(words.READ_THIS))
+        inside.addWidget(Title(words.SENTENCE, scale=1.35))
+        inside.addSpacing(SMALL_GAP_PX)
+        line = QHBoxLayout()
+        line.setSpacing(GAP_PX)
+        line.addWidget(self.record)
+        line.addWidget(self.meter, 1)
+        inside.addLayout(line)
+        inside.addWidget(self.voice)
+        heard = QLabel(words.HEARD)
+        heard.setBuddy(self.heard)
+        self.heard.setMinimumHeight(FIELD_HEIGHT_PX)
+        for verdict in (self.voice, self.verdict):
+            verdict.retain()
+        answer = QVBoxLayout()
+        answer.setSpacing(SMALL_GAP_PX)
+        for part in (heard, self.heard, self.verdict):
+            answer.addWidget(part)
+        self.body.addLayout(choice)
+        self.body.addWidget(card)
+        self.body.addLayout(answer)
+        self.body.addStretch()
+        QWidget.setTabOrder(self.device, self.record)
+        QWidget.setTabOrder(self.record, self.heard)
+
+
+def spoken(text: str) -> str:
+    """``text`` as it sounds: without punctuation and capitals."""
+    return " ".join(re.findall(r"\w+", text.lower()))

@@ -1,0 +1,96 @@
+"""The list of steps at the side: where one is, what is done, and a way to any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
+
+from handy_qwen.ui.setup import words
+from handy_qwen.ui.signs import drawing
+from handy_qwen.ui.style import scheme
+
+_HEIGHT_PX, _INSET_PX, _DOT_PX, _GAP_PX = 36, 12, 20, 10
+_RADIUS_PX = 7.0
+_HERE_ALPHA, _HOVER_ALPHA = 36, 18
+
+
+class StepList(QWidget):
+    """One entry below the other."""
+
+    wanted = Signal(int)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.entries = [StepEntry(place, name) for place, name in enumerate(names)]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for place, entry in enumerate(self.entries):
+            entry.clicked.connect(lambda _checked, place=place: self.wanted.emit(place))
+            column.addWidget(entry)
+        column.addStretch()
+
+    def show_step(self, here: int) -> None:
+        """Mark the step that is up."""
+        for place, entry in enumerate(self.entries):
+            entry.show_state(is_here=place == here, is_done=entry.is_done)
+
+    def show_done(self, place: int, is_done: bool) -> None:
+        """Mark a step as done, or not."""
+        entry = self.entries[place]
+        entry.show_state(is_here=entry.is_here, is_done=is_done)
+
+
+class StepEntry(QAbstractButton):
+    """A number or a check mark, and the name of the step."""
+
+    def __init__(self, place: int, name: str) -> None:
+        super().__init__()
+        self.setText(name)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self._number = str(place + 1)
+        self.is_here, self.is_done = False, False
+
+    def show_state(self, *, is_here: bool, is_done: bool) -> None:
+        """Show whether it is up, and whether it is done."""
+        self.is_here, self.is_done = is_here, is_done
+        self.setAccessibleName(words.STEP_DONE.format(title=self.text()) if is_done else self.text())
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        width = QFontMetricsF(self.font()).horizontalAdvance(self.text())
+        return QSize(round(width * 1.1) + 2 * _INSET_PX + _DOT_PX + _GAP_PX, _HEIGHT_PX)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors, area = scheme(), QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        painter.setPen(QPen(colors.color("working"), 1.5) if self.hasFocus() else Qt.PenStyle.NoPen)
+        alpha = _HERE_ALPHA if self.is_here else _HOVER_ALPHA if self.underMouse() else 0
+        painter.setBrush(colors.color("working", alpha))
+        painter.drawRoundedRect(area, _RADIUS_PX, _RADIUS_PX)
+        dot = QRectF(_INSET_PX, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX)
+        if self.is_done:
+            drawing("mark-good", colors.good).render(painter, dot)
+        else:
+            painter.setPen(QPen(colors.color("working" if self.is_here else "quiet"), 1.3))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(dot.adjusted(1.5, 1.5, -1.5, -1.5))
+            font = self.font()
+            font.setPointSizeF(font.pointSizeF() * 0.8)
+            painter.setFont(font)
+            painter.drawText(dot, Qt.AlignmentFlag.AlignCenter, self._number)
+        font = self.font()
+        font.setBold(self.is_here)
+        painter.setFont(font)
+        painter.setPen(colors.color("text" if self.is_here or self.is_done else "quiet"))
+        place = QRectF(dot.right() + _GAP_PX, 0, self.width(), self.height())
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
+        painter.end()

@@ -1,0 +1,152 @@
+"""The guide: six steps, each of which can be skipped, gone back to, and found again.
+
+Nothing here is a stand-in: the level is the recorder's, the hotkey is heard by the listener, texts come by
+the way all texts come. With the demo model it works for the sentence it offers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QWidget
+
+from handy_qwen.core.events import Request
+from handy_qwen.core.shelf import Shelf, ShelfKeeper
+from handy_qwen.core.view import Commands, Meter, View
+from handy_qwen.ui.setup import words
+from handy_qwen.ui.setup.dictation_page import DictationPage
+from handy_qwen.ui.setup.hotkey_page import HotkeyPage
+from handy_qwen.ui.setup.last_pages import AutostartPage, DonePage
+from handy_qwen.ui.setup.microphone_page import MicrophonePage
+from handy_qwen.ui.setup.model_page import ModelPage
+from handy_qwen.ui.setup.page import Page
+from handy_qwen.ui.setup.step_list import StepList
+from handy_qwen.ui.windows.parts import button
+from handy_qwen.ui.windows.window import MARGIN_PX, AppWindow
+
+SIZE_PX = QSize(780, 540)
+
+
+class SetupWindow(AppWindow):
+    """Shows the last view and shelf it was given. Lives on Qt's thread."""
+
+    def __init__(
+        self, ask: Callable[[Request], None], commands: Commands, meter: Meter, keeper: ShelfKeeper | None
+    ) -> None:
+        super().__init__("setup", words.TITLE, SIZE_PX)
+        self.model = ModelPage(keeper)
+        steps: list[Page] = [
+            MicrophonePage(ask, commands, meter),
+            HotkeyPage(ask, commands),
+            DictationPage(),
+            self.model,
+            AutostartPage(commands),
+        ]
+        last = DonePage(steps)
+        last.wanted.connect(self.go_to)
+        self.pages: list[Page] = [*steps, last]
+        self.steps, self._stack = StepList([page.name for page in self.pages]), QStackedWidget()
+        self.steps.wanted.connect(self.go_to)
+        self.back = button(words.BACK, lambda: self.go_to(self.place - 1))
+        self.forward = button(words.SKIP, self._on_forward)
+        self.forward.setDefault(True)
+        for place, page in enumerate(self.pages):
+            self._stack.addWidget(page)
+            page.done_changed.connect(lambda place=place: self._on_done(place))
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.back.click)
+        self._build()
+        self._label()
+
+    @property
+    def place(self) -> int:
+        """The number of the page that is up, from 0."""
+        return self._stack.currentIndex()
+
+    @property
+    def page(self) -> Page:
+        """The page that is up."""
+        return self.pages[self.place]
+
+    def first_focus(self) -> QWidget | None:
+        """What the page says."""
+        return self.page.first_focus()
+
+    def show_view(self, view: View) -> None:
+        """Show what ``view`` says."""
+        for page in self.pages:
+            page.show_view(view)
+
+    def show_shelf(self, shelf: Shelf) -> None:
+        """Show which models there are."""
+        self.model.show_shelf(shelf)
+
+    def go_to(self, place: int) -> None:
+        """Bring a page up."""
+        if place == self.place or not 0 <= place < len(self.pages):
+            return
+        self.page.leave()
+        self._stack.setCurrentIndex(place)
+        self._label()
+        if self.isVisible():
+            self.page.enter()
+        (self.first_focus() or self.forward).setFocus()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if not event.spontaneous():
+            if self.place == len(self.pages) - 1:
+                self._stack.setCurrentIndex(0)
+            self._label()
+            self.page.enter()
+        super().showEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if not event.spontaneous():
+            self.page.leave()
+        super().hideEvent(event)
+
+    def _on_forward(self) -> None:
+        if self.place == len(self.pages) - 1:
+            self.close()
+        else:
+            self.go_to(self.place + 1)
+
+    def _on_done(self, place: int) -> None:
+        self.steps.show_done(place, self.pages[place].is_done)
+        self._label()
+
+    def _label(self) -> None:
+        """Word the buttons for the page that is up."""
+        is_last = self.place == len(self.pages) - 1
+        self.back.setEnabled(self.place > 0)
+        self.close_button.setHidden(is_last)
+        onward = words.NEXT if self.page.is_done else words.SKIP
+        self.forward.setText(words.FINISH if is_last else onward)
+        self.steps.show_step(self.place)
+        step = words.STEP.format(number=self.place + 1, count=len(self.pages))
+        self.setAccessibleDescription(f"{step}: {self.page.name}")
+
+    def _build(self) -> None:
+        line = QHBoxLayout()
+        line.setSpacing(MARGIN_PX)
+        edge = QFrame()
+        edge.setFrameShape(QFrame.Shape.VLine)
+        edge.setFrameShadow(QFrame.Shadow.Sunken)
+        line.addWidget(self.steps)
+        line.addWidget(edge)
+        line.addWidget(self._stack, 1)
+        self.body.addLayout(line, 1)
+        self.close_button.setText(words.LATER)
+        self._foot.removeWidget(self.close_button)
+        self.buttons.addWidget(self.close_button)
+        self._foot.addWidget(self.back)
+        self._foot.addWidget(self.forward)
+        for before, after in (
+            (self._stack, self.back),
+            (self.back, self.forward),
+            (self.forward, self.steps),
+        ):
+            QWidget.setTabOrder(before, after)
