@@ -147,9 +147,7 @@ class Archive:
         with self._told():
             row = self._store.row(number) if self._store is not None else None
         if row is None:
-            raise HistoryError(
-                f"There is no entry {number}.", "handy-qwen history list shows those there are."
-            )
+            raise HistoryError(f"There is no entry {number}.", "See: handy-qwen history list")
         return row
 
     def _change(self, number: int, columns: dict[str, object]) -> None:
