@@ -76,6 +76,7 @@ def choices_of(
     return Choices(
         model=settings.model or (models[0] if models else ""),
         models=tuple(ModelChoice(name, name) for name in models),
+        is_demo_only=tuple(models) == ("demo",),
         language=settings.language,
         recent_languages=settings.recent_languages,
         microphone=settings.microphone,

@@ -8,17 +8,23 @@ from pathlib import Path
 from handy_qwen.app.choices import recent_with
 from handy_qwen.app.program import Program
 from handy_qwen.core.ports import Method
+from handy_qwen.core.view import Window
 
 
 class AppCommands:
     """Implements ``core.view.Commands``. Called on Qt's thread; what takes time happens on ``chores``."""
 
     def __init__(
-        self, program: Program, open_file: Callable[[Path], None], quit_app: Callable[[], None]
+        self,
+        program: Program,
+        open_file: Callable[[Path], None],
+        quit_app: Callable[[], None],
+        open_window: Callable[[Window], None],
     ) -> None:
         self._program = program
         self._open_file = open_file
         self._quit = quit_app
+        self._open_window = open_window
 
     def use_model(self, name: str) -> None:
         """Load the model ``name`` behind the present one."""
@@ -60,6 +66,10 @@ class AppCommands:
     def open_setup(self) -> None:
         """Bring the guide of the first start to the front."""
         self._program.show_setup()
+
+    def open_window(self, window: Window) -> None:
+        """Bring ``window`` to the front."""
+        self._open_window(window)
 
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor."""

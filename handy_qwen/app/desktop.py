@@ -92,22 +92,26 @@ def run(*, is_hidden: bool) -> int:
     app.setDesktopFileName("handy-qwen")
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
+    from handy_qwen.app.windows import ProgramWindows
     from handy_qwen.ui.desk import Desk
     from handy_qwen.ui.setup.guide import Guide
 
     program = Program(way_out.ask, is_hidden=is_hidden)
-    commands = AppCommands(program, _open_file, way_out.ask)
+    windows = ProgramWindows(program)
+    commands = AppCommands(program, _open_file, way_out.ask, windows.open)
     desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
     guide = Guide(
         lambda what: program.controller.post(Requested(what, time.monotonic())), commands, program.level_db
     )
     desk.view_changed.connect(guide.show_view)
+    windows.show(desk, commands)
     logger.info("the tray icon is shown")
     try:
         program.start(desk.on_view, guide.open)
         app.exec()
     finally:
         guide.close()
+        windows.close()
         desk.close()
         program.close()
         way_out.close()

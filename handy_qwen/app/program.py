@@ -26,6 +26,7 @@ from handy_qwen.controller import UNEXPECTED, Controller
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Trouble
 from handy_qwen.core.ports import Method
+from handy_qwen.core.rules import Rules
 from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "settings.toml"
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
-DEMO_HINT = "Hold {keys} and speak. The README tells of full ones."  # one line of the overlay
+DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
 RELOAD_S = 2.0  # between two looks at the settings file
 
 
@@ -262,6 +263,14 @@ class Program:
             self._recorder.refresh_devices()
         self.chores.add(self.list_models)
         self.chores.add(self._show_autostart)
+
+    def model_in_use(self) -> str:
+        """The name of the model that writes the texts; "" before it is known which there are. Any thread."""
+        return self._applied.model or (self._models[0] if self._models else "")
+
+    def rules(self) -> Rules:
+        """What the settings say to the dictation cycle. Any thread."""
+        return rules_of(self._applied, self._method)
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard. Any thread; returns at once."""

@@ -1,0 +1,267 @@
+"""The models for the windows: what there is, what is being done, and what was asked for.
+
+Qt --install, use, remove ...--> inbox --> thread "models" --> Shelf --> Qt
+                                             |    ^ ten times a second while something is done
+                                             v    |
+                                 Jobs, thread "models-work": install, import, measure
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from handy_qwen.app.installing import Installer, Tell
+from handy_qwen.app.jobs import Job, Jobs
+from handy_qwen.app.speeds import Speeds
+from handy_qwen.controller import UNEXPECTED
+from handy_qwen.core.events import Failed, Noted
+from handy_qwen.core.ports import Post
+from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing
+from handy_qwen.errors import CancelledError, HandyError
+
+logger = logging.getLogger(__name__)
+
+TELL_S = 0.1
+"""Between two shelves while something is being done."""
+_IMPORTED = "import:"  # what a model is called in here until it has a name
+
+Work = Callable[[], None]
+
+
+class ModelKeeper:
+    """Implements ``core.shelf.ShelfKeeper``.
+
+    Threads: its methods are called on Qt's; ``listener`` is called on its own.
+
+    Args:
+        installer: Gets models onto this machine.
+        speeds: What was measured before.
+        post: To the dictation cycle, for what the user should hear of without a window.
+        use: Lets a model write the texts. Any thread.
+        chosen: The name of the one that does.
+        machine: Folder of the models, its free bytes, and the machine's memory in bytes.
+    """
+
+    def __init__(
+        self,
+        installer: Installer,
+        speeds: Speeds,
+        *,
+        post: Post,
+        use: Callable[[str], None],
+        chosen: Callable[[], str],
+        machine: Callable[[], tuple[Path, int, int]],
+    ) -> None:
+        self.listener: ShelfListener = lambda shelf: None  # noqa: ARG005  until there is one
+        self._installer, self._speeds, self._post = installer, speeds, post
+        self._use, self._chosen, self._machine = use, chosen, machine
+        self._found: Sequence[ModelEntry] = ()  # as they are on the disk
+        self._problems: dict[str, Problem] = {}
+        self._imports: dict[str, Path] = {}  # where what is being imported, or could not be, comes from
+        self._installing: dict[str, Job] = {}
+        self._measuring: dict[str, Job] = {}
+        self._shown = Shelf()
+        self._jobs = Jobs(lambda job, error: self._inbox.put(partial(self._has_ended, job, error)))
+        self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    # --- called on Qt's thread -----------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Look again which models there are; imports that failed are forgotten."""
+        self._do(self._forget_imports)
+        self._do(self._look)
+
+    def install(self, name: str) -> None:
+        """Install ``name``."""
+        self._do(partial(self._install, name))
+
+    def pause(self, name: str) -> None:
+        """Stop installing ``name`` and keep what is here of it."""
+        self._do(partial(self._pause, name))
+
+    def discard(self, name: str) -> None:
+        """Delete what is here of the unfinished ``name``."""
+        self._do(partial(self._change, name, self._installer.discard))
+
+    def use(self, name: str) -> None:
+        """Let ``name`` write the texts."""
+        self._do(partial(self._choose, name))
+
+    def remove(self, name: str) -> None:
+        """Delete the installed ``name``."""
+        self._do(partial(self._remove, name))
+
+    def import_from(self, source: Path) -> None:
+        """Install the model in ``source``."""
+        self._do(partial(self._import, source))
+
+    def measure(self, name: str) -> None:
+        """Find out how fast ``name`` is."""
+        self._do(partial(self._measure, name))
+
+    def close(self, timeout_s: float) -> None:
+        """Pause what is being done, and end the threads. Safe to call twice."""
+        self._jobs.stop(timeout_s)
+        if self._thread is not None:
+            self._inbox.put(None)
+            self._thread.join(timeout_s)
+
+    def _do(self, work: Work) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="models", daemon=True)
+            self._thread.start()
+        self._inbox.put(work)
+
+    # --- called on "models" --------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while (work := self._next()) is not None:
+            try:
+                work()
+            except HandyError as exc:
+                self._post(Failed(0, exc))
+            except Exception:  # the top of this thread
+                logger.exception("the models could not be looked after")
+                self._post(Failed(0, HandyError(*UNEXPECTED)))
+
+    def _next(self) -> Work | None:
+        is_busy = self._installing or self._measuring
+        try:
+            return self._inbox.get(timeout=TELL_S if is_busy else None)
+        except queue.Empty:
+            return self._tell
+
+    def _look(self) -> None:
+        self._found = self._installer.entries()
+        self._tell()
+
+    def _tell(self) -> None:
+        folder, free, memory = self._machine()
+        strangers = [ModelEntry(name, source.name) for name, source in self._imports.items()]
+        shelf = Shelf(tuple(map(self._as_it_is, (*strangers, *self._found))), folder, free, memory)
+        if shelf != self._shown:
+            self._shown = shelf
+            self.listener(shelf)
+
+    def _as_it_is(self, entry: ModelEntry) -> ModelEntry:
+        """``entry`` with what is being done, went wrong, or was measured."""
+        job = self._installing.get(entry.name)
+        if job is not None:
+            return replace(entry, standing=Standing.INSTALLING, progress=job.progress, problem=None)
+        is_here = entry.standing is Standing.INSTALLED
+        return replace(
+            entry,
+            problem=self._problems.get(entry.name, entry.problem),
+            is_chosen=is_here and entry.name == self._chosen(),
+            clip_s=self._speeds.of(entry.name, entry.disk_bytes) if is_here else None,
+            is_measuring=entry.name in self._measuring,
+        )
+
+    def _install(self, name: str) -> None:
+        if name in self._imports:
+            self._import(self._imports[name])
+        elif name not in self._installing:
+            self._begin(name, partial(self._installer.install, name))
+
+    def _import(self, source: Path) -> None:
+        name = f"{_IMPORTED}{source}"
+        if name not in self._installing:
+            self._imports[name] = source
+            self._begin(name, partial(self._import_now, name, source))
+
+    def _begin(self, name: str, work: Callable[[Tell], None]) -> None:
+        self._problems.pop(name, None)
+        job = self._installing[name] = Job(name, work)
+        self._jobs.add(job)
+        self._tell()
+
+    def _import_now(self, alias: str, source: Path, tell: Tell) -> None:
+        """Called on ``models-work``. From now on it is known by its own name."""
+        name = self._installer.import_from(source, tell)
+        self._installing[alias].name = name
+
+    def _forget_imports(self) -> None:
+        for name in set(self._imports) - set(self._installing):
+            del self._imports[name]
+            self._problems.pop(name, None)
+
+    def _pause(self, name: str) -> None:
+        job = self._installing.get(name)
+        if job is not None:
+            self._jobs.cancel(job)
+
+    def _has_ended(self, job: Job, error: HandyError | None) -> None:
+        if job in self._measuring.values():
+            self._has_measured(job, error)
+            return
+        alias = next((name for name, one in self._installing.items() if one is job), None)
+        if alias is None:
+            return
+        del self._installing[alias]
+        had_one = self._shown.has_full_model
+        self._found = self._installer.entries()
+        if error is None or isinstance(error, CancelledError):
+            self._imports.pop(alias, None)
+        if isinstance(error, CancelledError):
+            self._tell()
+        elif error is not None:
+            self._problems[alias] = Problem(error.title, error.hint)
+            self._post(Failed(0, error))
+            self._tell()
+        else:
+            self._welcome(job.name, is_first=not had_one)
+
+    def _welcome(self, name: str, *, is_first: bool) -> None:
+        """A model is installed: use it if there was none, say so, and measure it."""
+        title = next((entry.title for entry in self._found if entry.name == name), name)
+        if is_first:
+            self._use(name)
+        hint = "It is used from now on." if is_first else "Choose it in the tray: Model."
+        self._post(Noted(f"{title} is installed.", hint))
+        self._measure(name)
+
+    def _choose(self, name: str) -> None:
+        self._use(name)
+        self._tell()
+
+    def _remove(self, name: str) -> None:
+        if name == self._chosen():
+            others = [
+                one.name for one in self._found if one.standing is Standing.INSTALLED and one.name != name
+            ]
+            self._use(others[0] if others else "")
+        self._change(name, self._installer.remove)
+
+    def _change(self, name: str, change: Callable[[str], None]) -> None:
+        """Change what is on the disk; if that fails, its entry says why."""
+        self._problems.pop(name, None)
+        try:
+            change(name)
+        except HandyError as exc:
+            self._problems[name] = Problem(exc.title, exc.hint)
+        self._look()
+
+    def _measure(self, name: str) -> None:
+        if name not in self._measuring:
+            job = self._measuring[name] = Job(name, lambda _tell: self._measure_now(name))
+            self._jobs.add(job)
+        self._tell()
+
+    def _measure_now(self, name: str) -> None:
+        """Called on ``models-work``."""
+        clip_s = self._installer.measure(name)
+        disk_bytes = next((one.disk_bytes for one in self._found if one.name == name), 0)
+        self._speeds.note(name, disk_bytes, clip_s)
+
+    def _has_measured(self, job: Job, error: HandyError | None) -> None:
+        del self._measuring[job.name]
+        if error is not None and not isinstance(error, CancelledError):
+            self._problems[job.name] = Problem(error.title, error.hint)
+        self._look()

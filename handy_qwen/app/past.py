@@ -1,0 +1,278 @@
+"""The history for its window: questions answered and changes made on a thread of their own.
+
+    Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> Past --> Qt
+                                   retry --> thread "history-retry"  --> Archive
+
+To try again as before is left to the dictation cycle, which has the model loaded. Another model is loaded
+here beside it, for the one take, and given back.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handy_qwen.controller import UNEXPECTED
+from handy_qwen.core.entries import Entry
+from handy_qwen.core.events import Failed, Noted, Recalled
+from handy_qwen.core.past import Past, PastListener, Question
+from handy_qwen.core.ports import Post
+from handy_qwen.core.shelf import Problem
+from handy_qwen.errors import HandyError, HistoryError
+
+if TYPE_CHECKING:  # SQLite only when the window is opened
+    from handy_qwen.history.archive import Archive
+
+logger = logging.getLogger(__name__)
+
+DELETE_S = 120.0
+"""How long a deletion can be taken back while the window is open."""
+RETRIED = "A dictation was transcribed again."
+Transcribe = Callable[[Path, str, str], tuple[str, str, str]]
+"""(file, model, language) -> text, language, name of the model. Slow; raises HandyError."""
+
+
+class ArchiveKeeper:
+    """Implements ``core.past.PastKeeper``.
+
+    Threads: its methods are called on Qt's; ``listener`` is called on its own.
+
+    Args:
+        post: To the dictation cycle.
+        copy: Puts a text on the clipboard. Any thread.
+        transcribe: Transcribes a file of the history. Called on ``history-retry``.
+        model: The name of the model in use.
+        folder: Where the history lies.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        *,
+        copy: Callable[[str], None],
+        transcribe: Transcribe,
+        model: Callable[[], str],
+        folder: Path,
+    ) -> None:
+        self.listener: PastListener = lambda past: None  # noqa: ARG005  until there is one
+        self._post, self._copy, self._transcribe, self._model = post, copy, transcribe, model
+        self._folder = folder
+        self._question = Question()
+        self._deleted: list[int] = []  # out of sight, but still on the disk
+        self._retried: frozenset[int] = frozenset()
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    # --- called on Qt's thread -----------------------------------------------------------------------
+
+    def look(self, question: Question) -> None:
+        """Answer ``question`` now, and again after every change."""
+        self._do(partial(self._look, question))
+
+    def copy(self, entry: Entry) -> None:
+        """Put the text on the clipboard."""
+        self._copy(entry.text)
+
+    def insert(self, entry: Entry) -> None:
+        """Let the text wait for its window."""
+        self._post(Recalled(entry, is_sound=False))
+
+    def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
+        """Transcribe the sound again."""
+        self._do(partial(self._retry, entry, model, language))
+
+    def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
+        """Exempt entries from being deleted by themselves, or no longer."""
+        self._do(partial(self._star, tuple(ids), is_starred))
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """Take entries out of sight."""
+        self._do(partial(self._hide, tuple(ids)))
+
+    def undo_delete(self) -> None:
+        """Bring back what was deleted and is not gone yet."""
+        self._do(self._show_again)
+
+    def finish_deleting(self) -> None:
+        """Let what was deleted be gone for good."""
+        self._do(self._delete)
+
+    def export(self, target: Path, ids: Sequence[int] | None) -> None:
+        """Write entries to ``target``."""
+        self._do(partial(self._export, target, None if ids is None else sorted(ids)))
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what was asked for, deletions included, and end the thread. Safe to call twice."""
+        if self._thread is not None:
+            self._inbox.put(self._delete)
+            self._inbox.put(None)
+            self._thread.join(timeout_s)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="history-window", daemon=True)
+            self._thread.start()
+        self._inbox.put(work)
+
+    # --- called on "history-window" ------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while (work := self._next()) is not None:
+            try:
+                work()
+            except HandyError as exc:
+                self._answer(problem=Problem(exc.title, exc.hint))
+            except Exception:  # the top of this thread
+                logger.exception("the history's window could not be served")
+                self._answer(problem=Problem(*UNEXPECTED))
+
+    def _next(self) -> Callable[[], None] | None:
+        try:
+            return self._inbox.get(timeout=DELETE_S if self._deleted else None)
+        except queue.Empty:
+            return self._delete
+
+    def _open(self) -> Archive:
+        from handy_qwen.history.archive import Archive
+
+        return Archive(self._folder)
+
+    def _look(self, question: Question) -> None:
+        self._question = question
+        self._answer()
+
+    def _answer(self, *, problem: Problem | None = None, exported: Path | None = None) -> None:
+        """Tell what is there now; if that cannot be read, why."""
+        question, found = self._question, []
+        try:
+            with self._open() as archive:
+                found = list(islice(self._found(archive), question.most + 1))
+        except HandyError as exc:
+            problem = Problem(exc.title, exc.hint)
+        self.listener(
+            Past(
+                question,
+                tuple(found[: question.most]),
+                has_more=len(found) > question.most,
+                retried=self._retried,
+                deleted=len(self._deleted),
+                exported=exported,
+                problem=problem,
+            )
+        )
+
+    def _found(self, archive: Archive) -> Iterator[Entry]:
+        words = self._question.words.split()
+        entries = archive.matching(words) if words else archive.newest()
+        gone = set(self._deleted)
+        return (one for one in entries if one.id not in gone and self._question.only.admits(one))
+
+    def _star(self, ids: tuple[int, ...], is_starred: bool) -> None:
+        with self._open() as archive:
+            for number in ids:
+                archive.star(number, is_starred=is_starred)
+        self._answer()
+
+    def _hide(self, ids: tuple[int, ...]) -> None:
+        self._deleted += [number for number in ids if number not in self._deleted]
+        self._answer()
+
+    def _show_again(self) -> None:
+        self._deleted.clear()
+        self._answer()
+
+    def _delete(self) -> None:
+        """Delete all that is out of sight; what cannot be deleted comes into sight again, with the reason."""
+        if not self._deleted:
+            return
+        ids, self._deleted = self._deleted, []
+        problem: Problem | None = None
+        with self._open() as archive:
+            for number in ids:
+                try:
+                    archive.delete(number)
+                except HistoryError as exc:
+                    problem = Problem(exc.title, exc.hint)
+            archive.forget_traces()
+        self._answer(problem=problem)
+
+    def _export(self, target: Path, ids: list[int] | None) -> None:
+        from handy_qwen.history.export import Format, exported
+
+        kinds = {".csv": Format.CSV, ".jsonl": Format.JSONL}
+        with self._open() as archive:
+            gone = set(self._deleted)
+            entries = archive.oldest() if ids is None else map(archive.entry, ids)
+            pieces = exported(
+                (one for one in entries if one.id not in gone), kinds.get(target.suffix.lower(), Format.TEXT)
+            )
+            _write_privately(target, pieces)
+        self._answer(exported=target)
+
+    def _retry(self, entry: Entry, model: str, language: str | None) -> None:
+        with self._open() as archive:
+            path = archive.audio(entry.id)
+            wanted = archive.asked_language(entry.id) if language is None else language
+        if model in {"", self._model()}:
+            self._post(Recalled(replace(entry, language=wanted), is_sound=True))
+            return
+        if entry.id in self._retried:
+            return
+        self._retried |= {entry.id}
+        self._answer()
+        work = partial(self._transcribe_again, entry, path, model, wanted)
+        threading.Thread(target=work, name="history-retry", daemon=True).start()
+
+    # --- called on "history-retry" -------------------------------------------------------------------
+
+    def _transcribe_again(self, entry: Entry, path: Path, model: str, language: str) -> None:
+        problem: Problem | None = None
+        try:
+            text, found, name = self._transcribe(path, model, language)
+            if not text and entry.text:
+                raise HistoryError("No speech was heard this time.", "The text there was is kept.")  # noqa: TRY301
+            with self._open() as archive:
+                archive.transcribed(entry.id, text, language=found, model=name)
+            self._post(Noted(RETRIED, "Its text is in the history."))
+        except HandyError as exc:
+            problem = Problem(exc.title, exc.hint)
+            self._post(Failed(0, exc))
+        except Exception:  # the top of this thread
+            logger.exception("a dictation could not be transcribed again")
+            problem = Problem(*UNEXPECTED)
+        self._inbox.put(partial(self._has_retried, entry.id, problem))
+
+    def _has_retried(self, number: int, problem: Problem | None) -> None:
+        self._retried -= {number}
+        self._answer(problem=problem)
+
+
+def _write_privately(target: Path, pieces: Iterator[str]) -> None:
+    """Write all of it or nothing, readable by the user only: it is what he said.
+
+    Raises:
+        HistoryError: It cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=target.parent, prefix=".export-", delete=False
+        ) as file:
+            unfinished = Path(file.name)
+            try:
+                file.writelines(pieces)
+            except BaseException:
+                unfinished.unlink()
+                raise
+        unfinished.replace(target)
+    except OSError as exc:
+        raise HistoryError(
+            f"{target} could not be written: {exc.strerror}.", "Choose another place."
+        ) from exc

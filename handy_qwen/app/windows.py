@@ -1,0 +1,88 @@
+"""The windows of the running program, and what keeps that which they show."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import psutil
+
+from handy_qwen import paths
+from handy_qwen.app.installer import DiskInstaller
+from handy_qwen.app.models import ModelKeeper
+from handy_qwen.app.past import ArchiveKeeper
+from handy_qwen.app.program import Program
+from handy_qwen.app.retrying import transcribe_file
+from handy_qwen.app.speeds import Speeds
+from handy_qwen.core.events import Noted
+from handy_qwen.core.view import Commands, Window
+from handy_qwen.ui.desk import Desk
+from handy_qwen.ui.windows.opener import Windows
+
+SPEEDS_FILE = "speeds.json"
+GOES_ON = "The installation goes on.", "{model}: the tray's menu tells how far it is."
+
+
+class ProgramWindows:
+    """Builds the windows, connects them, and ends what works for them.
+
+    Threads: Qt's.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._windows: Windows | None = None
+        self.models = ModelKeeper(
+            DiskInstaller(lambda: program.store.value.threads or None),
+            Speeds(paths.data_dir() / SPEEDS_FILE),
+            post=program.controller.post,
+            use=self._use,
+            chosen=program.model_in_use,
+            machine=machine,
+        )
+        self.past = ArchiveKeeper(
+            program.controller.post,
+            copy=program.copy,
+            transcribe=self._transcribe,
+            model=program.model_in_use,
+            folder=paths.data_dir() / "history",
+        )
+
+    def show(self, desk: Desk, commands: Commands) -> None:
+        """Connect all with the tray. The windows themselves are made when they are asked for."""
+        windows = self._windows = Windows(self.models, self.past, commands)
+        self.models.listener, self.past.listener = windows.on_shelf, windows.on_past
+        windows.shelf_changed.connect(desk.show_shelf)
+        windows.left_at_work.connect(self._tell_of_work)
+        desk.view_changed.connect(windows.show_view)
+
+    def open(self, window: Window) -> None:
+        """Bring ``window`` to the front."""
+        assert self._windows is not None, "there is a menu to open it from"
+        self._windows.open(window)
+
+    def close(self) -> None:
+        """Close the windows, finish deleting, pause installations. May take some seconds."""
+        if self._windows is not None:
+            self._windows.close()
+        self.past.close(5.0)
+        self.models.close(5.0)
+
+    def _use(self, name: str) -> None:
+        self._program.change(model=name)
+        self._program.refresh()
+
+    def _transcribe(self, path: Path, model: str, language: str) -> tuple[str, str, str]:
+        threads = self._program.store.value.threads or None
+        return transcribe_file(path, model, language, threads=threads, rules=self._program.rules)
+
+    def _tell_of_work(self, model: str) -> None:
+        title, hint = GOES_ON
+        self._program.controller.post(Noted(title, hint.format(model=model)))
+
+
+def machine() -> tuple[Path, int, int]:
+    """The folder of the models, its free bytes, and the memory of this machine in bytes."""
+    folder = paths.models_dir()
+    existing = next((place for place in (folder, *folder.parents) if place.is_dir()), Path("/"))
+    return folder, shutil.disk_usage(existing).free, psutil.virtual_memory().total
