@@ -9,6 +9,8 @@
     |   |-- LanguageError           (also ValueError)
     |   `-- CancelledError          the caller asked for it
     |-- ConversionError
+    |-- InstallationError           a model cannot be installed, imported or removed
+    |   `-- DownloadError           .reason: DownloadReason
     |-- AudioFileError              .path
     |-- MicrophoneError             .reason: MicrophoneReason
     |-- HotkeyError                 .reason: HotkeyReason
@@ -80,6 +82,28 @@ class CancelledError(EngineError):
 
 class ConversionError(HandyError):
     """A checkpoint could not be turned into a package; nothing was left behind."""
+
+
+class InstallationError(HandyError):
+    """A model could not be installed, imported or removed; what was in use is as it was."""
+
+
+class DownloadReason(enum.Enum):
+    """Why a model could not be fetched."""
+
+    OFFLINE = enum.auto()  # the hub cannot be reached, or must not be
+    REFUSED = enum.auto()  # the hub does not give it to us
+    BUSY = enum.auto()  # the hub has errors of its own, or is asked too often
+    UNTRUSTED = enum.auto()  # whoever answers does not prove to be the hub
+    DAMAGED = enum.auto()  # what came is not what the hub says it is
+
+
+class DownloadError(InstallationError):
+    """A model could not be fetched; what has come so far is kept."""
+
+    def __init__(self, title: str, reason: DownloadReason, hint: str = "") -> None:
+        super().__init__(title, hint)
+        self.reason = reason
 
 
 class AudioFileError(HandyError):

@@ -18,7 +18,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "engine": ({"errors"}, {"numpy", "onnxruntime", "psutil", "tokenizers"}),
     "convert": ({"engine", "errors"}, {"numpy", "onnx"}),
     "audio": ({"core", "errors"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
-    "models": ({"convert", "engine", "errors", "paths"}, {"huggingface_hub"}),
+    "models": ({"convert", "core", "engine", "errors", "paths"}, {"huggingface_hub", "httpx2", "psutil"}),
     "system": ({"core", "errors"}, {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"}),
     "settings": ({"core", "errors", "paths"}, {"tomlkit"}),  # of core the words that settings are made of
     "history": ({"core", "errors", "paths"}, {"numpy"}),
