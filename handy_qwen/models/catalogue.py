@@ -1,0 +1,202 @@
+"""Which models can be installed: those of ``assets/models.toml``, and the user's own entries.
+
+The files are data, explained at the top of the shipped one. The user's, ``models.toml`` in the data folder,
+may add entries and replace shipped ones by name. If it is broken, the shipped ones are still there, and the
+problem is told beside them.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from handy_qwen import paths
+from handy_qwen.engine.languages import ALL_LANGUAGES, LANGUAGES
+from handy_qwen.errors import HandyError, InstallationError
+
+CATALOGUE_FILE = "models.toml"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
+_FILE = re.compile(r"[A-Za-z0-9_*][\w.*-]*")
+_MOST_BYTES = 1 << 20  # of a catalogue
+_KEYS = {
+    "name",
+    "title",
+    "good_for",
+    "repository",
+    "revision",
+    "layout",
+    "files",
+    "optional",
+    "download_bytes",
+}
+_KEYS |= {"disk_bytes", "memory_bytes", "languages", "licence", "is_recommended"}
+
+
+class Layout(enum.Enum):
+    """What a repository holds. The values are what stands in the catalogue."""
+
+    CHECKPOINT = "checkpoint"  # official weights, converted on this machine
+    PUBLISHED = "published"  # ONNX files, used as they are
+    SHIPPED = "shipped"  # nothing is fetched
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueModel:
+    """A model that can be installed. Sizes are about, 0 where unknown.
+
+    An entry of ``files`` is a name; ``*`` in it stands for any letters, and of ``a | b`` the first counts
+    that the repository has. Those of ``optional`` may be missing.
+    """
+
+    name: str
+    title: str
+    layout: Layout
+    repository: str = ""
+    revision: str = "main"
+    files: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    good_for: str = ""
+    download_bytes: int = 0
+    disk_bytes: int = 0
+    memory_bytes: int = 0
+    languages: tuple[str, ...] = ALL_LANGUAGES  # English names
+    licence: str = ""
+    is_recommended: bool = False
+
+    @property
+    def room_bytes(self) -> int:
+        """Disk space that installing takes while it lasts: source and package lie side by side."""
+        return self.download_bytes + (self.disk_bytes if self.layout is Layout.CHECKPOINT else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All entries, in the order in which to show them. ``problem``: what is wrong with the user's file."""
+
+    models: tuple[CatalogueModel, ...]
+    problem: HandyError | None = None
+
+    def find(self, name: str) -> CatalogueModel:
+        """The entry ``name``.
+
+        Raises:
+            InstallationError: There is none; the hint lists those there are.
+        """
+        for model in self.models:
+            if model.name == name:
+                return model
+        names = ", ".join(model.name for model in self.models if model.layout is not Layout.SHIPPED)
+        raise InstallationError(f"No model {name!r} can be installed.", f"There are: {names}.")
+
+
+def user_catalogue() -> Path:
+    """The file of the user's own entries; it need not be there."""
+    return paths.data_dir() / CATALOGUE_FILE
+
+
+def read_catalogue() -> Catalogue:
+    """Read both files. Any thread; takes milliseconds.
+
+    Raises:
+        InstallationError: The shipped file is damaged: the program is.
+    """
+    shipped = {model.name: model for model in _read(paths.asset(CATALOGUE_FILE))}
+    try:
+        own = {model.name: model for model in _read(user_catalogue())}
+    except FileNotFoundError:
+        own = {}
+    except InstallationError as exc:
+        return Catalogue(tuple(shipped.values()), exc)
+    return Catalogue(tuple((shipped | own).values()))
+
+
+def _read(path: Path) -> list[CatalogueModel]:
+    try:
+        with path.open("rb") as file:  # a file cut off there is no TOML, or says enough
+            entries = tomllib.loads(file.read(_MOST_BYTES).decode()).get("models", [])
+        return [_model(entry) for entry in entries]
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise InstallationError(
+            f"The catalogue {path} cannot be read: {exc.strerror}.", "Check its permissions."
+        ) from exc
+    except (ValueError, TypeError, AttributeError, RecursionError) as exc:
+        raise InstallationError(
+            f"The catalogue {path} cannot be used: {exc}.",
+            f"Mend or remove it; its form is explained in {paths.asset(CATALOGUE_FILE)}.",
+        ) from exc
+
+
+def _model(raw: dict[str, Any]) -> CatalogueModel:
+    """An entry, checked as if anybody could have written it.
+
+    Raises:
+        ValueError, TypeError, AttributeError: It cannot be meant.
+    """
+    name = _text(raw, "name", _NAME)
+    if unknown := sorted(raw.keys() - _KEYS):
+        raise ValueError(f"{name} has an unknown key {unknown[0]}")
+    layout = Layout(_text(raw, "layout"))
+    if layout is Layout.SHIPPED:
+        repository, revision, files = "", "", ()
+    else:
+        repository, revision = (
+            _text(raw, "repository", _REPOSITORY),
+            _text(raw, "revision", _REVISION, "main"),
+        )
+        files = _file_names(raw, "files")
+        if not files:
+            raise ValueError(f"{name} names no files")
+    codes = raw.get("languages", list(LANGUAGES))
+    if not isinstance(codes, list) or any(code not in LANGUAGES for code in codes):
+        raise ValueError(f"languages of {name} are not a list of codes that the model knows")
+    return CatalogueModel(
+        name=name,
+        title=_text(raw, "title", default=name),
+        layout=layout,
+        repository=repository,
+        revision=revision,
+        files=files,
+        optional=_file_names(raw, "optional"),
+        good_for=_text(raw, "good_for", default=""),
+        download_bytes=_size(raw, "download_bytes"),
+        disk_bytes=_size(raw, "disk_bytes"),
+        memory_bytes=_size(raw, "memory_bytes"),
+        languages=tuple(LANGUAGES[code] for code in codes),
+        licence=_text(raw, "licence", default=""),
+        is_recommended=raw.get("is_recommended") is True,
+    )
+
+
+def _text(
+    raw: dict[str, Any], key: str, form: re.Pattern[str] | None = None, default: str | None = None
+) -> str:
+    value = raw.get(key, default)
+    if not isinstance(value, str) or (form is not None and not form.fullmatch(value)) or ".." in value:
+        raise ValueError(f"{key} of {raw.get('name', 'an entry')} is missing or has another form")
+    return value
+
+
+def _file_names(raw: dict[str, Any], key: str) -> tuple[str, ...]:
+    values = raw.get(key, [])
+    good = isinstance(values, list) and all(
+        isinstance(value, str) and all(_FILE.fullmatch(part.strip()) for part in value.split("|"))
+        for value in values
+    )
+    if not good:
+        raise ValueError(f"{key} of {raw['name']} is not a list of names of files")
+    return tuple(values)
+
+
+def _size(raw: dict[str, Any], key: str) -> int:
+    value = raw.get(key, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{key} of {raw['name']} is not a number of bytes")
+    return value
