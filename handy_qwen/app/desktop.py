@@ -101,10 +101,13 @@ def run(*, is_hidden: bool) -> int:
     commands = AppCommands(program, _open_file, way_out.ask, windows.open)
     desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
     guide = Guide(
-        lambda what: program.controller.post(Requested(what, time.monotonic())), commands, program.level_db
+        lambda what: program.controller.post(Requested(what, time.monotonic())),
+        commands,
+        program.level_db,
+        windows.models,
     )
     desk.view_changed.connect(guide.show_view)
-    windows.show(desk, commands)
+    windows.show(desk, commands, guide)
     logger.info("the tray icon is shown")
     try:
         program.start(desk.on_view, guide.open)

@@ -17,6 +17,7 @@ from handy_qwen.app.speeds import Speeds
 from handy_qwen.core.events import Noted
 from handy_qwen.core.view import Commands, Window
 from handy_qwen.ui.desk import Desk
+from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.windows.opener import Windows
 
 SPEEDS_FILE = "speeds.json"
@@ -48,11 +49,12 @@ class ProgramWindows:
             folder=paths.data_dir() / "history",
         )
 
-    def show(self, desk: Desk, commands: Commands) -> None:
-        """Connect all with the tray. The windows themselves are made when they are asked for."""
+    def show(self, desk: Desk, commands: Commands, guide: Guide) -> None:
+        """Connect all with the tray and the guide. The windows themselves are made when they are asked for."""
         windows = self._windows = Windows(self.models, self.past, commands)
         self.models.listener, self.past.listener = windows.on_shelf, windows.on_past
         windows.shelf_changed.connect(desk.show_shelf)
+        windows.shelf_changed.connect(guide.show_shelf)
         windows.left_at_work.connect(self._tell_of_work)
         desk.view_changed.connect(windows.show_view)
 
