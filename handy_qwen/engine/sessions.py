@@ -39,6 +39,7 @@ _LOAD_ERRORS = (
     ort_errors.InvalidGraph,
     ort_errors.InvalidProtobuf,
     ort_errors.NoSuchFile,
+    UnicodeDecodeError,  # of its message, which quotes the broken file
 )
 
 
