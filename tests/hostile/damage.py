@@ -69,7 +69,7 @@ def damaged_json(draw: st.DrawFn, original: Any) -> bytes:
 
 def _damaged(draw: st.DrawFn, tree: Any) -> Any:
     if draw(st.integers(0, 19)) == 0 or not isinstance(tree, dict | list) or not tree:
-        return draw(st.sampled_from(VALUES))
+        return copy.deepcopy(draw(st.sampled_from(VALUES)))
     key = draw(st.sampled_from(sorted(tree) if isinstance(tree, dict) else range(len(tree))))
     kind = draw(st.sampled_from(("deeper", "deeper", "deeper", "replace", "remove", "rename")))
     if kind == "deeper" and isinstance(tree[key], dict | list):
@@ -79,7 +79,7 @@ def _damaged(draw: st.DrawFn, tree: Any) -> Any:
     elif kind == "rename" and isinstance(tree, dict):
         tree[draw(st.sampled_from(("", "x", "../outside", "/tmp/x", "name", "__class__")))] = tree.pop(key)
     else:
-        tree[key] = draw(st.sampled_from(VALUES))
+        tree[key] = copy.deepcopy(draw(st.sampled_from(VALUES)))
     return tree
 
 
