@@ -50,7 +50,7 @@ class ProgramWindows:
         )
 
     def show(self, desk: Desk, commands: Commands, guide: Guide) -> None:
-        """Connect all with the tray and the guide. The windows themselves are made when they are asked for."""
+        """Connect all with the tray and the guide. A window itself is made when it is asked for."""
         windows = self._windows = Windows(self.models, self.past, commands)
         self.models.listener, self.past.listener = windows.on_shelf, windows.on_past
         windows.shelf_changed.connect(desk.show_shelf)

@@ -10,7 +10,7 @@ gone from the disk when the window is closed, when the program ends, or when tha
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -59,11 +59,8 @@ class Past:
     problem: Problem | None = None
 
 
-class PastListener(Protocol):
-    """Whoever wants to know what was said."""
-
-    def __call__(self, past: Past) -> None:
-        """Show ``past``. Called on a thread of the keeper's; must neither block nor raise."""
+PastListener = Callable[[Past], None]
+"""Takes what is to be shown. Called on a thread of the keeper's; must neither block nor raise."""
 
 
 class PastKeeper(Protocol):

@@ -15,6 +15,7 @@ failed (to be tried again), or of a model on disk that turned out to be damaged.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -100,11 +101,8 @@ class Shelf:
         return any(one.standing is Standing.INSTALLED and not one.is_permanent for one in self.entries)
 
 
-class ShelfListener(Protocol):
-    """Whoever wants to know which models there are."""
-
-    def __call__(self, shelf: Shelf) -> None:
-        """Show ``shelf``. Called on a thread of the keeper's; must neither block nor raise."""
+ShelfListener = Callable[[Shelf], None]
+"""Takes what is to be shown. Called on a thread of the keeper's; must neither block nor raise."""
 
 
 class ShelfKeeper(Protocol):

@@ -114,7 +114,11 @@ def installation_line(shelf: Shelf) -> str:
     """The entry of the tray's menu while a model is being installed; empty if none is."""
     for entry in shelf.entries:
         progress = entry.progress
-        if entry.standing is Standing.INSTALLING and progress is not None and progress.stage is not Stage.WAITING:
+        if (
+            entry.standing is Standing.INSTALLING
+            and progress is not None
+            and progress.stage is not Stage.WAITING
+        ):
             state = STAGES[progress.stage]
             if progress.share is not None:
                 state = f"{state} {figures.percent(progress.share)}"
