@@ -116,9 +116,12 @@ class HotkeyPage(Page):
         inside.addWidget(self.change, 0, Qt.AlignmentFlag.AlignHCenter)
         seen = QHBoxLayout()
         seen.setSpacing(MARGIN_PX)
+        seen.addStretch()
         for part in (self.went_down, self.came_up):
             part.retain()
+            part.stay_on_one_line()
             seen.addWidget(part)
+        seen.addStretch()
         inside.addLayout(seen)
         self.body.addWidget(card)
         self.body.addWidget(self._hint)

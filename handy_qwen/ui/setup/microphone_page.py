@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from handy_qwen.core.events import Request
@@ -26,6 +26,8 @@ Ask = Callable[[Request], None]
 class MicrophonePage(Page):
     """Choose, listen, read, compare."""
 
+    went_on = Signal()  # Enter after all is well
+
     def __init__(self, ask: Ask, commands: Commands, meter: Meter) -> None:
         super().__init__(words.MICROPHONE, words.MICROPHONE_TITLE, words.MICROPHONE_LEAD)
         self._ask = ask
@@ -39,7 +41,7 @@ class MicrophonePage(Page):
         self.device.activated.connect(self._on_device)
         self.heard.setPlaceholderText(words.HEARD_EMPTY)
         self.heard.textChanged.connect(self._on_text)
-        self.heard.returnPressed.connect(self._on_record)
+        self.heard.returnPressed.connect(self._on_return)
         self._build()
 
     def enter(self) -> None:
@@ -94,6 +96,12 @@ class MicrophonePage(Page):
         self.forgive()
         self.heard.clear()
         self._ask(Request.START)
+
+    def _on_return(self) -> None:
+        if self.verdict.words == words.HEARD_WELL and self._view.phase is not Phase.RECORDING:
+            self.went_on.emit()
+        else:
+            self._on_record()
 
     def _on_text(self, text: str) -> None:
         if text != text.lstrip():  # a second try in one window continues the first

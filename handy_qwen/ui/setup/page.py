@@ -116,6 +116,10 @@ class Verdict(QWidget):
         line.addWidget(self._text, 1)
         self.hide()
 
+    def stay_on_one_line(self) -> None:
+        """Take no more room than the words do."""
+        self._text.setWordWrap(False)
+
     def retain(self) -> None:
         """Keep its place while there is nothing to say, so that nothing moves."""
         policy = self.sizePolicy()

@@ -51,7 +51,7 @@ class StepEntry(QAbstractButton):
         super().__init__()
         self.setText(name)
         self.setAccessibleName(name)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self._number = str(place + 1)
         self.is_here, self.is_done = False, False
@@ -66,6 +66,10 @@ class StepEntry(QAbstractButton):
         """Called by Qt."""
         width = QFontMetricsF(self.font()).horizontalAdvance(self.text())
         return QSize(round(width * 1.1) + 2 * _INSET_PX + _DOT_PX + _GAP_PX, _HEIGHT_PX)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""

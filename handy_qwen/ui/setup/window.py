@@ -37,8 +37,10 @@ class SetupWindow(AppWindow):
     ) -> None:
         super().__init__("setup", words.TITLE, SIZE_PX)
         self.model = ModelPage(keeper)
+        microphone = MicrophonePage(ask, commands, meter)
+        microphone.went_on.connect(self._on_forward)
         steps: list[Page] = [
-            MicrophonePage(ask, commands, meter),
+            microphone,
             HotkeyPage(ask, commands),
             DictationPage(),
             self.model,

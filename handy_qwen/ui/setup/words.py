@@ -36,9 +36,7 @@ CAPTURE_HINT = tr(
 )
 NOT_A_HOTKEY = tr("That key cannot be a hotkey. Try another one.")
 WENT_DOWN, CAME_UP = tr("It was pressed."), tr("It was let go.")
-HOTKEY_WORKS = tr(
-    "It works. Hold it to talk; tap it to start and tap again to end; a double tap needs no hand."
-)
+HOTKEY_WORKS = tr("It works. Hold it while you talk; or tap it to begin, and tap it again to end.")
 NOT_SEEN = tr(
     "Nothing happens? Another program may keep the key for itself: choose another one. On Wayland it is set "
     "in the keyboard settings of your desktop."
