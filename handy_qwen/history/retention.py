@@ -53,14 +53,14 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
 
 def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     """Whether nothing of it is wanted any more, whatever there is besides."""
-    settled_age_s = now_s - row.settled_ms / 1000
+    # Of a clock that was set back by more than that nobody knows how long ago it was.
+    settled_ago_s = abs(now_s - row.settled_ms / 1000)
     if row.state is State.CANCELLED:
-        # Of a clock that was set back it is not known how long ago that was: its time is over.
-        return row.keep is Keep.NOTHING or not 0 <= settled_age_s <= CANCELLED_S
+        return row.keep is Keep.NOTHING or settled_ago_s > CANCELLED_S
     if rules.longest_s and now_s - row.created_ms / 1000 > rules.longest_s:
         return True
     if row.state is State.FAILED:
-        return not row.file or (row.keep is Keep.NOTHING and not 0 <= settled_age_s <= FAILED_S)
+        return not row.file or (row.keep is Keep.NOTHING and settled_ago_s > FAILED_S)
     if row.text:
         return row.keep is Keep.NOTHING and row.whereabouts.is_settled
     return row.keep is not Keep.AUDIO_AND_TEXT or not row.file

@@ -107,7 +107,9 @@ def kill_once(folder, seed):
     with tempfile.TemporaryFile() as told:
         child = subprocess.Popen([sys.executable, __file__, "--child", str(folder), str(seed)], stdout=told)
         try:
-            time.sleep(1.3 + chance.random() * 1.5)
+            while not os.fstat(told.fileno()).st_size:  # it is at work
+                time.sleep(0.01)
+            time.sleep(0.2 + chance.random() * 2.0)
         finally:
             child.send_signal(signal.SIGKILL)
             killed_s = time.monotonic()

@@ -1,5 +1,10 @@
 """Fixtures: a history without a thread, whose clocks stand until they are set."""
 
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -95,6 +100,35 @@ class Books:
 
     def files(self):
         return sorted(path.name for path in self.places.takes.iterdir())
+
+
+class MemoryFolders:
+    """Hands out folders that cost no disk: a thousand small databases are slow to sync on a busy one."""
+
+    def __init__(self):
+        memory = Path("/dev/shm")
+        self.base = Path(tempfile.mkdtemp(prefix="history-", dir=memory if memory.is_dir() else None))
+        self.base.chmod(0o755)  # it is the history itself that has to keep others out
+        self._numbers = itertools.count()
+
+    def mktemp(self, name):
+        folder = self.base / f"{name}-{next(self._numbers)}"
+        folder.mkdir(mode=0o755)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def memory_folders():
+    folders = MemoryFolders()
+    yield folders
+    shutil.rmtree(folders.base)
+
+
+@pytest.fixture
+def tmp_path(memory_folders):
+    folder = memory_folders.mktemp("test")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)  # what is still mounted there goes with the session's
 
 
 @pytest.fixture

@@ -335,9 +335,6 @@ def test_another_user_can_neither_read_nor_write_a_take(tmp_path):
         pytest.skip("only root can become another user")
     books = Books(tmp_path / "history")
     books.dictate(1)
-    for folder in [tmp_path, *tmp_path.parents[:3]]:
-        if folder.is_relative_to("/tmp") and folder.owner() == "root" and str(folder) != "/tmp":
-            folder.chmod(0o755)  # so that it is the history itself that keeps others out
     done = subprocess.run(
         ["/usr/bin/env", "python3", "-c", OTHER_USER, books.folder, books.files()[0]],
         capture_output=True,

@@ -310,8 +310,8 @@ class Model:
 
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
-def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(tmp_path_factory, steps):
-    run = Books(tmp_path_factory.mktemp("any") / "history")
+def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_folders, steps):
+    run = Books(memory_folders.mktemp("any") / "history")
     model, open_takes, number = Model(), {}, 0
     try:
         for what, which in steps:

@@ -100,8 +100,8 @@ ANYTHING = st.one_of(
     column=st.sampled_from(sorted(database.COLUMNS - {"id", "is_deleting"})),
     value=ANYTHING,
 )
-def test_a_strange_row_is_read_without_harm(tmp_path_factory, column, value):
-    store = Store(tmp_path_factory.mktemp("strange") / "history.db", busy_s=1.0)
+def test_a_strange_row_is_read_without_harm(memory_folders, column, value):
+    store = Store(memory_folders.mktemp("strange") / "history.db", busy_s=1.0)
     try:
         number = store.add(FIRST)
         try:

@@ -48,8 +48,8 @@ def test_an_unfinished_take_is_read_by_its_length(tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(length=st.integers(0, wav.HEADER_BYTES + 4 * 500), stage=st.sampled_from([None, Stage.COMPLETE]))
-def test_a_file_cut_off_at_any_byte_gives_back_all_whole_samples(tmp_path_factory, length, stage):
-    path = written(tmp_path_factory.mktemp("cut") / "take.wav", SAMPLES[:500], stage)
+def test_a_file_cut_off_at_any_byte_gives_back_all_whole_samples(memory_folders, length, stage):
+    path = written(memory_folders.mktemp("cut") / "take.wav", SAMPLES[:500], stage)
     path.write_bytes(path.read_bytes()[:length])
     if length < wav.HEADER_BYTES:
         with pytest.raises(wav.NotATakeError):
@@ -65,8 +65,8 @@ def test_a_file_cut_off_at_any_byte_gives_back_all_whole_samples(tmp_path_factor
 
 @settings(max_examples=60, deadline=None)
 @given(raw=st.binary(max_size=400), is_headed=st.booleans())
-def test_a_strange_file_is_refused_or_read_but_breaks_nothing(tmp_path_factory, raw, is_headed):
-    path = tmp_path_factory.mktemp("strange") / "take.wav"
+def test_a_strange_file_is_refused_or_read_but_breaks_nothing(memory_folders, raw, is_headed):
+    path = memory_folders.mktemp("strange") / "take.wav"
     path.write_bytes((wav.header(1, Stage.OPEN, None) if is_headed else b"") + raw)
     try:
         samples = read(path)
@@ -79,8 +79,8 @@ def test_a_strange_file_is_refused_or_read_but_breaks_nothing(tmp_path_factory, 
 
 @settings(max_examples=60, deadline=None)
 @given(at=st.integers(0, wav.HEADER_BYTES - 1), byte=st.integers(0, 255))
-def test_a_damaged_header_is_refused_or_does_no_harm(tmp_path_factory, at, byte):
-    path = written(tmp_path_factory.mktemp("harm") / "take.wav", SAMPLES[:100], Stage.COMPLETE)
+def test_a_damaged_header_is_refused_or_does_no_harm(memory_folders, at, byte):
+    path = written(memory_folders.mktemp("harm") / "take.wav", SAMPLES[:100], Stage.COMPLETE)
     raw = bytearray(path.read_bytes())
     raw[at] = byte
     path.write_bytes(raw)
