@@ -45,10 +45,8 @@ def going(row, rules=None, now_s=NOW_S):
         ),
         ({"state": State.CANCELLED, "settled_ms": NOW_MS - 1000}, None),
         ({"state": State.CANCELLED, "settled_ms": NOW_MS - int(CANCELLED_S * 1001)}, Going.ENTRY),
-        (
-            {"state": State.CANCELLED, "settled_ms": NOW_MS + 1000},
-            Going.ENTRY,
-        ),  # the clock was set back since
+        ({"state": State.CANCELLED, "settled_ms": NOW_MS + 1000}, None),  # the clock was put right
+        ({"state": State.CANCELLED, "settled_ms": NOW_MS + DAY_MS}, Going.ENTRY),  # it was all wrong
         ({"state": State.CANCELLED, "settled_ms": NOW_MS, "keep": Keep.NOTHING}, Going.ENTRY),
         ({"state": State.FAILED, "file": "", "text": ""}, Going.ENTRY),
     ],
