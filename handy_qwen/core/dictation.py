@@ -249,7 +249,7 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
     if number and take is None:
         return  # it was given up, or delivered, before
     is_lost = take is not None and take.stage < Stage.READY
-    hint = f"{error.hint} {TRY_AGAIN}".strip() if is_lost and take is not None and take.entry else error.hint
+    hint = f"{TRY_AGAIN} {error.hint}".strip() if is_lost and take is not None and take.entry else error.hint
     turn.notify(NoticeKind.FAILED, error.title, hint)
     if take is None:
         return
