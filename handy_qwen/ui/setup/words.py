@@ -5,7 +5,7 @@ from __future__ import annotations
 from handy_qwen.ui.strings import tr
 
 TITLE = tr("Set up")
-LATER, BACK, NEXT, SKIP, FINISH = tr("&Later"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
+LATER, BACK, NEXT, SKIP, FINISH = tr("Not no&w"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
 STEP = tr("Step {number} of {count}")
 STEP_DONE = tr("{title}, done")
 TRY_AGAIN = tr("Go &back to it")
@@ -29,7 +29,7 @@ TOO_QUIET = tr("Nothing is heard yet. Speak, or choose another microphone.")
 HOTKEY = tr("Hotkey")
 HOTKEY_TITLE = tr("The key you speak with")
 HOTKEY_LEAD = tr("Press it and let it go: it lights up. Here nothing is recorded.")
-CHANGE, KEEP = tr("&Change…"), tr("&Keep it")
+CHANGE, KEEP = tr("&Change…"), tr("Keep &it")
 PRESS_NEW = tr("Press the new key, or several together")
 CAPTURE_HINT = tr(
     "A modifier alone works best, such as Right Ctrl: it types nothing. Or a function key, or Ctrl+Alt+D."

@@ -1,0 +1,392 @@
+"""The guide with stand-ins around it: what each page shows, asks for, and counts as done."""
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication
+
+from handy_qwen import paths
+from handy_qwen.core.events import Request
+from handy_qwen.core.shelf import ModelEntry, Shelf, Standing
+from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View
+from handy_qwen.ui.setup import words
+from handy_qwen.ui.setup.guide import Guide
+from handy_qwen.ui.setup.meter_bar import MeterBar
+from handy_qwen.ui.setup.microphone_page import spoken
+from handy_qwen.ui.setup.window import SetupWindow
+
+IDLE = View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl",), microphones=("Desk", "Headset")))
+RECORDING = replace(IDLE, phase=Phase.RECORDING, began_s=1.0)
+MICROPHONE, HOTKEY, DICTATION, MODEL, AUTOSTART, DONE = range(6)
+pytestmark = pytest.mark.usefixtures("qapp", "app_home")
+
+
+@pytest.fixture
+def window(asked):
+    made = SetupWindow(asked, asked, lambda: -18.0, asked)
+    made.show_view(IDLE)
+    made.present()
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def requests(asked):
+    return [call for call in asked.calls if isinstance(call, Request)]
+
+
+def commands(asked, name):
+    return [call[1:] for call in asked.calls if isinstance(call, tuple) and call[0] == name]
+
+
+def notice(number, kind=NoticeKind.FAILED, **more):
+    return replace(IDLE, notices=(Notice(number, kind, "It broke.", "Mend it.", **more),))
+
+
+# --- the window -------------------------------------------------------------------------------------
+
+
+def test_every_step_can_be_skipped_and_gone_back_to(window):
+    for place in range(5):
+        assert window.place == place
+        assert window.forward.text() == (words.SKIP if place != AUTOSTART else words.NEXT)
+        window.forward.click()
+    assert window.forward.text() == words.FINISH
+    window.back.click()
+    assert window.place == AUTOSTART
+    window.steps.entries[HOTKEY].click()
+    assert window.place == HOTKEY
+    window.steps.entries[DONE].click()
+    window.forward.click()
+    assert not window.isVisible()
+
+
+def test_closed_half_way_it_comes_up_where_it_was_and_finished_at_its_beginning(window):
+    window.go_to(DICTATION)
+    window.close()
+    window.present()
+    assert window.place == DICTATION
+    window.go_to(DONE)
+    window.forward.click()
+    window.present()
+    assert window.place == MICROPHONE
+
+
+def test_what_is_done_is_marked_and_named_for_who_cannot_see_it(window):
+    window.pages[DICTATION].field.setPlainText("Good evening.")
+    assert window.steps.entries[DICTATION].is_done
+    assert window.steps.entries[DICTATION].accessibleName() == words.STEP_DONE.format(title=words.DICTATION)
+    assert window.steps.entries[HOTKEY].accessibleName() == words.HOTKEY
+
+
+def test_all_buttons_and_fields_have_names_and_no_two_a_letter(window):
+    for place, page in enumerate(window.pages):
+        window.go_to(place)
+        shown = [one for one in window.findChildren(QAbstractButton) if one.isVisible()]
+        assert all(one.accessibleName() or one.text() for one in shown), page.name
+        titles = [one.text() for one in shown if "&" in one.text()]
+        letters = [title[title.index("&") + 1].lower() for title in titles]
+        assert len(letters) == len(set(letters)), (page.name, titles)
+
+
+def test_escape_closes_and_enter_presses_what_has_the_keyboard(window, qtbot):
+    window.forward.setFocus()
+    qtbot.keyClick(window.forward, Qt.Key.Key_Return)
+    assert window.place == HOTKEY
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.isVisible()
+
+
+# --- microphone -------------------------------------------------------------------------------------
+
+
+def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_button(window, asked, qtbot):
+    page = window.pages[MICROPHONE]
+    page.record.click()
+    assert requests(asked) == [Request.START]
+    assert window.focusWidget() is page.heard
+    window.show_view(RECORDING)
+    assert page.record.text() == words.STOP
+    qtbot.keyClick(page.heard, Qt.Key.Key_Return)
+    assert requests(asked) == [Request.START, Request.STOP]
+
+
+def test_the_sentence_read_well_counts_whatever_its_punctuation(window, qtbot):
+    page = window.pages[MICROPHONE]
+    page.heard.setText("the meeting starts at five o'clock")
+    assert page.verdict.words == words.HEARD_WELL
+    assert page.is_done
+    assert window.forward.text() == words.NEXT
+    qtbot.keyClick(page.heard, Qt.Key.Key_Return)
+    assert window.place == HOTKEY
+
+
+def test_other_words_are_told_and_do_not_count(window):
+    page = window.pages[MICROPHONE]
+    page.heard.setText("The meeting starts at nine o'clock.")
+    assert page.verdict.words == words.HEARD_OTHER
+    assert not page.is_done
+
+
+def test_a_second_try_does_not_begin_with_a_space(window):
+    page = window.pages[MICROPHONE]
+    page.heard.setText(f" {words.SENTENCE}")
+    assert page.heard.text() == words.SENTENCE
+
+
+def test_the_microphones_are_offered_and_one_is_chosen(window, asked):
+    page = window.pages[MICROPHONE]
+    assert [page.device.itemText(n) for n in range(3)] == [words.DEFAULT_DEVICE, "Desk", "Headset"]
+    window.show_view(replace(IDLE, choices=replace(IDLE.choices, microphone="Headset")))
+    assert page.device.currentText() == "Headset"
+    page.device.activated.emit(1)
+    assert commands(asked, "use_microphone") == [("Desk",)]
+
+
+def test_leaving_the_page_gives_up_what_is_recorded(window, asked):
+    window.show_view(RECORDING)
+    window.forward.click()
+    assert requests(asked)[0] is Request.CANCEL
+
+
+def test_closing_the_window_does_so_too(window, asked):
+    window.show_view(RECORDING)
+    window.close()
+    assert requests(asked) == [Request.CANCEL]
+
+
+def test_a_voice_moves_the_meter_and_is_told_of(window, qtbot):
+    page = window.pages[MICROPHONE]
+    window.show_view(RECORDING)
+    qtbot.waitUntil(lambda: page.meter.loudest_db == -18.0)
+    window.show_view(RECORDING)
+    assert page.voice.words == words.LOUD_ENOUGH
+
+
+def test_the_meter_asks_for_the_level_only_while_it_runs(qtbot):
+    asked = []
+    bar = MeterBar(lambda: asked.append(True) or -30.0)
+    qtbot.addWidget(bar)
+    bar.show()
+    bar.run(True)
+    qtbot.waitUntil(lambda: len(asked) > 2)
+    bar.hide()
+    count = len(asked)
+    qtbot.wait(150)
+    assert len(asked) == count
+
+
+def test_what_fails_is_told_until_the_next_try(window):
+    page = window.pages[MICROPHONE]
+    window.show_view(notice(3, NoticeKind.DEAD_MICROPHONE))
+    assert page.trouble.isVisible()
+    page.record.click()
+    window.show_view(notice(3, NoticeKind.DEAD_MICROPHONE))
+    assert not page.trouble.isVisible()
+    window.show_view(notice(4, NoticeKind.DEAD_MICROPHONE))
+    assert page.trouble.isVisible()
+
+
+def test_what_lasts_is_told_on_every_page(window):
+    window.show_view(notice(3, is_lasting=True))
+    window.go_to(HOTKEY)
+    window.show_view(notice(3, is_lasting=True))
+    assert window.page.trouble.isVisible()
+
+
+def test_the_demo_model_knows_the_sentence(demo_recognizer):
+    from handy_qwen.audio.files import load
+
+    samples = load(paths.asset("speech/meeting.flac"))
+    assert spoken(demo_recognizer.transcribe(samples, exact=True).text) == spoken(words.SENTENCE)
+
+
+# --- hotkey -----------------------------------------------------------------------------------------
+
+
+def test_while_the_page_is_up_the_hotkey_only_lights_up(window, asked):
+    window.go_to(HOTKEY)
+    assert requests(asked) == [Request.REHEARSE]
+    page = window.page
+    window.show_view(replace(IDLE, is_key_down=True))
+    assert page.cap.is_lit
+    assert page.went_down.words
+    assert not page.is_done
+    window.show_view(IDLE)
+    assert not page.cap.is_lit
+    assert page.came_up.words
+    assert page.is_done
+    window.go_to(DICTATION)
+    assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
+
+
+def test_closing_the_window_gives_the_hotkey_back(window, asked):
+    window.go_to(HOTKEY)
+    window.close()
+    assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
+    window.present()
+    assert requests(asked)[-1] is Request.REHEARSE
+
+
+def send(widget, kind, code, virtual=0):
+    QApplication.sendEvent(widget, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier, 0, virtual, 0))
+
+
+DOWN, UP = QEvent.Type.KeyPress, QEvent.Type.KeyRelease
+
+
+def test_another_key_is_chosen_by_pressing_it(window, asked):
+    window.go_to(HOTKEY)
+    page = window.page
+    page.change.click()
+    assert page.cap.is_capturing
+    send(page.cap, DOWN, Qt.Key.Key_F8)
+    assert commands(asked, "use_hotkey") == [("f8",)]
+    assert not page.cap.is_capturing
+    window.show_view(replace(IDLE, choices=replace(IDLE.choices, hotkeys=("F8",))))
+    assert page.cap.accessibleName() == "F8"
+    assert not page.is_done, "the new one has not been tried"
+
+
+@pytest.mark.parametrize("code", [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Space])
+def test_keys_of_the_window_itself_are_taken_as_well(window, asked, code):
+    window.go_to(HOTKEY)
+    window.page.change.click()
+    send(window.page.cap, DOWN, code)
+    assert len(commands(asked, "use_hotkey")) == 1
+    assert window.place == HOTKEY
+
+
+def test_escape_and_a_click_elsewhere_keep_the_key(window, asked):
+    window.go_to(HOTKEY)
+    page = window.page
+    page.change.click()
+    send(page.cap, DOWN, Qt.Key.Key_Escape)
+    assert not page.cap.is_capturing
+    assert window.isVisible()
+    page.change.click()
+    window.forward.setFocus()
+    assert not page.cap.is_capturing
+    assert page.change.text() == words.CHANGE
+    assert commands(asked, "use_hotkey") == []
+
+
+def test_a_key_without_a_name_is_refused_and_another_can_be_pressed(window, asked):
+    window.go_to(HOTKEY)
+    window.page.change.click()
+    send(window.page.cap, DOWN, Qt.Key.Key_Kanji)
+    assert window.page.cap.is_capturing
+    send(window.page.cap, DOWN, Qt.Key.Key_F8)
+    assert commands(asked, "use_hotkey") == [("f8",)]
+
+
+def test_the_present_key_pressed_again_ends_the_choice(window, asked):
+    window.go_to(HOTKEY)
+    window.page.change.click()
+    window.show_view(replace(IDLE, is_key_down=True))
+    assert not window.page.cap.is_capturing
+    assert commands(asked, "use_hotkey") == []
+
+
+# --- text, model, login, end ------------------------------------------------------------------------
+
+
+def test_the_first_text_in_the_field_is_what_counts(window):
+    window.go_to(DICTATION)
+    page = window.page
+    assert window.focusWidget() is page.field
+    assert "Right Ctrl" in page.lead.text()
+    page.field.insertPlainText("Good evening.")
+    assert page.is_done
+    page.clear.click()
+    assert page.field.toPlainText() == ""
+    assert window.focusWidget() is page.field
+    assert page.is_done, "it has worked once"
+
+
+@pytest.mark.parametrize(
+    ("view", "text"),
+    [
+        (IDLE, words.READY.format(keys="Right Ctrl")),
+        (RECORDING, words.LISTENING),
+        (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), words.WRITING),
+        (replace(IDLE, phase=Phase.LOADING, is_loading=True), words.LOADING),
+    ],
+)
+def test_the_page_says_what_is_going_on(window, view, text):
+    window.show_view(view)
+    assert window.pages[DICTATION].state.text() == text
+
+
+def shelf(standing):
+    full = ModelEntry("big", "Big", standing=standing, is_recommended=True)
+    demo = ModelEntry("demo", "Demo", standing=Standing.INSTALLED, is_permanent=True)
+    return Shelf((demo, full))
+
+
+def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
+    window.go_to(MODEL)
+    assert commands(asked, "refresh") == [()]
+    window.show_shelf(shelf(Standing.AVAILABLE))
+    page = window.page
+    assert not page.is_done
+    page.first_focus().click()
+    assert commands(asked, "install") == [("big",)]
+    window.show_shelf(shelf(Standing.INSTALLED))
+    assert page.is_done
+    assert window.forward.text() == words.NEXT
+    window.show_shelf(Shelf())
+    assert not page.is_done
+
+
+def test_without_a_keeper_the_page_says_how_to_get_a_model(asked):
+    window = SetupWindow(asked, asked, lambda: -100.0, None)
+    window.show_shelf(Shelf())
+    window.show_view(IDLE)
+    assert not window.model.is_done
+    models = (ModelChoice("big", "Big"), ModelChoice("demo", "demo"))
+    window.show_view(replace(IDLE, choices=replace(IDLE.choices, models=models)))
+    assert window.model.is_done
+
+
+def test_start_at_login_is_asked_for_and_shown(window, asked):
+    window.go_to(AUTOSTART)
+    window.page.box.click()
+    assert commands(asked, "use_autostart") == [(True,)]
+    window.show_view(replace(IDLE, choices=replace(IDLE.choices, is_autostarted=True)))
+    assert window.page.box.isChecked()
+    assert window.page.summary == words.AT_LOGIN_ON
+
+
+def test_the_end_says_what_was_left_out_and_leads_back_to_it(window):
+    window.pages[DICTATION].field.insertPlainText("Good evening.")
+    window.go_to(DONE)
+    assert window.page.title.text() == words.DONE_TITLE_OPEN
+    again = [one for one in window.page.findChildren(QAbstractButton) if one.isVisible()]
+    assert [one.accessibleName().partition(": ")[2] for one in again] == [
+        words.MICROPHONE,
+        words.HOTKEY,
+        words.MODEL,
+        words.AUTOSTART,
+    ]
+    again[1].click()
+    assert window.place == HOTKEY
+
+
+# --- its owner --------------------------------------------------------------------------------------
+
+
+def test_the_guide_comes_up_with_what_was_last_shown(asked, qtbot):
+    guide = Guide(asked, asked, lambda: -100.0, asked)
+    guide.show_view(IDLE)
+    guide.show_shelf(shelf(Standing.INSTALLED))
+    assert guide.window is None, "most starts do without"
+    guide.open()
+    qtbot.waitUntil(lambda: guide.window is not None and guide.window.isVisible())
+    assert guide.window.model.is_done
+    assert guide.window.pages[HOTKEY].cap.accessibleName() == "Right Ctrl"
+    guide.close()
+    guide.close()
+    assert not guide.window.isVisible()
