@@ -1,0 +1,173 @@
+"""Builds what users install, one word for each kind. Only Python's own library is needed to begin with.
+
+usage: python3 packaging/build.py KIND...
+
+    wheel      wheel and sdist, for pip, pipx and uv           any system
+    frozen     the folder that the kinds below are made of     any system; checked before it is used
+    deb        Debian package                                  Debian 12 with dpkg-dev
+    tar        .tar.gz with an install.sh                      Linux
+    appimage   AppImage                                        Linux with appimagetool
+    windows    installer                                       Windows with Inno Setup 6
+    macos      .app in a .dmg                                  macOS
+    check      menu entry, AppStream data, manual, .deb        Debian with desktop-file-utils, appstream,
+               as the distribution's own tools see them        man-db, lintian
+    sums       SHA256SUMS of all that is in dist/
+
+What is made goes into dist/, the rest into build/, all from the sources as they are here. Linux programs run
+on the glibc of the system they were built on and newer ones: releases are built on Debian 12 (2.36).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import product
+
+ENVIRONMENT = product.BUILD / "environment"
+MADE_OF = ENVIRONMENT / "made-of.txt"
+PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def main(kinds: Sequence[str]) -> int:
+    """Build ``kinds``, in an environment made for it, and return the exit status."""
+    if not kinds or any(kind not in KINDS for kind in kinds):
+        print(__doc__)
+        return 2
+    if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
+        make_environment()
+        return subprocess.run([str(PYTHON), __file__, *kinds], check=False).returncode
+    for kind in kinds:
+        KINDS[kind]()
+    return 0
+
+
+def make_environment() -> None:
+    """Make build/environment: what the program needs, the tools, and the program as it is now.
+
+    What is in it decides what is shipped, so it is made anew when pyproject.toml or Python has changed.
+    """
+    project = product.ROOT / "pyproject.toml"
+    made_of = f"{sys.version} {hashlib.sha256(project.read_bytes()).hexdigest()}"
+    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    if not MADE_OF.is_file() or MADE_OF.read_text(encoding="utf-8") != made_of:
+        if ENVIRONMENT.exists():
+            shutil.rmtree(ENVIRONMENT)
+        run([sys.executable, "-m", "venv", str(ENVIRONMENT)])
+        run([*pip, "--upgrade", "pip>=25.1"])  # groups came with pip 25.1
+        run([*pip, "--group", f"{project}:package", str(product.ROOT)])
+        MADE_OF.write_text(made_of, encoding="utf-8")
+    else:
+        run([*pip, "--no-deps", "--force-reinstall", str(product.ROOT)])
+
+
+def build_wheel() -> None:
+    """Build wheel and sdist."""
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(product.DIST)]
+    run([*command, str(product.ROOT)])
+
+
+def build_frozen() -> None:
+    """Build the folder."""
+    import frozen
+
+    frozen.build()
+    if sys.platform == "linux":
+        print(f"It needs glibc {frozen.lowest_glibc(frozen.FOLDER)} or newer.")
+
+
+def build_deb() -> None:
+    """Build the .deb."""
+    import deb
+
+    need_frozen()
+    made(deb.build())
+
+
+def build_tar() -> None:
+    """Build the .tar.gz."""
+    import archives
+
+    need_frozen()
+    made(archives.build_tar())
+
+
+def build_appimage() -> None:
+    """Build the AppImage."""
+    import archives
+
+    need_frozen()
+    made(archives.build_appimage())
+
+
+def build_windows() -> None:
+    """Build the installer for Windows."""
+    import installers
+
+    need_frozen()
+    made(installers.build_windows())
+
+
+def build_macos() -> None:
+    """Build the .dmg for macOS."""
+    import installers
+
+    need_frozen()
+    made(installers.build_macos())
+
+
+def check_linux() -> None:
+    """Have the distribution's tools look at what was made."""
+    import linux_check
+
+    linux_check.check()
+
+
+def write_sums() -> None:
+    """Write SHA256SUMS."""
+    print(product.write_sums(product.DIST).read_text(encoding="utf-8"), end="")
+
+
+KINDS: dict[str, Callable[[], None]] = {
+    "wheel": build_wheel,
+    "frozen": build_frozen,
+    "deb": build_deb,
+    "tar": build_tar,
+    "appimage": build_appimage,
+    "windows": build_windows,
+    "macos": build_macos,
+    "check": check_linux,
+    "sums": write_sums,
+}
+
+
+def need_frozen() -> None:
+    """Build the folder, unless there is one of the sources and libraries as they are now."""
+    import frozen
+
+    sources = [file for name in ("handy_qwen", "assets") for file in (product.ROOT / name).rglob("*")]
+    newest = max(file.stat().st_mtime for file in (*sources, MADE_OF) if file.suffix != ".pyc")
+    if not frozen.ORIGINS.is_file() or frozen.ORIGINS.stat().st_mtime < newest:
+        build_frozen()
+
+
+def made(file: Path) -> None:
+    """Tell of a package."""
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+def run(command: Sequence[str]) -> None:
+    """Run a command, showing it first; end with it if it fails."""
+    print("+", " ".join(command), flush=True)
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

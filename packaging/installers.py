@@ -1,0 +1,71 @@
+"""The installer for Windows and the disk image for macOS, from the frozen program.
+
+Not run yet where they belong: written from the documentation of Inno Setup 6, codesign and hdiutil, and
+checked as far as their files can be read elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import frozen
+import licences
+import product
+
+INNO_SETUP = "ISCC"  # the environment variable that names its compiler, if it is not where it installs itself
+_INNO_PLACES = (
+    r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe",
+    r"C:\Program Files\Inno Setup 6\ISCC.exe",
+)
+
+
+def build_windows() -> Path:
+    """Build the installer and return its file.
+
+    Raises:
+        SystemExit: Inno Setup is not there.
+    """
+    known = [os.environ.get(INNO_SETUP), shutil.which("ISCC"), *_INNO_PLACES]
+    compiler = next((place for place in known if place and Path(place).is_file()), None)
+    if compiler is None:
+        raise SystemExit(f"Inno Setup 6 is needed; {INNO_SETUP} can name its ISCC.exe.")
+    product.DIST.mkdir(exist_ok=True)
+    (frozen.FOLDER / "LICENSES.txt").write_text(_licences(), encoding="utf-8-sig")
+    shutil.copy(product.BUILD / "icons" / "handy-qwen.ico", frozen.FOLDER)
+    script = product.PACKAGING / "windows" / "handy-qwen.iss"
+    facts = [f"/D{name}={value}" for name, value in windows_facts().items()]
+    subprocess.run([compiler, "/Qp", *facts, str(script)], check=True)
+    return product.DIST / product.file_name("windows", ".exe")
+
+
+def windows_facts() -> dict[str, str]:
+    """What the script for Inno Setup is told."""
+    return {
+        "Name": product.NAME,
+        "Title": product.TITLE,
+        "Version": product.version(),
+        "Publisher": product.PUBLISHER,
+        "InstallerId": product.INSTALLER_ID,
+        "Source": str(frozen.FOLDER),
+        "Output": str(product.DIST),
+        "FileName": product.file_name("windows", ""),
+    }
+
+
+def build_macos() -> Path:
+    """Sign the app, build the disk image and return its file."""
+    product.DIST.mkdir(exist_ok=True)
+    app = frozen.FOLDER.parent / f"{product.TITLE}.app"
+    (app / "Contents" / "Resources" / "LICENSES.txt").write_text(_licences(), encoding="utf-8")
+    file = product.DIST / product.file_name("macos", ".dmg")
+    folder = product.PACKAGING / "macos"
+    command = ["sh", str(folder / "make-dmg.sh"), str(app), str(folder / "entitlements.plist"), str(file)]
+    subprocess.run([*command, product.TITLE], check=True)
+    return file
+
+
+def _licences() -> str:
+    return licences.collect(frozen.ORIGINS, has_system=False)

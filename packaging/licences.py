@@ -1,0 +1,171 @@
+"""Collects the licence of everything in the frozen program into one text. Whatever has none stops the build.
+
+Each file that PyInstaller took has an origin: this project, a Python package, Python itself, or a package of
+Debian. The texts come from there; where a package ships without, ``licences/`` has them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+import contents
+import product
+
+TEXTS = product.PACKAGING / "licences"
+LACKING = {  # Python packages whose wheels bring no text, and those that here are in ``licences/``
+    "pyside6-essentials": ("Qt.txt", "LGPL-3.txt", "GPL-3.txt", "ICU.txt"),
+    "shiboken6": ("Qt.txt", "LGPL-3.txt", "GPL-3.txt"),
+    "tokenizers": ("Apache-2.0.txt",),
+    "flatbuffers": ("Apache-2.0.txt",),
+    "hf-xet": ("Apache-2.0.txt",),
+}
+OF_THE_BUILDER = "pyinstaller"  # its loader is in every frozen program
+PYTHON = "Python"
+_NAME = re.compile(r"(?i)(licen[cs]e|copying|notice|thirdpartynotices)([-._].*)?")
+_RULE = "\n" + "=" * 100 + "\n"
+
+
+class LicenceError(Exception):
+    """Something in the program has no licence text."""
+
+
+def collect(origins: Path, *, has_system: bool) -> str:
+    """The text for a program whose files' origins are in ``origins``.
+
+    Args:
+        origins: What the .spec wrote: the source of each file and module.
+        has_system: Whether libraries of Debian are in it besides Python's own.
+
+    Raises:
+        LicenceError: A file comes from nowhere that is known, or from where no licence is told.
+    """
+    table = json.loads(origins.read_text(encoding="utf-8"))
+    sources = {*table["files"].values(), *(source for source in table["modules"].values() if source)}
+    packages, system, has_python = sort_out(sources)
+    parts = [_own()]
+    if has_python:
+        parts.append((PYTHON, python_text()))
+    parts += [(name, package_text(name)) for name in sorted({*packages, OF_THE_BUILDER})]
+    if has_system:
+        parts += [(name, debian_text(name)) for name in sorted(debian_packages(system))]
+    head = f"{product.TITLE} {product.version()} and what it is made of, with the licence of each.\n"
+    return head + "".join(f"{_RULE}{name}{_RULE}\n{text.strip()}\n" for name, text in parts)
+
+
+def sort_out(sources: Iterable[str]) -> tuple[set[str], set[str], bool]:
+    """Tell which Python packages ``sources`` come from, which are the system's, whether Python is there."""
+    owners = _owners()
+    standard = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
+    packages, system, has_python, unknown = set(), set(), False, set()
+    for source in sources:
+        path = Path(source).resolve()
+        if source in owners or str(path) in owners:
+            packages.add(owners.get(source) or owners[str(path)])
+        elif contents.is_of_the_system(source) and "libpython" not in path.name:
+            system.add(source)
+        elif _is_python(path, standard):
+            has_python = True
+        elif not path.is_relative_to(product.ROOT):  # made by this build, or part of PyInstaller's work on it
+            unknown.add(source)
+    if unknown:
+        raise LicenceError(f"Nobody knows where these come from: {sorted(unknown)}")
+    packages.discard(product.NAME)
+    return packages, system, has_python
+
+
+def package_text(name: str) -> str:
+    """The licence of a Python package.
+
+    Raises:
+        LicenceError: None is known.
+    """
+    files = metadata.distribution(name).files or []
+    texts = [file for file in files if _NAME.fullmatch(file.name) and file.suffix not in {".py", ".pyc"}]
+    if texts:
+        return "\n\n".join(_read(Path(str(file.locate()))) for file in sorted(texts, key=str))
+    if name not in LACKING:
+        raise LicenceError(f"The Python package {name} has no licence text; put it into {TEXTS}.")
+    return "\n\n".join(_read(TEXTS / text) for text in LACKING[name])
+
+
+def python_text() -> str:
+    """The licence of the Python that is in the program.
+
+    Raises:
+        LicenceError: It is not to be found.
+    """
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for place in (
+        Path(f"/usr/share/doc/libpython{version}-stdlib/copyright"),
+        Path(sysconfig.get_path("stdlib")) / "LICENSE.txt",
+        Path(sys.base_prefix) / "LICENSE.txt",
+    ):
+        if place.is_file():
+            return _read(place)
+    raise LicenceError("Python's own licence is not to be found.")
+
+
+def debian_packages(sources: Iterable[str]) -> set[str]:
+    """The Debian packages that libraries of the system belong to.
+
+    Raises:
+        LicenceError: One belongs to none.
+    """
+    found = set()
+    for source in sources:
+        path = str(Path(source).resolve())
+        for name in (path, path.removeprefix("/usr")):  # dpkg knows a file by the place it was installed to
+            done = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                found.add(done.stdout.split(":")[0])
+                break
+        else:
+            raise LicenceError(f"{source} belongs to no package.")
+    return found
+
+
+def debian_text(package: str) -> str:
+    """The licence of a Debian package.
+
+    Raises:
+        LicenceError: It is not to be found.
+    """
+    copyright_file = Path(f"/usr/share/doc/{package}/copyright")
+    if not copyright_file.is_file():
+        raise LicenceError(f"{copyright_file} is missing.")
+    return _read(copyright_file)
+
+
+def _own() -> tuple[str, str]:
+    """This project's licence, and those of what it ships that was made by others."""
+    assets = product.ROOT / "assets"
+    texts = [_read(product.ROOT / "LICENSE")]
+    texts += ["The voice detector:\n\n" + _read(assets / "vad" / "LICENSE")]
+    texts += ["The demo model and the sample speech:\n\n" + _read(assets / "demo-model" / "README.md")]
+    return product.TITLE, "\n\n".join(texts)
+
+
+def _owners() -> dict[str, str]:
+    """Which Python package each installed file belongs to."""
+    owners = {}
+    for distribution in metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
+        for file in distribution.files or []:
+            owners[str(Path(str(file.locate())).resolve())] = name
+    return owners
+
+
+def _is_python(path: Path, standard: list[Path]) -> bool:
+    of_python = any(path.is_relative_to(folder) for folder in standard) and "site-packages" not in path.parts
+    return of_python or (path.is_relative_to(sys.base_prefix) and "python" in path.name.lower())
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
