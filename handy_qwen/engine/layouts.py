@@ -9,10 +9,11 @@ import numpy as np
 
 from handy_qwen.engine.backend import Model
 from handy_qwen.engine.compact import CompactDecoder, CompactEncoder, EmbeddingTable
+from handy_qwen.engine.config import ModelConfig
 from handy_qwen.engine.embedding import ByteTable, FloatTable, NibbleTable, map_array
 from handy_qwen.engine.manifest import EMBEDDING_FILE, MANIFEST_FILE, Manifest, load_manifest
 from handy_qwen.engine.published import PASS_S, is_published_layout, open_published
-from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.engine.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 
@@ -26,6 +27,7 @@ def open_model(folder: Path, threads: int) -> Model:
     Raises:
         ModelMissingError: The folder or one of its files is not there.
         ModelCorruptError: A file is truncated, changed, or of another model.
+        OSError: A file cannot be read.
     """
     if not folder.is_dir():
         raise ModelMissingError(folder, "Name an installed model or the folder of one.")
@@ -43,25 +45,32 @@ def open_model(folder: Path, threads: int) -> Model:
 def _open_compact(folder: Path, threads: int) -> Model:
     manifest = load_manifest(folder)
     config = manifest.config
-    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-        tokenizer = pool.submit(load_tokenizer, folder)  # while ONNX Runtime packs weights, outside of Python
-        # One after the other, the largest first: packing needs memory for a while.
+    # ONNX Runtime packs the weights of a session on one thread and outside of Python: the rest meanwhile.
+    with ThreadPoolExecutor(2, thread_name_prefix="load") as pool:
+        encoder = pool.submit(CompactEncoder, folder, config.audio, threads)
+        tokenizer = pool.submit(_tokenizer_for, config, folder)
         decoder = CompactDecoder(folder, config.text, _table(folder, manifest), threads)
-        encoder = CompactEncoder(folder, config.audio, threads)
         return Model(
             name=manifest.name,
             config=config,
             tokenizer=tokenizer.result(),
-            encoder=encoder,
+            encoder=encoder.result(),
             decoder=decoder,
             pass_s=manifest.pass_s,
             notice=manifest.notice,
         )
 
 
+def _tokenizer_for(config: ModelConfig, folder: Path) -> Tokenizer:
+    tokenizer = load_tokenizer(folder)
+    tokenizer.check_fits(config.text.vocab)
+    return tokenizer
+
+
 def _open_published(folder: Path, threads: int) -> Model:
     tokenizer = load_tokenizer(folder)
     opened = open_published(folder, audio_pad=tokenizer.marker("<|audio_pad|>"), threads=threads)
+    tokenizer.check_fits(opened.config.text.vocab)
     return Model(
         name=folder.name,
         config=opened.config,

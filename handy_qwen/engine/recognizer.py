@@ -61,7 +61,6 @@ class Recognizer:
             raise EngineError(
                 f"The model in {folder} cannot be read: {exc.strerror}.", "Check its permissions."
             ) from exc
-        model.tokenizer.check_fits(model.config.text.vocab)
         detector = VoiceDetector(open_session(voice_model, threads=1))
         return cls(model, detector, time.perf_counter() - begin)
 
