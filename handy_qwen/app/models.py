@@ -178,6 +178,8 @@ class ModelKeeper:
 
     def _begin(self, name: str, work: Callable[[Tell], None]) -> None:
         self._problems.pop(name, None)
+        if not self._found:
+            self._found = self._installer.entries()
         job = self._installing[name] = Job(name, work)
         self._jobs.add(job)
         self._tell()

@@ -1,0 +1,267 @@
+"""The keeper of the models: what is shown while they are installed, used, measured and removed."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handy_qwen.app.models import ModelKeeper
+from handy_qwen.app.speeds import Speeds
+from handy_qwen.core.events import Failed, Noted
+from handy_qwen.core.shelf import ModelEntry, Progress, Stage, Standing
+from handy_qwen.errors import CancelledError, HandyError
+
+DEMO = ModelEntry("demo", "Demo", standing=Standing.INSTALLED, is_permanent=True, disk_bytes=4)
+SMALL = ModelEntry("small", "Small", download_bytes=100, disk_bytes=40)
+LARGE = ModelEntry("large", "Large", download_bytes=300, disk_bytes=90)
+WAIT_S = 10.0
+
+
+class Shop:
+    """An installer whose work goes on when the test says so."""
+
+    def __init__(self):
+        self.models = {one.name: one for one in (SMALL, LARGE, DEMO)}
+        self.go_on = threading.Event()
+        self.error = None
+        self.told = threading.Semaphore(0)
+        self.measured = []
+
+    def entries(self):
+        return tuple(self.models.values())
+
+    def _be(self, name, **changes):
+        self.models[name] = replace(self.models[name], **changes)
+
+    def install(self, name, tell):
+        share = 0.25
+        try:
+            while True:
+                tell(Progress(Stage.DOWNLOADING, share, 25, 100))
+                self.told.release()
+                if self.go_on.wait(0.01):
+                    break
+        except CancelledError:
+            self._be(name, standing=Standing.PAUSED, partial_bytes=25)
+            raise
+        if self.error is not None:
+            raise self.error
+        self._be(name, standing=Standing.INSTALLED)
+
+    def import_from(self, _source, tell):
+        tell(Progress(Stage.UNPACKING, 0.5))
+        self.go_on.wait(WAIT_S)
+        if self.error is not None:
+            raise self.error
+        self.models["mine"] = ModelEntry("mine", "mine", standing=Standing.INSTALLED)
+        return "mine"
+
+    def discard(self, name):
+        self._be(name, standing=Standing.AVAILABLE, partial_bytes=0)
+
+    def remove(self, name):
+        if self.error is not None:
+            raise self.error
+        self._be(name, standing=Standing.AVAILABLE)
+
+    def measure(self, name):
+        self.measured.append(name)
+        return 1.5
+
+
+class Counter:
+    """The keeper, and what it shows and says."""
+
+    def __init__(self, tmp_path):
+        self.shop, self.posted, self.used = Shop(), [], ["demo"]
+        self.keeper = ModelKeeper(
+            self.shop,
+            Speeds(tmp_path / "speeds.json"),
+            post=self.posted.append,
+            use=self.used.append,
+            chosen=lambda: self.used[-1],
+            machine=lambda: (tmp_path, 1000, 2000),
+        )
+        self._changed = threading.Condition()
+        self.shelves = []
+        self.keeper.listener = self._listen
+
+    def _listen(self, shelf):
+        with self._changed:
+            self.shelves.append(shelf)
+            self._changed.notify_all()
+
+    def entry(self, name):
+        return next((one for one in self.shelves[-1].entries if one.name == name), None)
+
+    def wait(self, condition):
+        """Wait until the last shelf fulfils ``condition``."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.shelves and condition(self), WAIT_S), self.shelves[-1:]
+
+    def wait_standing(self, name, standing):
+        self.wait(lambda now: now.entry(name) is not None and now.entry(name).standing is standing)
+
+
+@pytest.fixture
+def counter(tmp_path):
+    made = Counter(tmp_path)
+    yield made
+    made.shop.go_on.set()
+    made.keeper.close(WAIT_S)
+
+
+def test_the_shelf_tells_models_room_and_which_is_used(counter, tmp_path):
+    counter.keeper.refresh()
+    counter.wait(lambda now: now.entry("demo").is_chosen)
+    shelf = counter.shelves[-1]
+    assert (shelf.folder, shelf.free_bytes, shelf.memory_bytes) == (tmp_path, 1000, 2000)
+    assert not shelf.has_full_model
+
+
+def test_the_first_installation_shows_progress_is_used_measured_and_said(counter):
+    counter.keeper.install("small")
+    counter.wait(
+        lambda now: (
+            now.entry("small") and now.entry("small").progress == Progress(Stage.DOWNLOADING, 0.25, 25, 100)
+        )
+    )
+    counter.shop.go_on.set()
+    counter.wait(lambda now: now.entry("small").clip_s == 1.5)
+    assert counter.entry("small").standing is Standing.INSTALLED
+    assert counter.used == ["demo", "small"]
+    assert [event.title for event in counter.posted if isinstance(event, Noted)] == ["Small is installed."]
+
+
+def test_a_second_installation_leaves_the_model_in_use(counter):
+    counter.shop._be("small", standing=Standing.INSTALLED)
+    counter.keeper.refresh()
+    counter.keeper.install("large")
+    counter.shop.go_on.set()
+    counter.wait_standing("large", Standing.INSTALLED)
+    assert counter.used == ["demo"]
+    assert "tray" in next(event.hint for event in counter.posted if isinstance(event, Noted))
+
+
+def test_a_pause_keeps_what_is_here_and_the_next_one_begins(counter):
+    counter.keeper.install("small")
+    assert counter.shop.told.acquire(timeout=WAIT_S)
+    counter.keeper.install("large")
+    counter.wait(lambda now: now.entry("large").progress == Progress(Stage.WAITING))
+    counter.keeper.pause("small")
+    counter.wait_standing("small", Standing.PAUSED)
+    assert counter.entry("small").partial_bytes == 25
+    counter.wait(lambda now: now.entry("large").progress.stage is Stage.DOWNLOADING)
+    counter.keeper.discard("small")
+    counter.wait_standing("small", Standing.AVAILABLE)
+    assert counter.posted == []
+
+
+def test_one_that_waits_is_given_up_at_once(counter):
+    counter.keeper.install("small")
+    counter.keeper.install("large")
+    counter.keeper.pause("large")
+    counter.wait(
+        lambda now: now.entry("large").standing is Standing.AVAILABLE and now.entry("small").progress
+    )
+    counter.shop.go_on.set()
+    counter.wait_standing("small", Standing.INSTALLED)
+
+
+def test_a_failure_stands_at_its_model_until_it_is_tried_again(counter):
+    counter.shop.error = HandyError("The network is gone.", "Look for it.")
+    counter.shop.go_on.set()
+    counter.keeper.install("small")
+    counter.wait(lambda now: now.entry("small").problem is not None)
+    assert counter.entry("small").problem.hint == "Look for it."
+    assert [type(event) for event in counter.posted] == [Failed]
+    counter.shop.error = None
+    counter.keeper.install("small")
+    counter.wait_standing("small", Standing.INSTALLED)
+    assert counter.entry("small").problem is None
+
+
+@pytest.mark.expects_log
+def test_what_nobody_thought_of_is_told_as_well_and_the_next_job_runs(counter):
+    counter.shop.error = ZeroDivisionError()
+    counter.shop.go_on.set()
+    counter.keeper.install("small")
+    counter.wait(lambda now: now.entry("small").problem is not None)
+    assert "log" in counter.entry("small").problem.hint
+    counter.shop.error = None
+    counter.keeper.install("large")
+    counter.wait_standing("large", Standing.INSTALLED)
+
+
+def test_an_import_is_shown_by_its_file_and_then_by_its_name(counter):
+    counter.keeper.import_from(Path("/media/stick/mine.zip"))
+    counter.wait(lambda now: any(one.title == "mine.zip" and one.progress for one in now.shelves[-1].entries))
+    counter.shop.go_on.set()
+    counter.wait_standing("mine", Standing.INSTALLED)
+    assert [one.title for one in counter.shelves[-1].entries if one.title == "mine.zip"] == []
+    assert counter.used[-1] == "mine"
+
+
+def test_an_import_that_fails_can_be_tried_again_and_is_forgotten_when_the_window_comes_up_again(counter):
+    counter.shop.error = HandyError("It is no model.")
+    counter.shop.go_on.set()
+    counter.keeper.import_from(Path("/media/stick/mine.zip"))
+
+    def stranger(now):
+        return next((one for one in now.shelves[-1].entries if one.title == "mine.zip"), None)
+
+    counter.wait(lambda now: stranger(now) is not None and stranger(now).problem is not None)
+    alias = stranger(counter).name
+    counter.keeper.refresh()
+    counter.wait(lambda now: stranger(now) is None)
+    counter.keeper.import_from(Path("/media/stick/mine.zip"))
+    counter.wait(lambda now: stranger(now) is not None and stranger(now).problem is not None)
+    counter.shop.error = None
+    counter.keeper.install(alias)
+    counter.wait_standing("mine", Standing.INSTALLED)
+
+
+def test_removing_the_model_in_use_goes_back_to_another(counter):
+    counter.shop._be("small", standing=Standing.INSTALLED)
+    counter.used.append("small")
+    counter.keeper.refresh()
+    counter.keeper.remove("small")
+    counter.wait_standing("small", Standing.AVAILABLE)
+    assert counter.used[-1] == "demo"
+
+
+def test_one_that_cannot_be_removed_says_why(counter):
+    counter.shop._be("small", standing=Standing.INSTALLED)
+    counter.shop.error = HandyError("It could not be deleted.")
+    counter.keeper.remove("small")
+    counter.wait(lambda now: now.entry("small").problem is not None)
+    assert counter.entry("small").standing is Standing.INSTALLED
+
+
+def test_a_speed_is_measured_once_and_remembered_for_that_package(counter, tmp_path):
+    counter.shop._be("small", standing=Standing.INSTALLED)
+    counter.keeper.refresh()
+    counter.keeper.measure("small")
+    counter.wait(lambda now: now.entry("small").clip_s == 1.5 and not now.entry("small").is_measuring)
+    speeds = Speeds(tmp_path / "speeds.json")
+    assert speeds.of("small", 40) == 1.5
+    assert speeds.of("small", 41) is None
+
+
+def test_closing_pauses_what_is_being_installed(counter):
+    counter.keeper.install("small")
+    assert counter.shop.told.acquire(timeout=WAIT_S)
+    counter.keeper.close(WAIT_S)
+    assert counter.shop.models["small"].standing is Standing.PAUSED
+    counter.keeper.close(WAIT_S)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a:1": "x", "b:2": 1.0}', "[" * 100_000, '{"a:1": -1}'])
+def test_a_damaged_file_of_speeds_is_as_good_as_none(tmp_path, content):
+    path = tmp_path / "speeds.json"
+    path.write_text(content)
+    assert Speeds(path).of("a", 1) is None
+    speeds = Speeds(path)
+    speeds.note("a", 1, 2.0)
+    assert Speeds(path).of("a", 1) == 2.0

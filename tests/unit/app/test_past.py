@@ -1,0 +1,216 @@
+"""The history for its window: real files and rows, asked and changed through the keeper."""
+
+import threading
+
+import pytest
+
+from handy_qwen.app.past import ArchiveKeeper
+from handy_qwen.core.entries import Keep, State
+from handy_qwen.core.events import Failed, Noted, Recalled
+from handy_qwen.core.past import Only, Question
+from handy_qwen.errors import HandyError
+from handy_qwen.history import wav
+from handy_qwen.history.places import Places
+from handy_qwen.history.store import Store
+
+WAIT_S = 10.0
+TEXTS = ("Good morning.", "Guten Abend.", "Good evening.")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A history with three texts, the second of which has sound, and a failed take."""
+    places = Places(tmp_path / "history")
+    places.make()
+    store = Store(places.database, busy_s=1.0)
+    sound = "take-20260101T000000Z-00000000.wav"
+    for number, text in enumerate(TEXTS):
+        file = sound if number == 1 else ""
+        store.add(
+            {
+                "created_ms": 1000 * number,
+                "state": State.DONE,
+                "keep": Keep.AUDIO_AND_TEXT,
+                "text": text,
+                "whereabouts": "typed",
+                "file": file,
+                "asked_language": "German",
+                "language": "German",
+                "is_starred": int(number == 2),
+            }
+        )
+    store.add({"created_ms": 4000, "state": State.FAILED, "keep": Keep.AUDIO_AND_TEXT, "error": "It broke."})
+    store.close()
+    (places.takes / sound).write_bytes(wav.header(1000, wav.Stage.SETTLED, 0))
+    return places.folder
+
+
+class Reader:
+    """The keeper, and what it answers."""
+
+    def __init__(self, folder):
+        self.posted, self.copied, self.pasts, self.error = [], [], [], None
+        self._changed = threading.Condition()
+        self.keeper = ArchiveKeeper(
+            self.posted.append,
+            copy=self.copied.append,
+            transcribe=self._transcribe,
+            model=lambda: "small",
+            folder=folder,
+        )
+        self.keeper.listener = self._listen
+
+    def _transcribe(self, path, model, language):
+        assert path.is_file()
+        if self.error is not None:
+            raise self.error
+        return f"by {model} in {language}", language, model
+
+    def _listen(self, past):
+        with self._changed:
+            self.pasts.append(past)
+            self._changed.notify_all()
+
+    def wait(self, condition):
+        """Wait until the last answer fulfils ``condition``, and return it."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.pasts and condition(self.pasts[-1]), WAIT_S), (
+                self.pasts[-1:]
+            )
+        return self.pasts[-1]
+
+    def ask(self, **question):
+        asked = Question(**question)
+        self.keeper.look(asked)
+        return self.wait(lambda past: past.question == asked)
+
+
+@pytest.fixture
+def reader(folder):
+    made = Reader(folder)
+    yield made
+    made.keeper.close(WAIT_S)
+
+
+def ids(past):
+    return [entry.id for entry in past.entries]
+
+
+def test_the_newest_come_first_and_more_are_told_of(reader):
+    assert ids(reader.ask()) == [4, 3, 2, 1]
+    past = reader.ask(most=2)
+    assert (ids(past), past.has_more) == ([4, 3], True)
+
+
+def test_words_and_kinds_are_looked_for(reader):
+    assert ids(reader.ask(words="good")) == [3, 1]
+    assert ids(reader.ask(words="EVENING good")) == [3]
+    assert ids(reader.ask(only=Only.STARRED)) == [3]
+    assert ids(reader.ask(only=Only.OPEN)) == [4]
+
+
+def test_no_history_is_an_empty_one(tmp_path):
+    reader = Reader(tmp_path / "nowhere")
+    assert reader.ask().entries == ()
+    reader.keeper.close(WAIT_S)
+
+
+def test_what_is_deleted_is_out_of_sight_comes_back_by_undo_and_is_gone_at_the_end(reader, folder):
+    reader.ask()
+    reader.keeper.delete([1, 2])
+    past = reader.wait(lambda past: past.deleted == 2)
+    assert ids(past) == [4, 3]
+    assert len(list((folder / "takes").iterdir())) == 1
+    reader.keeper.undo_delete()
+    reader.wait(lambda past: past.deleted == 0)
+    assert ids(reader.pasts[-1]) == [4, 3, 2, 1]
+    reader.keeper.delete([2])
+    reader.keeper.finish_deleting()
+    reader.wait(lambda past: past.deleted == 0 and len(past.entries) == 3)
+    assert list((folder / "takes").iterdir()) == []
+    reader.keeper.undo_delete()
+    assert ids(reader.ask()) == [4, 3, 1]
+
+
+def test_a_deletion_is_finished_when_the_program_ends(reader, folder):
+    reader.ask()
+    reader.keeper.delete([2])
+    reader.keeper.close(WAIT_S)
+    assert list((folder / "takes").iterdir()) == []
+    assert ids(Reader(folder).ask()) == [4, 3, 1]
+
+
+def test_stars_are_given_and_taken(reader):
+    reader.ask(only=Only.STARRED)
+    reader.keeper.star([1, 2], is_starred=True)
+    reader.wait(lambda past: len(past.entries) == 3)
+    reader.keeper.star([3], is_starred=False)
+    reader.wait(lambda past: ids(past) == [2, 1])
+
+
+def test_texts_are_copied_and_let_wait(reader):
+    entry = reader.ask().entries[1]
+    reader.keeper.copy(entry)
+    reader.keeper.insert(entry)
+    assert reader.copied == ["Good evening."]
+    assert reader.posted == [Recalled(entry, is_sound=False)]
+
+
+def test_the_model_in_use_tries_again_in_the_language_asked_for(reader):
+    entry = reader.ask().entries[2]
+    reader.keeper.retry(entry)
+    reader.keeper.retry(entry, model="small", language="English")
+    reader.ask(words="x")  # both are done
+    assert [event.entry.language for event in reader.posted] == ["German", "English"]
+    assert all(isinstance(event, Recalled) and event.is_sound for event in reader.posted)
+
+
+def test_another_model_writes_its_text_into_the_history(reader):
+    entry = reader.ask().entries[2]
+    reader.keeper.retry(entry, model="large", language="")
+    past = reader.wait(lambda past: past.entries[2].model == "large" and not past.retried)
+    assert past.entries[2].text == "by large in "
+    assert any(2 in past.retried for past in reader.pasts)
+    assert [type(event) for event in reader.posted] == [Noted]
+
+
+def test_a_retry_that_fails_says_so_and_leaves_the_text(reader):
+    reader.error = HandyError("There is no memory for it.", "Choose a smaller one.")
+    entry = reader.ask().entries[2]
+    reader.keeper.retry(entry, model="large")
+    past = reader.wait(lambda past: past.problem is not None)
+    assert past.problem.hint == "Choose a smaller one."
+    assert past.entries[2].text == "Guten Abend."
+    assert [type(event) for event in reader.posted] == [Failed]
+
+
+def test_without_sound_nothing_is_tried_again(reader):
+    reader.keeper.retry(reader.ask().entries[0])
+    assert "no sound" in reader.wait(lambda past: past.problem is not None).problem.title
+
+
+@pytest.mark.parametrize(
+    ("ending", "begin"), [(".txt", "1970-01-01"), (".csv", "id,created"), (".jsonl", '{"id": 1')]
+)
+def test_all_is_exported_oldest_first_for_the_user_only(reader, tmp_path, ending, begin):
+    target = tmp_path / f"out{ending}"
+    reader.keeper.export(target, None)
+    assert reader.wait(lambda past: past.exported is not None).exported == target
+    written = target.read_text(encoding="utf-8")
+    assert written.startswith(begin)
+    assert written.index(TEXTS[0]) < written.index(TEXTS[2])
+    assert target.stat().st_mode & 0o077 == 0
+
+
+def test_some_are_exported_but_none_that_is_deleted(reader, tmp_path):
+    target = tmp_path / "out.txt"
+    reader.keeper.delete([1])
+    reader.keeper.export(target, [3, 1])
+    reader.wait(lambda past: past.exported is not None)
+    assert TEXTS[2] in target.read_text(encoding="utf-8")
+    assert TEXTS[0] not in target.read_text(encoding="utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left_there(reader, tmp_path):
+    reader.keeper.export(tmp_path / "missing" / "out.txt", None)
+    assert "could not be written" in reader.wait(lambda past: past.problem is not None).problem.title
