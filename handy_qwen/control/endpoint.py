@@ -7,9 +7,11 @@ import json
 import os
 import secrets
 import socket
+import stat
 import struct
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +56,7 @@ class Endpoint:
             ControlError: The folder is somebody else's, or there is no room for the socket.
         """
         try:
-            _claim(self.path.parent)
+            claim(self.path.parent)
             self.path.unlink(missing_ok=True)
             return self._listen_unix() if self.is_unix else self._listen_tcp()
         except OSError as exc:
@@ -92,6 +94,8 @@ class Endpoint:
             connection.settimeout(timeout_s)
             try:
                 connection.connect(str(self.path))
+                if not is_own_user(connection):
+                    raise PermissionError("the socket is somebody else's")
             except OSError:
                 connection.close()
                 raise
@@ -104,12 +108,22 @@ class Endpoint:
         )
 
 
-def _claim(folder: Path) -> None:
+def claim(folder: Path) -> None:
+    """Create ``folder`` for this user alone, or see that it is.
+
+    Raises:
+        ControlError: It is somebody else's, or a link; it was not touched.
+        OSError: It cannot be created.
+    """
+    if os.name != "posix":
+        make_private(folder)
+        return
+    with suppress(FileExistsError):
+        folder.mkdir(parents=True, mode=0o700)
+    status = folder.lstat()
+    if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
+        raise ControlError(f"The folder {folder} belongs to somebody else.", "Remove it.")
     make_private(folder)
-    if os.name == "posix":
-        status = folder.lstat()
-        if status.st_uid != os.geteuid() or folder.is_symlink():
-            raise ControlError(f"The folder {folder} belongs to somebody else.", "Remove it.")
 
 
 def is_own_user(connection: socket.socket) -> bool:

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from handy_qwen.control.endpoint import claim
 from handy_qwen.errors import ControlError
-from handy_qwen.paths import make_private
 
 FILE = "instance.lock"
 
@@ -27,10 +27,10 @@ class InstanceLock:
         """Take the lock, at once. False: another process holds it.
 
         Raises:
-            ControlError: The folder cannot be written.
+            ControlError: The folder cannot be written, or is somebody else's.
         """
         try:
-            make_private(self._path.parent)
+            claim(self._path.parent)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
             raise ControlError(

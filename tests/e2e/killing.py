@@ -37,7 +37,7 @@ class Outcome:
         moment: How far the take had come, as the history knew it.
         after_s: When it was, from the press.
         kept_s: How much sound there is afterwards.
-        lost_s: How much less that is than there was between press and kill, or release.
+        lost_s: How much less that is than was recorded, from when the program said so to kill or release.
         text: What was offered, or had been inserted.
     """
 
@@ -107,7 +107,7 @@ def kill_once(victim: Victim, editor: Any, chance: random.Random) -> Outcome:
     after_s = (
         chance.uniform(0.15, up_s) if chance.random() < 0.4 else up_s + chance.triangular(-0.1, 0.9, 0.3)
     )
-    killed_s = _dictate_until(victim, wav, up_s, after_s)
+    began_s, killed_s = _dictate_until(victim, wav, up_s, after_s)
     lying = [row for row in victim.rows_as_they_lie() if row["id"] not in before]
     was_there = editor.text()
     victim.start()
@@ -118,9 +118,9 @@ def kill_once(victim: Victim, editor: Any, chance: random.Random) -> Outcome:
     assert names == {path.name for path in (victim.history / "takes").iterdir()}, "leftovers"
     assert editor.text() == was_there, "something was inserted by itself"
     moment = f"{lying[0]['state']} {lying[0]['whereabouts']}".strip() if lying else "before it began"
-    recorded_s = min(killed_s, up_s)
+    recorded_s = min(killed_s, up_s) - began_s
     if not rows:
-        assert recorded_s < SILENCE_S + SPEECH_S + SAFE_S, f"a take of {recorded_s:.1f} s is gone ({moment})"
+        assert min(killed_s, up_s) < SILENCE_S + SPEECH_S + SAFE_S, f"a take is gone ({moment})"
         return Outcome(moment, killed_s, 0.0, 0.0, "")
     kept_s = _sound_s(victim.history / "takes" / rows[0]["file"])
     outcome = Outcome(moment, killed_s, kept_s, max(0.0, recorded_s - kept_s), rows[0]["text"])
@@ -130,12 +130,16 @@ def kill_once(victim: Victim, editor: Any, chance: random.Random) -> Outcome:
     return outcome
 
 
-def _dictate_until(victim: Victim, wav: Path, up_s: float, after_s: float) -> float:
-    """Press, speak, let go, and kill so long after the press; returns when it really was."""
+def _dictate_until(victim: Victim, wav: Path, up_s: float, after_s: float) -> tuple[float, float]:
+    """Press, speak, let go, and kill so long after the press.
+
+    Returns:
+        When it said that it records (at the latest), and when it really was killed.
+    """
     keyboard = victim.desktop.hardware
     begin_s = time.monotonic()
     keyboard.down("Control_R")
-    playing, is_down = None, True
+    playing, is_down, began_s = None, True, None
     try:
         while (now_s := time.monotonic() - begin_s) < after_s:
             if playing is None and now_s >= SILENCE_S:
@@ -143,6 +147,8 @@ def _dictate_until(victim: Victim, wav: Path, up_s: float, after_s: float) -> fl
             if is_down and now_s >= up_s:
                 keyboard.up("Control_R")
                 is_down = False
+            if began_s is None and victim.now().get("phase") == "recording":
+                began_s = time.monotonic() - begin_s
             time.sleep(0.005)
         killed_s = time.monotonic() - begin_s
         victim.kill()
@@ -151,7 +157,7 @@ def _dictate_until(victim: Victim, wav: Path, up_s: float, after_s: float) -> fl
             keyboard.up("Control_R")
         if playing is not None:
             assert playing.wait(30) == 0
-    return killed_s
+    return killed_s if began_s is None else began_s, killed_s
 
 
 def _check_text(victim: Victim, editor: Any, row: dict[str, Any], said: str, *, is_whole: bool) -> None:
