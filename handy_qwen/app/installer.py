@@ -98,7 +98,9 @@ class DiskInstaller:
             folder.rename(aside)
             shutil.rmtree(aside)
         except OSError as exc:
-            raise HandyError(f"{folder} could not be deleted: {exc.strerror}.", "Delete it yourself.") from exc
+            raise HandyError(
+                f"{folder} could not be deleted: {exc.strerror}.", "Delete it yourself."
+            ) from exc
 
     def measure(self, name: str) -> float:
         """Seconds for ten seconds of speech."""
