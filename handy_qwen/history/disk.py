@@ -100,7 +100,7 @@ class DiskHistory:
         self._inbox.put((take, block))
         since_s = self._busy_since_s
         if since_s is not None and self._clock() - since_s > SLOW_S:
-            self._troubles.begin(Kind.SLOW, slow_error())
+            self._troubles.begin_quietly(Kind.SLOW, slow_error())
 
     def complete(self, take: int) -> None:
         """The recording has ended."""

@@ -24,6 +24,7 @@ from handy_qwen.history.writer import Writer
 logger = logging.getLogger(__name__)
 
 NO_SOUND = HistoryError("The recording is not there any more.", "It was deleted, or only its text was kept.")
+STILL_SPOKEN = HistoryError("This dictation is still being spoken.", "Try again when it has ended.")
 
 
 class Ledger:
@@ -131,6 +132,9 @@ class Ledger:
 
     def replay(self, take: int, entry: int, sink: Sink) -> None:
         """Hand the sound of ``entry`` to ``sink``."""
+        if any(live.row == entry and live.state is State.RECORDING for live in self._live.values()):
+            self._writer.post(Failed(take, STILL_SPOKEN))
+            return
         live = self._adopted(take, entry)
         if live is None or not live.columns["file"]:
             self._live.pop(take, None)

@@ -37,27 +37,32 @@ class Troubles:
         self._post = post
         self._clock = clock
         self._lasting: set[Kind] = set()
-        self._told_s: dict[Kind, float] = {}
+        self._told_s: dict[str, float] = {}  # by title: two kinds may say the same
 
     def __contains__(self, kind: Kind) -> bool:
         return kind in self._lasting
 
     def begin(self, kind: Kind, error: HandyError) -> None:
         """Something of this kind does not work."""
+        if kind not in self._lasting:
+            logger.warning("history: %s", error)
+        self.begin_quietly(kind, error)
+
+    def begin_quietly(self, kind: Kind, error: HandyError) -> None:
+        """The same without the log: that may lie on the very disk that is stuck, and hold up the caller."""
         if kind in self._lasting:
             return
         self._lasting.add(kind)
-        logger.warning("history: %s", error)
-        told_s = self._told_s.get(kind)
+        told_s = self._told_s.get(error.title)
         if told_s is None or self._clock() - told_s >= TOLD_AGAIN_S:
-            self._told_s[kind] = self._clock()
+            self._told_s[error.title] = self._clock()
             self._post(Failed(0, error))
 
     def end(self, kind: Kind) -> None:
         """It works again."""
         if kind in self._lasting:
             self._lasting.discard(kind)
-            logger.info("history: trouble with %s is over", kind.name.lower())
+            logger.info("history: trouble is over: %s", kind.name.lower())
 
 
 def sound_error(exc: OSError, folder: Path) -> HistoryError:

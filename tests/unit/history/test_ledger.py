@@ -175,6 +175,16 @@ def test_a_cancelled_take_can_be_brought_back(books):
     assert only(books).text == "there it is"
 
 
+def test_what_is_still_spoken_is_not_replayed(books):
+    books.begin(1)
+    books.speak(1, 0.5)
+    books.replay(2, books.entry_of(1), lambda _: None)
+    assert [event.take for event in books.posted if isinstance(event, Failed)] == [2]
+    books.speak(1, 0.5)
+    books.complete(1)
+    assert (only(books).state, only(books).duration_s) == (State.WAITING, 1.0)
+
+
 @pytest.mark.parametrize("entry", [77, -1, 2**70])
 def test_a_replay_of_what_is_not_there_fails(books, entry):
     books.replay(2, entry, lambda _: None)
