@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from handy_qwen.core.dictation import step
 from handy_qwen.core.effects import CancelRecording, CancelTranscription, Effect, ListenFor, WakeAt
-from handy_qwen.core.events import Event, Failed, HotkeysFailed, Ticked
+from handy_qwen.core.events import Event, Failed, HotkeysFailed, Overslept, Ticked
 from handy_qwen.core.present import view_of
 from handy_qwen.core.pulse import Pulse
 from handy_qwen.core.state import Dictation
@@ -23,6 +23,7 @@ from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
 
+LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
 UNEXPECTED = ("Something went wrong.", "The log has the details.")
 
 
@@ -111,7 +112,9 @@ class Controller:
         try:
             return self._inbox.get(timeout=None if wake_at_s is None else max(0.0, wake_at_s - self._clock()))
         except queue.Empty:
-            return Ticked(self._clock())
+            now_s = self._clock()
+            is_late = wake_at_s is not None and now_s - wake_at_s > LATE_S
+            return Overslept(now_s) if is_late else Ticked(now_s)
 
     def _handle(self, event: Event) -> None:
         try:

@@ -131,6 +131,10 @@ class Connection:
             self._written = self.stream.ring.written
             self._progress_s = now_s
 
+    def forgive(self, stop_s: float) -> None:
+        """Nothing could arrive for so long: nobody was there to take it."""
+        self._progress_s += stop_s
+
     def silent_s(self, now_s: float) -> float:
         """For how long nothing has arrived, as far as ``watch`` has seen."""
         return now_s - self._progress_s

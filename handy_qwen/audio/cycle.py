@@ -36,6 +36,7 @@ DEAD_S = 1.0  # of zeros, before the microphone counts as silent
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
 LEVEL_S = 0.05
+STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
 SETTLE_S = 0.1  # one unplugging is many changes
 
 
@@ -67,6 +68,7 @@ class Cycle:
         self._retry_s = -math.inf
         self._list_s = math.inf
         self._level_s = -math.inf
+        self._looked_s = math.inf
         self.level = Level(SILENCE_DB, is_dead=False)
         self.is_closed = False
 
@@ -81,6 +83,7 @@ class Cycle:
 
     def step(self, message: Message | None, now_s: float) -> None:
         """Carry out ``message``, if there is one, and then whatever is due."""
+        self._forgive_stop(now_s)
         self._connection.watch(now_s)
         if message is not None and not self.is_closed:
             self._handle(message, now_s)
@@ -100,6 +103,16 @@ class Cycle:
         """After an error that nobody thought of: no take, no stream, ready for the next start."""
         self._connection.drop()
         self._fail(broken(), now_s)
+
+    def _forgive_stop(self, now_s: float) -> None:
+        """After a time in which nothing of this process ran, no stream is dead because nothing came."""
+        stop_s, self._looked_s = now_s - self._looked_s, now_s
+        if stop_s < STOPPED_S or not (self._take or self._connection.stream):
+            return
+        self._connection.forgive(stop_s)
+        if self._take is not None:
+            logger.info("nothing ran for %.1f s; take %d goes on", stop_s, self._take.number)
+            self._take.forgive(stop_s)
 
     # --- messages ----------------------------------------------------------------------------------
 

@@ -117,6 +117,12 @@ class Take:
         self.heard_s = now_s
         return True
 
+    def forgive(self, stop_s: float) -> None:
+        """Nothing could be heard for so long: that counts for no deadline."""
+        self.heard_s += stop_s
+        if self.stop_s is not None:
+            self.stop_s += stop_s
+
     def detach(self, now_s: float) -> None:
         """Hand on all that is left of the stream, and let go of it."""
         if self._stream is not None:

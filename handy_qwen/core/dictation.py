@@ -22,8 +22,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from handy_qwen.core import gestures
+from handy_qwen.core.deadlines import due_s, forgive_stop, look_at_clock, restart_insertion_clock
 from handy_qwen.core.delivery import (
-    INSERTING_S,
     copy_last,
     deliver,
     drop_held,
@@ -65,6 +65,7 @@ from handy_qwen.core.events import (
     ModelReady,
     ModelUnloaded,
     Noted,
+    Overslept,
     Previewed,
     Recalled,
     RecordingBegan,
@@ -77,12 +78,10 @@ from handy_qwen.core.events import (
     Transcribed,
     Trouble,
 )
-from handy_qwen.core.recording import begin, cancel, deadline_s, end, has_ended, is_overdue, start_waiting
+from handy_qwen.core.recording import begin, cancel, end, has_ended, start_waiting
 from handy_qwen.core.recovery import (
-    REPLAYING_S,
     bring_back,
     has_recovered,
-    is_not_replayed,
     rescue_next,
     retry,
     was_kept,
@@ -149,7 +148,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for ea
         case KeyDown(hotkey, _, is_injected):
             turn.set(injected=turn.now.injected - {hotkey} | ({hotkey} if is_injected else set()))
         case KeyUp():
-            _restart_insertion_clock(turn)
+            restart_insertion_clock(turn)
         case KeyJoined():
             pass  # gestures have read it
         case EscapePressed():
@@ -199,7 +198,9 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for ea
         case Trouble(subject, error):
             _tell_trouble(turn, subject, error)
         case Ticked():
-            _look_at_clock(turn)
+            look_at_clock(turn)
+        case Overslept():
+            forgive_stop(turn)
         case _:
             assert_never(event)
 
@@ -329,37 +330,6 @@ def _configure(turn: Turn, event: Configured) -> None:
         turn.do(ListenFor(new.hotkeys))
 
 
-def _look_at_clock(turn: Turn) -> None:
-    for take in turn.now.takes:
-        due_s = _due_s(turn, take)
-        if due_s is None or turn.at_s < due_s:
-            continue
-        if take.stage is Stage.INSERTING:
-            turn.notify(
-                NoticeKind.FAILED, "The text could not be inserted in time.", "Paste it again from the menu."
-            )
-            was_not_delivered(turn, take)
-        elif take.stage is Stage.REPLAYING:
-            is_not_replayed(turn, take)
-        else:
-            is_overdue(turn, take)
-
-
-def _due_s(turn: Turn, take: Take) -> float | None:
-    if take.stage is Stage.INSERTING:
-        return None if turn.now.is_key_injected else take.since_s + INSERTING_S
-    if take.stage is Stage.REPLAYING:
-        return take.since_s + REPLAYING_S
-    return deadline_s(turn, take)
-
-
-def _restart_insertion_clock(turn: Turn) -> None:
-    """A key pressed just after an insertion had begun may have made it wait until now."""
-    for take in turn.now.takes:
-        if take.stage is Stage.INSERTING and turn.now.is_key_injected:
-            turn.enter(take, Stage.INSERTING)
-
-
 def _tidy(turn: Turn) -> None:
     """Keep gestures, texts, notices, Escape and the timer in step with the rest, after every event."""
     if turn.recorded() is None and turn.now.gestures.take is not None:
@@ -372,7 +342,7 @@ def _tidy(turn: Turn) -> None:
     if is_wanted != now.is_escape_watched:
         turn.set(is_escape_watched=is_wanted)
         turn.do(WatchEscape(is_wanted))
-    due = [now.gestures_wake_s, *(_due_s(turn, take) for take in now.takes)]
+    due = [now.gestures_wake_s, *(due_s(turn, take) for take in now.takes)]
     due += [one.until_s for one in turn.now.shown if not one.notice.is_lasting]
     wake_at_s = min((at_s for at_s in due if at_s is not None), default=None)
     if wake_at_s != now.wake_at_s:

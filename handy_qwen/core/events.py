@@ -308,6 +308,13 @@ class Ticked:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Overslept:
+    """The time to wake at has long passed: the process was stopped, or the machine slept."""
+
+    at_s: float
+
+
 Event = (
     KeyDown
     | KeyUp
@@ -337,4 +344,5 @@ Event = (
     | Noted
     | Trouble
     | Ticked
+    | Overslept
 )

@@ -1,6 +1,7 @@
 """The controller and the cycle together, on fakes and without a thread; then the thread itself."""
 
 import logging
+import queue
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from handy_qwen.controller import Controller
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Configured, KeyDown, KeyUp, Request, Requested, Ticked
+from handy_qwen.core.events import Configured, KeyDown, KeyUp, Overslept, Request, Requested, Ticked
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.rules import Rules
@@ -17,7 +18,15 @@ from handy_qwen.core.state import NOTICE_S
 from handy_qwen.core.view import Choices, NoticeKind, Phase
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, InsertError, InsertReason
-from tests.fakes import FakeClock, FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from tests.fakes import (
+    FakeClock,
+    FakeCues,
+    FakeHistory,
+    FakeHotkeys,
+    FakeInserter,
+    FakeRecorder,
+    FakeTranscriber,
+)
 
 SECRET = "my diary says so"
 RULES = Rules(hotkeys=(Hotkey("ctrl_r"),), mode=Mode.HOLD, context="Qwen")
@@ -36,7 +45,9 @@ class Program:
         self.transcriber = FakeTranscriber(post, SECRET)
         self.inserter = FakeInserter(post)
         self.cues = FakeCues()
-        self.ports = Ports(self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, FakeHistory(post), post)
+        self.ports = Ports(
+            self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, FakeHistory(post), post
+        )
 
     def run(self, effect):
         self.ports.run(effect)
@@ -148,6 +159,27 @@ def test_a_broken_listener_or_an_unknown_event_does_not_end_the_cycle():
     controller.post(Configured(RULES, Choices()))
     controller.run_pending()
     assert fx.ListenFor(RULES.hotkeys) in done
+
+
+def test_a_process_that_was_stopped_is_not_late(monkeypatch):
+    clock, handled = FakeClock(), []
+    controller = Controller(handled.append, lambda _: None, clock)
+    controller.post(Configured(RULES, Choices()))
+    controller.post(Requested(Request.SHOW, 100.0))
+    controller.run_pending()
+    monkeypatch.setattr(controller, "_inbox", Impatient())
+    clock.now_s += NOTICE_S + 0.1
+    assert controller._next() == Ticked(clock())
+    clock.now_s += 60
+    assert controller._next() == Overslept(clock())
+
+
+class Impatient:
+    """An inbox in which nothing ever is."""
+
+    def get(self, timeout):
+        assert timeout == 0.0
+        raise queue.Empty
 
 
 def test_the_thread_handles_events_wakes_itself_and_ends():

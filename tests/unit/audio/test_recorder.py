@@ -585,3 +585,32 @@ def test_two_hundred_takes_use_one_stream_and_keep_nothing(studio):
     assert len(studio.of(RecordingEnded)) == 200
     assert len(studio.backend.streams) == 1
     assert studio.recorder._cycle.is_taking is False
+
+
+# --- a process that is stopped ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_a_take_goes_on_after_the_whole_process_was_stopped(studio, is_ending):
+    studio.start(1, seconds=1.0)
+    if is_ending:
+        studio.is_voiced = True
+        studio.stop(1, seconds=0.1)
+    studio.now_s += 60
+    studio.recorder.run_pending()
+    studio.run(0.1)
+    assert studio.of(RecordingEnded) == []
+    assert len(studio.backend.opened) == 1
+    assert len(studio.backend.streams) == 1, "the stream is the same"
+    studio.is_voiced = False
+    studio.stop(1)
+    (ended,) = studio.of(RecordingEnded)
+    assert ended.cause is EndCause.STOPPED
+
+
+def test_a_stream_that_stays_silent_after_the_process_was_stopped_is_given_up(studio):
+    studio.start(1, seconds=1.0)
+    studio.backend.streams[0].is_stalled = True
+    studio.now_s += 60
+    studio.run(3.0)
+    assert studio.backend.streams[0].is_closed

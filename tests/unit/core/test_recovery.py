@@ -17,6 +17,7 @@ from handy_qwen.core.events import (
     HotkeysFailed,
     Kept,
     ModelReady,
+    Overslept,
     Recalled,
     RecordingBegan,
     Recovered,
@@ -25,6 +26,7 @@ from handy_qwen.core.events import (
     Trouble,
 )
 from handy_qwen.core.ports import Method, Submit
+from handy_qwen.core.recording import ENDING_S
 from handy_qwen.core.recovery import REPLAYING_S
 from handy_qwen.core.state import Stage
 from handy_qwen.core.view import NoticeKind, Phase
@@ -257,3 +259,34 @@ def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_
     desk.play(Replayed(1, 2.0)).hear(1, "Guten Abend.")
     assert [one.text for one in desk.now.held] == ["Guten Abend."]
     assert desk.done(fx.Insert) == []
+
+
+def stopped(desk, seconds):
+    """Let the process be stopped for so long: the clock goes on, and nobody is woken in time."""
+    desk.at_s += seconds
+    return desk.play(Overslept(desk.at_s))
+
+
+def test_a_hands_free_take_goes_on_after_the_process_was_stopped():
+    desk = Desk().ask(Request.START).play(RecordingBegan(1, "mic")).wait(2)
+    stopped(desk, 30)
+    assert desk.view.phase is Phase.RECORDING
+    desk.wait(RULES.silence_s + 1)
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)], "silence counts again from then on"
+
+
+def test_a_recorder_and_an_inserter_get_their_time_after_the_process_was_stopped():
+    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1).up()
+    stopped(desk, 60).wait(ENDING_S - 1)
+    assert desk.notices == []
+    desk.recorded(1).hear(1, "Hello.")
+    stopped(desk, 600).wait(1)
+    assert desk.notices == []
+    desk.put(1)
+    assert kept(desk) == [fx.KeepDelivery(1, Delivery.TYPED)]
+
+
+def test_the_longest_take_ends_in_spite_of_a_stop():
+    desk = Desk().ask(Request.START).play(RecordingBegan(1, "mic"))
+    stopped(desk, RULES.max_take_s + 1).wait(0.1)
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
