@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.cli import history_lines, history_retry
+from handy_qwen.cli import history_retry
 from handy_qwen.cli.terminal import UsageError, complain, say, stoppable, write
 from handy_qwen.control import Endpoint, ask
 from handy_qwen.core.entries import Entry, State
@@ -109,6 +108,7 @@ def run_search(options: argparse.Namespace) -> int:
 
 def run_show(options: argparse.Namespace) -> int:
     """Show all there is about one entry; the text alone goes to stdout."""
+    from handy_qwen.cli import history_lines
     from handy_qwen.history.export import as_json
 
     with _archive() as archive:
@@ -125,6 +125,8 @@ def run_show(options: argparse.Namespace) -> int:
 
 
 def _show(entries: Iterable[Entry], *, is_json: bool) -> None:
+    from handy_qwen.cli import history_lines
+
     if is_json:
         _write_json(entries)
         return
@@ -171,6 +173,8 @@ def run_export(options: argparse.Namespace) -> int:
 
 def _save(path: Path, pieces: Iterable[str]) -> None:
     """Write all of it or nothing, readable by the user only: it is what he said."""
+    import tempfile  # slow to import; so is what is imported below where it is needed
+
     try:
         descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -267,6 +271,8 @@ def _check_is_free(entry: Entry) -> None:
 
 def _write_text(text: str) -> None:
     """Write what was said: as it is to a file or another program, and harmless to a terminal."""
+    from handy_qwen.cli import history_lines
+
     write(history_lines.harmless(text) if sys.stdout.isatty() else text)
 
 
