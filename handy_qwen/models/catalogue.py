@@ -145,7 +145,8 @@ def _model(raw: dict[str, Any]) -> CatalogueModel:
         raise ValueError(f"{name} has an unknown key {unknown[0]}")
     layout = Layout(_text(raw, "layout"))
     if layout is Layout.SHIPPED:
-        repository, revision, files = "", "", ()
+        repository, revision = "", ""
+        files: tuple[str, ...] = ()
     else:
         repository, revision = (
             _text(raw, "repository", _REPOSITORY),

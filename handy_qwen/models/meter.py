@@ -1,0 +1,87 @@
+"""How far an installation is: counts bytes, and tells of them at most ten times a second."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from handy_qwen.core.shelf import Progress, Stage
+
+Tell = Callable[[Progress], None]
+"""Takes how far the work is. Raises CancelledError where it is to be given up."""
+
+_EVERY_S = 0.1
+_WINDOW_S = 8.0  # over which a rate is measured: longer than a hiccup, shorter than a change of network
+_FIRST_RATE_S = 1.0
+
+
+class Meter:
+    """Progress of one stage after the other. Used on one thread; ``clock`` gives seconds."""
+
+    def __init__(self, tell: Tell, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._stage = Stage.WAITING
+        self._done = 0
+        self._total = 0
+        self._share: float | None = None
+        self._told_s = self._began_s = clock()
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def enter(self, stage: Stage, total_bytes: int = 0, done_bytes: int = 0) -> None:
+        """Begin a stage; ``done_bytes`` of it were there before, and say nothing about the rate."""
+        self._stage, self._total, self._done, self._share = stage, total_bytes, done_bytes, None
+        self._began_s = self._clock()
+        self._samples = deque([(self._began_s, done_bytes)])
+        self._say()
+
+    def add(self, size_bytes: int) -> None:
+        """So many bytes more are done; fewer, if what was there turned out to be useless."""
+        self._done += size_bytes
+        if size_bytes < 0:
+            self._samples = deque([(self._clock(), self._done)])
+        self.keep_alive()
+
+    def share(self, part: float) -> None:
+        """``part`` (0 to 1) of a stage that is not measured in bytes is done."""
+        self._share = part
+        self.keep_alive()
+
+    def keep_alive(self) -> None:
+        """Tell, if it is time: also while nothing goes on, so that the work can be given up.
+
+        Raises:
+            CancelledError: It is to be.
+        """
+        if self._clock() - self._told_s >= _EVERY_S:
+            self._say()
+
+    def _say(self) -> None:
+        now = self._told_s = self._clock()
+        rate = self._rate(now)
+        self._tell(
+            Progress(
+                self._stage,
+                share=min(self._done / self._total, 1.0) if self._total else self._share,
+                done_bytes=self._done if self._total else 0,
+                total_bytes=self._total,
+                rate_bytes_s=rate,
+                remaining_s=self._remaining_s(now, rate),
+            )
+        )
+
+    def _rate(self, now: float) -> float:
+        self._samples.append((now, self._done))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _WINDOW_S:
+            self._samples.popleft()
+        first_s, first = self._samples[0]
+        return (self._done - first) / (now - first_s) if now - first_s >= _FIRST_RATE_S else 0.0
+
+    def _remaining_s(self, now: float, rate: float) -> float | None:
+        if self._total:
+            return (self._total - self._done) / rate if rate > 0 else None
+        spent_s = now - self._began_s
+        if self._share and spent_s >= _FIRST_RATE_S:
+            return spent_s * (1 - self._share) / self._share
+        return None
