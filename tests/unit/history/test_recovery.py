@@ -293,7 +293,7 @@ def test_with_a_newer_database_takes_go_on_into_files(before):
 
 WHAT = [
     *("begin", "speak", "complete", "done", "delivering", "typed", "held", "cancel", "fail"),
-    *("crash", "quit", "tidy", "delete"),
+    *("crash", "quit", "tidy", "delete", "rescue", "rescue"),
 ]
 STEPS = st.lists(st.tuples(st.sampled_from(WHAT), st.integers(0, 3)), max_size=40)
 
@@ -306,9 +306,11 @@ class Model:
         self.texts = {}
         self.settled = set()
         self.gone = set()
+        self.tries = {}  # by entry: how often it was replayed without an end
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.expects_log  # a replay may find that its sound was deleted
+@settings(max_examples=80, deadline=None)
 @given(steps=STEPS)
 def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_folders, steps):
     run = Books(memory_folders.mktemp("any") / "history")
@@ -332,6 +334,8 @@ def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_f
             elif what == "tidy":
                 run.writer.tidy_soon()
                 run.later(0)
+            elif what == "rescue":
+                rescue(run, model, open_takes, number)
             elif take is not None:
                 act(run, model, open_takes, what, take)
         run.crash()
@@ -341,8 +345,22 @@ def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_f
         run.end()
 
 
+def rescue(run, model, open_takes, number):
+    known = {*open_takes.values(), *model.settled, *model.gone, *model.texts}
+    left = [entry.id for entry in run.recovered.unfinished if entry.id not in known]
+    if left:
+        run.replay(number, left[0], lambda _: None)
+        open_takes[number] = left[0]
+        model.tries[left[0]] = model.tries.get(left[0], 0) + 1
+
+
 def act(run, model, open_takes, what, take):
     entry = open_takes[take]
+    if what == "cancel" and model.tries.get(entry) and entry not in model.texts:
+        run.cancelled(take)  # the rescue made way
+        model.tries[entry] -= 1
+        del open_takes[take]
+        return
     row = run.writer.store.row(entry)
     state = row.state if row else None
     if what == "speak" and state is State.RECORDING:
@@ -371,6 +389,11 @@ def act(run, model, open_takes, what, take):
 
 
 def check(run, model):
+    model.settled |= {
+        entry
+        for entry, tries in model.tries.items()
+        if tries >= recovery.MOST_REPLAYS and entry not in model.texts
+    }
     rows = {row.id: row for row in run.rows()}
     assert set(rows) == set(model.samples) - model.gone
     assert len(run.files()) == len(rows)
