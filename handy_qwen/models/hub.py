@@ -151,7 +151,7 @@ class Hub:
             return DownloadError(
                 f"{self.host} does not prove to be what it says: {certificate}.",
                 DownloadReason.UNTRUSTED,
-                "If your network reads along, set SSL_CERT_FILE to its certificate; if not, do not go on here.",
+                "If your network reads along, set SSL_CERT_FILE to its certificate; if not, stop here.",
             )
         if isinstance(exc, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects)):
             return DownloadError(

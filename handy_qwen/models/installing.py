@@ -24,7 +24,7 @@ from handy_qwen.core.shelf import Stage
 from handy_qwen.errors import EngineError, InstallationError
 from handy_qwen.models.catalogue import CatalogueModel, Layout
 from handy_qwen.models.fetching import Patience, disk_error
-from handy_qwen.models.installed import InstalledModel, demo_model
+from handy_qwen.models.installed import InstalledModel, demo_model, find_model
 from handy_qwen.models.lock import locked
 from handy_qwen.models.meter import Meter, Tell
 from handy_qwen.models.origin import Origin, check_files
@@ -117,6 +117,31 @@ def discard(name: str) -> None:
             shutil.rmtree(places.work)
         except OSError as exc:
             raise disk_error(places.work, exc) from exc
+
+
+def remove(name: str) -> None:
+    """Delete the installed ``name``, and what is here of an unfinished one. Whoever has it open keeps it.
+
+    Raises:
+        EngineError: There is no such model.
+        InstallationError: It ships with the program, could not be deleted, or another process works on it.
+    """
+    model, places = find_model(name), Places(name)
+    if model.folder != places.final:
+        raise InstallationError(
+            f"{model.name} is not among the installed models, or ships with the program.",
+            "Only what was installed can be removed.",
+        )
+    places.make()
+    with locked(places.lock, lambda: _refuse(name)):
+        try:
+            places.begin()
+            places.final.rename(places.package)  # out of sight first: what is half gone is no model
+            shutil.rmtree(places.work)
+        except OSError as exc:
+            raise InstallationError(
+                f"{places.final} could not be deleted: {exc.strerror}.", "Look at its permissions."
+            ) from exc
 
 
 def _refuse(name: str) -> None:

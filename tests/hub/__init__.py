@@ -1,0 +1,1 @@
+"""A model hub on this machine, over real HTTP, for tests of downloads."""
