@@ -37,6 +37,7 @@ class ModelsWindow(AppWindow):
 
     def show_shelf(self, shelf: Shelf) -> None:
         """Show ``shelf``."""
+        is_first = not self._shelf.entries
         self._shelf = shelf
         self._introduction.setText(words.INTRODUCTION if shelf.has_full_model else words.ONLY_DEMO)
         self._room.setText(
@@ -49,8 +50,10 @@ class ModelsWindow(AppWindow):
             card.deleteLater()
         for place, entry in enumerate(shelf.entries):
             self._card(entry.name, place).show_entry(entry, shelf)
+        if is_first and self.isVisible():  # it came up before there was anything to press
+            self.first_focus().setFocus(Qt.FocusReason.ActiveWindowFocusReason)
 
-    def first_focus(self) -> QWidget | None:
+    def first_focus(self) -> QWidget:
         """The button that does most for the user: the first one of the first card that has one."""
         buttons = [self._cards[entry.name].primary for entry in self._shelf.entries]
         return next((button for button in buttons if not button.isHidden()), self.close_button)

@@ -58,6 +58,14 @@ def test_enter_installs_what_is_recommended(qtbot, window, asked):
     assert asked.calls == [("install", SMALL.name)]
 
 
+def test_models_that_come_after_the_window_get_the_keyboard(qtbot, asked, app_home):  # noqa: ARG001
+    window = ModelsWindow(asked)
+    qtbot.addWidget(window)
+    window.present()
+    window.show_shelf(SHELVES["empty"])
+    assert window.focusWidget() is card(window, SMALL).primary
+
+
 def test_escape_closes_and_so_does_ctrl_w(qtbot, window):
     press(qtbot, window, Qt.Key.Key_Escape)
     assert not window.isVisible()

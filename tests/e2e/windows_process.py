@@ -1,0 +1,92 @@
+"""The Models and History windows in a process of their own, without the rest of the program.
+
+    python -m tests.e2e.windows_process [dark]
+
+Reads "models STATE" or "history STATE" a line from its standard input, shows that, and answers with a line of
+JSON; what the windows ask for comes as lines of its own.
+"""
+
+import json
+import sys
+
+from PySide6.QtCore import QSocketNotifier, Qt, QTimer
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from handy_qwen.core.view import Window
+from handy_qwen.ui.windows.opener import Windows
+from tests.e2e.pasts import PASTS, VIEW
+from tests.e2e.shelves import SHELVES
+
+
+class Keeper:
+    """Implements ShelfKeeper, PastKeeper and Commands: tells what it is asked."""
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments, **options: tell(
+            asked=[name, *map(str, arguments), *map(str, options.items())]
+        )
+
+
+def tell(**facts):
+    print(json.dumps(facts), flush=True)  # noqa: T201
+
+
+def darken(app):
+    """A dark desktop: where the system tells of none, the palette decides."""
+    palette = QPalette(QColor("#32353b"), QColor("#222428"))
+    palette.setColor(QPalette.ColorRole.Base, QColor("#1b1d21"))
+    palette.setColor(QPalette.ColorRole.Highlight, QColor("#2f6fce"))
+    palette.setColor(QPalette.ColorRole.HighlightedText, Qt.GlobalColor.white)
+    app.setPalette(palette)
+
+
+def main():
+    app = QApplication(sys.argv[:1])
+    app.setQuitOnLastWindowClosed(False)
+    if "dark" in sys.argv:
+        darken(app)
+    keeper = Keeper()
+    windows = Windows(keeper, keeper, keeper)
+    windows.show_view(VIEW)
+
+    def show(kind, state):
+        if kind == "models":
+            windows.on_shelf(SHELVES[state])
+            windows.open(Window.MODELS)
+            window = windows._models
+        else:
+            windows.open(Window.HISTORY)
+            past, window = PASTS[state], windows._history
+            window.search.setText(past.question.words)
+            window.only.setCurrentIndex(window.only.findData(past.question.only))
+            windows.on_past(past)
+        other = windows._history if kind == "models" else windows._models
+        if other is not None:
+            other.close()
+        QTimer.singleShot(
+            400, lambda: tell(state=state, window=int(window.winId()), title=window.windowTitle())
+        )
+
+    def on_line():
+        words = sys.stdin.readline().split()
+        if words == ["focus"]:
+            widget = app.focusWidget()
+            tell(
+                state="focus", focus=[type(widget).__name__, widget.text() if hasattr(widget, "text") else ""]
+            )
+        elif words:
+            show(*words)
+        else:
+            app.quit()
+
+    notifier = QSocketNotifier(0, QSocketNotifier.Type.Read)
+    notifier.activated.connect(on_line)
+    app.exec()
+    windows.close()
+
+
+if __name__ == "__main__":
+    main()
