@@ -22,6 +22,9 @@ from handy_qwen.audio.devices import Device, hung, tell_apart
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 1.5
+_SUBSCRIBE = "pactl subscribe </dev/null & exec >/dev/null; read -r _; kill $!"
+"""Ends when its input is closed, so also when this process is killed: a ``pactl`` left behind takes one
+of the 64 connections that a PulseAudio server has, until there is none left to record with."""
 _TELLING = ("'new' on source #", "'remove' on source #", " on server")  # volume and streams do not matter
 
 
@@ -100,9 +103,9 @@ class Subscription:
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
         self._process = subprocess.Popen(
-            ["pactl", "subscribe"],
+            ["sh", "-c", _SUBSCRIBE],
             env=_environment(),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
@@ -119,6 +122,7 @@ class Subscription:
     def _run(self) -> None:
         for _ in self._telling_lines():
             self._on_change()
+        self._end()
         self._process.wait()
         self._on_change()
 
@@ -126,9 +130,13 @@ class Subscription:
         assert self._process.stdout is not None
         return (line for line in self._process.stdout if any(mark in line for mark in _TELLING))
 
+    def _end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def stop(self, timeout_s: float = 1.0) -> None:
         """End it. Safe to call twice."""
-        self._process.kill()
+        self._end()
         self._thread.join(timeout_s)
         if not self._thread.is_alive() and self._process.stdout is not None:
             self._process.stdout.close()

@@ -12,6 +12,7 @@ The tests do the same with fewer (tests/e2e/test_kills.py); tests/bench/history_
 
 import argparse
 import collections
+import contextlib
 import random
 import sys
 import time
@@ -29,7 +30,8 @@ def main() -> int:
     asked = parser.parse_args()
     moments: collections.Counter[str] = collections.Counter()
     worst_s, offered, failed, begin_s = 0.0, 0, 0, time.monotonic()
-    with Desktop() as desktop, Victim(desktop) as victim:
+    with Desktop() as desktop, contextlib.ExitStack() as stack:
+        victim = stack.enter_context(Victim(desktop))
         editor = desktop.open(QtTarget)
         for number in range(asked.count):
             try:
@@ -38,8 +40,9 @@ def main() -> int:
                 failed += 1
                 print(f"{number}: FAILED: {exc}")
                 traceback.print_exc()
-                if victim.process.poll() is not None:
-                    victim.start()
+                if victim.process.poll() is None:
+                    victim.kill()
+                victim = stack.enter_context(Victim(desktop, f"victim-{number}"))
                 editor.clear()
                 continue
             moments[outcome.moment] += 1

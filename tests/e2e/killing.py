@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import soundfile
 
 from handy_qwen.control import Endpoint, ask
@@ -59,6 +60,10 @@ class Victim(App):
         self.start()
         return self
 
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if self.process.poll() != -signal.SIGKILL:
+            super().__exit__(kind, *rest)
+
     def start(self) -> None:
         """Start it, and wait until it has nothing more to do."""
         self.process = self.desktop.start(self._name, *COMMAND, "--debug", env=self.env)
@@ -72,9 +77,12 @@ class Victim(App):
             return {}
 
     def kill(self) -> None:
-        """End it without a chance to do anything about it."""
+        """End it without a chance to do anything about it, and see that what it started ends as well."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(signal.SIGKILL)
         assert self.process.wait(30) == -signal.SIGKILL
+        _, left = psutil.wait_procs(children, timeout=20)
+        assert not left, f"left behind: {left}"
 
     def rows(self, folder: Path | None = None) -> list[dict[str, Any]]:
         """What stands in the history."""
@@ -170,7 +178,7 @@ def _check_text(victim: Victim, editor: Any, row: dict[str, Any], said: str, *, 
         return
     if not text:
         return
-    assert victim.now()["held"] == 1, "the text is not offered"
+    wait_until(lambda: victim.now().get("held") == 1, "the offer of the text")
     already = editor.text()
     assert already in {"", text}, "half a text, or two"
     ask(Endpoint(victim.home / "run"), "paste")
