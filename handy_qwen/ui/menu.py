@@ -43,7 +43,7 @@ class TrayMenu(QMenu):
         self._bring_back = self._entry(strings.BRING_BACK, lambda: ask(Request.BRING_BACK))
         self._private = self.addAction(strings.PAUSE_HISTORY)
         self._private.setCheckable(True)
-        self._private.triggered.connect(commands.pause_history)
+        self._private.triggered.connect(self._on_private)
         self._entry(strings.HISTORY_WINDOW, lambda: commands.open_window(Window.HISTORY))
         self.addSeparator()
         self._models = ChoiceMenu(self, strings.MODEL, commands.use_model)
@@ -93,6 +93,9 @@ class TrayMenu(QMenu):
         action = self.addAction(title)
         action.triggered.connect(lambda _checked: do())
         return action
+
+    def _on_private(self, is_checked: bool) -> None:
+        self._commands.pause_history(is_checked)
 
     def _show_recent(self, texts: tuple[str, ...]) -> None:
         if texts == self._recent_shown:

@@ -39,6 +39,10 @@ RECORDING = View(phase=Phase.RECORDING, began_s=1.0, take=1)
         ("toggle", IDLE, RECORDING),
         ("cancel", RECORDING, IDLE),
         ("cancel", View(waiting=1), IDLE),
+        ("retry", View(can_retry=True), IDLE),
+        ("bring-back", View(can_bring_back=True), IDLE),
+        ("paste", View(recent=("One.",)), IDLE),
+        ("paste", View(held=("One.",)), IDLE),
         ("show", IDLE, IDLE),
     ],
 )
@@ -54,6 +58,9 @@ def test_commands_become_requests(command, before, after):
         ("stop", "Nothing is being recorded"),
         ("cancel", "nothing to cancel"),
         ("last", "no text yet"),
+        ("paste", "no text yet"),
+        ("retry", "nothing to try again"),
+        ("bring-back", "nothing to bring back"),
         ("fly", "does not know"),
     ],
 )

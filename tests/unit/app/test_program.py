@@ -1,5 +1,6 @@
 """The parts put together, with stand-ins for devices and engine; and what the menus ask of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,13 +11,16 @@ from handy_qwen import paths
 from handy_qwen.app import power, program
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import SETTINGS_FILE, Program
+from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Noted, Request, Requested
 from handy_qwen.core.ports import Method, Submit
 from handy_qwen.core.view import Phase
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
-from handy_qwen.settings import LiveWork
-from handy_qwen.transcriber import Live
+from handy_qwen.history.disk import DiskHistory
+from handy_qwen.settings import LiveWork, Settings
+from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+from handy_qwen.transcriber import EngineTranscriber, Live
 from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 
 
@@ -59,7 +63,9 @@ class Bench:
             self.program.controller, "post", lambda event: (self.posted.append(event), post(event))
         )
         self.inserter_error = inserter_error
-        self.commands = AppCommands(self.program, self.opened.append, lambda: self.quits.append(True))
+        self.commands = AppCommands(
+            self.program, self.opened.append, lambda: self.quits.append(True), self.opened.append
+        )
 
     def _fail(self, error):
         def build():
@@ -198,6 +204,68 @@ def test_settings_changed_by_hand_reach_every_part(bench):
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
     rules = [event.rules for event in desk.posted if isinstance(event, Configured)][-1]
     assert rules.submit is Submit.ENTER
+
+
+def test_pausing_the_history_is_written_to_the_file_and_reaches_it(bench):
+    desk = bench().start()
+    desk.commands.pause_history(True)
+    desk.run()
+    assert desk.history.told == ["private"]
+    assert desk.view.choices.is_private
+    assert "private = true" in desk.program.store.path.read_text(encoding="utf-8")
+    again = bench().start()
+    assert again.history.told == ["private"], "until the user lifts it, over a restart too"
+    again.commands.pause_history(False)
+    again.run()
+    assert again.history.told == ["private", "not private"]
+
+
+def test_a_take_is_in_the_history_with_all_that_became_of_it(bench):
+    desk = bench().start()
+    desk.program._answers.answer("start")
+    desk.run().program._answers.answer("stop")
+    desk.run()
+    assert desk.history.told == ["1 begun", "1 complete", "1 done", "1 delivering", "1 typed"]
+    desk.program._answers.answer("retry")
+    desk.run()
+    assert desk.history.told[5] == "2 replays entry 101"
+    assert desk.inserter.texts == ["Hello.", " Hello."]
+
+
+def test_every_part_with_a_thread_is_looked_after(bench):
+    desk = bench().start()
+    program = desk.program
+    program._transcriber = EngineTranscriber(lambda _: None, lambda _: None)
+    program._recorder = MicrophoneRecorder(lambda _: None, None)
+    program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
+    listener = X11Hotkeys(lambda _: None)
+    program._ports = replace(program._ports, hotkeys=listener)
+    found = {watch.subject for watch in program._watches()}
+    program._transcriber.close(30)
+    program._transcriber = program._recorder = program._history = None
+    assert found == {
+        "dictation",
+        "chores",
+        "control socket",
+        "microphone",
+        "engine",
+        "history",
+        "hotkey listener",
+    }
+
+
+def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench):
+    desk = bench().start()
+    desk.program._tell_trouble("engine", HandyError("The speech engine stopped working.", "Start again."))
+    assert desk.run().titles[-1] == "The speech engine stopped working."
+    desk.program._tell_trouble("dictation", HandyError("Dictating stopped working.", "Start again."))
+    assert desk.titles == ["Dictating stopped working."]
+    assert desk.view.phase is Phase.PROBLEM
+
+
+@pytest.mark.parametrize(("minutes", "idle_s"), [(0, None), (-1, 0.0), (15, 900.0), (0.5, 30.0)])
+def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
+    assert program._idle_s(Settings(idle_unload_min=minutes)) == idle_s
 
 
 def test_a_text_is_copied_and_a_failure_told(bench):

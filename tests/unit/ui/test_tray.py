@@ -51,6 +51,30 @@ def test_entries_ask_for_what_they_say(menu, asked, title, call):
     assert asked.calls == [call]
 
 
+def test_what_failed_or_was_cancelled_can_be_asked_for_while_it_is_kept(menu, asked):
+    menu.show_view(View(phase=Phase.IDLE))
+    assert not entry(menu, strings.RETRY).isEnabled()
+    assert not entry(menu, strings.BRING_BACK).isEnabled()
+    menu.show_view(View(phase=Phase.IDLE, can_retry=True, can_bring_back=True))
+    entry(menu, strings.RETRY).trigger()
+    entry(menu, strings.BRING_BACK).trigger()
+    assert asked.calls == [Request.RETRY, Request.BRING_BACK]
+
+
+def test_a_history_that_is_paused_is_checked_in_the_menu_and_told_in_the_tooltip(menu, asked):
+    pause = entry(menu, strings.PAUSE_HISTORY)
+    menu.show_view(View(phase=Phase.IDLE))
+    assert not pause.isChecked()
+    pause.trigger()
+    assert asked.calls == [("pause_history", True)]
+    private = View(phase=Phase.IDLE, choices=Choices(is_private=True))
+    menu.show_view(private)
+    assert pause.isChecked()
+    assert strings.HISTORY_PAUSED in _tooltip(private)
+    pause.trigger()
+    assert asked.calls[1:] == [("pause_history", False)]
+
+
 def test_start_becomes_stop_and_cancel_wakes_up_while_recording(menu, asked):
     menu.show_view(View(phase=Phase.IDLE))
     assert not entry(menu, strings.CANCEL).isEnabled()
