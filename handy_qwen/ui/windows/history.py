@@ -90,8 +90,8 @@ class HistoryWindow(AppWindow):
             self._look()
 
     def first_focus(self) -> QWidget | None:
-        """The list, if there is one, so that the arrow keys work at once; Ctrl+F for the search."""
-        return self.search if self._stack.currentWidget() is self._empty else self.list
+        """The list, so that the arrow keys work at once; Ctrl+F for the search."""
+        return self.list
 
     def _tell(self) -> None:
         """The line above the list: what is wrong, what was done, or that nothing is kept."""
@@ -181,6 +181,7 @@ class HistoryWindow(AppWindow):
         self._count.setWordWrap(False)
 
     def _connect(self) -> None:
+        self.shown.connect(lambda: self._stack.setCurrentWidget(self.list))  # until the answer is there
         self.shown.connect(self._look_anew)
         self.hidden.connect(self._keeper.finish_deleting)
         self.search.textChanged.connect(lambda _text: self._typing.start())
