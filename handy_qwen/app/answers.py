@@ -103,6 +103,8 @@ def status_of(view: View) -> dict[str, Any]:
         "pid": os.getpid(),
         "phase": view.phase.name.lower(),
         "is_loading": view.is_loading,
+        "is_rehearsing": view.is_rehearsing,
+        "is_key_down": view.is_key_down,
         "is_locked": view.is_locked,
         "recording_s": round(time.monotonic() - view.began_s, 1) if view.began_s is not None else None,
         "waiting": view.waiting,

@@ -16,6 +16,7 @@ def view_of(now: Dictation) -> View:
         is_loading=now.is_loading,
         take=present.number if present else 0,
         began_s=recorded.since_s if recorded else None,
+        is_rehearsing=now.is_rehearsing,
         is_key_down=bool(now.down),
         is_locked=recorded.is_locked if recorded else False,
         device=recorded.device if recorded else "",

@@ -97,6 +97,7 @@ class View:
     )
     take: int = 0  # the take that the overlay is about; 0: none
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
+    is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
     is_key_down: bool = False  # a hotkey is held down, whatever comes of it
     is_locked: bool = False  # hands-free: the recording goes on after the key came up
     device: str = ""  # the microphone of the present recording; "" until its first samples

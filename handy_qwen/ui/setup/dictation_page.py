@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QWidget
 
 from handy_qwen.core.view import Phase, View
@@ -52,6 +53,9 @@ class DictationPage(Page):
             self.state.setText(words.READY.format(keys=keys))
 
     def _on_text(self) -> None:
+        if self.field.toPlainText().startswith(" "):  # it continues what came into this window before
+            QTextCursor(self.field.document()).deleteChar()
+            return
         has_text = bool(self.field.toPlainText().strip())
         self.verdict.say(words.DICTATION_WORKS if has_text else "", "good")
         self.clear.setEnabled(has_text)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QWidget
 from handy_qwen.core.events import Request
 from handy_qwen.core.shelf import Shelf, ShelfKeeper
 from handy_qwen.core.view import Commands, Meter, View
+from handy_qwen.ui import strings
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.dictation_page import DictationPage
 from handy_qwen.ui.setup.hotkey_page import HotkeyPage
@@ -128,6 +129,7 @@ class SetupWindow(AppWindow):
         onward = words.NEXT if self.page.is_done else words.SKIP
         self.forward.setText(words.FINISH if is_last else onward)
         self.steps.show_step(self.place)
+        self.setWindowTitle(strings.window_title(words.TITLE_OF_STEP.format(step=self.page.name)))
         step = words.STEP.format(number=self.place + 1, count=len(self.pages))
         self.setAccessibleDescription(f"{step}: {self.page.name}")
 

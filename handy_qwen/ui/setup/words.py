@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handy_qwen.ui.strings import tr
 
-TITLE = tr("Set up")
+TITLE, TITLE_OF_STEP = tr("Set up"), tr("Set up: {step}")
 LATER, BACK, NEXT, SKIP, FINISH = tr("Not no&w"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
 STEP = tr("Step {number} of {count}")
 STEP_DONE = tr("{title}, done")

@@ -306,6 +306,14 @@ def test_the_first_text_in_the_field_is_what_counts(window):
     assert page.is_done, "it has worked once"
 
 
+def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window):
+    field = window.pages[DICTATION].field
+    field.insertPlainText(" Good evening.")
+    assert field.toPlainText() == "Good evening."
+    field.insertPlainText(" Good night.")
+    assert field.toPlainText() == "Good evening. Good night."
+
+
 @pytest.mark.parametrize(
     ("view", "text"),
     [
