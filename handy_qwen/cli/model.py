@@ -1,4 +1,4 @@
-"""``handy-qwen model``: list, look at, convert and check models."""
+"""``handy-qwen model``: list, look at, convert and check; what changes the shelf is in ``model_changes``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.terminal import ProgressLine, UsageError, stoppable, write
+from handy_qwen.cli import model_changes
+from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.errors import HandyError, ModelMissingError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
+    from handy_qwen.core.shelf import ModelEntry
 
 
 def add_parser(commands: Subparsers) -> None:
     """Add the commands to the program's parser."""
-    parser = commands.add_parser("model", help="list, look at, convert and check models")
+    parser = commands.add_parser("model", help="list, install, choose, check and remove models")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    listing = verbs.add_parser("list", help="the models on this machine")
+    listing = verbs.add_parser("list", help="the models on this machine, and those that can be installed")
     listing.add_argument("--json", action="store_true", help="for other programs")
     listing.set_defaults(command=run_list)
+
+    model_changes.add_parsers(verbs)
 
     info = verbs.add_parser("info", help="what a model is")
     info.add_argument("model", nargs="?", default="", metavar="NAME|DIR")
@@ -58,21 +62,58 @@ def add_parser(commands: Subparsers) -> None:
 
     check = verbs.add_parser("check", help="whether a model is whole and works")
     check.add_argument("model", nargs="?", default="", metavar="NAME|DIR")
+    check.add_argument("--json", action="store_true", help="for other programs")
     check.set_defaults(command=run_check)
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """List the models on this machine."""
+    """List the models on this machine, and those that can be installed."""
+    from handy_qwen.models.catalogue import read_catalogue
     from handy_qwen.models.installed import installed_models
+    from handy_qwen.models.shelf import shelf_entries
 
-    models = installed_models()
+    catalogue = read_catalogue()
+    if catalogue.problem:
+        complain(catalogue.problem)
+    folders = {model.name: str(model.folder) for model in installed_models()}
+    entries = sorted(shelf_entries(catalogue), key=lambda entry: entry.name not in folders)
     if options.json:
-        rows = [{"name": m.name, "folder": str(m.folder), "size_bytes": m.size_bytes} for m in models]
-        write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+        write(json.dumps([_row(entry, folders) for entry in entries], ensure_ascii=False, indent=2) + "\n")
         return 0
-    for model in models:
-        write(f"{model.name:28} {model_size(model.size_bytes):>8}   {model.folder}\n")
+    write(f"{'':22} {'':12} {'download':>9} {'on disk':>9} {'memory':>9}\n")
+    for entry in entries:
+        download = "" if entry.is_permanent else _size(entry.download_bytes)
+        sizes = f"{download:>9} {_size(entry.disk_bytes):>9} {_size(entry.memory_bytes):>9}"
+        last = folders.get(entry.name, entry.summary or entry.source)
+        write(f"{entry.name:22} {_standing(entry):12} {sizes}   {last}\n")
     return 0
+
+
+def _row(entry: ModelEntry, folders: dict[str, str]) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "standing": entry.standing.name.lower(),
+        "folder": folders.get(entry.name),
+        "size_bytes": entry.disk_bytes,
+        "download_bytes": entry.download_bytes,
+        "partial_bytes": entry.partial_bytes,
+        "memory_bytes": entry.memory_bytes,
+        "languages": list(entry.languages),
+        "licence": entry.licence,
+        "source": entry.source,
+        "good_for": entry.summary,
+    }
+
+
+def _standing(entry: ModelEntry) -> str:
+    if entry.partial_bytes and entry.download_bytes:
+        return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} is here"
+    return "installed" if entry.standing.name == "INSTALLED" else ""
+
+
+def _size(size_bytes: int) -> str:
+    return model_size(size_bytes) if size_bytes else "?"
 
 
 def run_info(options: argparse.Namespace) -> int:
@@ -80,6 +121,7 @@ def run_info(options: argparse.Namespace) -> int:
     from handy_qwen.engine.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.engine.published import is_published_layout
     from handy_qwen.models.installed import find_model
+    from handy_qwen.models.origin import load_origin
 
     model = find_model(options.model)
     facts = [("name", model.name), ("folder", str(model.folder)), ("size", model_size(model.size_bytes))]
@@ -95,6 +137,11 @@ def run_info(options: argparse.Namespace) -> int:
         facts += [("layout", "published ONNX files")]
     else:
         raise ModelMissingError(model.folder / MANIFEST_FILE)
+    if origin := load_origin(model.folder):
+        facts += [
+            ("from", " ".join(filter(None, (origin.source, origin.revision)))),
+            ("commit", origin.commit),
+        ]
     write("".join(f"{key + ':':20} {value}\n" for key, value in facts if value))
     return 0
 
@@ -162,19 +209,23 @@ def _report(source: Path, options: argparse.Namespace, progress: ProgressLine) -
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Compare all hashes, load the model, and let it run."""
-    from handy_qwen.engine.manifest import MANIFEST_FILE, find_damage, load_manifest
-    from handy_qwen.models.installed import find_model, load_recognizer
+    """Compare all checksums that are known, load the model, and let it run."""
+    from handy_qwen.models.installed import find_model
+    from handy_qwen.models.making import try_out
+    from handy_qwen.models.origin import check_files
 
     model = find_model(options.model)
-    if (model.folder / MANIFEST_FILE).is_file():
-        find_damage(model.folder, load_manifest(model.folder))
-    recognizer = load_recognizer(str(model.folder))
-    try:
-        recognizer.self_test()
-    finally:
-        recognizer.close()
-    write(f"{model.name}: whole, and it works\n")
+    has_checksums = check_files(model.folder)
+    try_out(model.folder)
+    if options.json:
+        write(json.dumps({"name": model.name, "is_compared": has_checksums, "works": True}) + "\n")
+    else:
+        whole = (
+            "whole, and it works"
+            if has_checksums
+            else "it works (nothing is known to compare its files with)"
+        )
+        write(f"{model.name}: {whole}\n")
     return 0
 
 
