@@ -8,13 +8,13 @@
   accessible name.
 - A window decides nothing. It shows the last value it was given, in place, so that the focus and the
   place in a list stay where they are, and passes on what it is asked.
-- Closing a window hides it and ends nothing that runs behind it. Size and place are remembered.
+- Closing a window hides it and ends nothing that runs behind it. The size is remembered.
 - Nothing waits: questions and file dialogs are opened, not executed.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
+from PySide6.QtCore import QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -34,7 +34,7 @@ class AppWindow(QDialog):
     where the keyboard begins.
 
     Args:
-        name: For the remembered size and place; never shown.
+        name: For the remembered size; never shown.
         title: What stands in the title bar.
         size_px: How large it is the first time.
     """
@@ -64,7 +64,7 @@ class AppWindow(QDialog):
         whole.addLayout(self._foot)
         QShortcut(QKeySequence("Ctrl+W"), self, self.close)
         self._size_px = size_px
-        self._is_placed = False
+        self._is_sized = False
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the window comes up; None leaves it to Qt."""
@@ -72,8 +72,8 @@ class AppWindow(QDialog):
 
     def present(self) -> None:
         """Bring the window up: made visible, out of the task bar, to the front, with the keyboard."""
-        if not self._is_placed:
-            self._restore_place()
+        if not self._is_sized:
+            self._restore_size()
         if self.isMinimized():
             self.showNormal()
         self.show()
@@ -96,22 +96,22 @@ class AppWindow(QDialog):
                 widget.setFocus(Qt.FocusReason.ActiveWindowFocusReason)
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
-        """Remember size and place. Called by Qt."""
+        """Remember the size. Called by Qt."""
         if not event.spontaneous():
-            _memory().setValue(self._key(), self.saveGeometry())
+            _memory().setValue(self._key(), self.size())
             self.hidden.emit()
         super().hideEvent(event)
 
-    def _restore_place(self) -> None:
-        """As it was left, if that still fits a screen (Qt sees to it); else as large as it should be."""
-        self._is_placed = True
+    def _restore_size(self) -> None:
+        """As large as it was left, or as it should be. Where it stands, the desktop knows better."""
+        self._is_sized = True
         remembered = _memory().value(self._key())
-        if not isinstance(remembered, QByteArray) or not self.restoreGeometry(remembered):
-            area = (self.screen() or QGuiApplication.primaryScreen()).availableSize()
-            self.resize(self._size_px.boundedTo(area * 0.9))
+        area = (self.screen() or QGuiApplication.primaryScreen()).availableSize()
+        size = remembered if isinstance(remembered, QSize) else self._size_px
+        self.resize(size.boundedTo(area * 0.9))
 
     def _key(self) -> str:
-        return f"{self.objectName()}/geometry"
+        return f"{self.objectName()}/size"
 
 
 def _memory() -> QSettings:

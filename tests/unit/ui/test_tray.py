@@ -5,11 +5,12 @@ from PySide6.QtWidgets import QMenu
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.ports import Method
-from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon, tray_icon
 from handy_qwen.ui.menu import TrayMenu
 from handy_qwen.ui.tray import Tray, _tooltip
+from tests.e2e.shelves import SHELVES
 
 
 @pytest.fixture
@@ -201,3 +202,28 @@ def test_every_entry_has_a_letter_of_its_own(menu):
     menu.show_view(View(phase=Phase.RECORDING, held=("Good evening.",)))
     letters = [title[title.index("&") + 1].lower() for title in titles(menu) if title != strings.VERSION]
     assert len(set(letters)) == len(letters)
+
+
+@pytest.mark.parametrize(
+    ("title", "window"),
+    [(strings.MODELS_WINDOW, Window.MODELS), (strings.HISTORY_WINDOW, Window.HISTORY)],
+)
+def test_windows_are_opened(menu, asked, title, window):
+    entry(menu, title).trigger()
+    assert asked.calls == [("open_window", window)]
+
+
+def test_with_only_the_demo_the_way_to_a_full_model_heads_the_menu(menu, asked):
+    menu.show_view(View(phase=Phase.IDLE, choices=Choices(is_demo_only=True)))
+    assert titles(menu)[0] == strings.GET_MODEL
+    entry(menu, strings.GET_MODEL).trigger()
+    assert asked.calls == [("open_window", Window.MODELS)]
+    menu.show_view(View(phase=Phase.IDLE))
+    assert strings.GET_MODEL not in titles(menu)
+
+
+def test_an_installation_is_told_of_while_it_lasts(menu):
+    menu.show_shelf(SHELVES["downloading"])
+    assert "M&odels… (Qwen3-ASR 0.6B: Downloading 43 %)" in titles(menu)
+    menu.show_shelf(SHELVES["installed"])
+    assert strings.MODELS_WINDOW in titles(menu)

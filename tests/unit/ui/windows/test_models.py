@@ -249,6 +249,15 @@ def test_a_folder_or_an_archive_can_be_imported(qtbot, window, asked, tmp_path, 
     qtbot.wait(0)
 
 
+def test_a_size_that_the_screen_has_no_room_for_is_not_kept(qtbot, window, asked):
+    window.resize(5000, 4000)
+    window.close()
+    again = ModelsWindow(asked)
+    qtbot.addWidget(again)
+    again.present()
+    assert again.width() <= again.screen().availableGeometry().width()
+
+
 def test_size_is_remembered(qtbot, window, asked):
     window.resize(641, 605)
     window.close()
