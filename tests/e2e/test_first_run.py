@@ -1,6 +1,7 @@
 """The guide of the first start, gone through with keys and the virtual microphone."""
 
 import subprocess
+import time
 import tomllib
 
 import pytest
@@ -78,12 +79,14 @@ def guide(desktop, app):
     return Guide(desktop, app)
 
 
-def test_a_first_start_leads_through_microphone_key_and_first_text(app, guide):
+def test_a_first_start_leads_through_microphone_key_and_first_text(desktop, app, guide):
     guide.wait_for("Microphone")
     guide.keys.chord("space")  # the button has the keyboard
     app.wait_for_phase("recording")
-    app.speak("meeting")
+    saying = desktop.play(app.wav("meeting"))
+    time.sleep(1.5)  # in the middle of the sentence, for a picture of the level
     guide.picture("listening")
+    assert saying.wait(30) == 0
     guide.keys.chord("Return")
     wait_for_text(app, SPOKEN["meeting"])
     guide.picture("heard")

@@ -24,7 +24,7 @@ class Guide(QObject):
         ask: Callable[[Request], None],
         commands: Commands,
         meter: Meter,
-        keeper: ShelfKeeper | None = None,
+        keeper: ShelfKeeper,
     ) -> None:
         super().__init__()
         self._ask, self._commands, self._meter, self._keeper = ask, commands, meter, keeper

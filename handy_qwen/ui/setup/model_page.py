@@ -6,24 +6,21 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from handy_qwen.core.shelf import Shelf, ShelfKeeper, Standing
-from handy_qwen.core.view import View
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import Page, Verdict
 from handy_qwen.ui.windows.model_card import ModelCard
 from handy_qwen.ui.windows.parts import Quiet
 from handy_qwen.ui.windows.window import GAP_PX
 
-DEMO = "demo"
-
 
 class ModelPage(Page):
     """Choose one and have it installed, while the guide goes on."""
 
-    def __init__(self, keeper: ShelfKeeper | None) -> None:
+    def __init__(self, keeper: ShelfKeeper) -> None:
         super().__init__(words.MODEL, words.MODEL_TITLE, words.MODEL_LEAD)
         self._keeper = keeper
         self._cards: dict[str, ModelCard] = {}
-        self._empty, self.verdict = Quiet(words.NO_SHELF if keeper else words.NO_KEEPER), Verdict()
+        self._empty, self.verdict = Quiet(words.NO_SHELF), Verdict()
         self._list = QVBoxLayout()
         self._list.setContentsMargins(0, 0, GAP_PX, 0)
         self._list.setSpacing(GAP_PX)
@@ -39,8 +36,7 @@ class ModelPage(Page):
     def enter(self) -> None:
         """Look which models there are."""
         super().enter()
-        if self._keeper is not None:
-            self._keeper.refresh()
+        self._keeper.refresh()
 
     def first_focus(self) -> QWidget | None:
         """The button of the one that is recommended."""
@@ -48,8 +44,6 @@ class ModelPage(Page):
 
     def show_shelf(self, shelf: Shelf) -> None:
         """Show the models that can be had or are here; the demo model is no choice."""
-        if self._keeper is None:
-            return
         entries = [entry for entry in shelf.entries if not entry.is_permanent]
         entries.sort(key=lambda one: (one.standing is not Standing.INSTALLED, not one.is_recommended))
         self._empty.setVisible(not entries)
@@ -60,17 +54,8 @@ class ModelPage(Page):
                 self._cards[entry.name] = card = ModelCard(self._keeper)
                 self._list.insertWidget(self._list.count() - 1, card)
             self._cards[entry.name].show_entry(entry, shelf)
-        self._show_whether(shelf.has_full_model)
-
-    def show_view(self, view: View) -> None:
-        """Without a keeper, the menu's models tell what is here."""
-        super().show_view(view)
-        if self._keeper is None:
-            self._show_whether(any(model.name != DEMO for model in view.choices.models))
-
-    def _show_whether(self, is_here: bool) -> None:
-        self.verdict.say(words.MODEL_HERE if is_here else "", "good")
-        self.set_done(is_here)
+        self.verdict.say(words.MODEL_HERE if shelf.has_full_model else "", "good")
+        self.set_done(shelf.has_full_model)
 
     def _build(self) -> None:
         inside = QWidget()

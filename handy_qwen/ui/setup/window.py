@@ -34,7 +34,7 @@ class SetupWindow(AppWindow):
     """Shows the last view and shelf it was given. Lives on Qt's thread."""
 
     def __init__(
-        self, ask: Callable[[Request], None], commands: Commands, meter: Meter, keeper: ShelfKeeper | None
+        self, ask: Callable[[Request], None], commands: Commands, meter: Meter, keeper: ShelfKeeper
     ) -> None:
         super().__init__("setup", words.TITLE, SIZE_PX)
         self.model = ModelPage(keeper)

@@ -58,10 +58,6 @@ MODEL_TITLE = tr("The model that writes")
 MODEL_LEAD = tr("The demo model knows some 300 words. A full one writes whatever you say, and is got once.")
 MODEL_FULL, MODEL_DEMO = tr("a full one is here"), tr("only the demo model")
 MODEL_HERE = tr("A full model is here.")
-NO_KEEPER = tr(
-    "Get one as the README tells under “A full-size model”, and put it into the folder that "
-    "“handy-qwen model list” names. It then stands in the tray's menu."
-)
 NO_SHELF = tr("Models are being looked for…")
 
 AUTOSTART = tr("At login")

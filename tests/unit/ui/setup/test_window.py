@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication
 from handy_qwen import paths
 from handy_qwen.core.events import Request
 from handy_qwen.core.shelf import ModelEntry, Shelf, Standing
-from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.setup.meter_bar import MeterBar
@@ -347,16 +347,6 @@ def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
     assert window.forward.text() == words.NEXT
     window.show_shelf(Shelf())
     assert not page.is_done
-
-
-def test_without_a_keeper_the_page_says_how_to_get_a_model(asked):
-    window = SetupWindow(asked, asked, lambda: -100.0, None)
-    window.show_shelf(Shelf())
-    window.show_view(IDLE)
-    assert not window.model.is_done
-    models = (ModelChoice("big", "Big"), ModelChoice("demo", "demo"))
-    window.show_view(replace(IDLE, choices=replace(IDLE.choices, models=models)))
-    assert window.model.is_done
 
 
 def test_start_at_login_is_asked_for_and_shown(window, asked):
