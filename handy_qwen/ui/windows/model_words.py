@@ -41,6 +41,7 @@ STAGES = {
     Stage.CONVERTING: tr("Converting"),
     Stage.TESTING: tr("Testing"),
 }
+CONNECTING = tr("Looking for it on the network…")
 WAITS = tr("Begins when the other installation is done.")
 IN_USE, INSTALLED, PAUSED, FAILED = tr("In use"), tr("Installed"), tr("Paused"), tr("Not installed")
 DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
@@ -97,6 +98,8 @@ def progress_line(progress: Progress) -> str:
     """What is being done, how much of it is done, how fast, and how long it still takes."""
     if progress.stage is Stage.WAITING:
         return WAITS
+    if progress.stage is Stage.DOWNLOADING and progress.share is None:
+        return CONNECTING
     parts = [STAGES[progress.stage]]
     if progress.total_bytes:
         done, total = figures.size(progress.done_bytes), figures.size(progress.total_bytes)

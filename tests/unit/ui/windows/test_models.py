@@ -272,6 +272,10 @@ def test_an_empty_shelf_is_shown_as_well(window):
     assert window.first_focus() is window.close_button
 
 
+def test_a_download_that_has_not_begun_says_what_it_waits_for():
+    assert words.progress_line(Progress(Stage.DOWNLOADING)) == words.CONNECTING
+
+
 def test_a_progress_without_bytes_shows_its_share_and_no_rate():
     line = words.progress_line(Progress(Stage.CONVERTING, 0.999))
     assert line == "Converting  ·  99 %"
