@@ -25,7 +25,8 @@ from handy_qwen.engine.sessions import Cancel, default_threads, open_session
 from handy_qwen.engine.splitter import Splitter
 from handy_qwen.engine.transcript import Transcript
 from handy_qwen.engine.vad import VoiceDetector
-from handy_qwen.errors import AudioFormatError, EngineError
+from handy_qwen.engine.wholeness import MappedFiles
+from handy_qwen.errors import AudioFormatError, EngineError, ModelCorruptError
 
 LIVE_PASS_S = 60.0
 """Longest pass when the text must be ready at once: every token written reads the whole cache."""
@@ -35,8 +36,11 @@ _BLOCK_SAMPLES = 30 * SAMPLE_RATE
 class Recognizer:
     """A loaded model."""
 
-    def __init__(self, model: Model, detector: VoiceDetector, load_s: float) -> None:
+    def __init__(
+        self, model: Model, detector: VoiceDetector, load_s: float, files: MappedFiles | None = None
+    ) -> None:
         self._model = model
+        self._files = files
         self._detector = detector
         self.load_s = load_s
 
@@ -56,13 +60,14 @@ class Recognizer:
         """
         begin = time.perf_counter()
         try:
+            files = MappedFiles(folder)
             model = open_model(folder, threads or default_threads())
         except OSError as exc:
             raise EngineError(
                 f"The model in {folder} cannot be read: {exc.strerror}.", "Check its permissions."
             ) from exc
         detector = VoiceDetector(open_session(voice_model, threads=1))
-        return cls(model, detector, time.perf_counter() - begin)
+        return cls(model, detector, time.perf_counter() - begin, files)
 
     @property
     def name(self) -> str:
@@ -160,6 +165,16 @@ class Recognizer:
         if on_progress:
             on_progress(1.0)
         return transcript
+
+    def check_files(self) -> None:
+        """Complain of a file that was cut short since it was loaded: to go on would end the process.
+
+        Raises:
+            ModelCorruptError: There is one.
+        """
+        path = self._files.cut_short() if self._files else None
+        if path is not None:
+            raise ModelCorruptError(path, "it was cut short while it was in use")
 
     def check_language(self, language: str) -> None:
         """Complain now about what ``live`` would complain about.

@@ -53,6 +53,7 @@ class Model(Protocol):
         cancel: Cancel,
         on_progress: Callable[[float], None],
     ) -> Transcript: ...
+    def check_files(self) -> None: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
 
 

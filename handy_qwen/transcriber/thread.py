@@ -24,7 +24,7 @@ from functools import partial
 from handy_qwen.core.events import Failed, Previewed, Transcribed
 from handy_qwen.core.ports import Post, Samples
 from handy_qwen.core.pulse import Pulse
-from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
+from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber.job import Job, Live, LiveText, Model
 from handy_qwen.transcriber.slot import ModelSlot
 
@@ -186,7 +186,7 @@ class EngineTranscriber:
         """Do one piece of work for the oldest take; the model takes one at a time. True: there is more."""
         self._slot.close_unused([job.model for job in self._jobs.values()])
         job = next(iter(list(self._jobs.values())), None)
-        if job is None:
+        if job is None or not self._is_model_whole(job):
             return False
         if job.model is None and not self._open(job):
             return self._slot.present is not None and bool(self._jobs)
@@ -194,6 +194,23 @@ class EngineTranscriber:
             self._finish(job)
             return bool(self._jobs)
         return self._advance(job)
+
+    def _is_model_whole(self, job: Job) -> bool:
+        """Whether the files of the model can be used. If not, it is given up, and loading it tells why."""
+        model = job.model or self._slot.present
+        if model is None:
+            return True
+        try:
+            model.check_files()
+        except ModelCorruptError as exc:
+            logger.warning("the model was given up: %s", exc)
+        else:
+            return True
+        for one in self._jobs.values():
+            one.start_over()
+        self._slot.unload()
+        self._slot.ensure()
+        return False
 
     def _open(self, job: Job) -> bool:
         """Let ``job`` use the model. False: the model is not there, or does not take the job."""

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from handy_qwen.core.events import (
     Transcribed,
 )
 from handy_qwen.engine.transcript import Preview, Transcript
-from handy_qwen.errors import CancelledError, EngineError, LanguageError, OutOfMemoryError
+from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber import EngineTranscriber, Live, LiveText, Model
 from handy_qwen.transcriber.job import Job
 from tests.fakes import FakeClock
@@ -78,6 +79,7 @@ class FakeModel:
         self.waits_for_cancel = told.get("waits_for_cancel", False)
         self.enough_s = told.get("enough_s", 60.0)  # there is memory for passes of that length
         self.passes = []
+        self.is_cut = False
         self.is_finishing = threading.Event()
         self.has_advanced = threading.Event()
         self.is_closed = threading.Event()
@@ -100,6 +102,10 @@ class FakeModel:
         assert not cancel.is_set
         self.asked.append((language, context))
         return transcript(f"{self.name}: {len(samples)} at once")
+
+    def check_files(self):
+        if self.is_cut:
+            raise ModelCorruptError(Path("decoder.data"), "it was cut short")
 
     def close(self):
         self.is_closed.set()
@@ -435,6 +441,25 @@ def test_without_memory_to_load_the_model_again_the_take_fails_with_advice(bench
     desk.transcriber.finish(1)
     assert desk.skip_to(ModelFailed).error.hint
     assert isinstance(desk.expect(Failed).error, OutOfMemoryError)
+
+
+@pytest.mark.parametrize("is_spoken", [True, False])
+@pytest.mark.expects_log
+def test_a_model_whose_file_is_cut_short_is_given_up_before_it_is_touched(bench, is_spoken):
+    model = FakeModel()
+    desk = bench(model).ready()
+    if is_spoken:
+        desk.say(1)
+        desk.skip_to(Previewed)
+    model.is_cut = True
+    desk.models["m"] = ModelCorruptError(Path("decoder.data"), "it is too short")
+    if not is_spoken:
+        desk.say(1)
+    desk.transcriber.finish(1)
+    desk.skip_to(ModelUnloaded)
+    assert model.is_closed.is_set()
+    assert isinstance(desk.skip_to(ModelFailed).error, ModelCorruptError)
+    assert desk.skip_to(Failed).take == 1
 
 
 def die():
