@@ -135,7 +135,7 @@ class Journal:
         if self._noted is Stage.OPEN and self._descriptor is not None:
             first = wav.header(self._created_ms, self._stage, self.samples)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, first)  # over what is there: it needs no space
+            wav.write_all(self._descriptor, first)  # over what is there: it needs no space
             self.sync()
             self._close()
         else:

@@ -98,15 +98,23 @@ def create(path: Path, created_ms: int) -> int:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags, 0o600)
-    first, written = header(created_ms, Stage.OPEN, None), 0
     try:
-        while written < len(first):
-            written += os.write(descriptor, first[written:])
+        write_all(descriptor, header(created_ms, Stage.OPEN, None))
     except OSError:
         os.close(descriptor)
         path.unlink(missing_ok=True)
         raise
     return descriptor
+
+
+def write_all(descriptor: int, raw: bytes) -> None:
+    """Write all of ``raw``: the system may take less at a time.
+
+    Raises:
+        OSError: Not all of it could be written.
+    """
+    while raw:
+        raw = raw[os.write(descriptor, raw) :]
 
 
 def note_stage(path: Path, stage: Stage) -> None:

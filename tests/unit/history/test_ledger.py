@@ -196,6 +196,9 @@ def test_an_entry_that_the_user_deletes_meanwhile_stays_deleted(books):
     books.speak(1)
     books.complete(1)
     books.writer.store.remove(books.entry_of(1))
+    books.writer.live[1].set(error="something to save")
+    books.writer.save(books.writer.live[1])
+    assert books.writer.live[1].is_over
     books.done(1, "a text", "", "", "")
     books.went(1, Whereabouts.TYPED)
     assert books.rows() == []

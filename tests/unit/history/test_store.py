@@ -173,3 +173,4 @@ def test_what_was_deleted_is_overwritten(store):
     store.checkpoint()
     left = b"".join(path.read_bytes() for path in store.path.parent.glob("history.db*"))
     assert marker.encode() not in left
+    assert store._connection.execute("PRAGMA secure_delete").fetchone() == (1,)

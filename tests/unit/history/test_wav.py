@@ -1,8 +1,13 @@
 """The file of a take: nothing of it is lost, wherever it was cut off, and nothing strange breaks it."""
 
+import errno
 import io
+import itertools
+import os
 import stat
 import struct
+from contextlib import suppress
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -119,6 +124,33 @@ def test_a_take_never_overwrites_another_or_follows_a_link(tmp_path):
     with pytest.raises(FileExistsError):
         wav.create(tmp_path / "take.wav", 1)
     assert target.read_text() == "precious"
+
+
+@settings(max_examples=40, deadline=None)
+@given(limits=st.lists(st.sampled_from([0, 1, 3, 130, 999, 3000]), min_size=1, max_size=30))
+def test_a_disk_that_takes_only_some_bytes_at_a_time_gets_them_all_in_order(memory_folders, limits):
+    path = memory_folders.mktemp("some") / "take.wav"
+    real, turns = os.write, itertools.chain(limits, itertools.repeat(501))
+
+    def write(descriptor, view):
+        limit = next(turns)
+        if not limit:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, view[:limit])
+
+    journal = Journal(path, 1)
+    with mock.patch.object(os, "write", write):
+        for block in np.array_split(SAMPLES[:2000], 5):
+            journal.add(block)
+            with suppress(OSError):
+                journal.write()
+        journal.finish(Stage.COMPLETE)
+        while not journal.is_written:
+            with suppress(OSError):
+                journal.write()
+    assert journal.waiting_samples == 0
+    assert read(path).tobytes() == SAMPLES[:2000].tobytes()
+    assert soundfile.info(path).frames == 2000
 
 
 def test_what_comes_after_the_end_is_left_out(tmp_path):
