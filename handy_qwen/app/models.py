@@ -182,6 +182,7 @@ class ModelKeeper:
             self._found = self._installer.entries()
         job = self._installing[name] = Job(name, work)
         self._jobs.add(job)
+        logger.info("the model %s is to be installed", name)
         self._tell()
 
     def _import_now(self, alias: str, source: Path, tell: Tell) -> None:

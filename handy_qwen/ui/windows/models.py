@@ -27,7 +27,8 @@ class ModelsWindow(AppWindow):
         self._cards: dict[str, ModelCard] = {}
         self._introduction, self._room = Text(words.INTRODUCTION), Quiet()
         self.body.addWidget(self._introduction)
-        self.body.addWidget(self._scrolled_cards(), 1)
+        self._area = self._scrolled_cards()
+        self.body.addWidget(self._area, 1)
         self.body.addWidget(self._room)
         self.import_button = button(words.IMPORT)
         self.import_button.setMenu(self._import_menu())
@@ -54,9 +55,12 @@ class ModelsWindow(AppWindow):
             self.first_focus().setFocus(Qt.FocusReason.ActiveWindowFocusReason)
 
     def first_focus(self) -> QWidget:
-        """The button that does most for the user: the first one of the first card that has one."""
+        """The button that does most for the user: the first one of the first card that has one.
+
+        Before there is any, the list, on which an early Enter does nothing.
+        """
         buttons = [self._cards[entry.name].primary for entry in self._shelf.entries]
-        return next((button for button in buttons if not button.isHidden()), self.close_button)
+        return next((button for button in buttons if not button.isHidden()), self._area)
 
     def _on_hidden(self) -> None:
         """Tell what goes on behind the closed window."""
