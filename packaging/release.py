@@ -1,0 +1,65 @@
+"""Gathers what the systems have built into one folder, for a release: release.py PARTS DIST TAG.
+
+Every package is compared with the SHA256SUMS that came with it, then all get one file of sums. NOTES.md is
+what the changelog says of this version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import product
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Gather, and return the exit status."""
+    if len(arguments) != 3:
+        print(__doc__)
+        return 2
+    parts, dist, tag = Path(arguments[0]), Path(arguments[1]), arguments[2]
+    if tag != f"v{product.version()}":
+        sys.exit(f"The tag {tag} is not that of version {product.version()}.")
+    gather(parts, dist)
+    product.write_sums(dist)
+    (dist / "NOTES.md").write_text(notes(), encoding="utf-8")
+    return 0
+
+
+def gather(parts: Path, dist: Path) -> None:
+    """Copy all packages below ``parts`` into ``dist``.
+
+    Raises:
+        SystemExit: One is not what its sum says, or there are two of a name.
+    """
+    dist.mkdir(parents=True, exist_ok=True)
+    for sums in sorted(parts.rglob("SHA256SUMS")):
+        for line in sums.read_text(encoding="utf-8").splitlines():
+            told, name = line.split("  ", 1)
+            package = sums.parent / name
+            if hashlib.sha256(package.read_bytes()).hexdigest() != told:
+                sys.exit(f"{package} is not what was built.")
+            if (dist / name).exists():
+                sys.exit(f"There are two of {name}.")
+            shutil.copy(package, dist)
+
+
+def notes() -> str:
+    """What the changelog says of this version.
+
+    Raises:
+        SystemExit: Nothing.
+    """
+    text = (product.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    found = re.search(rf"^## \[{re.escape(product.version())}\][^\n]*\n(.*?)(?=^## \[|\Z)", text, re.M | re.S)
+    if found is None or not found[1].strip():
+        sys.exit(f"CHANGELOG.md says nothing of version {product.version()}.")
+    return found[1].strip() + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

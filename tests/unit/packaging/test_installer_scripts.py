@@ -1,0 +1,120 @@
+"""The scripts for systems that are not here, and the workflows, as far as they can be read anywhere."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from handy_qwen.cli import build_parser
+from tests.conftest import ROOT
+
+PACKAGING = ROOT / "packaging"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+SECTIONS = "Setup Languages CustomMessages Tasks InstallDelete Files Icons Registry Run UninstallRun Code"
+
+
+@pytest.fixture(scope="module")
+def inno():
+    """The script for Inno Setup: its sections' lines by name, and the whole."""
+    text = (PACKAGING / "windows" / "handy-qwen.iss").read_text(encoding="utf-8")
+    parts = re.split(r"^\[(\w+)\]$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)), text
+
+
+def test_the_inno_script_has_its_sections_once(inno):
+    sections, text = inno
+    assert list(sections) == SECTIONS.split()
+    assert len(re.findall(r"^\[\w+\]$", text, re.MULTILINE)) == len(sections)
+
+
+def test_the_inno_script_uses_the_facts_it_is_given_and_no_others(builder, inno):
+    given = set(builder("installers").windows_facts())
+    used = set(re.findall(r"\{#(\w+)\}", inno[1]))
+    assert used == given
+    assert set(re.findall(r"/D(\w+)=", inno[1])) == given
+
+
+def test_the_installer_is_found_where_the_script_puts_it(builder, inno):
+    facts, product = builder("installers").windows_facts(), builder("product")
+    assert facts["Version"] == product.version()
+    assert f"{facts['FileName']}.exe" == product.file_name("windows", ".exe")
+    assert "OutputBaseFilename={#FileName}" in inno[0]["Setup"]
+
+
+def test_every_entry_of_the_inno_script_is_complete(inno):
+    needed = {"Files": {"Source", "DestDir"}, "Icons": {"Name", "Filename"}, "Run": {"Filename"}}
+    for section, keys in needed.items():
+        for line in filter(None, map(str.strip, inno[0][section].splitlines())):
+            if not line.startswith(";"):
+                assert keys <= set(re.findall(r'(\w+): (?:"|\w)', line)), line
+
+
+def test_tasks_of_the_inno_script_exist(inno):
+    sections, text = inno
+    names = set(re.findall(r'^Name: "(\w+)"', sections["Tasks"], re.MULTILINE))
+    assert set(re.findall(r"Tasks: (\w+)", text)) == names
+
+
+def test_what_the_uninstaller_runs_are_commands_of_the_program(inno):
+    commands = re.findall(r'Parameters: "([^"]+)"', inno[0]["UninstallRun"])
+    assert commands
+    for command in commands:
+        build_parser().parse_args(command.split())
+
+
+def test_begin_and_end_of_the_inno_code_are_in_balance(inno):
+    code = inno[0]["Code"]
+    assert len(re.findall(r"\bbegin\b", code)) == len(re.findall(r"\bend;", code))
+    for name in ("EnvironmentKey", "IsPathNeeded"):
+        assert f"function {name}" in code
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="no shell here")
+@pytest.mark.parametrize("script", sorted(PACKAGING.rglob("*.sh")), ids=lambda path: path.name)
+def test_shell_scripts_are_well_formed_and_can_be_run(script):
+    assert script.stat().st_mode & 0o111
+    subprocess.run(["sh", "-n", script], check=True)
+
+
+def jobs():
+    for file in WORKFLOWS:
+        for name, job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].items():
+            yield pytest.param(job, id=f"{file.stem}-{name}")
+
+
+def lines_of(job):
+    return [line for step in job["steps"] for line in step.get("run", "").splitlines()]
+
+
+@pytest.mark.parametrize("job", list(jobs()))
+def test_each_step_of_a_workflow_does_one_thing_and_each_job_ends(job):
+    assert job["runs-on"]
+    for step in job["steps"]:
+        assert ("run" in step) != ("uses" in step), step
+        assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step.get("uses", "a/b@v1"))
+
+
+@pytest.mark.parametrize("job", list(jobs()))
+def test_every_script_and_kind_that_a_workflow_names_exists(builder, job):
+    kinds, developer = builder("build").KINDS, builder("dev").COMMANDS
+    for line in lines_of(job):
+        for script, words in re.findall(r"python3? (packaging/\w+\.py)((?: [\w$\"]+)*)", line):
+            assert (ROOT / script).is_file(), line
+            known = {"packaging/build.py": kinds, "packaging/dev.py": developer}.get(script)
+            assert known is None or set(words.split()) <= set(known), line
+        for place in re.findall(r"\b(tests/\w+)", line):
+            assert (ROOT / place).is_dir(), line
+
+
+def test_all_three_systems_build_and_sum_their_packages():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "packages.yml").read_text(encoding="utf-8"))
+    built = {
+        name: {word for line in lines_of(job) if "build.py" in line for word in line.split()}
+        for name, job in workflow["jobs"].items()
+    }
+    assert {"wheel", "deb", "tar", "check", "sums"} <= built["linux"]
+    assert {"windows", "sums"} <= built["windows"]
+    assert {"macos", "sums"} <= built["macos"]
+    assert workflow["jobs"]["release"]["needs"] == ["linux", "windows", "macos"]

@@ -1,0 +1,108 @@
+"""Name, version and texts come from one place, and all that is built tells the same."""
+
+import hashlib
+import plistlib
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import handy_qwen
+from handy_qwen.system.autostart import macos as autostart
+from handy_qwen.system.hotkeys import portal
+from tests.conftest import ROOT
+
+PACKAGING = ROOT / "packaging"
+
+
+@pytest.fixture(scope="module")
+def product(builder):
+    return builder("product")
+
+
+def test_the_version_is_that_of_the_package(product):
+    assert product.version() == handy_qwen.__version__
+
+
+def test_the_identifier_is_the_one_the_program_tells_the_system(product):
+    assert product.APP_ID == portal.APP_ID == autostart.LABEL
+
+
+def test_a_template_that_names_something_unknown_is_an_error(product, tmp_path):
+    template = tmp_path / "template.in"
+    template.write_text("@NAME@ @NONSENSE@")
+    with pytest.raises(KeyError, match="NONSENSE"):
+        product.filled(template)
+
+
+@pytest.mark.parametrize("template", sorted(PACKAGING.rglob("*.in")), ids=lambda path: path.name)
+def test_every_template_can_be_filled(product, template):
+    assert not re.search(r"@[A-Z_]+@", product.filled(template))
+
+
+def test_the_release_day_is_that_of_the_changelog(product, tmp_path, monkeypatch):
+    monkeypatch.setattr(product, "ROOT", tmp_path)
+    (tmp_path / "handy_qwen").mkdir()
+    (tmp_path / "handy_qwen" / "__init__.py").write_text('__version__ = "1.2.3"\n')
+    (tmp_path / "CHANGELOG.md").write_text(
+        "## [Unreleased]\n## [1.2.3] - 2031-05-06\n## [1.2.2] - 2030-01-01\n"
+    )
+    assert product.release_date() == "2031-05-06"
+
+
+def test_sums_are_what_sha256sum_reads(product, tmp_path):
+    (tmp_path / "b.deb").write_bytes(b"two")
+    (tmp_path / "a.exe").write_bytes(b"one")
+    text = product.write_sums(tmp_path).read_text()
+    one, two = hashlib.sha256(b"one").hexdigest(), hashlib.sha256(b"two").hexdigest()
+    assert text == f"{one}  a.exe\n{two}  b.deb\n"
+    assert product.write_sums(tmp_path).read_text() == text  # not of itself
+
+
+def test_the_menu_entry_names_program_and_icon(product):
+    text = product.filled(PACKAGING / "linux" / "handy-qwen.desktop.in")
+    values = dict(line.split("=", 1) for line in text.split("\n\n")[0].splitlines() if "=" in line)
+    assert values["Exec"] == values["TryExec"] == "handy-qwen"
+    assert values["Icon"] == product.APP_ID
+    assert values["Name"] == product.TITLE
+    groups = set(re.findall(r"^\[Desktop Action (\w+)\]$", text, re.MULTILINE))
+    assert groups == set(values["Actions"].rstrip(";").split(";"))
+
+
+def test_the_commands_of_the_menu_entry_are_commands_of_the_program(product):
+    from handy_qwen.cli import build_parser
+
+    text = product.filled(PACKAGING / "linux" / "handy-qwen.desktop.in")
+    for command in re.findall(r"^Exec=handy-qwen(.*)$", text, re.MULTILINE):
+        build_parser().parse_args(command.split())
+
+
+def test_the_appstream_data_tell_identifier_and_version(product):
+    root = ET.fromstring(product.filled(PACKAGING / "linux" / "handy-qwen.metainfo.xml.in"))
+    assert root.findtext("id") == product.APP_ID
+    assert root.findtext("launchable") == f"{product.APP_ID}.desktop"
+    assert root.find("releases/release").get("version") == handy_qwen.__version__
+
+
+def test_the_mac_app_says_why_it_wants_microphone_keys_and_windows(product):
+    told = plistlib.loads(product.filled(PACKAGING / "macos" / "Info.plist.in").encode())
+    assert told["CFBundleIdentifier"] == product.APP_ID
+    assert told["CFBundleShortVersionString"] == told["CFBundleVersion"] == handy_qwen.__version__
+    assert told["CFBundleExecutable"] == product.NAME
+    assert told["LSUIElement"] is True
+    for right in ("Microphone", "InputMonitoring", "Accessibility"):
+        assert len(told[f"NS{right}UsageDescription"]) > 40
+
+
+def test_the_mac_app_may_use_the_microphone_under_the_hardened_runtime():
+    rights = plistlib.loads((PACKAGING / "macos" / "entitlements.plist").read_bytes())
+    assert rights["com.apple.security.device.audio-input"] is True
+
+
+def test_windows_is_told_the_version(builder):
+    names = {"VSVersionInfo", "FixedFileInfo", "StringFileInfo", "StringTable", "StringStruct", "VarFileInfo"}
+    calls = {name: lambda *given, **named: (given, named) for name in names | {"VarStruct"}}
+    (_, info) = eval(builder("windows_version").resource(), calls)
+    numbers = tuple(map(int, handy_qwen.__version__.split(".")))
+    assert info["ffi"][1]["filevers"] == info["ffi"][1]["prodvers"] == (*numbers, 0)
+    assert repr(handy_qwen.__version__) in repr(info["kids"])
