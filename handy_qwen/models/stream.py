@@ -15,7 +15,7 @@ import httpx2
 from huggingface_hub import get_session
 
 _POLL_S = 0.05
-_PIECES_AHEAD = 8  # in memory; a piece is what the network gives at a time, some 64 kB
+_PIECES_AHEAD = 8  # in memory; a piece is what the network gives at a time, at most 64 kB
 
 
 @dataclass(frozen=True, slots=True)

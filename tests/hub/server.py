@@ -49,6 +49,23 @@ class Request:
     sent_bytes: int = 0
 
 
+def describe(folder: Path) -> tuple[list[dict], dict[str, Path]]:
+    """What the hub says of the files in ``folder``, and the large ones by SHA-256."""
+    siblings, blobs = [], {}
+    for path in sorted(folder.iterdir()):
+        size = path.stat().st_size
+        is_large = size >= _SMALL_BYTES
+        git = hashlib.sha1(f"blob {size}\0".encode() + (b"" if is_large else path.read_bytes())).hexdigest()
+        entry = {"rfilename": path.name, "size": size, "blobId": git}
+        if is_large:
+            with path.open("rb") as file:
+                sha = hashlib.file_digest(file, "sha256").hexdigest()
+            entry["lfs"] = {"sha256": sha, "size": size, "pointerSize": 134}
+            blobs[sha] = path
+        siblings.append(entry)
+    return siblings, blobs
+
+
 class FakeHub:
     """Serves the files of ``folder`` as the repository ``repository``. A context manager.
 
@@ -63,8 +80,7 @@ class FakeHub:
         self.bytes_per_s = 0
         self.listing_changes: dict = {}  # of the answer about the repository
         self.lock = threading.Lock()
-        self.blobs = {}
-        self.describe()
+        self.siblings, self.blobs = describe(folder)
         self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), self._handler(place)) for place in (0, 1)]
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -76,21 +92,6 @@ class FakeHub:
         for server in self._servers:
             server.daemon_threads = True
             server.handle_error = lambda _request, _address: None  # clients that were killed
-
-    def describe(self) -> None:
-        """Look at the files again."""
-        self.siblings = []
-        for path in sorted(self.folder.iterdir()):
-            data = path.read_bytes() if path.stat().st_size < _SMALL_BYTES else None
-            size = path.stat().st_size
-            git = hashlib.sha1(f"blob {size}\0".encode() + (data or b"")).hexdigest()
-            entry = {"rfilename": path.name, "size": size, "blobId": git}
-            if data is None:
-                with path.open("rb") as file:
-                    sha = hashlib.file_digest(file, "sha256").hexdigest()
-                entry["lfs"] = {"sha256": sha, "size": size, "pointerSize": 134}
-                self.blobs[sha] = path
-            self.siblings.append(entry)
 
     def __enter__(self) -> "FakeHub":
         self._threads = [

@@ -1,0 +1,81 @@
+"""A hub on this machine, and a program that knows no other."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from huggingface_hub import close_session, constants
+
+from handy_qwen.models.catalogue import CatalogueModel, Layout
+from handy_qwen.models.download import Download
+from handy_qwen.models.fetching import Patience
+from handy_qwen.models.meter import Meter
+from handy_qwen.models.places import Places
+from tests.conftest import CHECKPOINT
+from tests.hub.server import FakeHub
+
+REPOSITORY = "somebody/tiny"
+IMPATIENT = Patience(tries=4, first_s=0.0, most_s=0.2, most_asked_s=1.5)
+TINY = CatalogueModel(
+    "tiny",
+    "Tiny",
+    Layout.CHECKPOINT,
+    REPOSITORY,
+    files=("config.json", "model.safetensors | model-*.safetensors", "tokenizer.json | vocab.json"),
+    optional=("merges.txt",),
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session():
+    """One HTTP client for all tests: making one reads all certificates of the system."""
+    yield
+    close_session()
+
+
+@pytest.fixture
+def hub_home(app_home, tmp_path, monkeypatch):
+    """A home for the program, and no cache that it could share with others."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    for name in ("HF_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return app_home
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Files of no meaning under the names of a checkpoint; the weights are as many as ten pieces."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "config.json").write_bytes(b"{}" * 200)
+    (folder / "tokenizer.json").write_bytes(b'{"a":1}' * 900)
+    (folder / "README.md").write_bytes(b"not wanted")
+    (folder / "model.safetensors").write_bytes(random.Random(7).randbytes(655_360))
+    return folder
+
+
+@pytest.fixture
+def hub(repository, hub_home, monkeypatch):
+    """Serves ``repository``."""
+    assert not hub_home.exists()
+    with FakeHub(repository, REPOSITORY) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served
+
+
+@pytest.fixture
+def real_hub(hub_home, monkeypatch):
+    """Serves the demo model's checkpoint."""
+    assert not hub_home.exists()
+    with FakeHub(CHECKPOINT, REPOSITORY) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served
+
+
+def download(tell=lambda _progress: None, **changes):
+    """Fetch the tiny model into its place, and return that."""
+    places = Places("tiny")
+    places.make()
+    places.begin()
+    Download(replace(TINY, **changes), places, Meter(tell), IMPATIENT).run()
+    return places

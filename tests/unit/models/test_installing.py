@@ -1,0 +1,232 @@
+"""From the hub to a model that runs: complete, killed, twice at once, and where it cannot be written.
+
+HANDY_QWEN_KILLS=10 kills at ten points of the download instead of two, and in every stage.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handy_qwen.core.shelf import Stage, Standing
+from handy_qwen.engine.manifest import is_package
+from handy_qwen.errors import CancelledError, DownloadError, EngineError, InstallationError
+from handy_qwen.models import installing
+from handy_qwen.models.catalogue import Catalogue, Layout
+from handy_qwen.models.fetching import Patience
+from handy_qwen.models.installed import find_model, installed_models, load_recognizer
+from handy_qwen.models.installing import discard, install, is_whole, partial_bytes, remove
+from handy_qwen.models.origin import load_origin
+from handy_qwen.models.places import Places
+from handy_qwen.models.shelf import shelf_entries
+from tests.hub.server import COMMIT, Fault
+from tests.unit.models.conftest import REPOSITORY, TINY
+
+ROOT = Path(__file__).parents[3]
+WEIGHTS = "model.safetensors"
+KILLS = int(os.environ.get("HANDY_QWEN_KILLS", "2"))
+
+
+def start(**more):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.unit.models.install_once"],
+        cwd=ROOT,
+        env=os.environ | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path):
+    stages = []
+    made = install(TINY, lambda progress: stages.append(progress.stage), keep_source=tmp_path / "kept")
+    assert sorted(set(stages), key=lambda stage: stage.value) == [
+        *(Stage.WAITING, Stage.DOWNLOADING, Stage.CHECKING, Stage.CONVERTING, Stage.TESTING)
+    ]
+    assert stages == sorted(stages, key=lambda stage: stage.value)
+    assert made.folder == find_model("tiny").folder
+    origin = load_origin(made.folder)
+    assert (origin.source, origin.revision, origin.commit) == (REPOSITORY, "main", COMMIT)
+    assert (tmp_path / "kept" / WEIGHTS).stat().st_size == real_hub.sent_bytes(WEIGHTS)
+    recognizer = load_recognizer("tiny", threads=1)
+    assert recognizer.name == "tiny"
+    recognizer.close()
+    sent = len(real_hub.requests)
+    install(TINY, lambda _progress: None)  # again
+    assert len(real_hub.requests) == sent
+    shelf = {entry.name: entry for entry in shelf_entries(Catalogue((TINY,)))}
+    assert shelf["tiny"].standing is Standing.INSTALLED
+    remove("tiny")
+    assert [model.name for model in installed_models()] == ["demo"]
+    assert list(Places("tiny").final.parent.glob("tiny*")) == []
+
+
+def test_a_damaged_model_is_installed_again(real_hub):
+    folder = install(TINY, lambda _progress: None).folder
+    (folder / "encoder.data").write_bytes(b"0" * (folder / "encoder.data").stat().st_size)
+    assert not is_whole(folder)
+    install(TINY, lambda _progress: None)
+    assert is_whole(folder)
+    assert real_hub.sent_bytes("config.json") > 0
+
+
+def test_a_process_that_is_killed_again_and_again_fetches_nothing_twice(real_hub):
+    real_hub.bytes_per_s = 6_000_000
+    part = Places("tiny").source / f"{WEIGHTS}.part"
+    total, rnd, expected = 11_743_728, random.Random(3), []
+    for _ in range(KILLS):
+        process = start()
+        goal = real_hub.sent_bytes(WEIGHTS) + rnd.randrange(100_000, int(total / (KILLS + 1)))
+        while real_hub.sent_bytes(WEIGHTS) < goal and process.poll() is None:
+            process.stdout.read(0)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        expected.append(part.stat().st_size if part.exists() else 0)
+        assert not Places("tiny").final.exists()
+    process = start()
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    starts = [request.start for request in real_hub.requests if request.file == WEIGHTS]
+    assert starts == [0, *expected]
+    assert is_whole(Places("tiny").final)
+    assert not Places("tiny").work.exists()
+
+
+@pytest.mark.parametrize("stage", ["CONVERTING", "CHECKING", "TESTING"][: KILLS - 1])
+def test_a_process_that_is_killed_later_leaves_no_half_model(real_hub, stage):
+    process = start()
+    while process.stdout.readline().strip() != stage:
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert not Places("tiny").final.exists()
+    made = install(TINY, lambda _progress: None)
+    assert is_whole(made.folder)
+    assert real_hub.sent_bytes(WEIGHTS) == 11_743_728
+    assert not Places("tiny").work.exists()
+
+
+def test_of_two_processes_one_fetches_and_both_have_it(real_hub):
+    real_hub.bytes_per_s = 20_000_000
+    both = [start(), start()]
+    outs = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], outs
+    assert real_hub.sent_bytes(WEIGHTS) == 11_743_728
+    assert sorted("CONVERTING" in out for out, _ in outs) == [False, True]
+
+
+def test_what_does_not_run_is_not_put_in_place(real_hub, monkeypatch):
+    def fail(_folder):
+        raise EngineError("The model gives numbers that make no sense.")
+
+    monkeypatch.setattr("handy_qwen.models.making.try_out", fail)
+    with pytest.raises(EngineError):
+        install(TINY, lambda _progress: None)
+    assert [model.name for model in installed_models()] == ["demo"]
+    assert partial_bytes("tiny") >= real_hub.sent_bytes(WEIGHTS)
+
+
+def test_a_conversion_that_is_given_up_keeps_what_was_fetched(real_hub):
+    def give_up(progress):
+        if progress.stage is Stage.CONVERTING:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        install(TINY, give_up)
+    assert partial_bytes("tiny") >= real_hub.sent_bytes(WEIGHTS) > 0
+    entry = next(one for one in shelf_entries(Catalogue((TINY,))) if one.name == "tiny")
+    assert (entry.standing, entry.partial_bytes) == (Standing.PAUSED, partial_bytes("tiny"))
+    discard("tiny")
+    assert partial_bytes("tiny") == 0
+    discard("tiny")  # nothing to do
+
+
+def test_weights_that_are_none_end_in_a_sentence(hub):
+    with pytest.raises(EngineError) as caught:
+        install(TINY, lambda _progress: None, patience=Patience(first_s=0.0))
+    assert "config.json" in caught.value.title
+    assert hub.sent_bytes(WEIGHTS) > 0
+
+
+def test_memory_that_the_machine_does_not_have_is_said_in_numbers(hub):
+    with pytest.raises(InstallationError, match=r"needs 9000\.00 GB of memory; this machine has"):
+        install(replace(TINY, memory_bytes=9_000_000_000_000), lambda _progress: None)
+    assert hub.requests == []
+
+
+@pytest.mark.usefixtures("hub_home")
+def test_the_demo_model_needs_no_installation():
+    demo = replace(TINY, name="demo", layout=Layout.SHIPPED)
+    assert install(demo, lambda _progress: None) == find_model("demo")
+    with pytest.raises(InstallationError, match="ships with the program"):
+        remove("demo")
+
+
+def test_a_home_that_may_not_be_written_is_said(hub, hub_home):
+    hub_home.mkdir()
+    (hub_home / "data").write_text("in the way")
+    with pytest.raises(InstallationError, match="cannot be written"):
+        install(TINY, lambda _progress: None)
+    assert hub.requests == []
+
+
+def test_a_folder_of_something_else_is_not_replaced(hub):
+    folder = Places("tiny").final
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(InstallationError, match="exists and is no model"):
+        install(TINY, lambda _progress: None)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert hub.requests == []
+
+
+def test_an_older_model_stays_until_the_new_one_stands(real_hub, monkeypatch):
+    folder = install(TINY, lambda _progress: None).folder
+    (folder / "encoder.data").write_bytes(b"damaged")
+    before = json.loads((folder / "origin.json").read_text())
+    real_hub.faults = [Fault("config.json", status=403)]
+    with pytest.raises(DownloadError):
+        install(TINY, lambda _progress: None)
+    assert json.loads((folder / "origin.json").read_text()) == before
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self == Places("tiny").package:
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(InstallationError, match="could not be put into"):
+        install(TINY, lambda _progress: None)
+    assert is_package(folder)
+
+
+@pytest.mark.usefixtures("hub_home")
+def test_what_another_process_works_on_is_not_deleted(tmp_path):
+    places = Places("tiny")
+    places.make()
+    places.begin()
+    places.listing.write_text("{}")
+    code = (
+        "import sys, handy_qwen.models.lock as l, pathlib\n"
+        "with l.locked(pathlib.Path(sys.argv[1]), lambda: None):\n"
+        " print('held', flush=True)\n"
+        " sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, places.lock], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(InstallationError, match="being installed by another process"):
+            installing.discard("tiny")
+        other.stdin.close()
+    assert tmp_path.exists()
+    installing.discard("tiny")
