@@ -111,6 +111,11 @@ class HookedKeys:
             self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
             self._thread.start()
 
+    def has_died(self) -> bool:
+        """Whether the thread ended without being told to. Any thread."""
+        thread = self._thread
+        return thread is not None and thread.ident is not None and not thread.is_alive()
+
     def stop(self) -> None:
         """Let every hotkey go and end the thread. Safe to call twice."""
         with self._lock:

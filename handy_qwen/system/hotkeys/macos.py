@@ -124,6 +124,8 @@ class MacHotkeys:
         Raises:
             HotkeyError: INVALID, or DENIED_BY_USER: a permission is missing.
         """
+        if self.has_died():
+            self.stop()
         self._keys.use(hotkeys)
         with self._lock:
             if not self._listeners:
@@ -134,6 +136,10 @@ class MacHotkeys:
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape and swallow it only while a take runs. Returns at once."""
         self._keys.watch_escape(is_wanted)
+
+    def has_died(self) -> bool:
+        """Whether a tap, or the thread that looks at the keys, ended without being told to. Any thread."""
+        return self._keys.has_died() or any(not tap.is_alive() for tap in self._listeners)
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""

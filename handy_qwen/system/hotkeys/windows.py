@@ -98,6 +98,7 @@ class _Listener(Protocol):
     def start(self) -> None: ...
     def wait(self) -> None: ...
     def stop(self) -> None: ...
+    def is_alive(self) -> bool: ...
     def suppress_event(self) -> None: ...
 
 
@@ -129,6 +130,8 @@ class WindowsHotkeys:
         Raises:
             HotkeyError: INVALID, or UNSUPPORTED_DESKTOP if Windows refuses the hook.
         """
+        if self.has_died():
+            self.stop()
         self._keys.use(hotkeys)
         if self._keyboard is not None:
             return
@@ -153,6 +156,11 @@ class WindowsHotkeys:
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape and swallow it only while a take runs. Returns at once."""
         self._keys.watch_escape(is_wanted)
+
+    def has_died(self) -> bool:
+        """Whether a hook, or the thread that looks at the keys, ended without being told to. Any thread."""
+        hooks = [hook for hook in (self._keyboard, self._mouse) if hook is not None]
+        return self._keys.has_died() or any(not hook.is_alive() for hook in hooks)
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""

@@ -41,6 +41,9 @@ class FakeListener:
     def stop(self):
         self.is_running = False
 
+    def is_alive(self):
+        return self.is_running
+
     def suppress_event(self):
         raise SuppressedError
 
@@ -400,3 +403,16 @@ def test_key_tables_know_only_our_names_and_each_key_once(table):
     codes = [code for name, code in table.items() if name not in twice]
     assert len(codes) == len(set(codes))
     assert {"ctrl_l", "ctrl_r", "escape", "f1", "f20", "a", "z", "0", "9"} <= set(table)
+
+
+@pytest.mark.parametrize("system", ["windows", "mac"])
+def test_a_hook_that_died_is_seen_and_set_again(request, system):
+    listener = request.getfixturevalue(system)("f9").listener
+    assert not listener.has_died()
+    FakeListener.made[0].is_running = False
+    assert listener.has_died()
+    listener.start([Hotkey("f9")])
+    assert not listener.has_died()
+    assert [one.is_running for one in FakeListener.made] == [False, False, True, True]
+    listener.stop()
+    assert not listener.has_died(), "it was told to end"
