@@ -213,8 +213,9 @@ class Recovered:
     """What earlier sessions left behind, oldest first; once per start, also if there is nothing.
 
     ``unfinished`` have sound but no text yet: the program ended before. ``undelivered`` have a text that
-    the user may never have got. Each comes again at the next start, unless it was settled by then; an
-    unfinished one that was being replayed at two ends of the program is given up as FAILED.
+    the user may never have got, in the last week. Each comes again at the next start, unless it was
+    settled by then; an unfinished one that was being replayed at two ends of the program is given up as
+    FAILED.
     """
 
     unfinished: tuple[Entry, ...]
