@@ -22,6 +22,7 @@ from typing import Any
 from handy_qwen.core.entries import Entry, Keep, State
 from handy_qwen.history import tidying, wav
 from handy_qwen.history.database import DamagedError, NewerError, set_aside
+from handy_qwen.history.rules import OFFERED_S
 from handy_qwen.history.store import Row, Store, is_file_name
 from handy_qwen.history.wav import Stage
 
@@ -136,18 +137,22 @@ def _is_copied(store: Store, row: Row) -> bool:
     return True
 
 
-def put_in_order(store: Store, takes: Path, *, in_use: Collection[str] = ()) -> Found:
+def put_in_order(
+    store: Store, takes: Path, *, in_use: Collection[str] = (), now_s: float | None = None
+) -> Found:
     """Bring rows and files together again, and tell what is to be offered.
 
     Args:
         store: Nobody else may be adding to it.
         takes: The folder of the files.
         in_use: Names of files that are being written right now.
+        now_s: Seconds since 1970; None: what the clock says.
 
     Raises:
         sqlite3.Error: The database cannot be written.
         OSError: The folder of takes cannot be read.
     """
+    now_s = time.time() if now_s is None else now_s
     tidying.finish_deletions(store, takes)
     with os.scandir(takes) as found:
         present = {one.name for one in found if is_file_name(one.name) and one.is_file(follow_symlinks=False)}
@@ -167,7 +172,7 @@ def put_in_order(store: Store, takes: Path, *, in_use: Collection[str] = ()) -> 
             continue
         if now.state is State.WAITING:
             unfinished.append(now.entry)
-        elif now.entry.is_undelivered:
+        elif now.entry.is_undelivered and abs(now_s - now.entry.created_s) <= OFFERED_S:
             undelivered.append(now.entry)
         given_up += now.state is State.FAILED
     texts = (row.entry for row in store.newest() if row.state is State.DONE and row.text)

@@ -10,6 +10,8 @@ CANCELLED_S = 3600.0
 """For how long a cancelled take can be brought back."""
 FAILED_S = 86_400.0
 """For how long a take that failed is there to be tried again, if nothing is to be kept."""
+OFFERED_S = 7 * 86_400.0
+"""For how long a text that was not delivered is offered again at each start; later it is in the list only."""
 SHORTEST_S = 1.0
 """A cancelled take that is shorter was no dictation: the hotkey was part of a chord, or hit by mistake."""
 

@@ -143,7 +143,7 @@ class Writer:
     def _recover(self) -> None:
         assert self.store is not None, "opened before"
         in_use = {live.columns["file"] for live in self.live.values()}
-        found = recovery.put_in_order(self.store, self.places.takes, in_use=in_use)
+        found = recovery.put_in_order(self.store, self.places.takes, in_use=in_use, now_s=self.wall_s())
         self._is_recovered = True
         self.tidy_soon()
         if found.given_up:

@@ -22,13 +22,13 @@ START_S = 1_800_000_000.0
 class Books:
     """The history of one run of the program, on the test's own thread."""
 
-    def __init__(self, folder, rules=None):
+    def __init__(self, folder, rules=None, wall_s=START_S):
         self.folder = folder
         self.places = Places(folder)
         self.rules = rules or Rules()
         self.posted = []
         self.now_s = 100.0
-        self.wall_s = START_S
+        self.wall_s = wall_s
         self.writer = Writer(
             self.posted.append,
             folder,
@@ -76,9 +76,7 @@ class Books:
 
     def again(self):
         """The next start of the program."""
-        new = Books(self.folder, self.rules)
-        new.wall_s = self.wall_s
-        return new
+        return Books(self.folder, self.rules, self.wall_s)
 
     @property
     def recovered(self):

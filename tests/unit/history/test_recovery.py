@@ -65,6 +65,19 @@ def test_a_text_that_was_not_delivered_is_offered_until_it_is(before):
     assert third.again().recovered.undelivered == ()
 
 
+def test_a_text_is_offered_for_a_week_and_then_only_listed(before):
+    before.dictate(1)
+    before.wall_s += 7 * 86_400 - 1
+    before.crash()
+    second = before.again()
+    assert len(second.recovered.undelivered) == 1
+    second.wall_s += 2
+    second.crash()
+    third = second.again()
+    assert third.recovered.undelivered == ()
+    assert third.rows()[0].entry.is_undelivered
+
+
 def test_a_delivered_text_is_not_offered_again_but_recent(before):
     before.dictate(1)
     before.went(1, Whereabouts.TYPED)
