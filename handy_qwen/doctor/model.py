@@ -11,7 +11,7 @@ from handy_qwen.errors import EngineError, ModelMissingError
 from handy_qwen.models.installed import DEMO, InstalledModel, find_model, installed_models, load_recognizer
 
 NAME = "model"
-GET_ONE = "Install a full-size one: README, “A full-size model”, and handy-qwen model --help."
+GET_ONE = "Install a full-size one: tray → Get a full model…, or: handy-qwen model install qwen3-asr-0.6b"
 
 
 def check(context: Context) -> Iterator[Finding]:

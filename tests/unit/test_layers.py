@@ -29,7 +29,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "transcriber": ({"core", "engine", "errors"}, {"numpy"}),
     "ui": ({"core", "settings", "errors", "paths"}, {"PySide6"}),
     "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it
-        {"audio", "control", "core", "engine", "errors", "models", "paths", "settings", "system"},
+        {"audio", "control", "core", "engine", "errors", "history", "models", "paths", "settings", "system"},
         {"numpy", "psutil", "tomlkit", "Xlib", "jeepney", "Quartz", "AVFoundation"},
     ),
     "cli": (EVERYTHING, {"numpy", "psutil"}),

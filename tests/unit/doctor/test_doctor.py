@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -21,6 +23,7 @@ from handy_qwen.doctor import (
     desktop,
     examine,
     files,
+    history,
     hotkeys,
     insertion,
     instance,
@@ -37,6 +40,7 @@ from handy_qwen.doctor.configuration import read_configuration
 from handy_qwen.doctor.installation import installation
 from handy_qwen.doctor.microphone import Heard
 from handy_qwen.errors import HandyError
+from handy_qwen.history.places import Places, default_folder
 from handy_qwen.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -364,6 +368,55 @@ def test_an_old_processor_is_told(monkeypatch):
         monkeypatch.setattr(resources, "_processor_flags", lambda flags=flags: flags)
         monkeypatch.setattr(resources.psutil, "cpu_count", lambda logical: 4)  # noqa: ARG005
         assert list(resources.check_memory(context()))[-1].status == status
+
+
+# --- history ----------------------------------------------------------------------------------------
+
+
+def history_database():
+    places = Places(default_folder())
+    places.make()
+    with closing(sqlite3.connect(places.database)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE take (id INTEGER PRIMARY KEY, text TEXT)")
+        connection.executemany("INSERT INTO take (text) VALUES (?)", [("one " * 500,), ("two " * 500,)])
+        connection.commit()
+    return places.database
+
+
+def test_the_history_is_counted_without_leaving_anything_behind():
+    assert statuses(history.check(context())) == ["ok"]
+    database = history_database()
+    before = sorted(path.name for path in database.parent.iterdir())
+    (finding,) = history.check(context())
+    assert finding.status is Status.OK
+    assert finding.details["dictations"] == 2
+    assert sorted(path.name for path in database.parent.iterdir()) == before
+
+
+def test_a_history_that_is_being_written_is_read_beside():
+    database = history_database()
+    with closing(sqlite3.connect(database)) as writer:
+        writer.execute("INSERT INTO take (text) VALUES ('three')")
+        (finding,) = history.check(context())
+        assert finding.details["dictations"] == 2
+        writer.commit()
+        (finding,) = history.check(context())
+        assert finding.details["dictations"] == 3
+
+
+@pytest.mark.parametrize("damage", ["no database at all, but long enough to be one" * 9, ""])
+def test_a_damaged_history_is_a_problem(damage):
+    database = history_database()
+    data = bytearray(database.read_bytes())
+    if damage:
+        data[: len(damage)] = damage.encode()
+    else:
+        data[4096 + 8 :] = b"\xff" * (len(data) - 4096 - 8)
+    database.write_bytes(data)
+    (finding,) = history.check(context())
+    assert finding.status is Status.PROBLEM
+    assert "damaged" in finding.text
 
 
 # --- files and permissions --------------------------------------------------------------------------
