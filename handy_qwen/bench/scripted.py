@@ -54,6 +54,15 @@ class _Encoder:
         self._encoder = encoder
         self._on_run = on_run
 
+    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
+        """See ``backend.AudioEncoder``."""
+
+        def run() -> Float32:
+            self._encoder.prepare(index, mel, cancel)
+            return _NOTHING
+
+        self._on_run(run)
+
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
         """See ``backend.AudioEncoder``."""
         return self._on_run(lambda: self._encoder.encode(mel, cancel))

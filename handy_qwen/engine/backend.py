@@ -25,6 +25,21 @@ Rows: TypeAlias = "Sequence[int] | Float32"
 class AudioEncoder(Protocol):
     """Mel in, audio features out, one window at a time."""
 
+    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
+        """Do now what can be done for a whole second of a window still filling.
+
+        Saves work only if ``encode`` finds the same numbers there; never changes what it returns.
+
+        Args:
+            index: Which second of the window, from 0.
+            mel: As for ``encode``. Shape (128, 100).
+            cancel: Stops the run.
+
+        Raises:
+            CancelledError: ``cancel`` was set.
+            EngineError: The run failed.
+        """
+
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
         """Encode one window.
 

@@ -57,9 +57,12 @@ class CompactEncoder:
         self._config = config
         self._frontend = open_session(folder / "frontend.onnx", threads=threads)
         self._layers = open_session(folder / "encoder.onnx", threads=threads)
-        self._seen: list[
-            tuple[Float32, Float32]
-        ] = []  # mel (128, 100) and its tokens (13, d_model), by chunk
+        # By the chunk's place in the window: mel (128, 100) and its tokens (13, d_model)
+        self._seen: dict[int, tuple[Float32, Float32]] = {}
+
+    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
+        """See ``backend.AudioEncoder``."""
+        self._convolved(index, mel, cancel)
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
         """See ``backend.AudioEncoder``."""
@@ -79,11 +82,11 @@ class CompactEncoder:
 
     def _convolved(self, index: int, mel: Float32, cancel: Cancel) -> Float32:
         """Tokens of chunk number ``index`` of the window. Shape (13, d_model)."""
-        if index < len(self._seen) and np.array_equal(self._seen[index][0], mel):
-            return self._seen[index][1]
+        seen = self._seen.get(index)
+        if seen is not None and np.array_equal(seen[0], mel):
+            return seen[1]
         tokens: Float32 = run(self._frontend, {"mel": mel[None, None]}, cancel)[0][0]
-        del self._seen[index:]
-        self._seen.append((mel.copy(), tokens))
+        self._seen[index] = mel.copy(), tokens
         return tokens
 
 

@@ -36,10 +36,15 @@ class Schedule:
 
     def __init__(self) -> None:
         self._next = int(_EVERY_S * SAMPLE_RATE)
+        self._took_s = 0.0  # the last draft
 
-    def is_due(self, samples: int) -> bool:
-        """Whether a draft is due when ``samples`` were heard."""
-        return samples >= self._next
+    def is_due(self, samples: int, until_window: int) -> bool:
+        """Whether a draft is due when ``samples`` were heard.
+
+        None is begun that would still be written when the next window is final, ``until_window`` samples from
+        now: the window would have to wait, and is most of what a draft costs.
+        """
+        return samples >= self._next and until_window > self._took_s * SAMPLE_RATE
 
     def spent(self, seconds: float) -> None:
         """Other work took ``seconds``."""
@@ -48,3 +53,4 @@ class Schedule:
     def drafted(self, samples: int, seconds: float) -> None:
         """A draft of ``samples`` took ``seconds``."""
         self._next = samples + int(max(_EVERY_S, seconds / _SHARE) * SAMPLE_RATE)
+        self._took_s = seconds

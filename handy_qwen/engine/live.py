@@ -109,10 +109,7 @@ class LiveTranscription:
         if self._passage.advance(self._splitter.open_samples, self._cancel):
             self._schedule.spent(time.perf_counter() - begin)
             return True
-        if self._has_drafts and not self._draft_cancel.is_set and self._is_draft_due():
-            self._make_draft()
-            return True
-        return False
+        return self._has_drafts and not self._draft_cancel.is_set and self._work_ahead()
 
     def preview(self) -> Preview:
         """The text so far, as the last draft shows it."""
@@ -190,12 +187,24 @@ class LiveTranscription:
         self._preview.end_passage(text)
         self._begin_passage()
 
+    def _work_ahead(self) -> bool:
+        """Do something that leaves less to do when the key comes up, if there is anything."""
+        splitter = self._splitter
+        if not splitter.is_at_rest and self._passage.prepare(splitter.open_samples, self._cancel):
+            return True
+        is_due = self._is_draft_due()
+        if is_due:
+            self._make_draft()
+        return is_due
+
     def _is_draft_due(self) -> bool:
         splitter = self._splitter
         now = len(splitter.open_samples)
         if now == 0 or (self._draft.is_done and self._draft.samples == now):
             return False
-        return splitter.is_at_rest or (not splitter.is_in_gap and self._schedule.is_due(now))
+        if splitter.is_at_rest or splitter.is_in_gap:
+            return splitter.is_at_rest
+        return self._schedule.is_due(now, self._passage.missing_samples(splitter.open_samples))
 
     def _make_draft(self) -> None:
         """Write the answer as if the take had ended here."""
@@ -216,6 +225,7 @@ class LiveTranscription:
     def _write(self, draft: Draft, samples: Float32, old: list[int], cancel: Cancel) -> None:
         """Fill ``draft`` with the answer to ``samples``, trying the tokens ``old`` first."""
         is_last = draft is not self._draft
+        gives_way = not is_last and not self._splitter.is_at_rest
         generated = self._passage.answer(
             samples,
             old,
@@ -223,6 +233,7 @@ class LiveTranscription:
             written=draft.tokens,
             timings=draft.timings,
             poll=self._cancel.check if is_last else self._stop_stale_draft,
+            is_in_pieces=gives_way,
         )
         draft.is_complete, draft.is_done = generated.is_complete, True
 

@@ -30,6 +30,8 @@ from handy_qwen.engine.transcript import Timings
 _TOKENS_PER_S = 12.0
 _SPARE_TOKENS = 32
 _LEAST_LIMIT = 128
+_LOOK_SAMPLES = SAMPLE_RATE // 4
+_PIECE_ROWS = 40  # of a draft that may have to give way: a quarter of a second on two slow cores
 
 
 def token_limit(samples: int) -> int:
@@ -61,6 +63,9 @@ class Passage:
         self._is_exact = is_exact
         self._chunks_per_window = model.config.audio.window_frames // model.config.audio.chunk_frames
         self._raw: dict[int, Float32] = {}  # chunks of the window still filling that are final themselves
+        self._prepared = 0  # chunks that the encoder has prepared, for this loudest bin:
+        self._prepared_top = -math.inf
+        self._next_look = 0  # samples
         model.decoder.rewind(0)
         model.decoder.extend(prompt.head)
         self._marks = [_Mark(model.decoder.length, -math.inf)]  # of the prompt's head, then of each window
@@ -90,18 +95,51 @@ class Passage:
             CancelledError: ``cancel`` was set. Calling again goes on.
             EngineError: A run failed.
         """
-        last = (self.windows + 1) * self._chunks_per_window - 1
-        if len(samples) < samples_needed(last):
+        if self.missing_samples(samples) > 0:
             return False
         cancel.check()
         raw = self._raw_chunks(samples, self._timings)
         top = max(self._marks[-1].top, float(raw.max()))
-        self._read(raw, top, cancel, self._timings)
+        rows = self._encoded(raw, top, cancel, self._timings)
         decoder = self._model.decoder
+        decoder.rewind(self._marks[-1].rows)
+        decoder.extend(rows)
         with self._timings.add_to("prefill_s"):
             decoder.flush(cancel)
         self._marks.append(_Mark(decoder.length, top))
         self._raw.clear()
+        return True
+
+    def missing_samples(self, samples: Float32) -> int:
+        """How many more than ``samples`` make the next window final; 0 or less if they do."""
+        return samples_needed((self.windows + 1) * self._chunks_per_window - 1) - len(samples)
+
+    def prepare(self, samples: Float32, cancel: Cancel) -> bool:
+        """Let the encoder do what it can for one whole second of the window still filling.
+
+        A louder sound raises the floor of the seconds before it: those that it changes are done again.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            CancelledError: ``cancel`` was set.
+            EngineError: A run failed.
+        """
+        first = self.windows * self._chunks_per_window
+        if len(samples) >= self._next_look:
+            self._next_look = len(samples) + _LOOK_SAMPLES
+            raw = self._raw_chunks(samples, self._timings)
+            top = max(self._marks[-1].top, float(raw.max(initial=-math.inf)))
+            if top != self._prepared_top:
+                self._prepared, self._prepared_top = first, top
+        chunk = max(first, self._prepared)
+        if chunk not in self._raw:
+            return False
+        with self._timings.add_to("encoder_s"):
+            mel = np.ascontiguousarray(features.normalized(self._raw[chunk], self._prepared_top).T)
+            self._model.encoder.prepare(chunk - first, mel, cancel)
+        self._prepared = chunk + 1
         return True
 
     def answer(
@@ -113,6 +151,7 @@ class Passage:
         written: list[int],
         timings: Timings,
         poll: Callable[[], None],
+        is_in_pieces: bool = False,
     ) -> Generated:
         """Write what was said in ``samples``, all of the passage.
 
@@ -124,6 +163,7 @@ class Passage:
             written: Receives the tokens as they come, so that they are not lost when the work is stopped.
             timings: Receives what the window still filling and the writing cost.
             poll: Called between two runs, when ``samples`` are not needed any more.
+            is_in_pieces: Read the window still filling in several runs, so that ``poll`` is called sooner.
 
         Raises:
             CancelledError: ``cancel`` was set.
@@ -141,8 +181,15 @@ class Passage:
         decoder.rewind(self._marks[-1].rows)
         raw = self._raw_chunks(samples, timings)
         if len(raw):
-            self._read(raw, max(self._marks[-1].top, float(raw.max())), cancel, timings)
-        poll()
+            rows = self._encoded(raw, max(self._marks[-1].top, float(raw.max())), cancel, timings)
+            poll()
+            for first in range(0, len(rows), _PIECE_ROWS) if is_in_pieces else ():
+                decoder.extend(rows[first : first + _PIECE_ROWS])
+                with timings.add_to("prefill_s"):
+                    decoder.flush(cancel)
+                poll()
+            if not is_in_pieces:
+                decoder.extend(rows)
         decoder.extend(self._prompt.tail)
         return generate(
             decoder,
@@ -186,11 +233,9 @@ class Passage:
                 parts.append(raw)
             return np.concatenate(parts)
 
-    def _read(self, raw: Float32, top: float, cancel: Cancel, timings: Timings) -> None:
-        """Encode one window and record its rows behind the final ones."""
+    def _encoded(self, raw: Float32, top: float, cancel: Cancel, timings: Timings) -> Float32:
+        """Encode one window. Shape (tokens, hidden)."""
         with timings.add_to("features_s"):
             mel = np.ascontiguousarray(features.normalized(raw, top).T)
         with timings.add_to("encoder_s"):
-            rows = self._model.encoder.encode(mel, cancel)
-        self._model.decoder.rewind(self._marks[-1].rows)
-        self._model.decoder.extend(rows)
+            return self._model.encoder.encode(mel, cancel)

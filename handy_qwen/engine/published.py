@@ -117,6 +117,9 @@ class PublishedEncoder:
         self._config = config
         self._session = open_session(path, threads=threads)
 
+    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
+        """Nothing can be done for a part of a window. See ``backend.AudioEncoder``."""
+
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
         """See ``backend.AudioEncoder``.
 

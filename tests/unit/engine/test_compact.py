@@ -144,12 +144,25 @@ def test_the_encoder_remembers_the_last_window_and_no_other(model, monkeypatch):
         return run(session, feeds, cancel, outputs)
 
     monkeypatch.setattr(compact, "run", counted)
+    model.encoder._seen.clear()
     first, second = (np.full((128, 300), level, np.float32) for level in (0.1, 0.2))
     for mel, runs in ((first, 3), (first, 0), (second, 3), (second, 0), (first, 3)):
         frontend_runs.clear()
         model.encoder.encode(mel, Cancel())
         assert len(frontend_runs) == runs
     assert len(model.encoder._seen) == 3
+
+
+def test_a_second_that_was_prepared_is_not_convolved_again(model, monkeypatch):
+    window = np.random.default_rng(5).normal(size=(128, 300)).astype(np.float32)
+    model.encoder._seen.clear()
+    expected = model.encoder.encode(window, Cancel())
+    model.encoder._seen.clear()
+    model.encoder.prepare(1, window[:, 100:200].copy(), Cancel())
+    np.testing.assert_array_equal(model.encoder.encode(window, Cancel()), expected)
+    monkeypatch.setattr(compact, "run", None)
+    for index in range(3):  # all of them are known by now
+        model.encoder.prepare(index, window[:, index * 100 :][:, :100].copy(), Cancel())
 
 
 def test_positions_turn_as_the_formula_says(model):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from handy_qwen.engine import compact
 from handy_qwen.engine.passage import Passage, token_limit
 from handy_qwen.engine.prompt import build_prompt
 from handy_qwen.engine.sessions import Cancel
@@ -23,10 +24,9 @@ def passage_of(recognizer, *, exact=False):
     return Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=exact)
 
 
-def answer(passage, samples, draft=(), cancel=None):
-    return passage.answer(
-        samples, draft, cancel or Cancel(), written=[], timings=Timings(), poll=lambda: None
-    ).tokens
+def answer(passage, samples, draft=(), cancel=None, **more):
+    more = {"poll": lambda: None} | more
+    return passage.answer(samples, draft, cancel or Cancel(), written=[], timings=Timings(), **more).tokens
 
 
 @pytest.mark.parametrize(("seconds", "tokens"), [(0.1, 128), (8, 128), (60, 752)])
@@ -92,3 +92,34 @@ def test_features_of_a_whole_clip_have_one_floor(random_recognizer):
     live = passage_of(random_recognizer)
     answer(live, samples)
     assert live._marks[1].top < tops[1]
+
+
+def test_seconds_prepared_while_the_speaker_goes_on_need_no_convolutions_later(
+    random_recognizer, monkeypatch
+):
+    samples, done = sound(6 * RATE), []
+    wanted = answer(passage_of(random_recognizer), samples)
+    encoder = random_recognizer._model.encoder
+    encoder._seen.clear()
+    passage = passage_of(random_recognizer)
+    for end in range(RATE // 2, len(samples) + 1, RATE // 2):  # each louder than the one before
+        while passage.prepare(samples[:end], Cancel()):
+            pass
+    frontend_run = compact.run
+
+    def counted(session, feeds, cancel, outputs=None):
+        done.extend(feeds)
+        return frontend_run(session, feeds, cancel, outputs)
+
+    monkeypatch.setattr(compact, "run", counted)
+    assert answer(passage, samples) == wanted
+    assert done == ["mel", "hidden"]  # of six seconds only the last, which ends within a frame of the clip
+
+
+def test_reading_in_pieces_asks_in_between_and_gives_the_same(random_recognizer):
+    samples, polls = sound(7 * RATE), []
+    passage = passage_of(random_recognizer)
+    at_once = answer(passage, samples, poll=lambda: polls.append("once"))
+    in_pieces = answer(passage, samples, poll=lambda: polls.append("pieces"), is_in_pieces=True)
+    assert in_pieces == at_once
+    assert polls.count("pieces") == polls.count("once") + 3  # 91 rows
