@@ -1,0 +1,92 @@
+"""The shipped catalogue, and the user's own."""
+
+import pytest
+
+from handy_qwen.core.shelf import Standing
+from handy_qwen.engine.languages import ALL_LANGUAGES
+from handy_qwen.errors import InstallationError
+from handy_qwen.models.catalogue import Layout, read_catalogue, user_catalogue
+from handy_qwen.models.shelf import shelf_entries
+
+OWN = """
+[[models]]
+name = "mine"
+repository = "me/mine"
+layout = "checkpoint"
+files = ["config.json", "a.safetensors | b-*.safetensors"]
+languages = ["de"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(app_home):
+    """The user has no catalogue of his own, or that of the test."""
+    return app_home
+
+
+def write_own(text):
+    user_catalogue().parent.mkdir(parents=True, exist_ok=True)
+    user_catalogue().write_text(text, encoding="utf-8")
+
+
+def test_official_and_published_models_and_the_demo_are_there():
+    catalogue = read_catalogue()
+    assert catalogue.problem is None
+    repositories = {model.repository for model in catalogue.models}
+    assert {"Qwen/Qwen3-ASR-0.6B", "Qwen/Qwen3-ASR-1.7B"} <= repositories
+    assert {"andrewleech/qwen3-asr-0.6b-onnx", "andrewleech/qwen3-asr-1.7b-onnx"} <= repositories
+    for model in catalogue.models:
+        assert model.good_for.endswith(".")
+        assert model.disk_bytes
+        assert model.memory_bytes
+        assert model.licence
+        assert set(model.languages) <= set(ALL_LANGUAGES)
+        assert (model.layout is Layout.SHIPPED) == (model.download_bytes == 0)
+    assert [model.name for model in catalogue.models if model.is_recommended] == ["qwen3-asr-0.6b"]
+
+
+def test_entries_of_the_user_are_added_and_replace_shipped_ones():
+    write_own(OWN + OWN.replace('"mine"', '"qwen3-asr-0.6b"'))
+    catalogue = read_catalogue()
+    assert catalogue.find("mine").languages == ("German",)
+    assert catalogue.find("qwen3-asr-0.6b").repository == "me/mine"
+    assert catalogue.find("qwen3-asr-1.7b").repository == "Qwen/Qwen3-ASR-1.7B"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"mine"', '"../mine"', "name"),
+        ('"mine"', '"Mine"', "name"),
+        ('"me/mine"', '"https://evil.example/x"', "repository"),
+        ('"me/mine"', '"me/../mine"', "repository"),
+        ('"checkpoint"', '"pickle"', "pickle"),
+        ('"config.json"', '"../config.json"', "files"),
+        ('"config.json"', "5", "files"),
+        ('["de"]', '["xx"]', "languages"),
+        ("languages", "langages", "langages"),
+        ("[[models]]", "[models]", ""),
+        ("files =", "disk_bytes = -1\nfiles =", "disk_bytes"),
+        ("files", "files ?", ""),
+    ],
+)
+def test_a_catalogue_that_cannot_be_meant_is_told_and_the_shipped_one_stays(old, new, words):
+    write_own(OWN.replace(old, new, 1))
+    catalogue = read_catalogue()
+    assert isinstance(catalogue.problem, InstallationError)
+    assert words in catalogue.problem.title
+    assert catalogue.find("qwen3-asr-0.6b").repository == "Qwen/Qwen3-ASR-0.6B"
+
+
+def test_an_unknown_name_is_answered_with_those_that_are_known():
+    with pytest.raises(InstallationError) as caught:
+        read_catalogue().find("qwen")
+    assert "qwen3-asr-0.6b, qwen3-asr-1.7b" in caught.value.hint
+
+
+def test_the_shelf_has_what_can_be_installed_and_the_demo():
+    shelf = {entry.name: entry for entry in shelf_entries()}
+    assert shelf["qwen3-asr-0.6b"].standing is Standing.AVAILABLE
+    assert shelf["qwen3-asr-0.6b"].room_bytes > shelf["qwen3-asr-0.6b"].download_bytes
+    assert shelf["demo"].standing is Standing.INSTALLED
+    assert shelf["demo"].is_permanent
