@@ -69,6 +69,10 @@ class Controller:
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
+    def is_running(self) -> bool:
+        """Whether events are handled. Any thread."""
+        return self._thread.is_alive()
+
     def has_died(self) -> bool:
         """Whether the thread ended without being told to."""
         return self._thread.ident is not None and not self._thread.is_alive() and not self._is_stopping

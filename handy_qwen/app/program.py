@@ -97,6 +97,8 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
+        self._watchdog.look_after(watch(watches.CHORES, self.chores) + watch(watches.CONTROL, self._control))
+        self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
 
     def close(self) -> None:
@@ -152,12 +154,11 @@ class Program:
             self._change({"set_up": True})
         else:
             self._tell_of_demo()
-        self._watchdog.start(self._watches())
+        self._watchdog.look_after(self._watches())
 
     def _watches(self) -> list[Watch]:
-        """The threads to be looked after."""
-        found = watch(watches.CYCLE, self.controller) + watch(watches.CHORES, self.chores)
-        found += watch(watches.CONTROL, self._control)
+        """The threads to be looked after once all are there."""
+        found = watch(watches.CYCLE, self.controller)
         if self._ports is None:
             return found
         found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
@@ -169,9 +170,9 @@ class Program:
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
-        if subject != watches.CYCLE:
+        if subject != watches.CYCLE and self.controller.is_running():
             self.controller.post(Trouble(subject, error))
-        elif error is not None:  # the cycle cannot show it itself
+        elif error is not None:  # the cycle cannot show it
             notice = Notice(sys.maxsize, NoticeKind.FAILED, error.title, error.hint, is_lasting=True)
             self._show(View(phase=Phase.PROBLEM, notices=(notice,)))
 

@@ -83,10 +83,13 @@ class Watchdog:
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
 
-    def start(self, watches: Sequence[Watch]) -> None:
-        """Begin to look after ``watches``."""
-        self._watches = watches
+    def start(self) -> None:
+        """Begin to look."""
         self._thread.start()
+
+    def look_after(self, watches: Sequence[Watch]) -> None:
+        """Look after these as well. Called by one thread at a time."""
+        self._watches = (*self._watches, *watches)
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the thread. Safe to call twice."""

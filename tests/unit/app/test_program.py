@@ -240,7 +240,7 @@ def test_every_part_with_a_thread_is_looked_after(bench):
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     listener = X11Hotkeys(lambda _: None)
     program._ports = replace(program._ports, hotkeys=listener)
-    found = {watch.subject for watch in program._watches()}
+    found = {watch.subject for watch in (*program._watchdog._watches, *program._watches())}
     program._transcriber.close(30)
     program._transcriber = program._recorder = program._history = None
     assert found == {
@@ -254,8 +254,11 @@ def test_every_part_with_a_thread_is_looked_after(bench):
     }
 
 
-def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench):
+def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench, monkeypatch):
     desk = bench().start()
+    desk.program._tell_trouble("chores", HandyError("Starting takes long.", "Wait."))
+    assert desk.titles == ["Starting takes long."], "the cycle does not run yet"
+    monkeypatch.setattr(desk.program.controller, "is_running", lambda: True)
     desk.program._tell_trouble("engine", HandyError("The speech engine stopped working.", "Start again."))
     assert desk.run().titles[-1] == "The speech engine stopped working."
     desk.program._tell_trouble("dictation", HandyError("Dictating stopped working.", "Start again."))

@@ -50,7 +50,7 @@ class Bench:
         self.part = part
         self.told, self.notes = [], []
         self.watchdog = Watchdog(lambda *said: self.told.append(said), lambda *said: self.notes.append(said))
-        self.watchdog._watches = [Watch("part", part, "The part", stuck_s)]
+        self.watchdog.look_after([Watch("part", part, "The part", stuck_s)])
 
     def look(self, times=1):
         for _ in range(times):
@@ -121,9 +121,11 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     desk = Bench(Part())
     broken = Part()
     broken.has_died = lambda: 1 / 0
-    desk.watchdog._watches.insert(0, Watch("broken", broken, "It", 1.0))
-    desk.part.is_dead = True
-    assert desk.look().part.revived == 1
+    last = Part()
+    desk.watchdog.look_after([Watch("broken", broken, "It", 1.0), Watch("last", last, "It", 1.0)])
+    last.is_dead = True
+    desk.look()
+    assert last.revived == 1
 
 
 def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
@@ -131,7 +133,8 @@ def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
     part, noted = Part(), threading.Event()
     part.is_dead = True
     watchdog = Watchdog(lambda *_: None, lambda *_: noted.set())
-    watchdog.start([Watch("part", part, "The part", 5.0)])
+    watchdog.look_after([Watch("part", part, "The part", 5.0)])
+    watchdog.start()
     assert noted.wait(30)
     watchdog.stop(30)
     watchdog.stop(30)
