@@ -1,29 +1,12 @@
 """A hub on this machine, and a program that knows no other."""
 
 import random
-from dataclasses import replace
 
 import pytest
 from huggingface_hub import close_session, constants
 
-from handy_qwen.models.catalogue import CatalogueModel, Layout
-from handy_qwen.models.download import Download
-from handy_qwen.models.fetching import Patience
-from handy_qwen.models.meter import Meter
-from handy_qwen.models.places import Places
-from tests.conftest import CHECKPOINT
 from tests.hub.server import FakeHub
-
-REPOSITORY = "somebody/tiny"
-IMPATIENT = Patience(tries=4, first_s=0.0, most_s=0.2, most_asked_s=1.5)
-TINY = CatalogueModel(
-    "tiny",
-    "Tiny",
-    Layout.CHECKPOINT,
-    REPOSITORY,
-    files=("config.json", "model.safetensors | model-*.safetensors", "tokenizer.json | vocab.json"),
-    optional=("merges.txt",),
-)
+from tests.hub.tiny import CHECKPOINT, REPOSITORY
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,12 +53,3 @@ def real_hub(hub_home, monkeypatch):
     with FakeHub(CHECKPOINT, REPOSITORY) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
         yield served
-
-
-def download(tell=lambda _progress: None, **changes):
-    """Fetch the tiny model into its place, and return that."""
-    places = Places("tiny")
-    places.make()
-    places.begin()
-    Download(replace(TINY, **changes), places, Meter(tell), IMPATIENT).run()
-    return places

@@ -13,7 +13,7 @@ from handy_qwen.errors import CancelledError, DownloadError, DownloadReason, Ins
 from handy_qwen.models import fetching
 from handy_qwen.models.places import Places
 from tests.hub.server import COMMIT, FakeHub, Fault, describe
-from tests.unit.models.conftest import REPOSITORY, download
+from tests.hub.tiny import REPOSITORY, download
 
 WEIGHTS = "model.safetensors"
 SIZE = 655_360

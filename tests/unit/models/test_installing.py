@@ -26,7 +26,7 @@ from handy_qwen.models.origin import load_origin
 from handy_qwen.models.places import Places
 from handy_qwen.models.shelf import shelf_entries
 from tests.hub.server import COMMIT, Fault
-from tests.unit.models.conftest import REPOSITORY, TINY
+from tests.hub.tiny import REPOSITORY, TINY
 
 ROOT = Path(__file__).parents[3]
 WEIGHTS = "model.safetensors"
@@ -35,7 +35,7 @@ KILLS = int(os.environ.get("HANDY_QWEN_KILLS", "2"))
 
 def start(**more):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.unit.models.install_once"],
+        [sys.executable, "-m", "tests.hub.install_once"],
         cwd=ROOT,
         env=os.environ | more,
         stdout=subprocess.PIPE,

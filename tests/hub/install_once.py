@@ -3,7 +3,7 @@
 import sys
 
 from handy_qwen.models.installing import install
-from tests.unit.models.conftest import TINY
+from tests.hub.tiny import TINY
 
 
 def main():
