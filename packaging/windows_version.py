@@ -11,7 +11,6 @@ def resource() -> str:
     Source: PyInstaller 6 manual, "Capturing Windows Version Data"; VERSIONINFO in the Windows documentation.
     """
     version = product.version()
-    numbers = (*map(int, version.split(".")), 0)
     texts = {
         "CompanyName": product.PUBLISHER,
         "FileDescription": product.TITLE,
@@ -24,7 +23,7 @@ def resource() -> str:
     }
     lines = ",\n      ".join(f"StringStruct({name!r}, {text!r})" for name, text in texts.items())
     return f"""VSVersionInfo(
-  ffi=FixedFileInfo(filevers={numbers}, prodvers={numbers}, mask=0x3F, flags=0, OS=0x40004, fileType=1),
+  ffi=FixedFileInfo(filevers={numbers()}, prodvers={numbers()}, mask=0x3F, flags=0, OS=0x40004, fileType=1),
   kids=[
     StringFileInfo([StringTable('040904B0', [
       {lines}
@@ -33,3 +32,8 @@ def resource() -> str:
   ],
 )
 """
+
+
+def numbers() -> tuple[int, ...]:
+    """The version as Windows has it: four numbers."""
+    return (*map(int, product.version().split(".")), 0)

@@ -1,6 +1,7 @@
 """The builders, which are scripts beside each other and no package."""
 
 import importlib
+import os
 import sys
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is loaded, which draws the icons
 
 
 @pytest.fixture(scope="session")

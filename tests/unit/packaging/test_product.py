@@ -103,6 +103,7 @@ def test_windows_is_told_the_version(builder):
     names = {"VSVersionInfo", "FixedFileInfo", "StringFileInfo", "StringTable", "StringStruct", "VarFileInfo"}
     calls = {name: lambda *given, **named: (given, named) for name in names | {"VarStruct"}}
     (_, info) = eval(builder("windows_version").resource(), calls)
-    numbers = tuple(map(int, handy_qwen.__version__.split(".")))
-    assert info["ffi"][1]["filevers"] == info["ffi"][1]["prodvers"] == (*numbers, 0)
+    numbers = builder("windows_version").numbers()
+    assert info["ffi"][1]["filevers"] == info["ffi"][1]["prodvers"] == numbers
+    assert ".".join(map(str, numbers[:3])) == handy_qwen.__version__
     assert repr(handy_qwen.__version__) in repr(info["kids"])
