@@ -62,4 +62,5 @@ class Guide(QObject):
             self.window = SetupWindow(self._ask, self._commands, self._meter, self._keeper)
             self.window.show_view(self._view)
             self.window.show_shelf(self._shelf)
+        self._keeper.refresh()  # so that the models are there when their page comes up
         self.window.present()
