@@ -222,7 +222,10 @@ class Program:
         """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
         from handy_qwen.models.installed import installed_models
 
-        self._models = tuple(model.name for model in installed_models())
+        try:
+            self._models = tuple(model.name for model in installed_models())
+        except HandyError as exc:  # those that were found before stay in the menu
+            self.controller.post(Failed(0, exc))
         self.configure()
 
     def show_setup(self) -> None:
