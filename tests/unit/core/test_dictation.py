@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
+from handy_qwen.core.dictation import can_be_cancelled
+from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import (
     Configured,
     Delivered,
@@ -17,7 +19,9 @@ from handy_qwen.core.events import (
     Failed,
     FocusNoted,
     Heard,
+    HotkeysDied,
     HotkeysFailed,
+    Kept,
     KeyDown,
     KeyJoined,
     MicrophoneChanged,
@@ -26,9 +30,13 @@ from handy_qwen.core.events import (
     ModelReady,
     ModelUnloaded,
     Noted,
+    Overslept,
     Previewed,
+    Recalled,
     RecordingBegan,
     RecordingEnded,
+    Recovered,
+    Replayed,
     Request,
     Transcribed,
 )
@@ -535,6 +543,13 @@ EVENTS = st.one_of(
     st.builds(Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(MicrophoneChanged, TAKES, st.just("webcam")),
     st.just(HotkeysFailed(ERROR)),
+    st.just(HotkeysDied()),
+    st.builds(Kept, TAKES, st.integers(10, 20)),
+    st.builds(Replayed, TAKES, st.just(1.0)),
+    st.just(Recovered((Entry(1, 0.0, State.WAITING),), (Entry(2, 0.0, State.DONE, text="Old."),))),
+    st.just(Recalled(Entry(3, 0.0, State.FAILED), is_sound=True)),
+    st.just(ModelReady("m", ("English",))),
+    st.just(("oversleep", 100.0)),
     st.just(ModelLoading("m")),
     st.just(ModelFailed("m", ERROR)),
     st.just(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices())),
@@ -549,6 +564,7 @@ class Watch:
         self.microphone = None
         self.inserted = []
         self.ended = set()
+        self.begun, self.kept = set(), set()  # takes that have sound; takes whose outcome is kept
 
     def play(self, action):
         desk = self.desk
@@ -564,6 +580,9 @@ class Watch:
                 desk.play(KeyJoined(key, desk.at_s))
             case ("wait", seconds):
                 desk.wait(seconds)
+            case ("oversleep", seconds):
+                desk.at_s += seconds
+                desk.play(Overslept(desk.at_s))
             case ("escape", _):
                 desk.play(EscapePressed(desk.at_s))
             case ("ask", what):
@@ -583,6 +602,14 @@ class Watch:
             case fx.StartRecording(take):
                 assert self.microphone is None, "two recordings at once"
                 self.microphone = take
+                self.begun.add(take)
+            case fx.Replay(take):
+                self.begun.add(take)
+            case fx.KeepText(take) | fx.KeepFailure(take):
+                assert take not in self.kept, "two outcomes of one take"
+                self.kept.add(take)
+            case fx.KeepCancellation(take):
+                self.kept.add(take)  # also of one whose text is there but was not inserted
             case fx.CancelRecording(take):
                 assert take == self.microphone
                 self.microphone = None
@@ -600,7 +627,7 @@ class Watch:
         assert stages.count(Stage.WAITING) <= 1
         is_open = any(take.is_open for take in now.takes)
         assert is_open == (now.gestures.take is not None), "keys and cycle disagree"
-        assert now.is_escape_watched == any(take.stage is not Stage.INSERTING for take in now.takes)
+        assert now.is_escape_watched == any(can_be_cancelled(take) for take in now.takes)
 
     def finish(self):
         """Let everything that is asked for be answered: in the end no take is left."""
@@ -612,6 +639,8 @@ class Watch:
             match take.stage:
                 case Stage.RECORDING | Stage.ENDING:
                     self.play(RecordingEnded(take.number, EndCause.STOPPED, 1.0, is_dead=False))
+                case Stage.REPLAYING:
+                    self.play(Replayed(take.number, 1.0))
                 case Stage.TRANSCRIBING:
                     self.play(Transcribed(take.number, "a", "English", is_truncated=False))
                 case _:
@@ -635,6 +664,7 @@ def test_whatever_happens_every_take_ends_once_and_in_order_and_the_key_works(mo
         watch.play(("up", 0))
     watch.finish()
     assert watch.desk.now.takes == ()
+    assert watch.begun <= watch.kept, "a take left without a word to the history"
 
 
 @settings(max_examples=200, deadline=None)
