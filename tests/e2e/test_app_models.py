@@ -81,13 +81,12 @@ def test_a_download_outlasts_window_and_program_and_the_model_is_used(desktop, h
     hub.bytes_per_s = 0
     with app_at(desktop, hub) as again:
         open_models(desktop)
-        desktop.screenshot("app-models-paused")
         install(desktop, again, hub)
         wait_until(lambda: again.status()["model"] == NAME, "the model", timeout_s=90)
+        wait_until(lambda: again.status().get("is_ready"), "the model to be loaded", timeout_s=60)
         desktop.screenshot("app-models-installed")
         desktop.keys.chord("Escape")
         editor = desktop.open(QtTarget)
-        wait_until(lambda: again.status().get("is_ready"), "the model to be loaded", timeout_s=60)
         again.dictate("chairs")
         assert "chairs" in editor.wait_for_text("We need twenty-five chairs for the office.")
         editor.close()

@@ -59,7 +59,8 @@ class Windows(QObject):
                 if self._models is None:
                     self._models = ModelsWindow(self._shelf_keeper)
                     self._models.left_at_work.connect(self.left_at_work)
-                    self._models.show_shelf(self._shelf)
+                    if self._shelf.entries:  # else nobody has looked yet
+                        self._models.show_shelf(self._shelf)
                 return self._models
             case Window.HISTORY:
                 if self._history is None:

@@ -25,6 +25,7 @@ from handy_qwen.ui.windows.parts import button
 
 MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 GEOMETRY_FILE = "windows.ini"
+_TITLE_BAR_PX = 30  # about; nobody tells before the window is there
 
 
 class AppWindow(QDialog):
@@ -103,12 +104,17 @@ class AppWindow(QDialog):
         super().hideEvent(event)
 
     def _restore_size(self) -> None:
-        """As large as it was left, or as it should be. Where it stands, the desktop knows better."""
+        """As large as it was left, or as it should be, in the middle of its screen.
+
+        Left to itself, a dialog as high as the screen comes up with its title bar above the upper edge.
+        """
         self._is_sized = True
         remembered = _memory().value(self._key())
-        area = (self.screen() or QGuiApplication.primaryScreen()).availableSize()
-        size = remembered if isinstance(remembered, QSize) else self._size_px
-        self.resize(size.boundedTo(area * 0.9))
+        area = (self.screen() or QGuiApplication.primaryScreen()).availableGeometry()
+        size = (remembered if isinstance(remembered, QSize) else self._size_px).boundedTo(area.size() * 0.9)
+        self.resize(size)
+        free = area.size() - size
+        self.move(area.left() + free.width() // 2, area.top() + max(0, free.height() - _TITLE_BAR_PX) // 2)
 
     def _key(self) -> str:
         return f"{self.objectName()}/size"
