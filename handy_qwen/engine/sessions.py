@@ -16,6 +16,7 @@ import onnxruntime as ort
 import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from handy_qwen.engine.processors import quota
 from handy_qwen.errors import (
     CancelledError,
     EngineError,
@@ -73,12 +74,13 @@ class Cancel:
 def default_threads() -> int:
     """Threads for one session: one for each physical core that this process may use, at most 8.
 
-    Two threads on one core share its arithmetic, and while text is written memory is what is waited for.
+    Two threads on one core share its arithmetic, and while text is written memory is what is waited for. More
+    threads than the quota of a container are all stopped together, in the middle of a run.
     Source: on 8 cores with 16 threads, 6 were faster than 16 (cjpais/Handy, pull request 1120).
     """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     physical = psutil.cpu_count(logical=False) or usable
-    return max(1, min(physical, usable, 8))
+    return int(max(1, min(physical, usable, 8, quota())))
 
 
 def open_session(path: Path, *, threads: int) -> ort.InferenceSession:
