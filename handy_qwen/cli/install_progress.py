@@ -17,7 +17,7 @@ _WORDS = {
     Stage.CONVERTING: "converting",
     Stage.TESTING: "trying it out",
 }
-_LOG_EVERY = 0.1  # of a stage
+_LOG_PARTS = 10  # of a stage
 _LOG_EVERY_S = 30.0
 
 
@@ -49,7 +49,8 @@ class InstallProgress:
         if is_new and progress.stage is Stage.WAITING and not self._waited:
             self._waited = True  # nearly always over at once
             return
-        is_due = share - self._logged_share >= _LOG_EVERY or now - self._logged_s >= _LOG_EVERY_S
+        is_due = int(share * _LOG_PARTS) > int(self._logged_share * _LOG_PARTS)
+        is_due = is_due or now - self._logged_s >= _LOG_EVERY_S
         if is_new or is_due:
             self._stage, self._logged_share, self._logged_s = progress.stage, share, now
             percent = f"{share:4.0%} " if progress.share is not None else ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +46,16 @@ class Recognizer:
         self.load_s = load_s
 
     @classmethod
-    def load(cls, folder: Path, *, voice_model: Path, threads: int | None = None) -> Recognizer:
+    def load(
+        cls, folder: Path, *, voice_model: Path, threads: int | None = None, name: str = ""
+    ) -> Recognizer:
         """Load the model in ``folder``.
 
         Args:
             folder: Of either layout, see layouts.py.
             voice_model: The voice detector's file, see vad.py.
             threads: For each session; None for what suits this machine.
+            name: What to call it; without it, as it calls itself.
 
         Raises:
             ModelMissingError: A file is not there.
@@ -67,6 +71,7 @@ class Recognizer:
                 f"The model in {folder} cannot be read: {exc.strerror}.", "Check its permissions."
             ) from exc
         detector = VoiceDetector(open_session(voice_model, threads=1))
+        model = replace(model, name=name or model.name)
         return cls(model, detector, time.perf_counter() - begin, files)
 
     @property

@@ -81,13 +81,16 @@ def find_model(asked: str) -> InstalledModel:
 def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
+    It is called as its folder is, also if that was renamed: one model, one name.
+
     Raises:
         EngineError: There is no such model.
         ModelMissingError: One of its files is missing.
         ModelCorruptError: One of its files is not what it should be.
     """
     voice_model = paths.asset(VOICE_MODEL)
-    return Recognizer.load(find_model(asked).folder, voice_model=voice_model, threads=threads)
+    found = find_model(asked)
+    return Recognizer.load(found.folder, voice_model=voice_model, threads=threads, name=found.name)
 
 
 def _is_model(folder: Path) -> bool:

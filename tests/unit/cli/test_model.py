@@ -1,8 +1,14 @@
 """``model``: what is said of folders, in this process."""
 
+import json
+import tomllib
+
 import pytest
 
+from handy_qwen import paths
 from handy_qwen.cli import main
+from handy_qwen.cli.install_progress import InstallProgress
+from handy_qwen.core.shelf import Progress, Stage
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +27,57 @@ def test_a_published_model_is_called_so(tmp_path, capsys):
     (tmp_path / "decoder_init.int4.onnx").touch()
     assert main(["model", "info", str(tmp_path)]) == 0
     assert "published ONNX files" in capsys.readouterr().out
+
+
+def test_the_list_has_what_is_here_first_and_what_can_be_installed(capsys):
+    assert main(["model", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("demo")
+    assert any(line.startswith("qwen3-asr-0.6b ") and "1.88 GB" in line for line in lines)
+
+
+def test_a_model_is_imported_used_checked_and_removed(capsys):
+    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "mine", "--json"]) == 0
+    folder = paths.models_dir() / "mine"
+    assert json.loads(capsys.readouterr().out) == {"name": "mine", "folder": str(folder)}
+    assert main(["model", "use", "mine"]) == 0
+    assert tomllib.loads((paths.config_dir() / "settings.toml").read_text())["model"] == "mine"
+    assert main(["model", "check", "--json"]) == 0
+    assert '"is_compared": true' in capsys.readouterr().out
+    assert main(["model", "path", "mine"]) == 0
+    assert capsys.readouterr().out == f"{folder}\n"
+    assert main(["model", "remove", "mine", "--yes"]) == 1
+    assert "mine is in use." in capsys.readouterr().err
+    assert main(["model", "use", "demo"]) == 0
+    assert main(["model", "remove", "mine"]) == 2  # nobody to ask
+    assert folder.is_dir()
+    assert main(["model", "remove", "mine", "--yes"]) == 0
+    assert not folder.exists()
+    assert main(["model", "remove", "mine", "--yes"]) == 1
+
+
+def test_an_unknown_model_is_neither_installed_nor_used(capsys):
+    assert main(["model", "install", "nope"]) == 1
+    assert "There are: qwen3-asr-0.6b" in capsys.readouterr().err
+    assert main(["model", "use", "nope"]) == 1
+    assert not (paths.config_dir() / "settings.toml").exists()
+
+
+def test_an_interrupted_installation_says_that_it_goes_on(capsys, monkeypatch):
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("handy_qwen.models.installing.install", interrupt)
+    assert main(["model", "install", "qwen3-asr-0.6b"]) == 130
+    assert "the same command goes on with it" in capsys.readouterr().err
+
+
+def test_a_log_gets_a_line_for_each_stage_and_tenth_and_no_more(capsys):
+    progress = InstallProgress()
+    for done in range(0, 1001, 5):
+        progress.tell(Progress(Stage.DOWNLOADING, done / 1000, done * 1000, 1_000_000, 50_000.0, 30.4))
+    progress.tell(Progress(Stage.TESTING))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 12
+    assert lines[0] == "  0% downloading, 0.0 MB of 1.0 MB, 0.1 MB/s, 30 s left"
+    assert lines[-1] == "trying it out"

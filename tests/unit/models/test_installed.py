@@ -119,6 +119,13 @@ def test_a_model_is_loaded_with_the_voice_detector_that_ships():
     recognizer.close()
 
 
+def test_a_model_is_called_as_its_folder_also_when_that_was_renamed(folder):
+    install(folder, "mine").rename(folder / "yours")
+    recognizer = load_recognizer("yours", threads=1)
+    assert recognizer.name == "yours"
+    recognizer.close()
+
+
 def test_a_damaged_model_is_named(folder):
     path = install(folder, "mine") / "decoder.onnx"
     path.write_bytes(b"")
