@@ -236,10 +236,9 @@ class ModelKeeper:
 
     def _remove(self, name: str) -> None:
         if name == self._chosen():
-            others = [
-                one.name for one in self._found if one.standing is Standing.INSTALLED and one.name != name
-            ]
-            self._use(others[0] if others else "")
+            others = [one for one in self._found if one.standing is Standing.INSTALLED and one.name != name]
+            best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo only if it must be
+            self._use(best.name if best else "")
         self._change(name, self._installer.remove)
 
     def _change(self, name: str, change: Callable[[str], None]) -> None:

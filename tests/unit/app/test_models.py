@@ -231,6 +231,16 @@ def test_removing_the_model_in_use_goes_back_to_another(counter):
     assert counter.used[-1] == "demo"
 
 
+def test_removing_prefers_a_full_model_to_the_demo_wherever_it_stands(counter):
+    counter.shop._be("small", standing=Standing.INSTALLED)
+    counter.shop.models["own"] = ModelEntry("own", "own", standing=Standing.INSTALLED)
+    counter.used.append("small")
+    counter.keeper.refresh()
+    counter.keeper.remove("small")
+    counter.wait_standing("small", Standing.AVAILABLE)
+    assert counter.used[-1] == "own"
+
+
 def test_one_that_cannot_be_removed_says_why(counter):
     counter.shop._be("small", standing=Standing.INSTALLED)
     counter.shop.error = HandyError("It could not be deleted.")
