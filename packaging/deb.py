@@ -135,7 +135,7 @@ def write_control(root: Path, depends: str) -> None:
         f"Maintainer: {MAINTAINER}\n"
         f"Installed-Size: {size_kb}\n"
         f"Depends: {depends}\n"
-        "Recommends: libasound2-plugins | pipewire-alsa, pulseaudio-utils, libgl1, libegl1\n"
+        "Recommends: libasound2-plugins | pipewire-alsa, pulseaudio-utils\n"
         "Suggests: libgtk-3-0, xdg-desktop-portal\n"
         f"Section: {SECTION}\nPriority: {PRIORITY}\n"
         f"Description: {product.SUMMARY[0].lower() + product.SUMMARY[1:]}\n{DESCRIPTION}",

@@ -18,7 +18,8 @@ import soundfile
 from handy_qwen import paths
 from tests.e2e.desk.processes import wait_until
 
-COMMAND = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", f"{sys.executable} -m handy_qwen"))
+INSTALLED = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", ""))
+COMMAND = INSTALLED or [sys.executable, "-m", "handy_qwen"]
 """What to test: the checkout, or an installed package's ``handy-qwen``."""
 SPOKEN = {
     "chairs": "We need twenty-five chairs for the office.",
@@ -37,7 +38,9 @@ class App:
     ) -> None:
         self.desktop = desktop
         self.home = desktop.folder / f"{name}-home"
-        self.env = desktop.env | {"HANDY_QWEN_HOME": str(self.home), "PYTHONPATH": os.pathsep.join(sys.path)}
+        # What is installed must not find the checkout.
+        modules = "" if INSTALLED else os.pathsep.join(sys.path)
+        self.env = desktop.env | {"HANDY_QWEN_HOME": str(self.home), "PYTHONPATH": modules}
         self._name = name
         if not is_guided:  # its window would take the focus
             settings = f"set_up = true\n{settings}"
