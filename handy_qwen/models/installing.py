@@ -29,7 +29,7 @@ from handy_qwen.models.lock import locked
 from handy_qwen.models.meter import Meter, Tell
 from handy_qwen.models.origin import Origin, check_files
 from handy_qwen.models.places import Places
-from handy_qwen.models.room import check_disk, check_memory
+from handy_qwen.models.room import check_memory
 
 
 def install(
@@ -69,7 +69,6 @@ def install(
             shutil.rmtree(places.work, ignore_errors=True)
             return InstalledModel(model.name, places.final)
         places.begin()
-        check_disk(places.work, max(0, model.room_bytes - places.partial_bytes()))
         listing, files = Download(model, places, meter, patience or Patience()).run()
         fetched = {file.name: file.sha256 or file.git_sha1 for file in files}
         origin = Origin(model.repository, model.revision, listing.commit, fetched, {})

@@ -18,15 +18,16 @@ from handy_qwen.core.shelf import Stage, Standing
 from handy_qwen.engine.manifest import is_package
 from handy_qwen.errors import CancelledError, DownloadError, EngineError, InstallationError
 from handy_qwen.models import installing
-from handy_qwen.models.catalogue import Catalogue, Layout
+from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
 from handy_qwen.models.fetching import Patience
 from handy_qwen.models.installed import find_model, installed_models, load_recognizer
 from handy_qwen.models.installing import discard, install, is_whole, partial_bytes, remove
 from handy_qwen.models.origin import load_origin
 from handy_qwen.models.places import Places
 from handy_qwen.models.shelf import shelf_entries
-from tests.hub.server import COMMIT, Fault
-from tests.hub.tiny import REPOSITORY, TINY
+from tests.hub.server import COMMIT, FakeHub, Fault
+from tests.hub.tiny import CHECKPOINT, REPOSITORY, TINY
+from tests.published_layout import write_published_layout
 
 ROOT = Path(__file__).parents[3]
 WEIGHTS = "model.safetensors"
@@ -66,6 +67,20 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
     remove("tiny")
     assert [model.name for model in installed_models()] == ["demo"]
     assert list(Places("tiny").final.parent.glob("tiny*")) == []
+
+
+def test_a_published_model_is_used_as_it_is(hub_home, tmp_path, monkeypatch):
+    assert not hub_home.exists()
+    folder = write_published_layout(CHECKPOINT, tmp_path / "int4", dtype="int4", suffix="int4")
+    (folder / "README.md").write_text("not wanted")
+    shipped = read_catalogue().find("qwen3-asr-0.6b-onnx")
+    with FakeHub(folder, shipped.repository) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        made = install(replace(shipped, memory_bytes=0), lambda _progress: None)
+    assert not (made.folder / "README.md").exists()
+    assert is_whole(made.folder)
+    (made.folder / "embed_tokens.bin").write_bytes(b"")
+    assert not is_whole(made.folder)
 
 
 def test_a_damaged_model_is_installed_again(real_hub):
