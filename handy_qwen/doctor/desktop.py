@@ -63,6 +63,12 @@ def check(context: Context) -> Iterator[Finding]:
         yield fine(NAME, f"X11, display {display}{desktop}.", **details)
 
 
+def display_of(context: Context) -> str:
+    """The X display, if there is one and it answers; else "". Nobody else need try it, and fail slowly."""
+    display = context.environment.get("DISPLAY", "")
+    return "" if _is_dead(display) else display
+
+
 def _is_dead(display: str) -> bool:
     """Whether a display of this machine does not answer; one of another machine is not asked."""
     local = re.fullmatch(r":(\d+)(\.\d+)?", display)

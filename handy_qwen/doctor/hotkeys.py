@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from handy_qwen.core.ports import HotkeyListener
 from handy_qwen.doctor.context import Context
+from handy_qwen.doctor.desktop import display_of
 from handy_qwen.doctor.finding import Finding, failed, fine, problem
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys import hotkeys_for
@@ -37,10 +38,10 @@ def check(context: Context) -> Iterator[Finding]:
     except HotkeyError as error:
         yield failed(NAME, error, **details)
         return
-    if backend == "none":
+    if context.running is not None and context.running.get("phase") != "problem":
+        yield fine(NAME, f"The running app listens for {names}.", **details)
+    elif backend == "none":
         yield problem(NAME, "Without a display no hotkey can be heard.", OWN_KEYS, **details)
-    elif context.running is not None and context.running.get("phase") != "problem":
-        yield fine(NAME, f"The running app listens for {names}, through {backend}.", **details)
     elif backend == "portal":
         yield _ask_portal(names)
     else:
@@ -53,7 +54,7 @@ def backend_of(context: Context) -> str:
         return {"win32": "Windows", "darwin": "macOS"}[context.platform]
     if context.is_wayland:
         return "portal"
-    return "X11" if context.environment.get("DISPLAY") else "none"
+    return "X11" if display_of(context) else "none"
 
 
 def _try(context: Context, backend: str, names: str) -> Finding:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from handy_qwen.core.ports import Method
 from handy_qwen.doctor.context import Context
+from handy_qwen.doctor.desktop import display_of
 from handy_qwen.doctor.finding import Finding, failed, fine, problem, warning
 from handy_qwen.errors import InsertError
 from handy_qwen.settings import MeansOfInsertion
@@ -67,7 +68,7 @@ def _ways(context: Context, method: Method) -> Iterator[Way]:
         yield from _wayland_ways(method)
         return
     system = {"win32": "SendInput", "darwin": "Quartz"}.get(context.platform, "X11")
-    is_there = system != "X11" or bool(context.environment.get("DISPLAY"))
+    is_there = system != "X11" or bool(display_of(context))
     keys = {"win32": "Ctrl+V", "darwin": "Cmd+V"}.get(context.platform, "Shift+Insert")
     names = {
         Method.PASTE: f"paste ({system}, {keys})",
@@ -98,7 +99,7 @@ def _last_resort(context: Context) -> Way:
         return Way("clipboard (the system's)", is_there=True)
     tools = WAYLAND_TOOLS if context.is_wayland else X11_TOOLS
     found = [tool for tool in tools if _has(tool)]
-    is_there = bool(found) and bool(context.is_wayland or context.environment.get("DISPLAY"))
+    is_there = bool(found) and bool(context.is_wayland or display_of(context))
     return Way(f"clipboard ({found[0] if found else ' or '.join(tools)})", is_there)
 
 

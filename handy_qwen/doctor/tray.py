@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from handy_qwen.doctor.context import Context
+from handy_qwen.doctor.desktop import display_of
 from handy_qwen.doctor.finding import Finding, fine, warning
 
 logger = logging.getLogger(__name__)
@@ -30,19 +31,19 @@ def check(context: Context) -> Iterator[Finding]:
     if not context.platform.startswith("linux"):
         yield fine(NAME, "The system has a place for tray icons.", host="system")
         return
-    if not context.environment.get("DISPLAY") and not context.is_wayland:
+    display = display_of(context)
+    if not display and not context.is_wayland:
         return  # the display's finding says it all
-    host = _host(context.environment)
+    host = _host(context.environment, display)
     if host:
         yield fine(NAME, f"The panel shows tray icons ({host}).", host=host)
     else:
         yield warning(NAME, "No panel of this desktop shows tray icons.", REMEDY, host="")
 
 
-def _host(environment: Mapping[str, str]) -> str:
+def _host(environment: Mapping[str, str], display: str) -> str:
     if _has_status_notifier(environment):
         return "StatusNotifier"
-    display = environment.get("DISPLAY", "")
     return "XEmbed" if display and _has_xembed(display) else ""
 
 

@@ -39,14 +39,13 @@ from handy_qwen.doctor import autostart as autostart_check
 from handy_qwen.doctor.configuration import read_configuration
 from handy_qwen.doctor.installation import installation
 from handy_qwen.doctor.microphone import Heard
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.places import Places, default_folder
 from handy_qwen.settings import Settings
+from handy_qwen.system.hotkeys import NoHotkeys
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NOWHERE = {"HOME": "/nowhere"}
-# python-xlib tries an unreachable display by TCP as well, and leaves that socket to the garbage collector.
-unreachable = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def context(environment=None, **changes):
@@ -215,10 +214,13 @@ def test_without_a_display_nothing_is_said_of_the_tray():
     assert not list(tray.check(context({})))
 
 
-@unreachable
-def test_a_display_without_a_server_has_no_tray():
-    (finding,) = tray.check(context({"DISPLAY": ":9876"}))
-    assert finding.status is Status.WARNING
+def test_a_display_that_does_not_answer_is_told_once():
+    dead = context({"DISPLAY": ":9876"})
+    assert list(tray.check(dead)) == []
+    (finding,) = hotkeys.check(dead)
+    assert finding.text == "Without a display no hotkey can be heard."
+    (finding,) = insertion.check(dead)
+    assert finding.text.startswith("Tried in this order: nothing.")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,8 @@ def test_a_display_without_a_server_has_no_tray():
         ("win32", {}, "Windows"),
         ("darwin", {}, "macOS"),
         ("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, "portal"),
-        ("linux", {"DISPLAY": ":0"}, "X11"),
+        ("linux", {"DISPLAY": "elsewhere:0"}, "X11"),
+        ("linux", {"DISPLAY": ":9876"}, "none"),
         ("linux", {}, "none"),
     ],
 )
@@ -235,7 +238,6 @@ def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, ba
     assert hotkeys.backend_of(replace(context(environment), platform=platform)) == backend
 
 
-@unreachable
 def test_a_running_app_keeps_its_hotkeys_to_itself():
     """The display does not exist: had it been asked for the keys, that would have failed."""
     told = context({"DISPLAY": ":9876"}, running={"phase": "idle"})
@@ -244,11 +246,16 @@ def test_a_running_app_keeps_its_hotkeys_to_itself():
     assert "Right Ctrl" in finding.text
 
 
-@unreachable
-def test_hotkeys_that_cannot_be_had_are_told_with_the_reason():
-    (finding,) = hotkeys.check(context({"DISPLAY": ":9876"}))
+def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
+    class Taken(NoHotkeys):
+        def start(self, hotkeys):
+            raise HotkeyError(f"{hotkeys[0].chord} is taken.", HotkeyReason.TAKEN, "Take another.")
+
+    monkeypatch.setattr(hotkeys, "hotkeys_for", lambda *_, **__: Taken())
+    (finding,) = hotkeys.check(context({"DISPLAY": "elsewhere:0"}))
     assert finding.status is Status.PROBLEM
-    assert finding.details["reason"] == "unsupported_desktop"
+    assert (finding.text, finding.remedy) == ("ctrl_r is taken.", "Take another.")
+    assert finding.details["is_taken"]
     configuration = read_configuration()
     for chords, expected in (((), "No hotkey is set."), ((Hotkey("hyper"),), "no key named")):
         changed = replace(configuration, settings=replace(Settings(), hotkeys=chords))
@@ -283,12 +290,20 @@ def test_only_a_clipboard_is_a_problem(monkeypatch):
     assert "only be copied" in finding.text
 
 
-@unreachable
-def test_insertion_is_not_tried_beside_a_running_app():
-    (finding,) = insertion.check(context({"DISPLAY": ":9876"}, running={"phase": "idle"}))
+def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
+    tried = []
+    monkeypatch.setattr(insertion, "display_of", lambda _context: ":0")
+
+    def backend_for(*_):
+        tried.append(True)
+        raise InsertError("The X server refuses.", InsertReason.DENIED_BY_USER, "Ask it.")
+
+    monkeypatch.setattr(insertion, "backend_for", backend_for)
+    (finding,) = insertion.check(context({"DISPLAY": ":0"}, running={"phase": "idle"}))
     assert finding.status is Status.OK
-    (finding,) = insertion.check(context({"DISPLAY": ":9876"}))
-    assert finding.status is Status.PROBLEM
+    assert not tried
+    (finding,) = insertion.check(context({"DISPLAY": ":0"}))
+    assert (finding.status, finding.text) == (Status.PROBLEM, "The X server refuses.")
 
 
 # --- microphone -------------------------------------------------------------------------------------
