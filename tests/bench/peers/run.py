@@ -35,15 +35,15 @@ def ready_python(folder):
 def ready_models(python, work):
     """Engine name -> (script, model); what is missing is made."""
     work.mkdir(parents=True, exist_ok=True)
-    peers = {"sherpa-onnx int8": ("sherpa.py", work / "sherpa", [])}
+    sherpa = work / "sherpa"
+    peers = {"sherpa-onnx int8": ("sherpa.py", sherpa, ["make_sherpa.py", sherpa])}
     for kind in ("Q8_0", "Q4_0"):
-        peers[f"transcribe-cpp {kind}"] = ("tcpp.py", work / f"tcpp-{kind}.gguf", [kind])
-    for name, (script, model, extra) in peers.items():
-        if not model.exists() and script == "sherpa.py":
-            raise SystemExit(f"No sherpa-onnx model in {model}: put its three graphs and tokenizer there.")
+        model = work / f"tcpp-{kind}.gguf"
+        peers[f"transcribe-cpp {kind}"] = ("tcpp.py", model, ["tcpp.py", "make", model, kind])
+    for name, (_, model, (maker, *arguments)) in peers.items():
         if not model.exists():
             print(f"making {name}: {model}", file=sys.stderr, flush=True)
-            subprocess.run([python, HERE / script, "make", model, *extra], check=True)
+            subprocess.run([python, HERE / maker, *arguments], check=True)
     return {name: (script, model) for name, (script, model, _) in peers.items()}
 
 
