@@ -22,7 +22,7 @@ from handy_qwen.log import Log
 
 logger = logging.getLogger(__name__)
 
-SHOW_S = 5.0  # how long a second instance waits for the first, which may still be starting
+SHOW_S = 20.0  # how long a second instance waits for the first, which may still be starting
 
 
 def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
