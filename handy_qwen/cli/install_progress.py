@@ -61,7 +61,10 @@ def progress_text(progress: Progress) -> str:
     """What is done, how much of it, how fast, and how long it still takes."""
     parts = [_WORDS[progress.stage]]
     if progress.total_bytes:
-        parts.append(f"{size_text(progress.done_bytes)} of {size_text(progress.total_bytes)}")
+        done, total = size_text(progress.done_bytes), size_text(progress.total_bytes)
+        if done[-2:] == total[-2:]:
+            done = done[:-3]  # the line is to fit into 80 columns
+        parts = [f"{parts[0]} {done} of {total}"]
     if progress.rate_bytes_s:
         parts.append(f"{size_text(int(progress.rate_bytes_s))}/s")
     if progress.remaining_s is not None:

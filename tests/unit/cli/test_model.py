@@ -79,5 +79,5 @@ def test_a_log_gets_a_line_for_each_stage_and_tenth_and_no_more(capsys):
     progress.tell(Progress(Stage.TESTING))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
-    assert lines[0] == "  0% downloading, 0.0 MB of 1.0 MB, 0.1 MB/s, 30 s left"
+    assert lines[0] == "  0% downloading 0.0 of 1.0 MB, 0.1 MB/s, 30 s left"
     assert lines[-1] == "trying it out"
