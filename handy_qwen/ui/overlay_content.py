@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import enum
+import textwrap
 from dataclasses import dataclass
 
 from handy_qwen.core.view import NoticeKind, Phase, View
 from handy_qwen.ui import strings
+
+_REMARK = 48
+"""Characters of a warning beside the live text, which must keep some room; the whole of it follows."""
 
 
 class Mark(enum.Enum):
@@ -84,5 +88,5 @@ def _recording(view: View) -> Content:
         is_live=is_live,
         began_s=view.began_s,
         is_locked=view.is_locked,
-        remark=warning.title if warning else remark,
+        remark=textwrap.shorten(warning.title, _REMARK, placeholder="…") if warning else remark,
     )

@@ -198,12 +198,12 @@ def _fitting(content: Content, lines_of: Callable[[str], int]) -> tuple[str, str
     if content.is_live:
         return (*_newest(title, rest, lines_of), "")
     separator = "\n" if rest else ""
-    while lines_of(title + separator + rest) > _MAX_LINES:
+    while lines_of(title + separator + rest) > _MAX_LINES and title != "…":
         if rest:
             rest = rest[: max(0, len(rest) - 4)].rstrip("… ") + ("…" if len(rest) > 4 else "")
             separator = "\n" if rest else ""
         else:
-            title = title[: len(title) - 4].rstrip("… ") + "…"
+            title = title[: max(0, len(title) - 4)].rstrip("… ") + "…"
     return title, rest, separator
 
 

@@ -78,3 +78,18 @@ def test_arabic_begins_at_the_right(qtbot):  # noqa: ARG001  fonts need the appl
     line = layout.lineAt(0)
     assert line.position().x() == pytest.approx(600.0 - line.naturalTextWidth())
     assert OverlayPainter(QFont())._layout("Welcome", 600.0).lineAt(0).position().x() == 0.0
+
+
+@pytest.mark.parametrize("length", range(1, 14))
+def test_a_title_that_fits_nowhere_is_given_up_and_not_tried_for_ever(length):
+    calls = []
+
+    def lines_of(text):
+        calls.append(text)
+        assert len(calls) < 100, "it never ends"
+        return len(text)  # as wide as one character
+
+    content = Content(Mark.PROBLEM, "x" * length, "why" * 3)
+    title, rest, _ = _fitting(content, lines_of)
+    assert len(title) <= 2
+    assert rest == ""
