@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import struct
+import subprocess
 import tempfile
 import time
 from contextlib import closing
@@ -61,8 +62,15 @@ class Victim(App):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if self.process.poll() != -signal.SIGKILL:
+        if self.process.poll() == -signal.SIGKILL:
+            return
+        try:
             super().__exit__(kind, *rest)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler tells where its threads are
+            self.process.wait(30)
+            print(self.output(), (self.home / "log" / "crash.log").read_text(encoding="utf-8"))  # noqa: T201
+            raise
 
     def start(self) -> None:
         """Start it, and wait until it has nothing more to do."""

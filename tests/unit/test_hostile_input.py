@@ -53,7 +53,7 @@ def peak_mb(work):
 
 def test_a_little_of_everything_damaged_gives_our_errors_within_limits():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.fuzz", "--examples", "5"],
+        [sys.executable, "-m", "tests.bench.fuzz", "--examples", "4"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -363,7 +363,7 @@ def meeting(tmp_path):
 def test_many_callers_who_say_nothing_do_not_keep_out_one_who_does(meeting):
     silent = [meeting.connect(5)[0] for _ in range(40)]
     try:
-        for one in silent[::2]:
+        for one in silent[::8]:
             one.sendall(b'{"protocol"')
         assert ask(meeting, "status", timeout_s=20.0)["heard"] == "status"
     finally:
