@@ -18,6 +18,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 import contents
@@ -69,8 +71,20 @@ def stage(root: Path) -> None:
     about = root / "usr" / "share" / "doc" / product.NAME
     about.mkdir(parents=True)
     (about / "copyright").write_text(linux_files.licence_text(has_system=False), encoding="utf-8")
-    (about / "changelog.gz").write_bytes(gzip.compress((product.ROOT / "CHANGELOG.md").read_bytes(), mtime=0))
+    whole = (product.ROOT / "CHANGELOG.md").read_bytes()
+    (about / "CHANGELOG.md.gz").write_bytes(gzip.compress(whole, mtime=0))
+    (about / "changelog.gz").write_bytes(gzip.compress(changelog().encode(), mtime=0))
     set_modes(root)
+
+
+def changelog() -> str:
+    """The changelog in Debian's form, which points to the whole one. Source: deb-changelog(5)."""
+    day = datetime.fromisoformat(product.release_date()).replace(tzinfo=UTC)
+    return (
+        f"{product.NAME} ({product.version()}) stable; urgency=medium\n\n"
+        f"  * Version {product.version()}; CHANGELOG.md.gz tells what is new.\n\n"
+        f" -- {MAINTAINER}  {format_datetime(day)}\n"
+    )
 
 
 def libraries_of_debian(files: dict[str, str]) -> list[str]:

@@ -10,6 +10,11 @@ import linux_files
 import product
 
 TAGS_EXPECTED = (  # of lintian; what they complain about is what a program with its own Python is
+    "bogus-mail-host",  # the project has no address
+    "copyright-file-contains-full-apache-2-license",  # the same texts go to all systems
+    "copyright-file-contains-full-gpl-license",
+    "old-fsf-address-in-copyright-file",
+    "malformed-deb-archive",  # Debian 12's lintian does not know zstd yet; its dpkg does
     "embedded-library",
     "dir-or-file-in-opt",
     "hardening-no-pie",
@@ -44,7 +49,7 @@ def check() -> None:
     packages = list(product.DIST.glob("*.deb"))
     if packages:
         suppressed = ",".join(TAGS_EXPECTED)
-        command = ["lintian", "--allow-root", "--no-tag-display-limit", "--fail-on", "error"]
+        command = ["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error"]
         _run([*command, "--suppress-tags", suppressed, *map(str, packages)])
 
 

@@ -178,3 +178,15 @@ def test_files_in_the_archive_belong_to_nobody(builder):
     entry.uid, entry.uname = 1000, "somebody"
     entry = builder("archives")._of_nobody(entry)
     assert (entry.uid, entry.gid, entry.uname) == (0, 0, "")
+
+
+def test_the_changelog_has_debians_form(builder):
+    deb, product = builder("deb"), builder("product")
+    head, change, foot = (line for line in deb.changelog().splitlines() if line)
+    assert head == f"handy-qwen ({product.version()}) stable; urgency=medium"
+    assert change.startswith("  * ")
+    assert foot.startswith(f" -- {deb.MAINTAINER}  ")
+    if shutil.which("dpkg-parsechangelog"):
+        command = ["dpkg-parsechangelog", "-l", "-", "-S", "Version"]
+        done = subprocess.run(command, input=deb.changelog(), capture_output=True, text=True, check=True)
+        assert (done.stdout.strip(), done.stderr) == (product.version(), "")
