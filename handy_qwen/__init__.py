@@ -1,3 +1,9 @@
 """Handy Qwen: hold a key, speak, let go, and the words stand where the cursor is."""
 
+import os
+
 __version__ = "0.1.0"
+
+# ONNX Runtime since 1.29 reports to its maker from Linux, too, unless told not to before it is loaded.
+# Source: its docs/Privacy.md; seen as ~/.cache/Microsoft/DeveloperTools/.onnxruntime with 1.32.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
