@@ -237,7 +237,7 @@ def test_windows_come_before_drafts_when_the_engine_is_late(random_recognizer, m
     live, order = random_recognizer.live(), []
     monkeypatch.setattr(live, "_make_draft", lambda: order.append(live._passage.windows))
     live.feed(voiced(26.0))
-    for _ in range(5):
+    for _ in range(7):  # the head, three windows, the two seconds behind them, a draft
         live.advance()
     assert order
     assert order[0] == 3
