@@ -89,7 +89,7 @@ def run(*, is_hidden: bool) -> int:
         os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Handy Qwen")
-    app.setDesktopFileName("handy-qwen")
+    app.setDesktopFileName("io.github.handy_qwen")  # its menu entry, which portals go by
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
     from handy_qwen.app.windows import ProgramWindows
