@@ -32,9 +32,11 @@ _MAX_FILES = 10_000
 _PIECE_BYTES = 1 << 20
 _SPARE_BYTES = 64 << 20  # never fill a disk to the last byte
 _MOST_HEADER_BYTES = 1 << 20  # of what a tar says about one file
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError)
-# What the libraries stumble over in headers that nobody made by accident.
-_BROKEN += (ValueError, LookupError, TypeError, ArithmeticError, struct.error, RecursionError)
+_BROKEN: tuple[type[Exception], ...] = (
+    *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError),
+    # What the libraries stumble over in headers that nobody made by accident.
+    *(ValueError, LookupError, TypeError, ArithmeticError, struct.error, RecursionError),
+)
 
 
 @contextmanager
@@ -79,11 +81,15 @@ def _existing(folder: Path) -> Path:
 class _Member(tarfile.TarInfo):
     """A member whose extended header is of sensible length: tarfile reads all of it into memory."""
 
-    _LONG = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-    _LONG += (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+    _LONG = frozenset(
+        [
+            *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+            *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+        ]
+    )
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Self:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """See ``tarfile.TarInfo.frombuf``."""
         member = super().frombuf(buf, encoding, errors)
         if member.type in cls._LONG and member.size > _MOST_HEADER_BYTES:
