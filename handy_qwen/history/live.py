@@ -96,6 +96,11 @@ class LiveTake:
 
     def has_new_store(self, store: Store) -> None:
         """The database was begun anew: add the row again, unless it could be copied."""
-        if self.row is None or store.row(self.row) is None:
+        there = store.row(self.row) if self.row is not None else None
+        # A new history counts from 1: another take may have this number by now.
+        if there is None or (there.created_ms, there.file) != (
+            self.columns["created_ms"],
+            self.columns["file"],
+        ):
             self.row = None
             self._due = dict(self.columns)
