@@ -133,12 +133,17 @@ class Writer:
             return None
 
     def _open_store(self) -> None:
-        self.store, damage = recovery.open_or_renew(self.places.database, busy_s=BUSY_S)
+        store, damage = recovery.open_or_renew(self.places.database, busy_s=BUSY_S)
         if damage is not None:
             hint = f"It was set aside as {damage.aside.name}. {damage.copied} entries could be saved."
             self.post(Failed(0, HistoryError("The history was damaged.", hint)))
-        for live in self.live.values():
-            live.has_new_store(self.store)
+        try:
+            for live in self.live.values():
+                live.has_new_store(store)
+        except sqlite3.Error:
+            store.close()  # not in use before every take knows of it: it is opened again
+            raise
+        self.store = store
 
     def _recover(self) -> None:
         assert self.store is not None, "opened before"

@@ -339,3 +339,27 @@ def test_another_user_can_neither_read_nor_write_a_take(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     books.end()
+
+
+@pytest.mark.expects_log
+def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_somebody(books, monkeypatch):
+    books.dictate(1, "one")
+    books.dictate(2, "two")
+    books.crash()
+    books.places.database.unlink()
+    books.writer.store = None
+    real, asked = Store.row, []
+
+    def row(store, number):
+        asked.append(number)
+        if len(asked) == 2:  # the first take is asked after, the second is not
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return real(store, number)
+
+    monkeypatch.setattr(Store, "row", row)
+    books.writer.open()
+    assert len(asked) == 2
+    books.later(2)
+    assert [row.text for row in books.rows()] == ["one", "two"]
