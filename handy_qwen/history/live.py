@@ -24,6 +24,7 @@ class LiveTake:
         journal: Its sound, None if that was written in an earlier session.
         is_gone: The user has deleted it.
         is_leaving: All has happened to it that will; it is only to be written.
+        is_unwanted: It is only to be deleted.
     """
 
     def __init__(self, take: int, columns: dict[str, Any], journal: Journal | None) -> None:
@@ -35,6 +36,7 @@ class LiveTake:
         self.journal = journal
         self.is_gone = False
         self.is_leaving = False
+        self.is_unwanted = False
         self._due = dict(columns)
         self._is_urgent = False
 

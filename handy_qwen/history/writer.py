@@ -197,21 +197,36 @@ class Writer:
                 self.retry_soon()
 
     def forget(self, take: int, live: LiveTake) -> None:
-        """Nothing of the take is wanted: a press by mistake, or one that nobody spoke into."""
-        del self.live[take]
+        """Nothing of the take is wanted: a press by mistake, or one that nobody spoke into.
+
+        While its row cannot be deleted it stays live: left alone, it would be rescued at the next start.
+        """
+        live.is_unwanted = True
         if live.journal is not None:
             live.journal.abandon()
         try:
-            row = self.store.row(live.row) if self.store is not None and live.row is not None else None
-            if row is not None and self.store is not None:
-                tidying.delete(self.store, self.places.takes, row)
-            elif live.journal is not None:
-                live.journal.path.unlink(missing_ok=True)
+            is_gone = self._delete(live)
         except sqlite3.Error as exc:
             self.rows_failed(exc)
         except OSError as exc:
             self._sound_failed(exc)
+        else:
+            if is_gone:
+                del self.live[take]
+            else:
+                self.retry_soon()
         self.count()
+
+    def _delete(self, live: LiveTake) -> bool:
+        """Delete row and sound. False: the database is not open, and may have a row."""
+        if live.row is not None and self.store is None:
+            return False
+        row = self.store.row(live.row) if self.store is not None and live.row is not None else None
+        if row is not None and self.store is not None:
+            tidying.delete(self.store, self.places.takes, row)
+        elif live.journal is not None:
+            live.journal.path.unlink(missing_ok=True)
+        return True
 
     def save(self, live: LiveTake) -> None:
         """Make the row of a take say what it should, or see that it is tried again."""
@@ -245,6 +260,9 @@ class Writer:
         """Try once more what did not work."""
         self.open()
         for take, live in list(self.live.items()):
+            if live.is_unwanted:
+                self.forget(take, live)
+                continue
             self.write(live)
             if not live.is_saved:
                 self.save(live)

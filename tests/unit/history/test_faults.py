@@ -363,3 +363,19 @@ def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_so
     assert len(asked) == 2
     books.later(2)
     assert [row.text for row in books.rows()] == ["one", "two"]
+
+
+@pytest.mark.expects_log
+def test_a_press_by_mistake_is_not_rescued_if_the_database_was_held_when_it_was_to_go(books):
+    books.begin(1)
+    books.speak(1, 0.3)
+    other = sqlite3.connect(books.places.database, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    books.cancelled(1)
+    other.execute("COMMIT")
+    other.close()
+    books.later(2)
+    assert (books.rows(), books.files(), books.writer.live) == ([], [], {})
+    again = books.again()
+    assert again.recovered.unfinished == ()
+    again.end()
