@@ -29,7 +29,7 @@ from handy_qwen.errors import HistoryError
 from handy_qwen.history import wav
 from handy_qwen.history.ledger import Ledger
 from handy_qwen.history.rules import Rules
-from handy_qwen.history.troubles import Kind, Troubles, slow_error
+from handy_qwen.history.troubles import Kind, Troubles, cut_error, slow_error
 from handy_qwen.history.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class DiskHistory:
         self._inbox: queue.SimpleQueue[Callable[[], None] | tuple[int, Samples] | None] = queue.SimpleQueue()
         self._busy_since_s: float | None = None  # written by the history's thread
         self._fed_samples = 0  # written by the microphone's thread
-        self._cut: set[int] = set()  # takes of which not all could be kept; the microphone's thread
+        self._cut: set[int] = set()  # takes being recorded of which not all can be kept
         self._is_private = False
         self._pulse = Pulse()
         self._is_closed = False
@@ -95,6 +95,7 @@ class DiskHistory:
         waiting = self._fed_samples - self._writer.taken_samples
         if waiting > MOST_WAITING_S * wav.RATE_HZ:
             self._cut.add(take)
+            self._post(Failed(0, cut_error()))
             return
         self._fed_samples += len(block)
         self._inbox.put((take, block))
@@ -104,7 +105,7 @@ class DiskHistory:
 
     def complete(self, take: int) -> None:
         """The recording has ended."""
-        self._do(partial(self._ledger.complete, take))
+        self._end(partial(self._ledger.complete, take), take)
 
     def done(
         self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
@@ -114,11 +115,11 @@ class DiskHistory:
 
     def failed(self, take: int, title: str) -> None:
         """There is no text."""
-        self._do(partial(self._ledger.failed, take, title))
+        self._end(partial(self._ledger.failed, take, title), take)
 
     def cancelled(self, take: int) -> None:
         """The user gave it up."""
-        self._do(partial(self._ledger.cancelled, take))
+        self._end(partial(self._ledger.cancelled, take), take)
 
     def delivering(self, take: int) -> None:
         """The insertion is about to begin."""
@@ -181,6 +182,11 @@ class DiskHistory:
 
     def _do(self, work: Callable[[], None]) -> None:
         self._inbox.put(work)
+
+    def _end(self, work: Callable[[], None], take: int) -> None:
+        """Do what ends a recording. A block that comes after it is left out by the journal."""
+        self._inbox.put(work)
+        self._cut.discard(take)
 
     def _loop(self) -> None:
         self._guarded(self._writer.open)

@@ -86,6 +86,13 @@ def slow_error() -> HistoryError:
     return HistoryError("The disk does not answer.", GOES_ON)
 
 
+def cut_error() -> HistoryError:
+    """What to tell when more waits for the disk than memory should hold."""
+    return HistoryError(
+        "Only the beginning of this recording is kept.", "The disk does not answer. Its text will be whole."
+    )
+
+
 def is_locked(exc: BaseException) -> bool:
     """Whether another process was at work for too long."""
     return _code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -248,6 +248,8 @@ def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_p
     for _ in range(50):
         history.feed(1, BLOCK)
     assert history._inbox.qsize() <= 12
+    told = [event.error.title for event in posted if isinstance(event, Failed)]
+    assert told.count("Only the beginning of this recording is kept.") == 1
     goes_on.set()
     history.begin(2)
     while history._inbox.qsize():
@@ -255,6 +257,7 @@ def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_p
     history.feed(2, BLOCK)
     history.complete(1)
     history.complete(2)
+    assert not history._cut
     history.close(20.0)
     lengths = sorted(wav.look(path).samples for path in (tmp_path / "history" / "takes").iterdir())
     assert lengths[0] == 1600
