@@ -30,7 +30,7 @@ from handy_qwen.core.effects import (
     WakeAt,
     WatchEscape,
 )
-from handy_qwen.core.events import Delivery, FocusNoted
+from handy_qwen.core.events import Copied, Delivery, FocusNoted
 from handy_qwen.core.loudness import Ear
 from handy_qwen.core.ports import (
     Cues,
@@ -83,6 +83,7 @@ class Ports:
                 self.inserter.copy(text)
                 for take in takes:
                     self.history.delivered(take, Delivery.COPIED)
+                self.post(Copied(takes))
             case ListenFor(hotkeys):
                 self.hotkeys.start(hotkeys)
             case WatchEscape(is_wanted):

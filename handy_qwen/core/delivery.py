@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from handy_qwen.core.effects import CancelTranscription, Copy, Insert, KeepDelivery, KeepFailure, KeepText
 from handy_qwen.core.entries import Entry
-from handy_qwen.core.events import Delivered, Delivery, Transcribed
+from handy_qwen.core.events import Copied, Delivered, Delivery, Transcribed
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.core.state import RECENT, Held, Insertion, Stage, Take, Turn
 from handy_qwen.core.text import clean, fit, join
@@ -182,13 +182,17 @@ def paste_again(turn: Turn) -> None:
 
 
 def copy_last(turn: Turn) -> None:
-    """Put what is held, or else the last text, on the clipboard."""
+    """Put what is held, or else the last text, on the clipboard. What is held stays until it is there."""
     texts = [one.text for one in turn.now.held] or list(turn.now.recent[:1])
     if not texts:
         turn.notify(NoticeKind.INFO, "There is no text yet.", "Dictate something first.")
         return
     turn.do(Copy(join(texts), _held_takes(turn)))
-    turn.set(held=())
+
+
+def was_copied(turn: Turn, event: Copied) -> None:
+    """A text is on the clipboard: if it was held, it need not wait any more."""
+    turn.set(held=tuple(one for one in turn.now.held if not set(one.takes) <= set(event.takes)))
     turn.notify(NoticeKind.COPIED, "The text is on the clipboard.", "Paste it where you want it.")
 
 

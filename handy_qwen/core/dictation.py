@@ -30,6 +30,7 @@ from handy_qwen.core.delivery import (
     give_up,
     has_text,
     paste_again,
+    was_copied,
     was_delivered,
     was_not_delivered,
 )
@@ -47,6 +48,7 @@ from handy_qwen.core.effects import (
 )
 from handy_qwen.core.events import (
     Configured,
+    Copied,
     Delivered,
     EscapePressed,
     Event,
@@ -143,7 +145,7 @@ def _read_gestures(turn: Turn, event: Event) -> None:
                 turn.put(replace(take, is_locked=True))
 
 
-def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for each event
+def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one line for each event
     match event:
         case KeyDown(hotkey, _, is_injected):
             turn.set(injected=turn.now.injected - {hotkey} | ({hotkey} if is_injected else set()))
@@ -178,6 +180,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912  one line for ea
             _has_failed(turn, number, error)
         case Delivered():
             was_delivered(turn, event)
+        case Copied():
+            was_copied(turn, event)
         case FocusNoted(number, target):
             if (take := turn.take(number)) is not None:
                 turn.put(replace(take, target=target))

@@ -68,7 +68,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Put ``text`` on the clipboard, for the user to paste. It is the text of ``takes``."""
+    """Put ``text`` on the clipboard, for the user to paste; Copied answers. It is the text of ``takes``."""
 
     text: str = field(repr=False)
     takes: tuple[int, ...] = ()

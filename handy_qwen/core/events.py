@@ -198,6 +198,13 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """What was to be copied lies on the clipboard; it was the held text of ``takes``, if there are any."""
+
+    takes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FocusNoted:
     """``target`` had the focus when take ``take`` was called for."""
 
@@ -335,6 +342,7 @@ Event = (
     | Transcribed
     | Failed
     | Delivered
+    | Copied
     | FocusNoted
     | Recovered
     | Kept

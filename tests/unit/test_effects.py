@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
+from handy_qwen.core.events import Copied, Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.effects import Ports
 from handy_qwen.errors import InsertError, InsertReason
@@ -67,7 +67,7 @@ def test_every_other_effect_reaches_its_port():
     assert ports.hotkeys.is_escape_wanted
     assert ports.cues.played == ["started", "stopped"]
     told = [event for event in events if not isinstance(event, Kept)]
-    assert len(told) == 8  # began and heard twice, ended twice, transcribed, delivered
+    assert len(told) == 9  # began and heard twice, ended twice, transcribed, delivered, copied
 
 
 def test_what_the_history_is_to_keep_reaches_it():
@@ -103,7 +103,8 @@ def test_what_the_history_is_to_keep_reaches_it():
 
 
 def test_a_text_that_could_not_be_copied_is_not_kept_as_copied():
-    ports, _ = desk()
+    ports, events = desk()
+    copy = ports.inserter.copy
 
     def fail(_text):
         raise InsertError("There is no clipboard.", InsertReason.NO_FOCUS)
@@ -111,7 +112,10 @@ def test_a_text_that_could_not_be_copied_is_not_kept_as_copied():
     ports.inserter.copy = fail
     with pytest.raises(InsertError):
         ports.run(fx.Copy("diary", (6,)))
-    assert ports.history.told == []
+    assert (ports.history.told, events) == ([], [])
+    ports.inserter.copy = copy
+    ports.run(fx.Copy("diary", (6,)))
+    assert events == [Copied((6,))]
 
 
 def test_a_replay_goes_from_the_history_to_the_engine():

@@ -12,6 +12,7 @@ from handy_qwen.core.dictation import can_be_cancelled
 from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import (
     Configured,
+    Copied,
     Delivered,
     Delivery,
     EndCause,
@@ -385,10 +386,26 @@ def test_a_held_text_goes_before_the_next_one_for_its_window():
 def test_a_held_text_can_be_copied_or_dropped():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST)
     assert desk.done(fx.Copy) == [fx.Copy("One.", (1,))]
+    desk.play(Copied((1,)))
     assert desk.view.held == ()
+    assert desk.notices == [NoticeKind.HELD, NoticeKind.COPIED]
     desk.say(2).hear(2, "Two.").put(2, Delivery.HELD).ask(Request.DROP_HELD)
     assert desk.view.held == ()
     assert desk.view.recent == ("Two.", "One.")
+
+
+def test_a_held_text_that_could_not_be_copied_still_waits_and_is_not_said_to_be_on_the_clipboard():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST).play(Failed(0, ERROR))
+    assert desk.view.held == ("One.",)
+    assert desk.notices == [NoticeKind.HELD, NoticeKind.FAILED]
+    desk.ask(Request.COPY_LAST)
+    assert desk.done(fx.Copy) == [fx.Copy("One.", (1,))] * 2
+
+
+def test_a_text_held_after_the_copy_was_asked_for_goes_on_waiting():
+    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST)
+    desk.say(2, target=TERMINAL).hear(2, "Two.").put(2, Delivery.HELD).play(Copied((1,)))
+    assert desk.view.held == ("Two.",)
 
 
 def test_the_last_text_can_be_pasted_again_and_copied():
@@ -539,6 +556,7 @@ EVENTS = st.one_of(
     st.builds(Transcribed, TAKES, st.sampled_from(["", "a", "B."]), st.just("English"), st.booleans()),
     st.builds(Failed, TAKES, st.just(ERROR)),
     st.builds(Delivered, TAKES, st.sampled_from(Delivery)),
+    st.builds(Copied, st.lists(TAKES, max_size=2).map(tuple)),
     st.builds(FocusNoted, TAKES, st.sampled_from([EDITOR, TERMINAL, Target()])),
     st.builds(Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(MicrophoneChanged, TAKES, st.just("webcam")),
