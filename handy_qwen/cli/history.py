@@ -215,7 +215,7 @@ def run_retry(options: argparse.Namespace) -> int:
         entry = archive.entry(number)
         if options.is_restore and entry.state is not State.CANCELLED:
             raise UsageError(f"Entry {number} was not cancelled.", "To transcribe it again: history retry")
-        _check_is_free(entry)
+        archive.check_is_free(number)
         new = history_retry.retry(archive, entry, options)
     if options.json:
         from handy_qwen.history.export import as_json
@@ -246,24 +246,12 @@ def run_delete(options: argparse.Namespace) -> int:
             numbers = [_number(archive, one) for one in options.ids]
         for number in numbers:
             try:
-                _check_is_free(archive.entry(number))
                 archive.delete(number)
             except HistoryError as error:
                 complain(error)
                 has_failed = True
         archive.forget_traces()
     return int(has_failed)
-
-
-def _check_is_free(entry: Entry) -> None:
-    """Complain if the running app is at work on the entry."""
-    if entry.state not in {State.RECORDING, State.WAITING}:
-        return
-    try:
-        ask(Endpoint(paths.runtime_dir()), "status")
-    except ControlError:
-        return  # it does not run: this was left behind
-    raise HistoryError(f"The app is at work on entry {entry.id}.", "Wait until its text is there.")
 
 
 # --- what the actions share --------------------------------------------------------------------------
@@ -280,7 +268,15 @@ def _archive() -> Archive:
     from handy_qwen.history.archive import Archive
     from handy_qwen.history.places import default_folder
 
-    return Archive(default_folder())
+    return Archive(default_folder(), is_app_running=_is_app_running)
+
+
+def _is_app_running() -> bool:
+    try:
+        ask(Endpoint(paths.runtime_dir()), "status")
+    except ControlError:
+        return False  # what seems to be in work was left behind
+    return True
 
 
 def _number(archive: Archive, asked: int) -> int:

@@ -9,7 +9,7 @@ Threads: the one that opened it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +29,12 @@ class Archive:
 
     Args:
         folder: Where it lies. If there is none yet, there are no entries.
+        is_app_running: Whether somebody may be at work on entries; asked when it matters.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_app_running: Callable[[], bool] = lambda: True) -> None:
         self._places = Places(folder)
+        self._is_app_running = is_app_running
         self._store: Store | None = None
         with self._told():
             if self._places.database.is_file():
@@ -98,12 +100,23 @@ class Archive:
         """Exempt an entry from being deleted by itself, or no longer."""
         self._change(number, {"is_starred": int(is_starred)})
 
+    def check_is_free(self, number: int) -> None:
+        """See that the running app is not at work on an entry.
+
+        Raises:
+            HistoryError: It is, or there is no such entry.
+        """
+        state = self._row(number).state
+        if state in {State.RECORDING, State.WAITING} and self._is_app_running():
+            raise HistoryError(f"The app is at work on entry {number}.", "Wait until its text is there.")
+
     def delete(self, number: int) -> None:
         """Delete an entry and its sound.
 
         Raises:
-            HistoryError: There is none, or its file cannot be deleted.
+            HistoryError: There is none, it is in work, or its file cannot be deleted.
         """
+        self.check_is_free(number)
         row = self._row(number)
         with self._told():
             assert self._store is not None, "it has a row"

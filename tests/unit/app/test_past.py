@@ -140,6 +140,19 @@ def test_a_deletion_is_finished_when_the_program_ends(reader, folder):
     assert ids(Reader(folder).ask()) == [4, 3, 1]
 
 
+@pytest.mark.parametrize("state", [State.RECORDING, State.WAITING])
+def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_again(reader, folder, state):
+    store = Store(Places(folder).database, busy_s=1.0)
+    busy = store.add({"created_ms": 5000, "state": state, "keep": Keep.AUDIO_AND_TEXT})
+    store.close()
+    reader.ask()
+    reader.keeper.delete([busy, 1])
+    reader.keeper.finish_deleting()
+    past = reader.wait(lambda past: past.problem is not None)
+    assert past.problem.title == f"The app is at work on entry {busy}."
+    assert ids(past) == [busy, 4, 3, 2]
+
+
 def test_stars_are_given_and_taken(reader):
     reader.ask(only=Only.STARRED)
     reader.keeper.star([1, 2], is_starred=True)
