@@ -193,9 +193,9 @@ class ArchiveKeeper:
         """Delete all that is out of sight; what cannot be deleted comes into sight again, with the reason."""
         if not self._deleted:
             return
-        ids, self._deleted = self._deleted, []
         problem: Problem | None = None
-        with self._open() as archive:
+        with self._open() as archive:  # if that fails, it is tried again later
+            ids, self._deleted = self._deleted, []
             for number in ids:
                 try:
                     archive.delete(number)

@@ -153,6 +153,20 @@ def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_agai
     assert ids(past) == [busy, 4, 3, 2]
 
 
+def test_a_deletion_waits_while_the_history_cannot_be_opened(reader, folder):
+    reader.ask()
+    reader.keeper.delete([1])
+    reader.wait(lambda past: past.deleted == 1)
+    database, aside = Places(folder).database, folder / "aside"
+    database.rename(aside)
+    database.write_text("Dear diary, " * 100)
+    reader.keeper.finish_deleting()
+    assert reader.wait(lambda past: past.problem is not None).deleted == 1
+    aside.replace(database)
+    reader.keeper.finish_deleting()
+    assert ids(reader.wait(lambda past: past.deleted == 0)) == [4, 3, 2]
+
+
 def test_stars_are_given_and_taken(reader):
     reader.ask(only=Only.STARRED)
     reader.keeper.star([1, 2], is_starred=True)
