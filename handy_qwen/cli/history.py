@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,11 +200,18 @@ def _copy_sound(archive: Archive, entries: Iterable[Entry], folder: Path) -> Non
                 continue
             time = local_time(entry).replace(":", "").replace(" ", "-")
             copy = folder / f"dictation-{entry.id}-{time}.wav"
-            shutil.copyfile(archive.audio(entry.id), copy)
-            copy.chmod(0o600)
+            _copy_privately(archive.audio(entry.id), copy)
             wav.repair(copy, wav.Stage.SETTLED)
     except OSError as exc:
         raise HandyError(f"{folder} cannot be written to: {exc.strerror}.", "Choose another place.") from exc
+
+
+def _copy_privately(sound: Path, copy: Path) -> None:
+    """Copy a file into one that nobody else could ever open."""
+    copy.unlink(missing_ok=True)
+    private = partial(os.open, mode=0o600)
+    with sound.open("rb") as source, open(copy, "xb", opener=private) as target:
+        shutil.copyfileobj(source, target)
 
 
 # --- changing ----------------------------------------------------------------------------------------

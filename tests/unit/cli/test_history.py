@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import stat
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -120,6 +122,19 @@ def test_an_export_is_whole_and_the_users_own(ask, tmp_path):
     assert len(sounds) == 3
     assert soundfile.info(sounds[0]).frames == 32_000
     assert [json.loads(line)["id"] for line in ask("export", "2", "--format", "jsonl")[1].splitlines()] == [2]
+
+
+def test_exported_sound_is_the_users_own_before_anything_is_in_it(ask, tmp_path, monkeypatch):
+    ask("export", "1", "--audio", str(tmp_path))
+    (copy,) = tmp_path.glob("*.wav")
+    copy.chmod(0o666)  # one that is there already is no reason either
+    before = os.umask(0)
+    try:
+        monkeypatch.setattr(Path, "chmod", lambda *_: None)  # afterwards is too late
+        assert ask("export", "1", "--audio", str(tmp_path))[0] == 0
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
 def test_an_export_that_cannot_be_written_leaves_nothing(ask, tmp_path):
