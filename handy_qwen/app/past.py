@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -205,7 +204,7 @@ class ArchiveKeeper:
         self._answer(problem=problem)
 
     def _export(self, target: Path, ids: list[int] | None) -> None:
-        from handy_qwen.history.export import Format, exported
+        from handy_qwen.history.export import Format, exported, save
 
         kinds = {".csv": Format.CSV, ".jsonl": Format.JSONL}
         with self._open() as archive:
@@ -214,7 +213,7 @@ class ArchiveKeeper:
             pieces = exported(
                 (one for one in entries if one.id not in gone), kinds.get(target.suffix.lower(), Format.TEXT)
             )
-            _write_privately(target, pieces)
+            save(target, pieces)
         self._answer(exported=target)
 
     def _retry(self, entry: Entry, model: str, language: str | None) -> None:
@@ -253,26 +252,3 @@ class ArchiveKeeper:
     def _has_retried(self, number: int, problem: Problem | None) -> None:
         self._retried -= {number}
         self._answer(problem=problem)
-
-
-def _write_privately(target: Path, pieces: Iterator[str]) -> None:
-    """Write all of it or nothing, readable by the user only: it is what he said.
-
-    Raises:
-        HistoryError: It cannot be written.
-    """
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=target.parent, prefix=".export-", delete=False
-        ) as file:
-            unfinished = Path(file.name)
-            try:
-                file.writelines(pieces)
-            except BaseException:
-                unfinished.unlink()
-                raise
-        unfinished.replace(target)
-    except OSError as exc:
-        raise HistoryError(
-            f"{target} could not be written: {exc.strerror}.", "Choose another place."
-        ) from exc

@@ -154,7 +154,7 @@ def _write_json(entries: Iterable[Entry]) -> None:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write entries, oldest first, and copy their sound."""
-    from handy_qwen.history.export import Format, exported
+    from handy_qwen.history.export import Format, exported, save
 
     with _archive() as archive, stoppable():
         numbers = sorted({_number(archive, one) for one in options.ids})
@@ -167,26 +167,10 @@ def run_export(options: argparse.Namespace) -> int:
             for piece in pieces:
                 _write_text(piece)
         else:
-            _save(options.output, pieces)
+            save(options.output, pieces)
         if options.audio is not None:
             _copy_sound(archive, chosen(), options.audio)
     return 0
-
-
-def _save(path: Path, pieces: Iterable[str]) -> None:
-    """Write all of it or nothing, readable by the user only: it is what he said."""
-    import tempfile  # slow to import; so is what is imported below where it is needed
-
-    try:
-        descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  a descriptor
-                file.writelines(pieces)
-            Path(unfinished).replace(path)
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
-    except OSError as exc:
-        raise HandyError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
 
 
 def _copy_sound(archive: Archive, entries: Iterable[Entry], folder: Path) -> None:

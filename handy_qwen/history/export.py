@@ -11,8 +11,10 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from handy_qwen.core.entries import Entry
+from handy_qwen.errors import HistoryError
 
 FIELDS = (
     "id",
@@ -78,6 +80,29 @@ def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
         case Format.JSONL:
             for entry in entries:
                 yield as_json(entry) + "\n"
+
+
+def save(target: Path, pieces: Iterable[str]) -> None:
+    """Write all of it or nothing, readable by the user only: it is what he said.
+
+    Raises:
+        HistoryError: It cannot be written.
+    """
+    import tempfile  # slow to import, and most commands write no file
+
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".export-", dir=target.parent)
+        unfinished = Path(name)
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  a descriptor
+                file.writelines(pieces)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as exc:
+        raise HistoryError(
+            f"{target} could not be written: {exc.strerror}.", "Choose another place."
+        ) from exc
 
 
 def local_time(entry: Entry) -> str:

@@ -241,3 +241,8 @@ def test_some_are_exported_but_none_that_is_deleted(reader, tmp_path):
 def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left_there(reader, tmp_path):
     reader.keeper.export(tmp_path / "missing" / "out.txt", None)
     assert "could not be written" in reader.wait(lambda past: past.problem is not None).problem.title
+    reader.ask(most=9)
+    (tmp_path / "folder").mkdir()
+    reader.keeper.export(tmp_path / "folder", None)
+    assert "could not be written" in reader.wait(lambda past: past.problem is not None).problem.title
+    assert not list(tmp_path.glob(".export*"))
