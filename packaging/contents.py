@@ -27,7 +27,6 @@ EXCLUDED_MODULES = [
     "readline",
     "setuptools",
     "tkinter",
-    "yaml",
     "pydoc",
     "doctest",
     "pdb",
