@@ -16,6 +16,7 @@ from handy_qwen.app.retrying import transcribe_file
 from handy_qwen.app.speeds import Speeds
 from handy_qwen.core.events import Noted
 from handy_qwen.core.view import Commands, Window
+from handy_qwen.history.places import default_folder
 from handy_qwen.ui.desk import Desk
 from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.windows.opener import Windows
@@ -46,7 +47,7 @@ class ProgramWindows:
             copy=program.copy,
             transcribe=self._transcribe,
             model=program.model_in_use,
-            folder=paths.data_dir() / "history",
+            folder=default_folder(),
         )
 
     def show(self, desk: Desk, commands: Commands, guide: Guide) -> None:
