@@ -27,6 +27,7 @@ def has_recovered(turn: Turn, event: Recovered) -> None:
         number = turn.number_take()
         turn.do(Adopt(number, entry.id))
         hold_entry(turn, number, entry)
+        _note_entry(turn, number, entry.id)
     texts = dict.fromkeys([*turn.now.recent, *(entry.text for entry in event.recent if entry.text)])
     turn.set(recent=tuple(texts)[:RECENT], unfinished=event.unfinished)
     count = len(event.undelivered)
@@ -43,15 +44,28 @@ def was_recalled(turn: Turn, event: Recalled) -> None:
         turn.set(unfinished=(entry, *others))
         turn.notify(NoticeKind.INFO, "It is transcribed once more.", "Its text will wait for you.")
         return
-    if all(one.text != entry.text for one in turn.now.held):
+    numbers = {number for number, one in turn.now.entries if one == entry.id}
+    if not any(numbers & set(held.takes) for held in turn.now.held):
         number = turn.number_take()
         turn.do(Adopt(number, entry.id))
         hold_entry(turn, number, entry)
+        _note_entry(turn, number, entry.id)
     turn.notify(NoticeKind.HELD, "The text waits.", HELD_HINT)
+
+
+def _note_entry(turn: Turn, number: int, entry: int) -> None:
+    """Remember which entry a take has for as long as its text may be held; joined texts do not tell."""
+    now = turn.now
+    takes = {one for take in now.takes for one in (take.number, *take.brings)}
+    takes |= {one for held in now.held for one in held.takes}
+    if number in takes:
+        kept = (pair for pair in now.entries if pair[0] in takes)
+        turn.set(entries=(*kept, (number, entry)))
 
 
 def was_kept(turn: Turn, event: Kept) -> None:
     """A take has its entry in the history, though it may have left the cycle by now."""
+    _note_entry(turn, event.take, event.entry)
     if (take := turn.take(event.take)) is not None:
         turn.put(replace(take, entry=event.entry))
     for name in ("cancelled", "failed", "finished"):
@@ -132,6 +146,7 @@ def _replay(turn: Turn, past: Take) -> None:
         is_recovered=past.is_recovered,
     )
     turn.put(take)
+    _note_entry(turn, take.number, take.entry)
     turn.do(Replay(take.number, take.entry, take.language, turn.now.rules.context))
 
 

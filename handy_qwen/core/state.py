@@ -110,6 +110,7 @@ class Dictation:
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
     held: tuple[Held, ...] = ()  # oldest first
+    entries: tuple[tuple[int, int], ...] = ()  # take and entry of what is held or under way
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
     last: Insertion | None = None
     unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first

@@ -261,6 +261,21 @@ def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_
     assert desk.done(fx.Insert) == []
 
 
+def test_an_entry_waits_once_however_often_it_is_recalled_and_another_with_the_same_text_beside_it():
+    desk = Desk().play(Recalled(left(7, "Yes."), is_sound=False), Recalled(left(8, "Yes."), is_sound=False))
+    desk.play(Recalled(left(7, "Yes."), is_sound=False))
+    assert desk.view.held == ("Yes.", "Yes.")
+    assert desk.done(fx.Adopt) == [fx.Adopt(1, 7), fx.Adopt(2, 8)]
+
+
+def test_an_entry_that_waits_already_is_known_although_its_text_was_fitted_or_joined_to_another():
+    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "One.").put(1, Delivery.HELD)
+    desk.say(2).play(Kept(2, 11)).hear(2, "Two.").put(2, Delivery.HELD)
+    assert desk.view.held == ("One. Two.",)
+    desk.play(Recalled(left(10, "One."), is_sound=False), Recalled(left(11, "Two."), is_sound=False))
+    assert desk.view.held == ("One. Two.",)
+
+
 def stopped(desk, seconds):
     """Let the process be stopped for so long: the clock goes on, and nobody is woken in time."""
     desk.at_s += seconds
