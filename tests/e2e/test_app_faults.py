@@ -108,19 +108,7 @@ def takes(app):
     return len(app.rows())
 
 
-def test_a_full_disk_is_told_and_costs_nothing(app, editor, disk, takes):
-    filler = disk / "filler"
-    with filler.open("wb") as file, contextlib.suppress(OSError):
-        while True:
-            os.write(file.fileno(), bytes(4096))
-    assert shutil.disk_usage(disk).free == 0
-    try:
-        app.dictate("chairs")
-        app.wait_for_notice("disk is full")
-        assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
-    finally:
-        filler.unlink()
-    app.wait_for_takes(takes + 1)
+# First those with a program of their own: a second one on the desktop would hear the hotkey as well.
 
 
 def test_a_read_only_disk_is_told_and_costs_nothing_once_it_can_be_written(desktop, tmp_path, editor):
@@ -141,6 +129,63 @@ def test_a_read_only_disk_is_told_and_costs_nothing_once_it_can_be_written(deskt
             app.wait_for_takes(1)
     finally:
         subprocess.run(["umount", "-l", app.history], check=True)
+
+
+def test_a_damaged_database_is_kept_aside_and_a_new_one_begun(desktop, tmp_path, editor):
+    app = Tenant(desktop, "damaged", tmp_path / "home")
+    with app:
+        editor.focus()
+        app.dictate("chairs")
+        assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
+        app.wait_for_takes(1)
+        app.kill()
+        for path in app.history.glob("history.db*"):
+            path.write_bytes(b"no database at all" * 1000)
+        app.start()
+        assert [path.name for path in app.history.glob("history.broken-*.db")] != []
+        wait_until(lambda: (app.history / "history.db").is_file() and app.rows() is not None, "the new one")
+        editor.clear()
+        editor.focus()
+        app.dictate("meeting")
+        assert editor.wait_for_text(MEETING, timeout_s=60) == MEETING
+        wait_until(lambda: any(row["text"] == MEETING for row in app.rows()), "the take in the new one")
+    assert "history was damaged" in app.output()
+
+
+def test_a_model_that_is_cut_short_while_it_is_used_costs_no_take(desktop, tmp_path, editor):
+    home = tmp_path / "home"
+    model = shutil.copytree(paths.asset("demo-model"), home / "data" / "models" / "mine")
+    app = Tenant(desktop, "short", home, settings=f'model = "mine"\n{SETTINGS}')
+    with app:
+        editor.focus()
+        app.dictate("meeting")
+        assert editor.wait_for_text(MEETING, timeout_s=60) == MEETING
+        editor.clear()
+        for name in WEIGHTS:
+            os.truncate(model / name, 1000)
+        app.dictate("chairs")
+        wait_until(lambda: app.now().get("can_retry"), "the failure", timeout_s=60)
+        for name in WEIGHTS:
+            shutil.copy(paths.asset("demo-model") / name, model / name)
+        editor.focus()
+        assert app.run("retry").returncode == 0
+        assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
+        app.wait_for_takes(2)
+
+
+def test_a_full_disk_is_told_and_costs_nothing(app, editor, disk, takes):
+    filler = disk / "filler"
+    with filler.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            os.write(file.fileno(), bytes(4096))
+    assert shutil.disk_usage(disk).free == 0
+    try:
+        app.dictate("chairs")
+        app.wait_for_notice("disk is full")
+        assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
+    finally:
+        filler.unlink()
+    app.wait_for_takes(takes + 1)
 
 
 def test_a_database_that_somebody_holds_is_waited_for(app, editor, takes):
@@ -189,45 +234,3 @@ def test_a_process_that_was_stopped_goes_on_with_its_take(desktop, app, editor, 
     editor.clear()
     app.dictate("meeting")
     assert editor.wait_for_text(MEETING, timeout_s=60) == MEETING
-
-
-def test_a_damaged_database_is_kept_aside_and_a_new_one_begun(desktop, tmp_path, editor):
-    app = Tenant(desktop, "damaged", tmp_path / "home")
-    with app:
-        editor.focus()
-        app.dictate("chairs")
-        assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
-        app.wait_for_takes(1)
-        app.kill()
-        for path in app.history.glob("history.db*"):
-            path.write_bytes(b"no database at all" * 1000)
-        app.start()
-        assert [path.name for path in app.history.glob("history.broken-*.db")] != []
-        wait_until(lambda: (app.history / "history.db").is_file() and app.rows() is not None, "the new one")
-        editor.clear()
-        editor.focus()
-        app.dictate("meeting")
-        assert editor.wait_for_text(MEETING, timeout_s=60) == MEETING
-        wait_until(lambda: any(row["text"] == MEETING for row in app.rows()), "the take in the new one")
-    assert "history was damaged" in app.output()
-
-
-def test_a_model_that_is_cut_short_while_it_is_used_costs_no_take(desktop, tmp_path, editor):
-    home = tmp_path / "home"
-    model = shutil.copytree(paths.asset("demo-model"), home / "data" / "models" / "mine")
-    app = Tenant(desktop, "short", home, settings=f'model = "mine"\n{SETTINGS}')
-    with app:
-        editor.focus()
-        app.dictate("meeting")
-        assert editor.wait_for_text(MEETING, timeout_s=60) == MEETING
-        editor.clear()
-        for name in WEIGHTS:
-            os.truncate(model / name, 1000)
-        app.dictate("chairs")
-        wait_until(lambda: app.now().get("can_retry"), "the failure", timeout_s=60)
-        for name in WEIGHTS:
-            shutil.copy(paths.asset("demo-model") / name, model / name)
-        editor.focus()
-        assert app.run("retry").returncode == 0
-        assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
-        app.wait_for_takes(2)
