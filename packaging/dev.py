@@ -79,8 +79,8 @@ def check(_arguments: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """The tests. All of them are spread over two processes: most of their time they wait for windows."""
-    spread = [] if arguments else ["--numprocesses", "2", "--dist", "loadfile"]
+    """The tests. All of them are spread over four processes: most of their time they wait for windows."""
+    spread = [] if arguments else ["--numprocesses", "4", "--dist", "loadfile"]
     return run([str(PYTHON), "-m", "pytest", "-q", *spread, *arguments])
 
 
