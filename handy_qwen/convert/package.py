@@ -13,6 +13,8 @@ from __future__ import annotations
 import glob
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +76,8 @@ def convert(
     bar = ProgressBar(progress)
     destination = destination.resolve()
     _check_destination(destination)
-    with opened_source(source, destination, lambda part: bar.prepare("unpacking", part)) as folder:
+    unpacked = opened_source(source, destination, lambda part: bar.prepare("unpacking", part))
+    with _parents_tidied(destination), unpacked as folder:
         _refuse_models(folder, source)
         return _convert(folder, destination, preset, details, bar)
 
@@ -107,6 +110,19 @@ def _convert(source: Path, destination: Path, preset: Preset, details: Details, 
         shutil.rmtree(partial, ignore_errors=True)
     bar.finish()
     return manifest
+
+
+@contextmanager
+def _parents_tidied(destination: Path) -> Iterator[None]:
+    """If the work fails, the folders above ``destination`` that were not there before are removed again."""
+    missing = [folder for folder in destination.parents if not folder.exists()]  # the nearest first
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # never made, or somebody else has put something in
+            for folder in missing:
+                folder.rmdir()
+        raise
 
 
 def _make_folder(path: Path) -> None:

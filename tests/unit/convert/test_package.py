@@ -295,6 +295,19 @@ def test_a_parent_that_is_a_file_is_named(original, place):
     assert caught.value.title == f"{place / 'file'} cannot be written to."
 
 
+def test_folders_that_were_made_for_a_package_that_failed_are_removed(original, place):
+    (place / "mine").mkdir()
+
+    def interrupt(what, _part):
+        if what == "embedding":
+            assert (place / "mine" / "new" / "newer").is_dir()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(original, place / "mine" / "new" / "newer" / "package", EXACT, DETAILS, progress=interrupt)
+    assert list(place.rglob("*")) == [place / "mine"]
+
+
 def test_too_small_a_disk_is_noticed_before_anything_is_written(original, place, monkeypatch):
     usage = shutil.disk_usage(place)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
