@@ -22,7 +22,6 @@ from handy_qwen.models.making import Recipe, make
 from handy_qwen.models.meter import Meter, Tell
 from handy_qwen.models.origin import Origin
 from handy_qwen.models.places import Places
-from handy_qwen.models.room import check_disk
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 _MOST_NAME = 64
@@ -81,11 +80,7 @@ def _is_name(name: str) -> bool:
 
 def _import(source: Path, places: Places, preset: str, meter: Meter) -> InstalledModel:
     origin = Origin(source.name, "", "", {}, {})
-    if source.is_dir():
-        files = [path for path in source.iterdir() if path.is_file()]
-        if not any(path.suffix == ".safetensors" for path in files):  # a conversion looks for room itself
-            check_disk(places.work, sum(path.stat().st_size for path in files))
-    else:
+    if not source.is_dir():
         meter.enter(Stage.UNPACKING)
     with opened_source(source, places.package, meter.share) as folder:
         recipe = Recipe(origin, preset, may_link=not source.is_dir())  # what the user keeps, he may change

@@ -72,7 +72,8 @@ def install(
         listing, files = Download(model, places, meter, patience or Patience()).run()
         fetched = {file.name: file.sha256 or file.git_sha1 for file in files}
         origin = Origin(model.repository, model.revision, listing.commit, fetched, {})
-        made = make(places.source, places, Recipe(origin, preset, model.licence), meter)
+        recipe = Recipe(origin, preset, model.licence, may_link=keep_source is None)  # he may change it
+        made = make(places.source, places, recipe, meter)
         places.finish(keep_source)
     return made
 

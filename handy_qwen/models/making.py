@@ -19,6 +19,7 @@ from handy_qwen.models.installed import VOICE_MODEL, InstalledModel
 from handy_qwen.models.meter import Meter
 from handy_qwen.models.origin import ORIGIN_FILE, Origin, check_files
 from handy_qwen.models.places import Places
+from handy_qwen.models.room import check_disk
 
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".msgpack", ".h5"}
 _PUBLISHED = {".onnx", ".data", ".json", ".txt", ".md"}
@@ -90,7 +91,10 @@ def _convert(source: Path, places: Places, recipe: Recipe, meter: Meter) -> None
 
 
 def _take(source: Path, package: Path, names: list[str], recipe: Recipe, meter: Meter) -> None:
-    meter.enter(Stage.CHECKING, sum((source / name).stat().st_size for name in names))
+    total = sum((source / name).stat().st_size for name in names)
+    if not recipe.may_link:
+        check_disk(package.parent, total)
+    meter.enter(Stage.CHECKING, total)
     try:
         package.mkdir(parents=True)
         for name in names:

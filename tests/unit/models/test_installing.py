@@ -84,6 +84,18 @@ def test_a_published_model_is_used_as_it_is(hub_home, tmp_path, monkeypatch):
     assert not is_whole(made.folder)
 
 
+def test_a_source_that_is_kept_can_be_changed_without_changing_the_model(hub_home, tmp_path, monkeypatch):
+    assert not hub_home.exists()
+    folder = write_published_layout(CHECKPOINT, tmp_path / "int4", dtype="int4", suffix="int4")
+    shipped = replace(read_catalogue().find("qwen3-asr-0.6b-onnx"), memory_bytes=0)
+    with FakeHub(folder, shipped.repository) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        made = install(shipped, lambda _progress: None, keep_source=tmp_path / "kept")
+    with (tmp_path / "kept" / "config.json").open("a") as file:
+        file.write(" ")
+    assert is_whole(made.folder)
+
+
 def test_a_damaged_model_is_installed_again(real_hub):
     folder = install(TINY, lambda _progress: None).folder
     (folder / "encoder.data").write_bytes(b"0" * (folder / "encoder.data").stat().st_size)
