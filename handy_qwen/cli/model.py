@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from handy_qwen.cli import model_changes
 from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.errors import HandyError, ModelMissingError
+from handy_qwen.errors import EngineError, HandyError, ModelMissingError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -76,24 +76,39 @@ def run_list(options: argparse.Namespace) -> int:
     if catalogue.problem:
         complain(catalogue.problem)
     folders = {model.name: str(model.folder) for model in installed_models()}
+    used = _used_folder()
     entries = sorted(shelf_entries(catalogue), key=lambda entry: entry.name not in folders)
     if options.json:
-        write(json.dumps([_row(entry, folders) for entry in entries], ensure_ascii=False, indent=2) + "\n")
+        write(
+            json.dumps([_row(entry, folders, used) for entry in entries], ensure_ascii=False, indent=2) + "\n"
+        )
         return 0
     write(f"{'':22} {'':12} {'download':>9} {'on disk':>9} {'memory':>9}\n")
     for entry in entries:
         download = "" if entry.is_permanent else _size(entry.download_bytes)
         sizes = f"{download:>9} {_size(entry.disk_bytes):>9} {_size(entry.memory_bytes):>9}"
         last = folders.get(entry.name, entry.summary or entry.source)
-        write(f"{entry.name:22} {_standing(entry):12} {sizes}   {last}\n")
+        write(f"{entry.name:22} {_standing(entry, is_used=last == used):12} {sizes}   {last}\n")
     return 0
 
 
-def _row(entry: ModelEntry, folders: dict[str, str]) -> dict[str, object]:
+def _used_folder() -> str:
+    """Where the model that writes the texts is; "" if the settings name one that is not there."""
+    from handy_qwen.doctor.configuration import read_configuration
+    from handy_qwen.models.installed import find_model
+
+    try:
+        return str(find_model(read_configuration().settings.model).folder)
+    except EngineError:
+        return ""
+
+
+def _row(entry: ModelEntry, folders: dict[str, str], used: str) -> dict[str, object]:
     return {
         "name": entry.name,
         "title": entry.title,
         "standing": entry.standing.name.lower(),
+        "is_in_use": entry.name in folders and folders[entry.name] == used,
         "folder": folders.get(entry.name),
         "size_bytes": entry.disk_bytes,
         "download_bytes": entry.download_bytes,
@@ -106,7 +121,9 @@ def _row(entry: ModelEntry, folders: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _standing(entry: ModelEntry) -> str:
+def _standing(entry: ModelEntry, *, is_used: bool) -> str:
+    if is_used:
+        return "in use"
     if entry.partial_bytes and entry.download_bytes:
         return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} is here"
     return "installed" if entry.standing.name == "INSTALLED" else ""

@@ -123,7 +123,8 @@ def run_remove(options: argparse.Namespace) -> int:
         _report(options, None, f"the download of {options.model} is deleted\n")
         return 0
     model = find_model(options.model)
-    if _settings().value.model == model.name:
+    named = _settings().value.model
+    if named and find_model(named).folder.resolve() == model.folder.resolve():  # by its name or its folder
         raise InstallationError(
             f"{model.name} is in use.", "Choose another one first: handy-qwen model use NAME"
         )

@@ -25,9 +25,21 @@ INCOMING = ".incoming"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The folders of the model ``name``."""
+    """The folders of the model ``name``.
+
+    Raises:
+        InstallationError: ``name`` is a path: all of this is deleted at times, and must lie where it belongs.
+    """
 
     name: str
+
+    def __post_init__(self) -> None:
+        """Refuse what would lead elsewhere."""
+        if self.name != Path(self.name).name or self.name[:1] in {"", "."}:
+            raise InstallationError(
+                f"A model cannot be called {self.name!r}.",
+                "Give its name, as handy-qwen model list tells it.",
+            )
 
     @property
     def final(self) -> Path:

@@ -1,6 +1,7 @@
 """``model``: what is said of folders, in this process."""
 
 import json
+import os
 import tomllib
 
 import pytest
@@ -33,6 +34,8 @@ def test_the_list_has_what_is_here_first_and_what_can_be_installed(capsys):
     assert main(["model", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("demo")
+    assert "in use" in lines[1]
+    assert sum("in use" in line for line in lines) == 1
     assert any(line.startswith("qwen3-asr-0.6b ") and "1.88 GB" in line for line in lines)
 
 
@@ -54,6 +57,36 @@ def test_a_model_is_imported_used_checked_and_removed(capsys):
     assert main(["model", "remove", "mine", "--yes"]) == 0
     assert not folder.exists()
     assert main(["model", "remove", "mine", "--yes"]) == 1
+
+
+def test_a_model_that_is_used_by_its_folder_is_in_use_as_well(capsys):
+    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "mine"]) == 0
+    assert main(["model", "use", str(paths.models_dir() / "mine")]) == 0
+    capsys.readouterr()
+    assert main(["model", "list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows if row["is_in_use"]] == ["mine"]
+    assert main(["model", "remove", "mine", "--yes"]) == 1
+    assert "mine is in use." in capsys.readouterr().err
+    assert (paths.models_dir() / "mine" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("is_like_a_download", [False, True])
+def test_a_folder_of_the_users_is_never_removed(tmp_path, is_like_a_download):
+    mine = tmp_path / "diary"
+    (mine / "source").mkdir(parents=True)
+    (mine / "source" / "page.txt").write_text("mine")
+    (mine / "letter.txt").write_text("mine")
+    if is_like_a_download:
+        (mine / "listing.json").write_text("{}")
+    before = sorted(tmp_path.rglob("*"))
+    relative = os.path.relpath(mine, paths.models_dir() / ".incoming")
+    for name in (str(mine), relative, "..", ".", ""):
+        assert main(["model", "remove", name, "--yes"]) == 1, name
+    assert sorted(path for path in tmp_path.rglob("*") if mine in {path, *path.parents}) == [
+        path for path in before if mine in {path, *path.parents}
+    ]
+    assert not mine.with_name("diary.lock").exists()
 
 
 def test_an_unknown_model_is_neither_installed_nor_used(capsys):
