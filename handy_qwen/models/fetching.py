@@ -1,6 +1,7 @@
 """Fetches files, going on with what is here of each, as patiently as it makes sense.
 
-NAME.part   what has come so far; only ever grows at its end, so that a kill loses nothing
+NAME.part   what has come so far; only ever grows, so that a kill loses nothing
+NAME.anew   of an answer that begins anew; takes the place of the part once it is longer than that
 NAME        complete, and of the right checksum (see ``download.py``)
 """
 
@@ -102,9 +103,10 @@ class _Fetch:
                 raise TransientError(self._damaged("another part than was asked for"))
             if answer.status == 200:  # from the beginning, whatever was asked for
                 self._check_length(answer)
-                self._meter.add(-start)
-            with writing(self._part, "ab" if answer.status == 206 else "wb") as out:
-                self._write(out, pieces)
+                self._begin_anew(pieces, start)
+            else:
+                with writing(self._part, "ab") as out:
+                    self._write(out, pieces)
         if size_of(self._part) < self._file.size_bytes:
             error = DownloadError(
                 f"{self._hub.host} stopped in the middle of {self._file.name}.",
@@ -112,6 +114,21 @@ class _Fetch:
                 "What has come so far is kept; try again.",
             )
             raise TransientError(error)
+
+    def _begin_anew(self, pieces: Iterator[bytes], start: int) -> None:
+        """What comes may be no part of the file, but the page of a network that wants a login."""
+        anew = self._part.with_suffix(".anew")
+        self._meter.add(-start)
+        try:
+            with writing(anew, "wb") as out:
+                self._write(out, pieces)
+        finally:
+            size = size_of(anew)
+            if size > start:
+                anew.replace(self._part)
+            else:
+                anew.unlink(missing_ok=True)
+                self._meter.add(start - size)
 
     def _write(self, out: IO[bytes], pieces: Iterator[bytes]) -> None:
         size = out.seek(0, 2)

@@ -34,6 +34,7 @@ class Fault:
     flip_at: int | None = None  # the byte with another bit
     length: int | None = None  # Content-Length to claim, and to send
     has_no_range: bool = False  # the whole file, status 200
+    is_page: bool = False  # no file, but the page of a network that wants a login, of unknown length
     is_shifted: bool = False  # another range than was asked for
     silent_s: float = 0.0  # before the first byte
 
@@ -187,6 +188,12 @@ class FakeHub:
         size = path.stat().st_size
         if fault.status:
             self.fail(handler, fault)
+            return
+        if fault.is_page:
+            handler.send_response(200)
+            handler.end_headers()
+            handler.wfile.write(b"<html>Who are you?</html>")
+            handler.close_connection = True
             return
         if start >= size and start:
             self.fail(handler, Fault(status=416, headers={"Content-Range": f"bytes */{size}"}))

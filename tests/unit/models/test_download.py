@@ -138,6 +138,15 @@ def test_bytes_that_are_here_are_not_fetched_again(hub, repository):
     assert hub.sent_bytes(WEIGHTS) == SIZE
 
 
+def test_a_page_instead_of_the_rest_of_a_file_costs_nothing_of_it(hub, repository):
+    hub.faults = [Fault(WEIGHTS, cut_at=250_000), Fault(WEIGHTS, is_page=True), Fault(WEIGHTS, is_page=True)]
+    told = []
+    assert_right(download(told.append), repository)
+    assert [request.start for request in hub.requests if request.file == WEIGHTS] == [0, *[250_000] * 3]
+    assert hub.sent_bytes(WEIGHTS) == SIZE
+    assert all(0 <= one.done_bytes <= one.total_bytes for one in told)
+
+
 def test_a_download_that_was_given_up_goes_on_where_it_was(hub, repository):
     hub.bytes_per_s = 2_000_000
 
