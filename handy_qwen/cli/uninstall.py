@@ -22,6 +22,7 @@ from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
+    from handy_qwen.system.autostart import Autostart
 
 OWN_FOLDERS = {"config", "data", "log", "run"}
 """All that a HANDY_QWEN_HOME holds."""
@@ -46,15 +47,29 @@ def run(options: argparse.Namespace) -> int:
 
     if options.data and not _remove_data(is_agreed=options.yes):
         return 1
-    autostart = autostart_for()
-    if autostart.state().command:
-        autostart.turn_off()
-        write(f"Removed the autostart entry, {autostart.place}.\n")
+    _remove_autostart(autostart_for())
     way = installation()
     write(f"The program itself is {way.text}.\n{way.removal}\n")
     if not options.data:
-        write("Settings, history, logs and models stay: handy-qwen uninstall --data deletes them, too.\n")
+        write("Settings, history, logs and models stay; to delete them, too: handy-qwen uninstall --data\n")
+        for what, folder in own_folders():
+            write(f"{what:26} {folder}\n")
     return 0
+
+
+def _remove_autostart(autostart: Autostart) -> None:
+    """There is one entry for all instances of a user: a second one may not take away the first's."""
+    state = autostart.state()
+    if not (state.is_on or state.command):
+        return
+    if os.environ.get(paths.HOME_VARIABLE):
+        write(
+            f"The autostart entry, {autostart.place}, stays: it may be that of another instance.\n"
+            "To remove it: handy-qwen autostart off\n"
+        )
+        return
+    autostart.turn_off()
+    write(f"Removed the autostart entry, {autostart.place}.\n")
 
 
 def _remove_data(*, is_agreed: bool) -> bool:

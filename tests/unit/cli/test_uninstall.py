@@ -30,15 +30,37 @@ def test_without_data_everything_stays_and_the_way_out_is_told(home, capsys):
     assert "uninstall --data" in out
 
 
-def test_the_autostart_entry_goes(home, tmp_path, capsys):
-    del home
+@pytest.fixture
+def usual_places(tmp_path, monkeypatch):
+    """The folders of the desktop, in a folder of the test's."""
+    monkeypatch.delenv("HANDY_QWEN_HOME", raising=False)
+    for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "RUN"))
+    (tmp_path / "RUN").mkdir(mode=0o700)
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", [None, 'Exec="no end\n'])
+def test_the_autostart_entry_goes(usual_places, capsys, text):
     assert cli.main(["autostart", "on"]) == 0
-    assert (tmp_path / "xdg" / "autostart" / "handy-qwen.desktop").exists()
+    entry = usual_places / "CONFIG" / "autostart" / "handy-qwen.desktop"
+    assert entry.exists()
+    if text is not None:
+        entry.write_text(text, encoding="utf-8")
     assert cli.main(["uninstall"]) == 0
     assert "Removed the autostart entry" in capsys.readouterr().out
-    assert not any((tmp_path / "xdg" / "autostart").iterdir())
+    assert not entry.exists()
     assert cli.main(["autostart"]) == 0
     assert capsys.readouterr().out == "off\n"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_second_instance_leaves_the_entry_which_may_be_the_first_ones(tmp_path, capsys):
+    assert cli.main(["autostart", "on"]) == 0
+    assert cli.main(["uninstall"]) == 0
+    assert "autostart off" in capsys.readouterr().out
+    assert (tmp_path / "xdg" / "autostart" / "handy-qwen.desktop").exists()
 
 
 def test_data_goes_with_yes_and_its_sizes_are_told_once(home, capsys):
@@ -103,12 +125,8 @@ def test_a_home_with_other_things_in_it_is_left_alone(home, capsys):
     assert "thesis.odt" in capsys.readouterr().err
 
 
-def test_the_usual_folders_go_and_their_neighbors_stay(tmp_path, monkeypatch):
-    monkeypatch.delenv("HANDY_QWEN_HOME", raising=False)
-    for name in ("CONFIG", "DATA", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "RUN"))
-    (tmp_path / "RUN").mkdir(mode=0o700)
+def test_the_usual_folders_go_and_their_neighbors_stay(usual_places):
+    tmp_path = usual_places
     for folder in (paths.config_dir(), paths.data_dir(), paths.log_dir(), paths.runtime_dir()):
         folder.mkdir(parents=True)
         (folder / "ours").touch()
