@@ -23,7 +23,7 @@ from handy_qwen.controller import UNEXPECTED
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing
-from handy_qwen.errors import CancelledError, HandyError
+from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class ModelKeeper:
         self._use, self._chosen, self._machine = use, chosen, machine
         self._found: Sequence[ModelEntry] = ()  # as they are on the disk
         self._problems: dict[str, Problem] = {}
+        self._damaged: set[str] = set()  # of those on the disk
         self._imports: dict[str, Path] = {}  # where what is being imported, or could not be, comes from
         self._installing: dict[str, Job] = {}
         self._measuring: dict[str, Job] = {}
@@ -159,6 +160,7 @@ class ModelKeeper:
         return replace(
             entry,
             problem=self._problems.get(entry.name, entry.problem),
+            is_damaged=is_here and entry.name in self._damaged,
             is_chosen=is_here and entry.name == self._chosen(),
             clip_s=self._speeds.of(entry.name, entry.disk_bytes) if is_here else None,
             is_measuring=entry.name in self._measuring,
@@ -178,6 +180,7 @@ class ModelKeeper:
 
     def _begin(self, name: str, work: Callable[[Tell], None]) -> None:
         self._problems.pop(name, None)
+        self._damaged.discard(name)
         if not self._found:
             self._found = self._installer.entries()
         job = self._installing[name] = Job(name, work)
@@ -209,17 +212,16 @@ class ModelKeeper:
             return
         del self._installing[alias]
         had_one = self._shown.has_full_model
-        self._found = self._installer.entries()
         if error is None or isinstance(error, CancelledError):
             self._imports.pop(alias, None)
-        if isinstance(error, CancelledError):
-            self._tell()
-        elif error is not None:
+        else:
             self._problems[alias] = Problem(error.title, error.hint)
             self._post(Failed(0, error))
-            self._tell()
-        else:
+        self._found = self._installer.entries()
+        if error is None:
             self._welcome(job.name, is_first=not had_one)
+        else:
+            self._tell()
 
     def _welcome(self, name: str, *, is_first: bool) -> None:
         """A model is installed: use it if there was none, say so, and measure it."""
@@ -264,6 +266,10 @@ class ModelKeeper:
 
     def _has_measured(self, job: Job, error: HandyError | None) -> None:
         del self._measuring[job.name]
+        self._damaged.discard(job.name)
+        self._problems.pop(job.name, None)
         if error is not None and not isinstance(error, CancelledError):
             self._problems[job.name] = Problem(error.title, error.hint)
+            if isinstance(error, EngineError) and not isinstance(error, OutOfMemoryError):
+                self._damaged.add(job.name)
         self._look()

@@ -9,7 +9,7 @@ whoever has the last one needs none of those before.
         `---- discard --- PAUSED -' install
 
 What went wrong last stands in ``ModelEntry.problem``, whatever the standing: of an installation that
-failed (to be tried again), or of a model on disk that turned out to be damaged.
+failed (to be tried again), of a removal, or of a model on disk that turned out not to work (``is_damaged``).
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ class ModelEntry:
     standing: Standing = Standing.AVAILABLE
     is_recommended: bool = False  # the one to begin with on this machine
     is_chosen: bool = False  # texts are written by it
+    is_imported: bool = False  # it came from a folder or archive: nobody knows where to get it again
+    is_damaged: bool = False  # INSTALLED, but it could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
     progress: Progress | None = None  # while INSTALLING
     partial_bytes: int = 0  # of the download, while PAUSED

@@ -66,5 +66,6 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         source=origin.source if origin else "",
         disk_bytes=model.size_bytes,
         standing=Standing.INSTALLED,
+        is_imported=True,
         is_permanent=model.name == DEMO,
     )

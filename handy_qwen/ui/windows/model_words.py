@@ -54,7 +54,7 @@ NEEDS_DISK = tr("Installing takes {needed} of disk space; {available} are free."
 def state(entry: ModelEntry) -> tuple[str, str]:
     """What the pill says, and its color."""
     match entry.standing:
-        case Standing.INSTALLED if entry.problem is not None:
+        case Standing.INSTALLED if entry.is_damaged:
             return DAMAGED, "recording"
         case Standing.INSTALLED:
             return (IN_USE, "good") if entry.is_chosen else (INSTALLED, "quiet")
@@ -72,8 +72,8 @@ def state(entry: ModelEntry) -> tuple[str, str]:
 def primary(entry: ModelEntry) -> str:
     """What the first button says; empty if there is nothing for it to do."""
     match entry.standing:
-        case Standing.INSTALLED if entry.problem is not None and not entry.is_permanent:
-            return INSTALL_AGAIN
+        case Standing.INSTALLED if entry.is_damaged:
+            return "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
         case Standing.INSTALLED:
             return "" if entry.is_chosen else USE
         case Standing.INSTALLING:

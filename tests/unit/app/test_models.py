@@ -10,7 +10,7 @@ from handy_qwen.app.models import ModelKeeper
 from handy_qwen.app.speeds import Speeds
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.shelf import ModelEntry, Progress, Stage, Standing
-from handy_qwen.errors import CancelledError, HandyError
+from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
 
 DEMO = ModelEntry("demo", "Demo", standing=Standing.INSTALLED, is_permanent=True, disk_bytes=4)
 SMALL = ModelEntry("small", "Small", download_bytes=100, disk_bytes=40)
@@ -67,6 +67,8 @@ class Shop:
 
     def measure(self, name):
         self.measured.append(name)
+        if self.error is not None:
+            raise self.error
         return 1.5
 
 
@@ -247,6 +249,25 @@ def test_one_that_cannot_be_removed_says_why(counter):
     counter.keeper.remove("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
     assert counter.entry("small").standing is Standing.INSTALLED
+    assert not counter.entry("small").is_damaged
+
+
+@pytest.mark.parametrize(
+    ("error", "is_damaged"),
+    [(EngineError("It is not whole."), True), (OutOfMemoryError(), False)],
+)
+def test_a_model_that_does_not_run_is_damaged_but_not_for_want_of_memory(counter, error, is_damaged):
+    counter.shop._be("small", standing=Standing.INSTALLED)
+    counter.shop.error = error
+    counter.keeper.refresh()
+    counter.keeper.measure("small")
+    counter.wait(lambda now: now.entry("small").problem is not None)
+    assert counter.entry("small").is_damaged is is_damaged
+    counter.shop.error = None
+    counter.keeper.measure("small")
+    counter.wait(lambda now: now.entry("small").clip_s is not None)
+    assert not counter.entry("small").is_damaged
+    assert counter.entry("small").problem is None
 
 
 def test_a_speed_is_measured_once_and_remembered_for_that_package(counter, tmp_path):

@@ -135,10 +135,25 @@ def test_a_failure_says_what_and_what_to_do_and_is_tried_again(qtbot, window, as
 
 
 def test_a_damaged_model_can_be_installed_again(window, asked):
-    window.show_shelf(shelf(replace(INSTALLED, problem=Problem("decoder.onnx is damaged."))))
+    damaged = replace(INSTALLED, is_damaged=True, problem=Problem("decoder.onnx is damaged."))
+    window.show_shelf(shelf(damaged))
     assert words.DAMAGED in shown_words(card(window, SMALL))
     card(window, SMALL).primary.click()
     assert asked.calls == [("install", SMALL.name)]
+
+
+def test_a_damaged_import_can_only_be_removed(window):
+    damaged = replace(INSTALLED, is_damaged=True, is_imported=True, problem=Problem("It is damaged."))
+    window.show_shelf(shelf(damaged))
+    assert not card(window, SMALL).primary.isVisible()
+    assert card(window, SMALL).secondary.text().replace("&", "") == words.REMOVE
+
+
+def test_a_model_that_could_not_be_removed_is_not_called_broken(window):
+    window.show_shelf(shelf(replace(INSTALLED, problem=Problem("It could not be deleted."))))
+    text = shown_words(card(window, SMALL))
+    assert "could not be deleted" in text
+    assert words.DAMAGED not in text
 
 
 def test_another_installed_model_is_taken_into_use(window, asked):
