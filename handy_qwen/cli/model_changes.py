@@ -47,7 +47,9 @@ def add_parsers(verbs: Subparsers) -> None:
     )
     importing.set_defaults(command=run_import)
     for parser in (install, importing):
-        parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="see: convert")
+        parser.add_argument(
+            "--preset", choices=tuple(PRESETS), help=f"see: convert (default: {DEFAULT_PRESET})"
+        )
 
     use = verbs.add_parser("use", help="let a model write the texts; a running app takes it up by itself")
     use.add_argument("model", metavar="NAME|DIR")
@@ -70,6 +72,7 @@ def run_install(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from handy_qwen.models.catalogue import read_catalogue
+    from handy_qwen.models.installed import installed_models
     from handy_qwen.models.installing import install
 
     catalogue = read_catalogue()
@@ -78,11 +81,17 @@ def run_install(options: argparse.Namespace) -> int:
     model = catalogue.find(options.model)
     if options.revision:
         model = replace(model, revision=options.revision)
+    is_special = options.revision or options.preset or options.keep_source
+    if is_special and model.name in {one.name for one in installed_models()}:
+        raise InstallationError(
+            f"{model.name} is installed already.",
+            f"To have it in another form, remove it first: handy-qwen model remove {model.name}",
+        )
     if options.keep_source and options.keep_source.exists():
         raise UsageError(f"{options.keep_source} exists already.", "Name a folder to be made.")
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     return _run(
-        lambda tell: install(model, tell, preset=options.preset, keep_source=keep),
+        lambda tell: install(model, tell, preset=options.preset or DEFAULT_PRESET, keep_source=keep),
         options,
         "What has been downloaded is kept; the same command goes on with it.",
     )
@@ -93,7 +102,9 @@ def run_import(options: argparse.Namespace) -> int:
     from handy_qwen.models.importing import import_model
 
     return _run(
-        lambda tell: import_model(options.source, tell, name=options.name, preset=options.preset),
+        lambda tell: import_model(
+            options.source, tell, name=options.name, preset=options.preset or DEFAULT_PRESET
+        ),
         options,
         "Nothing was left behind.",
     )
@@ -101,8 +112,14 @@ def run_import(options: argparse.Namespace) -> int:
 
 def run_use(options: argparse.Namespace) -> int:
     """Write the setting."""
-    from handy_qwen.models.installed import find_model
+    from handy_qwen.models.catalogue import read_catalogue
+    from handy_qwen.models.installed import find_model, installed_models
 
+    is_known = options.model in {one.name for one in read_catalogue().models}
+    if is_known and options.model not in {one.name for one in installed_models()}:
+        raise InstallationError(
+            f"{options.model} is not installed yet.", f"Install it: handy-qwen model install {options.model}"
+        )
     model = find_model(options.model)
     named = options.model if model.name == options.model else str(model.folder.absolute())
     _settings().update(model=named)

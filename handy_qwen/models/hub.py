@@ -30,6 +30,7 @@ from handy_qwen.models.stream import FOREIGN, Answer, Stream
 
 _AGAIN_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _LATER = "What has come so far is kept; try again later."
+_ELSEWHERE = "HF_ENDPOINT can name a mirror."
 
 
 class TransientError(Exception):
@@ -160,7 +161,9 @@ class Hub:
         what = "The proxy" if isinstance(exc, httpx2.ProxyError) else self.host
         cut = isinstance(exc, (httpx2.ReadError, httpx2.RemoteProtocolError, httpx2.ReadTimeout))
         title = f"The connection to {what} broke off." if cut else f"{what} cannot be reached."
-        return TransientError(DownloadError(title, DownloadReason.OFFLINE, f"Is there a network? {_LATER}"))
+        return TransientError(
+            DownloadError(title, DownloadReason.OFFLINE, f"Is there a network? {_ELSEWHERE} {_LATER}")
+        )
 
 
 def open_hub(poll: Callable[[], None]) -> Hub:

@@ -96,6 +96,18 @@ def test_an_unknown_model_is_neither_installed_nor_used(capsys):
     assert not (paths.config_dir() / "settings.toml").exists()
 
 
+def test_a_known_model_that_is_not_here_is_to_be_installed_first(capsys):
+    assert main(["model", "use", "qwen3-asr-0.6b"]) == 1
+    assert "handy-qwen model install qwen3-asr-0.6b" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wish", [("--preset", "exact"), ("--revision", "dev"), ("--keep-source", "there")])
+def test_a_model_that_is_here_is_not_silently_left_in_another_form(capsys, wish):
+    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "qwen3-asr-0.6b"]) == 0
+    assert main(["model", "install", "qwen3-asr-0.6b", *wish]) == 1
+    assert "handy-qwen model remove qwen3-asr-0.6b" in capsys.readouterr().err
+
+
 def test_an_interrupted_installation_says_that_it_goes_on(capsys, monkeypatch):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
