@@ -33,7 +33,7 @@ RUN_PACKAGES = (  # Debian's names: what a bare system lacks for PortAudio, and 
 TEST_PACKAGES = (  # the virtual desktop: screen, window manager, tray, sound server, windows to write into
     "xvfb openbox trayer xdotool xclip xterm x11-utils x11-xserver-utils x11-xkb-utils imagemagick"
     " fonts-dejavu-core dbus dbus-daemon pulseaudio pulseaudio-utils libasound2-plugins espeak-ng sox"
-    " xdg-desktop-portal python3-gi gir1.2-gtk-3.0 git"
+    " xdg-desktop-portal python3-gi gir1.2-gtk-3.0 git strace"
 )
 
 
