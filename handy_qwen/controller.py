@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable
 
@@ -16,9 +15,9 @@ from handy_qwen.core.dictation import step
 from handy_qwen.core.effects import CancelRecording, CancelTranscription, Effect, ListenFor, WakeAt
 from handy_qwen.core.events import Event, Failed, HotkeysFailed, Overslept, Ticked
 from handy_qwen.core.present import view_of
-from handy_qwen.core.pulse import Pulse
 from handy_qwen.core.state import Dictation
 from handy_qwen.core.view import Listener, View
+from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
@@ -46,9 +45,7 @@ class Controller:
         self._clock = clock
         self._now = Dictation()
         self._view: View | None = None
-        self._pulse = Pulse()
-        self._is_stopping = False
-        self._thread = self._new_thread()
+        self.thread = WatchedThread("dictation", self._loop)  # revived, it goes on from the last state
 
     def post(self, event: Event) -> None:
         """Put an event into the inbox. Any thread; never blocks."""
@@ -60,32 +57,17 @@ class Controller:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the thread once the events already queued are handled. Safe to call twice."""
-        self._is_stopping = True
+        self.thread.may_end()
         self._inbox.put(None)
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
+        self.thread.join(timeout_s)
 
     def is_running(self) -> bool:
         """Whether events are handled. Any thread."""
-        return self._thread.is_alive()
-
-    def has_died(self) -> bool:
-        """Whether the thread ended without being told to."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self._is_stopping
-
-    def piece(self) -> int | None:
-        """The number of the event being handled."""
-        return self._pulse.piece
-
-    def revive(self) -> None:
-        """Start the thread again, from the last state. The event it died of is left out."""
-        self._pulse.end()
-        self._thread = self._new_thread()
-        self._thread.start()
+        return self.thread.is_alive()
 
     def run_pending(self) -> None:
         """Handle what is queued or due, and what that queues in turn, on the calling thread.
@@ -102,14 +84,11 @@ class Controller:
             if event is not None:
                 self._handle(event)
 
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._loop, name="dictation", daemon=True)
-
     def _loop(self) -> None:
         while (event := self._next()) is not None:
-            self._pulse.begin()
+            self.thread.begin()
             self._handle(event)
-            self._pulse.end()
+            self.thread.end()
 
     def _next(self) -> Event | None:
         wake_at_s = self._now.wake_at_s

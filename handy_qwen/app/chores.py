@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from collections.abc import Callable
 
-from handy_qwen.core.pulse import Pulse
+from handy_qwen.core.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +23,11 @@ class Chores:
         self._routine = routine
         self._every_s = every_s
         self._inbox: queue.SimpleQueue[Chore | None] = queue.SimpleQueue()
-        self._pulse = Pulse()
-        self._is_stopping = False
-        self._thread = self._new_thread()
+        self.thread = WatchedThread("chores", self._loop)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def add(self, chore: Chore) -> None:
         """Have ``chore`` done after those added before. Any thread; never blocks."""
@@ -38,36 +35,18 @@ class Chores:
 
     def stop(self, timeout_s: float) -> None:
         """End the thread after the chores already added. Safe to call twice."""
-        self._is_stopping = True
+        self.thread.may_end()
         self._inbox.put(None)
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-
-    def has_died(self) -> bool:
-        """Whether the thread ended without being told to."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self._is_stopping
-
-    def piece(self) -> int | None:
-        """The number of the chore under way."""
-        return self._pulse.piece
-
-    def revive(self) -> None:
-        """Start the thread again; the chore it died of is left out."""
-        self._pulse.end()
-        self._thread = self._new_thread()
-        self._thread.start()
-
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._loop, name="chores", daemon=True)
+        self.thread.join(timeout_s)
 
     def _loop(self) -> None:
         while (chore := self._next()) is not None:
-            self._pulse.begin()
+            self.thread.begin()
             try:
                 chore()
             except Exception:  # the top of this thread
                 logger.exception("a chore failed")
-            self._pulse.end()
+            self.thread.end()
 
     def _next(self) -> Chore | None:
         try:

@@ -42,6 +42,15 @@ REMEDIES = {
 
 
 @runtime_checkable
+class Part(Protocol):
+    """A part of the program that works on a thread of its own."""
+
+    @property
+    def thread(self) -> Watched:
+        """That thread."""
+
+
+@runtime_checkable
 class Mortal(Protocol):
     """A listener for hotkeys whose thread can die."""
 
@@ -66,9 +75,10 @@ class HotkeyWatch:
 
 
 def watch(subject: str, part: object) -> list[Watch]:
-    """The watch over ``part``, if it has a thread that can be looked after."""
-    if not isinstance(part, Watched):
+    """The watch over the thread of ``part``, or over ``part`` itself; none if neither can be looked after."""
+    watched = part.thread if isinstance(part, Part) else part
+    if not isinstance(watched, Watched):
         return []
     name = NAMES.get(subject, "Listening for the hotkeys")
     remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
-    return [Watch(subject, part, name, STUCK_S.get(subject, 60.0), remedy)]
+    return [Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy)]

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -29,7 +28,7 @@ from handy_qwen.audio.devices import Backend, Device
 from handy_qwen.audio.messages import Cancel, Changed, Close, Configure, Level, Message, Start, Stop
 from handy_qwen.audio.tail import IsSpeaking, is_speaking_by_energy
 from handy_qwen.core.ports import Post, Sink
-from handy_qwen.core.pulse import Pulse
+from handy_qwen.core.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -77,15 +76,14 @@ class MicrophoneRecorder:
             on_level=on_level,
             on_devices=on_devices,
         )
-        self._pulse = Pulse()
-        self._is_closing = False
-        self._thread = self._new_thread()
+        # Revived, it goes on with the take under way: from the ring, which went on too.
+        self.thread = WatchedThread("microphone", self._run)
 
     def launch(self) -> None:
         """Start the thread. Commands given before are carried out then."""
         self._backend.watch(self.refresh_devices)
         self.refresh_devices()
-        self._thread.start()
+        self.thread.start()
 
     def start(self, take: int, sink: Sink) -> None:
         """Begin take ``take``; one that is still running ends here, so that no sound belongs to both."""
@@ -114,26 +112,11 @@ class MicrophoneRecorder:
     def close(self, timeout_s: float) -> None:
         """End the take, give the device back and end the thread. Waits. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
-        self._is_closing = True
+        self.thread.may_end()
         self._inbox.put(Close())
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        self.thread.join(timeout_s)
         self._connection.wait_closed(max(0.0, end_s - time.monotonic()))
         self._backend.close()
-
-    def has_died(self) -> bool:
-        """Whether the thread ended without being told to."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self._is_closing
-
-    def piece(self) -> int | None:
-        """The number of the look at the stream, or of the command, under way."""
-        return self._pulse.piece
-
-    def revive(self) -> None:
-        """Start the thread again: a take that is under way goes on, from the ring, which went on too."""
-        self._pulse.end()
-        self._thread = self._new_thread()
-        self._thread.start()
 
     def run_pending(self) -> None:
         """Carry out what is in the inbox, then look at the stream. For tests, instead of the thread."""
@@ -141,14 +124,11 @@ class MicrophoneRecorder:
             self._cycle.step(self._inbox.get(), self._clock())
         self._cycle.step(None, self._clock())
 
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name="microphone", daemon=True)
-
     def _run(self) -> None:
         while not self._cycle.is_closed:
-            self._pulse.end()
+            self.thread.end()
             message = self._next()
-            self._pulse.begin()
+            self.thread.begin()
             try:
                 self._cycle.step(message, self._clock())
             except Exception:  # the top of this thread

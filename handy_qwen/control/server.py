@@ -6,14 +6,13 @@ import hmac
 import logging
 import select
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from handy_qwen.control.endpoint import Endpoint, is_own_user
 from handy_qwen.control.lines import MAX_REQUEST_BYTES, PROTOCOL, receive_line, send_line
-from handy_qwen.core.pulse import Pulse
+from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
@@ -37,10 +36,8 @@ class ControlServer:
         self._answer = answer
         self._socket: socket.socket | None = None
         self._secret = ""
-        self._closed = threading.Event()
         self._wakened, self._waker = socket.socketpair()
-        self._pulse = Pulse()
-        self._thread = self._new_thread()
+        self.thread = WatchedThread("control", self._loop)
 
     def start(self) -> None:
         """Begin to listen.
@@ -49,46 +46,28 @@ class ControlServer:
             ControlError: The socket cannot be opened.
         """
         self._socket, self._secret = self._endpoint.listen()
-        self._thread.start()
+        self.thread.start()
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop listening and remove the socket. Safe to call twice."""
-        if self._closed.is_set():
+        if self.thread.is_ending():
             return
         if self._socket is None:
             self._waker.close()
             self._wakened.close()
             return
-        self._closed.set()
+        self.thread.may_end()
         self._waker.send(b"x")
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
+        self.thread.join(timeout_s)
         for one in (self._socket, self._waker, self._wakened):
             one.close()
         self._endpoint.path.unlink(missing_ok=True)
-
-    def has_died(self) -> bool:
-        """Whether the thread ended without being told to."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self._closed.is_set()
-
-    def piece(self) -> int | None:
-        """The number of the call being answered."""
-        return self._pulse.piece
-
-    def revive(self) -> None:
-        """Start the thread again, on the same socket."""
-        self._pulse.end()
-        self._thread = self._new_thread()
-        self._thread.start()
-
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._loop, name="control", daemon=True)
 
     def _loop(self) -> None:
         assert self._socket is not None, "started"
         callers: dict[socket.socket, float] = {}  # who has not spoken yet, and until when they may wait
         try:
-            while not self._closed.is_set():
+            while not self.thread.is_ending():
                 self._turn(self._socket, callers)
         finally:
             for connection in callers:
@@ -99,9 +78,9 @@ class ControlServer:
         doors = [server] if len(callers) < MOST_CALLERS else []
         pause_s = max(0.0, min(callers.values()) - time.monotonic()) if callers else None
         ready, _, _ = select.select([*doors, self._wakened, *callers], [], [], pause_s)
-        if self._closed.is_set():
+        if self.thread.is_ending():
             return
-        self._pulse.begin()
+        self.thread.begin()
         if server in ready:
             self._admit(server, callers)
         now_s = time.monotonic()
@@ -111,7 +90,7 @@ class ControlServer:
                 with connection:
                     if connection in ready:
                         self._serve(connection)
-        self._pulse.end()
+        self.thread.end()
 
     def _admit(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
         try:

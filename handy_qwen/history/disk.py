@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import queue
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +23,7 @@ from pathlib import Path
 from handy_qwen.core.entries import Whereabouts
 from handy_qwen.core.events import Delivery, Failed
 from handy_qwen.core.ports import Post, Samples, Sink
-from handy_qwen.core.pulse import Pulse
+from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import wav
 from handy_qwen.history.ledger import Ledger
@@ -71,13 +70,11 @@ class DiskHistory:
         self._fed_samples = 0  # written by the microphone's thread
         self._cut: set[int] = set()  # takes being recorded of which not all can be kept
         self._is_private = False
-        self._pulse = Pulse()
-        self._is_closed = False
-        self._thread = self._new_thread()
+        self.thread = WatchedThread("history", self._loop)  # revived, it goes on with the inbox
 
     def start(self) -> None:
         """Open the history, put it in order and post Recovered: all of that on its own thread."""
-        self._thread.start()
+        self.thread.start()
 
     # --- the port ------------------------------------------------------------------------------------
 
@@ -151,32 +148,13 @@ class DiskHistory:
 
     def close(self, timeout_s: float) -> None:
         """Write what is left and end the thread."""
-        if not self._thread.is_alive():
+        if not self.thread.is_alive():
             return
-        self._is_closed = True
+        self.thread.may_end()
         self._inbox.put(None)
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
+        self.thread.join(timeout_s)
+        if self.thread.is_alive():
             logger.warning("the history's thread did not end in time: the disk does not answer")
-
-    # --- for the watchdog ----------------------------------------------------------------------------
-
-    def has_died(self) -> bool:
-        """Whether the thread ended without being told to."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self._is_closed
-
-    def piece(self) -> int | None:
-        """The number of the thing it is at."""
-        return self._pulse.piece
-
-    def revive(self) -> None:
-        """Start the thread again; it goes on with what is in the inbox."""
-        self._pulse.end()
-        self._thread = self._new_thread()
-        self._thread.start()
-
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._loop, name="history", daemon=True)
 
     # --- the history's thread ------------------------------------------------------------------------
 
@@ -206,7 +184,7 @@ class DiskHistory:
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do one thing; whatever goes wrong, the next one is done as well."""
         self._busy_since_s = self._clock()
-        self._pulse.begin()
+        self.thread.begin()
         try:
             work()
         except (OSError, sqlite3.Error) as exc:
@@ -215,6 +193,6 @@ class DiskHistory:
             logger.exception("the history's thread met an unexpected error")
             error = HistoryError("The history failed.", "Dictating goes on. The log has the details.")
             self._post(Failed(0, error))
-        self._pulse.end()
+        self.thread.end()
         self._busy_since_s = None
         self._troubles.end(Kind.SLOW)

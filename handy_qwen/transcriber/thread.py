@@ -23,7 +23,7 @@ from functools import partial
 
 from handy_qwen.core.events import Failed, Previewed, Transcribed
 from handy_qwen.core.ports import Post, Samples
-from handy_qwen.core.pulse import Pulse
+from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber.job import Job, Live, LiveText, Model
 from handy_qwen.transcriber.slot import ModelSlot
@@ -67,10 +67,8 @@ class EngineTranscriber:
         )
         self._used_s = clock()
         self._has_more = False
-        self._pulse = Pulse()
-        self._is_closing = False
-        self._thread = self._new_thread()
-        self._thread.start()
+        self.thread = WatchedThread("engine", self._loop, on_revive=self._stumble)
+        self.thread.start()
 
     # --- the port ------------------------------------------------------------------------------------
 
@@ -111,31 +109,11 @@ class EngineTranscriber:
 
     def close(self, timeout_s: float) -> None:
         """End the thread and give the memory back. Safe to call twice."""
-        self._is_closing = True
+        self.thread.may_end()
         for take in list(self._jobs):
             self.cancel(take)
         self._inbox.put(None)
-        self._thread.join(timeout_s)
-
-    # --- for the watchdog ----------------------------------------------------------------------------
-
-    def has_died(self) -> bool:
-        """Whether the thread ended without being told to."""
-        return not self._thread.is_alive() and not self._is_closing
-
-    def piece(self) -> int | None:
-        """The number of the piece of work under way."""
-        return self._pulse.piece
-
-    def revive(self) -> None:
-        """Start the thread again; the take it was at fails if it was complete, the others go on."""
-        self._pulse.end()
-        self._stumble(EngineError("The speech engine failed.", "The log has the details."))
-        self._thread = self._new_thread()
-        self._thread.start()
-
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._loop, name="engine", daemon=True)
+        self.thread.join(timeout_s)
 
     # --- the engine's thread: the inbox --------------------------------------------------------------
 
@@ -146,15 +124,15 @@ class EngineTranscriber:
                 is_running = self._turn()
             except Exception:
                 logger.exception("the engine's thread met an unexpected error")
-                self._stumble(EngineError("The speech engine failed.", "The log has the details."))
+                self._stumble()
         self._slot.unload()
 
     def _turn(self) -> bool:
         """Obey all that is in the inbox, then do one piece of work. False: the end has come."""
-        self._pulse.end()
+        self.thread.end()
         command = self._next()
         while command is not None:
-            self._pulse.begin()
+            self.thread.begin()
             command()
             if self._inbox.empty():
                 self._has_more = self._work()
@@ -264,7 +242,7 @@ class EngineTranscriber:
 
     def _finish(self, job: Job) -> None:
         try:
-            transcript = job.text(lambda _: self._pulse.begin())
+            transcript = job.text(lambda _: self.thread.begin())
         except CancelledError:
             self._drop(job)
         except (OutOfMemoryError, MemoryError):
@@ -301,8 +279,9 @@ class EngineTranscriber:
         for job in [one for one in list(self._jobs.values()) if one.is_complete]:
             self._fail(job, error)
 
-    def _stumble(self, error: HandyError) -> None:
-        """Something unforeseen happened at the oldest take that is at work."""
+    def _stumble(self) -> None:
+        """Something unforeseen happened: the take at work fails if it was complete, the others go on."""
+        error = EngineError("The speech engine failed.", "The log has the details.")
         for job in [one for one in list(self._jobs.values()) if one.model is not None]:
             if job.is_complete:
                 self._fail(job, error)

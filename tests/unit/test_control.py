@@ -237,7 +237,7 @@ def test_a_socket_that_was_removed_does_not_hinder_the_end(meeting, start):
     one = start()
     meeting.path.unlink()
     one.close(timeout_s=30)
-    assert not one._thread.is_alive()
+    assert not one.thread.is_alive()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets only")

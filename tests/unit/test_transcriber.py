@@ -474,11 +474,11 @@ def test_a_thread_that_died_can_be_started_again_and_at_most_the_take_it_was_at_
     desk.say(2)
     if is_complete:
         desk.transcriber._jobs[1].complete()
-    assert not desk.transcriber.has_died()
+    assert not desk.transcriber.thread.has_died()
     desk.transcriber._inbox.put(die)
-    desk.transcriber._thread.join(30)
-    assert desk.transcriber.has_died()
-    desk.transcriber.revive()
+    desk.transcriber.thread.join(30)
+    assert desk.transcriber.thread.has_died()
+    desk.transcriber.thread.revive()
     desk.models["m"].waits_for_cancel = False
     if is_complete:
         assert desk.skip_to(Failed).take == 1
@@ -487,7 +487,7 @@ def test_a_thread_that_died_can_be_started_again_and_at_most_the_take_it_was_at_
         assert desk.skip_to(Transcribed).text == "m: 480 at once"
     desk.transcriber.finish(2)
     assert desk.skip_to(Transcribed).take == 2
-    assert not desk.transcriber.has_died()
+    assert not desk.transcriber.thread.has_died()
 
 
 def test_a_thread_that_is_stuck_is_seen_to_be(bench):
@@ -496,9 +496,9 @@ def test_a_thread_that_is_stuck_is_seen_to_be(bench):
     desk.skip_to(Previewed)
     desk.transcriber.finish(1)
     assert model.is_finishing.wait(30)
-    piece = desk.transcriber.piece()
+    piece = desk.transcriber.thread.piece()
     assert piece is not None
-    assert desk.transcriber.piece() == piece
+    assert desk.transcriber.thread.piece() == piece
     desk.transcriber.cancel(1)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Post, Submit, Target
-from handy_qwen.core.pulse import Pulse
+from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.system.insert.backend import CHAINS, Backend, printable
 
@@ -56,11 +56,9 @@ class InsertionThread:
         self._stopping = stopping
         self._last_resort = last_resort
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._is_closed = False
-        self._pulse = Pulse()
         self._job: _Job | None = None  # the one under way
-        self._thread = self._new_thread()
-        self._thread.start()
+        self.thread = WatchedThread("insert", self._run, on_revive=self._give_up)
+        self.thread.start()
 
     def focused(self) -> Target:
         """The window that has the focus now."""
@@ -88,36 +86,22 @@ class InsertionThread:
 
     def close(self, timeout_s: float) -> None:
         """End the thread after the text under way, and give the backend back. Waits."""
-        if self._is_closed:
+        if self.thread.is_ending():
             return
-        self._is_closed = True
+        self.thread.may_end()
         self._jobs.put(None)
-        self._thread.join(timeout_s)
+        self.thread.join(timeout_s)
         self._stopping.set()
-        if self._thread.is_alive():
+        if self.thread.is_alive():
             logger.warning("the insertion did not end in time")
 
-    def has_died(self) -> bool:
-        """Whether the thread ended without being told to."""
-        return not self._thread.is_alive() and not self._is_closed
-
-    def piece(self) -> int | None:
-        """The number of the text being inserted."""
-        return self._pulse.piece
-
-    def revive(self) -> None:
-        """Start the thread again; the text it died with is told as not inserted."""
-        self._pulse.end()
+    def _give_up(self) -> None:
+        """The thread died: the text it died with is told as not inserted."""
         job, self._job = self._job, None
-        self._thread = self._new_thread()
-        self._thread.start()
         if job is not None:
             self._post(Failed(job.take, _failed()))
 
     # --- the thread "insert" -----------------------------------------------------------------------
-
-    def _new_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name="insert", daemon=True)
 
     def _run(self) -> None:
         wait_s: float | None = None
@@ -130,11 +114,11 @@ class InsertionThread:
                     continue
                 if job is None:
                     break
-                self._pulse.begin()
+                self.thread.begin()
                 self._job = job
                 self._work_off(job)
                 self._job = None
-                self._pulse.end()
+                self.thread.end()
                 wait_s = self._rest(is_idle=self._jobs.empty())
             self._backend.close()
         except InsertError as problem:

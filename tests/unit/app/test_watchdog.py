@@ -145,14 +145,13 @@ def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
 
 def kill(part, poison):
     """End the thread of ``part`` by what nothing of ours raises, and have it looked after."""
-    thread = part._thread
     poison()
-    thread.join(30)
-    assert part.has_died()
-    desk = Bench(part).look()
+    part.thread.join(30)
+    assert part.thread.has_died()
+    desk = Bench(part.thread).look()
     assert len(desk.notes) == 1
-    assert not part.has_died()
-    assert part._thread is not thread
+    assert not part.thread.has_died()
+    assert part.thread.is_alive()
     return desk
 
 
@@ -178,19 +177,19 @@ def test_the_cycle_lives_again_with_its_state():
     controller.post(Noted("Three.", ""))
     assert [n.title for n in views.get(timeout=30).notices] == ["One.", "Two.", "Three."]
     controller.stop(30)
-    assert not controller.has_died()
+    assert not controller.thread.has_died()
 
 
 def test_the_chores_live_again():
     done = threading.Event()
     chores = Chores(lambda: None, 60)
-    assert not chores.has_died(), "it was not started"
+    assert not chores.thread.has_died(), "it was not started"
     chores.start()
     kill(chores, lambda: chores.add(die))
     chores.add(done.set)
     assert done.wait(30)
     chores.stop(30)
-    assert not chores.has_died()
+    assert not chores.thread.has_died()
 
 
 def test_a_chore_that_hangs_is_told():
@@ -199,7 +198,7 @@ def test_a_chore_that_hangs_is_told():
     chores.start()
     chores.add(lambda: (begun.set(), gate.wait(30)))
     assert begun.wait(30)
-    assert Bench(chores, stuck_s=3.0).look(5).titles == ["The part does not answer."]
+    assert Bench(chores.thread, stuck_s=3.0).look(5).titles == ["The part does not answer."]
     gate.set()
     chores.stop(30)
 
@@ -222,7 +221,7 @@ def test_the_control_socket_answers_again(app_home):
     kill(server, poison)
     assert ask(endpoint, "status")["it"] == "lives"
     server.close(30)
-    assert not server.has_died()
+    assert not server.thread.has_died()
 
 
 class Screen:
@@ -263,7 +262,7 @@ def test_insertion_lives_again_and_the_text_it_died_with_is_told_as_not_inserted
     part.insert(2, "y", target=None, method=Method.TYPE, submit=Submit.OFF)
     assert events.get(timeout=30) == Delivered(2, Delivery.TYPED)
     part.close(30)
-    assert not part.has_died()
+    assert not part.thread.has_died()
 
 
 def test_an_insertion_stuck_in_the_system_is_told():
@@ -272,7 +271,7 @@ def test_an_insertion_stuck_in_the_system_is_told():
     screen.poison = lambda: (begun.set(), gate.wait(30))
     part.insert(1, "x", target=None, method=Method.TYPE, submit=Submit.OFF)
     assert begun.wait(30)
-    desk = Bench(part, stuck_s=3.0).look(5)
+    desk = Bench(part.thread, stuck_s=3.0).look(5)
     assert desk.titles == ["The part does not answer."]
     gate.set()
     events.get(timeout=30)
@@ -306,7 +305,7 @@ def test_the_microphone_lives_again():
     part._cycle.step = die_once
     kill(part, lambda: part._inbox.put(Configure("", 0.0)))
     part.close(30)
-    assert not part.has_died()
+    assert not part.thread.has_died()
 
 
 def test_the_engine_is_one_of_them():
@@ -331,4 +330,6 @@ def test_a_listener_that_died_is_started_again_by_the_cycle():
 def test_only_parts_with_a_thread_are_watched():
     assert watch("engine", np) == []
     assert [one.title for one in watch("engine", Part())] == ["The speech engine"]
+    (found,) = watch("chores", chores := Chores(lambda: None, 60))
+    assert found.part is chores.thread
     assert isinstance(Part(), Watched)

@@ -92,7 +92,7 @@ def test_a_whole_take_by_the_port(start, tmp_path):
     store.close()
     assert (row.state, row.text, row.whereabouts) == (State.DONE, "a text", Whereabouts.PASTED)
     assert samples(tmp_path / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 20).tobytes()
-    assert not history.has_died()
+    assert not history.thread.has_died()
 
 
 @pytest.mark.parametrize("how", Delivery)
@@ -224,7 +224,7 @@ def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypa
         history.feed(1, BLOCK)  # returns, although nothing can be written
         threading.Event().wait(0.01)
     assert posted.wait_for(Failed).error.title == "The disk does not answer."
-    assert history.piece() is not None
+    assert history.thread.piece() is not None
     history.complete(1)
     history.done(1, "a text")
     goes_on.set()
@@ -286,10 +286,10 @@ def test_a_history_that_died_goes_on_where_it_was(start, tmp_path):
     history.begin(1)
     history.feed(1, BLOCK)
     history._do(sys.exit)  # stands for whatever could end the thread
-    history._thread.join(10.0)
-    assert history.has_died()
+    history.thread.join(10.0)
+    assert history.thread.has_died()
     history.feed(1, BLOCK)
-    history.revive()
+    history.thread.revive()
     history.done(1, "a text")
     history.close(10.0)
     (path,) = (tmp_path / "history" / "takes").iterdir()

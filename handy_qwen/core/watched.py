@@ -1,0 +1,89 @@
+"""A thread that can be looked after: whether it died, what it is at, and how it starts again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class WatchedThread:
+    """The thread a part of the program works on, as the watchdog sees it (``app.watchdog.Watched``).
+
+    There is no clock in it: who watches sees that the same piece of work is under way again and again.
+
+    Threads: ``begin`` and ``end`` belong to the thread itself, ``start`` and ``join`` to the part that
+    holds it, ``revive`` to the watchdog. Any may read.
+
+    Args:
+        name: The thread's.
+        run: What it does; when it returns, the thread ends.
+        on_revive: What is to be put in order before it starts again: what it was at when it died.
+    """
+
+    def __init__(
+        self, name: str, run: Callable[[], None], on_revive: Callable[[], None] | None = None
+    ) -> None:
+        self.name = name
+        self._run = run
+        self._on_revive = on_revive
+        self._count = 0
+        self._piece: int | None = None
+        self._is_ending = False
+        self._thread = self._new_thread()
+
+    # --- for the part that holds it ------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start it, unless that was done before."""
+        if not self._was_started():
+            self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._thread.is_alive()
+
+    def is_ending(self) -> bool:
+        """Whether it was told to end."""
+        return self._is_ending
+
+    def may_end(self) -> None:
+        """From now on its end is no death."""
+        self._is_ending = True
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end: not if it was never started, nor on itself."""
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    def begin(self) -> None:
+        """A piece of work begins, or goes on after a step that could have been its last."""
+        self._count += 1
+        self._piece = self._count
+
+    def end(self) -> None:
+        """The thread waits for more."""
+        self._piece = None
+
+    # --- for the watchdog ----------------------------------------------------------------------------
+
+    def has_died(self) -> bool:
+        """Whether it ended without being told to."""
+        return self._was_started() and not self._thread.is_alive() and not self._is_ending
+
+    def piece(self) -> int | None:
+        """The number of the piece of work under way; None while it waits."""
+        return self._piece
+
+    def revive(self) -> None:
+        """Start it again; the piece of work it died of is left out."""
+        self._piece = None
+        if self._on_revive is not None:
+            self._on_revive()
+        self._thread = self._new_thread()
+        self._thread.start()
+
+    def _was_started(self) -> bool:
+        return self._thread.ident is not None
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name=self.name, daemon=True)

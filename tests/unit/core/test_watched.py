@@ -1,0 +1,65 @@
+"""A thread that can be looked after: its pieces of work, its end and its death."""
+
+import threading
+
+import pytest
+
+from handy_qwen.core.watched import WatchedThread
+
+
+def test_one_that_was_never_started_is_not_dead_and_not_waited_for():
+    thread = WatchedThread("idle", lambda: None)
+    thread.join(30)
+    assert not thread.has_died()
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("was_told", [True, False])
+def test_an_end_is_a_death_unless_it_was_told_to_end(was_told):
+    goes_on = threading.Event()
+    thread = WatchedThread("x", lambda: goes_on.wait(30))
+    thread.start()
+    assert thread.is_alive()
+    if was_told:
+        thread.may_end()
+    goes_on.set()
+    thread.join(30)
+    assert thread.has_died() is not was_told
+    assert thread.is_ending() is was_told
+
+
+def test_it_is_started_once_and_does_not_wait_for_itself():
+    ran = []
+
+    def run():
+        thread.join(30)
+        ran.append(threading.current_thread().name)
+
+    thread = WatchedThread("x", run)
+    thread.start()
+    thread.join(30)
+    thread.start()
+    assert ran == ["x"]
+
+
+def test_every_piece_of_work_has_another_number_and_waiting_has_none():
+    thread = WatchedThread("x", lambda: None)
+    assert thread.piece() is None
+    thread.begin()
+    first = thread.piece()
+    thread.begin()
+    assert None is not first != thread.piece() is not None
+    thread.end()
+    assert thread.piece() is None
+
+
+def test_what_it_was_at_is_put_in_order_before_it_starts_again():
+    said = []
+    thread = WatchedThread("x", lambda: said.append("run"), on_revive=lambda: said.append("order"))
+    thread.start()
+    thread.join(30)
+    thread.begin()
+    thread.revive()
+    thread.join(30)
+    assert said == ["run", "order", "run"]
+    assert thread.piece() is None
