@@ -9,17 +9,15 @@ Qt --install, use, remove ...--> inbox --> thread "models" --> Shelf --> Qt
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from handy_qwen.app.chores import Chores
 from handy_qwen.app.installing import Installer, Tell
 from handy_qwen.app.jobs import Job, Jobs
 from handy_qwen.app.speeds import Speeds
-from handy_qwen.controller import UNEXPECTED
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing
@@ -30,8 +28,6 @@ logger = logging.getLogger(__name__)
 TELL_S = 0.1
 """Between two shelves while something is being done."""
 _IMPORTED = "import:"  # what a model is called in here until it has a name
-
-Work = Callable[[], None]
 
 
 class ModelKeeper:
@@ -68,76 +64,55 @@ class ModelKeeper:
         self._installing: dict[str, Job] = {}
         self._measuring: dict[str, Job] = {}
         self._shown = Shelf()
-        self._jobs = Jobs(lambda job, error: self._inbox.put(partial(self._has_ended, job, error)))
-        self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._chores = Chores(
+            self._tell,
+            lambda: TELL_S if self._installing or self._measuring else None,
+            name="models",
+            on_error=lambda error: post(Failed(0, error)),
+        )
+        self._jobs = Jobs(lambda job, error: self._chores.add(partial(self._has_ended, job, error)))
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Look again which models there are; imports that failed are forgotten."""
-        self._do(self._forget_imports)
-        self._do(self._look)
+        self._chores.do(self._forget_imports)
+        self._chores.do(self._look)
 
     def install(self, name: str) -> None:
         """Install ``name``."""
-        self._do(partial(self._install, name))
+        self._chores.do(partial(self._install, name))
 
     def pause(self, name: str) -> None:
         """Stop installing ``name`` and keep what is here of it."""
-        self._do(partial(self._pause, name))
+        self._chores.do(partial(self._pause, name))
 
     def discard(self, name: str) -> None:
         """Delete what is here of the unfinished ``name``."""
-        self._do(partial(self._change, name, self._installer.discard))
+        self._chores.do(partial(self._change, name, self._installer.discard))
 
     def use(self, name: str) -> None:
         """Let ``name`` write the texts."""
-        self._do(partial(self._choose, name))
+        self._chores.do(partial(self._choose, name))
 
     def remove(self, name: str) -> None:
         """Delete the installed ``name``."""
-        self._do(partial(self._remove, name))
+        self._chores.do(partial(self._remove, name))
 
     def import_from(self, source: Path) -> None:
         """Install the model in ``source``."""
-        self._do(partial(self._import, source))
+        self._chores.do(partial(self._import, source))
 
     def measure(self, name: str) -> None:
         """Find out how fast ``name`` is."""
-        self._do(partial(self._measure, name))
+        self._chores.do(partial(self._measure, name))
 
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
         self._jobs.stop(timeout_s)
-        if self._thread is not None:
-            self._inbox.put(None)
-            self._thread.join(timeout_s)
-
-    def _do(self, work: Work) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="models", daemon=True)
-            self._thread.start()
-        self._inbox.put(work)
+        self._chores.stop(timeout_s)
 
     # --- called on "models" --------------------------------------------------------------------------
-
-    def _loop(self) -> None:
-        while (work := self._next()) is not None:
-            try:
-                work()
-            except HandyError as exc:
-                self._post(Failed(0, exc))
-            except Exception:  # the top of this thread
-                logger.exception("the models could not be looked after")
-                self._post(Failed(0, HandyError(*UNEXPECTED)))
-
-    def _next(self) -> Work | None:
-        is_busy = self._installing or self._measuring
-        try:
-            return self._inbox.get(timeout=TELL_S if is_busy else None)
-        except queue.Empty:
-            return self._tell
 
     def _look(self) -> None:
         self._found = self._installer.entries()

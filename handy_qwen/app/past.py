@@ -10,7 +10,6 @@ here beside it, for the one take, and given back.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handy_qwen.app.chores import Chores
 from handy_qwen.controller import UNEXPECTED
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Failed, Noted, Recalled
@@ -67,14 +67,18 @@ class ArchiveKeeper:
         self._question = Question()
         self._deleted: list[int] = []  # out of sight, but still on the disk
         self._retried: frozenset[int] = frozenset()
-        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._chores = Chores(
+            self._delete,
+            lambda: DELETE_S if self._deleted else None,
+            name="history-window",
+            on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
+        )
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 
     def look(self, question: Question) -> None:
         """Answer ``question`` now, and again after every change."""
-        self._do(partial(self._look, question))
+        self._chores.do(partial(self._look, question))
 
     def copy(self, entry: Entry) -> None:
         """Put the text on the clipboard."""
@@ -86,58 +90,34 @@ class ArchiveKeeper:
 
     def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
         """Transcribe the sound again."""
-        self._do(partial(self._retry, entry, model, language))
+        self._chores.do(partial(self._retry, entry, model, language))
 
     def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
         """Exempt entries from being deleted by themselves, or no longer."""
-        self._do(partial(self._star, tuple(ids), is_starred))
+        self._chores.do(partial(self._star, tuple(ids), is_starred))
 
     def delete(self, ids: Sequence[int]) -> None:
         """Take entries out of sight."""
-        self._do(partial(self._hide, tuple(ids)))
+        self._chores.do(partial(self._hide, tuple(ids)))
 
     def undo_delete(self) -> None:
         """Bring back what was deleted and is not gone yet."""
-        self._do(self._show_again)
+        self._chores.do(self._show_again)
 
     def finish_deleting(self) -> None:
         """Let what was deleted be gone for good."""
-        self._do(self._delete)
+        self._chores.do(self._delete)
 
     def export(self, target: Path, ids: Sequence[int] | None) -> None:
         """Write entries to ``target``."""
-        self._do(partial(self._export, target, None if ids is None else sorted(ids)))
+        self._chores.do(partial(self._export, target, None if ids is None else sorted(ids)))
 
     def close(self, timeout_s: float) -> None:
         """Finish what was asked for, deletions included, and end the thread. Safe to call twice."""
-        if self._thread is not None:
-            self._inbox.put(self._delete)
-            self._inbox.put(None)
-            self._thread.join(timeout_s)
-
-    def _do(self, work: Callable[[], None]) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="history-window", daemon=True)
-            self._thread.start()
-        self._inbox.put(work)
+        self._chores.add(self._delete)
+        self._chores.stop(timeout_s)
 
     # --- called on "history-window" ------------------------------------------------------------------
-
-    def _loop(self) -> None:
-        while (work := self._next()) is not None:
-            try:
-                work()
-            except HandyError as exc:
-                self._answer(problem=Problem(exc.title, exc.hint))
-            except Exception:  # the top of this thread
-                logger.exception("the history's window could not be served")
-                self._answer(problem=Problem(*UNEXPECTED))
-
-    def _next(self) -> Callable[[], None] | None:
-        try:
-            return self._inbox.get(timeout=DELETE_S if self._deleted else None)
-        except queue.Empty:
-            return self._delete
 
     def _open(self) -> Archive:
         from handy_qwen.history.archive import Archive
@@ -247,7 +227,7 @@ class ArchiveKeeper:
         except Exception:  # the top of this thread
             logger.exception("a dictation could not be transcribed again")
             problem = Problem(*UNEXPECTED)
-        self._inbox.put(partial(self._has_retried, entry.id, problem))
+        self._chores.add(partial(self._has_retried, entry.id, problem))
 
     def _has_retried(self, number: int, problem: Problem | None) -> None:
         self._retried -= {number}

@@ -80,7 +80,7 @@ class Program:
         )
         self._answers = Answers(self.controller.post, quit_app, self.show_setup)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
-        self.chores = Chores(self.store.reload_if_changed, RELOAD_S)
+        self.chores = Chores(self.store.reload_if_changed, lambda: RELOAD_S)
         self._watchdog = Watchdog(self._tell_trouble, lambda *said: self.controller.post(Noted(*said)))
 
     def start(self, on_view: Listener, on_setup: Callable[[], None] = lambda: None) -> None:

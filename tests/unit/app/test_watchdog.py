@@ -182,7 +182,7 @@ def test_the_cycle_lives_again_with_its_state():
 
 def test_the_chores_live_again():
     done = threading.Event()
-    chores = Chores(lambda: None, 60)
+    chores = Chores(lambda: None, lambda: 60)
     assert not chores.thread.has_died(), "it was not started"
     chores.start()
     kill(chores, lambda: chores.add(die))
@@ -194,7 +194,7 @@ def test_the_chores_live_again():
 
 def test_a_chore_that_hangs_is_told():
     gate, begun = threading.Event(), threading.Event()
-    chores = Chores(lambda: None, 60)
+    chores = Chores(lambda: None, lambda: 60)
     chores.start()
     chores.add(lambda: (begun.set(), gate.wait(30)))
     assert begun.wait(30)
@@ -330,6 +330,6 @@ def test_a_listener_that_died_is_started_again_by_the_cycle():
 def test_only_parts_with_a_thread_are_watched():
     assert watch("engine", np) == []
     assert [one.title for one in watch("engine", Part())] == ["The speech engine"]
-    (found,) = watch("chores", chores := Chores(lambda: None, 60))
+    (found,) = watch("chores", chores := Chores(lambda: None, lambda: 60))
     assert found.part is chores.thread
     assert isinstance(Part(), Watched)
