@@ -92,6 +92,15 @@ def test_work_gives_its_result_or_its_error():
         interruptible(fail, Cancel())
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C counts, also where the tests were started in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_stops_the_work_and_waits_for_it():
     begun, ended, cancel = threading.Event(), threading.Event(), Cancel()
 
