@@ -27,6 +27,11 @@ def config_dir() -> Path:
     return home / "config" if home else platformdirs.user_config_path(APP_NAME, appauthor=False)
 
 
+def settings_file() -> Path:
+    """The file of the user's settings."""
+    return config_dir() / "settings.toml"
+
+
 def data_dir() -> Path:
     """The folder of what must not be lost: takes, history, the user's own model catalogue."""
     home = _home()

@@ -43,7 +43,6 @@ if TYPE_CHECKING:  # slow to import, see above
 
 logger = logging.getLogger(__name__)
 
-SETTINGS_FILE = "settings.toml"
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
 RELOAD_S = 2.0  # between two looks at the settings file
@@ -74,7 +73,7 @@ class Program:
         self._applied = Settings()
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
-            paths.config_dir() / SETTINGS_FILE,
+            paths.settings_file(),
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Failed(0, error)),
         )

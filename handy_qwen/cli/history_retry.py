@@ -95,10 +95,9 @@ def _transcribed(
 def _settings() -> tuple[Settings, Rules]:
     """The user's settings; the defaults if there is no file yet, and none is made."""
     from handy_qwen.app.choices import rules_of
-    from handy_qwen.app.program import SETTINGS_FILE
     from handy_qwen.core.ports import Method
     from handy_qwen.settings import Settings, SettingsStore
 
-    path = paths.config_dir() / SETTINGS_FILE
+    path = paths.settings_file()
     settings = SettingsStore(path).load() if path.is_file() else Settings()
     return settings, rules_of(settings, Method.NONE)

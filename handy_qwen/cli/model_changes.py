@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from handy_qwen.models.meter import Tell
     from handy_qwen.settings import SettingsStore
 
-_SETTINGS_FILE = "settings.toml"
-
 
 def add_parsers(verbs: Subparsers) -> None:
     """Add the verbs to those of ``model``."""
@@ -187,7 +185,7 @@ def _settings() -> SettingsStore:
     from handy_qwen import paths
     from handy_qwen.settings import SettingsStore
 
-    store = SettingsStore(paths.config_dir() / _SETTINGS_FILE, on_problem=_raise)
+    store = SettingsStore(paths.settings_file(), on_problem=_raise)
     store.load()
     return store
 

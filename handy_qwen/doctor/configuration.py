@@ -13,7 +13,6 @@ from handy_qwen import paths
 from handy_qwen.settings import Settings
 from handy_qwen.settings import file as settings_file
 
-FILE = "settings.toml"
 _WARNED = logging.getLogger(settings_file.__name__)
 
 
@@ -29,7 +28,7 @@ class Configuration:
         settings: What the program works with.
     """
 
-    path: Path = field(default_factory=lambda: paths.config_dir() / FILE)
+    path: Path = field(default_factory=paths.settings_file)
     exists: bool = False
     error: str = ""
     warnings: tuple[str, ...] = ()
@@ -38,7 +37,7 @@ class Configuration:
 
 def read_configuration(path: Path | None = None) -> Configuration:
     """Read the settings file. Never raises, never writes."""
-    path = path or paths.config_dir() / FILE
+    path = path or paths.settings_file()
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

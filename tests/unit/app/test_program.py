@@ -10,7 +10,7 @@ import pytest
 from handy_qwen import paths
 from handy_qwen.app import power, program
 from handy_qwen.app.commands import AppCommands
-from handy_qwen.app.program import SETTINGS_FILE, Program
+from handy_qwen.app.program import Program
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Noted, Request, Requested
 from handy_qwen.core.ports import Method, Submit
@@ -136,7 +136,7 @@ def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench)
     assert desk.transcriber.model == ""
     assert desk.view.choices.models[0].name == "demo"
     assert "Handy Qwen is running." in desk.titles
-    assert (paths.config_dir() / SETTINGS_FILE).exists()
+    assert paths.settings_file().exists()
 
 
 def test_only_the_demo_model_being_there_is_told(bench, monkeypatch):
