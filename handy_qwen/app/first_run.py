@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.shelf import DEMO
 from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
 logger = logging.getLogger(__name__)
-
-DEMO = "demo"
 
 
 def is_guide_due(settings: Settings, models: Sequence[str], *, is_hidden: bool) -> bool:

@@ -27,6 +27,7 @@ from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Trouble
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
+from handy_qwen.core.shelf import DEMO
 from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError
@@ -177,8 +178,6 @@ class Program:
 
     def _tell_of_demo(self) -> None:
         """Nobody shall take the demo model for what the program can do, also after a hidden start."""
-        from handy_qwen.models.installed import DEMO
-
         if not self._applied.model and self._models[:1] == (DEMO,):
             keys = chord_title(self._applied.hotkeys[0].chord) if self._applied.hotkeys else "the key"
             self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(keys=keys)))

@@ -27,8 +27,8 @@ def run(_options: argparse.Namespace) -> int:
     """Transcribe the recordings that ship with the program, with the demo model."""
     from handy_qwen.audio.files import load
     from handy_qwen.cli.transcribe import opened
+    from handy_qwen.core.shelf import DEMO
     from handy_qwen.engine.sessions import Cancel
-    from handy_qwen.models.installed import DEMO
 
     cancel = Cancel()
     with opened(DEMO, None) as recognizer:

@@ -130,7 +130,9 @@ def _standing(entry: ModelEntry, *, is_used: bool) -> str:
 
 
 def _size(size_bytes: int) -> str:
-    return model_size(size_bytes) if size_bytes else "?"
+    from handy_qwen.models.room import size_text
+
+    return size_text(size_bytes) if size_bytes else "?"
 
 
 def run_info(options: argparse.Namespace) -> int:
@@ -139,9 +141,10 @@ def run_info(options: argparse.Namespace) -> int:
     from handy_qwen.engine.published import is_published_layout
     from handy_qwen.models.installed import find_model
     from handy_qwen.models.origin import load_origin
+    from handy_qwen.models.room import size_text
 
     model = find_model(options.model)
-    facts = [("name", model.name), ("folder", str(model.folder)), ("size", model_size(model.size_bytes))]
+    facts = [("name", model.name), ("folder", str(model.folder)), ("size", size_text(model.size_bytes))]
     if (model.folder / MANIFEST_FILE).is_file():
         manifest = load_manifest(model.folder)
         facts += [("preset", manifest.preset), *manifest.precision.items()]
@@ -244,8 +247,3 @@ def run_check(options: argparse.Namespace) -> int:
         )
         write(f"{model.name}: {whole}\n")
     return 0
-
-
-def model_size(size_bytes: int) -> str:
-    """A size for people."""
-    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"

@@ -160,11 +160,11 @@ def _prune(folder: Path) -> None:
 
 
 def _size(folder: Path) -> str:
-    from handy_qwen.cli.model import model_size
+    from handy_qwen.models.room import size_text
 
     if folder.is_symlink():
         return "a link"
-    return model_size(sum(_sizes(folder)))
+    return size_text(sum(_sizes(folder)))
 
 
 def _sizes(folder: Path) -> Iterator[int]:

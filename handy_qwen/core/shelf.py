@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+DEMO = "demo"
+"""The name of the model that ships with the program."""
+
 
 class Stage(enum.Enum):
     """What an installation is doing, in the order in which it does it."""

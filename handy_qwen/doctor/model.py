@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from handy_qwen.core.shelf import DEMO
 from handy_qwen.doctor.context import Context
 from handy_qwen.doctor.finding import Finding, failed, fine, warning
 from handy_qwen.engine.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.errors import EngineError, ModelMissingError
-from handy_qwen.models.installed import DEMO, InstalledModel, find_model, installed_models, load_recognizer
+from handy_qwen.models.installed import InstalledModel, find_model, installed_models, load_recognizer
 
 NAME = "model"
 GET_ONE = "Install a full-size one: tray → Get a full model…, or: handy-qwen model install qwen3-asr-0.6b"

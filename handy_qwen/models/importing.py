@@ -13,9 +13,9 @@ from pathlib import Path
 
 from handy_qwen.convert.archive import opened_source
 from handy_qwen.convert.presets import DEFAULT_PRESET
-from handy_qwen.core.shelf import Stage
+from handy_qwen.core.shelf import DEMO, Stage
 from handy_qwen.errors import InstallationError
-from handy_qwen.models.installed import DEMO, InstalledModel
+from handy_qwen.models.installed import InstalledModel
 from handy_qwen.models.installing import is_whole
 from handy_qwen.models.lock import locked
 from handy_qwen.models.making import Recipe, make

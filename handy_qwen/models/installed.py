@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handy_qwen import paths
+from handy_qwen.core.shelf import DEMO
 from handy_qwen.engine.manifest import MANIFEST_FILE
 from handy_qwen.engine.published import is_published_layout
 from handy_qwen.engine.recognizer import Recognizer
 from handy_qwen.errors import EngineError
 
-DEMO = "demo"
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
 """The voice detector, among the assets."""
 
