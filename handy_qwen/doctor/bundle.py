@@ -70,14 +70,23 @@ def write_bundle(place: Path, context: Context, report: Report) -> list[Packed]:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)
     try:
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data.getvalue())
+        _write_new(place, data.getvalue())
     except FileExistsError as exc:
         raise HandyError(f"{place} is there already.", "Give another name.") from exc
     except OSError as exc:
         raise HandyError(f"{place} cannot be written: {exc.strerror}.", "Choose another place.") from exc
     return [Packed(name, len(text.encode())) for name, text in contents.items()]
+
+
+def _write_new(place: Path, data: bytes) -> None:
+    """Write all of it or nothing: half an archive is of no use to anybody, and in the way of the next try."""
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except BaseException:  # passed on: a full disk, or Ctrl-C
+        place.unlink(missing_ok=True)
+        raise
 
 
 def _contents(context: Context, report: Report) -> dict[str, str]:

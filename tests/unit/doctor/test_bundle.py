@@ -1,6 +1,9 @@
 """The support archive: what is in it, and above all what is not."""
 
+import errno
+import io
 import json
+import os
 import zipfile
 from dataclasses import fields, replace
 from pathlib import Path
@@ -129,3 +132,17 @@ def test_what_is_there_already_is_not_overwritten(tmp_path):
     assert place.read_text(encoding="utf-8") == "years of work"
     with pytest.raises(HandyError, match="cannot be written"):
         write_bundle(tmp_path / "no" / "folder.zip", Context({}), REPORT)
+
+
+def test_a_disk_that_gets_full_leaves_no_half_of_it_behind(tmp_path, monkeypatch):
+    class Full(io.FileIO):
+        def write(self, data):
+            super().write(bytes(data[:100]))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("handy_qwen.doctor.bundle.os.fdopen", lambda handle, _mode: Full(handle, "w"))
+        with pytest.raises(HandyError, match="No space left"):
+            write_bundle(tmp_path / "s.zip", Context({}), REPORT)
+    assert list(tmp_path.glob("*.zip")) == []
+    write_bundle(tmp_path / "s.zip", Context({}), REPORT)
