@@ -46,7 +46,7 @@ def check(context: Context) -> Iterator[Finding]:
     there = [way.name for way in ways if way.is_there]
     missing = [way.name for way in ways if not way.is_there]
     details = {"method": method.value, "order": there, "missing": missing}
-    text = f"Tried in this order: {', '.join(there) or 'nothing'}."
+    text = f"Tried in this order: {', '.join(there)}." if there else "No text can be inserted."
     if missing:
         text += f" Not here: {', '.join(missing)}."
     if not there:

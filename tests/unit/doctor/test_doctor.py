@@ -220,7 +220,7 @@ def test_a_display_that_does_not_answer_is_told_once():
     (finding,) = hotkeys.check(dead)
     assert finding.text == "Without a display no hotkey can be heard."
     (finding,) = insertion.check(dead)
-    assert finding.text.startswith("Tried in this order: nothing.")
+    assert finding.text.startswith("No text can be inserted.")
 
 
 @pytest.mark.parametrize(
@@ -288,6 +288,15 @@ def test_only_a_clipboard_is_a_problem(monkeypatch):
     (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert "only be copied" in finding.text
+
+
+def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
+    monkeypatch.setattr(insertion.shutil, "which", lambda _tool: None)
+    monkeypatch.setattr(insertion, "_has_keyboard_portal", lambda: False)
+    (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))
+    assert finding.status is Status.PROBLEM
+    assert finding.text.startswith("No text can be inserted. Not here: paste (wl-copy")
+    assert finding.details["order"] == []
 
 
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
