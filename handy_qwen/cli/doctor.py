@@ -56,11 +56,9 @@ def run(options: argparse.Namespace) -> int:
     """Look at everything, tell it, and write the archive if asked to."""
     from handy_qwen.doctor import Context, Status, examine
 
-    context = Context.here(listen_s=options.listen, is_thorough=options.thorough)
-    page = _Page()
-    if not options.json and options.listen:
-        say(f"Say something: the microphone is listened to for {options.listen:g} s.")
-    report = examine(context, page.show if not options.json else lambda _: None)
+    ask = say if not options.json else lambda _: None
+    context = Context.here(listen_s=options.listen, is_thorough=options.thorough, ask=ask)
+    report = examine(context, _Page().show if not options.json else lambda _: None)
     if options.json:
         write(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ class Context:
         listen_s: How long to listen to the microphone; 0: only look which there are.
         is_thorough: Compare the hashes of the model's files and let it run.
         library: PortAudio, of which a process has only one.
+        ask: Tells the user what to do meanwhile, in a sentence; takes no answer.
     """
 
     environment: Mapping[str, str]
@@ -40,9 +41,12 @@ class Context:
     listen_s: float = 1.5
     is_thorough: bool = False
     library: Library = field(default_factory=Library)
+    ask: Callable[[str], None] = lambda _: None
 
     @classmethod
-    def here(cls, *, listen_s: float, is_thorough: bool) -> Context:
+    def here(
+        cls, *, listen_s: float, is_thorough: bool, ask: Callable[[str], None] = lambda _: None
+    ) -> Context:
         """This machine, this user, now."""
         running, answer = _running()
         return cls(
@@ -52,6 +56,7 @@ class Context:
             answer=answer,
             listen_s=listen_s,
             is_thorough=is_thorough,
+            ask=ask,
         )
 
     @property

@@ -68,6 +68,7 @@ def check(context: Context) -> Iterator[Finding]:
     if context.listen_s <= 0:
         yield fine(NAME, f"{device.name} would be used. It was not listened to.", **details, level_db=None)
         return
+    context.ask(f"Say something: {device.name} is listened to for {context.listen_s:g} s.")
     try:
         heard = listen(context)
     except MicrophoneError as error:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from handy_qwen import __version__, cli, paths
+from handy_qwen.audio.devices import Device
 from handy_qwen.control import InstanceLock
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.doctor import (
@@ -39,7 +40,15 @@ from handy_qwen.doctor import autostart as autostart_check
 from handy_qwen.doctor.configuration import read_configuration
 from handy_qwen.doctor.installation import installation
 from handy_qwen.doctor.microphone import Heard
-from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
+from handy_qwen.errors import (
+    HandyError,
+    HotkeyError,
+    HotkeyReason,
+    InsertError,
+    InsertReason,
+    MicrophoneError,
+    MicrophoneReason,
+)
 from handy_qwen.history.places import Places, default_folder
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys import NoHotkeys
@@ -341,6 +350,36 @@ def test_what_a_microphone_gave_is_put_into_words(heard, is_muted, status, words
     assert finding.details["device"] == "Desk"
 
 
+class OneMicrophone:
+    """A sound system with a microphone, or without one if there is a reason."""
+
+    def __init__(self, error=None):
+        self._error = error
+
+    def devices(self):
+        if self._error is not None:
+            raise self._error
+        return [Device("Desk", "7", 48_000, 1, is_default=True)]
+
+    def close(self):
+        pass
+
+
+def test_the_user_is_asked_to_speak_as_soon_as_there_is_a_microphone_and_not_before(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        microphone, "listen", lambda _context: asked.append("now") or Heard("Desk", 0, False, tone(1))
+    )
+    monkeypatch.setattr(microphone, "Microphones", lambda *_: OneMicrophone())
+    list(microphone.check(context(listen_s=2.0, ask=asked.append)))
+    assert asked == ["Say something: Desk is listened to for 2 s.", "now"]
+    list(microphone.check(context(listen_s=0.0, ask=asked.append)))
+    none = MicrophoneError("There is no microphone.", MicrophoneReason.NO_DEVICE, "Plug one in.")
+    monkeypatch.setattr(microphone, "Microphones", lambda *_: OneMicrophone(none))
+    assert statuses(microphone.check(context(ask=asked.append))) == ["problem"]
+    assert len(asked) == 2
+
+
 # --- model, memory, disk ----------------------------------------------------------------------------
 
 
@@ -583,6 +622,16 @@ def test_the_command_writes_json_and_nothing_else_to_stdout(capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["status"] == "problem"
     assert {finding["status"] for finding in report["findings"]} <= {"ok", "warning", "problem"}
+
+
+@pytest.mark.usefixtures("no_desktop")
+def test_nobody_is_asked_to_speak_where_nothing_can_listen(monkeypatch, capsys):
+    none = MicrophoneError("There is no microphone.", MicrophoneReason.NO_DEVICE, "Plug one in.")
+    monkeypatch.setattr(microphone, "Microphones", lambda *_: OneMicrophone(none))
+    assert cli.main(["doctor"]) == 1
+    told = capsys.readouterr()
+    assert "There is no microphone." in told.out
+    assert "Say something" not in told.out + told.err
 
 
 def test_without_problems_it_ends_with_0(monkeypatch, capsys):
