@@ -14,6 +14,8 @@ from handy_qwen.doctor.finding import Finding, fine, problem, warning
 
 NAME = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+KEPT = ("settings", "data", "log")
+NOTHING_YET = "Nothing is kept yet; what will be can be read by you only."
 MOST = 5000  # files looked at; models have few, a long history may have many
 
 
@@ -29,8 +31,9 @@ def check(context: Context) -> Iterator[Finding]:
             f"Take it back: sudo chown -R $USER {names} && chmod -R u+rwX {names}",
             locked=list(map(str, locked)),
         )
+    kept = _kept(folders)
     if context.platform == "win32":
-        yield fine(NAME, "Settings, history and log lie in your own profile.", open=[])
+        yield fine(NAME, f"{kept} lie in your own profile." if kept else NOTHING_YET, open=[])
         return
     readable = [str(path) for path in _open_to_others(folders)]
     if readable:
@@ -42,7 +45,7 @@ def check(context: Context) -> Iterator[Finding]:
             open=readable[:50],
         )
     elif not locked:
-        yield fine(NAME, "Settings, history and log can be read by you only.", open=[])
+        yield fine(NAME, f"{kept} can be read by you only." if kept else NOTHING_YET, open=[])
 
 
 def own_folders() -> dict[str, Path]:
@@ -53,6 +56,12 @@ def own_folders() -> dict[str, Path]:
         "log": paths.log_dir(),
         "runtime": paths.runtime_dir(),
     }
+
+
+def _kept(folders: dict[str, Path]) -> str:
+    """What of the user's there is until now: "Settings, data and log"."""
+    there = [name for name in KEPT if any(path.is_file() for path in folders[name].rglob("*"))]
+    return " and ".join(filter(None, (", ".join(there[:-1]), *there[-1:]))).capitalize()
 
 
 def _is_writable(folder: Path) -> bool:

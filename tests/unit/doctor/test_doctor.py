@@ -506,6 +506,22 @@ def test_a_folder_that_cannot_be_written_is_a_problem(app_home):
     assert "problem" in statuses(files.check(context()))
 
 
+def test_only_of_what_is_there_it_is_said_that_nobody_else_can_read_it(monkeypatch):
+    def said(platform="linux"):
+        (finding,) = files.check(replace(context(), platform=platform))
+        return finding.text
+
+    assert said() == said("win32") == "Nothing is kept yet; what will be can be read by you only."
+    write_settings("hold_s = 0.5\n")
+    monkeypatch.setattr(files, "_is_open", lambda _path: False)
+    assert said() == "Settings can be read by you only."
+    for folder in (paths.data_dir(), paths.log_dir()):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    assert said() == "Settings, data and log can be read by you only."
+    assert said("win32") == "Settings, data and log lie in your own profile."
+
+
 def test_a_locked_folder_is_a_problem(monkeypatch):
     monkeypatch.setattr(files.os, "access", lambda path, _mode: "data" not in str(path))
     paths.data_dir().mkdir(parents=True, mode=0o700)
