@@ -32,8 +32,8 @@ from typing import BinaryIO, Self, cast
 import numpy as np
 
 from handy_qwen.audio.decoders import Decoder, open_decoder
-from handy_qwen.audio.resample import RATE_OUT_HZ, Resampler, to_mono
-from handy_qwen.core.ports import Samples
+from handy_qwen.audio.resample import Resampler, to_mono
+from handy_qwen.core.ports import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class AudioFile:
                 path, f"its sample rate of {self.rate_hz} Hz makes no sense", "Convert it to WAV."
             )
         frames = self._decoder.announced_frames
-        self.total_samples = None if frames is None else round(frames * RATE_OUT_HZ / self.rate_hz)
+        self.total_samples = None if frames is None else round(frames * RATE_HZ / self.rate_hz)
         self._blocks = self._decoded()
         first = next(self._blocks)  # what is wrong with a file mostly shows here
         self._unread = itertools.chain([first], self._blocks)
@@ -82,7 +82,7 @@ class AudioFile:
     @property
     def duration_s(self) -> float | None:
         """How long it is, None if unknown."""
-        return None if self.total_samples is None else self.total_samples / RATE_OUT_HZ
+        return None if self.total_samples is None else self.total_samples / RATE_HZ
 
     def __iter__(self) -> Iterator[Samples]:
         return self._unread
@@ -182,7 +182,7 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
     with read(path, stdin) as file:
         samples = np.concatenate(list(file))
         if file.is_truncated:
-            log.warning("%s breaks off or is damaged after %.1f s", file.path, samples.size / RATE_OUT_HZ)
+            log.warning("%s breaks off or is damaged after %.1f s", file.path, samples.size / RATE_HZ)
         return samples
 
 

@@ -23,9 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from handy_qwen.core.ports import Samples
-
-RATE_OUT_HZ = 16_000
+from handy_qwen.core.ports import RATE_HZ, Samples
 
 Quality = Literal["QQ", "LQ", "MQ", "HQ", "VHQ"]
 
@@ -42,9 +40,9 @@ class Resampler:
             raise ValueError(f"no such sample rate: {rate_in_hz} Hz")
         self._is_flushed = False
         self._stream = None
-        if rate_in_hz != RATE_OUT_HZ:
+        if rate_in_hz != RATE_HZ:
             self._stream = soxr.ResampleStream(
-                rate_in_hz, RATE_OUT_HZ, num_channels=1, dtype="float32", quality=quality
+                rate_in_hz, RATE_HZ, num_channels=1, dtype="float32", quality=quality
             )
 
     def feed(self, block: Samples) -> Samples:

@@ -11,9 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from handy_qwen.core.ports import Samples
+from handy_qwen.core.ports import RATE_HZ, Samples
 
-RATE_HZ = 16_000
 TAIL_S = 0.4
 RECENT_S = 2.0  # of the take; what a detector is shown
 

@@ -16,8 +16,8 @@ from handy_qwen.audio.devices import Stream
 from handy_qwen.audio.downmix import Downmix
 from handy_qwen.audio.resample import Resampler
 from handy_qwen.audio.ring import Frames
-from handy_qwen.audio.tail import RATE_HZ, RECENT_S
-from handy_qwen.core.ports import Samples, Sink
+from handy_qwen.audio.tail import RECENT_S
+from handy_qwen.core.ports import RATE_HZ, Samples, Sink
 
 SILENCE_DB = -100.0
 

@@ -73,6 +73,7 @@ def _transcribed(
     recognizer: Recognizer, path: Path, language: str, context: str, cancel: Cancel
 ) -> Transcript:
     """Runs on a thread of its own. Features as when dictating, so that the same model writes the same."""
+    from handy_qwen.core.ports import RATE_HZ
     from handy_qwen.history import wav
 
     live = recognizer.live(language=language, context=context, drafts=False, cancel=cancel)
@@ -83,7 +84,7 @@ def _transcribed(
                 live.feed(block)
                 while live.advance():
                     pass
-                heard_s += len(block) / wav.RATE_HZ
+                heard_s += len(block) / RATE_HZ
                 progress.show("", min(1.0, heard_s / duration_s))
         return live.finish()
     except OSError as exc:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from handy_qwen.cli.terminal import complain, interruptible, say, stoppable, write
+from handy_qwen.core.ports import RATE_HZ
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
@@ -24,7 +25,6 @@ if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors c
 
 _BLOCK_S = 0.032
 _PREVIEW_EVERY_S = 0.1
-_RATE_HZ = 16_000
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def _dictate(recognizer: Recognizer, samples: Samples, options: argparse.Namespa
     finally:
         speaker.stop()
     write(f"{text}\n")
-    say(f"{late_s:.3f} s from the last of {len(samples) / _RATE_HZ:.1f} s of sound to the text")
+    say(f"{late_s:.3f} s from the last of {len(samples) / RATE_HZ:.1f} s of sound to the text")
 
 
 def _listen(live: LiveTranscription, speaker: _Speaker) -> tuple[str, float]:
@@ -110,10 +110,10 @@ class _Speaker:
 
     def _speak(self) -> None:
         """Runs on ``speaker``."""
-        size, begin_s = int(_BLOCK_S * _RATE_HZ), time.perf_counter()
+        size, begin_s = int(_BLOCK_S * RATE_HZ), time.perf_counter()
         for first in range(0, len(self._samples), size):
             block = self._samples[first : first + size]
-            self.spoken_s = (first + len(block)) / _RATE_HZ
+            self.spoken_s = (first + len(block)) / RATE_HZ
             due_s = begin_s + self.spoken_s / self._speed
             if self._is_stopped.wait(max(0.0, due_s - time.perf_counter())):
                 return

@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable
 
 from handy_qwen.core.events import Heard
-from handy_qwen.core.ports import Post, Samples
+from handy_qwen.core.ports import RATE_HZ, Post, Samples
 
 ABOVE_ROOM = 3.0  # a ratio of RMS values
 QUIETEST = 0.001  # RMS (-60 dBFS) below which nothing counts, however quiet the room
 ROOM_DOUBLES_S = 10.0
 EVERY_S = 0.5
-RATE_HZ = 16_000
 
 
 class Ear:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # for the type only: core must load without numpy
     import numpy as np
     import numpy.typing as npt
 
+RATE_HZ = 16_000
+"""The sample rate of all sound that goes from one part to another."""
+
 Samples: TypeAlias = "npt.NDArray[np.float32]"
 """Mono audio. Shape (n,), float32 in [-1, 1], 16 kHz."""
 

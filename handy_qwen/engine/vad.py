@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from handy_qwen.engine.features import SAMPLE_RATE
 from handy_qwen.engine.sessions import Cancel, run
 from handy_qwen.errors import AudioFormatError
 
 if TYPE_CHECKING:
     import onnxruntime
 
-SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 512
 CONTEXT_SAMPLES = 64
 
@@ -43,7 +43,7 @@ HANGOVER_FRAMES = 6  # 192 ms: a shorter gap lies inside a word or between two
 _CLEAR_PEAK = 0.25
 _MAX_GAIN = 100.0  # 40 dB: beyond it, 16-bit rounding is all there is to hear
 _PEAK_HALF_LIFE_S = 2.0
-_PEAK_DECAY = 0.5 ** (FRAME_SAMPLES / SAMPLE_RATE_HZ / _PEAK_HALF_LIFE_S)
+_PEAK_DECAY = 0.5 ** (FRAME_SAMPLES / SAMPLE_RATE / _PEAK_HALF_LIFE_S)
 _LISTENERS = 2  # to the sound as it is, to the raised sound
 _STATE_SHAPE = (2, _LISTENERS, 128)
 
@@ -88,7 +88,7 @@ class VoiceStream:
 
     def __init__(self, session: onnxruntime.InferenceSession, kept_s: float) -> None:
         self._session = session
-        self._rate = np.array(SAMPLE_RATE_HZ, np.int64)
+        self._rate = np.array(SAMPLE_RATE, np.int64)
         self._state = np.zeros(_STATE_SHAPE, np.float32)
         self._window = np.zeros((1, CONTEXT_SAMPLES + FRAME_SAMPLES), np.float32)  # before the gain
         self._waiting = np.zeros(0, np.float32)  # less than a frame
@@ -96,7 +96,7 @@ class VoiceStream:
         self._peak = 0.0
         self._fed_samples = 0
         self._is_finished = False
-        self._kept: deque[float] = deque(maxlen=max(1, round(kept_s * SAMPLE_RATE_HZ / FRAME_SAMPLES)))
+        self._kept: deque[float] = deque(maxlen=max(1, round(kept_s * SAMPLE_RATE / FRAME_SAMPLES)))
         self._hysteresis = _Hysteresis()
 
     def feed(self, block: Samples) -> None:

@@ -22,10 +22,9 @@ from pathlib import Path
 
 from handy_qwen.core.entries import Whereabouts
 from handy_qwen.core.events import Delivery, Failed
-from handy_qwen.core.ports import Post, Samples, Sink
+from handy_qwen.core.ports import RATE_HZ, Post, Samples, Sink
 from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HistoryError
-from handy_qwen.history import wav
 from handy_qwen.history.ledger import Ledger
 from handy_qwen.history.rules import Rules
 from handy_qwen.history.troubles import Kind, Troubles, cut_error, slow_error
@@ -90,7 +89,7 @@ class DiskHistory:
         if take in self._cut:
             return
         waiting = self._fed_samples - self._writer.taken_samples
-        if waiting > MOST_WAITING_S * wav.RATE_HZ:
+        if waiting > MOST_WAITING_S * RATE_HZ:
             self._cut.add(take)
             self._post(Failed(0, cut_error()))
             return

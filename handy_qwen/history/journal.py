@@ -15,7 +15,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from handy_qwen.core.ports import Samples
+from handy_qwen.core.ports import RATE_HZ, Samples
 from handy_qwen.history import wav
 from handy_qwen.history.wav import Stage
 
@@ -54,7 +54,7 @@ class Journal:
     @property
     def duration_s(self) -> float:
         """How long it is so far."""
-        return self.samples / wav.RATE_HZ
+        return self.samples / RATE_HZ
 
     @property
     def is_written(self) -> bool:

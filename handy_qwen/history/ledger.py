@@ -12,7 +12,7 @@ from pathlib import Path
 
 from handy_qwen.core.entries import State, Whereabouts
 from handy_qwen.core.events import Failed, Replayed
-from handy_qwen.core.ports import Post, Samples, Sink
+from handy_qwen.core.ports import RATE_HZ, Post, Samples, Sink
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import wav
 from handy_qwen.history.journal import Journal
@@ -173,4 +173,4 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
         logger.exception("a recording could not be replayed")
         post(Failed(take, HistoryError("The recording could not be replayed.", "The log has the details.")))
     else:
-        post(Replayed(take, samples / wav.RATE_HZ))
+        post(Replayed(take, samples / RATE_HZ))

@@ -27,10 +27,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from handy_qwen.core.ports import Samples
+from handy_qwen.core.ports import RATE_HZ, Samples
 from handy_qwen.errors import HistoryError
 
-RATE_HZ = 16_000
 SAMPLE_BYTES = 4
 BYTES_PER_S = RATE_HZ * SAMPLE_BYTES
 BLOCK_SAMPLES = RATE_HZ  # one read

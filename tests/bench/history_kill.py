@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from handy_qwen.core.entries import State
 from handy_qwen.core.events import Delivery, Kept, Recovered
+from handy_qwen.core.ports import RATE_HZ
 from handy_qwen.history import wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.rules import Rules
@@ -179,7 +180,7 @@ def compare(lines, killed_s, found, offered):
             assert (row["id"] in offered) or row["whereabouts"] == "typed"
         elif what == "cancelled" and is_safe and take in found:
             assert found[take][0]["state"] == State.CANCELLED
-    return loss * 1000 // wav.RATE_HZ
+    return loss * 1000 // RATE_HZ
 
 
 def is_short_and_cancelled(lines, take, found):

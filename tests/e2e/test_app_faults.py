@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from handy_qwen import paths
+from handy_qwen.core.ports import RATE_HZ
 from handy_qwen.history import wav
 from tests.e2e.app import SPOKEN
 from tests.e2e.desk import QtTarget
@@ -78,7 +79,7 @@ class Tenant(Victim):
             if row["state"] != "done" or row["whereabouts"] not in {"typed", "pasted"}:
                 return 0
             with wav.blocks(self.history / "takes" / row["file"]) as blocks:
-                if abs(sum(map(len, blocks)) / wav.RATE_HZ - row["duration_s"]) > 0.001:
+                if abs(sum(map(len, blocks)) / RATE_HZ - row["duration_s"]) > 0.001:
                     return 0
         return len(rows)
 

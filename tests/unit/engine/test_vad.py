@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.engine import vad
+from handy_qwen.engine.features import SAMPLE_RATE
 from handy_qwen.engine.sessions import open_session
 from handy_qwen.errors import AudioFormatError
 
 ASSETS = Path(__file__).parents[3] / "assets" / "vad"
 MODEL = ASSETS / "silero_vad_16k_op15.onnx"
 RECORDINGS = Path(os.environ.get("HANDY_QWEN_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-RATE = vad.SAMPLE_RATE_HZ
+RATE = SAMPLE_RATE
 FRAME = vad.FRAME_SAMPLES
 HANGOVER = vad.HANGOVER_FRAMES
 
