@@ -4,7 +4,7 @@
                                    retry --> thread "history-retry"  --> Archive
 
 To try again as before is left to the dictation cycle, which has the model loaded. Another model is loaded
-here beside it, for the one take, and given back.
+here beside it, for the one take, and given back; never two at once, for the sake of memory.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class ArchiveKeeper:
         self._question = Question()
         self._deleted: list[int] = []  # out of sight, but still on the disk
         self._retried: frozenset[int] = frozenset()
+        self._one_at_a_time = threading.Lock()  # held while another model is loaded
         self._chores = Chores(
             self._delete,
             lambda: DELETE_S if self._deleted else None,
@@ -200,7 +201,10 @@ class ArchiveKeeper:
         with self._open() as archive:
             path = archive.audio(entry.id)
             wanted = archive.asked_language(entry.id) if language is None else language
-        if model in {"", self._model()}:
+            is_as_before = model in {"", self._model()}
+            if not is_as_before:  # the cycle itself knows what it is at work on
+                archive.check_is_free(entry.id)
+        if is_as_before:
             self._post(Recalled(replace(entry, language=wanted), is_sound=True))
             return
         if entry.id in self._retried:
@@ -215,7 +219,8 @@ class ArchiveKeeper:
     def _transcribe_again(self, entry: Entry, path: Path, model: str, language: str) -> None:
         problem: Problem | None = None
         try:
-            text, found, name = self._transcribe(path, model, language)
+            with self._one_at_a_time:
+                text, found, name = self._transcribe(path, model, language)
             if not text and entry.text:
                 raise HistoryError("No speech was heard this time.", "The text there was is kept.")  # noqa: TRY301
             with self._open() as archive:

@@ -201,6 +201,46 @@ def test_another_model_writes_its_text_into_the_history(reader):
     assert [type(event) for event in reader.posted] == [Noted]
 
 
+@pytest.mark.parametrize("state", [State.RECORDING, State.WAITING])
+def test_another_model_does_not_interfere_with_what_the_program_is_at_work_on(reader, folder, state):
+    store = Store(Places(folder).database, busy_s=1.0)
+    store.change(2, {"state": state}, is_durable=True)
+    store.close()
+    entry = reader.ask().entries[2]
+    reader.keeper.retry(entry, model="large")
+    past = reader.wait(lambda past: past.problem is not None)
+    assert past.problem.title == "The app is at work on entry 2."
+    assert not past.retried
+    reader.keeper.retry(entry)
+    reader.ask(words="x")
+    assert [type(event) for event in reader.posted] == [Recalled], "as before: the cycle decides"
+
+
+def test_of_other_models_only_one_is_loaded_at_a_time(reader, folder):
+    store, sound = Store(Places(folder).database, busy_s=1.0), "take-20260101T000000Z-00000001.wav"
+    store.change(1, {"file": sound}, is_durable=True)
+    store.close()
+    (folder / "takes" / sound).write_bytes(wav.header(1000, wav.Stage.SETTLED, 0))
+    go_on, second, begun = threading.Event(), threading.Event(), []
+
+    def transcribe(path, model, language):
+        begun.append(path)
+        if len(begun) > 1:
+            second.set()
+        assert go_on.wait(WAIT_S)
+        return "again", language, model
+
+    reader.keeper._transcribe = transcribe
+    entries = reader.ask().entries
+    for entry in (entries[2], entries[3]):
+        reader.keeper.retry(entry, model="large")
+    reader.wait(lambda past: past.retried == {1, 2})
+    assert not second.wait(0.3), "both are loaded"
+    go_on.set()
+    reader.wait(lambda past: not past.retried)
+    assert second.is_set()
+
+
 def test_a_retry_that_fails_says_so_and_leaves_the_text(reader):
     reader.error = HandyError("There is no memory for it.", "Choose a smaller one.")
     entry = reader.ask().entries[2]
