@@ -7,10 +7,10 @@ to detect. Of two started at once exactly one gets it.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from handy_qwen.control.endpoint import claim
+from handy_qwen.core.filelock import try_lock
 from handy_qwen.errors import ControlError
 
 FILE = "instance.lock"
@@ -36,7 +36,7 @@ class InstanceLock:
             raise ControlError(
                 f"The folder {self._path.parent} cannot be written.", "Look at its owner and permissions."
             ) from exc
-        if not _lock(handle):
+        if not try_lock(handle):
             os.close(handle)
             return False
         self._handle = handle
@@ -47,18 +47,3 @@ class InstanceLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
-
-
-def _lock(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from handy_qwen.core.filelock import try_lock
 from handy_qwen.models.fetching import disk_error
 
 _POLL_S = 0.2
@@ -27,24 +27,9 @@ def locked(path: Path, poll: Callable[[], None]) -> Iterator[None]:
         raise disk_error(path, exc) from exc
     never = threading.Event()
     try:
-        while not _lock(handle):
+        while not try_lock(handle):
             never.wait(_POLL_S)
             poll()
         yield
     finally:
         os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
