@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
@@ -107,36 +109,22 @@ class ModelCard(Panel):
                 self._keeper.install(self._entry.name)
 
     def _on_secondary(self) -> None:
-        if self._entry.standing is Standing.PAUSED:
-            self._ask_to_discard()
+        entry = self._entry
+        if entry.standing is Standing.PAUSED:
+            detail = words.DISCARD_DETAIL.format(size=figures.size(entry.partial_bytes))
+            self._ask(words.DISCARD_QUESTION, detail, words.DISCARD, self._keeper.discard)
         else:
-            self._ask_to_remove()
+            detail = words.REMOVE_DETAIL.format(size=words.size(entry.disk_bytes))
+            self._ask(words.REMOVE_QUESTION, detail, words.REMOVE, self._keeper.remove)
 
     def _on_delete(self) -> None:
         if words.secondary(self._entry):
             self._on_secondary()
 
-    def _ask_to_remove(self) -> None:
-        entry = self._entry
-        ask(
-            self,
-            words.REMOVE_QUESTION.format(title=entry.title),
-            words.REMOVE_DETAIL.format(size=words.size(entry.disk_bytes)),
-            yes=words.REMOVE,
-            no=words.KEEP,
-            do=lambda: self._keeper.remove(entry.name),
-        )
-
-    def _ask_to_discard(self) -> None:
-        entry = self._entry
-        ask(
-            self,
-            words.DISCARD_QUESTION.format(title=entry.title),
-            words.DISCARD_DETAIL.format(size=figures.size(entry.partial_bytes)),
-            yes=words.DISCARD,
-            no=words.KEEP,
-            do=lambda: self._keeper.discard(entry.name),
-        )
+    def _ask(self, question: str, detail: str, yes: str, do: Callable[[str], None]) -> None:
+        """Do something that cannot be undone, if the user means it."""
+        name, title = self._entry.name, self._entry.title
+        ask(self, question.format(title=title), detail, yes=yes, no=words.KEEP, do=lambda: do(name))
 
 
 class Facts(QWidget):
