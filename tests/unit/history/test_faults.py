@@ -206,17 +206,23 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
     assert not books.writer.live
 
 
-def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypatch):
-    history, posted = start()
-    posted.wait_for(Recovered)
+def stick(monkeypatch):
+    """From now on no write to the disk returns until the event is set."""
     goes_on, real = threading.Event(), os.write
 
     def write(descriptor, view):
         goes_on.wait(30.0)
         return real(descriptor, view)
 
-    monkeypatch.setattr(disk, "SLOW_S", 0.05)
     monkeypatch.setattr("handy_qwen.history.journal.os.write", write)
+    return goes_on
+
+
+def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypatch):
+    history, posted = start()
+    posted.wait_for(Recovered)
+    monkeypatch.setattr(disk, "SLOW_S", 0.05)
+    goes_on = stick(monkeypatch)
     history.begin(1)
     end_s = time.monotonic() + 20.0
     while not any(isinstance(event, Failed) for event in posted):
@@ -236,14 +242,8 @@ def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypa
 def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_path):
     history, posted = start()
     posted.wait_for(Recovered)
-    goes_on, real = threading.Event(), os.write
-
-    def write(descriptor, view):
-        goes_on.wait(30.0)
-        return real(descriptor, view)
-
     monkeypatch.setattr(disk, "MOST_WAITING_S", 1.0)
-    monkeypatch.setattr("handy_qwen.history.journal.os.write", write)
+    goes_on = stick(monkeypatch)
     history.begin(1)
     for _ in range(50):
         history.feed(1, BLOCK)
