@@ -49,11 +49,12 @@ class ModelPage(Page):
         self._empty.setVisible(not entries)
         for name in [name for name in self._cards if name not in {entry.name for entry in entries}]:
             self._cards.pop(name).deleteLater()
-        for entry in entries:
-            if entry.name not in self._cards:
-                self._cards[entry.name] = card = ModelCard(self._keeper)
-                self._list.insertWidget(self._list.count() - 1, card)
-            self._cards[entry.name].show_entry(entry, shelf)
+        self._cards = {one.name: self._cards.get(one.name) or ModelCard(self._keeper) for one in entries}
+        for place, entry in enumerate(entries, start=1):  # below what stands there without any
+            card = self._cards[entry.name]
+            if self._list.indexOf(card) != place:
+                self._list.insertWidget(place, card)
+            card.show_entry(entry, shelf)
         self.verdict.say(words.MODEL_HERE if shelf.has_full_model else "", "good")
         self.set_done(shelf.has_full_model)
 

@@ -349,6 +349,26 @@ def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
     assert not page.is_done
 
 
+def test_a_model_that_is_installed_moves_to_the_top(window):
+    window.go_to(MODEL)
+    page = window.page
+
+    def order(**standings):
+        models = [ModelEntry(name, name, is_recommended=name == "quick") for name in ("rare", "quick")]
+        window.show_shelf(Shelf(tuple(replace(m, standing=standings[m.name]) for m in models)))
+        page.layout().activate()
+        page._list.activate()
+        names = sorted(page._cards, key=lambda name: page._cards[name].y())
+        assert names == list(page._cards), "the first focus is that of the first card"
+        return names
+
+    assert order(rare=Standing.AVAILABLE, quick=Standing.AVAILABLE) == ["quick", "rare"]
+    cards = dict(page._cards)
+    assert order(rare=Standing.INSTALLED, quick=Standing.AVAILABLE) == ["rare", "quick"]
+    assert page._cards == cards, "they are the same, so that what has the keyboard keeps it"
+    assert order(rare=Standing.INSTALLED, quick=Standing.INSTALLED) == ["quick", "rare"]
+
+
 def test_start_at_login_is_asked_for_and_shown(window, asked):
     window.go_to(AUTOSTART)
     window.page.box.click()
