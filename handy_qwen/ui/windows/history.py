@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -25,6 +27,7 @@ from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.history_detail import Detail
 from handy_qwen.ui.windows.history_list import EntriesList
 from handy_qwen.ui.windows.parts import Quiet, Text, Title, button
+from handy_qwen.ui.windows.question import ask
 from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX, AppWindow
 
 _TYPING_MS = 150  # a search begins when the fingers rest
@@ -144,12 +147,22 @@ class HistoryWindow(AppWindow):
         dialog.open()
 
     def _export(self, path: str, kind: str, ids: list[int] | None) -> None:
-        """The ending says what is written; without one, the kind that was chosen does."""
+        """The ending says what is written; without one, the kind that was chosen does.
+
+        With another ending it is another file, of which the dialog knows nothing.
+        """
         target = Path(path)
-        if target.suffix.lower() not in words.EXPORT_KINDS:
-            endings = {title: ending for ending, title in words.EXPORT_KINDS.items()}
-            target = target.with_name(target.name + endings.get(kind, ".txt"))
-        self._keeper.export(target, ids)
+        if target.suffix.lower() in words.EXPORT_KINDS:
+            self._keeper.export(target, ids)
+            return
+        endings = {title: ending for ending, title in words.EXPORT_KINDS.items()}
+        target = target.with_name(target.name + endings.get(kind, ".txt"))
+        write = partial(self._keeper.export, target, ids)
+        if os.path.lexists(target):
+            question = words.REPLACE.format(name=target.name)
+            ask(self, question, words.REPLACE_DETAIL, yes=words.REPLACE_IT, no=words.KEEP_IT, do=write)
+        else:
+            write()
 
     # --- building ------------------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ EXPORT_KINDS = {
     ".csv": tr("Table (*.csv)"),
     ".jsonl": tr("JSON Lines (*.jsonl)"),
 }
+REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("There is a file of this name already.")
+REPLACE_IT, KEEP_IT = tr("&Replace"), tr("&Keep it")
 EXPORTED = tr("Written to {path}.")
 RETRIED, NO_TEXT = tr("Being transcribed again…"), tr("No speech was heard.")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QDateTime, Qt
-from PySide6.QtWidgets import QFileDialog, QLabel
+from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Past, Question
@@ -294,8 +294,25 @@ def test_scrolling_and_choice_outlast_an_answer(window):
     ],
 )
 def test_the_ending_of_an_export_says_what_is_written(window, keeper, name, kind, written):
-    window._export(f"/tmp/{name}", kind, None)
-    assert keeper.calls == [("export", Path("/tmp") / written, None)]
+    window._export(f"/nowhere/{name}", kind, None)
+    assert keeper.calls == [("export", Path("/nowhere") / written, None)]
+
+
+def test_a_file_that_the_dialog_did_not_ask_about_is_not_overwritten_unasked(window, keeper, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    kind = words.EXPORT_KINDS[".txt"]
+    for answer, calls in (
+        (words.KEEP_IT, []),
+        (words.REPLACE_IT, [("export", tmp_path / "thesis.txt", None)]),
+    ):
+        window._export(str(tmp_path / "thesis"), kind, None)
+        assert keeper.calls == []
+        (box,) = window.findChildren(QMessageBox)
+        assert "thesis.txt" in box.text()
+        assert box.defaultButton().text() == words.KEEP_IT
+        next(button for button in box.buttons() if button.text() == answer).click()
+        assert keeper.calls == calls
+        box.setParent(None)
 
 
 def test_several_chosen_ones_are_exported_alone(window, keeper):
