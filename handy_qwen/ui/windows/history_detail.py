@@ -51,9 +51,8 @@ class Detail(QWidget):
         text = one.text if one else ""
         if self.text.toPlainText() != text:  # what is marked in it stays marked
             self.text.setPlainText(text)
-        self.text.setPlaceholderText(
-            "" if one else words.NOTHING_CHOSEN if not chosen else words.chosen(len(chosen))
-        )
+        several = words.chosen(len(chosen)) if chosen else words.NOTHING_CHOSEN
+        self.text.setPlaceholderText(words.headline(one) if one else several)
         self._trouble.setText(one.error if one else "")
         self._trouble.setVisible(bool(one and one.error))
         self.copy_button.setEnabled(bool(text))

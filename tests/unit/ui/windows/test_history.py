@@ -315,6 +315,15 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_not_overwritten_unasked(win
         box.setParent(None)
 
 
+def test_where_there_is_no_text_its_place_says_why(window):
+    for row, entry in enumerate(FULL.entries):
+        choose(window, row)
+        if not entry.text:
+            assert window.detail.text.toPlainText() == ""
+            assert window.detail.text.placeholderText() == words.headline(entry)
+    assert {words.STATES[State.WAITING], words.NO_TEXT} <= {words.headline(one) for one in FULL.entries}
+
+
 def test_several_chosen_ones_are_exported_alone(window, keeper):
     choose(window, STARRED, HELD)
     window.export_button.click()
