@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.desk import Desktop, require
+from tests.e2e.desk import Desktop, QtTarget, require
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,14 @@ def silent_desktop():
     require(sound=False)
     with Desktop(tray=False, sound=False) as desk:
         yield desk
+
+
+@pytest.fixture
+def editor(desktop):
+    """An empty window to type into, which has the focus."""
+    target = desktop.open(QtTarget)
+    yield target
+    target.close()
 
 
 @pytest.fixture(autouse=True)

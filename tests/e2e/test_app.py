@@ -18,13 +18,6 @@ def app(desktop):
         yield running
 
 
-@pytest.fixture
-def editor(desktop):
-    target = desktop.open(QtTarget)
-    yield target
-    target.close()
-
-
 @pytest.mark.parametrize("kind", [QtTarget, GtkTarget, XtermTarget])
 def test_held_key_speech_and_release_put_the_words_into_the_window(desktop, app, kind):
     target = desktop.open(kind)

@@ -20,7 +20,6 @@ from handy_qwen import paths
 from handy_qwen.core.ports import RATE_HZ
 from handy_qwen.history import wav
 from tests.e2e.app import SPOKEN
-from tests.e2e.desk import QtTarget
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.killing import SETTINGS, Victim
 
@@ -94,13 +93,6 @@ class Tenant(Victim):
 def app(desktop, disk):
     with Tenant(desktop, "tenant", disk / "home") as running:
         yield running
-
-
-@pytest.fixture
-def editor(desktop):
-    target = desktop.open(QtTarget)
-    yield target
-    target.close()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 from handy_qwen import paths
 from tests.e2e.app import SPOKEN, App
-from tests.e2e.desk import QtTarget
 from tests.e2e.desk.processes import wait_until
 
 pytestmark = pytest.mark.desktop
@@ -57,13 +56,6 @@ class Home(App):
 def app(desktop):
     with Home(desktop, "history") as running:
         yield running
-
-
-@pytest.fixture
-def editor(desktop):
-    target = desktop.open(QtTarget)
-    yield target
-    target.close()
 
 
 def test_what_was_being_said_when_the_program_was_killed_is_offered_at_the_next_start(desktop, editor):

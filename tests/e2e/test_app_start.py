@@ -9,19 +9,12 @@ import time
 import pytest
 
 from tests.e2e.app import COMMAND, SPOKEN, App
-from tests.e2e.desk import Desktop, QtTarget, require
+from tests.e2e.desk import Desktop, require
 from tests.e2e.desk.processes import wait_until
 
 pytestmark = pytest.mark.desktop
 
 CHAIRS, MEETING = SPOKEN["chairs"], SPOKEN["meeting"]
-
-
-@pytest.fixture
-def editor(desktop):
-    target = desktop.open(QtTarget)
-    yield target
-    target.close()
 
 
 def test_a_press_while_the_model_loads_is_answered_when_it_is_there(desktop, editor):

@@ -9,7 +9,6 @@ import soundfile
 
 from handy_qwen import paths
 from tests.e2e.app import SPOKEN, App
-from tests.e2e.desk import QtTarget
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.many_takes import dictate_many
 
@@ -25,13 +24,6 @@ LOUD = 600  # of 32768
 def app(desktop):
     with App(desktop, settings='smart_spacing = false\n[[hotkeys]]\nchord = "ctrl_r"\n') as running:
         yield running
-
-
-@pytest.fixture
-def editor(desktop):
-    target = desktop.open(QtTarget)
-    yield target
-    target.close()
 
 
 class Ear:
