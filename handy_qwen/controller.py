@@ -17,8 +17,8 @@ from handy_qwen.core.events import Event, Failed, HotkeysFailed, Overslept, Tick
 from handy_qwen.core.present import view_of
 from handy_qwen.core.state import Dictation
 from handy_qwen.core.view import Listener, View
-from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HandyError
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

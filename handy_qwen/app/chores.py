@@ -11,8 +11,8 @@ import queue
 from collections.abc import Callable
 
 from handy_qwen.controller import UNEXPECTED
-from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HandyError
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

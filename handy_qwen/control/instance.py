@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from handy_qwen.control.endpoint import claim
-from handy_qwen.core.filelock import try_lock
 from handy_qwen.errors import ControlError
+from handy_qwen.filelock import try_lock
 
 FILE = "instance.lock"
 

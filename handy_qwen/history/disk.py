@@ -23,12 +23,12 @@ from pathlib import Path
 from handy_qwen.core.entries import Whereabouts
 from handy_qwen.core.events import Delivery, Failed
 from handy_qwen.core.ports import RATE_HZ, Post, Samples, Sink
-from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.ledger import Ledger
 from handy_qwen.history.rules import Rules
 from handy_qwen.history.troubles import Kind, Troubles, cut_error, slow_error
 from handy_qwen.history.writer import Writer
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from handy_qwen.core.filelock import try_lock
+from handy_qwen.filelock import try_lock
 from handy_qwen.models.fetching import disk_error
 
 _POLL_S = 0.2

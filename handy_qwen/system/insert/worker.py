@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Post, Submit, Target
-from handy_qwen.core.watched import WatchedThread
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.system.insert.backend import CHAINS, Backend, printable
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from handy_qwen.core.watched import WatchedThread
+from handy_qwen.watched import WatchedThread
 
 
 def test_one_that_was_never_started_is_not_dead_and_not_waited_for():
