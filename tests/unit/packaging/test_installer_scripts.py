@@ -1,5 +1,6 @@
 """The scripts for systems that are not here, and the workflows, as far as they can be read anywhere."""
 
+import plistlib
 import re
 import shutil
 import subprocess
@@ -94,6 +95,22 @@ def test_each_step_of_a_workflow_does_one_thing_and_each_job_ends(job):
     for step in job["steps"]:
         assert ("run" in step) != ("uses" in step), step
         assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step.get("uses", "a/b@v1"))
+
+
+@pytest.mark.parametrize("job", list(jobs()))
+def test_no_job_waits_for_a_machine_that_is_no_more(job):
+    """A release waits for all jobs. Source: actions/runner-images, announcements 10721, 13046, 13518."""
+    systems = [job["runs-on"], *job.get("strategy", {}).get("matrix", {}).get("system", [])]
+    assert not {"macos-12", "macos-13", "macos-14", "windows-2019", "ubuntu-20.04"} & set(systems)
+
+
+def test_the_app_for_macos_asks_for_the_system_that_the_readme_tells(builder):
+    filled = builder("product").filled(PACKAGING / "macos" / "Info.plist.in")
+    least = plistlib.loads(filled.encode())["LSMinimumSystemVersion"]
+    told = re.search(r"macOS (\d+) or newer", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert told is not None
+    assert least == f"{told[1]}.0"
+    assert int(told[1]) >= 14, "wheels of onnxruntime from 1.24 on ask for that"
 
 
 @pytest.mark.parametrize("job", list(jobs()))
