@@ -1,5 +1,6 @@
 """The scripts for systems that are not here, and the workflows, as far as they can be read anywhere."""
 
+import os
 import plistlib
 import re
 import shutil
@@ -77,6 +78,35 @@ def test_begin_and_end_of_the_inno_code_are_in_balance(inno):
 def test_shell_scripts_are_well_formed_and_can_be_run(script):
     assert script.stat().st_mode & 0o111
     subprocess.run(["sh", "-n", script], check=True)
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="no shell here")
+@pytest.mark.parametrize(
+    ("identity", "stamp"), [("", "--timestamp=none"), ("Developer ID Application: Us", "--timestamp")]
+)
+def test_the_app_for_macos_is_signed_with_a_time_where_it_can_be_notarized(tmp_path, identity, stamp):
+    tools, calls = tmp_path / "tools", tmp_path / "calls"
+    (tmp_path / "Our.app" / "Contents").mkdir(parents=True)
+    (tmp_path / "Our.app" / "Contents" / "libours.dylib").touch()
+    tools.mkdir()
+    for name in ("codesign", "hdiutil"):
+        (tools / name).write_text(f'#!/bin/sh\nprintf "%s " {name} "$@" >>"{calls}"; echo >>"{calls}"\n')
+        (tools / name).chmod(0o755)
+    subprocess.run(
+        [
+            "sh",
+            PACKAGING / "macos" / "make-dmg.sh",
+            tmp_path / "Our.app",
+            "rights",
+            tmp_path / "x.dmg",
+            "Our",
+        ],
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "CODESIGN_IDENTITY": identity},
+        check=True,
+    )
+    signed = [line.split() for line in calls.read_text().splitlines() if "--sign" in line]
+    assert len(signed) == 2, "what is inside, then the whole"
+    assert all(stamp in words for words in signed)
 
 
 def jobs():
