@@ -6,7 +6,8 @@ very code that the app uses; on Wayland that could bring up a dialog, so there o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from handy_qwen.core.ports import HotkeyListener
 from handy_qwen.doctor.context import Context
@@ -64,13 +65,20 @@ def _try(context: Context, backend: str, names: str) -> Finding:
     try:
         listener.start(context.configuration.settings.hotkeys)
     except HotkeyError as error:
-        reason = error.reason.name.lower()
-        return failed(
-            NAME, error, backend=backend, reason=reason, is_taken=error.reason is HotkeyReason.TAKEN
-        )
+        reason, is_taken = error.reason.name.lower(), error.reason is HotkeyReason.TAKEN
+        if is_taken and _has_them(context.running, error):
+            return fine(NAME, f"The running app listens for {names}.", backend=backend)
+        return failed(NAME, error, backend=backend, reason=reason, is_taken=is_taken)
     finally:
         listener.stop()
     return fine(NAME, f"{names} can be listened for, through {backend}.", backend=backend, is_taken=False)
+
+
+def _has_them(running: Mapping[str, Any] | None, error: HotkeyError) -> bool:
+    """Whether it is the running app that has taken them: what keeps it from working is something else."""
+    if running is None:
+        return False
+    return all(notice.get("title") != error.title for notice in running.get("notices", ()))
 
 
 def _ask_portal(names: str) -> Finding:

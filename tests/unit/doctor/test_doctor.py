@@ -255,11 +255,24 @@ def test_a_running_app_keeps_its_hotkeys_to_itself():
     assert "Right Ctrl" in finding.text
 
 
-def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
-    class Taken(NoHotkeys):
-        def start(self, hotkeys):
-            raise HotkeyError(f"{hotkeys[0].chord} is taken.", HotkeyReason.TAKEN, "Take another.")
+class Taken(NoHotkeys):
+    """A system where another program has them."""
 
+    def start(self, hotkeys):
+        raise HotkeyError(f"{hotkeys[0].chord} is taken.", HotkeyReason.TAKEN, "Take another.")
+
+
+@pytest.mark.parametrize(
+    ("complaint", "status"), [("The model is not there.", Status.OK), ("ctrl_r is taken.", Status.PROBLEM)]
+)
+def test_an_app_that_cannot_work_for_another_reason_still_has_its_hotkeys(monkeypatch, complaint, status):
+    monkeypatch.setattr(hotkeys, "hotkeys_for", lambda *_, **__: Taken())
+    running = {"phase": "problem", "notices": [{"title": complaint}]}
+    (finding,) = hotkeys.check(context({"DISPLAY": "elsewhere:0"}, running=running))
+    assert finding.status is status
+
+
+def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
     monkeypatch.setattr(hotkeys, "hotkeys_for", lambda *_, **__: Taken())
     (finding,) = hotkeys.check(context({"DISPLAY": "elsewhere:0"}))
     assert finding.status is Status.PROBLEM
