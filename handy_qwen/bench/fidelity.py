@@ -2,10 +2,10 @@
 
 Each part is looked at alone, the others in float32, and then all together:
 
-    encoder           features of real speech, and what they change in the logits
-    decoder layers    logits, on the exact features
-    head              logits, on the exact features (the embedding is the same tensor, so it is in this)
-    all               the package itself
+    convolutions, encoder    features of real speech, and what they change in the logits
+    decoder                  logits: of its layers
+    head                     logits (the embedding is the same tensor, so it is in this)
+    all                      the package itself
 
 Logits are compared along the tokens that the exact model writes, so that one early difference does not make
 everything after it incomparable. An error is the length of the difference divided by that of the exact
@@ -97,10 +97,12 @@ def measure_fidelity(
         ConversionError: There is no room for the float32 graphs.
     """
     mels = [list(windows(log_mel(clip))) for clip in clips]
-    exact = replace(preset, name="exact", encoder=PLAIN, decoder=PLAIN, head=PLAIN)
-    alone = {
-        "decoder layers": replace(exact, decoder=preset.decoder),
-        "head": replace(exact, head=preset.head),
+    exact = PRESETS["exact"]
+    alone = {  # part -> its form, and a model that has it in that part only
+        "convolutions": (preset.convolutions, replace(exact, convolutions=preset.convolutions)),
+        "encoder": (preset.encoder, replace(exact, encoder=preset.encoder)),
+        "decoder": (preset.decoder, replace(exact, decoder=preset.decoder)),
+        "head": (preset.head, replace(exact, head=preset.head)),
     }
     found: list[PartError] = []
     with tempfile.TemporaryDirectory(prefix=f".{package.name}.report.", dir=package.parent) as folder:
@@ -108,22 +110,14 @@ def measure_fidelity(
         progress("float32", 0.0)
         convert(source, place, exact, Details("exact"))
         expected = with_model(place, threads, lambda model: [answer(model, mel, tokens) for mel in mels])
-        progress("encoder", 0.3)
-        features = with_model(package, threads, lambda model: [encode(model, mel) for mel in mels])
-        if preset.encoder != PLAIN:
-            form = str(preset.encoder)
-            found.append(
-                with_model(place, threads, lambda m: compare("encoder", form, m, expected, features))
-            )
-        for part, variant in alone.items():
-            if variant != exact:
-                progress(part, 0.5 if part == "decoder layers" else 0.7)
+        for number, (part, (form, variant)) in enumerate(alone.items(), start=1):
+            if form != PLAIN:
+                progress(part, number / (len(alone) + 2))
                 convert(source, place, variant, Details(part))
-                form = str(preset.head if part == "head" else preset.decoder)
-                led = partial(compare, part, form, expected=expected, features=None)
+                led = partial(compare, part, str(form), mels=mels, expected=expected)
                 found.append(with_model(place, threads, led))
     progress("all", 0.9)
-    led = partial(compare, "all", preset.name, expected=expected, features=features)
+    led = partial(compare, "all", preset.name, mels=mels, expected=expected)
     found.append(with_model(package, threads, led))
     return Fidelity(preset.name, len(mels), sum(len(clip.tokens) for clip in expected), tuple(found))
 
@@ -197,12 +191,12 @@ def _read(model: Model, features: list[Float32]) -> None:
 
 
 def compare(
-    part: str, form: str, model: Model, expected: list[ExactAnswer], features: list[list[Float32]] | None
+    part: str, form: str, model: Model, mels: list[list[Float32]], expected: list[ExactAnswer]
 ) -> PartError:
-    """Lead ``model`` along the exact tokens; ``features`` None stands for the exact ones."""
+    """Let ``model`` hear the same windows and lead it along the exact tokens."""
     encoded, logits, agreed = [], [], []
-    for number, exact in enumerate(expected):
-        own = features[number] if features else exact.features
+    for windows_of_clip, exact in zip(mels, expected, strict=True):
+        own = encode(model, windows_of_clip)
         encoded.append((np.concatenate(own), np.concatenate(exact.features)))
         _read(model, own)
         model.decoder.extend(exact.tokens[:-1])

@@ -1,7 +1,7 @@
-"""The graph of the text decoder, and the embedding table it shares with the engine.
+"""The graph of the text decoder's layers; what comes before and after them is in head.py.
 
     inputs_embeds (1, rows, hidden) --layers x [attention on the cache, SwiGLU]-->
-    the last ``count`` rows, from the last layer's attention on --norm, output head--> logits (count, vocab)
+    the last ``count`` rows, from the last layer's attention on --norm--> hidden (count, hidden)
 
 Attention is GroupQueryAttention with past and present in one buffer: keys and values of the new rows are
 written behind those of the first ``seqlens_k + 1 - rows``. The same graph reads a prompt, a piece of one, one
@@ -19,60 +19,34 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from handy_qwen.convert.expected import EMBEDDING
-from handy_qwen.convert.graph import CONTRIB, Graph, append_aligned
+from handy_qwen.convert.graph import CONTRIB, Graph
 from handy_qwen.convert.presets import Precision
-from handy_qwen.convert.quantize import quantize_blocks
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import TextConfig
-from handy_qwen.engine.manifest import EMBEDDING_FILE, TableForm
 
 _TO_THE_END = np.iinfo(np.int64).max
-
-
-def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> TableForm:
-    """Write the embedding table, which is also the output head; return where its parts lie."""
-    scales: list[npt.NDArray[np.float32]] = []
-    zeros: list[npt.NDArray[np.uint8]] = []
-    with (folder / EMBEDDING_FILE).open("wb") as file:
-        for rows in weights.read_rows(EMBEDDING):
-            if precision.bits == 32:
-                rows.tofile(file)
-                continue
-            blocks = quantize_blocks(rows, bits=precision.bits, block=precision.block)
-            blocks.codes.tofile(file)
-            scales.append(blocks.scales)
-            if blocks.zeros is not None:
-                zeros.append(blocks.zeros)
-        if precision.bits == 32:
-            return TableForm(bits=32)
-        scales_offset = append_aligned(file, np.concatenate(scales))
-        zeros_offset = append_aligned(file, np.concatenate(zeros)) if zeros else 0
-        return TableForm(precision.bits, precision.block, scales_offset, zeros_offset)
 
 
 def write_decoder(
     path: Path,
     weights: Checkpoint,
     config: TextConfig,
-    *,
     precision: Precision,
-    table: TableForm,
 ) -> None:
-    """Write the graph. ``table`` is what ``write_embedding`` returned."""
+    """Write the graph."""
     with Graph(path) as graph:
         writer = _DecoderWriter(graph, weights, config, precision)
         x = graph.input("inputs_embeds", [1, "rows", config.hidden])
         graph.input("seqlens_k", [1], TensorProto.INT32)
         graph.input("total_length", [], TensorProto.INT32)
-        graph.input("count", [1], TensorProto.INT64)  # minus the number of rows whose logits are wanted
+        graph.input("count", [1], TensorProto.INT64)  # minus the number of rows that are wanted
         for angles in ("cos_cache", "sin_cache"):
             graph.input(angles, ["capacity", config.head_dim // 2])
         update = ""
         for layer in range(config.layers):
             x, update = writer.layer(x, update, layer)
-        writer.head(x, update, table)
-        graph.output("logits", ["count_rows", config.vocab])
+        writer.final_norm(x, update)
+        graph.output("hidden", ["count_rows", config.hidden])
         writer.declare_cache()
         graph.save()
 
@@ -95,7 +69,7 @@ class _DecoderWriter:
     def layer(self, x: str, update: str, index: int) -> tuple[str, str]:
         """Return the residual stream and what is still to be added to it (the next norm does that).
 
-        The last layer goes on, behind attention, with those rows alone whose logits are wanted.
+        The last layer goes on, behind attention, with those rows alone that are wanted.
         """
         graph, config, name = self._graph, self._config, f"layers.{index}"
         x, normed = self._add_and_norm(x, update, f"{name}.input_layernorm")
@@ -122,37 +96,14 @@ class _DecoderWriter:
         hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
         return x, self._linear(hidden, f"{name}.mlp.down_proj")
 
-    def head(self, x: str, update: str, table: TableForm) -> None:
-        """Norm and output head: logits of the rows that the last layer left."""
+    def final_norm(self, x: str, update: str) -> None:
+        """Norm of the rows that the last layer left, which the output head goes on with."""
         graph, config = self._graph, self._config
         scale = graph.constant("norm.weight", self._weights.read("model.norm.weight"))
         x = graph.node(
             "SkipSimplifiedLayerNormalization", [x, update, scale], "norm", CONTRIB, epsilon=config.rms_eps
         )
-        x = graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], "norm.rows")
-        shape = (config.vocab, config.hidden)
-        if table.bits == 32:
-            weight = graph.external("head.weight", shape, np.float32, file=EMBEDDING_FILE, offset_bytes=0)
-            graph.node("Gemm", [x, weight], "logits", transB=1)
-            return
-        names = self._head_blocks(table)
-        precision = Precision(table.bits, table.block)
-        product = graph.block_product(x, names, name="head", shape=shape, precision=precision)
-        graph.node("Identity", [product], "logits")
-
-    def _head_blocks(self, table: TableForm) -> list[str]:
-        """Refer to codes, scales and zero points of the embedding table."""
-        vocab, blocks = self._config.vocab, self._config.hidden // table.block
-        parts: list[tuple[str, tuple[int, ...], npt.DTypeLike, int]] = [
-            ("codes", (vocab, blocks, table.block * table.bits // 8), np.uint8, 0),
-            ("scales", (vocab, blocks), np.float32, table.scales_offset_bytes),
-        ]
-        if table.zeros_offset_bytes:
-            parts.append(("zeros", (vocab, -(-blocks // 2)), np.uint8, table.zeros_offset_bytes))
-        return [
-            self._graph.external(f"head.{part}", shape, dtype, file=EMBEDDING_FILE, offset_bytes=offset)
-            for part, shape, dtype, offset in parts
-        ]
+        graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], "hidden")
 
     def declare_cache(self) -> None:
         """Declare past and present of all layers as inputs and outputs."""

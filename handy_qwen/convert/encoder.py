@@ -1,9 +1,7 @@
-"""The two graphs of the audio encoder.
+"""The graph of the audio encoder's layers; what comes before them is in frontend.py.
 
-    frontend    mel (chunks, 1, 128, 100) --3 x [conv 3x3, stride 2, GELU]--> (chunks, C, 16, 13)
-                --transpose, conv_out--> (chunks, 13, d_model) + sinusoids that begin anew in each chunk
-    encoder     hidden (1, tokens, d_model) --layers x [attention, feed-forward]--> ln_post, proj1, GELU,
-                proj2 --> features (1, tokens, hidden); one call is one window, so attention needs no mask
+    hidden (1, tokens, d_model) --layers x [attention, feed-forward]--> ln_post, proj1, GELU, proj2
+    --> features (1, tokens, hidden); one call is one window, so attention needs no mask
 
 Source: Qwen3ASRAudioEncoder in QwenLM/Qwen3-ASR (modeling_qwen3_asr.py, 2026-01).
 """
@@ -12,37 +10,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from handy_qwen.convert.graph import CONTRIB, Graph
 from handy_qwen.convert.presets import Precision
 from handy_qwen.convert.weights import Checkpoint
-from handy_qwen.engine.config import TOKENS_PER_CHUNK, AudioConfig
+from handy_qwen.engine.config import AudioConfig
 
 _TOWER = "audio_tower."
 _EPSILON = 1e-5
-
-
-def write_frontend(path: Path, weights: Checkpoint, config: AudioConfig, precision: Precision) -> None:
-    """Write the graph of the convolutions, which are kept in float32, and their projection."""
-    with Graph(path) as graph:
-        x = graph.input("mel", ["chunks", 1, config.mel_bins, config.chunk_frames])
-        for number in (1, 2, 3):
-            name = f"conv2d{number}"
-            kernel = graph.constant(f"{name}.weight", weights.read(f"{_TOWER}{name}.weight"))
-            bias = graph.constant(f"{name}.bias", weights.read(f"{_TOWER}{name}.bias"))
-            x = graph.node(
-                "Conv", [x, kernel, bias], name, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]
-            )
-            x = graph.node("Gelu", [x], f"{name}.gelu", CONTRIB)
-        x = graph.node("Transpose", [x], "by_time", perm=[0, 3, 1, 2])
-        x = graph.node("Reshape", [x, graph.constant("flat", [0, 0, -1])], "flattened")
-        x = graph.linear(x, weights.read(f"{_TOWER}conv_out.weight"), "conv_out", precision)
-        positions = graph.constant("positions", sinusoids(TOKENS_PER_CHUNK, config.d_model))
-        graph.node("Add", [x, positions], "tokens")
-        graph.output("tokens", ["chunks", TOKENS_PER_CHUNK, config.d_model])
-        graph.save()
 
 
 def write_encoder(path: Path, weights: Checkpoint, config: AudioConfig, precision: Precision) -> None:
@@ -57,14 +31,6 @@ def write_encoder(path: Path, weights: Checkpoint, config: AudioConfig, precisio
         graph.node("Identity", [writer.linear(x, "proj2")], "features")
         graph.output("features", [1, "tokens", config.output_dim])
         graph.save()
-
-
-def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
-    """Whisper's position table. Shape (length, width): sines in the first half, cosines in the second."""
-    half = width // 2
-    rates = np.exp(-np.log(10_000) / (half - 1) * np.arange(half))
-    angles = np.arange(length)[:, None] * rates[None]
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 
 class _LayerWriter:

@@ -109,17 +109,19 @@ class Graph:
             product = self.node("MatMul", [x, self.constant(f"{name}.weight", weights.T)], f"{name}.product")
             return self.node("Add", [product, bias], f"{name}.out") if bias else product
         if not precision.block:
-            codes, scales = quantize_channels(weights)
-            inputs = [x, self.constant(f"{name}.codes", codes.T), self.constant(f"{name}.scales", scales)]
-            inputs += [self.constant(f"{name}.zeros", np.full(len(scales), 128, np.uint8)), bias]
-            inputs = inputs if bias else inputs[:-1]
-            return self.node("DynamicQuantizeMatMul", inputs, f"{name}.out", CONTRIB)
+            inputs = [x, *self.channels(weights, name), "", bias]
+            return self.node("DynamicQuantizeMatMul", inputs if bias else inputs[:-2], f"{name}.out", CONTRIB)
         blocks = quantize_blocks(
             weights, bits=precision.bits, block=precision.block, is_symmetric=precision.is_symmetric
         )
         names = [self.constant(f"{name}.codes", blocks.codes), self.constant(f"{name}.scales", blocks.scales)]
         names.append("" if blocks.zeros is None else self.constant(f"{name}.zeros", blocks.zeros))
         return self.block_product(x, names, name=name, shape=weights.shape, precision=precision, bias=bias)
+
+    def channels(self, weights: npt.NDArray[np.float32], name: str) -> list[str]:
+        """Add weights of shape (N, K) with a scale per channel; return codes (K, N) and scales (N,)."""
+        codes, scales = quantize_channels(weights)
+        return [self.constant(f"{name}.codes", codes.T), self.constant(f"{name}.scales", scales)]
 
     def block_product(
         self,

@@ -1,7 +1,7 @@
 """Converts an official checkpoint into a compact package.
 
     .DST.XXXXXXXX/      frontend.onnx encoder.onnx decoder.onnx, each with its .data
-                        embedding.data   tokenizer.json   manifest.json (last)
+                        head.onnx embedding.data   tokenizer.json   manifest.json (last)
     DST/                by renaming, once everything is on disk
 
 Nothing is left behind when the work fails or is interrupted, and an existing DST is never touched before
@@ -15,14 +15,16 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handy_qwen.convert.archive import opened_source
-from handy_qwen.convert.decoder import write_decoder, write_embedding
-from handy_qwen.convert.encoder import write_encoder, write_frontend
+from handy_qwen.convert.decoder import write_decoder
+from handy_qwen.convert.encoder import write_encoder
 from handy_qwen.convert.expected import check_weights, weights_bytes
-from handy_qwen.convert.presets import PLAIN, Precision, Preset
+from handy_qwen.convert.frontend import write_frontend
+from handy_qwen.convert.head import write_embedding, write_head
+from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.convert.progress import Progress, ProgressBar
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import ModelConfig
@@ -84,6 +86,7 @@ def convert(
 
 def _convert(source: Path, destination: Path, preset: Preset, details: Details, bar: ProgressBar) -> Manifest:
     config = _config_of(source)
+    preset = replace(preset, head=preset.head.fitting(config.text.hidden))
     weights = Checkpoint(source, bar.add)
     check_weights(weights, config, preset)
     tokenizer = load_tokenizer(source)
@@ -137,12 +140,13 @@ def _write_parts(
 ) -> TableForm:
     """Write graphs and weights; return the form of the embedding table."""
     bar.enter("audio encoder")
-    write_frontend(folder / "frontend.onnx", weights, config.audio, preset.encoder)
+    write_frontend(folder / "frontend.onnx", weights, config.audio, preset)
     write_encoder(folder / "encoder.onnx", weights, config.audio, preset.encoder)
     bar.enter("embedding")
     table = write_embedding(folder, weights, preset.head)
     bar.enter("text decoder")
-    write_decoder(folder / "decoder.onnx", weights, config.text, precision=preset.decoder, table=table)
+    write_decoder(folder / "decoder.onnx", weights, config.text, preset.decoder)
+    write_head(folder / "head.onnx", config.text, table)
     for path in folder.iterdir():  # a graph whose weights all fit inside has an empty file beside it
         if path.stat().st_size == 0:
             path.unlink()
@@ -171,7 +175,7 @@ def _manifest(
         pass_s=details.pass_s,
         embedding=table,
         precision={
-            "convolutions": str(PLAIN),
+            "convolutions": str(preset.convolutions),
             "encoder": str(preset.encoder),
             "decoder": str(preset.decoder),
             "embedding and head": str(preset.head),
@@ -246,7 +250,8 @@ def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> 
     convolutions = (
         sum(weights.shape(f"audio_tower.conv2d{n}.weight")[1] for n in (1, 2, 3)) * 9 * audio.conv_channels
     )
-    parts = size(encoder, preset.encoder) + size(decoder, preset.decoder) + size(convolutions, PLAIN)
+    parts = size(encoder, preset.encoder) + size(decoder, preset.decoder)
+    parts += size(convolutions, preset.convolutions)
     return int(1.05 * (parts + size(text.vocab * text.hidden, preset.head)))
 
 

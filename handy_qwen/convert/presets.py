@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+
+_SMALLEST_BLOCK = 16  # of MatMulNBits
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +19,19 @@ class Precision:
     block: int = 0
     is_symmetric: bool = False
 
+    def fitting(self, width: int) -> Precision:
+        """The same with smaller blocks, if these do not divide ``width``."""
+        smaller = math.gcd(self.block, width)
+        return replace(self, block=smaller) if smaller >= _SMALLEST_BLOCK else self
+
     def __str__(self) -> str:
         if self.bits == 32:
             return "float32"
         form = f"blocks of {self.block}" if self.block else "a scale per channel"
         return f"{self.bits}-bit, {form}{', symmetric' * self.is_symmetric}"
+
+
+PLAIN, CHANNELS = Precision(32), Precision(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +40,31 @@ class Preset:
 
     name: str
     summary: str
+    convolutions: Precision
     encoder: Precision
     decoder: Precision
     head: Precision
 
     def __post_init__(self) -> None:
-        """The engine looks rows of the embedding up by their zero points."""
+        """The engine looks rows of the embedding up by their zero points; convolutions have no blocks."""
         if self.head.is_symmetric:
             raise ValueError("the head needs zero points")
+        if self.convolutions not in {PLAIN, CHANNELS}:
+            raise ValueError("convolutions are float32 or have a scale per channel")
 
 
-PLAIN = Precision(32)
-_CHANNELS, _EIGHT = Precision(8), Precision(8, 32)
+_EIGHT = Precision(8, 32)
 # Without zero points a step of the model takes a tenth less processor time, for an error in the logits that
-# is a tenth larger (the table in engine/MODEL.md).
+# is a tenth larger; of the head, larger blocks are quicker (the tables in engine/MODEL.md).
 _LAYERS = Precision(4, 32, is_symmetric=True)
-_TABLE = Precision(4, 32)
+_HEAD, _SMALL_HEAD = Precision(8, 64), Precision(4, 32)
 PRESETS = {
     preset.name: preset
-    for preset in (
-        Preset("balanced", "small and quick; the default", encoder=_CHANNELS, decoder=_LAYERS, head=_EIGHT),
-        Preset(
-            "smallest",
-            "the least memory; makes more mistakes",
-            encoder=_CHANNELS,
-            decoder=_LAYERS,
-            head=_TABLE,
-        ),
-        Preset("precise", "8 bits throughout; twice the size", encoder=_EIGHT, decoder=_EIGHT, head=_EIGHT),
-        Preset("exact", "float32 throughout, for comparison", encoder=PLAIN, decoder=PLAIN, head=PLAIN),
+    for preset in (  # convolutions, encoder, decoder layers, head
+        Preset("balanced", "small and quick; the default", CHANNELS, CHANNELS, _LAYERS, _HEAD),
+        Preset("smallest", "the least memory; makes more mistakes", CHANNELS, CHANNELS, _LAYERS, _SMALL_HEAD),
+        Preset("precise", "8 bits throughout; twice the size", PLAIN, _EIGHT, _EIGHT, _EIGHT),
+        Preset("exact", "float32 throughout, for comparison", PLAIN, PLAIN, PLAIN, PLAIN),
     )
 }
 DEFAULT_PRESET = "balanced"

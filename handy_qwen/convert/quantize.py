@@ -6,7 +6,7 @@ All with weights of shape (N, K), one row for each output:
     the same,       uint4 codes around 8 and a scale, which is negative where the
       symmetric     weight furthest from 0 is positive, as the codes reach lower: w = (code - 8) * scale
     8-bit blocks    uint8 codes around 128 and a scale for each block:            w = (code - 128) * scale
-    8-bit channels  uint8 codes around 128 and one scale for each row:            w = (code - 128) * scale
+    8-bit channels  int8 codes and one scale for each row:                        w = code * scale
 
 Source: MatMulNBits and DynamicQuantizeMatMul in ONNX Runtime's contrib operators (1.32).
 """
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 
+_PAIR = np.float32(127.999)  # a hair less than 128, as a quotient may be rounded up
 _PIECE_NUMBERS = 1 << 21  # rounded at once: bounds the memory for what lies between, a few copies of that
 
 
@@ -83,15 +84,21 @@ def dequantize_blocks(blocks: Blocks) -> Float32:
     return values.reshape(rows, -1)
 
 
-def quantize_channels(weights: Float32) -> tuple[npt.NDArray[np.uint8], Float32]:
-    """Round each row to 8 bits with a scale of its own. Codes (N, K), uint8, and scales (N,), float32.
+def quantize_channels(weights: Float32) -> tuple[npt.NDArray[np.int8], Float32]:
+    """Round each row to signed 8 bits with a scale of its own. Codes (N, K), int8, and scales (N,), float32.
 
-    Unsigned, because the products of unsigned activations with signed weights saturate on processors
-    without VNNI: measured there, the error of a product of Gaussian numbers is 1.6 % signed, 1.2 % unsigned.
+    Processors with AVX2 but without VNNI add two products of an unsigned activation and a signed weight in 16
+    bits, which hold 255 * 128. The scale therefore keeps the codes 2 i and 2 i + 1 of a row together within
+    128, so that no sum can be cut off: a quarter more of a rounding error than codes up to 127 would have
+    where nothing is cut off, and half of that of 7 bits.
+    Source: vpmaddubsw in Intel's Software Developer's Manual; MlasGemmU8S8 of ONNX Runtime.
     """
-    scales = _nonzero(np.abs(weights).max(axis=1) / np.float32(127))
-    codes = (np.rint(weights / scales[:, None]) + 128).astype(np.uint8)
-    return codes, scales
+    sizes = np.abs(weights)
+    pairs = sizes[:, 0::2].copy()
+    pairs[:, : weights.shape[1] // 2] += sizes[:, 1::2]
+    limits = np.maximum(pairs.max(axis=1) / _PAIR, sizes.max(axis=1) / np.float32(127))
+    scales = _nonzero(limits)
+    return np.rint(weights / scales[:, None]).astype(np.int8), scales
 
 
 def _nibbles(blocks: Float32) -> Blocks:

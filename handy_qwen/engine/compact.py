@@ -2,7 +2,8 @@
 
     frontend.onnx   mel (chunks, 1, 128, 100)                    -> tokens (chunks, 13, d_model)
     encoder.onnx    hidden (1, tokens <= 104, d_model)           -> features (1, tokens, hidden)
-    decoder.onnx    inputs_embeds (1, rows, hidden), the cache   -> logits (count, vocab) of the last rows
+    decoder.onnx    inputs_embeds (1, rows, hidden), the cache   -> hidden (count, hidden) of the last rows
+    head.onnx       hidden (count, hidden)                       -> logits (count, vocab)
 
 The cache is one buffer per layer for keys and one for values, bound once as past and as present: the graph
 writes new rows behind the old ones, and going back is a matter of passing a smaller length. The embedding
@@ -90,21 +91,56 @@ class CompactEncoder:
         return tokens
 
 
-class CompactDecoder:
-    """Implements ``backend.TextDecoder`` on a cache that is bound once and grows by doubling."""
+class OutputHead:
+    """The last product: rows in, logits out."""
 
-    def __init__(self, folder: Path, config: TextConfig, table: EmbeddingTable, threads: int) -> None:
-        self._config = config
-        self._table = table
+    def __init__(self, folder: Path, config: TextConfig, threads: int) -> None:
         """Open the graph.
 
         Raises:
             ModelMissingError, ModelCorruptError: It is not there, cannot be loaded, or has other sizes.
         """
-        path = folder / "decoder.onnx"
+        path = folder / "head.onnx"
         self._session = open_session(path, threads=threads)
-        if not _has_sizes(self._session, config):
+        ports = (*self._session.get_inputs(), *self._session.get_outputs())
+        if [port.shape[1:] for port in ports] != [[config.hidden], [config.vocab]]:
             raise ModelCorruptError(path, "its sizes are not those that the manifest states")
+
+    def logits(self, hidden: Float32, cancel: Cancel) -> Float32:
+        """Logits of each row. Shape (rows, vocab), float32.
+
+        Raises:
+            CancelledError: ``cancel`` was set before or meanwhile.
+            EngineError: The run failed.
+        """
+        logits: Float32 = run(self._session, {"hidden": hidden}, cancel)[0]
+        return logits
+
+
+def open_layers(folder: Path, config: TextConfig, threads: int) -> ort.InferenceSession:
+    """Open the graph of the decoder's layers.
+
+    Raises:
+        ModelMissingError, ModelCorruptError: It is not there, cannot be loaded, or has other sizes.
+    """
+    path = folder / "decoder.onnx"
+    session = open_session(path, threads=threads)
+    if not _has_sizes(session, config):
+        raise ModelCorruptError(path, "its sizes are not those that the manifest states")
+    return session
+
+
+class CompactDecoder:
+    """Implements ``backend.TextDecoder`` on a cache that is bound once and grows by doubling."""
+
+    def __init__(
+        self, layers: ort.InferenceSession, head: OutputHead, *, config: TextConfig, table: EmbeddingTable
+    ) -> None:
+        """``layers`` is what ``open_layers`` returned."""
+        self._session = layers
+        self._head = head
+        self._config = config
+        self._table = table
         self._pending: list[Float32] = []
         self._done = 0  # rows whose keys and values are in the cache
         self._capacity = 0
@@ -129,10 +165,28 @@ class CompactDecoder:
     def flush(self, cancel: Cancel) -> None:
         """See ``backend.TextDecoder``."""
         if self._pending:
-            self.logits(1, cancel)
+            self._read(1, cancel)
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
         """See ``backend.TextDecoder``."""
+        return self._head.logits(self._read(count, cancel), cancel)
+
+    def rewind(self, length: int) -> None:
+        """See ``backend.TextDecoder``."""
+        while self._pending and self.length - len(self._pending[-1]) >= length:
+            self._pending.pop()
+        if self._pending and self.length > length:
+            self._pending[-1] = self._pending[-1][: length - self.length]
+        self._done = min(self._done, length)
+
+    def close(self) -> None:
+        """See ``backend.TextDecoder``."""
+        self._pending.clear()
+        self._cache.clear()
+        del self._binding, self._session, self._head
+
+    def _read(self, count: int, cancel: Cancel) -> Float32:
+        """Read what is recorded; return what the head needs for the last ``count`` rows."""
         rows = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
         if count > len(rows):
             raise ValueError(f"{count} logits asked for, but only {len(rows)} rows are new")
@@ -147,31 +201,17 @@ class CompactDecoder:
         self._done = start + len(rows)
         return np.concatenate(parts)[-count:] if len(parts) > 1 else parts[0]
 
-    def rewind(self, length: int) -> None:
-        """See ``backend.TextDecoder``."""
-        while self._pending and self.length - len(self._pending[-1]) >= length:
-            self._pending.pop()
-        if self._pending and self.length > length:
-            self._pending[-1] = self._pending[-1][: length - self.length]
-        self._done = min(self._done, length)
-
-    def close(self) -> None:
-        """See ``backend.TextDecoder``."""
-        self._pending.clear()
-        self._cache.clear()
-        del self._binding, self._session
-
     def _run(self, rows: Float32, start: int, wanted: int, cancel: Cancel) -> Float32:
-        """Read ``rows`` behind the first ``start``; return the logits of the last ``wanted``."""
+        """Read ``rows`` behind the first ``start``; return the last ``wanted``. Shape (wanted, hidden)."""
         binding, total = self._binding, start + len(rows)
         binding.bind_cpu_input("inputs_embeds", np.ascontiguousarray(rows[None]))
         binding.bind_cpu_input("seqlens_k", np.array([total - 1], np.int32))
         binding.bind_cpu_input("total_length", np.array(total, np.int32))
         binding.bind_cpu_input("count", np.array([-wanted], np.int64))
-        binding.bind_output("logits")
+        binding.bind_output("hidden")
         run_bound(self._session, binding, cancel)
-        logits: Float32 = binding.get_outputs()[0].numpy()
-        return logits
+        hidden: Float32 = binding.get_outputs()[0].numpy()
+        return hidden
 
     def _grow(self, rows: int) -> None:
         """Make room for ``rows`` rows, keeping those that are there."""
@@ -181,7 +221,7 @@ class CompactDecoder:
         self._capacity = max(self._capacity * 2, math.ceil(rows / _CACHE_STEP) * _CACHE_STEP)
         shape = (1, config.kv_heads, self._capacity, config.head_dim)
         self._binding = self._session.io_binding()
-        self._binding.bind_output("logits")
+        self._binding.bind_output("hidden")
         for layer in range(config.layers):
             for part in ("key", "value"):
                 name = f"{part}.{layer}"
@@ -210,8 +250,8 @@ def _has_sizes(decoder: ort.InferenceSession, config: TextConfig) -> bool:
         for layer in range(min(config.layers, len(ports)))  # a wrong number of them may be any
     }
     found = {name: shape for name, shape in ports.items() if name.startswith(("past.", "present."))}
-    rows = ports.get("inputs_embeds"), ports.get("logits")
-    return found == cache and rows == ((1, config.hidden), (config.vocab,))
+    rows = ports.get("inputs_embeds"), ports.get("hidden")
+    return found == cache and rows == ((1, config.hidden), (config.hidden,))
 
 
 def rotary_tables(config: TextConfig, length: int) -> tuple[Float32, Float32]:

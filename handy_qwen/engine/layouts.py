@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from handy_qwen.engine.backend import Model
-from handy_qwen.engine.compact import CompactDecoder, CompactEncoder, EmbeddingTable
+from handy_qwen.engine.compact import CompactDecoder, CompactEncoder, EmbeddingTable, OutputHead, open_layers
 from handy_qwen.engine.config import ModelConfig
 from handy_qwen.engine.embedding import ByteTable, FloatTable, NibbleTable, map_array
 from handy_qwen.engine.manifest import EMBEDDING_FILE, MANIFEST_FILE, Manifest, load_manifest
@@ -45,11 +45,14 @@ def open_model(folder: Path, threads: int) -> Model:
 def _open_compact(folder: Path, threads: int) -> Model:
     manifest = load_manifest(folder)
     config = manifest.config
-    # ONNX Runtime packs the weights of a session on one thread and outside of Python: the rest meanwhile.
-    with ThreadPoolExecutor(2, thread_name_prefix="load") as pool:
+    text = config.text
+    # ONNX Runtime packs the weights of a session on one thread and outside of Python: all of them at once.
+    with ThreadPoolExecutor(3, thread_name_prefix="load") as pool:
+        head = pool.submit(OutputHead, folder, text, threads)
         encoder = pool.submit(CompactEncoder, folder, config.audio, threads)
         tokenizer = pool.submit(_tokenizer_for, config, folder)
-        decoder = CompactDecoder(folder, config.text, _table(folder, manifest), threads)
+        layers = open_layers(folder, text, threads)
+        decoder = CompactDecoder(layers, head.result(), config=text, table=_table(folder, manifest))
         return Model(
             name=manifest.name,
             config=config,

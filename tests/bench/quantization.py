@@ -15,7 +15,6 @@ do: more than caches hold.
 
 import argparse
 import csv
-import json
 import os
 import shutil
 import statistics
@@ -29,17 +28,16 @@ import onnxruntime as ort
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.fidelity import answer, compare, encode, windows, with_model
+from handy_qwen.bench.fidelity import answer, compare, windows, with_model
 from handy_qwen.bench.machine import measure_machine
 from handy_qwen.bench.wer import Recording, Scorer, measure_errors, total
-from handy_qwen.convert.encoder import sinusoids
-from handy_qwen.convert.encoder import write_frontend as write_plain
+from handy_qwen.convert.frontend import write_frontend
 from handy_qwen.convert.graph import CONTRIB, Graph
 from handy_qwen.convert.package import Details, convert
-from handy_qwen.convert.presets import PLAIN, PRESETS, Precision
+from handy_qwen.convert.presets import CHANNELS, PLAIN, PRESETS, Precision
 from handy_qwen.convert.quantize import quantize_channels
 from handy_qwen.convert.weights import Checkpoint
-from handy_qwen.engine.config import TOKENS_PER_CHUNK, AudioConfig
+from handy_qwen.engine.config import AudioConfig
 from handy_qwen.engine.features import log_mel
 from handy_qwen.engine.manifest import load_manifest
 from handy_qwen.engine.recognizer import Recognizer
@@ -95,12 +93,22 @@ def add_blocks(graph, name, weights, precision, form):
     return out, sum(part.nbytes for part in parts)
 
 
-def add_channels(graph, name, weights, dtype):
-    """DynamicQuantizeMatMul with a scale for each row, codes unsigned around 128 or signed around 0."""
-    codes, scales = quantize_channels(weights)
-    zeros = np.full(len(scales), 128, np.uint8)
-    if dtype is np.int8:
-        codes, zeros = (codes.astype(np.int16) - 128).astype(np.int8), np.zeros(len(scales), np.int8)
+def channels(weights, kind):
+    """Codes, scales and zero points of rows with one scale each."""
+    if kind == "signed, pairs within 128":
+        codes, scales = quantize_channels(weights)
+        return codes, scales, np.zeros(len(scales), np.int8)
+    top = 63 if "7-bit" in kind else 127
+    scales = (np.abs(weights).max(-1) / np.float32(top)).astype(np.float32)
+    codes = np.rint(weights / scales[:, None])
+    if kind == "unsigned":
+        return (codes + 128).astype(np.uint8), scales, np.full(len(scales), 128, np.uint8)
+    return codes.astype(np.int8), scales, np.zeros(len(scales), np.int8)
+
+
+def add_channels(graph, name, weights, kind):
+    """DynamicQuantizeMatMul with a scale for each row; the number of bytes that its weights take."""
+    codes, scales, zeros = channels(weights, kind)
     values = {"codes": np.ascontiguousarray(codes.T), "scales": scales, "zeros": zeros}
     names = [graph.constant(f"{name}.{part}", value) for part, value in values.items()]
     out = graph.node("DynamicQuantizeMatMul", ["x", *names], f"{name}.out", CONTRIB)
@@ -116,8 +124,8 @@ def add_plain(graph, name, weights):
 
 FORMS = {"float32": add_plain}
 FORMS |= {
-    "8-bit channels, unsigned": lambda *a: add_channels(*a, np.uint8),
-    "8-bit channels, signed": lambda *a: add_channels(*a, np.int8),
+    f"8-bit channels, {kind}": lambda *a, kind=kind: add_channels(*a, kind)
+    for kind in ("unsigned", "signed", "signed, 7-bit codes", "signed, pairs within 128")
 }
 for _form in (symmetric, asymmetric):
     for _precision in (Precision(_bits, _block) for _bits in (8, 4) for _block in BLOCKS):
@@ -195,49 +203,6 @@ def products(folder, rounds):
 # ---- convolutions ---------------------------------------------------------------------------------------
 
 
-def unfolded(graph, x, name, kernel, bias):
-    """A convolution of (chunks, bins, frames, channels) as one 8-bit product of its 3 x 3 patches."""
-    pads, step = (
-        graph.constant(f"{name}.pads", [0, 1, 1, 0, 0, 1, 1, 0]),
-        graph.constant(f"{name}.step", [2, 2]),
-    )
-    axes, ends = graph.constant(f"{name}.axes", [1, 2]), []
-    padded = graph.node("Pad", [x, pads], f"{name}.padded")
-    for i in range(3):
-        for j in range(3):
-            start = graph.constant(f"{name}.start{i}{j}", [i, j])
-            end = graph.constant(f"{name}.end{i}{j}", [i - 3 + 1 or 2**31, j - 3 + 1 or 2**31])
-            ends.append(graph.node("Slice", [padded, start, end, axes, step], f"{name}.{i}{j}"))
-    patches = graph.node("Concat", ends, f"{name}.patches", axis=3)
-    weights = np.ascontiguousarray(kernel.transpose(0, 2, 3, 1)).reshape(len(kernel), -1)
-    return graph.linear(patches, weights, name, Precision(8), graph.constant(f"{name}.bias", bias))
-
-
-def write_frontend(path, tensors, positions, precision):
-    """frontend.onnx with conv2 and conv3 unfolded; ``tensors`` name -> values as in the checkpoint."""
-    with Graph(path) as graph:
-        x = graph.input("mel", ["chunks", 1, 128, 100])
-        first = [graph.constant(f"conv2d1.{p}", tensors[f"conv2d1.{p}"]) for p in ("weight", "bias")]
-        x = graph.node("Conv", [x, *first], "conv2d1", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
-        x = graph.node("Transpose", [graph.node("Gelu", [x], "gelu1", CONTRIB)], "last", perm=[0, 2, 3, 1])
-        for number in (2, 3):
-            name = f"conv2d{number}"
-            x = unfolded(graph, x, name, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
-            x = graph.node("Gelu", [x], f"gelu{number}", CONTRIB)
-        x = graph.node("Transpose", [x], "by_time", perm=[0, 2, 3, 1])  # (chunks, frames, channels, bins)
-        x = graph.node("Reshape", [x, graph.constant("flat", [0, 0, -1])], "flattened")
-        x = graph.linear(x, tensors["conv_out.weight"], "conv_out", precision)
-        graph.node("Add", [x, graph.constant("positions", positions)], "tokens")
-        graph.output("tokens", ["chunks", TOKENS_PER_CHUNK, positions.shape[1]])
-        graph.save()
-
-
-def frontend_tensors(read):
-    """The tensors of the convolutions through ``read``."""
-    names = [f"conv2d{n}.{p}" for n in (1, 2, 3) for p in ("weight", "bias")]
-    return {name: read(f"audio_tower.{name}") for name in [*names, "conv_out.weight"]}
-
-
 def convolutions(folder, rounds):
     """Table 2: time at the sizes of 0.6B, with random weights; the error is that of table 3."""
     config = AudioConfig(layers=18, d_model=896, heads=14, ffn=3584, conv_channels=480, output_dim=1024)
@@ -253,8 +218,10 @@ def convolutions(folder, rounds):
         def read(self, name):
             return tensors[name.removeprefix("audio_tower.")]
 
-    write_plain(folder / "plain.onnx", Weights(), config, Precision(8))
-    write_frontend(folder / "unfolded.onnx", tensors, sinusoids(TOKENS_PER_CHUNK, 896), Precision(8))
+    for name, form in (("plain", PLAIN), ("unfolded", CHANNELS)):
+        write_frontend(
+            folder / f"{name}.onnx", Weights(), config, replace(PRESETS["balanced"], convolutions=form)
+        )
     mel = rng.standard_normal((1, 1, 128, 100)).astype(np.float32)
     sessions = {name: open_session(folder / f"{name}.onnx", threads=1) for name in ("plain", "unfolded")}
     outputs = {name: session.run(None, {"mel": mel})[0] for name, session in sessions.items()}
@@ -268,17 +235,16 @@ def convolutions(folder, rounds):
 
 
 def variants():
-    """Name -> (preset, whether conv2 and conv3 are unfolded)."""
+    """Name -> preset."""
     exact = PRESETS["exact"]
-    forms = [Precision(8)] + [Precision(bits, block) for bits in (8, 4) for block in BLOCKS]
+    forms = [CHANNELS] + [Precision(bits, block) for bits in (8, 4) for block in BLOCKS]
     forms += [Precision(4, block, is_symmetric=True) for block in BLOCKS]
-    found = {"float32": (exact, False)}
+    found = {"float32": exact, "convolutions": replace(exact, name="test", convolutions=CHANNELS)}
     for part in ("encoder", "decoder", "head"):
         for form in forms:
             if part != "head" or (form.block and not form.is_symmetric):
-                found[f"{part}: {form}"] = (replace(exact, name="test", **{part: form}), False)
-    found["convolutions unfolded, 8-bit"] = (exact, True)
-    return found | {f"preset {name}": (preset, False) for name, preset in PRESETS.items() if name != "exact"}
+                found[f"{part}: {form}"] = replace(exact, name="test", **{part: form})
+    return found | {f"preset {name}": preset for name, preset in PRESETS.items() if name != "exact"}
 
 
 def recordings_of(folder):
@@ -288,46 +254,21 @@ def recordings_of(folder):
     return [Recording(folder / row["file"], row["reference"]) for row in rows]
 
 
-def make(place, preset, is_unfolded):
-    """The demo model in a form."""
-    convert(CHECKPOINT, place, preset, Details("test", pass_s=8.0))
-    if is_unfolded:
-        checkpoint = Checkpoint(CHECKPOINT)
-        tensors = frontend_tensors(checkpoint.read)
-        width = len(tensors["conv_out.weight"])
-        # The manifest knows sizes of the other form; only the graph's file is looked at when it is opened.
-        for path in place.glob("frontend.*"):
-            path.unlink()
-        write_frontend(place / "frontend.onnx", tensors, sinusoids(TOKENS_PER_CHUNK, width), PLAIN)
-        manifest = load_manifest_without_sizes(place)
-        manifest.save(place)
-
-
-def load_manifest_without_sizes(place):
-    """The manifest as it was made, without the files that were changed."""
-    raw = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-    raw["files"] = {name: entry for name, entry in raw["files"].items() if not name.startswith("frontend")}
-    (place / "manifest.json").write_text(json.dumps(raw), encoding="utf-8")
-    return load_manifest(place)
-
-
 def models(folder, recordings):
     """Table 3."""
     mels = [list(windows(log_mel(load(path)))) for path in sorted(paths.asset("speech").glob("*.flac"))]
     print("\n| demo model | MB | features | logits | same choice | word errors |\n|---|---|---|---|---|---|")
     expected, scorer = None, Scorer() if recordings else None
-    for name, (preset, is_unfolded) in variants().items():
+    for name, preset in variants().items():
         place = folder / "model"
         try:
-            make(place, preset, is_unfolded)
+            convert(CHECKPOINT, place, preset, Details("test", pass_s=8.0))
         except ConversionError as error:  # the demo model's widths do not divide into every block
             print(f"| {name} | {error.title} |")
             continue
         if expected is None:
             expected = with_model(place, 1, lambda model: [answer(model, mel, 24) for mel in mels])
-        found = with_model(
-            place, 1, lambda m, e=expected: compare("", "", m, e, [encode(m, mel) for mel in mels])
-        )
+        found = with_model(place, 1, lambda m, e=expected: compare("", "", m, mels, e))
         size = sum(path.stat().st_size for path in place.iterdir())
         row = f"| {name} | {size / 1e6:.1f} | {found.features:.2%}"
         row += f" | {found.logits:.2%} | {found.agreement:.1%} |"

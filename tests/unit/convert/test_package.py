@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -244,9 +245,7 @@ def test_a_tokenizer_of_a_larger_model_is_refused_before_anything_is_written(sou
 
 
 def test_widths_that_do_not_divide_into_blocks_are_named(source, place):
-    preset = package_module.Preset(
-        "odd", "", encoder=EXACT.encoder, decoder=package_module.Precision(4, 36), head=EXACT.head
-    )
+    preset = replace(EXACT, name="odd", decoder=package_module.Precision(4, 36))
     error = refusal(source, place, preset)
     assert isinstance(error, ConversionError)
     assert error.title == "The preset odd needs widths that are multiples of 36; one is 96."

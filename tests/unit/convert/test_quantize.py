@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from handy_qwen.convert import quantize
+from handy_qwen.convert.graph import CONTRIB, Graph
 from handy_qwen.convert.quantize import dequantize_blocks, quantize_blocks, quantize_channels
+from handy_qwen.engine.sessions import open_session
 
 WEIGHTS = np.random.default_rng(4).normal(size=(24, 96)).astype(np.float32)
 
@@ -48,10 +53,43 @@ def test_a_width_that_is_no_multiple_of_the_block_is_the_callers_mistake():
 
 def test_a_channel_has_one_scale():
     codes, scales = quantize_channels(WEIGHTS)
-    assert (codes.dtype, codes.shape, scales.shape) == (np.uint8, (24, 96), (24,))
-    values = (codes.astype(np.float32) - 128) * scales[:, None]
-    assert (np.abs(values - WEIGHTS) <= scales[:, None] * 0.501).all()
+    assert (codes.dtype, codes.shape, scales.shape) == (np.int8, (24, 96), (24,))
+    assert (np.abs(codes * scales[:, None] - WEIGHTS) <= scales[:, None] * 0.501).all()
     assert quantize_channels(np.zeros((1, 4), np.float32))[1] == [1]
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=33),
+        elements=st.floats(-8, 8, width=32),
+    )
+)
+def test_the_sum_of_two_neighbouring_products_of_a_channel_fits_into_16_bits(weights):
+    codes, _ = quantize_channels(weights)
+    sizes = np.abs(codes.astype(int))
+    assert sizes.max() <= 127
+    pairs = np.add.reduceat(sizes, np.arange(0, weights.shape[1], 2), axis=1)
+    assert 255 * pairs.max() < 2**15
+
+
+def test_a_product_of_channels_is_exact_whatever_the_activations_are(tmp_path):
+    """Also on processors whose kernels add pairs of products in 16 bits, and cut off what is too large."""
+    rng = np.random.default_rng(9)
+    weights = rng.choice(np.float32([-1, 1, 0.9, -0.02]), size=(40, 130))
+    with Graph(tmp_path / "product.onnx") as graph:
+        x = graph.input("x", ["rows", 130])
+        names = ["rounded", "scale", "zero"]
+        graph.node("DynamicQuantizeLinear", [x], names)
+        codes, scales = graph.channels(weights, "weights")
+        inputs = ["rounded", codes, "scale", scales, "zero"]
+        graph.output(graph.node("MatMulIntegerToFloat", inputs, "product", CONTRIB), ["rows", 40])
+        graph.save()
+    session = open_session(tmp_path / "product.onnx", threads=1)
+    values, scales = quantize_channels(weights)
+    x = rng.choice(np.float32([0, 255]), size=(20, 130))  # the activations' codes are these numbers
+    expected = (x.astype(int) @ values.astype(int).T) * scales.astype(float)
+    assert np.allclose(session.run(None, {"x": x})[0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("bits", [4, 8])

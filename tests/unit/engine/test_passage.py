@@ -113,7 +113,11 @@ def test_seconds_prepared_while_the_speaker_goes_on_need_no_convolutions_later(
 
     monkeypatch.setattr(compact, "run", counted)
     assert answer(passage, samples) == wanted
-    assert done == ["mel", "hidden"]  # of six seconds only the last, which ends within a frame of the clip
+    assert done[:2] == [
+        "mel",
+        "hidden",
+    ]  # only the last second, which ends within a frame of the clip
+    assert "mel" not in done[2:]  # what follows are runs of the output head
 
 
 def test_reading_in_pieces_asks_in_between_and_gives_the_same(random_recognizer):
