@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -143,10 +144,12 @@ class CompactDecoder:
         self._table = table
         self._pending: list[Float32] = []
         self._done = 0  # rows whose keys and values are in the cache
+        self._opening: list[int] = []  # the token ids that the rows recorded begin with
+        self._kept: list[int] = []  # those that the cache begins with, also after going back to the start
         self._capacity = 0
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
         self._binding = self._session.io_binding()
-        self._grow(_CACHE_STEP)
+        self._grow(_CACHE_STEP, keep=0)
 
     @property
     def draft_rows(self) -> int:
@@ -160,12 +163,17 @@ class CompactDecoder:
 
     def extend(self, rows: Rows) -> None:
         """See ``backend.TextDecoder``."""
-        self._pending.append(rows if isinstance(rows, np.ndarray) else self._table.rows(rows))
+        if isinstance(rows, np.ndarray):
+            self._pending.append(rows)
+            return
+        if len(self._opening) == self.length:
+            self._opening += rows
+        self._pending.append(self._table.rows(rows))
 
     def flush(self, cancel: Cancel) -> None:
         """See ``backend.TextDecoder``."""
         if self._pending:
-            self._read(1, cancel)
+            self._read(0, cancel)
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
         """See ``backend.TextDecoder``."""
@@ -178,6 +186,7 @@ class CompactDecoder:
         if self._pending and self.length > length:
             self._pending[-1] = self._pending[-1][: length - self.length]
         self._done = min(self._done, length)
+        del self._opening[length:]
 
     def close(self) -> None:
         """See ``backend.TextDecoder``."""
@@ -187,19 +196,28 @@ class CompactDecoder:
 
     def _read(self, count: int, cancel: Cancel) -> Float32:
         """Read what is recorded; return what the head needs for the last ``count`` rows."""
+        cancel.check()
         rows = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
         if count > len(rows):
             raise ValueError(f"{count} logits asked for, but only {len(rows)} rows are new")
-        self._grow(self._done + len(rows))
+        known = 0 if self._done else min(self._known_rows(), len(rows) - count)
+        start, rows = self._done + known, rows[known:]
+        self._grow(start + len(rows), keep=start)
+        del self._kept[start:]  # a run that is stopped leaves anything behind
         parts: list[Float32] = []
-        start = self._done
         for first in range(0, len(rows), _ROWS_PER_RUN):
             part = rows[first : first + _ROWS_PER_RUN]
             wanted = min(len(part), max(1, count - (len(rows) - first - len(part))))
             parts.append(self._run(part, start + first, wanted, cancel))
         self._pending.clear()
         self._done = start + len(rows)
-        return np.concatenate(parts)[-count:] if len(parts) > 1 else parts[0]
+        self._kept = self._opening.copy()
+        return np.concatenate(parts)[-count:] if parts else np.empty((0, self._config.hidden), np.float32)
+
+    def _known_rows(self) -> int:
+        """How many rows the cache begins with are those recorded: each take has the same prompt before it."""
+        pairs = zip(self._opening, self._kept, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _run(self, rows: Float32, start: int, wanted: int, cancel: Cancel) -> Float32:
         """Read ``rows`` behind the first ``start``; return the last ``wanted``. Shape (wanted, hidden)."""
@@ -213,8 +231,8 @@ class CompactDecoder:
         hidden: Float32 = binding.get_outputs()[0].numpy()
         return hidden
 
-    def _grow(self, rows: int) -> None:
-        """Make room for ``rows`` rows, keeping those that are there."""
+    def _grow(self, rows: int, keep: int) -> None:
+        """Make room for ``rows`` rows; the first ``keep`` stay what they are."""
         if rows <= self._capacity:
             return
         config, old = self._config, self._cache
@@ -227,7 +245,7 @@ class CompactDecoder:
                 name = f"{part}.{layer}"
                 buffer = np.zeros(shape, np.float32)
                 if name in old:
-                    buffer[:, :, : self._done] = old.pop(name)[:, :, : self._done]
+                    buffer[:, :, :keep] = old.pop(name)[:, :, :keep]
                 self._cache[name] = buffer
                 value = ort.OrtValue.ortvalue_from_numpy(buffer)
                 self._binding.bind_ortvalue_input(f"past.{name}", value)

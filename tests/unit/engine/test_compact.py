@@ -28,7 +28,9 @@ def decoder(model):
 
 
 def logits_of(decoder, ids, count=1):
+    """With every row read anew."""
     decoder.rewind(0)
+    decoder._kept.clear()
     decoder.extend(ids)
     return decoder.logits(count, Cancel()).copy()
 
@@ -80,6 +82,71 @@ def test_a_prompt_in_pieces_that_outgrows_the_cache_is_the_prompt_at_once(decode
     fresh.extend(IDS[rows - 3 : rows])
     assert_close(fresh.logits(3, Cancel()), whole)
     fresh.close()
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6), st.booleans()), min_size=1, max_size=6))
+def test_rows_kept_from_the_last_prompt_never_show(decoder, prompts):
+    """Each prompt shares some ids with the one before, goes on with others, and may be read in two parts."""
+    ids = IDS[:12]
+    for number, (shared, others, is_flushed) in enumerate(prompts):
+        ids = ids[:shared] + [i + number for i in IDS[:others]] + IDS[5:8]
+        features = decoder._table.rows(IDS[20:24])
+        decoder.rewind(0)
+        decoder.extend(ids)
+        if is_flushed:
+            decoder.flush(Cancel())
+        decoder.extend(features)
+        found = decoder.logits(2, Cancel()).copy()
+        assert decoder.length == len(ids) + 4
+        kept, decoder._kept = decoder._kept, []
+        decoder.rewind(0)
+        decoder.extend(ids)
+        decoder.extend(features)
+        assert_close(found, decoder.logits(2, Cancel()))
+        assert kept == decoder._kept == ids
+
+
+def test_a_prompt_that_was_read_is_not_read_again(decoder, monkeypatch):
+    read = []
+    layers = decoder._run
+
+    def spy(rows, start, wanted, cancel):
+        read.append((start, len(rows)))
+        return layers(rows, start, wanted, cancel)
+
+    monkeypatch.setattr(decoder, "_run", spy)
+    decoder._kept.clear()
+    for ids in (IDS[:9], IDS[:9], IDS[:5] + IDS[30:34]):
+        decoder.rewind(0)
+        decoder.extend(ids)
+        decoder.flush(Cancel())
+        decoder.extend(decoder._table.rows(IDS[20:24]))
+        decoder.logits(1, Cancel())
+    assert read == [(0, 9), (9, 4), (9, 4), (5, 4), (9, 4)]
+
+
+def test_rows_of_a_run_that_was_given_up_are_not_kept(decoder, monkeypatch):
+    expected = logits_of(decoder, IDS[:20])
+    logits_of(decoder, IDS[20:40])
+    layers = decoder._run
+
+    def stopped(rows, start, _wanted, cancel):
+        layers(rows[:-1], start, 1, cancel)
+        raise CancelledError
+
+    decoder.rewind(0)
+    decoder.extend(IDS[:20])
+    monkeypatch.setattr(decoder, "_run", stopped)
+    with pytest.raises(CancelledError):
+        decoder.logits(1, Cancel())
+    monkeypatch.undo()
+    decoder.rewind(0)
+    decoder.extend(IDS[20:40])  # what was there before
+    decoder.flush(Cancel())
+    decoder.rewind(0)
+    decoder.extend(IDS[:20])
+    assert_close(decoder.logits(1, Cancel()), expected)
 
 
 def test_logits_over_the_edge_of_a_piece_are_all_there(decoder):
