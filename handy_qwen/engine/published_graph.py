@@ -11,12 +11,13 @@ Source: onnx.proto of ONNX 1.17 (numbers of the fields), the protocol buffers en
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from handy_qwen.engine.protobuf import NotAMessageError, as_bytes, as_integer, as_integers, as_text, fields
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 AGAIN = "Download the package again, with all of its files."
@@ -56,10 +57,6 @@ class GraphFacts:
     outputs: dict[str, Port] = field(default_factory=dict)
     initializers: set[str] = field(default_factory=set)
     external: list[ExternalTensor] = field(default_factory=list)
-
-
-class _NotAGraphError(ValueError):
-    """The bytes are no protocol buffer, or end too early."""
 
 
 def read_graph(path: Path) -> GraphFacts:
@@ -141,72 +138,21 @@ def _difference(expected: Port, found: Port) -> str:
     return "sizes that are not those of config.json"
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a message: their numbers, and their integers or bytes."""
-    position = 0
-    while position < len(content):
-        key, position = _varint(content, position)
-        kind = key & 7
-        if kind == 0:
-            number, position = _varint(content, position)
-            yield key >> 3, number
-            continue
-        if kind == 2:
-            size, position = _varint(content, position)
-        elif kind in {1, 5}:
-            size = 8 if kind == 1 else 4
-        else:
-            raise _NotAGraphError
-        if position + size > len(content):
-            raise _NotAGraphError
-        yield key >> 3, content[position : position + size]
-        position += size
-
-
-def _varint(content: memoryview, position: int) -> tuple[int, int]:
-    """The integer that starts at ``position``, and where it ends."""
-    value = shift = 0
-    while position < len(content) and shift < 64:
-        byte = content[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    raise _NotAGraphError
-
-
-def _bytes(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise _NotAGraphError
-    return value
-
-
-def _integer(value: int | memoryview) -> int:
-    if not isinstance(value, int):
-        raise _NotAGraphError
-    return value
-
-
-def _text(value: int | memoryview) -> str:
-    return bytes(_bytes(value)).decode()
-
-
 def _graph_of(model: memoryview) -> memoryview:
     """ModelProto: 7 graph."""
-    graphs = [value for number, value in _fields(model) if number == 7]
+    graphs = [value for number, value in fields(model) if number == 7]
     if len(graphs) != 1:
-        raise _NotAGraphError
-    return _bytes(graphs[0])
+        raise NotAMessageError
+    return as_bytes(graphs[0])
 
 
 def _read_graph(graph: memoryview, facts: GraphFacts) -> None:
     """GraphProto: 5 initializer, 11 input, 12 output."""
-    for number, value in _fields(graph):
+    for number, value in fields(graph):
         if number == 5:
-            _read_tensor(_bytes(value), facts)
+            _read_tensor(as_bytes(value), facts)
         elif number in {11, 12}:
-            name, port = _read_port(_bytes(value))
+            name, port = _read_port(as_bytes(value))
             (facts.inputs if number == 11 else facts.outputs)[name] = port
 
 
@@ -215,18 +161,18 @@ def _read_tensor(tensor: memoryview, facts: GraphFacts) -> None:
     dims: list[int] = []
     dtype = location = 0
     entries: dict[str, str] = {}
-    for number, value in _fields(tensor):
+    for number, value in fields(tensor):
         if number == 1:
-            dims += [value] if isinstance(value, int) else _packed(value)
+            dims += as_integers(value)
         elif number == 2:
-            dtype = _integer(value)
+            dtype = as_integer(value)
         elif number == 8:
-            facts.initializers.add(_text(value))
+            facts.initializers.add(as_text(value))
         elif number == 13:
-            entry = {key: _text(part) for key, part in _fields(_bytes(value))}
+            entry = {key: as_text(part) for key, part in fields(as_bytes(value))}
             entries[entry.get(1, "")] = entry.get(2, "")
         elif number == 14:
-            location = _integer(value)
+            location = as_integer(value)
     if location != _EXTERNAL:
         return
     stated = int(entries.get("length", 0))
@@ -235,32 +181,24 @@ def _read_tensor(tensor: memoryview, facts: GraphFacts) -> None:
     facts.external.append(ExternalTensor(entries.get("location", ""), offset, max(size, stated)))
 
 
-def _packed(content: memoryview) -> list[int]:
-    values, position = [], 0
-    while position < len(content):
-        value, position = _varint(content, position)
-        values.append(value)
-    return values
-
-
 def _read_port(info: memoryview) -> tuple[str, Port]:
     """ValueInfoProto: 1 name, 2 type; TypeProto: 1 tensor_type; Tensor: 1 elem_type, 2 shape."""
     name, dtype = "", 0
     shape: Shape | None = None
-    for number, value in _fields(info):
+    for number, value in fields(info):
         if number == 1:
-            name = _text(value)
+            name = as_text(value)
         elif number == 2:
-            for _, tensor_type in _fields(_bytes(value)):
-                for part, content in _fields(_bytes(tensor_type)):
+            for _, tensor_type in fields(as_bytes(value)):
+                for part, content in fields(as_bytes(tensor_type)):
                     if part == 1:
-                        dtype = _integer(content)
+                        dtype = as_integer(content)
                     elif part == 2:
-                        shape = tuple(_read_size(_bytes(dim)) for _, dim in _fields(_bytes(content)))
+                        shape = tuple(_read_size(as_bytes(dim)) for _, dim in fields(as_bytes(content)))
             break
     return name, Port(dtype, shape)
 
 
 def _read_size(dimension: memoryview) -> int | None:
     """Dimension: 1 dim_value; anything else is a name, so the size is free."""
-    return next((_integer(value) for number, value in _fields(dimension) if number == 1), None)
+    return next((as_integer(value) for number, value in fields(dimension) if number == 1), None)
