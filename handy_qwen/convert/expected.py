@@ -9,7 +9,7 @@ Source: Qwen3ASRForConditionalGeneration in QwenLM/Qwen3-ASR (modeling_qwen3_asr
 from __future__ import annotations
 
 from handy_qwen.convert.presets import Preset
-from handy_qwen.convert.weights import Checkpoint
+from handy_qwen.convert.weights import Weights
 from handy_qwen.engine.config import AudioConfig, ModelConfig, TextConfig
 from handy_qwen.errors import ConversionError, ModelCorruptError
 
@@ -19,14 +19,14 @@ EMBEDDING = "model.embed_tokens.weight"
 _HEAD = "lm_head.weight"
 
 
-def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> None:
+def check_weights(weights: Weights, config: ModelConfig, preset: Preset) -> None:
     """Compare ``weights`` with what ``config`` says.
 
     Raises:
         ModelCorruptError: A tensor is missing or of another shape, or the output head is one of its own.
         ConversionError: The sizes do not suit the preset.
     """
-    for name, shape in (_audio_shapes(config.audio) | _text_shapes(config.text)).items():
+    for name, shape in (audio_shapes(config.audio) | text_shapes(config.text)).items():
         found = weights.shape(name)
         if found != shape:
             raise ModelCorruptError(
@@ -50,13 +50,14 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> N
             )
 
 
-def weights_bytes(weights: Checkpoint, config: ModelConfig) -> int:
+def weights_bytes(weights: Weights, config: ModelConfig) -> int:
     """How much of the checkpoint's files a conversion reads."""
-    names = _audio_shapes(config.audio) | _text_shapes(config.text)
+    names = audio_shapes(config.audio) | text_shapes(config.text)
     return sum(weights.size_bytes(name) for name in names)
 
 
-def _audio_shapes(config: AudioConfig) -> Shapes:
+def audio_shapes(config: AudioConfig) -> Shapes:
+    """The encoder's tensors."""
     width, channels = config.d_model, config.conv_channels
     shapes: Shapes = {"conv_out.weight": (width, _flattened_channels(config))}
     for number, inputs in enumerate((1, channels, channels), start=1):
@@ -76,7 +77,8 @@ def _audio_shapes(config: AudioConfig) -> Shapes:
     return {f"audio_tower.{name}": shape for name, shape in shapes.items()}
 
 
-def _text_shapes(config: TextConfig) -> Shapes:
+def text_shapes(config: TextConfig) -> Shapes:
+    """The decoder's tensors, the embedding among them."""
     hidden, ffn, size = config.hidden, config.ffn, config.head_dim
     rows, kv_rows = config.heads * size, config.kv_heads * size
     shapes: Shapes = {"embed_tokens.weight": (config.vocab, hidden), "norm.weight": (hidden,)}

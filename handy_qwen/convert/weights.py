@@ -1,8 +1,7 @@
-"""Tensors of an official checkpoint, one at a time, without torch.
+"""Tensors of a model, one at a time, without torch; here those of an official checkpoint.
 
-A checkpoint is one ``model.safetensors`` or several with an index. Files are read, not memory-mapped: pages
-of a mapped file count as the process's own memory for as long as the system likes to keep them. A tensor that
-is large as a whole (the embedding) can be had in pieces of a few rows.
+A checkpoint is one ``model.safetensors`` or several with an index. A tensor that is large as a whole (the
+embedding) can be had in pieces of a few rows.
 
 Names inside the program are the official ones without the ``thinker.`` in front, such as
 ``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5 are
@@ -16,25 +15,22 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from handy_qwen.convert.stored import DTYPES, OnRead, Plain, Stored, rows_at_once
 from handy_qwen.engine.reading import MOST_BYTES, believing, parse_object, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 _MOST_DIMENSIONS = 8  # of a tensor; Qwen3-ASR's have four
 _MOST_NUMBERS = 1 << 40
-_PIECE_NUMBERS = 1 << 22  # read at once: 16 MB as float32
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype("<u2"),
-}
+_SAME = {8: 0.05, 4: 0.4}
+"""How far weights rounded to so many bits may be off, by the length of the difference. Of the usual ways the
+coarsest, 4 bits in blocks of 128, is off by 0.1 on Gaussian weights; those of another model are by 1.4."""
 _PREFIXES = (  # (as a checkpoint may spell it, as we do)
     (re.compile(r"^thinker\."), ""),
     (re.compile(r"^model\.audio_tower\."), "audio_tower."),
@@ -46,18 +42,90 @@ _PREFIXES = (  # (as a checkpoint may spell it, as we do)
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    path: Path
-    dtype: str
-    shape: tuple[int, ...]
-    offset_bytes: int
+class Weights:
+    """The tensors of a model by their names."""
+
+    def __init__(self, files: tuple[Path, ...], tensors: Mapping[str, Stored], on_read: OnRead) -> None:
+        """Keep where the tensors are.
+
+        Args:
+            files: All files that tensors are read from.
+            tensors: Places by name.
+            on_read: Told after each piece of a tensor how many bytes of the file it was.
+        """
+        self.files = files
+        self._tensors = tensors
+        self._on_read = on_read
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of tensor ``name``.
+
+        Raises:
+            ModelCorruptError: There is no such tensor.
+        """
+        return self._stored(name).shape
+
+    def size_bytes(self, name: str) -> int:
+        """What tensor ``name`` takes up in its file.
+
+        Raises:
+            ModelCorruptError: There is no such tensor.
+        """
+        return self._stored(name).size_bytes
+
+    def bits(self, name: str) -> int:
+        """How precise tensor ``name`` is: 32, or less if it was rounded before.
+
+        Raises:
+            ModelCorruptError: There is no such tensor.
+        """
+        return self._stored(name).bits
+
+    def read(self, name: str) -> npt.NDArray[np.float32]:
+        """Tensor ``name`` as float32.
+
+        Raises:
+            ModelCorruptError: There is no such tensor, or its file cannot be read.
+        """
+        stored = self._stored(name)
+        return _finite(name, stored, stored.read(self._on_read))
+
+    def read_rows(self, name: str) -> Iterator[npt.NDArray[np.float32]]:
+        """Tensor ``name``, at least one row at a time, as float32. Shapes (rows, columns).
+
+        Raises:
+            ModelCorruptError: There is no such tensor, or its file cannot be read.
+        """
+        stored = self._stored(name)
+        for rows in stored.rows(rows_at_once(stored.shape), self._on_read):
+            yield _finite(name, stored, rows)
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Whether two tensors are the same, as far as the less precise of them can tell.
+
+        Raises:
+            ModelCorruptError: One of them is not there, or a file cannot be read.
+        """
+        first, second = self._stored(one), self._stored(other)
+        if first.shape != second.shape:
+            return False
+        count, bits = rows_at_once(first.shape), min(first.bits, second.bits)
+        pairs = zip(first.rows(count, self._on_read), second.rows(count, self._on_read), strict=True)
+        return all(_is_near(a, b, bits) for a, b in pairs)
+
+    def _stored(self, name: str) -> Stored:
+        if name not in self._tensors:
+            raise ModelCorruptError(self.files[0], f"it holds no tensor {name}, so it is not Qwen3-ASR's")
+        return self._tensors[name]
 
 
-class Checkpoint:
+class Checkpoint(Weights):
     """The tensors of a checkpoint folder."""
 
-    def __init__(self, folder: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> None:
+    def __init__(self, folder: Path, on_read: OnRead = lambda _bytes: None) -> None:
         """Read the headers of all files.
 
         Args:
@@ -68,102 +136,27 @@ class Checkpoint:
             ModelMissingError: There are no weights, or a shard is missing.
             ModelCorruptError: A file is truncated or is no safetensors file.
         """
-        self.files = _shards(folder)
-        self._on_read = on_read
-        self._entries: dict[str, _Entry] = {}
-        for path in self.files:
-            self._entries.update(_header(path))
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._entries
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of tensor ``name``.
-
-        Raises:
-            ModelCorruptError: There is no such tensor.
-        """
-        return self._entry(name).shape
-
-    def size_bytes(self, name: str) -> int:
-        """What tensor ``name`` takes up in its file.
-
-        Raises:
-            ModelCorruptError: There is no such tensor.
-        """
-        entry = self._entry(name)
-        return math.prod(entry.shape) * _DTYPES[entry.dtype].itemsize
-
-    def read(self, name: str) -> npt.NDArray[np.float32]:
-        """Tensor ``name`` as float32.
-
-        Raises:
-            ModelCorruptError: There is no such tensor, or its file cannot be read.
-        """
-        entry = self._entry(name)
-        values = np.empty(math.prod(entry.shape), np.float32)
-        for start, raw in self._pieces(entry, _PIECE_NUMBERS):
-            values[start : start + len(raw)] = self._numbers(name, raw)
-        return values.reshape(entry.shape)
-
-    def read_rows(self, name: str) -> Iterator[npt.NDArray[np.float32]]:
-        """Tensor ``name``, at least one row at a time, as float32. Shapes (rows, columns).
-
-        Raises:
-            ModelCorruptError: There is no such tensor, or its file cannot be read.
-        """
-        entry = self._entry(name)
-        columns = math.prod(entry.shape[1:])
-        for _, raw in self._pieces(entry, max(1, _PIECE_NUMBERS // columns) * columns):
-            yield self._numbers(name, raw).reshape(-1, columns)
-
-    def _numbers(self, name: str, raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """A piece of tensor ``name`` as float32."""
-        entry = self._entry(name)
-        values = _as_float32(raw, entry.dtype)
-        if not np.isfinite(values).all():
-            raise ModelCorruptError(entry.path, f"its tensor {name} holds values that are no numbers")
-        return values
-
-    def is_same(self, one: str, other: str) -> bool:
-        """Whether two tensors are the same, byte for byte.
-
-        Raises:
-            ModelCorruptError: One of them is not there, or a file cannot be read.
-        """
-        first, second = self._entry(one), self._entry(other)
-        if (first.dtype, first.shape) != (second.dtype, second.shape):
-            return False
-        pairs = zip(self._pieces(first, _PIECE_NUMBERS), self._pieces(second, _PIECE_NUMBERS), strict=True)
-        return all(np.array_equal(a, b) for (_, a), (_, b) in pairs)
-
-    def _pieces(self, entry: _Entry, count: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-        """Pieces of ``count`` numbers as they are stored, each behind the index of its first."""
-        dtype, total = _DTYPES[entry.dtype], math.prod(entry.shape)
-        try:
-            with entry.path.open("rb") as file:
-                file.seek(entry.offset_bytes)
-                for start in range(0, total, count):
-                    raw = np.fromfile(file, dtype, min(count, total - start))
-                    if len(raw) < min(count, total - start):
-                        raise ModelCorruptError(entry.path, "it is truncated")
-                    self._on_read(raw.nbytes)
-                    yield start, raw
-        except OSError as exc:
-            raise ModelCorruptError(
-                entry.path, f"it cannot be read ({exc.strerror})", "Check the disk it lies on."
-            ) from exc
-
-    def _entry(self, name: str) -> _Entry:
-        if name not in self._entries:
-            raise ModelCorruptError(self.files[0], f"it holds no tensor {name}, so it is not Qwen3-ASR's")
-        return self._entries[name]
+        files = _shards(folder)
+        tensors: dict[str, Plain] = {}
+        for path in files:
+            tensors.update(_header(path))
+        super().__init__(files, tensors, on_read)
 
 
-def _as_float32(raw: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float32]:
-    if dtype == "BF16":  # the upper half of a float32
-        raw = (raw.astype(np.uint32) << 16).view(np.float32)
-    return raw.astype(np.float32, copy=False)
+def _finite(name: str, stored: Stored, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if not np.isfinite(values).all():
+        raise ModelCorruptError(stored.paths[0], f"its tensor {name} holds values that are no numbers")
+    return values
+
+
+def _is_near(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32], bits: int) -> bool:
+    if bits == 32:
+        return np.array_equal(one, other)
+    if bits == 16:
+        with np.errstate(over="ignore"):
+            return np.array_equal(one.astype(np.float16), other.astype(np.float16))
+    off, size = (float(np.linalg.norm(values)) for values in (one - other, one))
+    return off <= _SAME[bits] * size
 
 
 def _shards(folder: Path) -> tuple[Path, ...]:
@@ -181,7 +174,7 @@ def _shards(folder: Path) -> tuple[Path, ...]:
     return paths
 
 
-def _header(path: Path) -> dict[str, _Entry]:
+def _header(path: Path) -> dict[str, Plain]:
     """What a file says about its tensors, checked against its size."""
     with believing(path, "its list of tensors is broken"):
         size = path.stat().st_size
@@ -198,18 +191,18 @@ def _header(path: Path) -> dict[str, _Entry]:
         }
 
 
-def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int) -> _Entry:
+def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int) -> Plain:
     dtype, shape = entry["dtype"], tuple(int(n) for n in entry["shape"])
     begin, end = (int(n) for n in entry["data_offsets"])
-    if dtype not in _DTYPES:
+    if dtype not in DTYPES:
         raise ModelCorruptError(path, f"its tensors are of type {dtype}; bf16, fp16 or fp32 is needed")
     if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, n) for n in shape) > _MOST_NUMBERS:
         raise ModelCorruptError(path, "its list of tensors is broken")
-    if min((*shape, begin), default=0) < 0 or end - begin != math.prod(shape) * _DTYPES[dtype].itemsize:
+    if min((*shape, begin), default=0) < 0 or end - begin != math.prod(shape) * DTYPES[dtype].itemsize:
         raise ModelCorruptError(path, "its list of tensors is broken")
     if data_bytes + end > file_bytes:
         raise ModelCorruptError(path, "it is truncated")
-    return _Entry(path, dtype, shape, data_bytes + begin)
+    return Plain(path, data_bytes + begin, dtype, shape)
 
 
 def _our_name(name: str) -> str:

@@ -55,11 +55,17 @@ def test_a_tensor_lies_where_its_offset_says_even_at_an_odd_place(path):
 
 
 def test_tensors_without_numbers_or_dimensions_are_read(path):
-    header = {"none": tensor(shape=(0, 3), offsets=(0, 0)), "one": tensor(shape=(), offsets=(0, 4))}
+    header = {
+        "none": tensor(shape=(0, 3), offsets=(0, 0)),
+        "rows of none": tensor(shape=(3, 0), offsets=(0, 0)),
+        "one": tensor(shape=(), offsets=(0, 4)),
+    }
     write(path, header, np.array(7, "<f4").tobytes())
     checkpoint = Checkpoint(path.parent)
     assert checkpoint.read("none").shape == (0, 3)
     assert checkpoint.read("one") == np.float32(7)
+    assert list(checkpoint.read_rows("none")) == list(checkpoint.read_rows("rows of none")) == []
+    assert [rows.shape for rows in checkpoint.read_rows("one")] == [(1, 1)]
 
 
 @pytest.mark.parametrize(
