@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.cli import model_changes
-from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, stoppable, write
+from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, say, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.errors import EngineError, HandyError, ModelMissingError
 
@@ -33,9 +33,14 @@ def add_parser(commands: Subparsers) -> None:
     info.add_argument("model", nargs="?", default="", metavar="NAME|DIR")
     info.set_defaults(command=run_info)
 
-    conversion = verbs.add_parser("convert", help="make a package of an official checkpoint")
+    conversion = verbs.add_parser(
+        "convert", help="make a package of an official checkpoint or a published ONNX model"
+    )
     conversion.add_argument(
-        "source", type=Path, metavar="SRC", help="the checkpoint's folder, or a .tar.gz or .zip of it"
+        "source",
+        type=Path,
+        metavar="SRC",
+        help="folder of a checkpoint, or of encoder.onnx, decoder_init.onnx …; or a .tar.gz or .zip of it",
     )
     conversion.add_argument("destination", type=Path, metavar="DST", help="the package's folder, to be made")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
@@ -167,7 +172,7 @@ def run_info(options: argparse.Namespace) -> int:
 
 
 def run_convert(options: argparse.Namespace) -> int:
-    """Convert a checkpoint, and say what the rounding costs if asked to."""
+    """Convert a model, and say what the rounding costs if asked to."""
     from handy_qwen.convert.archive import opened_source
     from handy_qwen.convert.package import Details, convert
 
@@ -175,14 +180,19 @@ def run_convert(options: argparse.Namespace) -> int:
         raise UsageError("--recordings is of use only with --report.")
     progress, place = ProgressLine(), options.destination
     details, preset = Details(name=place.resolve().name), PRESETS[options.preset]
+
+    def warn(caution: str) -> None:
+        progress.clear()
+        say(f"handy-qwen: {caution}")
+
     try:
         with stoppable():
             if options.report is None:
-                convert(options.source, place, preset, details, progress=progress.show)
+                convert(options.source, place, preset, details, progress=progress.show, warn=warn)
                 return 0
             unpacked = opened_source(options.source, place, lambda part: progress.show("unpacking", part))
             with unpacked as source:  # once for all the conversions
-                convert(source, place, preset, details, progress=progress.show)
+                convert(source, place, preset, details, progress=progress.show, warn=warn)
                 report = _report(source, options, progress)
     finally:
         progress.clear()

@@ -1,4 +1,4 @@
-"""A checkpoint that comes as a .tar.gz or .zip, unpacked into a folder of its own for a while.
+"""A model that comes as a .tar.gz or .zip, unpacked into a folder of its own for a while.
 
 Nothing of the archive's own paths is used: of each file only the name counts, and it goes straight into one
 new folder, so no name can lead out of it. An archive that holds links or devices is refused, not repaired: no
@@ -59,7 +59,7 @@ def opened_source(
         yield source
         return
     if not source.is_file():
-        raise ModelMissingError(source, "Give the folder or the archive of an official checkpoint.")
+        raise ModelMissingError(source, "Give the folder or the archive of a model.")
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=_existing(beside.parent)))
     except OSError as exc:
@@ -169,7 +169,9 @@ class _Unpacker:
             )
 
     def _refuse(self, problem: str) -> None:
-        raise ModelCorruptError(self._source, problem, "Give the archive of an official checkpoint.")
+        raise ModelCorruptError(
+            self._source, problem, "Give the archive of an official checkpoint or published ONNX model."
+        )
 
 
 def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> None:

@@ -1,4 +1,4 @@
-"""Converts an official checkpoint into a compact package.
+"""Converts an official checkpoint, or a published ONNX model, into a compact package.
 
     .DST.XXXXXXXX/      frontend.onnx encoder.onnx decoder.onnx, each with its .data
                         head.onnx embedding.data   tokenizer.json   manifest.json (last)
@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,13 +26,10 @@ from handy_qwen.convert.frontend import write_frontend
 from handy_qwen.convert.head import write_embedding, write_head
 from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.convert.progress import Progress, ProgressBar
-from handy_qwen.convert.weights import Checkpoint
+from handy_qwen.convert.source import Source, open_source
+from handy_qwen.convert.weights import Weights
 from handy_qwen.engine.config import ModelConfig
-from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
-from handy_qwen.engine.published import is_published_layout
-from handy_qwen.engine.reading import believing, read_object
-from handy_qwen.engine.tokenizer import load_tokenizer
 from handy_qwen.errors import ConversionError
 
 DEFAULT_PASS_S = 180.0
@@ -60,16 +57,19 @@ def convert(
     details: Details,
     *,
     progress: Progress = lambda _what, _part: None,
+    warn: Callable[[str], None] = lambda _caution: None,
 ) -> Manifest:
-    """Convert the checkpoint ``source`` into the package folder ``destination``.
+    """Convert the model ``source`` into the package folder ``destination``.
 
     Args:
-        source: A folder with ``config.json``, safetensors, and a tokenizer in either form; or an archive of
-            it (.tar.gz, .zip), which is unpacked beside ``destination`` meanwhile.
+        source: A folder with ``config.json``, a tokenizer in either form, and safetensors or the graphs of
+            a published ONNX model; or an archive of it (.tar.gz, .zip), which is unpacked beside
+            ``destination`` meanwhile.
         destination: Must not exist, or be an older package (which is then replaced).
         preset: How precisely to keep each part.
         details: For the manifest.
         progress: Called on this thread.
+        warn: Told, before the work begins, what the package will lack.
 
     Raises:
         ModelMissingError, ModelCorruptError: ``source`` is incomplete or of another kind.
@@ -80,17 +80,19 @@ def convert(
     _check_destination(destination)
     unpacked = opened_source(source, destination, lambda part: bar.prepare("unpacking", part))
     with _parents_tidied(destination), unpacked as folder:
-        _refuse_models(folder, source)
-        return _convert(folder, destination, preset, details, bar)
+        opened = open_source(folder, source, bar.add)
+        if opened.caution:
+            warn(opened.caution)
+        return _convert(opened, destination, preset, details, bar)
 
 
-def _convert(source: Path, destination: Path, preset: Preset, details: Details, bar: ProgressBar) -> Manifest:
-    config = _config_of(source)
+def _convert(
+    source: Source, destination: Path, preset: Preset, details: Details, bar: ProgressBar
+) -> Manifest:
+    config, weights = source.config, source.weights
     preset = replace(preset, head=preset.head.fitting(config.text.hidden))
-    weights = Checkpoint(source, bar.add)
     check_weights(weights, config, preset)
-    tokenizer = load_tokenizer(source)
-    tokenizer.check_fits(config.text.vocab)
+    source.tokenizer.check_fits(config.text.vocab)
     needed_bytes = _package_bytes(weights, config, preset)
     _check_room(destination, needed_bytes)
     partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
@@ -100,9 +102,9 @@ def _convert(source: Path, destination: Path, preset: Preset, details: Details, 
         hashed = needed_bytes + sum(path.stat().st_size for path in weights.files)
         bar.begin(read + _HASHED_BYTE * hashed)
         table = _write_parts(partial, weights, config, preset, bar)
-        tokenizer.save(partial / "tokenizer.json")
+        source.tokenizer.save(partial / "tokenizer.json")
         bar.enter("checksums", read)
-        manifest = _manifest(partial, weights, config, preset=preset, details=details, table=table, bar=bar)
+        manifest = _manifest(partial, source, preset=preset, details=details, table=table, bar=bar)
         manifest.save(partial)
         _put_in_place(partial, destination)
     except OSError as exc:
@@ -136,7 +138,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _write_parts(
-    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, bar: ProgressBar
+    folder: Path, weights: Weights, config: ModelConfig, preset: Preset, bar: ProgressBar
 ) -> TableForm:
     """Write graphs and weights; return the form of the embedding table."""
     bar.enter("audio encoder")
@@ -155,8 +157,7 @@ def _write_parts(
 
 def _manifest(
     folder: Path,
-    weights: Checkpoint,
-    config: ModelConfig,
+    source: Source,
     *,
     preset: Preset,
     details: Details,
@@ -171,42 +172,20 @@ def _manifest(
     return Manifest(
         name=details.name,
         preset=preset.name,
-        config=config,
+        config=source.config,
         pass_s=details.pass_s,
         embedding=table,
         precision={
-            "convolutions": str(preset.convolutions),
-            "encoder": str(preset.encoder),
-            "decoder": str(preset.decoder),
-            "embedding and head": str(preset.head),
+            "convolutions": str(preset.convolutions) + source.history("encoder"),
+            "encoder": str(preset.encoder) + source.history("encoder"),
+            "decoder": str(preset.decoder) + source.history("decoder"),
+            "embedding and head": str(preset.head) + source.history("embedding"),
         },
-        source={path.name: sha256_of(path, hashed) for path in weights.files},
+        source={path.name: sha256_of(path, hashed) for path in source.weights.files},
         files={path.name: describe(path, hashed) for path in sorted(folder.iterdir())},
         licence=details.licence,
         notice=details.notice,
     )
-
-
-def _config_of(source: Path) -> ModelConfig:
-    path = source / "config.json"
-    hint = "Give the folder of an official checkpoint."
-    with believing(path, "it does not describe a Qwen3-ASR model", hint, hint):
-        return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
-
-
-def _refuse_models(folder: Path, source: Path) -> None:
-    """Say what to do with models that can be used as they are."""
-    if is_package(folder):
-        raise ConversionError(
-            f"{source} is a package already.", "Use it as it is, or convert the official checkpoint."
-        )
-    if is_published_layout(folder):
-        # Their initializers have an exporter's names, and the smaller ones are rounded to 4 bits already:
-        # rounding those again would lose more, for a model that runs as it is.
-        raise ConversionError(
-            f"{source} is a published ONNX model, not a checkpoint.",
-            "Use its folder as it is, or convert the official checkpoint.",
-        )
 
 
 def _check_destination(destination: Path) -> None:
@@ -236,7 +215,7 @@ def _check_room(destination: Path, needed_bytes: int) -> None:
         )
 
 
-def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
+def _package_bytes(weights: Weights, config: ModelConfig, preset: Preset) -> int:
     """About how large the package will be: parameters of each part times its bytes each, and 5 % more."""
 
     def size(parameters: float, precision: Precision) -> float:

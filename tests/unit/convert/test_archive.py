@@ -15,7 +15,6 @@ from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
 from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
 from tests.golden.random_checkpoint import write_random_checkpoint
-from tests.published_layout import write_published_layout
 
 EXACT, DETAILS = PRESETS["exact"], Details("test")
 
@@ -186,10 +185,6 @@ def test_a_missing_archive_is_named(tmp_path, place):
     assert error.path == tmp_path / "m.tar.gz"
 
 
-def test_models_that_need_no_conversion_are_told_so(original, tmp_path, place):
+def test_a_package_needs_no_conversion_and_is_told_so(original, tmp_path, place):
     convert(original, tmp_path / "package", EXACT, DETAILS)
     assert refused(tmp_path / "package", place).title.endswith("is a package already.")
-    write_published_layout(original, tmp_path / "published")
-    error = refused(tmp_path / "published", place)
-    assert error.title.endswith("published is a published ONNX model, not a checkpoint.")
-    assert error.hint == "Use its folder as it is, or convert the official checkpoint."
