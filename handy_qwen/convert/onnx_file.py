@@ -90,12 +90,22 @@ def read_onnx(path: Path) -> OnnxFile:
         if len(graphs) != 1:
             raise NotAMessageError
         _Reader(path, content).read(as_bytes(graphs[0]), file)
+        _check_complete(file)
         file.nodes = list(_in_order(file))
     except OSError as exc:
         raise ModelCorruptError(path, f"it cannot be read ({exc.strerror})", "Check the path.") from exc
     except ValueError as exc:
         raise ModelCorruptError(path, "it is not an ONNX graph, or cut short", AGAIN) from exc
     return file
+
+
+def _check_complete(file: OnnxFile) -> None:
+    """Every value that is taken must come from somewhere."""
+    known = {"", *file.constants, *file.inputs, *(name for node in file.nodes for name in node.outputs)}
+    for node in file.nodes:
+        for name in node.inputs:
+            if name not in known:
+                raise ModelCorruptError(file.path, f"its tensor {name} is missing", AGAIN)
 
 
 def _in_order(file: OnnxFile) -> Iterator[Node]:

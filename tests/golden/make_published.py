@@ -3,9 +3,11 @@
     python -m tests.golden.make_published [--checkpoint DIR --exporter dynamo|torchscript OUT]
 
 Without arguments, a tiny random checkpoint is exported in both ways and packed into
-``data/published_dynamo.tar.gz`` and ``data/published_torchscript.tar.gz``. To be run from the top of the
-checkout with a Python that has torch, transformers (as for make.py) and onnxscript; last done with torch
-2.13.0, transformers 5.23.0, onnx 1.23.2 and onnxscript 0.7.2.
+``data/published_dynamo.tar.gz`` and ``data/published_torchscript.tar.gz``; in
+``data/published_int4.tar.gz`` is the first of them after ONNX Runtime's tools for fusing nodes and for
+rounding to 4 bits. To be run from the top of the checkout with a Python that has torch, transformers (as for
+make.py), onnxscript and onnxruntime; last done with torch 2.13.0, transformers 5.23.0, onnx 1.23.2,
+onnxscript 0.7.2 and onnxruntime 1.32.0.
 
 What this is for: names of nodes and weights, folded transpositions, and how norms and activations are spelled
 are those of the exporters and cannot be invented. The modules below only fix what goes in and out.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import shutil
 import tarfile
 import tempfile
@@ -27,13 +30,16 @@ from unittest import mock
 
 import onnx
 import torch
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+from onnxruntime.transformers.optimizer import optimize_model
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.golden import random_checkpoint
 from tests.golden.make_model import load_model
-from tests.published_layout import write_published_layout
+from tests.published_layout import save_decoders, write_published_layout
 
+DECODERS = ("decoder_init", "decoder_step")
 DATA = Path(__file__).parent / "data"
 OPSET = {"torchscript": 17, "dynamo": 18}
 TINY_AUDIO = {
@@ -160,7 +166,7 @@ class DecoderUnified(Decoder):
 
 def export(checkpoint: Path, folder: Path, exporter: str, *, unified: bool = False) -> None:
     """Export ``checkpoint`` into ``folder``: torch's graphs, otherwise as ``write_published_layout``."""
-    write_published_layout(checkpoint, folder)
+    write_published_layout(checkpoint, folder, embed_dtype="float16")
     for path in [*folder.glob("*.onnx"), *folder.glob("*.data")]:
         path.unlink()
     model = load_model(checkpoint)
@@ -190,6 +196,8 @@ def export(checkpoint: Path, folder: Path, exporter: str, *, unified: bool = Fal
         "position_ids": (torch.tensor([[30]]), {0: "batch"}),
     }
     _export(DecoderStep(model), folder / "decoder_step.onnx", exporter, inputs | past)
+    decoders = {name: onnx.load(folder / name) for name in (f"{stem}.onnx" for stem in DECODERS)}
+    save_decoders(folder, decoders, "decoder_weights.data")
 
 
 def _export(module: nn.Module, path: Path, exporter: str, inputs: dict[str, Any]) -> None:
@@ -212,8 +220,35 @@ def _export(module: nn.Module, path: Path, exporter: str, inputs: dict[str, Any]
             dynamo=exporter == "dynamo",
         )
     model = onnx.load(path)
+    for part in (model, model.graph, *model.graph.node):
+        part.ClearField("doc_string")  # stack traces, with the paths of this machine
+        del part.metadata_props[:]
     onnx.save(model, path)  # TorchScript leaves one file for each tensor, or none: inside is simplest
     path.with_name(path.name + ".data").unlink(missing_ok=True)
+
+
+def fuse_and_round(source: Path, folder: Path) -> None:
+    """Fuse the nodes of an export and round its decoders to 4 bits, with the publisher's tools."""
+    shutil.copytree(source, folder)
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    decoder = config["decoder"]["num_attention_heads"], config["decoder"]["hidden_size"]
+    sizes = dict.fromkeys(DECODERS, decoder)
+    sizes["encoder"] = config["encoder"]["num_heads"], config["encoder"]["hidden_size"]
+    decoders = {}
+    for name, (heads, hidden) in sizes.items():
+        path, rounded = folder / f"{name}.onnx", folder / f"{name}.int4.onnx"
+        model = optimize_model(
+            str(path), model_type="gpt2", num_heads=heads, hidden_size=hidden, opt_level=1
+        ).model
+        path.unlink()
+        if name == "encoder":
+            onnx.save(model, rounded)
+            continue
+        rounder = MatMulNBitsQuantizer(model, bits=4, block_size=16, is_symmetric=False, accuracy_level=4)
+        rounder.process()
+        decoders[rounded.name] = rounder.model.model
+    (folder / "decoder_weights.data").unlink()
+    save_decoders(folder, decoders, "decoder_weights.int4.data")
 
 
 def _turned(x: Tensor) -> Tensor:
@@ -253,14 +288,19 @@ def main() -> None:
         with tiny():
             random_checkpoint.write_random_checkpoint(Path(folder) / "checkpoint")
         for exporter in OPSET:
-            place = Path(folder) / exporter
-            export(Path(folder) / "checkpoint", place, exporter)
-            for name in ("preprocessor_config.json", "tokenizer_config.json", "vocab.json"):
-                (place / name).unlink(missing_ok=True)
-            with tarfile.open(DATA / f"published_{exporter}.tar.gz", "w:gz") as tar:
-                for path in sorted(place.iterdir()):
-                    tar.add(path, f"published/{path.name}")
-            shutil.rmtree(place)
+            export(Path(folder) / "checkpoint", Path(folder) / exporter, exporter)
+        fuse_and_round(Path(folder) / "dynamo", Path(folder) / "int4")
+        for name in (*OPSET, "int4"):
+            pack(Path(folder) / name, DATA / f"published_{name}.tar.gz")
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Pack what a published archive holds."""
+    unwanted = {"preprocessor_config.json", "tokenizer_config.json", "vocab.json"}
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in sorted(folder.iterdir()):
+            if path.name not in unwanted:
+                tar.add(path, f"published/{path.name}")
 
 
 if __name__ == "__main__":
