@@ -8,6 +8,7 @@ microseconds.
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 
@@ -17,17 +18,20 @@ class MappedFiles:
     def __init__(self, folder: Path) -> None:
         self._files: list[tuple[Path, int, int]] = []  # with inode and size
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                stat = path.stat()
-                self._files.append((path, stat.st_ino, stat.st_size))
+            try:
+                found = path.stat()
+            except OSError:  # a temporary file of somebody else's, gone by now; what is mapped stays
+                continue
+            if stat.S_ISREG(found.st_mode):
+                self._files.append((path, found.st_ino, found.st_size))
 
     def cut_short(self) -> Path | None:
         """A file that has become shorter, None if there is none."""
         for path, inode, size in self._files:
             try:
-                stat = path.stat()
+                found = path.stat()
             except OSError:  # deleted: what is mapped stays
                 continue
-            if stat.st_ino == inode and stat.st_size < size:
+            if found.st_ino == inode and found.st_size < size:
                 return path
         return None

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,16 @@ def test_a_file_that_was_cut_short_is_named(folder, name):
     assert files.cut_short() is None
     os.truncate(folder / name, 99)
     assert files.cut_short() == folder / name
+
+
+def test_a_file_that_vanishes_while_the_folder_is_listed_is_passed_over(folder, monkeypatch):
+    listed = sorted(folder.rglob("*"))
+    (folder / "a.data").unlink()
+    monkeypatch.setattr(Path, "rglob", lambda _self, _pattern: iter(listed))
+    monkeypatch.setattr(Path, "is_file", lambda _self: True)  # as it was a moment before
+    files = MappedFiles(folder)
+    os.truncate(folder / "onnx" / "b.data", 99)
+    assert files.cut_short() == folder / "onnx" / "b.data"
 
 
 def test_files_that_were_deleted_replaced_or_grew_do_no_harm_to_what_is_mapped(folder):
