@@ -36,7 +36,7 @@ class Source(NamedTuple):
         parts = " and ".join(f"the {part} to {bits} bits" for part, bits in self.rounded.items())
         return (
             f"The source was rounded before ({parts}), and rounding twice costs accuracy."
-            " Convert the float32 files or the official checkpoint if you can."
+            " Better convert the float32 files or the official checkpoint, or use the preset precise."
         )
 
     def history(self, part: str) -> str:
