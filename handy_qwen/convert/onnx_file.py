@@ -60,6 +60,7 @@ class Node:
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     numbers: dict[str, float] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
     lists: dict[str, list[int]] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     branches: list[Node] = field(default_factory=list)
@@ -179,28 +180,23 @@ class _Reader:
         return node
 
     def _attribute(self, content: memoryview, node: Node, *, is_inner: bool) -> None:
-        """AttributeProto: 1 name, 2 f, 3 i, 5 t, 6 g, 8 ints."""
-        name, number_of = "", None
-        integers: list[int] = []
-        for number, value in fields(content):
-            if number == 1:
-                name = as_text(value)
-            elif number == 2:
-                number_of = float(np.frombuffer(as_bytes(value), "<f4")[0])
+        """AttributeProto: 1 name, 2 f, 3 i, 4 s, 5 t, 6 g, 8 ints."""
+        parts = list(fields(content))
+        name = next((as_text(value) for number, value in parts if number == 1), "")
+        for number, value in parts:
+            if number == 2:
+                node.numbers[name] = float(np.frombuffer(as_bytes(value), "<f4")[0])
             elif number == 3:
-                number_of = float(_signed(as_integer(value)))
+                node.numbers[name] = float(_signed(as_integer(value)))
+            elif number == 4:
+                node.words[name] = bytes(as_bytes(value)).decode(errors="replace")
             elif number == 5:
                 node.tensors[name] = self._tensor(as_bytes(value))
             elif number == 8:
-                integers += [_signed(entry) for entry in as_integers(value)]
+                node.lists.setdefault(name, []).extend(_signed(entry) for entry in as_integers(value))
             elif number == 6 and not is_inner:  # a graph within a graph within: none of ours
-                for key, part in fields(as_bytes(value)):
-                    if key == 1:
-                        node.branches.append(self._node(as_bytes(part), is_inner=True))
-        if number_of is not None:
-            node.numbers[name] = number_of
-        if integers:
-            node.lists[name] = integers
+                inner = [as_bytes(part) for key, part in fields(as_bytes(value)) if key == 1]
+                node.branches += [self._node(part, is_inner=True) for part in inner]
 
     def _tensor(self, content: memoryview) -> Tensor:
         """TensorProto: 1 dims, 2 type, 4 float_data, 8 name, 9 raw_data, 13 external_data, 14 location."""

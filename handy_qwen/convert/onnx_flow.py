@@ -44,6 +44,7 @@ _PASSED = {
 }
 _ARITHMETIC = {"Add", "Sub", "Mul", "Div", "Pow", "Where", "Concat"}  # a constant here could change the model
 _ACTIVATIONS = {"Erf": "gelu", "Gelu": "gelu", "Sigmoid": "silu", "QuickGelu": "silu", "Swish": "silu"}
+_ALPHA = {"QuickGelu": 1.702}  # where it is not given
 _CONVOLUTION = {"strides": [2, 2], "pads": [1, 1, 1, 1]}
 
 
@@ -128,8 +129,9 @@ class _Follower:
         if node.operator in self._special:
             self._special[node.operator](node)
         elif node.operator in _ACTIVATIONS:
-            if node.operator in {"QuickGelu", "Swish"} and node.numbers.get("alpha") != 1.0:
-                self._refuse(f"it has a {node.operator} of another kind")
+            alpha = node.numbers.get("alpha", _ALPHA.get(node.operator, 1.0))
+            if alpha != 1.0 or node.words.get("approximate", "none") != "none":
+                self._refuse(f"it has a {node.operator} of another kind ({node.name})")
             self._flow.activations.add((_ACTIVATIONS[node.operator], self._together(node)))
             self._pass(node)
         elif node.operator in _PASSED:
@@ -207,6 +209,7 @@ class _Follower:
     def _convolution(self, node: Node) -> None:
         data, weight, bias = [*node.inputs, ""][:3]
         is_ours = all(node.lists.get(name) == value for name, value in _CONVOLUTION.items())
+        is_ours &= node.words.get("auto_pad", "NOTSET") == "NOTSET"
         if not is_ours or node.numbers.get("group", 1) != 1 or set(node.lists.get("dilations", [1])) != {1}:
             self._refuse(f"it has a convolution of another kind ({node.name})")
         operation = Operation("convolution", self._plain(node, weight), self._origin(data))

@@ -379,6 +379,10 @@ def use_another_activation(graph):
     node_of(graph, "Sigmoid").op_type = "Tanh"
 
 
+def approximate(graph):
+    node_of(graph, "Sigmoid").op_type = "QuickGelu"
+
+
 def drop_the_gate(graph):
     node_of(graph, "Sigmoid").op_type = "Identity"
 
@@ -416,6 +420,7 @@ def give_no_inputs(graph):
         (add_an_adapter, r"gate and up of layers\.0\.mlp cannot be told apart"),
         (scale_by_channel, r"numbers of shape \(3,\) that belong to no weights"),
         (use_another_activation, r"an operator Tanh"),
+        (approximate, r"a QuickGelu of another kind"),
         (drop_the_gate, r"gate and up of layers\.0\.mlp cannot be told apart"),
         (exchange_the_caches, r"its output present_keys comes from another place"),
         (lose_a_norm, r"where layers\.1\.input_layernorm should be"),
