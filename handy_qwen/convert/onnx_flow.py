@@ -311,8 +311,7 @@ class _Follower:
         return matrix
 
     def _plain(self, node: Node, name: str) -> Plain:
-        constant = self._constants.find(name)
-        tensor = self._tensor(node, constant.tensor.name if constant else name, "")
+        tensor, constant = self._tensor(node, name, ""), self._constants.find(name)
         assert constant is not None  # or there were no tensor
         stored = constant.shape[::-1] if constant.is_transposed else constant.shape
         return Plain(tensor.path, tensor.offset_bytes, tensor.dtype, stored, constant.is_transposed)

@@ -221,6 +221,21 @@ def test_nodes_in_any_order_and_numbers_in_any_field_are_read(checkpoint, publis
     assert_same(opened(published), Checkpoint(checkpoint))
 
 
+def test_weights_may_be_constants_among_the_nodes(checkpoint, published):
+    def inline(graph):
+        tensors = list(graph.initializer)
+        nodes = list(graph.node)
+        del graph.initializer[:], graph.node[:]
+        for tensor in tensors:
+            name, tensor.name = tensor.name, ""
+            graph.node.append(helper.make_node("Constant", [], [name], value=tensor))
+        graph.node.extend(nodes)
+
+    for name in ("encoder", "decoder_init"):
+        edit(published / f"{name}.onnx", inline)
+    assert_same(opened(published), Checkpoint(checkpoint))
+
+
 def test_a_step_graph_and_a_table_are_enough(checkpoint, published):
     (published / "decoder_init.onnx").unlink()
     assert_same(opened(published), Checkpoint(checkpoint))
