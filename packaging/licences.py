@@ -22,7 +22,6 @@ TEXTS = product.PACKAGING / "licences"
 LACKING = {  # Python packages whose wheels bring no text, and those that here are in ``licences/``
     "pyside6-essentials": ("Qt.txt", "LGPL-3.txt", "GPL-3.txt", "ICU.txt"),
     "shiboken6": ("Qt.txt", "LGPL-3.txt", "GPL-3.txt"),
-    "tokenizers": ("Apache-2.0.txt",),
     "flatbuffers": ("Apache-2.0.txt",),
     "hf-xet": ("Apache-2.0.txt",),
 }

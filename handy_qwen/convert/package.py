@@ -1,7 +1,7 @@
 """Converts an official checkpoint, or a published ONNX model, into a compact package.
 
     .DST.XXXXXXXX/      frontend.onnx encoder.onnx decoder.onnx, each with its .data
-                        head.onnx embedding.data   tokenizer.json   manifest.json (last)
+                        head.onnx embedding.data   tokenizer.data   manifest.json (last)
     DST/                by renaming, once everything is on disk
 
 Nothing is left behind when the work fails or is interrupted, and an existing DST is never touched before
@@ -102,7 +102,7 @@ def _convert(
         hashed = needed_bytes + sum(path.stat().st_size for path in weights.files)
         bar.begin(read + _HASHED_BYTE * hashed)
         table = _write_parts(partial, weights, config, preset, bar)
-        source.tokenizer.save(partial / "tokenizer.json")
+        source.tokenizer.save(partial)
         bar.enter("checksums", read)
         manifest = _manifest(partial, source, preset=preset, details=details, table=table, bar=bar)
         manifest.save(partial)

@@ -60,7 +60,7 @@ def versions() -> dict[str, str]:
             "PySide6-Essentials",
             "sounddevice",
             "soxr",
-            "tokenizers",
+            "regex",
             "tomlkit",
         ]
     found = {}

@@ -46,8 +46,8 @@ def _open_compact(folder: Path, threads: int) -> Model:
     manifest = load_manifest(folder)
     config = manifest.config
     text = config.text
-    # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long as
-    # all the rest, which therefore follows one after the other: more threads would only slow the layers down.
+    # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long
+    # as all the rest, which therefore follows one after the other: more threads would only slow them down.
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         head = pool.submit(OutputHead, folder, text, threads)
         encoder = pool.submit(CompactEncoder, folder, config.audio, threads)

@@ -13,13 +13,13 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 from handy_qwen.engine.config import ModelConfig
-from handy_qwen.engine.reading import believing, read_object
+from handy_qwen.engine.reading import AGAIN, believing, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 MANIFEST_FILE = "manifest.json"
 EMBEDDING_FILE = "embedding.data"
-FORMAT = 1
-"""Raised when an older program could not run a newer package."""
+FORMAT = 2
+"""Raised when an older program could not run a newer package, or a newer one an older package."""
 _PIECE_BYTES = 1 << 20
 _MAX_PASS_S = 1200.0  # what the model was trained on
 
@@ -101,12 +101,7 @@ def load_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_FILE
     with believing(path, "it is not the manifest of a package"):
         raw = read_object(path)
-        if raw.get("format") != FORMAT:
-            raise ModelCorruptError(
-                path,
-                f"it is of format {raw.get('format')!r}, not {FORMAT}",
-                "Update the program or convert again.",
-            )
+        _check_format(path, raw.get("format"))
         files = {_plain_name(name): FileEntry(**entry) for name, entry in raw.pop("files").items()}
         config = ModelConfig.from_dict(raw.pop("config"))
         embedding = TableForm(**raw.pop("embedding"))
@@ -114,6 +109,14 @@ def load_manifest(folder: Path) -> Manifest:
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)
     return manifest
+
+
+def _check_format(path: Path, found: object) -> None:
+    if isinstance(found, int) and 0 < found < FORMAT:
+        raise ModelCorruptError(path, "an older version of the program made the package", AGAIN)
+    if found != FORMAT:
+        problem = f"it is of format {found!r}, not {FORMAT}"
+        raise ModelCorruptError(path, problem, "Update the program or convert again.")
 
 
 def is_package(folder: Path) -> bool:

@@ -1,22 +1,24 @@
-"""Byte-level BPE of Qwen, from ``tokenizer.json`` or from ``vocab.json`` and ``merges.txt``.
+"""Text to ids and back, as Qwen does it.
 
 Ids are never written down in this program: markers such as ``<|im_start|>`` are looked up by name, and text
 is encoded as text, so that a context that happens to contain the letters of a marker stays text.
 
-Source: Qwen2Tokenizer (transformers): NFC, the pattern below, byte-level pieces, no prefix space.
+Source: Qwen2Tokenizer (transformers): NFC, pieces, bytes, pairs, no prefix space.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
-from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
-from tokenizers import Tokenizer as FastTokenizer
-from tokenizers.models import BPE
+import regex
 
-from handy_qwen.engine.reading import believing, read_object
-from handy_qwen.errors import ModelCorruptError, ModelMissingError
+from handy_qwen.engine.bpe import merged
+from handy_qwen.engine.official_tokenizer import PIECES, read_official
+from handy_qwen.engine.vocabulary import VOCABULARY_FILE, Vocabulary, load_vocabulary
+from handy_qwen.errors import ModelCorruptError
 
 MARKERS = (
     "<|im_start|>",
@@ -28,20 +30,19 @@ MARKERS = (
     "<asr_text>",
 )
 """Tokens that stand for parts of a prompt or an answer, not for text."""
-_PIECES = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+_REMEMBERED_PIECES = 4096  # the words of a long vocabulary
 
 
 class Tokenizer:
-    """Text to ids and back. Threads: any; nothing changes after construction."""
+    """Text to ids and back. Threads: any; nothing changes after construction but what is remembered."""
 
-    def __init__(self, fast: FastTokenizer, path: Path) -> None:
-        self._fast = fast
+    def __init__(self, vocabulary: Vocabulary, path: Path) -> None:
+        """``path`` is where it comes from, for errors."""
+        self._vocabulary = vocabulary
         self._path = path
-        self._markers = {token.content: i for i, token in fast.get_added_tokens_decoder().items()}
-        self._marker_ids = frozenset(self._markers.values())
+        self._marker_ids = frozenset(vocabulary.markers.values())
+        self._pieces = regex.compile(PIECES)
+        self._ids_of_piece = lru_cache(_REMEMBERED_PIECES)(self._merge_piece)
 
     def marker(self, name: str) -> int:
         """The id of a marker such as ``<|im_start|>``.
@@ -49,9 +50,10 @@ class Tokenizer:
         Raises:
             ModelCorruptError: The tokenizer has no such marker: it is that of another model.
         """
-        if name not in self._markers:
+        markers = self._vocabulary.markers
+        if name not in markers:
             raise ModelCorruptError(self._path, f"it has no token {name}, so it is not Qwen3-ASR's")
-        return self._markers[name]
+        return markers[name]
 
     def check_fits(self, vocab: int) -> None:
         """Complain if a model with ``vocab`` tokens cannot be this tokenizer's.
@@ -59,7 +61,7 @@ class Tokenizer:
         Raises:
             ModelCorruptError: It gives ids that the model does not have, or lacks a marker of the prompt.
         """
-        largest = max(self._fast.get_vocab(with_added_tokens=True).values(), default=-1)
+        largest = len(self._vocabulary) - 1
         if largest >= vocab:
             problem = f"its ids go up to {largest}, those of the model up to {vocab - 1}"
             raise ModelCorruptError(self._path, problem)
@@ -69,77 +71,36 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Ids of ``text``, in which nothing is taken for a marker. Halves of characters become U+FFFD."""
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        normalizer, splitter, model = self._fast.normalizer, self._fast.pre_tokenizer, self._fast.model
-        normal = normalizer.normalize_str(text) if normalizer else text
-        return [token.id for piece, _ in splitter.pre_tokenize_str(normal) for token in model.tokenize(piece)]
+        pieces = self._pieces.findall(unicodedata.normalize("NFC", text))
+        return [index for piece in pieces for index in self._ids_of_piece(piece)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ``ids``, without markers. Bytes that make no character become U+FFFD."""
-        return str(
-            self._fast.decode([i for i in ids if i not in self._marker_ids], skip_special_tokens=False)
-        )
+        token = self._vocabulary.token
+        data = b"".join(token(index) for index in ids if index not in self._marker_ids)
+        return data.decode("utf-8", "replace")
 
-    def save(self, path: Path) -> None:
-        """Write ``tokenizer.json``.
+    def save(self, folder: Path) -> None:
+        """Write the file that a package keeps it in.
 
         Raises:
             OSError: It cannot be written.
         """
-        path.write_text(self._fast.to_str(pretty=False), encoding="utf-8")  # its own save hides the reason
+        self._vocabulary.save(folder / VOCABULARY_FILE)
+
+    def _merge_piece(self, piece: str) -> tuple[int, ...]:
+        vocabulary = self._vocabulary
+        return tuple(merged([vocabulary.byte_ids[byte] for byte in piece.encode()], vocabulary.merge_of))
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Read the tokenizer of a model folder.
+    """Read the tokenizer of a package, of a checkpoint or of a published model.
 
     Raises:
-        ModelMissingError: There is neither ``tokenizer.json`` nor ``vocab.json`` with ``merges.txt``.
-        ModelCorruptError: A file is there but is no tokenizer.
+        ModelMissingError: There is none.
+        ModelCorruptError: A file is there but is no tokenizer of Qwen's kind.
     """
-    whole, vocab, merges = (folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
-    if whole.is_file():
-        return Tokenizer(_read(whole), whole)
-    for path in (vocab, merges):
-        if not path.is_file():
-            raise ModelMissingError(whole if path is vocab else merges)
-    return Tokenizer(_assemble(vocab, merges, folder / "tokenizer_config.json"), vocab)
-
-
-def _read(path: Path) -> FastTokenizer:
-    try:
-        fast = FastTokenizer.from_file(str(path))
-    except Exception as exc:  # the library raises plain Exception for whatever it finds wrong
-        raise ModelCorruptError(path, "it is not a tokenizer file") from exc
-    if fast.pre_tokenizer is None or fast.decoder is None:
-        raise ModelCorruptError(path, "it does not say how text is split and put together")
-    return fast
-
-
-def _assemble(vocab: Path, merges: Path, settings: Path) -> FastTokenizer:
-    """Put a fast tokenizer together from the three files of the official checkpoint."""
-    try:
-        fast = FastTokenizer(BPE.from_file(str(vocab), str(merges)))
-    except Exception as exc:  # as above
-        raise ModelCorruptError(vocab, "it and merges.txt are not a byte-pair vocabulary") from exc
-    fast.normalizer = normalizers.NFC()
-    fast.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_PIECES), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    fast.decoder = decoders.ByteLevel()
-    for expected, token in _added_tokens(settings):
-        fast.add_tokens([token]) if not token.special else fast.add_special_tokens([token])
-        if fast.token_to_id(token.content) != expected:
-            raise ModelCorruptError(settings, f"its token {token.content} does not follow on the vocabulary")
-    return fast
-
-
-def _added_tokens(settings: Path) -> Sequence[tuple[int, AddedToken]]:
-    """Markers of ``tokenizer_config.json`` with their ids, in order of the ids."""
-    with believing(settings, "it lists no added tokens"):
-        added = read_object(settings)["added_tokens_decoder"]
-        return [
-            (int(i), AddedToken(raw["content"], normalized=False, special=bool(raw["special"])))
-            for i, raw in sorted(added.items(), key=lambda item: int(item[0]))
-        ]
+    packed = folder / VOCABULARY_FILE
+    if packed.is_file():
+        return Tokenizer(load_vocabulary(packed), packed)
+    return Tokenizer(*read_official(folder))

@@ -37,7 +37,7 @@ def test_the_tray_icon_is_there_before_anything_heavy_is_imported(desktop):
     with app:
         before, shown, after = app.output().partition("the tray icon is shown")
     assert shown
-    heavy = ("numpy", "onnxruntime", "sounddevice", "soxr", "tokenizers", "Xlib")
+    heavy = ("numpy", "onnxruntime", "sounddevice", "soxr", "regex", "Xlib")
     for module in heavy:
         assert not re.search(rf"\|\s+{module}\b", before), module
     # Lines of several threads may run into one another there; that most are told shows that all would be.

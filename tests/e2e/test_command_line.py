@@ -532,7 +532,7 @@ def test_nothing_heavy_is_loaded_to_say_who_it_is(argument):
         row.split("|")[2].strip().partition(".")[0] for row in done.stderr.splitlines() if row.count("|") == 2
     }
     assert "handy_qwen" in loaded
-    assert not loaded & {"numpy", "onnxruntime", "onnx", "tokenizers", "soundfile", "sounddevice", "PySide6"}
+    assert not loaded & {"numpy", "onnxruntime", "onnx", "regex", "soundfile", "sounddevice", "PySide6"}
     assert done.stdout.startswith(("handy-qwen ", "usage: handy-qwen "))
 
 

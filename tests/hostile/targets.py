@@ -431,6 +431,9 @@ TARGETS = (
     Target("package graph", partial(use_package, "decoder.onnx"), _bytes_of(PACKAGE / "decoder.onnx"), 8),
     Target("package weights", partial(use_package, "encoder.data"), _bytes_of(PACKAGE / "encoder.data"), 8),
     Target("package table", partial(use_package, "embedding.data"), _bytes_of(PACKAGE / "embedding.data"), 8),
+    Target(
+        "package tokenizer", partial(use_package, "tokenizer.data"), _bytes_of(PACKAGE / "tokenizer.data"), 8
+    ),
     Target("graph", use_graph, _bytes_of(PACKAGE / "frontend.onnx"), 2),
     *(
         Target(f"export {name}", partial(use_export, name), _export_file(name), 4)
@@ -440,7 +443,7 @@ TARGETS = (
     Target("checkpoint config", use_checkpoint_config, _checkpoint_file("config.json"), 8, 256 << 20),
     Target("safetensors", use_weights, damaged_weights()),
     Target("index", use_index, damaged_json(INDEX)),
-    Target("tokenizer", partial(use_tokenizer, "tokenizer.json"), _json_of(PACKAGE / "tokenizer.json"), 2),
+    Target("tokenizer", partial(use_tokenizer, "tokenizer.json"), _checkpoint_file("tokenizer.json"), 2),
     Target("vocabulary", partial(use_tokenizer, "vocab.json"), _checkpoint_file("vocab.json"), 2),
     Target(
         "added tokens",

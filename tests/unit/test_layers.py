@@ -17,7 +17,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "filelock": (set(), set()),
     "watched": (set(), set()),
     "core": ({"errors"}, {"numpy", "regex"}),  # numpy for types only, see the last test
-    "engine": ({"errors"}, {"numpy", "onnxruntime", "psutil", "tokenizers"}),
+    "engine": ({"errors"}, {"numpy", "onnxruntime", "psutil", "regex"}),
     "convert": ({"engine", "errors"}, {"numpy", "onnx"}),
     "audio": ({"core", "errors", "watched"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (

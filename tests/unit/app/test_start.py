@@ -9,7 +9,7 @@ from handy_qwen import app, paths
 from handy_qwen.control import ControlServer, Endpoint, InstanceLock
 from handy_qwen.errors import ControlError, HandyError
 
-HEAVY = ("regex", "numpy", "onnxruntime", "sounddevice", "soxr", "soundfile", "tokenizers", "Xlib", "psutil")
+HEAVY = ("regex", "numpy", "onnxruntime", "sounddevice", "soxr", "soundfile", "Xlib", "psutil")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_folder_without_a_manifest_is_named(tmp_path):
     assert not is_package(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "7", "null", "{", "[" * 100_000, "\x00\x01", '{"format": 1}'])
+@pytest.mark.parametrize("content", ["", "[]", "7", "null", "{", "[" * 100_000, "\x00\x01", '{"format": 2}'])
 def test_a_manifest_that_is_something_else_is_named(package, content):
     (package / MANIFEST_FILE).write_text(content, encoding="utf-8")
     assert "it is not the manifest of a package. Install or convert the model again." in refusal(package)
@@ -62,6 +62,15 @@ def test_a_manifest_that_is_something_else_is_named(package, content):
 def test_a_manifest_that_is_no_text_is_named(package):
     (package / MANIFEST_FILE).write_bytes(b"\xff\xfe\x00")
     assert "it is not the manifest of a package" in refusal(package)
+
+
+@pytest.mark.parametrize("content", [{"format": FORMAT - 1}, None])
+def test_a_package_of_an_older_format_is_to_be_made_again(package, content):
+    if content is None:
+        changed(package, format=FORMAT - 1)
+    else:
+        (package / MANIFEST_FILE).write_text(json.dumps(content), encoding="utf-8")
+    assert "an older version of the program made the package. Install or convert" in refusal(package)
 
 
 def test_a_package_of_a_newer_format_asks_for_a_newer_program(package):

@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as FastTokenizer
 
 from handy_qwen.engine.tokenizer import MARKERS, load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
@@ -102,16 +103,89 @@ def test_half_a_character_becomes_a_replacement_character(whole):
 
 
 def test_a_saved_tokenizer_is_the_same(whole, assembled, tmp_path):
-    assembled.save(tmp_path / "tokenizer.json")
+    assembled.save(tmp_path)
     again = load_tokenizer(tmp_path)
     for text in TEXTS:
         assert again.encode(text) == whole.encode(text)
+        assert again.decode(whole.encode(text)) == whole.decode(whole.encode(text))
     assert [again.marker(name) for name in MARKERS] == [whole.marker(name) for name in MARKERS]
 
 
 def test_saving_where_it_cannot_be_is_an_error_of_the_system(whole, tmp_path):
     with pytest.raises(FileNotFoundError):
-        whole.save(tmp_path / "no" / "tokenizer.json")
+        whole.save(tmp_path / "no")
+
+
+# ---- against the library that the checkpoint's files are made for ---------------------------------------
+
+# Not what Unicode has added since the library's tables were made.
+CHARACTERS = st.characters(exclude_categories=["Cn", "Co", "Cs"])
+TRICKY = st.sampled_from(
+    [
+        *"'\u2019\u017f\u212a\u0130\u01c5\ufb06\u1e9esStTdDmMlLrRvVeE",
+        *" \t\r\n\v\f\u0085\u00a0\u2028\u3000\x1c\x1f",
+        *("'ll", "'\u017f", "'Re", "the", " and", "ing", "123", "٣½Ⅷ", "e\u0301", "你好", "👩\u200d👩"),
+        *("\n \n", "   x", "<|im_end|>"),
+    ]
+)
+
+
+def library(path):
+    """The tokenizers library on a tokenizer.json; text is encoded as text."""
+    fast = FastTokenizer.from_file(str(path))
+    added = set(fast.get_added_tokens_decoder())
+
+    def encode(text):
+        pieces = fast.pre_tokenizer.pre_tokenize_str(fast.normalizer.normalize_str(text))
+        return [token.id for piece, _ in pieces for token in fast.model.tokenize(piece)]
+
+    def decode(ids):
+        return fast.decode([index for index in ids if index not in added], skip_special_tokens=False)
+
+    return encode, decode
+
+
+@pytest.fixture(scope="module")
+def demo_library():
+    return library(CHECKPOINT / "tokenizer.json")
+
+
+@pytest.fixture(scope="module")
+def official_library(recordings, tmp_path_factory):
+    path = tmp_path_factory.mktemp("library") / "tokenizer.json"
+    parsed = qwen3_asr_tokenizer(recordings / "tokenizer" / "qwen3-tokenizer.json")
+    path.write_text(json.dumps(parsed), encoding="utf-8")
+    return library(path)
+
+
+@given(st.lists(TRICKY | CHARACTERS | st.text(CHARACTERS), max_size=20).map("".join))
+def test_text_has_the_ids_that_the_library_gives_it(whole, demo_library, text):
+    assert whole.encode(text) == demo_library[0](text)
+
+
+@given(st.lists(TRICKY | CHARACTERS | st.text(CHARACTERS), max_size=20).map("".join))
+def test_text_has_the_ids_that_the_library_gives_it_with_the_official_vocabulary(
+    official, official_library, text
+):
+    assert official[0].encode(text) == official_library[0](text)
+
+
+@given(st.lists(st.integers(0, 700), max_size=12))
+def test_ids_have_the_text_that_the_library_gives_them(whole, demo_library, ids):
+    """Also those that there are not, and bytes that make no character."""
+    assert whole.decode(ids) == demo_library[1](ids)
+
+
+@given(st.lists(st.integers(0, 152_000), max_size=12))
+def test_ids_have_the_text_that_the_library_gives_them_with_the_official_vocabulary(
+    official, official_library, ids
+):
+    assert official[0].decode(ids) == official_library[1](ids)
+
+
+def test_a_page_without_a_space_is_merged_as_the_library_does(official, official_library):
+    page = "你好世界今天天气很好我们去公园吧" * 200
+    assert official[0].encode(page) == official_library[0](page)
 
 
 # ---- files that are not right ---------------------------------------------------------------------------
@@ -155,3 +229,39 @@ def test_a_tokenizer_without_a_marker_is_another_models(tmp_path, name):
     tokenizer = load_tokenizer(tmp_path)
     with pytest.raises(ModelCorruptError, match="so it is not Qwen3-ASR's"):
         tokenizer.check_fits(10_000)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("normalizer", {"type": "NFKC"}),
+        ("normalizer", None),
+        ("pre_tokenizer", None),
+        ("decoder", None),
+        ("decoder", {"type": "WordPiece"}),
+        ("model", {"type": "Unigram", "vocab": []}),
+    ],
+)
+def test_a_tokenizer_of_another_kind_is_refused(tmp_path, part, value):
+    parsed = json.loads((CHECKPOINT / "tokenizer.json").read_text(encoding="utf-8")) | {part: value}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    with pytest.raises(ModelCorruptError):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["ignore_merges", "byte_fallback", "dropout", "end_of_word_suffix"])
+def test_settings_that_would_give_other_ids_are_refused(tmp_path, setting):
+    parsed = json.loads((CHECKPOINT / "tokenizer.json").read_text(encoding="utf-8"))
+    parsed["model"][setting] = 0.5
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    with pytest.raises(ModelCorruptError, match="another kind than Qwen's"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("form", [list, " ".join])
+def test_merges_may_be_pairs_or_strings(tmp_path, whole, form):
+    parsed = json.loads((CHECKPOINT / "tokenizer.json").read_text(encoding="utf-8"))
+    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in parsed["model"]["merges"]]
+    parsed["model"]["merges"] = [form(pair) for pair in pairs]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    assert load_tokenizer(tmp_path).encode(TEXTS[0]) == whole.encode(TEXTS[0])
