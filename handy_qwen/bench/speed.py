@@ -58,7 +58,6 @@ def measure_model(
     load_s = time.perf_counter() - begin
     loaded = resident_bytes()
     try:
-        _run(model, _noise(1.0), 2)  # what is done once only, on the first run
         clips = tuple(_measure_clip(model, clip_s, tokens, rounds) for clip_s in clips_s)
     finally:
         model.decoder.close()
@@ -68,6 +67,7 @@ def measure_model(
 
 
 def _measure_clip(model: Model, clip_s: float, tokens: int, rounds: int) -> ClipSpeed:
+    _run(model, _noise(clip_s), tokens)  # what is done once only, for a clip of this length
     runs = [_run(model, _noise(clip_s), tokens) for _ in range(rounds)]
     stages = [statistics.median(stage) for stage in zip(*runs, strict=True)]
     features_s, encoder_s, prefill_s, decode_s = stages

@@ -3,8 +3,8 @@
 usage: python tests/bench/peers/run.py --package DIR [--venv DIR] [--work DIR] [--seconds 10] [--tokens 34]
        [--rounds 5]
 
-Every figure comes from a fresh process. The peers do one unmeasured run first; ours does not, so the
-comparison leans to their side.
+Every figure comes from a fresh process that does the same once unmeasured. In every other round the peer goes first,
+so that a machine that grows slower or quicker favours nobody.
 """
 
 import argparse
@@ -91,7 +91,11 @@ def main():
     pairs = {name: [] for name in peers}
     for number in range(options.rounds):
         for name, (script, model) in peers.items():
-            pair = ours(options), peer(python, script, model, options)
+            if number % 2:
+                theirs = peer(python, script, model, options)
+                pair = ours(options), theirs
+            else:
+                pair = ours(options), peer(python, script, model, options)
             pairs[name].append(pair)
             print(
                 json.dumps({"round": number + 1, "peer": name, "ours": pair[0], "theirs": pair[1]}),

@@ -62,6 +62,7 @@ MARKERS = {
     "<|audio_pad|>": 151_676,
     "<asr_text>": 151_704,
 }
+ENDS = (MARKERS["<|endoftext|>"], MARKERS["<|im_end|>"])
 # The prompt's own words must be tokens, or the engine refuses the vocabulary.
 LANGUAGES = """
 Chinese English Cantonese Arabic German French Spanish Portuguese Indonesian Italian Korean Russian Thai
@@ -150,8 +151,9 @@ def make(path, kind):
     write_facts(writer)
     rng = np.random.default_rng(0)
 
-    def matrix(name, rows, columns, has_bias=False):
+    def matrix(name, rows, columns, has_bias=False, empty=()):
         weights = rng.standard_normal((rows, columns), dtype=np.float32) / np.float32(columns**0.5)
+        weights[list(empty)] = 0
         writer.add_tensor(name + ".weight", quantize(weights, kind), raw_dtype=kind)
         if has_bias:
             writer.add_tensor(name + ".bias", np.zeros(rows, np.float32))
@@ -179,7 +181,8 @@ def make(path, kind):
     norm("enc.ln_post", AUDIO, has_bias=True)
     matrix("enc.proj1", AUDIO, AUDIO, has_bias=True)
     matrix("enc.proj2", HIDDEN, AUDIO, has_bias=True)
-    matrix("dec.token_embd", VOCAB, HIDDEN)
+    # Never the largest logit: the answer must not end before its time is taken.
+    matrix("dec.token_embd", VOCAB, HIDDEN, empty=ENDS)
     shapes = {
         "attn.q": (2048, HIDDEN),
         "attn.k": (1024, HIDDEN),
