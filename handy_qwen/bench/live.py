@@ -1,34 +1,28 @@
 """How long the text takes after the last sample, when the engine listened along and when it did not.
 
-A minute of dictation is not waited for: time that the engine would have been idle is skipped. The next
-samples are fed as they would have come in while each run went on, and the key comes up in the middle of a run
-if it would have. What is computed, and how long that takes, is real; what is written follows a script (see
-scripted.py).
+What is computed, and how long that takes, is real (dictation.py); what is written follows a script
+(scripted.py).
 """
 
 from __future__ import annotations
 
-import os
 import statistics
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from handy_qwen.bench.dictation import Clock, Dictation, dictate
 from handy_qwen.bench.scripted import scripted
 from handy_qwen.engine.backend import Float32
 from handy_qwen.engine.features import SAMPLE_RATE
 from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.live import LiveTranscription
 from handy_qwen.engine.recognizer import Recognizer
 from handy_qwen.engine.sessions import open_session
 from handy_qwen.engine.vad import Segment, VoiceDetector
 
-PAUSES_S = (0.5, 1.0, 1.5)
-_BLOCK_SAMPLES = 512
+STAGES = ("encoder", "prefill", "decode")
 _QUIET = 1e-4  # of full scale: a pause is not digital silence
 
 
@@ -36,8 +30,9 @@ _QUIET = 1e-4  # of full scale: a pause is not digital silence
 class LiveSpeed:
     """Seconds from the last sample to the text, medians over the rounds, for dictations of one length.
 
-    ``busy`` is the share of the time of recording that the engine worked, ``processors`` how many it kept
-    busy over that time.
+    Of ``live_s``, ``waiting_s`` were spent waiting for a run under way and ``stages_s`` in each of ``STAGES``
+    (``prefill`` checks the draft as well); what is missing went by between the runs. ``busy`` is the share of
+    the time of recording that the engine worked, ``processors`` how many it kept busy over that time.
     """
 
     clip_s: float
@@ -46,14 +41,25 @@ class LiveSpeed:
     live_s: float
     windows_only_s: float  # without drafts
     ratio: float  # the median of the rounds' own ratios
+    waiting_s: float
+    stages_s: dict[str, float]
     busy: float
     processors: float
     windows_only_busy: float
 
 
+@dataclass(frozen=True, slots=True)
+class DraftShare:
+    """How many tokens of drafts were ``tried`` instead of written, and how many of them were right."""
+
+    tried: int
+    kept: int
+
+
 def bench_live(
     folder: Path,
     seconds: tuple[float, ...],
+    pauses_s: tuple[float, ...],
     speech: Float32,
     *,
     voice_model: Path,
@@ -61,11 +67,12 @@ def bench_live(
     rounds: int = 3,
     tell: Callable[[LiveSpeed], None],
 ) -> list[LiveSpeed]:
-    """Measure dictations of so many ``seconds``, without a pause before the key comes up and after pauses.
+    """Measure dictations of so many ``seconds``, with each of the pauses before the key comes up.
 
     Args:
         folder: Of the model.
-        seconds: Lengths of the dictations.
+        seconds: Lengths of the dictations, without the pause.
+        pauses_s: 0 for a key that comes up in the middle of a word.
         speech: What is dictated, from another place in each round, as often as needed. Shape (n,), float32
             in [-1, 1], 16 kHz.
         voice_model: The voice detector's file.
@@ -81,13 +88,13 @@ def bench_live(
     voices = detector.detect(speech)
     if not voices:
         raise ValueError("nobody speaks in the recording")
-    clock = _Clock()
+    clock = Clock()
     recognizer = Recognizer(scripted(open_model(folder, threads), clock.run), detector, 0.0)
     rows = []
     try:
         recognizer.transcribe(speech[: 10 * SAMPLE_RATE])  # what is done once only, on the first run
         for clip_s in seconds:
-            for pause_s in (0.0, *PAUSES_S):
+            for pause_s in pauses_s:
                 clips = [_clip(speech, voices, clip_s, pause_s, number) for number in range(rounds)]
                 rows.append(_measured(recognizer, clock, clips, clip_s, pause_s))
                 tell(rows[-1])
@@ -96,117 +103,65 @@ def bench_live(
     return rows
 
 
-def live_row(row: LiveSpeed | None = None) -> str:
-    """``row`` as a line of text, or the headings."""
-    if row is None:
-        return "  clip   pause    at end      live   ratio   busy  processors | windows only   busy"
-    return (
-        f"{row.clip_s:5.0f} s {row.pause_s:5.1f} s {row.at_end_s:7.2f} s {row.live_s:7.3f} s {row.ratio:7.3f}"
-        f" {row.busy:5.0%} {row.processors:11.2f} | {row.windows_only_s:10.3f} s {row.windows_only_busy:5.0%}"
+def measure_drafts(
+    folder: Path, recordings: Iterable[Float32], *, voice_model: Path, threads: int
+) -> DraftShare:
+    """Dictate real speech to a trained model, which writes what it will, and count its drafts' tokens.
+
+    Raises:
+        EngineError: The model cannot be loaded or run.
+    """
+    recognizer = Recognizer.load(folder, voice_model=voice_model, threads=threads)
+    try:
+        found = [dictate(recognizer.live(), Clock(), samples).transcript for samples in recordings]
+    finally:
+        recognizer.close()
+    return DraftShare(
+        sum(transcript.tried_draft_tokens for transcript in found),
+        sum(transcript.kept_draft_tokens for transcript in found),
     )
 
 
-def load_average() -> float:
-    """How busy the machine is, in processors; 0 where the system does not tell."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
-class _Clock:
-    """The time of a dictation: goes on as runs take time, or is put forward. Feeds what was said by then."""
-
-    def __init__(self) -> None:
-        self._live: LiveTranscription | None = None
-        self._samples = np.zeros(0, np.float32)
-        self.now_s = 0.0
-
-    def start(self, live: LiveTranscription, samples: Float32) -> None:
-        """Begin a dictation of ``samples``."""
-        self._live, self._samples, self.now_s, self._fed = live, samples, 0.0, 0
-
-    def stop(self) -> None:
-        """Nobody speaks any more."""
-        self._live = None
-
-    @property
-    def left_s(self) -> float:
-        """Until the key comes up."""
-        return len(self._samples) / SAMPLE_RATE - self.now_s
-
-    def go_on(self, seconds: float) -> None:
-        """Let time pass."""
-        assert self._live is not None, "started before"
-        self.now_s += seconds
-        end = min(int(self.now_s * SAMPLE_RATE), len(self._samples))
-        for first in range(self._fed, end, _BLOCK_SAMPLES):
-            self._live.feed(self._samples[first : min(first + _BLOCK_SAMPLES, end)])
-        self._fed = end
-
-    def run(self, work: Callable[[], Float32]) -> Float32:
-        """Do ``work`` while time passes; the key may come up meanwhile."""
-        if self._live is None:
-            return work()
-        release = threading.Timer(max(0.0, self.left_s), self._live.stop_drafting)
-        release.start()
-        begin = time.perf_counter()
-        try:
-            return work()
-        finally:
-            release.cancel()
-            self.go_on(time.perf_counter() - begin)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    live_s: float
-    busy: float
-    processors: float
+def live_row(row: LiveSpeed | None = None) -> str:
+    """``row`` as a line of text, or the headings."""
+    if row is None:
+        return (
+            "  clip   pause    at end      live   ratio | waiting  encoder  prefill   decode"
+            " |  busy processors | windows only   busy"
+        )
+    stages = " ".join(f"{row.stages_s[stage]:7.3f}s" for stage in STAGES)
+    return (
+        f"{row.clip_s:5.0f} s {row.pause_s:5.1f} s {row.at_end_s:7.2f} s {row.live_s:7.3f} s {row.ratio:7.3f}"
+        f" | {row.waiting_s:6.3f}s {stages} | {row.busy:5.0%} {row.processors:10.2f}"
+        f" | {row.windows_only_s:10.3f} s {row.windows_only_busy:5.0%}"
+    )
 
 
 def _measured(
-    recognizer: Recognizer, clock: _Clock, clips: list[Float32], clip_s: float, pause_s: float
+    recognizer: Recognizer, clock: Clock, clips: list[Float32], clip_s: float, pause_s: float
 ) -> LiveSpeed:
     """Dictate all clips, each way in turn."""
-    at_end, full, windows = [], [], []
+    at_end_s: list[float] = []
+    full: list[Dictation] = []
+    windows: list[Dictation] = []
     for clip in clips:
-        begin = time.perf_counter()
-        recognizer.transcribe(clip)
-        at_end.append(time.perf_counter() - begin)
-        full.append(_dictate(recognizer.live(), clock, clip))
-        windows.append(_dictate(recognizer.live(drafts=False), clock, clip))
+        at_end_s.append(recognizer.transcribe(clip).timings.total_s)
+        full.append(dictate(recognizer.live(), clock, clip))
+        windows.append(dictate(recognizer.live(drafts=False), clock, clip))
     median = statistics.median
     return LiveSpeed(
         clip_s,
         pause_s,
-        at_end_s=median(at_end),
-        live_s=median(run.live_s for run in full),
-        windows_only_s=median(run.live_s for run in windows),
-        ratio=median(run.live_s / end for run, end in zip(full, at_end, strict=True)),
+        at_end_s=median(at_end_s),
+        live_s=median(run.left_s for run in full),
+        windows_only_s=median(run.left_s for run in windows),
+        ratio=median(run.left_s / end for run, end in zip(full, at_end_s, strict=True)),
+        waiting_s=median(run.waiting_s for run in full),
+        stages_s={stage: median(run.stages_s.get(stage, 0.0) for run in full) for stage in STAGES},
         busy=median(run.busy for run in full),
         processors=median(run.processors for run in full),
         windows_only_busy=median(run.busy for run in windows),
     )
-
-
-def _dictate(live: LiveTranscription, clock: _Clock, clip: Float32) -> _Run:
-    """Dictate ``clip`` as it would be spoken; return what was left to do when it ended."""
-    clock.start(live, clip)
-    busy_s, processor_s = 0.0, time.process_time()
-    while clock.left_s > 0:
-        begin, before_s = time.perf_counter(), clock.now_s
-        has_more = live.advance()
-        took_s = time.perf_counter() - begin
-        busy_s += took_s
-        clock.go_on(max(0.0, took_s - (clock.now_s - before_s)))  # what was not in a run
-        if not has_more and clock.left_s > 0:
-            clock.go_on(min(_BLOCK_SAMPLES / SAMPLE_RATE, clock.left_s + 1e-6))
-    late_s = -clock.left_s
-    processor_s = time.process_time() - processor_s
-    live.stop_drafting()
-    clock.stop()
-    begin = time.perf_counter()
-    live.finish()
-    clip_s = len(clip) / SAMPLE_RATE
-    return _Run(late_s + time.perf_counter() - begin, busy_s / clip_s, processor_s / clip_s)
 
 
 def _clip(speech: Float32, voices: list[Segment], clip_s: float, pause_s: float, number: int) -> Float32:

@@ -22,8 +22,9 @@ UNSETTLED_S = 2.0
 _NOTHING: Float32 = np.zeros((0, 0), np.float32)
 _FIRST_WORD = 256  # before it stand single bytes, from the first marker on no words
 
-OnRun = Callable[[Callable[[], Float32]], Float32]
-"""Called with each run of a graph, which it must do; for those who keep the time."""
+OnRun = Callable[[str, Callable[[], Float32]], Float32]
+"""Called with the stage ("encoder", "prefill", "decode") and each run of it, which it must do; for those who
+keep the time. The first logits of an answer count as prefill, as they read what is recorded."""
 
 
 def scripted(model: Model, on_run: OnRun) -> Model:
@@ -61,11 +62,11 @@ class _Encoder:
             self._encoder.prepare(index, mel, cancel)
             return _NOTHING
 
-        self._on_run(run)
+        self._on_run("encoder", run)
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
         """See ``backend.AudioEncoder``."""
-        return self._on_run(lambda: self._encoder.encode(mel, cancel))
+        return self._on_run("encoder", lambda: self._encoder.encode(mel, cancel))
 
 
 class _Decoder:
@@ -76,6 +77,7 @@ class _Decoder:
         self._prompt = prompt
         self._on_run = on_run
         self._is_audio: list[bool] = []  # of each row
+        self._has_new_audio = False  # since the last logits
 
     @property
     def draft_rows(self) -> int:
@@ -89,7 +91,9 @@ class _Decoder:
 
     def extend(self, rows: Rows) -> None:
         """See ``backend.TextDecoder``."""
-        self._is_audio += [not isinstance(rows, (list, tuple))] * len(rows)
+        is_audio = not isinstance(rows, (list, tuple))
+        self._is_audio += [is_audio] * len(rows)
+        self._has_new_audio |= is_audio
         self._decoder.extend(rows)
 
     def flush(self, cancel: Cancel) -> None:
@@ -99,11 +103,13 @@ class _Decoder:
             self._decoder.flush(cancel)
             return _NOTHING
 
-        self._on_run(run)
+        self._on_run("prefill", run)
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
         """See ``backend.TextDecoder``."""
-        logits = self._on_run(lambda: self._decoder.logits(count, cancel))
+        stage = "prefill" if self._has_new_audio else "decode"
+        self._has_new_audio = False
+        logits = self._on_run(stage, lambda: self._decoder.logits(count, cancel))
         rows, audio = len(self._is_audio), sum(self._is_audio)
         last_audio = rows - 1 - self._is_audio[::-1].index(True)
         first = rows - count - last_audio - len(self._prompt.tail)

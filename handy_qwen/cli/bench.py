@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handy_qwen.cli import bench_threads
 from handy_qwen.cli.terminal import ProgressLine, interruptible, write
-from handy_qwen.cli.transcribe import add_model_options, opened
+from handy_qwen.cli.transcribe import opened, thread_count
+from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
     from handy_qwen.bench.machine import Machine
@@ -23,7 +25,14 @@ if TYPE_CHECKING:
 def add_parser(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     parser = commands.add_parser("bench", help="measure how fast a model is on this machine")
-    add_model_options(parser)
+    parser.add_argument("--model", default="", metavar="NAME|DIR", help="an installed model or a folder")
+    parser.add_argument(
+        "--threads",
+        type=_thread_counts,
+        default=(),
+        metavar="N,N,…",
+        help="processor threads to use; several are measured one after the other",
+    )
     parser.add_argument(
         "--wer",
         type=Path,
@@ -40,6 +49,13 @@ def add_parser(commands: Subparsers) -> None:
         "--live", action="store_true", help="seconds from the last word to the text, listening along and not"
     )
     parser.add_argument(
+        "--pauses",
+        type=_numbers,
+        default=(0.0, 0.5, 1.0, 1.5),
+        metavar="S,S,…",
+        help="for --live: seconds of silence before the key comes up",
+    )
+    parser.add_argument(
         "--speech",
         type=Path,
         metavar="FILE",
@@ -51,6 +67,11 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the machine and the model, the time after the last word, or the model's errors."""
+    if len(options.threads) > 1:
+        if options.wer or options.live:
+            raise HandyError("Only the speed is measured with several numbers of threads.", "Name one.")
+        return bench_threads.run(options)
+    options.threads = options.threads[0] if options.threads else None
     if options.wer:
         return _run_wer(options)
     return _run_live(options) if options.live else _run_speed(options)
@@ -132,25 +153,34 @@ def _run_live(options: argparse.Namespace) -> int:
 
     from handy_qwen import paths
     from handy_qwen.audio.files import load
-    from handy_qwen.bench.live import bench_live, live_row
+    from handy_qwen.bench.live import bench_live, live_row, measure_drafts
+    from handy_qwen.core.shelf import DEMO
     from handy_qwen.engine.sessions import default_threads
     from handy_qwen.models.installed import VOICE_MODEL, find_model
 
     shipped = sorted(paths.asset("speech").glob("*.flac"))
-    speech = np.concatenate([load(path) for path in ([options.speech] if options.speech else shipped)])
+    recordings = [load(path) for path in ([options.speech] if options.speech else shipped)]
+    threads, voice_model = options.threads or default_threads(), paths.asset(VOICE_MODEL)
     if not options.json:
         write(f"{live_row()}\n")
     rows = bench_live(
         find_model(options.model).folder,
         options.seconds,
-        speech,
-        voice_model=paths.asset(VOICE_MODEL),
-        threads=options.threads or default_threads(),
+        options.pauses,
+        np.concatenate(recordings),
+        voice_model=voice_model,
+        threads=threads,
         rounds=options.rounds,
         tell=lambda row: None if options.json else write(f"{live_row(row)}\n"),
     )
+    demo = find_model(DEMO).folder
+    drafts = measure_drafts(demo, recordings, voice_model=voice_model, threads=threads)
     if options.json:
-        write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+        found = {"rows": [asdict(row) for row in rows], "demo_drafts": asdict(drafts)}
+        write(json.dumps(found, indent=2) + "\n")
+    else:
+        kept = f"{drafts.kept} of {drafts.tried} tokens of drafts were right"
+        write(f"\nthe demo model on the same recordings, each as a whole: {kept}\n")
     return 0
 
 
@@ -175,6 +205,10 @@ def _table(machine: Machine, speed: ModelSpeed) -> str:
             f" {clip.step_s * 1e3:6.1f} ms {1 / clip.step_s:10.1f} {ratio:>22} {clip.total_s:6.2f} s"
         )
     return "\n".join(lines) + "\n"
+
+
+def _thread_counts(text: str) -> tuple[int, ...]:
+    return tuple(thread_count(part) for part in text.split(","))
 
 
 def _numbers(text: str) -> tuple[float, ...]:

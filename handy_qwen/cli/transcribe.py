@@ -80,7 +80,7 @@ def add_parser(commands: Subparsers) -> None:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--model`` and ``--threads``."""
     parser.add_argument("--model", default="", metavar="NAME|DIR", help="an installed model or a folder")
-    parser.add_argument("--threads", type=_thread_count, metavar="N", help="processor threads to use")
+    parser.add_argument("--threads", type=thread_count, metavar="N", help="processor threads to use")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,8 @@ def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:
     return json.dumps(result, ensure_ascii=False, indent=2 if form == "json" else None) + "\n"
 
 
-def _thread_count(text: str) -> int:
+def thread_count(text: str) -> int:
+    """A number of threads from the command line."""
     if not (text.isdecimal() and 1 <= int(text) <= _MAX_THREADS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_THREADS}")
     return int(text)

@@ -66,6 +66,7 @@ class LiveTranscription:
         self._answers: list[Answer] = []
         self._tokens: list[int] = []
         self._is_truncated = False
+        self._tried_draft_tokens = self._kept_draft_tokens = 0
         self._timings = Timings()
         self._preview = PreviewText()
         self._is_head_read = not self._has_drafts  # without drafts it is read with what follows it
@@ -154,6 +155,8 @@ class LiveTranscription:
             is_truncated=self._is_truncated,
             duration_s=self._splitter.heard_samples / SAMPLE_RATE,
             timings=self._timings,
+            tried_draft_tokens=self._tried_draft_tokens,
+            kept_draft_tokens=self._kept_draft_tokens,
         )
 
     def _begin_passage(self) -> None:
@@ -235,6 +238,8 @@ class LiveTranscription:
             poll=self._cancel.check if is_last else self._stop_stale_draft,
             is_in_pieces=gives_way,
         )
+        self._tried_draft_tokens += generated.tried_draft_tokens
+        self._kept_draft_tokens += generated.kept_draft_tokens
         draft.is_complete, draft.is_done = generated.is_complete, True
 
     def _stop_stale_draft(self) -> None:

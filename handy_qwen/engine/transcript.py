@@ -53,7 +53,8 @@ class Transcript:
 
     ``language`` is the English name of the language heard, several joined by commas if it changed from one
     pass to the next, empty if nobody spoke. ``is_truncated`` says that the model was cut off before it had
-    ended, so that words may be missing. ``tokens`` are those of all passes, one after the other.
+    ended, so that words may be missing. ``tokens`` are those of all passes, one after the other. Of the
+    ``tried_draft_tokens``, which were checked instead of written, ``kept_draft_tokens`` were right.
     """
 
     text: str
@@ -63,6 +64,8 @@ class Transcript:
     is_truncated: bool
     duration_s: float
     timings: Timings = field(default_factory=Timings)
+    tried_draft_tokens: int = 0
+    kept_draft_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 usage: python tests/bench/peers/run.py --package DIR [--venv DIR] [--work DIR] [--seconds 10] [--tokens 34]
        [--rounds 5]
 
-Every figure comes from a fresh process that does the same once unmeasured. In every other round the peer goes first,
-so that a machine that grows slower or quicker favours nobody.
+Every figure comes from a fresh process that does the same once unmeasured. In every other round the peer goes
+first, so that a machine that grows slower or quicker favours nobody.
 """
 
 import argparse
