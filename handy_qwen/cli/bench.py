@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.cli import bench_threads
-from handy_qwen.cli.terminal import ProgressLine, interruptible, write
+from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, write
 from handy_qwen.cli.transcribe import opened, thread_count
-from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
     from handy_qwen.bench.machine import Machine
@@ -58,6 +57,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--speech",
         type=Path,
+        nargs="+",
         metavar="FILE",
         help="what is dictated for --live (default: what ships with it)",
     )
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure the machine and the model, the time after the last word, or the model's errors."""
     if len(options.threads) > 1:
         if options.wer or options.live:
-            raise HandyError("Only the speed is measured with several numbers of threads.", "Name one.")
+            raise UsageError("Only the speed is measured with several numbers of threads.", "Name one.")
         return bench_threads.run(options)
     options.threads = options.threads[0] if options.threads else None
     if options.wer:
@@ -159,7 +159,7 @@ def _run_live(options: argparse.Namespace) -> int:
     from handy_qwen.models.installed import VOICE_MODEL, find_model
 
     shipped = sorted(paths.asset("speech").glob("*.flac"))
-    recordings = [load(path) for path in ([options.speech] if options.speech else shipped)]
+    recordings = [load(path) for path in options.speech or shipped]
     threads, voice_model = options.threads or default_threads(), paths.asset(VOICE_MODEL)
     if not options.json:
         write(f"{live_row()}\n")

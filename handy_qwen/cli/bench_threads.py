@@ -27,8 +27,9 @@ def run(options: argparse.Namespace) -> int:
         write(json.dumps(found, indent=2) + "\n")
         return 0
     write(_table(options.threads, found))
-    fastest = min(zip(options.threads, found, strict=True), key=lambda pair: _total_s(pair[1]))[0]
-    clip_s = found[0]["model"]["clips"][-1]["clip_s"]
+    longest = [max(result["model"]["clips"], key=lambda clip: clip["clip_s"]) for result in found]
+    fastest = min(zip(options.threads, longest, strict=True), key=lambda pair: pair[1]["total_s"])[0]
+    clip_s = longest[0]["clip_s"]
     write(f"\nfastest for {clip_s:g} s: {fastest}; used if none is named: {default_threads()}\n")
     return 0
 
@@ -68,8 +69,3 @@ def _table(counts: tuple[int, ...], found: list[dict[str, Any]]) -> str:
             for clip in model["clips"]
         ]
     return "\n".join(lines) + "\n"
-
-
-def _total_s(result: dict[str, Any]) -> float:
-    """Of the longest clip."""
-    return float(result["model"]["clips"][-1]["total_s"])

@@ -125,6 +125,7 @@ def kill_once(victim: Victim, editor: Any, chance: random.Random) -> Outcome:
     )
     began_s, killed_s = _dictate_until(victim, wav, up_s, after_s)
     lying = [row for row in victim.rows_as_they_lie() if row["id"] not in before]
+    editor.settle()  # it may still wait for what the program that was killed had offered to paste
     was_there = editor.text()
     victim.start()
     wait_until(victim.is_settled, "the end of the rescue", timeout_s=60)

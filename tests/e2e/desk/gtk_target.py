@@ -49,6 +49,10 @@ class Window(Gtk.Window):
 
     def _on_command(self, *_: object) -> bool:
         line = sys.stdin.readline().strip()
+        if line == "settle":
+            self._report()
+            say("settled")
+            return True
         if line != "clear":
             Gtk.main_quit()
             return False

@@ -1,7 +1,7 @@
 """A Qt text field that reports its text. Run by targets.py as a program of its own.
 
-Prints JSON lines: ``ready`` with the window, ``text`` after changes, ``cleared`` as the answer to
-the line ``clear`` on its standard input. Ends when that is closed.
+Prints JSON lines: ``ready`` with the window, ``text`` after changes, ``cleared`` and ``settled`` as the answers
+to the lines ``clear`` and ``settle`` on its standard input. Ends when that is closed.
 """
 
 import json
@@ -32,6 +32,9 @@ def main() -> int:
             edit.blockSignals(False)
             report.stop()
             say("cleared")
+        elif line == "settle":
+            say("text", text=edit.toPlainText())
+            say("settled")
         elif not line:
             app.quit()
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ class _JsonTarget(Target):
     def __init__(self, desktop: Desktop, command: list[str]) -> None:
         super().__init__(desktop)
         self._text = ""
-        self._cleared = 0
+        self._answers: Counter[str] = Counter()
         self._ready = threading.Event()
         self.process = desktop.start(self.name, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         threading.Thread(target=self._read, name=f"read-{self.name}", daemon=True).start()
@@ -99,11 +100,18 @@ class _JsonTarget(Target):
 
     def clear(self) -> None:
         """Empty it, and wait for the answer."""
+        self._ask("clear", "cleared", "be empty")
+
+    def settle(self) -> None:
+        """Wait until it has dealt with everything before this: a paste whose program has ended takes seconds."""
+        self._ask("settle", "settled", "have dealt with all that was sent")
+
+    def _ask(self, command: str, answer: str, wish: str) -> None:
         assert self.process.stdin is not None
-        before = self._cleared
-        self.process.stdin.write(b"clear\n")
+        before = self._answers[answer]
+        self.process.stdin.write(f"{command}\n".encode())
         self.process.stdin.flush()
-        wait_until(lambda: self._cleared > before, f"{self.name} to be empty", interval_s=0.001)
+        wait_until(lambda: self._answers[answer] > before, f"{self.name} to {wish}", interval_s=0.001)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -119,9 +127,9 @@ class _JsonTarget(Target):
             self._ready.set()
         elif message["event"] == "text":
             self._text = message["text"]
-        elif message["event"] == "cleared":
-            self._text = ""
-            self._cleared += 1
+        else:
+            self._text = "" if message["event"] == "cleared" else self._text
+            self._answers[message["event"]] += 1
 
 
 class QtTarget(_JsonTarget):

@@ -58,7 +58,7 @@ def test_several_numbers_of_threads_are_measured_one_after_the_other(capfd):
 
 @pytest.mark.parametrize("other", [["--live"], ["--wer", "."]])
 def test_only_the_speed_is_measured_with_several_numbers_of_threads(capsys, other):
-    assert main(["bench", "--threads", "1,2", *other]) == 1
+    assert main(["bench", "--threads", "1,2", *other]) == 2
     assert "Only the speed is measured with several" in capsys.readouterr().err
 
 
