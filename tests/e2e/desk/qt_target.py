@@ -1,7 +1,7 @@
 """A Qt text field that reports its text. Run by targets.py as a program of its own.
 
-Prints JSON lines: ``ready`` with the window, ``text`` after changes, ``cleared`` and ``settled`` as the answers
-to the lines ``clear`` and ``settle`` on its standard input. Ends when that is closed.
+Prints JSON lines: ``ready`` with the window, ``text`` after changes, ``cleared`` and ``settled`` as the
+answers to the lines ``clear`` and ``settle`` on its standard input. Ends when that is closed.
 """
 
 import json

@@ -103,7 +103,7 @@ class _JsonTarget(Target):
         self._ask("clear", "cleared", "be empty")
 
     def settle(self) -> None:
-        """Wait until it has dealt with everything before this: a paste whose program has ended takes seconds."""
+        """Wait until it has dealt with all before this: to paste what is not there any more takes seconds."""
         self._ask("settle", "settled", "have dealt with all that was sent")
 
     def _ask(self, command: str, answer: str, wish: str) -> None:
