@@ -258,6 +258,26 @@ def test_settings_that_would_give_other_ids_are_refused(tmp_path, setting):
         load_tokenizer(tmp_path)
 
 
+def test_text_split_by_another_pattern_is_refused(tmp_path):
+    parsed = json.loads((CHECKPOINT / "tokenizer.json").read_text(encoding="utf-8"))
+    pattern = parsed["pre_tokenizer"]["pretokenizers"][0]["pattern"]
+    pattern["Regex"] = pattern["Regex"].replace(r"|\p{N}|", r"|\p{N}{1,3}|")
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    with pytest.raises(ModelCorruptError, match="another kind than Qwen's"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["two words", "\u4f60", "\u0144"])
+def test_a_token_whose_letters_stand_for_no_bytes_is_refused(tmp_path, text):
+    parsed = json.loads((CHECKPOINT / "tokenizer.json").read_text(encoding="utf-8"))
+    vocab = parsed["model"]["vocab"]
+    vocab[text] = vocab.pop(max(vocab, key=len))
+    parsed["model"]["merges"] = []
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    with pytest.raises(ModelCorruptError, match="it is not a tokenizer file"):
+        load_tokenizer(tmp_path)
+
+
 @pytest.mark.parametrize("form", [list, " ".join])
 def test_merges_may_be_pairs_or_strings(tmp_path, whole, form):
     parsed = json.loads((CHECKPOINT / "tokenizer.json").read_text(encoding="utf-8"))
