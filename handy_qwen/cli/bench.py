@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.cli import bench_threads
+from handy_qwen.cli.choice import asked_or_used
 from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, write
 from handy_qwen.cli.transcribe import opened, thread_count
 
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
     from handy_qwen.engine.recognizer import Recognizer
     from handy_qwen.engine.sessions import Cancel
 
+_MOST_S, _MOST = 3600.0, 10_000
+
 
 def add_parser(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     parser = commands.add_parser("bench", help="measure how fast a model is on this machine")
-    parser.add_argument("--model", default="", metavar="NAME|DIR", help="an installed model or a folder")
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="NAME|DIR",
+        help="an installed model or a folder (default: the one in use)",
+    )
     parser.add_argument(
         "--threads",
         type=_thread_counts,
@@ -41,18 +49,28 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--language", default="", metavar="L", help="of the recordings; found out if not given"
     )
-    parser.add_argument("--seconds", type=_numbers, default=(2.0, 10.0, 30.0), metavar="S,S,…", help="clips")
-    parser.add_argument("--tokens", type=int, default=34, metavar="N", help="tokens to write for each clip")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="runs of which the median is told")
+    parser.add_argument(
+        "--seconds",
+        type=_lengths,
+        default=(2.0, 10.0, 30.0),
+        metavar="S,S,…",
+        help="lengths of what is heard (default: 2,10,30)",
+    )
+    parser.add_argument(
+        "--tokens", type=_count, default=34, metavar="N", help="tokens to write for each (default: 34)"
+    )
+    parser.add_argument(
+        "--rounds", type=_count, default=5, metavar="N", help="runs of which the median is told (default: 5)"
+    )
     parser.add_argument(
         "--live", action="store_true", help="seconds from the last word to the text, listening along and not"
     )
     parser.add_argument(
         "--pauses",
-        type=_numbers,
+        type=_pauses,
         default=(0.0, 0.5, 1.0, 1.5),
         metavar="S,S,…",
-        help="for --live: seconds of silence before the key comes up",
+        help="for --live: seconds of silence before the key comes up (default: 0,0.5,1,1.5)",
     )
     parser.add_argument(
         "--speech",
@@ -136,7 +154,7 @@ def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.models.installed import find_model
 
     threads = options.threads or default_threads()
-    folder = find_model(options.model).folder
+    folder = find_model(asked_or_used(options.model)).folder
     speed = measure_model(
         folder, threads=threads, clips_s=options.seconds, tokens=options.tokens, rounds=options.rounds
     )
@@ -164,7 +182,7 @@ def _run_live(options: argparse.Namespace) -> int:
     if not options.json:
         write(f"{live_row()}\n")
     rows = bench_live(
-        find_model(options.model).folder,
+        find_model(asked_or_used(options.model)).folder,
         options.seconds,
         options.pauses,
         np.concatenate(recordings),
@@ -211,5 +229,27 @@ def _thread_counts(text: str) -> tuple[int, ...]:
     return tuple(thread_count(part) for part in text.split(","))
 
 
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+def _lengths(text: str) -> tuple[float, ...]:
+    return _seconds(text, least=0.1)
+
+
+def _pauses(text: str) -> tuple[float, ...]:
+    return _seconds(text, least=0.0)
+
+
+def _seconds(text: str, least: float) -> tuple[float, ...]:
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or not all(least <= seconds <= _MOST_S for seconds in found):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} are not seconds from {least:g} to {_MOST_S:g}, as 2,10,30"
+        )
+    return found
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST}")
+    return int(text)

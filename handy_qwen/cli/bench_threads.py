@@ -53,7 +53,7 @@ def _measured(options: argparse.Namespace, threads: int) -> dict[str, Any]:
         [*program, *map(str, arguments)], stdout=subprocess.PIPE, encoding="utf-8", check=False
     )
     if done.returncode:
-        raise HandyError(f"The measurement with {threads} threads failed.", "What it says stands above.")
+        raise HandyError(f"The measurement failed, threads: {threads}.", "What it says stands above.")
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 

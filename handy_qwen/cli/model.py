@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.cli import model_changes
+from handy_qwen.cli.choice import asked_or_used
 from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, say, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.errors import EngineError, HandyError, ModelMissingError
@@ -99,11 +100,10 @@ def run_list(options: argparse.Namespace) -> int:
 
 def _used_folder() -> str:
     """Where the model that writes the texts is; "" if the settings name one that is not there."""
-    from handy_qwen.doctor.configuration import read_configuration
     from handy_qwen.models.installed import find_model
 
     try:
-        return str(find_model(read_configuration().settings.model).folder)
+        return str(find_model(asked_or_used("")).folder)
     except EngineError:
         return ""
 
@@ -148,7 +148,7 @@ def run_info(options: argparse.Namespace) -> int:
     from handy_qwen.models.origin import load_origin
     from handy_qwen.models.room import size_text
 
-    model = find_model(options.model)
+    model = find_model(asked_or_used(options.model))
     facts = [("name", model.name), ("folder", str(model.folder)), ("size", size_text(model.size_bytes))]
     if (model.folder / MANIFEST_FILE).is_file():
         manifest = load_manifest(model.folder)
@@ -244,7 +244,7 @@ def run_check(options: argparse.Namespace) -> int:
     from handy_qwen.models.making import try_out
     from handy_qwen.models.origin import check_files
 
-    model = find_model(options.model)
+    model = find_model(asked_or_used(options.model))
     has_checksums = check_files(model.folder)
     try_out(model.folder)
     if options.json:

@@ -119,10 +119,24 @@ def run_use(options: argparse.Namespace) -> int:
             f"{options.model} is not installed yet.", f"Install it: handy-qwen model install {options.model}"
         )
     model = find_model(options.model)
+    _check_is_model(model.folder)
     named = options.model if model.name == options.model else str(model.folder.absolute())
     _settings().update(model=named)
     _report(options, model, f"{model.name} writes the texts from now on\n")
     return 0
+
+
+def _check_is_model(folder: Path) -> None:
+    """Complain of what could not write texts, before it is chosen."""
+    from handy_qwen.engine.manifest import MANIFEST_FILE, load_manifest
+    from handy_qwen.engine.published import is_published_layout
+
+    if (folder / MANIFEST_FILE).is_file():
+        load_manifest(folder)
+    elif not is_published_layout(folder):
+        raise InstallationError(
+            f"{folder} is no installed model.", "Import it: handy-qwen model import FOLDER"
+        )
 
 
 def run_remove(options: argparse.Namespace) -> int:

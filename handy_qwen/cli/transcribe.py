@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from handy_qwen.cli import simulate
+from handy_qwen.cli.choice import asked_or_used
 from handy_qwen.cli.terminal import (
     ProgressLine,
     UsageError,
@@ -79,7 +80,12 @@ def add_parser(commands: Subparsers) -> None:
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--model`` and ``--threads``."""
-    parser.add_argument("--model", default="", metavar="NAME|DIR", help="an installed model or a folder")
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="NAME|DIR",
+        help="an installed model or a folder (default: the one in use)",
+    )
     parser.add_argument("--threads", type=thread_count, metavar="N", help="processor threads to use")
 
 
@@ -145,7 +151,7 @@ def opened(model: str, threads: int | None) -> Iterator[Recognizer]:
     """Load a model, tell what should be known about it, and close it at the end."""
     from handy_qwen.models.installed import load_recognizer
 
-    recognizer = load_recognizer(model, threads)
+    recognizer = load_recognizer(asked_or_used(model), threads)
     try:
         if recognizer.notice:
             say(f"handy-qwen: {recognizer.notice}")

@@ -13,13 +13,16 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 from handy_qwen.engine.config import ModelConfig
-from handy_qwen.engine.reading import AGAIN, believing, read_object
+from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 MANIFEST_FILE = "manifest.json"
 EMBEDDING_FILE = "embedding.data"
 FORMAT = 2
 """Raised when an older program could not run a newer package, or a newer one an older package."""
+_FROM_ITS_SOURCE = (
+    "Install it again (handy-qwen model install), or convert its checkpoint again (model convert)."
+)
 _PIECE_BYTES = 1 << 20
 _MAX_PASS_S = 1200.0  # what the model was trained on
 
@@ -113,7 +116,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 def _check_format(path: Path, found: object) -> None:
     if isinstance(found, int) and 0 < found < FORMAT:
-        raise ModelCorruptError(path, "an older version of the program made the package", AGAIN)
+        raise ModelCorruptError(path, "an older version of the program made the package", _FROM_ITS_SOURCE)
     if found != FORMAT:
         problem = f"it is of format {found!r}, not {FORMAT}"
         raise ModelCorruptError(path, problem, "Update the program or convert again.")

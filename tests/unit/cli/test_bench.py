@@ -68,3 +68,19 @@ def test_what_is_no_number_of_threads_is_refused(capsys, threads):
         main(["bench", "--threads", threads])
     assert caught.value.code == 2
     assert "--threads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--seconds", value) for value in ("-3", "0", ",", "nan")),
+        *(("--pauses", value) for value in ("x", "-1")),
+        ("--rounds", "0"),
+        ("--tokens", "0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_wrong_usage(capsys, option, value):
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", f"{option}={value}"])
+    assert caught.value.code == 2
+    assert "invalid _" not in capsys.readouterr().err

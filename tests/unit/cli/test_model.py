@@ -39,6 +39,34 @@ def test_the_list_has_what_is_here_first_and_what_can_be_installed(capsys):
     assert any(line.startswith("qwen3-asr-0.6b ") and "1.88 GB" in line for line in lines)
 
 
+def test_commands_work_with_the_model_in_use_if_none_is_named(capsys):
+    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "another", "--json"]) == 0
+    speech = str(next(paths.asset("speech").glob("*.flac")))
+    for name in ("another", "demo"):
+        assert main(["model", "use", name]) == 0
+        capsys.readouterr()
+        assert main(["model", "check", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["name"] == name
+        assert main(["model", "info"]) == 0
+        assert f" {name}\n" in capsys.readouterr().out.splitlines(keepends=True)[0]
+        assert main(["bench", "--seconds", "1", "--tokens", "1", "--rounds", "1", "--json"]) == 0
+        capsys.readouterr()
+    (paths.models_dir() / "another" / "decoder.onnx").unlink()
+    assert main(["transcribe", speech]) == 0, "demo is in use; that another is damaged does not matter"
+
+
+@pytest.mark.parametrize("made", ["empty", "older"])
+def test_what_is_no_model_cannot_be_used(capsys, tmp_path, made):
+    if made == "older":
+        manifest = json.loads((paths.asset("demo-model") / "manifest.json").read_text(encoding="utf-8"))
+        older = json.dumps(manifest | {"format": 1})
+        (tmp_path / "manifest.json").write_text(older, encoding="utf-8")
+    assert main(["model", "use", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert ("an older version" if made == "older" else "is no installed model") in told
+    assert not (paths.config_dir() / "settings.toml").exists()
+
+
 def test_a_model_is_imported_used_checked_and_removed(capsys):
     assert main(["model", "import", str(paths.asset("demo-model")), "--name", "mine", "--json"]) == 0
     folder = paths.models_dir() / "mine"

@@ -70,7 +70,7 @@ def test_a_package_of_an_older_format_is_to_be_made_again(package, content):
         changed(package, format=FORMAT - 1)
     else:
         (package / MANIFEST_FILE).write_text(json.dumps(content), encoding="utf-8")
-    assert "an older version of the program made the package. Install or convert" in refusal(package)
+    assert "an older version of the program made the package. Install it again" in refusal(package)
 
 
 def test_a_package_of_a_newer_format_asks_for_a_newer_program(package):
