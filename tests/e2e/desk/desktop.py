@@ -168,6 +168,7 @@ class Desktop:
         """Open a window that takes text, and give it the focus."""
         target = kind(self)
         target.focus()
+        target.attend()  # what is typed before it knows of the focus would be lost
         return target
 
     # --- input -------------------------------------------------------------------------------------

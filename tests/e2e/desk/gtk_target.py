@@ -47,8 +47,16 @@ class Window(Gtk.Window):
         say("text", text=self._buffer.get_text(begin, end, include_hidden_chars=True))
         return False
 
+    def _attend(self) -> bool:
+        if self.has_toplevel_focus():
+            say("attending")
+        return not self.has_toplevel_focus()  # whether to try again
+
     def _on_command(self, *_: object) -> bool:
         line = sys.stdin.readline().strip()
+        if line == "attend":
+            GLib.timeout_add(5, self._attend)
+            return True
         if line == "settle":
             self._report()
             say("settled")

@@ -1,7 +1,8 @@
 """A Qt text field that reports its text. Run by targets.py as a program of its own.
 
-Prints JSON lines: ``ready`` with the window, ``text`` after changes, ``cleared`` and ``settled`` as the
-answers to the lines ``clear`` and ``settle`` on its standard input. Ends when that is closed.
+Prints JSON lines: ``ready`` with the window, ``text`` after changes; ``cleared``, ``settled`` and, once it
+has the focus, ``attending`` as the answers to the lines ``clear``, ``settle`` and ``attend`` on its
+standard input. Ends when that is closed.
 """
 
 import json
@@ -24,6 +25,12 @@ def main() -> int:
     report.timeout.connect(lambda: say("text", text=edit.toPlainText()))
     edit.textChanged.connect(report.start)
 
+    def attend() -> None:
+        if edit.hasFocus():
+            say("attending")
+        else:
+            QTimer.singleShot(5, attend)
+
     def obey() -> None:
         line = sys.stdin.readline().strip()
         if line == "clear":
@@ -32,6 +39,8 @@ def main() -> int:
             edit.blockSignals(False)
             report.stop()
             say("cleared")
+        elif line == "attend":
+            attend()
         elif line == "settle":
             say("text", text=edit.toPlainText())
             say("settled")

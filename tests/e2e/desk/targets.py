@@ -50,6 +50,9 @@ class Target:
         """Empty it, and wait until it is."""
         raise NotImplementedError
 
+    def attend(self) -> None:
+        """Wait until it knows that it has the focus, if it can tell."""
+
     def focus(self) -> None:
         """Make it the active window, if it is not."""
         if self.desktop.active_window() != self.window:
@@ -101,6 +104,10 @@ class _JsonTarget(Target):
     def clear(self) -> None:
         """Empty it, and wait for the answer."""
         self._ask("clear", "cleared", "be empty")
+
+    def attend(self) -> None:
+        """Wait until it knows that it has the focus: the window manager says so earlier."""
+        self._ask("attend", "attending", "have the focus")
 
     def settle(self) -> None:
         """Wait until it has dealt with all before this: to paste what is not there any more takes seconds."""
