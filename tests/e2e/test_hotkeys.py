@@ -381,12 +381,15 @@ def test_a_chord_follows_its_letter_to_another_layout(desk, terminal):
             for layout, place in (("us", "a"), ("fr", "q"), ("ru", "a"), ("us,ru", "a"), ("de", "a")):
                 desk.set_layout(layout)
                 heard.clear()
+                terminal.clear()
 
                 def has_answered(place=place):
                     desk.keys.chord("Control_L", "Alt_L", place)
                     return heard.wait(2, timeout_s=0.2)[:2] == ["KeyDown 0", "KeyUp 0"]
 
                 wait_until(has_answered, f"the hotkey on the layout {layout}")
+                desk.keys.chord("Return")  # the last of what came through until it had followed
+                wait_until(lambda: terminal.text().endswith("\n"), "the terminal to read on")
                 terminal.clear()
                 desk.keys.chord("Control_L", "Alt_L", place)
                 heard.wait(4)

@@ -137,11 +137,14 @@ def test_a_second_interrupt_leaves_the_process_at_once(monkeypatch):
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_request_to_end_is_an_interrupt_meanwhile_and_then_what_it_was(name):
     number = getattr(signal, name)
-    before = signal.getsignal(number)
-    with pytest.raises(StoppedError) as caught, stoppable():
-        signal.raise_signal(number)
-    assert exit_status(caught.value) == 128 + number
-    assert signal.getsignal(number) is before
+    before = signal.signal(number, signal.default_int_handler)  # the tests may run under nohup
+    try:
+        with pytest.raises(StoppedError) as caught, stoppable():
+            signal.raise_signal(number)
+        assert exit_status(caught.value) == 128 + number
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_signal_that_is_ignored_stays_so():
