@@ -24,6 +24,7 @@ import soundfile
 
 from handy_qwen.audio.containers import is_cut_off
 from handy_qwen.errors import AudioFileError
+from handy_qwen.extras import how_to_get
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,6 @@ Block: TypeAlias = npt.NDArray[np.float32]
 """Shape (n, channels), float32; in [-1, 1] but for files of float samples and the ripple of lossy codecs."""
 
 BLOCK_FRAMES = 4096  # a FLAC block: if one is damaged, no more than it is lost
-INSTALL_VIDEO = "pip install 'handy-qwen[video]'"
 _UNRECOGNIZED, _UNSUPPORTED_ENCODING = 1, 4  # sndfile.h, SF_ERR_...
 _SOUND_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"ID3", b"caff", b".snd", b"\xff\xfb")
 _VIDEO_MAGIC = {  # what the file has at that offset
@@ -259,7 +259,7 @@ def _refusal(stream: BinaryIO, name: Path, code: int, *, has_video: bool) -> Aud
     head = stream.read(16)
     is_video = any(head[at : at + len(magic)] == magic for at, magic in _VIDEO_MAGIC)
     if code == _UNSUPPORTED_ENCODING or (is_video and not has_video):
-        hint = f"For M4A, MP4, video and rarer codecs, run: {INSTALL_VIDEO}"
+        hint = f"For M4A, MP4, video and rarer codecs, PyAV is needed. {how_to_get('video')}"
         if has_video:
             hint = "Convert it to FLAC or WAV."
         return AudioFileError(name, "sound of this kind cannot be read", hint)
@@ -268,5 +268,7 @@ def _refusal(stream: BinaryIO, name: Path, code: int, *, has_video: bool) -> Aud
             name, "the file is damaged, or ends before its first sound", "Copy or record it again."
         )
     hint = "WAV, FLAC, OGG, Opus, MP3 and AIFF are read"
-    hint += ", and M4A, MP4 and video." if has_video else f". For M4A, MP4 and video, run: {INSTALL_VIDEO}"
+    hint += (
+        ", and M4A, MP4 and video." if has_video else f"; with PyAV also M4A and MP4. {how_to_get('video')}"
+    )
     return AudioFileError(name, "this is not a sound file, or of an unknown kind", hint)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.errors import HandyError
+from handy_qwen.extras import how_to_get
 
 if TYPE_CHECKING:
     from handy_qwen.engine.recognizer import Recognizer
@@ -103,7 +104,7 @@ class Scorer:
         except ImportError as exc:
             raise HandyError(
                 "Word error rates need two libraries that are not installed.",
-                "Install them: pip install 'handy-qwen[bench]'",
+                how_to_get("bench"),
             ) from exc
         self._compare = jiwer.process_words
         self._english: Callable[[str], str] = EnglishTextNormalizer()

@@ -22,11 +22,35 @@ if TYPE_CHECKING:
     from handy_qwen.engine.sessions import Cancel
 
 _MOST_S, _MOST = 3600.0, 10_000
+_DEFAULTS = {
+    "seconds": (2.0, 10.0, 30.0),
+    "tokens": 34,
+    "rounds": 5,
+    "pauses": (0.0, 0.5, 1.0, 1.5),
+    "speech": (),
+    "language": "",
+}
+_USED = {  # what is measured -> the options that it heeds
+    "": {"seconds", "tokens", "rounds"},
+    "live": {"seconds", "rounds", "pauses", "speech"},
+    "wer": {"language"},
+}
+_DESCRIPTION = """
+Measure a model on this machine. Without --live or --wer, clips of noise go through each stage: "features",
+"encoder" and "prefill" are the seconds until the model can write, "a token" what each token takes then,
+"against reading once" that divided by the time to read the weights once from memory, which no program can
+beat, "total" the whole clip. With --live, "at end" are the seconds from the last sample to the text if the
+work begins only then, "live" if the engine listens along, "ratio" the one divided by the other; then the
+parts of "live"; "busy", for how much of the dictation the engine computed, and "processors", how many it kept
+busy on average; and the same without drafts ("windows only"), as on battery.
+"""
 
 
 def add_parser(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    parser = commands.add_parser("bench", help="measure how fast a model is on this machine")
+    parser = commands.add_parser(
+        "bench", help="measure how fast a model is on this machine", description=_DESCRIPTION
+    )
     parser.add_argument(
         "--model",
         default="",
@@ -40,35 +64,34 @@ def add_parser(commands: Subparsers) -> None:
         metavar="N,N,…",
         help="processor threads to use; several are measured one after the other",
     )
-    parser.add_argument(
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
         "--wer",
         type=Path,
         metavar="DIR",
         help="word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout",
     )
+    kinds.add_argument(
+        "--live", action="store_true", help="seconds from the last word to the text, listening along and not"
+    )
     parser.add_argument(
-        "--language", default="", metavar="L", help="of the recordings; found out if not given"
+        "--language", metavar="L", help="for --wer: that of the recordings; found out if not given"
     )
     parser.add_argument(
         "--seconds",
         type=_lengths,
-        default=(2.0, 10.0, 30.0),
         metavar="S,S,…",
         help="lengths of what is heard (default: 2,10,30)",
     )
     parser.add_argument(
-        "--tokens", type=_count, default=34, metavar="N", help="tokens to write for each (default: 34)"
+        "--tokens", type=_count, metavar="N", help="tokens to write for each clip (default: 34)"
     )
     parser.add_argument(
-        "--rounds", type=_count, default=5, metavar="N", help="runs of which the median is told (default: 5)"
-    )
-    parser.add_argument(
-        "--live", action="store_true", help="seconds from the last word to the text, listening along and not"
+        "--rounds", type=_count, metavar="N", help="runs of which the median is told (default: 5)"
     )
     parser.add_argument(
         "--pauses",
         type=_pauses,
-        default=(0.0, 0.5, 1.0, 1.5),
         metavar="S,S,…",
         help="for --live: seconds of silence before the key comes up (default: 0,0.5,1,1.5)",
     )
@@ -77,7 +100,7 @@ def add_parser(commands: Subparsers) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="what is dictated for --live (default: what ships with it)",
+        help="for --live: what is dictated (default: what ships with the program)",
     )
     parser.add_argument("--json", action="store_true", help="for other programs")
     parser.set_defaults(command=run)
@@ -85,6 +108,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the machine and the model, the time after the last word, or the model's errors."""
+    _settle(options)
     if len(options.threads) > 1:
         if options.wer or options.live:
             raise UsageError("Only the speed is measured with several numbers of threads.", "Name one.")
@@ -93,6 +117,22 @@ def run(options: argparse.Namespace) -> int:
     if options.wer:
         return _run_wer(options)
     return _run_live(options) if options.live else _run_speed(options)
+
+
+def _settle(options: argparse.Namespace) -> None:
+    """Fill in what was not asked for; refuse what this kind of measurement has no use for.
+
+    Raises:
+        UsageError: An option belongs to another kind.
+    """
+    kind = "wer" if options.wer else "live" if options.live else ""
+    for name, default in _DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+        elif name not in _USED[kind]:
+            others = " or ".join(f"--{other}" for other, used in _USED.items() if other and name in used)
+            problem = f"is of no use with --{kind}." if kind else f"is of use only with {others}."
+            raise UsageError(f"--{name} {problem}")
 
 
 def _run_wer(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from handy_qwen.cli import model_changes
 from handy_qwen.cli.choice import asked_or_used
 from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, say, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.errors import EngineError, HandyError, ModelMissingError
+from handy_qwen.errors import EngineError, ModelMissingError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -52,10 +53,11 @@ def add_parser(commands: Subparsers) -> None:
         help=f"how precisely to keep it. {summaries}",
     )
     conversion.add_argument(
+        "--replace", action="store_true", help="put the new package in the place of the one that DST is"
+    )
+    conversion.add_argument(
         "--report",
-        nargs="?",
-        const="",
-        metavar="FILE.json",
+        action="store_true",
         help="compare each part with float32 on real speech; needs room for the model in float32",
     )
     conversion.add_argument(
@@ -64,6 +66,7 @@ def add_parser(commands: Subparsers) -> None:
         metavar="DIR",
         help="with --report: word error rate of each preset on these",
     )
+    conversion.add_argument("--json", action="store_true", help="for other programs")
     conversion.set_defaults(command=run_convert)
 
     check = verbs.add_parser("check", help="whether a model is whole and works")
@@ -175,33 +178,45 @@ def run_convert(options: argparse.Namespace) -> int:
     """Convert a model, and say what the rounding costs if asked to."""
     from handy_qwen.convert.archive import opened_source
     from handy_qwen.convert.package import Details, convert
+    from handy_qwen.engine.manifest import is_package
+    from handy_qwen.models.installed import InstalledModel
 
-    if options.recordings and options.report is None:
+    if options.recordings and not options.report:
         raise UsageError("--recordings is of use only with --report.")
     progress, place = ProgressLine(), options.destination
+    if is_package(place) and not options.replace:
+        raise UsageError(
+            f"{place} is a package already.", "Name another folder, or say --replace to have it replaced."
+        )
     details, preset = Details(name=place.resolve().name), PRESETS[options.preset]
 
     def warn(caution: str) -> None:
         progress.clear()
         say(f"handy-qwen: {caution}")
 
+    facts: dict[str, object] = {"name": details.name, "folder": str(place)}
+    lines: list[str] = []
     try:
         with stoppable():
-            if options.report is None:
-                convert(options.source, place, preset, details, progress=progress.show, warn=warn)
-                return 0
             unpacked = opened_source(options.source, place, lambda part: progress.show("unpacking", part))
             with unpacked as source:  # once for all the conversions
                 convert(source, place, preset, details, progress=progress.show, warn=warn)
-                report = _report(source, options, progress)
+                if options.report:
+                    report, lines = _report(source, options, progress)
+                    facts |= report
     finally:
         progress.clear()
-    write(report)
+    size = _size(InstalledModel(details.name, place).size_bytes)
+    ready = f"{place} is ready, {size}. Use it: handy-qwen model use {shlex.quote(str(place))}"
+    text = "\n".join([*lines, ready])
+    write(f"{json.dumps(facts, indent=2) if options.json else text}\n")
     return 0
 
 
-def _report(source: Path, options: argparse.Namespace, progress: ProgressLine) -> str:
-    """Measure; save it as JSON where that was asked for; return it for people."""
+def _report(
+    source: Path, options: argparse.Namespace, progress: ProgressLine
+) -> tuple[dict[str, object], list[str]]:
+    """What the rounding costs, for programs and for people."""
     from handy_qwen import paths
     from handy_qwen.audio.files import load
     from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
@@ -228,14 +243,7 @@ def _report(source: Path, options: argparse.Namespace, progress: ProgressLine) -
         )
         lines += ["", *(f"{name:16} word error rate {score.rate:.2%}" for name, score in scores.items())]
         result["word_error_rates"] = {name: score.rate for name, score in scores.items()}
-    if options.report:
-        try:
-            Path(options.report).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        except OSError as exc:
-            raise HandyError(
-                f"{options.report} could not be written: {exc.strerror}.", "Choose another place."
-            ) from exc
-    return "\n".join(lines) + "\n"
+    return result, [*lines, ""]
 
 
 def run_check(options: argparse.Namespace) -> int:

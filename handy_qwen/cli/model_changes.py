@@ -46,7 +46,10 @@ def add_parsers(verbs: Subparsers) -> None:
     importing.set_defaults(command=run_import)
     for parser in (install, importing):
         parser.add_argument(
-            "--preset", choices=tuple(PRESETS), help=f"see: convert (default: {DEFAULT_PRESET})"
+            "--preset",
+            choices=tuple(PRESETS),
+            default="",
+            help=f"see: convert (default: {DEFAULT_PRESET}; a published ONNX model is kept as it is)",
         )
 
     use = verbs.add_parser("use", help="let a model write the texts; a running app takes it up by itself")
@@ -89,7 +92,7 @@ def run_install(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.keep_source} exists already.", "Name a folder to be made.")
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     return _run(
-        lambda tell: install(model, tell, preset=options.preset or DEFAULT_PRESET, keep_source=keep),
+        lambda tell: install(model, tell, preset=options.preset, keep_source=keep),
         options,
         "What has been downloaded is kept; the same command goes on with it.",
     )
@@ -100,9 +103,7 @@ def run_import(options: argparse.Namespace) -> int:
     from handy_qwen.models.importing import import_model
 
     return _run(
-        lambda tell: import_model(
-            options.source, tell, name=options.name, preset=options.preset or DEFAULT_PRESET
-        ),
+        lambda tell: import_model(options.source, tell, name=options.name, preset=options.preset),
         options,
         "Nothing was left behind.",
     )

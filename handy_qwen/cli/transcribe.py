@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     context = context_of(options.context, options.vocabulary)
     if options.simulate:
         if options.exact:
-            raise HandyError("Only what is live can be simulated.", "Add --live.")
+            raise UsageError("Only what is live can be simulated.", "Add --live.")
         return simulate.run(options, context)
     with stoppable(), opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)  # before a file is opened

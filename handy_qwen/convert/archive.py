@@ -24,9 +24,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
-from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
+from handy_qwen.errors import ConversionError, ModelCorruptError
 
-_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
+"""How the names of archives end."""
 _MAX_BYTES = 64 << 30  # the largest checkpoint, in float32, is 8 GB
 _MAX_FILES = 10_000
 _PIECE_BYTES = 1 << 20
@@ -51,15 +52,13 @@ def opened_source(
         on_read: Told the share of the archive that is unpacked, 0 to 1.
 
     Raises:
-        ModelMissingError: There is nothing of that name.
         ModelCorruptError: The archive is broken, or holds what no checkpoint does.
-        ConversionError: There is no room for its files.
+        ConversionError: ``source`` is neither, or there is no room for its files.
     """
-    if source.is_dir() or not source.name.lower().endswith(_SUFFIXES):
+    check_is_source(source)
+    if source.is_dir():
         yield source
         return
-    if not source.is_file():
-        raise ModelMissingError(source, "Give the folder or the archive of a model.")
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=_existing(beside.parent)))
     except OSError as exc:
@@ -69,6 +68,20 @@ def opened_source(
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_is_source(source: Path) -> None:
+    """Refuse what is neither a folder nor called as an archive is.
+
+    Raises:
+        ConversionError: Its title says which it is.
+    """
+    if not source.exists():
+        raise ConversionError(f"There is nothing called {source}.", "Give a folder or an archive.")
+    if not source.is_dir() and not source.name.lower().endswith(SUFFIXES):
+        raise ConversionError(
+            f"{source} is neither a folder nor an archive.", "Give a folder, .tar.gz or .zip."
+        )
 
 
 def _existing(folder: Path) -> Path:

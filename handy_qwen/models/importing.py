@@ -11,8 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
-from handy_qwen.convert.archive import opened_source
-from handy_qwen.convert.presets import DEFAULT_PRESET
+from handy_qwen.convert.archive import SUFFIXES, check_is_source, opened_source
 from handy_qwen.core.shelf import DEMO, Stage
 from handy_qwen.errors import InstallationError
 from handy_qwen.models.installed import InstalledModel
@@ -23,30 +22,24 @@ from handy_qwen.models.meter import Meter, Tell
 from handy_qwen.models.origin import Origin
 from handy_qwen.models.places import Places
 
-ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 _MOST_NAME = 64
 
 
-def import_model(source: Path, tell: Tell, *, name: str = "", preset: str = DEFAULT_PRESET) -> InstalledModel:
+def import_model(source: Path, tell: Tell, *, name: str = "", preset: str = "") -> InstalledModel:
     """Install the model in ``source``, a folder or an archive, which is left as it is.
 
     Args:
         source: The folder or archive.
         tell: Told how far it is, on this thread; may raise CancelledError.
         name: What to call it; without it, as ``source`` is called.
-        preset: How precisely to keep a checkpoint.
+        preset: How precisely to keep a checkpoint; "" for the usual way, and a published model as it is.
 
     Raises:
         CancelledError: ``tell`` did; nothing is left behind.
         InstallationError, ConversionError, EngineError: It is no model, does not run, or cannot be written;
             nothing is left behind.
     """
-    if not source.exists():
-        raise InstallationError(f"There is nothing called {source}.", "Give a folder or an archive.")
-    if not source.is_dir() and not source.name.lower().endswith(ARCHIVES):
-        raise InstallationError(
-            f"{source} is neither a folder nor an archive.", "Give a folder, .tar.gz or .zip."
-        )
+    check_is_source(source)
     places = Places(name or name_for(source))
     if places.name == DEMO or not _is_name(places.name):
         raise InstallationError(f"A model cannot be called {places.name!r}.", "Choose another with --name.")
@@ -69,7 +62,7 @@ def import_model(source: Path, tell: Tell, *, name: str = "", preset: str = DEFA
 def name_for(source: Path) -> str:
     """What to call the model in ``source``."""
     name = source.resolve().name.lower()
-    for ending in ARCHIVES:
+    for ending in SUFFIXES:
         name = name.removesuffix(ending)
     return re.sub(r"[^a-z0-9._-]+", "-", name).strip("-._")[:_MOST_NAME] or "imported"
 

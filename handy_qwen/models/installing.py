@@ -19,7 +19,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from handy_qwen.convert.presets import DEFAULT_PRESET
 from handy_qwen.core.shelf import Stage
 from handy_qwen.errors import EngineError, InstallationError
 from handy_qwen.models.catalogue import CatalogueModel, Layout
@@ -36,7 +35,7 @@ def install(
     model: CatalogueModel,
     tell: Tell,
     *,
-    preset: str = DEFAULT_PRESET,
+    preset: str = "",
     keep_source: Path | None = None,
     patience: Patience | None = None,
 ) -> InstalledModel:
@@ -45,7 +44,7 @@ def install(
     Args:
         model: What to install.
         tell: Told how far it is, on this thread; may raise CancelledError.
-        preset: How precisely to keep a checkpoint.
+        preset: How precisely to keep a checkpoint; "" for the usual way, and a published model as it is.
         keep_source: Where to move what was fetched; without it, it is deleted once the model stands.
         patience: With the network.
 

@@ -29,10 +29,13 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to make it, and what to write down of it."""
+    """How to make it, and what to write down of it.
+
+    ``preset`` "" converts a checkpoint with the usual one, and leaves a published model as it is.
+    """
 
     origin: Origin
-    preset: str = DEFAULT_PRESET
+    preset: str = ""
     licence: str = ""
     may_link: bool = True  # nobody else will ever write into the source's files
 
@@ -46,11 +49,16 @@ def make(source: Path, places: Places, recipe: Recipe, meter: Meter) -> Installe
         CancelledError: The meter's listener gives up.
     """
     if is_package(source):
+        if recipe.preset:
+            raise InstallationError(
+                f"{recipe.origin.source} is a package, which cannot be converted again.",
+                "Import it without --preset, or the checkpoint that it was made of.",
+            )
         _take(source, places.package, sorted({*load_manifest(source).files, MANIFEST_FILE}), recipe, meter)
-    elif is_published_layout(source):
+    elif is_published_layout(source) and not recipe.preset:
         names = [path.name for path in sorted(source.iterdir()) if _belongs(path)]
         _take(source, places.package, names, recipe, meter)
-    elif any(source.glob("*.safetensors")):
+    elif is_published_layout(source) or any(source.glob("*.safetensors")):
         _convert(source, places, recipe, meter)
     else:
         raise _refusal(source, recipe.origin.source)
@@ -84,7 +92,7 @@ def _convert(source: Path, places: Places, recipe: Recipe, meter: Meter) -> None
     convert(
         source,
         places.package,
-        PRESETS[recipe.preset],
+        PRESETS[recipe.preset or DEFAULT_PRESET],
         details,
         progress=lambda _what, part: meter.share(part),
     )

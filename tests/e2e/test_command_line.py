@@ -437,7 +437,11 @@ def test_the_demo_shows_that_everything_works(run):
 def test_a_checkpoint_is_converted_checked_and_used(run, tmp_path):
     package = tmp_path / "package"
     done = run("model", "convert", CHECKPOINT, package, "--preset", "exact")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{package} is ready, ")
+    again = run("model", "convert", CHECKPOINT, package)
+    assert again.returncode == 2, "a package is not replaced unasked"
+    assert "--replace" in again.stderr
     assert run("model", "check", package).stdout == "package: whole, and it works\n"
     info = run("model", "info", package).stdout
     assert "preset:              exact\n" in info
@@ -487,7 +491,8 @@ def test_a_source_that_is_no_checkpoint_is_named(run, tmp_path, kind):
         source.write_bytes((SPEECH / "report.flac").read_bytes())
     done = run("model", "convert", source, tmp_path / "package")
     assert done.returncode == 1
-    assert f"The model file {source / 'config.json'} " in done.stderr
+    problem = "neither a folder nor an archive" if kind == "wav" else f"There is nothing called {source}."
+    assert problem in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == (["source"] if kind == "wav" else [])
 
 

@@ -75,17 +75,18 @@ def test_8_bits_throughout_lose_little(place, clips):
     assert parts["all"].agreement == 1
 
 
-def test_the_command_writes_the_report(tmp_path, capsys):
-    arguments = ["model", "convert", str(CHECKPOINT), str(tmp_path / "package")]
-    assert main([*arguments, "--report", str(tmp_path / "report.json")]) == 0
+def test_the_command_prints_the_report_for_people_and_for_programs(tmp_path, capsys):
+    arguments = ["model", "convert", "--report", str(CHECKPOINT), str(tmp_path / "package")]
+    assert main(arguments) == 0
     text = capsys.readouterr().out
     assert "3 clips" in text
     assert "decoder          4-bit, blocks of 32" in text
-    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert main([*arguments, "--replace", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
     assert report["preset"] == "balanced"
     assert [part["part"] for part in report["parts"]] == ["convolutions", "encoder", "decoder", "head", "all"]
     assert load_manifest(tmp_path / "package").preset == "balanced"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["package", "report.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["package"]
 
 
 def test_the_word_error_rate_of_each_preset_is_reported(tmp_path, capsys):
@@ -98,4 +99,4 @@ def test_the_word_error_rate_of_each_preset_is_reported(tmp_path, capsys):
     text = capsys.readouterr().out
     for name in PRESETS:
         assert f"{name:16} word error rate 100.00%" in text
-    assert main([*arguments[:-1], "--recordings", str(recordings)]) == 2
+    assert main([*arguments[:-1], "--replace", "--recordings", str(recordings)]) == 2

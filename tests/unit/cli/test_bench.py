@@ -84,3 +84,25 @@ def test_numbers_that_cannot_be_are_wrong_usage(capsys, option, value):
         main(["bench", f"{option}={value}"])
     assert caught.value.code == 2
     assert "invalid _" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--pauses", "1"), "--pauses is of use only with --live."),
+        (("--language", "de"), "--language is of use only with --wer."),
+        (("--speech", "a.wav"), "--speech is of use only with --live."),
+        (("--live", "--tokens", "34"), "--tokens is of no use with --live."),
+        (("--wer", ".", "--seconds", "10"), "--seconds is of no use with --wer."),
+    ],
+)
+def test_an_option_of_another_measurement_is_refused_and_not_ignored(capsys, arguments, told):
+    assert main(["bench", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_one_thing_is_measured_at_a_time(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", "--live", "--wer", "."])
+    assert caught.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err

@@ -26,7 +26,7 @@ def test_previews_go_to_stderr(capsys):
 
 
 def test_only_what_is_live_can_be_simulated(capsys):
-    assert main([*OPTIONS, "--simulate", SPEECH]) == 1
+    assert main([*OPTIONS, "--simulate", SPEECH]) == 2
     assert "--live" in capsys.readouterr().err
 
 

@@ -179,10 +179,15 @@ def test_an_interruption_while_unpacking_leaves_nothing(packed, place):
     assert list(place.iterdir()) == []
 
 
-def test_a_missing_archive_is_named(tmp_path, place):
-    error = refused(tmp_path / "m.tar.gz", place)
-    assert isinstance(error, ModelMissingError)
-    assert error.path == tmp_path / "m.tar.gz"
+@pytest.mark.parametrize("name", ["m.tar.gz", "m"])
+def test_a_source_that_is_not_there_is_named(tmp_path, place, name):
+    error = refused(tmp_path / name, place)
+    assert error.title == f"There is nothing called {tmp_path / name}."
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path, place):
+    (tmp_path / "m.wav").write_bytes(b"RIFF")
+    assert refused(tmp_path / "m.wav", place).title.endswith("m.wav is neither a folder nor an archive.")
 
 
 def test_a_package_needs_no_conversion_and_is_told_so(original, tmp_path, place):

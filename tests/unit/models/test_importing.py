@@ -10,6 +10,7 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.core.shelf import Stage
+from handy_qwen.engine.manifest import load_manifest
 from handy_qwen.errors import CancelledError, HandyError, InstallationError, ModelCorruptError
 from handy_qwen.models.importing import import_model, name_for
 from handy_qwen.models.installed import installed_models
@@ -69,6 +70,15 @@ def test_a_checkpoint_is_converted(tmp_path):
     made = import_model(archive, lambda progress: stages.append(progress.stage), name="own")
     assert is_whole(made.folder)
     assert {Stage.UNPACKING, Stage.CONVERTING, Stage.TESTING} <= set(stages)
+
+
+def test_a_preset_converts_a_published_model_and_is_refused_for_a_package(tmp_path):
+    source = write_published_layout(CHECKPOINT, tmp_path / "published")
+    made = import_model(source, ignore, preset="precise")
+    assert load_manifest(made.folder).preset == "precise"
+    with pytest.raises(InstallationError, match="cannot be converted again"):
+        import_model(made.folder, ignore, name="other", preset="precise")
+    assert not Places("other").work.exists()
 
 
 def test_a_published_model_is_copied_and_can_be_checked_later(tmp_path):
