@@ -28,6 +28,7 @@ from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.convert.progress import Progress, ProgressBar
 from handy_qwen.convert.source import Source, open_source
 from handy_qwen.convert.weights import Weights
+from handy_qwen.durable import sync_folder, sync_tree
 from handy_qwen.engine.config import ModelConfig
 from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
 from handy_qwen.errors import ConversionError
@@ -106,6 +107,7 @@ def _convert(
         bar.enter("checksums", read)
         manifest = _manifest(partial, source, preset=preset, details=details, table=table, bar=bar)
         manifest.save(partial)
+        sync_tree(partial)
         _put_in_place(partial, destination)
     except OSError as exc:
         raise ConversionError(
@@ -247,6 +249,7 @@ def _put_in_place(partial: Path, destination: Path) -> None:
     """Rename; an older package is moved aside first and removed once the new one stands."""
     if not destination.exists():
         partial.rename(destination)
+        sync_folder(destination.parent)
         return
     aside = partial.with_name(partial.name + _ASIDE)
     destination.rename(aside)
@@ -255,4 +258,5 @@ def _put_in_place(partial: Path, destination: Path) -> None:
     except BaseException:
         aside.rename(destination)
         raise
+    sync_folder(destination.parent)
     shutil.rmtree(aside, ignore_errors=True)

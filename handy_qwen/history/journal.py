@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from handy_qwen.core.ports import RATE_HZ, Samples
+from handy_qwen.durable import sync_folder
 from handy_qwen.history import wav
 from handy_qwen.history.wav import Stage
 
@@ -109,7 +110,7 @@ class Journal:
         (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(self._descriptor)
         if self._is_new:
             self._is_new = False
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     def finish(self, stage: Stage) -> None:
         """No more blocks will come, or the take has come further. Takes effect with the next ``write``."""
@@ -147,14 +148,3 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the name of a new file through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

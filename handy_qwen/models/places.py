@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handy_qwen import paths
+from handy_qwen.durable import sync_folder, sync_tree
 from handy_qwen.errors import InstallationError
 from handy_qwen.models.fetching import disk_error
 
@@ -107,6 +108,7 @@ class Places:
         """
         old = self.work / "old"
         try:
+            sync_tree(self.package)  # what it was made of will be deleted
             had_one = self.final.exists()
             if had_one:
                 self.final.rename(old)
@@ -116,6 +118,7 @@ class Places:
                 if had_one:
                     old.rename(self.final)
                 raise
+            sync_folder(self.final.parent)
         except OSError as exc:
             raise InstallationError(
                 f"The model could not be put into {self.final}: {exc.strerror}.",

@@ -16,17 +16,19 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "paths": (set(), {"platformdirs"}),
     "filelock": (set(), set()),
     "watched": (set(), set()),
+    "durable": (set(), set()),
+    "extras": (set(), set()),
     "core": ({"errors"}, {"numpy", "regex"}),  # numpy for types only, see the last test
     "engine": ({"errors"}, {"numpy", "onnxruntime", "psutil", "regex"}),
-    "convert": ({"engine", "errors"}, {"numpy", "onnx"}),
-    "audio": ({"core", "errors", "watched"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
+    "convert": ({"durable", "engine", "errors"}, {"numpy", "onnx"}),
+    "audio": ({"core", "errors", "extras", "watched"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (
-        {"convert", "core", "engine", "errors", "filelock", "paths"},
+        {"convert", "core", "durable", "engine", "errors", "filelock", "paths"},
         {"huggingface_hub", "httpx2", "psutil"},
     ),
     "system": ({"core", "errors", "watched"}, {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"}),
     "settings": ({"core", "errors", "paths"}, {"tomlkit"}),  # of core the words that settings are made of
-    "history": ({"core", "errors", "paths", "watched"}, {"numpy"}),
+    "history": ({"core", "durable", "errors", "paths", "watched"}, {"numpy"}),
     "log": ({"errors", "paths"}, set()),
     "control": ({"core", "errors", "filelock", "paths", "watched"}, set()),
     "controller": ({"core", "errors", "watched"}, set()),

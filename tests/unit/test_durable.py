@@ -1,0 +1,54 @@
+"""What is brought through a power cut, and when."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from handy_qwen.convert.package import Details, convert
+from handy_qwen.convert.presets import PRESETS
+from handy_qwen.durable import sync_tree
+from handy_qwen.models.importing import import_model
+from tests.conftest import CHECKPOINT
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the system was told, in order: inodes to write to the disk, and names that files were given."""
+    order, fsync, rename = [], os.fsync, Path.rename
+
+    def sync(descriptor):
+        order.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def renamed(self, target):
+        order.append(Path(target).name)
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "rename", renamed)
+    return order
+
+
+def is_brought_through(folder, told):
+    """Whether all that is in ``folder`` was on the disk before it got its name, and its name was after."""
+    at = told.index(folder.name)
+    inside = {path.stat().st_ino for path in folder.rglob("*")} | {folder.stat().st_ino}
+    return inside <= set(told[:at]) and folder.parent.stat().st_ino in told[at:]
+
+
+def test_a_tree_is_written_with_all_its_folders(tmp_path, told):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_bytes(b"1")
+    sync_tree(tmp_path)
+    assert sorted(told) == sorted(path.stat().st_ino for path in [tmp_path, *tmp_path.rglob("*")])
+
+
+def test_a_package_is_on_the_disk_before_it_has_its_name(tmp_path, told):
+    convert(CHECKPOINT, tmp_path / "package", PRESETS["balanced"], Details("package"))
+    assert is_brought_through(tmp_path / "package", told)
+
+
+@pytest.mark.usefixtures("app_home")
+def test_a_model_is_on_the_disk_before_its_source_is_deleted(told):
+    assert is_brought_through(import_model(CHECKPOINT, lambda _progress: None, name="mine").folder, told)
