@@ -65,6 +65,7 @@ class LiveTranscription:
         self._waiting: list[Closed] = []  # passages that ended and are still to be transcribed
         self._answers: list[Answer] = []
         self._tokens: list[int] = []
+        self._settled_samples = 0
         self._is_truncated = False
         self._tried_draft_tokens = self._kept_draft_tokens = 0
         self._timings = Timings()
@@ -98,7 +99,7 @@ class LiveTranscription:
         self._cancel.check()
         self._hear()
         if self._waiting:
-            self._transcribe(self._waiting.pop(0))
+            self._transcribe_next()
             return True
         if self._is_exact:
             return False
@@ -142,10 +143,23 @@ class LiveTranscription:
         self._hear()
         self._waiting += self._splitter.finish()
         while self._waiting:
-            self._transcribe(self._waiting.pop(0))
+            self._transcribe_next()
         now_s = time.perf_counter()
         self._timings.finish_s = now_s - begin_s
         self._timings.total_s = now_s - (begin_s if self._begin_s is None else self._begin_s)
+        return self._transcript(self._splitter.heard_samples)
+
+    @property
+    def settled_samples(self) -> int:
+        """How many of the samples fed will not be needed again: their text stands. The engine's thread."""
+        return self._settled_samples
+
+    def settled(self) -> Transcript:
+        """The text of the ``settled_samples``, also after a failure. The engine's thread."""
+        return self._transcript(self._settled_samples)
+
+    def _transcript(self, samples: int) -> Transcript:
+        """The answers so far, which are those to the first ``samples`` of the take."""
         languages = list(dict.fromkeys(answer.language for answer in self._answers if answer.language))
         return Transcript(
             text=join_texts([answer.text for answer in self._answers]),
@@ -153,7 +167,7 @@ class LiveTranscription:
             is_language_forced=self._prompt.is_language_forced,
             tokens=tuple(self._tokens),
             is_truncated=self._is_truncated,
-            duration_s=self._splitter.heard_samples / SAMPLE_RATE,
+            duration_s=samples / SAMPLE_RATE,
             timings=self._timings,
             tried_draft_tokens=self._tried_draft_tokens,
             kept_draft_tokens=self._kept_draft_tokens,
@@ -172,9 +186,9 @@ class LiveTranscription:
                 self._cancel.check()
                 self._waiting += self._splitter.feed(block[first : first + _HEARD_AT_ONCE_SAMPLES])
 
-    def _transcribe(self, closed: Closed) -> None:
-        """Write the answer to a passage that ended and begin the next."""
-        draft = self._draft
+    def _transcribe_next(self) -> None:
+        """Write the answer to the first passage that ended and begin the next."""
+        closed, draft = self._waiting[0], self._draft
         if closed.end and not (draft.is_done and draft.samples == closed.end):
             self._discard(draft)
             draft = Draft(samples=closed.end)
@@ -187,6 +201,8 @@ class LiveTranscription:
             self._tokens += draft.tokens
             self._is_truncated |= not draft.is_complete
             self._timings.add_stages(draft.timings)
+        self._settled_samples = closed.start + len(closed.samples)
+        del self._waiting[0]
         self._preview.end_passage(text)
         self._begin_passage()
 

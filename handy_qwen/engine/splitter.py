@@ -46,8 +46,12 @@ _GAP_SAMPLES = 2 * FRAME_SAMPLES
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A finished passage: its samples, up to ``end`` of which (0: none) the model has to read."""
+    """A finished passage: its samples, up to ``end`` of which (0: none) the model has to read.
 
+    ``start`` tells where in the take it begins, in samples.
+    """
+
+    start: int
     samples: Float32
     end: int
     speech_s: float
@@ -179,7 +183,7 @@ class Splitter:
         if speech and self._trims:
             end = min(size, self._sound_end(speech[-1][1]) + TAIL_SAMPLES - self._start)
         speech_s = sum(end - start for start, end in speech) / SAMPLE_RATE
-        closed = Closed(self._buffer[:size].copy(), end, speech_s)
+        closed = Closed(self._start, self._buffer[:size].copy(), end, speech_s)
         self._drop(cut)
         return closed
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from handy_qwen.engine.output import join_texts
 
 
 @dataclass(slots=True)
@@ -66,6 +68,23 @@ class Transcript:
     timings: Timings = field(default_factory=Timings)
     tried_draft_tokens: int = 0
     kept_draft_tokens: int = 0
+
+    def followed_by(self, rest: Transcript) -> Transcript:
+        """The text of a clip of which this is the beginning, and ``rest`` what comes behind it.
+
+        The timings are those of ``rest``: the beginning was written while nobody waited.
+        """
+        languages = [name for part in (self, rest) for name in part.language.split(",") if name]
+        return replace(
+            rest,
+            text=join_texts([self.text, rest.text]),
+            language=",".join(dict.fromkeys(languages)),
+            tokens=(*self.tokens, *rest.tokens),
+            is_truncated=self.is_truncated or rest.is_truncated,
+            duration_s=self.duration_s + rest.duration_s,
+            tried_draft_tokens=self.tried_draft_tokens + rest.tried_draft_tokens,
+            kept_draft_tokens=self.kept_draft_tokens + rest.kept_draft_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.core.ports import Samples
+from handy_qwen.core.ports import RATE_HZ, Samples
 from handy_qwen.errors import CancelledError, OutOfMemoryError
 
 if TYPE_CHECKING:  # slow to import: only the engine's threads do
@@ -34,6 +35,9 @@ class LiveText(Protocol):
     def preview(self) -> Preview: ...  # noqa: D102
     def stop_drafting(self) -> None: ...  # noqa: D102
     def finish(self) -> Transcript: ...  # noqa: D102
+    @property
+    def settled_samples(self) -> int: ...  # noqa: D102
+    def settled(self) -> Transcript: ...  # noqa: D102
     def cancel(self) -> None: ...  # noqa: D102
 
 
@@ -63,16 +67,22 @@ PASSES_S = (60.0, 20.0, 8.0)
 
 @dataclass(eq=False)
 class Job:
-    """One take on its way through the engine."""
+    """One take on its way through the engine.
+
+    Its sound is kept until its text stands: what is settled is never transcribed again, whatever fails, and
+    an hour takes no more memory than some minutes.
+    """
 
     take: int
     language: str
     context: str
     live_mode: Live
-    heard: list[Samples] = field(default_factory=list)  # all of it, appended to on the microphone's thread
+    heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
+    forgotten_samples: int = 0  # those before ``heard``
     fed: int = 0  # blocks of ``heard`` that the live transcription has
     model: Model | None = None
     live: LiveText | None = None
+    settled: Transcript | None = None  # of a live transcription that was given up
     is_complete: bool = False
     is_cancelled: bool = False
     stop: Callable[[], None] | None = None  # ends what the engine is doing for this job
@@ -98,6 +108,20 @@ class Job:
             self.live.feed(self.heard[self.fed])
             self.fed += 1
 
+    def forget_settled(self) -> None:
+        """Let go of the sound whose text stands. Called on the engine's thread."""
+        if self.live is None:
+            return
+        settled_samples = self.live.settled_samples
+        while self.fed and self.forgotten_samples + len(self.heard[0]) <= settled_samples:
+            self.forgotten_samples += len(self.heard.popleft())
+            self.fed -= 1
+
+    def give_up_live(self) -> None:
+        """Go on without the live transcription, from where its text stands. Called on the engine's thread."""
+        if self.live is not None:
+            self.settled, self.live = self.live.settled(), None
+
     def begin_again(self) -> bool:
         """After memory ran short: forget the model, and do the work in smaller pieces with the next one.
 
@@ -108,8 +132,9 @@ class Job:
         return self.shortages < len(PASSES_S)
 
     def start_over(self) -> None:
-        """Forget what was done so far: all of it is transcribed at the end. Called on the engine's thread."""
-        self.model = self.live = self.stop = None
+        """Give the model back; what is not settled is transcribed at the end. On the engine's thread."""
+        self.give_up_live()
+        self.model = self.stop = None
         self.live_mode = Live.OFF
 
     def text(self, on_progress: Callable[[float], None]) -> Transcript:
@@ -127,8 +152,9 @@ class Job:
                 raise
             except Exception as exc:  # the sound is kept: try once more, all at once
                 logger.warning("live transcription failed: %s", type(exc).__name__, exc_info=exc)
-                self.live = None
-        return self._text_at_once(on_progress)
+                self.give_up_live()
+        rest = self._text_at_once(on_progress)
+        return self.settled.followed_by(rest) if self.settled else rest
 
     def _text_at_once(self, on_progress: Callable[[float], None]) -> Transcript:
         import numpy as np
@@ -138,6 +164,8 @@ class Job:
 
         assert self.model is not None, "opened before"
         samples = np.concatenate(self.heard) if self.heard else np.zeros(0, np.float32)
+        if self.settled:
+            samples = samples[round(self.settled.duration_s * RATE_HZ) - self.forgotten_samples :]
         if not len(samples):
             return Transcript("", "", is_language_forced=False, tokens=(), is_truncated=False, duration_s=0.0)
         cancel = Cancel()

@@ -4,8 +4,8 @@
                              ^-- memory ran short: the model is loaded anew, the work done in smaller pieces
 
 While a take is recorded its live transcription advances piece by piece; between two pieces the thread
-looks at its inbox. A live transcription that fails is not the end of the take: all of its sound is
-kept, and the whole is transcribed at the end.
+looks at its inbox. A live transcription that fails is not the end of the take: the sound is kept until its
+text stands, and what has none yet is transcribed at the end.
 
 Threads: ``engine`` runs the model, ``model-load`` loads it (slot.py). ``feed`` and ``cancel`` may be called
 from any thread. The engine's modules are imported by ``load``, hence on ``model-load``: they are slow to
@@ -216,17 +216,18 @@ class EngineTranscriber:
         try:
             job.feed_live()
             has_more = job.live.advance()
+            job.forget_settled()
             if job.live_mode is Live.FULL:
                 self._show(job, job.live)
         except CancelledError:
             return False
         except (OutOfMemoryError, MemoryError):
             self._inbox.put(partial(self._save_memory, job))  # out of here, where the error holds the model
-            job.live = None
+            job.give_up_live()
             return False
         except Exception as exc:  # whatever it was: the sound is kept, and the take has another chance
             logger.warning("live transcription gave up: %s", type(exc).__name__, exc_info=exc)
-            job.live = None
+            job.give_up_live()
             return False
         return has_more
 
@@ -263,7 +264,8 @@ class EngineTranscriber:
         logger.warning("memory ran short for the %d. time in a take", job.shortages + 1)
         has_smaller = job.begin_again()
         for other in self._jobs.values():
-            other.model = other.live = None
+            if other.model is not None:
+                other.start_over()
         self._slot.unload()
         if not has_smaller:
             self._fail(job, OutOfMemoryError())

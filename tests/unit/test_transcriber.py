@@ -2,6 +2,8 @@
 
 import queue
 import threading
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +34,12 @@ def transcript(text):
 
 
 class FakeLive:
-    """Counts its blocks; a preview for each; fails or waits where told."""
+    """Counts its blocks; a preview for each; fails or waits where told. Of each ten, nine are settled."""
 
     def __init__(self, model):
         self.model = model
         self.blocks = 0
+        self.settled_samples = 0
         self.gone = threading.Event()
         self.has_stopped_drafting = False
 
@@ -47,7 +50,12 @@ class FakeLive:
         self.model.has_advanced.set()
         if self.model.advance_error:
             raise self.model.advance_error
+        self.settled_samples = self.blocks // 10 * 9 * len(BLOCK)
         return False
+
+    def settled(self):
+        text = f"{self.settled_samples} settled" if self.settled_samples else ""
+        return replace(transcript(text), duration_s=self.settled_samples / 16_000)
 
     def preview(self):
         return Preview(f"{self.blocks} blocks", "more")
@@ -268,6 +276,39 @@ def test_live_transcription_that_fails_is_made_up_for_at_the_end(bench, stage):
     assert desk.models["m"].has_advanced.wait(30)
     desk.transcriber.finish(1)
     assert desk.skip_to(Transcribed).text == "m: 480 at once"
+
+
+@pytest.mark.parametrize("error", [EngineError("broken"), OutOfMemoryError(), RuntimeError("odd")])
+@pytest.mark.parametrize("stage", ["advance_error", "finish_error"])
+@pytest.mark.expects_log
+def test_what_is_settled_stays_when_the_live_transcription_fails(bench, stage, error):
+    model = FakeModel()
+    model.close = lambda: None
+    desk = bench(model).ready().say(1, blocks=25)
+    while desk.expect(Previewed).committed != "25 blocks":
+        desk.clock.now_s += 1.0
+        desk.transcriber.wake()
+    setattr(model, stage, error)
+    model.has_advanced.clear()
+    desk.transcriber.feed(1, BLOCK)
+    assert model.has_advanced.wait(30)
+    desk.transcriber.finish(1)
+    settled = 18 * len(BLOCK)
+    assert desk.skip_to(Transcribed).text == f"{settled} settled m: {26 * len(BLOCK) - settled} at once"
+
+
+def test_sound_is_let_go_of_as_soon_as_its_text_stands():
+    job, blocks = Job(1, "", "", Live.FULL), []
+    job.live = FakeLive(FakeModel())
+    for _ in range(1000):
+        job.heard.append(BLOCK.copy())
+        blocks.append(weakref.ref(job.heard[-1]))
+        job.feed_live()
+        job.live.advance()
+        job.forget_settled()
+    alive = [one() is not None for one in blocks]
+    assert sum(alive) == 1000 - 900
+    assert all(alive[900:])
 
 
 @pytest.mark.parametrize("error", [EngineError("broken"), RuntimeError("odd")])

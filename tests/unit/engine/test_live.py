@@ -2,6 +2,7 @@
 
 import random
 import threading
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from handy_qwen.engine.passage import Passage
 from handy_qwen.engine.prompt import build_prompt
 from handy_qwen.engine.sessions import Cancel
 from handy_qwen.engine.transcript import Timings
-from handy_qwen.errors import AudioFormatError, CancelledError
+from handy_qwen.errors import AudioFormatError, CancelledError, EngineError
 
 RATE = 16_000
 MODELS = ["exact_recognizer", "random_recognizer", "demo_recognizer"]
@@ -220,6 +221,33 @@ def test_no_draft_is_written_while_nothing_new_is_said(demo_recognizer, monkeypa
         live.feed(quiet(0.5))
         advance_all(live)
     assert len(drafts) == before
+
+
+def test_what_is_settled_and_the_rest_give_the_whole(demo_recognizer):
+    samples = take(0, None, 1, None, 2, None, 0, None, 1, None, 2, None, 0)
+    whole = dictated(demo_recognizer.live(), samples, 4_000)
+    live, parts = demo_recognizer.live(), set()
+    for first in range(0, len(samples), 4_000):
+        live.feed(samples[first : first + 4_000])
+        advance_all(live)
+        settled = live.settled()
+        parts.add(settled.text)
+        assert settled.duration_s == live.settled_samples / RATE
+        assert whole.text.startswith(settled.text)
+    assert len(parts) > 1, "a passage ended meanwhile"
+    rest = dictated(demo_recognizer.live(), samples[live.settled_samples :], 4_000)
+    joined = live.settled().followed_by(rest)
+    assert (joined.text, joined.tokens, joined.language) == (whole.text, whole.tokens, whole.language)
+    assert joined.duration_s == whole.duration_s
+
+
+def test_a_passage_whose_run_fails_is_not_settled(demo_recognizer, monkeypatch):
+    live = demo_recognizer.live(drafts=False)
+    live.feed(take(0, None, 1, None, 2, None, None))
+    monkeypatch.setattr(Passage, "answer", Mock(side_effect=EngineError("broken")))
+    with pytest.raises(EngineError):
+        live.finish()
+    assert (live.settled_samples, live.settled().text) == (0, "")
 
 
 def test_without_drafts_windows_are_read_and_nothing_else(random_recognizer):
