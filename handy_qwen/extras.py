@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 import sys
 
@@ -14,4 +15,7 @@ def how_to_get(extra: str) -> str:
     libraries = " ".join(EXTRAS[extra])
     if getattr(sys, "frozen", False):  # nothing can be added to the packaged program
         return f"This package cannot take up libraries: install from the source (README.md), and {libraries}."
-    return f"Install with: {shlex.quote(sys.executable)} -m pip install {libraries}"
+    python = shlex.quote(sys.executable)
+    if importlib.util.find_spec("pip") is None:  # uv makes its environments without it
+        return f"Install with: uv pip install --python {python} {libraries}"
+    return f"Install with: {python} -m pip install {libraries}"

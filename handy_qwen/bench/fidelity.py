@@ -110,12 +110,14 @@ def measure_fidelity(
         progress("float32", 0.0)
         convert(source, place, exact, Details("exact"))
         expected = with_model(place, threads, lambda model: [answer(model, mel, tokens) for mel in mels])
+        shutil.rmtree(place)  # or two would lie there while the next is made
         for number, (part, (form, variant)) in enumerate(alone.items(), start=1):
             if form != PLAIN:
                 progress(part, number / (len(alone) + 2))
                 convert(source, place, variant, Details(part))
                 led = partial(compare, part, str(form), mels=mels, expected=expected)
                 found.append(with_model(place, threads, led))
+                shutil.rmtree(place)
     progress("all", 0.9)
     led = partial(compare, "all", preset.name, mels=mels, expected=expected)
     found.append(with_model(package, threads, led))

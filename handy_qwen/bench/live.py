@@ -21,6 +21,7 @@ from handy_qwen.engine.layouts import open_model
 from handy_qwen.engine.recognizer import Recognizer
 from handy_qwen.engine.sessions import open_session
 from handy_qwen.engine.vad import Segment, VoiceDetector
+from handy_qwen.errors import HandyError
 
 STAGES = ("encoder", "prefill", "decode")
 _QUIET = 1e-4  # of full scale: a pause is not digital silence
@@ -82,12 +83,12 @@ def bench_live(
 
     Raises:
         EngineError: The model cannot be loaded or run.
-        ValueError: Nobody speaks in ``speech``.
+        HandyError: Nobody speaks in ``speech``.
     """
     detector = VoiceDetector(open_session(voice_model, threads=1))
     voices = detector.detect(speech)
     if not voices:
-        raise ValueError("nobody speaks in the recording")
+        raise HandyError("Nobody speaks in what is to be dictated.", "Give recordings of speech.")
     clock = Clock()
     recognizer = Recognizer(scripted(open_model(folder, threads), clock.run), detector, 0.0)
     rows = []

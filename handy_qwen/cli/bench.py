@@ -84,7 +84,7 @@ def add_parser(commands: Subparsers) -> None:
         help="lengths of what is heard (default: 2,10,30)",
     )
     parser.add_argument(
-        "--tokens", type=_count, metavar="N", help="tokens to write for each clip (default: 34)"
+        "--tokens", type=_token_count, metavar="N", help="tokens to write for each clip (default: 34)"
     )
     parser.add_argument(
         "--rounds", type=_count, metavar="N", help="runs of which the median is told (default: 5)"
@@ -289,7 +289,11 @@ def _seconds(text: str, least: float) -> tuple[float, ...]:
     return found
 
 
-def _count(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= _MOST):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST}")
+def _count(text: str, least: int = 1) -> int:
+    if not (text.isdecimal() and least <= int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {_MOST}")
     return int(text)
+
+
+def _token_count(text: str) -> int:
+    return _count(text, least=2)  # the first comes with the prefill

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import Any
 
-from handy_qwen.cli.terminal import say, write
+from handy_qwen.cli.terminal import say, stoppable, write
 from handy_qwen.errors import HandyError
 
 
@@ -20,9 +20,10 @@ def run(options: argparse.Namespace) -> int:
     from handy_qwen.engine.sessions import default_threads
 
     found: list[dict[str, Any]] = []
-    for threads in options.threads:
-        say(f"measuring with {threads} thread{'s' if threads > 1 else ''} …")
-        found.append(_measured(options, threads))
+    with stoppable():  # or the one under way would go on alone
+        for threads in options.threads:
+            say(f"measuring with {threads} thread{'s' if threads > 1 else ''} …")
+            found.append(_measured(options, threads))
     if options.json:
         write(json.dumps(found, indent=2) + "\n")
         return 0
@@ -36,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _measured(options: argparse.Namespace, threads: int) -> dict[str, Any]:
     """What ``bench --json`` says with so many threads."""
-    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "handy_qwen"]
+    program = (
+        [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-P", "-m", "handy_qwen"]
+    )
     arguments = [
         "bench",
         "--json",

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli import model_changes
-from handy_qwen.cli.choice import asked_or_used
+from handy_qwen.cli import demo, model_changes
+from handy_qwen.cli.choice import asked_or_used, used_folder
 from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, say, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.errors import EngineError, ModelMissingError
+from handy_qwen.errors import ModelMissingError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -84,8 +84,8 @@ def run_list(options: argparse.Namespace) -> int:
     catalogue = read_catalogue()
     if catalogue.problem:
         complain(catalogue.problem)
-    folders = {model.name: str(model.folder) for model in installed_models()}
-    used = _used_folder()
+    folders = {model.name: model.folder for model in installed_models()}
+    used = used_folder()
     entries = sorted(shelf_entries(catalogue), key=lambda entry: entry.name not in folders)
     if options.json:
         write(
@@ -96,28 +96,20 @@ def run_list(options: argparse.Namespace) -> int:
     for entry in entries:
         download = "" if entry.is_permanent else _size(entry.download_bytes)
         sizes = f"{download:>9} {_size(entry.disk_bytes):>9} {_size(entry.memory_bytes):>9}"
-        last = folders.get(entry.name, entry.summary or entry.source)
-        write(f"{entry.name:22} {_standing(entry, is_used=last == used):12} {sizes}   {last}\n")
+        folder = folders.get(entry.name)
+        standing = _standing(entry, is_used=folder is not None and folder.resolve() == used)
+        write(f"{entry.name:22} {standing:12} {sizes}   {folder or entry.summary or entry.source}\n")
     return 0
 
 
-def _used_folder() -> str:
-    """Where the model that writes the texts is; "" if the settings name one that is not there."""
-    from handy_qwen.models.installed import find_model
-
-    try:
-        return str(find_model(asked_or_used("")).folder)
-    except EngineError:
-        return ""
-
-
-def _row(entry: ModelEntry, folders: dict[str, str], used: str) -> dict[str, object]:
+def _row(entry: ModelEntry, folders: dict[str, Path], used: Path | None) -> dict[str, object]:
+    folder = folders.get(entry.name)
     return {
         "name": entry.name,
         "title": entry.title,
         "standing": entry.standing.name.lower(),
-        "is_in_use": entry.name in folders and folders[entry.name] == used,
-        "folder": folders.get(entry.name),
+        "is_in_use": folder is not None and folder.resolve() == used,
+        "folder": str(folder) if folder else None,
         "size_bytes": entry.disk_bytes,
         "download_bytes": entry.download_bytes,
         "partial_bytes": entry.partial_bytes,
@@ -152,7 +144,7 @@ def run_info(options: argparse.Namespace) -> int:
     from handy_qwen.models.room import size_text
 
     model = find_model(asked_or_used(options.model))
-    facts = [("name", model.name), ("folder", str(model.folder)), ("size", size_text(model.size_bytes))]
+    facts = [("name", model.name), ("folder", str(model.folder))]
     if (model.folder / MANIFEST_FILE).is_file():
         manifest = load_manifest(model.folder)
         facts += [("preset", manifest.preset), *manifest.precision.items()]
@@ -165,6 +157,7 @@ def run_info(options: argparse.Namespace) -> int:
         facts += [("layout", "published ONNX files")]
     else:
         raise ModelMissingError(model.folder / MANIFEST_FILE)
+    facts += [("size", size_text(model.size_bytes))]
     if origin := load_origin(model.folder):
         facts += [
             ("from", " ".join(filter(None, (origin.source, origin.revision)))),
@@ -176,41 +169,54 @@ def run_info(options: argparse.Namespace) -> int:
 
 def run_convert(options: argparse.Namespace) -> int:
     """Convert a model, and say what the rounding costs if asked to."""
+    from handy_qwen.bench.wer import Scorer, find_recordings
     from handy_qwen.convert.archive import opened_source
-    from handy_qwen.convert.package import Details, convert
+    from handy_qwen.convert.package import Details, check_destination, convert
     from handy_qwen.engine.manifest import is_package
     from handy_qwen.models.installed import InstalledModel
 
     if options.recordings and not options.report:
         raise UsageError("--recordings is of use only with --report.")
-    progress, place = ProgressLine(), options.destination
+    progress, place = ProgressLine(), options.destination.resolve()
+    check_destination(place)
     if is_package(place) and not options.replace:
         raise UsageError(
             f"{place} is a package already.", "Name another folder, or say --replace to have it replaced."
         )
-    details, preset = Details(name=place.resolve().name), PRESETS[options.preset]
+    if options.recordings:  # what the report will need is found out before the work begins
+        Scorer()
+        find_recordings(options.recordings)
+    details, preset = Details(name=place.name), PRESETS[options.preset]
 
     def warn(caution: str) -> None:
         progress.clear()
         say(f"handy-qwen: {caution}")
 
     facts: dict[str, object] = {"name": details.name, "folder": str(place)}
-    lines: list[str] = []
     try:
         with stoppable():
             unpacked = opened_source(options.source, place, lambda part: progress.show("unpacking", part))
             with unpacked as source:  # once for all the conversions
                 convert(source, place, preset, details, progress=progress.show, warn=warn)
+                progress.clear()
+                size = _size(InstalledModel(details.name, place).size_bytes)
+                ready = f"{place} is ready, {size}. Use it: handy-qwen model use {shlex.quote(str(place))}"
+                (say if options.json else _write_line)(ready)  # whatever becomes of the report
                 if options.report:
                     report, lines = _report(source, options, progress)
                     facts |= report
+                    progress.clear()
+                    if not options.json:
+                        write("\n".join(["", *lines]))
     finally:
         progress.clear()
-    size = _size(InstalledModel(details.name, place).size_bytes)
-    ready = f"{place} is ready, {size}. Use it: handy-qwen model use {shlex.quote(str(place))}"
-    text = "\n".join([*lines, ready])
-    write(f"{json.dumps(facts, indent=2) if options.json else text}\n")
+    if options.json:
+        write(f"{json.dumps(facts, indent=2)}\n")
     return 0
+
+
+def _write_line(text: str) -> None:
+    write(f"{text}\n")
 
 
 def _report(
@@ -255,6 +261,7 @@ def run_check(options: argparse.Namespace) -> int:
     model = find_model(asked_or_used(options.model))
     has_checksums = check_files(model.folder)
     try_out(model.folder)
+    demo.check_sentence(model.folder)
     if options.json:
         write(json.dumps({"name": model.name, "is_compared": has_checksums, "works": True}) + "\n")
     else:

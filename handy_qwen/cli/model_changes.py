@@ -14,9 +14,9 @@ from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.errors import InstallationError
 
 if TYPE_CHECKING:
+    from handy_qwen.cli.install_progress import InstallProgress
     from handy_qwen.cli.transcribe import Subparsers
     from handy_qwen.models.installed import InstalledModel
-    from handy_qwen.models.meter import Tell
     from handy_qwen.settings import SettingsStore
 
 
@@ -92,7 +92,7 @@ def run_install(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.keep_source} exists already.", "Name a folder to be made.")
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     return _run(
-        lambda tell: install(model, tell, preset=options.preset, keep_source=keep),
+        lambda progress: install(model, progress.tell, preset=options.preset, keep_source=keep),
         options,
         "What has been downloaded is kept; the same command goes on with it.",
     )
@@ -103,7 +103,9 @@ def run_import(options: argparse.Namespace) -> int:
     from handy_qwen.models.importing import import_model
 
     return _run(
-        lambda tell: import_model(options.source, tell, name=options.name, preset=options.preset),
+        lambda progress: import_model(
+            options.source, progress.tell, name=options.name, preset=options.preset, warn=progress.warn
+        ),
         options,
         "Nothing was left behind.",
     )
@@ -115,13 +117,14 @@ def run_use(options: argparse.Namespace) -> int:
     from handy_qwen.models.installed import find_model, installed_models
 
     is_known = options.model in {one.name for one in read_catalogue().models}
-    if is_known and options.model not in {one.name for one in installed_models()}:
+    is_installed = options.model in {one.name for one in installed_models()}
+    if is_known and not is_installed:
         raise InstallationError(
             f"{options.model} is not installed yet.", f"Install it: handy-qwen model install {options.model}"
         )
     model = find_model(options.model)
     _check_is_model(model.folder)
-    named = options.model if model.name == options.model else str(model.folder.absolute())
+    named = model.name if is_installed else str(model.folder.resolve())  # it counts everywhere
     _settings().update(model=named)
     _report(options, model, f"{model.name} writes the texts from now on\n")
     return 0
@@ -142,6 +145,7 @@ def _check_is_model(folder: Path) -> None:
 
 def run_remove(options: argparse.Namespace) -> int:
     """Ask, and delete."""
+    from handy_qwen.cli.choice import used_folder
     from handy_qwen.models.installed import find_model, installed_models
     from handy_qwen.models.installing import discard, partial_bytes, remove
     from handy_qwen.models.room import size_text
@@ -154,7 +158,7 @@ def run_remove(options: argparse.Namespace) -> int:
         return 0
     model = find_model(options.model)
     named = _settings().value.model
-    if named and find_model(named).folder.resolve() == model.folder.resolve():  # by its name or its folder
+    if named and used_folder() == model.folder.resolve():  # by its name or its folder
         raise InstallationError(
             f"{model.name} is in use.", "Choose another one first: handy-qwen model use NAME"
         )
@@ -174,13 +178,15 @@ def run_path(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(work: Callable[[Tell], InstalledModel], options: argparse.Namespace, interrupted: str) -> int:
+def _run(
+    work: Callable[[InstallProgress], InstalledModel], options: argparse.Namespace, interrupted: str
+) -> int:
     from handy_qwen.cli.install_progress import InstallProgress
 
     progress = InstallProgress()
     try:
         with stoppable():
-            model = work(progress.tell)
+            model = work(progress)
     except KeyboardInterrupt:
         progress.clear()
         say(f"handy-qwen: interrupted. {interrupted}")

@@ -14,7 +14,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.terminal import complain, interruptible, say, stoppable, write
+from handy_qwen.cli.terminal import UsageError, complain, interruptible, say, stoppable, write
 from handy_qwen.core.ports import RATE_HZ
 from handy_qwen.errors import HandyError
 
@@ -33,8 +33,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--simulate", action="store_true", help="with --live: feed the sound as it would be spoken"
     )
     parser.add_argument(
-        "--speed", type=_positive, default=1.0, metavar="X", help="X times as fast (default: 1)"
+        "--speed", type=_positive, metavar="X", help="with --simulate: X times as fast (default: 1)"
     )
+
+
+def is_asked(options: argparse.Namespace) -> bool:
+    """Whether to simulate.
+
+    Raises:
+        UsageError: Options do not go together.
+    """
+    if not options.simulate:
+        if options.speed is not None:
+            raise UsageError("--speed is of use only with --simulate.")
+        return False
+    if options.exact:
+        raise UsageError("Only what is live can be simulated.", "Add --live.")
+    if options.format != "text" or options.output != "-":
+        raise UsageError("--format and --output are of no use with --simulate.")
+    return True
 
 
 def run(options: argparse.Namespace, context: str) -> int:
@@ -59,7 +76,7 @@ def _dictate(recognizer: Recognizer, samples: Samples, options: argparse.Namespa
 
     cancel = Cancel()
     live = recognizer.live(language=options.language, context=context, cancel=cancel)
-    speaker = _Speaker(live, samples, options.speed)
+    speaker = _Speaker(live, samples, options.speed or 1.0)
     try:
         text, late_s = interruptible(partial(_listen, live, speaker), cancel)
     finally:

@@ -101,12 +101,10 @@ class Job:
 
 def run(options: argparse.Namespace) -> int:
     """Transcribe all files; one that fails does not stop the others."""
-    places = _places(options)
     context = context_of(options.context, options.vocabulary)
-    if options.simulate:
-        if options.exact:
-            raise UsageError("Only what is live can be simulated.", "Add --live.")
+    if simulate.is_asked(options):
         return simulate.run(options, context)
+    places = _places(options)
     with stoppable(), opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)  # before a file is opened
         if not recognizer.is_context_read_whole(context):

@@ -101,7 +101,10 @@ def read_onnx(path: Path) -> OnnxFile:
 
 
 def _check_complete(file: OnnxFile) -> None:
-    """Every value that is taken must come from somewhere."""
+    """Every value that is taken must come from somewhere, and from one place only."""
+    made = [name for node in file.nodes for name in node.outputs if name]
+    if len(set(made)) < len(made):
+        raise NotAMessageError("a value is made twice")
     known = {"", *file.constants, *file.inputs, *(name for node in file.nodes for name in node.outputs)}
     for node in file.nodes:
         for name in node.inputs:

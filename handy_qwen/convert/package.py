@@ -10,7 +10,7 @@ the new one is complete.
 
 from __future__ import annotations
 
-import glob
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ def convert(
     """
     bar = ProgressBar(progress)
     destination = destination.resolve()
-    _check_destination(destination)
+    check_destination(destination)
     unpacked = opened_source(source, destination, lambda part: bar.prepare("unpacking", part))
     with _parents_tidied(destination), unpacked as folder:
         opened = open_source(folder, source, bar.add)
@@ -190,8 +190,12 @@ def _manifest(
     )
 
 
-def _check_destination(destination: Path) -> None:
-    """The destination is free or an older package."""
+def check_destination(destination: Path) -> None:
+    """The destination is free or an older package.
+
+    Raises:
+        ConversionError: It is something else, or cannot be looked at.
+    """
     try:
         _restore(destination)
         is_taken = destination.exists() and not is_package(destination)
@@ -238,11 +242,18 @@ def _package_bytes(weights: Weights, config: ModelConfig, preset: Preset) -> int
 
 def _restore(destination: Path) -> None:
     """Put back the older package, if the program was killed between the two renames of ``_put_in_place``."""
-    for aside in destination.parent.glob(f".{glob.escape(destination.name)}.*{_ASIDE}"):
+    own = re.compile(rf"\.{re.escape(destination.name)}\.[0-9a-f]{{8}}{re.escape(_ASIDE)}")
+    for aside in [path for path in _listed(destination.parent) if own.fullmatch(path.name)]:
+        if not is_package(aside):
+            continue
         if destination.exists():
             shutil.rmtree(aside, ignore_errors=True)
-        elif is_package(aside):
+        else:
             aside.rename(destination)
+
+
+def _listed(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _put_in_place(partial: Path, destination: Path) -> None:

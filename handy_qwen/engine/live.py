@@ -259,7 +259,7 @@ class LiveTranscription:
         draft.is_complete, draft.is_done = generated.is_complete, True
 
     def _stop_stale_draft(self) -> None:
-        """Stop the draft under way if the speaker has just paused or gone on: the next one will be wanted.
+        """Stop the draft under way if something was said since, and an answer to that is wanted now.
 
         Raises:
             CancelledError: To stop it.
@@ -269,7 +269,8 @@ class LiveTranscription:
         if self._waiting:
             is_stale = self._waiting[0].end != drafted
         else:
-            is_stale = splitter.is_at_rest and len(splitter.open_samples) != drafted
+            is_wanted_anew = splitter.is_at_rest or self._draft_cancel.is_set
+            is_stale = is_wanted_anew and len(splitter.open_samples) != drafted
         if is_stale:
             raise CancelledError
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from handy_qwen.convert.archive import SUFFIXES, check_is_source, opened_source
@@ -25,7 +26,14 @@ from handy_qwen.models.places import Places
 _MOST_NAME = 64
 
 
-def import_model(source: Path, tell: Tell, *, name: str = "", preset: str = "") -> InstalledModel:
+def import_model(
+    source: Path,
+    tell: Tell,
+    *,
+    name: str = "",
+    preset: str = "",
+    warn: Callable[[str], None] = lambda _caution: None,
+) -> InstalledModel:
     """Install the model in ``source``, a folder or an archive, which is left as it is.
 
     Args:
@@ -33,6 +41,7 @@ def import_model(source: Path, tell: Tell, *, name: str = "", preset: str = "") 
         tell: Told how far it is, on this thread; may raise CancelledError.
         name: What to call it; without it, as ``source`` is called.
         preset: How precisely to keep a checkpoint; "" for the usual way, and a published model as it is.
+        warn: Told what the package will lack, if anything.
 
     Raises:
         CancelledError: ``tell`` did; nothing is left behind.
@@ -54,7 +63,7 @@ def import_model(source: Path, tell: Tell, *, name: str = "", preset: str = "") 
             )
         places.begin()
         try:
-            return _import(source, places, preset, meter)
+            return _import(source, places, preset, warn, meter)
         finally:
             _tidy(places)
 
@@ -71,12 +80,15 @@ def _is_name(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][\w.-]*", name) is not None and len(name) <= _MOST_NAME
 
 
-def _import(source: Path, places: Places, preset: str, meter: Meter) -> InstalledModel:
+def _import(
+    source: Path, places: Places, preset: str, warn: Callable[[str], None], meter: Meter
+) -> InstalledModel:
     origin = Origin(source.name, "", "", {}, {})
     if not source.is_dir():
         meter.enter(Stage.UNPACKING)
     with opened_source(source, places.package, meter.share) as folder:
-        recipe = Recipe(origin, preset, may_link=not source.is_dir())  # what the user keeps, he may change
+        may_link = not source.is_dir()  # what the user keeps, he may change
+        recipe = Recipe(origin, preset, may_link=may_link, warn=warn)
         return make(folder, places, recipe, meter)
 
 

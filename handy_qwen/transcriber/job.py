@@ -147,6 +147,10 @@ class Job:
         if self.live is not None:
             try:
                 self.feed_live()
+                while (
+                    self.live.advance()
+                ):  # what an engine that came too late has still to do, piece by piece
+                    on_progress(0.0)
                 return self.live.finish()
             except (CancelledError, OutOfMemoryError, MemoryError):
                 raise

@@ -162,7 +162,7 @@ class EngineTranscriber:
 
     def _work(self) -> bool:
         """Do one piece of work for the oldest take; the model takes one at a time. True: there is more."""
-        self._slot.close_unused([job.model for job in self._jobs.values()])
+        self._slot.close_unused([job.model for job in list(self._jobs.values())])
         job = next(iter(list(self._jobs.values())), None)
         if job is None or not self._is_model_whole(job):
             return False
@@ -184,7 +184,7 @@ class EngineTranscriber:
             logger.warning("the model was given up: %s", exc)
         else:
             return True
-        for one in self._jobs.values():
+        for one in list(self._jobs.values()):
             one.start_over()
         self._slot.unload()
         self._slot.ensure()
@@ -263,7 +263,7 @@ class EngineTranscriber:
         """Memory ran short: load the model anew, which may be half changed now, and take smaller pieces."""
         logger.warning("memory ran short for the %d. time in a take", job.shortages + 1)
         has_smaller = job.begin_again()
-        for other in self._jobs.values():
+        for other in list(self._jobs.values()):
             if other.model is not None:
                 other.start_over()
         self._slot.unload()

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 
 from handy_qwen.cli import main
 
@@ -25,10 +27,10 @@ def test_speed_as_json_has_every_clip(capsys):
 
 def test_the_time_after_the_last_word_is_measured_without_and_after_pauses(capsys):
     arguments = ["bench", "--live", "--model", "demo", "--seconds", "2", "--rounds", "1", "--json"]
-    assert main(arguments) == 0
+    assert main([*arguments, "--pauses", "0,4"]) == 0
     found = json.loads(capsys.readouterr().out)
     rows, drafts = found["rows"], found["demo_drafts"]
-    assert [row["pause_s"] for row in rows] == [0.0, 0.5, 1.0, 1.5]
+    assert [row["pause_s"] for row in rows] == [0.0, 4.0]
     assert all(row["at_end_s"] > 0 for row in rows)
     for row in rows:
         assert row["waiting_s"] + sum(row["stages_s"].values()) <= row["live_s"] * 1.01
@@ -106,3 +108,9 @@ def test_one_thing_is_measured_at_a_time(capsys):
         main(["bench", "--live", "--wer", "."])
     assert caught.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_silence_cannot_be_dictated(capsys, tmp_path):
+    soundfile.write(tmp_path / "quiet.wav", np.zeros(32_000, np.float32), 16_000)
+    assert main(["bench", "--live", "--model", "demo", "--speech", str(tmp_path / "quiet.wav")]) == 1
+    assert "Nobody speaks" in capsys.readouterr().err

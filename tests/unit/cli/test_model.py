@@ -2,14 +2,16 @@
 
 import json
 import os
+import shutil
 import tomllib
 
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.cli import main
+from handy_qwen.cli import demo, main
 from handy_qwen.cli.install_progress import InstallProgress
 from handy_qwen.core.shelf import Progress, Stage
+from tests.conftest import CHECKPOINT
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,7 @@ def test_commands_work_with_the_model_in_use_if_none_is_named(capsys):
         assert json.loads(capsys.readouterr().out)["name"] == name
         assert main(["model", "info"]) == 0
         assert f" {name}\n" in capsys.readouterr().out.splitlines(keepends=True)[0]
-        assert main(["bench", "--seconds", "1", "--tokens", "1", "--rounds", "1", "--json"]) == 0
+        assert main(["bench", "--seconds", "1", "--tokens", "2", "--rounds", "1", "--json"]) == 0
         capsys.readouterr()
     (paths.models_dir() / "another" / "decoder.onnx").unlink()
     assert main(["transcribe", speech]) == 0, "demo is in use; that another is damaged does not matter"
@@ -154,3 +156,42 @@ def test_a_log_gets_a_line_for_each_stage_and_tenth_and_no_more(capsys):
     assert len(lines) == 12
     assert lines[0] == "  0% downloading 0.0 of 1.0 MB, 0.1 MB/s, 30 s left"
     assert lines[-1] == "trying it out"
+
+
+def test_a_folder_that_is_used_is_found_from_everywhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["model", "convert", str(CHECKPOINT), "mine"]) == 0
+    assert f"handy-qwen model use {tmp_path / 'mine'}" in capsys.readouterr().out
+    assert main(["model", "use", "mine"]) == 0
+    monkeypatch.chdir("/")
+    assert main(["model", "check"]) == 0
+    assert capsys.readouterr().out.endswith("mine: whole, and it works\n")
+
+
+def test_a_model_in_use_that_is_gone_keeps_no_other_from_being_removed(tmp_path, capsys):
+    shutil.copytree(paths.asset("demo-model"), tmp_path / "gone")
+    assert main(["model", "import", str(tmp_path / "gone"), "--name", "another"]) == 0
+    assert main(["model", "use", str(tmp_path / "gone")]) == 0
+    shutil.rmtree(tmp_path / "gone")
+    assert main(["model", "remove", "another", "--yes"]) == 0
+    assert capsys.readouterr().out.endswith("another is deleted\n")
+
+
+def test_a_demo_model_that_hears_other_words_is_no_good(monkeypatch, capsys):
+    monkeypatch.setattr(demo, "SENTENCE", "Something else.")
+    assert main(["model", "check", "demo"]) == 1
+    assert "hears other words" in capsys.readouterr().err
+
+
+def test_a_folder_with_others_things_in_it_is_no_place_for_a_package(tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert main(["model", "convert", str(CHECKPOINT), str(tmp_path / "mine"), "--replace"]) == 1
+    assert "exists and is not a package" in capsys.readouterr().err
+
+
+def test_recordings_that_are_not_there_are_noticed_before_the_work(tmp_path, capsys):
+    arguments = ["model", "convert", "--report", "--recordings", str(tmp_path / "nope")]
+    assert main([*arguments, str(CHECKPOINT), str(tmp_path / "mine")]) == 1
+    assert "nope" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ def test_a_simulated_dictation_writes_the_text_and_tells_how_late_it_was(capsys)
 
 
 def test_previews_go_to_stderr(capsys):
-    assert main([*OPTIONS, "--live", "--simulate", "--speed", "1.5", SPEECH]) == 0
+    assert main([*OPTIONS, "--live", "--simulate", "--speed", "0.7", SPEECH]) == 0
     shown = capsys.readouterr()
     assert "│" in shown.err
     assert "│" not in shown.out
@@ -42,3 +42,16 @@ def test_a_speed_that_makes_no_sense_is_refused(speed, capsys):
     with pytest.raises(SystemExit):
         main([*OPTIONS, "--live", "--simulate", "--speed", speed, SPEECH])
     assert "--speed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("useless", [["--format", "json"], ["--output", "there"]])
+def test_what_a_simulation_does_not_heed_is_refused(useless, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([*OPTIONS, "--live", "--simulate", *useless, SPEECH]) == 2
+    assert "--format and --output" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_speed_without_simulation_is_refused(capsys):
+    assert main([*OPTIONS, "--live", "--speed", "2", SPEECH]) == 2
+    assert "--simulate" in capsys.readouterr().err

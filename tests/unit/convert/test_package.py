@@ -383,6 +383,17 @@ def test_an_older_package_comes_back_if_the_new_one_cannot_take_its_place(
     assert [path.name for path in place.iterdir()] == ["package"]
 
 
+def test_what_other_packages_left_aside_is_not_touched(original, place):
+    for name in (".package.v2.0123abcd.old", ".package.backup.old", ".package.0123abcd.old"):
+        (place / name).mkdir()
+        (place / name / "notes.txt").write_text("mine")
+    before = sorted(place.rglob("*"))
+    convert(original, place / "package", EXACT, DETAILS)
+    assert [
+        path for path in sorted(place.rglob("*")) if (place / "package") not in (path, path.parent)
+    ] == before
+
+
 def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path):
     folder = tmp_path / "nan"
     write_random_checkpoint(folder)
