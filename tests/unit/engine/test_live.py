@@ -298,6 +298,28 @@ def test_a_draft_is_dropped_when_the_speaker_pauses_meanwhile(demo_recognizer, m
     assert live.finish().text == demo_recognizer.transcribe(np.concatenate([said, quiet(1.0)])).text
 
 
+def test_a_draft_of_a_pause_gives_way_if_something_was_said_since_and_the_key_came_up(
+    demo_recognizer, monkeypatch
+):
+    live, said = demo_recognizer.live(), speech()
+    live.feed(np.concatenate([said[0], quiet(0.5)]))
+    live._hear()
+    assert live._splitter.is_at_rest
+    answer = live._passage.answer
+
+    def answer_while_more_is_said(*args, **kwargs):
+        monkeypatch.setattr(live._passage, "answer", answer)
+        live.feed(voiced(1.0))
+        live.stop_drafting()
+        return answer(*args, **kwargs)
+
+    monkeypatch.setattr(live._passage, "answer", answer_while_more_is_said)
+    live._make_draft()
+    assert not live._draft.is_done
+    whole = np.concatenate([said[0], quiet(0.5), voiced(1.0)])
+    assert_same(demo_recognizer, whole, live.finish(), demo_recognizer.transcribe(whole))
+
+
 def test_the_preview_grows_into_the_text(demo_recognizer):
     live, before = demo_recognizer.live(), ""
     samples = np.concatenate([*speech(), quiet(1.0)])
