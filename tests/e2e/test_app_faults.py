@@ -157,7 +157,7 @@ def test_a_model_that_is_cut_short_while_it_is_used_costs_no_take(desktop, tmp_p
         for name in WEIGHTS:
             os.truncate(model / name, 1000)
         app.dictate("chairs")
-        wait_until(lambda: app.now().get("can_retry"), "the failure", timeout_s=60)
+        wait_until(lambda: any(row["state"] == "failed" for row in app.rows()), "the failure", timeout_s=60)
         for name in WEIGHTS:
             shutil.copy(paths.asset("demo-model") / name, model / name)
         editor.focus()

@@ -19,6 +19,8 @@ from tests.e2e.desk.targets import Target
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 FOREIGN = ("DBUS_", "PULSE_", "XDG_", "WAYLAND_", "QT_", "GTK_", "HANDY_QWEN_HOME", "DISPLAY", "XAUTHORITY")
 
+_ACTIVATED_S = 2.0
+
 AnyTarget = TypeVar("AnyTarget", bound=Target)
 
 
@@ -198,8 +200,16 @@ class Desktop:
 
     def activate(self, window: int) -> None:
         """Bring ``window`` to the front and wait until it has the focus."""
-        self.run("xdotool", "windowactivate", "--sync", str(window))
-        wait_until(lambda: self.active_window() == window, "the focus")
+
+        def is_active() -> bool:
+            # Asked for again and again: the window manager forgets it of a window that it does not know yet.
+            self.run("xdotool", "windowactivate", str(window))
+            end = time.monotonic() + _ACTIVATED_S
+            while self.active_window() != window and time.monotonic() < end:
+                time.sleep(0.005)
+            return self.active_window() == window
+
+        wait_until(is_active, "the focus")
 
     def windows(self) -> list[int]:
         """All windows that the window manager knows."""
