@@ -147,9 +147,7 @@ class Job:
         if self.live is not None:
             try:
                 self.feed_live()
-                while (
-                    self.live.advance()
-                ):  # what an engine that came too late has still to do, piece by piece
+                while self.live.advance():  # an engine that is late does the rest piece by piece
                     on_progress(0.0)
                 return self.live.finish()
             except (CancelledError, OutOfMemoryError, MemoryError):
