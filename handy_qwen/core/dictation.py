@@ -253,9 +253,9 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
     take = turn.take(number)
     if number and take is None:
         return  # it was given up, or delivered, before
-    is_lost = take is not None and take.stage < Stage.READY
-    hint = f"{TRY_AGAIN} {error.hint}".strip() if is_lost and take is not None and take.entry else error.hint
-    turn.notify(NoticeKind.FAILED, error.title, hint)
+    lost = take if take is not None and take.stage < Stage.READY else None
+    kept_hint = f"{TRY_AGAIN} {error.hint}".strip()
+    turn.notify(NoticeKind.FAILED, error.title, error.hint, take=lost, kept_hint=kept_hint)
     if take is None:
         return
     match take.stage:
@@ -283,8 +283,8 @@ def _cancel(turn: Turn) -> None:
         for take in reversed(waiting):  # so that none of them begins because the one before has gone
             cancel(turn, take)
     cancelled = turn.now.cancelled
-    is_kept = cancelled is not None and cancelled.entry and cancelled != before
-    turn.notify(NoticeKind.INFO, "Cancelled.", "You can bring it back from the menu." if is_kept else "")
+    kept = cancelled if cancelled != before else None
+    turn.notify(NoticeKind.INFO, "Cancelled.", take=kept, kept_hint="You can bring it back from the menu.")
 
 
 def can_be_cancelled(take: Take) -> bool:

@@ -72,6 +72,7 @@ def was_kept(turn: Turn, event: Kept) -> None:
         take = getattr(turn.now, name)
         if take is not None and take.number == event.take:
             turn.set(**{name: replace(take, entry=event.entry)})
+    turn.tell_kept(event.take)
 
 
 def rescue_next(turn: Turn) -> None:

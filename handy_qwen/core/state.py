@@ -93,6 +93,8 @@ class Shown:
     notice: Notice
     until_s: float
     subject: str = ""
+    take: int = 0  # whose entry it waits for, to say ``kept_hint`` then
+    kept_hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,21 @@ class Turn:
         self.set(last_take=self.now.last_take + 1)
         return self.now.last_take
 
-    def notify(self, kind: NoticeKind, title: str, hint: str = "", *, lasting: str = "") -> None:
+    def notify(
+        self,
+        kind: NoticeKind,
+        title: str,
+        hint: str = "",
+        *,
+        lasting: str = "",
+        take: Take | None = None,
+        kept_hint: str = "",
+    ) -> None:
         """Show a notice, instead of one that says the same.
 
         One with a subject (``lasting``) stays until ``settle`` is called for that; so does what is said
-        once more while it lasts.
+        once more while it lasts. As soon as the history has ``take``, which can be later on a slow disk,
+        its hint is ``kept_hint``.
         """
         same = [one for one in self.now.shown if (one.notice.kind, one.notice.title) == (kind, title)]
         lasting = lasting or next((one.subject for one in same if one.subject), "")
@@ -195,8 +207,20 @@ class Turn:
         self.set(shown=tuple(one for one in self.now.shown if one not in same))
         number = self.now.last_notice + 1
         notice = Notice(number, kind, title, hint, is_lasting=bool(lasting))
-        shown = Shown(notice, math.inf if lasting else self.at_s + NOTICE_S, lasting)
+        until_s = math.inf if lasting else self.at_s + NOTICE_S
+        shown = Shown(notice, until_s, lasting, take.number if take else 0, kept_hint)
         self.set(shown=(*self.now.shown, shown), last_notice=number)
+        if take is not None and take.entry:
+            self.tell_kept(take.number)
+
+    def tell_kept(self, take: int) -> None:
+        """The history has ``take``: what is shown about it says so."""
+        self.set(
+            shown=tuple(
+                replace(one, notice=replace(one.notice, hint=one.kept_hint)) if one.take == take else one
+                for one in self.now.shown
+            )
+        )
 
     def settle(self, subject: str) -> None:
         """Take back the lasting notice about ``subject``: it is mended."""

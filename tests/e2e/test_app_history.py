@@ -80,11 +80,14 @@ def test_what_was_being_said_when_the_program_was_killed_is_offered_at_the_next_
 def test_a_take_whose_model_vanished_is_tried_again_when_it_is_back(desktop, app, editor):
     away = app.model.with_name(".away")
     app.model.rename(away)
-    app.dictate("report")
-    status = wait_until(lambda: (s := app.status())["can_retry"] and s, "the failure", timeout_s=30)
-    assert any("try again from the menu" in notice["hint"] for notice in status["notices"])
-    desktop.screenshot("app-model-gone")
-    away.rename(app.model)
+    try:
+        app.dictate("report")
+        status = wait_until(lambda: (s := app.status())["can_retry"] and s, "the failure", timeout_s=30)
+        hints = [notice["hint"] for notice in status["notices"]]
+        assert any("try again from the menu" in hint for hint in hints), status
+        desktop.screenshot("app-model-gone")
+    finally:
+        away.rename(app.model)  # the tests that follow need it
     assert app.run("retry").returncode == 0
     assert editor.wait_for_text(REPORT, timeout_s=30) == REPORT
 

@@ -166,8 +166,22 @@ def test_a_failed_take_is_kept_and_can_be_tried_again_into_its_window():
 
 
 def test_a_failed_take_can_be_tried_again_when_its_entry_came_late():
-    desk = Desk().say(1).play(Failed(1, ERROR), Kept(1, 10)).ask(Request.RETRY)
+    desk = Desk().say(1).play(Failed(1, ERROR))
+    (before,) = desk.view.notices
+    assert before.hint == ERROR.hint, "nothing is promised that is not known yet"
+    (after,) = desk.play(Kept(1, 10)).view.notices
+    assert after.hint == f"It is kept: try again from the menu. {ERROR.hint}"
+    assert after.number == before.number, "it is no news, and not told twice"
+    desk.ask(Request.RETRY)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", "Qwen")]
+
+
+def test_a_cancelled_take_whose_entry_came_late_can_be_brought_back_and_the_user_is_told_so():
+    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(2).play(EscapePressed(102.0))
+    assert desk.view.notices[-1].hint == ""
+    desk.play(Kept(1, 10))
+    assert "bring it back" in desk.view.notices[-1].hint
+    assert desk.view.can_bring_back
 
 
 def test_the_last_take_can_be_transcribed_again_in_another_language():
