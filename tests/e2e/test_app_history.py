@@ -105,8 +105,10 @@ def test_a_cancelled_take_is_brought_back(desktop, app, editor):
 
 
 def test_a_paused_history_leaves_nothing_behind(desktop, app, editor):
+    before = app.delivered()
     app.dictate("chairs")
     assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS
+    wait_until(lambda: len(app.delivered()) > len(before), "it in the history")
     app.set("private = true")
     wait_until(lambda: app.status()["is_private"], "the pause")
     desktop.screenshot("app-private")
