@@ -192,7 +192,7 @@ class Program:
 
         post, settings = self.controller.post, self._applied
         inserter = inserter_for(post, may_release=lambda: not self.controller.is_key_injected())
-        hotkeys = hotkeys_for(post, environment=os.environ, is_injecting=inserter.is_injecting)
+        hotkeys = hotkeys_for(post, environment=os.environ, was_injecting=inserter.was_injecting)
         library = Library()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._recorder = MicrophoneRecorder(

@@ -282,17 +282,17 @@ def test_a_modifier_that_seems_held_does_not_disable_the_hotkey_for_ever(desk):
 
 
 def test_keys_this_program_injects_are_not_the_user_s(desk):
-    is_injecting = threading.Event()
-    with listening(desk.display, "ctrl_r", "f9", is_injecting=is_injecting.is_set) as (heard, _):
+    injecting = threading.Event()
+    with listening(desk.display, "ctrl_r", "f9", was_injecting=lambda _: injecting.is_set()) as (heard, _):
         desk.hardware.down("Control_R")
         assert heard.wait(1) == ["KeyDown 0"]
-        is_injecting.set()
+        injecting.set()
         desk.keys.up("Control_R")  # as the inserter does, so that it can type
         desk.keys.chord("Control_L", "v")
         desk.keys.chord("F9")
         time.sleep(0.5)  # several looks at the real state
         assert heard.short() == ["KeyDown 0"]
-        is_injecting.clear()
+        injecting.clear()
         desk.hardware.up("Control_R")
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
 
@@ -561,12 +561,12 @@ def test_a_restarted_x_server_is_found_again(server):
 def test_a_listener_that_fails_says_so_and_can_be_started_again(desk):
     faults = [ZeroDivisionError()]
 
-    def is_injecting():
+    def was_injecting(_at_s):
         if faults:
             raise faults.pop()
         return False
 
-    with listening(desk.display, "ctrl_r", is_injecting=is_injecting) as (heard, listener):
+    with listening(desk.display, "ctrl_r", was_injecting=was_injecting) as (heard, listener):
         desk.keys.chord("Control_R")
         assert heard.wait(1) == ["HotkeysFailed"]
         listener.start([Hotkey("ctrl_r")])

@@ -1,6 +1,7 @@
 """Typing: what the user's own keys, locks and layouts do to it, and what it leaves behind."""
 
 import threading
+import time
 
 import pytest
 from Xlib import X, display
@@ -163,7 +164,7 @@ def test_frozen_window_gets_typed_characters_right_after_it_thaws(bench, windows
 
 
 def test_hotkeys_can_tell_our_keys_from_the_users(bench, windows):
-    """Every event of ours is heard while ``is_injecting`` says so, and not one after."""
+    """Every event of ours is heard while ``was_injecting`` says so, and not one after."""
     desk, insertion = bench
     windows[QtTarget].focus()
     heard = []
@@ -180,7 +181,7 @@ def test_hotkeys_can_tell_our_keys_from_the_users(bench, windows):
         data = reply.data
         while len(data) and reply.category == record.FromServer:
             _, data = rq.EventField(None).parse_binary_value(data, listener.display, None, None)
-            heard.append(insertion.inserter.is_injecting())
+            heard.append(insertion.inserter.was_injecting(time.monotonic()))
 
     thread = threading.Thread(target=listener.record_enable_context, args=(context, hear))
     thread.start()
@@ -188,7 +189,7 @@ def test_hotkeys_can_tell_our_keys_from_the_users(bench, windows):
         insertion.insert(TEXT, Method.TYPE)
         insertion.insert(TEXT, Method.PASTE, submit=Submit.CTRL_ENTER)
         wait_until(lambda: len(heard) > 2 * len(TEXT), "the events")
-        wait_until(lambda: not insertion.inserter.is_injecting(), "the end", 2.0)
+        wait_until(lambda: not insertion.inserter.was_injecting(time.monotonic()), "the end", 2.0)
         ours = len(heard)
         assert ours > 2 * len(TEXT)
         desk.keys.chord("a")
@@ -203,16 +204,23 @@ def test_hotkeys_can_tell_our_keys_from_the_users(bench, windows):
     assert heard == [True] * ours + [False] * 2
 
 
+@pytest.mark.parametrize("lag_s", [0.0, 0.004])
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
-def test_our_keys_call_no_hotkey_and_the_users_still_do(bench, windows, method):
+def test_our_keys_call_no_hotkey_and_the_users_still_do(bench, windows, method, lag_s):
+    """However far the listener has fallen behind: 4 ms more with each key."""
     desk, insertion = bench
     windows[QtTarget].focus()
     events = []
-    hotkeys = X11Hotkeys(events.append, is_injecting=insertion.inserter.is_injecting, display=desk.display)
+
+    def was_injecting(at_s):
+        time.sleep(lag_s)
+        return insertion.inserter.was_injecting(at_s)
+
+    hotkeys = X11Hotkeys(events.append, was_injecting=was_injecting, display=desk.display)
     hotkeys.start([Hotkey("shift_l"), Hotkey("ctrl_l"), Hotkey("insert")])
     try:
         insertion.insert(TEXT.upper(), method, submit=Submit.CTRL_ENTER)
-        wait_until(lambda: not insertion.inserter.is_injecting(), "the end", 2.0)
+        wait_until(lambda: not insertion.inserter.was_injecting(time.monotonic()), "the end", 2.0)
         assert events == []
         desk.keys.chord("Control_L")
         wait_until(lambda: len(events) == 2, "the user's key")

@@ -48,7 +48,7 @@ def hotkeys_for(
     *,
     platform: str = sys.platform,
     environment: Mapping[str, str],
-    is_injecting: Callable[[], bool] = lambda: False,
+    was_injecting: Callable[[float], bool] = lambda _at_s: False,
 ) -> HotkeyListener:
     """The listener for this system; it does not listen yet.
 
@@ -56,18 +56,19 @@ def hotkeys_for(
         post: Takes the events, on a thread of the listener's.
         platform: A value of ``sys.platform``.
         environment: The environment variables, which tell X11 from Wayland.
-        is_injecting: Whether this program is sending keys of its own right now. It must be true from before
-            the first such key until 50 ms after the last has been taken in, and answer at once on any thread.
+        was_injecting: Whether this program was sending keys of its own at a time (``time.monotonic()``). It
+            must be true from before the first such key until 50 ms after the last has been taken in, and
+            answer at once on any thread.
     """
     # The libraries of the other systems are not installed, and some fail on import.
     if platform == "win32":
         from handy_qwen.system.hotkeys.windows import WindowsHotkeys
 
-        return WindowsHotkeys(post, is_injecting=is_injecting)
+        return WindowsHotkeys(post, was_injecting=was_injecting)
     if platform == "darwin":
         from handy_qwen.system.hotkeys.macos import MacHotkeys
 
-        return MacHotkeys(post, is_injecting=is_injecting)
+        return MacHotkeys(post, was_injecting=was_injecting)
     if environment.get("WAYLAND_DISPLAY") or environment.get("XDG_SESSION_TYPE") == "wayland":
         from handy_qwen.system.hotkeys.wayland import PortalHotkeys
 
@@ -75,5 +76,5 @@ def hotkeys_for(
     if environment.get("DISPLAY"):
         from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 
-        return X11Hotkeys(post, is_injecting=is_injecting, display=environment["DISPLAY"])
+        return X11Hotkeys(post, was_injecting=was_injecting, display=environment["DISPLAY"])
     return NoHotkeys()

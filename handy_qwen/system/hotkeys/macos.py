@@ -21,6 +21,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -108,12 +109,12 @@ class MacHotkeys:
 
     Args:
         post: Takes the events, on pynput's threads and on ``hotkeys``.
-        is_injecting: Whether this program is sending keys of its own right now; any thread, at once.
+        was_injecting: Whether this program was sending keys of its own at a time; any thread, at once.
     """
 
-    def __init__(self, post: Post, *, is_injecting: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, post: Post, *, was_injecting: Callable[[float], bool] = lambda _at_s: False) -> None:
         self._post = post
-        self._is_injecting = is_injecting
+        self._was_injecting = was_injecting
         self._keys = HookedKeys(post, _codes, _is_down, knows_swallowed=True)
         self._listeners: tuple[Any, ...] = ()
         self._lock = threading.Lock()
@@ -174,7 +175,7 @@ class MacHotkeys:
         quartz = _quartz()
         code = int(quartz.CGEventGetIntegerValueField(event, _KEYCODE_FIELD))
         process = int(quartz.CGEventGetIntegerValueField(event, _PROCESS_FIELD))
-        is_ours = process == os.getpid() or (process != 0 and self._is_injecting())
+        is_ours = process == os.getpid() or (process != 0 and self._was_injecting(time.monotonic()))
         if kind == _FLAGS_CHANGED:
             bit = _DEVICE_BITS.get(code)
             if bit is None:

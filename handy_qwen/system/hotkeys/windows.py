@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -107,7 +108,7 @@ class WindowsHotkeys:
 
     Args:
         post: Takes the events, on pynput's threads and on ``hotkeys``.
-        is_injecting: Whether this program is sending keys of its own right now; any thread, at once.
+        was_injecting: Whether this program was sending keys of its own at a time; any thread, at once.
         is_down: Whether the key or button with this virtual key code is down; for tests.
     """
 
@@ -115,10 +116,10 @@ class WindowsHotkeys:
         self,
         post: Post,
         *,
-        is_injecting: Callable[[], bool] = lambda: False,
+        was_injecting: Callable[[float], bool] = lambda _at_s: False,
         is_down: Callable[[int], bool] | None = None,
     ) -> None:
-        self._is_injecting = is_injecting
+        self._was_injecting = was_injecting
         self._is_down = is_down or _async_key_state
         self._keys = HookedKeys(post, _codes, self._is_really_down, knows_swallowed=False)
         self._keyboard: _Listener | None = None
@@ -176,7 +177,7 @@ class WindowsHotkeys:
         is_made_up = code == VIRTUAL_KEYS["ctrl_l"] and int(data.scanCode) == _MADE_UP_CTRL
         if code == _PACKET or is_made_up:
             return False
-        is_ours = bool(data.flags & _INJECTED) and self._is_injecting()
+        is_ours = bool(data.flags & _INJECTED) and self._was_injecting(time.monotonic())
         is_swallowed = self._keys.saw(code, is_press=message in _KEY_DOWN, is_ours=is_ours)
         keyboard = self._keyboard
         if is_swallowed and keyboard is not None:

@@ -9,9 +9,9 @@ auto-repeat, and also while another program has grabbed the keyboard (a menu, sa
 is not reported (the device vanished, the console was switched) is found by asking for the state
 of that device every 100 ms while a hotkey is down. Nothing is polled when none is.
 
-``is_injecting`` tells this program's own key events from the user's: while it is true, what
-comes from the XTEST devices is ignored. Whoever types must make it true before the first event and
-keep it so until the server has answered a round trip made after the last one, and 50 ms more.
+``was_injecting`` tells this program's own key events from the user's: what comes from the XTEST devices
+and is dated at a time for which it is true is ignored, however late it is heard. It must be true from before
+the first event until the server has answered a round trip made after the last one, and 50 ms more.
 Other programs' injected keys (remote desktops, on-screen keyboards) count as the user's.
 
 Threads: all X traffic is on the thread ``hotkeys``; ``post`` is called there. When the connection breaks,
@@ -43,7 +43,7 @@ RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _ANSWER_S = 10.0
 
 
-def _never() -> bool:
+def _never(_at_s: float) -> bool:
     return False
 
 
@@ -52,7 +52,7 @@ class X11Hotkeys:
 
     Args:
         post: Takes the events, on the thread ``hotkeys``.
-        is_injecting: Whether this program is typing into a window right now; any thread, at once.
+        was_injecting: Whether this program was typing into a window at a time; any thread, at once.
         display: The X display; None: that of the environment.
         retry_s: How long to wait before each attempt to come back after the connection was lost.
     """
@@ -61,12 +61,12 @@ class X11Hotkeys:
         self,
         post: Post,
         *,
-        is_injecting: Callable[[], bool] = _never,
+        was_injecting: Callable[[float], bool] = _never,
         display: str | None = None,
         retry_s: Sequence[float] = RETRY_S,
     ) -> None:
         self._post = post
-        self._is_injecting = is_injecting
+        self._was_injecting = was_injecting
         self._display = display
         self._retry_s = tuple(retry_s)
         self._inbox: Inbox | None = None
@@ -173,7 +173,7 @@ class X11Hotkeys:
 
     def _connect(self) -> HandyError | None:
         try:
-            self._session = Session(self._display, self._post, self._is_injecting)
+            self._session = Session(self._display, self._post, self._was_injecting)
             self._session.use(self._chords)
             self._session.watch_escape(self._is_escape_wanted)
         except HandyError as exc:

@@ -35,13 +35,13 @@ class Grabs:
 
     Args:
         display: The connection (Xlib.display.Display).
-        is_injecting: Whether this program is typing into a window right now.
+        is_ours: Whether this program was typing when the server stamped an event with these milliseconds.
     """
 
-    def __init__(self, display: Display, is_injecting: Callable[[], bool]) -> None:
+    def __init__(self, display: Display, is_ours: Callable[[int], bool]) -> None:
         self._display = display
         self._root = display.screen().root
-        self._is_injecting = is_injecting
+        self._is_ours = is_ours
         self._grabbed: dict[Grab, tuple[int, ...]] = {}
         self._escape: dict[Grab, tuple[int, ...]] = {}
         self._fresh: set[int] = set()
@@ -110,7 +110,7 @@ class Grabs:
             if event.detail in self._fresh:  # the press that has been dealt with
                 self._fresh.discard(event.detail)
                 continue
-            if not self._is_injecting():
+            if not self._is_ours(event.time):
                 tap_key(self._display, self._display.display.info.max_keycode)
             self._display.ungrab_keyboard(X.CurrentTime)
             self._display.flush()

@@ -21,7 +21,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, parse_chord
 from handy_qwen.system.hotkeys.tracker import Tracker
-from handy_qwen.system.hotkeys.x11_clock import ServerClock
+from handy_qwen.system.hotkeys.x11_clock import ServerClock, server_time_ms
 from handy_qwen.system.hotkeys.x11_grabs import Grab, Grabs
 from handy_qwen.system.hotkeys.x11_keymap import Keymap
 from handy_qwen.system.hotkeys.x11_wire import keyboards, keys_down, select_raw, xtest_devices
@@ -42,15 +42,15 @@ class Session:
     Args:
         name: The X display; None: that of the environment.
         post: Takes the events.
-        is_injecting: Whether this program is typing into a window right now.
+        was_injecting: Whether this program was typing into a window at a time (``time.monotonic()``).
 
     Raises:
         HotkeyError: UNSUPPORTED_DESKTOP: there is no X server, or one without X Input 2.1.
     """
 
-    def __init__(self, name: str | None, post: Post, is_injecting: Callable[[], bool]) -> None:
+    def __init__(self, name: str | None, post: Post, was_injecting: Callable[[float], bool]) -> None:
         self._post = post
-        self._is_injecting = is_injecting
+        self._was_injecting = was_injecting
         self._clock = ServerClock()
         self._source: dict[int, int] = {}  # keycode -> the device that last pressed it
         self._chords: tuple[Chord, ...] = ()
@@ -58,10 +58,11 @@ class Session:
         self._remap_at_s: float | None = None
         self._ears, self._mouth = _connect(name)
         try:
+            self._clock.at_s(server_time_ms(self._ears), time.monotonic())
             self._select()
             self._ignored = self._mouth.display.info.max_keycode
             self._xtest = xtest_devices(self._ears)
-            self._grabs = Grabs(self._mouth, is_injecting)
+            self._grabs = Grabs(self._mouth, self._is_ours)
             self._keymap = Keymap(self._ears)
             self._tracker = self._new_tracker(self._keymap, ())
         except BaseException:
@@ -125,7 +126,7 @@ class Session:
             if missing:
                 self.drain()  # the release may be under way: it came before the answer about the state
                 self._report(self._tracker.forget(missing, now_s))
-        if self._remap_at_s is not None and now_s >= self._remap_at_s and not self._is_injecting():
+        if self._remap_at_s is not None and now_s >= self._remap_at_s and not self._was_injecting(now_s):
             self._remap_at_s = None
             self._follow_layout()
 
@@ -144,10 +145,10 @@ class Session:
     def _hear(self, kind: int, data: rq.DictWrapper) -> None:
         code, source = int(data["detail"]), int(data["sourceid"])
         is_button = kind in (xinput.RawButtonPress, xinput.RawButtonRelease)
-        if source in self._xtest and (self._is_injecting() or code == self._ignored):
+        at_s = self._clock.at_s(int(data["time"]), time.monotonic())
+        if source in self._xtest and (self._was_injecting(at_s) or code == self._ignored):
             return
         key = -code if is_button else code
-        at_s = self._clock.at_s(int(data["time"]), time.monotonic())
         if kind in (xinput.RawKeyPress, xinput.RawButtonPress):
             self._source[key] = source
             if not is_button:
@@ -156,6 +157,10 @@ class Session:
             self._report(map(_as_injected, events) if source in self._xtest else events)
         else:
             self._report(self._tracker.release(key, at_s))
+
+    def _is_ours(self, stamp_ms: int) -> bool:
+        """Whether this program was typing when the server stamped an event so."""
+        return self._was_injecting(self._clock.at_s(stamp_ms, time.monotonic()))
 
     def _report(self, events: Iterable[Event]) -> None:
         events = list(events)

@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 class InjectingInserter(Inserter, Protocol):
     """An inserter that tells when it presses keys, so that hotkeys do not hear them."""
 
-    def is_injecting(self) -> bool:
-        """Whether an injected key that a listener hears now may be ours. Any thread, at once."""
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours. Any thread, at once."""
 
 
 def inserter_for(
@@ -137,7 +137,7 @@ class NoInserter:
         """
         self._copy(printable(text))
 
-    def is_injecting(self) -> bool:
+    def was_injecting(self, at_s: float) -> bool:  # noqa: ARG002  the protocol's
         """No key is ever pressed."""
         return False
 

@@ -26,7 +26,7 @@ class Backend(Protocol):
     """One windowing system.
 
     Threads: all methods are called on the worker's thread, but ``focused``, ``copy`` and
-    ``is_injecting``, which any thread may call, and ``close``, which comes last.
+    ``was_injecting``, which any thread may call, and ``close``, which comes last.
     """
 
     def focused(self) -> Target:
@@ -69,8 +69,8 @@ class Backend(Protocol):
         ``is_idle`` says that nothing waits to be inserted.
         """
 
-    def is_injecting(self) -> bool:
-        """Whether an injected key that a listener hears now may be ours. Any thread, at once."""
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours. Any thread, at once."""
 
     def close(self) -> None:
         """Give everything back."""

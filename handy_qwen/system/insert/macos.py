@@ -129,9 +129,9 @@ class MacOS:
         self._restore()
         return None
 
-    def is_injecting(self) -> bool:
-        """Whether keys of ours are on their way; event taps may also look for MARK."""
-        return self._injection.is_injecting()
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether keys of ours were on their way; event taps may also look for MARK."""
+        return self._injection.was_injecting(at_s)
 
     def close(self) -> None:
         """Put back what is due."""

@@ -198,9 +198,9 @@ class Wayland:
         self._restore()
         return None
 
-    def is_injecting(self) -> bool:
-        """Whether keys of ours are on their way."""
-        return self._injection.is_injecting()
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether keys of ours were on their way."""
+        return self._injection.was_injecting(at_s)
 
     def close(self) -> None:
         """Put back what is due, and give the portal back."""

@@ -130,9 +130,9 @@ class Windows:
         self._clipboard.restore(promise)
         return None
 
-    def is_injecting(self) -> bool:
-        """Whether keys of ours are on their way; hooks may also look for EXTRA_INFO."""
-        return self._injection.is_injecting()
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether keys of ours were on their way; hooks may also look for EXTRA_INFO."""
+        return self._injection.was_injecting(at_s)
 
     def close(self) -> None:
         """Put back what is due and end the clipboard's thread."""

@@ -80,9 +80,9 @@ class InsertionThread:
             logger.info("copying fell through: %s", problem.reason.name)
             self._last_resort(printable(text))
 
-    def is_injecting(self) -> bool:
-        """Whether an injected key that a listener hears now may be ours. Any thread, at once."""
-        return self._backend.is_injecting()
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours. Any thread, at once."""
+        return self._backend.was_injecting(at_s)
 
     def close(self, timeout_s: float) -> None:
         """End the thread after the text under way, and give the backend back. Waits."""

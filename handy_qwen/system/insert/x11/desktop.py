@@ -141,9 +141,9 @@ class X11:
         self._keyboard.rest()
         return None
 
-    def is_injecting(self) -> bool:
-        """Whether an XTEST event that is heard now may be ours."""
-        return self._injection.is_injecting()
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether an XTEST event of ``at_s`` may be ours."""
+        return self._injection.was_injecting(at_s)
 
     def close(self) -> None:
         """Give the connections back, the clipboard's last."""

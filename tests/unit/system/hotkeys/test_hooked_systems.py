@@ -81,11 +81,11 @@ class Heard:
 class Windows:
     """A Windows machine: keys go through the hook, and those that pass change the key state."""
 
-    def __init__(self, *chords, is_injecting=lambda: False):
+    def __init__(self, *chords, was_injecting=lambda _at_s: False):
         self.down = set()
         self.heard = Heard()
         self.listener = WindowsHotkeys(
-            self.heard, is_injecting=is_injecting, is_down=lambda code: code in self.down
+            self.heard, was_injecting=was_injecting, is_down=lambda code: code in self.down
         )
         self.listener.start([Hotkey(chord) for chord in chords])
         self.hook, self.mouse = FakeListener.made
@@ -162,16 +162,16 @@ def test_windows_does_not_take_a_swallowed_key_for_released(windows):
 
 
 def test_windows_passes_our_own_keys_over_but_not_another_program_s(windows):
-    is_injecting = threading.Event()
-    machine = windows("ctrl_r", "f9", is_injecting=is_injecting.is_set)
+    injecting = threading.Event()
+    machine = windows("ctrl_r", "f9", was_injecting=lambda _: injecting.is_set())
     machine.key(CTRL_R)
-    is_injecting.set()
+    injecting.set()
     machine.key(CTRL_R, is_press=False, flags=0x10)  # as the inserter does, so that it can type
     assert machine.key(F9, flags=0x10)
     machine.key(F9, is_press=False, flags=0x10)
     threading.Event().wait(0.3)
     assert machine.heard.kinds() == [KeyDown], "the finger is still on the key"
-    is_injecting.clear()
+    injecting.clear()
     machine.key(CTRL_R, is_press=False)
     assert machine.heard.kinds() == [KeyDown, KeyUp]
     assert not machine.key(F9, flags=0x10), "a remote desktop's keys are the user's"
@@ -275,10 +275,10 @@ def quartz(monkeypatch):
 class Mac:
     """A Mac: events go through the tap."""
 
-    def __init__(self, quartz, *chords, is_injecting=lambda: False):
+    def __init__(self, quartz, *chords, was_injecting=lambda _at_s: False):
         self.quartz = quartz
         self.heard = Heard()
-        self.listener = MacHotkeys(self.heard, is_injecting=is_injecting)
+        self.listener = MacHotkeys(self.heard, was_injecting=was_injecting)
         self.listener.start([Hotkey(chord) for chord in chords])
 
     def event(self, kind, name, flags=0, process=0):
@@ -326,11 +326,11 @@ def test_mac_swallows_a_chord_and_escape_while_it_is_watched(mac):
 
 
 def test_mac_knows_its_own_keys_by_the_process_and_its_helpers_by_the_flag(mac):
-    is_injecting = threading.Event()
-    machine = mac("f9", is_injecting=is_injecting.is_set)
+    injecting = threading.Event()
+    machine = mac("f9", was_injecting=lambda _: injecting.is_set())
     assert machine.event(10, "f9", process=os.getpid())
     machine.event(11, "f9", process=os.getpid())
-    is_injecting.set()
+    injecting.set()
     assert machine.event(10, "f9", process=4711)
     machine.event(11, "f9", process=4711)
     assert not machine.event(10, "f9"), "hardware is the user's at any time"

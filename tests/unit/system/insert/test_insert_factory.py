@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_without_a_way_in_every_text_is_copied_and_a_note_says_so(method):
     assert posted[0].how is Delivery.COPIED
     assert bool(posted[0].note) == (method is not Method.COPY)
     assert inserter.focused() == Target()
-    assert not inserter.is_injecting()
+    assert not inserter.was_injecting(time.monotonic())
 
 
 def test_without_a_way_in_none_is_none_and_a_failure_is_reported():
@@ -106,13 +107,19 @@ def test_the_last_resort_copies(monkeypatch):
     assert copied == ["said"]
 
 
-def test_injection_lasts_a_little_longer_than_the_keys():
-    injection = Injection(lag_s=3600)
-    assert not injection.is_injecting()
+def test_injection_is_told_by_the_time_of_the_keys_however_late_one_asks():
+    injection = Injection(lag_s=3.0)
+    before_s = time.monotonic()
+    assert not injection.was_injecting(before_s)
     with injection.under_way(), injection.under_way():
-        assert injection.is_injecting()
-    assert injection.is_injecting(), "the listener may hear the last key a moment later"
-    short = Injection(lag_s=0)
-    with short.under_way():
-        pass
-    assert not short.is_injecting()
+        during_s = time.monotonic()
+        assert injection.was_injecting(during_s)
+        assert not injection.was_injecting(before_s - 1.0)
+    assert injection.was_injecting(during_s)
+    assert injection.was_injecting(during_s + 2.9), "nobody knows the time of the last key exactly"
+    assert not injection.was_injecting(time.monotonic() + 3.1)
+    for _ in range(3):
+        with injection.under_way():
+            pass
+    assert injection.was_injecting(during_s), "those before are remembered"
+    assert not injection.was_injecting(before_s - 1.0)

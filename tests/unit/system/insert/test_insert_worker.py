@@ -49,7 +49,7 @@ class FakeBackend:
             raise self.fails["rest"]
         return 0.01 if len(self.rests) < 3 else None
 
-    def is_injecting(self):
+    def was_injecting(self, _at_s):
         return False
 
     def close(self):
