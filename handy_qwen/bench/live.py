@@ -47,6 +47,7 @@ class LiveSpeed:
     busy: float
     processors: float
     windows_only_busy: float
+    windows_only_processors: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,14 @@ def live_row(row: LiveSpeed | None = None) -> str:
     if row is None:
         return (
             "  clip   pause    at end      live   ratio | waiting  encoder  prefill   decode"
-            " |  busy processors | windows only   busy"
+            " |  busy processors | windows only   busy processors"
         )
     stages = " ".join(f"{row.stages_s[stage]:7.3f}s" for stage in STAGES)
     return (
         f"{row.clip_s:5.0f} s {row.pause_s:5.1f} s {row.at_end_s:7.2f} s {row.live_s:7.3f} s {row.ratio:7.3f}"
         f" | {row.waiting_s:6.3f}s {stages} | {row.busy:5.0%} {row.processors:10.2f}"
         f" | {row.windows_only_s:10.3f} s {row.windows_only_busy:5.0%}"
+        f" {row.windows_only_processors:10.2f}"
     )
 
 
@@ -162,6 +164,7 @@ def _measured(
         busy=median(run.busy for run in full),
         processors=median(run.processors for run in full),
         windows_only_busy=median(run.busy for run in windows),
+        windows_only_processors=median(run.processors for run in windows),
     )
 
 

@@ -22,7 +22,7 @@ class Machine:
     """What was measured of a machine.
 
     ``read_gb_s`` is the rate at which all threads together read memory, ``matmul_gflop_s`` that of float32
-    matrix products in numpy; ``load`` is how busy the machine was, in processors.
+    matrix products in numpy; ``load`` is how busy the machine was before, in processors.
     """
 
     processor: str
@@ -33,15 +33,20 @@ class Machine:
     load: float
 
 
-def measure_machine(threads: int) -> Machine:
-    """Measure with ``threads`` threads; takes about a second."""
+def load_now() -> float:
+    """How busy the machine has been of late, in processors."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else psutil.cpu_percent(0.2) / 100
+
+
+def measure_machine(threads: int, load: float) -> Machine:
+    """Measure with ``threads`` threads; takes about a second. ``load`` is ``load_now()`` before the work."""
     return Machine(
         processor=_processor(),
         physical_cores=psutil.cpu_count(logical=False) or 1,
         threads=threads,
         read_gb_s=_read_rate(threads),
         matmul_gflop_s=_matmul_rate(),
-        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else psutil.cpu_percent(0.2) / 100,
+        load=load,
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import AudioFileError, HandyError
 from handy_qwen.extras import how_to_get
 
 if TYPE_CHECKING:
@@ -127,16 +127,29 @@ class Scorer:
         return Score(name, words, *counts, said=said, heard=heard)
 
 
+def sounds_without_text(folder: Path, recordings: Iterable[Recording]) -> list[Path]:
+    """The sound files below ``folder`` that are none of ``recordings``, by path."""
+    known = {recording.path for recording in recordings}
+    return sorted(path for path in folder.rglob("*") if path.suffix in _SOUNDS and path not in known)
+
+
 def measure_errors(
-    recognizer: Recognizer, recordings: Iterable[Recording], *, scorer: Scorer, language: str, cancel: Cancel
+    recognizer: Recognizer,
+    recordings: Iterable[Recording],
+    *,
+    scorer: Scorer,
+    language: str,
+    cancel: Cancel,
+    on_unreadable: Callable[[AudioFileError], None] | None = None,
 ) -> Iterator[Score]:
     """Transcribe each recording and compare.
 
     Without a ``language`` that of the normalization is what the model hears; where it hears English in what
-    is another language, it is wrong anyway.
+    is another language, it is wrong anyway. A recording that cannot be read ends it, or is left out if there
+    is an ``on_unreadable`` to be told.
 
     Raises:
-        AudioFileError: A recording cannot be read.
+        AudioFileError: A recording cannot be read, and nobody is told.
         LanguageError: The model does not know ``language``.
         CancelledError: ``cancel`` was set.
         EngineError: A run failed.
@@ -144,7 +157,13 @@ def measure_errors(
     from handy_qwen.audio.files import load
 
     for recording in recordings:
-        samples = load(recording.path)
+        try:
+            samples = load(recording.path)
+        except AudioFileError as exc:
+            if on_unreadable is None:
+                raise
+            on_unreadable(exc)
+            continue
         begin = time.perf_counter()
         found = recognizer.transcribe(samples, language=language or None, exact=True, cancel=cancel)
         took_s = time.perf_counter() - begin

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.cli import bench_threads
 from handy_qwen.cli.choice import asked_or_used
-from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, write
+from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write
 from handy_qwen.cli.transcribe import opened, thread_count
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
     from handy_qwen.engine.recognizer import Recognizer
     from handy_qwen.engine.sessions import Cancel
+    from handy_qwen.errors import AudioFileError
 
 _MOST_S, _MOST = 3600.0, 10_000
 _DEFAULTS = {
@@ -136,24 +137,35 @@ def _settle(options: argparse.Namespace) -> None:
 
 
 def _run_wer(options: argparse.Namespace) -> int:
-    from handy_qwen.bench.wer import Scorer, find_recordings, total
+    from handy_qwen.bench.wer import Scorer, find_recordings, sounds_without_text, total
     from handy_qwen.engine.sessions import Cancel
 
     scorer, recordings = Scorer(), find_recordings(options.wer)
+    untold = sounds_without_text(options.wer, recordings)
     with opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)
         job = _Errors(recognizer, scorer, options.language, Cancel())
         scores = interruptible(lambda: job.scores(recordings), job.cancel)
         name = recognizer.name
+    if not scores:
+        raise job.unreadable[0]
     whole = total(scores)
     if options.json:
         rows = [asdict(score) | {"rate": score.rate} for score in scores]
         summary = {key: value for key, value in asdict(whole).items() if key not in {"said", "heard"}}
-        result = {"model": name, "total": summary | {"rate": whole.rate}, "files": rows}
+        result = {
+            "model": name,
+            "total": summary | {"rate": whole.rate},
+            "files": rows,
+            "unreadable": [str(error.path) for error in job.unreadable],
+            "without_text": [str(path) for path in untold],
+        }
         write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
     else:
         write("".join(f"{_row(score)}\n" for score in [*scores, whole]))
-    return 0
+    for problem in (*(error.title for error in job.unreadable), *(f"{path}: no text." for path in untold)):
+        say(f"handy-qwen: left out: {problem}")
+    return 1 if job.unreadable else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +176,19 @@ class _Errors:
     scorer: Scorer
     language: str
     cancel: Cancel
+    unreadable: list[AudioFileError] = field(default_factory=list)
 
     def scores(self, recordings: list[Recording]) -> list[Score]:
         from handy_qwen.bench.wer import measure_errors
 
         progress, scores = ProgressLine(), []
         found = measure_errors(
-            self.recognizer, recordings, scorer=self.scorer, language=self.language, cancel=self.cancel
+            self.recognizer,
+            recordings,
+            scorer=self.scorer,
+            language=self.language,
+            cancel=self.cancel,
+            on_unreadable=self.unreadable.append,
         )
         try:
             for score in found:
@@ -188,17 +206,18 @@ def _row(score: Score) -> str:
 
 
 def _run_speed(options: argparse.Namespace) -> int:
-    from handy_qwen.bench.machine import measure_machine
+    from handy_qwen.bench.machine import load_now, measure_machine
     from handy_qwen.bench.speed import measure_model
     from handy_qwen.engine.sessions import default_threads
     from handy_qwen.models.installed import find_model
 
+    load = load_now()
     threads = options.threads or default_threads()
     folder = find_model(asked_or_used(options.model)).folder
     speed = measure_model(
         folder, threads=threads, clips_s=options.seconds, tokens=options.tokens, rounds=options.rounds
     )
-    machine = measure_machine(threads)
+    machine = measure_machine(threads, load)
     if options.json:
         write(json.dumps({"machine": asdict(machine), "model": asdict(speed)}, indent=2) + "\n")
     else:

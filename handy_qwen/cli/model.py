@@ -13,7 +13,7 @@ from handy_qwen.cli import demo, model_changes
 from handy_qwen.cli.choice import asked_or_used, used_folder
 from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, say, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.errors import ModelMissingError
+from handy_qwen.errors import ConversionError, ModelMissingError
 
 if TYPE_CHECKING:
     from handy_qwen.cli.transcribe import Subparsers
@@ -179,10 +179,8 @@ def run_convert(options: argparse.Namespace) -> int:
         raise UsageError("--recordings is of use only with --report.")
     progress, place = ProgressLine(), options.destination.resolve()
     check_destination(place)
-    if is_package(place) and not options.replace:
-        raise UsageError(
-            f"{place} is a package already.", "Name another folder, or say --replace to have it replaced."
-        )
+    if is_package(place):
+        _check_may_go(place, is_asked=options.replace)
     if options.recordings:  # what the report will need is found out before the work begins
         Scorer()
         find_recordings(options.recordings)
@@ -213,6 +211,21 @@ def run_convert(options: argparse.Namespace) -> int:
     if options.json:
         write(f"{json.dumps(facts, indent=2)}\n")
     return 0
+
+
+def _check_may_go(package: Path, *, is_asked: bool) -> None:
+    """A package is replaced only if that was asked for, and with it nothing that is not its own."""
+    from handy_qwen.engine.manifest import other_files
+    from handy_qwen.models.origin import ORIGIN_FILE
+
+    if not is_asked:
+        raise UsageError(
+            f"{package} is a package already.", "Name another folder, or say --replace to have it replaced."
+        )
+    others = [name for name in other_files(package) if name != ORIGIN_FILE]
+    if others:
+        problem = f"{package} also holds {others[0]}, which would be lost."
+        raise ConversionError(problem, "Move it somewhere else first.")
 
 
 def _write_line(text: str) -> None:

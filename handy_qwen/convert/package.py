@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
 
 _ASIDE = ".old"
+_FORGOTTEN_S = 24 * 3600.0
 _SHORT_WRITE = "No space left on device"  # numpy gives no reason, and there is no other
 _HASHED_BYTE = 0.2  # the work of hashing a byte, in bytes converted (measured: 5 to 6 times as quick)
 
@@ -82,8 +84,8 @@ def convert(
     unpacked = opened_source(source, destination, lambda part: bar.prepare("unpacking", part))
     with _parents_tidied(destination), unpacked as folder:
         opened = open_source(folder, source, bar.add)
-        if opened.caution:
-            warn(opened.caution)
+        if caution := opened.caution(preset):
+            warn(caution)
         return _convert(opened, destination, preset, details, bar)
 
 
@@ -197,7 +199,7 @@ def check_destination(destination: Path) -> None:
         ConversionError: It is something else, or cannot be looked at.
     """
     try:
-        _restore(destination)
+        _mend(destination)
         is_taken = destination.exists() and not is_package(destination)
     except OSError as exc:
         raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
@@ -240,16 +242,23 @@ def _package_bytes(weights: Weights, config: ModelConfig, preset: Preset) -> int
     return int(1.05 * (parts + size(text.vocab * text.hidden, preset.head)))
 
 
-def _restore(destination: Path) -> None:
-    """Put back the older package, if the program was killed between the two renames of ``_put_in_place``."""
-    own = re.compile(rf"\.{re.escape(destination.name)}\.[0-9a-f]{{8}}{re.escape(_ASIDE)}")
-    for aside in [path for path in _listed(destination.parent) if own.fullmatch(path.name)]:
-        if not is_package(aside):
-            continue
-        if destination.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.rename(destination)
+def _mend(destination: Path) -> None:
+    """Put in order what a killed program left behind.
+
+    The older package, if it came between the two renames of ``_put_in_place``, and what was not finished: a
+    day old, so that it is not that of a program at work.
+    """
+    own = re.compile(rf"\.{re.escape(destination.name)}\.[0-9a-f]{{8}}({re.escape(_ASIDE)})?")
+    left = [(path, found[1]) for path in _listed(destination.parent) if (found := own.fullmatch(path.name))]
+    for path, is_aside in left:
+        if not is_aside:
+            if path.is_dir() and time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+                shutil.rmtree(path, ignore_errors=True)
+        elif is_package(path):
+            if destination.exists():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.rename(destination)
 
 
 def _listed(folder: Path) -> list[Path]:

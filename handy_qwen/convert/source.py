@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handy_qwen.convert.expected import EMBEDDING, audio_shapes, text_shapes
+from handy_qwen.convert.presets import PLAIN, Preset
 from handy_qwen.convert.published_weights import PublishedWeights, is_published
 from handy_qwen.convert.stored import OnRead
 from handy_qwen.convert.weights import Checkpoint, Weights
@@ -28,15 +29,19 @@ class Source(NamedTuple):
     tokenizer: Tokenizer
     rounded: dict[str, int]
 
-    @property
-    def caution(self) -> str:
-        """What to tell the user of it, in one line; empty if nothing."""
+    def caution(self, preset: Preset) -> str:
+        """What to tell the user of keeping it as ``preset`` says, in one line; empty if nothing."""
         if not self.rounded:
             return ""
         parts = " and ".join(f"the {part} to {bits} bits" for part, bits in self.rounded.items())
+        precisions = {"encoder": preset.encoder, "decoder": preset.decoder, "embedding": preset.head}
+        most_bits = max(precisions[part].bits for part in self.rounded)
+        is_twice = most_bits < PLAIN.bits
+        cost = "rounding twice costs accuracy" if is_twice else "what was lost then does not come back"
+        finer = ", or use the preset precise" if most_bits < 8 else ""
         return (
-            f"The source was rounded before ({parts}), and rounding twice costs accuracy."
-            " Better convert the float32 files or the official checkpoint, or use the preset precise."
+            f"The source was rounded before ({parts}), and {cost}."
+            f" Better convert the float32 files or the official checkpoint{finer}."
         )
 
     def history(self, part: str) -> str:

@@ -131,6 +131,19 @@ def is_package(folder: Path) -> bool:
     return {"format", "preset", "config", "files"} <= raw.keys()
 
 
+def other_files(folder: Path) -> list[str]:
+    """Names of what the package ``folder`` holds and its manifest does not name, sorted.
+
+    Raises:
+        ModelCorruptError: The manifest is damaged.
+        OSError: The folder cannot be read.
+    """
+    path = folder / MANIFEST_FILE
+    with believing(path, "it is not the manifest of a package"):
+        known = {MANIFEST_FILE, *read_object(path)["files"].keys()}
+    return sorted(entry.name for entry in folder.iterdir() if entry.name not in known)
+
+
 def find_damage(folder: Path, manifest: Manifest) -> None:
     """Compare the SHA-256 of every file.
 

@@ -29,7 +29,7 @@ import onnxruntime as ort
 from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.bench.fidelity import answer, compare, windows, with_model
-from handy_qwen.bench.machine import measure_machine
+from handy_qwen.bench.machine import load_now, measure_machine
 from handy_qwen.bench.wer import Recording, Scorer, measure_errors, total
 from handy_qwen.convert.frontend import write_frontend
 from handy_qwen.convert.graph import CONTRIB, Graph
@@ -293,7 +293,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=("products", "convolutions", "models"))
     options = parser.parse_args()
-    machine = measure_machine(1)
+    machine = measure_machine(1, load_now())
     print(f"{machine.processor}, {machine.physical_cores} cores, load {os.getloadavg()[0]:.1f};"
           f" ONNX Runtime {ort.__version__}, numpy {np.__version__}\n")  # fmt: skip
     with tempfile.TemporaryDirectory() as name:

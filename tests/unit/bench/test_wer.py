@@ -135,3 +135,30 @@ def test_the_command_tells_the_rate_of_each_file_and_of_all(tmp_path, capsys):
     assert (result["files"][0]["name"], result["files"][0]["deletions"]) == ("quiet.wav", 2)
     assert main(["bench", "--model", "demo", "--wer", str(tmp_path), "--threads", "1"]) == 0
     assert "100.00%  all: of 2 words 0 wrong, 2 missing, 0 too many" in capsys.readouterr().out
+
+
+def test_what_was_left_out_is_named_and_the_rest_is_told(tmp_path, capsys):
+    soundfile.write(tmp_path / "quiet.wav", np.zeros(16_000, np.float32), 16_000)
+    (tmp_path / "quiet.txt").write_text("two words", encoding="utf-8")
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    (tmp_path / "broken.txt").write_text("a word", encoding="utf-8")
+    soundfile.write(tmp_path / "untold.flac", np.zeros(16_000, np.float32), 16_000)
+    arguments = ["bench", "--model", "demo", "--wer", str(tmp_path), "--threads", "1"]
+    assert main([*arguments, "--json"]) == 1, "the total is not that of all"
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    assert [row["name"] for row in result["files"]] == ["quiet.wav"]
+    assert result["total"]["words"] == 2
+    assert result["unreadable"] == [str(tmp_path / "broken.wav")]
+    assert result["without_text"] == [str(tmp_path / "untold.flac")]
+    assert f"left out: {tmp_path / 'broken.wav'}: " in told.err
+    assert f"left out: {tmp_path / 'untold.flac'}: no text." in told.err
+
+
+def test_recordings_that_can_none_be_read_are_an_error(tmp_path, capsys):
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    (tmp_path / "broken.txt").write_text("a word", encoding="utf-8")
+    assert main(["bench", "--model", "demo", "--wer", str(tmp_path), "--threads", "1"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert str(tmp_path / "broken.wav") in told.err

@@ -190,6 +190,16 @@ def test_a_folder_with_others_things_in_it_is_no_place_for_a_package(tmp_path, c
     assert "exists and is not a package" in capsys.readouterr().err
 
 
+def test_what_else_is_in_a_package_is_not_replaced_with_it(tmp_path, capsys):
+    arguments = ["model", "convert", str(CHECKPOINT), str(tmp_path / "mine")]
+    assert main(arguments) == 0
+    assert main([*arguments, "--replace"]) == 0
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert main([*arguments, "--replace"]) == 1
+    assert "also holds notes.txt, which would be lost" in capsys.readouterr().err
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+
+
 def test_recordings_that_are_not_there_are_noticed_before_the_work(tmp_path, capsys):
     arguments = ["model", "convert", "--report", "--recordings", str(tmp_path / "nope")]
     assert main([*arguments, str(CHECKPOINT), str(tmp_path / "mine")]) == 1

@@ -1,7 +1,9 @@
 """Conversion as a whole: the same model however it is stored, and nothing but a finished package on disk."""
 
 import json
+import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -413,3 +415,18 @@ def test_an_older_package_is_put_back_after_a_kill_between_two_renames(tmp_path)
     with pytest.raises(ModelMissingError):  # the next conversion fails at its source
         convert(empty, destination, PRESETS["exact"], Details("model"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "model"]
+
+
+def test_what_a_killed_conversion_left_is_removed_when_it_is_a_day_old(original, place):
+    day_s = 25 * 3600
+    for name, age_s in ((".package.0123abcd", day_s), (".package.89abcdef", 60), (".other.0123abcd", day_s)):
+        (place / name).mkdir()
+        (place / name / "decoder.onnx.data").write_bytes(b"half")
+        then_s = time.time() - age_s
+        os.utime(place / name, (then_s, then_s))
+    convert(original, place / "package", EXACT, DETAILS)
+    assert sorted(path.name for path in place.iterdir()) == [
+        ".other.0123abcd",
+        ".package.89abcdef",
+        "package",
+    ]

@@ -20,6 +20,7 @@ from handy_qwen.convert import stored as stored_module
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
 from handy_qwen.convert.published_weights import PublishedWeights
+from handy_qwen.convert.source import open_source
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.manifest import MANIFEST_FILE, load_manifest, sha256_of
 from handy_qwen.engine.published import read_config
@@ -299,12 +300,30 @@ def test_rounded_weights_are_those_that_their_codes_stand_for(checkpoint, tmp_pa
     assert weights.bits(EMBEDDING) == 32  # decoder_init looks rows up in the table that is its head
 
 
+@pytest.mark.parametrize(
+    ("preset", "cost", "advice"),
+    [
+        ("exact", "what was lost then does not come back", "checkpoint."),
+        ("precise", "rounding twice costs accuracy", "checkpoint."),
+        ("balanced", "rounding twice costs accuracy", "checkpoint, or use the preset precise."),
+    ],
+)
+def test_who_converts_rounded_weights_is_told_what_the_preset_makes_of_it(
+    checkpoint, tmp_path, preset, cost, advice
+):
+    folder = write_published_layout(checkpoint, tmp_path / "published", dtype="int4", suffix="int4")
+    source = open_source(folder, folder, lambda _bytes: None)
+    told = source.caution(PRESETS[preset])
+    assert f"rounded before (the decoder to 4 bits), and {cost}." in told
+    assert told.endswith(advice)
+
+
 def test_a_package_of_rounded_weights_says_so(checkpoint, tmp_path, place, capsys):
     folder = write_published_layout(checkpoint, tmp_path / "published", dtype="int4", suffix="int4")
     assert main(["model", "convert", str(folder), str(place / "package"), "--preset", "exact"]) == 0
     told = [line for line in capsys.readouterr().err.splitlines() if "%" not in line and line.strip()]
     assert len(told) == 1
-    assert "rounded before (the decoder to 4 bits), and rounding twice costs accuracy" in told[0]
+    assert "rounded before (the decoder to 4 bits)" in told[0]
     precision = load_manifest(place / "package").precision
     assert precision["decoder"] == "float32, of weights rounded to 4 bits before"
     assert precision["encoder"] == precision["embedding and head"] == "float32"
