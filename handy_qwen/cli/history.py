@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.cli import history_retry
-from handy_qwen.cli.terminal import UsageError, complain, say, stoppable, write
+from handy_qwen.cli.terminal import UsageError, agrees, complain, say, stoppable, write
 from handy_qwen.control import Endpoint, ask
 from handy_qwen.core.entries import Entry, State
 from handy_qwen.errors import ControlError, HandyError, HistoryError
@@ -74,6 +74,7 @@ def _add_changing(actions: Subparsers) -> None:
     delete = actions.add_parser("delete", help="delete text and sound, for good")
     delete.add_argument("ids", nargs="*", type=_id, metavar="ID")
     delete.add_argument("--all", action="store_true", help="all but the starred ones")
+    delete.add_argument("--yes", action="store_true", help="with --all: do not ask")
     delete.set_defaults(command=run_delete)
 
 
@@ -234,7 +235,7 @@ def run_delete(options: argparse.Namespace) -> int:
     has_failed = False
     with _archive() as archive:
         if options.all:
-            numbers = [entry.id for entry in archive.newest() if not entry.is_starred]
+            numbers = _all_but_starred(archive, is_agreed=options.yes)
         else:
             numbers = [_number(archive, one) for one in options.ids]
         for number in numbers:
@@ -245,6 +246,21 @@ def run_delete(options: argparse.Namespace) -> int:
                 has_failed = True
         archive.forget_traces()
     return int(has_failed)
+
+
+def _all_but_starred(archive: Archive, *, is_agreed: bool) -> list[int]:
+    """What ``delete --all`` is about, if the user wants that."""
+    entries = list(archive.newest())
+    numbers = [entry.id for entry in entries if not entry.is_starred]
+    starred = len(entries) - len(numbers)
+    told = f"{starred} with a star {'is' if starred == 1 else 'are'} kept" if starred else ""
+    if numbers and not is_agreed:
+        question = f"Delete text and sound of all dictations ({len(numbers)}{told and '; '}{told})?"
+        if not agrees(f"{question} They cannot be brought back."):
+            raise HistoryError("Nothing was deleted.")
+    elif told:
+        say(f"{told}.")
+    return numbers
 
 
 # --- what the actions share --------------------------------------------------------------------------

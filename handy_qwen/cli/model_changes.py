@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.terminal import UsageError, say, stoppable, write
+from handy_qwen.cli.terminal import UsageError, agrees, say, stoppable, write
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.errors import InstallationError
 
@@ -152,7 +151,7 @@ def run_remove(options: argparse.Namespace) -> int:
 
     is_installed = options.model in {model.name for model in installed_models()}
     if not is_installed and (partial := partial_bytes(options.model)):
-        _ask(options, f"Delete the {size_text(partial)} that are here of {options.model}?")
+        _check_agrees(options, f"Delete the {size_text(partial)} that are here of {options.model}?")
         discard(options.model)
         _report(options, None, f"the download of {options.model} is deleted\n")
         return 0
@@ -162,7 +161,7 @@ def run_remove(options: argparse.Namespace) -> int:
         raise InstallationError(
             f"{model.name} is in use.", "Choose another one first: handy-qwen model use NAME"
         )
-    _ask(options, f"Delete {model.name}, {size_text(model.size_bytes)}?")
+    _check_agrees(options, f"Delete {model.name}, {size_text(model.size_bytes)}?")
     remove(options.model)
     _report(options, model, f"{model.name} is deleted\n")
     return 0
@@ -215,12 +214,6 @@ def _raise(problem: Exception) -> None:
     raise problem
 
 
-def _ask(options: argparse.Namespace, question: str) -> None:
-    if options.yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("There is nobody to ask.", "Say --yes to delete it.")
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+def _check_agrees(options: argparse.Namespace, question: str) -> None:
+    if not (options.yes or agrees(question)):
         raise InstallationError("Nothing was deleted.")

@@ -67,6 +67,19 @@ def say(text: str) -> None:
     print(_harmless(text), file=sys.stderr)  # noqa: T201
 
 
+def agrees(question: str) -> bool:
+    """Ask the user; only a plain yes is one.
+
+    Raises:
+        UsageError: There is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("There is nobody to ask.", "Say --yes to delete it.")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def _harmless(text: str) -> str:
     """``text`` without what a terminal would obey: the name of a file may hold anything."""
     return "".join("\ufffd" if unicodedata.category(char) == "Cc" else char for char in text)

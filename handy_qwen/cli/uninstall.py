@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.cli.terminal import say, write
+from handy_qwen.cli.terminal import agrees, say, write
 from handy_qwen.control import InstanceLock
 from handy_qwen.errors import HandyError
 
@@ -90,7 +89,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
         folders = own_folders()  # with that of the lock
         for what, folder in folders:
             write(f"{what:26} {_size(folder):>9}   {folder}\n")
-        if not (is_agreed or _agrees()):
+        if not (is_agreed or agrees("Delete all of this? It cannot be brought back.")):
             say("Nothing was deleted.")
             return False
         for _, folder in folders:
@@ -178,10 +177,3 @@ def _sizes(folder: Path) -> Iterator[int]:
                 yield path.lstat().st_size
             except FileNotFoundError:  # gone meanwhile
                 continue
-
-
-def _agrees() -> bool:
-    if not sys.stdin.isatty():
-        say("Add --yes to delete this without being asked.")
-        return False
-    return input("Delete all of this? It cannot be brought back. [y/N] ").strip().lower() in {"y", "yes"}

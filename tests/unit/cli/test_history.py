@@ -201,9 +201,25 @@ def test_deleting_is_thorough_and_goes_on_after_one_that_fails(ask, books):
     assert (status, err.count("There is no entry")) == (1, 1)
     assert [row.id for row in books.rows()] == [3]
     assert len(books.files()) == 1
+
+
+def test_deleting_all_asks_first_and_tells_of_the_starred(ask, books, monkeypatch):
     ask("star", "3")
-    assert ask("delete", "--all")[0] == 0
-    assert len(books.rows()) == 1
+    assert ask("delete", "--all")[0] == 2, "there is nobody to ask"
+    for answer, is_gone in (("\n", False), ("n\n", False), ("y\n", True)):
+        terminal = io.StringIO(answer)
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+        monkeypatch.setattr("sys.stdin", terminal)
+        status, _, err = ask("delete", "--all")
+        assert "of all dictations (2; 1 with a star is kept)?" in err
+        assert (status == 0) is is_gone
+        assert len(books.rows()) == (1 if is_gone else 3)
+    assert ask("delete", "--all")[::2] == (0, "1 with a star is kept.\n"), "there is nothing to ask about"
+
+
+def test_deleting_all_can_be_agreed_to_beforehand(ask, books):
+    assert ask("delete", "--all", "--yes")[0] == 0
+    assert books.rows() == []
 
 
 def test_what_was_left_behind_can_be_deleted_but_not_what_the_app_is_at(ask, books, monkeypatch):

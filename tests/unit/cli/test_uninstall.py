@@ -1,5 +1,7 @@
 """Leaving: what is deleted, what is only told, and what is never touched."""
 
+import io
+
 import pytest
 
 from handy_qwen import cli, paths
@@ -73,15 +75,16 @@ def test_data_goes_with_yes_and_its_sizes_are_told_once(home, capsys):
 
 def test_nobody_there_to_ask_means_no(home, capsys):
     before = sorted(home.rglob("*"))
-    assert cli.main(["uninstall", "--data"]) == 1
+    assert cli.main(["uninstall", "--data"]) == 2
     assert set(before) <= set(home.rglob("*"))
     assert "--yes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("answer", "is_gone"), [("y", True), ("Yes ", True), ("", False), ("n", False)])
 def test_the_user_is_asked(home, monkeypatch, answer, is_gone):
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda _question: answer)
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
     assert cli.main(["uninstall", "--data"]) == (0 if is_gone else 1)
     assert home.exists() is not is_gone
 
