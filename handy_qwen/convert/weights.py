@@ -26,6 +26,7 @@ from handy_qwen.convert.stored import DTYPES, OnRead, Plain, Stored, rows_at_onc
 from handy_qwen.engine.reading import MOST_BYTES, believing, parse_object, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
+_AGAIN = "Download the checkpoint again, with all of its files."
 _MOST_DIMENSIONS = 8  # of a tensor; Qwen3-ASR's have four
 _MOST_NUMBERS = 1 << 40
 _SAME = {8: 0.05, 4: 0.4}
@@ -145,7 +146,9 @@ class Checkpoint(Weights):
 
 def _finite(name: str, stored: Stored, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if not np.isfinite(values).all():
-        raise ModelCorruptError(stored.paths[0], f"its tensor {name} holds values that are no numbers")
+        raise ModelCorruptError(
+            stored.paths[0], f"its tensor {name} holds values that are no numbers", _AGAIN
+        )
     return values
 
 
@@ -165,24 +168,24 @@ def _shards(folder: Path) -> tuple[Path, ...]:
         return (single,)
     if not index.is_file():
         raise ModelMissingError(single, "Give the folder of an official checkpoint.")
-    with believing(index, "it lists no weights"):
+    with believing(index, "it lists no weights", _AGAIN):
         names = sorted(set(read_object(index)["weight_map"].values()))
     paths = tuple(folder / Path(str(name)).name for name in names)  # never outside the folder
     for path in paths:
         if not path.is_file():
-            raise ModelMissingError(path)
+            raise ModelMissingError(path, _AGAIN)
     return paths
 
 
 def _header(path: Path) -> dict[str, Plain]:
     """What a file says about its tensors, checked against its size."""
-    with believing(path, "its list of tensors is broken"):
+    with believing(path, "its list of tensors is broken", _AGAIN):
         size = path.stat().st_size
         with path.open("rb") as file:
             lead = file.read(8)
             length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else 0
             if not 0 < length <= min(MOST_BYTES, size - 8):
-                raise ModelCorruptError(path, "it is not a safetensors file, or truncated")
+                raise ModelCorruptError(path, "it is not a safetensors file, or truncated", _AGAIN)
             header = file.read(length)
         return {
             _our_name(name): _parsed(path, entry, 8 + length, size)
@@ -197,11 +200,11 @@ def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int)
     if dtype not in DTYPES:
         raise ModelCorruptError(path, f"its tensors are of type {dtype}; bf16, fp16 or fp32 is needed")
     if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, n) for n in shape) > _MOST_NUMBERS:
-        raise ModelCorruptError(path, "its list of tensors is broken")
+        raise ModelCorruptError(path, "its list of tensors is broken", _AGAIN)
     if min((*shape, begin), default=0) < 0 or end - begin != math.prod(shape) * DTYPES[dtype].itemsize:
-        raise ModelCorruptError(path, "its list of tensors is broken")
+        raise ModelCorruptError(path, "its list of tensors is broken", _AGAIN)
     if data_bytes + end > file_bytes:
-        raise ModelCorruptError(path, "it is truncated")
+        raise ModelCorruptError(path, "it is truncated", _AGAIN)
     return Plain(path, data_bytes + begin, dtype, shape)
 
 

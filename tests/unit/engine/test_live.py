@@ -269,7 +269,7 @@ def test_windows_come_before_drafts_when_the_engine_is_late(random_recognizer, m
     assert order[0] == 3
 
 
-def test_a_stopped_draft_keeps_its_tokens_and_no_other_begins(random_recognizer):
+def test_no_draft_begins_after_they_were_stopped(random_recognizer):
     live = random_recognizer.live()
     live.feed(voiced(3.0))
     live.stop_drafting()
@@ -277,6 +277,33 @@ def test_a_stopped_draft_keeps_its_tokens_and_no_other_begins(random_recognizer)
     assert not live._draft.tokens
     live.feed(voiced(1.0))
     assert live.finish().tokens
+
+
+def test_a_draft_that_is_stopped_keeps_the_tokens_it_has_written(demo_recognizer, monkeypatch):
+    said = speech()[0]
+    said = said[: len(said) * 2 // 3]  # in the middle of it: that of a pause would not be stopped
+    live = demo_recognizer.live()
+    live.feed(said)
+    live._hear()
+    answer = live._passage.answer
+
+    def answer_until_the_key_comes_up(*args, written, **kwargs):
+        def poll():
+            if len(written) == 3:
+                live.stop_drafting()
+
+        return answer(*args, written=written, **(kwargs | {"poll": poll}))
+
+    monkeypatch.setattr(live._passage, "answer", answer_until_the_key_comes_up)
+    live._make_draft()
+    kept = list(live._draft.tokens)
+    assert len(kept) == 3
+    assert not live._draft.is_done
+    monkeypatch.setattr(live._passage, "answer", answer)
+    found = live.finish()
+    assert list(found.tokens)[:3] == kept
+    assert found.tokens == demo_recognizer.transcribe(said, exact=False).tokens
+    assert found.tried_draft_tokens >= 3
 
 
 def test_a_draft_is_dropped_when_the_speaker_pauses_meanwhile(demo_recognizer, monkeypatch):
