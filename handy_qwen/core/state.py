@@ -217,7 +217,9 @@ class Turn:
         """The history has ``take``: what is shown about it says so."""
         self.set(
             shown=tuple(
-                replace(one, notice=replace(one.notice, hint=one.kept_hint)) if one.take == take else one
+                replace(one, notice=replace(one.notice, hint=one.kept_hint))
+                if one.kept_hint and one.take == take
+                else one
                 for one in self.now.shown
             )
         )
