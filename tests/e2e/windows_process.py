@@ -9,7 +9,7 @@ JSON; what the windows ask for comes as lines of its own.
 import json
 import sys
 
-from PySide6.QtCore import QSocketNotifier, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QSocketNotifier, Qt, QTimer
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -17,6 +17,8 @@ from handy_qwen.core.view import Window
 from handy_qwen.ui.windows.opener import Windows
 from tests.e2e.pasts import PASTS, VIEW
 from tests.e2e.shelves import SHELVES
+
+SETTLED_MS, LOOK_MS = 400, 20
 
 
 class Keeper:
@@ -43,6 +45,26 @@ def darken(app):
     app.setPalette(palette)
 
 
+def tell_settled(window, state):
+    """Tell of ``window`` when it has had the keyboard for ``SETTLED_MS`` without a break.
+
+    The window manager, asked from outside, calls it active before keys reach it, and may give them away once
+    more when the window before it is gone.
+    """
+    since, timer = QElapsedTimer(), QTimer(window)
+    since.start()
+
+    def look():
+        if not window.isActiveWindow():
+            since.restart()
+        elif since.elapsed() >= SETTLED_MS:
+            timer.stop()
+            tell(state=state, window=int(window.winId()), title=window.windowTitle())
+
+    timer.timeout.connect(look)
+    timer.start(LOOK_MS)
+
+
 def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
@@ -66,9 +88,7 @@ def main():
         other = windows._history if kind == "models" else windows._models
         if other is not None:
             other.close()
-        QTimer.singleShot(
-            400, lambda: tell(state=state, window=int(window.winId()), title=window.windowTitle())
-        )
+        tell_settled(window, state)
 
     def on_line():
         words = sys.stdin.readline().split()
