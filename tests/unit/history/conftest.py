@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,13 @@ class Books:
         self.speak(take, seconds)
         self.ledger.complete(take)
         self.ledger.done(take, text, "English", "m", "xterm")
+
+    def replay(self, take, entry, sink):
+        """Have it read, and wait for the end: on a busy machine the thread for it would outlive the test."""
+        self.ledger.replay(take, entry, sink)
+        for thread in threading.enumerate():
+            if thread.name == "history-read":
+                thread.join(30)
 
     def later(self, seconds=1.0):
         """Let time pass, and what is due be done."""

@@ -160,7 +160,6 @@ def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, outcome)
     books.went(1, Whereabouts.TYPED)
     before = only(books)
     books.replay(2, before.id, lambda _: None)
-    wait_for(books.replayed)
     books.failed(2, "Out of memory.") if outcome == "failed" else books.cancelled(2)
     assert only(books) == before
 
@@ -171,7 +170,6 @@ def test_a_cancelled_take_can_be_brought_back(books):
     books.cancelled(1)
     books.replay(2, books.entry_of(1), lambda _: None)
     assert only(books).state is State.WAITING
-    wait_for(books.replayed)  # it is read on a thread of its own
     books.done(2, "there it is", "", "", "")
     books.later(CANCELLED_S * 2)
     assert only(books).text == "there it is"
