@@ -74,7 +74,7 @@ def test_imports_keep_to_their_layer(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_stay_small(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, "find the seam"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 600, "find the seam"
 
 
 @pytest.mark.parametrize(
