@@ -141,8 +141,9 @@ class Program:
             # The first effect, which is to listen for the hotkeys, fails with it and so shows it.
             self._broken = exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED)
         self.configure()
-        if not self._is_hidden:
-            self.controller.post(Requested(Request.SHOW, time.monotonic()))
+        may_guide = not (self._is_hidden or self._applied.set_up)
+        if not (self._is_hidden or may_guide):
+            self._greet()
         self.controller.start()
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
         if self._transcriber is not None:
@@ -150,11 +151,16 @@ class Program:
         self.list_models()
         self._show_autostart()
         if first_run.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
-            self._on_setup()
+            self._on_setup()  # which says all that a greeting would
             self._change({"set_up": True})
         else:
+            if may_guide:
+                self._greet()
             self._tell_of_demo()
         self._watchdog.look_after(self._watches())
+
+    def _greet(self) -> None:
+        self.controller.post(Requested(Request.SHOW, time.monotonic()))
 
     def _watches(self) -> list[Watch]:
         """The threads to be looked after once all are there."""

@@ -1,4 +1,4 @@
-"""The third step: a text in a field, by the same way as into any other window."""
+"""The fourth step: a text in a field, by the same way as into any other window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QWidget
 
 from handy_qwen.core.view import Phase, View
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.setup.page import LastText, Page, Verdict, is_demo, missed
 from handy_qwen.ui.windows.parts import Quiet, Title, button
 from handy_qwen.ui.windows.window import GAP_PX
 
@@ -16,11 +16,14 @@ FIELD_HEIGHT_PX = 130
 
 
 class DictationPage(Page):
-    """Hold, speak, let go."""
+    """Hold, speak, release. Only a text that was dictated counts, not one that was typed."""
 
     def __init__(self) -> None:
         super().__init__(words.DICTATION, words.DICTATION_TITLE, words.DICTATION_LEAD)
         self._keys = ""
+        self._is_demo = True
+        self._last = LastText()
+        self._task = Quiet()
         self.field = QPlainTextEdit()
         self.field.setTabChangesFocus(True)
         self.field.setMinimumHeight(FIELD_HEIGHT_PX)
@@ -30,6 +33,11 @@ class DictationPage(Page):
         self.state, self.verdict = Quiet(), Verdict()
         self._build()
 
+    def enter(self) -> None:
+        """From now on texts count."""
+        super().enter()
+        self._last.forget()
+
     def first_focus(self) -> QWidget:
         """The field."""
         return self.field
@@ -37,6 +45,10 @@ class DictationPage(Page):
     def show_view(self, view: View) -> None:
         """Say what is going on."""
         super().show_view(view)
+        self._is_demo = is_demo(view.choices)
+        self._task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
+        self._last.show_view(view)
+        self._judge()
         keys = " / ".join(view.choices.hotkeys) or words.NO_HOTKEY
         if keys != self._keys:
             self._keys = keys
@@ -56,10 +68,17 @@ class DictationPage(Page):
         if self.field.toPlainText().startswith(" "):  # it continues what came into this window before
             QTextCursor(self.field.document()).deleteChar()
             return
-        has_text = bool(self.field.toPlainText().strip())
-        self.verdict.say(words.DICTATION_WORKS if has_text else "", "good")
-        self.clear.setEnabled(has_text)
-        if has_text:
+        self.clear.setEnabled(bool(self.field.toPlainText()))
+        self._judge()
+
+    def _judge(self) -> None:
+        text = self.field.toPlainText()
+        if not self._last.is_in(text):
+            self.verdict.say("", "quiet")
+        elif self._is_demo and missed(words.SENTENCE, text):
+            self.verdict.say(words.DEMO_MISHEARD, "problem")
+        else:
+            self.verdict.say(words.DICTATION_WORKS, "good")
             self.set_done()
 
     def _on_clear(self) -> None:
@@ -74,6 +93,7 @@ class DictationPage(Page):
         foot.addWidget(self.state, 1)
         foot.addWidget(self.clear)
         self.clear.setEnabled(False)
+        self.body.addWidget(self._task)
         self.body.addWidget(Title(words.SENTENCE, scale=1.35))
         self.body.addWidget(label)
         self.body.addWidget(self.field, 1)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from handy_qwen.core.view import Commands, View
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.setup.page import Page
+from handy_qwen.ui.setup.page import Page, Progress
 from handy_qwen.ui.windows.parts import Panel, Quiet, Sign, Text, button
 from handy_qwen.ui.windows.window import MARGIN_PX, SMALL_GAP_PX
 
@@ -38,9 +38,9 @@ class AutostartPage(Page):
         return words.AT_LOGIN_ON if self.box.isChecked() else words.AT_LOGIN_OFF
 
     def enter(self) -> None:
-        """There is nothing to be tried here: to have seen it is enough."""
+        """There is nothing to try here: having seen it is enough."""
         super().enter()
-        self.set_done()
+        self._settle()
 
     def first_focus(self) -> QWidget:
         """The check box."""
@@ -50,6 +50,11 @@ class AutostartPage(Page):
         """Show how it is."""
         super().show_view(view)
         self.box.setChecked(view.choices.is_autostarted)
+        if self.progress is not Progress.OPEN:
+            self._settle()
+
+    def _settle(self) -> None:
+        self.set_progress(Progress.DONE if self.box.isChecked() else Progress.SETTLED)
 
 
 class DonePage(Page):
@@ -69,8 +74,10 @@ class DonePage(Page):
         grid.setColumnStretch(3, 1)
         for place, row in enumerate(self._rows):
             row.again.clicked.connect(lambda _checked, place=place: self.wanted.emit(place))
-            for column, part in enumerate((row.good, row.open, row.name, row.state, row.again)):
-                grid.addWidget(part, place, max(0, column - 1), PLACE)
+            for sign in row.signs.values():
+                grid.addWidget(sign, place, 0, PLACE)
+            for column, part in enumerate((row.name, row.state, row.again), start=1):
+                grid.addWidget(part, place, column, PLACE)
             grid.setRowMinimumHeight(place, row.again.sizeHint().height())
         self.body.addWidget(card)
         self.body.addWidget(Quiet(words.FIND_AGAIN))
@@ -79,11 +86,15 @@ class DonePage(Page):
     def enter(self) -> None:
         """Look what has been done."""
         super().enter()
-        for step, row in zip(self._steps, self._rows, strict=True):
-            row.show_state(step.summary, is_done=step.is_done)
-        is_ready = all(step.is_done for step in self._steps)
-        self.title.setText(words.DONE_TITLE if is_ready else words.DONE_TITLE_OPEN)
+        self.show_progress()
         self.set_done()
+
+    def show_progress(self) -> None:
+        """Show how far the steps are now."""
+        for step, row in zip(self._steps, self._rows, strict=True):
+            row.show_state(step.summary, step.progress)
+        is_open = any(step.progress is Progress.OPEN for step in self._steps)
+        self.title.setText(words.DONE_TITLE_OPEN if is_open else words.DONE_TITLE)
 
     def show_view(self, view: View) -> None:
         """Name the hotkey."""
@@ -96,16 +107,20 @@ class Row:
     """A step in the list of ``DonePage``."""
 
     def __init__(self, name: str) -> None:
-        self.good, self.open = Sign("mark-good", "good"), Sign("mark-info", "quiet")
+        self.signs = {
+            Progress.OPEN: Sign("mark-info", "quiet"),
+            Progress.SETTLED: Sign("mark-dot", "quiet"),
+            Progress.DONE: Sign("mark-good", "good"),
+        }
         self.name, self.state = Text(name), Quiet()
         for label in (self.name, self.state):
             label.setWordWrap(False)
         self.again = button(words.TRY_AGAIN.replace("&", ""))
         self.again.setAccessibleName(f"{self.again.text()}: {name}")
 
-    def show_state(self, summary: str, *, is_done: bool) -> None:
-        """Say how it is."""
-        self.good.setVisible(is_done)
-        self.open.setVisible(not is_done)
-        self.again.setVisible(not is_done)
+    def show_state(self, summary: str, progress: Progress) -> None:
+        """Say how far the step is."""
+        for of, sign in self.signs.items():
+            sign.setVisible(of is progress)
+        self.again.setVisible(progress is Progress.OPEN)
         self.state.setText(summary)

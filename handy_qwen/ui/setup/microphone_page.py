@@ -1,21 +1,20 @@
-"""The first step: is the right microphone chosen, does the voice arrive, is it understood?
+"""The second step: is the right microphone chosen, does the voice arrive, is it understood?
 
 The sentence goes the whole way, through the model and into the field below it, as every text does.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.view import Commands, Meter, Phase, View
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.meter_bar import VOICE_DB, MeterBar
-from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.setup.page import LastText, Page, Verdict, is_demo, missed, spoken
 from handy_qwen.ui.windows.parts import Panel, Quiet, Title, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
@@ -24,7 +23,7 @@ Ask = Callable[[Request], None]
 
 
 class MicrophonePage(Page):
-    """Choose, listen, read, compare."""
+    """Choose, listen, read, compare. Only what was heard counts, not what was typed."""
 
     went_on = Signal()  # Enter after all is well
 
@@ -34,6 +33,8 @@ class MicrophonePage(Page):
         self._commands = commands
         self._view = View()
         self._devices: tuple[str, ...] | None = None
+        self._last = LastText()
+        self._task = Quiet()
         self.device, self.meter, self.heard = QComboBox(), MeterBar(meter), QLineEdit()
         self.record = button(words.LISTEN, self._on_record)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click must leave the cursor in the field
@@ -41,7 +42,8 @@ class MicrophonePage(Page):
         self.device.activated.connect(self._on_device)
         self.heard.setPlaceholderText(words.HEARD_EMPTY)
         self.heard.textChanged.connect(self._on_text)
-        self.heard.returnPressed.connect(self._on_return)
+        # Queued, so that the page that comes up does not get the same Return.
+        self.heard.returnPressed.connect(self._on_return, Qt.ConnectionType.QueuedConnection)
         self._build()
 
     def enter(self) -> None:
@@ -59,12 +61,19 @@ class MicrophonePage(Page):
         """The button, so that Space begins."""
         return self.record
 
+    def primary(self) -> QPushButton | None:
+        """What the field does with Enter."""
+        return None if self._is_fine() else self.record
+
     def show_view(self, view: View) -> None:
         """Show the devices, and what comes of the recording."""
         super().show_view(view)
         self._view = view
         is_recording = view.phase is Phase.RECORDING
         self.record.setText(words.STOP if is_recording else words.LISTEN)
+        self._task.setText(words.SAY_EXACTLY if is_demo(view.choices) else words.READ_THIS)
+        self._last.show_view(view)
+        self._judge()
         self.meter.run(is_recording and self.isVisible())
         if is_recording:
             self.voice.say(words.LOUD_ENOUGH if self._is_loud else words.TOO_QUIET, "quiet")
@@ -94,28 +103,50 @@ class MicrophonePage(Page):
             self._ask(Request.STOP)
             return
         self.forgive()
+        self._last.forget()
         self.heard.clear()
         self._ask(Request.START)
 
     def _on_return(self) -> None:
-        if self.verdict.words == words.HEARD_WELL and self._view.phase is not Phase.RECORDING:
+        if self._is_fine():
             self.went_on.emit()
         else:
             self._on_record()
+
+    def _is_fine(self) -> bool:
+        """Whether there is nothing left to do here but to go on."""
+        return self.verdict.words in {words.HEARD_WELL, words.HEARD_OWN} and (
+            self._view.phase is not Phase.RECORDING
+        )
 
     def _on_text(self, text: str) -> None:
         if text != text.lstrip():  # a second try in one window continues the first
             self.heard.setText(text.lstrip())
             return
-        is_right = spoken(text) == spoken(words.SENTENCE)
-        if not text:
+        self._judge()
+
+    def _judge(self) -> None:
+        """Compare what was heard with the sentence; the user's own words only the user can judge."""
+        text = self.heard.text()
+        if not self._last.is_in(text):
             self.verdict.say("", "quiet")
-        elif is_right:
-            self.verdict.say(words.HEARD_WELL, "good")
         else:
-            self.verdict.say(words.HEARD_OTHER, "problem")
-        if is_right:
+            total, not_heard = len(spoken(words.SENTENCE)), missed(words.SENTENCE, text)
+            right = total - len(not_heard)
+            if not not_heard:
+                self.verdict.say(words.HEARD_WELL, "good")
+            elif right * 2 < total and not is_demo(self._view.choices):
+                self.verdict.say(words.HEARD_OWN, "good")
+            elif right:
+                missing = ", ".join(not_heard)
+                self.verdict.say(
+                    words.HEARD_PARTLY.format(right=right, total=total, missed=missing), "problem"
+                )
+            else:
+                self.verdict.say(words.HEARD_NOTHING, "problem")
+        if self._is_fine():
             self.set_done()
+        self.progress_changed.emit()  # what Enter does may have changed
 
     def _build(self) -> None:
         choice = QHBoxLayout()
@@ -128,7 +159,7 @@ class MicrophonePage(Page):
         inside = QVBoxLayout(card)
         inside.setContentsMargins(MARGIN_PX, GAP_PX, MARGIN_PX, MARGIN_PX)
         inside.setSpacing(SMALL_GAP_PX)
-        inside.addWidget(Quiet(words.READ_THIS))
+        inside.addWidget(self._task)
         inside.addWidget(Title(words.SENTENCE, scale=1.35))
         inside.addSpacing(SMALL_GAP_PX)
         line = QHBoxLayout()
@@ -152,8 +183,3 @@ class MicrophonePage(Page):
         self.body.addStretch()
         QWidget.setTabOrder(self.device, self.record)
         QWidget.setTabOrder(self.record, self.heard)
-
-
-def spoken(text: str) -> str:
-    """``text`` as it sounds: without punctuation and capitals."""
-    return " ".join(re.findall(r"\w+", text.lower()))

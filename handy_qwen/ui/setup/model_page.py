@@ -1,13 +1,17 @@
-"""The fourth step: a model that knows more than the demo's words. The cards are the Models window's."""
+"""The first step: a model that knows more than the demo's words. It is installed behind the other steps.
+
+The cards are the Models window's.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from handy_qwen.core.shelf import Shelf, ShelfKeeper, Standing
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.setup.page import Page, Progress, Verdict
+from handy_qwen.ui.windows import figures, model_words
 from handy_qwen.ui.windows.model_card import ModelCard
 from handy_qwen.ui.windows.parts import Quiet
 from handy_qwen.ui.windows.window import GAP_PX
@@ -20,6 +24,7 @@ class ModelPage(Page):
         super().__init__(words.MODEL, words.MODEL_TITLE, words.MODEL_LEAD)
         self._keeper = keeper
         self._cards: dict[str, ModelCard] = {}
+        self._installing = ""  # how far an installation is
         self._empty, self.verdict = Quiet(words.NO_SHELF), Verdict()
         self._list = QVBoxLayout()
         self._list.setContentsMargins(0, 0, GAP_PX, 0)
@@ -30,8 +35,8 @@ class ModelPage(Page):
 
     @property
     def summary(self) -> str:
-        """Which kind of model writes."""
-        return words.MODEL_FULL if self.is_done else words.MODEL_DEMO
+        """Which kind of model writes, or how far a better one is."""
+        return words.MODEL_FULL if self.is_done else self._installing or words.MODEL_DEMO
 
     def enter(self) -> None:
         """Look which models there are."""
@@ -49,14 +54,27 @@ class ModelPage(Page):
         self._empty.setVisible(not entries)
         for name in [name for name in self._cards if name not in {entry.name for entry in entries}]:
             self._cards.pop(name).deleteLater()
-        self._cards = {one.name: self._cards.get(one.name) or ModelCard(self._keeper) for one in entries}
+        self._cards = {one.name: self._cards.get(one.name) or self._new_card() for one in entries}
         for place, entry in enumerate(entries, start=1):  # below what stands there without any
             card = self._cards[entry.name]
             if self._list.indexOf(card) != place:
                 self._list.insertWidget(place, card)
             card.show_entry(entry, shelf)
-        self.verdict.say(words.MODEL_HERE if shelf.has_full_model else "", "good")
-        self.set_done(shelf.has_full_model)
+        former, self._installing = self._installing, _installation(shelf)
+        if shelf.has_full_model:
+            self.verdict.say(words.MODEL_HERE, "good")
+            self.set_progress(Progress.DONE)
+        else:
+            self.verdict.say(words.MODEL_COMES if self._installing else "", "quiet")
+            self.set_progress(Progress.SETTLED if self._installing else Progress.OPEN)
+        if self._installing != former:
+            self.progress_changed.emit()
+
+    def _new_card(self) -> ModelCard:
+        card = ModelCard(self._keeper)
+        for one in card.findChildren(QPushButton):
+            one.setAutoDefault(True)  # as all buttons of the guide
+        return card
 
     def _build(self) -> None:
         inside = QWidget()
@@ -70,3 +88,13 @@ class ModelPage(Page):
         inside.setAutoFillBackground(False)
         self.body.addWidget(area, 1)
         self.body.addWidget(self.verdict)
+
+
+def _installation(shelf: Shelf) -> str:
+    """What is being done to install a model, and how much of it is done; empty if none is being installed."""
+    for entry in shelf.entries:
+        if entry.standing is Standing.INSTALLING and entry.progress is not None:
+            state = model_words.STAGES[entry.progress.stage].lower()
+            share = entry.progress.share
+            return state if share is None else f"{state}, {figures.percent(share)}"
+    return ""

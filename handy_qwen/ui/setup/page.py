@@ -1,11 +1,16 @@
-"""What the pages of the guide have in common: a head, a sentence, and a row for what went wrong."""
+"""What the pages of the guide have in common: a head, a sentence, a row for what went wrong, a progress."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+import enum
+import re
+from difflib import SequenceMatcher
 
-from handy_qwen.core.view import NoticeKind, View
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from handy_qwen.core.shelf import DEMO
+from handy_qwen.core.view import Choices, NoticeKind, Phase, View
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.windows.parts import Quiet, Sign, Text, Title
 from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX
@@ -20,15 +25,23 @@ TROUBLES = {
 }
 
 
+class Progress(enum.Enum):
+    """How far a step is."""
+
+    OPEN = enum.auto()  # nothing was tried
+    SETTLED = enum.auto()  # nothing is missing, but nothing was shown to work either
+    DONE = enum.auto()  # shown to work
+
+
 class Page(QWidget):
     """One step. A subclass fills ``body`` and calls ``set_done`` when the step has been shown to work."""
 
-    done_changed = Signal()
+    progress_changed = Signal()
 
     def __init__(self, name: str, title: str, lead: str) -> None:
         super().__init__()
         self.name = name  # in the list of steps
-        self.is_done = False
+        self.progress = Progress.OPEN
         self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Trouble()
         self.body = QVBoxLayout()
         self.body.setSpacing(GAP_PX)
@@ -54,6 +67,10 @@ class Page(QWidget):
         """The widget that has the keyboard when the page comes up."""
         return None
 
+    def primary(self) -> QPushButton | None:
+        """The button that Enter presses where no button has the focus; None: the one that goes on."""
+        return None
+
     def show_view(self, view: View) -> None:
         """Show what concerns the page. Called for every view, also while another page is up."""
         self._newest = max([self._newest, *(notice.number for notice in view.notices)])
@@ -63,8 +80,13 @@ class Page(QWidget):
 
     @property
     def summary(self) -> str:
-        """How the step stands, in a word or two."""
+        """How far the step is, in a word or two."""
         return words.STEP_IS_DONE if self.is_done else words.STEP_IS_OPEN
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the step has been shown to work."""
+        return self.progress is Progress.DONE
 
     def forgive(self) -> None:
         """What was told until now is of no interest any more."""
@@ -73,9 +95,52 @@ class Page(QWidget):
 
     def set_done(self, is_done: bool = True) -> None:
         """Say whether the step has been shown to work."""
-        if is_done != self.is_done:
-            self.is_done = is_done
-            self.done_changed.emit()
+        self.set_progress(Progress.DONE if is_done else Progress.OPEN)
+
+    def set_progress(self, progress: Progress) -> None:
+        """Say how far the step is."""
+        if progress is not self.progress:
+            self.progress = progress
+            self.progress_changed.emit()
+
+
+class LastText:
+    """The text of the last dictation made since ``forget``: a field may hold it, or what the user typed."""
+
+    def __init__(self) -> None:
+        self._is_new = False
+        self._recent: tuple[str, ...] = ()
+
+    def show_view(self, view: View) -> None:
+        """Take what ``view`` says."""
+        self._recent = view.recent
+        self._is_new = self._is_new or view.phase is Phase.TRANSCRIBING
+
+    def forget(self) -> None:
+        """What was dictated until now does not count."""
+        self._is_new = False
+
+    def is_in(self, text: str) -> bool:
+        """Whether ``text`` holds what was dictated."""
+        return self._is_new and bool(self._recent) and bool(self._recent[0]) and self._recent[0] in text
+
+
+def is_demo(choices: Choices) -> bool:
+    """Whether the demo model writes, which knows the guide's sentence and few others."""
+    return choices.model in {"", DEMO}
+
+
+def spoken(text: str) -> list[str]:
+    """The words of ``text`` as they sound: without punctuation and capitals."""
+    return re.findall(r"\w+", text.lower())
+
+
+def missed(sentence: str, text: str) -> list[str]:
+    """The words of ``sentence`` that are not in ``text`` in their order."""
+    wanted, found = spoken(sentence), spoken(text)
+    blocks = SequenceMatcher(None, wanted, found, autojunk=False).get_matching_blocks()
+    right = {block.a + n for block in blocks for n in range(block.size)}
+    return [word for place, word in enumerate(wanted) if place not in right]
 
 
 class Trouble(QWidget):

@@ -9,6 +9,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
 from handy_qwen.ui.setup import words
+from handy_qwen.ui.setup.page import Progress
 from handy_qwen.ui.signs import drawing
 from handy_qwen.ui.style import scheme
 
@@ -36,12 +37,12 @@ class StepList(QWidget):
     def show_step(self, here: int) -> None:
         """Mark the step that is up."""
         for place, entry in enumerate(self.entries):
-            entry.show_state(is_here=place == here, is_done=entry.is_done)
+            entry.show_state(is_here=place == here, progress=entry.progress)
 
-    def show_done(self, place: int, is_done: bool) -> None:
-        """Mark a step as done, or not."""
+    def show_progress(self, place: int, progress: Progress) -> None:
+        """Mark how far a step is."""
         entry = self.entries[place]
-        entry.show_state(is_here=entry.is_here, is_done=is_done)
+        entry.show_state(is_here=entry.is_here, progress=progress)
 
 
 class StepEntry(QAbstractButton):
@@ -54,12 +55,17 @@ class StepEntry(QAbstractButton):
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self._number = str(place + 1)
-        self.is_here, self.is_done = False, False
+        self.is_here, self.progress = False, Progress.OPEN
 
-    def show_state(self, *, is_here: bool, is_done: bool) -> None:
-        """Show whether it is up, and whether it is done."""
-        self.is_here, self.is_done = is_here, is_done
-        self.setAccessibleName(words.STEP_DONE.format(title=self.text()) if is_done else self.text())
+    @property
+    def is_done(self) -> bool:
+        """Whether the step has been shown to work."""
+        return self.progress is Progress.DONE
+
+    def show_state(self, *, is_here: bool, progress: Progress) -> None:
+        """Show whether it is up, and how far it is."""
+        self.is_here, self.progress = is_here, progress
+        self.setAccessibleName(words.STEP_DONE.format(title=self.text()) if self.is_done else self.text())
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
@@ -83,6 +89,8 @@ class StepEntry(QAbstractButton):
         dot = QRectF(_INSET_PX, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX)
         if self.is_done:
             drawing("mark-good", colors.good).render(painter, dot)
+        elif self.progress is Progress.SETTLED:
+            drawing("mark-dot", colors.quiet).render(painter, dot)
         else:
             painter.setPen(QPen(colors.color("working" if self.is_here else "quiet"), 1.3))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -94,7 +102,9 @@ class StepEntry(QAbstractButton):
         font = self.font()
         font.setBold(self.is_here)
         painter.setFont(font)
-        painter.setPen(colors.color("text" if self.is_here or self.is_done else "quiet"))
+        painter.setPen(
+            colors.color("quiet" if self.progress is Progress.OPEN and not self.is_here else "text")
+        )
         place = QRectF(dot.right() + _GAP_PX, 0, self.width(), self.height())
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
         painter.end()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.shelf import Shelf, ShelfKeeper
@@ -22,7 +22,7 @@ from handy_qwen.ui.setup.hotkey_page import HotkeyPage
 from handy_qwen.ui.setup.last_pages import AutostartPage, DonePage
 from handy_qwen.ui.setup.microphone_page import MicrophonePage
 from handy_qwen.ui.setup.model_page import ModelPage
-from handy_qwen.ui.setup.page import Page
+from handy_qwen.ui.setup.page import Page, Progress
 from handy_qwen.ui.setup.step_list import StepList
 from handy_qwen.ui.windows.parts import button
 from handy_qwen.ui.windows.window import MARGIN_PX, AppWindow
@@ -41,23 +41,22 @@ class SetupWindow(AppWindow):
         microphone = MicrophonePage(ask, commands, meter)
         microphone.went_on.connect(self._on_forward)
         steps: list[Page] = [
+            self.model,  # first, so that it is downloaded behind the others
             microphone,
             HotkeyPage(ask, commands),
             DictationPage(),
-            self.model,
             AutostartPage(commands),
         ]
-        last = DonePage(steps)
-        last.wanted.connect(self.go_to)
-        self.pages: list[Page] = [*steps, last]
+        self._last = DonePage(steps)
+        self._last.wanted.connect(self.go_to)
+        self.pages: list[Page] = [*steps, self._last]
         self.steps, self._stack = StepList([page.name for page in self.pages]), QStackedWidget()
         self.steps.wanted.connect(self.go_to)
         self.back = button(words.BACK, lambda: self.go_to(self.place - 1))
         self.forward = button(words.SKIP, self._on_forward)
-        self.forward.setDefault(True)
         for place, page in enumerate(self.pages):
             self._stack.addWidget(page)
-            page.done_changed.connect(lambda place=place: self._on_done(place))
+            page.progress_changed.connect(lambda place=place: self._on_progress(place))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.back.click)
         self._build()
         self._label()
@@ -117,8 +116,10 @@ class SetupWindow(AppWindow):
         else:
             self.go_to(self.place + 1)
 
-    def _on_done(self, place: int) -> None:
-        self.steps.show_done(place, self.pages[place].is_done)
+    def _on_progress(self, place: int) -> None:
+        self.steps.show_progress(place, self.pages[place].progress)
+        if self.page is self._last:
+            self._last.show_progress()
         self._label()
 
     def _label(self) -> None:
@@ -126,8 +127,9 @@ class SetupWindow(AppWindow):
         is_last = self.place == len(self.pages) - 1
         self.back.setEnabled(self.place > 0)
         self.close_button.setHidden(is_last)
-        onward = words.NEXT if self.page.is_done else words.SKIP
+        onward = words.SKIP if self.page.progress is Progress.OPEN else words.NEXT
         self.forward.setText(words.FINISH if is_last else onward)
+        (self.page.primary() or self.forward).setDefault(True)
         self.steps.show_step(self.place)
         self.setWindowTitle(strings.window_title(words.TITLE_OF_STEP.format(step=self.page.name)))
         step = words.STEP.format(number=self.place + 1, count=len(self.pages))
@@ -154,3 +156,5 @@ class SetupWindow(AppWindow):
             (self.forward, self.steps),
         ):
             QWidget.setTabOrder(before, after)
+        for one in self.findChildren(QPushButton):
+            one.setAutoDefault(True)  # the one with the keyboard looks like the one that Enter presses

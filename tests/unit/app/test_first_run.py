@@ -2,6 +2,7 @@
 
 import pytest
 
+from handy_qwen.app import first_run
 from handy_qwen.app.first_run import hotkeys_with, is_guide_due
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.errors import HotkeyError
@@ -60,8 +61,19 @@ def start(desk):
 def test_the_first_start_shows_the_guide_and_the_next_does_not(desk, bench):  # noqa: F811
     assert start(desk) == [True]
     assert desk.program.store.value.set_up
+    assert desk.titles == [], "the guide says it all: no greeting beside it"
     desk.program.close()
-    assert start(bench()) == []
+    again = bench()
+    assert start(again) == []
+    assert "Handy Qwen is running." in again.titles
+
+
+def test_a_first_start_without_a_guide_greets(bench, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr(first_run, "is_guide_due", lambda *_, **__: False)
+    desk = bench()
+    assert start(desk) == []
+    assert "Handy Qwen is running." in desk.titles
 
 
 def test_it_can_be_asked_for_at_any_time(desk):

@@ -5,21 +5,21 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from handy_qwen import paths
 from handy_qwen.core.events import Request
-from handy_qwen.core.shelf import ModelEntry, Shelf, Standing
+from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.setup.meter_bar import MeterBar
-from handy_qwen.ui.setup.microphone_page import spoken
+from handy_qwen.ui.setup.page import missed
 from handy_qwen.ui.setup.window import SetupWindow
 
 IDLE = View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl",), microphones=("Desk", "Headset")))
 RECORDING = replace(IDLE, phase=Phase.RECORDING, began_s=1.0)
-MICROPHONE, HOTKEY, DICTATION, MODEL, AUTOSTART, DONE = range(6)
+MODEL, MICROPHONE, HOTKEY, DICTATION, AUTOSTART, DONE = range(6)
 pytestmark = pytest.mark.usefixtures("qapp", "app_home")
 
 
@@ -39,6 +39,24 @@ def requests(asked):
 
 def commands(asked, name):
     return [call[1:] for call in asked.calls if isinstance(call, tuple) and call[0] == name]
+
+
+def say(window, text, *, typed=False, model="demo"):
+    """Have ``text`` dictated into the page's field, or typed there."""
+    page = window.page
+    view = replace(IDLE, choices=replace(IDLE.choices, model=model))
+    if not typed:
+        window.show_view(replace(view, phase=Phase.RECORDING, began_s=1.0))
+        window.show_view(replace(view, phase=Phase.TRANSCRIBING))
+    page.heard.setText(text) if window.place == MICROPHONE else page.field.insertPlainText(text)
+    window.show_view(view if typed else replace(view, recent=(text.strip(),)))
+    return page
+
+
+def default_button(window):
+    """The button that looks like the one that Enter presses."""
+    (found,) = [one for one in window.findChildren(QPushButton) if one.isDefault() and one.isVisible()]
+    return found
 
 
 def notice(number, kind=NoticeKind.FAILED, **more):
@@ -71,11 +89,12 @@ def test_closed_half_way_it_comes_up_where_it_was_and_finished_at_its_beginning(
     window.go_to(DONE)
     window.forward.click()
     window.present()
-    assert window.place == MICROPHONE
+    assert window.place == MODEL
 
 
 def test_what_is_done_is_marked_and_named_for_who_cannot_see_it(window):
-    window.pages[DICTATION].field.setPlainText("Good evening.")
+    window.go_to(DICTATION)
+    say(window, words.SENTENCE)
     assert window.steps.entries[DICTATION].is_done
     assert window.steps.entries[DICTATION].accessibleName() == words.STEP_DONE.format(title=words.DICTATION)
     assert window.steps.entries[HOTKEY].accessibleName() == words.HOTKEY
@@ -94,40 +113,99 @@ def test_all_buttons_and_fields_have_names_and_no_two_a_letter(window):
 def test_escape_closes_and_enter_presses_what_has_the_keyboard(window, qtbot):
     window.forward.setFocus()
     qtbot.keyClick(window.forward, Qt.Key.Key_Return)
-    assert window.place == HOTKEY
+    assert window.place == MICROPHONE
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert not window.isVisible()
+
+
+def test_the_button_that_looks_like_it_is_the_one_that_enter_presses(window, asked, qtbot):
+    assert default_button(window) is window.forward
+    window.go_to(MICROPHONE)
+    page = window.page
+    assert default_button(window) is page.record
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    assert requests(asked) == [Request.START]
+    window.show_view(RECORDING)
+    assert default_button(window) is page.record, "Enter in the field ends the recording"
+    say(window, words.SENTENCE)
+    assert default_button(window) is window.forward
+    window.back.setFocus()
+    assert default_button(window) is window.back
 
 
 # --- microphone -------------------------------------------------------------------------------------
 
 
 def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_button(window, asked, qtbot):
-    page = window.pages[MICROPHONE]
+    window.go_to(MICROPHONE)
+    page = window.page
     page.record.click()
     assert requests(asked) == [Request.START]
     assert window.focusWidget() is page.heard
     window.show_view(RECORDING)
     assert page.record.text() == words.STOP
     qtbot.keyClick(page.heard, Qt.Key.Key_Return)
-    assert requests(asked) == [Request.START, Request.STOP]
+    qtbot.waitUntil(lambda: requests(asked) == [Request.START, Request.STOP])
 
 
 def test_the_sentence_read_well_counts_whatever_its_punctuation(window, qtbot):
-    page = window.pages[MICROPHONE]
-    page.heard.setText("the meeting starts at five o'clock")
+    window.go_to(MICROPHONE)
+    page = say(window, "the meeting starts at five o'clock")
     assert page.verdict.words == words.HEARD_WELL
     assert page.is_done
     assert window.forward.text() == words.NEXT
+    page.heard.setFocus()
     qtbot.keyClick(page.heard, Qt.Key.Key_Return)
-    assert window.place == HOTKEY
+    qtbot.waitUntil(lambda: window.place == HOTKEY)
+    assert not window.page.cap.is_capturing, "one Return does one thing"
 
 
-def test_other_words_are_told_and_do_not_count(window):
-    page = window.pages[MICROPHONE]
-    page.heard.setText("The meeting starts at nine o'clock.")
-    assert page.verdict.words == words.HEARD_OTHER
+def test_what_was_typed_proves_no_microphone(window):
+    window.go_to(MICROPHONE)
+    page = say(window, words.SENTENCE, typed=True)
+    assert page.verdict.words == ""
     assert not page.is_done
+
+
+def test_with_the_demo_model_the_sentence_is_compared_word_by_word(window):
+    window.go_to(MICROPHONE)
+    page = say(window, "The meeting starts at nine o'clock.")
+    assert page.verdict.words == words.HEARD_PARTLY.format(right=6, total=7, missed="five")
+    assert not page.is_done
+    say(window, "Good evening to you.")
+    assert page.verdict.words == words.HEARD_NOTHING
+    assert not page.is_done
+
+
+def test_with_a_full_model_the_users_own_words_count_but_a_sentence_misheard_does_not(window):
+    window.go_to(MICROPHONE)
+    page = say(window, "The meeting starts at nine o'clock.", model="big")
+    assert page.verdict.words == words.HEARD_PARTLY.format(right=6, total=7, missed="five")
+    assert not page.is_done
+    say(window, "Guten Abend, lieber Computer.", model="big")
+    assert page.verdict.words == words.HEARD_OWN
+    assert page.is_done
+
+
+@pytest.mark.parametrize(
+    ("text", "not_there"),
+    [
+        ("The meeting starts at five o'clock.", []),
+        ("the meeting starts at five", ["o", "clock"]),
+        ("Well, the meeting starts at about five o'clock", []),
+        ("five o'clock", ["the", "meeting", "starts", "at"]),
+        ("", ["the", "meeting", "starts", "at", "five", "o", "clock"]),
+    ],
+)
+def test_the_words_that_were_missed_are_named(text, not_there):
+    assert missed("The meeting starts at five o'clock.", text) == not_there
+
+
+@pytest.mark.parametrize("place", [MICROPHONE, DICTATION])
+@pytest.mark.parametrize(("model", "asked_for"), [("demo", words.SAY_EXACTLY), ("big", words.READ_THIS)])
+def test_only_the_demo_model_asks_for_exactly_the_sentence(window, place, model, asked_for):
+    window.show_view(replace(IDLE, choices=replace(IDLE.choices, model=model)))
+    assert window.pages[place]._task.text() == asked_for
 
 
 def test_a_second_try_does_not_begin_with_a_space(window):
@@ -146,19 +224,22 @@ def test_the_microphones_are_offered_and_one_is_chosen(window, asked):
 
 
 def test_leaving_the_page_gives_up_what_is_recorded(window, asked):
+    window.go_to(MICROPHONE)
     window.show_view(RECORDING)
     window.forward.click()
     assert requests(asked)[0] is Request.CANCEL
 
 
 def test_closing_the_window_does_so_too(window, asked):
+    window.go_to(MICROPHONE)
     window.show_view(RECORDING)
     window.close()
     assert requests(asked) == [Request.CANCEL]
 
 
 def test_a_voice_moves_the_meter_and_is_told_of(window, qtbot):
-    page = window.pages[MICROPHONE]
+    window.go_to(MICROPHONE)
+    page = window.page
     window.show_view(RECORDING)
     qtbot.waitUntil(lambda: page.meter.loudest_db == -18.0)
     window.show_view(RECORDING)
@@ -179,7 +260,8 @@ def test_the_meter_asks_for_the_level_only_while_it_runs(qtbot):
 
 
 def test_what_fails_is_told_until_the_next_try(window):
-    page = window.pages[MICROPHONE]
+    window.go_to(MICROPHONE)
+    page = window.page
     window.show_view(notice(3, NoticeKind.DEAD_MICROPHONE))
     assert page.trouble.isVisible()
     page.record.click()
@@ -200,7 +282,7 @@ def test_the_demo_model_knows_the_sentence(demo_recognizer):
     from handy_qwen.audio.files import load
 
     samples = load(paths.asset("speech/meeting.flac"))
-    assert spoken(demo_recognizer.transcribe(samples, exact=True).text) == spoken(words.SENTENCE)
+    assert missed(words.SENTENCE, demo_recognizer.transcribe(samples, exact=True).text) == []
 
 
 # --- hotkey -----------------------------------------------------------------------------------------
@@ -298,12 +380,47 @@ def test_the_first_text_in_the_field_is_what_counts(window):
     page = window.page
     assert window.focusWidget() is page.field
     assert "Right Ctrl" in page.lead.text()
-    page.field.insertPlainText("Good evening.")
+    say(window, words.SENTENCE)
+    assert page.verdict.words == words.DICTATION_WORKS
     assert page.is_done
     page.clear.click()
     assert page.field.toPlainText() == ""
     assert window.focusWidget() is page.field
     assert page.is_done, "it has worked once"
+
+
+def test_a_typed_text_is_no_dictation(window):
+    window.go_to(DICTATION)
+    page = say(window, "x", typed=True)
+    assert not page.is_done
+    assert window.forward.text() == words.SKIP
+    assert page.verdict.words == ""
+
+
+def test_a_text_dictated_on_another_page_does_not_count_here(window):
+    window.go_to(MICROPHONE)
+    say(window, words.SENTENCE)
+    window.go_to(DICTATION)
+    page = say(window, words.SENTENCE, typed=True)
+    assert not page.is_done
+
+
+def test_the_same_sentence_counts_on_every_page_it_is_said_on(window):
+    window.go_to(MICROPHONE)
+    say(window, words.SENTENCE)
+    window.go_to(DICTATION)
+    assert say(window, words.SENTENCE).is_done
+
+
+def test_what_the_demo_model_makes_of_other_words_is_no_success(window):
+    window.go_to(DICTATION)
+    page = say(window, "Please send the chairs to Anna.")
+    assert page.verdict.words == words.DEMO_MISHEARD
+    assert not page.is_done
+    page.clear.click()
+    say(window, "Please send the chairs to Anna.", model="big")
+    assert page.verdict.words == words.DICTATION_WORKS
+    assert page.is_done
 
 
 def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window):
@@ -349,6 +466,30 @@ def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
     assert not page.is_done
 
 
+def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(window):
+    window.go_to(MODEL)
+    window.show_shelf(installing(0.43))
+    assert window.forward.text() == words.NEXT
+    assert window.page.verdict.words == words.MODEL_COMES
+    assert not window.page.is_done
+    window.go_to(DONE)
+    row = window.page._rows[MODEL]
+    assert row.state.text() == "downloading, 43 %"
+    assert row.again.isHidden()
+    window.show_shelf(installing(0.44))
+    assert row.state.text() == "downloading, 44 %"
+    window.show_shelf(shelf(Standing.INSTALLED))
+    assert row.state.text() == words.MODEL_FULL
+    window.show_shelf(shelf(Standing.PAUSED))
+    assert row.state.text() == words.MODEL_DEMO
+    assert not row.again.isHidden()
+
+
+def installing(share):
+    progress = Progress(Stage.DOWNLOADING, share=share, done_bytes=43, total_bytes=100)
+    return Shelf((ModelEntry("big", "Big", standing=Standing.INSTALLING, progress=progress),))
+
+
 def test_a_model_that_is_installed_moves_to_the_top(window):
     window.go_to(MODEL)
     page = window.page
@@ -376,20 +517,32 @@ def test_start_at_login_is_asked_for_and_shown(window, asked):
     window.show_view(replace(IDLE, choices=replace(IDLE.choices, is_autostarted=True)))
     assert window.page.box.isChecked()
     assert window.page.summary == words.AT_LOGIN_ON
+    assert window.page.is_done
+
+
+def test_a_start_at_login_that_nobody_asked_for_is_no_success_but_nothing_is_missing_either(window):
+    window.go_to(AUTOSTART)
+    assert window.forward.text() == words.NEXT
+    assert not window.page.is_done
+    window.go_to(DONE)
+    row = window.page._rows[AUTOSTART]
+    assert row.state.text() == words.AT_LOGIN_OFF
+    assert row.again.isHidden()
 
 
 def test_the_end_says_what_was_left_out_and_leads_back_to_it(window):
-    window.pages[DICTATION].field.insertPlainText("Good evening.")
+    window.go_to(DICTATION)
+    say(window, words.SENTENCE)
     window.go_to(DONE)
     assert window.page.title.text() == words.DONE_TITLE_OPEN
     again = [one for one in window.page.findChildren(QAbstractButton) if one.isVisible()]
     assert [one.accessibleName().partition(": ")[2] for one in again] == [
+        words.MODEL,
         words.MICROPHONE,
         words.HOTKEY,
-        words.MODEL,
         words.AUTOSTART,
     ]
-    again[1].click()
+    again[2].click()
     assert window.place == HOTKEY
 
 
