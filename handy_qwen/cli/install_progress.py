@@ -39,11 +39,6 @@ class InstallProgress:
         else:
             self._line.show(progress_text(progress), progress.share or 0.0)
 
-    def warn(self, caution: str) -> None:
-        """Tell what the model will lack."""
-        self.clear()
-        say(f"handy-qwen: {caution}")
-
     def clear(self) -> None:
         """Something else is to be written."""
         self._line.clear()

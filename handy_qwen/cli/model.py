@@ -35,14 +35,12 @@ def add_parser(commands: Subparsers) -> None:
     info.add_argument("model", nargs="?", default="", metavar="NAME|DIR")
     info.set_defaults(command=run_info)
 
-    conversion = verbs.add_parser(
-        "convert", help="make a package of an official checkpoint or a published ONNX model"
-    )
+    conversion = verbs.add_parser("convert", help="make a package of an official checkpoint")
     conversion.add_argument(
         "source",
         type=Path,
         metavar="SRC",
-        help="folder of a checkpoint, or of encoder.onnx, decoder_init.onnx …; or a .tar.gz or .zip of it",
+        help="folder of a checkpoint, or a .tar.gz or .zip of it",
     )
     conversion.add_argument("destination", type=Path, metavar="DST", help="the package's folder, to be made")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
@@ -185,17 +183,12 @@ def run_convert(options: argparse.Namespace) -> int:
         Scorer()
         find_recordings(options.recordings)
     details, preset = Details(name=place.name), PRESETS[options.preset]
-
-    def warn(caution: str) -> None:
-        progress.clear()
-        say(f"handy-qwen: {caution}")
-
     facts: dict[str, object] = {"name": details.name, "folder": str(place)}
     try:
         with stoppable():
             unpacked = opened_source(options.source, place, lambda part: progress.show("unpacking", part))
             with unpacked as source:  # once for all the conversions
-                convert(source, place, preset, details, progress=progress.show, warn=warn)
+                convert(source, place, preset, details, progress=progress.show)
                 progress.clear()
                 size = _size(InstalledModel(details.name, place).size_bytes)
                 ready = f"{place} is ready, {size}. Use it: handy-qwen model use {shlex.quote(str(place))}"

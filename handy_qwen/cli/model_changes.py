@@ -48,7 +48,7 @@ def add_parsers(verbs: Subparsers) -> None:
             "--preset",
             choices=tuple(PRESETS),
             default="",
-            help=f"see: convert (default: {DEFAULT_PRESET}; a published ONNX model is kept as it is)",
+            help=f"see: convert (default: {DEFAULT_PRESET}; not for published ONNX models)",
         )
 
     use = verbs.add_parser("use", help="let a model write the texts; a running app takes it up by itself")
@@ -103,7 +103,7 @@ def run_import(options: argparse.Namespace) -> int:
 
     return _run(
         lambda progress: import_model(
-            options.source, progress.tell, name=options.name, preset=options.preset, warn=progress.warn
+            options.source, progress.tell, name=options.name, preset=options.preset
         ),
         options,
         "Nothing was left behind.",

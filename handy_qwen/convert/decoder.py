@@ -21,7 +21,7 @@ from onnx import TensorProto
 
 from handy_qwen.convert.graph import CONTRIB, Graph
 from handy_qwen.convert.presets import Precision
-from handy_qwen.convert.weights import Weights
+from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import TextConfig
 
 _TO_THE_END = np.iinfo(np.int64).max
@@ -29,7 +29,7 @@ _TO_THE_END = np.iinfo(np.int64).max
 
 def write_decoder(
     path: Path,
-    weights: Weights,
+    weights: Checkpoint,
     config: TextConfig,
     precision: Precision,
 ) -> None:
@@ -54,7 +54,7 @@ def write_decoder(
 class _DecoderWriter:
     """Adds the decoder's parts to a graph."""
 
-    def __init__(self, graph: Graph, weights: Weights, config: TextConfig, precision: Precision) -> None:
+    def __init__(self, graph: Graph, weights: Checkpoint, config: TextConfig, precision: Precision) -> None:
         self._graph = graph
         self._weights = weights
         self._config = config

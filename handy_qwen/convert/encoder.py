@@ -12,14 +12,14 @@ from pathlib import Path
 
 from handy_qwen.convert.graph import CONTRIB, Graph
 from handy_qwen.convert.presets import Precision
-from handy_qwen.convert.weights import Weights
+from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import AudioConfig
 
 _TOWER = "audio_tower."
 _EPSILON = 1e-5
 
 
-def write_encoder(path: Path, weights: Weights, config: AudioConfig, precision: Precision) -> None:
+def write_encoder(path: Path, weights: Checkpoint, config: AudioConfig, precision: Precision) -> None:
     """Write the graph of the transformer layers and the projection to the decoder's width."""
     with Graph(path) as graph:
         writer = _LayerWriter(graph, weights, config, precision)
@@ -36,7 +36,7 @@ def write_encoder(path: Path, weights: Weights, config: AudioConfig, precision: 
 class _LayerWriter:
     """Adds the encoder's layers to a graph."""
 
-    def __init__(self, graph: Graph, weights: Weights, config: AudioConfig, precision: Precision) -> None:
+    def __init__(self, graph: Graph, weights: Checkpoint, config: AudioConfig, precision: Precision) -> None:
         self._graph = graph
         self._weights = weights
         self._config = config

@@ -9,7 +9,7 @@ Source: Qwen3ASRForConditionalGeneration in QwenLM/Qwen3-ASR (modeling_qwen3_asr
 from __future__ import annotations
 
 from handy_qwen.convert.presets import Preset
-from handy_qwen.convert.weights import Weights
+from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import AudioConfig, ModelConfig, TextConfig
 from handy_qwen.errors import ConversionError, ModelCorruptError
 
@@ -19,7 +19,7 @@ EMBEDDING = "model.embed_tokens.weight"
 _HEAD = "lm_head.weight"
 
 
-def check_weights(weights: Weights, config: ModelConfig, preset: Preset) -> None:
+def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> None:
     """Compare ``weights`` with what ``config`` says.
 
     Raises:
@@ -50,7 +50,7 @@ def check_weights(weights: Weights, config: ModelConfig, preset: Preset) -> None
             )
 
 
-def weights_bytes(weights: Weights, config: ModelConfig) -> int:
+def weights_bytes(weights: Checkpoint, config: ModelConfig) -> int:
     """How much of the checkpoint's files a conversion reads."""
     names = audio_shapes(config.audio) | text_shapes(config.text)
     return sum(weights.size_bytes(name) for name in names)

@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from handy_qwen.convert.graph import CONTRIB, Graph
 from handy_qwen.convert.presets import Precision, Preset
-from handy_qwen.convert.weights import Weights
+from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import TOKENS_PER_CHUNK, AudioConfig
 
 _TOWER = "audio_tower."
 _TO_THE_END = np.iinfo(np.int64).max
 
 
-def write_frontend(path: Path, weights: Weights, config: AudioConfig, preset: Preset) -> None:
+def write_frontend(path: Path, weights: Checkpoint, config: AudioConfig, preset: Preset) -> None:
     """Write the graph of the convolutions and of their projection to the encoder's width."""
     with Graph(path) as graph:
         writer = _ConvolutionWriter(graph, weights)
@@ -58,7 +58,7 @@ def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
 class _ConvolutionWriter:
     """Adds the convolutions, each with its GELU, to a graph."""
 
-    def __init__(self, graph: Graph, weights: Weights) -> None:
+    def __init__(self, graph: Graph, weights: Checkpoint) -> None:
         self._graph = graph
         self._weights = weights
         self._height_and_width = graph.constant("height_and_width", [1, 2])

@@ -17,12 +17,12 @@ from handy_qwen.convert.expected import EMBEDDING
 from handy_qwen.convert.graph import Graph, append_aligned
 from handy_qwen.convert.presets import Precision
 from handy_qwen.convert.quantize import quantize_blocks
-from handy_qwen.convert.weights import Weights
+from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.engine.config import TextConfig
 from handy_qwen.engine.manifest import EMBEDDING_FILE, TableForm
 
 
-def write_embedding(folder: Path, weights: Weights, precision: Precision) -> TableForm:
+def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> TableForm:
     """Write the embedding table, which is also the output head; return where its parts lie."""
     scales: list[npt.NDArray[np.float32]] = []
     zeros: list[npt.NDArray[np.uint8]] = []

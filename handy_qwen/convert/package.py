@@ -1,4 +1,4 @@
-"""Converts an official checkpoint, or a published ONNX model, into a compact package.
+"""Converts an official checkpoint into a compact package.
 
     .DST.XXXXXXXX/      frontend.onnx encoder.onnx decoder.onnx, each with its .data
                         head.onnx embedding.data   tokenizer.data   manifest.json (last)
@@ -14,10 +14,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from handy_qwen.convert.archive import opened_source
 from handy_qwen.convert.decoder import write_decoder
@@ -27,11 +28,13 @@ from handy_qwen.convert.frontend import write_frontend
 from handy_qwen.convert.head import write_embedding, write_head
 from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.convert.progress import Progress, ProgressBar
-from handy_qwen.convert.source import Source, open_source
-from handy_qwen.convert.weights import Weights
+from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.durable import sync_folder, sync_tree
 from handy_qwen.engine.config import ModelConfig
+from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
+from handy_qwen.engine.reading import believing, read_object
+from handy_qwen.engine.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import ConversionError
 
 DEFAULT_PASS_S = 180.0
@@ -53,6 +56,14 @@ class Details:
     notice: str = ""
 
 
+class _Source(NamedTuple):
+    """An opened checkpoint."""
+
+    config: ModelConfig
+    weights: Checkpoint
+    tokenizer: Tokenizer
+
+
 def convert(
     source: Path,
     destination: Path,
@@ -60,37 +71,50 @@ def convert(
     details: Details,
     *,
     progress: Progress = lambda _what, _part: None,
-    warn: Callable[[str], None] = lambda _caution: None,
 ) -> Manifest:
-    """Convert the model ``source`` into the package folder ``destination``.
+    """Convert the checkpoint ``source`` into the package folder ``destination``.
 
     Args:
-        source: A folder with ``config.json``, a tokenizer in either form, and safetensors or the graphs of
-            a published ONNX model; or an archive of it (.tar.gz, .zip), which is unpacked beside
-            ``destination`` meanwhile.
+        source: A folder with ``config.json``, a tokenizer in either form, and safetensors; or an archive of
+            it (.tar.gz, .zip), which is unpacked beside ``destination`` meanwhile.
         destination: Must not exist, or be an older package (which is then replaced).
         preset: How precisely to keep each part.
         details: For the manifest.
         progress: Called on this thread.
-        warn: Told, before the work begins, what the package will lack.
 
     Raises:
         ModelMissingError, ModelCorruptError: ``source`` is incomplete or of another kind.
-        ConversionError: The disk is full, ``destination`` cannot be written, or is something else.
+        ConversionError: ``source`` is a package or an ONNX model, the disk is full, or ``destination`` cannot
+            be written, or is something else.
     """
     bar = ProgressBar(progress)
     destination = destination.resolve()
     check_destination(destination)
     unpacked = opened_source(source, destination, lambda part: bar.prepare("unpacking", part))
     with _parents_tidied(destination), unpacked as folder:
-        opened = open_source(folder, source, bar.add)
-        if caution := opened.caution(preset):
-            warn(caution)
+        config = _config(folder, source)
+        opened = _Source(config, Checkpoint(folder, bar.add), load_tokenizer(folder))
         return _convert(opened, destination, preset, details, bar)
 
 
+def _config(folder: Path, given: Path) -> ModelConfig:
+    """What the checkpoint in ``folder``, which the user calls ``given``, says of itself."""
+    if is_package(folder):
+        raise ConversionError(
+            f"{given} is a package already.", "Use it as it is, or convert the official checkpoint."
+        )
+    if any(folder.glob("*.onnx")) and not any(folder.glob("*.safetensors")):
+        raise ConversionError(
+            f"{given} is an ONNX model, which is not converted.",
+            "Use it as it is: handy-qwen model import, without --preset. Or convert the official checkpoint.",
+        )
+    path, hint = folder / "config.json", "Give the folder of an official checkpoint."
+    with believing(path, "it does not describe a Qwen3-ASR model", hint, hint):
+        return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
+
+
 def _convert(
-    source: Source, destination: Path, preset: Preset, details: Details, bar: ProgressBar
+    source: _Source, destination: Path, preset: Preset, details: Details, bar: ProgressBar
 ) -> Manifest:
     config, weights = source.config, source.weights
     preset = replace(preset, head=preset.head.fitting(config.text.hidden))
@@ -142,7 +166,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _write_parts(
-    folder: Path, weights: Weights, config: ModelConfig, preset: Preset, bar: ProgressBar
+    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, bar: ProgressBar
 ) -> TableForm:
     """Write graphs and weights; return the form of the embedding table."""
     bar.enter("audio encoder")
@@ -161,7 +185,7 @@ def _write_parts(
 
 def _manifest(
     folder: Path,
-    source: Source,
+    source: _Source,
     *,
     preset: Preset,
     details: Details,
@@ -180,10 +204,10 @@ def _manifest(
         pass_s=details.pass_s,
         embedding=table,
         precision={
-            "convolutions": str(preset.convolutions) + source.history("encoder"),
-            "encoder": str(preset.encoder) + source.history("encoder"),
-            "decoder": str(preset.decoder) + source.history("decoder"),
-            "embedding and head": str(preset.head) + source.history("embedding"),
+            "convolutions": str(preset.convolutions),
+            "encoder": str(preset.encoder),
+            "decoder": str(preset.decoder),
+            "embedding and head": str(preset.head),
         },
         source={path.name: sha256_of(path, hashed) for path in source.weights.files},
         files={path.name: describe(path, hashed) for path in sorted(folder.iterdir())},
@@ -223,7 +247,7 @@ def _check_room(destination: Path, needed_bytes: int) -> None:
         )
 
 
-def _package_bytes(weights: Weights, config: ModelConfig, preset: Preset) -> int:
+def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
     """About how large the package will be: parameters of each part times its bytes each, and 5 % more."""
 
     def size(parameters: float, precision: Precision) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from handy_qwen.convert.archive import SUFFIXES, check_is_source, opened_source
@@ -32,7 +31,6 @@ def import_model(
     *,
     name: str = "",
     preset: str = "",
-    warn: Callable[[str], None] = lambda _caution: None,
 ) -> InstalledModel:
     """Install the model in ``source``, a folder or an archive, which is left as it is.
 
@@ -40,8 +38,7 @@ def import_model(
         source: The folder or archive.
         tell: Told how far it is, on this thread; may raise CancelledError.
         name: What to call it; without it, as ``source`` is called.
-        preset: How precisely to keep a checkpoint; "" for the usual way, and a published model as it is.
-        warn: Told what the package will lack, if anything.
+        preset: How precisely to keep a checkpoint; "" for the usual way. A published model has none.
 
     Raises:
         CancelledError: ``tell`` did; nothing is left behind.
@@ -63,7 +60,7 @@ def import_model(
             )
         places.begin()
         try:
-            return _import(source, places, preset, warn, meter)
+            return _import(source, places, preset, meter)
         finally:
             _tidy(places)
 
@@ -80,15 +77,13 @@ def _is_name(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][\w.-]*", name) is not None and len(name) <= _MOST_NAME
 
 
-def _import(
-    source: Path, places: Places, preset: str, warn: Callable[[str], None], meter: Meter
-) -> InstalledModel:
+def _import(source: Path, places: Places, preset: str, meter: Meter) -> InstalledModel:
     origin = Origin(source.name, "", "", {}, {})
     if not source.is_dir():
         meter.enter(Stage.UNPACKING)
     with opened_source(source, places.package, meter.share) as folder:
         may_link = not source.is_dir()  # what the user keeps, he may change
-        recipe = Recipe(origin, preset, may_link=may_link, warn=warn)
+        recipe = Recipe(origin, preset, may_link=may_link)
         return make(folder, places, recipe, meter)
 
 

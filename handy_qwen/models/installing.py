@@ -44,7 +44,7 @@ def install(
     Args:
         model: What to install.
         tell: Told how far it is, on this thread; may raise CancelledError.
-        preset: How precisely to keep a checkpoint; "" for the usual way, and a published model as it is.
+        preset: How precisely to keep a checkpoint; "" for the usual way. A published model has none.
         keep_source: Where to move what was fetched; without it, it is deleted once the model stands.
         patience: With the network.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from handy_qwen import paths
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.convert.published_weights import is_published
 from handy_qwen.core.shelf import Stage
 from handy_qwen.engine.manifest import MANIFEST_FILE, is_package, load_manifest, sha256_of
 from handy_qwen.engine.published import is_published_layout
@@ -33,14 +31,13 @@ _PIECE_BYTES = 1 << 20
 class Recipe:
     """How to make it, and what to write down of it.
 
-    ``preset`` "" converts a checkpoint with the usual one, and leaves a published model as it is.
+    ``preset`` "" converts a checkpoint with the usual one; a published model is taken as it is and has none.
     """
 
     origin: Origin
     preset: str = ""
     licence: str = ""
     may_link: bool = True  # nobody else will ever write into the source's files
-    warn: Callable[[str], None] = lambda _caution: None  # told what a conversion costs
 
 
 def make(source: Path, places: Places, recipe: Recipe, meter: Meter) -> InstalledModel:
@@ -61,7 +58,7 @@ def make(source: Path, places: Places, recipe: Recipe, meter: Meter) -> Installe
     elif is_published_layout(source) and not recipe.preset:
         names = [path.name for path in sorted(source.iterdir()) if _belongs(path)]
         _take(source, places.package, names, recipe, meter)
-    elif is_published(source) or any(source.glob("*.safetensors")):
+    elif is_published_layout(source) or any(source.glob("*.safetensors")):
         _convert(source, places, recipe, meter)
     else:
         raise _refusal(source, recipe.origin.source)
@@ -98,7 +95,6 @@ def _convert(source: Path, places: Places, recipe: Recipe, meter: Meter) -> None
         PRESETS[recipe.preset or DEFAULT_PRESET],
         details,
         progress=lambda _what, part: meter.share(part),
-        warn=recipe.warn,
     )
 
 

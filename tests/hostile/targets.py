@@ -33,7 +33,6 @@ from handy_qwen.control.lines import MAX_REQUEST_BYTES, receive_line
 from handy_qwen.convert.archive import opened_source
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.convert.published_weights import PublishedWeights
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.core.entries import Keep, State
 from handy_qwen.engine.layouts import open_model
@@ -49,7 +48,6 @@ from tests.golden.random_checkpoint import write_random_checkpoint
 from tests.hostile.damage import damaged_bytes, damaged_json
 
 PACKAGE = paths.asset("demo-model")
-EXPORT = Path(__file__).parents[1] / "golden" / "data" / "published_int4.tar.gz"
 MOST_BLOCKS = 20_000
 PHRASE = "We need twenty-five chairs."
 
@@ -166,26 +164,6 @@ def use_graph(folder: Path, data: bytes) -> None:
     open_session(path, threads=1)
 
 
-@cache
-def small_export() -> Path:
-    """A tiny model as torch exports it, fused and rounded to 4 bits."""
-    folder = Path(tempfile.mkdtemp(prefix="hostile-export-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with tarfile.open(EXPORT) as tar:
-        tar.extractall(folder, filter="data")
-    return folder / "published"
-
-
-def use_export(name: str, folder: Path, data: bytes) -> None:
-    for path in small_export().iterdir():
-        (folder / path.name).symlink_to(path)
-    (folder / name).unlink()
-    (folder / name).write_bytes(data)
-    weights = PublishedWeights(folder, *read_config(folder / "config.json"))
-    for tensor in ("audio_tower.proj1.weight", "model.layers.0.mlp.up_proj.weight"):
-        weights.read(tensor)
-
-
 def use_tokenizer(name: str, folder: Path, data: bytes) -> None:
     checkpoint = small_checkpoint()
     parts = ("vocab.json", "merges.txt", "tokenizer_config.json") if name != "tokenizer.json" else ()
@@ -216,7 +194,7 @@ def use_checkpoint_config(folder: Path, data: bytes) -> None:
 def use_weights(folder: Path, data: bytes) -> None:
     (folder / "model.safetensors").write_bytes(data)
     checkpoint = Checkpoint(folder)
-    for name in itertools.islice(checkpoint._entries, 20):
+    for name in itertools.islice(checkpoint._tensors, 20):
         checkpoint.read(name)
         list(checkpoint.read_rows(name))
 
@@ -391,10 +369,6 @@ def _bytes_of(path: Path, head: int = 0) -> st.SearchStrategy[bytes]:
     return st.deferred(lambda: damaged_bytes(path.read_bytes(), head))
 
 
-def _export_file(name: str) -> st.SearchStrategy[bytes]:
-    return st.deferred(lambda: _bytes_of(small_export() / name))
-
-
 def _checkpoint_file(name: str) -> st.SearchStrategy[bytes]:
     return st.deferred(lambda: _json_of(small_checkpoint() / name))
 
@@ -435,10 +409,6 @@ TARGETS = (
         "package tokenizer", partial(use_package, "tokenizer.data"), _bytes_of(PACKAGE / "tokenizer.data"), 8
     ),
     Target("graph", use_graph, _bytes_of(PACKAGE / "frontend.onnx"), 2),
-    *(
-        Target(f"export {name}", partial(use_export, name), _export_file(name), 4)
-        for name in ("encoder.int4.onnx", "decoder_init.int4.onnx", "decoder_weights.int4.data")
-    ),
     Target("published config", use_published_config, damaged_json(PUBLISHED)),
     Target("checkpoint config", use_checkpoint_config, _checkpoint_file("config.json"), 8, 256 << 20),
     Target("safetensors", use_weights, damaged_weights()),

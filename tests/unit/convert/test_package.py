@@ -20,6 +20,7 @@ from handy_qwen.engine.sessions import Cancel
 from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
 from tests.conftest import CHECKPOINT
 from tests.golden.random_checkpoint import random_tensors, write_random_checkpoint, write_safetensors
+from tests.published_layout import write_published_layout
 
 MEL = np.random.default_rng(5).normal(size=(128, 330)).astype(np.float32)
 EXACT, DETAILS = PRESETS["exact"], Details("test", pass_s=8.0)
@@ -430,3 +431,12 @@ def test_what_a_killed_conversion_left_is_removed_when_it_is_a_day_old(original,
         ".package.89abcdef",
         "package",
     ]
+
+
+def test_an_onnx_model_is_refused_with_both_ways_to_use_it(tmp_path):
+    source = write_published_layout(CHECKPOINT, tmp_path / "published")
+    with pytest.raises(ConversionError, match="is an ONNX model") as caught:
+        convert(source, tmp_path / "package", PRESETS["exact"], Details("x"))
+    assert "handy-qwen model import" in caught.value.hint
+    assert "official checkpoint" in caught.value.hint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["published"]

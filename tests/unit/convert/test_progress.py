@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from handy_qwen.convert import stored as stored_module
+from handy_qwen.convert import weights as weights_module
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
 from handy_qwen.convert.progress import ProgressBar
@@ -63,7 +63,7 @@ def test_a_conversion_tells_of_every_part_and_moves_within_each(tmp_path):
 @pytest.mark.parametrize("piece", [1, 7, 96, 200, 1 << 22])
 def test_a_tensor_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch, piece):
     write_random_checkpoint(tmp_path, bfloat16=True, lm_head=True)
-    monkeypatch.setattr(stored_module, "PIECE_NUMBERS", piece)
+    monkeypatch.setattr(weights_module, "_PIECE_NUMBERS", piece)
     expected = random_tensors()["thinker.model.embed_tokens.weight"][:50]
     read = []
     checkpoint = Checkpoint(tmp_path, read.append)

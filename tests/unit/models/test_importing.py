@@ -11,7 +11,13 @@ import pytest
 from handy_qwen import paths
 from handy_qwen.core.shelf import Stage
 from handy_qwen.engine.manifest import load_manifest
-from handy_qwen.errors import CancelledError, HandyError, InstallationError, ModelCorruptError
+from handy_qwen.errors import (
+    CancelledError,
+    ConversionError,
+    HandyError,
+    InstallationError,
+    ModelCorruptError,
+)
 from handy_qwen.models.importing import import_model, name_for
 from handy_qwen.models.installed import installed_models
 from handy_qwen.models.installing import is_whole
@@ -72,12 +78,14 @@ def test_a_checkpoint_is_converted(tmp_path):
     assert {Stage.UNPACKING, Stage.CONVERTING, Stage.TESTING} <= set(stages)
 
 
-def test_a_preset_converts_a_published_model_and_is_refused_for_a_package(tmp_path):
-    source = write_published_layout(CHECKPOINT, tmp_path / "published")
-    made = import_model(source, ignore, preset="precise")
+def test_a_preset_is_for_checkpoints_only(tmp_path):
+    made = import_model(CHECKPOINT, ignore, name="own", preset="precise")
     assert load_manifest(made.folder).preset == "precise"
     with pytest.raises(InstallationError, match="cannot be converted again"):
         import_model(made.folder, ignore, name="other", preset="precise")
+    published = write_published_layout(CHECKPOINT, tmp_path / "published")
+    with pytest.raises(ConversionError, match="is an ONNX model, which is not converted"):
+        import_model(published, ignore, name="other", preset="precise")
     assert not Places("other").work.exists()
 
 
