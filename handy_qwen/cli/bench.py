@@ -1,4 +1,4 @@
-"""``handy-qwen bench``: how fast a model is here, alone and while somebody speaks, and how often wrong."""
+"""``handy-qwen bench``: how fast a model is on this computer, and how often wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli import bench_threads
 from handy_qwen.cli.choice import asked_or_used
 from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write
 from handy_qwen.cli.transcribe import opened, thread_count
@@ -22,28 +21,14 @@ if TYPE_CHECKING:
     from handy_qwen.engine.sessions import Cancel
     from handy_qwen.errors import AudioFileError
 
-_MOST_S, _MOST = 3600.0, 10_000
-_DEFAULTS = {
-    "seconds": (2.0, 10.0, 30.0),
-    "tokens": 34,
-    "rounds": 5,
-    "pauses": (0.0, 0.5, 1.0, 1.5),
-    "speech": (),
-    "language": "",
-}
-_USED = {  # what is measured -> the options that it heeds
-    "": {"seconds", "tokens", "rounds"},
-    "live": {"seconds", "rounds", "pauses", "speech"},
-    "wer": {"language"},
-}
+_LEAST_S, _MOST_S, _MOST = 0.1, 3600.0, 10_000
+_DEFAULTS = {"seconds": (2.0, 10.0, 30.0), "tokens": 34, "rounds": 5, "language": ""}
+_OF_ERRORS = {"language"}  # the options of --wer; the others are those of the speed
 _DESCRIPTION = """
-Measure a model on this machine. Without --live or --wer, clips of noise go through each stage: "features",
-"encoder" and "prefill" are the seconds until the model can write, "a token" what each token takes then,
-"against reading once" that divided by the time to read the weights once from memory, which no program can
-beat, "total" the whole clip. With --live, "at end" are the seconds from the last sample to the text if the
-work begins only then, "live" if the engine listens along, "ratio" the one divided by the other; then the
-parts of "live"; "busy", for how much of the dictation the engine computed, and "processors", how many it kept
-busy on average; and the same without drafts ("windows only"), as on battery.
+Measure a model on this computer. Without --wer, clips of noise go through each stage: "features", "encoder"
+and "prefill" are the seconds until the model can write, "a token" what each token takes then, "against
+reading once" that divided by the time to read the weights once from memory, which no program can beat,
+"total" the whole clip.
 """
 
 
@@ -60,80 +45,57 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=_thread_counts,
-        default=(),
-        metavar="N,N,…",
-        help="processor threads to use; several are measured one after the other",
+        type=thread_count,
+        metavar="N",
+        help="processor threads to use",
     )
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument(
+    parser.add_argument(
         "--wer",
         type=Path,
         metavar="DIR",
         help="word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout",
     )
-    kinds.add_argument(
-        "--live", action="store_true", help="seconds from the last word to the text, listening along and not"
-    )
     parser.add_argument(
-        "--language", metavar="L", help="for --wer: that of the recordings; found out if not given"
+        "--language", metavar="L", help="for --wer: language of the recordings (default: detect)"
     )
     parser.add_argument(
         "--seconds",
         type=_lengths,
         metavar="S,S,…",
-        help="lengths of what is heard (default: 2,10,30)",
+        help="lengths of the clips (default: 2,10,30)",
     )
     parser.add_argument(
         "--tokens", type=_token_count, metavar="N", help="tokens to write for each clip (default: 34)"
     )
     parser.add_argument(
-        "--rounds", type=_count, metavar="N", help="runs of which the median is told (default: 5)"
-    )
-    parser.add_argument(
-        "--pauses",
-        type=_pauses,
-        metavar="S,S,…",
-        help="for --live: seconds of silence before the key comes up (default: 0,0.5,1,1.5)",
-    )
-    parser.add_argument(
-        "--speech",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="for --live: what is dictated (default: what ships with the program)",
+        "--rounds",
+        type=_count,
+        metavar="N",
+        help="number of runs (median reported; default: 5)",
     )
     parser.add_argument("--json", action="store_true", help="for other programs")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the machine and the model, the time after the last word, or the model's errors."""
+    """Measure the machine and the model, or the model's errors."""
     _settle(options)
-    if len(options.threads) > 1:
-        if options.wer or options.live:
-            raise UsageError("Only the speed is measured with several numbers of threads.", "Name one.")
-        return bench_threads.run(options)
-    options.threads = options.threads[0] if options.threads else None
-    if options.wer:
-        return _run_wer(options)
-    return _run_live(options) if options.live else _run_speed(options)
+    return _run_wer(options) if options.wer else _run_speed(options)
 
 
 def _settle(options: argparse.Namespace) -> None:
     """Fill in what was not asked for; refuse what this kind of measurement has no use for.
 
     Raises:
-        UsageError: An option belongs to another kind.
+        UsageError: An option belongs to the other kind.
     """
-    kind = "wer" if options.wer else "live" if options.live else ""
     for name, default in _DEFAULTS.items():
+        is_used = (name in _OF_ERRORS) == bool(options.wer)
         if getattr(options, name) is None:
             setattr(options, name, default)
-        elif name not in _USED[kind]:
-            others = " or ".join(f"--{other}" for other, used in _USED.items() if other and name in used)
-            problem = f"is of no use with --{kind}." if kind else f"is of use only with {others}."
-            raise UsageError(f"--{name} {problem}")
+        elif not is_used:
+            use = "is of no use with" if options.wer else "is of use only with"
+            raise UsageError(f"--{name} {use} --wer.")
 
 
 def _run_wer(options: argparse.Namespace) -> int:
@@ -225,42 +187,6 @@ def _run_speed(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_live(options: argparse.Namespace) -> int:
-    import numpy as np
-
-    from handy_qwen import paths
-    from handy_qwen.audio.files import load
-    from handy_qwen.bench.live import bench_live, live_row, measure_drafts
-    from handy_qwen.core.shelf import DEMO
-    from handy_qwen.engine.sessions import default_threads
-    from handy_qwen.models.installed import VOICE_MODEL, find_model
-
-    shipped = sorted(paths.asset("speech").glob("*.flac"))
-    recordings = [load(path) for path in options.speech or shipped]
-    threads, voice_model = options.threads or default_threads(), paths.asset(VOICE_MODEL)
-    if not options.json:
-        write(f"{live_row()}\n")
-    rows = bench_live(
-        find_model(asked_or_used(options.model)).folder,
-        options.seconds,
-        options.pauses,
-        np.concatenate(recordings),
-        voice_model=voice_model,
-        threads=threads,
-        rounds=options.rounds,
-        tell=lambda row: None if options.json else write(f"{live_row(row)}\n"),
-    )
-    demo = find_model(DEMO).folder
-    drafts = measure_drafts(demo, recordings, voice_model=voice_model, threads=threads)
-    if options.json:
-        found = {"rows": [asdict(row) for row in rows], "demo_drafts": asdict(drafts)}
-        write(json.dumps(found, indent=2) + "\n")
-    else:
-        kept = f"{drafts.kept} of {drafts.tried} tokens of drafts were right"
-        write(f"\nthe demo model on the same recordings, each as a whole: {kept}\n")
-    return 0
-
-
 def _table(machine: Machine, speed: ModelSpeed) -> str:
     least_s = speed.weights_bytes / machine.read_gb_s / 1e9
     memory = f"{speed.loaded_bytes / 1e9:.2f} GB, at most {speed.peak_bytes / 1e9:.2f} GB"
@@ -284,26 +210,14 @@ def _table(machine: Machine, speed: ModelSpeed) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _thread_counts(text: str) -> tuple[int, ...]:
-    return tuple(thread_count(part) for part in text.split(","))
-
-
 def _lengths(text: str) -> tuple[float, ...]:
-    return _seconds(text, least=0.1)
-
-
-def _pauses(text: str) -> tuple[float, ...]:
-    return _seconds(text, least=0.0)
-
-
-def _seconds(text: str, least: float) -> tuple[float, ...]:
     try:
         found = tuple(float(part) for part in text.split(","))
     except ValueError:
         found = ()
-    if not found or not all(least <= seconds <= _MOST_S for seconds in found):
+    if not found or not all(_LEAST_S <= seconds <= _MOST_S for seconds in found):
         raise argparse.ArgumentTypeError(
-            f"{text!r} are not seconds from {least:g} to {_MOST_S:g}, as 2,10,30"
+            f"{text!r} are not seconds from {_LEAST_S:g} to {_MOST_S:g}, as 2,10,30"
         )
     return found
 

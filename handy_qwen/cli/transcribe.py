@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from handy_qwen.cli import simulate
 from handy_qwen.cli.choice import asked_or_used
 from handy_qwen.cli.terminal import (
     ProgressLine,
@@ -74,7 +73,6 @@ def add_parser(commands: Subparsers) -> None:
         action="store_false",
         help="as when dictating: features of what was heard so far",
     )
-    simulate.add_options(parser)
     parser.set_defaults(command=run)
 
 
@@ -102,8 +100,6 @@ class Job:
 def run(options: argparse.Namespace) -> int:
     """Transcribe all files; one that fails does not stop the others."""
     context = context_of(options.context, options.vocabulary)
-    if simulate.is_asked(options):
-        return simulate.run(options, context)
     places = _places(options)
     with stoppable(), opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)  # before a file is opened

@@ -144,7 +144,7 @@ def test_groff_reads_the_manual_without_complaint(builder):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completions_know_the_commands_and_the_shell_reads_them(builder, shell, tmp_path):
     text = builder("pages").completion(build_parser(), shell)
-    for word in ("transcribe", "history", "convert", "simulate"):
+    for word in ("transcribe", "history", "convert"):
         assert word in text
     if shutil.which(shell):
         file = tmp_path / "completion"

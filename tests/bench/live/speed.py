@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from handy_qwen.bench.dictation import Clock, Dictation, dictate
-from handy_qwen.bench.scripted import scripted
 from handy_qwen.engine.backend import Float32
 from handy_qwen.engine.features import SAMPLE_RATE
 from handy_qwen.engine.layouts import open_model
@@ -22,6 +20,8 @@ from handy_qwen.engine.recognizer import Recognizer
 from handy_qwen.engine.sessions import open_session
 from handy_qwen.engine.vad import Segment, VoiceDetector
 from handy_qwen.errors import HandyError
+from tests.bench.live.dictation import Clock, Dictation, dictate
+from tests.bench.live.scripted import scripted
 
 STAGES = ("encoder", "prefill", "decode")
 _QUIET = 1e-4  # of full scale: a pause is not digital silence
