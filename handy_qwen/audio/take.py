@@ -32,6 +32,7 @@ class Take:
         heard_s: When samples arrived last; its start, before the first ones.
         is_broken: A device was lost and none has taken its place.
         avoid: Handles of the devices that went silent during this take.
+        unresponsive: The name of a device that did not open for it, until the controller is told.
         duration_s: Of what the sink got.
         zero_s: For how long every sample has been exactly zero.
         tail_s: How much came after the end was asked for.
@@ -48,6 +49,7 @@ class Take:
         self.heard_s = now_s
         self.is_broken = False
         self.avoid: set[str] = set()
+        self.unresponsive = ""
         self.zero_s = 0.0
         self.tail_s = 0.0
         self.lost_frames = 0
