@@ -20,6 +20,7 @@ from handy_qwen.audio.tail import RECENT_S
 from handy_qwen.core.ports import RATE_HZ, Samples, Sink
 
 SILENCE_DB = -100.0
+MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play
 
 
 class Take:
@@ -113,7 +114,7 @@ class Take:
         if self.stop_s is not None:
             self.tail_s += len(frames) / stream.rate_hz
         self._note_zeros(frames, stream.rate_hz)
-        self._hand_on(self._resampler.feed(self._downmix(frames)))
+        self._hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
         if end <= self._fresh_from:
             return False
         self.heard_s = now_s

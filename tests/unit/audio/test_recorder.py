@@ -9,6 +9,7 @@ from handy_qwen.audio.cycle import ALWAYS
 from handy_qwen.audio.devices import Device
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.audio.ring import Ring
+from handy_qwen.audio.take import Take
 from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
@@ -169,6 +170,16 @@ def test_any_rate_and_number_of_channels_becomes_16_khz_mono(studio):
     assert len(samples) == pytest.approx(studio.of(RecordingEnded)[0].duration_s * 16_000)
     assert len(samples) == pytest.approx(16_000 * 1.04, abs=16_000 * 0.05)
     np.testing.assert_allclose(samples[2000:-2000], 0.1, atol=1e-3)
+
+
+def test_channels_beyond_the_second_may_be_what_the_speakers_play_and_are_left_out():
+    stream, blocks = FakeStream(Device("Interface", "interface", 16_000, 4)), []
+    take = Take(1, blocks.append, 0.0)
+    take.attach(stream, 0)
+    frames = np.tile(np.array([0.1, 0.1, 0.9, 0.9], np.float32), (1600, 1))
+    stream.ring.write(memoryview(frames.tobytes()))
+    take.detach(1.0)
+    np.testing.assert_allclose(np.concatenate(blocks), 0.1, atol=1e-6)
 
 
 def test_a_command_for_another_take_changes_nothing(studio):
