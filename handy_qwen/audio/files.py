@@ -26,6 +26,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
@@ -205,20 +206,51 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
         return samples
 
 
+def check(path: Path | str) -> None:
+    """Look whether ``read`` may find a sound file there, as far as that is quick to see.
+
+    Raises:
+        AudioFileError: It is not there, may not be read, or is empty.
+    """
+    if str(path) == STDIN:
+        return
+    name = Path(path)
+    with _explained(name):
+        if _is_pipe(name):
+            return
+        with name.open("rb") as stream:
+            _refuse_if_empty(name, stream)
+
+
 def _opened(path: Path) -> tuple[BinaryIO, bool]:
     """What is at ``path``, and whether it came through a pipe."""
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise AudioFileError(
-                path, "this is a folder, not a sound file", "Name the files in it one by one."
-            )
-        if stat.S_ISFIFO(mode):
+    with _explained(path):
+        if _is_pipe(path):
             with path.open("rb") as pipe:
                 return _spooled(path, pipe), True
-        if not stat.S_ISREG(mode):
-            raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
         return path.open("rb"), False
+
+
+def _is_pipe(path: Path) -> bool:
+    """Whether it is a named pipe, if it is no file.
+
+    Raises:
+        AudioFileError: It is neither.
+        OSError, ValueError: It is not there, or cannot be.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise AudioFileError(path, "this is a folder, not a sound file", "Name the files in it one by one.")
+    if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
+        raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
+    return stat.S_ISFIFO(mode)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Raise an AudioFileError for what the system says about ``path``."""
+    try:
+        yield
     except FileNotFoundError as exc:
         raise AudioFileError(path, "there is no such file", "Check the spelling of the path.") from exc
     except PermissionError as exc:

@@ -49,29 +49,34 @@ def is_asked(options: argparse.Namespace) -> bool:
         return False
     if options.exact:
         raise UsageError("Only what is live can be simulated.", "Add --live.")
-    if options.format != "text" or options.output != "-":
-        raise UsageError("--format and --output are of no use with --simulate.")
+    if options.format != "text" or options.output != "-" or options.with_filename:
+        raise UsageError("--format, --output and --with-filename are of no use with --simulate.")
     return True
 
 
 def run(options: argparse.Namespace, context: str) -> int:
     """Dictate all files; one that fails does not stop the others."""
     from handy_qwen.audio.files import load
-    from handy_qwen.cli.transcribe import opened
+    from handy_qwen.cli.transcribe import is_readable, opened
 
-    failed = 0
-    with stoppable(), opened(options.model, options.threads) as recognizer:
-        recognizer.check_language(options.language)  # before a file is opened
-        for name in options.files:
+    names = [name for name in options.files if is_readable(name)]
+    if not names:
+        return 1
+    failed = len(options.files) - len(names)
+    with stoppable(), opened(options.model, options.threads, options.language) as recognizer:
+        for name in names:
             try:
-                _dictate(recognizer, load(name), options, context)
+                _dictate(recognizer, name, load(name), options, context)
             except HandyError as error:
                 complain(error)
                 failed += 1
     return 1 if failed else 0
 
 
-def _dictate(recognizer: Recognizer, samples: Samples, options: argparse.Namespace, context: str) -> None:
+def _dictate(
+    recognizer: Recognizer, name: str, samples: Samples, options: argparse.Namespace, context: str
+) -> None:
+    from handy_qwen.audio.loudness import Loudness
     from handy_qwen.engine.sessions import Cancel
 
     cancel = Cancel()
@@ -82,6 +87,10 @@ def _dictate(recognizer: Recognizer, samples: Samples, options: argparse.Namespa
     finally:
         speaker.stop()
     write(f"{text}\n")
+    if not text:
+        loudness = Loudness()
+        loudness.feed(samples)
+        say(f"handy-qwen: {name}: No text: {loudness.why_no_text()}.")
     say(f"{late_s:.3f} s from the last of {len(samples) / RATE_HZ:.1f} s of sound to the text")
 
 

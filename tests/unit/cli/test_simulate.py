@@ -48,7 +48,7 @@ def test_a_speed_that_makes_no_sense_is_refused(speed, capsys):
 def test_what_a_simulation_does_not_heed_is_refused(useless, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([*OPTIONS, "--live", "--simulate", *useless, SPEECH]) == 2
-    assert "--format and --output" in capsys.readouterr().err
+    assert "--format, --output and" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
