@@ -9,6 +9,8 @@ it makes no click.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from handy_qwen.audio.ring import Frames
@@ -43,31 +45,28 @@ class Downmix:
         """
         if frames.shape[1] == 1 or not len(frames):
             return np.ascontiguousarray(frames[:, 0])
-        steps = [frames[at : at + self._step] for at in range(0, len(frames), self._step)]
-        return np.concatenate([self._mix(step) for step in steps])
+        steps = [self._mix(frames[at : at + self._step]) for at in range(0, len(frames), self._step)]
+        return steps[0] if len(steps) == 1 else np.concatenate(steps)
 
     def _mix(self, frames: Frames) -> Samples:
-        before, after = self._weights, self._choose(frames)
-        self._weights = after
-        if before is None or np.array_equal(before, after):
-            return frames @ after
-        fade = np.minimum(np.arange(len(frames), dtype=np.float32) / self._fade, 1)  # (n,)
-        mixed: Samples = (frames @ before) * (1 - fade) + (frames @ after) * fade
-        return mixed
-
-    def _choose(self, frames: Frames) -> Frames:
-        """The share of each channel. Shape (channels,)."""
-        channels = frames.shape[1]
-        now = np.square(frames, dtype=np.float64).sum(axis=0)
-        kept = np.exp(-len(frames) / self._memory)
-        self._energies = now + (0.0 if self._energies is None else kept * self._energies)
-        loudest = float(self._energies.max())
-        is_live = self._energies >= DEAD_RATIO * loudest
-        weights = is_live.astype(np.float32) / np.float32(is_live.sum())
-        mean_now = float(np.square(frames @ weights, dtype=np.float64).sum())
+        now = np.einsum("ij,ij->j", frames, frames)  # energies. (channels,)
+        kept = math.exp(-len(frames) / self._memory)
+        self._energies = energies = now if self._energies is None else now + kept * self._energies
+        loudest = float(energies.max())
+        is_live = energies >= DEAD_RATIO * loudest
+        live = int(np.count_nonzero(is_live))
+        weights = is_live.astype(np.float32) / np.float32(max(1, live))
+        mixed: Samples = frames @ weights
+        mean_now = float(mixed @ mixed)
         self._mean_energy = mean_now + kept * self._mean_energy
-        ratio = CANCELLED_RATIO / max(1, int(is_live.sum()))
-        if mean_now < ratio * now.max() or self._mean_energy < ratio * loudest:
-            weights = np.zeros(channels, np.float32)
-            weights[int(self._energies.argmax())] = 1.0
-        return weights
+        ratio = CANCELLED_RATIO / max(1, live)
+        if mean_now < ratio * float(now.max()) or self._mean_energy < ratio * loudest:
+            weights = np.zeros(len(energies), np.float32)
+            weights[int(energies.argmax())] = 1.0
+            mixed = frames @ weights
+        before, self._weights = self._weights, weights
+        if before is None or np.array_equal(before, weights):
+            return mixed
+        fade = np.minimum(np.arange(len(frames), dtype=np.float32) / self._fade, 1)  # (n,)
+        faded: Samples = (frames @ before) * (1 - fade) + mixed * fade
+        return faded

@@ -123,17 +123,19 @@ def run(options: argparse.Namespace) -> int:
         if not recognizer.is_context_read_whole(context):
             say("handy-qwen: The context is longer than the model reads: its end is left out.")
         job = Job(recognizer, options.language, context, options.exact)
-        results = []
-        for name, result in _results(names, job):
-            if places and not _is_saved(places[name], _rendered(result, options.format)):
-                continue
-            if is_text_on_stdout and options.with_filename:
-                write(f"{name}: ")
-            if not places and options.format != "json":
-                write(_rendered(result, options.format))
-            results.append(result)
-    if not places and options.format == "json" and results:
-        write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
+        results: list[dict[str, Any]] = []
+        try:
+            for name, result in _results(names, job):
+                if places and not _is_saved(places[name], _rendered(result, options.format)):
+                    continue
+                if is_text_on_stdout and options.with_filename:
+                    write(f"{name}: ")
+                if not places and options.format != "json":
+                    write(_rendered(result, options.format))
+                results.append(result)
+        finally:  # also what there is when the user interrupts the rest
+            if not places and options.format == "json" and results:
+                write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
     return 0 if len(results) == len(options.files) else 1
 
 

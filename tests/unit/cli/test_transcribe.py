@@ -1,5 +1,6 @@
 """``transcribe``: contexts, places of results, statuses; with the demo model, in this process."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 
 from handy_qwen import paths
-from handy_qwen.cli import main
+from handy_qwen.cli import main, transcribe
 from handy_qwen.engine.recognizer import Recognizer
 from handy_qwen.models import installed
 
@@ -175,6 +176,20 @@ def test_the_same_file_twice_into_a_folder_is_refused(tmp_path, capsys):
 def test_all_files_failing_gives_no_json(capsys):
     assert run("/nonexistent.wav", "--format", "json") == 1
     assert capsys.readouterr().out == ""
+
+
+def test_json_has_what_was_transcribed_before_an_interruption(monkeypatch, capsys):
+    whole = transcribe._transcribed
+
+    def interrupt(name, *rest):
+        if "chairs" in name:
+            raise KeyboardInterrupt
+        return whole(name, *rest)
+
+    monkeypatch.setattr(transcribe, "_transcribed", interrupt)
+    assert run(SPEECH / "report.flac", SPEECH / "chairs.flac", "--format", "json") == 130
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["text"] == REPORT.strip()
 
 
 def test_a_model_is_closed_again_although_no_file_can_be_decoded(monkeypatch, tmp_path):
