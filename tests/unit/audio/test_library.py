@@ -1,5 +1,6 @@
 """One thread makes all calls into PortAudio; whatever hangs, nothing is ended under a call."""
 
+import ctypes
 import sys
 import threading
 from contextlib import contextmanager
@@ -143,6 +144,25 @@ def test_all_calls_are_made_by_one_thread(portaudio, backend):
     Job(backend.devices).wait()
     assert portaudio.threads == {"portaudio"}
     assert portaudio.starts > 0
+
+
+@pytest.mark.expects_log
+@pytest.mark.usefixtures("portaudio")
+def test_on_windows_every_thread_that_calls_portaudio_shares_com_objects_with_the_others(monkeypatch):
+    joined = []
+
+    def join(_reserved, how):
+        joined.append((threading.current_thread().name, how))
+
+    windll = SimpleNamespace(ole32=SimpleNamespace(CoInitializeEx=join))
+    monkeypatch.setattr(ctypes, "windll", windll, raising=False)
+    library, begun, may_end = Library("win32"), threading.Event(), threading.Event()
+    hanging = Job(lambda: library.call(lambda _: (begun.set(), may_end.wait(LONG_S))))
+    assert begun.wait(LONG_S)
+    Job(lambda: library.call(lambda _: None)).wait()
+    may_end.set()
+    hanging.wait()
+    assert joined == [("portaudio", 0), ("portaudio", 0)]  # COINIT_MULTITHREADED
 
 
 @pytest.mark.expects_log
