@@ -3,7 +3,8 @@
 PortAudio tells nobody that a microphone is gone. The stream may end, or its callbacks may stop, or
 go on with zeros from somewhere else. And to open or to close a stream takes as long as the sound
 server pleases, for ever if it hangs. So both are done on threads made for the purpose, which are
-left behind if need be; what they achieve comes back as a message, and one opening is under way at most.
+left behind if need be; what they achieve comes back as a message. One opening is waited for at most. A device
+that takes too long to open is avoided until its opening is over after all.
 
 Threads: everything here is called on the microphone's thread, but for the jobs.
 """
@@ -11,27 +12,46 @@ Threads: everything here is called on the microphone's thread, but for the jobs.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from handy_qwen.audio.devices import Backend, Device, Stream, pick
+from handy_qwen.audio.devices import Backend, Device, Stream, pick, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
 logger = logging.getLogger(__name__)
 
 STALLED_S = 1.0  # without a callback: the stream is dead
 FIRST_BLOCK_S = 3.0  # Bluetooth headsets take up to two seconds to begin
+OPENING_S = 2.5  # and as long to open; then another device is used
 
 Join = Callable[[float], None]
 Spawn = Callable[[Callable[[], None], str], Join]
 """Runs a job on a thread of its own, under a name; returns what waits for it, so many seconds at most."""
 
 
+@dataclass(slots=True, eq=False)
+class Opening:
+    """An attempt to open a stream. ``device`` is known, and the time runs, once there is a list of them."""
+
+    device: Device | None = None
+    since_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The opening has got as far as ``device``."""
+
+    opening: Opening
+    device: Device
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An opening is over, well or not."""
 
+    opening: Opening
     stream: Stream | None
     error: MicrophoneError | None = None
 
@@ -51,10 +71,10 @@ def spawn(job: Callable[[], None], name: str) -> Join:
 
 
 class Connection:
-    """At most one open stream, and at most one opening under way."""
+    """At most one open stream, and at most one opening that is waited for."""
 
     def __init__(
-        self, backend: Backend, report: Callable[[Opened | Listed], None], spawn: Spawn = spawn
+        self, backend: Backend, report: Callable[[Chosen | Opened | Listed], None], spawn: Spawn = spawn
     ) -> None:
         self._backend = backend
         self._report = report
@@ -62,29 +82,57 @@ class Connection:
         self._written = 0
         self._progress_s = 0.0
         self._closings: list[Join] = []
+        self._opening: Opening | None = None
+        self._hanging: list[Opening] = []
         self.stream: Stream | None = None
-        self.is_opening = False
         self.is_listing = False
 
+    @property
+    def hanging(self) -> frozenset[str]:
+        """Handles of the devices that take too long to open."""
+        return frozenset(opening.device.handle for opening in self._hanging if opening.device is not None)
+
     def open(self, wanted: str, avoid: Collection[str] = ()) -> None:
-        """Begin to open what ``pick`` says, unless that is under way. ``Opened`` is reported."""
-        if self.is_opening:
+        """Begin to open what ``pick`` says, unless that is under way. ``Chosen`` and ``Opened`` come."""
+        if self._opening is not None:
             return
-        self.is_opening = True
-        avoid = frozenset(avoid)
+        opening = self._opening = Opening()
+        hanging = self.hanging
+        avoid = hanging.union(avoid)
 
         def job() -> None:
             try:
-                stream = self._backend.open(pick(self._backend.devices(), wanted, avoid))
+                device = self._choose(wanted, avoid, hanging)
+                self._report(Chosen(opening, device))
+                stream = self._backend.open(device)
             except MicrophoneError as error:
-                self._report(Opened(None, error))
+                self._report(Opened(opening, None, error))
             except Exception:  # the top of this thread
                 logger.exception("opening the microphone failed")
-                self._report(Opened(None, broken()))
+                self._report(Opened(opening, None, broken()))
             else:
-                self._report(Opened(stream))
+                self._report(Opened(opening, stream))
 
         self._spawn(job, "microphone-open")
+
+    def _choose(self, wanted: str, avoid: Collection[str], hanging: Collection[str]) -> Device:
+        device = pick(self._backend.devices(), wanted, avoid)
+        if device.handle in hanging:  # there is no other
+            raise unresponsive(device)
+        return device
+
+    def note_choice(self, chosen: Chosen, now_s: float) -> None:
+        """From now on the device has ``OPENING_S``."""
+        chosen.opening.device, chosen.opening.since_s = chosen.device, now_s
+
+    def give_up_opening(self, now_s: float) -> Device | None:
+        """Wait no longer for an opening that takes too long. Returns its device, None if all is well."""
+        opening = self._opening
+        if opening is None or now_s - opening.since_s <= OPENING_S:
+            return None
+        self._opening = None
+        self._hanging.append(opening)
+        return opening.device
 
     def list(self) -> None:
         """Begin to look which devices there are. ``Listed`` is reported; not to be called before it is."""
@@ -102,17 +150,32 @@ class Connection:
 
         self._spawn(job, "microphone-list")
 
-    def accept(self, opened: Opened, now_s: float) -> None:
-        """Take the stream that an opening brought, if it did."""
-        self.is_opening = False
+    def accept(self, opened: Opened, now_s: float) -> bool:
+        """Take the stream that an opening brought. One that is late is used if there is no other.
+
+        Returns:
+            Whether the opening was waited for, or its stream is used nevertheless.
+        """
+        if opened.opening in self._hanging:
+            self._hanging.remove(opened.opening)
+            if opened.stream is None or self.stream is not None:
+                self._close(opened.stream)
+                return False
+            if self._opening is not None:
+                self._hanging.append(self._opening)  # it is no longer waited for
+        self._opening = None
         self.drop()
         self.stream = opened.stream
         self._written = 0
         self._progress_s = now_s
+        return True
 
     def drop(self) -> None:
         """Give the stream back, if there is one, without waiting for it."""
         stream, self.stream = self.stream, None
+        self._close(stream)
+
+    def _close(self, stream: Stream | None) -> None:
         if stream is None:
             return
 
@@ -134,6 +197,8 @@ class Connection:
     def forgive(self, stop_s: float) -> None:
         """Nothing could arrive for so long: nobody was there to take it."""
         self._progress_s += stop_s
+        if self._opening is not None:
+            self._opening.since_s += stop_s
 
     def silent_s(self, now_s: float) -> float:
         """For how long nothing has arrived, as far as ``watch`` has seen."""

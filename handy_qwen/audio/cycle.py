@@ -16,8 +16,8 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 
-from handy_qwen.audio.connection import Connection, Listed, Opened, broken
-from handy_qwen.audio.devices import Device, hung, pick
+from handy_qwen.audio.connection import Chosen, Connection, Listed, Opened, broken
+from handy_qwen.audio.devices import Device, HungError, pick, unresponsive
 from handy_qwen.audio.messages import Cancel, Changed, Close, Configure, Level, Message, Start, Stop
 from handy_qwen.audio.tail import TAIL_S, IsSpeaking
 from handy_qwen.audio.take import SILENCE_DB, Take
@@ -91,6 +91,8 @@ class Cycle:
             return
         if self._connection.is_lost(now_s):
             self._lose(now_s)
+        if (device := self._connection.give_up_opening(now_s)) is not None:
+            self._try_another(device, now_s)
         if self._take is not None:
             self._advance(self._take, now_s)
         if self._take is None:  # perhaps just now
@@ -133,6 +135,8 @@ class Cycle:
                 self._list_s = now_s
             case Changed():
                 self._list_s = min(self._list_s, now_s + SETTLE_S)
+            case Chosen():
+                self._connection.note_choice(message, now_s)
             case Opened():
                 self._on_opened(message, now_s)
             case Listed(devices):
@@ -140,10 +144,13 @@ class Cycle:
                 if devices is not None:
                     self._on_listed(devices)
             case Close():
-                if self._take:
-                    self._end(self._take, EndCause.STOPPED, now_s)
-                self._connection.drop()
-                self.is_closed = True
+                self._close(now_s)
+
+    def _close(self, now_s: float) -> None:
+        if self._take:
+            self._end(self._take, EndCause.STOPPED, now_s)
+        self._connection.drop()
+        self.is_closed = True
 
     def _begin(self, start: Start, now_s: float) -> None:
         if self._take is not None:
@@ -160,12 +167,15 @@ class Cycle:
         take.attach(stream, max(self._taken, end - preroll, 0))
 
     def _on_opened(self, opened: Opened, now_s: float) -> None:
-        self._connection.accept(opened, now_s)
+        if not self._connection.accept(opened, now_s):
+            self._list_s = min(self._list_s, now_s)  # the device that was late may be the one to use
+            return
         self._error = opened.error
         take = self._take
         if opened.stream is None:
             self._retry_s = now_s + (RETRY_S if take else RETRY_IDLE_S)
-            if take and not take.is_broken and opened.error is not None:
+            may_recover = take and (take.is_broken or self._connection.hanging)
+            if opened.error is not None and not may_recover:
                 self._fail(opened.error, now_s)
             return
         self._taken = 0
@@ -186,7 +196,8 @@ class Cycle:
             stream.is_finished = True  # though the sound server goes on with another in its place
             return
         try:
-            self._is_outdated = pick(devices, self._configuration.device).handle != used
+            wanted = pick(devices, self._configuration.device, self._connection.hanging)
+            self._is_outdated = wanted.handle != used
         except MicrophoneError:
             self._is_outdated = False  # a monitor is all there is, and it is in use
         if self._is_outdated and self._take is None:
@@ -206,6 +217,14 @@ class Cycle:
                 take.avoid.add(stream.device.handle)
         self._connection.drop()
         self._retry_s = now_s
+
+    def _try_another(self, device: Device, now_s: float) -> None:
+        """``device`` takes too long to open. There may be another; if not, the error names this one."""
+        logger.warning("a microphone does not respond; trying another")
+        self._error = unresponsive(device)
+        self._retry_s = now_s
+        if self._take is not None:
+            self._take.unresponsive = device.name
 
     def _rest(self, now_s: float) -> None:
         """Without a take: keep the stream as long as the settings say, and in it the pre-roll only."""
@@ -232,15 +251,16 @@ class Cycle:
             if take.began:
                 self._end(take, EndCause.DEVICE_LOST, now_s)
             else:
-                self._fail(self._error or hung(), now_s)
+                self._fail(self._error or HungError(), now_s)
 
     def _tell(self, take: Take) -> None:
         """New samples have come: say so if they are the first, or the first of another device."""
         if not take.began:
             take.began = True
             self._post(RecordingBegan(take.number, take.device))
-        elif take.device != take.told_device:
-            self._post(MicrophoneChanged(take.number, take.device))
+        if take.unresponsive not in ("", take.device) or take.told_device not in ("", take.device):
+            self._post(MicrophoneChanged(take.number, take.device, take.unresponsive))
+        take.unresponsive = ""
         take.told_device = take.device
         take.is_broken = False
 

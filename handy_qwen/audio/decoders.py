@@ -14,7 +14,11 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
@@ -22,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from handy_qwen.audio.containers import is_cut_off
+from handy_qwen.audio.containers import Part, PartStream
 from handy_qwen.errors import AudioFileError
 from handy_qwen.extras import how_to_get
 
@@ -33,7 +37,13 @@ Block: TypeAlias = npt.NDArray[np.float32]
 
 BLOCK_FRAMES = 4096  # a FLAC block: if one is damaged, no more than it is lost
 _UNRECOGNIZED, _UNSUPPORTED_ENCODING = 1, 4  # sndfile.h, SF_ERR_...
-_SOUND_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"ID3", b"caff", b".snd", b"\xff\xfb")
+_SOUND_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"riff")
+_MP3_MAGIC = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
+_RARE_MAGIC = (b"Speex   ", b"\x7fFLAC")  # in the first page of an OGG
+_WAV_CODEC = re.compile(rb"RIFF.{4}WAVEfmt .{4}(?!\x01\0|\x03\0|\xfe\xff)", re.DOTALL)  # no plain samples
+_LEAST_BYTES = 16  # of a sound file
+_STDERR = 2
+_silencing = threading.RLock()
 _VIDEO_MAGIC = {  # what the file has at that offset
     (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (0, b"\x1aE\xdf\xa3"), (8, b"AVI "), (0, b"0&\xb2u"),
     (0, b"FLV"), (0, b"\xff\xf1"), (0, b"\xff\xf9"), (0, b"#!AMR"),
@@ -63,49 +73,48 @@ class Decoder(Protocol):
         """Let go of the library's memory, not of the file. Safe to call twice."""
 
 
-def open_decoder(stream: BinaryIO, name: Path) -> Decoder:
+def open_decoder(stream: BinaryIO, part: Part, name: Path) -> Decoder:
     """Find out what kind of file it is.
 
     Args:
-        stream: At its beginning, seekable; must stay open while the decoder is used.
+        stream: Seekable; must stay open while the decoder is used.
+        part: What of it to read.
         name: What to call it in errors.
 
     Raises:
         AudioFileError: It is of no kind that can be read, or damaged.
     """
     try:
-        return SoundFileDecoder(stream)
+        return SoundFileDecoder(stream, part)
     except soundfile.LibsndfileError as exc:
-        stream.seek(0)
         if importlib.util.find_spec("av") is None:
-            raise _refusal(stream, name, exc.code, has_video=False) from exc
+            raise _refusal(stream, part, name, exc.code, has_video=False) from exc
         log.info("libsndfile cannot open the file (error %d), trying FFmpeg", exc.code)
         code = exc.code
     try:
-        return VideoDecoder(stream, name)
+        return VideoDecoder(stream, part, name)
     except _NotForFFmpegError as exc:
-        raise _refusal(stream, name, code, has_video=True) from exc
+        raise _refusal(stream, part, name, code, has_video=True) from exc
 
 
 class SoundFileDecoder:
     """libsndfile. Raises soundfile.LibsndfileError if the file is not for it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._is_cut = is_cut_off(stream)
-        is_mp3_counted = _is_mp3_counted(stream)
-        self._file = _Sequential(_Source(stream))
+    def __init__(self, stream: BinaryIO, part: Part) -> None:
+        self._is_cut = part.is_cut
+        with _mpg123_silenced():
+            self._file = _Sequential(PartStream(stream, part))
         self._is_begun = False
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.has_free_scale: bool = self._file.subtype in {"FLOAT", "DOUBLE"}
         self.is_truncated = False
-        is_mp3 = self._file.format == "MP3"
+        self._is_mp3: bool = self._file.subtype.startswith("MPEG")
         frames: int = self._file.frames
-        is_known = 0 < frames < 2**48 and (
-            is_mp3_counted or not is_mp3
-        )  # a stream's header has 0 or the maximum
+        # A stream's header has 0 or the maximum.
+        is_known = 0 < frames < 2**48 and (part.is_counted or not self._is_mp3)
         self.announced_frames = frames if is_known else None
-        self._least_frames = (frames - int(is_mp3) * _MP3_TOLERANCE_S * self.rate_hz) if is_known else 0
+        self._least_frames = (frames - self._is_mp3 * _MP3_TOLERANCE_S * self.rate_hz) if is_known else 0
 
     def blocks(self) -> Iterator[Block]:
         """The sound from its beginning; may be called again. Ends early if the file does."""
@@ -114,9 +123,13 @@ class SoundFileDecoder:
         self._is_begun = True
         decoded = 0
         is_damaged = False
-        while not is_damaged:
+        while not is_damaged and decoded != self.announced_frames:  # beyond them may be what is no sound
+            wanted = BLOCK_FRAMES
+            if self.announced_frames is not None and not self._is_mp3:
+                wanted = min(wanted, self.announced_frames - decoded)
             try:
-                block: Block = self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                with _mpg123_silenced() if self._is_mp3 else nullcontext():
+                    block: Block = self._file.read(wanted, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as exc:
                 log.info("the file cannot be decoded any further (libsndfile error %d)", exc.code)
                 is_damaged = True
@@ -143,26 +156,29 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile is un
         return False
 
 
-class _Source:
-    """What the libraries read from: a stream that has no name and takes any seek.
+@contextmanager
+def _mpg123_silenced() -> Iterator[None]:
+    """Keep what mpg123 says about an MP3 off the terminal.
 
-    soundfile takes a name that ends in ".raw" for an order not to look inside. And both libraries seek before
-    the beginning in damaged files: they cope, where Python's exception would land on the terminal.
+    WORKAROUND for libsndfile 1.2.2: the copy of mpg123 in it writes warnings to the process's standard error,
+    and has no switch that can be reached. Only what is written while it works goes nowhere.
     """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.read = stream.read
-        self.tell = stream.tell
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+    with _silencing:
         try:
-            return self._stream.seek(offset, whence)
-        except (
-            OSError,
-            ValueError,
-        ):  # before the beginning; the library sees from ``tell`` that it did not move
-            return self._stream.tell()
+            kept = os.dup(_STDERR) if sys.__stderr__ is not None else -1
+        except OSError:  # there is none, and 2 may be something else's
+            kept = -1
+        if kept < 0:
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, _STDERR)
+            yield
+        finally:
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+            os.close(nowhere)
 
 
 class VideoDecoder:
@@ -170,11 +186,12 @@ class VideoDecoder:
 
     has_free_scale = False
 
-    def __init__(self, stream: BinaryIO, name: Path) -> None:
+    def __init__(self, stream: BinaryIO, part: Part, name: Path) -> None:
         import av  # the extra "video": 100 MB that few need
 
         self._av: Any = av
         self._stream = stream
+        self._part = part
         self.is_truncated = False
         self._open()
         try:
@@ -206,17 +223,16 @@ class VideoDecoder:
             log.info("the file cannot be decoded any further (%s)", type(exc).__name__)
             is_damaged = True
         least = (self.announced_frames or 0) - _VIDEO_TOLERANCE_S * self.rate_hz
-        self.is_truncated = is_damaged or decoded < least
+        self.is_truncated = is_damaged or self._part.is_cut or decoded < least
 
     def close(self) -> None:
         """Let go of the library's memory, not of the file. Safe to call twice."""
         self._container.close()
 
     def _open(self) -> None:
-        self._stream.seek(0)
         options = {"format_whitelist": _VIDEO_FORMATS}
         try:
-            source = _Source(self._stream)
+            source = PartStream(self._stream, self._part)
             self._container = self._av.open(source, "r", metadata_errors="replace", options=options)
         except (self._av.FFmpegError, OSError) as exc:
             raise _NotForFFmpegError from exc
@@ -239,31 +255,23 @@ class _NotForFFmpegError(Exception):
     """FFmpeg does not know the file either."""
 
 
-def _is_mp3_counted(stream: BinaryIO) -> bool:
-    """Whether an MP3 says how long it is; the length of others is a guess that may be off by half.
-
-    Leaves ``stream`` at its beginning. Source: the Xing and Info headers, as LAME writes them.
-    """
-    head = stream.read(10)
-    if head[:3] == b"ID3" and len(head) == 10:  # the tag's size has 7 bits in each byte
-        stream.seek(10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:])))
-        head = b""
-    head += stream.read(256)
-    stream.seek(0)
-    return b"Xing" in head or b"Info" in head
-
-
-def _refusal(stream: BinaryIO, name: Path, code: int, *, has_video: bool) -> AudioFileError:
+def _refusal(stream: BinaryIO, part: Part, name: Path, code: int, *, has_video: bool) -> AudioFileError:
     """The error for a file that nothing here can open. ``code``: why libsndfile would not."""
-    stream.seek(0)
-    head = stream.read(16)
+    head = PartStream(stream, part).read(64)
     is_video = any(head[at : at + len(magic)] == magic for at, magic in _VIDEO_MAGIC)
-    if code == _UNSUPPORTED_ENCODING or (is_video and not has_video):
+    is_rare = code == _UNSUPPORTED_ENCODING or any(magic in head for magic in _RARE_MAGIC)
+    is_rare |= _WAV_CODEC.match(head) is not None
+    is_mp3 = head.startswith(_MP3_MAGIC)
+    is_sound = head.startswith(_SOUND_MAGIC) and (code != _UNRECOGNIZED or len(head) < _LEAST_BYTES)
+    if (is_rare or is_video) and not has_video:
         hint = f"For M4A, MP4, video and rarer codecs, PyAV is needed. {how_to_get('video')}"
-        if has_video:
-            hint = "Convert it to FLAC or WAV."
         return AudioFileError(name, "sound of this kind cannot be read", hint)
-    if is_video or (head.startswith(_SOUND_MAGIC) and (code != _UNRECOGNIZED or len(head) < 16)):
+    if is_mp3 and not has_video:
+        hint = f"PyAV reads more of them. {how_to_get('video')}"
+        return AudioFileError(name, "this MP3 is damaged, or of an unusual kind", hint)
+    if is_rare and not is_video:
+        return AudioFileError(name, "sound of this kind cannot be read", "Convert it to FLAC or WAV.")
+    if is_video or is_sound or is_mp3:
         return AudioFileError(
             name, "the file is damaged, or ends before its first sound", "Copy or record it again."
         )

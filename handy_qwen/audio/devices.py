@@ -110,12 +110,23 @@ def no_microphone() -> MicrophoneError:
     )
 
 
-def hung() -> MicrophoneError:
-    """The sound server is there, but does nothing."""
+class HungError(MicrophoneError):
+    """The sound system is there, but does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The sound system does not answer.",
+            MicrophoneReason.UNRESPONSIVE,
+            "If it stays like this, log out and in again, or restart the sound server.",
+        )
+
+
+def unresponsive(device: Device) -> MicrophoneError:
+    """One microphone does nothing."""
     return MicrophoneError(
-        "The sound system does not answer.",
+        f"{device.name} does not respond.",
         MicrophoneReason.UNRESPONSIVE,
-        "If it stays like this, log out and in again, or restart the sound server.",
+        "Disconnect and reconnect it, or choose another microphone.",
     )
 
 

@@ -1,59 +1,72 @@
-"""From the channels a microphone has to the one channel that is transcribed.
+"""From the channels of a microphone or a file to the one channel that is transcribed.
 
-The mean of the first two channels has the least noise, but two kinds of device spoil it: those
-with a channel that carries nothing, where the mean costs 6 dB, and those that wire the second
-channel with its polarity turned, where it leaves silence. Both are told by the energies of the
-last second; then the louder channel is used alone. A change is faded over one block, so that it
-makes no click.
+The mean of all channels has the least noise, and is what the model's own code takes, but two kinds of
+recording spoil it: those with channels that carry nothing, where it costs level, and those in which one
+channel has its polarity turned, where it leaves silence. Both are seen from energies, those of the last
+second and of the moment; then the louder channels are used, or the loudest alone. A change is faded, so that
+it makes no click.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from handy_qwen.audio.ring import Frames
 from handy_qwen.core.ports import Samples
 
+STEP_S = 0.04
+FADE_S = 0.005
 MEMORY_S = 1.0
-DEAD_RATIO = 1e-4  # -40 dB: a channel that much weaker than the other carries crosstalk, not a voice
-CANCELLED_RATIO = 0.05  # the mean of two alike channels has the energy of one, of two strangers half of it
+DEAD_RATIO = 1e-4  # -40 dB: a channel that much weaker than the loudest carries crosstalk, not a voice
+CANCELLED_RATIO = 0.2  # the mean of n alike channels has the energy of one, of n strangers 1/n of it
 
 
 class Downmix:
-    """Turns blocks of frames into mono, remembering what the channels were like."""
+    """Turns blocks of frames into mono, remembering what the channels were like. Belongs to one thread."""
 
     def __init__(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._energies = np.zeros(3)  # left, right, mean
-        self._weights = np.array([0.5, 0.5], np.float32)
+        self._step = max(1, round(STEP_S * rate_hz))
+        self._fade = FADE_S * rate_hz  # in frames
+        self._memory = MEMORY_S * rate_hz  # in frames
+        self._energies: Frames | None = None  # of the channels. Shape (channels,)
+        self._mean_energy = 0.0
+        self._weights: Frames | None = None  # the share of each channel. Shape (channels,)
 
     def __call__(self, frames: Frames) -> Samples:
         """Mix one block.
 
         Args:
-            frames: Shape (n, channels); channels beyond the second are left out.
+            frames: Shape (n, channels), as many channels in each block.
 
         Returns:
             Shape (n,), float32, at the rate of ``frames``.
         """
         if frames.shape[1] == 1 or not len(frames):
             return np.ascontiguousarray(frames[:, 0])
-        pair = frames[:, :2]  # (n, 2)
-        before = self._weights
-        self._weights = self._choose(pair)
-        if np.array_equal(before, self._weights):
-            return pair @ before
-        fade = np.linspace(0.0, 1.0, len(pair), dtype=np.float32)[:, None]  # (n, 1)
-        mixed: Samples = (pair * (before + (self._weights - before) * fade)).sum(axis=1)
-        return mixed
+        steps = [self._mix(frames[at : at + self._step]) for at in range(0, len(frames), self._step)]
+        return steps[0] if len(steps) == 1 else np.concatenate(steps)
 
-    def _choose(self, pair: Frames) -> Frames:
-        """The share of each channel. Shape (2,)."""
-        columns = np.column_stack((pair, pair.mean(axis=1))).astype(np.float64)
-        kept = np.exp(-len(pair) / (MEMORY_S * self._rate_hz))
-        self._energies = kept * self._energies + np.square(columns).sum(axis=0)
-        left, right, mean = self._energies
-        louder = max(left, right)
-        if min(left, right) < DEAD_RATIO * louder or mean < CANCELLED_RATIO * louder:
-            return np.array([left >= right, left < right], np.float32)
-        return np.array([0.5, 0.5], np.float32)
+    def _mix(self, frames: Frames) -> Samples:
+        now = np.einsum("ij,ij->j", frames, frames)  # energies. (channels,)
+        kept = math.exp(-len(frames) / self._memory)
+        self._energies = energies = now if self._energies is None else now + kept * self._energies
+        loudest = float(energies.max())
+        is_live = energies >= DEAD_RATIO * loudest
+        live = int(np.count_nonzero(is_live))
+        weights = is_live.astype(np.float32) / np.float32(max(1, live))
+        mixed: Samples = frames @ weights
+        mean_now = float(mixed @ mixed)
+        self._mean_energy = mean_now + kept * self._mean_energy
+        ratio = CANCELLED_RATIO / max(1, live)
+        if mean_now < ratio * float(now.max()) or self._mean_energy < ratio * loudest:
+            weights = np.zeros(len(energies), np.float32)
+            weights[int(energies.argmax())] = 1.0
+            mixed = frames @ weights
+        before, self._weights = self._weights, weights
+        if before is None or np.array_equal(before, weights):
+            return mixed
+        fade = np.minimum(np.arange(len(frames), dtype=np.float32) / self._fade, 1)  # (n,)
+        faded: Samples = (frames @ before) * (1 - fade) + mixed * fade
+        return faded

@@ -1,6 +1,6 @@
 """Sound files, and sound from standard input, as 16 kHz mono blocks.
 
-    file --decoder--> (n, channels) at its own rate --mean of the channels--> soxr --> clip to [-1, 1]
+    file --decoder--> (n, channels) at its own rate --downmix--> soxr --> clip to [-1, 1]
 
 A file is read as it is used, some thousand frames at a time, so its length costs no memory.
 
@@ -10,7 +10,8 @@ width holds, int16 by 32768. That code then divides the whole recording by its p
 first for their peak, then divided by it. What else exceeds 1 is the ripple of a codec or of resampling,
 which is clipped.
 
-Nothing is cut silently. A file that breaks off gives what there is, and ``is_truncated`` afterwards.
+Nothing is cut silently. A file that breaks off gives what there is, and ``is_truncated`` afterwards. One that
+holds several recordings, as ``cat`` makes it, gives them all.
 
 Source: qwen_asr 0.0.6, normalize_audio_input.
 """
@@ -25,14 +26,17 @@ import stat
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 import numpy as np
 
+from handy_qwen.audio.containers import parts_of
 from handy_qwen.audio.decoders import Decoder, open_decoder
-from handy_qwen.audio.resample import Resampler, to_mono
+from handy_qwen.audio.downmix import Downmix
+from handy_qwen.audio.resample import Resampler
 from handy_qwen.core.ports import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
 
@@ -56,28 +60,30 @@ class AudioFile:
         rate_hz: Its own sample rate.
         channels: Its own number of channels.
         total_samples: How many samples at 16 kHz will come, None if unknown. From the header: within one
-            for WAV and FLAC, about right for others, too many if the file breaks off.
+            for WAV and FLAC, about right for others, too many if the file breaks off. Unknown as well if it
+            holds more than one recording.
         is_truncated: The file broke off, or was damaged from there on. Known after the last block.
 
     Threads: belongs to one thread at a time.
     """
 
-    def __init__(self, path: Path, stream: BinaryIO) -> None:
+    def __init__(self, path: Path, stream: BinaryIO, *, is_piped: bool = False) -> None:
         self.path = path
         self.is_truncated = False
         self._stream = stream
-        self._decoder: Decoder = open_decoder(stream, path)
+        first, *self._further = parts_of(stream, is_piped=is_piped)
+        self._decoder: Decoder = open_decoder(stream, first, path)
         self.rate_hz = self._decoder.rate_hz
         self.channels = self._decoder.channels
         if self.rate_hz not in _RATES_HZ:
             raise AudioFileError(
                 path, f"its sample rate of {self.rate_hz} Hz makes no sense", "Convert it to WAV."
             )
-        frames = self._decoder.announced_frames
+        frames = None if self._further else self._decoder.announced_frames
         self.total_samples = None if frames is None else round(frames * RATE_HZ / self.rate_hz)
         self._blocks = self._decoded()
-        first = next(self._blocks)  # what is wrong with a file mostly shows here
-        self._unread = itertools.chain([first], self._blocks)
+        block = next(self._blocks)  # what is wrong with a file mostly shows here
+        self._unread = itertools.chain([block], self._blocks)
 
     @property
     def duration_s(self) -> float | None:
@@ -111,7 +117,6 @@ class AudioFile:
             if block.size:
                 is_empty = False
                 yield np.clip(block, -1, 1, out=block)
-        self.is_truncated = self._decoder.is_truncated
         self._release()
         if is_empty:
             problem = "it holds no sound (0 samples)"
@@ -121,20 +126,35 @@ class AudioFile:
 
     def _resampled(self) -> Iterator[Samples]:
         """Blocks at 16 kHz, some of them empty."""
+        yield from self._resampled_part()
+        for part in self._further:
+            self._decoder.close()
+            try:
+                self._decoder = open_decoder(self._stream, part, self.path)
+            except AudioFileError as error:
+                log.info("the file goes on with something else: %s", error.hint)
+                self.is_truncated = True
+                return
+            yield from self._resampled_part()
+
+    def _resampled_part(self) -> Iterator[Samples]:
+        """The recording that the decoder is at."""
         peak = self._peak() if self._decoder.has_free_scale else 1.0
-        resampler = Resampler(self.rate_hz)
+        resampler = Resampler(self._decoder.rate_hz)
         for mono in self._mono():
             yield resampler.feed(mono / np.float32(peak) if peak > 1 else mono)
         yield resampler.flush()
+        self.is_truncated |= self._decoder.is_truncated
 
     def _mono(self) -> Iterator[Samples]:
-        """The mean of the channels, at the file's rate, not scaled."""
+        """The channels mixed, at the file's rate, not scaled."""
         position = 0
+        downmix = Downmix(self._decoder.rate_hz)
         for block in self._decoder.blocks():
             with np.errstate(invalid="ignore", over="ignore"):  # of what is no number the error follows
-                mono = to_mono(block)
+                mono = downmix(block)
             if not np.isfinite(mono).all():
-                at_s = (position + int(np.argmin(np.isfinite(mono)))) / self.rate_hz
+                at_s = (position + int(np.argmin(np.isfinite(mono)))) / self._decoder.rate_hz
                 problem = f"the sample at {at_s:.3f} s is not a number"
                 raise AudioFileError(self.path, problem, "Export it again from the program that made it.")
             position += len(mono)
@@ -157,14 +177,14 @@ def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
         AudioFileError: It is not there, may not be read, or is no sound file.
     """
     if str(path) == STDIN:
-        name = _STDIN_NAME
+        name, is_piped = _STDIN_NAME, True
         stream = _spooled(name, stdin or getattr(sys.stdin, "buffer", None))
     else:
         name = Path(path)
-        stream = _opened(name)
+        stream, is_piped = _opened(name)
     try:
         _refuse_if_empty(name, stream)
-        return AudioFile(name, stream)
+        return AudioFile(name, stream, is_piped=is_piped)
     except BaseException:
         stream.close()
         raise
@@ -186,19 +206,51 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
         return samples
 
 
-def _opened(path: Path) -> BinaryIO:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise AudioFileError(
-                path, "this is a folder, not a sound file", "Name the files in it one by one."
-            )
-        if stat.S_ISFIFO(mode):
+def check(path: Path | str) -> None:
+    """Look whether ``read`` may find a sound file there, as far as that is quick to see.
+
+    Raises:
+        AudioFileError: It is not there, may not be read, or is empty.
+    """
+    if str(path) == STDIN:
+        return
+    name = Path(path)
+    with _explained(name):
+        if _is_pipe(name):
+            return
+        with name.open("rb") as stream:
+            _refuse_if_empty(name, stream)
+
+
+def _opened(path: Path) -> tuple[BinaryIO, bool]:
+    """What is at ``path``, and whether it came through a pipe."""
+    with _explained(path):
+        if _is_pipe(path):
             with path.open("rb") as pipe:
-                return _spooled(path, pipe)
-        if not stat.S_ISREG(mode):
-            raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
-        return path.open("rb")
+                return _spooled(path, pipe), True
+        return path.open("rb"), False
+
+
+def _is_pipe(path: Path) -> bool:
+    """Whether it is a named pipe, if it is no file.
+
+    Raises:
+        AudioFileError: It is neither.
+        OSError, ValueError: It is not there, or cannot be.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise AudioFileError(path, "this is a folder, not a sound file", "Name the files in it one by one.")
+    if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
+        raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
+    return stat.S_ISFIFO(mode)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Raise an AudioFileError for what the system says about ``path``."""
+    try:
+        yield
     except FileNotFoundError as exc:
         raise AudioFileError(path, "there is no such file", "Check the spelling of the path.") from exc
     except PermissionError as exc:

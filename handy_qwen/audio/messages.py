@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handy_qwen.audio.connection import Listed, Opened
+from handy_qwen.audio.connection import Chosen, Listed, Opened
 from handy_qwen.core.ports import Sink
 
 
@@ -56,4 +56,4 @@ class Close:
     """The program ends."""
 
 
-Message = Start | Stop | Cancel | Configure | Changed | Close | Opened | Listed
+Message = Start | Stop | Cancel | Configure | Changed | Close | Chosen | Opened | Listed

@@ -8,27 +8,35 @@ On Windows the devices are those of WASAPI: MME, PortAudio's default there, cuts
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import product
 from types import ModuleType
 from typing import Any
 
 from handy_qwen.audio import pulse
-from handy_qwen.audio.devices import Device, hung, no_microphone, tell_apart
+from handy_qwen.audio.devices import Device, HungError, no_microphone, tell_apart
 from handy_qwen.audio.library import Library
 from handy_qwen.audio.ring import Ring
+from handy_qwen.errors import HandyError, MicrophoneError
+
+logger = logging.getLogger(__name__)
 
 RING_S = 8.0  # how long the microphone's thread may be late before samples are lost
 LATENCY_S = 0.04  # 25 wake-ups a second and less; shorter costs CPU time all the while, warm or not
 LIST_FRESH_S = 2.0
+LIST_S = 3.0  # for PortAudio to list; then the list before is good enough
+START_S = 5.0  # for PortAudio to start, with the disk cold
+PULSE_SOURCE = "PULSE_SOURCE"  # the source that libpulse records from
 _OTHER_RATES_HZ = (48_000, 44_100, 16_000)
 _WRONG_FORMAT = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
+Place = Callable[[ModuleType, Device], "int | None"]
+"""PortAudio's number for a device, None if it is gone."""
 _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order of plugging
 
 
@@ -44,10 +52,12 @@ class Microphones:
         self._changes = 0
         self._has_server = False  # pactl has answered once: this machine has a sound server
         self._listed_s = float("-inf")
+        self._listed: Sequence[Device] = ()  # what PortAudio said last
+        self._own_source = os.environ.get(PULSE_SOURCE)
         self._guard = threading.Lock()
 
     def devices(self) -> Sequence[Device]:
-        """The microphones there are now.
+        """The microphones there are now; those there were last if PortAudio does not answer.
 
         Raises:
             MicrophoneError: The sound system does not answer, or PortAudio is missing.
@@ -55,15 +65,22 @@ class Microphones:
         if self._platform.startswith("linux"):
             found = self._pulse_devices()
             if found is not None:
-                with (
-                    self._library.turn()
-                ):  # loaded here, at the start of the program, it need not be at a key
-                    return found
-        with self._library.turn() as portaudio:
-            if time.monotonic() - self._listed_s > LIST_FRESH_S and not self._library.is_busy:
-                self._library.refresh()
-                self._listed_s = time.monotonic()
-            return _listed(portaudio, _host(portaudio, self._platform))
+                self._library.load(START_S)  # here, at the start of the program, it need not be at a key
+                return found
+        try:
+            self._library.call(self._look, patience_s=LIST_S if self._listed else START_S)
+        except HungError:
+            if not self._listed:
+                raise
+            logger.info("PortAudio does not answer; the list of microphones is the last one")
+        return self._listed
+
+    def _look(self, portaudio: ModuleType) -> None:
+        """Note what PortAudio lists, looked for anew if that is due and possible."""
+        is_due = time.monotonic() - self._listed_s > LIST_FRESH_S
+        if is_due and self._library.refresh():
+            self._listed_s = time.monotonic()
+        self._listed = _listed(portaudio, _host(portaudio, self._platform))
 
     def _pulse_devices(self) -> list[Device] | None:
         with self._guard:
@@ -73,7 +90,7 @@ class Microphones:
             return known
         found = pulse.devices()
         if found is None and self._has_server:
-            raise hung()  # PortAudio's own list is of no use while the server is away
+            raise HungError  # PortAudio's own list is of no use while the server is away
         self._has_server = found is not None
         if found is not None and not is_told and self._subscribe():
             found = pulse.devices()  # what changed before the subscription was not told
@@ -107,31 +124,41 @@ class Microphones:
         Raises:
             MicrophoneError: It cannot be opened, or PortAudio is missing.
         """
-        with self._library.turn() as portaudio:
-            if device.handle.isdecimal():
-                host = _host(portaudio, self._platform)
-                is_exact = "WASAPI" in host["name"]  # it takes no fewer channels than there are
-                channels = device.channels if is_exact else min(device.channels, 2)
-                return self._open(portaudio, device, int(device.handle), channels)
-            index = _pulse_index(portaudio)
-            if index is None:  # the server was not there when PortAudio looked
-                self._library.refresh()
-                index = _pulse_index(portaudio)
-            if index is None:
-                raise no_microphone()
-            with _pulse_source(device.handle):
-                return self._open(portaudio, device, index, min(device.channels, 2))
+        if device.handle.isdecimal():
+            return self._open(device, self._place_of)
+        self._library.call(self._reach_server)
+        try:
+            return self._open(device, _place_on_server)
+        finally:
+            self._library.call(lambda _: self._restore_source())
 
-    def _open(self, portaudio: ModuleType, device: Device, index: int, channels: int) -> InputStream:
+    def _reach_server(self, portaudio: ModuleType) -> None:
+        if _pulse_index(portaudio) is None:  # the server was not there when PortAudio looked
+            self._library.refresh()
+
+    def _restore_source(self) -> None:
+        if self._own_source is None:
+            os.environ.pop(PULSE_SOURCE, None)
+        else:
+            os.environ[PULSE_SOURCE] = self._own_source
+
+    def _place_of(self, portaudio: ModuleType, device: Device) -> int | None:
+        """PortAudio's number for ``device``; the handle may mean another one since it was listed."""
+        found = _listed(portaudio, _host(portaudio, self._platform))
+        return next((int(other.handle) for other in found if other.name == device.name), None)
+
+    def _open(self, device: Device, place: Place) -> InputStream:
+        # WASAPI, alone on Windows, takes no fewer channels than there are.
+        channels = device.channels if self._platform == "win32" else min(device.channels, 2)
         rates = dict.fromkeys((device.rate_hz, *_OTHER_RATES_HZ))
-        formats = list(product(rates, dict.fromkeys((channels, 1))))
-        for form in formats[:-1]:
+        *others, last = product(rates, dict.fromkeys((channels, 1)))
+        for form in others:
             try:
-                return InputStream(self._library, portaudio, device, index, form)
-            except portaudio.PortAudioError as error:
-                if error.args[1] not in _WRONG_FORMAT:
+                return InputStream(self._library, device, place, form)
+            except MicrophoneError as error:
+                if not _is_wrong_format(error):
                     raise
-        return InputStream(self._library, portaudio, device, index, formats[-1])
+        return InputStream(self._library, device, place, last)
 
     def watch(self, on_change: Callable[[], None]) -> None:
         """Have ``on_change`` called on changes, from the next ``devices`` on, where the system tells them."""
@@ -172,30 +199,33 @@ class _Callbacks:
 class InputStream:
     """A stream of PortAudio that writes into a ring."""
 
-    def __init__(
-        self, library: Library, portaudio: ModuleType, device: Device, index: int, form: tuple[int, int]
-    ) -> None:
+    def __init__(self, library: Library, device: Device, place: Place, form: tuple[int, int]) -> None:
         rate_hz, channels = form
         self.device = device
         self.ring = Ring(int(RING_S * rate_hz), channels)
-        self._callbacks = _Callbacks(self.ring.write)
+        self._callbacks = callbacks = _Callbacks(self.ring.write)
         self._library = library
-        self._stream = portaudio.RawInputStream(
-            device=index,
-            samplerate=rate_hz,
-            channels=channels,
-            dtype="float32",
-            latency=LATENCY_S,
-            callback=self._callbacks.on_block,
-            finished_callback=self._callbacks.on_finished,
-        )
-        library.opened()
+
+        def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
+            index = place(portaudio, device)
+            if index is None:
+                raise no_microphone()
+            return portaudio.RawInputStream(
+                device=index,
+                samplerate=rate_hz,
+                channels=channels,
+                dtype="float32",
+                latency=LATENCY_S,
+                callback=callbacks.on_block,
+                finished_callback=callbacks.on_finished,
+            )
+
+        self._stream = library.open_stream(make)
         self.rate_hz = round(self._stream.samplerate)
         try:
-            self._stream.start()
-        except portaudio.PortAudioError:
-            with library.closing():
-                self._stream.close()
+            library.call(lambda _: self._stream.start())
+        except HandyError:
+            library.close_stream(self._stream)
             raise
 
     @property
@@ -214,10 +244,7 @@ class InputStream:
 
     def close(self) -> None:
         """Stop and forget what was heard. Blocks as long as the sound server hangs."""
-        with self._library.closing():
-            self._stream.abort()  # this is what hangs; it touches nothing but the stream
-            with self._library.turn():
-                self._stream.close()
+        self._library.close_stream(self._stream)
         self._callbacks.write = _ignore
         self.ring.clear()
 
@@ -250,6 +277,17 @@ def _listed(portaudio: ModuleType, host: dict[str, Any]) -> list[Device]:
     ]
 
 
+def _is_wrong_format(error: MicrophoneError) -> bool:
+    reason = error.__cause__  # a PortAudioError, if it is PortAudio that refuses
+    return reason is not None and len(reason.args) > 1 and reason.args[1] in _WRONG_FORMAT
+
+
+def _place_on_server(portaudio: ModuleType, device: Device) -> int | None:
+    """PortAudio's number for the sound server, which is to record from ``device``."""
+    os.environ[PULSE_SOURCE] = device.handle  # restored by ``Microphones.open``
+    return _pulse_index(portaudio)
+
+
 def _pulse_index(portaudio: ModuleType) -> int | None:
     """PortAudio's number of the device that leads to the sound server."""
     inputs = {
@@ -258,17 +296,3 @@ def _pulse_index(portaudio: ModuleType) -> int | None:
         if info["max_input_channels"] > 0
     }
     return inputs.get("pulse", inputs.get("default"))
-
-
-@contextmanager
-def _pulse_source(handle: str) -> Iterator[None]:
-    """Make libpulse record from ``handle``. Within the library's turn only: the variable is the process's."""
-    before = os.environ.get("PULSE_SOURCE")
-    os.environ["PULSE_SOURCE"] = handle
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PULSE_SOURCE"]
-        else:
-            os.environ["PULSE_SOURCE"] = before

@@ -17,7 +17,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
-from handy_qwen.audio.devices import Device, hung, tell_apart
+from handy_qwen.audio.devices import Device, HungError, tell_apart
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def _pactl(*command: str) -> str | None:
         logger.info("no pactl: %s", error)
         return None
     except subprocess.TimeoutExpired as error:
-        raise hung() from error
+        raise HungError from error
     if done.returncode:
         logger.info("pactl %s: exit code %d", command[0], done.returncode)
         return None

@@ -20,7 +20,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 
 from handy_qwen.core.ports import RATE_HZ, Samples
@@ -78,10 +77,3 @@ class Resampler:
         assert self._stream is not None
         out: Samples = self._stream.resample_chunk(np.ascontiguousarray(block), last=is_last)
         return out
-
-
-def to_mono(block: npt.NDArray[np.float32]) -> Samples:
-    """The mean of all channels, as the model's own code mixes. Shape (n, channels) or (n,) to (n,)."""
-    if block.ndim == 1:
-        return block
-    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)

@@ -20,6 +20,7 @@ from handy_qwen.audio.tail import RECENT_S
 from handy_qwen.core.ports import RATE_HZ, Samples, Sink
 
 SILENCE_DB = -100.0
+MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play
 
 
 class Take:
@@ -32,6 +33,7 @@ class Take:
         heard_s: When samples arrived last; its start, before the first ones.
         is_broken: A device was lost and none has taken its place.
         avoid: Handles of the devices that went silent during this take.
+        unresponsive: The name of a device that did not open for it, until the controller is told.
         duration_s: Of what the sink got.
         zero_s: For how long every sample has been exactly zero.
         tail_s: How much came after the end was asked for.
@@ -48,6 +50,7 @@ class Take:
         self.heard_s = now_s
         self.is_broken = False
         self.avoid: set[str] = set()
+        self.unresponsive = ""
         self.zero_s = 0.0
         self.tail_s = 0.0
         self.lost_frames = 0
@@ -111,7 +114,7 @@ class Take:
         if self.stop_s is not None:
             self.tail_s += len(frames) / stream.rate_hz
         self._note_zeros(frames, stream.rate_hz)
-        self._hand_on(self._resampler.feed(self._downmix(frames)))
+        self._hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
         if end <= self._fresh_from:
             return False
         self.heard_s = now_s

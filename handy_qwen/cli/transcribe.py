@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import os
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +26,7 @@ from handy_qwen.cli.terminal import (
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
+    from handy_qwen.audio.loudness import Loudness
     from handy_qwen.engine.recognizer import Recognizer
     from handy_qwen.engine.sessions import Cancel
 
@@ -58,6 +61,9 @@ def add_parser(commands: Subparsers) -> None:
         default="-",
         metavar="DIR",
         help="write a file for each sound file there (default: - for stdout)",
+    )
+    parser.add_argument(
+        "-H", "--with-filename", action="store_true", help="put the name of the sound file before its text"
     )
     features = parser.add_mutually_exclusive_group()
     features.add_argument(
@@ -100,33 +106,62 @@ class Job:
 def run(options: argparse.Namespace) -> int:
     """Transcribe all files; one that fails does not stop the others."""
     context = context_of(options.context, options.vocabulary)
+    is_text_on_stdout = options.output == "-" and options.format == "text"
+    if options.with_filename and not is_text_on_stdout:
+        raise UsageError("--with-filename is for text on standard output only.")
     places = _places(options)
-    with stoppable(), opened(options.model, options.threads) as recognizer:
-        recognizer.check_language(options.language)  # before a file is opened
+    names = [name for name in options.files if is_readable(name)]
+    if places:
+        names = _writable(names, places)
+    if not names:
+        return 1
+    with stoppable(), opened(options.model, options.threads, options.language) as recognizer:
         if not recognizer.is_context_read_whole(context):
             say("handy-qwen: The context is longer than the model reads: its end is left out.")
         job = Job(recognizer, options.language, context, options.exact)
-        results = []
-        for name, result in _results(options.files, job):
-            if places:
-                if not _is_saved(places[name], _rendered(result, options.format)):
+        results: list[dict[str, Any]] = []
+        try:
+            for name, result in _results(names, job):
+                if places and not _is_saved(places[name], _rendered(result, options.format)):
                     continue
-            elif options.format != "json":
-                write(_rendered(result, options.format))
-            results.append(result)
-    if not places and options.format == "json" and results:
-        write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
+                if is_text_on_stdout and options.with_filename:
+                    write(f"{name}: ")
+                if not places and options.format != "json":
+                    write(_rendered(result, options.format))
+                results.append(result)
+        finally:  # also what there is when the user interrupts the rest
+            if not places and options.format == "json" and results:
+                write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
     return 0 if len(results) == len(options.files) else 1
 
 
+def is_readable(name: str) -> bool:
+    """Whether there seems to be a sound file; says why not before the model is loaded."""
+    from handy_qwen.audio.files import check
+
+    return _succeeds(lambda: check(name))
+
+
+def _succeeds(work: Callable[[], None]) -> bool:
+    """Do ``work``; say what failed."""
+    try:
+        work()
+    except HandyError as error:
+        complain(error)
+        return False
+    return True
+
+
 def _results(names: list[str], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The result of each file that can be transcribed; of the others, it is told why not."""
+    """The result of each file that can be transcribed; for the others, says why not."""
+    from handy_qwen.audio.loudness import Loudness
     from handy_qwen.engine.sessions import Cancel
 
     cancel, progress = Cancel(), ProgressLine()
     for name in names:
+        loudness = Loudness()
         try:
-            result = interruptible(partial(_transcribed, name, job, progress, cancel), cancel)
+            result = interruptible(partial(_transcribed, name, job, progress, loudness, cancel), cancel)
         except HandyError as error:
             progress.clear()
             complain(error)
@@ -137,16 +172,24 @@ def _results(names: list[str], job: Job) -> Iterator[tuple[str, dict[str, Any]]]
         progress.clear()
         if result["truncated"]:
             say(f"handy-qwen: {name}: The text may not be complete: the sound or the answer broke off.")
+        if not result["text"]:
+            say(f"handy-qwen: {name}: No text: {loudness.why_no_text()}.")
         yield name, result
 
 
 @contextmanager
-def opened(model: str, threads: int | None) -> Iterator[Recognizer]:
-    """Load a model, tell what should be known about it, and close it at the end."""
+def opened(model: str, threads: int | None, language: str = "") -> Iterator[Recognizer]:
+    """Load a model, tell what should be known about it, and close it at the end.
+
+    Raises:
+        EngineError: It cannot be loaded.
+        LanguageError: It does not know ``language``.
+    """
     from handy_qwen.models.installed import load_recognizer
 
     recognizer = load_recognizer(asked_or_used(model), threads)
     try:
+        recognizer.check_language(language)
         if recognizer.notice:
             say(f"handy-qwen: {recognizer.notice}")
         yield recognizer
@@ -154,7 +197,9 @@ def opened(model: str, threads: int | None) -> Iterator[Recognizer]:
         recognizer.close()
 
 
-def _transcribed(name: str, job: Job, progress: ProgressLine, cancel: Cancel) -> dict[str, Any]:
+def _transcribed(
+    name: str, job: Job, progress: ProgressLine, loudness: Loudness, cancel: Cancel
+) -> dict[str, Any]:
     """Transcribe one file. Runs on a thread of its own."""
     from handy_qwen.audio.files import read
 
@@ -164,6 +209,7 @@ def _transcribed(name: str, job: Job, progress: ProgressLine, cancel: Cancel) ->
         )
         heard = 0
         for block in audio:
+            loudness.feed(block)
             live.feed(block)
             while live.advance():
                 pass
@@ -210,7 +256,7 @@ def context_of(text: str, vocabulary: Path | None) -> str:
 
 
 def _places(options: argparse.Namespace) -> dict[str, Path]:
-    """Which file the text of each sound file goes to; none for stdout. Makes the folder."""
+    """Which file the text of each sound file goes to; none for stdout."""
     if options.output == "-":
         return {}
     folder = Path(options.output)
@@ -225,34 +271,67 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
                 "Transcribe them one after the other, into different folders.",
             )
         taken[place] = name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise HandyError(f"{folder} cannot be used as a folder.", "Choose another place.") from exc
     return places
 
 
-def _is_saved(path: Path, text: str) -> bool:
-    """Write a result; tell why if that is not possible."""
+def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
+    """Those of ``names`` whose text can be written, as far as that can be known now. Makes the folder.
+
+    Raises:
+        HandyError: Nothing can be written there.
+    """
+    if not names:
+        return []
+    folder = places[names[0]].parent
     try:
-        _save(path, text)
-    except HandyError as error:
-        complain(error)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _unfinished(folder) as probe:
+            probe.touch()
+    except OSError as exc:
+        raise HandyError(
+            f"Nothing can be written to {folder}: {exc.strerror}.", "Choose another folder."
+        ) from exc
+    return [name for name in names if _succeeds(partial(_check_place, places[name]))]
+
+
+def _check_place(path: Path) -> None:
+    try:
+        is_folder = path.is_dir()
+        os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise _not_written(path, exc) from exc
+    if is_folder:
+        raise HandyError(f"{path} cannot be written: it is a folder.", "Rename it, or choose another folder.")
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """A name for a file that is being written; what is there at the end is removed."""
+    path = folder / f".{secrets.token_hex(8)}.part"  # not made of the file's name, which may be long
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _is_saved(path: Path, text: str) -> bool:
+    """Write all of ``text`` or nothing; if that is not possible, to stdout, and say so."""
+    try:
+        with _unfinished(path.parent) as unfinished:
+            unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
+            unfinished.replace(path)
+    except OSError as exc:
+        complain(_not_written(path, exc))
+        say("handy-qwen: Its text is on standard output instead.")
+        write(text)
         return False
     return True
 
 
-def _save(path: Path, text: str) -> None:
-    """Write all of ``text`` or nothing."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        try:
-            unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)  # fails as well where the name is too long
-    except OSError as exc:
-        raise HandyError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+def _not_written(path: Path, exc: OSError) -> HandyError:
+    return HandyError(f"{path} cannot be written: {exc.strerror}.", "Choose another folder.")
 
 
 def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:

@@ -164,8 +164,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             _has_begun(turn, number, device)
         case RecordingEnded():
             has_ended(turn, event)
-        case MicrophoneChanged(number, device):
-            _has_moved(turn, number, device)
+        case MicrophoneChanged(number, device, unresponsive):
+            _has_moved(turn, number, device, unresponsive)
         case Heard(number, at_s):
             if (take := turn.take(number)) is not None:
                 turn.put(replace(take, heard_s=at_s))
@@ -216,13 +216,12 @@ def _has_begun(turn: Turn, number: int, device: str) -> None:
         turn.do(PlayCue(Cue.STARTED))
 
 
-def _has_moved(turn: Turn, number: int, device: str) -> None:
+def _has_moved(turn: Turn, number: int, device: str, unresponsive: str) -> None:
     take = turn.take(number)
     if take is not None and take.stage in {Stage.RECORDING, Stage.ENDING}:
         turn.put(replace(take, device=device))
-        turn.notify(
-            NoticeKind.MICROPHONE_LOST, "The microphone went away.", f"The recording goes on with {device}."
-        )
+        title = f"{unresponsive} does not respond." if unresponsive else "The microphone went away."
+        turn.notify(NoticeKind.MICROPHONE_LOST, title, f"The recording goes on with {device}.")
 
 
 def _tell_model(turn: Turn, event: ModelLoading | ModelReady | ModelFailed | ModelUnloaded) -> None:

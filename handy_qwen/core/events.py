@@ -103,10 +103,14 @@ class RecordingEnded:
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneChanged:
-    """Take ``take`` goes on with another device, because the one it began with went away."""
+    """Take ``take`` goes on with another device, because the one it began with went away.
+
+    Or it begins with another, because the device named ``unresponsive`` did not open.
+    """
 
     take: int
     device: str
+    unresponsive: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from handy_qwen.audio.devices import Device, hung, pick
+from handy_qwen.audio.devices import Device, HungError, pick
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Event, Failed, RecordingBegan, RecordingEnded
@@ -119,7 +119,7 @@ def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEven
             return event
         if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
             raise event.error
-    raise hung()
+    raise HungError
 
 
 def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from types import ModuleType
 
 from handy_qwen.doctor.context import Context
 from handy_qwen.doctor.finding import Finding, failed, fine, problem, warning
@@ -13,6 +14,7 @@ from handy_qwen.errors import MicrophoneError
 
 NAME = "sound"
 ANSWER_S = 2.0
+PATIENCE_S = 5.0  # for PortAudio to start
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -20,15 +22,19 @@ def check(context: Context) -> Iterator[Finding]:
     if context.platform.startswith("linux"):
         yield _server(context)
     try:
-        with context.library.turn() as portaudio:
-            version = str(portaudio.get_portaudio_version()[1]).split(",")[0]
-            hosts = [str(host["name"]) for host in portaudio.query_hostapis()]
+        version, hosts = context.library.call(_facts, patience_s=PATIENCE_S)
     except MicrophoneError as error:
         yield failed(NAME, error)
         return
     yield fine(
         NAME, f"{version}, with {', '.join(hosts) or 'no sound system'}.", portaudio=version, hosts=hosts
     )
+
+
+def _facts(portaudio: ModuleType) -> tuple[str, list[str]]:
+    """PortAudio's version and the sound systems it knows."""
+    version = str(portaudio.get_portaudio_version()[1]).split(",")[0]
+    return version, [str(host["name"]) for host in portaudio.query_hostapis()]
 
 
 def _server(context: Context) -> Finding:

@@ -1,7 +1,6 @@
 """Cues sound when they are wanted, and never stand in anybody's way."""
 
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from handy_qwen.audio import cues as cues_module
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.paths import asset
 
@@ -17,8 +17,39 @@ class PortAudioError(Exception):
     pass
 
 
+class CallbackStop(Exception):  # noqa: N818 sounddevice's name
+    pass
+
+
+class FakeStream:
+    """Takes the sound in blocks, on a thread, as PortAudio does; ends when it is told to."""
+
+    def __init__(self, speakers, *, samplerate, channels, dtype, callback, finished_callback):
+        self._speakers = speakers
+        self._format = samplerate, channels, dtype
+        self._callback, self._finished = callback, finished_callback
+
+    def start(self):
+        threading.Thread(target=self._run).start()
+
+    def _run(self):
+        self._speakers.begun.release()
+        assert self._speakers.may_play.wait(10)
+        heard = b""
+        try:
+            while True:
+                room = bytearray(b"x" * 4 * 480)
+                try:
+                    self._callback(memoryview(room), 480, None, None)
+                finally:
+                    heard += room
+        except CallbackStop:
+            self._speakers.played.append((*self._format, heard))
+            self._finished()
+
+
 class FakeSpeakers:
-    """Stands in for PortAudio; every stream tells what it played."""
+    """Stands in for the library; every stream tells what it played."""
 
     def __init__(self):
         self.played = []
@@ -28,31 +59,25 @@ class FakeSpeakers:
         self.may_play.set()
         self.begun = threading.Semaphore(0)
 
-    @contextmanager
-    def turn(self, explain=None):
+    def call(self, work, *, explain=None):
         try:
-            yield SimpleNamespace(OutputStream=self.stream, PortAudioError=PortAudioError)
+            return work(SimpleNamespace(RawOutputStream=self.stream, CallbackStop=CallbackStop))
         except PortAudioError as error:
             raise explain(error) from error
 
-    def opened(self):
+    def open_stream(self, make, explain):
+        stream = self.call(make, explain=explain)
         self.open += 1
+        return stream
 
-    @contextmanager
-    def closing(self):
-        yield
+    def close_stream(self, stream):
+        assert isinstance(stream, FakeStream)
         self.open -= 1
 
-    def stream(self, samplerate, channels, dtype):
+    def stream(self, **options):
         if self.error:
             raise self.error
-
-        def write(samples):
-            self.begun.release()
-            assert self.may_play.wait(10)
-            self.played.append((samplerate, channels, dtype, len(samples)))
-
-        return SimpleNamespace(start=lambda: None, write=write, stop=lambda: None, close=lambda: None)
+        return FakeStream(self, **options)
 
 
 @pytest.fixture
@@ -84,7 +109,11 @@ def play(cues, *names):
 
 def test_the_beginning_and_the_end_of_a_take_sound(cues, speakers):
     play(cues, "started", "stopped")
-    assert [entry[0] for entry in speakers.played] == [48_000, 48_000]
+    for name, (rate_hz, channels, dtype, heard) in zip(("start", "stop"), speakers.played, strict=True):
+        sound, _ = soundfile.read(Path(asset("sounds")) / f"{name}.wav", dtype="float32")
+        assert (rate_hz, channels, dtype) == (48_000, 1, "float32")
+        np.testing.assert_array_equal(np.frombuffer(heard, np.float32)[: len(sound)], sound)
+        assert not np.frombuffer(heard, np.float32)[len(sound) :].any()
     assert speakers.open == 0
 
 
@@ -92,6 +121,16 @@ def test_nothing_sounds_unless_it_is_turned_on(speakers):
     cues = SoundCues(speakers, asset("sounds"))
     play(cues, "started", "stopped")
     assert speakers.played == []
+
+
+def test_speakers_that_never_end_a_sound_are_closed(cues, speakers, monkeypatch):
+    monkeypatch.setattr(cues_module, "PATIENCE_S", 0.01)
+    speakers.may_play.clear()
+    cues.started()
+    wait_until_taken(cues)
+    cues.stop(10)
+    assert not cues._thread.is_alive()
+    assert speakers.open == 0
 
 
 def test_speakers_that_hang_keep_nobody_waiting_and_later_cues_are_left_out(cues, speakers):

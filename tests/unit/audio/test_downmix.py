@@ -1,4 +1,4 @@
-"""Of two channels, what carries the voice best is kept."""
+"""Of several channels, what carries the voice best is kept."""
 
 import numpy as np
 import pytest
@@ -25,9 +25,10 @@ def test_two_channels_are_averaged():
     np.testing.assert_allclose(mixed(VOICE, other), (VOICE + other) / 2, atol=1e-6)
 
 
-def test_channels_beyond_the_second_are_left_out():
-    noise = np.random.default_rng(1).normal(size=RATE).astype(np.float32)
-    np.testing.assert_allclose(mixed(VOICE, VOICE, noise), VOICE, atol=1e-6)
+@pytest.mark.parametrize("count", [3, 4, 8])
+def test_all_channels_are_averaged(count):
+    channels = [np.roll(VOICE, 7 * shift) for shift in range(count)]
+    np.testing.assert_allclose(mixed(*channels), np.mean(channels, axis=0), atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [(VOICE, NOTHING), (NOTHING, VOICE), (VOICE, VOICE * 0.005)])
@@ -36,9 +37,44 @@ def test_a_channel_that_carries_nothing_does_not_weaken_the_other(channels):
     np.testing.assert_allclose(mixed(*channels)[480:], loud[480:], atol=1e-6)
 
 
-def test_a_channel_of_turned_polarity_does_not_cancel_the_voice():
-    heard = mixed(VOICE, -VOICE)
-    assert np.sqrt(np.mean(heard[480:] ** 2)) > 0.95 * np.sqrt(np.mean(VOICE[480:] ** 2))
+def rms(samples):
+    return np.sqrt(np.mean(samples**2))
+
+
+OPPOSITES = [
+    (VOICE, -VOICE),
+    (VOICE, -0.9 * VOICE),
+    (VOICE, -VOICE, VOICE, -VOICE),
+    (VOICE, -VOICE, NOTHING, NOTHING),
+    (VOICE, -VOICE, 0.1 * np.roll(VOICE, 31), NOTHING),
+]
+
+
+@pytest.mark.parametrize("channels", OPPOSITES)
+@pytest.mark.parametrize("block", [480, 4096, RATE])
+def test_channels_of_turned_polarity_do_not_cancel_the_voice(channels, block):
+    assert rms(mixed(*channels, block=block)[480:]) > 0.9 * rms(VOICE[480:])
+
+
+@pytest.mark.parametrize("block", [480, 4096, 2 * RATE])
+def test_a_polarity_that_turns_later_does_not_cancel_the_voice_even_then(block):
+    voice = np.tile(VOICE, 4)
+    other = np.concatenate((voice[: 2 * RATE], -voice[2 * RATE :]))
+    heard = mixed(voice, other, block=block)
+    steps = heard[: len(heard) // 960 * 960].reshape(-1, 960)  # 20 ms each
+    assert np.sqrt((steps**2).mean(axis=1)).min() > 0.5 * rms(VOICE)
+
+
+def test_a_voice_that_begins_after_a_pause_is_there_from_its_beginning():
+    noise = np.random.default_rng(1).normal(0, 1e-4, (2, 3 * RATE)).astype(np.float32)
+    voice = np.concatenate((np.zeros(2 * RATE, np.float32), VOICE))
+    heard = mixed(voice + noise[0], noise[1] - voice)
+    assert rms(heard[2 * RATE :][: RATE // 50]) > 0.7 * rms(VOICE[: RATE // 50])
+
+
+def test_strangers_are_averaged_not_chosen_between():
+    left, right = np.random.default_rng(2).normal(0, 0.1, (2, RATE)).astype(np.float32)
+    np.testing.assert_allclose(mixed(left, right), (left + right) / 2, atol=1e-6)
 
 
 def test_a_channel_that_comes_alive_makes_no_click():
@@ -46,6 +82,11 @@ def test_a_channel_that_comes_alive_makes_no_click():
     late[: RATE // 2] = 0
     heard = mixed(VOICE, late)
     assert np.abs(np.diff(heard)).max() < 2 * np.abs(np.diff(VOICE)).max()
+
+
+def test_a_polarity_that_turns_makes_no_click():
+    heard = mixed(VOICE, np.concatenate((VOICE[: RATE // 2], -VOICE[RATE // 2 :])))
+    assert np.abs(np.diff(heard)).max() < 2 * np.abs(np.diff(VOICE)).max() + 0.3 / 240
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -123,6 +123,26 @@ def test_every_kind_of_file_is_read_whole(saved, kind, subtype, rate, tolerance)
     assert np.sqrt(((loaded[:n] - expected[:n]) ** 2).mean()) < tolerance
 
 
+@pytest.mark.parametrize(
+    ("kind", "subtype", "signs"),
+    [
+        ("WAV", "PCM_16", (1, -1)),
+        ("WAV", "FLOAT", (1, -1)),
+        ("WAV", "PCM_16", (1, -1, 1, -1)),
+        ("FLAC", None, (1, -1, 1, -1)),
+        ("MP3", None, (1, -1)),
+    ],
+)
+@pytest.mark.parametrize("from_s", [0.0, 1.5])
+def test_channels_of_opposite_sign_do_not_cancel_each_other(saved, kind, subtype, signs, from_s):
+    rate = 44_100
+    mono = chirp(rate, 3.0)
+    flips = np.where(np.arange(len(mono))[:, None] < from_s * rate, 1, np.array(signs, np.float32))
+    loaded = files.load(saved(encoded(mono[:, None] * flips, rate, kind, subtype)))
+    parts = np.sqrt((loaded[: loaded.size // 1600 * 1600].reshape(-1, 1600) ** 2).mean(axis=1))
+    assert parts[:-1].min() > 0.1, "a tenth of a second is lost"
+
+
 def test_a_name_says_nothing_about_the_kind(saved):
     samples = chirp()
     for name in ("take.raw", "take.mp3", "take", "Aufnahme №1 音声.wav"):
@@ -234,7 +254,7 @@ def test_standard_input_carries_a_file_of_any_kind(monkeypatch, kind, spool_byte
     assert samples.size == pytest.approx(RATE, abs=0.06 * RATE)
 
 
-def test_a_wav_that_was_written_into_a_pipe_is_whole():
+def test_a_wav_that_was_written_into_a_pipe_is_whole():  # see test_containers.py for the other kinds
     data = encoded(chirp())
     at = data.index(b"data") + 4
     for claimed in (0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000):
@@ -450,6 +470,25 @@ def test_chunks_before_and_after_the_samples_do_not_matter(saved):
         assert not file.is_truncated
 
 
+@pytest.mark.parametrize("damage", ["cut", "rubbish behind", "rubbish within", "bits"])
+def test_what_mpg123_says_about_a_damaged_mp3_stays_off_the_terminal(saved, damage, capfd):
+    data = encoded(chirp(44_100, 4.0), 44_100, "MP3")
+    middle = len(data) // 2
+    noise = np.random.default_rng(3).bytes(1000)
+    path = saved(
+        {
+            "cut": data[:-1500],
+            "rubbish behind": data + b"\1" * 3000,
+            "rubbish within": data[:middle] + b"\1\2\3\4" * 500 + data[middle:],
+            "bits": data[:middle] + noise + data[middle + 1000 :],
+        }[damage]
+    )
+    with files.read(path) as file:
+        assert sum(block.size for block in file) > RATE
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"
+
+
 # --- video -------------------------------------------------------------------------------------------
 
 MP4_HEAD = b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom" + bytes(4000)
@@ -464,6 +503,31 @@ def test_without_pyav_the_hint_for_an_m4a_is_how_to_install_it(saved, monkeypatc
         files.load(saved(MP4_HEAD, "memo.m4a"))
     assert "cannot be read" in caught.value.title
     assert "pip install" in caught.value.hint
+    assert caught.value.hint.endswith(" av")
+
+
+SPEEX_HEAD = b"OggS\0\2" + bytes(20) + b"\1\x50Speex   1.2" + bytes(3000)
+FLAC_IN_OGG_HEAD = b"OggS\0\2" + bytes(20) + b"\1\x33\x7fFLAC\1\0" + bytes(3000)
+WMA_IN_WAV = encoded(np.zeros(4000, np.float32)).replace(b"fmt \x10\0\0\0\1\0", b"fmt \x10\0\0\0\x61\1")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (SPEEX_HEAD, "of this kind cannot be read"),
+        (FLAC_IN_OGG_HEAD, "of this kind cannot be read"),
+        (WMA_IN_WAV, "of this kind cannot be read"),
+        (b"ID3\3\0\0\0\0\0\0" + b"\0" * 200 + encoded(chirp(), kind="MP3"), "this MP3 is damaged, or of an"),
+    ],
+)
+def test_without_pyav_the_hint_for_what_it_reads_is_how_to_install_it(saved, monkeypatch, data, words):
+    find_spec = decoders.importlib.util.find_spec
+    monkeypatch.setattr(
+        decoders.importlib.util, "find_spec", lambda name: None if name == "av" else find_spec(name)
+    )
+    with pytest.raises(AudioFileError) as caught:
+        files.load(saved(data))
+    assert words in caught.value.title
     assert caught.value.hint.endswith(" av")
 
 
@@ -508,6 +572,26 @@ def test_m4a_and_video_are_read_through_ffmpeg(av, saved, kind, layout, picture)
     assert loaded.size == pytest.approx(3 * RATE, abs=0.1 * RATE)
     likeness = [np.corrcoef(loaded[s : s + RATE], expected[:RATE])[0, 1] for s in range(400)]
     assert max(likeness) > 0.95  # up to 1024 samples late: the encoder's own start
+
+
+@pytest.mark.usefixtures("av")
+@pytest.mark.parametrize("size", [0, 50, 1000])
+def test_an_mp3_with_a_wrong_size_of_its_tag_is_read_through_ffmpeg(saved, size):
+    written = bytes((size >> 7 * i) & 127 for i in (3, 2, 1, 0))
+    data = b"ID3\3\0\0" + written + b"\0" * 200 + encoded(chirp(), kind="MP3")
+    assert files.load(saved(data)).size == pytest.approx(RATE, abs=4_000)
+
+
+def test_flac_in_ogg_is_read_through_ffmpeg(av, saved):
+    out = io.BytesIO()
+    flac = io.BytesIO(encoded(chirp(), kind="FLAC"))
+    with av.open(flac) as source, av.open(out, "w", format="ogg") as target:
+        track = target.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:  # the last one is no packet
+                packet.stream = track
+                target.mux(packet)
+    np.testing.assert_allclose(files.load(saved(out.getvalue())), chirp(), atol=1 / 32_000)
 
 
 def test_a_video_without_sound_is_named(av, saved):

@@ -1,7 +1,7 @@
 """PortAudio's devices on other systems, formats that a device refuses, and errors worded for people."""
 
+import os
 import sys
-import threading
 import weakref
 from types import SimpleNamespace
 
@@ -132,7 +132,7 @@ def test_a_busy_device_is_not_asked_for_other_formats(monkeypatch):
     with pytest.raises(MicrophoneError) as caught:
         found.open(found.devices()[0])
     assert caught.value.reason is MicrophoneReason.BUSY
-    assert not library.is_busy
+    assert library.call(lambda _: library.refresh()), "no stream is left"
 
 
 def test_devices_are_looked_for_anew_only_while_no_stream_is_open(monkeypatch):
@@ -146,6 +146,42 @@ def test_devices_are_looked_for_anew_only_while_no_stream_is_open(monkeypatch):
     stream.close()
     found.devices()
     assert portaudio.starts > starts
+
+
+def test_a_device_is_found_by_its_name_when_its_number_has_become_another(monkeypatch):
+    usb, built_in = info("USB", 1), info("Built-in", 2)
+    portaudio = FakePortAudio([host("Core Audio", [0, 1], 0)], [usb, built_in])
+    found, _ = microphones(monkeypatch, portaudio, "darwin")
+    wanted = found.devices()[1]
+    portaudio._devices[:] = [built_in, usb]
+    found.open(wanted)
+    assert [options["device"] for options in portaudio.opened] == [0]
+
+
+def test_a_device_that_is_gone_by_now_is_not_another_one(monkeypatch):
+    portaudio = FakePortAudio([host("Core Audio", [0, 1], 0)], [info("USB", 1), info("Built-in", 2)])
+    found, _ = microphones(monkeypatch, portaudio, "darwin")
+    wanted = found.devices()[0]
+    portaudio._devices[0] = info("Webcam", 1)
+    with pytest.raises(MicrophoneError) as caught:
+        found.open(wanted)
+    assert caught.value.reason is MicrophoneReason.NO_DEVICE
+
+
+@pytest.mark.parametrize("own", [None, "mine"])
+def test_the_source_of_the_sound_server_is_chosen_for_the_opening_alone(monkeypatch, own):
+    if own is None:
+        monkeypatch.delenv("PULSE_SOURCE", raising=False)
+    else:
+        monkeypatch.setenv("PULSE_SOURCE", own)
+    portaudio = FakePortAudio([host("ALSA", [0], 0)], [info("pulse", 32)])
+    seen = []
+    make = portaudio.RawInputStream
+    portaudio.RawInputStream = lambda **options: (seen.append(os.environ["PULSE_SOURCE"]), make(**options))[1]
+    found, _ = microphones(monkeypatch, portaudio, "linux")
+    found.open(Device("Headset", "alsa_input.usb", 48_000, 1))
+    assert seen == ["alsa_input.usb"]
+    assert os.environ.get("PULSE_SOURCE") == own
 
 
 def test_the_callback_fills_the_ring_and_counts_what_the_device_dropped(monkeypatch):
@@ -210,49 +246,3 @@ def test_errors_say_what_to_do(args, reason):
     error = worded(PortAudioError(*args))
     assert error.reason is reason
     assert error.hint
-
-
-def test_portaudio_is_not_started_anew_under_an_open_stream(monkeypatch):
-    portaudio = FakePortAudio([host("Core Audio", [0], 0)], [info("Mic", 1)])
-    _, library = microphones(monkeypatch, portaudio, "darwin")
-    library.opened()
-    with library.turn():
-        starts = portaudio.starts
-        library.refresh()
-    assert portaudio.starts == starts
-
-
-def test_at_exit_portaudio_is_ended_unless_a_closing_hangs(monkeypatch):
-    portaudio = FakePortAudio([host("Core Audio", [0], 0)], [info("Mic", 1)])
-    _, library = microphones(monkeypatch, portaudio, "darwin")
-    with library.turn():
-        starts = portaudio.starts
-    library.opened()
-    with library.closing():
-        library._at_exit()
-        assert portaudio.starts == starts
-    library._at_exit()
-    assert portaudio.starts == starts - 1
-
-
-@pytest.mark.expects_log
-def test_a_call_that_hangs_does_not_keep_the_next_one_waiting_for_ever(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "sounddevice", ALSA)
-    monkeypatch.setattr(library_module, "TURN_S", 0.01)
-    monkeypatch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
-    library = Library()
-    has_turn, may_end = threading.Event(), threading.Event()
-
-    def hang():
-        with library.turn():
-            has_turn.set()
-            may_end.wait(10)
-
-    hanging = threading.Thread(target=hang)
-    hanging.start()
-    assert has_turn.wait(10)
-    with library.turn() as portaudio:
-        assert portaudio is ALSA
-    may_end.set()
-    hanging.join(10)
-    assert "hangs" in caplog.text

@@ -1,5 +1,7 @@
 """Takes begin early, end late, survive their device, and never hang; all without device, thread or clock."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from handy_qwen.audio.cycle import ALWAYS
 from handy_qwen.audio.devices import Device
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.audio.ring import Ring
+from handy_qwen.audio.take import Take
 from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
@@ -167,6 +170,16 @@ def test_any_rate_and_number_of_channels_becomes_16_khz_mono(studio):
     assert len(samples) == pytest.approx(studio.of(RecordingEnded)[0].duration_s * 16_000)
     assert len(samples) == pytest.approx(16_000 * 1.04, abs=16_000 * 0.05)
     np.testing.assert_allclose(samples[2000:-2000], 0.1, atol=1e-3)
+
+
+def test_channels_beyond_the_second_may_be_what_the_speakers_play_and_are_left_out():
+    stream, blocks = FakeStream(Device("Interface", "interface", 16_000, 4)), []
+    take = Take(1, blocks.append, 0.0)
+    take.attach(stream, 0)
+    frames = np.tile(np.array([0.1, 0.1, 0.9, 0.9], np.float32), (1600, 1))
+    stream.ring.write(memoryview(frames.tobytes()))
+    take.detach(1.0)
+    np.testing.assert_allclose(np.concatenate(blocks), 0.1, atol=1e-6)
 
 
 def test_a_command_for_another_take_changes_nothing(studio):
@@ -463,6 +476,119 @@ def test_an_opening_that_hangs_fails_the_take_and_is_not_repeated(studio):
     studio.start(3, 0.5)
     assert studio.of(RecordingBegan) == [RecordingBegan(3, "Built-in")]
     assert len(studio.backend.opened) == 1
+
+
+class HangingBackend(FakeBackend):
+    """Devices of ``slow`` do not open before ``release``; each opening has its own thread."""
+
+    def __init__(self, *slow):
+        super().__init__()
+        self.present = [HEADSET_BY_DEFAULT, BUILT_IN_BESIDES]
+        self.slow = list(slow)
+        self.gate = threading.Event()
+        self.tried = []
+
+    def open(self, device):
+        self.tried.append(device.name)
+        if device.name in self.slow:
+            assert self.gate.wait(20)
+        return super().open(device)
+
+
+HEADSET_BY_DEFAULT = Device("Headset", "headset", 48_000, 2, is_default=True)
+BUILT_IN_BESIDES = Device("Built-in", "built-in", 16_000, 1)
+
+
+class SlowStudio(Studio):
+    """Jobs run on threads; one that is over within a moment is waited for."""
+
+    def __init__(self, *slow, **options):
+        self.threads = []
+        super().__init__(**options)
+        self.backend = self.recorder._backend = self.recorder._connection._backend = HangingBackend(*slow)
+
+    def spawn(self, job, name):
+        thread = threading.Thread(target=job, name=name, daemon=True)
+        thread.start()
+        self.threads.append(thread)
+        thread.join(0.2)
+        return lambda _timeout_s: None
+
+    def release(self):
+        self.backend.slow.clear()
+        self.backend.gate.set()
+        for thread in self.threads:
+            thread.join(20)
+
+
+@pytest.mark.expects_log
+def test_another_device_is_used_and_told_when_one_hangs_while_opening():
+    studio = SlowStudio("Headset")
+    studio.start(1, 4.0)
+    studio.stop(1)
+    assert studio.events[:2] == [RecordingBegan(1, "Built-in"), MicrophoneChanged(1, "Built-in", "Headset")]
+    assert studio.of(RecordingEnded)[0].duration_s > 1.0
+    assert studio.of(Failed) == []
+    studio.release()
+
+
+@pytest.mark.expects_log
+def test_a_device_that_hangs_is_not_tried_again_while_it_does_and_is_used_once_it_is_over():
+    studio = SlowStudio("Headset")
+    for take in (1, 2):
+        studio.start(take, 4.0)
+        studio.stop(take)
+        studio.recorder.refresh_devices()
+        studio.run(0.5)
+    assert studio.backend.tried == ["Headset", "Built-in"], "the stream stays warm, the list changes nothing"
+    studio.release()
+    studio.run(0.5)
+    studio.start(3, 0.5)
+    assert studio.of(RecordingBegan)[-1] == RecordingBegan(3, "Headset")
+    assert len(studio.backend.opened) == 1
+
+
+@pytest.mark.expects_log
+def test_a_take_without_another_device_waits_for_the_one_that_is_slow():
+    studio = SlowStudio("Headset")
+    studio.backend.present = [HEADSET_BY_DEFAULT]
+    studio.start(1, 3.5)
+    assert studio.events == []
+    studio.release()
+    studio.run(0.5)
+    assert studio.events == [RecordingBegan(1, "Headset")]
+    assert studio.backend.tried == ["Headset"]
+
+
+@pytest.mark.expects_log
+def test_a_take_whose_only_device_hangs_fails_with_its_name():
+    studio = SlowStudio("Headset")
+    studio.backend.present = [HEADSET_BY_DEFAULT]
+    studio.start(1, 6.0)
+    (failed,) = studio.of(Failed)
+    assert failed.error.title == "Headset does not respond."
+    assert failed.error.hint
+    assert studio.backend.tried == ["Headset"]
+    studio.release()
+
+
+@pytest.mark.expects_log
+def test_a_take_all_of_whose_devices_hang_tries_each_once():
+    studio = SlowStudio("Headset", "Built-in")
+    studio.start(1, 6.0)
+    assert studio.of(Failed) != []
+    assert studio.backend.tried == ["Headset", "Built-in"]
+    studio.release()
+
+
+@pytest.mark.expects_log
+def test_an_always_warm_stream_is_opened_with_another_device_if_one_hangs():
+    studio = SlowStudio("Headset", warm_s=ALWAYS)
+    studio.run(4.0)
+    assert [stream.device.name for stream in studio.backend.opened] == ["Built-in"]
+    studio.release()
+    studio.run(1.0)
+    assert [stream.device.name for stream in studio.backend.opened] == ["Headset"]
 
 
 def test_a_device_that_ends_is_replaced_by_another_and_nothing_heard_is_lost(studio):

@@ -6,7 +6,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.audio.resample import Resampler, to_mono
+from handy_qwen.audio.resample import Resampler
 
 RATES = [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000]
 
@@ -104,11 +104,3 @@ def test_a_rate_that_cannot_be_is_refused(rate):
 def test_a_view_with_gaps_is_resampled_like_its_copy():
     stereo = noise(9600).reshape(-1, 2)
     np.testing.assert_array_equal(resampled([stereo[:, 1]], 48_000), resampled([stereo[:, 1].copy()], 48_000))
-
-
-def test_channels_are_averaged():
-    block = np.array([[1, 0, 0, 0, 0, 0.5], [0.6, 0, 0, 0, 0, 0]], np.float32)
-    np.testing.assert_allclose(to_mono(block), [0.25, 0.1], rtol=1e-6)
-    assert to_mono(block).dtype == np.float32
-    np.testing.assert_array_equal(to_mono(block[:, :1]), block[:, 0])
-    np.testing.assert_array_equal(to_mono(block[:, 0]), block[:, 0])

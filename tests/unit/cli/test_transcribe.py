@@ -1,12 +1,17 @@
 """``transcribe``: contexts, places of results, statuses; with the demo model, in this process."""
 
+import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from handy_qwen import paths
-from handy_qwen.cli import main
+from handy_qwen.cli import main, transcribe
 from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.models import installed
 
 SPEECH = paths.asset("speech")
 REPORT = "Please send the report to Anna on Monday.\n"
@@ -84,27 +89,82 @@ def test_a_result_replaces_an_older_one_whole(tmp_path):
     assert out.read_text(encoding="utf-8") == REPORT
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
+@pytest.fixture
+def never_loaded(monkeypatch):
+    """The model must not be loaded, nor any file be transcribed."""
+
+    def refuse(*_):
+        raise AssertionError("it is too late to find out now")
+
+    monkeypatch.setattr(installed, "load_recognizer", refuse)
+
+
+@pytest.mark.usefixtures("never_loaded")
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_transcribed(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert run(SPEECH / "report.flac", "--output", tmp_path / "file") == 1
     assert capsys.readouterr().err == (
-        f"handy-qwen: {tmp_path / 'file'} cannot be used as a folder. Choose another place.\n"
+        f"handy-qwen: Nothing can be written to {tmp_path / 'file'}: File exists. Choose another folder.\n"
     )
+    assert run(SPEECH / "report.flac", "--output", tmp_path / "file" / "out") == 1
+    assert "Not a directory" in capsys.readouterr().err
 
 
-def test_a_result_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path, capsys):
-    (tmp_path / "report.flac.txt").mkdir()
-    (tmp_path / "report.flac.txt" / "inside").touch()
+@pytest.mark.usefixtures("never_loaded")
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_transcribed(
+    tmp_path, capsys, monkeypatch
+):
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "touch", refuse)  # permissions do not bind root
     assert run(SPEECH / "report.flac", "--output", tmp_path) == 1
-    assert f"{tmp_path / 'report.flac.txt'} could not be written: Is a directory." in capsys.readouterr().err
+    assert f"Nothing can be written to {tmp_path}: Permission denied." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("never_loaded")
+def test_a_place_taken_by_a_folder_is_named_before_anything_is_transcribed(tmp_path, capsys):
+    (tmp_path / "report.flac.txt").mkdir()
+    assert run(SPEECH / "report.flac", "--output", tmp_path) == 1
+    assert f"{tmp_path / 'report.flac.txt'} cannot be written: it is a folder." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
-def test_a_result_whose_name_would_be_too_long_is_named(tmp_path, capsys):
+@pytest.mark.usefixtures("never_loaded")
+def test_a_result_whose_name_would_be_too_long_is_named_before_anything_is_transcribed(tmp_path, capsys):
     path = tmp_path / ("x" * 250 + ".wav")
     shutil.copy(SPEECH / "report.flac", path)
     assert run(path, "--output", tmp_path / "out") == 1
-    assert "could not be written: File name too long." in capsys.readouterr().err
+    assert "cannot be written: File name too long." in capsys.readouterr().err
+
+
+def test_a_result_whose_name_is_as_long_as_can_be_is_written(tmp_path):
+    path = tmp_path / ("x" * 247 + ".wav")
+    shutil.copy(SPEECH / "report.flac", path)
+    assert run(path, "--output", tmp_path / "out") == 0
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [f"{path.name}.txt"]
+
+
+def test_a_place_that_cannot_be_written_does_not_keep_the_others_from_it(tmp_path, capsys):
+    (tmp_path / "report.flac.txt").mkdir()
+    assert run(SPEECH / "report.flac", SPEECH / "chairs.flac", "--output", tmp_path) == 1
+    assert (tmp_path / "chairs.flac.txt").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_text_that_cannot_be_written_after_all_goes_to_stdout(tmp_path, capsys, monkeypatch, form):
+    def fill_up(self, *_, **__):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fill_up)
+    assert run(SPEECH / "report.flac", "--output", tmp_path, "--format", form) == 1
+    told = capsys.readouterr()
+    assert REPORT.strip() in told.out
+    assert "cannot be written: No space left on device." in told.err
+    assert "Its text is on standard output instead." in told.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_same_file_twice_into_a_folder_is_refused(tmp_path, capsys):
@@ -118,8 +178,79 @@ def test_all_files_failing_gives_no_json(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_model_that_breaks_is_closed_again(monkeypatch):
+def test_json_has_what_was_transcribed_before_an_interruption(monkeypatch, capsys):
+    whole = transcribe._transcribed
+
+    def interrupt(name, *rest):
+        if "chairs" in name:
+            raise KeyboardInterrupt
+        return whole(name, *rest)
+
+    monkeypatch.setattr(transcribe, "_transcribed", interrupt)
+    assert run(SPEECH / "report.flac", SPEECH / "chairs.flac", "--format", "json") == 130
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["text"] == REPORT.strip()
+
+
+def test_a_model_is_closed_again_although_no_file_can_be_decoded(monkeypatch, tmp_path):
+    (tmp_path / "text.wav").write_bytes(b"text" * 100)
     closed = []
     monkeypatch.setattr(Recognizer, "close", lambda self: closed.append(self.name))
-    assert run("/nonexistent.wav") == 1
+    assert run(tmp_path / "text.wav") == 1
     assert closed == ["demo"]
+
+
+@pytest.mark.usefixtures("never_loaded")
+def test_no_model_is_loaded_and_nothing_said_about_it_if_no_file_is_there(capsys):
+    assert run("/nonexistent.wav", SPEECH) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("handy-qwen: /nonexistent.wav: there is no such file.")
+    assert second.startswith(f"handy-qwen: {SPEECH}: this is a folder")
+
+
+def test_what_is_wrong_with_paths_and_languages_comes_before_what_is_to_be_known_of_the_model(capsys):
+    run("/nonexistent.wav", SPEECH / "report.flac")
+    lines = capsys.readouterr().err.splitlines()
+    assert "no such file" in lines[0]
+    assert "demo" in lines[1]
+    run(SPEECH / "report.flac", "--language", "Germn")
+    (only,) = capsys.readouterr().err.splitlines()
+    assert "Germn" in only
+
+
+@pytest.mark.parametrize("option", ["-H", "--with-filename"])
+def test_with_their_names_the_texts_are_told_apart_although_one_is_missing(tmp_path, capsys, option):
+    (tmp_path / "bad.wav").write_bytes(b"text" * 100)
+    report, chairs = SPEECH / "report.flac", SPEECH / "chairs.flac"
+    assert run(report, tmp_path / "bad.wav", chairs, option) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert f"{first}\n" == f"{report}: {REPORT}"
+    assert second.startswith(f"{chairs}: ")
+
+
+@pytest.mark.parametrize("others", [("--format", "json"), ("--output", "out"), ("--live", "--simulate")])
+def test_names_before_texts_are_refused_where_they_have_no_place(others, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(SPEECH / "report.flac", "--with-filename", *others) == 2
+    assert "--with-filename" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+NOISE = np.random.default_rng(1).normal(0, 0.05, 16_000)
+NO_TEXTS = {
+    "the recording is too short (0.05 s)": NOISE[:800],
+    "the recording is silent": NOISE * 0,
+    "the recording is too quiet (-66 dBFS at its loudest)": NOISE * 0.01,
+    "no speech was found": NOISE,
+}
+
+
+@pytest.mark.parametrize("reason", NO_TEXTS)
+@pytest.mark.parametrize("options", [(), ("--live", "--simulate", "--speed", "50")])
+def test_an_empty_text_says_why(tmp_path, capsys, reason, options):
+    path = tmp_path / "take.wav"
+    soundfile.write(path, NO_TEXTS[reason], 16_000)
+    assert run(path, *options) == 0
+    told = capsys.readouterr()
+    assert told.out == "\n"
+    assert f"handy-qwen: {path}: No text: {reason}.\n" in told.err

@@ -304,6 +304,12 @@ def test_a_take_that_goes_on_with_another_microphone_says_so():
     assert desk.notices == [NoticeKind.MICROPHONE_LOST]
 
 
+def test_a_microphone_that_does_not_respond_is_named_with_the_one_used_instead():
+    desk = Desk().down().play(MicrophoneChanged(1, "webcam", "headset"))
+    notice = desk.view.notices[-1]
+    assert (notice.title, notice.hint) == ("headset does not respond.", "The recording goes on with webcam.")
+
+
 def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():
     desk = Desk().down().wait(1).up().down().wait(ENDING_S + 1)
     assert desk.done(fx.CancelRecording) == [fx.CancelRecording(1)]

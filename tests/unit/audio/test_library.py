@@ -1,0 +1,328 @@
+"""One thread makes all calls into PortAudio; whatever hangs, nothing is ended under a call."""
+
+import ctypes
+import sys
+import threading
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handy_qwen.audio import library as library_module
+from handy_qwen.audio import microphones as microphones_module
+from handy_qwen.audio.devices import HungError
+from handy_qwen.audio.library import Library
+from handy_qwen.audio.microphones import Microphones
+from handy_qwen.errors import HandyError, MicrophoneError
+
+LONG_S = 20.0
+
+
+class PortAudioError(Exception):
+    pass
+
+
+class FakePortAudio:
+    """A native library without locks: it notes what would have crashed, and hangs where it is told to."""
+
+    PortAudioError = PortAudioError
+    default = SimpleNamespace(hostapi=0)
+
+    def __init__(self, *names):
+        self.names = list(names or ("Headset", "Built-in"))
+        self.gates = {}  # what hangs, until its gate opens
+        self.reached = {}
+        self.inside = 0
+        self.streams = 0
+        self.is_started = True
+        self.starts = 0
+        self.crashes = []
+        self.threads = set()
+        self._guard = threading.Lock()
+
+    def hang(self, name):
+        self.gates[name], self.reached[name] = threading.Event(), threading.Event()
+
+    @contextmanager
+    def native(self, name, *, is_exclusive=False):
+        with self._guard:
+            self.threads.add(threading.current_thread().name)
+            if is_exclusive and self.inside:
+                self.crashes.append(f"{name} under a call")
+            if not is_exclusive and not self.is_started:
+                self.crashes.append(f"{name} without PortAudio")
+            self.inside += 1
+        try:
+            if name in self.gates:
+                self.reached[name].set()
+                assert self.gates[name].wait(LONG_S)
+            yield
+        finally:
+            with self._guard:
+                self.inside -= 1
+
+    def query_hostapis(self):
+        return ({"name": "Core Audio", "devices": range(len(self.names)), "default_input_device": 0},)
+
+    def query_devices(self, index=None):
+        infos = [{"name": n, "max_input_channels": 1, "default_samplerate": 16e3} for n in self.names]
+        return infos if index is None else infos[index]
+
+    def RawInputStream(self, **options):  # noqa: N802 sounddevice's name
+        with self.native(f"open {self.names[options['device']]}"):
+            self.streams += 1
+        return SimpleNamespace(samplerate=16e3, start=self.start, close=self.close)
+
+    def start(self):
+        with self.native("start"):
+            pass
+
+    def close(self):
+        with self.native("close"):
+            self.streams -= 1
+
+    def _terminate(self):
+        if self.streams:
+            self.crashes.append("ended under a stream")
+        with self.native("terminate", is_exclusive=True):
+            self.is_started = False
+
+    def _initialize(self):
+        with self.native("initialize", is_exclusive=True):
+            self.is_started = True
+            self.starts += 1
+
+    def _exit_handler(self):
+        raise AssertionError("it waits for streams that hang")
+
+
+@pytest.fixture
+def portaudio(monkeypatch):
+    fake = FakePortAudio()
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    monkeypatch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
+    monkeypatch.setattr(library_module, "LIMIT_S", 0.05)
+    monkeypatch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
+    yield fake
+    for gate in fake.gates.values():
+        gate.set()
+    assert fake.crashes == []
+
+
+@pytest.fixture
+def backend(portaudio):
+    assert portaudio.is_started
+    return Microphones(Library(), "darwin")
+
+
+class Job:
+    """Something on a thread of its own, as the recorder does it."""
+
+    def __init__(self, work):
+        self.result = self.error = None
+        self._work = work
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        try:
+            self.result = self._work()
+        except HandyError as error:
+            self.error = error
+
+    def wait(self):
+        self._thread.join(LONG_S)
+        assert not self._thread.is_alive(), "it waits for what hangs"
+        return self
+
+
+def test_all_calls_are_made_by_one_thread(portaudio, backend):
+    stream = Job(lambda: backend.open(backend.devices()[0])).wait().result
+    Job(stream.close).wait()
+    Job(backend.devices).wait()
+    assert portaudio.threads == {"portaudio"}
+    assert portaudio.starts > 0
+
+
+@pytest.mark.expects_log
+@pytest.mark.usefixtures("portaudio")
+def test_on_windows_every_thread_that_calls_portaudio_shares_com_objects_with_the_others(monkeypatch):
+    joined = []
+
+    def join(_reserved, how):
+        joined.append((threading.current_thread().name, how))
+
+    windll = SimpleNamespace(ole32=SimpleNamespace(CoInitializeEx=join))
+    monkeypatch.setattr(ctypes, "windll", windll, raising=False)
+    library, begun, may_end = Library("win32"), threading.Event(), threading.Event()
+    hanging = Job(lambda: library.call(lambda _: (begun.set(), may_end.wait(LONG_S))))
+    assert begun.wait(LONG_S)
+    Job(lambda: library.call(lambda _: None)).wait()
+    may_end.set()
+    hanging.wait()
+    assert joined == [("portaudio", 0), ("portaudio", 0)]  # COINIT_MULTITHREADED
+
+
+@pytest.mark.expects_log
+def test_a_device_that_hangs_while_opening_keeps_no_other_from_being_opened(portaudio, backend):
+    headset, built_in = backend.devices()
+    portaudio.hang("open Headset")
+    hanging = Job(lambda: backend.open(headset))
+    assert portaudio.reached["open Headset"].wait(LONG_S)
+    stream = Job(lambda: backend.open(built_in)).wait().result
+    assert stream.device == built_in
+    portaudio.gates["open Headset"].set()
+    late = hanging.wait().result
+    assert late.device == headset
+    Job(late.close).wait()
+    Job(stream.close).wait()
+    assert portaudio.streams == 0
+
+
+@pytest.mark.expects_log
+def test_portaudio_is_not_ended_under_a_stream_that_is_being_opened(portaudio, backend):
+    headset = backend.devices()[0]
+    starts = portaudio.starts
+    portaudio.hang("open Headset")
+    hanging = Job(lambda: backend.open(headset))
+    assert portaudio.reached["open Headset"].wait(LONG_S)
+    portaudio.names.append("Webcam")  # PortAudio has it; the real one would not see it yet
+    for _ in range(3):
+        assert len(Job(backend.devices).wait().result) == 3
+    assert portaudio.starts == starts, "it was not looked for new ones"
+    portaudio.gates["open Headset"].set()
+    Job(hanging.wait().result.close).wait()
+    Job(backend.devices).wait()
+    assert portaudio.starts > starts
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("what", ["terminate", "initialize"])
+def test_a_start_that_hangs_is_an_error_for_the_others_and_not_done_twice(portaudio, backend, what):
+    headset, _ = before = backend.devices()
+    portaudio.hang(what)
+    listing = Job(backend.devices)
+    assert portaudio.reached[what].wait(LONG_S)
+    assert isinstance(Job(lambda: backend.open(headset)).wait().error, HungError)
+    assert Job(backend.devices).wait().result == before, "the list is the last one"
+    portaudio.gates[what].set()
+    assert listing.wait().result == before
+    assert Job(lambda: backend.open(headset)).wait().result.device == headset
+
+
+@pytest.mark.expects_log
+def test_a_closing_that_hangs_keeps_no_other_from_being_opened(portaudio, backend, monkeypatch):
+    monkeypatch.setattr(library_module, "CLOSE_LIMIT_S", 0.05)
+    headset, built_in = backend.devices()
+    stream = backend.open(headset)
+    portaudio.hang("close")
+    closing = Job(stream.close)
+    assert portaudio.reached["close"].wait(LONG_S)
+    assert Job(lambda: backend.open(built_in)).wait().result.device == built_in
+    portaudio.gates["close"].set()
+    closing.wait()
+
+
+def test_a_listing_without_an_answer_and_without_a_list_before_is_an_error(portaudio, backend, monkeypatch):
+    monkeypatch.setattr(microphones_module, "START_S", 0.05)
+    portaudio.hang("initialize")
+    assert isinstance(Job(backend.devices).wait().error, HungError)
+
+
+def test_a_start_that_failed_is_tried_again(portaudio, backend, monkeypatch):
+    backend.devices()
+
+    def refuse():
+        portaudio.is_started = False
+        raise PortAudioError("no", -9999)
+
+    monkeypatch.setattr(portaudio, "_initialize", refuse)
+    with pytest.raises(MicrophoneError):
+        backend.devices()
+    monkeypatch.undo()
+    monkeypatch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
+    assert len(backend.devices()) == 2
+
+
+def test_a_stream_that_does_not_start_is_closed(portaudio, backend, monkeypatch):
+    def refuse():
+        raise PortAudioError("no", -9985)
+
+    monkeypatch.setattr(portaudio, "start", refuse)
+    with pytest.raises(MicrophoneError):
+        backend.open(backend.devices()[0])
+    assert portaudio.streams == 0
+
+
+@pytest.mark.usefixtures("portaudio")
+def test_work_that_its_caller_did_not_wait_for_is_never_done():
+    library, may_end, begun, done = Library(), threading.Event(), threading.Event(), []
+    first = Job(lambda: library.call(lambda _: (begun.set(), may_end.wait(LONG_S)), limit_s=LONG_S))
+    assert begun.wait(LONG_S)
+    with pytest.raises(HungError):
+        library.call(lambda _: done.append(1), patience_s=0.01)
+    may_end.set()
+    first.wait()
+    library.call(lambda _: None)
+    assert done == []
+
+
+def test_at_exit_portaudio_is_ended_unless_something_hangs(portaudio):
+    library = Library()
+    library.load()
+    portaudio.hang("close")
+    hanging = Job(lambda: library.call(lambda _: portaudio.close()))
+    assert portaudio.reached["close"].wait(LONG_S)
+    library._at_exit()
+    assert portaudio.is_started
+    portaudio.gates["close"].set()
+    hanging.wait()
+    portaudio.streams = 0
+    library._at_exit()
+    assert not portaudio.is_started
+
+
+def test_an_end_that_hangs_does_not_keep_the_program_from_ending(portaudio, monkeypatch):
+    monkeypatch.setattr(library_module, "EXIT_S", 0.01)
+    library = Library()
+    library.load()
+    portaudio.hang("terminate")
+    Job(library._at_exit).wait()
+
+
+@pytest.mark.expects_log
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.sampled_from(["open", "hang", "list", "close", "release"]), min_size=3, max_size=9))
+def test_nothing_is_ended_under_a_call_or_a_stream_in_whatever_order(steps):
+    with pytest.MonkeyPatch.context() as patch:
+        fake = FakePortAudio()
+        patch.setitem(sys.modules, "sounddevice", fake)
+        patch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
+        patch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
+        patch.setattr(library_module, "LIMIT_S", 0.002)
+        backend = Microphones(Library(), "darwin")
+        headset, built_in = backend.devices()
+        hanging, streams = [], []
+        for step in steps:
+            if step == "open":
+                streams.append(Job(lambda: backend.open(built_in)).wait().result)
+            elif step == "hang" and not hanging:
+                fake.hang("open Headset")
+                hanging.append(Job(lambda: backend.open(headset)))
+                assert fake.reached["open Headset"].wait(LONG_S)
+            elif step == "list":
+                Job(backend.devices).wait()
+            elif step == "close" and streams:
+                Job(streams.pop().close).wait()
+            elif step == "release" and hanging:
+                fake.gates["open Headset"].set()
+                streams.append(hanging.pop().wait().result)
+        for gate in fake.gates.values():
+            gate.set()
+        streams += [job.wait().result for job in hanging]
+        for stream in streams:
+            Job(stream.close).wait()
+        assert fake.streams == 0
+        assert fake.crashes == []
