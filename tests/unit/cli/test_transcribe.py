@@ -228,7 +228,7 @@ def test_with_their_names_the_texts_are_told_apart_although_one_is_missing(tmp_p
     assert second.startswith(f"{chairs}: ")
 
 
-@pytest.mark.parametrize("others", [("--format", "json"), ("--output", "out"), ("--live", "--simulate")])
+@pytest.mark.parametrize("others", [("--format", "json"), ("--output", "out")])
 def test_names_before_texts_are_refused_where_they_have_no_place(others, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(SPEECH / "report.flac", "--with-filename", *others) == 2
@@ -246,7 +246,7 @@ NO_TEXTS = {
 
 
 @pytest.mark.parametrize("reason", NO_TEXTS)
-@pytest.mark.parametrize("options", [(), ("--live", "--simulate", "--speed", "50")])
+@pytest.mark.parametrize("options", [(), ("--live",)])
 def test_an_empty_text_says_why(tmp_path, capsys, reason, options):
     path = tmp_path / "take.wav"
     soundfile.write(path, NO_TEXTS[reason], 16_000)
