@@ -19,6 +19,7 @@ from handy_qwen.core.ports import RATE_HZ
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
+    from handy_qwen.cli.transcribe import Context
     from handy_qwen.core.ports import Samples
     from handy_qwen.engine.live import LiveTranscription
     from handy_qwen.engine.recognizer import Recognizer
@@ -54,14 +55,15 @@ def is_asked(options: argparse.Namespace) -> bool:
     return True
 
 
-def run(options: argparse.Namespace, context: str) -> int:
+def run(options: argparse.Namespace, context: Context) -> int:
     """Dictate all files; one that fails does not stop the others."""
     from handy_qwen.audio.files import load
-    from handy_qwen.cli.transcribe import opened
+    from handy_qwen.cli.transcribe import opened, tell_context
 
     failed = 0
     with stoppable(), opened(options.model, options.threads) as recognizer:
         recognizer.check_language(options.language)  # before a file is opened
+        tell_context(recognizer, context)
         for name in options.files:
             try:
                 _dictate(recognizer, load(name), options, context)
@@ -71,7 +73,7 @@ def run(options: argparse.Namespace, context: str) -> int:
     return 1 if failed else 0
 
 
-def _dictate(recognizer: Recognizer, samples: Samples, options: argparse.Namespace, context: str) -> None:
+def _dictate(recognizer: Recognizer, samples: Samples, options: argparse.Namespace, context: Context) -> None:
     from handy_qwen.engine.sessions import Cancel
 
     cancel = Cancel()

@@ -29,7 +29,7 @@ def test_every_setting_of_the_cycle_reaches_it():
     rules = rules_of(settings, Method.PASTE)
     assert rules.hotkeys == (Hotkey("f9"),)
     assert (rules.mode, rules.limits.hold_s) == (Mode.TOGGLE, 0.5)
-    assert (rules.language, rules.context) == ("German", "Qwen Kubernetes")
+    assert (rules.language, rules.context) == ("German", ("Qwen", "Kubernetes"))
     assert (rules.method, rules.submit) == (Method.PASTE, Submit.ENTER)
     assert (rules.max_take_s, rules.silence_s) == (60, 5)
     assert rules.text.replacements == (Replacement("a", "b"),)

@@ -54,7 +54,7 @@ from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
 def test_one_take_is_recorded_transcribed_and_inserted():
     desk = Desk().say(1).hear(1, "Hello.")
     assert desk.done(fx.NoteFocus) == [fx.NoteFocus(1)]
-    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", "Qwen")]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     assert desk.done(fx.Insert) == [fx.Insert(1, "Hello.", EDITOR, Method.PASTE, Submit.OFF)]
@@ -354,7 +354,7 @@ def test_no_limit_on_silence_is_a_choice():
 
 def test_requests_begin_and_end_takes():
     desk = Desk().ask(Request.START).ask(Request.START).ask(Request.STOP).ask(Request.STOP)
-    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", "Qwen")]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     desk.recorded(1).ask(Request.TOGGLE).ask(Request.TOGGLE)
     assert [effect.take for effect in desk.done(fx.StopRecording)] == [1, 2]
