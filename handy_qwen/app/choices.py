@@ -38,6 +38,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
             is_without_fillers=settings.remove_fillers,
             has_trailing_space=settings.trailing_space,
             is_fitted=settings.smart_spacing,
+            custom_words=settings.custom_words,
         ),
     )
 
