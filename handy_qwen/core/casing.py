@@ -24,7 +24,7 @@ _ORDINARY = {  # English name of the language -> words, in lower case
         isn't aren't wasn't weren't can't couldn't won't wouldn't shouldn't can could would should""",
     "German": """der die das den dem des ein eine einen einem einer eines und oder aber denn doch sondern
         weil dass ob wenn als wie während obwohl damit bevor nachdem seit bis in im an am auf aus bei beim
-        mit nach von vom vor zu zum zur für durch gegen ohne um über unter zwischen hinter neben wegen trotz
+        mit nach vom vor zu zum zur für durch gegen ohne um über unter zwischen hinter neben wegen trotz
         ich du er es wir mich dich ihn uns euch mir dir ihm mein meine dein deine sein seine unser unsere
         dieser diese dieses jener jene jenes welcher welche welches wer was wo wann warum nicht kein keine
         auch nur noch schon sehr so dann da hier dort ist sind war waren hat haben hatte wird werden""",
@@ -91,9 +91,10 @@ _ORDINARY = {  # English name of the language -> words, in lower case
         dưới với cho từ đến không là cũng rất đã đang sẽ một các những""",
 }
 _WORDS = {language: frozenset(words.split()) for language, words in _ORDINARY.items()}
-_LEADING = "the a an el la los las le les l il lo i gli o os as de den het ο η το οι"
-_ARTICLES = frozenset(_LEADING.split())
-"""What names begin with: "The Hague", "Los Angeles", "Den Haag"."""
+_LEADING = """the a an el la los las le les l il lo i gli o os as de den het ο η το οι ang
+    van du des del della di da do dos das"""
+_IN_NAMES = frozenset(_LEADING.split())
+"""What names begin with as well: "The Hague", "Los Angeles", "Den Haag", "Da Vinci"."""
 _FIRST = re.compile(r"[^\s,.;:!?…]+")
 _GOES_ON = re.compile(r"[\d@_/\\]|[.:]\S")  # code, an address
 _LETTERS = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
@@ -115,8 +116,8 @@ def small(text: str, language: str) -> str:
     is_single = len(first) == len(word) == 1
     if is_single and not rest[:1].isspace():  # an initial, a letter's name
         return text
-    # In German all nouns have a capital, elsewhere a capital behind an article makes it part of a name.
-    if language != "German" and ordinary in _ARTICLES and rest.lstrip()[:1].isupper():
+    # In German all nouns have a capital, elsewhere one behind an article may make it part of a name.
+    if language != "German" and ordinary in _IN_NAMES and rest.lstrip()[:1].isupper():
         return text
     return _lower(text[0], language) + text[1:]
 

@@ -9,7 +9,8 @@ characters but line breaks and tabs.
 The model writes spoken commands as words of a sentence: "Hello, comma, how are you?" A replacement that
 writes punctuation or a line break therefore takes the place of the punctuation around the command, and what
 follows gets its space and its capital. Everything else that a replacement writes is left as the user wrote
-it, by this module and by later replacements.
+it. All replacements look at what the model wrote, none at what another has written; where two would replace
+the same words, the first does.
 
 The user's regular expressions run in the library ``regex``: Python's own cannot be stopped, and one
 careless pattern ("(a+)+b") would keep the program busy for hours. One that takes longer than
@@ -110,18 +111,20 @@ def clean(
     Raises:
         regex.error: A replacement's pattern is none; ``pattern_error`` finds that beforehand.
     """
-    draft = _Draft(_plain(text).strip())
+    text = _plain(text).strip()
     if rules.is_without_fillers:
-        fillers = [_Found(start, end, "") for start, end in find_fillers(draft.text, language)]
-        draft = _Rewriting(rules, language).rewritten(draft, fillers)
+        fillers = [_Found(start, end, "") for start, end in find_fillers(text, language)]
+        text = _Rewriting(rules, language).rewritten(text, fillers)
+    found: list[_Found] = []
     for replacement in rules.replacements:
         try:
-            found = _found(draft, replacement)
+            matches = _matches(text, replacement)
         except TimeoutError:
             on_slow(replacement)
         else:
-            draft = _Rewriting(rules, language).rewritten(draft, found) if found else draft
-    return draft.stripped()
+            found = _with_those_apart(found, matches)
+    text = _Rewriting(rules, language).rewritten(text, found)
+    return unicodedata.normalize("NFC", text)
 
 
 def pattern_error(replacement: Replacement) -> str:
@@ -153,8 +156,8 @@ def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str
         if is_continuing and not rules.has_own(text):
             text = small(text, language)
         text = gap(previous[-_TAIL:], text, language) + text
-    ends_with_space = not text or text[-1].isspace() or is_unspaced(text[-1])
-    return text + " " if rules.has_trailing_space and not ends_with_space else text
+    takes_space = rules.has_trailing_space and gap(text, "a", language) == " "
+    return text + " " if takes_space else text
 
 
 def _begins_with_one(text: str, words: Iterable[str]) -> bool:
@@ -181,24 +184,6 @@ class _Found:
     written: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A text, and where in it are what replacements wrote: (start, end), ascending."""
-
-    text: str
-    fixed: tuple[tuple[int, int], ...] = ()
-
-    def stripped(self) -> str:
-        """Without the spaces around it, unless a replacement wrote them."""
-        text = self.text
-        if self.fixed:
-            start, end = self.fixed[0][0], self.fixed[-1][1]
-            text = text[:start].lstrip() + text[start:end] + text[end:].rstrip()
-        else:
-            text = text.strip()
-        return unicodedata.normalize("NFC", text)
-
-
 @lru_cache(maxsize=512)
 def _pattern(replacement: Replacement) -> re.Pattern[str]:
     parts = (
@@ -215,22 +200,26 @@ def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
     return regex.compile(heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
 
 
-def _found(draft: _Draft, replacement: Replacement) -> list[_Found]:
-    """Where ``replacement`` applies; what an earlier one wrote is left alone.
+def _matches(text: str, replacement: Replacement) -> list[_Found]:
+    """Where ``replacement`` applies, in order.
 
     Raises:
         TimeoutError: The pattern takes too long, or writes too much.
     """
-    if not replacement.heard.strip():
-        return []
-    matches = _pattern_matches if replacement.is_regex else _word_matches
-    found, number = [], 0
-    for match in matches(draft.text, replacement):
-        while number < len(draft.fixed) and draft.fixed[number][1] <= match.start:
+    if replacement.is_regex:
+        return _pattern_matches(text, replacement)
+    return list(_word_matches(text, replacement)) if _plain(replacement.heard).strip() else []
+
+
+def _with_those_apart(found: list[_Found], more: list[_Found]) -> list[_Found]:
+    """``found``, and those of ``more`` that share no text with it. All are in order, and so is the result."""
+    apart, number = [], 0
+    for one in more:
+        while number < len(found) and found[number].end <= one.start:
             number += 1
-        if number == len(draft.fixed) or match.end <= draft.fixed[number][0]:
-            found.append(match)
-    return found
+        if number == len(found) or one.end <= found[number].start:
+            apart.append(one)
+    return sorted(found + apart, key=lambda one: (one.start, one.end)) if apart else found
 
 
 def _word_matches(text: str, replacement: Replacement) -> Iterator[_Found]:
@@ -242,7 +231,7 @@ def _word_matches(text: str, replacement: Replacement) -> Iterator[_Found]:
         at = match.end() if is_whole else match.start() + 1
 
 
-def _pattern_matches(text: str, replacement: Replacement) -> Iterable[_Found]:
+def _pattern_matches(text: str, replacement: Replacement) -> list[_Found]:
     found: list[_Found] = []
     count = 0
 
@@ -277,6 +266,7 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 # ---- writing it -----------------------------------------------------------------------------------------
 
 _BLANKS = " \u00a0" + NARROW
+_WHITE = _BLANKS + "\t\n"
 _DASHES = "-–—―"
 _SIGNS = frozenset(STOPS + OPENS + CLOSES + QUOTES + _DASHES)
 _BLANK_RUN = re.compile(r"[^\S\n]*")
@@ -298,30 +288,19 @@ class _Rewriting:
         self._owes_gap = False  # spaces were taken away, and what comes next decides which belong there
         self._owes_capital = False
 
-    def rewritten(self, draft: _Draft, found: list[_Found]) -> _Draft:
-        """The draft with all of ``found``, which are in order and apart from each other, in place."""
-        text = draft.text
-        places = sorted(
-            [(start, end, None) for start, end in draft.fixed]
-            + [(one.start, one.end, one.written) for one in found],
-            key=lambda place: place[:2],
-        )
+    def rewritten(self, text: str, found: list[_Found]) -> str:
+        """``text`` with all of ``found``, which are in order and apart from each other, in place."""
         at = 0
-        limits = [*(start for start, _, _ in places[1:]), len(text)]
-        for (start, end, written), limit in zip(places, limits, strict=False):
-            self._emit(text[at:start])
-            at = end
-            if written is None:
-                self._emit(text[start:end], is_fixed=True)
-            else:
-                at += self._replace(text[start:end], text[end:limit], written)
+        limits = [*(one.start for one in found[1:]), len(text)]
+        for one, limit in zip(found, limits, strict=False):
+            self._emit(text[at : one.start])
+            at = one.end + self._replace(text[one.start : one.end], text[one.end : limit], one.written)
         self._emit(text[at:])
-        fixed, length = [], 0
-        for piece, is_fixed in self._pieces:
-            if is_fixed:
-                fixed.append((length, length + len(piece)))
-            length += len(piece)
-        return _Draft("".join(piece for piece, _ in self._pieces), tuple(fixed))
+        self._trim(_WHITE)
+        pieces = [piece for piece, _ in self._pieces]
+        if pieces and not self._pieces[0][1]:
+            pieces[0] = pieces[0].lstrip()
+        return "".join(pieces)
 
     def _replace(self, heard: str, after: str, written: str) -> int:
         """Write ``written`` instead of ``heard``. Returns how much of ``after`` it takes the place of."""
@@ -344,39 +323,39 @@ class _Rewriting:
         if is_raised and _PLAIN_WORDS.fullmatch(written) and not self._rules.has_custom(written):
             written = large(written, self._language)
         self._emit(written, is_fixed=True)
-        return self._taken(written, before, after, is_sign=is_sign) if fits_right else 0
+        return self._taken(heard, written, before, after, is_sign=is_sign) if fits_right else 0
 
     def _make_room(self, written: str, *, is_sign: bool) -> None:
         """Take away what the model put before a spoken sign."""
-        if written[0] in "\n\t":
+        sign = written.lstrip(_BLANKS)
+        if sign[0] in "\n\t":
             self._trim(_BLANKS + COMMAS)
-        elif clings(written) and not written.lstrip(STOPS)[:1].isalnum():
+        elif clings(sign) and not sign.lstrip(STOPS)[:1].isalnum():
             self._trim(_BLANKS + STOPS)
             self._owes_gap = True
         elif is_sign:
             self._trim(_BLANKS + COMMAS)
             self._owes_gap = True
 
-    def _taken(self, written: str, before: str, after: str, *, is_sign: bool) -> int:
+    def _taken(self, heard: str, written: str, before: str, after: str, *, is_sign: bool) -> int:
         """How much of ``after`` the model put there because of a spoken sign, with the spaces behind it."""
-        last = written[-1]
-        if not is_sign and not last.isspace():
-            is_pair = last in STOPS and re.match(rf"[{re.escape(STOPS)}](?![{re.escape(STOPS)}])", after)
-            return 1 if is_pair and (last in COMMAS + ":;" or after[0] in {last, "."}) else 0
+        sign = written.rstrip(_BLANKS)
+        last, whole = sign[-1], before + sign
         run: re.Match[str] | None = None
-        if last == "\n":
-            self._owes_capital = True
+        if last in "\n\t":
             run = _STOP_RUN.match(after)
-        elif is_sign and not last.isspace():
-            is_closing = last in CLOSES or (
-                last in QUOTES and not opens(last, before + written[:-1], self._language)
-            )
-            is_end = ends_sentence(before + written)
+            self._owes_capital = last == "\n"
+        elif is_sign:
+            is_end = ends_sentence(whole)
+            is_closing = last in CLOSES or (last in QUOTES and not opens(last, whole[:-1], self._language))
             run = (_COMMA_RUN if is_closing and not is_end else _STOP_RUN).match(after)
             self._owes_gap = True
-            self._owes_capital = last in STOPS and is_end
-        end = run.end() if run else 0
-        return _blanks_after(after, end)
+            is_spoken = any(map(is_of_word, heard))  # a mark of the model's has its capital or none
+            self._owes_capital = is_spoken and is_end and last in STOPS and last != "…"
+        elif sign == written:
+            is_pair = last in STOPS and re.match(rf"[{re.escape(STOPS)}](?![{re.escape(STOPS)}])", after)
+            return 1 if is_pair and (last in COMMAS + ":;" or after[0] in {last, "."}) else 0
+        return _blanks_after(after, run.end() if run else 0)
 
     def _remove(self, heard: str, after: str) -> int:
         """Write nothing: a comma goes as well, and the next word may begin the sentence."""

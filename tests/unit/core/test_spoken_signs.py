@@ -20,8 +20,13 @@ SIGNS = {
     "straight quote": '"',
     "dash": "–",
     "you know": "",
+    "soft comma": ", ",
+    "wide dash": " – ",
+    "bullet": "\n- ",
 }
-RULES = TextRules(replacements=tuple(Replacement(heard, written) for heard, written in SIGNS.items()))
+RULES = TextRules(
+    replacements=tuple(Replacement(heard, SIGNS[heard]) for heard in sorted(SIGNS, key=len, reverse=True))
+)
 
 
 def said(text, rules=RULES, language="English"):
@@ -53,6 +58,10 @@ def said(text, rules=RULES, language="English"):
         ("How are you? Question mark.", "How are you?"),
         ("one comma two comma three full stop", "one, two, three."),
         ("comma comma", ",,"),
+        ("Name. Tab stop. Age.", "Name.\tAge."),
+        ("yes, soft comma, no", "yes, no"),
+        ("yes, wide dash, no", "yes – no"),
+        ("One. Bullet. Two. Bullet. Three", "One.\n- Two.\n- Three"),
         ("Dear Anna comma new line I write", "Dear Anna,\nI write"),
         ("a full stop new line b", "a.\nB"),
         # brackets and quotation marks
@@ -174,6 +183,34 @@ def test_french_quotation_marks_have_narrow_spaces_inside():
 def test_a_line_break_said_alone_is_inserted_behind_what_stands_there():
     assert fit(said("New line."), RULES, "Hello.", "English") == "\n"
     assert fit("The next", RULES, "Hello.\n", "English") == "The next"
+
+
+@pytest.mark.parametrize(
+    ("heard", "written", "text", "result"),
+    [
+        (",", ";", "a, b", "a; b"),
+        (",", "", "a, b, c", "a b c"),
+        (",", "", ", a", "a"),
+        (".", "\n", "One. Two.", "One\nTwo\n"),
+        ("…", "...", "Well… yes", "Well... yes"),
+    ],
+)
+def test_punctuation_of_the_model_can_be_replaced(heard, written, text, result):
+    assert said(text, TextRules(replacements=(Replacement(heard, written),))) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [("One (", "One ("), ("Und «", "Und «"), ("and/", "and/"), ("one", "one "), ("好", "好")],
+)
+def test_a_trailing_space_follows_where_the_next_word_would_have_one(text, result):
+    assert fit(text, TextRules(has_trailing_space=True), None, "English") == result
+
+
+def test_the_order_of_the_replacements_does_not_matter_for_signs_side_by_side():
+    for signs in (RULES.replacements, tuple(reversed(RULES.replacements[:-2]))):
+        text = "He said, open quote, hello, full stop, close quote, new line. Bye."
+        assert said(text, TextRules(replacements=signs)) == "He said “hello.”\nBye."
 
 
 def test_signs_beside_replaced_names_keep_their_spaces():

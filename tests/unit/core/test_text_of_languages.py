@@ -99,6 +99,9 @@ def test_an_accent_written_apart_is_neither_lost_nor_left_over():
         ("Italian", "lui", "E lei", "lui e lei"),
         ("Dutch", "ik denk", "Dat het", "ik denk dat het"),
         ("Dutch", "in", "Den Haag", "in Den Haag"),
+        ("Dutch", "dat is", "Van Gogh", "dat is Van Gogh"),
+        ("Italian", "ecco", "Da Vinci", "ecco Da Vinci"),
+        ("German", "sagt", "Von der Leyen", "sagt Von der Leyen"),
         ("Swedish", "jag tror", "Att det", "jag tror att det"),
         ("Danish", "og", "I kommer", "og I kommer"),  # "you" has a capital
         ("Finnish", "luulen", "Että se", "luulen että se"),

@@ -148,6 +148,27 @@ def test_any_replacement_is_taken(text, heard, written, language):
     assert is_tidy(clean(text, rules, language))
 
 
+PATTERNS = [
+    "(one)|(Two)",
+    r"\s*um\s*",
+    "$",
+    "^",
+    r"\b",
+    "",
+    ".",
+    r"(?<=e)\s",
+    r"(?i)the",
+    r"[,.]+",
+    r"(\w+) (\w+)",
+]
+
+
+@given(PROSE, st.lists(st.tuples(st.sampled_from(PATTERNS), st.sampled_from(SIGNS)), max_size=3), LANGUAGES)
+def test_any_pattern_is_taken(text, patterns, language):
+    rules = TextRules(tuple(Replacement(heard, written, is_regex=True) for heard, written in patterns))
+    assert is_tidy(clean(text, rules, language))
+
+
 class Steps:
     """Counts the calls of Python functions, as a measure of work that no busy machine changes."""
 
