@@ -184,7 +184,7 @@ class _Found:
     written: str
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _pattern(replacement: Replacement) -> re.Pattern[str]:
     parts = (
         re.escape(part).replace("’", "'").replace("'", "['’]") for part in _plain(replacement.heard).split()
@@ -192,7 +192,7 @@ def _pattern(replacement: Replacement) -> re.Pattern[str]:
     return re.compile(r"\s+".join(parts), 0 if replacement.is_case_sensitive else re.IGNORECASE)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
     import regex  # for the few who use it
 
