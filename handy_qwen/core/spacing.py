@@ -87,8 +87,9 @@ def clings(text: str) -> bool:
 
 def ends_sentence(text: str) -> bool:
     """Whether ``text`` ends with a full sentence or a line break; the empty text does."""
-    if text.rstrip(" \t").endswith("\n"):
-        return True
+    _, line_break, line = text.rpartition("\n")
+    if line_break and not any(character.isalnum() for character in line):
+        return True  # also behind a bullet
     stripped = text.rstrip().rstrip(QUOTES + CLOSES + " \u00a0" + NARROW)
     if not stripped or stripped[-1] in ENDS:
         return True

@@ -163,7 +163,7 @@ def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str
 def _begins_with_one(text: str, words: Iterable[str]) -> bool:
     return any(
         word[:1].strip() and text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ")
-        for word in words
+        for word in map(_plain, words)
     )
 
 

@@ -138,7 +138,17 @@ def test_a_space_can_follow_where_words_are_spaced(text, result):
 
 
 @pytest.mark.parametrize(
-    ("text", "ends"), [("", True), ("a.", True), ('a."', True), ("a\n ", True), ("a,", False), ("好。", True)]
+    ("text", "ends"),
+    [
+        ("", True),
+        ("a.", True),
+        ('a."', True),
+        ("a\n ", True),
+        ("a\n- ", True),
+        ("- ", False),
+        ("a,", False),
+        ("好。", True),
+    ],
 )
 def test_sentences_end_with_their_marks_or_a_line_break(text, ends):
     assert ends_sentence(text) is ends

@@ -175,6 +175,7 @@ def test_the_users_own_words_keep_their_capital():
     assert fit("The Who play", rules, "tonight", "English") == " The Who play"
     assert fit("And I", rules, "one", "English") == " And I"
     assert fit("So What is", rules, "one", "English") == " So What is"
+    assert fit("Él", TextRules(custom_words=("E\u0301l",)), "sí", "Spanish") == " Él"
     assert fit("So it is", rules, "one", "English") == " so it is"
 
 
