@@ -28,7 +28,7 @@ ERROR = HandyError("It broke.", "Mend it.")
 RULES = Rules(
     hotkeys=(Hotkey("ctrl_r"), Hotkey("f9", language="German", submit="enter")),
     mode=Mode.HOLD,
-    context="Qwen",
+    context=("Qwen",),
     method=Method.PASTE,
     max_take_s=60.0,
     silence_s=10.0,

@@ -103,12 +103,12 @@ class FakeTranscriber:
     def __init__(self, post: Post, text: str = "Hello.") -> None:
         self.post = post
         self.text = text
-        self.begun: list[tuple[int, str, str]] = []
+        self.begun: list[tuple[int, str, tuple[str, ...]]] = []
         self.fed: list[tuple[int, Samples]] = []
         self.cancelled: list[int] = []
         self.model = ""
 
-    def begin(self, take: int, language: str, context: str) -> None:
+    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
         self.begun.append((take, language, context))
 
     def feed(self, take: int, block: Samples) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from handy_qwen.core.gestures import LIMITS
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
-from handy_qwen.core.text import TextRules, context_of
+from handy_qwen.core.text import TextRules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
 from handy_qwen.history import rules as history
@@ -27,7 +27,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         mode=settings.mode,
         limits=replace(LIMITS, hold_s=settings.hold_s),
         language=settings.language,
-        context=context_of(settings.custom_words),
+        context=settings.custom_words,
         method=method_of(settings, default_method),
         submit=settings.submit,
         max_take_s=settings.max_take_s,
@@ -38,6 +38,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
             is_without_fillers=settings.remove_fillers,
             has_trailing_space=settings.trailing_space,
             is_fitted=settings.smart_spacing,
+            custom_words=settings.custom_words,
         ),
     )
 

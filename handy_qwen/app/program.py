@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
+WORDS_HINT = "The rest are not used. Put the most important words first."
 RELOAD_S = 2.0  # between two looks at the settings file
 
 
@@ -149,6 +150,7 @@ class Program:
         if self._transcriber is not None:
             self._transcriber.use_model(self._applied.model)
         self.list_models()
+        self._count_words(is_new=False)
         self._show_autostart()
         if first_run.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
             self._on_setup()  # which says all that a greeting would
@@ -308,6 +310,8 @@ class Program:
             self._recorder.configure(new.microphone, _warm_s(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
+        if (new.custom_words, new.model) != (old.custom_words, old.model):
+            self._count_words(is_new=True)
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -315,6 +319,28 @@ class Program:
         if self._cues is not None:
             self._cues.is_on = new.sounds
         self.configure()
+
+    def _count_words(self, *, is_new: bool) -> None:
+        """Log how many custom words the model reads, and tell if not all of them. Called on ``chores``."""
+        words = self._applied.custom_words
+        if not words:
+            return
+        from handy_qwen.models.installed import fit_custom_words
+
+        try:
+            fitted = fit_custom_words(self._applied.model, words)
+        except HandyError as exc:  # loading the model tells it to the user
+            logger.info("custom words not counted: %s", type(exc).__name__)
+            return
+        logger.info(
+            "custom words: %d of %d, %d of %d tokens",
+            fitted.used,
+            fitted.total,
+            fitted.tokens,
+            fitted.limit,
+        )
+        if is_new and fitted.left_out:
+            self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
 
     def configure(self) -> None:
         """Tell the cycle and the menus what is set and what there is to choose from. Any thread."""

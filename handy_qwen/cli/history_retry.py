@@ -17,6 +17,7 @@ from handy_qwen.core.entries import Entry
 from handy_qwen.errors import HistoryError
 
 if TYPE_CHECKING:  # slow to import: argument errors come at once
+    from handy_qwen.cli.transcribe import Context
     from handy_qwen.core.rules import Rules
     from handy_qwen.engine.recognizer import Recognizer
     from handy_qwen.engine.sessions import Cancel
@@ -46,7 +47,7 @@ def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
         HandyError: It has no sound, or the model cannot be used; the entry is as it was.
         KeyboardInterrupt: The user has had enough; likewise.
     """
-    from handy_qwen.cli.transcribe import context_of, opened
+    from handy_qwen.cli.transcribe import context_of, opened, tell_context
     from handy_qwen.core.text import clean
     from handy_qwen.engine.sessions import Cancel
 
@@ -56,6 +57,7 @@ def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
     context = context_of("", options.vocabulary) if options.vocabulary else rules.context
     with opened(options.model or settings.model, options.threads or settings.threads or None) as recognizer:
         recognizer.check_language(language)
+        tell_context(recognizer, context)
         cancel = Cancel()
         work = partial(_transcribed, recognizer, sound, language, context, cancel)
         found = interruptible(work, cancel)
@@ -70,7 +72,7 @@ def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
 
 
 def _transcribed(
-    recognizer: Recognizer, path: Path, language: str, context: str, cancel: Cancel
+    recognizer: Recognizer, path: Path, language: str, context: Context, cancel: Cancel
 ) -> Transcript:
     """Runs on a thread of its own. Features as when dictating, so that the same model writes the same."""
     from handy_qwen.core.ports import RATE_HZ

@@ -27,10 +27,14 @@ from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.loudness import Loudness
+    from handy_qwen.engine.prompt import FittedWords
     from handy_qwen.engine.recognizer import Recognizer
     from handy_qwen.engine.sessions import Cancel
 
     Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+Context: TypeAlias = str | tuple[str, ...]
+"""A text, or words of which as many as fit are read."""
 
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _MAX_VOCABULARY_BYTES = 1_000_000
@@ -99,7 +103,7 @@ class Job:
 
     recognizer: Recognizer
     language: str
-    context: str
+    context: Context
     exact: bool
 
 
@@ -116,12 +120,18 @@ def run(options: argparse.Namespace) -> int:
     if not names:
         return 1
     with stoppable(), opened(options.model, options.threads, options.language) as recognizer:
-        if not recognizer.is_context_read_whole(context):
-            say("handy-qwen: The context is longer than the model reads: its end is left out.")
+        words = tell_context(recognizer, context)
         job = Job(recognizer, options.language, context, options.exact)
         results: list[dict[str, Any]] = []
         try:
             for name, result in _results(names, job):
+                if words is not None:
+                    result["vocabulary"] = {
+                        "words": words.total,
+                        "used": words.used,
+                        "tokens": words.tokens,
+                        "limit": words.limit,
+                    }
                 if places and not _is_saved(places[name], _rendered(result, options.format)):
                     continue
                 if is_text_on_stdout and options.with_filename:
@@ -197,6 +207,18 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         recognizer.close()
 
 
+def tell_context(recognizer: Recognizer, context: Context) -> FittedWords | None:
+    """Say what of ``context`` the model does not read. Returns how its words fit; None for a plain text."""
+    if isinstance(context, str):
+        if not recognizer.is_context_read_whole(context):
+            say("handy-qwen: The context is longer than the model reads: its end is left out.")
+        return None
+    words = recognizer.fit_words(context)
+    if words.left_out:
+        say(f"handy-qwen: {words.summary}")
+    return words
+
+
 def _transcribed(
     name: str, job: Job, progress: ProgressLine, loudness: Loudness, cancel: Cancel
 ) -> dict[str, Any]:
@@ -232,8 +254,8 @@ def _transcribed(
         }
 
 
-def context_of(text: str, vocabulary: Path | None) -> str:
-    """The context given, and the vocabulary's entries behind it, separated by commas."""
+def context_of(text: str, vocabulary: Path | None) -> Context:
+    """The context given, and the vocabulary's entries behind it."""
     if vocabulary is None:
         return text
     try:
@@ -252,7 +274,7 @@ def context_of(text: str, vocabulary: Path | None) -> str:
     if b"\0" in raw:
         raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.")
     words = [line.strip() for line in lines]
-    return ", ".join(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
+    return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
 
 
 def _places(options: argparse.Namespace) -> dict[str, Path]:

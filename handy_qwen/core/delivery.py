@@ -14,8 +14,9 @@ from handy_qwen.core.effects import CancelTranscription, Copy, Insert, KeepDeliv
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Copied, Delivered, Delivery, Transcribed
 from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.spacing import join
 from handy_qwen.core.state import RECENT, Held, Insertion, Stage, Take, Turn
-from handy_qwen.core.text import clean, fit, join
+from handy_qwen.core.text import clean, fit
 from handy_qwen.core.view import NoticeKind
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
@@ -148,13 +149,13 @@ def _keep_delivery(turn: Turn, takes: tuple[int, ...], how: Delivery | None) -> 
 
 def _hold(turn: Turn, take: Take) -> None:
     takes = take.brings if take.is_again else (take.number, *take.brings)
-    turn.set(held=(*turn.now.held, Held(take.text.strip(), take.target, takes)))
+    turn.set(held=(*turn.now.held, Held(take.text.strip(" "), take.target, takes)))
 
 
 def _remember(turn: Turn, take: Take) -> None:
-    if take.is_again:
-        return
     text = take.text.strip()
+    if take.is_again or not text:  # a line break alone is inserted, but not offered again
+        return
     others = [old for old in turn.now.recent if old != text]
     turn.set(recent=(text, *others)[:RECENT])
 

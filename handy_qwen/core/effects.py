@@ -22,7 +22,7 @@ class StartRecording:
 
     take: int
     language: str
-    context: str = field(repr=False)
+    context: tuple[str, ...] = field(repr=False)
     model: str = ""  # for the history
 
 
@@ -81,7 +81,7 @@ class Replay:
     take: int
     entry: int
     language: str
-    context: str = field(repr=False)
+    context: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Taking hesitations out of a transcript: "Well, um, I think" becomes "Well, I think".
+"""Where hesitations stand in a transcript: the "um" in "Well, um, I think".
 
 Only sounds that are no words of the language are listed: "um" is English hesitation but Portuguese
-"one", so each table is used for its own language alone. What may mean something (English "like",
-German "also", Chinese "嗯" for yes) stays.
+"one" and German "around", so each table is used for its own language alone. What may mean something
+(English "like", German "also", Chinese "嗯" for yes) stays, and so does what is written as a name or an
+abbreviation is ("The ER doctor", "Um Kulthum") or asks ("Hm?").
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -10,45 +11,67 @@ German "also", Chinese "嗯" for yes) stays.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
-FILLERS = {  # English name of the language -> hesitations, in lower case
-    "English": ("uh", "uhh", "uhm", "um", "umm", "er", "erm", "hm", "hmm"),
-    "German": ("äh", "ähm", "öh", "öhm", "hm", "hmm"),
-    "French": ("euh", "heu", "hum", "hmm"),
-    "Spanish": ("eh", "ehm", "em", "mmm"),
-    "Italian": ("ehm", "uhm", "mmm"),
-    "Portuguese": ("hum", "hmm", "ahn"),
-    "Dutch": ("eh", "ehm", "uh", "uhm"),
-    "Polish": ("eee", "yyy", "hmm"),
-    "Russian": ("э", "ээ", "эээ", "эм", "ммм", "хм"),
-    "Chinese": ("呃",),
-    "Cantonese": ("呃",),
-    "Japanese": ("えーと", "えーっと", "えっと", "ええと", "あのー", "えー"),
+from handy_qwen.core.spacing import COMMAS, ends_sentence
+from handy_qwen.scripts import is_unspaced
+
+_FILLERS = {  # English name of the language -> hesitations, in lower case
+    "English": "uh uhh uhm um umm er erm hm hmm",
+    "German": "äh ähm öh öhm hm hmm",
+    "French": "euh heu hum hmm",
+    "Spanish": "eh ehm em mmm",
+    "Italian": "ehm uhm mmm",
+    "Portuguese": "hum hmm ahn",
+    "Dutch": "eh ehm uh uhm",
+    "Swedish": "eh ehm öh öhm hmm",
+    "Danish": "øh øhm hmm",
+    "Finnish": "öö ööö öh hmm",
+    "Polish": "eee yyy hmm",
+    "Czech": "ehm eee hmm",
+    "Hungarian": "öö ööö hmm",
+    "Romanian": "ăă ăăă îîî hmm",
+    "Turkish": "ııı eee hmm",
+    "Greek": "εεε χμ χμμ",
+    "Russian": "э ээ эээ э-э э-э-э эм ммм хм",
+    "Macedonian": "ммм хм",
+    "Vietnamese": "ừm ờm",
+    "Korean": "음 어",
+    "Chinese": "呃",
+    "Cantonese": "呃",
+    "Japanese": "えーと えーっと えっと ええと あのー えー",
 }
-_UNSPACED = ("Chinese", "Cantonese", "Japanese")
+_BRIEF = 2
+"""Sounds of fewer letters are hesitations only where a comma or the end follows: "э" is a letter, 음 a sound,
+and "えー" begins other words. Those of scripts with spaces may have two."""
 
 
-def without_fillers(text: str, language: str) -> str:
-    """Take the hesitations of ``language`` (its English name) out of ``text``, with their commas."""
-    if language not in FILLERS:
-        return text
-    if language in _UNSPACED:
-        return _unspaced(language).sub(r"\1", text)
-    at_start, inside = _spaced(language)
-    text = at_start.sub(lambda match: match["lead"] + match["first"].upper(), text)
-    return inside.sub("", text)
+def find_fillers(text: str, language: str) -> Iterator[tuple[int, int]]:
+    """Beginning and end of each hesitation of ``language`` (its English name) in ``text``."""
+    pattern = _pattern(language)
+    for match in pattern.finditer(text) if pattern else ():
+        sound, start = match[0], match.start()
+        if sound != sound.lower():
+            rest = text[match.end() : match.end() + 2]
+            is_name = len(sound) > 1 and sound[1:] != sound[1:].lower()
+            is_name = is_name or (rest[:1].isspace() and rest[1:].isupper() and rest[1:] != "I")
+            if is_name or not ends_sentence(text[max(0, start - 20) : start]):
+                continue
+        yield match.span()
 
 
-@lru_cache(maxsize=16)
-def _spaced(language: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    sound = f"(?:{'|'.join(FILLERS[language])})" + r"(?![\w'’-])"
-    at_start = rf"(?P<lead>^|[.!?…]\s+|\n)(?:{sound}[,.!?…]*(?:[^\S\n]+|(?=\n)|$))+(?P<first>\w?)"
-    inside = rf"(?:,?\s+{sound})+"
-    return re.compile(at_start, re.IGNORECASE), re.compile(inside, re.IGNORECASE)
-
-
-@lru_cache(maxsize=4)
-def _unspaced(language: str) -> re.Pattern[str]:
-    sounds = "|".join(sorted(FILLERS[language], key=len, reverse=True))
-    return re.compile(rf"(^|[、。，,！？!?\s])(?:(?:{sounds})[、，,。]?\s*)+")
+@lru_cache(maxsize=32)
+def _pattern(language: str) -> re.Pattern[str] | None:
+    if language not in _FILLERS:
+        return None
+    sounds = sorted(_FILLERS[language].split(), key=len, reverse=True)
+    pause = rf"(?=\s*(?:[{COMMAS}.。…]|$))"
+    spaced: list[str] = []
+    unspaced: list[str] = []
+    for sound in sounds:
+        is_brief = len(sound) < _BRIEF + is_unspaced(sound[0])
+        (unspaced if is_unspaced(sound[0]) else spaced).append(re.escape(sound) + pause * is_brief)
+    if unspaced:
+        return re.compile(rf"(?<![^\s{COMMAS}。！？!?.…])(?:{'|'.join(unspaced)})(?![!?！？])")
+    return re.compile(rf"(?<![\w'’-])(?:{'|'.join(spaced)})(?![\w'’-]|\s?[!?])", re.IGNORECASE)

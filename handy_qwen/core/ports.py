@@ -78,8 +78,11 @@ class Recorder(Protocol):
 class Transcriber(Protocol):
     """The speech engine, working on a thread of its own."""
 
-    def begin(self, take: int, language: str, context: str) -> None:
-        """Open take ``take``. Language "" is automatic; loads the model if it is not loaded."""
+    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
+        """Open take ``take``. Language "" is automatic; loads the model if it is not loaded.
+
+        ``context`` are the user's words, in the order in which they matter.
+        """
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block of take ``take``. Any thread; never blocks; keeps the array."""

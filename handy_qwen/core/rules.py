@@ -17,7 +17,7 @@ class Rules:
     mode: Mode = Mode.AUTO
     limits: Limits = field(default_factory=Limits)
     language: str = ""  # English name; "" is automatic
-    context: str = ""  # the user's words, for the model
+    context: tuple[str, ...] = ()  # the user's words; the model reads as many as fit
     method: Method = Method.TYPE
     submit: Submit = Submit.OFF
     max_take_s: float = 900.0

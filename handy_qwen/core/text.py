@@ -1,14 +1,20 @@
-"""What happens to a transcript before it is inserted: ``clean``, then ``fit`` into what stands there.
+"""What happens to a transcript before it is inserted: ``clean``, then ``fit`` to the text before it.
 
-    heard --fillers out--> --replacements--> cleaned --space, capital, trailing space--> inserted
+    heard --fillers out--> --replacements--> cleaned --space, small letter, trailing space--> inserted
 
-``clean`` knows the transcript alone; ``fit`` also the text inserted before it into the same window.
-Both leave line breaks as they are. Whoever writes Chinese, Japanese, Thai, Lao, Khmer or Burmese
-puts no spaces between words, so none is added beside them and no word boundary is asked for.
+``clean`` knows the transcript alone; ``fit`` also the text inserted before it into the same window. Both
+return NFC, in which letters with accents are one character each where there is one, and no control
+characters but line breaks and tabs.
+
+The model writes spoken commands as words of a sentence: "Hello, comma, how are you?" A replacement that
+writes punctuation or a line break therefore takes the place of the punctuation around the command, and what
+follows gets its space and its capital. Everything else that a replacement writes is left as the user wrote
+it. All replacements look at what the model wrote, none at what another has written; where two would replace
+the same words, the first does.
 
 The user's regular expressions run in the library ``regex``: Python's own cannot be stopped, and one
 careless pattern ("(a+)+b") would keep the program busy for hours. One that takes longer than
-``PATTERN_S`` is left out.
+``PATTERN_S``, or writes more than ``PATTERN_CHARACTERS``, is left out.
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -17,45 +23,49 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from handy_qwen.core.fillers import without_fillers
+from handy_qwen.core.casing import large, small
+from handy_qwen.core.fillers import find_fillers
+from handy_qwen.core.spacing import (
+    CLOSES,
+    COMMAS,
+    NARROW,
+    OPENS,
+    QUOTES,
+    STOPS,
+    clings,
+    ends_sentence,
+    gap,
+    is_quoting,
+    opens,
+)
+from handy_qwen.scripts import extends, is_hangul, is_of_word, is_unspaced
 
 if TYPE_CHECKING:
     import regex
 
-CONTEXT_TOKENS = 200
-"""Budget of the context: beyond some hundred tokens the model begins to hear words that nobody said."""
-
 PATTERN_S = 0.2  # for one regular expression on one text; a sound one needs a thousandth of it
+PATTERN_CHARACTERS = 1_000_000
 
-_UNSPACED = (  # first and last code point of the blocks whose scripts have no spaces between words
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x1000, 0x109F),  # Burmese
-    (0x1780, 0x17FF),  # Khmer
-    (0x3001, 0x30FF),  # CJK punctuation, hiragana, katakana
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),  # Chinese characters
-    (0xFF00, 0xFFEF),  # full-width forms
-    (0x20000, 0x323AF),
-)
-_ENDS_SENTENCE = ".!?…。！？؟।۔"
-_CLOSES = "\"'”’»)]}」』）"
-_CLINGS = ".,;:!?…%" + _CLOSES  # stands without a space after what precedes it
-_OPENS = "([{«„“‘¿¡「『（/"  # and what follows these stands without one
+_TAIL = 400  # characters of what comes before that decide about a space
+_LINE_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*[,.!?…]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """Write ``written`` wherever ``heard`` was heard.
 
-    A plain ``heard`` stands for whole words only. ``written`` is taken as it is; if it has no capital
-    at all, its first letter follows that of what was heard ("Btw" gives "By the way"). With ``is_regex``
-    both are Python's, and ``written`` may refer to groups.
+    A plain ``heard`` stands for whole words only; Korean ones may have particles, and scripts without
+    spaces have no borders. Arabic and Hebrew prefixes count as part of the word: a letter such as ``ב`` may
+    as well be the first of another word. ``written`` is taken as it is; if it is of small letters alone, its
+    first follows that of what was heard at the start of a sentence ("Btw" gives "By the way"). With
+    ``is_regex`` both are Python's, and ``written`` may refer to groups.
     """
 
     heard: str
@@ -72,11 +82,16 @@ class TextRules:
     is_without_fillers: bool = False
     has_trailing_space: bool = False
     is_fitted: bool = True  # spacing and capital follow the text inserted before
+    custom_words: tuple[str, ...] = ()  # keep their capitals, or their small letters
 
+    def has_custom(self, text: str) -> bool:
+        """Whether ``text`` begins with a custom word."""
+        return _begins_with_one(text, self.custom_words)
 
-def is_unspaced(character: str) -> bool:
-    """Tell whether ``character`` belongs to a script that puts no spaces between words."""
-    return any(first <= ord(character) <= last for first, last in _UNSPACED)
+    def has_own(self, text: str) -> bool:
+        """Whether ``text`` begins with what the user has spelled: a custom word, or what is written."""
+        written = (one.written for one in self.replacements if not one.is_regex)
+        return self.has_custom(text) or _begins_with_one(text, written)
 
 
 def clean(
@@ -96,15 +111,20 @@ def clean(
     Raises:
         regex.error: A replacement's pattern is none; ``pattern_error`` finds that beforehand.
     """
-    text = text.strip()
+    text = _plain(text).strip()
     if rules.is_without_fillers:
-        text = without_fillers(text, language)
+        fillers = [_Found(start, end, "") for start, end in find_fillers(text, language)]
+        text = _Rewriting(rules, language).rewritten(text, fillers)
+    found: list[_Found] = []
     for replacement in rules.replacements:
         try:
-            text = _replaced(text, replacement)
+            matches = _matches(text, replacement)
         except TimeoutError:
             on_slow(replacement)
-    return text.strip()
+        else:
+            found = _with_those_apart(found, matches)
+    text = _Rewriting(rules, language).rewritten(text, found)
+    return unicodedata.normalize("NFC", text)
 
 
 def pattern_error(replacement: Replacement) -> str:
@@ -121,70 +141,6 @@ def pattern_error(replacement: Replacement) -> str:
     return ""
 
 
-@lru_cache(maxsize=512)
-def _pattern(replacement: Replacement) -> re.Pattern[str]:
-    heard = replacement.heard
-    left = r"(?<!\w)" if _has_word_boundary(heard[0]) else ""
-    right = r"(?!\w)" if _has_word_boundary(heard[-1]) else ""
-    heard = left + r"\s+".join(re.escape(part) for part in heard.split()) + right
-    return re.compile(heard, 0 if replacement.is_case_sensitive else re.IGNORECASE)
-
-
-@lru_cache(maxsize=512)
-def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
-    import regex  # for the few who use it
-
-    return regex.compile(replacement.heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
-
-
-def _has_word_boundary(character: str) -> bool:
-    return (character.isalnum() or character == "_") and not is_unspaced(character)
-
-
-def _replaced(text: str, replacement: Replacement) -> str:
-    if not replacement.heard.strip():
-        return text
-    if replacement.is_regex:
-        # ``concurrent``: the microphone's callback goes on meanwhile.
-        pattern = _users_pattern(replacement)
-        return str(pattern.sub(replacement.written, text, timeout=PATTERN_S, concurrent=True))
-    written = replacement.written
-
-    def write(match: re.Match[str]) -> str:
-        return _capitalized(written) if match[0][:1].isupper() and written == written.lower() else written
-
-    return _pattern(replacement).sub(write, text)
-
-
-def _capitalized(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def ends_sentence(text: str) -> bool:
-    """Tell whether ``text`` ends with a full sentence or a line break; the empty text does."""
-    if text.rstrip(" \t").endswith("\n"):
-        return True
-    stripped = text.rstrip().rstrip(_CLOSES)
-    return not stripped or stripped[-1] in _ENDS_SENTENCE
-
-
-def needs_space(before: str, after: str) -> bool:
-    """Tell whether a space belongs between the texts ``before`` and ``after``."""
-    if not before or not after or before[-1].isspace() or after[0].isspace():
-        return False
-    if before[-1] in _OPENS or after[0] in _CLINGS:
-        return False
-    return not (is_unspaced(before[-1]) or is_unspaced(after[0]))
-
-
-def join(texts: Iterable[str]) -> str:
-    """Put texts one after the other, with a space where one belongs."""
-    joined = ""
-    for text in texts:
-        joined += " " + text if needs_space(joined, text) else text
-    return joined
-
-
 def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str:
     """Make ``text`` continue what stands before it.
 
@@ -194,45 +150,285 @@ def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str
         previous: What was last inserted into the same window; None if that is unknown or long ago.
         language: English name of what was spoken.
     """
+    text = _plain(text)
     if rules.is_fitted and previous:
-        if not ends_sentence(previous):
-            text = _continued(text, language)
-        if needs_space(previous, text):
-            text = " " + text
-    ends_with_space = not text or text[-1].isspace() or is_unspaced(text[-1])
-    return text + " " if rules.has_trailing_space and not ends_with_space else text
+        is_continuing = not ends_sentence(previous) and not is_quoting(previous, language)
+        if is_continuing and not rules.has_own(text):
+            text = small(text, language)
+        text = gap(previous[-_TAIL:], text, language) + text
+    takes_space = rules.has_trailing_space and gap(text, "a", language) == " "
+    return text + " " if takes_space else text
 
 
-def _continued(text: str, language: str) -> str:
-    """Write the first letter small, unless the word has its capital in its own right.
+def _begins_with_one(text: str, words: Iterable[str]) -> bool:
+    return any(
+        word[:1].strip() and text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ")
+        for word in map(_plain, words)
+    )
 
-    German nouns do, the English "I" does, and a word with further capitals or digits is a name or
-    an abbreviation.
+
+def _plain(text: str) -> str:
+    """``text`` in NFC, with one kind of line break, and without other control characters but tabs."""
+    return unicodedata.normalize("NFC", _CONTROL.sub("", _LINE_BREAK.sub("\n", text)))
+
+
+# ---- finding what is to be replaced ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Text from ``start`` to ``end`` is to become ``written``."""
+
+    start: int
+    end: int
+    written: str
+
+
+@lru_cache(maxsize=4096)
+def _pattern(replacement: Replacement) -> re.Pattern[str]:
+    parts = (
+        re.escape(part).replace("’", "'").replace("'", "['’]") for part in _plain(replacement.heard).split()
+    )
+    return re.compile(r"\s+".join(parts), 0 if replacement.is_case_sensitive else re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
+    import regex  # for the few who use it
+
+    heard = unicodedata.normalize("NFC", replacement.heard)
+    return regex.compile(heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
+
+
+def _matches(text: str, replacement: Replacement) -> list[_Found]:
+    """Where ``replacement`` applies, in order.
+
+    Raises:
+        TimeoutError: The pattern takes too long, or writes too much.
     """
-    word = re.split(r"[\s,.;:!?…]", text, maxsplit=1)[0]
-    is_pronoun = language == "English" and re.fullmatch(r"I(['’]\w+)?", word) is not None
-    if language == "German" or is_pronoun or word[1:] != word[1:].lower() or re.search(r"\d", word):
-        return text
-    if len(word) == 1 and language != "English":  # an initial or a letter's name; "A" is an English article
-        return text
-    return text[:1].lower() + text[1:]
+    if replacement.is_regex:
+        return _pattern_matches(text, replacement)
+    return list(_word_matches(text, replacement)) if _plain(replacement.heard).strip() else []
 
 
-def context_of(words: Iterable[str], budget_tokens: int = CONTEXT_TOKENS) -> str:
-    """Join the user's words to a context for the model: in their order, each once, as many as fit.
+def _with_those_apart(found: list[_Found], more: list[_Found]) -> list[_Found]:
+    """``found``, and those of ``more`` that share no text with it. All are in order, and so is the result."""
+    apart, number = [], 0
+    for one in more:
+        while number < len(found) and found[number].end <= one.start:
+            number += 1
+        if number == len(found) or one.end <= found[number].start:
+            apart.append(one)
+    return sorted(found + apart, key=lambda one: (one.start, one.end)) if apart else found
 
-    A token is taken for three bytes of UTF-8, which is near the truth for names and jargon and on the
-    safe side for Chinese.
-    """
-    fitting: dict[str, None] = {}
-    left = budget_tokens
-    for raw in words:
-        word = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in raw).split())
-        cost = len(word.encode()) // 3 + 1
-        if not word or word in fitting:
-            continue
-        if cost > left:
-            break
-        fitting[word] = None
-        left -= cost
-    return " ".join(fitting)
+
+def _word_matches(text: str, replacement: Replacement) -> Iterator[_Found]:
+    pattern, written, at = _pattern(replacement), _plain(replacement.written), 0
+    while (match := pattern.search(text, at)) is not None:
+        is_whole = _is_whole(text, *match.span())
+        if is_whole:
+            yield _Found(*match.span(), written)
+        at = match.end() if is_whole else match.start() + 1
+
+
+def _pattern_matches(text: str, replacement: Replacement) -> list[_Found]:
+    found: list[_Found] = []
+    count = 0
+
+    def note(match: regex.Match[str]) -> str:
+        nonlocal count
+        written = _plain(str(match.expand(replacement.written)))
+        found.append(_Found(match.start(), match.end(), written))
+        count += len(written)
+        if count > PATTERN_CHARACTERS:
+            raise TimeoutError
+        return ""
+
+    # ``concurrent``: the microphone's callback goes on meanwhile.
+    _users_pattern(replacement).sub(note, text, timeout=PATTERN_S, concurrent=True)
+    return found
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether no letter or mark beside ``text[start:end]`` belongs to its first or last word."""
+    first, last, before, after = text[start], text[end - 1], text[start - 1 : start], text[end : end + 1]
+    if (after and extends(after)) or before == "\u200d":
+        return False
+    if before and is_of_word(before) and is_of_word(first) and is_hangul(before) == is_hangul(first):
+        is_apart = is_unspaced(before) or is_unspaced(first)
+    else:
+        is_apart = True
+    if not (is_apart and after and is_of_word(after) and is_of_word(last)):
+        return is_apart
+    return any(is_unspaced(one) or is_hangul(one) for one in (after, last))
+
+
+# ---- writing it -----------------------------------------------------------------------------------------
+
+_BLANKS = " \u00a0" + NARROW
+_WHITE = _BLANKS + "\t\n"
+_DASHES = "-–—―"
+_SIGNS = frozenset(STOPS + OPENS + CLOSES + QUOTES + _DASHES)
+_BLANK_RUN = re.compile(r"[^\S\n]*")
+_UNSPACED_STOPS = "、。，！？；：｡､．"
+_STOP_RUN = re.compile(
+    rf"[^\S\n]*(?:[{re.escape(STOPS)}]+(?=\s|\Z|[{re.escape(QUOTES + CLOSES)}])|[{_UNSPACED_STOPS}]+)"
+)
+_COMMA_RUN = re.compile(rf"[^\S\n]*(?:[{COMMAS}]+(?=\s|\Z)|[、，､]+)")
+
+
+class _Rewriting:
+    """Puts what is written in the place of what was found. Used once."""
+
+    def __init__(self, rules: TextRules, language: str) -> None:
+        self._rules = rules
+        self._language = language
+        self._pieces: list[tuple[str, bool]] = []  # (text, whether a replacement wrote it)
+        self._tail = ""  # the end of them, as much as matters
+        self._owes_gap = False  # spaces were taken away, and what comes next decides which belong there
+        self._owes_capital = False
+
+    def rewritten(self, text: str, found: list[_Found]) -> str:
+        """``text`` with all of ``found``, which are in order and apart from each other, in place."""
+        at = 0
+        limits = [*(one.start for one in found[1:]), len(text)]
+        for one, limit in zip(found, limits, strict=False):
+            self._emit(text[at : one.start])
+            at = one.end + self._replace(text[one.start : one.end], text[one.end : limit], one.written)
+        self._emit(text[at:])
+        self._trim(_WHITE)
+        pieces = [piece for piece, _ in self._pieces]
+        if pieces and not self._pieces[0][1]:
+            pieces[0] = pieces[0].lstrip()
+        return "".join(pieces)
+
+    def _replace(self, heard: str, after: str, written: str) -> int:
+        """Write ``written`` instead of ``heard``. Returns how much of ``after`` it takes the place of."""
+        before = self._tail
+        fits_left = (
+            bool(heard.strip()) and not heard[0].isspace() and (self._owes_gap or _is_free_left(before))
+        )
+        fits_right = bool(heard.strip()) and not heard[-1].isspace() and _is_free_right(after)
+        if not written.strip(_BLANKS):
+            if fits_left and fits_right:
+                return self._remove(heard, after)
+            self._emit(written, is_fixed=True)
+            return 0
+        is_sign = all(character in _SIGNS or character.isspace() for character in written)
+        if fits_left:
+            self._make_room(written, is_sign=is_sign)
+        is_raised = (
+            heard[0:1].isupper() and (len(heard) == 1 or not heard.isupper()) and ends_sentence(before)
+        )
+        if is_raised and _PLAIN_WORDS.fullmatch(written) and not self._rules.has_custom(written):
+            written = large(written, self._language)
+        self._emit(written, is_fixed=True)
+        return self._taken(heard, written, before, after, is_sign=is_sign) if fits_right else 0
+
+    def _make_room(self, written: str, *, is_sign: bool) -> None:
+        """Take away what the model put before a spoken sign."""
+        sign = written.lstrip(_BLANKS)
+        if sign[0] in "\n\t":
+            self._trim(_BLANKS + COMMAS)
+        elif clings(sign) and not sign.lstrip(STOPS)[:1].isalnum():
+            self._trim(_BLANKS + STOPS)
+            self._owes_gap = True
+        elif is_sign:
+            self._trim(_BLANKS + COMMAS)
+            self._owes_gap = True
+
+    def _taken(self, heard: str, written: str, before: str, after: str, *, is_sign: bool) -> int:
+        """How much of ``after`` the model put there because of a spoken sign, with the spaces behind it."""
+        sign = written.rstrip(_BLANKS)
+        last, whole = sign[-1], before + sign
+        run: re.Match[str] | None = None
+        if last in "\n\t":
+            run = _STOP_RUN.match(after)
+            self._owes_capital = last == "\n"
+        elif is_sign:
+            is_end = ends_sentence(whole)
+            is_closing = last in CLOSES or (last in QUOTES and not opens(last, whole[:-1], self._language))
+            run = (_COMMA_RUN if is_closing and not is_end else _STOP_RUN).match(after)
+            self._owes_gap = True
+            is_spoken = any(map(is_of_word, heard))  # a mark of the model's has its capital or none
+            self._owes_capital = is_spoken and is_end and last in STOPS and last != "…"
+        elif sign == written:
+            is_pair = last in STOPS and re.match(rf"[{re.escape(STOPS)}](?![{re.escape(STOPS)}])", after)
+            return 1 if is_pair and (last in COMMAS + ":;" or after[0] in {last, "."}) else 0
+        return _blanks_after(after, run.end() if run else 0)
+
+    def _remove(self, heard: str, after: str) -> int:
+        """Write nothing: a comma goes as well, and the next word may begin the sentence."""
+        self._trim(_BLANKS)
+        before = self._tail
+        comma, stop = _COMMA_RUN.match(after), _STOP_RUN.match(after)
+        self._owes_gap = True
+        taken = 0
+        if ends_sentence(before):
+            taken = stop.end() if stop else 0
+            self._owes_capital = self._owes_capital or bool(before) or heard[:1].isupper()
+        elif comma:
+            taken = comma.end()
+        elif stop:
+            self._trim(_BLANKS + COMMAS)
+        return _blanks_after(after, taken)
+
+    def _emit(self, text: str, *, is_fixed: bool = False) -> None:
+        if not text:
+            return
+        if self._owes_gap:
+            self._owes_gap = False
+            space = gap(self._tail, text, self._language)
+            if space:
+                self._add(space, is_fixed=False)
+        if self._owes_capital and any(character.isalnum() for character in text):
+            self._owes_capital = False
+            text = text if is_fixed else self._raised(text)
+        self._add(text, is_fixed=is_fixed)
+
+    def _add(self, text: str, *, is_fixed: bool) -> None:
+        self._pieces.append((text, is_fixed))
+        self._tail = (self._tail + text[-_TAIL:])[-_TAIL:]
+
+    def _raised(self, text: str) -> str:
+        word = text.lstrip(_BLANKS + "\n" + OPENS + QUOTES)
+        if self._rules.has_own(word):
+            return text
+        return text[: len(text) - len(word)] + large(word, self._language)
+
+    def _trim(self, characters: str) -> None:
+        """Take ``characters`` away from the end, as far as no replacement wrote them."""
+        while self._pieces and not self._pieces[-1][1]:
+            piece = self._pieces.pop()[0]
+            kept = piece.rstrip(characters)
+            self._tail = self._tail[: len(self._tail) - len(piece) + len(kept)] if len(piece) < _TAIL else ""
+            if kept:
+                self._pieces.append((kept, False))
+                break
+        if len(self._tail) < _TAIL // 2:
+            self._tail = self._end()
+
+    def _end(self) -> str:
+        """The last characters so far, as many as matter."""
+        found: list[str] = []
+        missing = _TAIL
+        for piece, _ in reversed(self._pieces):
+            if missing <= 0:
+                break
+            found.append(piece[-missing:])
+            missing -= len(piece)
+        return "".join(reversed(found))
+
+
+def _is_free_left(before: str) -> bool:
+    last = before[-1:]
+    return not last or last.isspace() or last in OPENS + QUOTES or is_unspaced(last)
+
+
+def _is_free_right(after: str) -> bool:
+    return not after or after[0].isspace() or after[0] in STOPS + CLOSES + QUOTES or is_unspaced(after[0])
+
+
+def _blanks_after(text: str, start: int) -> int:
+    run = _BLANK_RUN.match(text, start)
+    return run.end() if run else start

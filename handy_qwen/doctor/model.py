@@ -9,9 +9,16 @@ from handy_qwen.doctor.context import Context
 from handy_qwen.doctor.finding import Finding, failed, fine, warning
 from handy_qwen.engine.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.errors import EngineError, ModelMissingError
-from handy_qwen.models.installed import InstalledModel, find_model, installed_models, load_recognizer
+from handy_qwen.models.installed import (
+    InstalledModel,
+    find_model,
+    fit_custom_words,
+    installed_models,
+    load_recognizer,
+)
 
 NAME = "model"
+WORDS = "words"
 GET_ONE = "Install a full-size one: tray → Get a full model…, or: handy-qwen model install qwen3-asr-0.6b"
 
 
@@ -38,6 +45,25 @@ def check(context: Context) -> Iterator[Finding]:
         yield warning(NAME, f"{text} Only this tiny demo model is used: some 300 words.", GET_ONE, **details)
     else:
         yield fine(NAME, text, **details)
+
+
+def check_words(context: Context) -> Iterator[Finding]:
+    """Count the custom words that the model reads. The words themselves are in no finding."""
+    settings = context.configuration.settings
+    if not settings.custom_words:
+        yield fine(WORDS, "There are no custom words.", words=0)
+        return
+    try:
+        words = fit_custom_words(settings.model, settings.custom_words)
+    except EngineError:
+        return  # ``check`` says what is wrong with the model
+    details = {"words": words.total, "used": words.used, "tokens": words.tokens, "limit": words.limit}
+    text = f"Custom words: {words.summary}"
+    if words.left_out:
+        hint = "Put the most important words first in custom_words, or remove some."
+        yield warning(WORDS, text, hint, **details)
+    else:
+        yield fine(WORDS, text, **details)
 
 
 def _look_at(model: InstalledModel, *, is_thorough: bool) -> str:

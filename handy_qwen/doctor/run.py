@@ -44,6 +44,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("sound", sound.check),
     ("microphone", microphone.check),
     ("model", model.check),
+    ("words", model.check_words),
     ("history", history.check),
     ("memory", resources.check_memory),
     ("disk", resources.check_disk),

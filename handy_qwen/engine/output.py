@@ -10,19 +10,18 @@ except that the answer is divided at the token, not at the letters of its name.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handy_qwen.engine.prompt import Prompt
 from handy_qwen.engine.tokenizer import Tokenizer
+from handy_qwen.scripts import is_unspaced
 
 _LANGUAGE = "language "
 MAX_REPEATS = 20
 """A piece of text that stands this often in a row was not said."""
 _MAX_PERIOD_CHARS = 20
 _MAX_PERIOD_TOKENS = 10
-_SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "THAI", "LAO", "KHMER", "MYANMAR")
 _MAX_CHARS_PER_SPEECH_S = 40.0
 """Nobody speaks faster; a text that is longer and stands in the context was read there, not heard."""
 
@@ -88,7 +87,7 @@ def join_texts(parts: Sequence[str]) -> str:
     """Join the texts of consecutive passes, with a space where the scripts on both sides use spaces."""
     joined = ""
     for part in filter(None, parts):
-        needs_space = bool(joined) and not (_is_spaceless(joined[-1]) or _is_spaceless(part[0]))
+        needs_space = bool(joined) and not (is_unspaced(joined[-1]) or is_unspaced(part[0]))
         joined += (" " if needs_space else "") + part
     return joined
 
@@ -107,8 +106,3 @@ def _clean(text: str) -> str:
 
 def _letters(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalnum())
-
-
-def _is_spaceless(char: str) -> bool:
-    """Whether ``char`` belongs to a script that is written without spaces between words."""
-    return unicodedata.name(char, "").startswith(_SPACELESS) or "\u3000" <= char <= "\u303f"  # 、。「」

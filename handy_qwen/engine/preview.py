@@ -13,21 +13,18 @@ import re
 
 from handy_qwen.engine.output import join_texts
 from handy_qwen.engine.transcript import Preview
+from handy_qwen.scripts import UNSPACED_CLASS
 
 _UNSETTLED_WORDS = 3.0
 _CHARACTER_WORDS = 0.5
 _SEARCHED_UNITS = 6  # to either side of where a draft should go on
-# Thai, Lao, Myanmar, Khmer, ideographs, kana and their full-width forms
-_SPACELESS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
-)
 # Marks that belong to the character before them: vowels and tones of those scripts, voicing of kana
 _MARKS = (
     r"\u0e31\u0e33-\u0e3a\u0e45\u0e47-\u0e4e\u0eb1\u0eb3-\u0ebc\u0ec8-\u0ecd"
     r"\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
 )
-_UNIT = re.compile(rf"\s*(?:[{_SPACELESS}][{_MARKS}]*|[^\s{_SPACELESS}]+)")
-_SPACELESS_UNIT = re.compile(rf"\s*[{_SPACELESS}]")
+_UNIT = re.compile(rf"\s*(?:[{UNSPACED_CLASS}][{_MARKS}]*|[^\s{UNSPACED_CLASS}]+)")
+_UNSPACED_UNIT = re.compile(rf"\s*[{UNSPACED_CLASS}]")
 
 
 class PreviewText:
@@ -88,5 +85,5 @@ def _settled(units: list[str]) -> int:
     words, count = 0.0, len(units)
     while count and words < _UNSETTLED_WORDS:
         count -= 1
-        words += _CHARACTER_WORDS if _SPACELESS_UNIT.match(units[count]) else 1.0
+        words += _CHARACTER_WORDS if _UNSPACED_UNIT.match(units[count]) else 1.0
     return count

@@ -12,12 +12,17 @@ Source: chat_template.json of Qwen/Qwen3-ASR-0.6B and _build_text_prompt in Qwen
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from handy_qwen.engine.tokenizer import Tokenizer
 
 MAX_CONTEXT_TOKENS = 1024
 """Longest system message that is read; what is longer loses its end. A vocabulary, not a book."""
+WORDS_TOKENS = 200
+"""Budget for a list of words: beyond some hundred tokens the model begins to hear words that nobody said."""
+_LONGEST_WORD = 4000  # characters; never fits, and is not worth counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,70 @@ class Prompt:
     is_context_cut: bool  # it was longer than MAX_CONTEXT_TOKENS
     asr_text: int  # divides "language English" from the text
     ends: frozenset[int]  # either of them ends the answer
+
+
+@dataclass(frozen=True, slots=True)
+class FittedWords:
+    """What of a list of words the model reads.
+
+    ``text`` holds the ``used`` ones, ``tokens`` is its length, at most ``limit``. ``left_out`` are the
+    positions in the list of those that do not fit; empty entries and repeated ones count as neither.
+    """
+
+    text: str
+    tokens: int
+    limit: int
+    used: int
+    left_out: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """How many different words there are."""
+        return self.used + len(self.left_out)
+
+    @property
+    def summary(self) -> str:
+        """How many fit, as a sentence."""
+        if not self.left_out:
+            return f"All {self.total} words fit, {self.tokens} of {self.limit} tokens."
+        return f"{self.used} of {self.total} words fit; the rest are not used."
+
+
+def fit_words(tokenizer: Tokenizer, words: Iterable[str], limit: int = WORDS_TOKENS) -> FittedWords:
+    """Choose the words that the model reads: in their order, each that still fits.
+
+    Args:
+        tokenizer: That of the model.
+        words: Names and terms, the most important first.
+        limit: The most tokens.
+    """
+    fitting: list[str] = []
+    seen: set[str] = set()
+    left_out: list[int] = []
+    tokens = 0
+    for position, raw in enumerate(words):
+        word = _one_line(raw)
+        if not word or word in seen:
+            continue
+        seen.add(word)
+        # A space begins a new piece of text, so that the tokens of the whole are those of its words.
+        cost = (
+            len(tokenizer.encode(f" {word}" if fitting else word))
+            if len(word) <= _LONGEST_WORD
+            else limit + 1
+        )
+        if tokens + cost > limit:
+            left_out.append(position)
+            continue
+        fitting.append(word)
+        tokens += cost
+    return FittedWords(" ".join(fitting), tokens, limit, len(fitting), tuple(left_out))
+
+
+def _one_line(text: str) -> str:
+    """``text`` in NFC, without control characters, each run of white space being one space."""
+    spaced = "".join(" " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char for char in text)
+    return unicodedata.normalize("NFC", " ".join(spaced.split()))
 
 
 def build_prompt(tokenizer: Tokenizer, *, language: str | None = None, context: str = "") -> Prompt:

@@ -10,7 +10,7 @@ Threads: one transcription at a time; the second must begin after the first was 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from handy_qwen.engine.features import SAMPLE_RATE, log_mel
 from handy_qwen.engine.languages import language_name
 from handy_qwen.engine.layouts import open_model
 from handy_qwen.engine.live import LiveTranscription
-from handy_qwen.engine.prompt import build_prompt
+from handy_qwen.engine.prompt import FittedWords, build_prompt, fit_words
 from handy_qwen.engine.sessions import Cancel, default_threads, open_session
 from handy_qwen.engine.splitter import Splitter
 from handy_qwen.engine.transcript import Transcript
@@ -93,7 +93,7 @@ class Recognizer:
         self,
         *,
         language: str | None = None,
-        context: str = "",
+        context: str | Sequence[str] = "",
         exact: bool = False,
         drafts: bool = True,
         pass_s: float = LIVE_PASS_S,
@@ -103,7 +103,8 @@ class Recognizer:
 
         Args:
             language: Name or ISO code; None or "" finds it out.
-            context: Names and terms that may come up.
+            context: Names and terms that may come up, of which as many as fit are read; or any text, which is
+                read as it is and loses its end if it is too long.
             exact: Features as the reference has them for the whole clip, and nothing is left out at its end.
             drafts: Whether to write drafts while waiting, for the preview and for a quicker end.
             pass_s: Longest pass if not ``exact``; a shorter one takes less memory.
@@ -113,6 +114,8 @@ class Recognizer:
             LanguageError: The model does not know ``language``.
         """
         name = language_name(language, self.languages) if language else None
+        if not isinstance(context, str):
+            context = self.fit_words(context).text
         limit_s = self._model.pass_s if exact else min(self._model.pass_s, pass_s)
         return LiveTranscription(
             self._model,
@@ -130,7 +133,7 @@ class Recognizer:
         samples: Float32,
         *,
         language: str | None = None,
-        context: str = "",
+        context: str | Sequence[str] = "",
         exact: bool = False,
         pass_s: float = LIVE_PASS_S,
         cancel: Cancel | None = None,
@@ -141,7 +144,7 @@ class Recognizer:
         Args:
             samples: Shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
             language: Name or ISO code; None or "" finds it out.
-            context: Names and terms that may come up.
+            context: See ``live``.
             exact: See ``live``.
             pass_s: See ``live``.
             cancel: Stops the work from another thread.
@@ -189,6 +192,10 @@ class Recognizer:
         """
         if language:
             language_name(language, self.languages)
+
+    def fit_words(self, words: Sequence[str]) -> FittedWords:
+        """Which of ``words`` the model reads if they are its context."""
+        return fit_words(self._model.tokenizer, words)
 
     def is_context_read_whole(self, context: str) -> bool:
         """Whether the model gets to read all of ``context``; the end of a longer one is left out."""

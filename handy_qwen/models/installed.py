@@ -7,14 +7,17 @@ and is always there; it is used only where nothing else is installed, or when it
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handy_qwen import paths
 from handy_qwen.core.shelf import DEMO
 from handy_qwen.engine.manifest import MANIFEST_FILE
+from handy_qwen.engine.prompt import FittedWords, fit_words
 from handy_qwen.engine.published import is_published_layout
 from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.engine.tokenizer import load_tokenizer
 from handy_qwen.errors import EngineError
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
@@ -91,6 +94,15 @@ def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
     return Recognizer.load(found.folder, voice_model=voice_model, threads=threads, name=found.name)
+
+
+def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:
+    """Which of ``words`` the model that ``find_model`` finds would read. Loads its tokenizer alone.
+
+    Raises:
+        EngineError: There is no such model, or its tokenizer is missing or damaged.
+    """
+    return fit_words(load_tokenizer(find_model(asked).folder), words)
 
 
 def _is_model(folder: Path) -> bool:

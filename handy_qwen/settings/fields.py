@@ -140,7 +140,9 @@ class Settings:
         "continue the text inserted before into the same window: space, and small letter in a sentence",
     )
     remove_fillers: bool = option(False, flag, 'leave out "um", "uh" and their like')
-    custom_words: tuple[str, ...] = listed((), text, "names and terms that the model should know")
+    custom_words: tuple[str, ...] = listed(
+        (), text, "names and terms that the model should know, the most important first: about 60 are used"
+    )
     overlay: Overlay = option(Overlay.BOTTOM, choice(Overlay), 'the overlay: "off", "top" or "bottom"')
     set_up: bool = option(
         False, flag, 'the guide of the first start has been shown; it is there again as "handy-qwen setup"'

@@ -46,13 +46,13 @@ class Model(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]: ...  # noqa: D102
-    def live(self, *, language: str | None, context: str, drafts: bool) -> LiveText: ...  # noqa: D102
+    def live(self, *, language: str | None, context: tuple[str, ...], drafts: bool) -> LiveText: ...  # noqa: D102
     def transcribe(  # noqa: D102
         self,
         samples: Samples,
         *,
         language: str | None,
-        context: str,
+        context: tuple[str, ...],
         pass_s: float,
         cancel: Cancel,
         on_progress: Callable[[float], None],
@@ -75,7 +75,7 @@ class Job:
 
     take: int
     language: str
-    context: str
+    context: tuple[str, ...]
     live_mode: Live
     heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
     forgotten_samples: int = 0  # those before ``heard``

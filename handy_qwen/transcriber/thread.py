@@ -72,7 +72,7 @@ class EngineTranscriber:
 
     # --- the port ------------------------------------------------------------------------------------
 
-    def begin(self, take: int, language: str, context: str) -> None:
+    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
             self._jobs[take] = Job(take, language, context, self._live_mode())

@@ -29,7 +29,7 @@ from tests.fakes import (
 )
 
 SECRET = "my diary says so"
-RULES = Rules(hotkeys=(Hotkey("ctrl_r"),), mode=Mode.HOLD, context="Qwen")
+RULES = Rules(hotkeys=(Hotkey("ctrl_r"),), mode=Mode.HOLD, context=("Qwen",))
 
 
 class Program:
@@ -74,7 +74,7 @@ class Program:
 def test_a_press_and_a_release_put_the_text_into_the_window():
     program = Program().configure().dictate()
     assert program.inserter.texts == [SECRET]
-    assert program.transcriber.begun == [(1, "", "Qwen")]
+    assert program.transcriber.begun == [(1, "", ("Qwen",))]
     assert len(program.transcriber.fed) == 1
     assert program.cues.played == ["started", "stopped"]
     assert program.hotkeys.hotkeys == RULES.hotkeys

@@ -34,8 +34,8 @@ def test_the_window_at_the_press_is_noted():
 
 def test_a_recording_feeds_the_engine_and_tells_that_something_was_heard():
     ports, events = desk()
-    ports.run(fx.StartRecording(1, "German", "Qwen"))
-    assert ports.transcriber.begun == [(1, "German", "Qwen")]
+    ports.run(fx.StartRecording(1, "German", ("Qwen",)))
+    assert ports.transcriber.begun == [(1, "German", ("Qwen",))]
     assert [take for take, _ in ports.transcriber.fed] == [1, 1]
     assert [type(event) for event in events] == [Kept, RecordingBegan, Heard]
     assert ports.history.told == ["1 begun"]
@@ -121,8 +121,8 @@ def test_a_text_that_could_not_be_copied_is_not_kept_as_copied():
 def test_a_replay_goes_from_the_history_to_the_engine():
     ports, events = desk()
     ports.history.blocks = [np.zeros(160, np.float32)]
-    ports.run(fx.Replay(3, 30, "German", "Qwen"))
-    assert ports.transcriber.begun == [(3, "German", "Qwen")]
+    ports.run(fx.Replay(3, 30, "German", ("Qwen",)))
+    assert ports.transcriber.begun == [(3, "German", ("Qwen",))]
     assert [take for take, _ in ports.transcriber.fed] == [3]
     assert events == [Replayed(3, 1.0)]
 

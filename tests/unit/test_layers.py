@@ -18,8 +18,9 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "watched": (set(), set()),
     "durable": (set(), set()),
     "extras": (set(), set()),
-    "core": ({"errors"}, {"numpy", "regex"}),  # numpy for types only, see the last test
-    "engine": ({"errors"}, {"numpy", "onnxruntime", "psutil", "regex"}),
+    "scripts": (set(), set()),
+    "core": ({"errors", "scripts"}, {"numpy", "regex"}),  # numpy for types only, see the last test
+    "engine": ({"errors", "scripts"}, {"numpy", "onnxruntime", "psutil", "regex"}),
     "convert": ({"durable", "engine", "errors"}, {"numpy", "onnx"}),
     "audio": ({"core", "errors", "extras", "watched"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (

@@ -171,7 +171,7 @@ class Bench:
         return self
 
     def say(self, take, blocks=3, language=""):
-        self.transcriber.begin(take, language, "Qwen")
+        self.transcriber.begin(take, language, ("Qwen",))
         for _ in range(blocks):
             self.transcriber.feed(take, BLOCK)
         return self
@@ -200,7 +200,7 @@ def test_a_take_is_transcribed_while_it_is_spoken(bench):
     assert preview.take == 1
     desk.transcriber.finish(1)
     assert desk.skip_to(Transcribed).text == "m: 3 live"
-    assert desk.models["m"].asked == [(None, "Qwen", True)]
+    assert desk.models["m"].asked == [(None, ("Qwen",), True)]
 
 
 def test_previews_come_at_most_ten_times_a_second(bench):
@@ -223,7 +223,7 @@ def test_windows_alone_give_no_preview(bench):
     assert desk.models["m"].has_advanced.wait(30)
     desk.transcriber.finish(1)
     desk.expect(Transcribed)
-    assert desk.models["m"].asked == [(None, "Qwen", False)]
+    assert desk.models["m"].asked == [(None, ("Qwen",), False)]
 
 
 def test_a_take_begun_before_the_model_is_there_is_answered_when_it_is(bench):
@@ -235,7 +235,7 @@ def test_a_take_begun_before_the_model_is_there_is_answered_when_it_is(bench):
     desk.gates["m"].set()
     desk.expect(ModelReady)
     assert desk.expect(Transcribed).text == "m: 480 at once"
-    assert desk.models["m"].asked == [("German", "Qwen")]
+    assert desk.models["m"].asked == [("German", ("Qwen",))]
 
 
 def test_texts_come_in_the_order_of_the_takes(bench):

@@ -29,10 +29,11 @@ def test_every_setting_of_the_cycle_reaches_it():
     rules = rules_of(settings, Method.PASTE)
     assert rules.hotkeys == (Hotkey("f9"),)
     assert (rules.mode, rules.limits.hold_s) == (Mode.TOGGLE, 0.5)
-    assert (rules.language, rules.context) == ("German", "Qwen Kubernetes")
+    assert (rules.language, rules.context) == ("German", ("Qwen", "Kubernetes"))
     assert (rules.method, rules.submit) == (Method.PASTE, Submit.ENTER)
     assert (rules.max_take_s, rules.silence_s) == (60, 5)
     assert rules.text.replacements == (Replacement("a", "b"),)
+    assert rules.text.custom_words == ("Qwen", "Kubernetes")
     assert (rules.text.is_without_fillers, rules.text.has_trailing_space, rules.text.is_fitted) == (
         True,
         True,

@@ -1,5 +1,6 @@
 """The parts put together, with stand-ins for devices and engine; and what the menus ask of them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -204,6 +205,28 @@ def test_settings_changed_by_hand_reach_every_part(bench):
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
     rules = [event.rules for event in desk.posted if isinstance(event, Configured)][-1]
     assert rules.submit is Submit.ENTER
+
+
+def test_custom_words_that_do_not_fit_are_told_when_the_settings_change_and_counted_in_the_log(bench, caplog):
+    caplog.set_level("INFO")
+    demo = SimpleNamespace(name="demo", folder=paths.asset("demo-model"))
+    desk = bench().start()
+    assert not any("custom words" in title for title in desk.titles)
+
+    def write(words):
+        desk.program.store.path.write_text(f"custom_words = {json.dumps(words)}\n", encoding="utf-8")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("handy_qwen.models.installed.find_model", lambda _asked: demo)
+            desk.program.store.reload_if_changed()
+        desk.run()
+
+    write([f"Zaphod{number}" for number in range(300)])
+    told = [title for title in desk.titles if "custom words" in title]
+    assert len(told) == 1
+    assert told[0].endswith(" of 300 custom words fit.")
+    write(["Anna", "Berta", "Carla, and more"])
+    assert "custom words: 3 of 3" in caplog.text
+    assert "Zaphod" not in caplog.text
 
 
 def test_pausing_the_history_is_written_to_the_file_and_reaches_it(bench):

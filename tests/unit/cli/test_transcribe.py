@@ -44,22 +44,41 @@ def test_context_and_vocabulary_are_one_context(tmp_path, asked):
     words = tmp_path / "words.txt"
     words.write_text("\ufeffAnna\n# people above, places below\n\n  Bad Homburg \r\n", encoding="utf-8")
     assert run(SPEECH / "report.flac", "--context", "A meeting", "--vocabulary", words) == 0
-    assert asked[0]["context"] == "A meeting, Anna, Bad Homburg"
+    assert asked[0]["context"] == ("A meeting", "Anna", "Bad Homburg")
 
 
-@pytest.mark.parametrize(("count", "is_told"), [(50, False), (2_000, True)])
-def test_a_vocabulary_too_long_for_the_model_is_told(tmp_path, capsys, count, is_told):
+@pytest.mark.parametrize("option", [(), ("--live", "--simulate", "--speed", "100")])
+def test_how_many_words_of_a_vocabulary_fit_is_told_if_not_all_do(tmp_path, capsys, option):
     words = tmp_path / "words.txt"
-    words.write_text("Anna\n" * count, encoding="utf-8")
-    assert run(SPEECH / "report.flac", "--vocabulary", words) == 0
-    assert ("its end is left out" in capsys.readouterr().err) == is_told
+    words.write_text("Anna\n" * 2_000, encoding="utf-8")
+    assert run(SPEECH / "report.flac", "--vocabulary", words, *option) == 0
+    assert "fit" not in capsys.readouterr().err
+    words.write_text("\n".join(f"Anna{number}" for number in range(300)), encoding="utf-8")
+    assert run(SPEECH / "report.flac", "--vocabulary", words, *option) == 0
+    assert " of 300 words fit; the rest are not used." in capsys.readouterr().err
+
+
+def test_a_context_too_long_for_the_model_is_told(capsys):
+    assert run(SPEECH / "report.flac", "--context", "Anna " * 2_000) == 0
+    assert "its end is left out" in capsys.readouterr().err
+
+
+def test_the_result_says_how_the_vocabulary_fits(tmp_path, capsys):
+    words = tmp_path / "words.txt"
+    words.write_text("Anna\nBerta\n", encoding="utf-8")
+    assert run(SPEECH / "report.flac", "--vocabulary", words, "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)["vocabulary"]
+    assert (told["words"], told["used"], told["limit"]) == (2, 2, 200)
+    assert 2 <= told["tokens"] <= 20
+    assert run(SPEECH / "report.flac", "--format", "json") == 0
+    assert "vocabulary" not in json.loads(capsys.readouterr().out)
 
 
 def test_a_vocabulary_alone_is_the_context(tmp_path, asked):
     words = tmp_path / "words.txt"
     words.write_text("Anna\n", encoding="utf-8")
     run(SPEECH / "report.flac", "--vocabulary", words)
-    assert asked[0]["context"] == "Anna"
+    assert asked[0]["context"] == ("Anna",)
 
 
 @pytest.mark.parametrize(("option", "is_exact"), [((), True), (("--exact",), True), (("--live",), False)])

@@ -54,7 +54,7 @@ from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
 def test_one_take_is_recorded_transcribed_and_inserted():
     desk = Desk().say(1).hear(1, "Hello.")
     assert desk.done(fx.NoteFocus) == [fx.NoteFocus(1)]
-    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", "Qwen")]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     assert desk.done(fx.Insert) == [fx.Insert(1, "Hello.", EDITOR, Method.PASTE, Submit.OFF)]
@@ -360,7 +360,7 @@ def test_no_limit_on_silence_is_a_choice():
 
 def test_requests_begin_and_end_takes():
     desk = Desk().ask(Request.START).ask(Request.START).ask(Request.STOP).ask(Request.STOP)
-    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", "Qwen")]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     desk.recorded(1).ask(Request.TOGGLE).ask(Request.TOGGLE)
     assert [effect.take for effect in desk.done(fx.StopRecording)] == [1, 2]
@@ -446,9 +446,9 @@ def test_the_user_learns_where_the_text_went_if_not_into_the_window(how, note, k
 
 
 def test_spacing_follows_the_last_text_in_the_same_window_only():
-    desk = Desk().say(1).hear(1, "One and").put(1).say(2).hear(2, "Two.").put(2)
+    desk = Desk().say(1).hear(1, "One and").put(1).say(2).hear(2, "The two.").put(2)
     desk.say(3, target=TERMINAL).hear(3, "Three.").put(3)
-    assert desk.inserted == ["One and", " two.", "Three."]
+    assert desk.inserted == ["One and", " the two.", "Three."]
 
 
 def test_a_text_inserted_long_ago_tells_nothing_about_the_spacing():
@@ -464,6 +464,16 @@ def test_a_submitted_text_is_not_continued():
 def test_replacements_apply_before_insertion():
     rules = replace(RULES, text=TextRules(replacements=(Replacement("quen", "Qwen"),)))
     assert Desk(rules).say(1).hear(1, "I use quen.").inserted == ["I use Qwen."]
+
+
+def test_a_line_break_said_alone_is_inserted_and_held_but_is_no_text_to_offer_again():
+    rules = replace(RULES, text=TextRules(replacements=(Replacement("new line", "\n"),)))
+    desk = Desk(rules).say(1).hear(1, "One.").put(1).say(2).hear(2, "New line.")
+    assert desk.inserted == ["One.", "\n"]
+    desk.put(2, Delivery.HELD)
+    assert desk.view.recent == ("One.",)
+    desk.say(3).hear(3, "Two.")
+    assert desk.inserted[-1] == "\nTwo."
 
 
 def test_a_truncated_transcript_says_so():

@@ -110,11 +110,11 @@ def test_unfinished_takes_are_transcribed_one_after_the_other_once_the_model_is_
     desk = Desk().play(Recovered((left(5, language="German"), left(6)), ()))
     assert desk.done(fx.Replay) == []
     desk.play(READY)
-    assert desk.done(fx.Replay) == [fx.Replay(1, 5, "German", "Qwen")]
+    assert desk.done(fx.Replay) == [fx.Replay(1, 5, "German", ("Qwen",))]
     desk.play(Replayed(1, 2.0))
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     desk.hear(1, "Five.")
-    assert desk.done(fx.Replay)[-1] == fx.Replay(2, 6, "", "Qwen")
+    assert desk.done(fx.Replay)[-1] == fx.Replay(2, 6, "", ("Qwen",))
     desk.play(Replayed(2, 2.0)).hear(2, "Six.")
     assert desk.view.held == ("Five.", "Six.")
     assert desk.inserted == []
@@ -159,7 +159,7 @@ def test_a_failed_take_is_kept_and_can_be_tried_again_into_its_window():
     assert "try again from the menu" in desk.view.notices[-1].hint
     assert desk.view.can_retry
     desk.ask(Request.RETRY)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", "Qwen")]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
     assert desk.view.phase is Phase.TRANSCRIBING
     desk.play(Replayed(2, 1.0)).hear(2, "At last.")
     assert desk.done(fx.Insert)[-1].target == EDITOR
@@ -173,7 +173,7 @@ def test_a_failed_take_can_be_tried_again_when_its_entry_came_late():
     assert after.hint == f"It is kept: try again from the menu. {ERROR.hint}"
     assert after.number == before.number, "it is no news, and not told twice"
     desk.ask(Request.RETRY)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", "Qwen")]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
 
 
 def test_a_cancelled_take_whose_entry_came_late_can_be_brought_back_and_the_user_is_told_so():
@@ -187,7 +187,7 @@ def test_a_cancelled_take_whose_entry_came_late_can_be_brought_back_and_the_user
 def test_the_last_take_can_be_transcribed_again_in_another_language():
     desk = Desk().say(1).play(Kept(1, 10)).hear(1, "Hallo.").put(1)
     desk.play(Configured(replace(RULES, language="German"), NO_CHOICES)).ask(Request.RETRY)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "German", "Qwen")]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "German", ("Qwen",))]
 
 
 @pytest.mark.parametrize("what", [Request.RETRY, Request.BRING_BACK])
@@ -209,7 +209,7 @@ def test_a_cancelled_take_can_be_brought_back_and_the_user_is_told_so(is_recordi
     assert "bring it back" in desk.view.notices[-1].hint
     assert desk.view.can_bring_back
     desk.ask(Request.BRING_BACK)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", "Qwen")]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
     desk.play(Replayed(2, 2.0)).hear(2, "Back.")
     assert desk.inserted == ["Back."]
     assert not desk.view.can_bring_back
@@ -269,7 +269,7 @@ def test_a_text_chosen_in_the_history_waits_once_and_is_known_as_that_entry():
 def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_and_its_text_waits():
     entry = Entry(7, 0.0, State.FAILED, language="German", has_audio=True)
     desk = Desk().play(READY, Recalled(entry, is_sound=True))
-    assert desk.done(fx.Replay) == [fx.Replay(1, 7, "German", "Qwen")]
+    assert desk.done(fx.Replay) == [fx.Replay(1, 7, "German", ("Qwen",))]
     desk.play(Replayed(1, 2.0)).hear(1, "Guten Abend.")
     assert [one.text for one in desk.now.held] == ["Guten Abend."]
     assert desk.done(fx.Insert) == []

@@ -3,19 +3,9 @@
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from handy_qwen.core.text import (
-    Replacement,
-    TextRules,
-    clean,
-    context_of,
-    ends_sentence,
-    fit,
-    join,
-    pattern_error,
-)
+from handy_qwen.core.spacing import ends_sentence, join
+from handy_qwen.core.text import Replacement, TextRules, clean, fit, pattern_error
 
 PLAIN = TextRules()
 
@@ -30,7 +20,7 @@ def replaced(text, *replacements):
         ("I like quen.", "quen", "Qwen", "I like Qwen."),
         ("QUEN and quen", "quen", "Qwen", "Qwen and Qwen"),
         ("Quentin stays", "quen", "Qwen", "Quentin stays"),
-        ("a new  line here", "new line", "\n", "a \n here"),
+        ("a new  line here", "new line", "\n", "a\nHere"),
         ("Btw, yes, btw.", "btw", "by the way", "By the way, yes, by the way."),
         ("use c plus plus now", "c plus plus", "C++", "use C++ now"),
         ("write C++ now", "C++", "Rust", "write Rust now"),
@@ -53,8 +43,15 @@ def test_a_replacement_can_be_a_regular_expression_with_groups():
     assert replaced("about 20 percent", rule) == "about 20 %"
 
 
-def test_replacements_apply_in_their_order():
-    assert replaced("a", Replacement("a", "b"), Replacement("b", "c")) == "c"
+def test_what_a_replacement_wrote_is_left_alone_by_the_others():
+    assert replaced("a", Replacement("a", "b"), Replacement("b", "c")) == "b"
+    assert replaced("a b", Replacement("a", "b"), Replacement("b", "a")) == "b a"
+    assert replaced("a", Replacement("a", "b"), Replacement(".", "c", is_regex=True)) == "b"
+    assert replaced("x a", Replacement("a", "a a"), Replacement("a", "b")) == "x a a"
+
+
+def test_the_first_of_two_replacements_for_the_same_words_counts():
+    assert replaced("new line", Replacement("new line", "\n"), Replacement("new", "old")) == "\n"
 
 
 @pytest.mark.parametrize(("heard", "written"), [("(", ""), ("a", r"\1"), ("a", r"\g<x>")])
@@ -106,12 +103,13 @@ def test_fillers_of_the_language_are_taken_out_if_wanted(language, text, result)
         ("One.", "Two.", " Two."),
         ("One. ", "Two.", "Two."),
         ("One\n", "Two.", "Two."),
-        ("One,", "Two.", " two."),
+        ("One,", "Two.", " Two."),
+        ("One,", "And two.", " and two."),
         ("One", "I'm here.", " I'm here."),
         ("One", "NASA is.", " NASA is."),
         ("One", "4K video", " 4K video"),
         ("One", "A house.", " a house."),
-        ("(", "Two.", "two."),
+        ("(", "Then two.", "then two."),
         ("One", ", and", ", and"),
         ("他说。", "好的。", "好的。"),
         ("He said", "好的。", "好的。"),
@@ -125,7 +123,7 @@ def test_a_text_continues_what_stands_before_it(previous, text, result):
 
 def test_german_nouns_and_initials_elsewhere_keep_their_capital():
     assert fit("Haus", PLAIN, "das", "German") == " Haus"
-    assert fit("E no", PLAIN, "um", "Italian") == " E no"
+    assert fit("E. Rossi", PLAIN, "um", "Italian") == " E. Rossi"
 
 
 def test_fitting_can_be_switched_off():
@@ -140,7 +138,17 @@ def test_a_space_can_follow_where_words_are_spaced(text, result):
 
 
 @pytest.mark.parametrize(
-    ("text", "ends"), [("", True), ("a.", True), ('a."', True), ("a\n ", True), ("a,", False), ("好。", True)]
+    ("text", "ends"),
+    [
+        ("", True),
+        ("a.", True),
+        ('a."', True),
+        ("a\n ", True),
+        ("a\n- ", True),
+        ("- ", False),
+        ("a,", False),
+        ("好。", True),
+    ],
 )
 def test_sentences_end_with_their_marks_or_a_line_break(text, ends):
     assert ends_sentence(text) is ends
@@ -148,25 +156,3 @@ def test_sentences_end_with_their_marks_or_a_line_break(text, ends):
 
 def test_texts_are_joined_with_spaces_where_words_are_spaced():
     assert join(["One.", "Two.", "好。", "吗", "", " three"]) == "One. Two.好。吗 three"
-
-
-def test_the_context_holds_each_word_once_and_no_control_characters():
-    assert context_of(["Qwen", "Kubernetes\n x", "Qwen", "", "\x07"]) == "Qwen Kubernetes x"
-
-
-def test_the_context_keeps_to_its_budget():
-    words = [f"word{n}" for n in range(1000)]
-    kept = context_of(words, budget_tokens=10).split()
-    assert kept == words[: len(kept)]
-    assert 0 < len(kept) <= 10
-
-
-@given(st.text(), st.text(), st.sampled_from(["English", "German", "Japanese", ""]))
-def test_fitting_changes_nothing_but_one_letter_and_the_spaces_around(text, previous, language):
-    result = fit(text, TextRules(has_trailing_space=True), previous, language)
-    assert result.strip().lower()[1:] == text.strip().lower()[1:] or len(text[:1].lower()) != 1
-
-
-@given(st.text(), st.sampled_from(["English", "French", "Chinese"]))
-def test_cleaning_takes_any_text(text, language):
-    clean(text, TextRules((Replacement("a", "b"),), is_without_fillers=True), language)

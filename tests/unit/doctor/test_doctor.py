@@ -416,6 +416,30 @@ def test_a_model_that_is_damaged_is_a_problem(exact_package):
     assert finding.details["installed"] == ["mine", "demo"]
 
 
+def with_words(*words, **changes):
+    return context(
+        configuration=replace(read_configuration(), settings=Settings(custom_words=words, **changes))
+    )
+
+
+def test_custom_words_that_do_not_fit_are_counted_but_not_shown():
+    (finding,) = model.check_words(with_words(*(f"Zaphod{number}" for number in range(300)), "x" * 500))
+    assert finding.status is Status.WARNING
+    used, total = finding.details["used"], finding.details["words"]
+    assert 0 < used < total == 301
+    assert f"{used} of 301 words fit; the rest are not used." in finding.text
+    assert 190 < finding.details["tokens"] <= finding.details["limit"] == 200
+    assert "Zaphod" not in json.dumps(finding.as_dict())
+
+
+def test_custom_words_that_fit_are_fine_and_so_are_none():
+    (finding,) = model.check_words(with_words("Anna", "Berta"))
+    assert finding.status is Status.OK
+    assert "All 2 words fit" in finding.text
+    assert statuses(model.check_words(with_words())) == ["ok"]
+    assert not list(model.check_words(with_words("Anna", model="gone")))
+
+
 def test_a_model_that_is_not_there_is_a_problem():
     configuration = replace(read_configuration(), settings=replace(Settings(), model="gone"))
     (finding,) = model.check(context(configuration=configuration))

@@ -1,8 +1,12 @@
 """The prompt: its form, the language put into the model's mouth, contexts of any length and content."""
 
-import pytest
+import unicodedata
 
-from handy_qwen.engine.prompt import MAX_CONTEXT_TOKENS, build_prompt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.engine.prompt import MAX_CONTEXT_TOKENS, WORDS_TOKENS, build_prompt, fit_words
 from handy_qwen.engine.tokenizer import MARKERS, load_tokenizer
 from tests.conftest import CHECKPOINT
 
@@ -58,3 +62,42 @@ def test_a_context_beyond_the_limit_loses_its_end(tokenizer):
     assert prompt.head[1 : prompt.head.index(end)] == tuple(
         tokenizer.encode(f"system\n{words}")[:MAX_CONTEXT_TOKENS]
     )
+
+
+# ---- the user's words -----------------------------------------------------------------------------------
+
+
+def test_words_are_read_each_once_in_their_order_without_control_characters(tokenizer):
+    words = fit_words(tokenizer, ["Qwen", "Kubernetes\n x", "Qwen", "", "\x07", "cafe\u0301", "café"])
+    assert words.text == "Qwen Kubernetes x café"
+    assert (words.used, words.total, words.left_out, words.limit) == (3, 3, (), WORDS_TOKENS)
+    assert words.tokens == len(tokenizer.encode(words.text))
+    assert "All 3 words fit" in words.summary
+
+
+def test_a_long_entry_does_not_end_the_list_of_words(tokenizer):
+    long = " ".join(f"word{number}" for number in range(200))
+    words = fit_words(tokenizer, ["Anna", long, "Berta", "x" * 5_000, "Carla"])
+    assert words.text == "Anna Berta Carla"
+    assert words.left_out == (1, 3)
+    assert words.summary == "3 of 5 words fit; the rest are not used."
+
+
+def test_no_words_are_no_context(tokenizer):
+    assert fit_words(tokenizer, []).text == ""
+    assert fit_words(tokenizer, ["", " "]).total == 0
+
+
+@given(
+    words=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=30),
+    limit=st.integers(0, 60),
+)
+def test_tokens_are_counted_exactly_and_every_word_that_still_fits_is_used(tokenizer, words, limit):
+    fitted = fit_words(tokenizer, words, limit)
+    assert fitted.tokens == len(tokenizer.encode(fitted.text)) <= limit
+    assert unicodedata.is_normalized("NFC", fitted.text)
+    assert fitted.total == fitted.used + len(fitted.left_out)
+    for position in fitted.left_out:  # alone behind those before it, it would not have fitted
+        before = fit_words(tokenizer, words[:position], limit).text
+        word = fit_words(tokenizer, [words[position]], 10_000).text
+        assert len(tokenizer.encode(f"{before} {word}".strip())) > limit
