@@ -8,9 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from handy_qwen.controller import UNEXPECTED
 from handy_qwen.core.shelf import Progress, Stage
-from handy_qwen.errors import CancelledError, HandyError
+from handy_qwen.errors import UNEXPECTED, CancelledError, HandyError
 
 logger = logging.getLogger(__name__)
 

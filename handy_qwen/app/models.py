@@ -14,10 +14,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.app.chores import Chores
 from handy_qwen.app.installing import Installer, Tell
 from handy_qwen.app.jobs import Job, Jobs
 from handy_qwen.app.speeds import Speeds
+from handy_qwen.chores import Chores
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing

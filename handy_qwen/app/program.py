@@ -15,22 +15,22 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.app import first_run, watches
+from handy_qwen.app import first_run, power, watches
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
-from handy_qwen.app.chores import Chores
 from handy_qwen.app.watchdog import Watch, Watchdog
 from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
-from handy_qwen.controller import UNEXPECTED, Controller
+from handy_qwen.controller import Controller
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Trouble
+from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
 from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View
 from handy_qwen.effects import Ports
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import default_method, inserter_for
@@ -81,7 +81,12 @@ class Program:
         self._answers = Answers(self.controller.post, quit_app, self.show_setup)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Chores(self.store.reload_if_changed, lambda: RELOAD_S)
-        self._watchdog = Watchdog(self._tell_trouble, lambda *said: self.controller.post(Noted(*said)))
+        self._watchdog = Watchdog(
+            self._tell_trouble,
+            lambda *said: self.controller.post(Noted(*said)),
+            asleep_s=power.asleep_s,
+            has_slept=lambda for_s: self.controller.post(Slept(for_s)),
+        )
 
     def start(self, on_view: Listener, on_setup: Callable[[], None] = lambda: None) -> None:
         """Begin to work, behind the tray.
@@ -348,9 +353,7 @@ class Program:
         self.configure()
 
     def _live_mode(self) -> Live:
-        from handy_qwen.app.power import is_on_battery
-
-        return live_of(self.store.value, is_on_battery=is_on_battery())
+        return live_of(self.store.value, is_on_battery=power.is_on_battery())
 
     def _load_model(self, name: str) -> Model:
         """Called on ``model-load``."""

@@ -27,7 +27,7 @@ NAMES = {  # what the user would call it
     HISTORY: "The history",
 }
 STUCK_S = {
-    CYCLE: 30.0,  # to set hotkeys may take 10 s
+    CYCLE: 10.0,  # it only hands over
     CHORES: 120.0,  # to look for models imports the engine
     CONTROL: 30.0,
     MICROPHONE: 10.0,
@@ -35,6 +35,7 @@ STUCK_S = {
     ENGINE: 300.0,  # one run over a minute of sound with a large model on a slow machine takes two
     HISTORY: 60.0,  # a disk that sleeps takes 20
 }
+MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred
 REMEDIES = {
     INSERT: "Copy texts from the menu, or quit and start again.",
     ENGINE: "Quit and start again: what was said is kept.",
@@ -73,6 +74,10 @@ class HotkeyWatch:
         """It is never busy for long."""
         return None
 
+    def own_pieces(self) -> int:
+        """Nothing is known of its loop."""
+        return 0
+
 
 def watch(subject: str, part: object) -> list[Watch]:
     """The watch over the thread of ``part``, or over ``part`` itself; none if neither can be looked after."""
@@ -81,4 +86,5 @@ def watch(subject: str, part: object) -> list[Watch]:
         return []
     name = NAMES.get(subject, "Listening for the hotkeys")
     remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
-    return [Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy)]
+    most_own = MOST_OWN.get(subject, Watch.most_own)
+    return [Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy, most_own)]

@@ -22,7 +22,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from handy_qwen.core import gestures
-from handy_qwen.core.deadlines import due_s, forgive_stop, look_at_clock, restart_insertion_clock
+from handy_qwen.core.deadlines import (
+    age,
+    forgive_stop,
+    look_at_clock,
+    next_wake_s,
+    restart_insertion_clock,
+)
 from handy_qwen.core.delivery import (
     copy_last,
     deliver,
@@ -67,8 +73,8 @@ from handy_qwen.core.events import (
     ModelReady,
     ModelUnloaded,
     Noted,
-    Overslept,
     Previewed,
+    Progressed,
     Recalled,
     RecordingBegan,
     RecordingEnded,
@@ -76,6 +82,7 @@ from handy_qwen.core.events import (
     Replayed,
     Request,
     Requested,
+    Slept,
     Ticked,
     Transcribed,
     Trouble,
@@ -105,6 +112,8 @@ def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Ef
     was cancelled is such an event.
     """
     turn = Turn(now, at_s)
+    forgive_stop(turn)
+    _note_engine(turn, event)
     _note_keys(turn, event)
     _read_gestures(turn, event)
     _handle(turn, event)
@@ -123,6 +132,12 @@ def _note_keys(turn: Turn, event: Event) -> None:
             turn.set(down=frozenset())
         case _:
             return
+
+
+def _note_engine(turn: Turn, event: Event) -> None:
+    """Remember when the engine was last seen to be at work, whatever it was on."""
+    if isinstance(event, ModelLoading | ModelReady | Previewed | Progressed | Transcribed):
+        turn.set(engine_s=turn.at_s)
 
 
 def _read_gestures(turn: Turn, event: Event) -> None:
@@ -174,6 +189,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
         case Previewed(number, committed, tentative):
             if (take := turn.take(number)) is not None:
                 turn.put(replace(take, committed=committed, tentative=tentative))
+        case Progressed():
+            pass  # it was noted
         case Transcribed():
             has_text(turn, event)
         case Failed(number, error):
@@ -203,8 +220,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             _tell_trouble(turn, subject, error)
         case Ticked():
             look_at_clock(turn)
-        case Overslept():
-            forgive_stop(turn)
+        case Slept(for_s):
+            age(turn, for_s)
         case _:
             assert_never(event)
 
@@ -346,9 +363,7 @@ def _tidy(turn: Turn) -> None:
     if is_wanted != now.is_escape_watched:
         turn.set(is_escape_watched=is_wanted)
         turn.do(WatchEscape(is_wanted))
-    due = [now.gestures_wake_s, *(due_s(turn, take) for take in now.takes)]
-    due += [one.until_s for one in turn.now.shown if not one.notice.is_lasting]
-    wake_at_s = min((at_s for at_s in due if at_s is not None), default=None)
+    wake_at_s = next_wake_s(turn)
     if wake_at_s != now.wake_at_s:
         turn.set(wake_at_s=wake_at_s)
         turn.do(WakeAt(wake_at_s))

@@ -158,6 +158,13 @@ class Previewed:
 
 
 @dataclass(frozen=True, slots=True)
+class Progressed:
+    """The engine has come further with the text of take ``take``. At most once a second."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transcribed:
     """The engine is done with take ``take``. An empty ``text`` means that nobody spoke."""
 
@@ -317,10 +324,10 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
-class Overslept:
-    """The time to wake at has long passed: the process was stopped, or the machine slept."""
+class Slept:
+    """The machine slept for ``for_s`` seconds that ``time.monotonic()`` did not count."""
 
-    at_s: float
+    for_s: float
 
 
 Event = (
@@ -339,6 +346,7 @@ Event = (
     | ModelFailed
     | ModelUnloaded
     | Previewed
+    | Progressed
     | Transcribed
     | Failed
     | Delivered
@@ -353,5 +361,5 @@ Event = (
     | Noted
     | Trouble
     | Ticked
-    | Overslept
+    | Slept
 )

@@ -121,6 +121,7 @@ class Dictation:
     finished: Take | None = None  # the last one that got its text
     has_model: bool = False  # one is loaded
     is_loading: bool = False  # one is being loaded
+    engine_s: float = -math.inf  # when the engine was last seen to be at work
     shown: tuple[Shown, ...] = ()  # oldest first
     last_notice: int = 0
     is_escape_watched: bool = False

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from handy_qwen.controller import Controller
+from handy_qwen.controller import AGAIN_S, Controller
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Configured, KeyDown, KeyUp, Overslept, Request, Requested, Ticked
+from handy_qwen.core.events import Configured, KeyDown, KeyUp, Request, Requested, Ticked
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.rules import Rules
@@ -161,25 +161,47 @@ def test_a_broken_listener_or_an_unknown_event_does_not_end_the_cycle():
     assert fx.ListenFor(RULES.hotkeys) in done
 
 
-def test_a_process_that_was_stopped_is_not_late(monkeypatch):
-    clock, handled = FakeClock(), []
-    controller = Controller(handled.append, lambda _: None, clock)
-    controller.post(Configured(RULES, Choices()))
-    controller.post(Requested(Request.SHOW, 100.0))
-    controller.run_pending()
-    monkeypatch.setattr(controller, "_inbox", Impatient())
-    clock.now_s += NOTICE_S + 0.1
-    assert controller._next() == Ticked(clock())
-    clock.now_s += 60
-    assert controller._next() == Overslept(clock())
+class Nobody:
+    """An inbox in which nothing ever is: whoever waits there lets the time pass, and never without end."""
 
-
-class Impatient:
-    """An inbox in which nothing ever is."""
+    def __init__(self, clock):
+        self.clock = clock
 
     def get(self, timeout):
-        assert timeout == 0.0
+        assert timeout is not None, "it sleeps for ever"
+        self.clock.now_s += timeout
         raise queue.Empty
+
+    def put(self, event):
+        """What the fakes answer at once is not to be heard."""
+
+
+def left_alone(program, monkeypatch):
+    """From now on nothing comes in. Returns what the thread does next, and again."""
+    monkeypatch.setattr(program.controller, "_inbox", Nobody(program.clock))
+    return lambda: program.controller._handle(program.controller._next())
+
+
+def test_a_take_ends_by_itself_after_a_sleep_longer_than_it_may_last(monkeypatch):
+    program = Program().configure()
+    program.play(KeyDown(0, program.clock()))
+    program.clock.now_s += 8 * 3600
+    left_alone(program, monkeypatch)()
+    assert program.recorder.open is None
+
+
+@pytest.mark.expects_log
+def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_busy(monkeypatch):
+    program = Program().configure().play(Requested(Request.SHOW, 100.0))
+    wake = left_alone(program, monkeypatch)
+
+    def fail(_turn):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("handy_qwen.core.dictation.look_at_clock", fail)
+    for _ in range(10):
+        wake()
+    assert program.clock.now_s >= 100 + NOTICE_S + 9 * AGAIN_S
 
 
 def test_the_thread_handles_events_wakes_itself_and_ends():

@@ -321,6 +321,10 @@ def test_a_dictation_goes_through_all_of_it(bench):
     assert desk.view.recent == ("Hello.",)
 
 
+def test_a_machine_that_does_not_sleep_has_not_slept():
+    assert power.asleep_s() == pytest.approx(power.asleep_s(), abs=0.5)
+
+
 def battery(plugged):
     return lambda: SimpleNamespace(power_plugged=plugged)
 

@@ -31,7 +31,6 @@ from handy_qwen.core.events import (
     ModelReady,
     ModelUnloaded,
     Noted,
-    Overslept,
     Previewed,
     Recalled,
     RecordingBegan,
@@ -39,6 +38,7 @@ from handy_qwen.core.events import (
     Recovered,
     Replayed,
     Request,
+    Ticked,
     Transcribed,
 )
 from handy_qwen.core.gestures import Mode
@@ -600,7 +600,7 @@ class Watch:
                 desk.wait(seconds)
             case ("oversleep", seconds):
                 desk.at_s += seconds
-                desk.play(Overslept(desk.at_s))
+                desk.play(Ticked(desk.at_s))
             case ("escape", _):
                 desk.play(EscapePressed(desk.at_s))
             case ("ask", what):
