@@ -53,7 +53,7 @@ class Chores:
         self._inbox.put(chore)
 
     def do(self, chore: Chore) -> None:
-        """As ``add``, on a thread that is started with the first. Called by one thread only."""
+        """As ``add``, on a thread that is started with the first."""
         self.start()
         self.add(chore)
 

@@ -11,9 +11,17 @@ import math
 import queue
 import time
 from collections.abc import Callable
+from functools import partial
 
 from handy_qwen.core.dictation import step
-from handy_qwen.core.effects import CancelRecording, CancelTranscription, Effect, ListenFor, WakeAt
+from handy_qwen.core.effects import (
+    CancelRecording,
+    CancelTranscription,
+    Effect,
+    ListenFor,
+    NoteFocus,
+    WakeAt,
+)
 from handy_qwen.core.events import Event, Failed, HotkeysFailed, Ticked
 from handy_qwen.core.present import view_of
 from handy_qwen.core.state import Dictation
@@ -51,6 +59,24 @@ class Controller:
     def post(self, event: Event) -> None:
         """Put an event into the inbox. Any thread; never blocks."""
         self._inbox.put(event)
+
+    def attempt(self, effect: Effect, work: Callable[[], None]) -> None:
+        """Do the ``work`` of ``effect``; what goes wrong comes back as an event. Any thread."""
+        try:
+            work()
+        except HandyError as exc:
+            logger.warning("%s failed: %s", type(effect).__name__, exc)
+            error = exc
+        except Exception:
+            logger.exception("%s failed unexpectedly", type(effect).__name__)
+            error = HandyError(*UNEXPECTED)
+        else:
+            return
+        if isinstance(effect, ListenFor):
+            self.post(HotkeysFailed(error))
+        elif not isinstance(effect, CancelRecording | CancelTranscription | NoteFocus):
+            # The first two belong to a take that is gone; one whose window is not told waits for the user.
+            self.post(Failed(getattr(effect, "take", 0), error))
 
     def is_key_injected(self) -> bool:
         """Whether another program holds the key of the take being spoken. Any thread."""
@@ -111,29 +137,9 @@ class Controller:
             "%s -> %s", type(event).__name__, ", ".join(type(e).__name__ for e in effects) or "nothing"
         )
         for effect in effects:
-            self._carry_out(effect)
+            if not isinstance(effect, WakeAt):  # the state holds the time; ``_next`` looks there
+                self.attempt(effect, partial(self._run_effect, effect))
         self._show()
-
-    def _carry_out(self, effect: Effect) -> None:
-        """Run one effect; one that fails comes back as an event."""
-        if isinstance(effect, WakeAt):
-            return  # the state holds the time; ``_next`` looks there
-        try:
-            self._run_effect(effect)
-        except HandyError as exc:
-            logger.warning("%s failed: %s", type(effect).__name__, exc)
-            error = exc
-        except Exception:
-            logger.exception("%s failed unexpectedly", type(effect).__name__)
-            error = HandyError(*UNEXPECTED)
-        else:
-            return
-        if isinstance(effect, ListenFor):
-            self.post(HotkeysFailed(error))
-        elif not isinstance(
-            effect, CancelRecording | CancelTranscription
-        ):  # these belong to a take that is gone
-            self.post(Failed(getattr(effect, "take", 0), error))
 
     def _show(self) -> None:
         view = view_of(self._now)

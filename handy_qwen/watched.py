@@ -36,14 +36,16 @@ class WatchedThread:
         self._leaving: threading.Thread | None = None  # is to end with its next piece
         self._piece: int | None = None
         self._is_ending = False
+        self._starting = threading.Lock()
         self._thread = self._new_thread()
 
     # --- for the part that holds it ------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start it, unless that was done before."""
-        if not self._was_started():
-            self._thread.start()
+        """Start it, unless that was done before. Any thread."""
+        with self._starting:
+            if not self._was_started():
+                self._thread.start()
 
     def is_alive(self) -> bool:
         """Whether it runs."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 
-import psutil
-
 logger = logging.getLogger(__name__)
 
 
 def is_on_battery() -> bool:
-    """Tell whether there is a battery and it is being used. Reads a file or two; False if nobody knows."""
+    """Tell whether there is a battery and it is being used. May wait for it; False if nobody knows."""
+    import psutil  # slow to import, and this module is needed before the tray is shown
+
     try:
         battery = psutil.sensors_battery()
     except (OSError, NotImplementedError, AttributeError) as exc:  # AttributeError: not built for this system

@@ -168,6 +168,8 @@ class Program:
             return found
         found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
         found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
+        found += watch(watches.FOCUS, self._ports.focus) + watch(watches.CLIPBOARD, self._ports.clipboard)
+        found += watch(watches.SETTING, self._ports.setting)
         if isinstance(self._ports.hotkeys, Mortal):
             listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))
             found += watch(watches.HOTKEYS, listener)
@@ -218,7 +220,14 @@ class Program:
         self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
         self._history.start()
         self._ports = Ports(
-            hotkeys, self._recorder, self._transcriber, inserter, self._cues, self._history, post
+            hotkeys,
+            self._recorder,
+            self._transcriber,
+            inserter,
+            self._cues,
+            self._history,
+            post,
+            self.controller.attempt,
         )
 
     def list_models(self) -> None:
@@ -281,15 +290,8 @@ class Program:
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard. Any thread; returns at once."""
-        self.chores.add(lambda: self._copy(text))
-
-    def _copy(self, text: str) -> None:
-        if self._ports is None:
-            return
-        try:
-            self._ports.inserter.copy(text)
-        except HandyError as exc:
-            self.controller.post(Failed(0, exc))
+        if self._ports is not None:
+            self._ports.copy_text(text)
 
     # --- settings ------------------------------------------------------------------------------------
 

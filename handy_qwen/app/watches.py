@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from handy_qwen.app.watchdog import Watch, Watched
 
-CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY = (
+CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY, FOCUS, CLIPBOARD, SETTING = (
     "dictation",
     "chores",
     "control socket",
@@ -16,6 +16,9 @@ CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY = (
     "engine",
     "hotkey listener",
     "history",
+    "focus",
+    "clipboard",
+    "setting of hotkeys",
 )
 NAMES = {  # what the user would call it
     CYCLE: "Dictating",
@@ -25,6 +28,9 @@ NAMES = {  # what the user would call it
     INSERT: "Inserting texts",
     ENGINE: "The speech engine",
     HISTORY: "The history",
+    FOCUS: "Finding the focused window",
+    CLIPBOARD: "The clipboard",
+    SETTING: "Setting the hotkeys",
 }
 STUCK_S = {
     CYCLE: 10.0,  # it only hands over
@@ -34,11 +40,16 @@ STUCK_S = {
     INSERT: 70.0,  # beyond what the cycle allows one text
     ENGINE: 300.0,  # one run over a minute of sound with a large model on a slow machine takes two
     HISTORY: 60.0,  # a disk that sleeps takes 20
+    FOCUS: 10.0,
+    CLIPBOARD: 60.0,  # on Wayland a program is started for each of some steps
+    SETTING: 30.0,  # a portal has 15 s to answer
 }
 MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred
 REMEDIES = {
     INSERT: "Copy texts from the menu, or quit and start again.",
     ENGINE: "Quit and start again: what was said is kept.",
+    FOCUS: "Texts wait in the tray menu until it does.",
+    CLIPBOARD: "Paste texts from the tray menu, or quit and start again.",
 }
 
 

@@ -66,6 +66,9 @@ def due_s(turn: Turn, take: Take) -> float | None:
         return None if turn.now.is_key_injected else take.since_s + INSERTING_S
     if take.stage is Stage.REPLAYING:
         return take.since_s + REPLAYING_S
+    if take.stage is Stage.READY:  # until its window is told; from then on it waits for its turn only
+        is_awaited = take.focus_by_s is not None and take.focus_by_s > turn.at_s
+        return take.focus_by_s if is_awaited else None
     if take.stage is Stage.TRANSCRIBING:
         return max(take.since_s, turn.now.engine_s) + TRANSCRIBING_S
     return deadline_s(turn, take)

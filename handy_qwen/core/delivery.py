@@ -1,9 +1,9 @@
 """The second half of a take's life: from its text to the window.
 
 Texts are inserted one at a time and strictly in the order of the takes. One whose window has lost the
-focus is held; the next text for that same window brings it along, so that the order within a window
-holds as well. While the key of the next take is held by another program, texts wait until it is up
-(see ``Dictation.is_key_injected``).
+focus, or was not told in time, is held; the next text for that same window brings it along, so that the
+order within a window holds as well. While the key of the next take is held by another program, texts wait
+until it is up (see ``Dictation.is_key_injected``).
 """
 
 from __future__ import annotations
@@ -56,9 +56,28 @@ def deliver(turn: Turn) -> None:
         return
     again = [take for take in turn.now.takes if take.is_again]
     for take in again + list(turn.now.takes[:1]):
-        if take.stage is Stage.READY:
+        if take.stage is not Stage.READY:
+            continue
+        if take.focus_by_s is None:
             _insert(turn, take)
-            return
+        elif turn.at_s >= take.focus_by_s:
+            _withhold(turn, take)
+        return
+
+
+def known_at(take: Take, target: Target, at_s: float) -> Take:
+    """``take`` with the window it is for, if that is told in time: later the user may be somewhere else."""
+    is_in_time = take.focus_by_s is not None and at_s <= take.focus_by_s
+    return replace(take, target=target, focus_by_s=None) if is_in_time else take
+
+
+def _withhold(turn: Turn, take: Take) -> None:
+    """Nobody knows the window that ``take`` is for. It must not go into any other."""
+    turn.notify(NoticeKind.HELD, "Couldn't tell which window the text is for.", UNKNOWN_HINT)
+    was_not_delivered(turn, take)
+
+
+UNKNOWN_HINT = "Use the tray menu to paste, copy or discard it."
 
 
 def _insert(turn: Turn, take: Take) -> None:

@@ -35,6 +35,7 @@ from handy_qwen.core.delivery import (
     drop_held,
     give_up,
     has_text,
+    known_at,
     paste_again,
     was_copied,
     was_delivered,
@@ -201,7 +202,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             was_copied(turn, event)
         case FocusNoted(number, target):
             if (take := turn.take(number)) is not None:
-                turn.put(replace(take, target=target))
+                turn.put(known_at(take, target, turn.at_s))
         case Recovered():
             has_recovered(turn, event)
         case Kept():

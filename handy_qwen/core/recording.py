@@ -28,6 +28,7 @@ from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
 DICTATION_S = 1.0  # a take cancelled before was no dictation, but a shortcut or a slip of the finger
+FOCUS_S = 2.0  # an answer that took longer may be about another window than that of the press
 ENDING_S = 5.0  # the longest wait for a recorder that was told to stop; it gives up a device after 3 s
 
 
@@ -47,6 +48,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
         since_s=turn.at_s,
         heard_s=turn.at_s,
         hotkey=hotkey,
+        focus_by_s=turn.at_s + FOCUS_S,
         language=(key.language if key else "") or rules.language,
         submit=type(rules.submit)((key.submit if key else "") or rules.submit),
     )

@@ -147,6 +147,7 @@ def _replay(turn: Turn, past: Take) -> None:
         language=past.language,
         submit=past.submit,
         target=past.target,
+        focus_by_s=past.focus_by_s,
         entry=past.entry,
         is_recovered=past.is_recovered,
     )

@@ -58,6 +58,7 @@ class Take:
     brings: tuple[int, ...] = ()  # takes whose texts, held until now, are inserted with its own
     device: str = ""
     target: Target = field(default_factory=Target)
+    focus_by_s: float | None = None  # until when ``target`` may still be told; None: it is known
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)

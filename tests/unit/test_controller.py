@@ -19,6 +19,7 @@ from handy_qwen.core.view import Choices, NoticeKind, Phase
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from tests.fakes import (
+    AT_ONCE,
     FakeClock,
     FakeCues,
     FakeHistory,
@@ -46,7 +47,15 @@ class Program:
         self.inserter = FakeInserter(post)
         self.cues = FakeCues()
         self.ports = Ports(
-            self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, FakeHistory(post), post
+            self.hotkeys,
+            self.recorder,
+            self.transcriber,
+            self.inserter,
+            self.cues,
+            FakeHistory(post),
+            post,
+            self.controller.attempt,
+            **AT_ONCE,
         )
 
     def run(self, effect):

@@ -12,6 +12,7 @@ from handy_qwen.app import power, program
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.chores import Chores
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Noted, Request, Requested
 from handy_qwen.core.ports import Method, Submit
 from handy_qwen.core.view import Phase
@@ -21,7 +22,15 @@ from handy_qwen.history.disk import DiskHistory
 from handy_qwen.settings import LiveWork, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.transcriber import EngineTranscriber, Live
-from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from tests.fakes import (
+    AT_ONCE,
+    FakeCues,
+    FakeHistory,
+    FakeHotkeys,
+    FakeInserter,
+    FakeRecorder,
+    FakeTranscriber,
+)
 
 
 class Recorder(FakeRecorder):
@@ -90,6 +99,8 @@ class Bench:
             self.cues,
             self.history,
             post,
+            self.program.controller.attempt,
+            **AT_ONCE,
         )
 
     def _fail_with(self, error):
@@ -239,7 +250,8 @@ def test_every_part_with_a_thread_is_looked_after(bench):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     listener = X11Hotkeys(lambda _: None)
-    program._ports = replace(program._ports, hotkeys=listener)
+    lanes = {name: Chores(name=name) for name in AT_ONCE}
+    program._ports = replace(program._ports, hotkeys=listener, **lanes)
     found = {watch.subject for watch in (*program._watchdog._watches, *program._watches())}
     program._transcriber.close(30)
     program._transcriber = program._recorder = program._history = None
@@ -251,6 +263,9 @@ def test_every_part_with_a_thread_is_looked_after(bench):
         "engine",
         "history",
         "hotkey listener",
+        "focus",
+        "clipboard",
+        "setting of hotkeys",
     }
 
 
@@ -271,6 +286,7 @@ def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
     assert program._idle_s(Settings(idle_unload_min=minutes)) == idle_s
 
 
+@pytest.mark.expects_log
 def test_a_text_is_copied_and_a_failure_told(bench):
     desk = bench().start()
     desk.commands.copy_text("old text")

@@ -44,7 +44,7 @@ from handy_qwen.core.events import (
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Method, Submit, Target
 from handy_qwen.core.present import view_of
-from handy_qwen.core.recording import ENDING_S
+from handy_qwen.core.recording import ENDING_S, FOCUS_S
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.view import Choices, NoticeKind, Phase
@@ -65,7 +65,9 @@ def test_one_take_is_recorded_transcribed_and_inserted():
 
 
 def test_a_text_waits_while_another_program_holds_the_key_of_the_next_take():
-    desk = Desk().say(1).play(KeyDown(0, 101.1, is_injected=True), FocusNoted(2, EDITOR)).wait(1)
+    desk = Desk().say(1)
+    desk.focus = EDITOR
+    desk.play(KeyDown(0, 101.1, is_injected=True)).wait(1)
     desk.hear(1, "One.").wait(10)
     assert desk.inserted == []
     assert desk.view.waiting == 1, "and the user sees that it does"
@@ -121,6 +123,44 @@ def test_a_hotkey_brings_its_own_language_and_submit_key():
     desk = Desk().say(1, key=1).hear(1, "Guten Tag.", "German")
     assert desk.done(fx.StartRecording)[0].language == "German"
     assert desk.done(fx.Insert)[0].submit is Submit.ENTER
+
+
+def test_a_text_waits_a_moment_for_its_window_to_be_told():
+    desk = Desk()
+    desk.focus = None
+    desk.down().wait(0.5).up().recorded(1).hear(1, "Hello.")
+    assert desk.inserted == []
+    desk.play(FocusNoted(1, EDITOR))
+    assert desk.done(fx.Insert)[0].target == EDITOR
+
+
+@pytest.mark.parametrize("is_told_late", [False, True])
+def test_a_text_goes_into_no_window_at_all_if_its_own_was_not_told_in_time(is_told_late):
+    desk = Desk()
+    desk.focus = None
+    desk.down().play(RecordingBegan(1, "mic")).wait(FOCUS_S + 0.1)
+    if is_told_late:
+        desk.play(FocusNoted(1, TERMINAL))  # where the user is by now
+    desk.up().recorded(1).hear(1, "Hello.")
+    assert desk.inserted == []
+    assert desk.view.held == ("Hello.",)
+    assert [effect.how for effect in desk.done(fx.KeepDelivery)] == [Delivery.HELD]
+    assert desk.notices == [NoticeKind.HELD]
+    desk.say(2).hear(2, "Next.")
+    assert desk.inserted == ["Next."]
+
+
+def test_a_window_that_is_not_told_holds_the_next_text_up_for_a_moment_only():
+    desk = Desk()
+    desk.focus = None
+    desk.down().wait(0.4).up().recorded(1)
+    desk.say(2).hear(1, "One.").hear(2, "Two.").wait(FOCUS_S)
+    assert (desk.view.held, desk.inserted) == (("One.",), ["Two."])
+
+
+def test_the_window_of_the_press_is_not_changed_by_a_second_answer():
+    desk = Desk().down().play(FocusNoted(1, TERMINAL)).wait(1).up().recorded(1).hear(1, "Hello.")
+    assert desk.done(fx.Insert)[0].target is None, "what was told first: that nobody can tell"
 
 
 def test_a_take_without_a_known_window_goes_wherever_the_focus_is():
