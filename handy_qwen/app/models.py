@@ -9,6 +9,7 @@ Qt --install, use, remove ...--> inbox --> thread "models" --> Shelf --> Qt
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -109,8 +110,9 @@ class ModelKeeper:
 
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
+        end_s = time.monotonic() + timeout_s
         self._jobs.stop(timeout_s)
-        self._chores.stop(timeout_s)
+        self._chores.stop(max(0.0, end_s - time.monotonic()))
 
     # --- called on "models" --------------------------------------------------------------------------
 

@@ -208,10 +208,10 @@ class ArchiveKeeper:
             return
         if entry.id in self._retried:
             return
-        self._retried |= {entry.id}
-        self._answer()
         work = partial(self._transcribe_again, entry, path, model, wanted)
         threading.Thread(target=work, name="history-retry", daemon=True).start()
+        self._retried |= {entry.id}
+        self._answer()
 
     # --- called on "history-retry" -------------------------------------------------------------------
 

@@ -10,14 +10,16 @@ import logging
 import math
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.app import first_run, power, watches
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
+from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
 from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
 from handy_qwen.chores import Chores
@@ -47,6 +49,8 @@ logger = logging.getLogger(__name__)
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
 RELOAD_S = 2.0  # between two looks at the settings file
+CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
+TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
 
 
 class Program:
@@ -72,6 +76,7 @@ class Program:
         self._history: DiskHistory | None = None
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
+        self._is_built, self._is_closing = threading.Event(), threading.Event()
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
             paths.settings_file(),
@@ -106,34 +111,38 @@ class Program:
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
 
-    def close(self) -> None:
-        """End everything: first what begins takes, then what works on them. May take some seconds."""
-        self._watchdog.stop()
-        self.chores.stop(5.0)
-        steps: list[Callable[[], None]] = [self._control.close]
-        if self._ports is not None:
-            steps.append(self._ports.hotkeys.stop)
+    def close(self, also: Mapping[str, Close] | None = None) -> None:
+        """End everything, and ``also`` that, side by side and within ``CLOSE_S``.
+
+        The history comes first: as soon as nothing more will be told to it, or ``TAKES_S`` have passed, it
+        is brought to the disk, whatever hangs. A take that is being recorded or transcribed is found there
+        at the next start.
+        """
+        ending = Ending(CLOSE_S)
+        self._is_closing.set()
+        self._watchdog.stop(0.0)
+        if self.chores.thread.is_alive():
+            self._is_built.wait(TAKES_S)  # else there would be parts that nobody knows of
+        ports = self._ports
+        telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
+        others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
+        if ports is not None:
+            telling |= {"hotkeys": lambda _: ports.hotkeys.stop(), "insertion": ports.inserter.close}
+            others |= {"focus": ports.focus.stop, "clipboard": ports.clipboard.stop}
+            others["setting of hotkeys"] = ports.setting.stop
         if self._recorder is not None:
-            recorder = self._recorder
-            steps.append(lambda: recorder.close(2.0))
+            telling["microphone"] = self._recorder.close
         if self._transcriber is not None:
-            transcriber = self._transcriber
-            steps.append(lambda: transcriber.close(3.0))
-        if self._ports is not None:
-            inserter = self._ports.inserter
-            steps.append(lambda: inserter.close(3.0))
+            others["engine"] = self._transcriber.close
         if self._cues is not None:
-            cues = self._cues
-            steps.append(lambda: cues.stop(1.0))
-        steps.append(self.controller.stop)  # from here on nothing is told to the history any more
+            others["cues"] = self._cues.stop
+        begun = ending.begin(telling)
+        ending.begin(others)
+        ending.wait(begun, TAKES_S)
+        in_order(lambda: self.controller.stop(min(CYCLE_S, ending.left_s())))
         if self._history is not None:
-            history = self._history
-            steps.append(lambda: history.close(5.0))
-        for step in steps:
-            try:
-                step()
-            except Exception:  # the others must end as well
-                logger.exception("a part of the program did not end in order")
+            ending.begin({"history": self._history.close})
+        ending.leave()
 
     # --- chores --------------------------------------------------------------------------------------
 
@@ -145,6 +154,9 @@ class Program:
             logger.exception("the program could not start completely")
             # The first effect, which is to listen for the hotkeys, fails with it and so shows it.
             self._broken = exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED)
+        self._is_built.set()
+        if self._is_closing.is_set():
+            return
         self.configure()
         if not self._is_hidden:
             self.controller.post(Requested(Request.SHOW, time.monotonic()))
