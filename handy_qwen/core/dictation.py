@@ -44,12 +44,10 @@ from handy_qwen.core.delivery import (
 from handy_qwen.core.effects import (
     CancelRecording,
     CancelTranscription,
-    Cue,
     Effect,
     KeepFailure,
     ListenFor,
     PauseHistory,
-    PlayCue,
     WakeAt,
     WatchEscape,
 )
@@ -73,6 +71,7 @@ from handy_qwen.core.events import (
     ModelLoading,
     ModelReady,
     ModelUnloaded,
+    Muted,
     Noted,
     Previewed,
     Progressed,
@@ -88,7 +87,16 @@ from handy_qwen.core.events import (
     Transcribed,
     Trouble,
 )
-from handy_qwen.core.recording import begin, cancel, end, has_ended, start_waiting
+from handy_qwen.core.recording import (
+    MUTED,
+    begin,
+    cancel,
+    end,
+    has_begun,
+    has_ended,
+    has_muted,
+    start_waiting,
+)
 from handy_qwen.core.recovery import (
     bring_back,
     has_recovered,
@@ -177,7 +185,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             turn.settle(HOTKEYS)
             turn.do(ListenFor(turn.now.rules.hotkeys))
         case RecordingBegan(number, device):
-            _has_begun(turn, number, device)
+            has_begun(turn, number, device)
         case RecordingEnded():
             has_ended(turn, event)
         case MicrophoneChanged(number, device):
@@ -185,6 +193,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
         case Heard(number, at_s):
             if (take := turn.take(number)) is not None:
                 turn.put(replace(take, heard_s=at_s))
+        case Muted(number, is_muted):
+            has_muted(turn, number, is_muted=is_muted)
         case ModelLoading() | ModelReady() | ModelFailed() | ModelUnloaded():
             _tell_model(turn, event)
         case Previewed(number, committed, tentative):
@@ -225,13 +235,6 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             age(turn, for_s)
         case _:
             assert_never(event)
-
-
-def _has_begun(turn: Turn, number: int, device: str) -> None:
-    take = turn.take(number)
-    if take is not None and take.stage is Stage.RECORDING:
-        turn.put(replace(take, device=device))
-        turn.do(PlayCue(Cue.STARTED))
 
 
 def _has_moved(turn: Turn, number: int, device: str) -> None:
@@ -356,6 +359,8 @@ def _tidy(turn: Turn) -> None:
     """Keep gestures, texts, notices, Escape and the timer in step with the rest, after every event."""
     if turn.recorded() is None and turn.now.gestures.take is not None:
         turn.set(gestures=gestures.closed(turn.now.gestures))
+    if not any(take.stage in {Stage.RECORDING, Stage.ENDING} for take in turn.now.takes):
+        turn.settle(MUTED)
     deliver(turn)  # what was held back until the key came up
     rescue_next(turn)
     now = turn.now

@@ -117,6 +117,14 @@ class Heard:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """The microphone of take ``take`` has given digital silence for a while, or gives sound again."""
+
+    take: int
+    is_muted: bool
+
+
 # --- the engine's thread -----------------------------------------------------------------------------
 
 
@@ -341,6 +349,7 @@ Event = (
     | RecordingEnded
     | MicrophoneChanged
     | Heard
+    | Muted
     | ModelLoading
     | ModelReady
     | ModelFailed

@@ -30,6 +30,7 @@ from handy_qwen.core.events import (
     ModelLoading,
     ModelReady,
     ModelUnloaded,
+    Muted,
     Noted,
     Previewed,
     Recalled,
@@ -38,13 +39,14 @@ from handy_qwen.core.events import (
     Recovered,
     Replayed,
     Request,
+    Requested,
     Ticked,
     Transcribed,
 )
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Method, Submit, Target
 from handy_qwen.core.present import view_of
-from handy_qwen.core.recording import ENDING_S, FOCUS_S
+from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.view import Choices, NoticeKind, Phase
@@ -324,6 +326,49 @@ def test_a_dead_microphone_is_told_from_a_quiet_room():
     assert desk.now.takes == ()
 
 
+def test_a_muted_microphone_is_told_while_one_speaks_until_the_next_sound():
+    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1.5).play(Muted(1, is_muted=True)).wait(30)
+    assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
+    assert desk.view.phase is Phase.RECORDING
+    desk.play(Muted(1, is_muted=False))
+    assert desk.notices == []
+    desk.up().recorded(1).hear(1, "Hello.")
+    assert desk.inserted == ["Hello."]
+    assert desk.notices == []
+
+
+def test_a_take_muted_to_its_end_is_told_for_a_while_and_the_next_does_not_carry_it():
+    desk = Desk().down().play(RecordingBegan(1, "mic"), Muted(1, is_muted=True)).wait(3).up()
+    desk.recorded(1, is_dead=True)
+    assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
+    assert not desk.view.notices[0].is_lasting
+    desk.down().play(RecordingBegan(2, "mic"))
+    assert desk.notices == []
+    desk.play(Muted(1, is_muted=True))
+    assert desk.notices == [], "it comes late, of a take that is over"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        EscapePressed(200.0),
+        Failed(1, ERROR),
+        Requested(Request.CANCEL, 200.0),
+        RecordingEnded(1, EndCause.DEVICE_LOST, 1.0, is_dead=False),
+        RecordingEnded(1, EndCause.STOPPED, 1.0, is_dead=False),
+    ],
+)
+def test_however_a_muted_take_ends_its_notice_ends_with_it(end):
+    desk = Desk().down().play(RecordingBegan(1, "mic"), Muted(1, is_muted=True), end)
+    assert NoticeKind.DEAD_MICROPHONE not in desk.notices
+
+
+def test_what_was_said_of_an_earlier_take_is_not_said_beside_the_next():
+    desk = Desk().say(1).hear(1, "")
+    assert desk.notices == [NoticeKind.NO_SPEECH]
+    assert desk.down().play(RecordingBegan(2, "mic")).notices == []
+
+
 def test_what_was_heard_before_the_microphone_went_away_is_transcribed():
     desk = Desk().down().wait(1).recorded(1, EndCause.DEVICE_LOST)
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
@@ -600,6 +645,7 @@ EVENTS = st.one_of(
     st.builds(FocusNoted, TAKES, st.sampled_from([EDITOR, TERMINAL, Target()])),
     st.builds(Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(MicrophoneChanged, TAKES, st.just("webcam")),
+    st.builds(Muted, TAKES, st.booleans()),
     st.just(HotkeysFailed(ERROR)),
     st.just(HotkeysDied()),
     st.builds(Kept, TAKES, st.integers(10, 20)),
@@ -683,6 +729,8 @@ class Watch:
         assert stages.count(Stage.INSERTING) + stages.count(Stage.RECORDING) <= 2
         assert sum(stage in {Stage.RECORDING, Stage.ENDING} for stage in stages) <= 1
         assert stages.count(Stage.WAITING) <= 1
+        is_muted = any(one.subject == MUTED for one in now.shown)
+        assert not is_muted or {Stage.RECORDING, Stage.ENDING} & set(stages), "said of no take"
         is_open = any(take.is_open for take in now.takes)
         assert is_open == (now.gestures.take is not None), "keys and cycle disagree"
         assert now.is_escape_watched == any(can_be_cancelled(take) for take in now.takes)
