@@ -132,6 +132,8 @@ class Controller:
         except Exception:
             logger.exception("%s could not be handled", type(event).__name__)
             self._not_before_s = self._clock() + AGAIN_S
+            if not isinstance(event, Failed):  # else it is this that cannot be shown
+                self.post(Failed(0, HandyError(*UNEXPECTED)))
             return
         logger.debug(
             "%s -> %s", type(event).__name__, ", ".join(type(e).__name__ for e in effects) or "nothing"

@@ -124,10 +124,7 @@ class Watchdog:
 
     def look(self) -> None:
         """Look at all parts once."""
-        before_s, self._slept_s = self._slept_s, self._asleep_s()
-        if self._slept_s - before_s >= LOOK_S:
-            logger.info("the machine slept for %.0f s", self._slept_s - before_s)
-            self._has_slept(self._slept_s - before_s)
+        self._notice_sleep()
         for watch in self._watches:
             try:
                 self._look_at(watch)
@@ -137,6 +134,12 @@ class Watchdog:
     def _loop(self) -> None:
         while not self._is_stopping.wait(LOOK_S):
             self.look()
+
+    def _notice_sleep(self) -> None:
+        before_s, self._slept_s = self._slept_s, self._asleep_s()
+        if self._slept_s - before_s >= LOOK_S:
+            logger.info("the machine slept for %.0f s", self._slept_s - before_s)
+            self._has_slept(self._slept_s - before_s)
 
     def _look_at(self, watch: Watch) -> None:
         is_dead, is_spinning = watch.part.has_died(), self._is_spinning(watch)

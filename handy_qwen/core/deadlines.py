@@ -15,12 +15,18 @@ from handy_qwen.core.recovery import REPLAYING_S, TRANSCRIBING_S, is_not_replaye
 from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
+MODEL = "model"  # subject of lasting notices
+NOT_LOADED = "The speech model does not load.", "Check the disk that it is on, then quit and start again."
 LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
 SOON_S = 0.01  # the shortest time to the next wake-up, however long something has been due
 
 
 def look_at_clock(turn: Turn) -> None:
     """The time to wake at has come: see to what is due."""
+    loaded_by_s = _loaded_by_s(turn)
+    if loaded_by_s is not None and turn.at_s >= loaded_by_s:
+        turn.set(is_loading=False)
+        turn.notify(NoticeKind.FAILED, *NOT_LOADED, lasting=MODEL)
     for number in [take.number for take in turn.now.takes]:
         take = turn.take(number)  # as it is now: what became of those before may have changed it
         at_s = due_s(turn, take) if take is not None else None
@@ -74,10 +80,15 @@ def due_s(turn: Turn, take: Take) -> float | None:
     return deadline_s(turn, take)
 
 
+def _loaded_by_s(turn: Turn) -> float | None:
+    """When the model that is being loaded should have been."""
+    return turn.now.engine_s + TRANSCRIBING_S if turn.now.is_loading else None
+
+
 def next_wake_s(turn: Turn) -> float | None:
     """When to be woken: never now, so that what stays due cannot keep the cycle from everything else."""
     now = turn.now
-    due = [now.gestures_wake_s, *(due_s(turn, take) for take in now.takes)]
+    due = [now.gestures_wake_s, _loaded_by_s(turn), *(due_s(turn, take) for take in now.takes)]
     due += [one.until_s for one in now.shown]
     soonest_s = min((at_s for at_s in due if at_s is not None), default=math.inf)
     return None if soonest_s == math.inf else max(soonest_s, turn.at_s + SOON_S)

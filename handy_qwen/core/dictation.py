@@ -23,6 +23,7 @@ from typing import assert_never
 
 from handy_qwen.core import gestures
 from handy_qwen.core.deadlines import (
+    MODEL,
     age,
     forgive_stop,
     look_at_clock,
@@ -111,7 +112,7 @@ from handy_qwen.core.view import NoticeKind
 from handy_qwen.errors import HandyError
 
 TRY_AGAIN = "It is kept: try again from the menu."
-MODEL, HOTKEYS = "model", "hotkeys"  # subjects of lasting notices
+HOTKEYS = "hotkeys"  # subject of lasting notices
 
 
 def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Effect, ...]]:
@@ -254,6 +255,7 @@ def _tell_model(turn: Turn, event: ModelLoading | ModelReady | ModelFailed | Mod
         case ModelReady(_, languages):
             choices = replace(turn.now.choices, languages=tuple(sorted(languages)))
             turn.set(has_model=True, is_loading=False, choices=choices)
+            turn.settle(MODEL)
         case ModelFailed(_, error):
             turn.set(is_loading=False)
             turn.notify(

@@ -213,6 +213,18 @@ def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_b
     assert program.clock.now_s >= 100 + NOTICE_S + 9 * AGAIN_S
 
 
+@pytest.mark.expects_log
+def test_an_event_that_cannot_be_handled_is_told(monkeypatch):
+    program = Program().configure()
+
+    def fail(_turn, _take):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("handy_qwen.core.dictation.has_text", fail)
+    program.dictate()
+    assert [notice.title for notice in program.views[-1].notices] == ["Something went wrong."]
+
+
 def test_the_thread_handles_events_wakes_itself_and_ends():
     stopped = threading.Event()
 

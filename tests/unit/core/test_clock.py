@@ -94,6 +94,16 @@ def test_a_take_is_not_late_while_the_engine_is_at_work_on_another_or_loads_its_
     assert [take.number for take in desk.now.takes if take.stage is Stage.TRANSCRIBING] == [2]
 
 
+def test_a_model_that_does_not_load_is_told_until_it_is_there():
+    desk = Desk().play(ModelLoading("m")).wait(TRANSCRIBING_S - 1)
+    assert desk.view.phase is Phase.LOADING
+    desk.wait(2)
+    assert desk.view.phase is Phase.PROBLEM
+    assert "does not load" in desk.view.notices[0].title
+    desk.play(ModelReady("m", ()))
+    assert (desk.view.phase, desk.notices) == (Phase.IDLE, [])
+
+
 @pytest.mark.parametrize("mode", Mode)
 def test_a_key_that_goes_up_while_an_effect_blocks_still_ends_its_take(mode):
     desk = Desk(replace(RULES, mode=mode)).down().play(RecordingBegan(1, "mic")).wait(1)
@@ -140,6 +150,7 @@ UNTIMED = st.one_of(
     st.just(Recovered((Entry(1, 0.0, State.WAITING),), (Entry(2, 0.0, State.DONE, text="Old."),))),
     st.just(Recalled(Entry(3, 0.0, State.FAILED), is_sound=True)),
     st.just(ModelReady("m", ("English",))),
+    st.just(ModelLoading("m")),
     st.just(Noted("Something.", "")),
     st.builds(Progressed, TAKES),
     st.builds(Slept, st.sampled_from([1.0, 8 * HOUR_S])),
