@@ -38,7 +38,7 @@ from handy_qwen.core.effects import (
     WakeAt,
     WatchEscape,
 )
-from handy_qwen.core.events import Copied, Delivery, FocusNoted
+from handy_qwen.core.events import Copied, Delivery, FocusNoted, HotkeysSet
 from handy_qwen.core.loudness import Ear
 from handy_qwen.core.ports import (
     Cues,
@@ -111,8 +111,8 @@ class Ports:
                 self._insert(effect)
             case Copy():
                 self._later(self.clipboard, effect, partial(self._copy, effect))
-            case ListenFor(hotkeys):
-                self._later(self.setting, effect, partial(self.hotkeys.start, hotkeys))
+            case ListenFor():
+                self._later(self.setting, effect, partial(self._listen_for, effect))
             case WatchEscape(is_wanted):  # after the hotkeys that it goes with
                 self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted))
             case PlayCue(Cue.STARTED):
@@ -133,6 +133,10 @@ class Ports:
 
     def _note_focus(self, effect: NoteFocus) -> None:
         self.post(FocusNoted(effect.take, self.inserter.focused()))
+
+    def _listen_for(self, effect: ListenFor) -> None:
+        self.hotkeys.start(effect.hotkeys)
+        self.post(HotkeysSet())
 
     def _copy(self, effect: Copy) -> None:
         self.inserter.copy(effect.text)

@@ -8,6 +8,7 @@ from handy_qwen.core.events import (
     Delivery,
     EndCause,
     FocusNoted,
+    HotkeysSet,
     KeyDown,
     KeyUp,
     RecordingBegan,
@@ -53,6 +54,8 @@ class Desk:
             for effect in effects:
                 if isinstance(effect, fx.NoteFocus) and self.focus is not None:
                     self.play(FocusNoted(effect.take, self.focus))
+                if isinstance(effect, fx.ListenFor):
+                    self.play(HotkeysSet())
         return self
 
     def wait(self, seconds):

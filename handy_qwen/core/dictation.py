@@ -63,6 +63,7 @@ from handy_qwen.core.events import (
     Heard,
     HotkeysDied,
     HotkeysFailed,
+    HotkeysSet,
     Kept,
     KeyDown,
     KeyJoined,
@@ -180,7 +181,10 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             pass  # gestures have read it
         case EscapePressed():
             _cancel(turn)
+        case HotkeysSet():
+            turn.set(is_listening=True)
         case HotkeysFailed(error):
+            turn.set(is_listening=True)
             turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
         case HotkeysDied():
             turn.settle(HOTKEYS)
@@ -345,6 +349,7 @@ def _configure(turn: Turn, event: Configured) -> None:
     languages = event.choices.languages or turn.now.choices.languages
     if new.is_private != old.is_private:
         turn.do(PauseHistory(new.is_private))
+    turn.set(is_listening=turn.now.is_listening or not new.hotkeys)  # else ListenFor is answered
     turn.set(is_configured=True, rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return

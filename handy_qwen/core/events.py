@@ -58,6 +58,11 @@ class EscapePressed:
 
 
 @dataclass(frozen=True, slots=True)
+class HotkeysSet:
+    """The hotkeys that were asked for are listened for."""
+
+
+@dataclass(frozen=True, slots=True)
 class HotkeysFailed:
     """The hotkeys cannot be listened for, or the listener died and could not be restarted."""
 
@@ -343,6 +348,7 @@ Event = (
     | KeyUp
     | KeyJoined
     | EscapePressed
+    | HotkeysSet
     | HotkeysFailed
     | HotkeysDied
     | RecordingBegan

@@ -102,7 +102,8 @@ class Shown:
 class Dictation:
     """The whole memory of the machine."""
 
-    is_configured: bool = False  # the settings have come, and the hotkeys are listened for
+    is_configured: bool = False  # the settings have come
+    is_listening: bool = False  # it is known whether the hotkeys can be listened for
     rules: Rules = field(default_factory=Rules)
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)

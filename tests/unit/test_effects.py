@@ -90,7 +90,7 @@ def test_every_other_effect_reaches_its_port():
     assert ports.hotkeys.is_escape_wanted
     assert ports.cues.played == ["started", "stopped"]
     told = [event for event in events if not isinstance(event, Kept)]
-    assert len(told) == 9  # began and heard twice, ended twice, transcribed, delivered, copied
+    assert len(told) == 10  # began and heard twice, ended twice, transcribed, delivered, copied, hotkeys set
 
 
 def test_what_the_history_is_to_keep_reaches_it():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
-from handy_qwen.core.dictation import can_be_cancelled
+from handy_qwen.core.dictation import can_be_cancelled, step
 from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import (
     Configured,
@@ -22,6 +22,7 @@ from handy_qwen.core.events import (
     Heard,
     HotkeysDied,
     HotkeysFailed,
+    HotkeysSet,
     Kept,
     KeyDown,
     KeyJoined,
@@ -611,8 +612,15 @@ def test_a_second_start_of_the_program_says_that_it_runs_and_how_to_use_it():
     assert Desk().ask(Request.SHOW).view.notices[0].hint == ""
 
 
-def test_before_the_settings_have_come_the_program_is_loading():
+def test_before_the_settings_have_come_and_the_hotkeys_are_listened_for_the_program_is_loading():
     assert view_of(Dictation()).phase is Phase.LOADING
+    now, effects = step(Dictation(), Configured(RULES, Choices()), 100.0)
+    assert fx.ListenFor(RULES.hotkeys) in effects
+    assert view_of(now).phase is Phase.LOADING
+    assert view_of(step(now, HotkeysSet(), 101.0)[0]).phase is Phase.IDLE
+    assert view_of(step(now, HotkeysFailed(ERROR), 101.0)[0]).phase is Phase.PROBLEM
+    now, effects = step(Dictation(), Configured(replace(RULES, hotkeys=()), Choices()), 100.0)
+    assert view_of(now).phase is Phase.IDLE, "there is nothing to wait for"
 
 
 def test_the_same_notice_is_shown_once():
