@@ -104,7 +104,8 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
     """The inserter is done with a text."""
     take = turn.take(event.take)
     if take is None or take.stage is not Stage.INSERTING:
-        return  # taken as lost before
+        _came_late(turn, event)
+        return
     turn.drop(take)
     _remember(turn, take)
     _keep_delivery(turn, (take.number, *take.brings), event.how)
@@ -129,6 +130,16 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         case Delivery.KEPT:
             turn.notify(NoticeKind.INFO, "The text is kept.", event.note or "Copy it from the menu.")
     deliver(turn)
+
+
+def _came_late(turn: Turn, event: Delivered) -> None:
+    """A text that was taken for lost has gone somewhere after all: let to wait, it could come there twice."""
+    if event.how is Delivery.HELD:
+        return
+    late = [one for one in turn.now.held if event.take in one.takes]
+    turn.set(held=tuple(one for one in turn.now.held if one not in late))
+    for one in late:
+        _keep_delivery(turn, one.takes, event.how)
 
 
 HELD_HINT = "Paste it here, copy it or drop it from the menu."

@@ -310,7 +310,22 @@ def test_a_text_that_cannot_be_inserted_waits_and_the_next_goes_on():
 def test_an_inserter_that_never_answers_does_not_hold_up_the_next_take():
     desk = Desk().say(1).say(2, target=TERMINAL).hear(1, "One.").hear(2, "Two.").wait(INSERTING_S + 1)
     assert desk.inserted == ["One.", "Two."]
-    desk.put(1)
+    assert desk.view.held == ("One.",)
+
+
+@pytest.mark.parametrize("how", [Delivery.TYPED, Delivery.PASTED, Delivery.COPIED])
+def test_a_text_that_arrives_after_it_was_taken_for_lost_does_not_wait_to_be_inserted_twice(how):
+    desk = Desk().say(1).hear(1, "One.").wait(INSERTING_S + 1).say(2, target=TERMINAL).hear(2, "Two.")
+    assert desk.view.held == ("One.",)
+    desk.put(1, how)
+    assert desk.view.held == ()
+    assert desk.done(fx.KeepDelivery)[-1] == fx.KeepDelivery(1, how)
+    desk.put(2).say(3).hear(3, "Three.")
+    assert desk.inserted == ["One.", "Two.", "Three."]
+
+
+def test_a_text_that_is_held_after_it_was_taken_for_lost_waits_once():
+    desk = Desk().say(1).hear(1, "One.").wait(INSERTING_S + 1).put(1, Delivery.HELD)
     assert desk.view.held == ("One.",)
 
 
