@@ -2,7 +2,7 @@
 
 Nothing here keeps the dictation thread waiting. Most ports work on threads of their own and are only told;
 what the desktop may take its time for is done on three more: ``focus`` asks which window has the focus,
-``clipboard`` copies, ``hotkeys-set`` sets the hotkeys. Each has its thread, because each can hang by itself,
+``copy`` copies, ``hotkeys-set`` sets the hotkeys. Each has its thread, because each can hang by itself,
 and to copy is the way out when a text cannot be inserted.
 """
 
@@ -85,7 +85,7 @@ class Ports:
     post: Post
     attempt: Attempt
     focus: Lane = field(default_factory=_lane("focus"))
-    clipboard: Lane = field(default_factory=_lane("clipboard"))
+    copying: Lane = field(default_factory=_lane("copy"))
     setting: Lane = field(default_factory=_lane("hotkeys-set"))
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
@@ -110,7 +110,7 @@ class Ports:
             case Insert():
                 self._insert(effect)
             case Copy():
-                self._later(self.clipboard, effect, partial(self._copy, effect))
+                self._later(self.copying, effect, partial(self._copy, effect))
             case ListenFor():
                 self._later(self.setting, effect, partial(self._listen_for, effect))
             case WatchEscape(is_wanted):  # after the hotkeys that it goes with
@@ -126,7 +126,7 @@ class Ports:
 
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
-        self._later(self.clipboard, Copy(text), partial(self.inserter.copy, text))
+        self._later(self.copying, Copy(text), partial(self.inserter.copy, text))
 
     def _later(self, lane: Lane, effect: Effect, work: Callable[[], None]) -> None:
         lane.do(partial(self.attempt, effect, work))

@@ -224,7 +224,7 @@ class AtOnce:
         pass
 
 
-AT_ONCE = {"focus": AtOnce(), "clipboard": AtOnce(), "setting": AtOnce()}
+AT_ONCE = {"focus": AtOnce(), "copying": AtOnce(), "setting": AtOnce()}
 
 
 class FakeCues:

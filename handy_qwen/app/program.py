@@ -128,7 +128,7 @@ class Program:
         others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
         if ports is not None:
             telling |= {"hotkeys": lambda _: ports.hotkeys.stop(), "insertion": ports.inserter.close}
-            others |= {"focus": ports.focus.stop, "clipboard": ports.clipboard.stop}
+            others |= {"focus": ports.focus.stop, "copying": ports.copying.stop}
             others["setting of hotkeys"] = ports.setting.stop
         if self._recorder is not None:
             telling["microphone"] = self._recorder.close
@@ -180,7 +180,7 @@ class Program:
             return found
         found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
         found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
-        found += watch(watches.FOCUS, self._ports.focus) + watch(watches.CLIPBOARD, self._ports.clipboard)
+        found += watch(watches.FOCUS, self._ports.focus) + watch(watches.COPYING, self._ports.copying)
         found += watch(watches.SETTING, self._ports.setting)
         if isinstance(self._ports.hotkeys, Mortal):
             listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))

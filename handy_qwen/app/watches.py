@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from handy_qwen.app.watchdog import Watch, Watched
 
-CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY, FOCUS, CLIPBOARD, SETTING = (
+CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY, FOCUS, COPYING, SETTING = (
     "dictation",
     "chores",
     "control socket",
@@ -17,7 +17,7 @@ CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY, FOCUS, CLI
     "hotkey listener",
     "history",
     "focus",
-    "clipboard",
+    "copying",
     "setting of hotkeys",
 )
 NAMES = {  # what the user would call it
@@ -29,7 +29,7 @@ NAMES = {  # what the user would call it
     ENGINE: "The speech engine",
     HISTORY: "The history",
     FOCUS: "Finding the focused window",
-    CLIPBOARD: "The clipboard",
+    COPYING: "Copying texts",
     SETTING: "Setting the hotkeys",
 }
 STUCK_S = {
@@ -41,7 +41,7 @@ STUCK_S = {
     ENGINE: 300.0,  # one run over a minute of sound with a large model on a slow machine takes two
     HISTORY: 60.0,  # a disk that sleeps takes 20
     FOCUS: 10.0,
-    CLIPBOARD: 60.0,  # on Wayland a program is started for each of some steps
+    COPYING: 60.0,  # on Wayland a program is started for each of some steps
     SETTING: 30.0,  # a portal has 15 s to answer
 }
 MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred
@@ -49,7 +49,7 @@ REMEDIES = {
     INSERT: "Copy texts from the menu, or quit and start again.",
     ENGINE: "Quit and start again: what was said is kept.",
     FOCUS: "Texts wait in the tray menu until it does.",
-    CLIPBOARD: "Paste texts from the tray menu, or quit and start again.",
+    COPYING: "Paste texts from the tray menu, or quit and start again.",
 }
 
 

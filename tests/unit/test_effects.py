@@ -258,7 +258,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
         hangs, recorder, transcriber, inserter, cues, history, events.put, lambda _effect, work: work()
     )
     gate.parts += [recorder.close, transcriber.close, cues.stop, inserter.close, history.close]
-    gate.parts += [ports.focus.stop, ports.clipboard.stop, ports.setting.stop]
+    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
     for effect in everything(1) + everything(2):
         run_in_time(ports, effect)
     assert not gate.is_open.is_set()
@@ -269,7 +269,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
     ("effect", "asked", "thread"),
     [
         (fx.NoteFocus(1), "focused", "focus"),
-        (fx.Copy("diary"), "copy", "clipboard"),
+        (fx.Copy("diary"), "copy", "copy"),
         (fx.ListenFor(()), "start", "hotkeys-set"),
         (fx.WatchEscape(is_wanted=True), "watch_escape", "hotkeys-set"),
     ],
@@ -277,7 +277,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
 def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effect, asked, thread):
     hangs, events = Blocked(gate), []
     ports = Ports(*[hangs] * 6, events.append, lambda _effect, work: work())
-    gate.parts += [ports.focus.stop, ports.clipboard.stop, ports.setting.stop]
+    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
     run_in_time(ports, effect)
     assert hangs.called.get(timeout=30) == (asked, thread)
     assert events == [], "it is told when it has happened, and no sooner"
@@ -290,7 +290,7 @@ def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
     well.focused = hangs.focused
     history = FakeHistory(events.put)
     ports = Ports(hangs, hangs, hangs, well, hangs, history, events.put, lambda _effect, work: work())
-    gate.parts += [ports.focus.stop, ports.clipboard.stop, ports.setting.stop]
+    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
     for effect in (fx.NoteFocus(1), fx.ListenFor(()), fx.Copy("diary", (6,))):
         ports.run(effect)
     assert events.get(timeout=30) == Copied((6,))
@@ -323,7 +323,7 @@ def test_what_fails_on_another_thread_is_told_as_an_event(effect):
     controller.start()
     (notice,) = views.get(timeout=30).notices
     controller.stop(30)
-    for lane in (ports.clipboard, ports.setting):
+    for lane in (ports.copying, ports.setting):
         lane.stop(30)
     assert (notice.title, notice.is_lasting) == (error.title, isinstance(effect, fx.ListenFor))
     assert events == []

@@ -73,7 +73,7 @@ class Parts:
             "engine": (transcriber, "close"),
             "cues": (made._cues, "stop"),
             "chores": (made.chores, "stop"),
-            "clipboard": (made._ports.clipboard, "stop"),
+            "copying": (made._ports.copying, "stop"),
         }
 
     def replace(self, end, name):

@@ -264,7 +264,7 @@ def test_every_part_with_a_thread_is_looked_after(bench):
         "history",
         "hotkey listener",
         "focus",
-        "clipboard",
+        "copying",
         "setting of hotkeys",
     }
 
