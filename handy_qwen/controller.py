@@ -7,23 +7,31 @@ The one timer is the time until which the thread waits for the next event.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import time
 from collections.abc import Callable
+from functools import partial
 
 from handy_qwen.core.dictation import step
-from handy_qwen.core.effects import CancelRecording, CancelTranscription, Effect, ListenFor, WakeAt
-from handy_qwen.core.events import Event, Failed, HotkeysFailed, Overslept, Ticked
+from handy_qwen.core.effects import (
+    CancelRecording,
+    CancelTranscription,
+    Effect,
+    ListenFor,
+    NoteFocus,
+    WakeAt,
+)
+from handy_qwen.core.events import Event, Failed, HotkeysFailed, Ticked
 from handy_qwen.core.present import view_of
 from handy_qwen.core.state import Dictation
 from handy_qwen.core.view import Listener, View
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
-LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
-UNEXPECTED = ("Something went wrong.", "The log has the details.")
+AGAIN_S = 1.0  # before the cycle is woken again after a step that failed: what was due still is
 
 
 class Controller:
@@ -44,12 +52,31 @@ class Controller:
         self._on_view = on_view
         self._clock = clock
         self._now = Dictation()
+        self._not_before_s = -math.inf  # no wake-up until then
         self._view: View | None = None
         self.thread = WatchedThread("dictation", self._loop)  # revived, it goes on from the last state
 
     def post(self, event: Event) -> None:
         """Put an event into the inbox. Any thread; never blocks."""
         self._inbox.put(event)
+
+    def attempt(self, effect: Effect, work: Callable[[], None]) -> None:
+        """Do the ``work`` of ``effect``; what goes wrong comes back as an event. Any thread."""
+        try:
+            work()
+        except HandyError as exc:
+            logger.warning("%s failed: %s", type(effect).__name__, exc)
+            error = exc
+        except Exception:
+            logger.exception("%s failed unexpectedly", type(effect).__name__)
+            error = HandyError(*UNEXPECTED)
+        else:
+            return
+        if isinstance(effect, ListenFor):
+            self.post(HotkeysFailed(error))
+        elif not isinstance(effect, CancelRecording | CancelTranscription | NoteFocus):
+            # The first two belong to a take that is gone; one whose window is not told waits for the user.
+            self.post(Failed(getattr(effect, "take", 0), error))
 
     def is_key_injected(self) -> bool:
         """Whether another program holds the key of the take being spoken. Any thread."""
@@ -86,52 +113,35 @@ class Controller:
 
     def _loop(self) -> None:
         while (event := self._next()) is not None:
-            self.thread.begin()
+            self.thread.begin(is_own=isinstance(event, Ticked))
             self._handle(event)
             self.thread.end()
 
     def _next(self) -> Event | None:
-        wake_at_s = self._now.wake_at_s
+        wake_at_s, wait_s = self._now.wake_at_s, None
+        if wake_at_s is not None:
+            wait_s = max(0.0, max(wake_at_s, self._not_before_s) - self._clock())
         try:
-            return self._inbox.get(timeout=None if wake_at_s is None else max(0.0, wake_at_s - self._clock()))
+            return self._inbox.get(timeout=wait_s)
         except queue.Empty:
-            now_s = self._clock()
-            is_late = wake_at_s is not None and now_s - wake_at_s > LATE_S
-            return Overslept(now_s) if is_late else Ticked(now_s)
+            return Ticked(self._clock())
 
     def _handle(self, event: Event) -> None:
         try:
             self._now, effects = step(self._now, event, self._clock())
         except Exception:
             logger.exception("%s could not be handled", type(event).__name__)
+            self._not_before_s = self._clock() + AGAIN_S
+            if not isinstance(event, Failed):  # else it is this that cannot be shown
+                self.post(Failed(0, HandyError(*UNEXPECTED)))
             return
         logger.debug(
             "%s -> %s", type(event).__name__, ", ".join(type(e).__name__ for e in effects) or "nothing"
         )
         for effect in effects:
-            self._carry_out(effect)
+            if not isinstance(effect, WakeAt):  # the state holds the time; ``_next`` looks there
+                self.attempt(effect, partial(self._run_effect, effect))
         self._show()
-
-    def _carry_out(self, effect: Effect) -> None:
-        """Run one effect; one that fails comes back as an event."""
-        if isinstance(effect, WakeAt):
-            return  # the state holds the time; ``_next`` looks there
-        try:
-            self._run_effect(effect)
-        except HandyError as exc:
-            logger.warning("%s failed: %s", type(effect).__name__, exc)
-            error = exc
-        except Exception:
-            logger.exception("%s failed unexpectedly", type(effect).__name__)
-            error = HandyError(*UNEXPECTED)
-        else:
-            return
-        if isinstance(effect, ListenFor):
-            self.post(HotkeysFailed(error))
-        elif not isinstance(
-            effect, CancelRecording | CancelTranscription
-        ):  # these belong to a take that is gone
-            self.post(Failed(getattr(effect, "take", 0), error))
 
     def _show(self) -> None:
         view = view_of(self._now)

@@ -1,11 +1,19 @@
-"""What each effect of the dictation cycle does to the world, through the ports."""
+"""What each effect of the dictation cycle does to the world, through the ports.
+
+Nothing here keeps the dictation thread waiting. Most ports work on threads of their own and are only told;
+what the desktop may take its time for is done on three more: ``focus`` asks which window has the focus,
+``copy`` copies, ``hotkeys-set`` sets the hotkeys. Each has its thread, because each can hang by itself,
+and to copy is the way out when a text cannot be inserted.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import assert_never
+from typing import Protocol, assert_never
 
+from handy_qwen.chores import Chores
 from handy_qwen.core.effects import (
     Adopt,
     CancelRecording,
@@ -30,7 +38,7 @@ from handy_qwen.core.effects import (
     WakeAt,
     WatchEscape,
 )
-from handy_qwen.core.events import Copied, Delivery, FocusNoted
+from handy_qwen.core.events import Copied, Delivery, FocusNoted, HotkeysSet
 from handy_qwen.core.loudness import Ear
 from handy_qwen.core.ports import (
     Cues,
@@ -46,9 +54,27 @@ from handy_qwen.core.ports import (
 Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
 
 
+Attempt = Callable[[Effect, Callable[[], None]], None]
+"""Does the work of an effect and turns what goes wrong into an event. Any thread."""
+
+
+class Lane(Protocol):
+    """What may wait, one thing after the other."""
+
+    def do(self, chore: Callable[[], None]) -> None:
+        """Have ``chore`` done after those before it. Any thread; never blocks."""
+
+    def stop(self, timeout_s: float) -> None:
+        """End. Waits for what is under way. Safe to call twice."""
+
+
+def _lane(name: str) -> Callable[[], Lane]:
+    return lambda: Chores(name=name)
+
+
 @dataclass(frozen=True)
 class Ports:
-    """The adapters of this run. Called on the controller's thread only."""
+    """The adapters of this run. Called on the controller's thread, but for ``copy_text``: on any."""
 
     hotkeys: HotkeyListener
     recorder: Recorder
@@ -57,16 +83,20 @@ class Ports:
     cues: Cues
     history: History
     post: Post
+    attempt: Attempt
+    focus: Lane = field(default_factory=_lane("focus"))
+    copying: Lane = field(default_factory=_lane("copy"))
+    setting: Lane = field(default_factory=_lane("hotkeys-set"))
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
-        """Carry out one effect.
+        """Carry out one effect, or hand it over to a thread that may wait.
 
         Raises:
             HandyError: Whatever the port in question raises.
         """
         match effect:
-            case NoteFocus(take):
-                self.post(FocusNoted(take, self.inserter.focused()))
+            case NoteFocus():
+                self._later(self.focus, effect, partial(self._note_focus, effect))
             case StartRecording():
                 self._start_recording(effect)
             case StopRecording(take):
@@ -79,15 +109,12 @@ class Ports:
                 self.transcriber.cancel(take)
             case Insert():
                 self._insert(effect)
-            case Copy(text, takes):
-                self.inserter.copy(text)
-                for take in takes:
-                    self.history.delivered(take, Delivery.COPIED)
-                self.post(Copied(takes))
-            case ListenFor(hotkeys):
-                self.hotkeys.start(hotkeys)
-            case WatchEscape(is_wanted):
-                self.hotkeys.watch_escape(is_wanted)
+            case Copy():
+                self._later(self.copying, effect, partial(self._copy, effect))
+            case ListenFor():
+                self._later(self.setting, effect, partial(self._listen_for, effect))
+            case WatchEscape(is_wanted):  # after the hotkeys that it goes with
+                self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted))
             case PlayCue(Cue.STARTED):
                 self.cues.started()
             case PlayCue():
@@ -96,6 +123,26 @@ class Ports:
                 pass  # the controller is the clock
             case _:
                 self._remember(effect)
+
+    def copy_text(self, text: str) -> None:
+        """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
+        self._later(self.copying, Copy(text), partial(self.inserter.copy, text))
+
+    def _later(self, lane: Lane, effect: Effect, work: Callable[[], None]) -> None:
+        lane.do(partial(self.attempt, effect, work))
+
+    def _note_focus(self, effect: NoteFocus) -> None:
+        self.post(FocusNoted(effect.take, self.inserter.focused()))
+
+    def _listen_for(self, effect: ListenFor) -> None:
+        self.hotkeys.start(effect.hotkeys)
+        self.post(HotkeysSet())
+
+    def _copy(self, effect: Copy) -> None:
+        self.inserter.copy(effect.text)
+        for take in effect.takes:
+            self.history.delivered(take, Delivery.COPIED)
+        self.post(Copied(effect.takes))
 
     def _remember(self, effect: Memory) -> None:
         """Carry out one of the effects that are about the history."""

@@ -38,6 +38,10 @@ class HandyError(Exception):
         self.hint = hint
 
 
+UNEXPECTED = "Something went wrong.", "The log has the details."
+"""Title and hint for what nobody foresaw."""
+
+
 class EngineError(HandyError):
     """The speech engine could not be loaded or run."""
 

@@ -1,15 +1,20 @@
-"""A thread that can be looked after: whether it died, what it is at, and how it starts again."""
+"""A thread that can be watched: whether it died, is stuck or spins, and how it starts again."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
+from handy_qwen.errors import HandyError
+
+LEAVE_S = 2.0  # for one that spins, to get to its next piece of work
+
 
 class WatchedThread:
     """The thread a part of the program works on, as the watchdog sees it (``app.watchdog.Watched``).
 
-    There is no clock in it: who watches sees that the same piece of work is under way again and again.
+    There is no clock in it: who watches sees that the same piece of work is under way again and again, or
+    that the thread begins more pieces of its own accord than any timer has reason for: it spins.
 
     Threads: ``begin`` and ``end`` belong to the thread itself, ``start`` and ``join`` to the part that
     holds it, ``revive`` to the watchdog. Any may read.
@@ -27,16 +32,20 @@ class WatchedThread:
         self._run = run
         self._on_revive = on_revive
         self._count = 0
+        self._own_count = 0
+        self._leaving: threading.Thread | None = None  # is to end with its next piece
         self._piece: int | None = None
         self._is_ending = False
+        self._starting = threading.Lock()
         self._thread = self._new_thread()
 
     # --- for the part that holds it ------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start it, unless that was done before."""
-        if not self._was_started():
-            self._thread.start()
+        """Start it, unless that was done before. Any thread."""
+        with self._starting:
+            if not self._was_started():
+                self._thread.start()
 
     def is_alive(self) -> bool:
         """Whether it runs."""
@@ -55,9 +64,18 @@ class WatchedThread:
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
-    def begin(self) -> None:
-        """A piece of work begins, or goes on after a step that could have been its last."""
+    def begin(self, *, is_own: bool = False) -> None:
+        """A piece of work begins, or goes on after a step that could have been its last.
+
+        ``is_own`` says that nobody asked for it: a time has come, or there was more to do.
+
+        Raises:
+            SystemExit: Another thread goes on in place of this one.
+        """
+        if self._leaving is threading.current_thread():
+            raise SystemExit
         self._count += 1
+        self._own_count += is_own
         self._piece = self._count
 
     def end(self) -> None:
@@ -74,8 +92,22 @@ class WatchedThread:
         """The number of the piece of work under way; None while it waits."""
         return self._piece
 
+    def own_pieces(self) -> int:
+        """How many pieces of work it has begun of its own accord, in all."""
+        return self._own_count
+
     def revive(self) -> None:
-        """Start it again; the piece of work it died of is left out."""
+        """Start it again; the piece of work it died of, or is at, is left out.
+
+        Raises:
+            HandyError: It still runs, and does not get to its next piece.
+        """
+        if self.is_alive():
+            self._leaving = self._thread
+            self._thread.join(LEAVE_S)
+            if self.is_alive():
+                self._leaving = None
+                raise HandyError(f"The thread {self.name} does not end.")
         self._piece = None
         if self._on_revive is not None:
             self._on_revive()

@@ -8,6 +8,7 @@ from handy_qwen.core.events import (
     Delivery,
     EndCause,
     FocusNoted,
+    HotkeysSet,
     KeyDown,
     KeyUp,
     RecordingBegan,
@@ -42,6 +43,7 @@ class Desk:
 
     def __init__(self, rules=RULES, choices=NO_CHOICES):
         self.now, self.at_s, self.effects = Dictation(), 100.0, []
+        self.focus = Target()  # what has the focus; None: the desktop does not answer
         self.play(Configured(rules, choices))
         self.effects.clear()
 
@@ -49,6 +51,11 @@ class Desk:
         for event in events:
             self.now, effects = step(self.now, event, self.at_s)
             self.effects += effects
+            for effect in effects:
+                if isinstance(effect, fx.NoteFocus) and self.focus is not None:
+                    self.play(FocusNoted(effect.take, self.focus))
+                if isinstance(effect, fx.ListenFor):
+                    self.play(HotkeysSet())
         return self
 
     def wait(self, seconds):
@@ -67,7 +74,9 @@ class Desk:
 
     def say(self, take, target=EDITOR, key=0):
         """Press, speak for a second and let go; the recorder does its part."""
-        self.down(key).play(FocusNoted(take, target), RecordingBegan(take, "mic")).wait(1).up(key)
+        self.focus = target
+        self.down(key).play(RecordingBegan(take, "mic")).wait(1).up(key)
+        self.focus = Target()
         return self.recorded(take)
 
     def recorded(self, take, cause=EndCause.STOPPED, is_dead=False):

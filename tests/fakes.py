@@ -31,6 +31,7 @@ from handy_qwen.core.ports import (
     Target,
     Transcriber,
 )
+from handy_qwen.effects import Lane
 
 
 class FakeClock:
@@ -213,6 +214,19 @@ class FakeHistory:
         self.told.append("closed")
 
 
+class AtOnce:
+    """A lane that does everything at once, on the caller's thread."""
+
+    def do(self, chore: Callable[[], None]) -> None:
+        chore()
+
+    def stop(self, timeout_s: float) -> None:
+        pass
+
+
+AT_ONCE = {"focus": AtOnce(), "copying": AtOnce(), "setting": AtOnce()}
+
+
 class FakeCues:
     """Counts the sounds."""
 
@@ -231,4 +245,5 @@ _recorder: Callable[[Post], Recorder] = FakeRecorder
 _transcriber: Callable[[Post], Transcriber] = FakeTranscriber
 _inserter: Callable[[Post], Inserter] = FakeInserter
 _cues: type[Cues] = FakeCues
+_lane: type[Lane] = AtOnce
 _history: Callable[[Post], History] = FakeHistory

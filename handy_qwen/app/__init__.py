@@ -3,8 +3,8 @@
     main --> lock, log --> Qt, tray --> Program: settings, control socket --> thread "chores":
         hotkeys, microphone, insertion, engine --> thread "model-load": the model
 
-The tray is there before anything heavy is imported. At the end: the control socket and the hotkeys
-first, so that nothing new begins; then microphone, engine, insertion; the controller last.
+The tray is there before anything heavy is imported. At the end everything is ended side by side within some
+seconds; the history is brought to the disk as soon as takes have come to an end (``Program.close``).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from handy_qwen.log import Log
 
 logger = logging.getLogger(__name__)
 
+NATIVE = {"engine", "model-load", "models-work", "history-retry"}  # threads on which models run
 SHOW_S = 20.0  # how long a second instance waits for the first, which may still be starting
 
 
@@ -81,7 +82,7 @@ def show_running() -> None:
 
 def _leave_stuck_threads_behind() -> None:
     """End the process here if a thread is stuck in native code, in which Python's own end would crash."""
-    stuck = [thread.name for thread in threading.enumerate() if thread.name in {"engine", "model-load"}]
+    stuck = [thread.name for thread in threading.enumerate() if thread.name in NATIVE]
     if stuck:
         logger.warning("left behind: %s", ", ".join(stuck))
         logging.shutdown()

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +16,7 @@ from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 
+from handy_qwen.app.closing import in_order
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
@@ -109,14 +111,18 @@ def run(*, is_hidden: bool) -> int:
     desk.view_changed.connect(guide.show_view)
     windows.show(desk, commands, guide)
     logger.info("the tray icon is shown")
+
+    @cache
+    def end() -> None:
+        in_order(guide.close, windows.close, desk.close, lambda: program.close(windows.keepers()))
+
+    # At the end of a session Windows ends the process right after this signal.
+    app.aboutToQuit.connect(end)
     try:
         program.start(desk.on_view, guide.open)
         app.exec()
     finally:
-        guide.close()
-        windows.close()
-        desk.close()
-        program.close()
+        end()
         way_out.close()
     return 0
 

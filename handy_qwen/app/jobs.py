@@ -8,9 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from handy_qwen.controller import UNEXPECTED
 from handy_qwen.core.shelf import Progress, Stage
-from handy_qwen.errors import CancelledError, HandyError
+from handy_qwen.errors import UNEXPECTED, CancelledError, HandyError
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +56,18 @@ class Jobs:
         """Run ``job`` after those before it."""
         with self._lock:
             self._waiting.append(job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._loop, name="models-work", daemon=True)
-                self._thread.start()
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._loop, name="models-work", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more threads
+                logger.exception("work on a model could not begin")
+                self._waiting.remove(job)
+            else:
+                self._thread = thread
+                return
+        self._on_end(job, HandyError(*UNEXPECTED))
 
     def cancel(self, job: Job) -> None:
         """Give ``job`` up: at once if it waits, else as soon as it tells how far it is."""

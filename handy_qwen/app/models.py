@@ -9,15 +9,16 @@ Qt --install, use, remove ...--> inbox --> thread "models" --> Shelf --> Qt
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.app.chores import Chores
 from handy_qwen.app.installing import Installer, Tell
 from handy_qwen.app.jobs import Job, Jobs
 from handy_qwen.app.speeds import Speeds
+from handy_qwen.chores import Chores
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing
@@ -109,8 +110,9 @@ class ModelKeeper:
 
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
+        end_s = time.monotonic() + timeout_s
         self._jobs.stop(timeout_s)
-        self._chores.stop(timeout_s)
+        self._chores.stop(max(0.0, end_s - time.monotonic()))
 
     # --- called on "models" --------------------------------------------------------------------------
 

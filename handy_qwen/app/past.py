@@ -18,14 +18,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.app.chores import Chores
-from handy_qwen.controller import UNEXPECTED
+from handy_qwen.chores import Chores
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.past import Past, PastListener, Question
 from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import Problem
-from handy_qwen.errors import HandyError, HistoryError
+from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 
 if TYPE_CHECKING:  # SQLite only when the window is opened
     from handy_qwen.history.archive import Archive
@@ -209,10 +208,10 @@ class ArchiveKeeper:
             return
         if entry.id in self._retried:
             return
-        self._retried |= {entry.id}
-        self._answer()
         work = partial(self._transcribe_again, entry, path, model, wanted)
         threading.Thread(target=work, name="history-retry", daemon=True).start()
+        self._retried |= {entry.id}
+        self._answer()
 
     # --- called on "history-retry" -------------------------------------------------------------------
 

@@ -10,27 +10,29 @@ import logging
 import math
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.app import first_run, watches
+from handy_qwen.app import first_run, power, watches
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
-from handy_qwen.app.chores import Chores
+from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
 from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
-from handy_qwen.controller import UNEXPECTED, Controller
+from handy_qwen.controller import Controller
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Trouble
+from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
 from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View
 from handy_qwen.effects import Ports
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import default_method, inserter_for
@@ -48,6 +50,8 @@ DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
 WORDS_HINT = "The rest are not used. Put the most important words first."
 RELOAD_S = 2.0  # between two looks at the settings file
+CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
+TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
 
 
 class Program:
@@ -73,6 +77,7 @@ class Program:
         self._history: DiskHistory | None = None
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
+        self._is_built, self._is_closing = threading.Event(), threading.Event()
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
             paths.settings_file(),
@@ -82,7 +87,12 @@ class Program:
         self._answers = Answers(self.controller.post, quit_app, self.show_setup)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Chores(self.store.reload_if_changed, lambda: RELOAD_S)
-        self._watchdog = Watchdog(self._tell_trouble, lambda *said: self.controller.post(Noted(*said)))
+        self._watchdog = Watchdog(
+            self._tell_trouble,
+            lambda *said: self.controller.post(Noted(*said)),
+            asleep_s=power.asleep_s,
+            has_slept=lambda for_s: self.controller.post(Slept(for_s)),
+        )
 
     def start(self, on_view: Listener, on_setup: Callable[[], None] = lambda: None) -> None:
         """Begin to work, behind the tray.
@@ -102,34 +112,38 @@ class Program:
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
 
-    def close(self) -> None:
-        """End everything: first what begins takes, then what works on them. May take some seconds."""
-        self._watchdog.stop()
-        self.chores.stop(5.0)
-        steps: list[Callable[[], None]] = [self._control.close]
-        if self._ports is not None:
-            steps.append(self._ports.hotkeys.stop)
+    def close(self, also: Mapping[str, Close] | None = None) -> None:
+        """End everything, and ``also`` that, side by side and within ``CLOSE_S``.
+
+        The history comes first: as soon as nothing more will be told to it, or ``TAKES_S`` have passed, it
+        is brought to the disk, whatever hangs. A take that is being recorded or transcribed is found there
+        at the next start.
+        """
+        ending = Ending(CLOSE_S)
+        self._is_closing.set()
+        self._watchdog.stop(0.0)
+        if self.chores.thread.is_alive():
+            self._is_built.wait(TAKES_S)  # else there would be parts that nobody knows of
+        ports = self._ports
+        telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
+        others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
+        if ports is not None:
+            telling |= {"hotkeys": lambda _: ports.hotkeys.stop(), "insertion": ports.inserter.close}
+            others |= {"focus": ports.focus.stop, "copying": ports.copying.stop}
+            others["setting of hotkeys"] = ports.setting.stop
         if self._recorder is not None:
-            recorder = self._recorder
-            steps.append(lambda: recorder.close(2.0))
+            telling["microphone"] = self._recorder.close
         if self._transcriber is not None:
-            transcriber = self._transcriber
-            steps.append(lambda: transcriber.close(3.0))
-        if self._ports is not None:
-            inserter = self._ports.inserter
-            steps.append(lambda: inserter.close(3.0))
+            others["engine"] = self._transcriber.close
         if self._cues is not None:
-            cues = self._cues
-            steps.append(lambda: cues.stop(1.0))
-        steps.append(self.controller.stop)  # from here on nothing is told to the history any more
+            others["cues"] = self._cues.stop
+        begun = ending.begin(telling)
+        ending.begin(others)
+        ending.wait(begun, TAKES_S)
+        in_order(lambda: self.controller.stop(min(CYCLE_S, ending.left_s())))
         if self._history is not None:
-            history = self._history
-            steps.append(lambda: history.close(5.0))
-        for step in steps:
-            try:
-                step()
-            except Exception:  # the others must end as well
-                logger.exception("a part of the program did not end in order")
+            ending.begin({"history": self._history.close})
+        ending.leave()
 
     # --- chores --------------------------------------------------------------------------------------
 
@@ -141,6 +155,9 @@ class Program:
             logger.exception("the program could not start completely")
             # The first effect, which is to listen for the hotkeys, fails with it and so shows it.
             self._broken = exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED)
+        self._is_built.set()
+        if self._is_closing.is_set():
+            return
         self.configure()
         may_guide = not (self._is_hidden or self._applied.set_up)
         if not (self._is_hidden or may_guide):
@@ -171,6 +188,8 @@ class Program:
             return found
         found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
         found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
+        found += watch(watches.FOCUS, self._ports.focus) + watch(watches.COPYING, self._ports.copying)
+        found += watch(watches.SETTING, self._ports.setting)
         if isinstance(self._ports.hotkeys, Mortal):
             listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))
             found += watch(watches.HOTKEYS, listener)
@@ -221,7 +240,14 @@ class Program:
         self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
         self._history.start()
         self._ports = Ports(
-            hotkeys, self._recorder, self._transcriber, inserter, self._cues, self._history, post
+            hotkeys,
+            self._recorder,
+            self._transcriber,
+            inserter,
+            self._cues,
+            self._history,
+            post,
+            self.controller.attempt,
         )
 
     def list_models(self) -> None:
@@ -284,15 +310,8 @@ class Program:
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard. Any thread; returns at once."""
-        self.chores.add(lambda: self._copy(text))
-
-    def _copy(self, text: str) -> None:
-        if self._ports is None:
-            return
-        try:
-            self._ports.inserter.copy(text)
-        except HandyError as exc:
-            self.controller.post(Failed(0, exc))
+        if self._ports is not None:
+            self._ports.copy_text(text)
 
     # --- settings ------------------------------------------------------------------------------------
 
@@ -380,9 +399,7 @@ class Program:
         self.configure()
 
     def _live_mode(self) -> Live:
-        from handy_qwen.app.power import is_on_battery
-
-        return live_of(self.store.value, is_on_battery=is_on_battery())
+        return live_of(self.store.value, is_on_battery=power.is_on_battery())
 
     def _load_model(self, name: str) -> Model:
         """Called on ``model-load``."""

@@ -1,7 +1,12 @@
 """Looks after the threads: the program never sits there deaf without a word.
 
-    has died       --> started again, and told;  the second time soon after: a lasting notice with a remedy
-    does not move  --> a lasting notice, taken back as soon as it moves
+    has died or spins  --> started again, with a notice;  soon after again: a lasting notice with a remedy
+    does not move      --> a lasting notice, taken back as soon as it moves
+
+A part spins if it begins piece after piece of work of its own accord: it is alive and moves, and keeps a
+processor busy for nothing.
+
+It is also the one that notices a sleep of the machine, after which a recording must not simply go on.
 
 What dies inside a part (a stream, a connection, a take) is that part's own business; here are the threads
 themselves. A thread stuck in native code cannot be ended, only told of. Looks are counted, not seconds: a
@@ -22,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 FORGIVEN_LOOKS = 600  # a part that was well for so long may be started again once more
+SPINNING_LOOKS = 5  # in a row that saw more than ``Watch.most_own`` pieces of work of its own accord
 
 Tell = Callable[[str, HandyError | None], None]
 """Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""
@@ -37,8 +43,11 @@ class Watched(Protocol):
     def piece(self) -> int | None:
         """The number of the piece of work it is at; None while it waits."""
 
+    def own_pieces(self) -> int:
+        """How many pieces of work it has begun of its own accord, in all."""
+
     def revive(self) -> None:
-        """Start it again; what it was doing when it died is given up.
+        """Start it again; what it was doing is given up.
 
         Raises:
             HandyError: It cannot be.
@@ -54,6 +63,7 @@ class Watch:
         part: The part.
         title: What does not work without it, as a sentence's beginning.
         stuck_s: How long one piece of work may take.
+        most_own: How many pieces it may begin of its own accord between two looks.
     """
 
     subject: str
@@ -61,11 +71,14 @@ class Watch:
     title: str
     stuck_s: float
     remedy: str = "Quit Handy Qwen and start it again."
+    most_own: int = 400
     piece: int | None = field(default=None, init=False)
     looks: int = field(default=0, init=False)  # that saw the same piece
     well: int = field(default=FORGIVEN_LOOKS, init=False)  # looks since it died
     is_lost: bool = field(default=False, init=False)
     is_stuck: bool = field(default=False, init=False)
+    own: int = field(default=0, init=False)  # pieces of its own accord, when it was last looked at
+    spun: int = field(default=0, init=False)  # looks in a row that saw too many of them
 
 
 class Watchdog:
@@ -73,12 +86,24 @@ class Watchdog:
 
     Args:
         tell: Shows what is wrong. Called on the watchdog's thread.
-        note: Says that something was mended: title and hint.
+        note: Says that something works again: title and hint.
+        asleep_s: For how long the machine has slept; see ``app.power``.
+        has_slept: Hears of a sleep, with its seconds.
     """
 
-    def __init__(self, tell: Tell, note: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        tell: Tell,
+        note: Callable[[str, str], None],
+        *,
+        asleep_s: Callable[[], float] = lambda: 0.0,
+        has_slept: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._tell = tell
         self._note = note
+        self._asleep_s = asleep_s
+        self._has_slept = has_slept
+        self._slept_s = asleep_s()
         self._watches: Sequence[Watch] = ()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
@@ -99,6 +124,7 @@ class Watchdog:
 
     def look(self) -> None:
         """Look at all parts once."""
+        self._notice_sleep()
         for watch in self._watches:
             try:
                 self._look_at(watch)
@@ -109,21 +135,36 @@ class Watchdog:
         while not self._is_stopping.wait(LOOK_S):
             self.look()
 
+    def _notice_sleep(self) -> None:
+        before_s, self._slept_s = self._slept_s, self._asleep_s()
+        if self._slept_s - before_s >= LOOK_S:
+            logger.info("the machine slept for %.0f s", self._slept_s - before_s)
+            self._has_slept(self._slept_s - before_s)
+
     def _look_at(self, watch: Watch) -> None:
-        if watch.part.has_died():
-            self._has_died(watch)
+        is_dead, is_spinning = watch.part.has_died(), self._is_spinning(watch)
+        if is_dead or is_spinning:
+            self._start_again(watch, "has died" if is_dead else "spins")
             return
+        if watch.spun:
+            return  # too early to tell
         watch.well += 1
         if watch.is_lost:  # it came back by itself, as hotkeys do when their settings change
             watch.is_lost = False
             self._tell(watch.subject, None)
         self._look_whether_stuck(watch)
 
-    def _has_died(self, watch: Watch) -> None:
+    def _is_spinning(self, watch: Watch) -> bool:
+        own = watch.part.own_pieces()
+        watch.spun = watch.spun + 1 if own - watch.own > watch.most_own else 0
+        watch.own = own
+        return watch.spun >= SPINNING_LOOKS
+
+    def _start_again(self, watch: Watch, why: str) -> None:
         if watch.is_lost:
             return
-        was_well, watch.well = watch.well >= FORGIVEN_LOOKS, 0
-        logger.error("the %s has died%s", watch.subject, "" if was_well else " again")
+        was_well, watch.well, watch.spun = watch.well >= FORGIVEN_LOOKS, 0, 0
+        logger.error("the %s %s%s", watch.subject, why, "" if was_well else " again")
         if was_well:
             try:
                 watch.part.revive()

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from handy_qwen.app.watchdog import Watch, Watched
 
-CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY = (
+CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY, FOCUS, COPYING, SETTING = (
     "dictation",
     "chores",
     "control socket",
@@ -16,6 +16,9 @@ CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY = (
     "engine",
     "hotkey listener",
     "history",
+    "focus",
+    "copying",
+    "setting of hotkeys",
 )
 NAMES = {  # what the user would call it
     CYCLE: "Dictating",
@@ -25,19 +28,28 @@ NAMES = {  # what the user would call it
     INSERT: "Inserting texts",
     ENGINE: "The speech engine",
     HISTORY: "The history",
+    FOCUS: "Finding the focused window",
+    COPYING: "Copying texts",
+    SETTING: "Setting the hotkeys",
 }
 STUCK_S = {
-    CYCLE: 30.0,  # to set hotkeys may take 10 s
+    CYCLE: 10.0,  # it only hands over
     CHORES: 120.0,  # to look for models imports the engine
     CONTROL: 30.0,
     MICROPHONE: 10.0,
     INSERT: 70.0,  # beyond what the cycle allows one text
     ENGINE: 300.0,  # one run over a minute of sound with a large model on a slow machine takes two
     HISTORY: 60.0,  # a disk that sleeps takes 20
+    FOCUS: 10.0,
+    COPYING: 60.0,  # on Wayland a program is started for each of some steps
+    SETTING: 30.0,  # a portal has 15 s to answer
 }
+MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred
 REMEDIES = {
     INSERT: "Copy texts from the menu, or quit and start again.",
     ENGINE: "Quit and start again: what was said is kept.",
+    FOCUS: "Texts wait in the tray menu until it does.",
+    COPYING: "Paste texts from the tray menu, or quit and start again.",
 }
 
 
@@ -73,6 +85,10 @@ class HotkeyWatch:
         """It is never busy for long."""
         return None
 
+    def own_pieces(self) -> int:
+        """Nothing is known of its loop."""
+        return 0
+
 
 def watch(subject: str, part: object) -> list[Watch]:
     """The watch over the thread of ``part``, or over ``part`` itself; none if neither can be looked after."""
@@ -81,4 +97,5 @@ def watch(subject: str, part: object) -> list[Watch]:
         return []
     name = NAMES.get(subject, "Listening for the hotkeys")
     remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
-    return [Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy)]
+    most_own = MOST_OWN.get(subject, Watch.most_own)
+    return [Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy, most_own)]

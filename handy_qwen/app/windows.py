@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from handy_qwen import paths
+from handy_qwen.app.closing import Close
 from handy_qwen.app.installer import DiskInstaller
 from handy_qwen.app.models import ModelKeeper
 from handy_qwen.app.past import ArchiveKeeper
@@ -26,7 +27,7 @@ GOES_ON = "The installation goes on.", "{model}: the tray's menu tells how far i
 
 
 class ProgramWindows:
-    """Builds the windows, connects them, and ends what works for them.
+    """Builds the windows, connects them with what works for them, and takes them off the screen.
 
     Threads: Qt's.
     """
@@ -65,11 +66,13 @@ class ProgramWindows:
         self._windows.open(window)
 
     def close(self) -> None:
-        """Close the windows, finish deleting, pause installations. May take some seconds."""
+        """Take the windows off the screen."""
         if self._windows is not None:
             self._windows.close()
-        self.past.close(5.0)
-        self.models.close(5.0)
+
+    def keepers(self) -> dict[str, Close]:
+        """What works for the windows, to be ended: it finishes deleting and pauses installations."""
+        return {"history window": self.past.close, "models": self.models.close}
 
     def _use(self, name: str) -> None:
         self._program.change(model=name)

@@ -128,7 +128,7 @@ class MicrophoneRecorder:
         while not self._cycle.is_closed:
             self.thread.end()
             message = self._next()
-            self.thread.begin()
+            self.thread.begin(is_own=message is None)
             try:
                 self._cycle.step(message, self._clock())
             except Exception:  # the top of this thread

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
 import select
 import socket
 import time
@@ -26,6 +27,7 @@ SILENT_S = 2.0  # before a caller says anything; others are served meanwhile
 TIMEOUT_S = 0.25  # for the rest of a request, which comes in one piece from our own command line
 ANSWER_S = 2.0  # to take an answer that is larger than what the system holds
 MOST_CALLERS = 100
+REST_S = 0.5  # after a call that could not be taken: it goes on knocking
 
 
 class ControlServer:
@@ -36,6 +38,7 @@ class ControlServer:
         self._answer = answer
         self._socket: socket.socket | None = None
         self._secret = ""
+        self._rests_until_s = -math.inf
         self._wakened, self._waker = socket.socketpair()
         self.thread = WatchedThread("control", self._loop)
 
@@ -75,12 +78,15 @@ class ControlServer:
 
     def _turn(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
         """Wait until something happens, and see to it."""
-        doors = [server] if len(callers) < MOST_CALLERS else []
-        pause_s = max(0.0, min(callers.values()) - time.monotonic()) if callers else None
+        now_s = time.monotonic()
+        is_resting = now_s < self._rests_until_s
+        doors = [server] if len(callers) < MOST_CALLERS and not is_resting else []
+        due_s = min([*callers.values(), self._rests_until_s if is_resting else math.inf])
+        pause_s = max(0.0, due_s - now_s) if due_s < math.inf else None
         ready, _, _ = select.select([*doors, self._wakened, *callers], [], [], pause_s)
         if self.thread.is_ending():
             return
-        self.thread.begin()
+        self.thread.begin(is_own=not ready)
         if server in ready:
             self._admit(server, callers)
         now_s = time.monotonic()
@@ -97,6 +103,7 @@ class ControlServer:
             connection, _ = server.accept()
         except OSError as exc:  # the caller has gone again
             logger.info("control: a call was not taken: %s", type(exc).__name__)
+            self._rests_until_s = time.monotonic() + REST_S
             return
         if is_own_user(connection):
             callers[connection] = time.monotonic() + SILENT_S

@@ -1,9 +1,9 @@
 """The second half of a take's life: from its text to the window.
 
 Texts are inserted one at a time and strictly in the order of the takes. One whose window has lost the
-focus is held; the next text for that same window brings it along, so that the order within a window
-holds as well. While the key of the next take is held by another program, texts wait until it is up
-(see ``Dictation.is_key_injected``).
+focus, or was not told in time, is held; the next text for that same window brings it along, so that the
+order within a window holds as well. While the key of the next take is held by another program, texts wait
+until it is up (see ``Dictation.is_key_injected``).
 """
 
 from __future__ import annotations
@@ -57,9 +57,28 @@ def deliver(turn: Turn) -> None:
         return
     again = [take for take in turn.now.takes if take.is_again]
     for take in again + list(turn.now.takes[:1]):
-        if take.stage is Stage.READY:
+        if take.stage is not Stage.READY:
+            continue
+        if take.focus_by_s is None:
             _insert(turn, take)
-            return
+        elif turn.at_s >= take.focus_by_s:
+            _withhold(turn, take)
+        return
+
+
+def known_at(take: Take, target: Target, at_s: float) -> Take:
+    """``take`` with the window it is for, if that is told in time: later the user may be somewhere else."""
+    is_in_time = take.focus_by_s is not None and at_s <= take.focus_by_s
+    return replace(take, target=target, focus_by_s=None) if is_in_time else take
+
+
+def _withhold(turn: Turn, take: Take) -> None:
+    """Nobody knows the window that ``take`` is for. It must not go into any other."""
+    turn.notify(NoticeKind.HELD, "Couldn't tell which window the text is for.", UNKNOWN_HINT)
+    was_not_delivered(turn, take)
+
+
+UNKNOWN_HINT = "Use the tray menu to paste, copy or discard it."
 
 
 def _insert(turn: Turn, take: Take) -> None:
@@ -86,7 +105,8 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
     """The inserter is done with a text."""
     take = turn.take(event.take)
     if take is None or take.stage is not Stage.INSERTING:
-        return  # taken as lost before
+        _came_late(turn, event)
+        return
     turn.drop(take)
     _remember(turn, take)
     _keep_delivery(turn, (take.number, *take.brings), event.how)
@@ -111,6 +131,16 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         case Delivery.KEPT:
             turn.notify(NoticeKind.INFO, "The text is kept.", event.note or "Copy it from the menu.")
     deliver(turn)
+
+
+def _came_late(turn: Turn, event: Delivered) -> None:
+    """A text that was taken for lost has gone somewhere after all: let to wait, it could come there twice."""
+    if event.how is Delivery.HELD:
+        return
+    late = [one for one in turn.now.held if event.take in one.takes]
+    turn.set(held=tuple(one for one in turn.now.held if one not in late))
+    for one in late:
+        _keep_delivery(turn, one.takes, event.how)
 
 
 HELD_HINT = "Paste it here, copy it or drop it from the menu."

@@ -22,13 +22,21 @@ from dataclasses import replace
 from typing import assert_never
 
 from handy_qwen.core import gestures
-from handy_qwen.core.deadlines import due_s, forgive_stop, look_at_clock, restart_insertion_clock
+from handy_qwen.core.deadlines import (
+    MODEL,
+    age,
+    forgive_stop,
+    look_at_clock,
+    next_wake_s,
+    restart_insertion_clock,
+)
 from handy_qwen.core.delivery import (
     copy_last,
     deliver,
     drop_held,
     give_up,
     has_text,
+    known_at,
     paste_again,
     was_copied,
     was_delivered,
@@ -37,12 +45,10 @@ from handy_qwen.core.delivery import (
 from handy_qwen.core.effects import (
     CancelRecording,
     CancelTranscription,
-    Cue,
     Effect,
     KeepFailure,
     ListenFor,
     PauseHistory,
-    PlayCue,
     WakeAt,
     WatchEscape,
 )
@@ -57,6 +63,7 @@ from handy_qwen.core.events import (
     Heard,
     HotkeysDied,
     HotkeysFailed,
+    HotkeysSet,
     Kept,
     KeyDown,
     KeyJoined,
@@ -66,9 +73,10 @@ from handy_qwen.core.events import (
     ModelLoading,
     ModelReady,
     ModelUnloaded,
+    Muted,
     Noted,
-    Overslept,
     Previewed,
+    Progressed,
     Recalled,
     RecordingBegan,
     RecordingEnded,
@@ -76,11 +84,21 @@ from handy_qwen.core.events import (
     Replayed,
     Request,
     Requested,
+    Slept,
     Ticked,
     Transcribed,
     Trouble,
 )
-from handy_qwen.core.recording import begin, cancel, end, has_ended, start_waiting
+from handy_qwen.core.recording import (
+    MUTED,
+    begin,
+    cancel,
+    end,
+    has_begun,
+    has_ended,
+    has_muted,
+    start_waiting,
+)
 from handy_qwen.core.recovery import (
     bring_back,
     has_recovered,
@@ -95,7 +113,7 @@ from handy_qwen.core.view import NoticeKind
 from handy_qwen.errors import HandyError
 
 TRY_AGAIN = "It is kept: try again from the menu."
-MODEL, HOTKEYS = "model", "hotkeys"  # subjects of lasting notices
+HOTKEYS = "hotkeys"  # subject of lasting notices
 
 
 def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Effect, ...]]:
@@ -105,6 +123,8 @@ def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Ef
     was cancelled is such an event.
     """
     turn = Turn(now, at_s)
+    forgive_stop(turn)
+    _note_engine(turn, event)
     _note_keys(turn, event)
     _read_gestures(turn, event)
     _handle(turn, event)
@@ -123,6 +143,12 @@ def _note_keys(turn: Turn, event: Event) -> None:
             turn.set(down=frozenset())
         case _:
             return
+
+
+def _note_engine(turn: Turn, event: Event) -> None:
+    """Remember when the engine was last seen to be at work, whatever it was on."""
+    if isinstance(event, ModelLoading | ModelReady | Previewed | Progressed | Transcribed):
+        turn.set(engine_s=turn.at_s)
 
 
 def _read_gestures(turn: Turn, event: Event) -> None:
@@ -155,13 +181,16 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             pass  # gestures have read it
         case EscapePressed():
             _cancel(turn)
+        case HotkeysSet():
+            turn.set(is_listening=True)
         case HotkeysFailed(error):
+            turn.set(is_listening=True)
             turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
         case HotkeysDied():
             turn.settle(HOTKEYS)
             turn.do(ListenFor(turn.now.rules.hotkeys))
         case RecordingBegan(number, device):
-            _has_begun(turn, number, device)
+            has_begun(turn, number, device)
         case RecordingEnded():
             has_ended(turn, event)
         case MicrophoneChanged(number, device, unresponsive):
@@ -169,11 +198,15 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
         case Heard(number, at_s):
             if (take := turn.take(number)) is not None:
                 turn.put(replace(take, heard_s=at_s))
+        case Muted(number, is_muted):
+            has_muted(turn, number, is_muted=is_muted)
         case ModelLoading() | ModelReady() | ModelFailed() | ModelUnloaded():
             _tell_model(turn, event)
         case Previewed(number, committed, tentative):
             if (take := turn.take(number)) is not None:
                 turn.put(replace(take, committed=committed, tentative=tentative))
+        case Progressed():
+            pass  # it was noted
         case Transcribed():
             has_text(turn, event)
         case Failed(number, error):
@@ -184,7 +217,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             was_copied(turn, event)
         case FocusNoted(number, target):
             if (take := turn.take(number)) is not None:
-                turn.put(replace(take, target=target))
+                turn.put(known_at(take, target, turn.at_s))
         case Recovered():
             has_recovered(turn, event)
         case Kept():
@@ -203,17 +236,10 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             _tell_trouble(turn, subject, error)
         case Ticked():
             look_at_clock(turn)
-        case Overslept():
-            forgive_stop(turn)
+        case Slept(for_s):
+            age(turn, for_s)
         case _:
             assert_never(event)
-
-
-def _has_begun(turn: Turn, number: int, device: str) -> None:
-    take = turn.take(number)
-    if take is not None and take.stage is Stage.RECORDING:
-        turn.put(replace(take, device=device))
-        turn.do(PlayCue(Cue.STARTED))
 
 
 def _has_moved(turn: Turn, number: int, device: str, unresponsive: str) -> None:
@@ -232,6 +258,7 @@ def _tell_model(turn: Turn, event: ModelLoading | ModelReady | ModelFailed | Mod
         case ModelReady(_, languages):
             choices = replace(turn.now.choices, languages=tuple(sorted(languages)))
             turn.set(has_model=True, is_loading=False, choices=choices)
+            turn.settle(MODEL)
         case ModelFailed(_, error):
             turn.set(is_loading=False)
             turn.notify(
@@ -321,6 +348,7 @@ def _configure(turn: Turn, event: Configured) -> None:
     languages = event.choices.languages or turn.now.choices.languages
     if new.is_private != old.is_private:
         turn.do(PauseHistory(new.is_private))
+    turn.set(is_listening=turn.now.is_listening or not new.hotkeys)  # else ListenFor is answered
     turn.set(is_configured=True, rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return
@@ -337,6 +365,8 @@ def _tidy(turn: Turn) -> None:
     """Keep gestures, texts, notices, Escape and the timer in step with the rest, after every event."""
     if turn.recorded() is None and turn.now.gestures.take is not None:
         turn.set(gestures=gestures.closed(turn.now.gestures))
+    if not any(take.stage in {Stage.RECORDING, Stage.ENDING} for take in turn.now.takes):
+        turn.settle(MUTED)
     deliver(turn)  # what was held back until the key came up
     rescue_next(turn)
     now = turn.now
@@ -345,9 +375,7 @@ def _tidy(turn: Turn) -> None:
     if is_wanted != now.is_escape_watched:
         turn.set(is_escape_watched=is_wanted)
         turn.do(WatchEscape(is_wanted))
-    due = [now.gestures_wake_s, *(due_s(turn, take) for take in now.takes)]
-    due += [one.until_s for one in turn.now.shown if not one.notice.is_lasting]
-    wake_at_s = min((at_s for at_s in due if at_s is not None), default=None)
+    wake_at_s = next_wake_s(turn)
     if wake_at_s != now.wake_at_s:
         turn.set(wake_at_s=wake_at_s)
         turn.do(WakeAt(wake_at_s))

@@ -142,7 +142,7 @@ class PauseHistory:
 
 @dataclass(frozen=True, slots=True)
 class ListenFor:
-    """Listen for these hotkeys instead of those before."""
+    """Listen for these hotkeys instead of those before. HotkeysSet or HotkeysFailed answers."""
 
     hotkeys: tuple[Hotkey, ...]
 

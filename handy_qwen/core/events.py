@@ -58,6 +58,11 @@ class EscapePressed:
 
 
 @dataclass(frozen=True, slots=True)
+class HotkeysSet:
+    """The hotkeys that were asked for are listened for."""
+
+
+@dataclass(frozen=True, slots=True)
 class HotkeysFailed:
     """The hotkeys cannot be listened for, or the listener died and could not be restarted."""
 
@@ -121,6 +126,14 @@ class Heard:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """The microphone of take ``take`` has given digital silence for a while, or gives sound again."""
+
+    take: int
+    is_muted: bool
+
+
 # --- the engine's thread -----------------------------------------------------------------------------
 
 
@@ -159,6 +172,13 @@ class Previewed:
     take: int
     committed: str
     tentative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The engine has come further with the text of take ``take``. At most once a second."""
+
+    take: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +341,10 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
-class Overslept:
-    """The time to wake at has long passed: the process was stopped, or the machine slept."""
+class Slept:
+    """The machine slept for ``for_s`` seconds that ``time.monotonic()`` did not count."""
 
-    at_s: float
+    for_s: float
 
 
 Event = (
@@ -332,17 +352,20 @@ Event = (
     | KeyUp
     | KeyJoined
     | EscapePressed
+    | HotkeysSet
     | HotkeysFailed
     | HotkeysDied
     | RecordingBegan
     | RecordingEnded
     | MicrophoneChanged
     | Heard
+    | Muted
     | ModelLoading
     | ModelReady
     | ModelFailed
     | ModelUnloaded
     | Previewed
+    | Progressed
     | Transcribed
     | Failed
     | Delivered
@@ -357,5 +380,5 @@ Event = (
     | Noted
     | Trouble
     | Ticked
-    | Overslept
+    | Slept
 )

@@ -1,7 +1,8 @@
 """What the dictation cycle needs from the outside, as Protocols.
 
-Every method may be called from the controller's thread and returns at once, unless its
-docstring says otherwise; what takes time is answered with an event.
+Every method may be called from the controller's thread and returns at once, unless its docstring says
+that it may wait: ``handy_qwen.effects`` calls those on threads of their own. What takes time is answered
+with an event.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ class HotkeyListener(Protocol):
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """Listen for ``hotkeys`` instead of those listened for until now. Posts KeyDown, KeyUp, KeyJoined.
 
+        May wait for the desktop, some seconds at most.
+
         Raises:
             HotkeyError: A chord is unknown, another program holds it, or the desktop allows no listening.
         """
 
     def watch_escape(self, is_wanted: bool) -> None:
-        """Report Escape (and swallow it) only while a take runs."""
+        """Report Escape (and swallow it) only while a take runs. Called where ``start`` is."""
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""
@@ -130,7 +133,7 @@ class Inserter(Protocol):
     """Puts text where the user's cursor is, on a thread of its own."""
 
     def focused(self) -> Target:
-        """The window that has the focus now. Answers at once."""
+        """The window that has the focus now. May wait for the desktop, for ever if that hangs."""
 
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
         """Put ``text`` into the focused window, trying ``method`` first and falling through to the next.
@@ -140,7 +143,7 @@ class Inserter(Protocol):
         """
 
     def copy(self, text: str) -> None:
-        """Put ``text`` on the clipboard, for the user to paste.
+        """Put ``text`` on the clipboard, for the user to paste. May wait for the desktop.
 
         Raises:
             InsertError: There is no clipboard to be had.

@@ -39,7 +39,7 @@ def _phase(now: Dictation, recorded: Take | None) -> Phase:
     shown = [take for take in now.takes if not take.is_recovered]
     if any(take.stage is not Stage.INSERTING or not take.is_again for take in shown):
         return Phase.TRANSCRIBING
-    if now.is_loading or not now.is_configured:
+    if now.is_loading or not (now.is_configured and now.is_listening):
         return Phase.LOADING
     if any(one.notice.is_lasting for one in now.shown):
         return Phase.PROBLEM

@@ -27,7 +27,10 @@ from handy_qwen.core.recovery import make_way
 from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
+MUTED = "muted microphone"  # subject of the notice that lasts as long as it is
+SILENT = "The microphone is silent.", "Unmute it, or choose another one in the tray menu."
 DICTATION_S = 1.0  # a take cancelled before was no dictation, but a shortcut or a slip of the finger
+FOCUS_S = 2.0  # an answer that took longer may be about another window than that of the press
 ENDING_S = 5.0  # the longest wait for a recorder that was told to stop; it gives up a device after 3 s
 
 
@@ -47,6 +50,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
         since_s=turn.at_s,
         heard_s=turn.at_s,
         hotkey=hotkey,
+        focus_by_s=turn.at_s + FOCUS_S,
         language=(key.language if key else "") or rules.language,
         submit=type(rules.submit)((key.submit if key else "") or rules.submit),
     )
@@ -73,11 +77,32 @@ def end(turn: Turn, take: Take) -> None:
     turn.do(StopRecording(take.number), PlayCue(Cue.STOPPED))
 
 
+def has_begun(turn: Turn, number: int, device: str) -> None:
+    """The first samples of a take are there: what was said of the microphone before is no news any more."""
+    take = turn.take(number)
+    if take is None or take.stage is not Stage.RECORDING:
+        return
+    old = {NoticeKind.DEAD_MICROPHONE, NoticeKind.MICROPHONE_LOST, NoticeKind.NO_SPEECH}
+    turn.set(shown=tuple(one for one in turn.now.shown if one.notice.kind not in old))
+    turn.put(replace(take, device=device))
+    turn.do(PlayCue(Cue.STARTED))
+
+
+def has_muted(turn: Turn, number: int, *, is_muted: bool) -> None:
+    """The microphone gives nothing but digital silence, or sound again."""
+    take = turn.take(number)
+    if not is_muted:
+        turn.settle(MUTED)
+    elif take is not None and take.stage is Stage.RECORDING:
+        turn.notify(NoticeKind.DEAD_MICROPHONE, *SILENT, lasting=MUTED)
+
+
 def has_ended(turn: Turn, event: RecordingEnded) -> None:
     """The recorder has handed over all of a take."""
     take = turn.take(event.take)
     if take is None or take.stage not in {Stage.RECORDING, Stage.ENDING}:
         return  # cancelled before
+    turn.settle(MUTED)  # what is said of the whole take takes its place
     if event.cause is EndCause.DEVICE_LOST:
         turn.notify(
             NoticeKind.MICROPHONE_LOST,
@@ -85,11 +110,7 @@ def has_ended(turn: Turn, event: RecordingEnded) -> None:
             "What was heard until then is transcribed." if not event.is_dead else "Nothing was heard.",
         )
     elif event.is_dead:
-        turn.notify(
-            NoticeKind.DEAD_MICROPHONE,
-            "The microphone is silent.",
-            "Check that it is not muted, or choose another one in the menu.",
-        )
+        turn.notify(NoticeKind.DEAD_MICROPHONE, *SILENT)
     if event.is_dead:
         turn.do(CancelTranscription(take.number), KeepText(take.number, "", take.language, "", ""))
         turn.drop(take)

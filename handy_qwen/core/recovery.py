@@ -19,6 +19,10 @@ from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
 REPLAYING_S = 60.0  # the longest wait for the sound of a take; a slow disk reads an hour of it in 10 s
+TRANSCRIBING_S = 600.0
+"""The longest wait for a sign of the engine, not for a text: an hour of speech may take it hours. Between two
+signs it loads a model or reads a minute of sound; a slow machine needs some minutes for either.
+"""
 
 
 def has_recovered(turn: Turn, event: Recovered) -> None:
@@ -143,6 +147,7 @@ def _replay(turn: Turn, past: Take) -> None:
         language=past.language,
         submit=past.submit,
         target=past.target,
+        focus_by_s=past.focus_by_s,
         entry=past.entry,
         is_recovered=past.is_recovered,
     )
@@ -163,4 +168,12 @@ def is_not_replayed(turn: Turn, take: Take) -> None:
     """The history did not answer in time."""
     title = "The sound of the dictation could not be read in time."
     turn.notify(NoticeKind.FAILED, title, "It is kept: try again later.")
+    give_up(turn, take, title)
+
+
+def is_not_transcribed(turn: Turn, take: Take) -> None:
+    """The engine has given no sign for so long that the text will not come."""
+    title = "The speech engine does not answer."
+    kept_hint = "The recording is kept. Quit and start again, then transcribe it again from the menu."
+    turn.notify(NoticeKind.FAILED, title, "Quit and start again.", take=take, kept_hint=kept_hint)
     give_up(turn, take, title)

@@ -58,6 +58,7 @@ class Take:
     brings: tuple[int, ...] = ()  # takes whose texts, held until now, are inserted with its own
     device: str = ""
     target: Target = field(default_factory=Target)
+    focus_by_s: float | None = None  # until when ``target`` may still be told; None: it is known
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
@@ -101,7 +102,8 @@ class Shown:
 class Dictation:
     """The whole memory of the machine."""
 
-    is_configured: bool = False  # the settings have come, and the hotkeys are listened for
+    is_configured: bool = False  # the settings have come
+    is_listening: bool = False  # it is known whether the hotkeys can be listened for
     rules: Rules = field(default_factory=Rules)
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
@@ -121,6 +123,7 @@ class Dictation:
     finished: Take | None = None  # the last one that got its text
     has_model: bool = False  # one is loaded
     is_loading: bool = False  # one is being loaded
+    engine_s: float = -math.inf  # when the engine was last seen to be at work
     shown: tuple[Shown, ...] = ()  # oldest first
     last_notice: int = 0
     is_escape_watched: bool = False

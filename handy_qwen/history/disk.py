@@ -171,7 +171,7 @@ class DiskHistory:
             try:
                 item = self._inbox.get(timeout=self._writer.pause_s())
             except queue.Empty:
-                self._guarded(self._writer.work)
+                self._guarded(self._writer.work, is_own=True)
                 continue
             if item is None:
                 break
@@ -180,10 +180,10 @@ class DiskHistory:
                 self._guarded(self._writer.work)
         self._guarded(self._writer.close)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _guarded(self, work: Callable[[], None], *, is_own: bool = False) -> None:
         """Do one thing; whatever goes wrong, the next one is done as well."""
         self._busy_since_s = self._clock()
-        self.thread.begin()
+        self.thread.begin(is_own=is_own)
         try:
             work()
         except (OSError, sqlite3.Error) as exc:

@@ -76,7 +76,7 @@ class Job:
     take: int
     language: str
     context: tuple[str, ...]
-    live_mode: Live
+    live_mode: Live | None = None  # None: not asked for yet
     heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
     forgotten_samples: int = 0  # those before ``heard``
     fed: int = 0  # blocks of ``heard`` that the live transcription has

@@ -88,11 +88,18 @@ class ModelSlot:
             return  # ``_loaded`` looks whether it is still the one that is wanted
         self._loading = self._name
         self._post(ModelLoading(self._name))
-        threading.Thread(target=self._load_behind, args=(self._name,), name="model-load", daemon=True).start()
+        thread = threading.Thread(
+            target=self._load_behind, args=(self._name,), name="model-load", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads: nobody would ever say how it went
+            logger.exception("the model could not be loaded")
+            self._not_loaded(self._name, _not_loadable())
 
     def _load_behind(self, name: str) -> None:
         """Runs on ``model-load``. Whatever ends it, the engine's thread hears of it."""
-        error: HandyError = EngineError("The speech model could not be loaded.", "The log has the details.")
+        error: HandyError = _not_loadable()
         model: Model | None = None
         try:
             model = self._load_model(name)
@@ -127,3 +134,7 @@ class ModelSlot:
         self._post(ModelFailed(name, error))
         if self.present is None:
             self._on_none(error)
+
+
+def _not_loadable() -> EngineError:
+    return EngineError("The speech model could not be loaded.", "The log has the details.")

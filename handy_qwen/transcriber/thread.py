@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from handy_qwen.core.events import Failed, Previewed, Transcribed
+from handy_qwen.core.events import Failed, Previewed, Progressed, Transcribed
 from handy_qwen.core.ports import Post, Samples
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber.job import Job, Live, LiveText, Model
@@ -31,6 +31,7 @@ from handy_qwen.watched import WatchedThread
 logger = logging.getLogger(__name__)
 
 PREVIEW_S = 0.1  # between two previews
+PROGRESS_S = 1.0  # between two signs that the text of a complete take comes on
 
 
 class EngineTranscriber:
@@ -40,7 +41,7 @@ class EngineTranscriber:
         post: Where the events go.
         load: Loads a model. Called on ``model-load``; raises HandyErrors.
         name: The model to begin with; it is loaded by ``use_model`` or the first take.
-        live_mode: How much to do during the recording; asked at the start of each take.
+        live_mode: How much to do during the recording; asked once for each take, on the engine's thread.
         idle_s: After how many idle seconds the model is unloaded, None: never; asked after each job.
         clock: Monotonic seconds.
     """
@@ -67,7 +68,8 @@ class EngineTranscriber:
         )
         self._used_s = clock()
         self._has_more = False
-        self.thread = WatchedThread("engine", self._loop, on_revive=self._stumble)
+        self._progressed_s = clock()
+        self.thread = WatchedThread("engine", self._loop, on_revive=self._recover)
         self.thread.start()
 
     # --- the port ------------------------------------------------------------------------------------
@@ -75,7 +77,7 @@ class EngineTranscriber:
     def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
-            self._jobs[take] = Job(take, language, context, self._live_mode())
+            self._jobs[take] = Job(take, language, context)
         self._inbox.put(self._slot.ensure)
 
     def feed(self, take: int, block: Samples) -> None:
@@ -120,11 +122,7 @@ class EngineTranscriber:
     def _loop(self) -> None:
         is_running = True
         while is_running:
-            try:
-                is_running = self._turn()
-            except Exception:
-                logger.exception("the engine's thread met an unexpected error")
-                self._stumble()
+            is_running = self._turn()
         self._slot.unload()
 
     def _turn(self) -> bool:
@@ -132,10 +130,13 @@ class EngineTranscriber:
         self.thread.end()
         command = self._next()
         while command is not None:
-            self.thread.begin()
-            command()
+            self.thread.begin(is_own=command in (_go_on, self._unload_idle))
+            try:
+                command()
+            except Exception:  # what it left undone is tried again when a complete take needs it
+                logger.exception("the engine's thread met an unexpected error")
             if self._inbox.empty():
-                self._has_more = self._work()
+                self._has_more = self._work_guarded()
                 return True
             command = self._inbox.get()
         return False
@@ -149,7 +150,7 @@ class EngineTranscriber:
         try:
             return self._inbox.get(timeout=timeout_s)
         except queue.Empty:
-            return _look if self._has_more else self._unload_idle
+            return _go_on if self._has_more else self._unload_idle
 
     def _has_model(self) -> None:
         self._used_s = self._clock()
@@ -159,6 +160,14 @@ class EngineTranscriber:
             self._slot.unload()
 
     # --- the engine's thread: the takes --------------------------------------------------------------
+
+    def _work_guarded(self) -> bool:
+        """``_work``; an error that nobody foresaw costs the oldest take at most, and never the thread."""
+        try:
+            return self._work()
+        except Exception:
+            logger.exception("the engine's thread met an unexpected error")
+            return self._stumble()
 
     def _work(self) -> bool:
         """Do one piece of work for the oldest take; the model takes one at a time. True: there is more."""
@@ -197,6 +206,8 @@ class EngineTranscriber:
                 self._slot.ensure()  # it could not be loaded when the take began: perhaps it can now
             return False
         job.model = self._slot.present
+        if job.live_mode is None:
+            job.live_mode = self._live_mode()
         if job.live_mode is Live.OFF or job.is_complete:
             return True  # all at once, at the end
         try:
@@ -243,7 +254,7 @@ class EngineTranscriber:
 
     def _finish(self, job: Job) -> None:
         try:
-            transcript = job.text(lambda _: self.thread.begin())
+            transcript = job.text(partial(self._comes_on, job))
         except CancelledError:
             self._drop(job)
         except (OutOfMemoryError, MemoryError):
@@ -258,6 +269,14 @@ class EngineTranscriber:
                 self._post(
                     Transcribed(job.take, transcript.text, transcript.language, transcript.is_truncated)
                 )
+
+    def _comes_on(self, job: Job, _share: float) -> None:
+        """The text of a complete take has come further."""
+        self.thread.begin()
+        now_s = self._clock()
+        if now_s - self._progressed_s >= PROGRESS_S:
+            self._progressed_s = now_s
+            self._post(Progressed(job.take))
 
     def _save_memory(self, job: Job) -> None:
         """Memory ran short: load the model anew, which may be half changed now, and take smaller pieces."""
@@ -281,14 +300,26 @@ class EngineTranscriber:
         for job in [one for one in list(self._jobs.values()) if one.is_complete]:
             self._fail(job, error)
 
-    def _stumble(self) -> None:
-        """Something unforeseen happened: the take at work fails if it was complete, the others go on."""
-        error = EngineError("The speech engine failed.", "The log has the details.")
-        for job in [one for one in list(self._jobs.values()) if one.model is not None]:
-            if job.is_complete:
-                self._fail(job, error)
-            else:
-                job.start_over()
+    def _stumble(self) -> bool:
+        """Something unforeseen happened to the oldest take: it fails if it is complete, else starts over.
+
+        Returns:
+            Whether there is more to do: of one that is still being spoken, only when more of it comes.
+        """
+        job = next(iter(list(self._jobs.values())), None)
+        if job is None:
+            return False
+        if not job.is_complete:
+            job.start_over()
+            return False
+        self._fail(job, EngineError("The speech engine failed.", "The log has the details."))
+        return bool(self._jobs)
+
+    def _recover(self) -> None:
+        """The thread died and is started again: it must not wait for somebody to tell it to work."""
+        self._stumble()
+        self._has_more = False
+        self._inbox.put(_look)
 
     def _drop(self, job: Job) -> bool:
         """Let go of a job. False: it was cancelled before, and nobody wants to hear of it."""
@@ -299,3 +330,7 @@ class EngineTranscriber:
 
 def _look() -> None:
     """Nothing but a reason to look what there is to do."""
+
+
+def _go_on() -> None:
+    """Nothing but the thread's own reason to look: there is more to do."""

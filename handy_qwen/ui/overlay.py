@@ -76,7 +76,7 @@ class OverlayWindow(QWidget):
             self._disappear()
         else:
             self._appear(content)
-        moves = content is not None and content.mark in {Mark.METER, Mark.BUSY}
+        moves = content is not None and (content.mark is Mark.BUSY or content.began_s is not None)
         self._timer.start() if moves else self._timer.stop()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's

@@ -80,6 +80,11 @@ def _recording(view: View) -> Content:
     warning = next((n for n in reversed(view.notices) if n.kind is not NoticeKind.INFO), None)
     remark = strings.MODEL_LOADS if view.is_loading else ""
     is_live = bool(view.committed or view.tentative)
+    is_muted = warning is not None and warning.kind is NoticeKind.DEAD_MICROPHONE
+    if warning is not None and is_muted and not is_live:
+        return Content(
+            Mark.SILENT, warning.title, warning.hint, began_s=view.began_s, is_locked=view.is_locked
+        )
     idle = strings.LISTENING if view.device else strings.STARTING
     return Content(
         Mark.METER if view.device or is_live else Mark.STARTING,
@@ -87,6 +92,6 @@ def _recording(view: View) -> Content:
         view.tentative,
         is_live=is_live,
         began_s=view.began_s,
-        is_locked=view.is_locked,
+        is_locked=view.is_locked and not is_muted,  # there is room for one of the two
         remark=textwrap.shorten(warning.title, _REMARK, placeholder="…") if warning else remark,
     )

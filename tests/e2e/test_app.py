@@ -8,7 +8,7 @@ from tests.e2e.desk.processes import wait_until
 
 pytestmark = pytest.mark.desktop
 
-CHAIRS, MEETING = SPOKEN["chairs"], SPOKEN["meeting"]
+CHAIRS, MEETING, REPORT = SPOKEN["chairs"], SPOKEN["meeting"], SPOKEN["report"]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,22 @@ def test_a_take_can_be_cancelled_from_the_command_line(app, editor):
     assert app.run("cancel").returncode == 0
     assert app.wait_for_phase("idle")["waiting"] == 0
     assert editor.wait_for_text("", quiet_s=1.0) == ""
+
+
+def test_a_muted_microphone_is_told_while_one_records_until_the_next_sound(desktop, app, editor):
+    def is_told_silent():
+        status = app.status()
+        assert status["phase"] == "recording"
+        return any(notice["kind"] == "dead_microphone" for notice in status["notices"])
+
+    app.run("start")
+    wait_until(is_told_silent, "word of a microphone that gives nothing but zeros", timeout_s=30)
+    desktop.screenshot("app-recording-muted")
+    voice = desktop.play(app.wav("report"))
+    wait_until(lambda: not is_told_silent(), "the notice to go", timeout_s=30)
+    assert voice.wait(30) == 0
+    app.run("stop")
+    assert editor.wait_for_text(REPORT, timeout_s=30) == REPORT
 
 
 def test_a_text_waits_when_another_window_has_the_focus(desktop, app, editor):

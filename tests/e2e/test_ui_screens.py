@@ -65,6 +65,8 @@ STATES = [
     "recording-live",
     "recording-locked",
     "recording-loading",
+    "recording-muted",
+    "recording-muted-live",
     "transcribing",
     "no-speech",
     "silent",

@@ -12,6 +12,7 @@ import time
 from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
+from handy_qwen.core.recording import SILENT
 from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View
 from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.system.compositing import compositing_for
@@ -43,10 +44,14 @@ STATES = {
     "recording": recording,
     "recording-live": lambda: recording(committed=TEXT, tentative=" because nobody"),
     "recording-locked": lambda: recording(committed="Good", tentative=" evening", is_locked=True),
+    "recording-muted": lambda: recording(notices=(Notice(1, NoticeKind.DEAD_MICROPHONE, *SILENT),)),
+    "recording-muted-live": lambda: recording(
+        committed=TEXT, notices=(Notice(1, NoticeKind.DEAD_MICROPHONE, *SILENT),)
+    ),
     "recording-loading": lambda: recording(is_loading=True),
     "transcribing": lambda: View(phase=Phase.TRANSCRIBING, waiting=1, choices=CHOICES),
     "no-speech": lambda: notice(NoticeKind.NO_SPEECH, "No speech was heard.", "Speak while it runs."),
-    "silent": lambda: notice(NoticeKind.DEAD_MICROPHONE, "The microphone is silent.", "Is it muted?"),
+    "silent": lambda: notice(NoticeKind.DEAD_MICROPHONE, *SILENT),
     "copied": lambda: notice(
         NoticeKind.COPIED, "The text is on the clipboard.", "Paste it where you want it."
     ),

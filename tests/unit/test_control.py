@@ -1,8 +1,10 @@
 """The control socket: its owner's calls, strangers' noise, leftovers of a crash, and two starts at once."""
 
 import contextlib
+import errno
 import json
 import os
+import queue
 import socket
 import stat
 import subprocess
@@ -293,3 +295,47 @@ def test_of_many_started_at_once_exactly_one_wins_and_a_killed_one_leaves_no_loc
             one.kill()
             one.communicate()
     assert InstanceLock(tmp_path).acquire()
+
+
+class Full:
+    """A listening socket in a process that may open no more files: calls are seen and cannot be taken."""
+
+    def __init__(self, real):
+        self.real, self.is_full, self.tried = real, True, queue.SimpleQueue()
+
+    def fileno(self):
+        return self.real.fileno()
+
+    def accept(self):
+        if not self.is_full:
+            return self.real.accept()
+        self.tried.put(True)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def close(self):
+        self.real.close()
+
+
+@pytest.mark.parametrize("rest_s", [60.0, 0.01])
+def test_a_call_that_cannot_be_taken_does_not_keep_the_thread_busy_and_is_taken_later(
+    meeting, monkeypatch, rest_s
+):
+    monkeypatch.setattr(server, "REST_S", rest_s)
+    listener = ControlServer(meeting, lambda command: {"heard": command})
+    listener._socket, listener._secret = meeting.listen()
+    full = listener._socket = Full(listener._socket)
+    listener.thread.start()
+    answers = queue.SimpleQueue()
+    caller = threading.Thread(target=lambda: answers.put(ask(meeting, "status")), daemon=True)
+    if rest_s == 60.0:
+        meeting.connect(5)[0].close()
+        full.tried.get(timeout=30)
+        with pytest.raises(queue.Empty):
+            full.tried.get(timeout=0.3)
+    else:
+        caller.start()
+        full.tried.get(timeout=30)
+        full.is_full = False
+        assert answers.get(timeout=30)["heard"] == "status"
+        caller.join(30)
+    listener.close()

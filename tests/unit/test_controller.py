@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from handy_qwen.controller import Controller
+from handy_qwen.controller import AGAIN_S, Controller
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Configured, KeyDown, KeyUp, Overslept, Request, Requested, Ticked
+from handy_qwen.core.events import Configured, KeyDown, KeyUp, Request, Requested, Ticked
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.rules import Rules
@@ -19,6 +19,7 @@ from handy_qwen.core.view import Choices, NoticeKind, Phase
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from tests.fakes import (
+    AT_ONCE,
     FakeClock,
     FakeCues,
     FakeHistory,
@@ -46,7 +47,15 @@ class Program:
         self.inserter = FakeInserter(post)
         self.cues = FakeCues()
         self.ports = Ports(
-            self.hotkeys, self.recorder, self.transcriber, self.inserter, self.cues, FakeHistory(post), post
+            self.hotkeys,
+            self.recorder,
+            self.transcriber,
+            self.inserter,
+            self.cues,
+            FakeHistory(post),
+            post,
+            self.controller.attempt,
+            **AT_ONCE,
         )
 
     def run(self, effect):
@@ -83,14 +92,15 @@ def test_a_press_and_a_release_put_the_text_into_the_window():
 
 def test_the_views_tell_the_story_in_order():
     phases = [view.phase for view in Program().configure().dictate().views]
-    assert list(dict.fromkeys(phases)) == [Phase.IDLE, Phase.RECORDING, Phase.TRANSCRIBING]
+    assert list(dict.fromkeys(phases)) == [Phase.LOADING, Phase.IDLE, Phase.RECORDING, Phase.TRANSCRIBING]
     assert phases[-1] is Phase.IDLE
 
 
 def test_the_same_view_is_not_told_twice():
     program = Program().configure()
+    before = len(program.views)
     program.play(Ticked(program.clock()), Ticked(program.clock()))
-    assert len(program.views) == 1
+    assert len(program.views) == before
 
 
 def test_time_that_passes_wakes_the_cycle():
@@ -161,25 +171,59 @@ def test_a_broken_listener_or_an_unknown_event_does_not_end_the_cycle():
     assert fx.ListenFor(RULES.hotkeys) in done
 
 
-def test_a_process_that_was_stopped_is_not_late(monkeypatch):
-    clock, handled = FakeClock(), []
-    controller = Controller(handled.append, lambda _: None, clock)
-    controller.post(Configured(RULES, Choices()))
-    controller.post(Requested(Request.SHOW, 100.0))
-    controller.run_pending()
-    monkeypatch.setattr(controller, "_inbox", Impatient())
-    clock.now_s += NOTICE_S + 0.1
-    assert controller._next() == Ticked(clock())
-    clock.now_s += 60
-    assert controller._next() == Overslept(clock())
+class Nobody:
+    """An inbox in which nothing ever is: whoever waits there lets the time pass, and never without end."""
 
-
-class Impatient:
-    """An inbox in which nothing ever is."""
+    def __init__(self, clock):
+        self.clock = clock
 
     def get(self, timeout):
-        assert timeout == 0.0
+        assert timeout is not None, "it sleeps for ever"
+        self.clock.now_s += timeout
         raise queue.Empty
+
+    def put(self, event):
+        """What the fakes answer at once is not to be heard."""
+
+
+def left_alone(program, monkeypatch):
+    """From now on nothing comes in. Returns what the thread does next, and again."""
+    monkeypatch.setattr(program.controller, "_inbox", Nobody(program.clock))
+    return lambda: program.controller._handle(program.controller._next())
+
+
+def test_a_take_ends_by_itself_after_a_sleep_longer_than_it_may_last(monkeypatch):
+    program = Program().configure()
+    program.play(KeyDown(0, program.clock()))
+    program.clock.now_s += 8 * 3600
+    left_alone(program, monkeypatch)()
+    assert program.recorder.open is None
+
+
+@pytest.mark.expects_log
+def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_busy(monkeypatch):
+    program = Program().configure().play(Requested(Request.SHOW, 100.0))
+    wake = left_alone(program, monkeypatch)
+
+    def fail(_turn):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("handy_qwen.core.dictation.look_at_clock", fail)
+    for _ in range(10):
+        wake()
+    assert program.clock.now_s >= 100 + NOTICE_S + 9 * AGAIN_S
+
+
+@pytest.mark.expects_log
+def test_an_event_that_cannot_be_handled_is_told(monkeypatch):
+    program = Program().configure()
+
+    def fail(_turn, _take):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("handy_qwen.core.dictation.has_text", fail)
+    program.dictate()
+    assert [notice.title for notice in program.views[-1].notices] == ["Something went wrong."]
 
 
 def test_the_thread_handles_events_wakes_itself_and_ends():

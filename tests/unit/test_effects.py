@@ -1,14 +1,35 @@
 """Each effect reaches its port; the sink of a take feeds the engine and listens for silence."""
 
+import queue
+import threading
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from handy_qwen import paths
+from handy_qwen.audio.connection import spawn
+from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.controller import Controller
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Copied, Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
-from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.core.ports import Hotkey, Method, Submit, Target
 from handy_qwen.effects import Ports
-from handy_qwen.errors import InsertError, InsertReason
-from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from handy_qwen.errors import HandyError, InsertError, InsertReason
+from handy_qwen.history.disk import DiskHistory
+from handy_qwen.history.rules import Rules
+from handy_qwen.system.insert.worker import InsertionThread
+from handy_qwen.transcriber import EngineTranscriber, Live
+from tests.fakes import (
+    AT_ONCE,
+    FakeCues,
+    FakeHistory,
+    FakeHotkeys,
+    FakeInserter,
+    FakeRecorder,
+    FakeTranscriber,
+)
 
 
 def desk():
@@ -22,6 +43,8 @@ def desk():
         FakeCues(),
         FakeHistory(events.append),
         events.append,
+        lambda _effect, work: work(),
+        **AT_ONCE,
     )
     return ports, events
 
@@ -67,7 +90,7 @@ def test_every_other_effect_reaches_its_port():
     assert ports.hotkeys.is_escape_wanted
     assert ports.cues.played == ["started", "stopped"]
     told = [event for event in events if not isinstance(event, Kept)]
-    assert len(told) == 9  # began and heard twice, ended twice, transcribed, delivered, copied
+    assert len(told) == 10  # began and heard twice, ended twice, transcribed, delivered, copied, hotkeys set
 
 
 def test_what_the_history_is_to_keep_reaches_it():
@@ -131,3 +154,176 @@ def test_effects_do_not_show_the_text_they_carry():
     keep = fx.KeepText(1, "diary", "", "", "")
     shown = repr([fx.Insert(1, "diary", None, Method.TYPE, Submit.OFF), fx.Copy("diary"), keep])
     assert "diary" not in shown
+
+
+# --- ports that keep whoever calls them waiting -------------------------------------------------------
+
+hanging = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+class Blocked:
+    """Whatever is asked of it takes until the gate is open, and ends its thread then.
+
+    ``called`` tells what was asked, and on which thread.
+    """
+
+    def __init__(self, gate):
+        self.gate = gate
+        self.called = queue.SimpleQueue()
+
+    def __getattr__(self, name):
+        def block(*_args, **_more):
+            self.called.put((name, threading.current_thread().name))
+            self.gate.is_open.wait(60)
+            if threading.current_thread() is not threading.main_thread():
+                raise SystemExit
+
+        return block
+
+
+class Gate:
+    """Closed until the test is over."""
+
+    def __init__(self):
+        self.is_open = threading.Event()
+        self.parts = []  # to be ended then
+
+
+@pytest.fixture
+def gate():
+    """One that is opened when the test is over."""
+    made = Gate()
+    yield made
+    made.is_open.set()
+    for part in made.parts:
+        part(30)
+
+
+def run_in_time(ports, effect):
+    """Carry ``effect`` out on a thread of its own, which has to come back while the gate is closed."""
+    thread = threading.Thread(target=ports.run, args=(effect,), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive(), f"{type(effect).__name__} keeps the dictation thread waiting"
+
+
+def everything(take):
+    """Each effect there is."""
+    return [
+        fx.NoteFocus(take),
+        fx.StartRecording(take, "", ""),
+        fx.StopRecording(take),
+        fx.CancelRecording(take),
+        fx.Transcribe(take),
+        fx.CancelTranscription(take),
+        fx.Insert(take, "diary", None, Method.PASTE, Submit.ENTER),
+        fx.Copy("diary", (take,)),
+        fx.Replay(take, 1, "", ""),
+        fx.Adopt(take, 1),
+        fx.KeepSound(take),
+        fx.KeepText(take, "diary", "", "", ""),
+        fx.KeepFailure(take, "It broke."),
+        fx.KeepCancellation(take),
+        fx.KeepDelivery(take, Delivery.TYPED),
+        fx.PauseHistory(is_paused=False),
+        fx.ListenFor((Hotkey("ctrl_r"),)),
+        fx.WatchEscape(is_wanted=True),
+        fx.PlayCue(fx.Cue.STARTED),
+        fx.WakeAt(None),
+    ]
+
+
+def test_no_effect_is_forgotten_here():
+    assert {type(effect) for effect in everything(1)} == set(get_args(fx.Effect))
+
+
+@hanging
+def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
+    hangs = Blocked(gate)
+    events = queue.SimpleQueue()
+
+    def live_mode():
+        hangs.live_mode()
+        return Live.OFF
+
+    history = DiskHistory(events.put, tmp_path, Rules)
+    history._writer.open = hangs.open
+    history.start()
+    recorder = MicrophoneRecorder(events.put, hangs, spawn=spawn)
+    recorder.thread.start()
+    transcriber = EngineTranscriber(events.put, hangs.load, live_mode=live_mode)
+    cues = SoundCues(hangs, paths.asset("sounds"), is_on=True)
+    inserter = InsertionThread(events.put, hangs, stopping=threading.Event(), last_resort=hangs.copy)
+    ports = Ports(
+        hangs, recorder, transcriber, inserter, cues, history, events.put, lambda _effect, work: work()
+    )
+    gate.parts += [recorder.close, transcriber.close, cues.stop, inserter.close, history.close]
+    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
+    for effect in everything(1) + everything(2):
+        run_in_time(ports, effect)
+    assert not gate.is_open.is_set()
+
+
+@hanging
+@pytest.mark.parametrize(
+    ("effect", "asked", "thread"),
+    [
+        (fx.NoteFocus(1), "focused", "focus"),
+        (fx.Copy("diary"), "copy", "copy"),
+        (fx.ListenFor(()), "start", "hotkeys-set"),
+        (fx.WatchEscape(is_wanted=True), "watch_escape", "hotkeys-set"),
+    ],
+)
+def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effect, asked, thread):
+    hangs, events = Blocked(gate), []
+    ports = Ports(*[hangs] * 6, events.append, lambda _effect, work: work())
+    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
+    run_in_time(ports, effect)
+    assert hangs.called.get(timeout=30) == (asked, thread)
+    assert events == [], "it is told when it has happened, and no sooner"
+
+
+@hanging
+def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
+    hangs, events = Blocked(gate), queue.SimpleQueue()
+    well = FakeInserter(events.put)
+    well.focused = hangs.focused
+    history = FakeHistory(events.put)
+    ports = Ports(hangs, hangs, hangs, well, hangs, history, events.put, lambda _effect, work: work())
+    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
+    for effect in (fx.NoteFocus(1), fx.ListenFor(()), fx.Copy("diary", (6,))):
+        ports.run(effect)
+    assert events.get(timeout=30) == Copied((6,))
+    assert history.told == ["6 copied"]
+
+
+@pytest.mark.parametrize("effect", [fx.Copy("diary", (6,)), fx.ListenFor(())])
+@pytest.mark.expects_log
+def test_what_fails_on_another_thread_is_told_as_an_event(effect):
+    error = HandyError("The desktop refused.")
+
+    def fail(_what):
+        raise error
+
+    views = queue.SimpleQueue()
+    controller = Controller(pytest.fail, views.put)
+    events = []
+    ports = Ports(
+        FakeHotkeys(error),
+        FakeRecorder(events.append),
+        FakeTranscriber(events.append),
+        FakeInserter(events.append),
+        FakeCues(),
+        FakeHistory(events.append),
+        controller.post,
+        controller.attempt,
+    )
+    ports.inserter.copy = fail
+    ports.run(effect)
+    controller.start()
+    (notice,) = views.get(timeout=30).notices
+    controller.stop(30)
+    for lane in (ports.copying, ports.setting):
+        lane.stop(30)
+    assert (notice.title, notice.is_lasting) == (error.title, isinstance(effect, fx.ListenFor))
+    assert events == []

@@ -15,7 +15,8 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "errors": (set(), set()),
     "paths": (set(), {"platformdirs"}),
     "filelock": (set(), set()),
-    "watched": (set(), set()),
+    "chores": ({"errors", "watched"}, set()),
+    "watched": ({"errors"}, set()),
     "durable": (set(), set()),
     "extras": (set(), set()),
     "scripts": (set(), set()),
@@ -33,7 +34,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "log": ({"errors", "paths"}, set()),
     "control": ({"core", "errors", "filelock", "paths", "watched"}, set()),
     "controller": ({"core", "errors", "watched"}, set()),
-    "effects": ({"core", "errors"}, set()),
+    "effects": ({"chores", "core", "errors"}, set()),
     "transcriber": ({"core", "engine", "errors", "watched"}, {"numpy"}),
     "ui": ({"core", "settings", "errors", "paths"}, {"PySide6"}),
     "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it

@@ -16,6 +16,7 @@ from handy_qwen.core.events import (
     ModelReady,
     ModelUnloaded,
     Previewed,
+    Progressed,
     Transcribed,
 )
 from handy_qwen.engine.transcript import Preview, Transcript
@@ -406,7 +407,7 @@ def test_an_idle_model_gives_its_memory_back_and_comes_again(bench):
     desk.expect(ModelReady)
     desk.clock.now_s += 10
     desk.transcriber.finish(1)
-    desk.expect(Transcribed)
+    desk.skip_to(Transcribed)
     desk.expect(ModelUnloaded)
     assert model.is_closed.is_set()
     desk.models["m"] = FakeModel()
@@ -587,3 +588,93 @@ def test_an_error_that_nobody_foresaw_fails_the_takes_and_the_thread_goes_on(ben
     desk.say(2)
     desk.transcriber.finish(2)
     assert desk.skip_to(Transcribed).take == 2
+
+
+@pytest.mark.expects_log
+def test_an_unforeseen_error_before_a_complete_take_has_its_model_fails_it_and_not_the_next(bench):
+    model = FakeModel()
+    desk = bench(model, live=Live.OFF).ready()
+    check, model.check_files = model.check_files, lambda: 1 / 0
+    desk.say(1)
+    desk.transcriber.finish(1)
+    assert desk.expect(Failed).take == 1
+    model.check_files = check
+    desk.say(2)
+    desk.transcriber.finish(2)
+    assert desk.expect(Transcribed).take == 2
+
+
+@pytest.mark.expects_log
+def test_every_complete_take_is_answered_though_nothing_works_any_more(bench):
+    model = FakeModel()
+    desk = bench(model, live=Live.OFF).ready().say(1).say(2).say(3)
+    for take in (3, 2):
+        desk.transcriber.finish(take)
+    model.check_files = lambda: 1 / 0
+    desk.transcriber.finish(1)
+    assert [desk.expect(Failed).take for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.expects_log
+def test_a_take_is_answered_when_there_is_no_thread_to_load_its_model_on(bench, monkeypatch):
+    desk = bench(FakeModel(), live=Live.OFF)
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("handy_qwen.transcriber.slot.threading.Thread.start", refuse)
+        desk.say(1)
+        desk.expect(ModelLoading)
+        desk.expect(ModelFailed)
+    desk.transcriber.finish(1)
+    assert desk.skip_to(Transcribed).take == 1
+
+
+@pytest.mark.expects_log
+def test_a_model_that_cannot_be_closed_when_another_is_wanted_does_not_keep_that_from_being_loaded(bench):
+    first, second = FakeModel("m"), FakeModel("n")
+    first.close = lambda: 1 / 0
+    desk = bench(first, second, live=Live.OFF)
+    desk.gates["m"] = threading.Event()
+    desk.transcriber.use_model("m")
+    desk.expect(ModelLoading)
+    desk.transcriber.use_model("n")
+    desk.say(1)
+    desk.transcriber.finish(1)
+    desk.gates["m"].set()
+    assert desk.skip_to(Transcribed).text == "n: 480 at once"
+
+
+def test_a_long_take_gives_a_sign_of_life_once_a_second(bench):
+    model = FakeModel()
+    desk = bench(model, live=Live.OFF).ready().say(1)
+
+    def transcribe(_samples, *, on_progress, **_more):
+        for _ in range(8):
+            desk.clock.now_s += 0.25
+            on_progress(0.0)
+        return transcript("long")
+
+    model.transcribe = transcribe
+    desk.transcriber.finish(1)
+    assert [desk.expect(Progressed).take for _ in range(2)] == [1, 1]
+    assert desk.expect(Transcribed).text == "long"
+
+
+def test_how_much_to_do_meanwhile_is_asked_on_the_engines_thread_whatever_that_takes(bench):
+    asked, gate = [], threading.Event()
+    model = FakeModel()
+    desk = bench(model).ready()
+
+    def ask():
+        asked.append(threading.current_thread().name)
+        gate.wait(30)
+        return Live.OFF
+
+    desk.transcriber._live_mode = ask
+    desk.say(1)
+    desk.transcriber.finish(1)
+    gate.set()
+    assert desk.expect(Transcribed).text == "m: 480 at once"
+    assert set(asked) <= {"engine"}

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from handy_qwen.errors import HandyError
 from handy_qwen.watched import WatchedThread
 
 
@@ -63,3 +64,29 @@ def test_what_it_was_at_is_put_in_order_before_it_starts_again():
     thread.join(30)
     assert said == ["run", "order", "run"]
     assert thread.piece() is None
+
+
+def test_pieces_that_nobody_asked_for_are_counted():
+    thread = WatchedThread("x", lambda: None)
+    thread.begin()
+    thread.begin(is_own=True)
+    assert thread.own_pieces() == 1
+
+
+def test_a_thread_that_does_not_come_to_its_next_piece_is_not_doubled(monkeypatch):
+    monkeypatch.setattr("handy_qwen.watched.LEAVE_S", 0.01)
+    gate, ran = threading.Event(), []
+
+    def run():
+        ran.append(True)
+        gate.wait(30)
+        thread.begin()
+        ran.append(True)
+
+    thread = WatchedThread("x", run)
+    thread.start()
+    with pytest.raises(HandyError):
+        thread.revive()
+    gate.set()
+    thread.join(30)
+    assert ran == [True, True]

@@ -9,7 +9,7 @@
 | macOS | macos.py | CGEvent, Unicode | Cmd+V |
 | Wayland | wayland.py | wtype, ydotool | wl-copy and a key tool |
 
-Not on any: ``NoInserter``, which copies by pyperclip, so that no text is lost.
+Not on any: ``NoDesktop``, which copies by pyperclip, so that no text is lost.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Inserter, Method, Post, Submit, Target
 from handy_qwen.errors import InsertError
-from handy_qwen.system.insert.backend import Backend, printable, unsupported
+from handy_qwen.system.insert.backend import Backend, unsupported
 from handy_qwen.system.insert.last_resort import copy_with_pyperclip
-from handy_qwen.system.insert.worker import COPIED_NOTE, InsertionThread, LastResort
+from handy_qwen.system.insert.worker import InsertionThread, LastResort
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ def inserter_for(
         )
     except InsertError as problem:
         logger.info("texts will only be copied: %s", problem.reason.name)
-        return NoInserter(post)
+        backend = NoDesktop()
     return InsertionThread(post, backend, stopping=stopping, last_resort=copy_with_pyperclip)
 
 
@@ -105,41 +104,46 @@ def default_method(*, platform: str = sys.platform) -> Method:
     return Method.PASTE
 
 
-class NoInserter:
-    """For desktops without a way in: every text is copied, with a note."""
+class NoDesktop:
+    """For desktops without a way in: every text is copied. Implements ``Backend``."""
 
-    def __init__(self, post: Post, copy: LastResort = copy_with_pyperclip) -> None:
-        self._post = post
-        self._copy = copy
+    def __init__(self, copy: LastResort = copy_with_pyperclip) -> None:
+        self.copy = copy
 
     def focused(self) -> Target:
         """Nobody can tell."""
         return Target()
 
-    def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
-        """Copy ``text``, whatever was asked for, unless that is nothing."""
-        del target, submit
-        if method is Method.NONE:
-            self._post(Delivered(take, Delivery.KEPT))
-            return
-        try:
-            self._copy(printable(text))
-        except InsertError as problem:
-            self._post(Failed(take, problem))
-        else:
-            self._post(Delivered(take, Delivery.COPIED, "" if method is Method.COPY else COPIED_NOTE))
-
-    def copy(self, text: str) -> None:
-        """Copy ``text``.
+    def type_text(self, text: str) -> None:  # noqa: ARG002  the protocol's
+        """Nothing can be typed.
 
         Raises:
-            InsertError: There is no clipboard to be had.
+            InsertError: Always.
         """
-        self._copy(printable(text))
+        raise unsupported("Typing")
+
+    def paste_text(self, text: str) -> None:  # noqa: ARG002  the protocol's
+        """Nothing can be pasted.
+
+        Raises:
+            InsertError: Always.
+        """
+        raise unsupported("Pasting")
+
+    def submit(self, submit: Submit) -> None:  # noqa: ARG002  the protocol's
+        """No key can be pressed.
+
+        Raises:
+            InsertError: Always.
+        """
+        raise unsupported("Pressing keys")
+
+    def rest(self, is_idle: bool) -> float | None:
+        """Nothing is to be tidied up."""
 
     def was_injecting(self, at_s: float) -> bool:  # noqa: ARG002  the protocol's
         """No key is ever pressed."""
         return False
 
-    def close(self, timeout_s: float) -> None:
-        """Nothing to end."""
+    def close(self) -> None:
+        """Nothing is held."""

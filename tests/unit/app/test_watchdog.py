@@ -6,11 +6,11 @@ import threading
 import numpy as np
 import pytest
 
-from handy_qwen.app.chores import Chores
-from handy_qwen.app.watchdog import FORGIVEN_LOOKS, Watch, Watchdog, Watched
+from handy_qwen.app.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog, Watched
 from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
 from handy_qwen.audio.messages import Configure
 from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint, ask
 from handy_qwen.controller import Controller
 from handy_qwen.core.events import Delivered, Delivery, Failed, HotkeysDied, Noted
@@ -19,6 +19,7 @@ from handy_qwen.errors import HandyError
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.watched import WatchedThread
 
 pytestmark = [
     pytest.mark.expects_log,
@@ -31,12 +32,16 @@ class Part:
 
     def __init__(self):
         self.is_dead, self.at, self.revived, self.error = False, None, 0, None
+        self.own = 0
 
     def has_died(self):
         return self.is_dead
 
     def piece(self):
         return self.at
+
+    def own_pieces(self):
+        return self.own
 
     def revive(self):
         self.revived += 1
@@ -117,6 +122,54 @@ def test_what_moves_or_waits_is_not_stuck(pieces):
     assert desk.told == []
 
 
+def spin(desk, looks, pieces=Watch.most_own + 1):
+    """Let the part begin so many pieces of its own accord before each look."""
+    for _ in range(looks):
+        desk.part.at, desk.part.own = desk.part.own + 1, desk.part.own + pieces
+        desk.look()
+
+
+def test_what_spins_is_started_again_once_and_told_when_it_goes_on_spinning():
+    desk = Bench(Part())
+    spin(desk, SPINNING_LOOKS - 1)
+    assert desk.part.revived == 0, "perhaps it catches up"
+    spin(desk, 1)
+    assert (desk.part.revived, desk.told) == (1, [])
+    assert desk.notes == [("The part stopped working and was started again.", "The log has details.")]
+    spin(desk, 3 * SPINNING_LOOKS)
+    assert (desk.part.revived, desk.titles) == (1, ["The part stopped working."])
+    assert desk.look().titles == ["The part stopped working.", None], "it has come to rest"
+
+
+def test_what_is_asked_for_much_or_polls_at_its_own_pace_does_not_spin():
+    desk = Bench(Part())
+    spin(desk, 10 * SPINNING_LOOKS, pieces=Watch.most_own)
+    assert (desk.part.revived, desk.told) == (0, [])
+
+
+def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
+    is_cured = threading.Event()
+
+    def run():
+        while not is_cured.is_set():
+            thread.begin(is_own=True)
+        ran.put(threading.current_thread())
+
+    ran, watch_ = queue.SimpleQueue(), Watch("part", None, "The part", 5.0, most_own=0)
+    thread = watch_.part = WatchedThread("spinning", run, on_revive=is_cured.set)
+    thread.start()
+    watchdog = Watchdog(pytest.fail, lambda *_: None)
+    watchdog.look_after([watch_])
+    seen = thread.own_pieces()
+    while not is_cured.is_set():
+        while thread.own_pieces() == seen:
+            threading.Event().wait(0.001)
+        seen = thread.own_pieces()
+        watchdog.look()
+    assert ran.get(timeout=30).name == "spinning"
+    assert ran.empty(), "the one before has left in the middle"
+
+
 def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     desk = Bench(Part())
     broken = Part()
@@ -126,6 +179,19 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     last.is_dead = True
     desk.look()
     assert last.revived == 1
+
+
+def test_a_sleep_of_the_machine_is_noticed_once():
+    asleep, slept = [100.0], []
+    watchdog = Watchdog(pytest.fail, pytest.fail, asleep_s=lambda: asleep[0], has_slept=slept.append)
+    watchdog.look()
+    asleep[0] += 0.001  # two clocks are never read at once
+    watchdog.look()
+    assert slept == []
+    asleep[0] += 3600
+    watchdog.look()
+    watchdog.look()
+    assert slept == [pytest.approx(3600)]
 
 
 def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):

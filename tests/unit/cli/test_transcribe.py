@@ -47,14 +47,13 @@ def test_context_and_vocabulary_are_one_context(tmp_path, asked):
     assert asked[0]["context"] == ("A meeting", "Anna", "Bad Homburg")
 
 
-@pytest.mark.parametrize("option", [(), ("--live", "--simulate", "--speed", "100")])
-def test_how_many_words_of_a_vocabulary_fit_is_told_if_not_all_do(tmp_path, capsys, option):
+def test_how_many_words_of_a_vocabulary_fit_is_told_if_not_all_do(tmp_path, capsys):
     words = tmp_path / "words.txt"
     words.write_text("Anna\n" * 2_000, encoding="utf-8")
-    assert run(SPEECH / "report.flac", "--vocabulary", words, *option) == 0
+    assert run(SPEECH / "report.flac", "--vocabulary", words) == 0
     assert "fit" not in capsys.readouterr().err
     words.write_text("\n".join(f"Anna{number}" for number in range(300)), encoding="utf-8")
-    assert run(SPEECH / "report.flac", "--vocabulary", words, *option) == 0
+    assert run(SPEECH / "report.flac", "--vocabulary", words) == 0
     assert " of 300 words fit; the rest are not used." in capsys.readouterr().err
 
 

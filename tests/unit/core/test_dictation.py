@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
-from handy_qwen.core.dictation import can_be_cancelled
+from handy_qwen.core.dictation import can_be_cancelled, step
 from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import (
     Configured,
@@ -22,6 +22,7 @@ from handy_qwen.core.events import (
     Heard,
     HotkeysDied,
     HotkeysFailed,
+    HotkeysSet,
     Kept,
     KeyDown,
     KeyJoined,
@@ -30,8 +31,8 @@ from handy_qwen.core.events import (
     ModelLoading,
     ModelReady,
     ModelUnloaded,
+    Muted,
     Noted,
-    Overslept,
     Previewed,
     Recalled,
     RecordingBegan,
@@ -39,12 +40,14 @@ from handy_qwen.core.events import (
     Recovered,
     Replayed,
     Request,
+    Requested,
+    Ticked,
     Transcribed,
 )
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Method, Submit, Target
 from handy_qwen.core.present import view_of
-from handy_qwen.core.recording import ENDING_S
+from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.view import Choices, NoticeKind, Phase
@@ -65,7 +68,9 @@ def test_one_take_is_recorded_transcribed_and_inserted():
 
 
 def test_a_text_waits_while_another_program_holds_the_key_of_the_next_take():
-    desk = Desk().say(1).play(KeyDown(0, 101.1, is_injected=True), FocusNoted(2, EDITOR)).wait(1)
+    desk = Desk().say(1)
+    desk.focus = EDITOR
+    desk.play(KeyDown(0, 101.1, is_injected=True)).wait(1)
     desk.hear(1, "One.").wait(10)
     assert desk.inserted == []
     assert desk.view.waiting == 1, "and the user sees that it does"
@@ -121,6 +126,44 @@ def test_a_hotkey_brings_its_own_language_and_submit_key():
     desk = Desk().say(1, key=1).hear(1, "Guten Tag.", "German")
     assert desk.done(fx.StartRecording)[0].language == "German"
     assert desk.done(fx.Insert)[0].submit is Submit.ENTER
+
+
+def test_a_text_waits_a_moment_for_its_window_to_be_told():
+    desk = Desk()
+    desk.focus = None
+    desk.down().wait(0.5).up().recorded(1).hear(1, "Hello.")
+    assert desk.inserted == []
+    desk.play(FocusNoted(1, EDITOR))
+    assert desk.done(fx.Insert)[0].target == EDITOR
+
+
+@pytest.mark.parametrize("is_told_late", [False, True])
+def test_a_text_goes_into_no_window_at_all_if_its_own_was_not_told_in_time(is_told_late):
+    desk = Desk()
+    desk.focus = None
+    desk.down().play(RecordingBegan(1, "mic")).wait(FOCUS_S + 0.1)
+    if is_told_late:
+        desk.play(FocusNoted(1, TERMINAL))  # where the user is by now
+    desk.up().recorded(1).hear(1, "Hello.")
+    assert desk.inserted == []
+    assert desk.view.held == ("Hello.",)
+    assert [effect.how for effect in desk.done(fx.KeepDelivery)] == [Delivery.HELD]
+    assert desk.notices == [NoticeKind.HELD]
+    desk.say(2).hear(2, "Next.")
+    assert desk.inserted == ["Next."]
+
+
+def test_a_window_that_is_not_told_holds_the_next_text_up_for_a_moment_only():
+    desk = Desk()
+    desk.focus = None
+    desk.down().wait(0.4).up().recorded(1)
+    desk.say(2).hear(1, "One.").hear(2, "Two.").wait(FOCUS_S)
+    assert (desk.view.held, desk.inserted) == (("One.",), ["Two."])
+
+
+def test_the_window_of_the_press_is_not_changed_by_a_second_answer():
+    desk = Desk().down().play(FocusNoted(1, TERMINAL)).wait(1).up().recorded(1).hear(1, "Hello.")
+    assert desk.done(fx.Insert)[0].target is None, "what was told first: that nobody can tell"
 
 
 def test_a_take_without_a_known_window_goes_wherever_the_focus_is():
@@ -267,7 +310,22 @@ def test_a_text_that_cannot_be_inserted_waits_and_the_next_goes_on():
 def test_an_inserter_that_never_answers_does_not_hold_up_the_next_take():
     desk = Desk().say(1).say(2, target=TERMINAL).hear(1, "One.").hear(2, "Two.").wait(INSERTING_S + 1)
     assert desk.inserted == ["One.", "Two."]
-    desk.put(1)
+    assert desk.view.held == ("One.",)
+
+
+@pytest.mark.parametrize("how", [Delivery.TYPED, Delivery.PASTED, Delivery.COPIED])
+def test_a_text_that_arrives_after_it_was_taken_for_lost_does_not_wait_to_be_inserted_twice(how):
+    desk = Desk().say(1).hear(1, "One.").wait(INSERTING_S + 1).say(2, target=TERMINAL).hear(2, "Two.")
+    assert desk.view.held == ("One.",)
+    desk.put(1, how)
+    assert desk.view.held == ()
+    assert desk.done(fx.KeepDelivery)[-1] == fx.KeepDelivery(1, how)
+    desk.put(2).say(3).hear(3, "Three.")
+    assert desk.inserted == ["One.", "Two.", "Three."]
+
+
+def test_a_text_that_is_held_after_it_was_taken_for_lost_waits_once():
+    desk = Desk().say(1).hear(1, "One.").wait(INSERTING_S + 1).put(1, Delivery.HELD)
     assert desk.view.held == ("One.",)
 
 
@@ -282,6 +340,49 @@ def test_a_dead_microphone_is_told_from_a_quiet_room():
     assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
     assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
     assert desk.now.takes == ()
+
+
+def test_a_muted_microphone_is_told_while_one_speaks_until_the_next_sound():
+    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1.5).play(Muted(1, is_muted=True)).wait(30)
+    assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
+    assert desk.view.phase is Phase.RECORDING
+    desk.play(Muted(1, is_muted=False))
+    assert desk.notices == []
+    desk.up().recorded(1).hear(1, "Hello.")
+    assert desk.inserted == ["Hello."]
+    assert desk.notices == []
+
+
+def test_a_take_muted_to_its_end_is_told_for_a_while_and_the_next_does_not_carry_it():
+    desk = Desk().down().play(RecordingBegan(1, "mic"), Muted(1, is_muted=True)).wait(3).up()
+    desk.recorded(1, is_dead=True)
+    assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
+    assert not desk.view.notices[0].is_lasting
+    desk.down().play(RecordingBegan(2, "mic"))
+    assert desk.notices == []
+    desk.play(Muted(1, is_muted=True))
+    assert desk.notices == [], "it comes late, of a take that is over"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        EscapePressed(200.0),
+        Failed(1, ERROR),
+        Requested(Request.CANCEL, 200.0),
+        RecordingEnded(1, EndCause.DEVICE_LOST, 1.0, is_dead=False),
+        RecordingEnded(1, EndCause.STOPPED, 1.0, is_dead=False),
+    ],
+)
+def test_however_a_muted_take_ends_its_notice_ends_with_it(end):
+    desk = Desk().down().play(RecordingBegan(1, "mic"), Muted(1, is_muted=True), end)
+    assert NoticeKind.DEAD_MICROPHONE not in desk.notices
+
+
+def test_what_was_said_of_an_earlier_take_is_not_said_beside_the_next():
+    desk = Desk().say(1).hear(1, "")
+    assert desk.notices == [NoticeKind.NO_SPEECH]
+    assert desk.down().play(RecordingBegan(2, "mic")).notices == []
 
 
 def test_what_was_heard_before_the_microphone_went_away_is_transcribed():
@@ -542,8 +643,15 @@ def test_a_second_start_of_the_program_says_that_it_runs_and_how_to_use_it():
     assert Desk().ask(Request.SHOW).view.notices[0].hint == ""
 
 
-def test_before_the_settings_have_come_the_program_is_loading():
+def test_before_the_settings_have_come_and_the_hotkeys_are_listened_for_the_program_is_loading():
     assert view_of(Dictation()).phase is Phase.LOADING
+    now, effects = step(Dictation(), Configured(RULES, Choices()), 100.0)
+    assert fx.ListenFor(RULES.hotkeys) in effects
+    assert view_of(now).phase is Phase.LOADING
+    assert view_of(step(now, HotkeysSet(), 101.0)[0]).phase is Phase.IDLE
+    assert view_of(step(now, HotkeysFailed(ERROR), 101.0)[0]).phase is Phase.PROBLEM
+    now, effects = step(Dictation(), Configured(replace(RULES, hotkeys=()), Choices()), 100.0)
+    assert view_of(now).phase is Phase.IDLE, "there is nothing to wait for"
 
 
 def test_the_same_notice_is_shown_once():
@@ -576,6 +684,7 @@ EVENTS = st.one_of(
     st.builds(FocusNoted, TAKES, st.sampled_from([EDITOR, TERMINAL, Target()])),
     st.builds(Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(MicrophoneChanged, TAKES, st.just("webcam")),
+    st.builds(Muted, TAKES, st.booleans()),
     st.just(HotkeysFailed(ERROR)),
     st.just(HotkeysDied()),
     st.builds(Kept, TAKES, st.integers(10, 20)),
@@ -616,7 +725,7 @@ class Watch:
                 desk.wait(seconds)
             case ("oversleep", seconds):
                 desk.at_s += seconds
-                desk.play(Overslept(desk.at_s))
+                desk.play(Ticked(desk.at_s))
             case ("escape", _):
                 desk.play(EscapePressed(desk.at_s))
             case ("ask", what):
@@ -659,6 +768,8 @@ class Watch:
         assert stages.count(Stage.INSERTING) + stages.count(Stage.RECORDING) <= 2
         assert sum(stage in {Stage.RECORDING, Stage.ENDING} for stage in stages) <= 1
         assert stages.count(Stage.WAITING) <= 1
+        is_muted = any(one.subject == MUTED for one in now.shown)
+        assert not is_muted or {Stage.RECORDING, Stage.ENDING} & set(stages), "said of no take"
         is_open = any(take.is_open for take in now.takes)
         assert is_open == (now.gestures.take is not None), "keys and cycle disagree"
         assert now.is_escape_watched == any(can_be_cancelled(take) for take in now.takes)

@@ -17,12 +17,12 @@ from handy_qwen.core.events import (
     HotkeysFailed,
     Kept,
     ModelReady,
-    Overslept,
     Recalled,
     RecordingBegan,
     Recovered,
     Replayed,
     Request,
+    Ticked,
     Trouble,
 )
 from handy_qwen.core.ports import Method, Submit
@@ -293,7 +293,7 @@ def test_an_entry_that_waits_already_is_known_although_its_text_was_fitted_or_jo
 def stopped(desk, seconds):
     """Let the process be stopped for so long: the clock goes on, and nobody is woken in time."""
     desk.at_s += seconds
-    return desk.play(Overslept(desk.at_s))
+    return desk.play(Ticked(desk.at_s))
 
 
 def test_a_hands_free_take_goes_on_after_the_process_was_stopped():

@@ -1,5 +1,7 @@
 """What the overlay says, state by state."""
 
+from dataclasses import replace
+
 import pytest
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
@@ -44,8 +46,17 @@ def test_a_recording_shows_the_lock_the_loading_model_and_a_warning():
     assert content_of(view).is_locked
     view = View(phase=Phase.RECORDING, began_s=1.0, is_loading=True)
     assert content_of(view).remark == strings.MODEL_LOADS
-    view = View(phase=Phase.RECORDING, notices=(notice(NoticeKind.DEAD_MICROPHONE, "Silent."),))
-    assert content_of(view).remark == "Silent."
+    view = View(phase=Phase.RECORDING, notices=(notice(NoticeKind.FAILED, "Failed."),))
+    assert content_of(view).remark == "Failed."
+
+
+def test_a_recording_that_hears_nothing_at_all_says_so_in_place_of_listening():
+    notices = (notice(NoticeKind.DEAD_MICROPHONE, "Silent."),)
+    view = View(phase=Phase.RECORDING, began_s=1.0, device="Desk", is_locked=True, notices=notices)
+    assert content_of(view) == Content(Mark.SILENT, "Silent.", "Hint.", began_s=1.0, is_locked=True)
+    content = content_of(replace(view, committed="Good"))
+    assert (content.title, content.remark) == ("Good", "Silent."), "what was said before it was muted stays"
+    assert not content.is_locked, "which would hide the remark"
 
 
 def test_a_recording_goes_before_a_notice_of_the_take_before():

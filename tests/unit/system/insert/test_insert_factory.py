@@ -1,5 +1,6 @@
 """Which inserter is made where, and that there always is one."""
 
+import queue
 import subprocess
 import sys
 import threading
@@ -11,14 +12,17 @@ from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import insert
-from handy_qwen.system.insert import NoInserter, backend_for, inserter_for
+from handy_qwen.system.insert import NoDesktop, backend_for, inserter_for
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.last_resort import copy_with_pyperclip
+from handy_qwen.system.insert.worker import COPIED_NOTE, InsertionThread
 
 
 @pytest.mark.parametrize("platform", ["linux", "freebsd14", "sunos5"])
 def test_without_a_display_texts_are_only_copied(platform):
-    assert isinstance(inserter_for(print, platform=platform, environment={}), NoInserter)
+    inserter = inserter_for(print, platform=platform, environment={})
+    inserter.close(30)
+    assert isinstance(inserter._backend, NoDesktop)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="python-xlib is installed on Linux only")
@@ -31,7 +35,8 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
     monkeypatch.setattr(display, "Display", refuse)
     with caplog.at_level("INFO"):
         inserter = inserter_for(print, platform="linux", environment={"DISPLAY": ":9"})
-    assert isinstance(inserter, NoInserter)
+    inserter.close(30)
+    assert isinstance(inserter._backend, NoDesktop)
     assert "UNSUPPORTED_DESKTOP" in caplog.text
 
 
@@ -56,31 +61,58 @@ def test_each_module_can_be_imported_on_any_system(module):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.fixture
+def nowhere():
+    """Makes an inserter without a desktop, and the queue of what it posts."""
+    made = []
+
+    def make(copy):
+        posted = queue.SimpleQueue()
+        made.append(
+            InsertionThread(posted.put, NoDesktop(copy), stopping=threading.Event(), last_resort=copy)
+        )
+        return made[-1], posted
+
+    yield make
+    for inserter in made:
+        inserter.close(30)
+
+
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE, Method.COPY])
-def test_without_a_way_in_every_text_is_copied_and_a_note_says_so(method):
-    posted, copied = [], []
-    inserter = NoInserter(posted.append, copied.append)
-    inserter.insert(4, "said\x1b", target=Target(1), method=method, submit=Submit.ENTER)
+def test_without_a_way_in_every_text_is_copied_and_a_note_says_so(nowhere, method):
+    copied = []
+    inserter, posted = nowhere(copied.append)
+    inserter.insert(4, "said\x1b", target=None, method=method, submit=Submit.ENTER)
+    delivered = posted.get(timeout=30)
     assert copied == ["said"]
-    assert posted[0].how is Delivery.COPIED
-    assert bool(posted[0].note) == (method is not Method.COPY)
+    assert delivered.how is Delivery.COPIED
+    assert bool(delivered.note) == (method is not Method.COPY)
     assert inserter.focused() == Target()
     assert not inserter.was_injecting(time.monotonic())
 
 
-def test_without_a_way_in_none_is_none_and_a_failure_is_reported():
-    posted = []
+def test_without_a_way_in_none_is_none_and_a_failure_is_reported(nowhere):
     error = InsertError("No.", InsertReason.UNSUPPORTED_DESKTOP)
 
     def refuse(_):
         raise error
 
-    inserter = NoInserter(posted.append, refuse)
+    inserter, posted = nowhere(refuse)
     inserter.insert(4, "said", target=None, method=Method.NONE, submit=Submit.OFF)
     inserter.insert(5, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
-    assert posted == [Delivered(4, Delivery.KEPT), Failed(5, error)]
+    assert posted.get(timeout=30) == Delivered(4, Delivery.KEPT)
+    assert posted.get(timeout=30) == Failed(5, error)
     with pytest.raises(InsertError):
         inserter.copy("said")
+
+
+def test_without_a_way_in_the_caller_does_not_wait_for_the_clipboard(nowhere):
+    gate = threading.Event()
+    inserter, posted = nowhere(lambda _text: gate.wait(30))
+    inserter.insert(4, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
+    assert posted.empty()
+    gate.set()
+    assert posted.get(timeout=30) == Delivered(4, Delivery.COPIED, COPIED_NOTE)
 
 
 def test_the_last_resort_says_what_to_install_and_nothing_of_the_text(monkeypatch):

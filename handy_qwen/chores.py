@@ -1,7 +1,7 @@
 """Threads for what is neither quick nor part of a dictation.
 
 ``chores`` starts the program up, reads its settings file and lists the models; the windows that look at
-models and history have one each.
+models and history have one each, and so has each of the effects that the desktop may keep waiting.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import logging
 import queue
 from collections.abc import Callable
 
-from handy_qwen.controller import UNEXPECTED
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
@@ -33,8 +32,8 @@ class Chores:
 
     def __init__(
         self,
-        routine: Chore,
-        pause_s: Callable[[], float | None],
+        routine: Chore = lambda: None,
+        pause_s: Callable[[], float | None] = lambda: None,
         *,
         name: str = "chores",
         on_error: Callable[[HandyError], None] | None = None,
@@ -54,7 +53,7 @@ class Chores:
         self._inbox.put(chore)
 
     def do(self, chore: Chore) -> None:
-        """As ``add``, on a thread that is started with the first. Called by one thread only."""
+        """As ``add``, on a thread that is started with the first."""
         self.start()
         self.add(chore)
 
@@ -66,7 +65,7 @@ class Chores:
 
     def _loop(self) -> None:
         while (chore := self._next()) is not None:
-            self.thread.begin()
+            self.thread.begin(is_own=chore == self._routine)
             try:
                 chore()
             except Exception as exc:  # the top of this thread

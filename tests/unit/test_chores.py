@@ -4,9 +4,8 @@ import threading
 
 import pytest
 
-from handy_qwen.app.chores import Chores
-from handy_qwen.controller import UNEXPECTED
-from handy_qwen.errors import HandyError
+from handy_qwen.chores import Chores
+from handy_qwen.errors import UNEXPECTED, HandyError
 
 
 def test_chores_are_done_in_order_and_the_routine_comes_round():
