@@ -142,7 +142,8 @@ def bench(app_home, monkeypatch):
         one.program.close()
 
 
-def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench):
+def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench, monkeypatch):
+    monkeypatch.setattr(program.first_run, "is_guide_due", lambda *_, **__: False)
     desk = bench().start()
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["ctrl_r"]
     assert desk.transcriber.model == ""
