@@ -8,25 +8,25 @@ Source: Extended Window Manager Hints 1.5, "Compositing managers": one owns the 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
+
+from handy_qwen.system.session import Kind, Session
 
 IsComposited = Callable[[], bool]
 """Looks each time it is called: compositors come and go. Called on Qt's thread; takes one round trip."""
 
 
-def compositing_for(environment: Mapping[str, str], platform: str = sys.platform) -> IsComposited:
+def compositing_for(session: Session) -> IsComposited:
     """How to find out on this desktop."""
-    display = environment.get("DISPLAY", "")
-    if not platform.startswith("linux") or not display:
+    if session.kind is not Kind.X11:
         return lambda: True
 
     @cache
     def server() -> IsComposited:
         from handy_qwen.system.x11_compositing import X11Compositing  # Xlib: not before the tray
 
-        return X11Compositing(display)
+        return X11Compositing(session.display)
 
     def is_composited() -> bool:
         return server()()

@@ -82,6 +82,15 @@ class Tracker:
         """Those that are down, the first pressed first."""
         return tuple(self._down)
 
+    def down_codes(self, hotkey: int) -> frozenset[int]:
+        """All codes that belong to a hotkey; none if it is not down."""
+        return self._down[hotkey].codes if hotkey in self._down else frozenset()
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The keys that have been reported down and not up since."""
+        return frozenset(self._held)
+
     def is_held(self, code: int) -> bool:
         """Whether the key has been reported down and not up since."""
         return code in self._held
@@ -109,6 +118,14 @@ class Tracker:
                 self._down[binding.hotkey] = binding
                 events.append(KeyDown(binding.hotkey, at_s))
         return events
+
+    def press_latched(self, hotkey: int, code: int, at_s: float) -> list[Event]:
+        """The key ``code`` of a hotkey went down while its modifiers were latched instead of held."""
+        if hotkey in self._down or code not in self._held:
+            return []
+        (binding,) = (one for one in self._bindings if one.hotkey == hotkey)
+        self._down[hotkey] = Binding(hotkey, (), binding.key)
+        return [KeyDown(hotkey, at_s)]
 
     def release(self, code: int, at_s: float) -> list[Event]:
         """A key or button came up."""

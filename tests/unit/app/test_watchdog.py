@@ -8,7 +8,7 @@ import pytest
 
 from handy_qwen.app.chores import Chores
 from handy_qwen.app.watchdog import FORGIVEN_LOOKS, Watch, Watchdog, Watched
-from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.app.watches import watch
 from handy_qwen.audio.messages import Configure
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.control import ControlServer, Endpoint, ask
@@ -19,6 +19,7 @@ from handy_qwen.errors import HandyError
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.watched import WatchedThread
 
 pytestmark = [
     pytest.mark.expects_log,
@@ -317,12 +318,11 @@ def test_the_engine_is_one_of_them():
 def test_a_listener_that_died_is_started_again_by_the_cycle():
     posted = []
     listener = X11Hotkeys(posted.append)
-    assert isinstance(listener, Mortal)
     assert not listener.has_died()
-    listener._thread = threading.Thread(target=lambda: None)
+    listener._thread = WatchedThread("hotkeys", lambda: None)
     listener._thread.start()
     listener._thread.join(30)
-    desk = Bench(HotkeyWatch(listener, lambda: posted.append(HotkeysDied()))).look()
+    desk = Bench(listener).look()
     assert posted == [HotkeysDied()]
     assert len(desk.notes) == 1
 
