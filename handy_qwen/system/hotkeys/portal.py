@@ -134,17 +134,19 @@ class Portal:
         except BROKEN as exc:
             raise PortalError("the session bus is gone") from exc
         while self._signals:
-            message = self._signals.popleft()
-            try:
-                signal = self._read(message)
-            except _SENSELESS as exc:
-                raise PortalError("the portal sends what it should not") from exc
+            signal = self._read_safely(self._signals.popleft())
             if signal is not None:
                 yield signal
 
     def close(self) -> None:
         """End the session, and with it the shortcuts."""
         self._connection.close()
+
+    def _read_safely(self, message: Message) -> Signal | None:
+        try:
+            return self._read(message)
+        except _SENSELESS as exc:
+            raise PortalError("the portal sends what it should not") from exc
 
     def _read(self, message: Message) -> Signal | None:
         fields = message.header.fields
