@@ -19,7 +19,7 @@ from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
 from handy_qwen.system.compositing import compositing_for
-from handy_qwen.system.session import session_of
+from handy_qwen.system.session import Kind, session_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,8 @@ def run(*, is_hidden: bool) -> int:
     """
     qInstallMessageHandler(_on_qt_message)
     session = session_of(os.environ)
+    if session.kind is Kind.X11:
+        os.environ.pop("WAYLAND_DISPLAY", None)  # left over: clipboard tools would go by it
     if session.display:
         # A client of Wayland can neither place the overlay nor keep it from taking the focus.
         os.environ.setdefault("QT_QPA_PLATFORM", "xcb")

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -459,6 +460,17 @@ def test_keys_this_program_injects_are_not_the_user_s(desk):
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
 
 
+@pytest.mark.parametrize("chord", ["insert", "ctrl+insert", "ctrl+shift+insert", "shift_r", "shift+f9"])
+def test_our_own_paste_arrives_whatever_the_hotkey(desk, terminal, chord):
+    terminal.focus()
+    terminal.clear()
+    desk.run("xclip", "-selection", "primary", input="pasted", stdout=None, capture_output=False)
+    with listening(desk.display, chord, was_injecting=lambda _: True) as (heard, _):
+        desk.keys.chord("Shift_L", "Insert")
+        assert terminal.wait_for_text("pasted") == "pasted"
+        assert heard.short() == []
+
+
 # --- Escape -----------------------------------------------------------------------------------------------
 
 
@@ -700,6 +712,42 @@ def test_a_lost_x_server_lets_the_key_go_and_is_reported(server):
         with pytest.raises(HotkeyError) as refused:
             listener.start([Hotkey("ctrl_r")])
         assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+
+
+def test_a_server_that_hangs_can_be_seen_from_outside(server):
+    with listening(server.display, "f9") as (heard, listener):
+        wait_until(lambda: listener.piece() is None, "the listener to wait")
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            listener.watch_escape(True)
+            piece = wait_until(listener.piece, "a piece of work")
+            time.sleep(0.3)
+            assert listener.piece() == piece
+            assert not listener.has_died()
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: listener.piece() is None, "the end of it")
+        server.tap(75)
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
+def test_what_is_checked_beforehand_is_not_listened_for(desk):
+    other = display.Display(desk.display)
+    with contextlib.closing(other), listening(desk.display, "f8") as (heard, listener):
+        other.screen().root.grab_key(75, 0, True, X.GrabModeAsync, X.GrabModeAsync)
+        other.sync()
+        with pytest.raises(HotkeyError) as refused:
+            listener.check([Hotkey("f9")])
+        assert refused.value.reason is HotkeyReason.TAKEN
+        listener.check([Hotkey("f7"), Hotkey("f8"), Hotkey("ctrl_r")])
+        desk.keys.chord("F7")
+        desk.keys.chord("F8")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        root = other.screen().root
+        catch = error.CatchError(error.BadAccess)
+        root.grab_key(73, 0, True, X.GrabModeAsync, X.GrabModeAsync, onerror=catch)
+        other.sync()
+        assert catch.get_error() is None, "nobody holds F7"
 
 
 @leaks_sockets

@@ -269,10 +269,13 @@ def _refuse_typing(chord: Chord) -> None:
     is_plain = not chord.modifiers
     is_shifted = all(name.startswith(("shift", "altgr")) for name in chord.modifiers)
     label, key = chord.label(sys.platform), _LABELS.get(chord.key, "")
+    hint = f"Try Ctrl+Alt+{key}."
+    if is_plain and chord.key in _TYPING:
+        raise _invalid(f"{label} alone would stop you typing {label}.", hint)
     if is_plain and chord.key in _NEEDS_MODIFIER:
-        raise _invalid(f"{label} alone would no longer work in any program.", f"Try Ctrl+Alt+{key}.")
+        raise _invalid(f"{label} alone would no longer work in any program.", hint)
     if is_shifted and chord.key in _TYPING:
-        raise _invalid(f"You could no longer type what {label} types.", f"Try Ctrl+Alt+{key}.")
+        raise _invalid(f"{label} would stop you typing that character.", hint)
 
 
 def _label(name: str, platform: str) -> str:

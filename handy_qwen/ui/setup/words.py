@@ -36,7 +36,7 @@ CAPTURE_HINT = tr(
 )
 NOT_A_HOTKEY = tr("That key can't be a hotkey. Try another one.")
 MENU_KEY = tr("Many programs use {keys} for a menu or a button.")
-MENU_KEY_HINT = tr("They no longer get it while Handy Qwen runs. To avoid that, choose another key.")
+MENU_KEY_HINT = tr("It won't reach them while Handy Qwen runs. Ctrl+Alt and a letter is safer.")
 WENT_DOWN, CAME_UP = tr("Pressed"), tr("Released")
 HOTKEY_WORKS = tr("It works. Hold it while you talk, or tap it to start and tap again to stop.")
 NOT_SEEN = tr(
