@@ -19,7 +19,7 @@ from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
 from handy_qwen.system.compositing import compositing_for
-from handy_qwen.system.session import Kind, session_of
+from handy_qwen.system.session import Kind, displays_of, session_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def run(*, is_hidden: bool) -> int:
         HandyError: The program cannot start.
     """
     qInstallMessageHandler(_on_qt_message)
-    session = session_of(os.environ)
+    session = displays_of(os.environ)
     if session.kind is Kind.X11:
         os.environ.pop("WAYLAND_DISPLAY", None)  # left over: clipboard tools would go by it
     if session.display:
@@ -106,7 +106,8 @@ def run(*, is_hidden: bool) -> int:
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
     commands = AppCommands(program, _open_file, way_out.ask, windows.open)
-    desk = Desk(program.controller.post, commands, program.level_db, compositing_for(session))
+    is_composited = compositing_for(lambda: session_of(os.environ))
+    desk = Desk(program.controller.post, commands, program.level_db, is_composited)
     guide = Guide(
         lambda what: program.controller.post(Requested(what, time.monotonic())),
         commands,

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from handy_qwen.errors import HandyError
-from handy_qwen.system.session import Kind, session_of
+from handy_qwen.system.session import Kind, displays_of
 
 
 def check_display(environment: Mapping[str, str], platform: str = sys.platform) -> None:
@@ -20,7 +20,7 @@ def check_display(environment: Mapping[str, str], platform: str = sys.platform) 
     """
     if environment.get("QT_QPA_PLATFORM", "").startswith("offscreen"):
         return
-    session = session_of(environment, platform)
+    session = displays_of(environment, platform)
     if session.kind is not Kind.NONE:
         return
     if session.dead:

@@ -17,13 +17,14 @@ IsComposited = Callable[[], bool]
 """Looks each time it is called: compositors come and go. Called on Qt's thread; takes one round trip."""
 
 
-def compositing_for(session: Session) -> IsComposited:
-    """How to find out on this desktop."""
-    if session.kind is not Kind.X11:
-        return lambda: True
+def compositing_for(look: Callable[[], Session]) -> IsComposited:
+    """How to find out. ``look`` says which desktop it is; called once, when that is first of interest."""
 
     @cache
     def server() -> IsComposited:
+        session = look()
+        if session.kind is not Kind.X11:
+            return lambda: True
         from handy_qwen.system.x11_compositing import X11Compositing  # Xlib: not before the tray
 
         return X11Compositing(session.display)

@@ -146,6 +146,11 @@ def session_of(
     return Session(kind, wayland, display, environment.get("XDG_CURRENT_DESKTOP", ""), dead)
 
 
+def displays_of(environment: Mapping[str, str], platform: str = sys.platform) -> Session:
+    """As ``session_of``, for the time before the tray: imports nothing, and takes XWayland alone for X11."""
+    return session_of(environment, platform, is_xwayland=lambda _display: False)
+
+
 def _wayland(environment: Mapping[str, str], name: str, answers: Answers) -> str:
     """``name`` if a compositor listens there, as libwayland would look for it."""
     folder = environment.get("XDG_RUNTIME_DIR", "")

@@ -124,4 +124,5 @@ def test_only_an_x11_session_may_lack_a_compositor(monkeypatch):
 
     monkeypatch.setattr("handy_qwen.system.x11_compositing.X11Compositing", refuse)
     for kind in Kind:
-        assert compositing_for(Session(kind, display=":54324"))() == (kind is not Kind.X11)
+        session = Session(kind, display=":54324")
+        assert compositing_for(lambda session=session: session)() == (kind is not Kind.X11)
