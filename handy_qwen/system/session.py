@@ -83,26 +83,20 @@ def is_xwayland(display: str) -> bool:
         # Imported late: it is for Linux only.
         from Xlib import error
         from Xlib.display import Display
-        from Xlib.ext import xinput
 
         try:
             connection = Display(display)
             try:
-                if connection.query_extension("XWAYLAND") is not None:  # since version 23.1
-                    found.append(True)
-                    return
-                if connection.query_extension("XInputExtension") is None:
-                    return
-                names = [str(one.name) for one in connection.xinput_query_device(xinput.AllDevices).devices]
-                found.append(any(name.startswith("xwayland-") for name in names))
+                found.append(connection.query_extension("XWAYLAND") is not None)  # since version 23.1
+                if connection.query_extension("RANDR") is not None:  # before that
+                    root = connection.screen().root
+                    resources = root.xrandr_get_screen_resources_current()  # the other probes the monitors
+                    for output in resources.outputs:
+                        name = connection.xrandr_get_output_info(output, resources.config_timestamp).name
+                        found.append(str(name).startswith("XWAYLAND"))
             finally:
                 connection.close()
-        except (
-            error.DisplayError,
-            error.XError,
-            error.ConnectionClosedError,
-            OSError,
-        ) as exc:
+        except (error.DisplayError, error.XError, error.ConnectionClosedError, OSError) as exc:
             logger.info("the X server does not say what it is: %s", type(exc).__name__)
 
     # On a thread of its own: python-xlib waits for ever for a server that accepts and then says nothing.
