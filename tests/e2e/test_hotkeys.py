@@ -422,6 +422,17 @@ def test_with_sticky_keys_a_chord_is_pressed_one_key_after_the_other(desk, keys,
         assert heard.short() == ["KeyDown 0", "KeyUp 0"]
 
 
+def test_with_sticky_keys_a_latched_modifier_makes_it_another_chord(desk, keys, terminal):
+    terminal.focus()
+    terminal.clear()
+    with accessibility(desk, STICKY_KEYS), listening(desk.display, "f9", "ctrl_l+f8") as (heard, _):
+        keys.chord("Shift_L")
+        keys.chord("F9")
+        assert terminal.wait_for_text("\x1b[20;2~") == "\x1b[20;2~"
+        keys.chord("F9")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
 def test_with_mouse_keys_the_hotkey_works_as_ever(desk, keys):
     with accessibility(desk, MOUSE_KEYS), listening(desk.display, "ctrl_r", "f9") as (heard, _):
         keys.chord("Control_R")

@@ -13,7 +13,7 @@ Raw events come before the keyboard extension makes something of them (x11_locks
 
 * Slow Keys and Bounce Keys: a press counts once the server has accepted it, as the state of the device tells.
 * Caps Lock, Num Lock, and any modifier with Sticky Keys: what a hotkey locks is unlocked at once.
-* Sticky Keys: a chord whose modifiers were pressed one after the other is known by the grab it activates.
+* Sticky Keys: modifiers that are latched belong to a chord as if they were held.
 
 ``was_injecting`` tells this program's own key events from the user's: what comes from the XTEST devices
 and is dated at a time for which it is true is ignored, however late it is heard. It must be true from before

@@ -103,6 +103,11 @@ class Locks:
         ).enabled
         self.is_filtering = bool(controls & (_SLOW_KEYS | _BOUNCE_KEYS))
 
+    @property
+    def in_force(self) -> int:
+        """The modifiers that are latched or locked, and not by this key's press: that is told later."""
+        return self._state.latched | self._state.locked
+
     def undo(self, codes: Collection[int]) -> None:
         """From now on change back what the keys ``codes`` latch and lock."""
         self._undone = self._undone.union(codes)

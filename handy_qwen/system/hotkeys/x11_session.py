@@ -58,7 +58,6 @@ class Session:
         self._source: dict[int, int] = {}  # keycode -> the device that last pressed it
         self._pending: dict[int, float] = {}  # pressed at, and not accepted by Slow Keys or Bounce Keys yet
         self._hotkey_of: dict[Grab, int] = {}
-        self._spent: set[int] = set()  # keys whose present, or last, press was one of a hotkey
         self._chords: tuple[Chord, ...] = ()
         self._is_escape_wanted = False
         self._remap_at_s: float | None = None
@@ -200,32 +199,28 @@ class Session:
                 self._pending.pop(key, None)
 
     def _press(self, key: int, at_s: float) -> None:
-        self._spent.discard(key)
         if key > 0:
             self._grabs.pressed(key)  # before anybody hears of it and types
-        self._report_press(key, self._tracker.press(key, at_s))
-
-    def _report_press(self, key: int, events: Sequence[Event]) -> None:
+        events = self._tracker.press(key, at_s, self._latched_hotkey(key))
         if self._locks is not None:
             self._locks.leave(key)
-        for event in events:
-            if isinstance(event, KeyDown):
-                self._spent.add(key)
-                if self._locks is not None:
+            for event in events:
+                if isinstance(event, KeyDown):
                     self._locks.undo(self._tracker.down_codes(event.hotkey))
         self._report(map(_as_injected, events) if self._source.get(key) in self._xtest else events)
 
-    def _has_caught(self, code: int, state: int, stamp_ms: int) -> None:
-        """A grab was activated: the server accepts the press, with modifiers that may be latched only."""
-        self._ears.sync()  # the raw event came before, on the other connection
+    def _latched_hotkey(self, key: int) -> int | None:
+        """See ``Tracker.press``."""
+        latched = self._locks.in_force & ~max(self._keymap.lock_masks()) if self._locks is not None else 0
+        if not latched:
+            return None
+        return self._hotkey_of.get((key, latched | self._keymap.held_mask(self._tracker.held)), -1)
+
+    def _has_caught(self) -> None:
+        """A grab was activated. The raw event of that press came before, on the other connection."""
+        self._ears.sync()
         self._drain_ears()
         self._confirm()
-        hotkey = self._hotkey_of.get((code, state & 0xFF & ~max(self._keymap.lock_masks())))
-        if hotkey is None or code in self._spent or self._is_ours(stamp_ms):
-            return
-        if self._keymap.mask(self._chords[hotkey]) & ~self._keymap.held_mask(self._tracker.held):
-            at_s = self._clock.at_s(stamp_ms, time.monotonic())
-            self._report_press(code, self._tracker.press_latched(hotkey, code, at_s))
 
     def _is_ours(self, stamp_ms: int) -> bool:
         """Whether this program was typing when the server stamped an event so."""
