@@ -69,9 +69,9 @@ class HotkeyPage(Page):
         super().show_view(view)
         if view.choices.hotkeys != self._keys:
             is_first, self._keys = not self._keys, view.choices.hotkeys
+            has_menu_key = self._has_menu_key
             self._begin_again()
-            if self._has_menu_key and self._keys:
-                self._has_menu_key = False
+            if has_menu_key and self._keys:
                 self.objection.say(words.MENU_KEY.format(keys=self._keys[0]), words.MENU_KEY_HINT)
             if not is_first:
                 self.set_done(False)  # the new one has not been tried
@@ -95,6 +95,7 @@ class HotkeyPage(Page):
         self.went_down.say("", "quiet")
         self.came_up.say("", "quiet")
         self._hint.say("", "text")
+        self._has_menu_key = False
         self.objection.hide()
         self._note.show()
 
