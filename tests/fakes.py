@@ -58,11 +58,27 @@ class FakeHotkeys:
             raise self.error
         self.hotkeys = hotkeys
 
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        if self.error:
+            raise self.error
+
     def watch_escape(self, is_wanted: bool) -> None:
         self.is_escape_wanted = is_wanted
 
     def stop(self) -> None:
         self.is_stopped = True
+
+    def has_died(self) -> bool:
+        return False
+
+    def piece(self) -> int | None:
+        return None
+
+    def own_pieces(self) -> int:
+        return 0
+
+    def revive(self) -> None:
+        raise AssertionError("it has not died")
 
 
 class FakeRecorder:

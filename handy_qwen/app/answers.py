@@ -120,7 +120,12 @@ def status_of(view: View) -> dict[str, Any]:
         "can_bring_back": view.can_bring_back,
         "is_ready": view.phase not in {Phase.LOADING, Phase.PROBLEM} and not view.is_loading,
         "notices": [
-            {"kind": notice.kind.name.lower(), "title": notice.title, "hint": notice.hint}
+            {
+                "kind": notice.kind.name.lower(),
+                "title": notice.title,
+                "hint": notice.hint,
+                "subject": notice.subject,
+            }
             for notice in view.notices
         ],
     }

@@ -9,6 +9,7 @@ from handy_qwen.app.choices import recent_with
 from handy_qwen.app.program import Program
 from handy_qwen.core.ports import Method
 from handy_qwen.core.view import Window
+from handy_qwen.errors import HandyError
 
 
 class AppCommands:
@@ -43,9 +44,9 @@ class AppCommands:
         """Insert texts by ``method`` from the next one on."""
         self._program.change(method=method.value)
 
-    def use_hotkey(self, chord: str) -> None:
-        """Dictate with ``chord`` instead of the first hotkey."""
-        self._program.use_hotkey(chord)
+    def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
+        """Dictate with ``chord`` instead of the first hotkey, or say why not."""
+        self._program.use_hotkey(chord, on_refused)
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not."""

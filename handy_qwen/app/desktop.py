@@ -21,6 +21,7 @@ from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
 from handy_qwen.system.compositing import compositing_for
+from handy_qwen.system.session import Kind, displays_of, session_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +87,15 @@ def run(*, is_hidden: bool) -> int:
         HandyError: The program cannot start.
     """
     qInstallMessageHandler(_on_qt_message)
-    if os.environ.get("WAYLAND_DISPLAY") and os.environ.get("DISPLAY"):
+    session = displays_of(os.environ)
+    if session.kind is Kind.X11:
+        os.environ.pop("WAYLAND_DISPLAY", None)  # left over: clipboard tools would go by it
+    if session.display:
         # A client of Wayland can neither place the overlay nor keep it from taking the focus.
         os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
+    elif session.wayland:
+        os.environ.setdefault("QT_QPA_PLATFORM", "wayland")  # a DISPLAY that is dead would end the process
+        os.environ["WAYLAND_DISPLAY"] = session.wayland
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Handy Qwen")
     app.setDesktopFileName("io.github.handy_qwen")  # its menu entry, which portals go by
@@ -101,7 +108,8 @@ def run(*, is_hidden: bool) -> int:
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
     commands = AppCommands(program, _open_file, way_out.ask, windows.open)
-    desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
+    is_composited = compositing_for(lambda: session_of(os.environ))
+    desk = Desk(program.controller.post, commands, program.level_db, is_composited)
     guide = Guide(
         lambda what: program.controller.post(Requested(what, time.monotonic())),
         commands,

@@ -21,12 +21,12 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.app.watches import watch, watch_over
 from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import Controller
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Request, Requested, Slept, Trouble
+from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
@@ -36,6 +36,7 @@ from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import default_method, inserter_for
+from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber, Live, Model
 
 if TYPE_CHECKING:  # slow to import, see above
@@ -190,10 +191,7 @@ class Program:
         found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
         found += watch(watches.FOCUS, self._ports.focus) + watch(watches.COPYING, self._ports.copying)
         found += watch(watches.SETTING, self._ports.setting)
-        if isinstance(self._ports.hotkeys, Mortal):
-            listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))
-            found += watch(watches.HOTKEYS, listener)
-        return found
+        return [*found, watch_over(watches.HOTKEYS, self._ports.hotkeys)]
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
@@ -219,7 +217,7 @@ class Program:
 
         post, settings = self.controller.post, self._applied
         inserter = inserter_for(post, may_release=lambda: not self.controller.is_key_injected())
-        hotkeys = hotkeys_for(post, environment=os.environ, was_injecting=inserter.was_injecting)
+        hotkeys = hotkeys_for(post, session_of(os.environ), was_injecting=inserter.was_injecting)
         library = Library()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._recorder = MicrophoneRecorder(
@@ -280,14 +278,19 @@ class Program:
 
         self.chores.add(use)
 
-    def use_hotkey(self, chord: str) -> None:
-        """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once."""
+    def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
+        """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
+
+        ``on_refused`` is called on ``chores`` with the reason why it cannot be; then nothing has changed.
+        """
 
         def use() -> None:
             try:
                 hotkeys = first_run.hotkeys_with(self.store.value, chord)
+                if self._ports is not None:
+                    self._ports.hotkeys.check(hotkeys)
             except HandyError as exc:
-                self.controller.post(Failed(0, exc))
+                on_refused(exc)
             else:
                 self._change({"hotkeys": hotkeys})
 

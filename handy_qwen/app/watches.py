@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from handy_qwen.app.watchdog import Watch, Watched
@@ -62,40 +61,15 @@ class Part(Protocol):
         """That thread."""
 
 
-@runtime_checkable
-class Mortal(Protocol):
-    """A listener for hotkeys whose thread can die."""
-
-    def has_died(self) -> bool:
-        """Whether it ended without being told to."""
-
-
-class HotkeyWatch:
-    """The listener as the watchdog sees it: it is the cycle that has to start it again."""
-
-    def __init__(self, listener: Mortal, revive: Callable[[], None]) -> None:
-        self._listener = listener
-        self.revive = revive
-
-    def has_died(self) -> bool:
-        """Whether its thread ended without being told to."""
-        return self._listener.has_died()
-
-    def piece(self) -> int | None:
-        """It is never busy for long."""
-        return None
-
-    def own_pieces(self) -> int:
-        """Nothing is known of its loop."""
-        return 0
-
-
 def watch(subject: str, part: object) -> list[Watch]:
     """The watch over the thread of ``part``, or over ``part`` itself; none if neither can be looked after."""
     watched = part.thread if isinstance(part, Part) else part
-    if not isinstance(watched, Watched):
-        return []
+    return [watch_over(subject, watched)] if isinstance(watched, Watched) else []
+
+
+def watch_over(subject: str, watched: Watched) -> Watch:
+    """The watch over ``watched``."""
     name = NAMES.get(subject, "Listening for the hotkeys")
     remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
     most_own = MOST_OWN.get(subject, Watch.most_own)
-    return [Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy, most_own)]
+    return Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy, most_own)

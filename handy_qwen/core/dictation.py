@@ -109,11 +109,10 @@ from handy_qwen.core.recovery import (
     was_replayed,
 )
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
-from handy_qwen.core.view import NoticeKind
+from handy_qwen.core.view import HOTKEYS, NoticeKind
 from handy_qwen.errors import HandyError
 
 TRY_AGAIN = "It is kept: try again from the menu."
-HOTKEYS = "hotkeys"  # subject of lasting notices
 
 
 def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Effect, ...]]:

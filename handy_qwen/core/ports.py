@@ -52,11 +52,30 @@ class HotkeyListener(Protocol):
             HotkeyError: A chord is unknown, another program holds it, or the desktop allows no listening.
         """
 
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """Find out whether ``start`` would take ``hotkeys``, and change nothing. May wait some seconds.
+
+        Raises:
+            HotkeyError: As ``start`` would, as far as that can be known beforehand.
+        """
+
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape (and swallow it) only while a take runs. Called where ``start`` is."""
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""
+
+    def has_died(self) -> bool:
+        """Whether it stopped listening without being told to. For the watchdog; any thread, at once."""
+
+    def piece(self) -> int | None:
+        """The number of the piece of work it is at; None while it waits. For the watchdog."""
+
+    def own_pieces(self) -> int:
+        """How many pieces of work it has begun of its own accord, in all. For the watchdog."""
+
+    def revive(self) -> None:
+        """Posts HotkeysDied, so that the cycle, which knows what to listen for, starts it again."""
 
 
 class Recorder(Protocol):

@@ -209,7 +209,7 @@ class Turn:
         self.settle(lasting)
         self.set(shown=tuple(one for one in self.now.shown if one not in same))
         number = self.now.last_notice + 1
-        notice = Notice(number, kind, title, hint, is_lasting=bool(lasting))
+        notice = Notice(number, kind, title, hint, is_lasting=bool(lasting), subject=lasting)
         until_s = math.inf if lasting else self.at_s + NOTICE_S
         shown = Shown(notice, until_s, lasting, take.number if take else 0, kept_hint)
         self.set(shown=(*self.now.shown, shown), last_notice=number)

@@ -11,10 +11,15 @@ changes too often to be worth a view.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from handy_qwen.core.ports import Method
+from handy_qwen.errors import HandyError
+
+HOTKEYS = "hotkeys"
+"""The subject of notices about the hotkeys as a whole."""
 
 
 class Phase(enum.Enum):
@@ -57,6 +62,7 @@ class Notice:
     is_lasting: bool = (
         False  # stays until what it tells of is mended; others leave ``View`` after some seconds
     )
+    subject: str = ""  # what one that lasts is about: "hotkeys", "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +152,11 @@ class Commands(Protocol):
     def use_method(self, method: Method) -> None:
         """Insert texts by ``method`` from the next one on."""
 
-    def use_hotkey(self, chord: str) -> None:
-        """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey. Notices tell of errors."""
+    def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
+        """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
+
+        ``on_refused`` is called, on any thread, with the reason why it cannot be; then nothing has changed.
+        """
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not."""

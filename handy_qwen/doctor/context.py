@@ -13,8 +13,10 @@ from handy_qwen.audio.library import Library
 from handy_qwen.control import Endpoint, ask
 from handy_qwen.doctor.configuration import Configuration, read_configuration
 from handy_qwen.errors import ControlError
+from handy_qwen.system.session import Kind, Session, session_of
 
 ANSWER_S = 2.0
+NOWHERE = Session(Kind.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Context:
     Attributes:
         environment: As ``os.environ``.
         platform: As ``sys.platform``.
+        session: Which desktop this is, as the app sees it.
         configuration: The settings, read without touching the file.
         running: What the running instance says it is doing; None if there is none.
         answer: Why the running instance gave no status: "" if it gave one.
@@ -35,6 +38,7 @@ class Context:
 
     environment: Mapping[str, str]
     platform: str = sys.platform
+    session: Session = NOWHERE
     configuration: Configuration = field(default_factory=Configuration)
     running: Mapping[str, Any] | None = None
     answer: str = ""
@@ -51,6 +55,7 @@ class Context:
         running, answer = _running()
         return cls(
             os.environ,
+            session=session_of(os.environ),
             configuration=read_configuration(),
             running=running,
             answer=answer,
@@ -61,11 +66,8 @@ class Context:
 
     @property
     def is_wayland(self) -> bool:
-        """Whether the session is one of Wayland. XWayland may give it a DISPLAY besides."""
-        told = (
-            self.environment.get("WAYLAND_DISPLAY") or self.environment.get("XDG_SESSION_TYPE") == "wayland"
-        )
-        return self.platform.startswith("linux") and bool(told)
+        """Whether the session is one of Wayland."""
+        return self.session.kind is Kind.WAYLAND
 
 
 def _running() -> tuple[Mapping[str, Any] | None, str]:

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import re
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from handy_qwen.doctor.context import Context
 from handy_qwen.doctor.finding import Finding, fine, problem, warning
+from handy_qwen.system.session import Kind
 
 NAME = "display"
-ANSWER_S = 2.0
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Look at what the session says of itself, and whether the display answers."""
-    environment = context.environment
-    if not context.platform.startswith("linux"):
+    """Say which desktop this is, and which displays answer."""
+    session, environment = context.session, context.environment
+    if session.kind in (Kind.WINDOWS, Kind.MACOS):
         yield fine(NAME, "Windows are shown by the system itself.", kind=context.platform)
         return
-    wayland, display = environment.get("WAYLAND_DISPLAY", ""), environment.get("DISPLAY", "")
     details = {
         "session": environment.get("XDG_SESSION_TYPE", ""),
-        "desktop": environment.get("XDG_CURRENT_DESKTOP", ""),
-        "wayland_display": wayland,
-        "display": display,
-        "kind": "wayland" if wayland else "x11" if display else "none",
+        "desktop": session.desktop,
+        "wayland_display": environment.get("WAYLAND_DISPLAY", ""),
+        "display": environment.get("DISPLAY", ""),
+        "kind": session.kind.value.lower(),
+        "dead": list(session.dead),
     }
-    if not wayland and not display:
+    dead = " and ".join(session.dead)
+    if session.kind is Kind.NONE and dead:
+        yield problem(
+            NAME,
+            f"The display {dead} does not answer.",
+            "Is it left over from another session? Start the app in a desktop session.",
+            **details,
+        )
+        return
+    if session.kind is Kind.NONE:
         yield problem(
             NAME,
             "There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set.",
@@ -35,61 +42,28 @@ def check(context: Context) -> Iterator[Finding]:
             **details,
         )
         return
-    desktop = f" on {details['desktop']}" if details["desktop"] else ""
-    if wayland and not _answers([_wayland_path(environment)]):
-        yield problem(
+    desktop = f" on {session.desktop}" if session.desktop else ""
+    rest = f" {dead} is left over from another session." if dead else ""
+    if session.kind is Kind.X11:
+        yield fine(NAME, f"X11, display {session.display}{desktop}.{rest}", **details)
+        return
+    yield fine(NAME, f"Wayland{desktop}{', with XWayland' if session.display else ''}.{rest}", **details)
+    if not session.display:
+        yield warning(
             NAME,
-            f"The Wayland display {wayland} does not answer.",
-            "Start it in a desktop session.",
+            "There is no XWayland: the overlay cannot be placed here.",
+            "Install xwayland if you want the overlay; dictation works without.",
             **details,
         )
-    elif wayland:
-        yield fine(NAME, f"Wayland{desktop}{', with XWayland' if display else ''}.", **details)
-        if not display:
-            yield warning(
-                NAME,
-                "There is no XWayland: the overlay cannot be placed here.",
-                "Install xwayland if you want the overlay; dictation works without.",
-                **details,
-            )
-    elif _is_dead(display):
-        yield problem(
+    if not session.wayland:
+        yield warning(
             NAME,
-            f"The display {display} does not answer.",
-            "Is DISPLAY left over from another session? Start the app in a desktop session.",
+            "Only XWayland answers; the Wayland display is not known here, so texts can only be copied.",
+            "Start the app from the desktop, or set WAYLAND_DISPLAY.",
             **details,
         )
-    else:
-        yield fine(NAME, f"X11, display {display}{desktop}.", **details)
 
 
 def display_of(context: Context) -> str:
     """The X display, if there is one and it answers; else "". Nobody else need try it, and fail slowly."""
-    display = context.environment.get("DISPLAY", "")
-    return "" if _is_dead(display) else display
-
-
-def _is_dead(display: str) -> bool:
-    """Whether a display of this machine does not answer; one of another machine is not asked."""
-    local = re.fullmatch(r":(\d+)(\.\d+)?", display)
-    if not local:
-        return False
-    path = f"/tmp/.X11-unix/X{local[1]}"  # X11's own place
-    return not _answers([path, "\0" + path])  # the second is Linux's abstract socket
-
-
-def _wayland_path(environment: Mapping[str, str]) -> str:
-    name = environment["WAYLAND_DISPLAY"]
-    return name if name.startswith("/") else f"{environment.get('XDG_RUNTIME_DIR', '/run')}/{name}"
-
-
-def _answers(addresses: list[str]) -> bool:
-    for address in addresses:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(ANSWER_S)
-            try:
-                connection.connect(address)
-            except OSError:
-                continue
-            return True
-    return False
+    return context.session.display

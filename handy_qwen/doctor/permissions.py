@@ -13,6 +13,7 @@ from typing import Any
 
 from handy_qwen.doctor.context import Context
 from handy_qwen.doctor.finding import Finding, fine, problem, warning
+from handy_qwen.system.session import Kind
 
 NAME = "permissions"
 CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\microphone"
@@ -33,7 +34,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield from _check_macos()
     elif context.is_wayland:
         yield from _check_portals()
-    elif context.environment.get("DISPLAY"):
+    elif context.session.kind is Kind.X11:
         yield fine(NAME, "X11 lets every program hear and press keys: nothing has to be allowed.")
 
 

@@ -8,25 +8,26 @@ Source: Extended Window Manager Hints 1.5, "Compositing managers": one owns the 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
+
+from handy_qwen.system.session import Kind, Session
 
 IsComposited = Callable[[], bool]
 """Looks each time it is called: compositors come and go. Called on Qt's thread; takes one round trip."""
 
 
-def compositing_for(environment: Mapping[str, str], platform: str = sys.platform) -> IsComposited:
-    """How to find out on this desktop."""
-    display = environment.get("DISPLAY", "")
-    if not platform.startswith("linux") or not display:
-        return lambda: True
+def compositing_for(look: Callable[[], Session]) -> IsComposited:
+    """How to find out. ``look`` says which desktop it is; called once, when that is first of interest."""
 
     @cache
     def server() -> IsComposited:
+        session = look()
+        if session.kind is not Kind.X11:
+            return lambda: True
         from handy_qwen.system.x11_compositing import X11Compositing  # Xlib: not before the tray
 
-        return X11Compositing(display)
+        return X11Compositing(session.display)
 
     def is_composited() -> bool:
         return server()()

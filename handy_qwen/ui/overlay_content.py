@@ -6,7 +6,7 @@ import enum
 import textwrap
 from dataclasses import dataclass
 
-from handy_qwen.core.view import NoticeKind, Phase, View
+from handy_qwen.core.view import HOTKEYS, NoticeKind, Phase, View
 from handy_qwen.ui import strings
 
 _REMARK = 48
@@ -64,8 +64,9 @@ def content_of(view: View) -> Content | None:
         return None
     if view.phase is Phase.RECORDING:
         return _recording(view)
-    if view.notices:
-        notice = view.notices[-1]
+    notices = [one for one in view.notices if not (view.is_rehearsing and one.subject == HOTKEYS)]
+    if notices:  # while the guide tries the hotkey, what is wrong with it is shown there
+        notice = notices[-1]
         return Content(_MARKS[notice.kind], notice.title, notice.hint)
     if view.phase is Phase.TRANSCRIBING:
         text = view.committed + view.tentative

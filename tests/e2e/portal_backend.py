@@ -1,7 +1,8 @@
 """A desktop's backend for the portal of global shortcuts, behind the real xdg-desktop-portal.
 
 Run as a program of its own. Prints a line for each call; obeys lines on its standard input: ``press NAME``,
-``release NAME``, ``close``. ``REFUSE=1`` in the environment: the user says no.
+``release NAME``, ``close``, ``change NAME KEY``. In the environment, what it says to a wish for shortcuts:
+``CODE`` (0; 1: the user says no; 2: GNOME's way to say yes) and ``BOUND`` ("all", "none", "keyless").
 """
 
 import os
@@ -68,9 +69,11 @@ class Backend:
             case "BindShortcuts":
                 for name, facts in message.body[2]:
                     say(f"bind {name} {facts.get('preferred_trigger', ('s', '-'))[1]}")
-                bound = [(name, {"trigger_description": ("s", "a key")}) for name, _ in message.body[2]]
-                code = 1 if os.environ.get("REFUSE") else 0
-                return new_method_return(message, "ua{sv}", (code, {"shortcuts": ("a(sa{sv})", bound)}))
+                how = os.environ.get("BOUND", "all")
+                key = {"trigger_description": ("s", "" if how == "keyless" else "a key")}
+                bound = [] if how == "none" else [(name, key) for name, _ in message.body[2]]
+                results = {"shortcuts": ("a(sa{sv})", bound)} if bound else {}
+                return new_method_return(message, "ua{sv}", (int(os.environ.get("CODE", "0")), results))
             case "GetAll":
                 return new_method_return(message, "a{sv}", ({"version": ("u", 1)},))
             case "Get":
@@ -85,6 +88,11 @@ class Backend:
                 member = "Activated" if kind == "press" else "Deactivated"
                 body = (self.session, name, int(time.time() * 1000), {})
                 self.connection.send(new_signal(SHORTCUTS, member, "osta{sv}", body))
+            case ["change", name, key]:
+                bound = [(name, {"trigger_description": ("s", key)})]
+                self.connection.send(
+                    new_signal(SHORTCUTS, "ShortcutsChanged", "oa(sa{sv})", (self.session, bound))
+                )
             case ["close"]:
                 session = DBusAddress(self.session, interface="org.freedesktop.impl.portal.Session")
                 self.connection.send(new_signal(session, "Closed"))

@@ -95,8 +95,27 @@ def test_a_first_start_leads_through_microphone_key_and_first_text(desktop, app,
 
     guide.wait_for("Hotkey")
     wait_until(lambda: rehearses(app), "the rehearsal")
+    guide.keys.chord("F7")  # were a key being taken, it would be this one
+    time.sleep(0.5)
+    assert app.status()["hotkeys"] == ["Right Ctrl"]
     guide.try_out("Control_R", app)
     guide.picture("let go")
+
+    guide.keys.chord("Alt_L", "c")  # Change…
+    time.sleep(0.5)
+    guide.picture("capturing")
+    guide.keys.chord("a")
+    time.sleep(0.5)
+    guide.picture("refused")
+    assert app.status()["hotkeys"] == ["Right Ctrl"]
+    guide.keys.chord("Alt_L", "c")
+    wait_until(
+        lambda: guide.keys.chord("Alt_L", "j") or app.status()["hotkeys"] == ["Alt+J"],
+        "the key with a warning",
+        interval_s=0.3,
+    )
+    time.sleep(0.3)
+    guide.picture("warned")
 
     guide.keys.chord("Alt_L", "c")  # Change…, which takes a moment
     wait_until(

@@ -1,8 +1,10 @@
 """The X11 listener on a real X server: what it hears, what it takes away, and what it survives."""
 
 import contextlib
+import ctypes
 import gc
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -15,6 +17,7 @@ from handy_qwen.core.events import KeyDown, KeyUp
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+from handy_qwen.system.insert.x11.xkb import Xkb
 from tests.e2e.desk import QtTarget, XtermTarget, require
 from tests.e2e.desk.processes import wait_until
 
@@ -278,6 +281,179 @@ def test_a_modifier_that_seems_held_does_not_disable_the_hotkey_for_ever(desk):
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
 
 
+# --- keyboard filters, latches and locks --------------------------------------------------------------------
+
+SLOW_KEYS, BOUNCE_KEYS, STICKY_KEYS, MOUSE_KEYS = (1 << bit for bit in range(1, 5))
+ACCEPTED_S = 0.3  # the server's own delay of Slow Keys
+
+
+@contextlib.contextmanager
+def accessibility(desk, controls):
+    """With Slow Keys, Bounce Keys, Sticky Keys or Mouse Keys."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(x11.XOpenDisplay(desk.display.encode()))
+
+    def change(values):
+        x11.XkbChangeEnabledControls(connection, 0x100, controls, values)
+        x11.XSync(connection, 0)
+
+    change(controls)
+    try:
+        yield
+    finally:
+        change(0)
+        x11.XkbLatchModifiers(connection, 0x100, 0xFF, 0)
+        x11.XkbLockModifiers(connection, 0x100, 0xFF, 0)
+        x11.XCloseDisplay(connection)
+
+
+@pytest.mark.parametrize(("chord", "key"), [("ctrl_r", "Control_R"), ("f9", "F9")])
+def test_with_slow_keys_a_hold_is_a_hold_and_what_is_brushed_is_nothing(desk, keys, terminal, chord, key):
+    terminal.focus()
+    terminal.clear()
+    with accessibility(desk, SLOW_KEYS), listening(desk.display, chord) as (heard, _):
+        keys.chord(key)  # too short for the server
+        keys.down(key)
+        assert heard.wait(1) == ["KeyDown 0"]
+        keys.chord("a")  # brushed meanwhile: it does not join
+        time.sleep(0.5)  # several looks at the real state
+        assert heard.short() == ["KeyDown 0"]
+        keys.up(key)
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+    assert settle(desk, terminal, "ok") == "ok", "neither the chord nor what was brushed has come"
+
+
+def test_with_slow_keys_the_hotkey_goes_down_when_the_key_is_accepted(desk):
+    with accessibility(desk, SLOW_KEYS), listening(desk.display, "ctrl_r") as (heard, _):
+        began_s = time.monotonic()
+        desk.hardware.down("Control_R")
+        heard.wait(1)
+        desk.hardware.up("Control_R")
+        heard.wait(2)
+    assert heard.events[0].at_s - began_s >= ACCEPTED_S * 0.9
+
+
+def test_with_bounce_keys_a_bounce_is_no_press(desk, keys):
+    with accessibility(desk, BOUNCE_KEYS), listening(desk.display, "ctrl_r") as (heard, _):
+        keys.down("Control_R")
+        assert heard.wait(1) == ["KeyDown 0"]
+        keys.up("Control_R")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        keys.down("Control_R")  # within 0.3 s
+        time.sleep(0.2)
+        keys.up("Control_R")
+        time.sleep(0.5)
+        assert heard.short() == ["KeyDown 0", "KeyUp 0"]
+        keys.chord("Control_R")
+        assert heard.wait(4) == ["KeyDown 0", "KeyUp 0"] * 2
+
+
+def locks(desk):
+    """The mask of what is locked, without what is held."""
+    with contextlib.closing(display.Display(desk.display)) as connection:
+        return Xkb(connection).state().locked
+
+
+@pytest.mark.parametrize("lock", ["Caps_Lock", "Num_Lock", "Scroll_Lock"])
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_a_lock_as_the_hotkey_locks_nothing(desk, keys, lock, is_locked):
+    before = locks(desk)
+    if is_locked:
+        keys.chord(lock)
+    locked = locks(desk)
+    assert (locked != before) == (is_locked and lock != "Scroll_Lock"), "it has no lock in this layout"
+    try:
+        with listening(desk.display, lock.lower()) as (heard, _):
+            for count in (1, 2, 3):
+                keys.down(lock)
+                assert heard.wait(2 * count - 1)[-1] == "KeyDown 0"
+                wait_until(lambda: locks(desk) == locked, "the lock to be as before")
+                keys.up(lock)
+                assert heard.wait(2 * count)[-1] == "KeyUp 0"
+                wait_until(lambda: locks(desk) == locked, "the lock to be as before")
+        keys.chord(lock)
+        assert (locks(desk) != locked) == (lock != "Scroll_Lock"), "it is a lock again"
+        keys.chord(lock)
+    finally:
+        if is_locked:
+            keys.chord(lock)
+    assert locks(desk) == before
+
+
+def test_a_lock_that_belongs_to_a_chord_still_locks_by_itself(desk):
+    with listening(desk.display, "ctrl+caps_lock") as (heard, _):
+        desk.keys.chord("Control_L", "Caps_Lock")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        wait_until(lambda: desk.keys.modifiers() == 0, "nothing to be locked")
+        desk.keys.chord("Caps_Lock")
+        assert desk.keys.modifiers() == X.LockMask
+        desk.keys.chord("Caps_Lock")
+        assert desk.keys.modifiers() == 0
+
+
+def test_with_sticky_keys_a_lone_hotkey_latches_nothing(desk, keys, terminal):
+    terminal.focus()
+    terminal.clear()
+    with accessibility(desk, STICKY_KEYS), listening(desk.display, "ctrl_r") as (heard, _):
+        for count in (1, 2, 3):  # twice in a row would lock it
+            keys.chord("Control_R")
+            assert heard.wait(2 * count) == ["KeyDown 0", "KeyUp 0"] * count
+            wait_until(lambda: desk.keys.modifiers() == 0, "nothing to be latched")
+        assert settle(desk, terminal, "ok") == "ok"
+        keys.chord("Shift_L")
+        wait_until(lambda: desk.keys.modifiers() == X.ShiftMask, "another modifier to be latched")
+
+
+def test_with_sticky_keys_a_chord_is_pressed_one_key_after_the_other(desk, keys, terminal):
+    terminal.focus()
+    terminal.clear()
+    with accessibility(desk, STICKY_KEYS), listening(desk.display, "ctrl+alt+d") as (heard, _):
+        for name in ("Control_L", "Alt_L"):
+            keys.chord(name)
+        keys.down("d")
+        assert heard.wait(1) == ["KeyDown 0"]
+        time.sleep(0.3)
+        keys.up("d")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        keys.chord("Control_L")
+        keys.chord("d")  # another chord
+        assert terminal.wait_for_text("\x04") == "\x04"
+        assert heard.short() == ["KeyDown 0", "KeyUp 0"]
+
+
+def test_with_sticky_keys_a_latched_modifier_makes_it_another_chord(desk, keys, terminal):
+    terminal.focus()
+    terminal.clear()
+    desk.run("xclip", "-selection", "primary", input="pasted", stdout=None, capture_output=False)
+    with accessibility(desk, STICKY_KEYS), listening(desk.display, "insert") as (heard, _):
+        keys.chord("Shift_L")
+        keys.chord("Insert")
+        assert terminal.wait_for_text("pasted") == "pasted"
+        assert heard.short() == []
+        keys.chord("Insert")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
+def test_with_mouse_keys_the_hotkey_works_as_ever(desk, keys):
+    with accessibility(desk, MOUSE_KEYS), listening(desk.display, "ctrl_r", "f9") as (heard, _):
+        keys.chord("Control_R")
+        keys.chord("F9")
+        assert heard.wait(4) == ["KeyDown 0", "KeyUp 0", "KeyDown 1", "KeyUp 1"]
+
+
+@pytest.mark.parametrize("chord", ["shift+insert", "Shift_R + Insert", "ctrl+enter", "super+enter"])
+def test_a_chord_that_this_program_presses_itself_is_refused(desk, chord):
+    with listening(desk.display, "f8") as (heard, listener):
+        with pytest.raises(HotkeyError, match="presses") as refused:
+            listener.start([Hotkey(chord)])
+        assert refused.value.reason is HotkeyReason.INVALID
+        listener.start([Hotkey(refused.value.hint.removeprefix("Try ").removesuffix("."))])
+        desk.keys.chord("F8")
+        desk.keys.chord("Control_L", "Alt_L", "Insert" if "nsert" in chord else "Return")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
 # --- our own keys -----------------------------------------------------------------------------------------
 
 
@@ -295,6 +471,17 @@ def test_keys_this_program_injects_are_not_the_user_s(desk):
         injecting.clear()
         desk.hardware.up("Control_R")
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
+@pytest.mark.parametrize("chord", ["insert", "ctrl+insert", "ctrl+shift+insert", "shift_r", "shift+f9"])
+def test_our_own_paste_arrives_whatever_the_hotkey(desk, terminal, chord):
+    terminal.focus()
+    terminal.clear()
+    desk.run("xclip", "-selection", "primary", input="pasted", stdout=None, capture_output=False)
+    with listening(desk.display, chord, was_injecting=lambda _: True) as (heard, _):
+        desk.keys.chord("Shift_L", "Insert")
+        assert terminal.wait_for_text("pasted") == "pasted"
+        assert heard.short() == []
 
 
 # --- Escape -----------------------------------------------------------------------------------------------
@@ -356,8 +543,8 @@ def test_a_chord_of_another_program_is_refused_with_one_that_is_free(desk):
         with pytest.raises(HotkeyError) as refused:
             listener.start([Hotkey("f9")])
         assert refused.value.reason is HotkeyReason.TAKEN
-        assert '"f9"' in refused.value.title
-        assert '"ctrl+super+f9" is free' in refused.value.hint, "ctrl+alt+f9 is taken, too"
+        assert refused.value.title == "Another program uses F9."
+        assert refused.value.hint == "Ctrl+Super+F9 is free.", "Ctrl+Alt+F9 is taken, too"
         desk.keys.chord("F8")
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"], "what was listened for before still is"
         listener.start([Hotkey("ctrl+super+f9")])
@@ -538,6 +725,42 @@ def test_a_lost_x_server_lets_the_key_go_and_is_reported(server):
         with pytest.raises(HotkeyError) as refused:
             listener.start([Hotkey("ctrl_r")])
         assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+
+
+def test_a_server_that_hangs_can_be_seen_from_outside(server):
+    with listening(server.display, "f9") as (heard, listener):
+        wait_until(lambda: listener.piece() is None, "the listener to wait")
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            listener.watch_escape(True)
+            piece = wait_until(listener.piece, "a piece of work")
+            time.sleep(0.3)
+            assert listener.piece() == piece
+            assert not listener.has_died()
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: listener.piece() is None, "the end of it")
+        server.tap(75)
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
+def test_what_is_checked_beforehand_is_not_listened_for(desk):
+    other = display.Display(desk.display)
+    with contextlib.closing(other), listening(desk.display, "f8") as (heard, listener):
+        other.screen().root.grab_key(75, 0, True, X.GrabModeAsync, X.GrabModeAsync)
+        other.sync()
+        with pytest.raises(HotkeyError) as refused:
+            listener.check([Hotkey("f9")])
+        assert refused.value.reason is HotkeyReason.TAKEN
+        listener.check([Hotkey("f7"), Hotkey("f8"), Hotkey("ctrl_r")])
+        desk.keys.chord("F7")
+        desk.keys.chord("F8")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        root = other.screen().root
+        catch = error.CatchError(error.BadAccess)
+        root.grab_key(73, 0, True, X.GrabModeAsync, X.GrabModeAsync, onerror=catch)
+        other.sync()
+        assert catch.get_error() is None, "nobody holds F7"
 
 
 @leaks_sockets

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp
+from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.wayland import PortalHotkeys
 from tests.e2e.desk.processes import Processes, wait_until
@@ -70,6 +71,12 @@ class PortalDesk:
     def start_frontend(self):
         self.frontend = self.processes.start("frontend", [str(FRONTEND)], env=self.env)
         wait_until(self._has_portal, "the portal")
+
+    def restart_frontend(self):
+        """As after a crash: no session was closed."""
+        self.frontend.kill()
+        wait_until(lambda: not self._has_portal(), "the portal's end")
+        self.start_frontend()
 
     def __exit__(self, *_):
         with contextlib.suppress(OSError):
@@ -189,12 +196,63 @@ def test_a_bus_that_is_gone_is_reported(desk, heard):
 
 
 def test_a_user_who_says_no_is_told_what_follows(tmp_path, heard):
-    with PortalDesk(tmp_path, REFUSE="1") as desk:
+    with PortalDesk(tmp_path, CODE="1") as desk:
         listener = PortalHotkeys(heard.put, bus=desk.bus)
         listener.start([Hotkey("f9")])
         failed = next_event(heard)
         assert isinstance(failed, HotkeysFailed)
         assert failed.error.reason is HotkeyReason.DENIED_BY_USER
+        listener.stop()
+
+
+def test_a_portal_that_crashed_is_asked_anew(desk, listener, heard):
+    listener.start([Hotkey("f9")])
+    desk.bound(2)
+    desk.tell("press dictate")
+    assert isinstance(next_event(heard), KeyDown)
+    desk.restart_frontend()
+    assert isinstance(next_event(heard), KeyUp), "nobody would tell of the release"
+    assert desk.bound(2)[0] == "bind dictate F9"
+    desk.tell("press dictate")
+    assert isinstance(next_event(heard), KeyDown)
+    assert not listener.has_died()
+
+
+def test_what_was_bound_counts_and_not_the_code_of_the_answer(tmp_path, heard):
+    """GNOME 48 answers 2 ("other") when all went well."""
+    with PortalDesk(tmp_path, CODE="2") as desk:
+        listener = PortalHotkeys(heard.put, bus=desk.bus)
+        listener.start([Hotkey("f9")])
+        desk.bound(2)
+        desk.tell("press no-such-shortcut")
+        desk.tell("press dictate")
+        assert isinstance(next_event(heard), KeyDown), "and nothing was reported as failed"
+        listener.stop()
+
+
+@pytest.mark.parametrize("code", ["0", "2"])
+def test_hotkeys_that_were_not_bound_are_told_whatever_the_code(tmp_path, heard, code):
+    with PortalDesk(tmp_path, CODE=code, BOUND="none") as desk:
+        listener = PortalHotkeys(heard.put, bus=desk.bus)
+        listener.start([Hotkey("f9")])
+        failed = next_event(heard)
+        assert isinstance(failed, HotkeysFailed)
+        assert failed.error.reason is HotkeyReason.UNSUPPORTED_DESKTOP
+        listener.stop()
+
+
+@pytest.mark.parametrize("proof", ["change dictate F9", "press dictate"])
+def test_a_hotkey_that_got_no_key_is_told_until_it_has_one(tmp_path, heard, proof):
+    with PortalDesk(tmp_path, BOUND="keyless") as desk:
+        listener = PortalHotkeys(heard.put, bus=desk.bus)
+        listener.start([Hotkey("ctrl_r")])
+        failed = next_event(heard)
+        assert isinstance(failed, HotkeysFailed)
+        assert "no key for “Dictate”" in failed.error.title
+        desk.tell(proof)
+        assert next_event(heard) == Trouble(HOTKEYS, None)
+        desk.tell("press dictate")
+        assert isinstance(next_event(heard), KeyDown)
         listener.stop()
 
 

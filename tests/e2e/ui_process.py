@@ -16,6 +16,7 @@ from handy_qwen.core.recording import SILENT
 from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View
 from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.system.compositing import compositing_for
+from handy_qwen.system.session import session_of
 from handy_qwen.ui.desk import Desk
 
 CHOICES = Choices(
@@ -88,7 +89,7 @@ def rectangle(geometry):
 def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
-    is_composited = compositing_for(os.environ)
+    is_composited = compositing_for(lambda: session_of(os.environ))
     desk = Desk(lambda event: tell(asked=[event.what.name]), Talker(), lambda: -22.0, is_composited)
 
     def answer(state):

@@ -13,15 +13,20 @@ the window of such a program has the focus, so it is no way out: Wayland comes f
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import assert_never
 
+from handy_qwen.core.events import HotkeysDied
 from handy_qwen.core.ports import Hotkey, HotkeyListener, Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.session import Kind, Session
 
 
 class NoHotkeys:
     """Stands in where no hotkeys can be heard; the tray and the command line still work."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """Say so, if there is anything to listen for.
@@ -36,45 +41,62 @@ class NoHotkeys:
                 'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
             )
 
+    check = start
+
     def watch_escape(self, is_wanted: bool) -> None:
         """Nothing can be watched."""
 
     def stop(self) -> None:
         """Nothing runs."""
 
+    def has_died(self) -> bool:
+        """Nothing runs."""
+        return False
+
+    def piece(self) -> int | None:
+        """Nothing runs."""
+        return None
+
+    def own_pieces(self) -> int:
+        """Nothing runs."""
+        return 0
+
+    def revive(self) -> None:
+        """See ``HotkeyListener``."""
+        self._post(HotkeysDied())
+
 
 def hotkeys_for(
-    post: Post,
-    *,
-    platform: str = sys.platform,
-    environment: Mapping[str, str],
-    was_injecting: Callable[[float], bool] = lambda _at_s: False,
+    post: Post, session: Session, *, was_injecting: Callable[[float], bool] = lambda _at_s: False
 ) -> HotkeyListener:
     """The listener for this system; it does not listen yet.
 
     Args:
         post: Takes the events, on a thread of the listener's.
-        platform: A value of ``sys.platform``.
-        environment: The environment variables, which tell X11 from Wayland.
+        session: The desktop.
         was_injecting: Whether this program was sending keys of its own at a time (``time.monotonic()``). It
             must be true from before the first such key until 50 ms after the last has been taken in, and
             answer at once on any thread.
     """
     # The libraries of the other systems are not installed, and some fail on import.
-    if platform == "win32":
-        from handy_qwen.system.hotkeys.windows import WindowsHotkeys
+    match session.kind:
+        case Kind.WINDOWS:
+            from handy_qwen.system.hotkeys.windows import WindowsHotkeys
 
-        return WindowsHotkeys(post, was_injecting=was_injecting)
-    if platform == "darwin":
-        from handy_qwen.system.hotkeys.macos import MacHotkeys
+            return WindowsHotkeys(post, was_injecting=was_injecting)
+        case Kind.MACOS:
+            from handy_qwen.system.hotkeys.macos import MacHotkeys
 
-        return MacHotkeys(post, was_injecting=was_injecting)
-    if environment.get("WAYLAND_DISPLAY") or environment.get("XDG_SESSION_TYPE") == "wayland":
-        from handy_qwen.system.hotkeys.wayland import PortalHotkeys
+            return MacHotkeys(post, was_injecting=was_injecting)
+        case Kind.WAYLAND:
+            from handy_qwen.system.hotkeys.wayland import PortalHotkeys
 
-        return PortalHotkeys(post)
-    if environment.get("DISPLAY"):
-        from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+            return PortalHotkeys(post)
+        case Kind.X11:
+            from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 
-        return X11Hotkeys(post, was_injecting=was_injecting, display=environment["DISPLAY"])
-    return NoHotkeys()
+            return X11Hotkeys(post, was_injecting=was_injecting, display=session.display)
+        case Kind.NONE:
+            return NoHotkeys(post)
+        case _:
+            assert_never(session.kind)

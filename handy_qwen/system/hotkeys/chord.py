@@ -1,20 +1,26 @@
-"""Names of keys, and the keys and chords made of them: what stands in the settings file.
+"""Names of keys, and the keys and chords made of them: what the settings file holds.
 
 A chord is names joined by "+": any number of modifiers and at most one other key, written in any
 order, case and spelling that is usual; ``str()`` gives the one canonical form.
 
     "Ctrl + Alt + D" -> ctrl+alt+d     "RightCtrl" -> ctrl_r     "AltGr" -> altgr     "F9" -> f9
 
+What ``label()`` writes for people can be read as well, so error messages use it: it may be copied into
+the settings file.
+
 A chord of modifiers only ("ctrl_r", "ctrl+super") is *lone*: it is listened to without being taken
-away from the focused program, so the modifier still works as one. What a name means in keycodes is
-told by each system's own module. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them.
+away from the focused program, so the modifier still works as one. Each system's own module knows what a
+name means in keycodes. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them.
 """
 
 from __future__ import annotations
 
 import difflib
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from handy_qwen.core.ports import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 
 SIDES = {  # a modifier's name -> the keys it may stand for
@@ -126,6 +132,14 @@ _ALIASES = {
     "mute": "volume_mute",
 }
 _ALIASES |= {sign: name for name, sign in _SIGNS.items() if sign}
+_ALIASES |= {
+    label.lower().replace(" ", "_"): name for name, label in _LABELS.items() if label.lower() != name
+}
+
+PRESSED_BY_US = tuple(
+    frozenset(chord) for chord in (("shift", "insert"), ("ctrl", "enter"), ("super", "enter"))
+)
+"""What this program presses itself on X11 and Wayland: to paste, and after a text (setting ``submit``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +175,53 @@ def parse_chord(text: str) -> Chord:
     """
     names = [_name(part, text) for part in _parts(text)]
     if not names:
-        raise _invalid("No hotkey is set.", 'Name a key, such as "ctrl_r" or "f9".')
+        raise _invalid("No hotkey is set.", "Name a key, such as Right Ctrl or F9.")
     modifiers = tuple(name for name in MODIFIERS if name in names)
     keys = [name for name in names if name not in MODIFIERS]
     if len(names) != len(set(names)) or _is_redundant(modifiers):
         raise _invalid(f'The hotkey "{text}" names a key twice.', "Name each key once.")
     if len(keys) > 1:
         raise _invalid(
-            f'The hotkey "{text}" has two keys that are not modifiers: {keys[0]} and {keys[1]}.',
+            f'The hotkey "{text}" has two keys that are not modifiers: {_LABELS[keys[0]]} and '
+            f"{_LABELS[keys[1]]}.",
             "Use one key, with Ctrl, Alt, Shift or Super if you like.",
         )
     chord = Chord(modifiers, keys[0] if keys else "")
-    if _would_disable_typing(chord):
-        raise _invalid(
-            f'The hotkey "{chord}" would take that key away from every program.',
-            f'Add a modifier, such as "ctrl+alt+{chord.key}", or use a key like "f9" or "ctrl_r".',
-        )
+    _refuse_typing(chord)
     return chord
+
+
+def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]:
+    """The chords of ``hotkeys``, in their order.
+
+    Args:
+        hotkeys: What is to be listened for.
+        knows_own_keys: Whether the listener lets keys through that this program sends. If not, a hotkey that
+            this program presses itself would never reach the window that it is meant for.
+
+    Raises:
+        HotkeyError: INVALID: one of them alone, or one twice.
+    """
+    chords: list[Chord] = []
+    for hotkey in hotkeys:
+        chord = parse_chord(hotkey.chord)
+        label = chord.label(sys.platform)
+        if chord in chords:
+            raise _invalid(f"The hotkey {label} is set twice.", "Give each language a hotkey of its own.")
+        families = frozenset(name.partition("_")[0] for name in chord.modifiers) | {chord.key}
+        if not knows_own_keys and families in PRESSED_BY_US:
+            does_paste = chord.key == "insert"
+            purpose = "to insert text" if does_paste else "after a text, if you want that"
+            raise _invalid(
+                f"Handy Qwen presses {label} itself, {purpose}.", f"Try Ctrl+Alt+{_LABELS[chord.key]}."
+            )
+        chords.append(chord)
+    return chords
+
+
+def missing_key(name: str) -> HotkeyError:
+    """The error for a keyboard without the key ``name``."""
+    return _invalid(f"This keyboard has no key {_label(name, sys.platform)}.", "Choose another, such as F9.")
 
 
 def _parts(text: str) -> list[str]:
@@ -195,12 +239,11 @@ def _name(part: str, text: str) -> str:
     known = [*MODIFIERS, *_LABELS, *_ALIASES]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if not part:
-        raise _invalid(f'The hotkey "{text}" has a "+" with no key beside it.', 'Write it like "ctrl+alt+d".')
-    hint = (
-        f'Did you mean "{_ALIASES.get(close[0], close[0])}"?'
-        if close
-        else 'Examples: "ctrl_r", "f9", "ctrl+alt+d".'
-    )
+        raise _invalid(f'The hotkey "{text}" has a "+" with no key beside it.', "Write it like Ctrl+Alt+D.")
+    hint = "Examples: Right Ctrl, F9, Ctrl+Alt+D."
+    if close:
+        meant = str(close[0])
+        hint = f"Did you mean {_label(_ALIASES.get(meant, meant), sys.platform)}?"
     raise _invalid(f'There is no key named "{part}" (hotkey "{text}").', hint)
 
 
@@ -222,10 +265,17 @@ def _is_redundant(modifiers: tuple[str, ...]) -> bool:
     return any(side in modifiers for family, sides in SIDES.items() if family in modifiers for side in sides)
 
 
-def _would_disable_typing(chord: Chord) -> bool:
+def _refuse_typing(chord: Chord) -> None:
     is_plain = not chord.modifiers
     is_shifted = all(name.startswith(("shift", "altgr")) for name in chord.modifiers)
-    return (is_plain and chord.key in _NEEDS_MODIFIER) or (is_shifted and chord.key in _TYPING)
+    label, key = chord.label(sys.platform), _LABELS.get(chord.key, "")
+    hint = f"Try Ctrl+Alt+{key}."
+    if is_plain and chord.key in _TYPING:
+        raise _invalid(f"{label} alone would stop you typing {label}.", hint)
+    if is_plain and chord.key in _NEEDS_MODIFIER:
+        raise _invalid(f"{label} alone would no longer work in any program.", hint)
+    if is_shifted and chord.key in _TYPING:
+        raise _invalid(f"{label} would stop you typing that character.", hint)
 
 
 def _label(name: str, platform: str) -> str:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 
 from handy_qwen.core.events import Event, HotkeysFailed
 from handy_qwen.core.ports import Hotkey, Post
-from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, parse_chord
+from handy_qwen.errors import HandyError
+from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, missing_key
 from handy_qwen.system.hotkeys.tracker import Binding, IsDown, Tracker
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,7 @@ class HookedKeys:
         self._bindings: tuple[Binding, ...] = ()
         self._is_escape_wanted = False
         self._tracker = self._new_tracker()
-        self._thread: threading.Thread | None = None
-        self._is_stopping = False
+        self._thread = WatchedThread("hotkeys", self._run)
 
     def use(self, hotkeys: Sequence[Hotkey]) -> None:
         """Listen for ``hotkeys`` instead of those listened for until now.
@@ -56,17 +56,21 @@ class HookedKeys:
         Raises:
             HotkeyError: INVALID: no such key here, or one hotkey twice.
         """
-        chords = [parse_chord(hotkey.chord) for hotkey in hotkeys]
-        for place, chord in enumerate(chords):
-            if chord in chords[:place]:
-                title = f'The hotkey "{chord}" is set twice.'
-                raise HotkeyError(title, HotkeyReason.INVALID, "Give each language a hotkey of its own.")
-        bindings = tuple(self._binding(place, chord) for place, chord in enumerate(chords))
+        bindings = self.bindings(hotkeys)
         with self._lock:
             self._report(self._tracker.let_go(time.monotonic()))
             self._bindings = bindings
             self._tracker = self._new_tracker()
             self._tracker.is_escape_watched = self._is_escape_wanted
+
+    def bindings(self, hotkeys: Sequence[Hotkey]) -> tuple[Binding, ...]:
+        """``hotkeys`` in the codes of this system.
+
+        Raises:
+            HotkeyError: INVALID: no such key here, or one hotkey twice.
+        """
+        chords = chords_of(hotkeys, knows_own_keys=True)
+        return tuple(self._binding(place, chord) for place, chord in enumerate(chords))
 
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape and swallow it, or no longer."""
@@ -106,25 +110,29 @@ class HookedKeys:
 
     def watch(self) -> None:
         """Begin to look at the real key state while a hotkey is down."""
-        if self._thread is None:
-            self._is_stopping = False
-            self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
+        if not self._thread.is_alive():
+            self._thread = WatchedThread("hotkeys", self._run)
             self._thread.start()
 
     def has_died(self) -> bool:
         """Whether the thread ended without being told to. Any thread."""
-        thread = self._thread
-        return thread is not None and thread.ident is not None and not thread.is_alive()
+        return self._thread.has_died()
+
+    def piece(self) -> int | None:
+        """The number of the look at the keys that is under way; None between looks. Any thread."""
+        return self._thread.piece()
+
+    def own_pieces(self) -> int:
+        """How many it has begun of its own accord, in all. Any thread."""
+        return self._thread.own_pieces()
 
     def stop(self) -> None:
         """Let every hotkey go and end the thread. Safe to call twice."""
         with self._lock:
             self._report(self._tracker.let_go(time.monotonic()))
-            self._is_stopping = True
+            self._thread.may_end()
             self._changed.notify_all()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(timeout=2.0)
+        self._thread.join(2.0)
 
     def _run(self) -> None:
         try:
@@ -136,12 +144,15 @@ class HookedKeys:
             self._post(HotkeysFailed(problem))
 
     def _look_again(self) -> bool:
+        thread = self._thread
         with self._lock:
-            self._changed.wait_for(lambda: self._is_stopping or self._tracker.is_hotkey_down)
-            self._changed.wait_for(lambda: self._is_stopping, timeout=RECONCILE_S)
-            if not self._is_stopping:
+            self._changed.wait_for(lambda: thread.is_ending() or self._tracker.is_hotkey_down)
+            self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
+            thread.begin()
+            if not thread.is_ending():
                 self._report(self._tracker.reconcile(time.monotonic()))
-            return not self._is_stopping
+            thread.end()
+            return not thread.is_ending()
 
     def _report(self, events: Sequence[Event]) -> None:
         """Post ``events``. The lock is held; ``post`` never blocks."""
@@ -170,12 +181,8 @@ class HookedKeys:
 
     def _binding(self, place: int, chord: Chord) -> Binding:
         members = {name: self._all_codes(name) for name in chord.names}
-        missing = [name for name, codes in members.items() if not codes]
-        if missing:
-            raise HotkeyError(
-                f'This system has no key "{missing[0]}", which the hotkey "{chord}" needs.',
-                HotkeyReason.INVALID,
-                'Choose another in the settings, such as "f9".',
-            )
+        for name, codes in members.items():
+            if not codes:
+                raise missing_key(name)
         modifiers = tuple(members[name] for name in chord.modifiers)
         return Binding(place, modifiers, members[chord.key] if chord.key else frozenset())

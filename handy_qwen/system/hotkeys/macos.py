@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from handy_qwen.core.events import HotkeysFailed
+from handy_qwen.core.events import HotkeysDied, HotkeysFailed
 from handy_qwen.core.ports import Hotkey, Post
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.hooked import HookedKeys
@@ -134,6 +134,10 @@ class MacHotkeys:
                 self._listeners = self._listen()
         self._keys.watch()
 
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        self._keys.bindings(hotkeys)
+
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape and swallow it only while a take runs. Returns at once."""
         self._keys.watch_escape(is_wanted)
@@ -141,6 +145,18 @@ class MacHotkeys:
     def has_died(self) -> bool:
         """Whether a tap, or the thread that looks at the keys, ended without being told to. Any thread."""
         return self._keys.has_died() or any(not tap.is_alive() for tap in self._listeners)
+
+    def piece(self) -> int | None:
+        """The number of the look at the keys that is under way; None between looks. Any thread."""
+        return self._keys.piece()
+
+    def own_pieces(self) -> int:
+        """How many it has begun of its own accord, in all. Any thread."""
+        return self._keys.own_pieces()
+
+    def revive(self) -> None:
+        """See ``HotkeyListener``."""
+        self._post(HotkeysDied())
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""

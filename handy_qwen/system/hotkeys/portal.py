@@ -2,9 +2,12 @@
 
     CreateSession -> Response(session)    BindShortcuts -> Response(shortcuts), after a dialog perhaps
     then signals:  Activated(session, id, ...)   Deactivated(session, id, ...)   Session.Closed
+                   ShortcutsChanged(session, shortcuts), when the user chose other keys
 
 A portal answers a call with the path of a request, and the request later with the signal Response. The
-path can be computed beforehand, so the answer cannot be missed.
+path can be computed beforehand, so the answer cannot be missed. What was bound is in the list of that answer:
+GNOME 48 says 2 ("other") even when all went well. A portal that crashes closes no session; the bus says
+that its name has no owner any more.
 
 Threads: for one thread, which selects on ``fileno()`` and then calls ``receive``.
 
@@ -18,7 +21,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jeepney import DBusAddress, MatchRule, Message, message_bus, new_method_call
 from jeepney.io.blocking import open_dbus_connection
@@ -32,10 +35,16 @@ _NAME = "org.freedesktop.portal.Desktop"
 _PATH = "/org/freedesktop/portal/desktop"
 _SHORTCUTS = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.portal.GlobalShortcuts")
 _REGISTRY = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.host.portal.Registry")
+_BUS = "org.freedesktop.DBus"
 _REQUEST = "org.freedesktop.portal.Request"
 _SESSION = "org.freedesktop.portal.Session"
 _ANSWER_S = 10.0
-_SUCCESS = 0
+_SUCCESS, _REFUSED_BY_USER = 0, 1
+
+
+BROKEN = (OSError, RuntimeError, StopIteration, KeyError, ValueError, DBusErrorResponse)
+"""What jeepney raises: no address of a bus, no bus, no answer, an error as the answer, a lost connection."""
+_SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 
 
 class PortalError(Exception):
@@ -56,12 +65,15 @@ class Signal:
     """What the portal said.
 
     Attributes:
-        kind: "Activated" or "Deactivated", a shortcut; "Bound" or "Refused", what was asked for; "Closed".
+        kind: "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the
+            user; "Refused", by the user; "Closed", the session.
         name: The shortcut.
+        keys: The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none.
     """
 
     kind: str
     name: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 class Portal:
@@ -77,7 +89,7 @@ class Portal:
     def __init__(self, bus: str) -> None:
         try:
             self._connection = open_dbus_connection(bus=bus)
-        except (OSError, KeyError, ValueError, RuntimeError, StopIteration) as exc:
+        except BROKEN as exc:
             raise PortalError("there is no session bus") from exc
         self._signals: deque[Message] = deque()
         self._tokens = (f"handy_qwen_{n}" for n in itertools.count(1))
@@ -85,6 +97,9 @@ class Portal:
         try:
             self._filter = self._connection.filter(MatchRule(type="signal"), queue=self._signals)
             self._call(message_bus.AddMatch(MatchRule(type="signal", sender=_NAME)))
+            owner = MatchRule(type="signal", sender=_BUS, member="NameOwnerChanged")
+            owner.add_arg_condition(0, _NAME)
+            self._call(message_bus.AddMatch(owner))
             self._call(Properties(_SHORTCUTS).get("version"))
             self._register()
             self._session = self._create_session()
@@ -109,15 +124,17 @@ class Portal:
         """What has come since the last time. Does not wait.
 
         Raises:
-            OSError: The bus is gone.
+            PortalError: The bus is gone, or says what cannot be understood.
         """
         try:
             while True:
                 self._connection.recv_messages(timeout=0)
         except TimeoutError:
             logger.debug("%d signals of the portal", len(self._signals))
+        except BROKEN as exc:
+            raise PortalError("the session bus is gone") from exc
         while self._signals:
-            signal = self._read(self._signals.popleft())
+            signal = self._read_safely(self._signals.popleft())
             if signal is not None:
                 yield signal
 
@@ -125,14 +142,26 @@ class Portal:
         """End the session, and with it the shortcuts."""
         self._connection.close()
 
+    def _read_safely(self, message: Message) -> Signal | None:
+        try:
+            return self._read(message)
+        except _SENSELESS as exc:
+            raise PortalError("the portal sends what it should not") from exc
+
     def _read(self, message: Message) -> Signal | None:
         fields = message.header.fields
         path, member = fields.get(HeaderFields.path), fields.get(HeaderFields.member)
+        if member == "NameOwnerChanged":
+            return Signal("Closed") if message.body[0] == _NAME and not message.body[2] else None
         if member == "Response" and path == self._binding:
-            return Signal("Bound" if message.body[0] == _SUCCESS else "Refused")
+            code, results = message.body
+            _, bound = results.get("shortcuts", ("", []))
+            return Signal("Refused") if code == _REFUSED_BY_USER else Signal("Bound", keys=_keys(bound))
         if member == "Closed" and path == self._session:
             return Signal("Closed")
-        if member in ("Activated", "Deactivated") and message.body[0] == self._session:
+        if member in ("Activated", "Deactivated", "ShortcutsChanged") and message.body[0] == self._session:
+            if member == "ShortcutsChanged":
+                return Signal("Changed", keys=_keys(message.body[1]))
             return Signal(str(member), str(message.body[1]))
         return None
 
@@ -151,12 +180,15 @@ class Portal:
         with self._connection.filter(rule, queue=waiting):
             try:
                 response = self._connection.recv_until_filtered(waiting, timeout=_ANSWER_S)
-            except (TimeoutError, OSError) as exc:
+            except BROKEN as exc:
                 raise PortalError("the portal does not answer") from exc
-        code, results = response.body
-        if code != _SUCCESS:
-            raise PortalError("the portal refused a session")
-        return str(results["session_handle"][1])
+        try:
+            code, results = response.body
+            if code != _SUCCESS:
+                raise PortalError("the portal refused a session")
+            return str(results["session_handle"][1])
+        except _SENSELESS as exc:
+            raise PortalError("the portal answers what it should not") from exc
 
     def _request(
         self,
@@ -178,8 +210,12 @@ class Portal:
             return tuple(unwrap_msg(reply))
         except DBusErrorResponse as exc:
             raise PortalError(exc.name) from exc
-        except (TimeoutError, OSError) as exc:
+        except BROKEN as exc:
             raise PortalError("the session bus does not answer") from exc
+
+
+def _keys(bound: Sequence[tuple[str, Mapping[str, tuple[str, object]]]]) -> dict[str, str]:
+    return {str(name): str(facts.get("trigger_description", ("s", ""))[1]) for name, facts in bound}
 
 
 def _facts(shortcut: Shortcut) -> dict[str, tuple[str, str]]:

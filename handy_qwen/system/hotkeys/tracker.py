@@ -82,6 +82,15 @@ class Tracker:
         """Those that are down, the first pressed first."""
         return tuple(self._down)
 
+    def down_codes(self, hotkey: int) -> frozenset[int]:
+        """All codes that belong to a hotkey; none if it is not down."""
+        return self._down[hotkey].codes if hotkey in self._down else frozenset()
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The keys that have been reported down and not up since."""
+        return frozenset(self._held)
+
     def is_held(self, code: int) -> bool:
         """Whether the key has been reported down and not up since."""
         return code in self._held
@@ -90,8 +99,15 @@ class Tracker:
         """These keys were already down when listening began; nothing follows from that."""
         self._held.update(dict.fromkeys(codes, at_s))
 
-    def press(self, code: int, at_s: float) -> list[Event]:
-        """A key or button went down. Repeats are folded away."""
+    def press(self, code: int, at_s: float, latched: int | None = None) -> list[Event]:
+        """A key or button went down. Repeats are folded away.
+
+        Args:
+            code: Which.
+            at_s: When.
+            latched: If modifiers are in force that nobody holds (Sticky Keys): the hotkey that they and this
+                key make, or -1 for none. It is down as long as its key is.
+        """
         if code in self._held:
             return []
         events: list[Event] = []
@@ -105,7 +121,11 @@ class Tracker:
         if self._is_cancel(code):
             events.append(EscapePressed(at_s))
         for binding in self._bindings:
-            if self._would_complete(binding, code) and not self._is_disturbed(binding):
+            if latched is not None and binding.key:
+                if binding.hotkey == latched:
+                    self._down[latched] = Binding(latched, (), binding.key)
+                    events.append(KeyDown(latched, at_s))
+            elif self._would_complete(binding, code) and not self._is_disturbed(binding):
                 self._down[binding.hotkey] = binding
                 events.append(KeyDown(binding.hotkey, at_s))
         return events

@@ -2,7 +2,8 @@
 
 No program hears the keyboard there unless it has the focus; the desktop has to tell. What that means:
 
-* The chord of the settings is a wish. The desktop may ask the user, and let them choose another.
+* The chord of the settings is a wish. The desktop may ask the user, and let them choose another. What was
+  bound is what its answer lists; one that has no key is reported, until it is pressed for the first time.
 * A modifier alone cannot be wished for. It is asked for without a key: the user sets one in the dialog
   or in the desktop's keyboard settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
@@ -12,24 +13,26 @@ Looking at /dev/input instead was decided against: it needs rights that let any 
 password. Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
 `handy-qwen stop` to a release of a key of theirs.
 
-Threads: all D-Bus traffic is on the thread ``hotkeys``; ``post`` is called there.
+Threads: all D-Bus traffic is on the thread ``hotkeys``; ``post`` is called there. The session is made anew
+after each of ``retry_s`` when it is lost; after the last HotkeysFailed is posted and the thread ends.
 """
 
 from __future__ import annotations
 
 import logging
 import select
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 
-from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp
+from handy_qwen.core.events import EscapePressed, HotkeysDied, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Hotkey, Post
+from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import Chord, parse_chord
+from handy_qwen.system.hotkeys.chord import Chord, chords_of
 from handy_qwen.system.hotkeys.inbox import Inbox
 from handy_qwen.system.hotkeys.portal import Portal, PortalError, Shortcut, Signal
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -77,18 +80,18 @@ class PortalHotkeys:
         self._bus = bus
         self._retry_s = tuple(retry_s)
         self._inbox: Inbox | None = None
-        self._thread: threading.Thread | None = None
-        self._is_stopping = threading.Event()
+        self._thread: WatchedThread | None = None
         self._is_escape_watched = False
         # Owned by the thread:
         self._portal: Portal | None = None
         self._shortcuts: tuple[Shortcut, ...] = ()
         self._down: list[int] = []
+        self._is_told = False  # that a key is missing
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """Ask for ``hotkeys`` instead of those asked for until now. Waits for the portal, not for the user.
 
-        If the user refuses in the desktop's dialog, HotkeysFailed follows.
+        If the user refuses in the desktop's dialog, or there is no key for them, HotkeysFailed follows.
 
         Raises:
             HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
@@ -96,16 +99,19 @@ class PortalHotkeys:
         shortcuts = shortcuts_for(hotkeys)
         if self._inbox is None or self._thread is None or not self._thread.is_alive():
             self.stop()
-            self._is_stopping.clear()
-            self._inbox = Inbox()
-            self._thread = threading.Thread(
-                target=self._run, args=(self._inbox,), name="hotkeys", daemon=True
-            )
-            self._thread.start()
+            inbox = self._inbox = Inbox()
+            thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread, inbox))
+            thread.start()
+        answer = self._inbox.put(lambda: self._use(shortcuts))
         try:
-            self._inbox.put(lambda: self._use(shortcuts)).result(_ANSWER_S)
+            answer.result(_ANSWER_S)
         except (CancelledError, TimeoutError) as exc:
+            answer.cancel()  # or else it may be done after it was said that it cannot be
             raise _unsupported() from exc
+
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``. Only the desktop knows what it will bind, and it may ask the user."""
+        shortcuts_for(hotkeys)
 
     def watch_escape(self, is_wanted: bool) -> None:
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
@@ -116,17 +122,36 @@ class PortalHotkeys:
         thread, self._thread = self._thread, None
         inbox, self._inbox = self._inbox, None
         if thread is not None and inbox is not None:
-            self._is_stopping.set()
+            thread.may_end()
             inbox.put(lambda: None)  # wakes the thread
-            thread.join(timeout=5.0)
+            thread.join(5.0)
             inbox.close()
+
+    def has_died(self) -> bool:
+        """Whether the thread ended without being told to. Any thread."""
+        thread = self._thread
+        return thread is not None and thread.has_died()
+
+    def piece(self) -> int | None:
+        """The number of the exchange with the portal that is under way; None between them. Any thread."""
+        thread = self._thread
+        return thread.piece() if thread is not None else None
+
+    def own_pieces(self) -> int:
+        """How many it has begun of its own accord, in all. Any thread."""
+        thread = self._thread
+        return thread.own_pieces() if thread is not None else 0
+
+    def revive(self) -> None:
+        """See ``HotkeyListener``."""
+        self._post(HotkeysDied())
 
     # --- the thread --------------------------------------------------------------------------------
 
-    def _run(self, inbox: Inbox) -> None:
+    def _run(self, thread: WatchedThread, inbox: Inbox) -> None:
         failure: HandyError = _unsupported()
         try:
-            self._serve(inbox)
+            self._serve(thread, inbox)
         except HandyError as exc:
             failure = exc
             self._post(HotkeysFailed(exc))
@@ -138,9 +163,9 @@ class PortalHotkeys:
             self._disconnect()
             inbox.reject(failure)
 
-    def _serve(self, inbox: Inbox) -> None:
+    def _serve(self, thread: WatchedThread, inbox: Inbox) -> None:
         delays = iter(self._retry_s)
-        while not self._is_stopping.is_set():
+        while not thread.is_ending():
             portal = self._portal
             sources = [inbox.fileno()] if portal is None else [inbox.fileno(), portal.fileno()]
             is_lost = portal is None and bool(self._shortcuts)
@@ -148,17 +173,27 @@ class PortalHotkeys:
             if is_lost and timeout_s is None:
                 raise _lost()
             select.select(sources, [], [], timeout_s)
+            thread.begin()
             inbox.run()
-            if self._portal is None and self._shortcuts and not self._is_stopping.is_set():
+            if self._portal is None and self._shortcuts and not thread.is_ending():
                 self._come_back()
             if self._hear():  # in any case: signals may have come along with an answer
                 delays = iter(self._retry_s)
+            thread.end()
 
     def _use(self, shortcuts: tuple[Shortcut, ...]) -> None:
-        """A session takes its shortcuts once: make a new one, and give up the old only then."""
-        portal = self._open(shortcuts)
+        """A session takes its shortcuts once, so a new one is made.
+
+        The old one is closed first: KDE takes the keys of all sessions of a program away with one of them.
+        """
+        before, self._shortcuts = self._shortcuts, ()
         self._disconnect()
-        self._portal, self._shortcuts = portal, shortcuts
+        try:
+            self._portal = self._open(shortcuts)
+        except HotkeyError:
+            self._shortcuts = before  # tried again by the loop
+            raise
+        self._shortcuts = shortcuts
 
     def _open(self, shortcuts: tuple[Shortcut, ...]) -> Portal:
         try:
@@ -190,21 +225,40 @@ class PortalHotkeys:
                     self._disconnect()
                     return False
                 self._obey(signal)
-        except OSError:
+        except PortalError as exc:
+            logger.info("the session of shortcuts was lost: %s", exc)
             self._disconnect()
             return False
         return True
 
     def _obey(self, signal: Signal) -> None:
         now_s = time.monotonic()
+        names = [shortcut.name for shortcut in self._shortcuts]
         if signal.kind == "Refused":
-            self._post(HotkeysFailed(_refused()))
-        elif signal.kind == "Activated" and signal.name == _CANCEL:
-            if self._is_escape_watched:
+            self._tell(_refused())
+        elif signal.kind in ("Bound", "Changed"):
+            self._judge(signal.keys)
+        elif signal.name == _CANCEL:
+            if signal.kind == "Activated" and self._is_escape_watched:
                 self._post(EscapePressed(now_s))
-        elif signal.kind in ("Activated", "Deactivated"):
-            names = [shortcut.name for shortcut in self._shortcuts]
+        elif signal.name in names:  # KDE also tells of shortcuts from before
+            if self._is_told and signal.kind == "Activated":
+                self._tell(None)  # it has a key, whatever the desktop said
             self._turn(names.index(signal.name), signal.kind == "Activated", now_s)
+
+    def _judge(self, keys: Mapping[str, str]) -> None:
+        """Say what is missing, or that nothing is any more."""
+        wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
+        if wanted and not any(shortcut.name in keys for shortcut in wanted):
+            self._tell(_not_bound())
+        elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
+            self._tell(_without_key(missing[0]))
+        elif self._is_told:
+            self._tell(None)
+
+    def _tell(self, error: HotkeyError | None) -> None:
+        self._is_told = error is not None
+        self._post(HotkeysFailed(error) if error is not None else Trouble(HOTKEYS, None))
 
     def _turn(self, hotkey: int, is_press: bool, at_s: float) -> None:
         """Some desktops repeat Activated while the key is held."""
@@ -229,12 +283,9 @@ def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
     Raises:
         HotkeyError: INVALID.
     """
-    chords = [parse_chord(hotkey.chord) for hotkey in hotkeys]
+    chords = chords_of(hotkeys, knows_own_keys=False)
     shortcuts = []
     for place, (hotkey, chord) in enumerate(zip(hotkeys, chords, strict=True)):
-        if chord in chords[:place]:
-            title = f'The hotkey "{chord}" is set twice.'
-            raise HotkeyError(title, HotkeyReason.INVALID, "Give each language a hotkey of its own.")
         name = "dictate" if place == 0 else f"dictate-{place + 1}"
         description = f"Dictate ({hotkey.language})" if hotkey.language else "Dictate"
         shortcuts.append(Shortcut(name, description, trigger(chord)))
@@ -263,6 +314,24 @@ def _lost() -> HotkeyError:
         "Hotkeys stopped working: the desktop ended its session of global shortcuts.",
         HotkeyReason.UNSUPPORTED_DESKTOP,
         "Start the program again.",
+    )
+
+
+def _not_bound() -> HotkeyError:
+    return HotkeyError(
+        "Your desktop did not accept the hotkeys.",
+        HotkeyReason.UNSUPPORTED_DESKTOP,
+        'Let it run "handy-qwen start" when a key of your choice goes down and "handy-qwen stop" when it '
+        'comes up, or "handy-qwen toggle" on a key.',
+    )
+
+
+def _without_key(shortcut: Shortcut) -> HotkeyError:
+    """The desktop knows the shortcut, but no key leads to it."""
+    return HotkeyError(
+        f"Your desktop has no key for “{shortcut.description}” yet.",
+        HotkeyReason.UNSUPPORTED_DESKTOP,
+        "Set one in its keyboard settings, under Handy Qwen.",
     )
 
 

@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from handy_qwen.core.events import HotkeysDied
 from handy_qwen.core.ports import Hotkey, Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.hooked import HookedKeys
@@ -119,6 +120,7 @@ class WindowsHotkeys:
         was_injecting: Callable[[float], bool] = lambda _at_s: False,
         is_down: Callable[[int], bool] | None = None,
     ) -> None:
+        self._post = post
         self._was_injecting = was_injecting
         self._is_down = is_down or _async_key_state
         self._keys = HookedKeys(post, _codes, self._is_really_down, knows_swallowed=False)
@@ -154,6 +156,10 @@ class WindowsHotkeys:
             ) from exc
         self._keys.watch()
 
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        self._keys.bindings(hotkeys)
+
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape and swallow it only while a take runs. Returns at once."""
         self._keys.watch_escape(is_wanted)
@@ -162,6 +168,18 @@ class WindowsHotkeys:
         """Whether a hook, or the thread that looks at the keys, ended without being told to. Any thread."""
         hooks = [hook for hook in (self._keyboard, self._mouse) if hook is not None]
         return self._keys.has_died() or any(not hook.is_alive() for hook in hooks)
+
+    def piece(self) -> int | None:
+        """The number of the look at the keys that is under way; None between looks. Any thread."""
+        return self._keys.piece()
+
+    def own_pieces(self) -> int:
+        """How many it has begun of its own accord, in all. Any thread."""
+        return self._keys.own_pieces()
+
+    def revive(self) -> None:
+        """See ``HotkeyListener``."""
+        self._post(HotkeysDied())
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""

@@ -4,10 +4,16 @@
     connection "grabs"   chords that must not reach the focused program; see x11_grabs.py
 
 Lone modifiers are only listened to, so they still work as modifiers; chords with a key are grabbed as
-well. Which hotkey is down is decided by the raw events alone: they come for every press, before
-auto-repeat, and also while another program has grabbed the keyboard (a menu, say). A release that
-is not reported (the device vanished, the console was switched) is found by asking for the state
-of that device every 100 ms while a hotkey is down. Nothing is polled when none is.
+well. Which hotkey is down is decided by the raw events: they come for every press, before auto-repeat, and
+also while another program has grabbed the keyboard (a menu, say). A release that is not reported (the
+device vanished, the console was switched) is found by asking for the state of that device every 100 ms
+while a hotkey is down. Nothing is polled when none is.
+
+Raw events come before the keyboard extension makes something of them (x11_locks.py), hence:
+
+* Slow Keys and Bounce Keys: a press counts once the server has accepted it, as the state of the device tells.
+* Caps Lock, Num Lock, and any modifier with Sticky Keys: what a hotkey locks is unlocked at once.
+* Sticky Keys: modifiers that are latched belong to a chord as if they were held.
 
 ``was_injecting`` tells this program's own key events from the user's: what comes from the XTEST devices
 and is dated at a time for which it is true is ignored, however late it is heard. It must be true from before
@@ -26,16 +32,16 @@ from __future__ import annotations
 
 import logging
 import select
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 
-from handy_qwen.core.events import HotkeysFailed
+from handy_qwen.core.events import HotkeysDied, HotkeysFailed
 from handy_qwen.core.ports import Hotkey, Post
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import Chord, parse_chord
+from handy_qwen.system.hotkeys.chord import Chord, chords_of
 from handy_qwen.system.hotkeys.inbox import Inbox
 from handy_qwen.system.hotkeys.x11_session import LOST, Session
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +76,7 @@ class X11Hotkeys:
         self._display = display
         self._retry_s = tuple(retry_s)
         self._inbox: Inbox | None = None
-        self._thread: threading.Thread | None = None
-        self._is_stopping = threading.Event()
+        self._thread: WatchedThread | None = None
         # Owned by the thread:
         self._session: Session | None = None
         self._chords: tuple[Chord, ...] = ()
@@ -84,15 +89,22 @@ class X11Hotkeys:
             HotkeyError: INVALID, TAKEN (the hint proposes a chord that is free) or UNSUPPORTED_DESKTOP.
                 What was listened for before still is.
         """
-        chords = [parse_chord(hotkey.chord) for hotkey in hotkeys]
-        for place, chord in enumerate(chords):
-            if chord in chords[:place]:
-                title = f'The hotkey "{chord}" is set twice.'
-                raise HotkeyError(title, HotkeyReason.INVALID, "Give each language a hotkey of its own.")
-        inbox = self._running()
+        chords = chords_of(hotkeys, knows_own_keys=False)
+        self._do(self._running(), lambda: self._use(chords))
+
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        chords = chords_of(hotkeys, knows_own_keys=False)
+        inbox = self._inbox
+        if inbox is not None:
+            self._do(inbox, lambda: self._check(chords))
+
+    def _do(self, inbox: Inbox, command: Callable[[], None]) -> None:
+        answer = inbox.put(command)
         try:
-            inbox.put(lambda: self._use(chords)).result(_ANSWER_S)
+            answer.result(_ANSWER_S)
         except (CancelledError, TimeoutError) as exc:
+            answer.cancel()  # or else it may be done after it was said that it cannot be
             raise _unresponsive() from exc
         except LOST as exc:
             raise _lost() from exc
@@ -107,25 +119,38 @@ class X11Hotkeys:
         thread, self._thread = self._thread, None
         inbox, self._inbox = self._inbox, None
         if thread is not None and inbox is not None:
-            self._is_stopping.set()
+            thread.may_end()
             inbox.put(_nothing)  # wakes the thread
-            thread.join(timeout=5.0)
+            thread.join(5.0)
             inbox.close()
 
     def has_died(self) -> bool:
         """Whether the thread ended without being told to. Any thread."""
         thread = self._thread
-        return thread is not None and thread.ident is not None and not thread.is_alive()
+        return thread is not None and thread.has_died()
+
+    def piece(self) -> int | None:
+        """The number of the exchange with the X server that is under way; None between them. Any thread."""
+        thread = self._thread
+        return thread.piece() if thread is not None else None
+
+    def own_pieces(self) -> int:
+        """How many it has begun of its own accord, in all. Any thread."""
+        thread = self._thread
+        return thread.own_pieces() if thread is not None else 0
+
+    def revive(self) -> None:
+        """See ``HotkeyListener``."""
+        self._post(HotkeysDied())
 
     def _running(self) -> Inbox:
         """The inbox of the thread, which is started if it is not running."""
         if self._inbox is not None and self._thread is not None and self._thread.is_alive():
             return self._inbox
         self.stop()
-        self._is_stopping.clear()
-        self._inbox = inbox = Inbox()
-        self._thread = threading.Thread(target=self._run, args=(inbox,), name="hotkeys", daemon=True)
-        self._thread.start()
+        inbox = self._inbox = Inbox()
+        thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread, inbox))
+        thread.start()
         return inbox
 
     # --- the thread --------------------------------------------------------------------------------
@@ -136,28 +161,34 @@ class X11Hotkeys:
         self._session.use(chords)
         self._chords = tuple(chords)
 
+    def _check(self, chords: Sequence[Chord]) -> None:
+        if self._session is None:
+            raise _unresponsive()
+        self._session.check_free(chords)
+
     def _watch_escape(self, is_wanted: bool) -> None:
         self._is_escape_wanted = is_wanted
         if self._session is not None:
             self._session.watch_escape(is_wanted)
 
-    def _run(self, inbox: Inbox) -> None:
+    def _run(self, thread: WatchedThread, inbox: Inbox) -> None:
         try:
-            failure = self._supervise(inbox)
+            failure = self._supervise(thread, inbox)
         except Exception:
             logger.exception("the thread of the hotkeys failed")
             failure = HandyError("The hotkeys stopped working.", "Start the program again.")
             self._post(HotkeysFailed(failure))
         inbox.reject(failure or _unresponsive())
 
-    def _supervise(self, inbox: Inbox) -> HandyError | None:
+    def _supervise(self, thread: WatchedThread, inbox: Inbox) -> HandyError | None:
         """Connect, listen, and come back when the connection breaks. Returns why it gave up, if it did."""
         is_first, delays = True, iter(self._retry_s)
-        while not self._is_stopping.is_set():
+        while not thread.is_ending():
+            thread.begin()
             failure = self._connect()
             if failure is None:
                 is_first, delays = False, iter(self._retry_s)
-                if self._listen(inbox):
+                if self._listen(thread, inbox):
                     return None
                 failure = _lost()
             if is_first:
@@ -167,6 +198,7 @@ class X11Hotkeys:
                 self._post(HotkeysFailed(failure))
                 return failure
             logger.info("connecting to the X server again in %.1f s", delay_s)
+            thread.end()
             select.select([inbox.fileno()], [], [], delay_s)
             inbox.run()
         return None
@@ -184,14 +216,16 @@ class X11Hotkeys:
             return _lost()
         return None
 
-    def _listen(self, inbox: Inbox) -> bool:
+    def _listen(self, thread: WatchedThread, inbox: Inbox) -> bool:
         """Serve until told to stop (True) or until the connection is lost (False)."""
         session = self._session
         assert session is not None
         try:
             session.drain()
-            while not self._is_stopping.is_set():
+            while not thread.is_ending():
+                thread.end()
                 select.select([*session.filenos(), inbox.fileno()], [], [], session.timeout_s())
+                thread.begin()
                 session.drain()  # keys pressed before a command was given come before it
                 inbox.run()
                 # Once more: commands and checks leave events in python-xlib's own buffer, which select

@@ -36,12 +36,16 @@ class Grabs:
     Args:
         display: The connection (Xlib.display.Display).
         is_ours: Whether this program was typing when the server stamped an event with these milliseconds.
+        on_caught: Called when a press has activated a grab, before it is looked whether ``pressed`` was told.
     """
 
-    def __init__(self, display: Display, is_ours: Callable[[int], bool]) -> None:
+    def __init__(
+        self, display: Display, is_ours: Callable[[int], bool], on_caught: Callable[[], None]
+    ) -> None:
         self._display = display
         self._root = display.screen().root
         self._is_ours = is_ours
+        self._on_caught = on_caught
         self._grabbed: dict[Grab, tuple[int, ...]] = {}
         self._escape: dict[Grab, tuple[int, ...]] = {}
         self._fresh: set[int] = set()
@@ -107,6 +111,7 @@ class Grabs:
             event = self._display.next_event()
             if event.type != X.KeyPress or all(event.detail != code for code, _ in self._grabbed):
                 continue
+            self._on_caught()
             if event.detail in self._fresh:  # the press that has been dealt with
                 self._fresh.discard(event.detail)
                 continue

@@ -7,12 +7,12 @@ on a US keyboard. Keycodes that xkeyboard-config invented to carry a modifier no
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 
 from Xlib import XK, X
 from Xlib.display import Display
 
-from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord
+from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, missing_key
 from handy_qwen.system.hotkeys.tracker import Binding
 
 XK.load_keysym_group("xkb")  # ISO_Level3_Shift
@@ -87,8 +87,8 @@ class Keymap:
         Raises:
             HotkeyError: This keyboard has no such key.
         """
-        modifiers = tuple(self._required(name, chord) for name in chord.modifiers)
-        key = self._required(chord.key, chord) if chord.key else frozenset()
+        modifiers = tuple(self._required(name) for name in chord.modifiers)
+        key = self._required(chord.key) if chord.key else frozenset()
         return Binding(hotkey, modifiers, key)
 
     def mask(self, chord: Chord) -> int:
@@ -102,9 +102,13 @@ class Keymap:
             codes = self.codes(name)
             bits = [1 << row for row, members in enumerate(self._masks) if members & codes]
             if not bits:
-                raise _missing(name, chord)
+                raise missing_key(name)
             mask |= bits[0]
         return mask
+
+    def held_mask(self, codes: Collection[int]) -> int:
+        """The modifiers that the keys ``codes`` hold down."""
+        return sum(1 << row for row, members in enumerate(self._masks) if members.intersection(codes))
 
     def lock_masks(self) -> list[int]:
         """Every combination of Caps Lock, Num Lock and Scroll Lock: a grab holds for one of them only."""
@@ -115,10 +119,10 @@ class Keymap:
         chosen = itertools.product(*((0, lock) for lock in sorted(locks)))
         return [sum(combination) for combination in chosen]
 
-    def _required(self, name: str, chord: Chord) -> frozenset[int]:
+    def _required(self, name: str) -> frozenset[int]:
         codes = self.codes(name)
         if not codes:
-            raise _missing(name, chord)
+            raise missing_key(name)
         return codes
 
 
@@ -127,11 +131,3 @@ def _keysyms(name: str) -> list[int]:
         return [_MEDIA_KEYSYMS[name]]
     written = _KEYSYMS.get(name, (name, name.capitalize()))
     return [keysym for keysym in map(XK.string_to_keysym, written) if keysym]
-
-
-def _missing(name: str, chord: Chord) -> HotkeyError:
-    return HotkeyError(
-        f'This keyboard has no key "{name}", which the hotkey "{chord}" needs.',
-        HotkeyReason.INVALID,
-        'Choose another in the settings, such as "ctrl_r" or "f9".',
-    )

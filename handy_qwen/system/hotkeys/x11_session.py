@@ -18,12 +18,13 @@ from Xlib.protocol import rq
 
 from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
-from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.system.hotkeys.chord import Chord, parse_chord
 from handy_qwen.system.hotkeys.tracker import Tracker
 from handy_qwen.system.hotkeys.x11_clock import ServerClock, server_time_ms
 from handy_qwen.system.hotkeys.x11_grabs import Grab, Grabs
 from handy_qwen.system.hotkeys.x11_keymap import Keymap
+from handy_qwen.system.hotkeys.x11_locks import Locks
 from handy_qwen.system.hotkeys.x11_wire import keyboards, keys_down, select_raw, xtest_devices
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ LOST = (error.ConnectionClosedError, OSError)
 """What python-xlib raises when the server is gone."""
 
 RECONCILE_S = 0.1
+CONFIRM_S = 0.02
+_PATIENCE_S = 5.0  # no keyboard filter holds a press back for longer; its release may have been lost
 _REMAP_S = 0.1  # keyboard mappings change in bursts
 _SPARE_CHORDS = ("ctrl_r", "f9", "pause", "ctrl+alt+d", "ctrl+super+d", "scroll_lock", "shift+f9", "f8")
 
@@ -53,6 +56,8 @@ class Session:
         self._was_injecting = was_injecting
         self._clock = ServerClock()
         self._source: dict[int, int] = {}  # keycode -> the device that last pressed it
+        self._pending: dict[int, float] = {}  # pressed at, and not accepted by Slow Keys or Bounce Keys yet
+        self._hotkey_of: dict[Grab, int] = {}
         self._chords: tuple[Chord, ...] = ()
         self._is_escape_wanted = False
         self._remap_at_s: float | None = None
@@ -62,7 +67,8 @@ class Session:
             self._select()
             self._ignored = self._mouth.display.info.max_keycode
             self._xtest = xtest_devices(self._ears)
-            self._grabs = Grabs(self._mouth, self._is_ours)
+            self._locks = _locks(self._ears)
+            self._grabs = Grabs(self._mouth, self._is_ours, self._has_caught)
             self._keymap = Keymap(self._ears)
             self._tracker = self._new_tracker(self._keymap, ())
         except BaseException:
@@ -79,6 +85,8 @@ class Session:
 
     def timeout_s(self) -> float | None:
         """How long to wait for events before calling ``check``; None: for ever."""
+        if self._pending:
+            return CONFIRM_S
         is_busy = self._tracker.is_hotkey_down or self._remap_at_s is not None
         return RECONCILE_S if is_busy else None
 
@@ -97,7 +105,21 @@ class Session:
         self.let_go()
         tracker.assume(self._held_modifiers(keymap), time.monotonic())
         self._keymap, self._tracker, self._chords = keymap, tracker, tuple(chords)
+        self._hotkey_of = {grab: chords.index(chord) for grab, chord in owner.items()}
         self._apply_escape()
+
+    def check_free(self, chords: Sequence[Chord]) -> None:
+        """See whether ``use`` would take ``chords``.
+
+        Raises:
+            HotkeyError: TAKEN, or INVALID on this keyboard.
+        """
+        keymap = Keymap(self._ears)
+        locks = keymap.lock_masks()
+        for place, chord in enumerate(chords):
+            keymap.binding(place, chord)
+            if not all(self._grabs.is_free(grab, locks) for grab in _grabs(keymap, chord)):
+                raise self._taken(chord, chords, keymap)
 
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape and take it away from the focused program, or no longer."""
@@ -110,16 +132,24 @@ class Session:
         Raises:
             Xlib.error.ConnectionClosedError: The X server is gone.
         """
+        self._drain_ears()
+        self._grabs.drain()
+
+    def _drain_ears(self) -> None:
         while self._ears.pending_events():
             event = self._ears.next_event()
             if event.type == X.MappingNotify:
                 self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
             elif event.type == GenericEventCode:
                 self._hear(event.evtype, event.data)
-        self._grabs.drain()
+            elif self._locks is not None and event.type == self._locks.event_code:
+                self._confirm()  # what a key has done it has done after it was accepted
+                if self._locks.hear(event):
+                    self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
 
     def check(self) -> None:
-        """Look for releases that were not delivered, and for a keyboard layout that changed."""
+        """Look for presses that were accepted, releases that were lost, and a layout that changed."""
+        self._confirm()
         now_s = time.monotonic()
         if self._tracker.is_hotkey_down:
             missing = self._tracker.missing(now_s)
@@ -149,14 +179,48 @@ class Session:
         if source in self._xtest and (self._was_injecting(at_s) or code == self._ignored):
             return
         key = -code if is_button else code
-        if kind in (xinput.RawKeyPress, xinput.RawButtonPress):
-            self._source[key] = source
-            if not is_button:
-                self._grabs.pressed(code)  # before anybody hears of it and types
-            events = self._tracker.press(key, at_s)
-            self._report(map(_as_injected, events) if source in self._xtest else events)
-        else:
+        if kind in (xinput.RawKeyRelease, xinput.RawButtonRelease):
+            self._pending.pop(key, None)
             self._report(self._tracker.release(key, at_s))
+            return
+        self._source[key] = source
+        if not is_button and self._locks is not None and self._locks.is_filtering:
+            self._pending[key] = at_s
+        else:
+            self._press(key, at_s)
+
+    def _confirm(self) -> None:
+        """Take in the presses that the server has accepted by now, and forget those it never will."""
+        now_s = time.monotonic()
+        for key, since_s in list(self._pending.items()):
+            if self._is_down(key) and self._pending.pop(key, None) is not None:
+                self._press(key, now_s)
+            elif now_s - since_s > _PATIENCE_S:
+                self._pending.pop(key, None)
+
+    def _press(self, key: int, at_s: float) -> None:
+        if key > 0:
+            self._grabs.pressed(key)  # before anybody hears of it and types
+        events = self._tracker.press(key, at_s, self._latched_hotkey(key))
+        if self._locks is not None:
+            self._locks.leave(key)
+            for event in events:
+                if isinstance(event, KeyDown):
+                    self._locks.undo(self._tracker.down_codes(event.hotkey))
+        self._report(map(_as_injected, events) if self._source.get(key) in self._xtest else events)
+
+    def _latched_hotkey(self, key: int) -> int | None:
+        """See ``Tracker.press``."""
+        latched = self._locks.in_force & ~max(self._keymap.lock_masks()) if self._locks is not None else 0
+        if not latched:
+            return None
+        return self._hotkey_of.get((key, latched | self._keymap.held_mask(self._tracker.held)), -1)
+
+    def _has_caught(self) -> None:
+        """A grab was activated. The raw event of that press came before, on the other connection."""
+        self._ears.sync()
+        self._drain_ears()
+        self._confirm()
 
     def _is_ours(self, stamp_ms: int) -> bool:
         """Whether this program was typing when the server stamped an event so."""
@@ -201,9 +265,12 @@ class Session:
 
     def _taken(self, chord: Chord, chords: Sequence[Chord], keymap: Keymap) -> HotkeyError:
         free = self._free_chord(chord, chords, keymap)
-        hint = f'"{free}" is free.' if free else 'A modifier alone, such as "ctrl_r", always works.'
-        title = f'Another program already uses the hotkey "{chord}".'
-        return HotkeyError(title, HotkeyReason.TAKEN, f"Choose another in the settings: {hint}")
+        hint = (
+            f"{free.label('linux')} is free."
+            if free
+            else "A modifier alone, such as Right Ctrl, always works."
+        )
+        return HotkeyError(f"Another program uses {chord.label('linux')}.", HotkeyReason.TAKEN, hint)
 
     def _free_chord(self, chord: Chord, chords: Sequence[Chord], keymap: Keymap) -> Chord | None:
         """One that no program holds: the same key with other modifiers, or else a usual one."""
@@ -231,6 +298,14 @@ def _connect(name: str | None) -> tuple[Display, Display]:
             display.close()
         raise _unsupported("The X server cannot be reached.") from exc
     return displays[0], displays[1]
+
+
+def _locks(display: Display) -> Locks | None:
+    try:
+        return Locks(display)
+    except InsertError:  # a server for thin clients; it has none of what the extension brings
+        logger.info("the X server has no keyboard extension")
+        return None
 
 
 def _log_error(problem: error.XError, _request: rq.Request) -> None:

@@ -26,6 +26,7 @@ from handy_qwen.errors import InsertError
 from handy_qwen.system.insert.backend import Backend, unsupported
 from handy_qwen.system.insert.last_resort import copy_with_pyperclip
 from handy_qwen.system.insert.worker import InsertionThread, LastResort
+from handy_qwen.system.session import Kind, session_of
 
 logger = logging.getLogger(__name__)
 
@@ -74,23 +75,24 @@ def backend_for(
     Raises:
         InsertError: There is none for it, or it lacks what is needed.
     """
+    session = session_of(environment, platform)
     # Each import is for its own system only.
-    if platform == "win32":
+    if session.kind is Kind.WINDOWS:
         from handy_qwen.system.insert.windows import Windows
 
         return Windows(stopping.wait)
-    if platform == "darwin":
+    if session.kind is Kind.MACOS:
         from handy_qwen.system.insert.macos import MacOS
 
         return MacOS(stopping.wait)
-    if environment.get("WAYLAND_DISPLAY"):
+    if session.kind is Kind.WAYLAND:
         from handy_qwen.system.insert.wayland import Wayland
 
-        return Wayland(environment, stopping.wait)
-    if environment.get("DISPLAY"):
+        return Wayland({**environment, "WAYLAND_DISPLAY": session.wayland}, stopping.wait)
+    if session.kind is Kind.X11:
         from handy_qwen.system.insert.x11.desktop import X11
 
-        return X11(environment["DISPLAY"], stopping.wait, may_release=may_release)
+        return X11(session.display, stopping.wait, may_release=may_release)
     raise unsupported("A desktop to insert text on")
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.view import Commands, View
+from handy_qwen.errors import HandyError
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.key_cap import KeyCap
-from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.setup.keys import is_menu_key
+from handy_qwen.ui.setup.page import Page, Trouble, Verdict
 from handy_qwen.ui.windows.parts import Panel, Quiet, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
@@ -24,12 +26,15 @@ Ask = Callable[[Request], None]
 class HotkeyPage(Page):
     """Press it, or choose another one."""
 
+    _was_refused = Signal(object)  # HandyError; from another thread
+
     def __init__(self, ask: Ask, commands: Commands) -> None:
         super().__init__(words.HOTKEY, words.HOTKEY_TITLE, words.HOTKEY_LEAD)
         self._ask = ask
         self._commands = commands
         self._is_up = False  # the page
         self._keys: tuple[str, ...] = ()
+        self._has_menu_key = False  # chosen just now
         self.cap, self._hint = KeyCap(), Verdict()
         self.cap.captured.connect(self._on_captured)
         self.cap.refused.connect(lambda: self._hint.say(words.NOT_A_HOTKEY, "problem"))
@@ -37,7 +42,8 @@ class HotkeyPage(Page):
         self.change = button(words.CHANGE, self._on_change)
         self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.went_down, self.came_up = Verdict(), Verdict()
-        self._note = Quiet(words.NOT_SEEN)
+        self._note, self.objection = Quiet(words.NOT_SEEN), Trouble()
+        self._was_refused.connect(self._on_refused, Qt.ConnectionType.QueuedConnection)
         self._build()
 
     def enter(self) -> None:
@@ -62,8 +68,13 @@ class HotkeyPage(Page):
         """Light up while the key is held."""
         super().show_view(view)
         if view.choices.hotkeys != self._keys:
-            self._keys = view.choices.hotkeys
+            is_first, self._keys = not self._keys, view.choices.hotkeys
+            has_menu_key = self._has_menu_key
             self._begin_again()
+            if has_menu_key and self._keys:
+                self.objection.say(words.MENU_KEY.format(keys=self._keys[0]), words.MENU_KEY_HINT)
+            if not is_first:
+                self.set_done(False)  # the new one has not been tried
         is_down = view.is_key_down and self._is_up
         if is_down and self.cap.is_capturing:
             self.cap.stop_capture()  # it was the present one that was pressed
@@ -84,6 +95,8 @@ class HotkeyPage(Page):
         self.went_down.say("", "quiet")
         self.came_up.say("", "quiet")
         self._hint.say("", "text")
+        self._has_menu_key = False
+        self.objection.hide()
         self._note.show()
 
     def _on_change(self) -> None:
@@ -98,8 +111,14 @@ class HotkeyPage(Page):
         self.cap.capture()
 
     def _on_captured(self, chord: str) -> None:
-        self.set_done(False)
-        self._commands.use_hotkey(chord)
+        self._has_menu_key = is_menu_key(chord)
+        self._commands.use_hotkey(chord, self._was_refused.emit)
+
+    def _on_refused(self, error: HandyError) -> None:
+        """The key stays as it is. Said until another one is chosen."""
+        self._has_menu_key = False
+        self._note.hide()
+        self.objection.say(error.title, error.hint)
 
     def _on_capture_ended(self) -> None:
         self.change.setText(words.CHANGE)
@@ -125,5 +144,6 @@ class HotkeyPage(Page):
         inside.addLayout(seen)
         self.body.addWidget(card)
         self.body.addWidget(self._hint)
+        self.body.addWidget(self.objection)
         self.body.addWidget(self._note)
         self.body.addStretch()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.keys import Capture, Pressed, pressed
@@ -26,6 +26,7 @@ class KeyCap(QWidget):
         super().__init__()
         self._title, self.is_lit = "", False
         self._capture: Capture | None = None
+        self._titles: dict[QAbstractButton, str] = {}  # of the window's buttons, while a key is taken
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         font = QFont(self.font())
         font.setPointSizeF(font.pointSizeF() * 1.5)
@@ -46,8 +47,12 @@ class KeyCap(QWidget):
             self.update()
 
     def capture(self) -> None:
-        """Take the next key, or keys, as the hotkey. Escape, or losing the focus, ends it."""
+        """Take the next key, or keys, as the hotkey. Escape, or losing the focus, ends it.
+
+        Meanwhile no button of the window shows a letter: pressed with Alt, it would become the hotkey.
+        """
         self._capture = Capture()
+        self._hide_letters()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFocus()
         self.updateGeometry()
@@ -57,6 +62,7 @@ class KeyCap(QWidget):
         """Keep the hotkey as it is. Safe to call twice."""
         if self._capture is not None:
             self._capture = None
+            self._show_letters()
             self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             self.updateGeometry()
             self.update()
@@ -125,7 +131,24 @@ class KeyCap(QWidget):
             return
         self._take(self._capture.press(key))
 
+    def _hide_letters(self) -> None:
+        for one in self.window().findChildren(QAbstractButton):
+            if "&" in one.text():
+                self._titles[one] = one.text()
+                one.setText(_plain(one.text()))
+
+    def _show_letters(self) -> None:
+        titles, self._titles = self._titles, {}
+        for one, title in titles.items():
+            if one.text() == _plain(title):  # else it says something else by now
+                one.setText(title)
+
     def _take(self, chord: str) -> None:
         if chord:
             self.captured.emit(chord)
             self.stop_capture()
+
+
+def _plain(title: str) -> str:
+    """A button's title without its letter. Two ampersands are one that is shown, and stay."""
+    return "&&".join(part.replace("&", "") for part in title.split("&&"))

@@ -123,6 +123,13 @@ def _key(code: int) -> str:
         return ""
 
 
+def is_menu_key(chord: str) -> bool:
+    """Whether programs use such a chord for menus and buttons: Alt with a letter or a digit."""
+    *modifiers, key = chord.split("+")
+    families = {name.partition("_")[0] for name in modifiers}
+    return len(key) == 1 and key.isalnum() and "alt" in families and families <= {"alt", "shift"}
+
+
 class Capture:
     """Gathers what is pressed until it is a hotkey: a key with modifiers, or modifiers let go alone."""
 

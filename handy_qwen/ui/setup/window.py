@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
@@ -39,7 +39,8 @@ class SetupWindow(AppWindow):
         super().__init__("setup", words.TITLE, SIZE_PX)
         self.model = ModelPage(keeper)
         microphone = MicrophonePage(ask, commands, meter)
-        microphone.went_on.connect(self._on_forward)
+        # Queued: the Enter that says so must not press a button of the next page as well.
+        microphone.went_on.connect(self._on_forward, Qt.ConnectionType.QueuedConnection)
         steps: list[Page] = [
             self.model,  # first, so that it is downloaded behind the others
             microphone,

@@ -30,19 +30,21 @@ LOUD_ENOUGH = tr("We can hear you.")
 TOO_QUIET = tr("We can't hear you yet. Speak up, or choose another microphone.")
 
 HOTKEY = tr("Hotkey")
-HOTKEY_TITLE = tr("The key you speak with")
-HOTKEY_LEAD = tr("Press it and let it go: it lights up. Here nothing is recorded.")
-CHANGE, KEEP = tr("&Change…"), tr("Keep &it")
+HOTKEY_TITLE = tr("Your dictation key")
+HOTKEY_LEAD = tr("Press and release to test it. Nothing is recorded here.")
+CHANGE, KEEP = tr("&Change…"), tr("Cancel")  # no letter: every key is a candidate meanwhile
 PRESS_NEW = tr("Press the new key, or several together")
 CAPTURE_HINT = tr(
     "A modifier alone works best, such as Right Ctrl: it types nothing. Or a function key, or Ctrl+Alt+D."
 )
-NOT_A_HOTKEY = tr("That key cannot be a hotkey. Try another one.")
-WENT_DOWN, CAME_UP = tr("It was pressed."), tr("It was let go.")
-HOTKEY_WORKS = tr("It works. Hold it while you talk; or tap it to begin, and tap it again to end.")
+NOT_A_HOTKEY = tr("That key can't be a hotkey. Try another one.")
+MENU_KEY = tr("Many programs use {keys} for a menu or a button.")
+MENU_KEY_HINT = tr("It won't reach them while Handy Qwen runs. Ctrl+Alt and a letter is safer.")
+WENT_DOWN, CAME_UP = tr("Pressed"), tr("Released")
+HOTKEY_WORKS = tr("It works. Hold it while you talk, or tap it to start and tap again to stop.")
 NOT_SEEN = tr(
-    "Nothing happens? Another program may keep the key for itself: choose another one. On Wayland it is set "
-    "in the keyboard settings of your desktop."
+    "Nothing happens? Another program may be using the key. Choose another one; on Wayland, set it in your "
+    "desktop's keyboard settings."
 )
 NO_HOTKEY = tr("none")
 

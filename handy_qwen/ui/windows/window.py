@@ -82,10 +82,10 @@ class AppWindow(QDialog):
         self.activateWindow()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Enter presses the button that has the keyboard, and no other. Called by Qt."""
+        """Enter presses the button that has the keyboard, and no other; once, however long it is held."""
         if event.key() not in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             super().keyPressEvent(event)
-        elif isinstance(focused := self.focusWidget(), QAbstractButton):
+        elif isinstance(focused := self.focusWidget(), QAbstractButton) and not event.isAutoRepeat():
             focused.click()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's

@@ -97,7 +97,7 @@ def test_the_status_is_json_and_holds_no_text():
     assert SECRET not in text
     assert (status["phase"], status["held"], status["model"]) == ("recording", 1, "demo")
     assert status["recording_s"] >= 3
-    assert status["notices"] == [{"kind": "info", "title": "Cancelled.", "hint": ""}]
+    assert status["notices"] == [{"kind": "info", "title": "Cancelled.", "hint": "", "subject": ""}]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ def test_a_display_that_answers_is_none():
 @pytest.mark.parametrize(
     ("environment", "platform"),
     [
-        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux"),
         ({"QT_QPA_PLATFORM": "offscreen"}, "linux"),
         ({"DISPLAY": "far.example:0"}, "linux"),
         ({}, "win32"),
@@ -38,3 +37,13 @@ def test_a_display_that_answers_is_none():
 )
 def test_where_qt_knows_better_nothing_is_checked(environment, platform):
     check_display(environment, platform)
+
+
+def test_a_wayland_display_that_is_gone_is_an_error_as_well(tmp_path):
+    gone = {"WAYLAND_DISPLAY": "wayland-9", "XDG_RUNTIME_DIR": str(tmp_path)}
+    with pytest.raises(HandyError, match="wayland-9 does not answer"):
+        check_display(gone, "linux")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "wayland-9"))
+        server.listen()
+        check_display(gone, "linux")

@@ -5,7 +5,7 @@ import pytest
 from handy_qwen.app import first_run
 from handy_qwen.app.first_run import hotkeys_with, is_guide_due
 from handy_qwen.core.ports import Hotkey
-from handy_qwen.errors import HotkeyError
+from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings
 from tests.unit.app.test_program import bench  # noqa: F401  a fixture
 
@@ -107,11 +107,26 @@ def test_an_autostart_that_cannot_be_changed_is_told(desk, tmp_path):
 
 def test_a_new_hotkey_is_listened_for_and_kept(desk):
     start(desk)
-    desk.commands.use_hotkey("f9")
+    refused = []
+    desk.commands.use_hotkey("f9", refused.append)
     desk.run()
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
     assert desk.view.choices.hotkeys == ("F9",)
-    desk.commands.use_hotkey("a")
+    assert refused == []
+    desk.commands.use_hotkey("a", refused.append)
     desk.run()
-    assert any("take that key away" in title for title in desk.titles)
+    assert [error.hint for error in refused] == ["Try Ctrl+Alt+A."]
+    assert refused[0].title not in desk.titles, "who asked shows it"
     assert desk.view.choices.hotkeys == ("F9",)
+
+
+def test_a_hotkey_of_another_program_is_not_even_tried(desk):
+    start(desk)
+    taken = HotkeyError("Another program uses F9.", HotkeyReason.TAKEN, "F8 is free.")
+    desk.hotkeys.error = taken
+    refused = []
+    desk.commands.use_hotkey("f9", refused.append)
+    desk.run()
+    assert refused == [taken]
+    assert desk.view.choices.hotkeys == ("Right Ctrl",)
+    assert [hotkey.chord for hotkey in desk.program.store.value.hotkeys] == ["ctrl_r"]

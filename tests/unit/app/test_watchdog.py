@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.app.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog, Watched
-from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.app.watches import watch
 from handy_qwen.audio.messages import Configure
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.chores import Chores
@@ -383,12 +383,11 @@ def test_the_engine_is_one_of_them():
 def test_a_listener_that_died_is_started_again_by_the_cycle():
     posted = []
     listener = X11Hotkeys(posted.append)
-    assert isinstance(listener, Mortal)
     assert not listener.has_died()
-    listener._thread = threading.Thread(target=lambda: None)
+    listener._thread = WatchedThread("hotkeys", lambda: None)
     listener._thread.start()
     listener._thread.join(30)
-    desk = Bench(HotkeyWatch(listener, lambda: posted.append(HotkeysDied()))).look()
+    desk = Bench(listener).look()
     assert posted == [HotkeysDied()]
     assert len(desk.notes) == 1
 

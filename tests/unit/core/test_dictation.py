@@ -43,6 +43,7 @@ from handy_qwen.core.events import (
     Requested,
     Ticked,
     Transcribed,
+    Trouble,
 )
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Method, Submit, Target
@@ -50,7 +51,7 @@ from handy_qwen.core.present import view_of
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.view import Choices, NoticeKind, Phase
+from handy_qwen.core.view import HOTKEYS, Choices, NoticeKind, Phase
 from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
 
 
@@ -613,6 +614,9 @@ def test_a_model_that_cannot_replace_the_present_one_is_no_lasting_problem():
 def test_hotkeys_that_fail_are_a_problem_until_others_are_set():
     desk = Desk().play(HotkeysFailed(ERROR))
     assert desk.view.phase is Phase.PROBLEM
+    assert [notice.subject for notice in desk.view.notices] == [HOTKEYS]
+    assert desk.play(Trouble(HOTKEYS, None)).view.phase is Phase.IDLE, "they can work again by themselves"
+    desk.play(HotkeysFailed(ERROR))
     desk.play(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices()))
     assert desk.done(fx.ListenFor) == [fx.ListenFor((Hotkey("f8"),))]
     assert desk.view.phase is Phase.IDLE

@@ -52,13 +52,24 @@ from handy_qwen.errors import (
 from handy_qwen.history.places import Places, default_folder
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys import NoHotkeys
+from handy_qwen.system.hotkeys.portal import PortalError
+from handy_qwen.system.session import session_of
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NOWHERE = {"HOME": "/nowhere"}
 
 
-def context(environment=None, **changes):
-    return Context(environment if environment is not None else NOWHERE, platform="linux", **changes)
+def context(environment=None, answering=("w", ":0"), platform="linux", **changes):
+    """What ``environment`` looks like while the displays ``answering`` answer."""
+    environment = environment if environment is not None else NOWHERE
+    sockets = {f"/run/{name}" for name in answering} | {f"/tmp/.X11-unix/X{name[1:]}" for name in answering}
+    session = session_of(
+        {"XDG_RUNTIME_DIR": "/run", **environment},
+        platform,
+        answers=lambda where: not sockets.isdisjoint(where),
+        is_xwayland=lambda _display: "WAYLAND_DISPLAY" in environment,
+    )
+    return Context(environment, platform=platform, session=session, **changes)
 
 
 def statuses(findings):
@@ -244,7 +255,7 @@ def test_a_display_that_does_not_answer_is_told_once():
     ],
 )
 def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, backend):
-    assert hotkeys.backend_of(replace(context(environment), platform=platform)) == backend
+    assert hotkeys.backend_of(context(environment, platform=platform)) == backend
 
 
 def test_a_running_app_keeps_its_hotkeys_to_itself():
@@ -258,18 +269,68 @@ def test_a_running_app_keeps_its_hotkeys_to_itself():
 class Taken(NoHotkeys):
     """A system where another program has them."""
 
+    def __init__(self):
+        super().__init__(lambda _event: None)
+
     def start(self, hotkeys):
         raise HotkeyError(f"{hotkeys[0].chord} is taken.", HotkeyReason.TAKEN, "Take another.")
 
 
+@pytest.mark.parametrize("platform", ["linux", "win32"])
 @pytest.mark.parametrize(
-    ("complaint", "status"), [("The model is not there.", Status.OK), ("ctrl_r is taken.", Status.PROBLEM)]
+    ("subject", "status"),
+    [("model", Status.OK), ("hotkeys", Status.PROBLEM), ("hotkey listener", Status.PROBLEM)],
 )
-def test_an_app_that_cannot_work_for_another_reason_still_has_its_hotkeys(monkeypatch, complaint, status):
-    monkeypatch.setattr(hotkeys, "hotkeys_for", lambda *_, **__: Taken())
-    running = {"phase": "problem", "notices": [{"title": complaint}]}
-    (finding,) = hotkeys.check(context({"DISPLAY": "elsewhere:0"}, running=running))
+@pytest.mark.parametrize("phase", ["problem", "recording"])
+def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subject, status, phase):
+    notice = {"title": "Your desktop has no key yet.", "hint": "Set one.", "subject": subject}
+    told = context({"WAYLAND_DISPLAY": "w"}, platform=platform, running={"phase": phase, "notices": [notice]})
+    (finding,) = hotkeys.check(told)
     assert finding.status is status
+    if status is Status.PROBLEM:
+        assert (finding.text, finding.remedy) == ("Your desktop has no key yet.", "Set one.")
+
+
+@pytest.mark.parametrize(
+    ("chord", "status", "said"),
+    [
+        ("ctrl_r", Status.PROBLEM, "cannot ask for Right Ctrl"),
+        ("shift+insert", Status.PROBLEM, "presses Shift+Insert itself"),
+        ("f9", Status.OK, "asks you to allow F9"),
+    ],
+)
+def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chord, status, said):
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", lambda _bus: SimpleNamespace(close=print))
+    configuration = read_configuration()
+    changed = replace(configuration, settings=replace(Settings(), hotkeys=(Hotkey(chord),)))
+    (finding,) = hotkeys.check(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
+    assert finding.status is status
+    assert said in finding.text
+
+
+def test_a_session_without_a_portal_is_a_problem(monkeypatch):
+    def refuse(_bus):
+        raise PortalError("the portal does not answer")
+
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", refuse)
+    (finding,) = hotkeys.check(context({"WAYLAND_DISPLAY": "w"}))
+    assert finding.status is Status.PROBLEM
+    assert "the portal does not answer" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("environment", "answering", "status", "said"),
+    [
+        ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "w"}, [":0"], "ok", "w is left over from another session"),
+        ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "w"}, ["w", ":0"], "ok", "Wayland, with XWayland."),
+        ({"DISPLAY": ":0", "XDG_SESSION_TYPE": "tty"}, [":0"], "ok", "X11, display :0."),
+        ({"WAYLAND_DISPLAY": "w", "XDG_SESSION_TYPE": "tty"}, ["w"], "ok", "Wayland."),
+    ],
+)
+def test_the_display_that_answers_is_told_and_the_one_that_does_not(environment, answering, status, said):
+    finding = next(iter(desktop.check(context(environment, answering))))
+    assert finding.status.value == status
+    assert said in finding.text
 
 
 def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
@@ -286,6 +347,7 @@ def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
 
 
 def test_the_ways_of_insertion_come_in_the_order_of_trying(monkeypatch):
+    monkeypatch.setattr(insertion, "backend_for", lambda *_: SimpleNamespace(close=print))
     monkeypatch.setattr(
         insertion.shutil, "which", lambda tool: tool if tool in {"wl-copy", "ydotool"} else None
     )
@@ -305,6 +367,7 @@ def test_the_ways_of_insertion_come_in_the_order_of_trying(monkeypatch):
 
 
 def test_only_a_clipboard_is_a_problem(monkeypatch):
+    monkeypatch.setattr(insertion, "backend_for", lambda *_: SimpleNamespace(close=print))
     monkeypatch.setattr(insertion.shutil, "which", lambda tool: tool if tool == "wl-copy" else None)
     monkeypatch.setattr(insertion, "_has_keyboard_portal", lambda: False)
     (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay_content import Content, Mark, content_of
 
@@ -86,3 +86,12 @@ def test_transcribing_shows_the_text_so_far_or_says_what_it_does():
 
 def test_a_held_text_stays_visible():
     assert content_of(View(phase=Phase.IDLE, held=("Good evening.",))).mark is Mark.WAITING
+
+
+def test_what_is_wrong_with_the_hotkey_is_said_once_while_the_guide_tries_it():
+    failed = Notice(1, NoticeKind.FAILED, "Another program uses F9.", is_lasting=True, subject=HOTKEYS)
+    trying = View(phase=Phase.PROBLEM, notices=(failed,), is_rehearsing=True)
+    assert content_of(trying) is None
+    assert content_of(replace(trying, is_rehearsing=False)).title == failed.title
+    other = replace(failed, number=0, title="The model is missing.", subject="model")
+    assert content_of(replace(trying, notices=(other, failed))).title == other.title

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handy_qwen.core.ports import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, Chord, parse_chord
+from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, Chord, chords_of, parse_chord
 
 
 @pytest.mark.parametrize(
@@ -43,19 +44,19 @@ def test_usual_spellings_have_one_canonical_form(written, canonical):
     ("written", "said"),
     [
         ("", "No hotkey is set."),
-        ("ctlr_r", 'Did you mean "ctrl_r"?'),
-        ("f99", 'Did you mean "f9"?'),
-        ("pauze", 'Did you mean "pause"?'),
-        ("xyzzy", 'Examples: "ctrl_r"'),
+        ("ctlr_r", "Did you mean Right Ctrl?"),
+        ("f99", "Did you mean F9?"),
+        ("pauze", "Did you mean Pause?"),
+        ("xyzzy", "Examples: Right Ctrl"),
         ("ctrl+", 'a "+" with no key beside it'),
-        ("a+b", "two keys that are not modifiers: a and b"),
+        ("a+b", "two keys that are not modifiers: A and B"),
         ("ctrl+ctrl+d", "names a key twice"),
         ("ctrl+ctrl_r", "names a key twice"),
-        ("d", "take that key away from every program"),
-        ("shift+d", 'such as "ctrl+alt+d"'),
-        ("altgr+q", "take that key away"),
-        ("space", "take that key away"),
-        ("escape", "take that key away"),
+        ("d", "D alone would stop you typing D. Try Ctrl+Alt+D."),
+        ("shift+d", "Shift+D would stop you typing that character. Try Ctrl+Alt+D."),
+        ("altgr+q", "AltGr+Q would stop you typing"),
+        ("space", "Space alone"),
+        ("escape", "Esc alone"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_to_write_instead(written, said):
@@ -109,3 +110,32 @@ def test_any_text_is_a_chord_or_an_error_of_ours(text):
     except HotkeyError:
         return
     assert parse_chord(str(chord)) == chord
+
+
+@given(
+    modifiers=st.sets(st.sampled_from(MODIFIERS)),
+    key=st.sampled_from(["", *KEYS]),
+    platform=st.sampled_from(["linux", "win32", "darwin"]),
+)
+def test_what_is_written_for_people_is_read_back_as_the_same_chord(modifiers, key, platform):
+    """So that what a message proposes may be copied into the settings file."""
+    try:
+        chord = parse_chord("+".join([*modifiers, *([key] if key else [])]))
+    except HotkeyError:
+        return
+    assert parse_chord(chord.label(platform)) == chord
+
+
+@pytest.mark.parametrize("written", ["shift+insert", "Shift_L+Ins", "ctrl_r+return", "Win+Enter"])
+def test_what_this_program_presses_itself_is_no_hotkey_where_it_would_be_taken_away(written):
+    with pytest.raises(HotkeyError, match="presses") as refused:
+        chords_of([Hotkey("f9"), Hotkey(written)], knows_own_keys=False)
+    proposal = refused.value.hint.removeprefix("Try ").removesuffix(".")
+    assert chords_of([Hotkey(proposal)], knows_own_keys=False)
+    assert chords_of([Hotkey(written)], knows_own_keys=True)
+    assert chords_of([Hotkey("ctrl+shift+insert")], knows_own_keys=False), "that is another chord"
+
+
+def test_a_hotkey_set_twice_is_refused_however_it_is_written():
+    with pytest.raises(HotkeyError, match="Right Ctrl is set twice"):
+        chords_of([Hotkey("ctrl_r"), Hotkey("RightCtrl")], knows_own_keys=True)

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
+from handy_qwen.core.events import HotkeysDied
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys import NoHotkeys, hotkeys_for
 from handy_qwen.system.hotkeys.inbox import Inbox
-from handy_qwen.system.hotkeys.macos import MacHotkeys
-from handy_qwen.system.hotkeys.windows import WindowsHotkeys
+from handy_qwen.system.session import Kind, Session
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its libraries are on Linux only")
 
@@ -20,30 +20,31 @@ def post(event):
     raise AssertionError(event)
 
 
-def test_windows_and_macos_get_their_own():
-    assert isinstance(hotkeys_for(post, platform="win32", environment={}), WindowsHotkeys)
-    assert isinstance(hotkeys_for(post, platform="darwin", environment={}), MacHotkeys)
-
-
-@on_linux
 @pytest.mark.parametrize(
-    ("environment", "adapter"),
+    ("kind", "adapter"),
     [
-        ({"DISPLAY": ":1"}, "X11Hotkeys"),
-        ({"DISPLAY": ":1", "XDG_SESSION_TYPE": "x11"}, "X11Hotkeys"),
-        ({"DISPLAY": ":1", "WAYLAND_DISPLAY": "wayland-0"}, "PortalHotkeys"),
-        ({"DISPLAY": ":1", "XDG_SESSION_TYPE": "wayland"}, "PortalHotkeys"),
-        ({"XDG_SESSION_TYPE": "tty"}, "NoHotkeys"),
+        (Kind.WINDOWS, "WindowsHotkeys"),
+        (Kind.MACOS, "MacHotkeys"),
+        (Kind.X11, "X11Hotkeys"),
+        (Kind.WAYLAND, "PortalHotkeys"),
+        (Kind.NONE, "NoHotkeys"),
     ],
 )
-def test_linux_goes_by_the_session(environment, adapter):
-    listener = hotkeys_for(post, platform="linux", environment=environment)
+def test_each_system_has_its_own_and_all_can_be_looked_after(kind, adapter):
+    if kind in (Kind.X11, Kind.WAYLAND) and not sys.platform.startswith("linux"):
+        pytest.skip("its libraries are on Linux only")
+    posted = []
+    listener = hotkeys_for(posted.append, Session(kind, display=":54325"))
     assert type(listener).__name__ == adapter
+    assert (listener.has_died(), listener.piece()) == (False, None)
+    listener.revive()
+    assert posted == [HotkeysDied()], "the cycle knows what to listen for"
     listener.stop()  # never started
+    assert not listener.has_died()
 
 
 def test_no_hotkeys_says_so_and_names_a_way_out():
-    listener = NoHotkeys()
+    listener = NoHotkeys(post)
     listener.start([])
     with pytest.raises(HotkeyError) as refused:
         listener.start([Hotkey("f9")])

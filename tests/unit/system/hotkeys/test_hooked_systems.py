@@ -136,6 +136,29 @@ def test_windows_swallows_a_chord_with_its_repeats_and_its_release(windows):
     assert machine.tap(F9) == (True, True), "with Ctrl it is not ours"
 
 
+@pytest.mark.parametrize("name", ["caps_lock", "num_lock", "scroll_lock"])
+def test_windows_never_learns_that_a_lock_that_is_the_hotkey_was_pressed(windows, name):
+    """So it toggles nothing: the state of a lock is kept by what the hook lets through."""
+    machine = windows(name)
+    assert [machine.key(VIRTUAL_KEYS[name]) for _ in range(3)] == [False, False, False]
+    assert not machine.key(VIRTUAL_KEYS[name], is_press=False)
+    assert machine.heard.kinds() == [KeyDown, KeyUp]
+
+
+@pytest.mark.parametrize("chord", ["ctrl+v", "shift+insert", "ctrl+enter"])
+def test_windows_lets_our_own_chord_through_even_if_it_is_the_hotkey(windows, chord):
+    injecting = threading.Event()
+    machine = windows(chord, was_injecting=lambda _: injecting.is_set())
+    modifier, key = (VIRTUAL_KEYS[name] for name in chord.replace("+", "_l+").split("+"))
+    injecting.set()
+    assert [machine.key(code, flags=0x10) for code in (modifier, key)] == [True, True]
+    assert [machine.key(code, is_press=False, flags=0x10) for code in (key, modifier)] == [True, True]
+    assert machine.heard.kinds() == []
+    injecting.clear()
+    machine.key(modifier)
+    assert not machine.key(key), "the user's own is the hotkey"
+
+
 def test_windows_swallows_escape_only_while_it_is_watched(windows):
     machine = windows("ctrl_r")
     assert machine.tap(ESCAPE) == (True, True)
@@ -323,6 +346,27 @@ def test_mac_swallows_a_chord_and_escape_while_it_is_watched(mac):
     assert not machine.event(11, "escape")
     assert not machine.event(11, "f9")
     assert machine.heard.kinds() == [KeyDown, EscapePressed, KeyUp]
+
+
+def test_mac_lets_our_own_paste_through_even_if_it_is_the_hotkey(mac):
+    machine = mac("super+v")
+    assert machine.event(12, "super_l", 0x08, process=os.getpid())
+    assert machine.event(10, "v", process=os.getpid())
+    assert machine.event(11, "v", process=os.getpid())
+    assert machine.event(12, "super_l", 0, process=os.getpid())
+    assert machine.heard.kinds() == []
+    machine.event(12, "super_l", 0x08)
+    assert not machine.event(10, "v"), "the user's own is the hotkey"
+
+
+@pytest.mark.parametrize("chord", ["caps_lock", "num_lock", "scroll_lock"])
+def test_mac_has_no_lock_that_could_be_a_hotkey(mac, chord):
+    """Caps Lock tells its state there and not when it is held; the others are on no keyboard of a Mac."""
+    machine = mac("f9")
+    with pytest.raises(HotkeyError, match="has no key") as refused:
+        machine.listener.check([Hotkey(chord)])
+    assert refused.value.reason is HotkeyReason.INVALID
+    assert not machine.event(10, "f9"), "what was listened for still is"
 
 
 def test_mac_knows_its_own_keys_by_the_process_and_its_helpers_by_the_flag(mac):

@@ -48,6 +48,17 @@ def test_repeats_are_one_press():
     assert Keyboard(PLAIN_F9).play(F9, F9, F9, (F9,), F9) == [KeyDown(2, 0), KeyUp(2, 0), KeyDown(2, 0)]
 
 
+def test_with_latched_modifiers_a_key_is_the_hotkey_that_they_make_of_it():
+    keyboard = Keyboard(RIGHT_CTRL, CTRL_D, PLAIN_F9)
+    assert keyboard.tracker.press(D, 0.0, latched=1) == [KeyDown(1, 0)]
+    assert keyboard.tracker.press(D, 0.0, latched=-1) == [], "a repeat; the latch is used up by then"
+    assert keyboard.play(CTRL_L, (CTRL_L,)) == [], "modifiers hold nothing here"
+    assert keyboard.play((D,)) == [KeyUp(1, 0)]
+    assert keyboard.tracker.press(F9, 0.0, latched=-1) == [], "with them it is another chord"
+    assert keyboard.play((F9,), F9) == [KeyDown(2, 0)]
+    assert keyboard.tracker.press(CTRL_R, 0.0, latched=-1) == [KeyDown(0, 0)], "a lone one is itself"
+
+
 @pytest.mark.parametrize("first", [CTRL_L, CTRL_R, D])
 def test_any_member_ends_a_chord(first):
     keyboard = Keyboard(CTRL_D)

@@ -1,6 +1,7 @@
 """Which inserter is made where, and that there always is one."""
 
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -34,25 +35,30 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
 
     monkeypatch.setattr(display, "Display", refuse)
     with caplog.at_level("INFO"):
-        inserter = inserter_for(print, platform="linux", environment={"DISPLAY": ":9"})
+        environment = {"DISPLAY": "far.example:9"}
+        inserter = inserter_for(print, platform="linux", environment=environment)
     inserter.close(30)
     assert isinstance(inserter._backend, NoDesktop)
     assert "UNSUPPORTED_DESKTOP" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("platform", "environment", "module", "name"),
+    ("platform", "environment", "adapter"),
     [
-        ("win32", {}, "windows", "Windows"),
-        ("darwin", {}, "macos", "MacOS"),
-        ("linux", {"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0"}, "wayland", "Wayland"),
-        ("linux", {"DISPLAY": ":0"}, "x11.desktop", "X11"),
+        ("win32", {}, ("windows", "Windows")),
+        ("darwin", {}, ("macos", "MacOS")),
+        ("linux", {"WAYLAND_DISPLAY": "@", "DISPLAY": ":54326"}, ("wayland", "Wayland")),
+        ("linux", {"DISPLAY": "far.example:0"}, ("x11.desktop", "X11")),
     ],
 )
-def test_each_system_has_its_backend(monkeypatch, platform, environment, module, name):
-    made = object()
+def test_each_system_has_its_backend(monkeypatch, tmp_path, platform, environment, adapter):
+    made, (module, name) = object(), adapter
     monkeypatch.setattr(f"{insert.__name__}.{module}.{name}", lambda *_, **__: made)
-    assert backend_for(platform, environment, threading.Event()) is made
+    with socket.socket(socket.AF_UNIX) as compositor:
+        compositor.bind(str(tmp_path / "wayland"))
+        compositor.listen()
+        named = {key: value.replace("@", str(tmp_path / "wayland")) for key, value in environment.items()}
+        assert backend_for(platform, named, threading.Event()) is made
 
 
 @pytest.mark.parametrize("module", ["windows", "macos", "wayland"])

@@ -10,5 +10,10 @@ def asked(asked):
     def use_autostart(is_on):
         asked.calls.append(("use_autostart", is_on))
 
+    def use_hotkey(chord, on_refused):
+        asked.calls.append(("use_hotkey", chord))
+        asked.refuse = on_refused
+
     asked.use_autostart = use_autostart
+    asked.use_hotkey = use_hotkey
     return asked

@@ -1,16 +1,18 @@
 """The guide with stand-ins around it: what each page shows, asks for, and counts as done."""
 
+import threading
 from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
 
 from handy_qwen import paths
 from handy_qwen.core.events import Request
 from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.errors import HandyError
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.setup.meter_bar import MeterBar
@@ -157,7 +159,10 @@ def test_the_sentence_read_well_counts_whatever_its_punctuation(window, qtbot):
     page.heard.setFocus()
     qtbot.keyClick(page.heard, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.place == HOTKEY)
-    assert not window.page.cap.is_capturing, "one Return does one thing"
+    assert not window.page.cap.is_capturing, "it was one Enter, for one thing"
+    repeat = QKeyEvent(DOWN, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "\r", True)
+    QApplication.sendEvent(window.focusWidget(), repeat)
+    assert not window.page.cap.is_capturing, "and is still held"
 
 
 def test_what_was_typed_proves_no_microphone(window):
@@ -362,6 +367,57 @@ def test_a_key_without_a_name_is_refused_and_another_can_be_pressed(window, aske
     assert window.page.cap.is_capturing
     send(window.page.cap, DOWN, Qt.Key.Key_F8)
     assert commands(asked, "use_hotkey") == [("f8",)]
+
+
+def test_while_a_key_is_taken_no_button_shows_a_letter(window):
+    window.go_to(HOTKEY)
+    page, buttons = window.page, window.findChildren(QAbstractButton)
+    before = [one.text() for one in buttons]
+    assert any("&" in title for title in before)
+    page.change.click()
+    assert not any("&" in one.text() for one in buttons)
+    send(page.cap, DOWN, Qt.Key.Key_Escape)
+    assert [one.text() for one in buttons] == before
+
+
+@pytest.mark.parametrize(("modifiers", "is_menu"), [(("Alt",), True), (("Control", "Alt"), False)])
+def test_a_key_that_programs_use_for_menus_is_taken_with_a_warning_that_lasts(window, modifiers, is_menu):
+    window.go_to(HOTKEY)
+    page = window.page
+    page.change.click()
+    symbols = {"Alt": 0xFFE9, "Control": 0xFFE3}
+    for name in modifiers:
+        send(page.cap, DOWN, getattr(Qt.Key, f"Key_{name}"), symbols[name])
+    send(page.cap, DOWN, Qt.Key.Key_I)
+    new = replace(IDLE, choices=replace(IDLE.choices, hotkeys=("Alt+I",)))
+    window.show_view(new)
+    assert page.objection.isVisible() == is_menu
+    window.show_view(replace(new, is_key_down=True))
+    window.show_view(new)
+    assert page.is_done
+    assert page.objection.isVisible() == is_menu
+
+
+def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(window, asked, qtbot):
+    window.go_to(HOTKEY)
+    page = window.page
+    window.show_view(replace(IDLE, is_key_down=True))
+    window.show_view(IDLE)
+    page.change.click()
+    send(page.cap, DOWN, Qt.Key.Key_A)
+    threading.Thread(target=asked.refuse, args=(HandyError("A alone would not do.", "Try F9."),)).start()
+    qtbot.waitUntil(page.objection.isVisible)
+    assert [label.text() for label in page.objection.findChildren(QLabel)] == [
+        "A alone would not do.",
+        "Try F9.",
+    ]
+    assert page.is_done
+    assert page.cap.accessibleName() == "Right Ctrl"
+    window.show_view(replace(IDLE, is_loading=True))
+    assert page.objection.isVisible()
+    assert not page.trouble.isVisible(), "once is enough"
+    page.change.click()
+    assert not page.objection.isVisible()
 
 
 def test_the_present_key_pressed_again_ends_the_choice(window, asked):

@@ -1,0 +1,164 @@
+"""Which desktop this is. The one place that decides it; everything else asks here.
+
+The environment is hearsay. Variables are inherited by tmux and ssh, kept by systemd's user services from a
+session that is gone, and ``startx`` on a console leaves XDG_SESSION_TYPE at "tty". A display that answers
+is a fact, so both kinds are tried:
+
+* A Wayland compositor that answers makes it a Wayland session, also beside an X server: that one is XWayland.
+  Exception: XDG_SESSION_TYPE says "x11" and the X server is a real one. Then the compositor runs in a window,
+  or belongs to another session of the same user.
+* An X server that answers alone makes it an X11 session, unless it is XWayland: programs there hear keys only
+  while an X window has the focus, so hotkeys must come from the desktop all the same.
+
+Threads: any. Takes some milliseconds, and two seconds at most for each display that is stuck.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import re
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
+
+ANSWER_S = 2.0
+DEFAULT_WAYLAND = "wayland-0"  # where libwayland looks if nobody names a display
+
+Answers = Callable[[Sequence[str]], bool]
+"""Whether somebody listens at one of these sockets; a leading NUL marks Linux's abstract ones."""
+
+
+class Kind(enum.StrEnum):
+    """The windowing system."""
+
+    WINDOWS = "Windows"
+    MACOS = "macOS"
+    WAYLAND = "Wayland"
+    X11 = "X11"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A desktop session.
+
+    Attributes:
+        kind: The windowing system.
+        wayland: The Wayland display that answers, as in WAYLAND_DISPLAY; empty if none does.
+        display: The X display that answers, as in DISPLAY: XWayland's if ``kind`` is WAYLAND.
+        desktop: What the desktop calls itself (XDG_CURRENT_DESKTOP): "GNOME", "KDE", "sway".
+        dead: The displays that the environment names and that do not answer.
+    """
+
+    kind: Kind
+    wayland: str = ""
+    display: str = ""
+    desktop: str = ""
+    dead: tuple[str, ...] = ()
+
+
+def answers(sockets: Sequence[str]) -> bool:
+    """See ``Answers``."""
+    for address in sockets:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_S)
+            try:
+                connection.connect(address)
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def is_xwayland(display: str) -> bool:
+    """Whether the X server at ``display`` shows its windows through a Wayland compositor."""
+    found: list[bool] = []
+
+    def ask() -> None:
+        # Imported late: it is for Linux only.
+        from Xlib import error
+        from Xlib.display import Display
+
+        try:
+            connection = Display(display)
+            try:
+                found.append(connection.query_extension("XWAYLAND") is not None)  # since version 23.1
+                if connection.query_extension("RANDR") is not None:  # before that
+                    root = connection.screen().root
+                    resources = root.xrandr_get_screen_resources_current()  # the other probes the monitors
+                    for output in resources.outputs:
+                        name = connection.xrandr_get_output_info(output, resources.config_timestamp).name
+                        found.append(str(name).startswith("XWAYLAND"))
+            finally:
+                connection.close()
+        except (error.DisplayError, error.XError, error.ConnectionClosedError, OSError) as exc:
+            logger.info("the X server does not say what it is: %s", type(exc).__name__)
+
+    # On a thread of its own: python-xlib waits for ever for a server that accepts and then says nothing.
+    thread = threading.Thread(target=ask, name="session", daemon=True)
+    thread.start()
+    thread.join(ANSWER_S)
+    return any(found)
+
+
+def session_of(
+    environment: Mapping[str, str],
+    platform: str = sys.platform,
+    *,
+    answers: Answers = answers,
+    is_xwayland: Callable[[str], bool] = is_xwayland,
+) -> Session:
+    """The session that ``environment`` belongs to.
+
+    Args:
+        environment: As ``os.environ``.
+        platform: As ``sys.platform``.
+        answers: Looks at sockets; for tests.
+        is_xwayland: Looks at an X display that answers; for tests.
+    """
+    if platform in ("win32", "darwin"):
+        return Session(Kind.WINDOWS if platform == "win32" else Kind.MACOS)
+    told = environment.get("XDG_SESSION_TYPE", "")
+    named = [environment.get(variable, "") for variable in ("WAYLAND_DISPLAY", "DISPLAY")]
+    wayland, display = _wayland(environment, named[0], answers), named[1]
+    if _is_local(display) and not answers(_x_sockets(display)):
+        display = ""
+    dead = tuple(name for name in named if name and name not in (wayland, display))
+    has_xwayland = _is_local(display) and is_xwayland(display)
+    if not wayland and (told == "wayland" or has_xwayland):
+        wayland = _wayland(environment, DEFAULT_WAYLAND, answers)
+    is_beside = bool(wayland and display and told == "x11" and not has_xwayland)
+    if has_xwayland or (wayland and not is_beside):
+        kind = Kind.WAYLAND
+    else:
+        kind, wayland = Kind.X11 if display else Kind.NONE, ""
+    return Session(kind, wayland, display, environment.get("XDG_CURRENT_DESKTOP", ""), dead)
+
+
+def displays_of(environment: Mapping[str, str], platform: str = sys.platform) -> Session:
+    """As ``session_of``, for the time before the tray: imports nothing, and takes XWayland alone for X11."""
+    return session_of(environment, platform, is_xwayland=lambda _display: False)
+
+
+def _wayland(environment: Mapping[str, str], name: str, answers: Answers) -> str:
+    """``name`` if a compositor listens there, as libwayland would look for it."""
+    folder = environment.get("XDG_RUNTIME_DIR", "")
+    if not name or not (folder or name.startswith("/")):
+        return ""
+    return name if answers([name if name.startswith("/") else f"{folder}/{name}"]) else ""
+
+
+def _is_local(display: str) -> bool:
+    """Whether it is a display of this machine; one of another machine is not asked."""
+    return re.fullmatch(r"(unix)?:\d+(\.\d+)?", display) is not None
+
+
+def _x_sockets(display: str) -> list[str]:
+    number = display.partition(":")[2].partition(".")[0]
+    path = f"/tmp/.X11-unix/X{number}"  # X11's own place
+    return [path, "\0" + path]
