@@ -98,7 +98,7 @@ def run(*, is_hidden: bool) -> int:
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
-    commands = AppCommands(program, _open_file, way_out.ask, windows.open)
+    commands = AppCommands(program, _open_file, way_out.ask, windows.call)
     desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
     guide = Guide(
         lambda what: program.controller.post(Requested(what, time.monotonic())),
@@ -110,7 +110,7 @@ def run(*, is_hidden: bool) -> int:
     windows.show(desk, commands, guide)
     logger.info("the tray icon is shown")
     try:
-        program.start(desk.on_view, guide.open)
+        program.start(desk.on_view, windows.call, has_tray=desk.has_tray())
         app.exec()
     finally:
         guide.close()
