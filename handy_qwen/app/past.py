@@ -156,7 +156,7 @@ class ArchiveKeeper:
     def _answer(
         self, *, problem: Problem | None = None, exported: Path | None = None, is_routine: bool = False
     ) -> None:
-        """Tell what is there now; if that cannot be read, why. Nobody is told the same again ``is_routine``."""
+        """Tell what is there now; if that cannot be read, why. ``is_routine``: unless told before."""
         question, found = self._question, []
         self._stamp = self._stamp_now()  # before it is read: what is written meanwhile is found next time
         try:

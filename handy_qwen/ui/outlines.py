@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QStyleOption,
     QStyleOptionComplex,
     QStyleOptionFrame,
+    QStyleOptionMenuItem,
     QWidget,
 )
 
@@ -71,7 +72,9 @@ class OutlinedStyle(QProxyStyle):
         """Outline check boxes, fields, lists and buttons. Called by Qt."""
         super().drawPrimitive(element, option, painter, widget)
         is_there = not isinstance(option, QStyleOptionFrame) or option.lineWidth > 0
-        if element in _OUTLINED and is_there:
+        if element is QStyle.PrimitiveElement.PE_PanelMenu:  # which Qt calls neither enabled nor disabled
+            _draw(option, painter, QRectF(option.rect))
+        elif element in _OUTLINED and is_there:
             _stroke(option, painter, QRectF(option.rect))
 
     def drawControl(  # noqa: N802  the name is Qt's
@@ -89,6 +92,8 @@ class OutlinedStyle(QProxyStyle):
             element is control.CE_ShapedFrame and isinstance(widget, QFrame) and widget.frameShape() in _LINES
         ):
             _line(option, painter, is_upright=widget.frameShape() is QFrame.Shape.VLine)
+        elif isinstance(option, QStyleOptionMenuItem) and _is_separator(option) and not option.text:
+            _line(option, painter, is_upright=False)
         elif element is control.CE_ProgressBarContents:
             palette = QPalette(option.palette)
             fill = palette.color(QPalette.ColorRole.Highlight)
@@ -125,6 +130,10 @@ def use_outlines() -> None:
         app.setStyle(OutlinedStyle())
 
 
+def _is_separator(item: QStyleOptionMenuItem) -> bool:
+    return item.menuItemType == QStyleOptionMenuItem.MenuItemType.Separator
+
+
 def _ink(option: QStyleOption) -> QColor:
     if option.state & QStyle.StateFlag.State_HasFocus:
         highlight = option.palette.color(QPalette.ColorRole.Highlight)
@@ -134,8 +143,11 @@ def _ink(option: QStyleOption) -> QColor:
 
 def _stroke(option: QStyleOption, painter: QPainter, area: QRectF) -> None:
     """Outline a control that can be used."""
-    if not option.state & QStyle.StateFlag.State_Enabled:
-        return
+    if option.state & QStyle.StateFlag.State_Enabled:
+        _draw(option, painter, area)
+
+
+def _draw(option: QStyleOption, painter: QPainter, area: QRectF) -> None:
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(Qt.BrushStyle.NoBrush)

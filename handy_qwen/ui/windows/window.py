@@ -41,6 +41,7 @@ from handy_qwen.ui.windows.parts import Flow, button
 MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 GEOMETRY_FILE = "windows.ini"
 _TITLE_BAR_PX = 30  # about; nobody tells before the window is there
+_LINE_PX = 20  # of a line of text of the usual size, at most
 _LEAST_PX = 120  # of what scrolls
 _FOCUS_S, _SETTLE_S = 1.5, 0.15  # for another program to take the focus, and for it to be ready for keys
 
@@ -54,7 +55,7 @@ class AppWindow(QDialog):
     Args:
         name: For the remembered size; never shown.
         title: What stands in the title bar.
-        size_px: How large it is the first time.
+        size_px: How large it is the first time, with letters of the usual size.
     """
 
     shown = Signal()  # it came up: what it shows may be old
@@ -141,7 +142,8 @@ class AppWindow(QDialog):
         self._is_sized = True
         remembered = _memory().value(self._key())
         area = (self.screen() or QGuiApplication.primaryScreen()).availableGeometry()
-        size = (remembered if isinstance(remembered, QSize) else self._size_px).boundedTo(area.size() * 0.9)
+        first = self._size_px * max(1.0, self.fontMetrics().height() / _LINE_PX)
+        size = (remembered if isinstance(remembered, QSize) else first).boundedTo(area.size() * 0.9)
         self.resize(size)
         free = area.size() - size
         self.move(area.left() + free.width() // 2, area.top() + max(0, free.height() - _TITLE_BAR_PX) // 2)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QLineEdit,
     QListView,
+    QMenu,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -163,6 +164,24 @@ def test_lines_between_parts_are_seen(qtbot, grounds, shape):
     image = picture(qtbot, line, QSize(30, 30))
     pixels = [image.pixelColor(15, y) for y in range(30)] + [image.pixelColor(x, 15) for x in range(30)]
     assert best(pixels, grounds[0]) >= OUTLINE
+
+
+def test_the_edge_of_a_menu_and_the_lines_and_boxes_in_it_are_seen(qtbot, grounds):
+    menu = QMenu()
+    qtbot.addWidget(menu)
+    menu.addAction("Pause history").setCheckable(True)
+    menu.addSeparator()
+    menu.addAction("Quit")
+    menu.popup(menu.pos())
+    image = menu.grab().toImage()
+    box, line, _ = (menu.actionGeometry(action) for action in menu.actions())
+    base = image.pixelColor(menu.width() - 4, line.top() - 4)  # beside the words
+    assert min(contrast(base, ground) for ground in grounds) < 1.2
+    assert best([image.pixelColor(x, line.top() - 4) for x in range(2)], base) >= OUTLINE
+    upright = [image.pixelColor(menu.width() // 2, y) for y in range(line.top(), line.bottom() + 1)]
+    assert best(upright, base) >= OUTLINE
+    assert best(first_pixels(image, box, depth=14)[4:], base) >= OUTLINE
+    menu.close()
 
 
 def test_what_is_moved_with_the_mouse_is_seen(qtbot, grounds):
