@@ -45,7 +45,7 @@ MODELS_WORKING = tr("M&odels… ({model}: {state})")
 SETTINGS_FILE, QUIT = tr("S&ettings file…"), tr("&Quit")
 RETRY, BRING_BACK = tr("&Transcribe last recording again"), tr("Restore cancelled &dictation")
 SETUP_WINDOW, AUTOSTART = tr("Set &up…"), tr("Start at logi&n")
-PAUSE_HISTORY, HISTORY_PAUSED = tr("Pause &history"), tr("The history is paused: nothing is kept.")
+PAUSE_HISTORY, HISTORY_PAUSED = tr("Pause &history"), tr("History is paused. Nothing you say is saved.")
 NO_MODELS = tr("No model is installed")
 
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")

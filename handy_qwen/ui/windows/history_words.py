@@ -16,8 +16,8 @@ ONLY = {
     Only.STARRED: tr("Starred"),
     Only.OPEN: tr("Not delivered, failed, cancelled"),
 }
-PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing of what you say from now on is kept")
-IS_PAUSED = tr("The history is paused: nothing of what you say is kept.")
+PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing you say from now on is saved")
+IS_PAUSED = tr("History is paused. Nothing you say is saved.")
 LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
 
 COPY, INSERT = tr("Cop&y"), tr("&Insert again")
@@ -30,22 +30,22 @@ LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"
 AUTOMATIC = tr("Detect automatically")
 
 NOTHING_YET = tr("Nothing here yet")
-NOTHING_YET_HINT = tr("Hold {keys}, speak, let go: what you say is kept here, on this machine only.")
+NOTHING_YET_HINT = tr("Hold {keys}, speak, release. What you say is kept here, on this computer only.")
 NOTHING_FOUND = tr("Nothing found")
-NOTHING_FOUND_HINT = tr("No dictation has all of these words: {words}")
-NOTHING_OF_KIND = tr("Nothing of this kind")
+NOTHING_FOUND_HINT = tr("No dictation contains all of these words: {words}")
+NOTHING_OF_KIND = tr("No such dictations")
 NOTHING_OF_KIND_HINT = tr("Choose “Everything” to see the rest.")
-NOTHING_CHOSEN = tr("Choose a dictation to see all of it.")
-EXPORT_ALL, EXPORT_CHOSEN = tr("Export the history"), tr("Export the chosen dictations")
+NOTHING_CHOSEN = tr("Select a dictation to read all of it.")
+EXPORT_ALL, EXPORT_CHOSEN = tr("Export history"), tr("Export the selected dictations")
 EXPORT_NAME = tr("dictations")
 EXPORT_KINDS = {
     ".txt": tr("Text (*.txt)"),
     ".csv": tr("Table (*.csv)"),
     ".jsonl": tr("JSON Lines (*.jsonl)"),
 }
-REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("There is a file of this name already.")
+REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("A file with this name already exists.")
 REPLACE_IT, KEEP_IT = tr("&Replace"), tr("&Keep it")
-EXPORTED = tr("Written to {path}.")
+EXPORTED = tr("Exported to {path}.")
 RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
 
 STATES = {  # what a row says instead of a text
@@ -116,7 +116,7 @@ def deleted(count: int) -> str:
 
 def chosen(count: int) -> str:
     """How many are chosen."""
-    return ntr("{count} dictation chosen", "{count} dictations chosen", count).format(count=count)
+    return ntr("{count} dictation selected", "{count} dictations selected", count).format(count=count)
 
 
 def shown(count: int, *, has_more: bool) -> str:

@@ -7,11 +7,11 @@ from handy_qwen.ui.strings import MODELS_WORKING, NATIVE_NAMES, ntr, tr
 from handy_qwen.ui.windows import figures
 
 TITLE = tr("Models")
-INTRODUCTION = tr("Speech is turned into text on this machine; nothing you say leaves it.")
+INTRODUCTION = tr("Speech is transcribed on this computer. Nothing you say leaves it.")
 PLACE = tr("Models are kept in {folder}. {free} free.")
 ONLY_DEMO = tr(
-    "Only the demo model is here. It knows some 300 words of English and German, to show that everything "
-    "works. Install a full model to dictate in earnest."
+    "Only the demo model is installed. It knows about 300 English and German words, enough to show that "
+    "everything works. Install a full model to dictate."
 )
 
 LOOKING = tr("Looking for models…")
@@ -26,13 +26,13 @@ PAUSE, CANCEL, DISCARD = tr("Pause"), tr("Cancel"), tr("Discard")
 USE, REMOVE, KEEP = tr("Use"), tr("Remove"), tr("Keep")
 IMPORT = tr("&Import…")
 IMPORT_FOLDER, IMPORT_ARCHIVE = tr("From a &folder…"), tr("From an &archive (.zip, .tar.gz)…")
-CHOOSE_FOLDER, CHOOSE_ARCHIVE = tr("The folder of a model"), tr("A packed model")
-ARCHIVES = tr("Packed models (*.zip *.tar.gz *.tgz *.tar)")
+CHOOSE_FOLDER, CHOOSE_ARCHIVE = tr("Choose a model folder"), tr("Choose a model archive")
+ARCHIVES = tr("Model archives (*.zip *.tar.gz *.tgz *.tar)")
 
 REMOVE_QUESTION = tr("Remove {title}?")
-REMOVE_DETAIL = tr("{size} on disk become free. To use it again, it has to be installed again.")
-DISCARD_QUESTION = tr("Discard what is here of {title}?")
-DISCARD_DETAIL = tr("{size} have been downloaded. They would have to be fetched again.")
+REMOVE_DETAIL = tr("This frees {size} of disk space. You can install it again later.")
+DISCARD_QUESTION = tr("Discard the partial download of {title}?")
+DISCARD_DETAIL = tr("The {size} downloaded so far will be deleted.")
 
 STAGES = {
     Stage.WAITING: tr("Waiting"),
@@ -43,13 +43,13 @@ STAGES = {
     Stage.TESTING: tr("Testing"),
 }
 CONNECTING, RETRYING = tr("Connecting…"), tr("Connection lost, retrying…")
-WAITS = tr("Begins when the other installation is done.")
+WAITS = tr("Starts when the other installation finishes.")
 IN_USE, INSTALLED, PAUSED, FAILED = tr("In use"), tr("Installed"), tr("Paused"), tr("Installation failed")
 DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
 OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} downloaded")
 
-NEEDS_MEMORY = tr("It needs {needed} of memory; this machine has {available}. It may be slow or fail.")
-NEEDS_DISK = tr("Installing takes {needed} of disk space; {available} are free.")
+NEEDS_MEMORY = tr("Needs {needed} of memory; this computer has {available}. It may be slow or fail.")
+NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
 
 
 def state(entry: ModelEntry) -> tuple[str, str]:

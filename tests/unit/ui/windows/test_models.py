@@ -225,9 +225,9 @@ def test_a_hint_says_that_only_the_demo_is_here_until_a_model_is_installed(windo
 
 def test_too_little_memory_and_too_little_disk_are_said_in_numbers(window):
     window.show_shelf(shelf(LARGE, memory_bytes=2 * GB))
-    assert "It needs 2.6 GB of memory; this machine has 2.0 GB." in shown_words(card(window, LARGE))
+    assert "Needs 2.6 GB of memory; this computer has 2.0 GB." in shown_words(card(window, LARGE))
     window.show_shelf(replace(shelf(LARGE), free_bytes=GB))
-    assert "Installing takes 6.3 GB of disk space; 1.0 GB are free." in shown_words(card(window, LARGE))
+    assert "Installing needs 6.3 GB of disk space; 1.0 GB free." in shown_words(card(window, LARGE))
     assert "1.0 GB free" in window._room.text()
 
 
