@@ -61,7 +61,7 @@ PALETTES = {
 }
 
 
-@pytest.fixture(params=PALETTES)
+@pytest.fixture(scope="module", params=PALETTES)
 def grounds(qapp, request):
     """The colors of windows and fields on a desktop that looks so."""
     use_outlines()

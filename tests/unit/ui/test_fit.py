@@ -23,7 +23,7 @@ SCREENS = {  # letters in points, and the room for a window, without title bar a
 }
 
 
-@pytest.fixture(params=SCREENS)
+@pytest.fixture(scope="module", params=SCREENS)
 def screen(qapp, request):
     """The room for a window, with letters of that size."""
     use_outlines()
