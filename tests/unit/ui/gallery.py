@@ -7,6 +7,7 @@ from handy_qwen.ui.menu import TrayMenu
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
+from handy_qwen.ui.windows.model_card import More
 from handy_qwen.ui.windows.models import ModelsWindow
 from tests.e2e.pasts import CHOICES, PASTS, VIEW
 from tests.e2e.shelves import SHELVES
@@ -25,6 +26,8 @@ TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 def models(asked, state):
     window = ModelsWindow(asked)
     window.show_shelf(SHELVES[state])
+    for card in window.findChildren(More):
+        card.toggle.setChecked(True)
     return window
 
 
