@@ -38,8 +38,11 @@ def app(silent_desktop):
         yield running
 
 
-def wait_for_window(desktop, title):
-    """Wait until the window whose title begins so has the focus, and return its handle."""
+PRESS_S = 0.5  # between two tries: a window may be called active before keys reach it
+
+
+def wait_for_window(desktop, title, *keys):
+    """Wait until the window whose title begins so has the focus, and return its handle; ``keys`` open it."""
 
     def found():
         window = desktop.active_window()
@@ -47,25 +50,34 @@ def wait_for_window(desktop, title):
             name = desktop.run("xdotool", "getwindowname", str(window)) if window else ""
         except subprocess.CalledProcessError:
             return None  # it has just gone
-        return window if name.startswith(title) else None
+        if name.startswith(title):
+            return window
+        if keys:
+            desktop.keys.chord(*keys)
+        return None
 
-    return wait_until(found, f"the window {title}")
+    return wait_until(found, f"the window {title}", interval_s=PRESS_S if keys else 0.05)
 
 
-def close(desktop, window):
-    desktop.keys.chord("Escape")
-    wait_until(lambda: window not in desktop.windows(), "the window to close")
+def leave(desktop, window, *keys):
+    """Press ``keys`` until ``window`` is gone; they must do no harm to the one that follows."""
+
+    def is_gone():
+        if window not in desktop.windows():
+            return True
+        desktop.keys.chord(*keys)
+        return False
+
+    wait_until(is_gone, "the window to close", interval_s=PRESS_S)
 
 
 def test_without_a_tray_a_window_leads_everywhere_and_a_second_start_brings_it_back(silent_desktop, app):
     main = wait_for_window(silent_desktop, "Handy Qwen")
     silent_desktop.screenshot("main")
-    silent_desktop.keys.chord("Alt_L", "y")
-    close(silent_desktop, wait_for_window(silent_desktop, "History"))
-    silent_desktop.keys.chord("Escape")
-    wait_until(lambda: main not in silent_desktop.windows(), "the main window to close")
+    leave(silent_desktop, wait_for_window(silent_desktop, "History", "Alt_L", "y"), "Escape")
+    leave(silent_desktop, main, "Escape")
     assert app.run().returncode == 0
-    close(silent_desktop, wait_for_window(silent_desktop, "Handy Qwen"))
+    leave(silent_desktop, wait_for_window(silent_desktop, "Handy Qwen"), "Escape")
 
 
 @pytest.mark.parametrize(
@@ -74,22 +86,16 @@ def test_without_a_tray_a_window_leads_everywhere_and_a_second_start_brings_it_b
 )
 def test_each_window_has_a_command(silent_desktop, app, command, title):
     assert app.run(*command).returncode == 0
-    close(silent_desktop, wait_for_window(silent_desktop, title))
+    leave(silent_desktop, wait_for_window(silent_desktop, title), "Escape")
 
 
 def test_insert_again_goes_to_the_window_before_and_the_history_knows(silent_desktop, app):
     editor = silent_desktop.open(QtTarget)
     app.run("history", "--window")
     history = wait_for_window(silent_desktop, "History")
-
-    def is_hidden():
-        silent_desktop.keys.chord("Return")  # nothing happens as long as nothing is listed
-        return history not in silent_desktop.windows()
-
-    wait_until(is_hidden, "the History window to step aside", interval_s=0.5)
+    leave(silent_desktop, history, "Alt_L", "i")  # Insert again, once there is something to insert
     assert editor.wait_for_text(TEXT, timeout_s=30) == TEXT
     assert silent_desktop.active_window() == editor.window
-    assert history not in silent_desktop.windows()
 
     def delivered():
         entry = json.loads(app.run("history", "show", "last", "--json").stdout)
