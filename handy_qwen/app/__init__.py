@@ -34,7 +34,7 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
     """
     lock = InstanceLock(paths.runtime_dir())
     if not lock.acquire():
-        show_running()
+        show_running(is_hidden=is_hidden)
         return 0
     try:
         return _run_alone(is_hidden=is_hidden, is_debug=is_debug)
@@ -61,8 +61,8 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> int:
         log.close()
 
 
-def show_running() -> None:
-    """Have the instance that runs say so.
+def show_running(*, is_hidden: bool) -> None:
+    """Have the instance that runs open its main window, unless this start was to be hidden.
 
     Raises:
         ControlError: It does not answer.
@@ -70,7 +70,7 @@ def show_running() -> None:
     pause = threading.Event()
     for attempt in range(int(SHOW_S / 0.1)):
         try:
-            ask(Endpoint(paths.runtime_dir()), "show")
+            ask(Endpoint(paths.runtime_dir()), "status" if is_hidden else "show")
         except ControlError:
             if attempt == int(SHOW_S / 0.1) - 1:
                 raise

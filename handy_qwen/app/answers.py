@@ -12,7 +12,7 @@ from handy_qwen import __version__
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.ports import Post
 from handy_qwen.core.recovery import NOTHING_HINT
-from handy_qwen.core.view import Phase, View
+from handy_qwen.core.view import Phase, View, Window
 from handy_qwen.errors import ControlError
 
 REQUESTS = {
@@ -23,8 +23,8 @@ REQUESTS = {
     "retry": Request.RETRY,
     "bring-back": Request.BRING_BACK,
     "paste": Request.PASTE_AGAIN,
-    "show": Request.SHOW,
 }
+WINDOWS = {window.value: window for window in Window}
 
 
 class Answers:
@@ -35,11 +35,14 @@ class Answers:
     """
 
     def __init__(
-        self, post: Post, quit_app: Callable[[], None], show_setup: Callable[[], None] = lambda: None
+        self,
+        post: Post,
+        quit_app: Callable[[], None],
+        open_window: Callable[[Window], None] = lambda _window: None,
     ) -> None:
         self._post = post
         self._quit = quit_app
-        self._show_setup = show_setup
+        self._open_window = open_window
         self._view = View()
         self._changed = threading.Condition()
 
@@ -65,8 +68,8 @@ class Answers:
         if command == "quit":
             self._quit()
             return {}
-        if command == "setup":
-            self._show_setup()
+        if command in WINDOWS:
+            self._open_window(WINDOWS[command])
             return {}
         if command == "stop" and view.began_s is None:
             raise ControlError("Nothing is being recorded.")

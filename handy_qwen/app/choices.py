@@ -76,6 +76,7 @@ def choices_of(
     """What the menus offer. The languages are added when the model has told them."""
     return Choices(
         model=settings.model or (models[0] if models else ""),
+        is_model_automatic=not settings.model,
         models=tuple(ModelChoice(name, name) for name in models),
         is_demo_only=tuple(models) == ("demo",),
         language=settings.language,
@@ -83,6 +84,8 @@ def choices_of(
         microphone=settings.microphone,
         microphones=tuple(microphones),
         method=method_of(settings, default_method),
+        is_method_automatic=settings.method is MeansOfInsertion.AUTO,
+        automatic_method=default_method,
         overlay=settings.overlay.value,
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
         mode=settings.mode.value,

@@ -10,6 +10,7 @@ from handy_qwen.app.program import Program
 from handy_qwen.core.ports import Method
 from handy_qwen.core.view import Window
 from handy_qwen.errors import HandyError
+from handy_qwen.settings import MeansOfInsertion
 
 
 class AppCommands:
@@ -28,7 +29,7 @@ class AppCommands:
         self._open_window = open_window
 
     def use_model(self, name: str) -> None:
-        """Load the model ``name`` behind the present one."""
+        """Load the model ``name`` behind the present one; "" is automatic."""
         self._program.change(model=name)
 
     def use_language(self, name: str) -> None:
@@ -40,9 +41,9 @@ class AppCommands:
         """Record from ``name`` from the next take on."""
         self._program.change(microphone=name)
 
-    def use_method(self, method: Method) -> None:
-        """Insert texts by ``method`` from the next one on."""
-        self._program.change(method=method.value)
+    def use_method(self, method: Method | None) -> None:
+        """Insert texts by ``method`` from the next one on; None is automatic."""
+        self._program.change(method=method.value if method else MeansOfInsertion.AUTO.value)
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey, or say why not."""
@@ -66,7 +67,7 @@ class AppCommands:
 
     def open_setup(self) -> None:
         """Bring the guide of the first start to the front."""
-        self._program.show_setup()
+        self._open_window(Window.SETUP)
 
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front."""

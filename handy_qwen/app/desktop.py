@@ -107,7 +107,7 @@ def run(*, is_hidden: bool) -> int:
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
-    commands = AppCommands(program, _open_file, way_out.ask, windows.open)
+    commands = AppCommands(program, _open_file, way_out.ask, windows.call)
     is_composited = compositing_for(lambda: session_of(os.environ))
     desk = Desk(program.controller.post, commands, program.level_db, is_composited)
     guide = Guide(
@@ -127,7 +127,7 @@ def run(*, is_hidden: bool) -> int:
     # At the end of a session Windows ends the process right after this signal.
     app.aboutToQuit.connect(end)
     try:
-        program.start(desk.on_view, guide.open)
+        program.start(desk.on_view, windows.call, has_tray=desk.has_tray())
         app.exec()
     finally:
         end()

@@ -78,6 +78,10 @@ class ModelKeeper:
     def refresh(self) -> None:
         """Look again which models there are; imports that failed are forgotten."""
         self._chores.do(self._forget_imports)
+        self.look()
+
+    def look(self) -> None:
+        """Look again which models there are and which one is in use."""
         self._chores.do(self._look)
 
     def install(self, name: str) -> None:

@@ -10,7 +10,9 @@ here beside it, for the one take, and given back; never two at once, for the sak
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,6 +27,7 @@ from handy_qwen.core.past import Past, PastListener, Question
 from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import Problem
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
+from handy_qwen.history.places import Places
 
 if TYPE_CHECKING:  # SQLite only when the window is opened
     from handy_qwen.history.archive import Archive
@@ -33,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 DELETE_S = 120.0
 """How long a deletion can be taken back while the window is open."""
+LOOK_S = 0.5
+"""Between two looks at the time and size of the files, while the window is open."""
 RETRIED = "A dictation was transcribed again."
 Transcribe = Callable[[Path, str, str], tuple[str, str, str]]
 """(file, model, language) -> text, language, name of the model. Slow; raises HandyError."""
@@ -67,9 +72,13 @@ class ArchiveKeeper:
         self._deleted: list[int] = []  # out of sight, but still on the disk
         self._retried: frozenset[int] = frozenset()
         self._one_at_a_time = threading.Lock()  # held while another model is loaded
+        self._told = Past()
+        self._is_watched = False  # somebody looks at the answers
+        self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
+        self._delete_at_s = math.inf
         self._chores = Chores(
-            self._delete,
-            lambda: DELETE_S if self._deleted else None,
+            self._routine,
+            lambda: LOOK_S if self._is_watched else DELETE_S if self._deleted else None,
             name="history-window",
             on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
         )
@@ -84,9 +93,9 @@ class ArchiveKeeper:
         """Put the text on the clipboard."""
         self._copy(entry.text)
 
-    def insert(self, entry: Entry) -> None:
-        """Let the text wait for its window."""
-        self._post(Recalled(entry, is_sound=False))
+    def insert(self, entry: Entry, *, is_here: bool) -> None:
+        """Insert the text into the focused window, or let it wait."""
+        self._post(Recalled(entry, is_sound=False, is_here=is_here))
 
     def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
         """Transcribe the sound again."""
@@ -104,9 +113,9 @@ class ArchiveKeeper:
         """Bring back what was deleted and is not gone yet."""
         self._chores.do(self._show_again)
 
-    def finish_deleting(self) -> None:
-        """Let what was deleted be gone for good."""
-        self._chores.do(self._delete)
+    def leave(self) -> None:
+        """Answer no more, and let what was deleted be gone for good."""
+        self._chores.do(self._leave)
 
     def export(self, target: Path, ids: Sequence[int] | None) -> None:
         """Write entries to ``target``."""
@@ -124,29 +133,48 @@ class ArchiveKeeper:
 
         return Archive(self._folder)
 
+    def _routine(self) -> None:
+        if time.monotonic() >= self._delete_at_s:
+            self._delete()
+        elif self._is_watched and self._stamp != self._stamp_now():
+            self._answer(is_routine=True)
+
+    def _stamp_now(self) -> tuple[tuple[int, int] | None, ...]:
+        """What tells whether anybody has written: the dictation cycle, or the command line."""
+        database = Places(self._folder).database
+        return tuple(_stamp_of(path) for path in (database, database.with_name(f"{database.name}-wal")))
+
     def _look(self, question: Question) -> None:
-        self._question = question
+        self._question, self._is_watched = question, True
         self._answer()
 
-    def _answer(self, *, problem: Problem | None = None, exported: Path | None = None) -> None:
-        """Tell what is there now; if that cannot be read, why."""
+    def _leave(self) -> None:
+        self._is_watched = False
+        self._delete()
+
+    def _answer(
+        self, *, problem: Problem | None = None, exported: Path | None = None, is_routine: bool = False
+    ) -> None:
+        """Tell what is there now; if that cannot be read, why. ``is_routine``: unless told before."""
         question, found = self._question, []
+        self._stamp = self._stamp_now()  # before it is read: what is written meanwhile is found next time
         try:
             with self._open() as archive:
                 found = list(islice(self._found(archive), question.most + 1))
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)
-        self.listener(
-            Past(
-                question,
-                tuple(found[: question.most]),
-                has_more=len(found) > question.most,
-                retried=self._retried,
-                deleted=len(self._deleted),
-                exported=exported,
-                problem=problem,
-            )
+        past = Past(
+            question,
+            tuple(found[: question.most]),
+            has_more=len(found) > question.most,
+            retried=self._retried,
+            deleted=len(self._deleted),
+            exported=exported,
+            problem=problem,
         )
+        if past != self._told or not is_routine:
+            self._told = past
+            self.listener(past)
 
     def _found(self, archive: Archive) -> Iterator[Entry]:
         words = self._question.words.split()
@@ -162,6 +190,7 @@ class ArchiveKeeper:
 
     def _hide(self, ids: tuple[int, ...]) -> None:
         self._deleted += [number for number in ids if number not in self._deleted]
+        self._delete_at_s = time.monotonic() + DELETE_S
         self._answer()
 
     def _show_again(self) -> None:
@@ -170,6 +199,7 @@ class ArchiveKeeper:
 
     def _delete(self) -> None:
         """Delete all that is out of sight; what cannot be deleted comes into sight again, with the reason."""
+        self._delete_at_s = time.monotonic() + DELETE_S  # for what is left
         if not self._deleted:
             return
         problem: Problem | None = None
@@ -236,3 +266,11 @@ class ArchiveKeeper:
     def _has_retried(self, number: int, problem: Problem | None) -> None:
         self._retried -= {number}
         self._answer(problem=problem)
+
+
+def _stamp_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size

@@ -30,7 +30,7 @@ from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
-from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.effects import Ports
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.settings import Settings, SettingsStore
@@ -65,7 +65,8 @@ class Program:
 
     def __init__(self, quit_app: Callable[[], None], *, is_hidden: bool) -> None:
         self._on_view: Listener | None = None
-        self._on_setup: Callable[[], None] = lambda: None
+        self._open_window: Callable[[Window], None] = lambda _window: None
+        self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
         self._method: Method = default_method()
@@ -85,7 +86,7 @@ class Program:
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Failed(0, error)),
         )
-        self._answers = Answers(self.controller.post, quit_app, self.show_setup)
+        self._answers = Answers(self.controller.post, quit_app, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Chores(self.store.reload_if_changed, lambda: RELOAD_S)
         self._watchdog = Watchdog(
@@ -95,17 +96,24 @@ class Program:
             has_slept=lambda for_s: self.controller.post(Slept(for_s)),
         )
 
-    def start(self, on_view: Listener, on_setup: Callable[[], None] = lambda: None) -> None:
+    def start(
+        self,
+        on_view: Listener,
+        open_window: Callable[[Window], None] = lambda _window: None,
+        *,
+        has_tray: bool = True,
+    ) -> None:
         """Begin to work, behind the tray.
 
         Args:
             on_view: Called on the controller's thread with what is to be shown.
-            on_setup: Called on any thread when the guide of the first start is to be shown.
+            open_window: Brings a window to the front. Called on any thread.
+            has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
             ControlError: The control socket cannot be opened.
         """
-        self._on_view, self._on_setup = on_view, on_setup
+        self._on_view, self._open_window, self._has_tray = on_view, open_window, has_tray
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
@@ -160,8 +168,8 @@ class Program:
         if self._is_closing.is_set():
             return
         self.configure()
-        may_guide = not (self._is_hidden or self._applied.set_up)
-        if not (self._is_hidden or may_guide):
+        may_open = not self._applied.set_up or not self._has_tray  # a window, which says all a greeting would
+        if not (self._is_hidden or may_open):
             self._greet()
         self.controller.start()
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
@@ -171,10 +179,12 @@ class Program:
         self._count_words(is_new=False)
         self._show_autostart()
         if first_run.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
-            self._on_setup()  # which says all that a greeting would
+            self._open_window(Window.SETUP)
             self._change({"set_up": True})
         else:
-            if may_guide:
+            if not self._is_hidden and not self._has_tray:
+                self._open_window(Window.MAIN)
+            elif not self._is_hidden and may_open:
                 self._greet()
             self._tell_of_demo()
         self._watchdog.look_after(self._watches())
@@ -258,9 +268,9 @@ class Program:
             self.controller.post(Failed(0, exc))
         self.configure()
 
-    def show_setup(self) -> None:
-        """Have the guide of the first start come up. Any thread."""
-        self._on_setup()
+    def open_window(self, window: Window) -> None:
+        """Bring ``window`` to the front. Any thread; returns at once."""
+        self._open_window(window)
 
     def _show_autostart(self) -> None:
         self._is_autostarted = first_run.is_autostarted()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -18,6 +20,7 @@ from handy_qwen.app.speeds import Speeds
 from handy_qwen.core.events import Noted
 from handy_qwen.core.view import Commands, Window
 from handy_qwen.history.places import default_folder
+from handy_qwen.ui.bridge import Carrier
 from handy_qwen.ui.desk import Desk
 from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.windows.opener import Windows
@@ -29,12 +32,15 @@ GOES_ON = "The installation goes on.", "{model}: the tray's menu tells how far i
 class ProgramWindows:
     """Builds the windows, connects them with what works for them, and takes them off the screen.
 
-    Threads: Qt's.
+    Threads: Qt's; ``call`` may be called from any.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._windows: Windows | None = None
+        self._openers: dict[Window, Callable[[], None]] = {}
+        self._calls = Carrier()
+        self._calls.carried.connect(self._open)
         self.models = ModelKeeper(
             DiskInstaller(lambda: program.store.value.threads or None),
             Speeds(paths.data_dir() / SPEEDS_FILE),
@@ -59,11 +65,20 @@ class ProgramWindows:
         windows.shelf_changed.connect(guide.show_shelf)
         windows.left_at_work.connect(self._tell_of_work)
         desk.view_changed.connect(windows.show_view)
+        self._openers = {
+            Window.MAIN: desk.open,
+            Window.MODELS: partial(windows.open, Window.MODELS),
+            Window.HISTORY: partial(windows.open, Window.HISTORY),
+            Window.SETUP: guide.open,
+            Window.SETTINGS: commands.open_settings_file,
+        }
 
-    def open(self, window: Window) -> None:
-        """Bring ``window`` to the front."""
-        assert self._windows is not None, "there is a menu to open it from"
-        self._windows.open(window)
+    def call(self, window: Window) -> None:
+        """Bring ``window`` to the front. Any thread; returns at once."""
+        self._calls.carry(window)
+
+    def _open(self, window: Window) -> None:
+        self._openers[window]()
 
     def close(self) -> None:
         """Take the windows off the screen."""

@@ -30,9 +30,19 @@ _MOST_SHOWN = 1_000_000
 def add_parser(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     parser = commands.add_parser("history", help="look at, search, export, retry or delete what was dictated")
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    parser.add_argument("--window", action="store_true", help="open the History window of the running app")
+    parser.set_defaults(command=run_window, usage_error=parser.error)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
     _add_looking(actions)
     _add_changing(actions)
+
+
+def run_window(options: argparse.Namespace) -> int:
+    """Have the running app open its window."""
+    if not options.window:
+        options.usage_error("the following arguments are required: ACTION")
+    ask(Endpoint(paths.runtime_dir()), "history")
+    return 0
 
 
 def _add_looking(actions: Subparsers) -> None:

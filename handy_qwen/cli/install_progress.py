@@ -17,6 +17,7 @@ _WORDS = {
     Stage.CONVERTING: "converting",
     Stage.TESTING: "trying it out",
 }
+_STALLED = "connection lost, retrying"
 _LOG_PARTS = 10  # of a stage
 _LOG_EVERY_S = 30.0
 
@@ -27,7 +28,7 @@ class InstallProgress:
     def __init__(self) -> None:
         self._line = ProgressLine()
         self._is_log = not sys.stderr.isatty()
-        self._stage: Stage | None = None
+        self._stage: tuple[Stage, bool] | None = None  # with whether it is stalled
         self._logged_share = 0.0
         self._logged_s = 0.0
         self._waited = False
@@ -45,21 +46,22 @@ class InstallProgress:
 
     def _log(self, progress: Progress) -> None:
         now, share = time.monotonic(), progress.share or 0.0
-        is_new = progress.stage is not self._stage
+        stage = (progress.stage, progress.is_stalled)
+        is_new = stage != self._stage
         if is_new and progress.stage is Stage.WAITING and not self._waited:
             self._waited = True  # nearly always over at once
             return
         is_due = int(share * _LOG_PARTS) > int(self._logged_share * _LOG_PARTS)
         is_due = is_due or now - self._logged_s >= _LOG_EVERY_S
         if is_new or is_due:
-            self._stage, self._logged_share, self._logged_s = progress.stage, share, now
+            self._stage, self._logged_share, self._logged_s = stage, share, now
             percent = f"{share:4.0%} " if progress.share is not None else ""
             say(f"{percent}{progress_text(progress)}")
 
 
 def progress_text(progress: Progress) -> str:
     """What is done, how much of it, how fast, and how long it still takes."""
-    parts = [_WORDS[progress.stage]]
+    parts = [_STALLED if progress.is_stalled else _WORDS[progress.stage]]
     if progress.total_bytes:
         done, total = size_text(progress.done_bytes), size_text(progress.total_bytes)
         if done[-2:] == total[-2:]:

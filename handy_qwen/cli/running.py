@@ -23,6 +23,11 @@ TAKES = {
     "paste": "insert the text that waits, or else the last one, where the focus is",
     "quit": "end the running app",
 }
+WINDOWS = {
+    "setup": "open the setup guide of the running app: microphone, key, model",
+    "settings": "open the settings file",
+    "models": "open the Models window of the running app",
+}
 
 
 def add_app_options(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +44,8 @@ def add_parsers(commands: Subparsers) -> None:
     status = commands.add_parser("status", help="what the running app is doing")
     status.add_argument("--json", action="store_true", help="for other programs")
     status.set_defaults(command=run_status)
-    setup = commands.add_parser("setup", help="the guide of the first start: microphone, key, model")
-    setup.set_defaults(command=run_setup)
+    for window, meaning in WINDOWS.items():
+        commands.add_parser(window, help=meaning).set_defaults(command=run_command, verb=window)
     commands.add_parser("last", help="write the last text to stdout").set_defaults(command=run_last)
 
 
@@ -69,12 +74,6 @@ def run_status(options: argparse.Namespace) -> int:
             say(f"{name}: {status[name]}")
     for notice in status["notices"]:
         say(" ".join(part for part in (notice["title"], notice["hint"]) if part))
-    return 0
-
-
-def run_setup(options: argparse.Namespace) -> int:  # noqa: ARG001  all commands are called alike
-    """Have the running app show its guide."""
-    _ask("setup")
     return 0
 
 

@@ -8,6 +8,7 @@ until it is up (see ``Dictation.is_key_injected``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from handy_qwen.core.effects import CancelTranscription, Copy, Insert, KeepDelivery, KeepFailure, KeepText
@@ -192,12 +193,23 @@ def _remember(turn: Turn, take: Take) -> None:
 
 def paste_again(turn: Turn) -> None:
     """Insert what is held, or else the last text, wherever the focus is."""
-    texts = [one.text for one in turn.now.held] or list(turn.now.recent[:1])
-    if not texts:
+    if turn.now.held:
+        insert_held(turn, turn.now.held)
+    elif turn.now.recent:
+        _insert_again(turn, turn.now.recent[0], ())
+    else:
         turn.notify(NoticeKind.INFO, "There is no text yet.", "Dictate something first.")
-        return
-    brings = _held_takes(turn)
-    turn.set(held=())
+
+
+def insert_held(turn: Turn, chosen: Sequence[Held]) -> None:
+    """Insert ``chosen`` of what is held, as one text, wherever the focus is."""
+    turn.set(held=tuple(one for one in turn.now.held if one not in chosen))
+    _insert_again(
+        turn, join([one.text for one in chosen]), tuple(number for one in chosen for number in one.takes)
+    )
+
+
+def _insert_again(turn: Turn, text: str, brings: tuple[int, ...]) -> None:
     take = Take(
         turn.number_take(),
         Stage.READY,
@@ -205,7 +217,7 @@ def paste_again(turn: Turn) -> None:
         heard_s=turn.at_s,
         submit=Submit.OFF,
         is_again=True,
-        text=join(texts),
+        text=text,
         brings=brings,
     )
     turn.put(take)

@@ -302,11 +302,13 @@ class Requested:
 class Recalled:
     """The user wants ``entry`` of the history again: its text, or its sound transcribed once more.
 
-    The sound is transcribed in the language that ``entry`` names, "" is automatic.
+    The sound is transcribed in the language that ``entry`` names, "" is automatic. The text is inserted
+    into the focused window if ``is_here``; else it waits.
     """
 
     entry: Entry
     is_sound: bool
+    is_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

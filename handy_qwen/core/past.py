@@ -67,13 +67,13 @@ class PastKeeper(Protocol):
     """What the window asks for. Called on Qt's thread; every method returns at once."""
 
     def look(self, question: Question) -> None:
-        """Answer ``question`` now, and again after every change."""
+        """Answer ``question`` now, and again after every change, whoever makes it, until ``leave``."""
 
     def copy(self, entry: Entry) -> None:
         """Put the text on the clipboard."""
 
-    def insert(self, entry: Entry) -> None:
-        """Let the text wait for the window that the user will choose."""
+    def insert(self, entry: Entry, *, is_here: bool) -> None:
+        """Insert the text into the focused window, or let it wait for one that the user will choose."""
 
     def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
         """Transcribe the sound again, also of what was cancelled.
@@ -91,8 +91,8 @@ class PastKeeper(Protocol):
     def undo_delete(self) -> None:
         """Bring back what was deleted and is not gone yet."""
 
-    def finish_deleting(self) -> None:
-        """Let what was deleted be gone for good."""
+    def leave(self) -> None:
+        """The window is closed: answer no more, and let what was deleted be gone for good."""
 
     def export(self, target: Path, ids: Sequence[int] | None) -> None:
         """Write entries (None: all) to ``target``; its ending says how: .txt, .csv or .jsonl."""

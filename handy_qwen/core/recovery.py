@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from handy_qwen.core.delivery import HELD_HINT, give_up, hold_entry
+from handy_qwen.core.delivery import HELD_HINT, give_up, hold_entry, insert_held
 from handy_qwen.core.effects import Adopt, CancelTranscription, KeepCancellation, Replay, Transcribe
 from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import Kept, Recalled, Recovered, Replayed
@@ -41,7 +41,7 @@ def has_recovered(turn: Turn, event: Recovered) -> None:
 
 
 def was_recalled(turn: Turn, event: Recalled) -> None:
-    """The user has chosen an entry of the history. Nobody knows what has the focus then: its text waits."""
+    """The user has chosen an entry of the history: its text goes where the focus is now, or waits."""
     entry = event.entry
     if event.is_sound:
         others = (one for one in turn.now.unfinished if one.id != entry.id)
@@ -54,7 +54,11 @@ def was_recalled(turn: Turn, event: Recalled) -> None:
         turn.do(Adopt(number, entry.id))
         hold_entry(turn, number, entry)
         _note_entry(turn, number, entry.id)
-    turn.notify(NoticeKind.HELD, "The text waits.", HELD_HINT)
+        numbers = {number}
+    if event.is_here:
+        insert_held(turn, [held for held in turn.now.held if numbers & set(held.takes)])
+    else:
+        turn.notify(NoticeKind.HELD, "Not inserted yet.", HELD_HINT)
 
 
 def _note_entry(turn: Turn, number: int, entry: int) -> None:

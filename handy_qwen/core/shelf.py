@@ -54,6 +54,7 @@ class Progress:
     total_bytes: int = 0  # 0: this stage is not measured in bytes
     rate_bytes_s: float = 0.0  # 0: not known yet
     remaining_s: float | None = None
+    is_stalled: bool = False  # nothing comes any more: the connection is lost, and tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,10 @@ class ShelfKeeper(Protocol):
     """
 
     def refresh(self) -> None:
-        """Look again which models there are and how much room there is."""
+        """Look again which models there are and how much room there is; imports that failed are forgotten."""
+
+    def look(self) -> None:
+        """Look again: the model in use is another one, or there are others."""
 
     def install(self, name: str) -> None:
         """Install ``name``, going on with what is here of it. One at a time; others wait their turn."""

@@ -33,10 +33,13 @@ class Phase(enum.Enum):
 
 
 class Window(enum.Enum):
-    """The windows that can be opened."""
+    """The windows that can be opened, by the command that opens them."""
 
-    MODELS = enum.auto()
-    HISTORY = enum.auto()
+    MAIN = "show"  # everything the tray's menu offers, for desktops without a tray
+    MODELS = "models"
+    HISTORY = "history"
+    SETUP = "setup"
+    SETTINGS = "settings"
 
 
 class NoticeKind(enum.Enum):
@@ -77,7 +80,8 @@ class ModelChoice:
 class Choices:
     """What the menus offer and what is chosen now; from the settings, the model and the devices."""
 
-    model: str = ""  # the name chosen; "" before one is installed
+    model: str = ""  # the name of the one in use; "" before one is installed
+    is_model_automatic: bool = False  # it is in use because it is the first of ``models``
     models: tuple[ModelChoice, ...] = ()
     is_demo_only: bool = False  # there is none but the one that ships with the program
     language: str = ""  # English name; "" is automatic
@@ -85,7 +89,9 @@ class Choices:
     recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
     microphone: str = ""  # device name; "" is the system's default
     microphones: tuple[str, ...] = ()
-    method: Method = Method.TYPE
+    method: Method = Method.TYPE  # the one in use
+    is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
+    automatic_method: Method = Method.TYPE  # what suits this desktop
     overlay: str = "bottom"  # "off", "top" or "bottom"
     hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
     mode: str = "auto"  # "auto", "hold" or "toggle"
@@ -141,7 +147,7 @@ class Commands(Protocol):
     """
 
     def use_model(self, name: str) -> None:
-        """Load the model ``name`` (of ``Choices.models``) behind the present one."""
+        """Load the model ``name`` (of ``Choices.models``) behind the present one; "" is automatic."""
 
     def use_language(self, name: str) -> None:
         """Dictate in ``name`` (of ``Choices.languages``) from the next take on; "" is automatic."""
@@ -149,8 +155,8 @@ class Commands(Protocol):
     def use_microphone(self, name: str) -> None:
         """Record from ``name`` (of ``Choices.microphones``) from the next take on; "" is the default."""
 
-    def use_method(self, method: Method) -> None:
-        """Insert texts by ``method`` from the next one on."""
+    def use_method(self, method: Method | None) -> None:
+        """Insert texts by ``method`` from the next one on; None is automatic."""
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.

@@ -80,7 +80,7 @@ class Download:
             return patiently(
                 lambda: self._hub.ask(model.repository, model.revision),
                 self._patience,
-                self._meter.keep_alive,
+                self._meter,
             )
         except DownloadError as exc:
             if exc.reason is not DownloadReason.OFFLINE:

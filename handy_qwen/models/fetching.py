@@ -37,8 +37,8 @@ class Patience:
     most_asked_s: float = 300.0  # a hub that asks for more is told of instead
 
 
-def patiently(work: Callable[[], T], patience: Patience, poll: Callable[[], None]) -> T:
-    """Do ``work`` until it goes well.
+def patiently(work: Callable[[], T], patience: Patience, meter: Meter) -> T:
+    """Do ``work`` until it goes well; ``meter`` tells of each failure at once.
 
     Raises:
         DownloadError: It failed too often without having got any further.
@@ -54,7 +54,8 @@ def patiently(work: Callable[[], T], patience: Patience, poll: Callable[[], None
                 wait_s = max(wait_s, exc.wait_s)
             if failures >= patience.tries or wait_s > max(patience.most_s, patience.most_asked_s):
                 raise exc.error from exc
-        _pause(wait_s, poll)
+        meter.lose()
+        _pause(wait_s, meter.keep_alive)
 
 
 def fetch(hub: Hub, listing: Listing, file: HubFile, part: Path, *, meter: Meter, patience: Patience) -> None:
@@ -65,7 +66,7 @@ def fetch(hub: Hub, listing: Listing, file: HubFile, part: Path, *, meter: Meter
         InstallationError: It cannot be written.
         CancelledError: The meter was told to give up; what has come is kept.
     """
-    patiently(_Fetch(hub, listing, file, part, meter).go_on, patience, meter.keep_alive)
+    patiently(_Fetch(hub, listing, file, part, meter).go_on, patience, meter)
 
 
 class _Fetch:

@@ -30,7 +30,6 @@ from handy_qwen.models.stream import FOREIGN, Answer, Stream
 
 _AGAIN_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _LATER = "What has come so far is kept; try again later."
-_ELSEWHERE = "HF_ENDPOINT can name a mirror."
 
 
 class TransientError(Exception):
@@ -162,7 +161,7 @@ class Hub:
         cut = isinstance(exc, (httpx2.ReadError, httpx2.RemoteProtocolError, httpx2.ReadTimeout))
         title = f"The connection to {what} broke off." if cut else f"{what} cannot be reached."
         return TransientError(
-            DownloadError(title, DownloadReason.OFFLINE, f"Is there a network? {_ELSEWHERE} {_LATER}")
+            DownloadError(title, DownloadReason.OFFLINE, f"Check your network connection. {_LATER}")
         )
 
 

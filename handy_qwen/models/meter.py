@@ -14,6 +14,7 @@ Tell = Callable[[Progress], None]
 _EVERY_S = 0.1
 _WINDOW_S = 8.0  # over which a rate is measured: longer than a hiccup, shorter than a change of network
 _FIRST_RATE_S = 1.0
+_SILENT_S = 3.0  # a download that has brought nothing for so long is stalled
 
 
 class Meter:
@@ -28,12 +29,15 @@ class Meter:
         self._share: float | None = None
         self._told_s = self._began_s = clock()
         self._samples: deque[tuple[float, int]] = deque()
+        self._is_lost = False
+        self._moved_s = self._began_s
 
     def enter(self, stage: Stage, total_bytes: int = 0, done_bytes: int = 0) -> None:
         """Begin a stage; ``done_bytes`` of it were there before, and say nothing about the rate."""
         self._stage, self._total, self._done, self._share = stage, total_bytes, done_bytes, None
-        self._began_s = self._clock()
+        self._began_s = self._moved_s = self._clock()
         self._samples = deque([(self._began_s, done_bytes)])
+        self._is_lost = False
         self._say()
 
     def add(self, size_bytes: int) -> None:
@@ -41,7 +45,20 @@ class Meter:
         self._done += size_bytes
         if size_bytes < 0:
             self._samples = deque([(self._clock(), self._done)])
+        elif size_bytes:
+            self._is_lost = False
+            self._moved_s = self._clock()
         self.keep_alive()
+
+    def lose(self) -> None:
+        """The connection is lost, and will be tried again: tell at once.
+
+        Raises:
+            CancelledError: The work is to be given up.
+        """
+        self._is_lost = True
+        self._samples = deque([(self._clock(), self._done)])
+        self._say()
 
     def share(self, part: float) -> None:
         """``part`` (0 to 1) of a stage that is not measured in bytes is done."""
@@ -59,7 +76,9 @@ class Meter:
 
     def _say(self) -> None:
         now = self._told_s = self._clock()
-        rate = self._rate(now)
+        is_silent = self._stage is Stage.DOWNLOADING and now - self._moved_s > _SILENT_S
+        is_stalled = self._is_lost or is_silent
+        rate = 0.0 if is_stalled else self._rate(now)
         self._tell(
             Progress(
                 self._stage,
@@ -68,6 +87,7 @@ class Meter:
                 total_bytes=self._total,
                 rate_bytes_s=rate,
                 remaining_s=self._remaining_s(now, rate),
+                is_stalled=is_stalled,
             )
         )
 

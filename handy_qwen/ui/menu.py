@@ -1,9 +1,13 @@
-"""The tray's menu. Built once; a new view changes its entries, also while it is open."""
+"""The tray's menu. Built once; a new view changes its entries, also while it is open.
+
+The main window shows the same entries as buttons (``windows/main.py``): what is added here is there as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup, QCursor
 from PySide6.QtWidgets import QMenu
 
@@ -49,7 +53,9 @@ class TrayMenu(QMenu):
         self._models = ChoiceMenu(self, strings.MODEL, commands.use_model)
         self._languages = ChoiceMenu(self, strings.LANGUAGE, commands.use_language)
         self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
-        self._methods = ChoiceMenu(self, strings.METHOD, lambda name: commands.use_method(Method(name)))
+        self._methods = ChoiceMenu(
+            self, strings.METHOD, lambda name: commands.use_method(Method(name) if name else None)
+        )
         self.addSeparator()
         self._shelf = self._entry(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
         self._entry(strings.SETUP_WINDOW, commands.open_setup)
@@ -57,9 +63,19 @@ class TrayMenu(QMenu):
         self._autostart = self.addAction(strings.AUTOSTART)
         self._autostart.setCheckable(True)
         self._autostart.triggered.connect(commands.use_autostart)
-        self._entry(strings.VERSION, lambda: None).setEnabled(False)
+        version = self._entry(strings.VERSION, lambda: None)
+        version.setEnabled(False)
+        self._remarks = (self._problem, version)
         self._entry(strings.QUIT, commands.quit)
         self.aboutToShow.connect(commands.refresh_choices)
+
+    def entries(self) -> list[QAction]:
+        """All that can be chosen, and the separators between."""
+        return [action for action in self.actions() if action not in self._remarks]
+
+    def is_for_other_window(self, action: QAction) -> bool:
+        """Whether ``action`` ends with a text in the window that has the focus then."""
+        return action in {self._record, self._paste, self._retry, self._bring_back}
 
     def show_view(self, view: View) -> None:
         """Make the entries say what ``view`` says."""
@@ -110,7 +126,10 @@ class TrayMenu(QMenu):
 
     def _show_choices(self, choices: Choices) -> None:
         models = [(model.name, model.title.replace("&", "&&")) for model in choices.models]
-        self._models.show_entries(models, choices.model, empty=strings.NO_MODELS)
+        if models:
+            models.insert(0, ("", _automatic(models[0][1])))
+        model = "" if choices.is_model_automatic else choices.model
+        self._models.show_entries(models, model, empty=strings.NO_MODELS)
         recent = [name for name in choices.recent_languages if name]
         top = list(dict.fromkeys([*recent, *filter(None, [choices.language])]))
         self._languages.show_entries(
@@ -119,45 +138,62 @@ class TrayMenu(QMenu):
             more=[(name, strings.language_title(name)) for name in choices.languages],
         )
         devices = [(name, name.replace("&", "&&")) for name in choices.microphones]
+        if choices.microphone and choices.microphone not in choices.microphones:
+            missing = strings.NOT_CONNECTED.format(device=choices.microphone.replace("&", "&&"))
+            devices.append((choices.microphone, missing))
         self._microphones.show_entries([("", strings.DEFAULT_DEVICE), *devices], choices.microphone)
-        methods = [(method.value, title) for method, title in strings.METHODS.items()]
-        self._methods.show_entries(methods, choices.method.value)
+        automatic = _automatic(strings.without_letter(strings.METHODS[choices.automatic_method]))
+        methods = [("", automatic), *((method.value, title) for method, title in strings.METHODS.items())]
+        self._methods.show_entries(methods, "" if choices.is_method_automatic else choices.method.value)
 
 
-class ChoiceMenu:
-    """A submenu of which one entry is chosen; further ones may stand in a submenu of their own."""
+def _automatic(what: str) -> str:
+    """The entry that goes back to the default, which is ``what`` at the moment."""
+    return strings.AUTOMATIC_IS.format(what=what)
+
+
+class ChoiceMenu(QMenu):
+    """A submenu of which one entry is chosen; further ones may be in a submenu of their own."""
+
+    chosen_changed = Signal()
 
     def __init__(self, parent: QMenu, title: str, choose: Callable[[str], None]) -> None:
-        self._menu = parent.addMenu(title)
+        super().__init__(title, parent)
+        parent.addMenu(self)
+        self.chosen_title = ""
         self._choose = choose
-        self._group = QActionGroup(self._menu)
+        self._group = QActionGroup(self)
         self._actions: list[tuple[str, QAction]] = []
         self._shown: object = None
 
     def show_entries(
         self, entries: Sequence[Entry], chosen: str, *, more: Sequence[Entry] = (), empty: str = ""
     ) -> None:
-        """Offer ``entries`` and ``more``; ``empty`` stands there instead if there are none."""
+        """Offer ``entries`` and ``more``, or say ``empty`` if there are none."""
         if (entries, more) != self._shown:
             self._shown = (entries, more)
             self._build(entries, more, empty)
         for name, action in self._actions:
             action.setChecked(name == chosen)
+        title = next((action.text() for name, action in self._actions if name == chosen), empty)
+        if title != self.chosen_title:
+            self.chosen_title = title
+            self.chosen_changed.emit()
 
     def _build(self, entries: Sequence[Entry], more: Sequence[Entry], empty: str) -> None:
-        self._menu.clear()
-        self._group = QActionGroup(self._menu)
-        self._actions = [(name, self._add(self._menu, name, title)) for name, title in entries]
+        self.clear()
+        self._group = QActionGroup(self)
+        self._actions = [(name, self._add(self, name, title)) for name, title in entries]
         if more:
-            self._menu.addSeparator()
-            submenu = self._menu.addMenu(strings.ALL_LANGUAGES)
+            self.addSeparator()
+            submenu = self.addMenu(strings.ALL_LANGUAGES)
             twins = QActionGroup(submenu)  # one may stand in both places and is checked in both
             for name, title in more:
                 action = self._add(submenu, name, title)
                 twins.addAction(action)
                 self._actions.append((name, action))
         if not entries:
-            self._menu.addAction(empty).setEnabled(False)
+            self.addAction(empty).setEnabled(False)
 
     def _add(self, menu: QMenu, name: str, title: str) -> QAction:
         action = menu.addAction(title)

@@ -18,6 +18,7 @@ from handy_qwen.core.view import Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay_content import Content, Mark, content_of
 from handy_qwen.ui.overlay_painter import MARGIN_PX, OverlayPainter, card_shape
+from handy_qwen.ui.spoken import announce, spoken
 from handy_qwen.ui.style import scheme
 
 _FRAME_MS = 50  # 20 pictures a second while something moves
@@ -26,6 +27,7 @@ _GAP_PX = 40  # to the edge of the screen
 _QUIET_DB, _LOUD_DB = -55.0, -12.0  # ends of the meter: a quiet room, a voice close by
 _FALL_PER_FRAME = 0.12  # the meter rises at once and falls softly
 
+_URGENT = {Mark.SILENT, Mark.PROBLEM}
 _FLAGS = (
     Qt.WindowType.FramelessWindowHint
     | Qt.WindowType.WindowStaysOnTopHint
@@ -96,8 +98,11 @@ class OverlayWindow(QWidget):
 
     def _appear(self, content: Content) -> None:
         is_new = self._content is None or not self.isVisible()
-        self._content = content
-        self.setAccessibleDescription(f"{content.title} {content.rest}".strip())
+        before, self._content = self._content, content
+        said = _news(content)
+        self.setAccessibleDescription(spoken(content.title, content.rest))
+        if is_new or before is None or said != _news(before):
+            announce(self, said, is_urgent=content.mark in _URGENT)
         self._place(keep_screen=not is_new)
         if is_new:
             self._level, self._turn = 0.0, 0
@@ -141,6 +146,17 @@ class OverlayWindow(QWidget):
         self._level = max(min(max(level, 0.0), 1.0), self._level - _FALL_PER_FRAME)
         self._turn += 1
         self.update()
+
+
+def _news(content: Content) -> str:
+    """What a screen reader says of ``content``.
+
+    While somebody speaks only a warning is said: anything else would get into the microphone.
+    """
+    is_recording = content.began_s is not None or content.mark in {Mark.METER, Mark.STARTING}
+    if is_recording or content.is_live:
+        return content.remark
+    return spoken(content.title, content.rest)
 
 
 def _can_be_placed() -> bool:

@@ -8,6 +8,7 @@ stand beside it (``windows/model_words.py``).
 from __future__ import annotations
 
 import gettext
+import re
 
 from handy_qwen import __version__, paths
 from handy_qwen.core.ports import Method
@@ -34,26 +35,28 @@ METHODS = {
 START, STOP, CANCEL = tr("&Start recording"), tr("&Stop recording"), tr("&Cancel")
 MODEL, LANGUAGE, MICROPHONE, METHOD = tr("&Model"), tr("Lan&guage"), tr("Micro&phone"), tr("&Insert by")
 AUTOMATIC, DEFAULT_DEVICE = tr("&Automatic"), tr("System &default")
+AUTOMATIC_IS, NOT_CONNECTED = tr("&Automatic ({what})"), tr("{device} (not connected)")
 ALL_LANGUAGES = tr("All languages")
-COPY_LAST, PASTE_AGAIN, DROP_HELD = tr("Copy &last text"), tr("Paste &again"), tr("&Drop waiting text")
+COPY_LAST, PASTE_AGAIN, DROP_HELD = tr("Copy &last text"), tr("Paste &again"), tr("Discard &waiting text")
 PASTE_HELD = tr("P&aste waiting text here")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("M&odels…"), tr("Histor&y…")
 MODELS_WORKING = tr("M&odels… ({model}: {state})")
 SETTINGS_FILE, QUIT = tr("S&ettings file…"), tr("&Quit")
-RETRY, BRING_BACK = tr("&Try again"), tr("&Bring back the cancelled dictation")
+RETRY, BRING_BACK = tr("&Transcribe last recording again"), tr("Restore cancelled &dictation")
 SETUP_WINDOW, AUTOSTART = tr("Set &up…"), tr("Start at logi&n")
-PAUSE_HISTORY, HISTORY_PAUSED = tr("Pause &history"), tr("The history is paused: nothing is kept.")
+PAUSE_HISTORY, HISTORY_PAUSED = tr("Pause &history"), tr("History is paused. Nothing you say is saved.")
 NO_MODELS = tr("No model is installed")
 
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
+HOLD_AND_SPEAK = tr("Hold {keys} and speak.")
 MODEL_LOADS = tr("the model is loading")
-WAITING_TITLE = tr("Your text waits.")
-WAITING_HINT = tr("Paste it here, copy it or drop it from the menu.")
+WAITING_TITLE = tr("Your text isn't inserted yet.")
+WAITING_HINT = tr("Use the tray menu to paste, copy or discard it.")
 
 CLOSE = tr("&Close")
-RATE, SECONDS, PERCENT = tr("{size}/s"), tr("{seconds} s"), tr("{number} %")
+RATE, PERCENT = tr("{size}/s"), tr("{number} %")
 REMAINING_MOMENT, REMAINING_S = tr("a moment left"), tr("about {seconds} s left")
 REMAINING_H = tr("about {hours} h {minutes} min left")
 
@@ -92,9 +95,14 @@ NATIVE_NAMES = {  # as speakers of each language write it
 
 
 def language_title(name: str) -> str:
-    """A language as the menu shows it: in its own words, and in English behind."""
+    """A language in a list to choose from: as its speakers write it, and in English behind."""
     native = NATIVE_NAMES.get(name, name)
-    return name if native == name else f"{native}  ·  {name}"
+    return name if native == name else f"{native} ({name})"
+
+
+def without_letter(title: str) -> str:
+    """``title`` without the ampersand that underlines a letter; one that is meant stays."""
+    return re.sub("&(.)", r"\1", title)
 
 
 def window_title(title: str) -> str:

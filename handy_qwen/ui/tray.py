@@ -29,9 +29,9 @@ class Tray:
         self._icons: dict[Phase, QIcon] = {}
         self._view = View()
         self._told = 0  # number of the last notice shown as a message of the desktop
-        self._menu = TrayMenu(ask, commands)
+        self.menu = TrayMenu(ask, commands)
         self._icon = QSystemTrayIcon()
-        self._icon.setContextMenu(self._menu)
+        self._icon.setContextMenu(self.menu)
         self._icon.activated.connect(self._on_activated)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
         self._draw_icons()
@@ -41,20 +41,20 @@ class Tray:
         self._view = view
         self._icon.setIcon(self._icons[view.phase])
         self._icon.setToolTip(_tooltip(view))
-        self._menu.show_view(view)
+        self.menu.show_view(view)
         if not self._icon.isVisible():
             self._icon.show()
         self._tell_problem(view)
 
     def show_shelf(self, shelf: Shelf) -> None:
         """Tell in the menu how far an installation is."""
-        self._menu.show_shelf(shelf)
+        self.menu.show_shelf(shelf)
 
     def close(self) -> None:
         """Take the icon away."""
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._on_scheme_changed)
         self._icon.hide()
-        self._menu.deleteLater()
+        self.menu.deleteLater()
 
     def _tell_problem(self, view: View) -> None:
         """What lasts and has no overlay to be seen in is told by the desktop, once."""
@@ -72,9 +72,9 @@ class Tray:
         self._icon.setIcon(self._icons[self._view.phase])
 
     def _on_activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
-        """A left click opens the menu as a right one does: there is no other window to open."""
+        """A left click opens the menu as a right one does."""
         if reason is QSystemTrayIcon.ActivationReason.Trigger:
-            self._menu.popup_at_cursor()
+            self.menu.popup_at_cursor()
 
 
 def _tooltip(view: View) -> str:
@@ -85,5 +85,5 @@ def _tooltip(view: View) -> str:
     if lasting:
         lines += [lasting[-1].title, lasting[-1].hint]
     elif view.phase is Phase.IDLE and view.choices.hotkeys:
-        lines.append(strings.tr("Hold {keys} and speak.").format(keys=" / ".join(view.choices.hotkeys)))
+        lines.append(strings.HOLD_AND_SPEAK.format(keys=" / ".join(view.choices.hotkeys)))
     return "\n".join(filter(None, lines))

@@ -148,7 +148,8 @@ def test_a_second_start_shows_the_first_and_ends_well(app):
     second = app.run()
     assert second.returncode == 0
     assert "running already" in second.stderr
-    assert any("running" in notice["title"] for notice in app.status()["notices"])
+    names = {app.desktop.run("xdotool", "getwindowname", str(one)) for one in app.desktop.windows()}
+    assert "Handy Qwen" in {name.strip() for name in names}
 
 
 def test_nothing_that_was_said_is_in_the_log(app):

@@ -25,7 +25,7 @@ class Shown:
         self.desktop = desktop
         self.asked = []
         self.process = desktop.start(
-            f"windows{len(arguments)}{len(env)}",
+            f"windows{'-'.join(arguments)}{len(env)}",
             *(sys.executable, "-m", "tests.e2e.windows_process", *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -96,12 +96,19 @@ def test_the_history_is_shown(silent_desktop, shown, state):
     silent_desktop.screenshot(f"history-{state}")
 
 
+def test_the_main_window_is_shown(silent_desktop, shown):
+    assert shown.show("main", "idle")["title"] == "Handy Qwen"
+    silent_desktop.screenshot("main-idle")
+
+
 @pytest.mark.parametrize(
-    ("name", "arguments", "env"), [("dark", ["dark"], {}), ("200", [], {"QT_SCALE_FACTOR": "2"})]
+    ("name", "arguments", "env"),
+    [("dark", ["dark"], {}), ("large", ["large"], {}), ("200", [], {"QT_SCALE_FACTOR": "2"})],
 )
-def test_both_are_shown_in_dark_and_enlarged(silent_desktop, name, arguments, env):
+def test_all_are_shown_in_dark_and_enlarged(silent_desktop, name, arguments, env):
     process = Shown(silent_desktop, *arguments, **env)
-    for kind, state in (("models", "downloading"), ("models", "failed"), ("history", "full")):
+    shown = (("models", "downloading"), ("models", "failed"), ("history", "full"), ("main", "idle"))
+    for kind, state in shown:
         process.show(kind, state)
         silent_desktop.screenshot(f"{kind}-{state}-{name}")
     process.close()

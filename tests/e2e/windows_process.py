@@ -1,9 +1,9 @@
-"""The Models and History windows in a process of their own, without the rest of the program.
+"""The Models, History and main windows in a process of their own, without the rest of the program.
 
-    python -m tests.e2e.windows_process [dark]
+    python -m tests.e2e.windows_process [dark] [large]
 
-Reads "models STATE" or "history STATE" a line from its standard input, shows that, and answers with a line of
-JSON; what the windows ask for comes as lines of its own.
+Reads "models STATE", "history STATE" or "main STATE" a line from its standard input, shows that, and answers
+with a line of JSON; what the windows ask for comes as lines of its own.
 """
 
 import json
@@ -14,6 +14,9 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.view import Window
+from handy_qwen.ui.menu import TrayMenu
+from handy_qwen.ui.outlines import use_outlines
+from handy_qwen.ui.windows.main import MainWindow
 from handy_qwen.ui.windows.opener import Windows
 from tests.e2e.pasts import PASTS, VIEW
 from tests.e2e.shelves import SHELVES
@@ -68,26 +71,38 @@ def tell_settled(window, state):
 def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
+    use_outlines()
     if "dark" in sys.argv:
         darken(app)
+    if "large" in sys.argv:
+        font = app.font()
+        font.setPointSize(24)
+        app.setFont(font)
     keeper = Keeper()
     windows = Windows(keeper, keeper, keeper)
     windows.show_view(VIEW)
+    menu = TrayMenu(keeper, keeper)
+    menu.show_view(VIEW)
+    start = MainWindow(menu, keeper)
+    start.show_view(VIEW)
 
     def show(kind, state):
         if kind == "models":
             windows.on_shelf(SHELVES[state])
             windows.open(Window.MODELS)
             window = windows._models
+        elif kind == "main":
+            start.present()
+            window = start
         else:
             windows.open(Window.HISTORY)
             past, window = PASTS[state], windows._history
             window.search.setText(past.question.words)
             window.only.setCurrentIndex(window.only.findData(past.question.only))
             windows.on_past(past)
-        other = windows._history if kind == "models" else windows._models
-        if other is not None:
-            other.close()
+        for other in (windows._history, windows._models, start):
+            if other is not None and other is not window:
+                other.close()
         tell_settled(window, state)
 
     def on_line():
@@ -106,6 +121,7 @@ def main():
     notifier.activated.connect(on_line)
     app.exec()
     windows.close()
+    start.close()
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ def remaining(seconds: float) -> str:
     return strings.REMAINING_H.format(hours=minutes // 60, minutes=minutes % 60)
 
 
-def seconds(value_s: float) -> str:
-    """A short duration: 0.8 s, 12 s."""
-    return strings.SECONDS.format(seconds=QLocale().toString(value_s, "f", 1 if value_s < 10 else 0))
+def number(value: float) -> str:
+    """A factor: 0.8, 4.2, 50."""
+    return QLocale().toString(value, "f", 1 if value < 10 else 0)
 
 
 def percent(share: float) -> str:

@@ -17,16 +17,19 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QSplitter,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from handy_qwen.core.entries import Entry
 from handy_qwen.core.past import Past, PastKeeper, Question
 from handy_qwen.core.view import Commands, View
+from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.history_detail import Detail
 from handy_qwen.ui.windows.history_list import EntriesList
-from handy_qwen.ui.windows.parts import Quiet, Text, Title, button
+from handy_qwen.ui.windows.parts import Flow, Quiet, Text, Title, button
 from handy_qwen.ui.windows.question import ask
 from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX, AppWindow
 
@@ -72,25 +75,20 @@ class HistoryWindow(AppWindow):
         self._empty.say(*words.empty(past.question, " / ".join(self._view.choices.hotkeys)))
         self.undo_button.setVisible(past.deleted > 0)
         count = words.shown(len(past.entries), has_more=past.has_more) if past.entries else ""
-        self._count.setText(words.deleted(past.deleted) if past.deleted else count)
+        count = words.deleted(past.deleted) if past.deleted else count
+        if self.isVisible() and count != self._count.text():
+            announce(self, count)
+        self._count.setText(count)
         self.detail.setVisible(bool(past.entries))
         self.export_button.setEnabled(bool(past.entries))
         self._tell()
 
     def show_view(self, view: View) -> None:
-        """The program does something else now: there may be new entries."""
-        old, self._view = self._view, view
+        """The program does something else now. What the history holds then, its keeper tells."""
+        self._view = view
         self.pause.setChecked(view.choices.is_private)
         self.detail.show_chosen(self.list.chosen(), view.choices)
         self._tell()
-        is_news = (old.phase, old.recent, old.held, old.waiting) != (
-            view.phase,
-            view.recent,
-            view.held,
-            view.waiting,
-        )
-        if is_news and self.isVisible():
-            self._look()
 
     def first_focus(self) -> QWidget | None:
         """The list, so that the arrow keys work at once; Ctrl+F for the search."""
@@ -106,6 +104,8 @@ class HistoryWindow(AppWindow):
             said, color = words.EXPORTED.format(path=past.exported), "good"
         elif self._view.choices.is_private:
             said = words.IS_PAUSED
+        if said != self._notice.text():
+            announce(self, said)
         self._notice.setText(said)
         self._notice.set_color(color)
         self._notice.setVisible(bool(said))
@@ -124,6 +124,10 @@ class HistoryWindow(AppWindow):
         if self._past.has_more and self._past.question.most == self._most:
             self._most += _PAGE
             self._look()
+
+    def _insert(self, entry: Entry) -> None:
+        """Give the focus back to the window before, and insert there."""
+        self.step_aside(lambda is_elsewhere: self._keeper.insert(entry, is_here=is_elsewhere))
 
     def _delete(self) -> None:
         if chosen := self.list.chosen():
@@ -169,13 +173,14 @@ class HistoryWindow(AppWindow):
     def _build(self) -> None:
         for only, title in words.ONLY.items():
             self.only.addItem(title, only)
-        top = QHBoxLayout()
-        top.setSpacing(GAP_PX)
+        top = Flow(GAP_PX)
         for title, field in ((words.SEARCH, self.search), (words.SHOW, self.only)):
-            label = QLabel(title)
+            label, pair = QLabel(title), QHBoxLayout()
             label.setBuddy(field)
-            top.addWidget(label)
-            top.addWidget(field, 1 if field is self.search else 0)
+            pair.setSpacing(GAP_PX)
+            pair.addWidget(label)
+            pair.addWidget(field, 1)
+            top.addLayout(pair)
         self.list.setMinimumHeight(_LEAST_PX)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.list)
@@ -196,7 +201,7 @@ class HistoryWindow(AppWindow):
     def _connect(self) -> None:
         self.shown.connect(lambda: self._stack.setCurrentWidget(self.list))  # until the answer is there
         self.shown.connect(self._look_anew)
-        self.hidden.connect(self._keeper.finish_deleting)
+        self.hidden.connect(self._keeper.leave)
         self.search.textChanged.connect(lambda _text: self._typing.start())
         self.search.went_down.connect(self.list.setFocus)
         self._typing.timeout.connect(self._look_anew)
@@ -204,6 +209,7 @@ class HistoryWindow(AppWindow):
         self.list.chosen_changed.connect(lambda: self.detail.show_chosen(self.list.chosen()))
         self.list.end_is_near.connect(self._look_further)
         self.detail.deleted.connect(self._delete)
+        self.detail.wanted.connect(self._insert)
         QShortcut(QKeySequence.StandardKey.Find, self, self._on_find)
         QShortcut(QKeySequence.StandardKey.Undo, self, self._undo)
         for keys, do in (
@@ -227,6 +233,8 @@ class SearchField(QLineEdit):
         super().__init__()
         self.setPlaceholderText(words.SEARCH_HINT)
         self.setClearButtonEnabled(True)
+        for clear in self.findChildren(QToolButton):
+            clear.setAccessibleName(words.CLEAR)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
         """Take the keys that mean something else here. Called by Qt."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QPlainTextEdit, QVBoxLayout, QWidget
 
 from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.past import PastKeeper
 from handy_qwen.core.view import Choices
 from handy_qwen.ui import strings
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows.parts import Text, button
+from handy_qwen.ui.windows.parts import Flow, Text, button
 from handy_qwen.ui.windows.window import SMALL_GAP_PX
 
 
@@ -21,6 +21,7 @@ class Detail(QWidget):
     """Shows what is chosen. Lives on Qt's thread."""
 
     deleted = Signal()  # what is chosen is to be deleted
+    wanted = Signal(object)  # the text of this Entry is to be inserted
 
     def __init__(self, keeper: PastKeeper) -> None:
         super().__init__()
@@ -70,9 +71,9 @@ class Detail(QWidget):
             self._keeper.copy(self._chosen[0])
 
     def insert(self) -> None:
-        """Let the text of the entry chosen wait for its window."""
+        """Have the text of the entry chosen inserted."""
         if self.insert_button.isEnabled():
-            self._keeper.insert(self._chosen[0])
+            self.wanted.emit(self._chosen[0])
 
     def _star(self) -> None:
         self._keeper.star([entry.id for entry in self._chosen], is_starred=not self._are_starred())
@@ -95,12 +96,11 @@ class Detail(QWidget):
             languages.addAction(title, partial(self._keeper.retry, entry, language=name))
 
     def _build(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(SMALL_GAP_PX)
+        row = Flow(SMALL_GAP_PX)
         buttons = (self.insert_button, self.copy_button, self.retry_button, self.star_button)
         for one in buttons:
             row.addWidget(one)
-        row.addStretch()
+        row.push()
         row.addWidget(self.delete_button)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, SMALL_GAP_PX, 0, 0)

@@ -27,7 +27,8 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.past import Past
-from handy_qwen.ui.style import scheme
+from handy_qwen.ui.spoken import spoken
+from handy_qwen.ui.style import outline, readable, scheme
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.window import GAP_PX
 
@@ -74,8 +75,8 @@ class EntriesModel(QAbstractListModel):
             return words.headline(entry)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             star = words.ONLY_STAR if entry.is_starred else ""
-            parts = (words.headline(entry), remark[0], words.facts(entry, QDateTime.currentDateTime()), star)
-            return ". ".join(filter(None, parts))
+            facts = words.facts(entry, QDateTime.currentDateTime()).replace("   ·   ", ", ")
+            return spoken(words.headline(entry), remark[0], facts, star)
         return None
 
 
@@ -113,14 +114,15 @@ class EntryPainter(QStyledItemDelegate):
     def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
         rect, state, palette = option.rect, option.state, option.palette
         if state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, palette.color(QPalette.ColorRole.Highlight))
+            ink = palette.color(QPalette.ColorRole.HighlightedText)
+            painter.fillRect(rect, readable(palette.color(QPalette.ColorRole.Highlight), ink))
         else:
-            painter.setPen(QPen(scheme().color("edge", 120), 1))
+            painter.setPen(QPen(outline(palette), 1))
             painter.drawLine(rect.bottomLeft(), rect.bottomRight())
             if state & QStyle.StateFlag.State_MouseOver:
                 painter.fillRect(rect, scheme().color("quiet", 18))
         if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setPen(QPen(palette.color(QPalette.ColorRole.HighlightedText), 1, Qt.PenStyle.DotLine))
+            painter.setPen(QPen(self._ink(option, "text"), 1, Qt.PenStyle.DotLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(rect.adjusted(2, 2, -3, -3))
 
@@ -135,7 +137,7 @@ class EntryPainter(QStyledItemDelegate):
     def _ink(option: QStyleOptionViewItem, color: str) -> QColor:
         """A color of the scheme, but on the ground of a chosen row the one that is made for it."""
         if not option.state & QStyle.StateFlag.State_Selected:
-            return scheme().color(color)
+            return readable(scheme().color(color), option.palette.color(QPalette.ColorRole.Base))
         ink: QColor = option.palette.color(QPalette.ColorRole.HighlightedText)
         return ink
 

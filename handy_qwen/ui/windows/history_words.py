@@ -6,58 +6,58 @@ from PySide6.QtCore import QDate, QDateTime, QLocale
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Question
-from handy_qwen.ui.strings import clock, language_title, ntr, tr
+from handy_qwen.ui.strings import clock, ntr, tr
 
 TITLE = tr("History")
 SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (Ctrl+F)")
-SHOW = tr("Sh&ow")
+CLEAR, SHOW = tr("Clear the search"), tr("Sh&ow")
 ONLY = {
     Only.ALL: tr("Everything"),
     Only.STARRED: tr("Starred"),
     Only.OPEN: tr("Not delivered, failed, cancelled"),
 }
-PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing of what you say from now on is kept")
-IS_PAUSED = tr("The history is paused: nothing of what you say is kept.")
+PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing you say from now on is saved")
+IS_PAUSED = tr("History is paused. Nothing you say is saved.")
 LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
 
 COPY, INSERT = tr("Cop&y"), tr("&Insert again")
-INSERT_TIP = tr("The text waits; go to its window and choose Paste in the tray, or dictate there")
-RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Bring back")
+INSERT_TIP = tr("Closes this window and inserts the text where you were before")
+RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Restore")
 ONLY_STAR = tr("Starred")
 STAR, UNSTAR = tr("St&ar"), tr("Unst&ar")
 DELETE, EXPORT, UNDO = tr("&Delete"), tr("&Export…"), tr("&Undo")
 LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"), tr("In another &language")
-AUTOMATIC = tr("Found out automatically")
+AUTOMATIC = tr("Detect automatically")
 
 NOTHING_YET = tr("Nothing here yet")
-NOTHING_YET_HINT = tr("Hold {keys}, speak, let go: what you say is kept here, on this machine only.")
+NOTHING_YET_HINT = tr("Hold {keys}, speak, release. What you say is kept here, on this computer only.")
 NOTHING_FOUND = tr("Nothing found")
-NOTHING_FOUND_HINT = tr("No dictation has all of these words: {words}")
-NOTHING_OF_KIND = tr("Nothing of this kind")
+NOTHING_FOUND_HINT = tr("No dictation contains all of these words: {words}")
+NOTHING_OF_KIND = tr("No such dictations")
 NOTHING_OF_KIND_HINT = tr("Choose “Everything” to see the rest.")
-NOTHING_CHOSEN = tr("Choose a dictation to see all of it.")
-EXPORT_ALL, EXPORT_CHOSEN = tr("Export the history"), tr("Export the chosen dictations")
+NOTHING_CHOSEN = tr("Select a dictation to read all of it.")
+EXPORT_ALL, EXPORT_CHOSEN = tr("Export history"), tr("Export the selected dictations")
 EXPORT_NAME = tr("dictations")
 EXPORT_KINDS = {
     ".txt": tr("Text (*.txt)"),
     ".csv": tr("Table (*.csv)"),
     ".jsonl": tr("JSON Lines (*.jsonl)"),
 }
-REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("There is a file of this name already.")
+REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("A file with this name already exists.")
 REPLACE_IT, KEEP_IT = tr("&Replace"), tr("&Keep it")
-EXPORTED = tr("Written to {path}.")
-RETRIED, NO_TEXT = tr("Being transcribed again…"), tr("No speech was heard.")
+EXPORTED = tr("Exported to {path}.")
+RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
 
 STATES = {  # what a row says instead of a text
-    State.RECORDING: tr("Being recorded…"),
-    State.WAITING: tr("Waits to be transcribed"),
-    State.FAILED: tr("Could not be transcribed"),
+    State.RECORDING: tr("Recording…"),
+    State.WAITING: tr("Not transcribed yet"),
+    State.FAILED: tr("Transcription failed"),
     State.CANCELLED: tr("Cancelled"),
 }
 PLACES = {  # what is said of a text that the user may want to do something about
     Whereabouts.NOWHERE: tr("Not delivered"),
     Whereabouts.BEGUN: tr("Perhaps not delivered"),
-    Whereabouts.HELD: tr("Waits for its window"),
+    Whereabouts.HELD: tr("Not inserted yet"),
 }
 TODAY, YESTERDAY = tr("Today"), tr("Yesterday")
 
@@ -81,9 +81,8 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
 
 def facts(entry: Entry, now: QDateTime) -> str:
     """When, how long, in which language, by which model, for which application."""
-    language = language_title(entry.language) if entry.language else ""
     length = clock(entry.duration_s) if entry.duration_s else ""
-    parts = (moment(entry.created_s, now), length, language, entry.model, entry.application)
+    parts = (moment(entry.created_s, now), length, entry.language, entry.model, entry.application)
     return "   ·   ".join(f"\u2068{part}\u2069" for part in parts if part)
 
 
@@ -117,7 +116,7 @@ def deleted(count: int) -> str:
 
 def chosen(count: int) -> str:
     """How many are chosen."""
-    return ntr("{count} dictation chosen", "{count} dictations chosen", count).format(count=count)
+    return ntr("{count} dictation selected", "{count} dictations selected", count).format(count=count)
 
 
 def shown(count: int, *, has_more: bool) -> str:

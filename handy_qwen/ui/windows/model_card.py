@@ -7,7 +7,6 @@ from collections.abc import Callable
 from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QGridLayout,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -17,14 +16,16 @@ from PySide6.QtWidgets import (
 )
 
 from handy_qwen.core.shelf import ModelEntry, Shelf, ShelfKeeper, Stage, Standing
+from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows import figures
 from handy_qwen.ui.windows import model_words as words
-from handy_qwen.ui.windows.parts import Panel, Pill, Quiet, Sign, Text, Title, button
+from handy_qwen.ui.windows.parts import Flow, Panel, Pill, Quiet, Sign, Text, Title, button
 from handy_qwen.ui.windows.question import ask
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
 _BAR_STEPS = 1000
 _BAR_PX = 12
+_WIDEST = "0,000 MB"  # sizes below each other from card to card
 
 
 class ModelCard(Panel):
@@ -41,7 +42,7 @@ class ModelCard(Panel):
         self._keeper = keeper
         self._entry = ModelEntry("", "")
         self._since_change = QElapsedTimer()
-        self.title, self._pill = Title(), Pill()
+        self.title, self._pill = Title(is_line=True), Pill()
         self.primary, self.secondary = button(do=self._on_primary), button(do=self._on_secondary)
         self._summary, self._facts, self._more = Quiet(), Facts(), More()
         self._facts.measure.clicked.connect(lambda: self._keeper.measure(self._entry.name))
@@ -54,10 +55,13 @@ class ModelCard(Panel):
         """Show ``entry`` of ``shelf``."""
         if entry.standing is not self._entry.standing:
             self._since_change.start()
-        self._entry = entry
+        before, self._entry = self._entry, entry
         self.setAccessibleName(entry.title)
         self.title.setText(entry.title)
-        self._pill.say(*words.state(entry))
+        state, color = words.state(entry)
+        if self.isVisible() and state != self._pill.text() and entry.name == before.name:
+            announce(self, entry.title, state)
+        self._pill.say(state, color)
         self._summary.setText(entry.summary)
         self._summary.setVisible(bool(entry.summary))
         self._facts.show_entry(entry)
@@ -72,12 +76,10 @@ class ModelCard(Panel):
         self._label(self.primary, words.primary(entry))
 
     def _build(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(GAP_PX)
-        self.title.setWordWrap(False)
+        head = Flow(GAP_PX)
         head.addWidget(self.title)
         head.addWidget(self._pill)
-        head.addStretch()
+        head.push()
         head.addWidget(self.secondary)
         head.addWidget(self.primary)
         whole = QVBoxLayout(self)
@@ -86,9 +88,6 @@ class ModelCard(Panel):
         whole.addLayout(head)
         for widget in (self._summary, self._facts, self._work, self._trouble, self._warning, self._more):
             whole.addWidget(widget)
-        QWidget.setTabOrder(self.primary, self.secondary)
-        QWidget.setTabOrder(self.secondary, self._facts.measure)
-        QWidget.setTabOrder(self._facts.measure, self._more.toggle)
 
     def _label(self, labelled: QPushButton, text: str) -> None:
         if not text and labelled.hasFocus():
@@ -128,28 +127,30 @@ class ModelCard(Panel):
 
 
 class Facts(QWidget):
-    """Sizes and speed, in columns that stand under each other from card to card."""
+    """Sizes and speed, in columns that stand under each other from card to card if there is room."""
 
     def __init__(self) -> None:
         super().__init__()
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
-        grid.setHorizontalSpacing(GAP_PX)
-        grid.setVerticalSpacing(1)
-        self._values = [Text() for _ in range(4)]
-        for column, (head, value) in enumerate(
-            zip((words.DOWNLOAD, words.DISK, words.MEMORY, words.SPEED), self._values, strict=True)
+        line = Flow(2 * GAP_PX)
+        self._values = [Text(is_line=True) for _ in range(4)]
+        for head, value in zip(
+            (words.DOWNLOAD, words.DISK, words.MEMORY, words.SPEED), self._values, strict=True
         ):
-            label = Quiet(head, scale=0.9)
+            label, column = Quiet(head, scale=0.9, is_line=True), QVBoxLayout()
             label.setBuddy(value)
-            grid.addWidget(label, 0, column)
-            grid.addWidget(value, 1, column)
-            grid.setColumnStretch(column, 1)
-            grid.setColumnMinimumWidth(column, 88)
+            value.setMinimumWidth(value.fontMetrics().horizontalAdvance(_WIDEST))
+            column.setSpacing(1)
+            column.addWidget(label)
+            column.addWidget(value)
+            line.addLayout(column)
         self.measure = button(words.MEASURE)
         self.measure.setToolTip(words.SPEED_TIP)
         self._values[3].setToolTip(words.SPEED_TIP)
-        grid.addWidget(self.measure, 0, 4, 2, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        line.push()
+        line.addWidget(self.measure)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
+        whole.addLayout(line)
 
     def show_entry(self, entry: ModelEntry) -> None:
         """Show the figures of ``entry``."""
@@ -175,12 +176,11 @@ class More(QWidget):
         self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.toggle.setArrowType(Qt.ArrowType.RightArrow)
         self.toggle.toggled.connect(self._on_toggled)
-        self._origin, self._languages = Quiet(scale=0.9), Quiet()
+        self._origin, self._languages = Quiet(scale=0.9, is_line=True), Quiet()
         self._languages.hide()
-        line = QHBoxLayout()
-        line.setSpacing(GAP_PX)
+        line = Flow(GAP_PX)
         line.addWidget(self.toggle)
-        line.addWidget(self._origin, 1)
+        line.addWidget(self._origin)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(SMALL_GAP_PX)
@@ -254,6 +254,8 @@ class Trouble(QWidget):
 
     def say(self, title: str, hint: str = "") -> None:
         """Show both, or nothing at all without a title."""
+        if title and title != self._title.text():
+            announce(self, title, hint)
         self._title.setText(title)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))

@@ -7,17 +7,18 @@ from handy_qwen.ui.strings import MODELS_WORKING, NATIVE_NAMES, ntr, tr
 from handy_qwen.ui.windows import figures
 
 TITLE = tr("Models")
-INTRODUCTION = tr("Speech is turned into text on this machine; nothing you say leaves it.")
+INTRODUCTION = tr("Speech is transcribed on this computer. Nothing you say leaves it.")
 PLACE = tr("Models are kept in {folder}. {free} free.")
 ONLY_DEMO = tr(
-    "Only the demo model is here. It knows some 300 words of English and German, to show that everything "
-    "works. Install a full model to dictate in earnest."
+    "Only the demo model is installed. It knows about 300 English and German words, enough to show that "
+    "everything works. Install a full model to dictate."
 )
 
-DOWNLOAD, DISK, MEMORY, SPEED = tr("Download"), tr("On disk"), tr("In memory"), tr("Speed here")
+LOOKING = tr("Looking for models…")
+DOWNLOAD, DISK, MEMORY, SPEED = tr("Download"), tr("On disk"), tr("In memory"), tr("Speed on this computer")
 UNKNOWN, NOTHING = tr("unknown"), "—"
-SPEED_VALUE, NOT_MEASURED, MEASURING = tr("10 s in {time}"), tr("not measured"), tr("measuring…")
-SPEED_TIP = tr("How long this machine takes for ten seconds of speech")
+SPEED_VALUE, NOT_MEASURED, MEASURING = tr("{factor}x real time"), tr("not measured"), tr("measuring…")
+SPEED_TIP = tr("How many seconds of speech this computer transcribes in a second")
 MEASURE = tr("Measure")
 
 INSTALL, RETRY, RESUME, INSTALL_AGAIN = tr("Install"), tr("Try again"), tr("Resume"), tr("Install again")
@@ -25,13 +26,13 @@ PAUSE, CANCEL, DISCARD = tr("Pause"), tr("Cancel"), tr("Discard")
 USE, REMOVE, KEEP = tr("Use"), tr("Remove"), tr("Keep")
 IMPORT = tr("&Import…")
 IMPORT_FOLDER, IMPORT_ARCHIVE = tr("From a &folder…"), tr("From an &archive (.zip, .tar.gz)…")
-CHOOSE_FOLDER, CHOOSE_ARCHIVE = tr("The folder of a model"), tr("A packed model")
-ARCHIVES = tr("Packed models (*.zip *.tar.gz *.tgz *.tar)")
+CHOOSE_FOLDER, CHOOSE_ARCHIVE = tr("Choose a model folder"), tr("Choose a model archive")
+ARCHIVES = tr("Model archives (*.zip *.tar.gz *.tgz *.tar)")
 
 REMOVE_QUESTION = tr("Remove {title}?")
-REMOVE_DETAIL = tr("{size} on disk become free. To use it again, it has to be installed again.")
-DISCARD_QUESTION = tr("Discard what is here of {title}?")
-DISCARD_DETAIL = tr("{size} have been downloaded. They would have to be fetched again.")
+REMOVE_DETAIL = tr("This frees {size} of disk space. You can install it again later.")
+DISCARD_QUESTION = tr("Discard the partial download of {title}?")
+DISCARD_DETAIL = tr("The {size} downloaded so far will be deleted.")
 
 STAGES = {
     Stage.WAITING: tr("Waiting"),
@@ -41,14 +42,14 @@ STAGES = {
     Stage.CONVERTING: tr("Converting"),
     Stage.TESTING: tr("Testing"),
 }
-CONNECTING = tr("Looking for it on the network…")
-WAITS = tr("Begins when the other installation is done.")
-IN_USE, INSTALLED, PAUSED, FAILED = tr("In use"), tr("Installed"), tr("Paused"), tr("Not installed")
+CONNECTING, RETRYING = tr("Connecting…"), tr("Connection lost, retrying…")
+WAITS = tr("Starts when the other installation finishes.")
+IN_USE, INSTALLED, PAUSED, FAILED = tr("In use"), tr("Installed"), tr("Paused"), tr("Installation failed")
 DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
-OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} are here.")
+OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} downloaded")
 
-NEEDS_MEMORY = tr("It needs {needed} of memory; this machine has {available}. It may be slow or fail.")
-NEEDS_DISK = tr("Installing takes {needed} of disk space; {available} are free.")
+NEEDS_MEMORY = tr("Needs {needed} of memory; this computer has {available}. It may be slow or fail.")
+NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
 
 
 def state(entry: ModelEntry) -> tuple[str, str]:
@@ -99,8 +100,8 @@ def progress_line(progress: Progress) -> str:
     if progress.stage is Stage.WAITING:
         return WAITS
     if progress.stage is Stage.DOWNLOADING and progress.share is None:
-        return CONNECTING
-    parts = [STAGES[progress.stage]]
+        return RETRYING if progress.is_stalled else CONNECTING
+    parts = [RETRYING if progress.is_stalled else STAGES[progress.stage]]
     if progress.total_bytes:
         done, total = figures.size(progress.done_bytes), figures.size(progress.total_bytes)
         parts.append(OF_TOTAL.format(done=done, total=total))
@@ -122,7 +123,7 @@ def installation_line(shelf: Shelf) -> str:
             and progress is not None
             and progress.stage is not Stage.WAITING
         ):
-            state = STAGES[progress.stage]
+            state = RETRYING if progress.is_stalled else STAGES[progress.stage]
             if progress.share is not None:
                 state = f"{state} {figures.percent(progress.share)}"
             return MODELS_WORKING.format(model=entry.title.replace("&", "&&"), state=state)
@@ -154,7 +155,7 @@ def speed(entry: ModelEntry) -> str:
         return MEASURING
     if entry.clip_s is None:
         return NOT_MEASURED if entry.standing is Standing.INSTALLED else NOTHING
-    return SPEED_VALUE.format(time=figures.seconds(entry.clip_s))
+    return SPEED_VALUE.format(factor=figures.number(10.0 / max(entry.clip_s, 0.01)))
 
 
 def size(size_bytes: int) -> str:

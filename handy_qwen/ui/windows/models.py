@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QFrame, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
 from handy_qwen.core.shelf import Shelf, ShelfKeeper, Standing
 from handy_qwen.ui.windows import figures
 from handy_qwen.ui.windows import model_words as words
 from handy_qwen.ui.windows.model_card import ModelCard
 from handy_qwen.ui.windows.parts import Quiet, Text, button
-from handy_qwen.ui.windows.window import GAP_PX, AppWindow
+from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX, AppWindow
 
 
 class ModelsWindow(AppWindow):
@@ -25,11 +25,21 @@ class ModelsWindow(AppWindow):
         self._keeper = keeper
         self._shelf = Shelf()
         self._cards: dict[str, ModelCard] = {}
-        self._introduction, self._room = Text(words.INTRODUCTION), Quiet()
+        self._names: list[str] = []
+        self._introduction, self._looking, self._room = (
+            Text(words.INTRODUCTION),
+            Quiet(words.LOOKING),
+            Quiet(),
+        )
+        self._room.hide()
+        self._column = QVBoxLayout()
+        self._column.setSpacing(GAP_PX)
         self.body.addWidget(self._introduction)
-        self._area = self._scrolled_cards()
-        self.body.addWidget(self._area, 1)
+        self.body.addWidget(self._looking)
+        self.body.addLayout(self._column)
+        self.body.addStretch()
         self.body.addWidget(self._room)
+        self.body.setContentsMargins(0, 0, SMALL_GAP_PX, 0)
         self.import_button = button(words.IMPORT)
         self.import_button.setMenu(self._import_menu())
         self.buttons.addWidget(self.import_button)
@@ -40,6 +50,8 @@ class ModelsWindow(AppWindow):
         """Show ``shelf``."""
         is_first = not self._shelf.entries
         self._shelf = shelf
+        self._looking.hide()
+        self._room.show()
         self._introduction.setText(words.INTRODUCTION if shelf.has_full_model else words.ONLY_DEMO)
         self._room.setText(
             words.PLACE.format(folder=_short(shelf.folder), free=figures.size(shelf.free_bytes))
@@ -51,16 +63,19 @@ class ModelsWindow(AppWindow):
             card.deleteLater()
         for place, entry in enumerate(shelf.entries):
             self._card(entry.name, place).show_entry(entry, shelf)
+        if names != self._names:
+            self._names = names
+            self.order_tabs()
         if is_first and self.isVisible():  # it came up before there was anything to press
             self.first_focus().setFocus(Qt.FocusReason.ActiveWindowFocusReason)
 
     def first_focus(self) -> QWidget:
         """The button that does most for the user: the first one of the first card that has one.
 
-        Before there is any, the list, on which an early Enter does nothing.
+        Before there is any, the page, on which an early Enter does nothing.
         """
         buttons = [self._cards[entry.name].primary for entry in self._shelf.entries]
-        return next((button for button in buttons if not button.isHidden()), self._area)
+        return next((button for button in buttons if not button.isHidden()), self.scrolled)
 
     def _on_hidden(self) -> None:
         """Tell what goes on behind the closed window."""
@@ -76,21 +91,6 @@ class ModelsWindow(AppWindow):
         if self._column.indexOf(card) != place:
             self._column.insertWidget(place, card)
         return card
-
-    def _scrolled_cards(self) -> QScrollArea:
-        inside = QWidget()
-        self._column = QVBoxLayout(inside)
-        self._column.setContentsMargins(0, 0, GAP_PX, 0)
-        self._column.setSpacing(GAP_PX)
-        self._column.addStretch()
-        area = QScrollArea()
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inside)
-        area.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
-        return area
 
     def _import_menu(self) -> QMenu:
         menu = QMenu(self)

@@ -12,7 +12,6 @@ from handy_qwen.core.view import Commands, View, Window
 from handy_qwen.ui.bridge import Carrier
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.models import ModelsWindow
-from handy_qwen.ui.windows.window import AppWindow
 
 
 class Windows(QObject):
@@ -37,13 +36,16 @@ class Windows(QObject):
         self.on_past: Callable[[Past], None] = self._pasts.carry
 
     def open(self, window: Window) -> None:
-        """Bring ``window`` to the front."""
-        self._window(window).present()
+        """Bring the Models or the History window to the front."""
+        (self._models_window() if window is Window.MODELS else self._history_window()).present()
 
     @Slot(object)
     def show_view(self, view: View) -> None:
         """The program does something else now."""
-        self._view = view
+        old, self._view = self._view.choices, view
+        has_others = (old.model, old.models) != (view.choices.model, view.choices.models)
+        if has_others and self._models is not None and self._models.isVisible():
+            self._shelf_keeper.look()
         if self._history is not None:
             self._history.show_view(view)
 
@@ -53,20 +55,19 @@ class Windows(QObject):
             window.blockSignals(True)  # nothing is told of it: the program ends
             window.close()
 
-    def _window(self, window: Window) -> AppWindow:
-        match window:
-            case Window.MODELS:
-                if self._models is None:
-                    self._models = ModelsWindow(self._shelf_keeper)
-                    self._models.left_at_work.connect(self.left_at_work)
-                    if self._shelf.entries:  # else nobody has looked yet
-                        self._models.show_shelf(self._shelf)
-                return self._models
-            case Window.HISTORY:
-                if self._history is None:
-                    self._history = HistoryWindow(self._past_keeper, self._commands)
-                    self._history.show_view(self._view)
-                return self._history
+    def _models_window(self) -> ModelsWindow:
+        if self._models is None:
+            self._models = ModelsWindow(self._shelf_keeper)
+            self._models.left_at_work.connect(self.left_at_work)
+            if self._shelf.entries:  # else nobody has looked yet
+                self._models.show_shelf(self._shelf)
+        return self._models
+
+    def _history_window(self) -> HistoryWindow:
+        if self._history is None:
+            self._history = HistoryWindow(self._past_keeper, self._commands)
+            self._history.show_view(self._view)
+        return self._history
 
     @Slot(object)
     def _show_shelf(self, shelf: Shelf) -> None:

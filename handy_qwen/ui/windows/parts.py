@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QGuiApplication, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from handy_qwen.ui.signs import drawing
-from handy_qwen.ui.style import scheme
+from handy_qwen.ui.spoken import spoken
+from handy_qwen.ui.style import blended, grounds, outline, readable, scheme
 
 _RADIUS_PX = 8.0
-_PILL_ALPHA = 34  # of 255: a breath of the text's color behind it
+_UNLIMITED_PX = 1 << 20
+_PILL_SHARE = 0.13  # a breath of the text's color behind it
 
 
 def button(text: str = "", do: Callable[[], object] | None = None) -> QPushButton:
@@ -25,24 +36,45 @@ def button(text: str = "", do: Callable[[], object] | None = None) -> QPushButto
 
 
 class Text(QLabel):
-    """Words that wrap. ``color`` is a field of ``style.Scheme``.
+    """Words that wrap. ``color`` is a field of ``style.Scheme``; ``is_line``: they only wrap if they must.
 
     Text from elsewhere (a model's name, what somebody said) is shown as it is, never read as markup.
     """
 
     def __init__(
-        self, text: str = "", *, color: str = "text", scale: float = 1.0, is_bold: bool = False
+        self,
+        text: str = "",
+        *,
+        color: str = "text",
+        scale: float = 1.0,
+        is_bold: bool = False,
+        is_line: bool = False,
     ) -> None:
-        super().__init__(text)
-        self._color = color
+        super().__init__()
+        self._color, self._is_line = color, is_line
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
+        self.setText(text)
         font = QFont(self.font())
         font.setPointSizeF(font.pointSizeF() * scale)
         if is_bold:
             font.setWeight(QFont.Weight.DemiBold)
         self.setFont(font)
         self._tint()
+
+    def setText(self, text: str) -> None:  # noqa: N802  the name is Qt's
+        """Show ``text``; a screen reader says it without the marks that order both directions."""
+        super().setText(text)
+        self.setAccessibleName(spoken(text))
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if not self._is_line:
+            return super().sizeHint()
+        margins = self.contentsMargins()
+        size = QFontMetricsF(self.font()).size(0, self.text())
+        around = QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
+        return QSize(math.ceil(size.width()) + 1, math.ceil(size.height())) + around
 
     def set_color(self, color: str) -> None:
         """Show the words in another color of the scheme."""
@@ -57,7 +89,7 @@ class Text(QLabel):
             self._tint()
 
     def _tint(self) -> None:
-        wanted = scheme().color(self._color)
+        wanted = readable(scheme().color(self._color), *grounds(QGuiApplication.palette()))
         if self.palette().color(QPalette.ColorRole.WindowText) != wanted:  # each change is told to us again
             palette = QPalette()
             palette.setColor(QPalette.ColorRole.WindowText, wanted)
@@ -67,15 +99,15 @@ class Text(QLabel):
 class Title(Text):
     """The head of a window's part."""
 
-    def __init__(self, text: str = "", *, scale: float = 1.2) -> None:
-        super().__init__(text, scale=scale, is_bold=True)
+    def __init__(self, text: str = "", *, scale: float = 1.2, is_line: bool = False) -> None:
+        super().__init__(text, scale=scale, is_bold=True, is_line=is_line)
 
 
 class Quiet(Text):
     """What is there to be read by who looks for it."""
 
-    def __init__(self, text: str = "", *, scale: float = 1.0) -> None:
-        super().__init__(text, color="quiet", scale=scale)
+    def __init__(self, text: str = "", *, scale: float = 1.0, is_line: bool = False) -> None:
+        super().__init__(text, color="quiet", scale=scale, is_line=is_line)
 
 
 class Pill(QLabel):
@@ -104,36 +136,38 @@ class Pill(QLabel):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = QRectF(self.rect())
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(scheme().color(self._color, _PILL_ALPHA))
+        color, base = scheme().color(self._color), self.palette().color(QPalette.ColorRole.Base)
+        ground = blended(color, base, _PILL_SHARE)
+        painter.setBrush(ground)
         painter.drawRoundedRect(area, area.height() / 2, area.height() / 2)
-        painter.setPen(scheme().color(self._color))
+        painter.setPen(readable(color, ground))
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self.text())
         painter.end()
 
 
 class Panel(QFrame):
-    """A card: a rounded ground with a fine edge. ``accent`` draws the edge in a color of the scheme."""
+    """A card: a rounded ground with an outline. ``accent`` draws that in a color of the scheme."""
 
     def __init__(self) -> None:
         super().__init__()
         self._accent = ""
 
     def set_accent(self, color: str) -> None:
-        """Draw the edge in ``color``, a field of ``style.Scheme``; the usual one if empty."""
+        """Draw the outline in ``color``, a field of ``style.Scheme``; the usual one if empty."""
         if color != self._accent:
             self._accent = color
             self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Paint ground and edge. Called by Qt."""
+        """Paint ground and outline. Called by Qt."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area = QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75)
+        width = 2.0 if self._accent else 1.0
+        area = QRectF(self.rect()).adjusted(width / 2, width / 2, -width / 2, -width / 2)
         painter.setBrush(self.palette().color(QPalette.ColorRole.Base))
-        edge = QColor(scheme().color(self._accent or "edge"))
         pen = painter.pen()
-        pen.setColor(edge)
-        pen.setWidthF(1.5 if self._accent else 1.0)
+        pen.setColor(scheme().color(self._accent) if self._accent else outline(self.palette()))
+        pen.setWidthF(width)
         painter.setPen(pen)
         painter.drawRoundedRect(area, _RADIUS_PX, _RADIUS_PX)
         painter.end()
@@ -154,3 +188,128 @@ class Sign(QWidget):
         color = getattr(scheme(), self._color)
         drawing(self._name, color).render(painter, QRectF(self.rect()))
         painter.end()
+
+
+class Flow(QLayout):
+    """A row that goes on in the next line where there is no room, however large the letters are.
+
+    The first of a line that expands gets the room that is left over.
+    The widgets after ``push`` stand at the right end of their line.
+    """
+
+    def __init__(self, gap_px: int) -> None:
+        super().__init__()
+        self._items: list[QLayoutItem] = []
+        self._pushed: int | None = None  # the place of the first that stands at the right
+        self.setContentsMargins(0, 0, 0, 0)
+        self.setSpacing(gap_px)
+
+    def push(self) -> None:
+        """What is added from now on stands at the right."""
+        self._pushed = len(self._items)
+
+    def addLayout(self, layout: QLayout) -> None:  # noqa: N802  named as in Qt's other layouts
+        """Add a layout as one item."""
+        self.addChildLayout(layout)
+        self.addItem(layout)
+
+    def addItem(self, item: QLayoutItem) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt for ``addWidget``."""
+        self._items.append(item)
+
+    def count(self) -> int:
+        """Called by Qt."""
+        return len(self._items)
+
+    def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
+        """None past the end, as Qt wants it. Called by Qt."""
+        return self._items[index] if 0 <= index < len(self._items) else None
+
+    def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return self._items.pop(index) if 0 <= index < len(self._items) else None
+
+    def expandingDirections(self) -> Qt.Orientation:  # noqa: N802  the name is Qt's
+        """As wide as there is room. Called by Qt."""
+        return Qt.Orientation.Horizontal
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        lines = self._lines(width)
+        return sum(self._height(line, width) for line in lines) + self.spacing() * max(0, len(lines) - 1)
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """All in one line. Called by Qt."""
+        shown = self._shown()
+        width = sum(self._items[place].sizeHint().width() for place in shown)
+        return QSize(width + self.spacing() * max(0, len(shown) - 1), self._height(shown))
+
+    def minimumSize(self) -> QSize:  # noqa: N802  the name is Qt's
+        """The widest in a line of its own. Called by Qt."""
+        shown = self._shown()
+        width = max((self._items[place].minimumSize().width() for place in shown), default=0)
+        return QSize(width, self._height(shown))
+
+    def setGeometry(self, area: QRect) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        super().setGeometry(area)
+        is_mirrored = self._is_mirrored()
+        top = area.top()
+        for line in self._lines(area.width()):
+            height, left = self._height(line, area.width()), area.left()
+            right = area.right() + 1 - self._width(line[self._first_pushed(line) :], area.width())
+            spare = area.width() - self._width(line, area.width())
+            for number, place in enumerate(line):
+                if number == self._first_pushed(line):
+                    left = max(left, right)
+                size = self._size(place, area.width())
+                if spare > 0 and self._items[place].expandingDirections() & Qt.Orientation.Horizontal:
+                    size.setWidth(size.width() + spare)
+                    spare = 0
+                corner = QPoint(left, top + (height - size.height()) // 2)
+                left += size.width() + self.spacing()
+                if is_mirrored:
+                    corner.setX(area.left() + area.right() + 1 - corner.x() - size.width())
+                self._items[place].setGeometry(QRect(corner, size))
+            top += height + self.spacing()
+
+    def _is_mirrored(self) -> bool:
+        parent = self.parentWidget()
+        return parent is not None and parent.layoutDirection() is Qt.LayoutDirection.RightToLeft
+
+    def _shown(self) -> list[int]:
+        return [place for place, item in enumerate(self._items) if not item.isEmpty()]
+
+    def _first_pushed(self, line: list[int]) -> int:
+        """The number in ``line`` of the first that stands at the right; its length if none does."""
+        pushed = self._pushed if self._pushed is not None else len(self._items)
+        return next((number for number, place in enumerate(line) if place >= pushed), len(line))
+
+    def _size(self, place: int, most_px: int) -> QSize:
+        item = self._items[place]
+        size = item.sizeHint()
+        size.setWidth(min(size.width(), most_px))
+        if item.hasHeightForWidth():
+            size.setHeight(max(item.heightForWidth(size.width()), item.minimumSize().height()))
+        return size
+
+    def _width(self, line: list[int], most_px: int) -> int:
+        return sum(self._size(place, most_px).width() for place in line) + self.spacing() * max(
+            0, len(line) - 1
+        )
+
+    def _height(self, line: list[int], most_px: int = _UNLIMITED_PX) -> int:
+        return max((self._size(place, most_px).height() for place in line), default=0)
+
+    def _lines(self, width: int) -> list[list[int]]:
+        lines: list[list[int]] = []
+        for place in self._shown():
+            if lines and self._width([*lines[-1], place], width) <= width:
+                lines[-1].append(place)
+            else:
+                lines.append([place])
+        return lines

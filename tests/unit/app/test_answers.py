@@ -7,7 +7,7 @@ import pytest
 
 from handy_qwen.app.answers import REQUESTS, Answers, status_of
 from handy_qwen.core.events import Requested
-from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import ControlError
 
 SECRET = "my diary"
@@ -43,13 +43,20 @@ RECORDING = View(phase=Phase.RECORDING, began_s=1.0, take=1)
         ("bring-back", View(can_bring_back=True), IDLE),
         ("paste", View(recent=("One.",)), IDLE),
         ("paste", View(held=("One.",)), IDLE),
-        ("show", IDLE, IDLE),
     ],
 )
 def test_commands_become_requests(command, before, after):
     desk = Desk(before, after)
     assert desk.answers.answer(command) == {}
     assert desk.posted == [REQUESTS[command]]
+
+
+@pytest.mark.parametrize("window", Window)
+def test_every_window_is_opened_by_its_command(window):
+    opened = []
+    answers = Answers(lambda _event: None, lambda: None, opened.append)
+    assert answers.answer(window.value) == {}
+    assert opened == [window]
 
 
 @pytest.mark.parametrize(

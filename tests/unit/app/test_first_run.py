@@ -5,6 +5,7 @@ import pytest
 from handy_qwen.app import first_run
 from handy_qwen.app.first_run import hotkeys_with, is_guide_due
 from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.view import Window
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings
 from tests.unit.app.test_program import bench  # noqa: F401  a fixture
@@ -53,13 +54,13 @@ def desk(bench, tmp_path, monkeypatch):  # noqa: F811  the fixture
 
 def start(desk):
     shown = []
-    desk.program.start(desk.views.append, lambda: shown.append(True))
+    desk.program.start(desk.views.append, shown.append)
     desk.run()
     return shown
 
 
 def test_the_first_start_shows_the_guide_and_the_next_does_not(desk, bench):  # noqa: F811
-    assert start(desk) == [True]
+    assert start(desk) == [Window.SETUP]
     assert desk.program.store.value.set_up
     assert desk.titles == [], "the guide says it all: no greeting beside it"
     desk.program.close()
@@ -76,10 +77,26 @@ def test_a_first_start_without_a_guide_greets(bench, tmp_path, monkeypatch):  # 
     assert "Handy Qwen is running." in desk.titles
 
 
+@pytest.mark.parametrize(
+    ("is_hidden", "has_tray", "opened"),
+    [(False, False, [Window.MAIN]), (False, True, []), (True, False, [])],
+)
+def test_a_start_by_hand_opens_the_main_window_where_there_is_no_tray(
+    bench,  # noqa: F811
+    is_hidden,
+    has_tray,
+    opened,
+):
+    desk, shown = bench(models=("big", "demo")), []
+    desk.program._is_hidden = is_hidden
+    desk.program.start(desk.views.append, shown.append, has_tray=has_tray)
+    assert shown == opened
+
+
 def test_it_can_be_asked_for_at_any_time(desk):
     shown = start(desk)
     assert desk.program._answers.answer("setup") == {}
-    assert shown == [True, True]
+    assert shown == [Window.SETUP, Window.SETUP]
 
 
 def test_the_autostart_is_shown_and_changed(desk, tmp_path):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from handy_qwen.app.past import ArchiveKeeper
-from handy_qwen.core.entries import Keep, State
+from handy_qwen.core.entries import Keep, State, Whereabouts
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.past import Only, Question
 from handy_qwen.errors import HandyError
@@ -125,7 +125,7 @@ def test_what_is_deleted_is_out_of_sight_comes_back_by_undo_and_is_gone_at_the_e
     reader.wait(lambda past: past.deleted == 0)
     assert ids(reader.pasts[-1]) == [4, 3, 2, 1]
     reader.keeper.delete([2])
-    reader.keeper.finish_deleting()
+    reader.keeper.leave()
     reader.wait(lambda past: past.deleted == 0 and len(past.entries) == 3)
     assert list((folder / "takes").iterdir()) == []
     reader.keeper.undo_delete()
@@ -147,7 +147,7 @@ def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_agai
     store.close()
     reader.ask()
     reader.keeper.delete([busy, 1])
-    reader.keeper.finish_deleting()
+    reader.keeper.leave()
     past = reader.wait(lambda past: past.problem is not None)
     assert past.problem.title == f"The app is at work on entry {busy}."
     assert ids(past) == [busy, 4, 3, 2]
@@ -160,10 +160,10 @@ def test_a_deletion_waits_while_the_history_cannot_be_opened(reader, folder):
     database, aside = Places(folder).database, folder / "aside"
     database.rename(aside)
     database.write_text("Dear diary, " * 100)
-    reader.keeper.finish_deleting()
+    reader.keeper.leave()
     assert reader.wait(lambda past: past.problem is not None).deleted == 1
     aside.replace(database)
-    reader.keeper.finish_deleting()
+    reader.keeper.leave()
     assert ids(reader.wait(lambda past: past.deleted == 0)) == [4, 3, 2]
 
 
@@ -175,12 +175,45 @@ def test_stars_are_given_and_taken(reader):
     reader.wait(lambda past: ids(past) == [2, 1])
 
 
-def test_texts_are_copied_and_let_wait(reader):
+def test_texts_are_copied_inserted_and_let_wait(reader):
     entry = reader.ask().entries[1]
     reader.keeper.copy(entry)
-    reader.keeper.insert(entry)
+    reader.keeper.insert(entry, is_here=True)
+    reader.keeper.insert(entry, is_here=False)
     assert reader.copied == ["Good evening."]
-    assert reader.posted == [Recalled(entry, is_sound=False)]
+    assert reader.posted == [
+        Recalled(entry, is_sound=False, is_here=True),
+        Recalled(entry, is_sound=False, is_here=False),
+    ]
+
+
+def change(folder, number, **columns):
+    """Write as the dictation cycle or the command line does, on a connection of its own."""
+    store = Store(Places(folder).database, busy_s=1.0)
+    store.change(number, columns)
+    store.close()
+
+
+def test_what_others_write_is_shown_to_who_looks(reader, folder):
+    change(folder, 3, whereabouts=Whereabouts.BEGUN)
+    assert reader.ask().entries[1].whereabouts is Whereabouts.BEGUN
+    change(folder, 3, whereabouts=Whereabouts.PASTED)
+    reader.wait(lambda past: past.entries[1].whereabouts is Whereabouts.PASTED)
+
+
+def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, monkeypatch):
+    monkeypatch.setattr("handy_qwen.app.past.LOOK_S", 0.01)
+    reader.ask()
+    looks = threading.Semaphore(0)
+    stamp_now = reader.keeper._stamp_now
+    monkeypatch.setattr(reader.keeper, "_stamp_now", lambda: (looks.release(), stamp_now())[1])
+    for _ in range(5):
+        assert looks.acquire(timeout=WAIT_S)
+    assert len(reader.pasts) == 1
+    reader.keeper.leave()
+    change(folder, 3, whereabouts=Whereabouts.PASTED)
+    reader.keeper.close(WAIT_S)
+    assert len(reader.pasts) == 1
 
 
 def test_the_model_in_use_tries_again_in_the_language_asked_for(reader):

@@ -20,7 +20,7 @@ from handy_qwen.core.view import Phase
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.settings import LiveWork, Settings
+from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.transcriber import EngineTranscriber, Live
 from tests.fakes import (
@@ -201,6 +201,23 @@ def test_what_the_menus_choose_is_done_and_written_to_the_file(bench):
     written = desk.program.store.path.read_text(encoding="utf-8")
     for line in ('model = "demo"', 'language = "German"', 'microphone = "Webcam"', 'method = "type"'):
         assert line in written
+
+
+def test_a_choice_can_be_taken_back_and_the_menus_know_what_is_chosen_by_itself(bench):
+    desk = bench(models=("big", "demo")).start()
+    desk.commands.use_model("demo")
+    desk.commands.use_method(Method.COPY)
+    choices = desk.run().view.choices
+    assert not choices.is_model_automatic
+    assert not choices.is_method_automatic
+    desk.commands.use_model("")
+    desk.commands.use_method(None)
+    choices = desk.run().view.choices
+    assert (choices.is_model_automatic, choices.model) == (True, "big")
+    assert choices.is_method_automatic
+    assert choices.method is choices.automatic_method
+    assert desk.program.store.value.method is MeansOfInsertion.AUTO
+    assert desk.program.store.value.model == ""
 
 
 def test_settings_changed_by_hand_reach_every_part(bench):

@@ -13,6 +13,7 @@ import soundfile
 from handy_qwen import paths
 from handy_qwen.audio.files import read
 from handy_qwen.cli import history_lines, main
+from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.history.places import default_folder
 from tests.unit.history.conftest import Books
@@ -253,3 +254,25 @@ def test_lines_fit_the_terminal(text):
 def test_the_numbers_stand_under_each_other():
     starts = [history_lines.line(Entry(n, 0.0, State.DONE, text="x"), 3, 80).index("x") for n in (7, 77, 777)]
     assert len(set(starts)) == 1
+
+
+def test_the_window_is_opened_by_the_running_app_and_without_an_action_that_is_wrong_usage(
+    app_home,  # noqa: ARG001  its sockets are there
+    capsys,
+):
+    opened = []
+    server = ControlServer(Endpoint(paths.runtime_dir()), lambda command: opened.append(command) or {})
+    server.start()
+    try:
+        assert main(["history", "--window"]) == 0
+        for window in ("models", "settings", "setup"):
+            assert main([window]) == 0
+    finally:
+        server.close()
+    assert opened == ["history", "models", "settings", "setup"]
+    with pytest.raises(SystemExit) as wrong:
+        main(["history"])
+    assert wrong.value.code == 2
+    capsys.readouterr()
+    assert main(["models"]) == 1
+    assert "not running. Start it with: handy-qwen" in capsys.readouterr().err

@@ -266,6 +266,24 @@ def test_a_text_chosen_in_the_history_waits_once_and_is_known_as_that_entry():
     assert [one.text for one in desk.done(fx.Insert)] == ["Good evening."]
 
 
+def test_a_text_chosen_in_the_history_is_inserted_where_the_focus_is_without_what_else_waits():
+    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "One.").put(1, Delivery.HELD)
+    entry = left(7, "Good evening.", whereabouts=Whereabouts.TYPED)
+    desk.play(Recalled(entry, is_sound=False, is_here=True))
+    insert = desk.done(fx.Insert)[-1]
+    assert (insert.text, insert.target) == ("Good evening.", None)
+    assert desk.view.held == ("One.",)
+    desk.play(Delivered(insert.take, Delivery.PASTED))
+    assert desk.done(fx.KeepDelivery)[-1] == fx.KeepDelivery(2, Delivery.PASTED)
+    assert desk.view.held == ("One.",)
+
+
+def test_a_text_of_the_history_that_could_not_be_inserted_waits():
+    desk = Desk().play(READY, Recalled(left(7, "Good evening."), is_sound=False, is_here=True))
+    desk.play(Failed(desk.done(fx.Insert)[-1].take, ERROR))
+    assert desk.view.held == ("Good evening.",)
+
+
 def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_and_its_text_waits():
     entry = Entry(7, 0.0, State.FAILED, language="German", has_audio=True)
     desk = Desk().play(READY, Recalled(entry, is_sound=True))

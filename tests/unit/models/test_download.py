@@ -11,6 +11,7 @@ from huggingface_hub import constants
 from handy_qwen.core.shelf import Stage
 from handy_qwen.errors import CancelledError, DownloadError, DownloadReason, InstallationError
 from handy_qwen.models import fetching
+from handy_qwen.models.meter import Meter
 from handy_qwen.models.places import Places
 from tests.hub.server import COMMIT, FakeHub, Fault, describe
 from tests.hub.tiny import REPOSITORY, download
@@ -184,6 +185,32 @@ def test_silence_can_be_given_up_at_once(hub):
     with pytest.raises(CancelledError):
         download(give_up)
     assert hub.sent_bytes(WEIGHTS) == 0
+
+
+@pytest.mark.parametrize("fault", [Fault(WEIGHTS, cut_at=100_000), Fault(WEIGHTS, status=503)])
+def test_a_connection_that_is_lost_is_told_at_once_and_until_bytes_come_again(hub, repository, fault):
+    hub.faults = [fault]
+    told = []
+    assert_right(download(told.append), repository)
+    stalled = [progress.is_stalled for progress in told]
+    assert True in stalled
+    lost = told[stalled.index(True)]
+    assert (lost.stage, lost.rate_bytes_s) == (Stage.DOWNLOADING, 0.0)
+    assert not told[-1].is_stalled
+
+
+def test_a_download_that_brings_nothing_for_a_while_is_stalled_and_a_stage_without_bytes_is_not():
+    told, now = [], [0.0]
+    meter = Meter(told.append, clock=lambda: now[0])
+    meter.enter(Stage.DOWNLOADING, 1000)
+    for at_s, size in ((1.0, 10), (3.0, 0), (4.5, 0), (5.0, 10)):
+        now[0] = at_s
+        meter.add(size) if size else meter.keep_alive()
+    assert [progress.is_stalled for progress in told] == [False, False, False, True, False]
+    meter.enter(Stage.CONVERTING)
+    now[0] = 60.0
+    meter.keep_alive()
+    assert not told[-1].is_stalled
 
 
 def test_a_token_is_sent_to_the_hub_alone_and_only_if_it_is_set(hub, monkeypatch):

@@ -39,7 +39,7 @@ def test_the_desk_shows_views_and_posts_requests(qtbot, asked):
     desk = Desk(posted.append, asked, lambda: -100.0)
     desk.on_view(View(phase=Phase.RECORDING, began_s=0.0))
     qtbot.waitUntil(desk._overlay.isVisible)
-    menu = desk._tray._menu
+    menu = desk._tray.menu
     next(action for action in menu.actions() if action.text() == strings.STOP).trigger()
     assert [type(event) for event in posted] == [Requested]
     assert posted[0].what is Request.TOGGLE

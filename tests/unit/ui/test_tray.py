@@ -1,11 +1,13 @@
 """Tray and menu: what they offer, what they ask for, what they show."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtWidgets import QMenu
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.ports import Method
-from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon, tray_icon
 from handy_qwen.ui.menu import TrayMenu
@@ -93,7 +95,7 @@ def test_cancel_works_while_takes_wait_for_their_text(menu):
 def test_choices_are_offered_checked_and_made(menu, asked, choices):
     menu.show_view(View(phase=Phase.IDLE, choices=choices))
     models = submenu(menu, strings.MODEL)
-    assert titles(models) == ["Qwen3-ASR 1.7B", "Demo && test"]
+    assert titles(models) == ["&Automatic (Qwen3-ASR 1.7B)", "Qwen3-ASR 1.7B", "Demo && test"]
     assert checked(models) == ["Demo && test"]
     entry(models, "Qwen3-ASR 1.7B").trigger()
     assert asked.calls == [("use_model", "big")]
@@ -127,6 +129,56 @@ def test_methods_are_offered(menu, asked):
     assert checked(methods) == [strings.METHODS[Method.PASTE]]
     entry(methods, strings.METHODS[Method.COPY]).trigger()
     assert asked.calls == [("use_method", Method.COPY)]
+
+
+def test_every_choice_has_a_way_back_to_the_default_which_says_what_that_is(menu, asked):
+    chosen = Choices(
+        model="demo",
+        models=(ModelChoice("big", "Qwen & co"), ModelChoice("demo", "Demo")),
+        language="German",
+        microphone="Desk",
+        microphones=("Desk",),
+        method=Method.COPY,
+        automatic_method=Method.PASTE,
+    )
+    menu.show_view(View(phase=Phase.IDLE, choices=chosen))
+    for title, default, call in (
+        (strings.MODEL, "&Automatic (Qwen && co)", ("use_model", "")),
+        (strings.LANGUAGE, strings.AUTOMATIC, ("use_language", "")),
+        (strings.MICROPHONE, strings.DEFAULT_DEVICE, ("use_microphone", "")),
+        (strings.METHOD, "&Automatic (Paste)", ("use_method", None)),
+    ):
+        choice = submenu(menu, title)
+        assert titles(choice)[0] == default
+        assert checked(choice) != [default]
+        entry(choice, default).trigger()
+        assert asked.calls.pop() == call
+
+
+def test_what_is_chosen_by_itself_is_checked_as_that_alone(menu):
+    automatic = Choices(
+        model="demo",
+        models=(ModelChoice("demo", "Demo"),),
+        is_model_automatic=True,
+        method=Method.TYPE,
+        is_method_automatic=True,
+        automatic_method=Method.TYPE,
+    )
+    menu.show_view(View(phase=Phase.IDLE, choices=automatic))
+    assert checked(submenu(menu, strings.MODEL)) == ["&Automatic (Demo)"]
+    assert checked(submenu(menu, strings.METHOD)) == ["&Automatic (Type)"]
+
+
+def test_a_chosen_microphone_that_is_not_there_is_shown_as_such(menu, choices):
+    menu.show_view(View(phase=Phase.IDLE, choices=replace(choices, microphone="R&D headset")))
+    missing = strings.NOT_CONNECTED.format(device="R&&D headset")
+    assert checked(submenu(menu, strings.MICROPHONE)) == [missing]
+
+
+def test_a_language_is_one_name_in_a_list():
+    assert strings.language_title("German") == "Deutsch (German)"
+    assert strings.language_title("English") == "English"
+    assert all("·" not in strings.language_title(name) for name in strings.NATIVE_NAMES)
 
 
 def test_without_a_model_the_menu_says_so(menu):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QDateTime, Qt
-from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Past, Question
-from handy_qwen.core.view import View
 from handy_qwen.ui.windows import history_words as words
+from handy_qwen.ui.windows import window as window_module
 from handy_qwen.ui.windows.history import HistoryWindow
 from tests.e2e.pasts import ENTRIES, FULL, NOW_S, PASTS, PRIVATE, VIEW
 
@@ -95,11 +95,31 @@ def test_the_arrow_keys_show_one_text_after_the_other(qtbot, window):
     assert window.detail.text.toPlainText() == ENTRIES[HELD].text
 
 
-def test_enter_lets_the_text_wait_and_ctrl_c_copies_it(qtbot, window, keeper):
+def test_ctrl_c_copies_the_text(qtbot, window, keeper):
+    choose(window, STARRED)
+    press(qtbot, window, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert keeper.calls == [("copy", ENTRIES[STARRED])]
+
+
+def test_enter_gives_the_focus_back_and_inserts_the_text_there(qtbot, window, keeper):
     choose(window, STARRED)
     press(qtbot, window, Qt.Key.Key_Return)
-    press(qtbot, window, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
-    assert keeper.calls == [("insert", ENTRIES[STARRED]), ("copy", ENTRIES[STARRED])]
+    assert not window.isVisible()
+    qtbot.waitUntil(lambda: ("insert", ENTRIES[STARRED], {"is_here": True}) in keeper.calls)
+
+
+def test_where_another_window_of_the_program_takes_the_focus_the_text_waits(
+    qtbot, window, keeper, monkeypatch
+):
+    monkeypatch.setattr(window_module, "_FOCUS_S", 0.01)
+    other = QWidget()
+    qtbot.addWidget(other)
+    other.show()
+    other.activateWindow()
+    qtbot.waitUntil(other.isActiveWindow)
+    choose(window, STARRED)
+    window.detail.insert_button.click()
+    qtbot.waitUntil(lambda: ("insert", ENTRIES[STARRED], {"is_here": False}) in keeper.calls)
 
 
 def test_what_has_no_text_is_neither_inserted_nor_copied(qtbot, window, keeper):
@@ -140,7 +160,7 @@ def test_a_starred_one_is_unstarred(window, keeper):
 
 def test_deleting_is_final_when_the_window_closes(window, keeper):
     window.close()
-    assert keeper.calls == [("finish_deleting",)]
+    assert keeper.calls == [("leave",)]
 
 
 def test_ctrl_f_searches_while_typing_and_the_arrow_leads_into_the_hits(qtbot, window, keeper):
@@ -214,7 +234,7 @@ def test_a_take_is_tried_again_as_before_with_another_model_or_in_another_langua
     entry_of(models, "Qwen3-ASR 1.7B").trigger()
     languages = entry_of(retry_menu(window), words.IN_LANGUAGE).menu()
     entry_of(languages, words.AUTOMATIC).trigger()
-    entry_of(languages, "Deutsch  ·  German").trigger()
+    entry_of(languages, "Deutsch (German)").trigger()
     assert keeper.calls == [
         ("retry", entry),
         ("retry", entry, {"model": "qwen3-asr-1.7b"}),
@@ -252,16 +272,6 @@ def test_the_history_is_paused_and_says_so(window, pausing):
     window.show_view(PRIVATE)
     assert window.pause.isChecked()
     assert words.IS_PAUSED in said(window)
-
-
-def test_a_new_dictation_is_looked_for(window, keeper):
-    window.show_view(replace(VIEW, recent=("Good evening.",)))
-    window.show_view(replace(VIEW, recent=("Good evening.",)))
-    assert keeper.calls == [("look", Question())]
-    window.hide()
-    keeper.calls.clear()
-    window.show_view(View())
-    assert keeper.calls == []
 
 
 def test_more_is_asked_for_once_near_the_end(window, keeper):

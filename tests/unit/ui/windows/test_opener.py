@@ -1,12 +1,13 @@
 """Windows are made when they are asked for, and shown what comes from other threads."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from handy_qwen.core.view import Window
 from handy_qwen.ui.windows.opener import Windows
-from tests.e2e.pasts import FULL, PRIVATE
+from tests.e2e.pasts import FULL, PRIVATE, VIEW
 from tests.e2e.shelves import DOWNLOADING, SHELVES, SMALL, shelf
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -74,6 +75,20 @@ def test_shelves_are_passed_on_and_work_left_behind_is_told(qtbot, windows):
     with qtbot.waitSignal(windows.left_at_work) as told:
         windows._models.close()
     assert told.args == [SMALL.title]
+
+
+def test_the_models_are_looked_at_again_when_another_one_is_in_use_or_there_are_others(windows, asked):
+    windows.open(Window.MODELS)
+    asked.calls.clear()
+    windows.show_view(VIEW)
+    windows.show_view(replace(VIEW, choices=replace(VIEW.choices, language="German")))
+    windows.show_view(replace(VIEW, choices=replace(VIEW.choices, model="demo")))
+    windows.show_view(replace(VIEW, choices=replace(VIEW.choices, model="demo", models=())))
+    assert asked.calls == [("look",)] * 3
+    windows._models.hide()
+    asked.calls.clear()
+    windows.show_view(VIEW)
+    assert asked.calls == []
 
 
 def test_at_the_end_nothing_is_told(qtbot, windows):

@@ -1,0 +1,105 @@
+"""The windows of the real program: reached without a tray, and out of the way of what they insert."""
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from handy_qwen.core.entries import Keep, State, Whereabouts
+from handy_qwen.history.places import Places
+from handy_qwen.history.store import Store
+from tests.e2e.app import App
+from tests.e2e.desk import QtTarget
+from tests.e2e.desk.processes import wait_until
+
+pytestmark = pytest.mark.desktop
+TEXT = "The meeting starts at five o'clock."
+
+
+@pytest.fixture(scope="module")
+def app(silent_desktop):
+    """The program on a desktop without a tray, with one dictation in its history."""
+    made = App(silent_desktop, "windows")
+    places = Places(made.home / "data" / "history")
+    places.make()
+    store = Store(places.database, busy_s=1.0)
+    store.add(
+        {
+            "created_ms": int(time.time() * 1000),
+            "state": State.DONE,
+            "keep": Keep.AUDIO_AND_TEXT,
+            "text": TEXT,
+            "whereabouts": Whereabouts.COPIED,
+        }
+    )
+    store.close()
+    with made as running:
+        yield running
+
+
+PRESS_S = 0.5  # between two tries: a window may be called active before keys reach it
+
+
+def wait_for_window(desktop, title, *keys):
+    """Wait until the window whose title begins so has the focus, and return its handle; ``keys`` open it."""
+
+    def found():
+        window = desktop.active_window()
+        try:
+            name = desktop.run("xdotool", "getwindowname", str(window)) if window else ""
+        except subprocess.CalledProcessError:
+            return None  # it has just gone
+        if name.startswith(title):
+            return window
+        if keys:
+            desktop.keys.chord(*keys)
+        return None
+
+    return wait_until(found, f"the window {title}", interval_s=PRESS_S if keys else 0.05)
+
+
+def leave(desktop, window, *keys):
+    """Press ``keys`` until ``window`` is gone; they must do no harm to the one that follows."""
+
+    def is_gone():
+        if window not in desktop.windows():
+            return True
+        desktop.keys.chord(*keys)
+        return False
+
+    wait_until(is_gone, "the window to close", interval_s=PRESS_S)
+
+
+def test_without_a_tray_a_window_leads_everywhere_and_a_second_start_brings_it_back(silent_desktop, app):
+    main = wait_for_window(silent_desktop, "Handy Qwen")
+    silent_desktop.screenshot("main")
+    leave(silent_desktop, wait_for_window(silent_desktop, "History", "Alt_L", "y"), "Escape")
+    leave(silent_desktop, main, "Escape")
+    assert app.run().returncode == 0
+    leave(silent_desktop, wait_for_window(silent_desktop, "Handy Qwen"), "Escape")
+
+
+@pytest.mark.parametrize(
+    ("command", "title"),
+    [(["models"], "Models"), (["history", "--window"], "History"), (["setup"], "Set up")],
+)
+def test_each_window_has_a_command(silent_desktop, app, command, title):
+    assert app.run(*command).returncode == 0
+    leave(silent_desktop, wait_for_window(silent_desktop, title), "Escape")
+
+
+def test_insert_again_goes_to_the_window_before_and_the_history_knows(silent_desktop, app):
+    editor = silent_desktop.open(QtTarget)
+    app.run("history", "--window")
+    history = wait_for_window(silent_desktop, "History")
+    leave(silent_desktop, history, "Alt_L", "i")  # Insert again, once there is something to insert
+    assert editor.wait_for_text(TEXT, timeout_s=30) == TEXT
+    assert silent_desktop.active_window() == editor.window
+
+    def delivered():
+        entry = json.loads(app.run("history", "show", "last", "--json").stdout)
+        return entry["delivered"] in {Whereabouts.TYPED, Whereabouts.PASTED}
+
+    wait_until(delivered, "the delivery")
+    editor.close()

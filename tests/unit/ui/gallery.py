@@ -1,0 +1,79 @@
+"""Every window of the program in its fullest states, for tests of what all of them must fulfil."""
+
+from dataclasses import replace
+
+from handy_qwen.core.view import Notice, NoticeKind, Phase
+from handy_qwen.ui.menu import TrayMenu
+from handy_qwen.ui.setup.window import SetupWindow
+from handy_qwen.ui.windows.history import HistoryWindow
+from handy_qwen.ui.windows.main import MainWindow
+from handy_qwen.ui.windows.model_card import More
+from handy_qwen.ui.windows.models import ModelsWindow
+from tests.e2e.pasts import CHOICES, PASTS, VIEW
+from tests.e2e.shelves import SHELVES
+
+PROBLEM = Notice(1, NoticeKind.FAILED, "The hotkey F9 is taken.", "Choose another.", is_lasting=True)
+CHOOSING = replace(
+    VIEW,
+    recent=("Good evening.",),
+    can_retry=True,
+    can_bring_back=True,
+    choices=replace(CHOICES, microphones=("Desk", "Headset"), is_model_automatic=True),
+)
+TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
+
+
+def models(asked, state):
+    window = ModelsWindow(asked)
+    window.show_shelf(SHELVES[state])
+    for card in window.findChildren(More):
+        card.toggle.setChecked(True)
+    return window
+
+
+def history(asked, state):
+    window = HistoryWindow(asked, asked)
+    window.show_view(VIEW)
+    window.show()
+    past = PASTS[state]
+    window.search.setText(past.question.words)
+    window.only.setCurrentIndex(window.only.findData(past.question.only))
+    window.show_past(past)
+    return window
+
+
+def main(asked, view):
+    menu = TrayMenu(asked, asked)
+    menu.show_view(view)
+    window = MainWindow(menu, asked)
+    window.show_view(view)
+    menu.setParent(window)
+    return window
+
+
+def setup(asked, place):
+    window = SetupWindow(asked, asked, lambda: -20.0, asked)
+    window.show_view(CHOOSING)
+    window.show_shelf(SHELVES["empty"])
+    window.go_to(place)
+    return window
+
+
+WINDOWS = {
+    **{f"models-{state}": (models, state) for state in SHELVES},
+    "models-looking": (lambda asked, _: ModelsWindow(asked), ""),
+    **{f"history-{state}": (history, state) for state in PASTS},
+    "main": (main, CHOOSING),
+    "main-problem": (main, TROUBLED),
+    **{f"setup-{place}": (setup, place) for place in range(6)},
+}
+
+
+def open_window(qtbot, asked, name):
+    """Make the window ``name`` and bring it up."""
+    make, state = WINDOWS[name]
+    window = make(asked, state)
+    qtbot.addWidget(window)
+    window.present()
+    qtbot.waitExposed(window)
+    return window
