@@ -153,8 +153,7 @@ def _news(content: Content) -> str:
 
     While somebody speaks only a warning is said: anything else would get into the microphone.
     """
-    is_recording = content.began_s is not None or content.mark in {Mark.METER, Mark.STARTING}
-    if is_recording or content.is_live:
+    if content.is_live or content.mark in {Mark.METER, Mark.STARTING}:
         return content.remark
     return spoken(content.title, content.rest)
 

@@ -16,8 +16,8 @@ from handy_qwen.errors import HandyError
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.key_cap import KeyCap
 from handy_qwen.ui.setup.keys import is_menu_key
-from handy_qwen.ui.setup.page import Page, Trouble, Verdict
-from handy_qwen.ui.windows.parts import Panel, Quiet, button
+from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.windows.parts import Panel, Quiet, Trouble, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
 Ask = Callable[[Request], None]
@@ -42,7 +42,7 @@ class HotkeyPage(Page):
         self.change = button(words.CHANGE, self._on_change)
         self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.went_down, self.came_up = Verdict(), Verdict()
-        self._note, self.objection = Quiet(words.NOT_SEEN), Trouble()
+        self._note, self.objection = Quiet(words.NOT_SEEN), Trouble("problem")
         self._was_refused.connect(self._on_refused, Qt.ConnectionType.QueuedConnection)
         self._build()
 

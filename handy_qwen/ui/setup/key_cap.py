@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.keys import Capture, Pressed, pressed
-from handy_qwen.ui.style import scheme
+from handy_qwen.ui.style import outline, scheme
 
 _HEIGHT_PX, _DEPTH_PX, _RADIUS_PX = 76, 5, 12.0
 _SIDE_PX = 34
@@ -99,7 +99,8 @@ class KeyCap(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colors = scheme()
-        edge = colors.color("working" if self.is_lit or self.is_capturing else "edge")
+        is_bright = self.is_lit or self.is_capturing
+        edge = colors.color("working") if is_bright else outline(self.palette())
         whole = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
         painter.setPen(QPen(edge, 1.5))
         painter.setBrush(edge)

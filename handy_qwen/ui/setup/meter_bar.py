@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QProgressBar, QSizePolicy
 
 from handy_qwen.core.view import Meter
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.style import scheme
+from handy_qwen.ui.style import outline, scheme
 
 QUIET_DB, LOUD_DB = -60.0, -6.0  # the ends of the bar
 VOICE_DB = -40.0  # what a voice reaches with a microphone that serves
@@ -18,14 +18,15 @@ _PARTS = 32
 _GAP_SHARE = 0.3
 
 
-class MeterBar(QWidget):
-    """Shows ``meter`` while it runs."""
+class MeterBar(QProgressBar):
+    """Shows ``meter`` while it runs; a screen reader finds the level as its value, in percent."""
 
     def __init__(self, meter: Meter) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(words.LEVEL)
         self._meter = meter
+        self.setTextVisible(False)
         self._level = 0.0
         self.loudest_db = -100.0
         self._timer = QTimer(self)
@@ -43,8 +44,7 @@ class MeterBar(QWidget):
             self._timer.start()
         elif not is_running and self._timer.isActive():
             self._timer.stop()
-            self._level = 0.0
-            self.update()
+            self._show(0.0)
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
@@ -59,7 +59,7 @@ class MeterBar(QWidget):
         step = self.width() / _PARTS
         for part in range(_PARTS):
             is_reached = self._level * _PARTS > part + 0.5
-            painter.setBrush(scheme().color(_color(part) if is_reached else "edge"))
+            painter.setBrush(scheme().color(_color(part)) if is_reached else outline(self.palette()))
             box = QRectF(part * step, 2, step * (1 - _GAP_SHARE), self.height() - 4)
             painter.drawRoundedRect(box, 2, 2)
         painter.end()
@@ -70,8 +70,12 @@ class MeterBar(QWidget):
         share = (level_db - QUIET_DB) / (LOUD_DB - QUIET_DB)
         level = max(0.0, min(1.0, share), self._level - _FALL)
         if level != self._level:
-            self._level = level
-            self.update()
+            self._show(level)
+
+    def _show(self, level: float) -> None:
+        self._level = level
+        self.setValue(round(level * 100))
+        self.update()
 
 
 def _color(part: int) -> str:

@@ -5,8 +5,7 @@ The cards are the Models window's.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from handy_qwen.core.shelf import Shelf, ShelfKeeper, Standing
 from handy_qwen.ui.setup import words
@@ -77,17 +76,8 @@ class ModelPage(Page):
         return card
 
     def _build(self) -> None:
-        inside = QWidget()
-        inside.setLayout(self._list)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inside)
-        area.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
-        self.body.addWidget(area, 1)
         self.body.addWidget(self.verdict)
+        self.body.addLayout(self._list, 1)
 
 
 def _installation(shelf: Shelf) -> str:

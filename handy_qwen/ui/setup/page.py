@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from handy_qwen.core.shelf import DEMO
 from handy_qwen.core.view import Choices, NoticeKind, Phase, View
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.windows.parts import Quiet, Sign, Text, Title
+from handy_qwen.ui.spoken import announce
+from handy_qwen.ui.windows.parts import Sign, Text, Title, Trouble
 from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX
 
 TROUBLES = {
@@ -42,7 +43,7 @@ class Page(QWidget):
         super().__init__()
         self.name = name  # in the list of steps
         self.progress = Progress.OPEN
-        self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Trouble()
+        self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Trouble("problem")
         self.body = QVBoxLayout()
         self.body.setSpacing(GAP_PX)
         whole = QVBoxLayout(self)
@@ -143,31 +144,6 @@ def missed(sentence: str, text: str) -> list[str]:
     return [word for place, word in enumerate(wanted) if place not in right]
 
 
-class Trouble(QWidget):
-    """A sign, what is wrong, and what to do about it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._title, self._hint = Text(color="problem"), Quiet()
-        column = QVBoxLayout()
-        column.setSpacing(2)
-        column.addWidget(self._title)
-        column.addWidget(self._hint)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(GAP_PX)
-        line.addWidget(Sign("mark-warning", "problem"), 0, Qt.AlignmentFlag.AlignTop)
-        line.addLayout(column, 1)
-        self.hide()
-
-    def say(self, title: str, hint: str = "") -> None:
-        """Show both."""
-        self._title.setText(title)
-        self._hint.setText(hint)
-        self._hint.setVisible(bool(hint))
-        self.show()
-
-
 class Verdict(QWidget):
     """A check mark and a sentence, or nothing."""
 
@@ -193,6 +169,8 @@ class Verdict(QWidget):
 
     def say(self, words: str, color: str) -> None:
         """Show ``words`` in ``color``, a field of ``style.Scheme``; with a check mark if that is good."""
+        if words != self.words:
+            announce(self, words)
         self._text.setText(words)
         self._text.set_color(color)
         self._sign.setVisible(color == "good")

@@ -13,7 +13,8 @@ from handy_qwen.ui.setup.page import Progress
 from handy_qwen.ui.signs import drawing
 from handy_qwen.ui.style import scheme
 
-_HEIGHT_PX, _INSET_PX, _DOT_PX, _GAP_PX = 36, 12, 20, 10
+_INSET_PX, _GAP_PX = 12, 10
+_HEIGHT, _DOT = 2.1, 1.2  # lines of text
 _RADIUS_PX = 7.0
 _HERE_ALPHA, _HOVER_ALPHA = 36, 18
 
@@ -71,7 +72,9 @@ class StepEntry(QAbstractButton):
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         width = QFontMetricsF(self.font()).horizontalAdvance(self.text())
-        return QSize(round(width * 1.1) + 2 * _INSET_PX + _DOT_PX + _GAP_PX, _HEIGHT_PX)
+        return QSize(
+            round(width * 1.1) + 2 * _INSET_PX + self._dot_px + _GAP_PX, round(self._line_px * _HEIGHT)
+        )
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """Called by Qt."""
@@ -86,7 +89,8 @@ class StepEntry(QAbstractButton):
         alpha = _HERE_ALPHA if self.is_here else _HOVER_ALPHA if self.underMouse() else 0
         painter.setBrush(colors.color("working", alpha))
         painter.drawRoundedRect(area, _RADIUS_PX, _RADIUS_PX)
-        dot = QRectF(_INSET_PX, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX)
+        size_px = self._dot_px
+        dot = QRectF(_INSET_PX, (self.height() - size_px) / 2, size_px, size_px)
         if self.is_done:
             drawing("mark-good", colors.good).render(painter, dot)
         elif self.progress is Progress.SETTLED:
@@ -108,3 +112,11 @@ class StepEntry(QAbstractButton):
         place = QRectF(dot.right() + _GAP_PX, 0, self.width(), self.height())
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
         painter.end()
+
+    @property
+    def _line_px(self) -> int:
+        return self.fontMetrics().height()
+
+    @property
+    def _dot_px(self) -> int:
+        return round(self._line_px * _DOT)

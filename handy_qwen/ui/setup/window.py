@@ -151,11 +151,5 @@ class SetupWindow(AppWindow):
         self.buttons.addWidget(self.close_button)
         self._foot.addWidget(self.back)
         self._foot.addWidget(self.forward)
-        for before, after in (
-            (self._stack, self.back),
-            (self.back, self.forward),
-            (self.forward, self.steps),
-        ):
-            QWidget.setTabOrder(before, after)
         for one in self.findChildren(QPushButton):
             one.setAutoDefault(True)  # the one with the keyboard looks like the one that Enter presses

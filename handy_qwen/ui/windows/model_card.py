@@ -7,7 +7,6 @@ from collections.abc import Callable
 from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QProgressBar,
     QPushButton,
     QToolButton,
@@ -19,7 +18,7 @@ from handy_qwen.core.shelf import ModelEntry, Shelf, ShelfKeeper, Stage, Standin
 from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows import figures
 from handy_qwen.ui.windows import model_words as words
-from handy_qwen.ui.windows.parts import Flow, Panel, Pill, Quiet, Sign, Text, Title, button
+from handy_qwen.ui.windows.parts import Flow, Panel, Pill, Quiet, Text, Title, Trouble, button
 from handy_qwen.ui.windows.question import ask
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
@@ -231,32 +230,3 @@ class Work(QWidget):
         self.bar.setRange(0, 0 if share is None else _BAR_STEPS)
         if share is not None:
             self.bar.setValue(round(share * _BAR_STEPS))
-
-
-class Trouble(QWidget):
-    """A sign, what is wrong, and what to do about it. ``color`` is a field of ``style.Scheme``."""
-
-    def __init__(self, color: str) -> None:
-        super().__init__()
-        self._title, self._hint = Text(color=color), Quiet()
-        for label in (self._title, self._hint):
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        words_column = QVBoxLayout()
-        words_column.setSpacing(2)
-        words_column.addWidget(self._title)
-        words_column.addWidget(self._hint)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
-        line.setSpacing(GAP_PX)
-        line.addWidget(Sign("mark-warning", color), 0, Qt.AlignmentFlag.AlignTop)
-        line.addLayout(words_column, 1)
-        self.hide()
-
-    def say(self, title: str, hint: str = "") -> None:
-        """Show both, or nothing at all without a title."""
-        if title and title != self._title.text():
-            announce(self, title, hint)
-        self._title.setText(title)
-        self._hint.setText(hint)
-        self._hint.setVisible(bool(hint))
-        self.setVisible(bool(title))

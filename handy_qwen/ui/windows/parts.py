@@ -6,29 +6,43 @@ import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QGuiApplication, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QFont, QFontMetricsF, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QFrame,
+    QHBoxLayout,
     QLabel,
     QLayout,
     QLayoutItem,
     QPushButton,
     QSizePolicy,
+    QVBoxLayout,
     QWidget,
 )
 
 from handy_qwen.ui.signs import drawing
-from handy_qwen.ui.spoken import spoken
+from handy_qwen.ui.spoken import announce, spoken
 from handy_qwen.ui.style import blended, grounds, outline, readable, scheme
 
 _RADIUS_PX = 8.0
+_GAP_PX, _SMALL_GAP_PX = 12, 6
 _UNLIMITED_PX = 1 << 20
 _PILL_SHARE = 0.13  # a breath of the text's color behind it
 
 
+class Button(QPushButton):
+    """Leaves Enter to its window, which presses the button with the focus once, however long it is held."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
 def button(text: str = "", do: Callable[[], object] | None = None) -> QPushButton:
     """A button that is pressed when it has the keyboard, and never because it happens to be the first."""
-    made = QPushButton(text)
+    made = Button(text)
     made.setAutoDefault(False)
     if do is not None:
         made.clicked.connect(lambda _checked: do())
@@ -188,6 +202,35 @@ class Sign(QWidget):
         color = getattr(scheme(), self._color)
         drawing(self._name, color).render(painter, QRectF(self.rect()))
         painter.end()
+
+
+class Trouble(QWidget):
+    """A sign, what is wrong, and what to do about it. ``color`` is a field of ``style.Scheme``."""
+
+    def __init__(self, color: str) -> None:
+        super().__init__()
+        self._title, self._hint = Text(color=color), Quiet()
+        for label in (self._title, self._hint):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words_column = QVBoxLayout()
+        words_column.setSpacing(2)
+        words_column.addWidget(self._title)
+        words_column.addWidget(self._hint)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, _SMALL_GAP_PX, 0, _SMALL_GAP_PX)
+        line.setSpacing(_GAP_PX)
+        line.addWidget(Sign("mark-warning", color), 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(words_column, 1)
+        self.hide()
+
+    def say(self, title: str, hint: str = "") -> None:
+        """Show both, or nothing at all without a title."""
+        if title and title != self._title.text():
+            announce(self, title, hint)
+        self._title.setText(title)
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+        self.setVisible(bool(title))
 
 
 class Flow(QLayout):

@@ -146,9 +146,12 @@ def test_the_overlay_is_announced_but_nothing_is_said_into_the_microphone(qtbot,
     assert said == []
     silent = Notice(1, NoticeKind.DEAD_MICROPHONE, "The microphone is silent.", "Is it muted?")
     overlay.show_view(View(phase=Phase.RECORDING, began_s=0.0, device="Desk", notices=(silent,)))
-    assert said == [("The microphone is silent.", False)]
+    assert said == [("The microphone is silent. Is it muted?", True)]
     overlay.show_view(View(phase=Phase.IDLE, notices=(silent,)))
-    assert said[1:] == [("The microphone is silent. Is it muted?", True)]
+    assert len(said) == 1, "it has been said"
+    lost = Notice(2, NoticeKind.MICROPHONE_LOST, "Microphone disconnected.")
+    overlay.show_view(View(phase=Phase.RECORDING, began_s=0.0, device="Desk", notices=(lost,)))
+    assert said[1:] == [("Microphone disconnected.", False)]
 
 
 def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, app_home, said):  # noqa: ARG001
