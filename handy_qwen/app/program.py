@@ -46,7 +46,8 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
-RELOAD_S = 2.0  # between two looks at the settings file
+SETTINGS = "settings"  # subject of the lasting notice about their file
+RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 
 
 class Program:
@@ -76,7 +77,7 @@ class Program:
         self.store = SettingsStore(
             paths.settings_file(),
             on_change=self._apply,
-            on_problem=lambda error: self.controller.post(Failed(0, error)),
+            on_problem=lambda error: self.controller.post(Trouble(SETTINGS, error)),
         )
         self._answers = Answers(self.controller.post, quit_app, self.show_setup)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)

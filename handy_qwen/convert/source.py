@@ -11,12 +11,12 @@ from handy_qwen.convert.published_weights import PublishedWeights, is_published
 from handy_qwen.convert.stored import OnRead
 from handy_qwen.convert.weights import Checkpoint, Weights
 from handy_qwen.engine.config import ModelConfig
-from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.manifest import is_package
 from handy_qwen.engine.published import read_config
 from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.engine.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import ConversionError
+from handy_qwen.languages import ALL_LANGUAGES
 
 _FEWEST_BITS = 16  # that are as good as the official checkpoint's
 

@@ -26,6 +26,7 @@ from handy_qwen.core.events import EndCause, RecordingEnded
 from handy_qwen.core.recovery import make_way
 from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
+from handy_qwen.languages import AUTOMATIC
 
 DICTATION_S = 1.0  # a take cancelled before was no dictation, but a shortcut or a slip of the finger
 ENDING_S = 5.0  # the longest wait for a recorder that was told to stop; it gives up a device after 3 s
@@ -41,13 +42,14 @@ def begin(turn: Turn, hotkey: int | None) -> None:
     is_busy = any(take.stage is Stage.ENDING for take in turn.now.takes)
     rules = turn.now.rules
     key = rules.hotkeys[hotkey] if hotkey is not None and hotkey < len(rules.hotkeys) else None
+    language = (key.language if key else "") or rules.language
     take = Take(
         turn.number_take(),
         Stage.WAITING,
         since_s=turn.at_s,
         heard_s=turn.at_s,
         hotkey=hotkey,
-        language=(key.language if key else "") or rules.language,
+        language="" if language == AUTOMATIC else language,
         submit=type(rules.submit)((key.submit if key else "") or rules.submit),
     )
     turn.put(take)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen import paths
-from handy_qwen.engine.languages import ALL_LANGUAGES, LANGUAGES
 from handy_qwen.errors import HandyError, InstallationError
+from handy_qwen.languages import ALL_LANGUAGES, LANGUAGES
 
 CATALOGUE_FILE = "models.toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

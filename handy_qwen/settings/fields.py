@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -14,10 +15,13 @@ from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Submit
 from handy_qwen.core.text import Replacement
 from handy_qwen.settings.readers import (
+    HOTKEY,
+    REPLACEMENT,
     Reader,
     choice,
     flag,
     hotkey,
+    known_language,
     number,
     replacement,
     several,
@@ -26,6 +30,7 @@ from handy_qwen.settings.readers import (
 )
 
 T = TypeVar("T")
+NO_KEYS: Mapping[str, Reader[Any]] = {}
 
 
 class Overlay(enum.StrEnum):
@@ -59,14 +64,20 @@ def default_chord(platform: str = sys.platform) -> str:
     return "alt_r" if platform == "darwin" else "ctrl_r"
 
 
-def option(default: T, read: Reader[T], meaning: str, *, item: Reader[Any] | None = None) -> T:
-    """A field of ``Settings``. ``item`` reads one entry of a list, so that a bad one can be left out."""
-    return field(default=default, metadata={"read": read, "meaning": meaning, "item": item})
+def option(default: T, read: Reader[T], meaning: str) -> T:
+    """A field of ``Settings``."""
+    return field(default=default, metadata={"read": read, "meaning": meaning, "item": None, "keys": {}})
 
 
-def listed(default: tuple[T, ...], read_one: Reader[T], meaning: str) -> tuple[T, ...]:
-    """A field that holds a list."""
-    return option(default, several(read_one), meaning, item=read_one)
+def listed(
+    default: tuple[T, ...], item: Reader[T], meaning: str, keys: Mapping[str, Reader[Any]] = NO_KEYS
+) -> tuple[T, ...]:
+    """A field that holds a list. ``item`` reads one entry, so that a bad one can be left out.
+
+    ``keys``, of an entry that is a table, are read one by one, so that a bad one costs no more than itself.
+    """
+    metadata = {"read": several(item), "meaning": meaning, "item": item, "keys": keys}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -119,9 +130,9 @@ class Settings:
         LiveWork.FINAL_WINDOWS_ONLY, choice(LiveWork), "the same while the machine runs on its battery"
     )
     language: str = option(
-        "", text, 'English name of the language you speak, such as "German"; empty: found out'
+        "", known_language, 'the language you speak, such as "German" or "de"; "auto": detected automatically'
     )
-    recent_languages: tuple[str, ...] = listed((), text, "languages chosen last, for the menu")
+    recent_languages: tuple[str, ...] = listed((), known_language, "languages chosen last, for the menu")
     method: MeansOfInsertion = option(
         MeansOfInsertion.AUTO,
         choice(MeansOfInsertion),
@@ -168,8 +179,10 @@ class Settings:
     hotkeys: tuple[Hotkey, ...] = listed(
         (Hotkey(default_chord()),),
         hotkey,
+        "From here on each line belongs to the [[...]] above it: add all other settings above this line.\n"
         'chord: a key or several, such as "ctrl_r", "f9", "ctrl+alt+d"\n'
         "language: another than that above; submit: another than that above",
+        HOTKEY,
     )
     replacements: tuple[Replacement, ...] = listed(
         (),
@@ -178,6 +191,7 @@ class Settings:
         "regex = true: heard is a regular expression, left out if it takes longer than 0.2 s;\n"
         "case = true: capitals matter\n"
         'Under a line [[replacements]], for example: heard = "new line" and below it written = "\\n"',
+        REPLACEMENT,
     )
 
     def __post_init__(self) -> None:

@@ -197,6 +197,7 @@ def test_settings_changed_by_hand_reach_every_part(bench):
         encoding="utf-8",
     )
     desk.program.store.reload_if_changed()
+    desk.program.store.reload_if_changed()  # it was written just now, perhaps not to its end
     desk.run()
     assert desk.recorder.configured == ("", float("inf"))
     assert desk.cues.is_on
