@@ -25,13 +25,6 @@ def read_settings() -> Settings:
     return found.settings
 
 
-def named_model() -> str:
-    """The model that the settings name; "" if they name none, or cannot be read."""
-    from handy_qwen.settings import read_configuration
-
-    return read_configuration().settings.model
-
-
 def asked_or_used(asked: str) -> str:
     """``asked``; if it is empty, the model that writes the texts of the app, as the settings name it.
 
@@ -44,10 +37,14 @@ def asked_or_used(asked: str) -> str:
 
 
 def used_folder() -> Path | None:
-    """The folder of the model that writes the texts; None if the settings name one that is not there."""
+    """The folder of the model that writes the texts; None if the settings name one that is not there.
+
+    Of settings that cannot be read, the model that the app would start with now.
+    """
     from handy_qwen.models.installed import find_model
+    from handy_qwen.settings import read_configuration
 
     try:
-        return find_model(named_model()).folder.resolve()
+        return find_model(read_configuration().settings.model).folder.resolve()
     except EngineError:
         return None

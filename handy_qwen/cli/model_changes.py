@@ -145,7 +145,7 @@ def _check_is_model(folder: Path) -> None:
 
 def run_remove(options: argparse.Namespace) -> int:
     """Ask, and delete."""
-    from handy_qwen.cli.choice import named_model, used_folder
+    from handy_qwen.cli.choice import read_settings, used_folder
     from handy_qwen.models.installed import find_model, installed_models
     from handy_qwen.models.installing import check_removable, discard, partial_bytes, remove
     from handy_qwen.models.room import size_text
@@ -158,7 +158,7 @@ def run_remove(options: argparse.Namespace) -> int:
         return 0
     model = find_model(options.model)
     check_removable(model.name)
-    if named_model() and used_folder() == model.folder.resolve():  # by its name or its folder
+    if read_settings().model and used_folder() == model.folder.resolve():  # by its name or its folder
         raise InstallationError(
             f"{model.name} is in use.", "Choose another one first: handy-qwen model use NAME"
         )
