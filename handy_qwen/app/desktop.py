@@ -8,17 +8,16 @@ import signal
 import socket
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, QUrl, Signal, qInstallMessageHandler
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
 from handy_qwen.system.compositing import compositing_for
+from handy_qwen.system.opening import open_with_desktop
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ def run(*, is_hidden: bool) -> int:
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
-    commands = AppCommands(program, _open_file, way_out.ask, windows.open)
+    commands = AppCommands(program, open_with_desktop, way_out.ask, windows.open)
     desk = Desk(program.controller.post, commands, program.level_db, compositing_for(os.environ))
     guide = Guide(
         lambda what: program.controller.post(Requested(what, time.monotonic())),
@@ -119,10 +118,6 @@ def run(*, is_hidden: bool) -> int:
         program.close()
         way_out.close()
     return 0
-
-
-def _open_file(path: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
 
 
 def _on_qt_message(kind: QtMsgType, _context: object, message: str) -> None:

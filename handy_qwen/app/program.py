@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from handy_qwen import paths
 from handy_qwen.app import first_run, watches
 from handy_qwen.app.answers import Answers
-from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
+from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.chores import Chores
 from handy_qwen.app.watchdog import Watch, Watchdog
 from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
@@ -28,7 +29,7 @@ from handy_qwen.core.events import Configured, Failed, HotkeysDied, Noted, Reque
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
-from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import Choices, Listener, Notice, NoticeKind, Phase, View
 from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError
 from handy_qwen.settings import Settings, SettingsStore
@@ -46,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
-SETTINGS = "settings"  # subject of the lasting notice about their file
+SETTINGS, LANGUAGE = "settings", "language"  # subjects of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 
 
@@ -73,6 +74,9 @@ class Program:
         self._history: DiskHistory | None = None
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
+        self._languages_lock = threading.Lock()
+        self._offered = Choices()
+        self._unknown_language = ""
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
             paths.settings_file(),
@@ -294,7 +298,10 @@ class Program:
         self.chores.add(lambda: self._change(changes))
 
     def _change(self, changes: dict[str, object]) -> None:
-        self.store.update(**changes)
+        try:
+            self.store.update(**changes)
+        except ValueError as exc:  # names the setting, not the value
+            self.controller.post(Failed(0, HandyError("The setting was not changed.", f"{exc}.")))
 
     def _apply(self, new: Settings) -> None:
         """The settings have changed. Called on ``chores``."""
@@ -314,6 +321,7 @@ class Program:
     def configure(self) -> None:
         """Tell the cycle and the menus what is set and what there is to choose from. Any thread."""
         settings = self._applied
+        self._check_languages()
         self.controller.post(
             Configured(
                 rules_of(settings, self._method),
@@ -339,9 +347,25 @@ class Program:
         self._ports.run(effect)
 
     def _show(self, view: View) -> None:
+        self._offered = view.choices
+        self._check_languages()
         self._answers.on_view(view)
         if self._on_view is not None:
             self._on_view(view)
+
+    def _check_languages(self) -> None:
+        """Tell before anybody speaks that the model lacks a language of the settings. Any thread."""
+        with self._languages_lock:
+            offered = self._offered
+            unknown = unknown_language(self._applied, offered) if offered.languages else ""
+            if unknown == self._unknown_language:
+                return
+            self._unknown_language = unknown
+            error = HandyError(
+                f"The model {offered.model} does not know {unknown}.",
+                "Choose another language or another model in the menu.",
+            )
+            self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 
     def _on_devices(self, devices: Sequence[Device]) -> None:
         """Called on the microphone's thread."""

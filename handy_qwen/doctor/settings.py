@@ -14,7 +14,7 @@ def check(context: Context) -> Iterator[Finding]:
     """Look at the file as it was read."""
     found = context.configuration
     path = str(found.path)
-    complaint = found.complaint("Until then the defaults are used.")
+    complaint = found.complaint("The next start uses the defaults until you fix it.")
     if complaint and found.error:
         yield problem(NAME, complaint.title, complaint.hint, path=path)
     elif complaint:

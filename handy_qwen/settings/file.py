@@ -44,9 +44,11 @@ class Problem:
 
     text: str
     line: int = 0  # from 1; 0: unknown
+    effect: str = ""  # what is done instead
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.text}" if self.line else self.text
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.text}" + (f"; {self.effect}" if self.effect else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,18 @@ class Configuration:
         if self.error:
             where = f"Line {self.error.line} of {self.path.name} cannot be read:" if self.error.line else ""
             title = f"{where or self.path.name} {self.error.text}."
-            return SettingsError(title, f"Fix {self.path}. {until}".strip())
+            return SettingsError(title, f"{until} Fix it in {self.path}.".strip())
         if not self.problems:
             return None
-        told = [f"{_capital(str(one))}." for one in self.problems[:_SHOWN_PROBLEMS]]
+        if len(self.problems) == 1:
+            (one,) = self.problems
+            hint = f"{_capital(one.effect)}. " if one.effect else ""
+            title = f"Line {one.line} of {self.path.name}: {one.text}."
+            return SettingsError(title, f"{hint}Fix it in {self.path}.")
+        told = [f"Line {one.line}: {one.text}." for one in self.problems[:_SHOWN_PROBLEMS]]
         if len(self.problems) > _SHOWN_PROBLEMS:
             told.append(f"And {len(self.problems) - _SHOWN_PROBLEMS} more: run handy-qwen doctor.")
-        count = f"{len(self.problems)} problems" if len(self.problems) > 1 else "One problem"
-        return SettingsError(f"{count} in {self.path.name}.", " ".join(told))
+        return SettingsError(f"{len(self.problems)} problems in {self.path.name}.", " ".join(told))
 
 
 def read_configuration(path: Path | None = None) -> Configuration:
@@ -134,7 +140,7 @@ class _Reader:
             kept = [item for at, entry in enumerate(raw) for item in self.entry(one, at, entry)]
             return one.metadata["read"](kept) if kept or not raw else None
         except ValueError as exc:
-            self._tell(f"{name} {exc}; {_default(one)} is used", (name,))
+            self._tell(f"{name} {exc}", (name,), f"{_default(one)} is used")
             return None
 
     def entry(self, one: Field[Any], at: int, entry: object) -> Iterator[Any]:
@@ -149,7 +155,7 @@ class _Reader:
             yield one.metadata["item"](entry)
         except ValueError as exc:
             if len(self.problems) == told:  # else one of its keys was bad, which is explained
-                self._tell(f"{called} {exc}; it is left out", place)
+                self._tell(f"{called} {exc}", place, "it is left out")
 
     def _is_good(self, one: Field[Any], place: Keys, value: object) -> bool:
         """Whether a key of an entry can be used; one that is in the wrong place is told of elsewhere."""
@@ -159,7 +165,7 @@ class _Reader:
         try:
             one.metadata["keys"][key](value)
         except ValueError as exc:
-            self._tell(f"{key} of {one.name} {exc}; it is not used", place)
+            self._tell(f"{key} of {one.name} {exc}", place, "it is not used")
             return False
         return True
 
@@ -202,8 +208,8 @@ class _Reader:
                 called = _shown(key) if guess else "a key"  # it may be anything the user says
                 self._tell(f"{called} is not known in {_header(name, place)}; {meant}", (*place, key))
 
-    def _tell(self, text: str, place: Keys) -> None:
-        self.problems.append(Problem(text, self._document.line_of(place)))
+    def _tell(self, text: str, place: Keys, effect: str = "") -> None:
+        self.problems.append(Problem(text, self._document.line_of(place), effect))
 
 
 def _header(name: str, place: Keys) -> str:

@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 Stamp = tuple[int, int, int] | None
 SETTLED_S = 0.5
 """A file changed less than this ago may be half written: many editors empty it first. It is read later."""
-_FORMER = "Until then the previous settings stay active, and changes made here are not saved."
-_DEFAULTS = "Until then the defaults are active, and changes made here are not saved."
+_FORMER = "Your previous settings stay active until you fix it. Until then, changes are not saved."
+_DEFAULTS = "The defaults are active until you fix it. Until then, changes are not saved."
 
 
 class SettingsStore:

@@ -145,7 +145,7 @@ def test_a_bad_value_falls_back_to_its_default_and_is_explained_with_its_line(de
     assert getattr(loaded, field) == getattr(Settings(), field)
     assert loaded.language == "German"
     (problem,) = desk.problems
-    assert problem.hint.startswith(f"Line 3: {field} must ")
+    assert problem.title.startswith(f"Line 3 of settings.toml: {field} must ")
 
 
 @pytest.mark.expects_log
@@ -508,7 +508,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
     assert desk.lines() == [told]
     desk.write(f"{settings_file.new_document().text}sounds = true\n").store.reload_if_changed()
     assert desk.store.value.hotkeys == Settings().hotkeys
-    assert "ounds is inside [[hotkeys]]" in desk.problems[-1].hint
+    assert "sounds is inside [[hotkeys]]" in desk.problems[-1].title
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,12 @@ def test_a_hotkey_brings_its_own_language_and_submit_key():
     assert desk.done(fx.Insert)[0].submit is Submit.ENTER
 
 
+def test_a_hotkey_can_be_automatic_where_the_settings_name_a_language():
+    rules = replace(RULES, language="French", hotkeys=(Hotkey("f9", language="auto"), Hotkey("f8")))
+    assert Desk(rules).say(1).done(fx.StartRecording)[0].language == ""
+    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].language == "French"
+
+
 def test_a_take_without_a_known_window_goes_wherever_the_focus_is():
     assert Desk().say(1, target=Target()).hear(1, "Hello.").done(fx.Insert)[0].target is None
 
