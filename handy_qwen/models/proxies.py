@@ -44,7 +44,7 @@ class ProxyChoice:
     auth: tuple[str, str] | None = field(repr=False)
 
 
-def choose_proxy(scheme: str, host: str) -> ProxyChoice | None:
+def choose_proxy(scheme: str, host: str, port: int | None = None) -> ProxyChoice | None:
     """The proxy for an address; None: none.
 
     Raises:
@@ -52,15 +52,16 @@ def choose_proxy(scheme: str, host: str) -> ProxyChoice | None:
     """
     proxies = getproxies()  # the environment's; without any, those of Windows or macOS
     kind = next((kind for kind in (scheme, "all") if proxies.get(kind)), "")
-    if not kind or _is_direct(host, proxies.get("no", "")):
+    if not kind or _is_direct(host, port, proxies.get("no", "")):
         return None
     source = _source(kind)
     address = proxies[kind].strip()
     return _checked(source, address if "://" in address else f"http://{address}")
 
 
-def _is_direct(host: str, exceptions: str) -> bool:
-    if proxy_bypass(host):
+def _is_direct(host: str, port: int | None, exceptions: str) -> bool:
+    name = f"[{host}]" if ":" in host else host
+    if proxy_bypass(f"{name}:{port}" if port else name):
         return True
     with suppress(ValueError):  # a name
         address = ipaddress.ip_address(host.strip("[]"))
@@ -134,7 +135,7 @@ class _Transport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if constants.is_offline_mode():
             raise OfflineModeIsEnabled
-        choice = choose_proxy(request.url.scheme, request.url.host)
+        choice = choose_proxy(request.url.scheme, request.url.host, request.url.port)
         try:
             return self._way(choice).handle_request(request)
         except (httpx2.ProxyError, httpx2.ConnectError, httpx2.ConnectTimeout) as exc:

@@ -217,7 +217,8 @@ class Document:
 
     def _entry_edits(self, name: str, at: int, old: Entry, new: Entry, known: Sequence[str]) -> list[Edit]:
         edits: list[Edit] = []
-        end = max(one.end for one in self._statements if len(one.path) <= 3 and one.path[:2] == (name, at))
+        own = [one for one in self._statements if one.path[:2] == (name, at) and one.depth == 2]
+        end = max(one.end for one in own)  # before tables inside the entry, if there are any
         added = ""
         for key in known:
             path, plain = (name, at, key), self._plain((name, at, key))

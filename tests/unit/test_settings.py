@@ -487,6 +487,12 @@ def test_a_changed_entry_keeps_its_own_comments_and_keys_and_a_deleted_one_takes
     assert "# the left hand\n# the right hand\n[[hotkeys]]\nchord = 'f8'\n" in rest.text
 
 
+def test_a_key_is_added_to_an_entry_before_the_tables_inside_it():
+    document = Document('[[hotkeys]]\nchord = "f9"\n[hotkeys.mine]\nx = 1\n')
+    changed = settings_file.edited(document, {"hotkeys": (Hotkey("f9", "German"),)})
+    assert changed.text == '[[hotkeys]]\nchord = "f9"\nlanguage = "German"\n[hotkeys.mine]\nx = 1\n'
+
+
 def test_comments_in_a_list_that_changes_move_above_it():
     document = Document('custom_words = [\n  "a", # first\n  # none yet\n]  # words\nsounds = true\n')
     changed = document.with_value("custom_words", ["b"])

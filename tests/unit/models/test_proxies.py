@@ -136,6 +136,10 @@ def test_no_proxy_means_names_with_all_that_is_below_them(monkeypatch, host, is_
     choice = choose_proxy("https", host)
     assert (choice is None) is is_direct
     assert choice is None or choice.url == "socks5://proxy:1080"
+    monkeypatch.setenv("no_proxy", f"{host}:8080,::1")
+    assert choose_proxy("https", host, 8080) is None
+    assert choose_proxy("https", host, 9090) is not None
+    assert choose_proxy("https", "::1", 8080) is None
 
 
 @pytest.mark.usefixtures("hub_home")
