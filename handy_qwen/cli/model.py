@@ -125,7 +125,7 @@ def _standing(entry: ModelEntry, *, is_used: bool) -> str:
     if is_used:
         return "in use"
     if entry.partial_bytes and entry.download_bytes:
-        return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} is here"
+        return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} loaded"
     return "installed" if entry.standing.name == "INSTALLED" else ""
 
 

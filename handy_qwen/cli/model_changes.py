@@ -54,7 +54,7 @@ def add_parsers(verbs: Subparsers) -> None:
     use.add_argument("model", metavar="NAME|DIR")
     use.set_defaults(command=run_use)
 
-    remove = verbs.add_parser("remove", help="delete an installed model, or what is here of a download")
+    remove = verbs.add_parser("remove", help="delete an installed model, or an unfinished download")
     remove.add_argument("model", metavar="NAME")
     remove.add_argument("--yes", action="store_true", help="do not ask")
     remove.set_defaults(command=run_remove)
@@ -152,7 +152,7 @@ def run_remove(options: argparse.Namespace) -> int:
 
     is_installed = options.model in {model.name for model in installed_models()}
     if not is_installed and (partial := partial_bytes(options.model)):
-        _check_agrees(options, f"Delete the {size_text(partial)} that are here of {options.model}?")
+        _check_agrees(options, f"Delete the unfinished download of {options.model}, {size_text(partial)}?")
         discard(options.model)
         _report(options, None, f"the download of {options.model} is deleted\n")
         return 0

@@ -130,7 +130,7 @@ def _read(path: Path) -> list[CatalogueModel]:
     except (ValueError, TypeError, AttributeError, RecursionError) as exc:
         raise InstallationError(
             f"The catalogue {path} cannot be used: {exc}.",
-            f"Mend or remove it; its form is explained in {paths.asset(CATALOGUE_FILE)}.",
+            f"Fix or remove it; its form is explained in {paths.asset(CATALOGUE_FILE)}.",
         ) from exc
 
 

@@ -82,7 +82,7 @@ class Hub:
             raise DownloadError(
                 f"{self.host} does not answer like a model hub.",
                 DownloadReason.REFUSED,
-                "Look at HF_ENDPOINT, or whether a login page of the network stands between.",
+                "Look at HF_ENDPOINT, or whether the network shows a login page instead.",
             ) from exc
 
     @contextmanager
@@ -153,9 +153,9 @@ class Hub:
             return offline_error()
         if certificate := _certificate_problem(exc):
             return DownloadError(
-                f"{self.host} does not prove to be what it says: {certificate}.",
+                f"{self.host}: certificate verification failed ({certificate}).",
                 DownloadReason.UNTRUSTED,
-                "If your network reads along, set SSL_CERT_FILE to its certificate; if not, stop here.",
+                "If your network inspects traffic, set SSL_CERT_FILE to its certificate; if not, stop here.",
             )
         if isinstance(exc, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects)):
             return DownloadError(

@@ -60,7 +60,7 @@ class LiveWork(enum.StrEnum):
 
 
 def default_chord(platform: str = sys.platform) -> str:
-    """The key that types nothing and lies under the right hand."""
+    """The key that types nothing and is under the right hand."""
     return "alt_r" if platform == "darwin" else "ctrl_r"
 
 
@@ -95,28 +95,28 @@ class Settings:
         '"hold": only while the key is down; "toggle": every tap starts or stops',
     )
     hold_s: float = option(
-        0.3, number(0.1, 2), "a press at least this long was held, a shorter one was a tap"
+        0.3, number(0.1, 2), "a press of at least this many seconds counts as holding, a shorter one as a tap"
     )
     max_take_s: float = option(900.0, number(5, 7200), "the longest recording, in seconds")
     silence_s: float = option(
         20.0,
         number(0, 3600),
-        "a recording that no key holds and that is not locked ends after this much silence; 0: never",
+        "a tapped recording ends after this many seconds of silence; 0: never. A locked one goes on",
     )
     microphone: str = option("", text, "name of the microphone; empty: the system's default")
     warm_s: float = option(
         30.0,
         number(-1, 86_400),
-        "how long the microphone stays open after use, so that the half second before the next press\n"
-        "is not lost; 0: not at all, -1: always. Nothing is kept but that half second, in memory",
+        "seconds the microphone stays open after use, so that the first syllable of the next recording is\n"
+        "not lost; 0: not at all, -1: always. Only half a second is kept, in memory",
     )
     model: str = option("", text, "name of the speech model; empty: the one that is installed")
-    threads: int = option(0, whole(0, 256), "processor threads for the model; 0: what suits this machine")
+    threads: int = option(0, whole(0, 256), "processor threads for the model; 0: automatic")
     idle_unload_min: float = option(
         15.0,
         number(-1, 10_080),
-        "minutes without use until the model gives its memory back; 0: never, -1: at once. It is loaded\n"
-        "again when the key goes down; what is said meanwhile is not lost",
+        "minutes without use until the model frees its memory; 0: never, -1: at once. It loads again when\n"
+        "the key goes down; nothing you say meanwhile is lost",
     )
     live: LiveWork = option(
         LiveWork.FULL,
@@ -160,8 +160,8 @@ class Settings:
     history: Keep = option(
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
-        'what is kept of a dictation once its text was delivered: "audio_and_text", "text" or "nothing";\n'
-        "until then its sound lies on the disk whatever is said here, so that nothing is lost in a crash",
+        'what to keep after delivery: "audio_and_text", "text" or "nothing". Until then the sound is on disk\n'
+        "in any case, so that nothing is lost in a crash",
     )
     history_count: int = option(
         1000, whole(0, 1_000_000), "how many dictations are kept, besides the starred ones; 0: any number"
@@ -175,7 +175,7 @@ class Settings:
         "how much disk their sound may take, in gigabytes (nine hours take 2); 0: any. The oldest sound\n"
         "goes first, its text stays",
     )
-    private: bool = option(False, flag, "the history is paused: nothing that is said is kept")
+    private: bool = option(False, flag, "the history is paused: nothing you say is kept")
     hotkeys: tuple[Hotkey, ...] = listed(
         (Hotkey(default_chord()),),
         hotkey,

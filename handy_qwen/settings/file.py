@@ -158,7 +158,7 @@ class _Reader:
                 self._tell(f"{called} {exc}", place, "it is left out")
 
     def _is_good(self, one: Field[Any], place: Keys, value: object) -> bool:
-        """Whether a key of an entry can be used; one that is in the wrong place is told of elsewhere."""
+        """Whether a key of an entry can be used; one in the wrong place is explained elsewhere."""
         key = str(place[-1])
         if key not in one.metadata["keys"]:
             return False
