@@ -6,9 +6,34 @@ A file that takes another's place, or whose source is deleted then, must be on t
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 _MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only what is open for writing
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Put ``data`` into ``path``, whole or not at all. Makes its folder; ``mode`` is for POSIX.
+
+    Where ``path`` is a link, the file it names is replaced and the link stays: that is how people keep their
+    files in another folder.
+
+    Raises:
+        OSError: It cannot be written; what there was is unchanged.
+    """
+    path = Path(os.path.realpath(path))  # unlike resolve(), not stopped by links in a circle
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def sync_tree(folder: Path) -> None:

@@ -16,6 +16,7 @@
     |-- HotkeyError                 .reason: HotkeyReason
     |-- InsertError                 .reason: InsertReason
     |-- HistoryError                the history could not be read, written or kept in order
+    |-- SettingsError               the settings file cannot be read or written as it is
     `-- ControlError                the running program could not be reached
 
 Kept free of heavy imports so that the tray can show an error even when the
@@ -173,6 +174,10 @@ class InsertError(HandyError):
 
 class HistoryError(HandyError):
     """The history could not be read or written, or it has not what is asked for."""
+
+
+class SettingsError(HandyError):
+    """The settings file cannot be read, written, or used as it is written; it is as it was."""
 
 
 class ControlError(HandyError):

@@ -13,6 +13,7 @@ from handy_qwen.core.text import TextRules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
 from handy_qwen.history import rules as history
+from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
 from handy_qwen.system.hotkeys.chord import parse_chord
 from handy_qwen.transcriber import Live
@@ -92,6 +93,12 @@ def choices_of(
         is_private=settings.private,
         is_autostarted=is_autostarted,
     )
+
+
+def unknown_language(settings: Settings, choices: Choices) -> str:
+    """The first language of the settings and their hotkeys that is not among ``choices``; "" if all are."""
+    wanted = [settings.language, *(hotkey.language for hotkey in settings.hotkeys)]
+    return next((name for name in wanted if name not in {"", AUTOMATIC, *choices.languages}), "")
 
 
 def chord_title(chord: str, platform: str = sys.platform) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from handy_qwen.app.choices import recent_with
 from handy_qwen.app.program import Program
+from handy_qwen.core.events import Failed
 from handy_qwen.core.ports import Method
 from handy_qwen.core.view import Window
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.settings import MeansOfInsertion
 
 
@@ -19,7 +20,7 @@ class AppCommands:
     def __init__(
         self,
         program: Program,
-        open_file: Callable[[Path], None],
+        open_file: Callable[[Path], bool],
         quit_app: Callable[[], None],
         open_window: Callable[[Window], None],
     ) -> None:
@@ -74,8 +75,17 @@ class AppCommands:
         self._open_window(window)
 
     def open_settings_file(self) -> None:
-        """Open the settings file in the user's editor."""
-        self._open_file(self._program.store.path)
+        """Open the settings file in the user's editor; without one, show its folder and say where it is."""
+        self._program.chores.add(lambda: self._open_or_tell(self._program.store.path))
+
+    def _open_or_tell(self, path: Path) -> None:
+        """Called on ``chores``."""
+        if self._open_file(path):
+            return
+        is_shown = self._open_file(path.parent)
+        hint = f"It is {path}." + (" Its folder is open now." if is_shown else "")
+        error = SettingsError("No program opened the settings file.", f"Open it in a text editor. {hint}")
+        self._program.controller.post(Failed(0, error))
 
     def quit(self) -> None:
         """End the program."""

@@ -9,11 +9,9 @@ import socket
 import sys
 import time
 from functools import cache
-from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, QUrl, Signal, qInstallMessageHandler
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.closing import in_order
@@ -21,6 +19,7 @@ from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
 from handy_qwen.system.compositing import compositing_for
+from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import Kind, displays_of, session_of
 
 logger = logging.getLogger(__name__)
@@ -107,7 +106,7 @@ def run(*, is_hidden: bool) -> int:
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
-    commands = AppCommands(program, _open_file, way_out.ask, windows.call)
+    commands = AppCommands(program, open_with_desktop, way_out.ask, windows.call)
     is_composited = compositing_for(lambda: session_of(os.environ))
     desk = Desk(program.controller.post, commands, program.level_db, is_composited)
     guide = Guide(
@@ -133,10 +132,6 @@ def run(*, is_hidden: bool) -> int:
         end()
         way_out.close()
     return 0
-
-
-def _open_file(path: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
 
 
 def _on_qt_message(kind: QtMsgType, _context: object, message: str) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from handy_qwen import paths
 from handy_qwen.app import first_run, power, watches
 from handy_qwen.app.answers import Answers
-from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
+from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
 from handy_qwen.app.watches import watch, watch_over
@@ -30,7 +30,7 @@ from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
-from handy_qwen.core.view import Listener, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.view import Choices, Listener, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.effects import Ports
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.settings import Settings, SettingsStore
@@ -50,7 +50,8 @@ logger = logging.getLogger(__name__)
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
 WORDS_HINT = "The rest are not used. Put the most important words first."
-RELOAD_S = 2.0  # between two looks at the settings file
+SETTINGS, LANGUAGE = "settings", "language"  # subjects of lasting notices
+RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
 TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
 
@@ -80,11 +81,14 @@ class Program:
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self._is_built, self._is_closing = threading.Event(), threading.Event()
+        self._languages_lock = threading.Lock()
+        self._offered = Choices()
+        self._unknown_language = ""
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
             paths.settings_file(),
             on_change=self._apply,
-            on_problem=lambda error: self.controller.post(Failed(0, error)),
+            on_problem=lambda error: self.controller.post(Trouble(SETTINGS, error)),
         )
         self._answers = Answers(self.controller.post, quit_app, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
@@ -333,7 +337,10 @@ class Program:
         self.chores.add(lambda: self._change(changes))
 
     def _change(self, changes: dict[str, object]) -> None:
-        self.store.update(**changes)
+        try:
+            self.store.update(**changes)
+        except ValueError as exc:  # names the setting, not the value
+            self.controller.post(Failed(0, HandyError("The setting was not changed.", f"{exc}.")))
 
     def _apply(self, new: Settings) -> None:
         """The settings have changed. Called on ``chores``."""
@@ -377,6 +384,7 @@ class Program:
     def configure(self) -> None:
         """Tell the cycle and the menus what is set and what there is to choose from. Any thread."""
         settings = self._applied
+        self._check_languages()
         self.controller.post(
             Configured(
                 rules_of(settings, self._method),
@@ -402,9 +410,25 @@ class Program:
         self._ports.run(effect)
 
     def _show(self, view: View) -> None:
+        self._offered = view.choices
+        self._check_languages()
         self._answers.on_view(view)
         if self._on_view is not None:
             self._on_view(view)
+
+    def _check_languages(self) -> None:
+        """Tell before anybody speaks that the model lacks a language of the settings. Any thread."""
+        with self._languages_lock:
+            offered = self._offered
+            unknown = unknown_language(self._applied, offered) if offered.languages else ""
+            if unknown == self._unknown_language:
+                return
+            self._unknown_language = unknown
+            error = HandyError(
+                f"The model {offered.model} does not know {unknown}.",
+                "Choose another language or another model in the menu.",
+            )
+            self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 
     def _on_devices(self, devices: Sequence[Device]) -> None:
         """Called on the microphone's thread."""

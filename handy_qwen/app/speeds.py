@@ -7,6 +7,8 @@ import logging
 import math
 from pathlib import Path
 
+from handy_qwen.durable import replace_file
+
 logger = logging.getLogger(__name__)
 
 
@@ -30,11 +32,8 @@ class Speeds:
         """Keep what was measured."""
         known = self._read() | {f"{name}:{disk_bytes}": round(clip_s, 3)}
         self._known = known
-        unfinished = self._path.with_name(f".{self._path.name}.new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-            unfinished.replace(self._path)
+            replace_file(self._path, f"{json.dumps(known, indent=2)}\n".encode())
         except OSError as exc:
             logger.info("the speed of a model could not be kept: %s", exc.strerror)
 

@@ -11,19 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen import paths
+from handy_qwen.cli.choice import read_settings
 from handy_qwen.cli.terminal import ProgressLine, interruptible, say
 from handy_qwen.core.entries import Entry
 from handy_qwen.errors import HistoryError
 
 if TYPE_CHECKING:  # slow to import: argument errors come at once
     from handy_qwen.cli.transcribe import Context
-    from handy_qwen.core.rules import Rules
     from handy_qwen.engine.recognizer import Recognizer
     from handy_qwen.engine.sessions import Cancel
     from handy_qwen.engine.transcript import Transcript
     from handy_qwen.history.archive import Archive
-    from handy_qwen.settings import Settings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +45,15 @@ def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
         HandyError: It has no sound, or the model cannot be used; the entry is as it was.
         KeyboardInterrupt: The user has had enough; likewise.
     """
+    from handy_qwen.app.choices import rules_of
     from handy_qwen.cli.transcribe import context_of, opened, tell_context
+    from handy_qwen.core.ports import Method
     from handy_qwen.core.text import clean
     from handy_qwen.engine.sessions import Cancel
 
     sound = archive.audio(entry.id)
-    settings, rules = _settings()
+    settings = read_settings()
+    rules = rules_of(settings, Method.NONE)
     language = archive.asked_language(entry.id) if options.language is None else options.language
     context = context_of("", options.vocabulary) if options.vocabulary else rules.context
     with opened(options.model or settings.model, options.threads or settings.threads or None) as recognizer:
@@ -93,14 +94,3 @@ def _transcribed(
         raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
     finally:
         progress.clear()
-
-
-def _settings() -> tuple[Settings, Rules]:
-    """The user's settings; the defaults if there is no file yet, and none is made."""
-    from handy_qwen.app.choices import rules_of
-    from handy_qwen.core.ports import Method
-    from handy_qwen.settings import Settings, SettingsStore
-
-    path = paths.settings_file()
-    settings = SettingsStore(path).load() if path.is_file() else Settings()
-    return settings, rules_of(settings, Method.NONE)

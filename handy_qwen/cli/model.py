@@ -90,7 +90,7 @@ def run_list(options: argparse.Namespace) -> int:
             json.dumps([_row(entry, folders, used) for entry in entries], ensure_ascii=False, indent=2) + "\n"
         )
         return 0
-    write(f"{'':22} {'':12} {'download':>9} {'on disk':>9} {'memory':>9}\n")
+    write(f"{'NAME':22} {'STATE':12} {'DOWNLOAD':>9} {'ON DISK':>9} {'MEMORY':>9}   FOLDER OR USE\n")
     for entry in entries:
         download = "" if entry.is_permanent else _size(entry.download_bytes)
         sizes = f"{download:>9} {_size(entry.disk_bytes):>9} {_size(entry.memory_bytes):>9}"
@@ -123,7 +123,7 @@ def _standing(entry: ModelEntry, *, is_used: bool) -> str:
     if is_used:
         return "in use"
     if entry.partial_bytes and entry.download_bytes:
-        return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} is here"
+        return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} loaded"
     return "installed" if entry.standing.name == "INSTALLED" else ""
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from handy_qwen.cli.install_progress import InstallProgress
     from handy_qwen.cli.transcribe import Subparsers
     from handy_qwen.models.installed import InstalledModel
-    from handy_qwen.settings import SettingsStore
 
 
 def add_parsers(verbs: Subparsers) -> None:
@@ -55,7 +54,7 @@ def add_parsers(verbs: Subparsers) -> None:
     use.add_argument("model", metavar="NAME|DIR")
     use.set_defaults(command=run_use)
 
-    remove = verbs.add_parser("remove", help="delete an installed model, or what is here of a download")
+    remove = verbs.add_parser("remove", help="delete an installed model, or an unfinished download")
     remove.add_argument("model", metavar="NAME")
     remove.add_argument("--yes", action="store_true", help="do not ask")
     remove.set_defaults(command=run_remove)
@@ -112,8 +111,10 @@ def run_import(options: argparse.Namespace) -> int:
 
 def run_use(options: argparse.Namespace) -> int:
     """Write the setting."""
+    from handy_qwen import paths
     from handy_qwen.models.catalogue import read_catalogue
     from handy_qwen.models.installed import find_model, installed_models
+    from handy_qwen.settings import change
 
     is_known = options.model in {one.name for one in read_catalogue().models}
     is_installed = options.model in {one.name for one in installed_models()}
@@ -124,7 +125,7 @@ def run_use(options: argparse.Namespace) -> int:
     model = find_model(options.model)
     _check_is_model(model.folder)
     named = model.name if is_installed else str(model.folder.resolve())  # it counts everywhere
-    _settings().update(model=named)
+    change(paths.settings_file(), model=named)
     _report(options, model, f"{model.name} writes the texts from now on\n")
     return 0
 
@@ -144,25 +145,25 @@ def _check_is_model(folder: Path) -> None:
 
 def run_remove(options: argparse.Namespace) -> int:
     """Ask, and delete."""
-    from handy_qwen.cli.choice import used_folder
+    from handy_qwen.cli.choice import read_settings, used_folder
     from handy_qwen.models.installed import find_model, installed_models
-    from handy_qwen.models.installing import discard, partial_bytes, remove
+    from handy_qwen.models.installing import check_removable, discard, partial_bytes, remove
     from handy_qwen.models.room import size_text
 
     is_installed = options.model in {model.name for model in installed_models()}
     if not is_installed and (partial := partial_bytes(options.model)):
-        _check_agrees(options, f"Delete the {size_text(partial)} that are here of {options.model}?")
+        _check_agrees(options, f"Delete the unfinished download of {options.model}, {size_text(partial)}?")
         discard(options.model)
         _report(options, None, f"the download of {options.model} is deleted\n")
         return 0
     model = find_model(options.model)
-    named = _settings().value.model
-    if named and used_folder() == model.folder.resolve():  # by its name or its folder
+    check_removable(model.name)
+    if read_settings().model and used_folder() == model.folder.resolve():  # by its name or its folder
         raise InstallationError(
             f"{model.name} is in use.", "Choose another one first: handy-qwen model use NAME"
         )
     _check_agrees(options, f"Delete {model.name}, {size_text(model.size_bytes)}?")
-    remove(options.model)
+    remove(model.name)
     _report(options, model, f"{model.name} is deleted\n")
     return 0
 
@@ -199,19 +200,6 @@ def _run(
 def _report(options: argparse.Namespace, model: InstalledModel | None, text: str) -> None:
     facts = {"name": model.name if model else options.model, "folder": str(model.folder) if model else None}
     write(json.dumps(facts, ensure_ascii=False) + "\n" if options.json else text)
-
-
-def _settings() -> SettingsStore:
-    from handy_qwen import paths
-    from handy_qwen.settings import SettingsStore
-
-    store = SettingsStore(paths.settings_file(), on_problem=_raise)
-    store.load()
-    return store
-
-
-def _raise(problem: Exception) -> None:
-    raise problem
 
 
 def _check_agrees(options: argparse.Namespace, question: str) -> None:

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
+from handy_qwen.convert.sniffing import check_layout, gguf_error, is_sherpa, model_folder, sherpa_error
 from handy_qwen.errors import ConversionError, ModelCorruptError
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
@@ -47,7 +48,7 @@ def opened_source(
     """The folder of the checkpoint ``source``: itself, or what the archive it is holds.
 
     Args:
-        source: A folder or an archive.
+        source: A folder or an archive. Of a hub's cache, or a folder around the model, the model is found.
         beside: A path in the folder where an archive is unpacked; what was unpacked is removed again.
         on_read: Told the share of the archive that is unpacked, 0 to 1.
 
@@ -57,7 +58,14 @@ def opened_source(
     """
     check_is_source(source)
     if source.is_dir():
-        yield source
+        try:
+            folder = model_folder(source)
+            check_layout(folder, source.name or str(source))
+        except OSError as exc:
+            raise ConversionError(
+                f"{source} cannot be read: {exc.strerror}.", "Check its permissions."
+            ) from exc
+        yield folder
         return
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=_existing(beside.parent)))
@@ -65,6 +73,7 @@ def opened_source(
         raise ConversionError(f"{beside.parent} cannot be written to.", "Choose another place.") from exc
     try:
         _unpack(source, folder, on_read)
+        check_layout(folder, source.name)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -78,6 +87,10 @@ def check_is_source(source: Path) -> None:
     """
     if not source.exists():
         raise ConversionError(f"There is nothing called {source}.", "Give a folder or an archive.")
+    if source.suffix.lower() == ".gguf":
+        raise gguf_error(source.name)
+    if source.suffix.lower() in {".safetensors", ".onnx"}:
+        raise ConversionError(f"{source.name} is one file of a model.", "Give the folder that it is in.")
     if not source.is_dir() and not source.name.lower().endswith(SUFFIXES):
         raise ConversionError(
             f"{source} is neither a folder nor an archive.", "Give a folder, .tar.gz or .zip."
@@ -126,6 +139,7 @@ class _Unpacker:
 
         Raises:
             ModelCorruptError: The name leads out of the archive, or there are files in several folders.
+            ConversionError: It is a model for another engine.
         """
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in name:
@@ -137,6 +151,8 @@ class _Unpacker:
         if self._files > _MAX_FILES:
             self._refuse("it holds too many files")
         parent = PurePosixPath(*parts[:-1])
+        if is_sherpa(parts[-1]) or parts[0].startswith("sherpa-onnx-"):
+            raise sherpa_error(self._source.name)
         if self._top is None:
             self._top = parent
         elif parent != self._top:

@@ -31,11 +31,11 @@ from handy_qwen.convert.progress import Progress, ProgressBar
 from handy_qwen.convert.weights import Checkpoint
 from handy_qwen.durable import sync_folder, sync_tree
 from handy_qwen.engine.config import ModelConfig
-from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
 from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.engine.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import ConversionError
+from handy_qwen.languages import ALL_LANGUAGES
 
 DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""

@@ -36,7 +36,7 @@ class Hotkey:
     """One key or chord that the user dictates with."""
 
     chord: str  # "ctrl_r", "f9", "ctrl+alt+d": names joined by "+"
-    language: str = ""  # English name or ISO code; empty: the language of the settings
+    language: str = ""  # English name, or "auto" to find it out; empty: the language of the settings
     submit: str = ""  # empty: that of the settings
 
 

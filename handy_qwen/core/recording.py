@@ -26,6 +26,7 @@ from handy_qwen.core.events import EndCause, RecordingEnded
 from handy_qwen.core.recovery import make_way
 from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
+from handy_qwen.languages import AUTOMATIC
 
 MUTED = "muted microphone"  # subject of the notice that lasts as long as it is
 SILENT = "The microphone is silent.", "Unmute it, or choose another one in the tray menu."
@@ -44,6 +45,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
     is_busy = any(take.stage is Stage.ENDING for take in turn.now.takes)
     rules = turn.now.rules
     key = rules.hotkeys[hotkey] if hotkey is not None and hotkey < len(rules.hotkeys) else None
+    language = (key.language if key else "") or rules.language
     take = Take(
         turn.number_take(),
         Stage.WAITING,
@@ -51,7 +53,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
         heard_s=turn.at_s,
         hotkey=hotkey,
         focus_by_s=turn.at_s + FOCUS_S,
-        language=(key.language if key else "") or rules.language,
+        language="" if language == AUTOMATIC else language,
         submit=type(rules.submit)((key.submit if key else "") or rules.submit),
     )
     turn.put(take)

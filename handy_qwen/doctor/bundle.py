@@ -24,7 +24,6 @@ from handy_qwen.core.ports import Hotkey
 from handy_qwen.doctor.context import Context
 from handy_qwen.doctor.finding import Report
 from handy_qwen.doctor.program import versions
-from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.chord import parse_chord
@@ -93,7 +92,7 @@ def _contents(context: Context, report: Report) -> dict[str, str]:
     def text(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
 
-    settings = {"error": context.configuration.error, **harmless(context.configuration.settings)}
+    settings = {"error": str(context.configuration.error or ""), **harmless(context.configuration.settings)}
     return {
         "CONTENTS.txt": CONTENTS.format(version=__version__),
         "doctor.json": text(report.as_dict()),
@@ -121,13 +120,12 @@ def _harmless(value: object) -> object:
 
 
 def _hotkey(hotkey: Hotkey) -> Mapping[str, str]:
-    """Only what is known to be a key or a language: in the file there may stand anything."""
+    """Of the chord only what is known to be a key: in the file it may be anything."""
     try:
         chord = str(parse_chord(hotkey.chord))
     except HotkeyError:
         chord = "(unknown)"
-    language = hotkey.language if hotkey.language in {"", *ALL_LANGUAGES} else "(other)"
-    return {"chord": chord, "language": language, "submit": "(set)" if hotkey.submit else ""}
+    return {"chord": chord, "language": hotkey.language, "submit": "(set)" if hotkey.submit else ""}
 
 
 def _logs() -> list[Path]:

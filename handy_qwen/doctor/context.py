@@ -11,8 +11,8 @@ from typing import Any
 from handy_qwen import paths
 from handy_qwen.audio.library import Library
 from handy_qwen.control import Endpoint, ask
-from handy_qwen.doctor.configuration import Configuration, read_configuration
 from handy_qwen.errors import ControlError
+from handy_qwen.settings import Configuration, read_configuration
 from handy_qwen.system.session import Kind, Session, session_of
 
 ANSWER_S = 2.0

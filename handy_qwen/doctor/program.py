@@ -61,7 +61,6 @@ def versions() -> dict[str, str]:
             "sounddevice",
             "soxr",
             "regex",
-            "tomlkit",
         ]
     found = {}
     for line in required:

@@ -1,4 +1,4 @@
-"""The settings file: whether it can be read, and what in it is not taken as it stands."""
+"""The settings file: whether it can be read, and what in it is not used as written."""
 
 from __future__ import annotations
 
@@ -14,20 +14,16 @@ def check(context: Context) -> Iterator[Finding]:
     """Look at the file as it was read."""
     found = context.configuration
     path = str(found.path)
-    if found.error:
-        yield problem(
-            NAME,
-            f"The settings file {path} is broken: {found.error}. Defaults hold.",
-            "Mend it, or rename it: at the next start a new one is written, and a broken one set aside.",
-            path=path,
-        )
-    elif found.warnings:
+    complaint = found.complaint("The next start uses the defaults until you fix it.")
+    if complaint and found.error:
+        yield problem(NAME, complaint.title, complaint.hint, path=path)
+    elif complaint:
         yield warning(
             NAME,
-            f"In {path}, not everything is understood: {'; '.join(found.warnings)}.",
+            f"In {path}, not everything is used as written: {'; '.join(map(str, found.problems))}.",
             "Look at the comment above each of these settings in the file.",
             path=path,
-            warnings=list(found.warnings),
+            problems=[str(one) for one in found.problems],
         )
     elif found.exists:
         yield fine(NAME, f"{path} is in order.", path=path)

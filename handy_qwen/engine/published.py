@@ -32,7 +32,6 @@ from handy_qwen.engine.compact import audio_tokens
 from handy_qwen.engine.config import AudioConfig, ModelConfig, TextConfig
 from handy_qwen.engine.embedding import FloatTable
 from handy_qwen.engine.features import HOP, N_FFT, N_MELS, SAMPLE_RATE
-from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.published_decoder import PublishedDecoder
 from handy_qwen.engine.published_graph import (
     AGAIN,
@@ -47,6 +46,7 @@ from handy_qwen.engine.published_graph import (
 from handy_qwen.engine.reading import believing, read_object
 from handy_qwen.engine.sessions import Cancel, open_session, run
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
+from handy_qwen.languages import ALL_LANGUAGES
 
 GRAPHS = ("encoder", "decoder_init", "decoder_step")
 PRECISIONS = ("int4", "int8", "fp16", "fp32")

@@ -18,7 +18,6 @@ import numpy as np
 
 from handy_qwen.engine.backend import Float32, Model
 from handy_qwen.engine.features import SAMPLE_RATE, log_mel
-from handy_qwen.engine.languages import language_name
 from handy_qwen.engine.layouts import open_model
 from handy_qwen.engine.live import LiveTranscription
 from handy_qwen.engine.prompt import FittedWords, build_prompt, fit_words
@@ -28,6 +27,7 @@ from handy_qwen.engine.transcript import Transcript
 from handy_qwen.engine.vad import VoiceDetector
 from handy_qwen.engine.wholeness import MappedFiles
 from handy_qwen.errors import AudioFormatError, EngineError, ModelCorruptError
+from handy_qwen.languages import language_name
 
 LIVE_PASS_S = 60.0
 """Longest pass when the text must be ready at once: every token written reads the whole cache."""
@@ -113,7 +113,7 @@ class Recognizer:
         Raises:
             LanguageError: The model does not know ``language``.
         """
-        name = language_name(language, self.languages) if language else None
+        name = language_name(language or "", self.languages) or None
         if not isinstance(context, str):
             context = self.fit_words(context).text
         limit_s = self._model.pass_s if exact else min(self._model.pass_s, pass_s)
@@ -190,8 +190,7 @@ class Recognizer:
         Raises:
             LanguageError: The model does not know ``language``; "" is always known.
         """
-        if language:
-            language_name(language, self.languages)
+        language_name(language, self.languages)
 
     def fit_words(self, words: Sequence[str]) -> FittedWords:
         """Which of ``words`` the model reads if they are its context."""

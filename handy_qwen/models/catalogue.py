@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen import paths
-from handy_qwen.engine.languages import ALL_LANGUAGES, LANGUAGES
 from handy_qwen.errors import HandyError, InstallationError
+from handy_qwen.languages import ALL_LANGUAGES, LANGUAGES
 
 CATALOGUE_FILE = "models.toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -130,7 +130,7 @@ def _read(path: Path) -> list[CatalogueModel]:
     except (ValueError, TypeError, AttributeError, RecursionError) as exc:
         raise InstallationError(
             f"The catalogue {path} cannot be used: {exc}.",
-            f"Mend or remove it; its form is explained in {paths.asset(CATALOGUE_FILE)}.",
+            f"Fix or remove it; its form is explained in {paths.asset(CATALOGUE_FILE)}.",
         ) from exc
 
 

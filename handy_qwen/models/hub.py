@@ -2,7 +2,7 @@
 
 Files are not fetched by ``hf_hub_download``: it keeps nothing of a download that broke off (each has a
 temporary file of its own, deleted at the end), cannot be stopped while it waits, and believes what it gets.
-What is used of huggingface_hub is its HTTP client (proxies, certificates, offline mode, HF_ENDPOINT), its
+What is used of huggingface_hub is its HTTP client (with the proxies of ``proxies.py``), HF_ENDPOINT, its
 addresses, and its cache. Xet is not used: it shows nothing of a transfer that could be gone on with.
 
 Privacy: nothing but the request itself is sent. A token goes along only if HF_TOKEN is set, never the one
@@ -26,6 +26,7 @@ from handy_qwen import __version__
 from handy_qwen.engine.reading import MOST_BYTES, parse_object
 from handy_qwen.errors import DownloadError, DownloadReason, HandyError
 from handy_qwen.models.listing import Listing, parse_listing
+from handy_qwen.models.proxies import ProxyFailedError
 from handy_qwen.models.stream import FOREIGN, Answer, Stream
 
 _AGAIN_STATUS = {408, 425, 429, 500, 502, 503, 504}
@@ -80,7 +81,7 @@ class Hub:
             raise DownloadError(
                 f"{self.host} does not answer like a model hub.",
                 DownloadReason.REFUSED,
-                "Look at HF_ENDPOINT, or whether a login page of the network stands between.",
+                "Look at HF_ENDPOINT, or whether the network shows a login page instead.",
             ) from exc
 
     @contextmanager
@@ -126,6 +127,8 @@ class Hub:
             )
             error = DownloadError(f"{busy} ({status}).", DownloadReason.BUSY, _LATER)
             raise TransientError(error, _retry_after_s(answer))
+        if status == 407:
+            raise _closed_proxy("The proxy")
         if status in {401, 403, 404}:
             raise DownloadError(
                 f"{self.host} does not give us {what} ({status}).",
@@ -149,15 +152,17 @@ class Hub:
             return offline_error()
         if certificate := _certificate_problem(exc):
             return DownloadError(
-                f"{self.host} does not prove to be what it says: {certificate}.",
+                f"{self.host}: certificate verification failed ({certificate}).",
                 DownloadReason.UNTRUSTED,
-                "If your network reads along, set SSL_CERT_FILE to its certificate; if not, stop here.",
+                "If your network inspects traffic, set SSL_CERT_FILE to its certificate; if not, stop here.",
             )
         if isinstance(exc, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects)):
             return DownloadError(
                 f"{self.endpoint} is no address of a hub.", DownloadReason.REFUSED, "Look at HF_ENDPOINT."
             )
-        what = "The proxy" if isinstance(exc, httpx2.ProxyError) else self.host
+        if isinstance(exc, ProxyFailedError) and exc.is_closed:
+            return _closed_proxy(f"The proxy in {exc.source}")
+        what = f"The proxy in {exc.source}" if isinstance(exc, ProxyFailedError) else self.host
         cut = isinstance(exc, (httpx2.ReadError, httpx2.RemoteProtocolError, httpx2.ReadTimeout))
         title = f"The connection to {what} broke off." if cut else f"{what} cannot be reached."
         return TransientError(
@@ -183,6 +188,14 @@ def offline_error() -> DownloadError:
 def is_offline() -> bool:
     """Whether the user forbids the network (HF_HUB_OFFLINE)."""
     return bool(constants.is_offline_mode())
+
+
+def _closed_proxy(which: str) -> DownloadError:
+    return DownloadError(
+        f"{which} wants a name and a password, or other ones.",
+        DownloadReason.REFUSED,
+        "Write them into its address: http://name:password@host:port.",
+    )
 
 
 def _token() -> str:

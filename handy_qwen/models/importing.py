@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from handy_qwen.convert.archive import SUFFIXES, check_is_source, opened_source
+from handy_qwen.convert.sniffing import repository_name
 from handy_qwen.core.shelf import DEMO, Stage
 from handy_qwen.errors import InstallationError
 from handy_qwen.models.installed import InstalledModel
@@ -67,7 +68,7 @@ def import_model(
 
 def name_for(source: Path) -> str:
     """What to call the model in ``source``."""
-    name = source.resolve().name.lower()
+    name = repository_name(source).lower()
     for ending in SUFFIXES:
         name = name.removesuffix(ending)
     return re.sub(r"[^a-z0-9._-]+", "-", name).strip("-._")[:_MOST_NAME] or "imported"

@@ -118,6 +118,24 @@ def discard(name: str) -> None:
             raise disk_error(places.work, exc) from exc
 
 
+def check_removable(name: str) -> None:
+    """Refuse what ``remove`` would refuse, before anybody is asked.
+
+    Raises:
+        EngineError: There is no such model.
+        InstallationError: It ships with the program, or is a folder that was not installed.
+    """
+    model = find_model(name)
+    if model.folder == demo_model().folder:
+        raise InstallationError(
+            f"{model.name} is part of Handy Qwen and cannot be removed.", "It takes no more space."
+        )
+    if model.folder != Places(model.name).final:
+        raise InstallationError(
+            f"{model.folder} is not among the installed models.", "Delete the folder yourself if you want to."
+        )
+
+
 def remove(name: str) -> None:
     """Delete the installed ``name``, and what is here of an unfinished one. Whoever has it open keeps it.
 
@@ -125,12 +143,8 @@ def remove(name: str) -> None:
         EngineError: There is no such model.
         InstallationError: It ships with the program, could not be deleted, or another process works on it.
     """
-    model, places = find_model(name), Places(name)
-    if model.folder != places.final:
-        raise InstallationError(
-            f"{model.name} is not among the installed models, or ships with the program.",
-            "Only what was installed can be removed.",
-        )
+    check_removable(name)
+    places = Places(name)
     places.make()
     with locked(places.lock, lambda: _refuse(name)):
         try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from handy_qwen.core.shelf import DEMO, ModelEntry, Standing
-from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.engine.manifest import is_package, load_manifest
 from handy_qwen.errors import HandyError
+from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.installed import InstalledModel, installed_models
 from handy_qwen.models.installing import partial_bytes

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx2
-from huggingface_hub import get_session
+from huggingface_hub import get_session, set_client_factory
 
+from handy_qwen.models.proxies import make_client
+
+set_client_factory(make_client)
 _POLL_S = 0.05
 _PIECES_AHEAD = 8  # in memory; a piece is what the network gives at a time, at most 64 kB
 

@@ -1,6 +1,17 @@
-"""Everything the user can set, and the file it stands in."""
+"""Everything the user can set, and the file it is written in."""
 
 from handy_qwen.settings.fields import LiveWork, MeansOfInsertion, Overlay, Settings
+from handy_qwen.settings.file import Configuration, Problem, change, read_configuration
 from handy_qwen.settings.store import SettingsStore
 
-__all__ = ["LiveWork", "MeansOfInsertion", "Overlay", "Settings", "SettingsStore"]
+__all__ = [
+    "Configuration",
+    "LiveWork",
+    "MeansOfInsertion",
+    "Overlay",
+    "Problem",
+    "Settings",
+    "SettingsStore",
+    "change",
+    "read_configuration",
+]

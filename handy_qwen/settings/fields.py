@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -14,10 +15,13 @@ from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Submit
 from handy_qwen.core.text import Replacement
 from handy_qwen.settings.readers import (
+    HOTKEY,
+    REPLACEMENT,
     Reader,
     choice,
     flag,
     hotkey,
+    known_language,
     number,
     replacement,
     several,
@@ -26,6 +30,7 @@ from handy_qwen.settings.readers import (
 )
 
 T = TypeVar("T")
+NO_KEYS: Mapping[str, Reader[Any]] = {}
 
 
 class Overlay(enum.StrEnum):
@@ -55,18 +60,24 @@ class LiveWork(enum.StrEnum):
 
 
 def default_chord(platform: str = sys.platform) -> str:
-    """The key that types nothing and lies under the right hand."""
+    """The key that types nothing and is under the right hand."""
     return "alt_r" if platform == "darwin" else "ctrl_r"
 
 
-def option(default: T, read: Reader[T], meaning: str, *, item: Reader[Any] | None = None) -> T:
-    """A field of ``Settings``. ``item`` reads one entry of a list, so that a bad one can be left out."""
-    return field(default=default, metadata={"read": read, "meaning": meaning, "item": item})
+def option(default: T, read: Reader[T], meaning: str) -> T:
+    """A field of ``Settings``."""
+    return field(default=default, metadata={"read": read, "meaning": meaning, "item": None, "keys": {}})
 
 
-def listed(default: tuple[T, ...], read_one: Reader[T], meaning: str) -> tuple[T, ...]:
-    """A field that holds a list."""
-    return option(default, several(read_one), meaning, item=read_one)
+def listed(
+    default: tuple[T, ...], item: Reader[T], meaning: str, keys: Mapping[str, Reader[Any]] = NO_KEYS
+) -> tuple[T, ...]:
+    """A field that holds a list. ``item`` reads one entry, so that a bad one can be left out.
+
+    ``keys``, of an entry that is a table, are read one by one, so that a bad one costs no more than itself.
+    """
+    metadata = {"read": several(item), "meaning": meaning, "item": item, "keys": keys}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -84,28 +95,28 @@ class Settings:
         '"hold": only while the key is down; "toggle": every tap starts or stops',
     )
     hold_s: float = option(
-        0.3, number(0.1, 2), "a press at least this long was held, a shorter one was a tap"
+        0.3, number(0.1, 2), "a press of at least this many seconds counts as holding, a shorter one as a tap"
     )
     max_take_s: float = option(900.0, number(5, 7200), "the longest recording, in seconds")
     silence_s: float = option(
         20.0,
         number(0, 3600),
-        "a recording that no key holds and that is not locked ends after this much silence; 0: never",
+        "a tapped recording ends after this many seconds of silence; 0: never. A locked one goes on",
     )
     microphone: str = option("", text, "name of the microphone; empty: the system's default")
     warm_s: float = option(
         30.0,
         number(-1, 86_400),
-        "how long the microphone stays open after use, so that the half second before the next press\n"
-        "is not lost; 0: not at all, -1: always. Nothing is kept but that half second, in memory",
+        "seconds the microphone stays open after use, so that the first syllable of the next recording is\n"
+        "not lost; 0: not at all, -1: always. Only half a second is kept, in memory",
     )
     model: str = option("", text, "name of the speech model; empty: the one that is installed")
-    threads: int = option(0, whole(0, 256), "processor threads for the model; 0: what suits this machine")
+    threads: int = option(0, whole(0, 256), "processor threads for the model; 0: automatic")
     idle_unload_min: float = option(
         15.0,
         number(-1, 10_080),
-        "minutes without use until the model gives its memory back; 0: never, -1: at once. It is loaded\n"
-        "again when the key goes down; what is said meanwhile is not lost",
+        "minutes without use until the model frees its memory; 0: never, -1: at once. It loads again when\n"
+        "the key goes down; nothing you say meanwhile is lost",
     )
     live: LiveWork = option(
         LiveWork.FULL,
@@ -119,9 +130,9 @@ class Settings:
         LiveWork.FINAL_WINDOWS_ONLY, choice(LiveWork), "the same while the machine runs on its battery"
     )
     language: str = option(
-        "", text, 'English name of the language you speak, such as "German"; empty: found out'
+        "", known_language, 'the language you speak, such as "German" or "de"; "auto": detected automatically'
     )
-    recent_languages: tuple[str, ...] = listed((), text, "languages chosen last, for the menu")
+    recent_languages: tuple[str, ...] = listed((), known_language, "languages chosen last, for the menu")
     method: MeansOfInsertion = option(
         MeansOfInsertion.AUTO,
         choice(MeansOfInsertion),
@@ -151,8 +162,8 @@ class Settings:
     history: Keep = option(
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
-        'what is kept of a dictation once its text was delivered: "audio_and_text", "text" or "nothing";\n'
-        "until then its sound lies on the disk whatever is said here, so that nothing is lost in a crash",
+        'what to keep after delivery: "audio_and_text", "text" or "nothing". Until then the sound is on\n'
+        "disk in any case, so that nothing is lost in a crash",
     )
     history_count: int = option(
         1000, whole(0, 1_000_000), "how many dictations are kept, besides the starred ones; 0: any number"
@@ -166,12 +177,14 @@ class Settings:
         "how much disk their sound may take, in gigabytes (nine hours take 2); 0: any. The oldest sound\n"
         "goes first, its text stays",
     )
-    private: bool = option(False, flag, "the history is paused: nothing that is said is kept")
+    private: bool = option(False, flag, "the history is paused: nothing you say is kept")
     hotkeys: tuple[Hotkey, ...] = listed(
         (Hotkey(default_chord()),),
         hotkey,
+        "From here on each line belongs to the [[...]] above it: add all other settings above this line.\n"
         'chord: a key or several, such as "ctrl_r", "f9", "ctrl+alt+d"\n'
         "language: another than that above; submit: another than that above",
+        HOTKEY,
     )
     replacements: tuple[Replacement, ...] = listed(
         (),
@@ -180,6 +193,7 @@ class Settings:
         "regex = true: heard is a regular expression, left out if it takes longer than 0.2 s;\n"
         "case = true: capitals matter\n"
         'Under a line [[replacements]], for example: heard = "new line" and below it written = "\\n"',
+        REPLACEMENT,
     )
 
     def __post_init__(self) -> None:

@@ -1,165 +1,315 @@
-"""The settings file: TOML with a comment for each setting, written and read with tomlkit.
+"""The settings file: TOML with a comment for each setting.
 
-The user's own comments, order and unknown keys survive every save. A key that is absent has its
-default. ``version`` counts changes of the layout; ``MIGRATIONS[n]`` brings a file from version n to
-n + 1 in place. A file of a newer version is read as far as it is understood and keeps its number.
+``read_configuration`` reads it and never writes; ``edited`` changes single settings in its text, and ``save``
+writes that. A key that is absent has its default. ``version`` counts changes of the layout;
+``MIGRATIONS[n]`` brings a document from version n to n + 1. A file of a newer version is read as far as it is
+understood and keeps its number.
 """
 
 from __future__ import annotations
 
+import difflib
 import logging
-import os
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import Field, fields
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import AoT
-from tomlkit.toml_document import TOMLDocument
-
+from handy_qwen import paths
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.text import Replacement
+from handy_qwen.durable import replace_file
+from handy_qwen.errors import SettingsError
+from handy_qwen.settings.document import Document, TomlError, dump
+from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import Settings
+from handy_qwen.settings.readers import item_of
 
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-MIGRATIONS: dict[int, Callable[[TOMLDocument], None]] = {}
+MIGRATIONS: dict[int, Callable[[Document], Document]] = {}
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
+_FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
+_TABLES = {name: tuple(one.metadata["keys"]) for name, one in _FIELDS.items() if one.metadata["keys"]}
+_SHOWN_PROBLEMS = 3  # in a notice
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
 
-def parse(path: Path) -> TOMLDocument:
-    """The document in the file ``path``.
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the file that is not used as written: one sentence, without any value of the user's."""
 
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is no TOML in UTF-8, or too large to be a settings file.
+    text: str
+    line: int = 0  # from 1; 0: unknown
+    effect: str = ""  # what is done instead
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.text}" + (f"; {self.effect}" if self.effect else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a settings file says.
+
+    Attributes:
+        path: The file.
+        document: Its text, of the present version; that of a new file if there is none, None if it is broken.
+        exists: It is there; else the defaults hold.
+        error: Why it cannot be read as a whole; None if it can.
+        problems: What is not used as it is written, in the order of the file.
+        settings: What the program works with; of a broken file, the defaults.
     """
-    with path.open("rb") as file:
-        raw = file.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise ValueError("it is too large")
+
+    path: Path = field(default_factory=paths.settings_file)
+    document: Document | None = None
+    exists: bool = False
+    error: Problem | None = None
+    problems: tuple[Problem, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+
+    def complaint(self, until: str = "") -> SettingsError | None:
+        """What to tell the user; None if the file is right. ``until``: what holds while it is broken."""
+        if self.error:
+            where = f"Line {self.error.line} of {self.path.name} cannot be read:" if self.error.line else ""
+            title = f"{where or self.path.name} {self.error.text}."
+            return SettingsError(title, f"{until} Fix it in {self.path}.".strip())
+        if not self.problems:
+            return None
+        if len(self.problems) == 1:
+            (one,) = self.problems
+            hint = f"{_capital(one.effect)}. " if one.effect else ""
+            title = f"Line {one.line} of {self.path.name}: {one.text}."
+            return SettingsError(title, f"{hint}Fix it in {self.path}.")
+        told = [f"Line {one.line}: {one.text}." for one in self.problems[:_SHOWN_PROBLEMS]]
+        if len(self.problems) > _SHOWN_PROBLEMS:
+            told.append(f"And {len(self.problems) - _SHOWN_PROBLEMS} more: run handy-qwen doctor.")
+        return SettingsError(f"{len(self.problems)} problems in {self.path.name}.", " ".join(told))
+
+
+def read_configuration(path: Path | None = None) -> Configuration:
+    """Read the settings file. Never raises, never writes."""
+    path = path or paths.settings_file()
     try:
-        return tomlkit.parse(raw.decode("utf-8-sig"))
-    except (TOMLKitError, LookupError, TypeError, RecursionError) as exc:
-        raise ValueError("it is no TOML") from exc
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            return Configuration(path, exists=True, error=Problem("is too large"))
+        document = Document(raw.decode("utf-8-sig"))
+    except FileNotFoundError:
+        return Configuration(path, new_document())
+    except OSError as exc:
+        return Configuration(path, exists=True, error=Problem(f"cannot be opened: {exc.strerror}"))
+    except UnicodeError:
+        return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
+    except TomlError as exc:
+        return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
+    document = migrated(document)
+    settings, problems = read(document)
+    return Configuration(path, document, exists=True, problems=problems, settings=settings)
 
 
-def read(document: TOMLDocument) -> Settings:
-    """The settings in ``document``. What is wrong falls back to its default, with a warning in the log."""
-    values: dict[str, Any] = {}
-    raw = document.unwrap()
-    for one in fields(Settings):
-        if one.name in raw:
-            try:
-                values[one.name] = _read_field(one, raw[one.name])
-            except ValueError as exc:  # the value is the user's: the log gets the name only
-                logger.warning("setting %s %s; its default is used", one.name, exc)
-    return Settings(**values)
+def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
+    """The settings in ``document``; what is wrong has its default, and is explained."""
+    reader = _Reader(document)
+    values = {name: reader.field(one) for name, one in _FIELDS.items() if name in document.values}
+    reader.look_for_strangers()
+    problems = sorted(reader.problems, key=lambda one: one.line)
+    return Settings(**{name: value for name, value in values.items() if value is not None}), tuple(problems)
 
 
-def _read_field(one: Field[Any], raw: object) -> object:
-    read_item = one.metadata["item"]
-    if read_item is None or not isinstance(raw, list):
-        return one.metadata["read"](raw)
-    kept = []
-    for place, item in enumerate(raw, 1):
+class _Reader:
+    """Reads fields one by one and keeps what is wrong with them."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.problems: list[Problem] = []
+
+    def field(self, one: Field[Any]) -> Any:  # noqa: ANN401  of any setting
+        """Its value; None if its default is to be used."""
+        raw, name = self._document.values[one.name], one.name
+        if isinstance(raw, Mapping) and name in _TABLES:
+            self._tell(f"write [[{name}]], with two brackets", (name,))
+            raw = [raw]
         try:
-            kept.append(read_item(item))
+            if one.metadata["item"] is None or not isinstance(raw, list):
+                return one.metadata["read"](raw)
+            kept = [item for at, entry in enumerate(raw) for item in self.entry(one, at, entry)]
+            return one.metadata["read"](kept) if kept or not raw else None
         except ValueError as exc:
-            logger.warning("setting %s: entry %d %s; it is left out", one.name, place, exc)
-    return one.metadata["read"](kept)
+            self._tell(f"{name} {exc}", (name,), f"{_default(one)} is used")
+            return None
+
+    def entry(self, one: Field[Any], at: int, entry: object) -> Iterator[Any]:
+        """What can be used of an entry of a list."""
+        place: Keys = (one.name, at)
+        has_line = place in self._document.lines
+        called = f"an entry of {one.name}" if has_line else f"entry {at + 1} of {one.name}"
+        told = len(self.problems)
+        if one.metadata["keys"] and isinstance(entry, Mapping):
+            entry = {key: value for key, value in entry.items() if self._is_good(one, (*place, key), value)}
+        try:
+            yield one.metadata["item"](entry)
+        except ValueError as exc:
+            if len(self.problems) == told:  # else one of its keys was bad, which is explained
+                self._tell(f"{called} {exc}", place, "it is left out")
+
+    def _is_good(self, one: Field[Any], place: Keys, value: object) -> bool:
+        """Whether a key of an entry can be used; one in the wrong place is explained elsewhere."""
+        key = str(place[-1])
+        if key not in one.metadata["keys"]:
+            return False
+        try:
+            one.metadata["keys"][key](value)
+        except ValueError as exc:
+            self._tell(f"{key} of {one.name} {exc}", place, "it is not used")
+            return False
+        return True
+
+    def look_for_strangers(self) -> None:
+        """Explain keys that no setting has: misspelt, or below the header of a table."""
+        values = self._document.values
+        version = values.get("version", VERSION)
+        is_newer = isinstance(version, int) and version > VERSION
+        for name, raw in values.items():
+            entries = raw if isinstance(raw, list) else [raw]
+            for at, entry in enumerate(entries):
+                if isinstance(entry, Mapping) and name not in {"version"}:
+                    place: Keys = (name, at) if isinstance(raw, list) else (name,)
+                    self._look_in_table(name, place, entry)
+            if name != "version" and name not in _FIELDS and not is_newer:
+                guess = _nearest(name, _FIELDS)
+                self._tell(
+                    f"{_shown(name)} is not a setting; did you mean {guess}?"
+                    if guess
+                    else "this key is not a setting",  # it may be anything the user says
+                    (name,),
+                )
+
+    def _look_in_table(self, name: str, place: Keys, entry: Mapping[str, object]) -> None:
+        known = _TABLES.get(name)
+        for key in entry:
+            if known is not None and key in known:
+                continue
+            if key in _FIELDS:
+                above = self._document.first_table_line
+                self._tell(
+                    f"{key} is inside {_header(name, place)} and not used; move it above line {above}"
+                    if above
+                    else f"{key} is inside {name} and not used",
+                    (*place, key),
+                )
+            elif known is not None:
+                guess = _nearest(key, known)
+                meant = f"did you mean {guess}?" if guess else f"known are {', '.join(known)}"
+                called = _shown(key) if guess else "a key"  # it may be anything the user says
+                self._tell(f"{called} is not known in {_header(name, place)}; {meant}", (*place, key))
+
+    def _tell(self, text: str, place: Keys, effect: str = "") -> None:
+        self.problems.append(Problem(text, self._document.line_of(place), effect))
 
 
-def migrate(document: TOMLDocument) -> None:
-    """Bring ``document`` to the present version, in place."""
-    version = document.unwrap().get("version", VERSION)
+def _header(name: str, place: Keys) -> str:
+    return f"[[{name}]]" if len(place) > 1 else f"[{name}]"
+
+
+def _shown(name: str) -> str:
+    return name if _PLAIN_NAME.fullmatch(name) else "a key"
+
+
+def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    found = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
+    return found[0] if found else ""
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _default(one: Field[Any]) -> str:
+    if isinstance(one.default, tuple):
+        return "the default"
+    return f"the default, {dump(one.default)}," if one.default != "" else "the default"
+
+
+def migrated(document: Document) -> Document:
+    """``document`` brought to the present version."""
+    version = document.values.get("version", VERSION)
     if isinstance(version, bool) or not isinstance(version, int):
         version = VERSION
     for step in range(version, VERSION):
         if step in MIGRATIONS:
-            MIGRATIONS[step](document)
-        document["version"] = step + 1
-
-
-def new_document() -> TOMLDocument:
-    """A document with all defaults and their meanings."""
-    document = tomlkit.document()
-    document.add(tomlkit.comment(HEAD))
-    document.add("version", tomlkit.item(VERSION))
-    defaults = Settings()
-    for one in fields(Settings):
-        document.add(tomlkit.nl())
-        for line in one.metadata["meaning"].splitlines():
-            document.add(tomlkit.comment(line))
-        value = getattr(defaults, one.name)
-        if value or not _is_list_of_tables(one):
-            document.add(one.name, _item(value))
+            document = MIGRATIONS[step](document)
+        document = document.with_value("version", step + 1)
     return document
 
 
-def write(document: TOMLDocument, name: str, value: object) -> None:
-    """Set one setting in ``document``, leaving the rest as it stands."""
-    item, old = _item(value), document.get(name)
-    if isinstance(item, AoT) and isinstance(old, AoT):
-        while old:
-            old.pop()
-        for table in item:
-            old.append(table)
-        return
-    if isinstance(item, AoT) or isinstance(old, AoT):
-        document.pop(name, None)  # tables stand at the end: what follows them would belong to them
-    document[name] = item
+def new_document() -> Document:
+    """A document with all defaults and their meanings."""
+    defaults = Settings()
+    lines = [f"# {HEAD}", f"version = {VERSION}"]
+    for name, one in _FIELDS.items():
+        lines += ["", *(f"# {line}" for line in one.metadata["meaning"].splitlines())]
+        if name not in _TABLES:
+            lines.append(f"{name} = {dump(_plain(getattr(defaults, name)))}")
+        for entry in getattr(defaults, name) if name in _TABLES else ():
+            lines += [f"[[{name}]]", *(f"{key} = {dump(value)}" for key, value in item_of(entry).items())]
+    return Document("\n".join([*lines, ""]))
 
 
-def _is_list_of_tables(one: Field[Any]) -> bool:
-    return one.name in {"hotkeys", "replacements"}
+def edited(document: Document, changes: Mapping[str, object]) -> Document:
+    """``document`` with other values of some settings; everything else is as it was."""
+    for name, value in changes.items():
+        if name in _TABLES:
+            new = [item_of(entry) for entry in _entries(value)]
+            document = document.with_tables(name, _meanings(document, name), new, _TABLES[name])
+        else:
+            document = document.with_value(name, _plain(value))
+    return document
 
 
-def _item(value: object) -> Any:  # noqa: ANN401  tomlkit's
-    if isinstance(value, tuple) and value and isinstance(value[0], Hotkey | Replacement):
-        tables = tomlkit.aot()
-        for entry in value:
-            table = tomlkit.table()
-            table.update(_plain(entry))
-            tables.append(table)
-        return tables
-    if isinstance(value, tuple):
-        return tomlkit.item(list(value))
-    if isinstance(value, str):
-        return tomlkit.item(str(value))  # also of an enumeration
-    if isinstance(value, float) and value == int(value):
-        return tomlkit.item(int(value))
-    return tomlkit.item(value)
+def _meanings(document: Document, name: str) -> list[Mapping[str, object]]:
+    """What each entry of the list ``name`` means now, in the words that it would be written with."""
+    raw, one, reader = document.values.get(name), _FIELDS[name], _Reader(document)
+    entries = raw if isinstance(raw, list) else []
+    read = [next(reader.entry(one, at, entry), None) for at, entry in enumerate(entries)]
+    return [item_of(entry) if entry is not None else {} for entry in read]
 
 
-def _plain(entry: Hotkey | Replacement) -> Mapping[str, object]:
-    if isinstance(entry, Hotkey):
-        more = {"language": entry.language, "submit": entry.submit}
-        return {"chord": entry.chord} | {name: text for name, text in more.items() if text}
-    flags = {"regex": entry.is_regex, "case": entry.is_case_sensitive}
-    return {"heard": entry.heard, "written": entry.written} | {name: True for name, on in flags.items() if on}
+def _entries(value: object) -> Sequence[Hotkey | Replacement]:
+    assert isinstance(value, tuple)
+    return value
 
 
-def save(document: TOMLDocument, path: Path) -> None:
-    """Write atomically, readable by the owner only: a crash leaves the old file, never half of a new one.
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def save(document: Document, path: Path) -> None:
+    """Write atomically, readable by the owner only. Of a link, the file it names is written.
 
     Raises:
         OSError: The file cannot be written.
     """
-    path = path.resolve()  # of a link, the file it names is replaced
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    replace_file(path, document.text.encode())
+
+
+def change(path: Path, **changes: object) -> Settings:
+    """Change settings in the file, for a command: nothing but these, and nothing in a file that is broken.
+
+    Raises:
+        SettingsError: The file cannot be read as it is, or cannot be written; it is as it was.
+        ValueError: A value does not pass its check.
+    """
+    found = read_configuration(path)
+    if found.document is None:
+        raise found.complaint() or SettingsError(f"{path} cannot be read.")
+    new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(tomlkit.dumps(document))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        save(edited(found.document, {name: getattr(new, name) for name in changes}), path)
+    except OSError as exc:
+        raise SettingsError(f"{path} cannot be written: {exc.strerror}.", "Check its permissions.") from exc
+    return new

@@ -1,4 +1,4 @@
-"""Checks of single settings: from what stands in the file to the value, or a ValueError.
+"""Checks of single settings: from what is written in the file to the value, or a ValueError.
 
 A reader takes its own result as well, so that the same check serves the file and the program. No
 message repeats the value: custom words and replacements are the user's.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from handy_qwen.core.ports import Hotkey, Submit
 from handy_qwen.core.text import Replacement, pattern_error
+from handy_qwen.errors import LanguageError
+from handy_qwen.languages import AUTOMATIC, language_name
 
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.StrEnum)
@@ -28,7 +30,19 @@ def text(value: object) -> str:
         raise ValueError("must be a text in quotes")  # noqa: TRY004  one kind of error for what a file may hold
     if len(value) > MAX_TEXT:
         raise ValueError(f"must not be longer than {MAX_TEXT} characters")
+    if any("\ud800" <= char <= "\udfff" for char in value):  # halves of characters, which no file can hold
+        raise ValueError("must be a text in Unicode")
     return str(value)
+
+
+def known_language(value: object) -> str:
+    """The English name of a language, which may be given as a code or in its own words; "" is automatic."""
+    try:
+        return language_name(text(value))
+    except LanguageError as exc:
+        guess, asks, _rest = exc.hint.partition("?")
+        meant = f" ({guess[:1].lower()}{guess[1:]}?)" if asks else ""
+        raise ValueError(f'must be a language such as "German" or "de", or "auto"{meant}') from None
 
 
 def flag(value: object) -> bool:
@@ -88,44 +102,75 @@ def several(read_one: Reader[T]) -> Reader[tuple[T, ...]]:
     return read
 
 
+def _submit(value: object) -> str:
+    return choice(Submit)(value).value if text(value) else ""
+
+
+def _named(value: object) -> str:
+    """A text that is not empty."""
+    if not text(value).strip():
+        raise ValueError("must not be empty")
+    return text(value)
+
+
+def _chord(value: object) -> str:
+    return _named(value).strip()
+
+
+def _own_language(value: object) -> str:
+    """As ``known_language``; but "" is that of the settings, so that automatic keeps its word."""
+    return known_language(value) or (AUTOMATIC if text(value).strip() else "")
+
+
+HOTKEY: Mapping[str, Reader[Any]] = {"chord": _chord, "language": _own_language, "submit": _submit}
+REPLACEMENT: Mapping[str, Reader[Any]] = {"heard": _named, "written": text, "regex": flag, "case": flag}
+"""The keys of an entry and the check of each; what ``item_of`` gives is read back as the same entry."""
+
+
+def item_of(entry: Hotkey | Replacement) -> dict[str, object]:
+    """``entry`` as a table of plain values, without those that are usual."""
+    if isinstance(entry, Hotkey):
+        more: dict[str, object] = {"language": entry.language, "submit": entry.submit}
+        return {"chord": entry.chord} | {key: value for key, value in more.items() if value}
+    flags = {"regex": entry.is_regex, "case": entry.is_case_sensitive}
+    return {"heard": entry.heard, "written": entry.written} | {key: True for key, on in flags.items() if on}
+
+
 def hotkey(value: object) -> Hotkey:
     """A table with ``chord`` and, if wanted, ``language`` and ``submit``; or just the chord."""
-    if isinstance(value, Hotkey):
-        value = {"chord": value.chord, "language": value.language, "submit": value.submit}
-    table = _table({"chord": value} if isinstance(value, str) else value, ("chord", "language", "submit"))
-    chord = text(table.get("chord", "")).strip()
-    if not chord:
-        raise ValueError("must name a chord")
-    submit = text(table.get("submit", ""))
-    return Hotkey(chord, text(table.get("language", "")), choice(Submit)(submit).value if submit else "")
+    table = _table({"chord": value} if isinstance(value, str) else value, HOTKEY)
+    if "chord" not in table:
+        raise ValueError("must have a chord")
+    return Hotkey(table["chord"], table.get("language", ""), table.get("submit", ""))
 
 
 def replacement(value: object) -> Replacement:
     """A table with ``heard`` and ``written`` and, if wanted, ``regex`` and ``case``."""
-    if isinstance(value, Replacement):
-        value = {
-            "heard": value.heard,
-            "written": value.written,
-            "regex": value.is_regex,
-            "case": value.is_case_sensitive,
-        }
-    table = _table(value, ("heard", "written", "regex", "case"))
+    table = _table(value, REPLACEMENT)
+    if "heard" not in table:
+        raise ValueError("must have heard")
     read = Replacement(
-        text(table.get("heard", "")),
-        text(table.get("written", "")),
-        is_regex=flag(table.get("regex", False)),
-        is_case_sensitive=flag(table.get("case", False)),
+        table["heard"],
+        table.get("written", ""),
+        is_regex=table.get("regex", False),
+        is_case_sensitive=table.get("case", False),
     )
-    if not read.heard.strip():
-        raise ValueError("must say what is heard")
     if pattern_error(read):
-        raise ValueError("is no regular expression")
+        raise ValueError("is not a valid regular expression")
     return read
 
 
-def _table(value: object, known: Sequence[str]) -> Mapping[str, object]:
+def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
+    if isinstance(value, Hotkey | Replacement):
+        value = item_of(value)
     if not isinstance(value, Mapping):
         raise ValueError("must be a table")  # noqa: TRY004
     if unknown := set(value) - set(known):
         raise ValueError(f"has {len(unknown)} unknown keys; known are {', '.join(known)}")
-    return value
+    read = {}
+    for key, item in value.items():
+        try:
+            read[key] = known[key](item)
+        except ValueError as exc:
+            raise ValueError(f"has a key {key} that {exc}") from None
+    return read

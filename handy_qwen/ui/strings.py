@@ -13,6 +13,7 @@ import re
 from handy_qwen import __version__, paths
 from handy_qwen.core.ports import Method
 from handy_qwen.core.view import Phase
+from handy_qwen.languages import NATIVE_NAMES
 
 _catalog = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True)
 tr, ntr = _catalog.gettext, _catalog.ngettext
@@ -59,39 +60,6 @@ CLOSE = tr("&Close")
 RATE, PERCENT = tr("{size}/s"), tr("{number} %")
 REMAINING_MOMENT, REMAINING_S = tr("a moment left"), tr("about {seconds} s left")
 REMAINING_H = tr("about {hours} h {minutes} min left")
-
-NATIVE_NAMES = {  # as speakers of each language write it
-    "Arabic": "العربية",
-    "Cantonese": "粵語",
-    "Chinese": "中文",
-    "Czech": "Čeština",
-    "Danish": "Dansk",
-    "Dutch": "Nederlands",
-    "English": "English",
-    "Filipino": "Filipino",
-    "Finnish": "Suomi",
-    "French": "Français",
-    "German": "Deutsch",
-    "Greek": "Ελληνικά",
-    "Hindi": "हिन्दी",
-    "Hungarian": "Magyar",
-    "Indonesian": "Bahasa Indonesia",
-    "Italian": "Italiano",
-    "Japanese": "日本語",
-    "Korean": "한국어",
-    "Macedonian": "Македонски",
-    "Malay": "Bahasa Melayu",
-    "Persian": "فارسی",
-    "Polish": "Polski",
-    "Portuguese": "Português",
-    "Romanian": "Română",
-    "Russian": "Русский",
-    "Spanish": "Español",
-    "Swedish": "Svenska",
-    "Thai": "ไทย",
-    "Turkish": "Türkçe",
-    "Vietnamese": "Tiếng Việt",
-}
 
 
 def language_title(name: str) -> str:

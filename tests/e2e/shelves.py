@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from handy_qwen.core.shelf import ModelEntry, Problem, Progress, Shelf, Stage, Standing
-from handy_qwen.engine.languages import ALL_LANGUAGES
+from handy_qwen.languages import ALL_LANGUAGES
 
 GB = 10**9
 SMALL = ModelEntry(

@@ -144,6 +144,29 @@ def test_settings_changed_by_hand_are_picked_up(app, editor):
         wait_until(lambda: app.status()["hotkeys"] != ["F9"], "the old hotkey")
 
 
+def test_a_half_edited_settings_file_is_left_alone_and_explained_until_it_is_right(desktop, app):
+    path = app.home / "config" / "settings.toml"
+    before = path.read_text(encoding="utf-8")
+    half = f'mode = "hol\n{before}'
+    path.write_text(half, encoding="utf-8")
+    try:
+        wait_until(lambda: _told(app), "the notice")
+        desktop.screenshot("app-settings-broken")
+        assert "Line 1 of settings.toml cannot be read: a quotation mark is missing." in _told(app)
+        assert "Line 1 of settings.toml" in app.run("model", "use", "demo").stderr
+        assert path.read_text(encoding="utf-8") == half
+        path.write_text(f'mode = "hodl"\nlangage = "de"\n{before}', encoding="utf-8")
+        wait_until(lambda: "2 problems in settings.toml." in _told(app), "both mistakes")
+        desktop.screenshot("app-settings-problems")
+    finally:
+        path.write_text(before, encoding="utf-8")
+        wait_until(lambda: not _told(app), "no notice any more")
+
+
+def _told(app):
+    return [one["title"] for one in app.status()["notices"] if "settings.toml" in one["title"]]
+
+
 def test_a_second_start_shows_the_first_and_ends_well(app):
     second = app.run()
     assert second.returncode == 0

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.recording import SILENT
 from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View
-from handy_qwen.engine.languages import ALL_LANGUAGES
+from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.session import session_of
 from handy_qwen.ui.desk import Desk

@@ -374,7 +374,7 @@ def _checkpoint_file(name: str) -> st.SearchStrategy[bytes]:
 
 
 def _settings() -> bytes:
-    return new_document().as_string().encode()
+    return new_document().text.encode()
 
 
 LINE = json.dumps({"protocol": 1, "command": "status", "secret": ""}).encode() + b"\n"

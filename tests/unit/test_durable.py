@@ -7,7 +7,7 @@ import pytest
 
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.durable import sync_tree
+from handy_qwen.durable import replace_file, sync_tree
 from handy_qwen.models.importing import import_model
 from tests.conftest import CHECKPOINT
 
@@ -52,3 +52,31 @@ def test_a_package_is_on_the_disk_before_it_has_its_name(tmp_path, told):
 @pytest.mark.usefixtures("app_home")
 def test_a_model_is_on_the_disk_before_its_source_is_deleted(told):
     assert is_brought_through(import_model(CHECKPOINT, lambda _progress: None, name="mine").folder, told)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_a_link_when_the_file_is_replaced(tmp_path, is_there):
+    place, real = tmp_path / "app" / "file", tmp_path / "dotfiles" / "file"
+    place.parent.mkdir()
+    if is_there:
+        real.parent.mkdir()
+        real.write_bytes(b"old")
+    place.symlink_to(Path("..") / "dotfiles" / "between")
+    (tmp_path / "dotfiles").mkdir(exist_ok=True)
+    (tmp_path / "dotfiles" / "between").symlink_to("file")
+    replace_file(place, b"new")
+    assert place.is_symlink()
+    assert real.read_bytes() == b"new"
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in real.parent.iterdir()) == ["between", "file"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path):
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    with pytest.raises(OSError, match=r"symbolic links|exists"):
+        replace_file(circle / "file", b"new")
+    assert circle.is_symlink()
+    assert list(tmp_path.iterdir()) == [circle]

@@ -18,6 +18,7 @@ import tarfile
 import threading
 import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,13 +133,15 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path):
     ],
     ids=range(9),
 )
-def test_a_settings_file_that_is_a_trap_is_set_aside_or_passed_over(tmp_path, data):
+def test_a_settings_file_that_is_a_trap_is_explained_and_left_alone(tmp_path, data):
     path, problems = tmp_path / "settings.toml", []
     path.write_bytes(data)
     store = SettingsStore(path, on_problem=problems.append)
-    assert store.load() == Settings()
+    loaded = store.load()
+    assert loaded == replace(Settings(), set_up=loaded.set_up)
+    assert len(problems) == 1
     assert store.update(hold_s=0.5).hold_s == 0.5
-    assert SettingsStore(path).load().hold_s == 0.5
+    assert path.read_bytes() == data or SettingsStore(path).load().hold_s == 0.5
 
 
 # --- models ------------------------------------------------------------------------------------------

@@ -2,22 +2,37 @@
 
 import os
 import stat
-from dataclasses import fields
+import tomllib
+from dataclasses import fields, replace
 
 import pytest
-import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handy_qwen import durable
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey, Submit
 from handy_qwen.core.text import Replacement
-from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings, SettingsStore
+from handy_qwen.errors import SettingsError
+from handy_qwen.settings import (
+    LiveWork,
+    MeansOfInsertion,
+    Settings,
+    SettingsStore,
+    change,
+    read_configuration,
+)
 from handy_qwen.settings import file as settings_file
+from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.fields import default_chord
 from handy_qwen.settings.readers import MAX_ITEMS, MAX_TEXT
 
 SECRET = "my diary"
+
+
+NAMES = [one.name for one in fields(Settings)]
+LETTERS = st.characters(exclude_categories=["Cs"])
+KEYS = st.sampled_from(["chord", "language", "submit", "heard", "written", "regex", "case", "sounds", "x"])
 
 
 class Desk:
@@ -35,6 +50,14 @@ class Desk:
     def text(self):
         return self.path.read_text(encoding="utf-8")
 
+    def lines(self):
+        """The problems of the file, with their lines."""
+        return [str(one) for one in read_configuration(self.path).problems]
+
+
+def read(text):
+    return settings_file.read(Document(text))
+
 
 @pytest.fixture
 def desk(tmp_path):
@@ -45,7 +68,7 @@ def test_the_first_start_writes_a_commented_file_that_reads_as_the_defaults(desk
     assert desk.store.load() == Settings()
     for one in fields(Settings):
         assert one.metadata["meaning"].splitlines()[0] in desk.text()
-    assert settings_file.read(tomlkit.parse(desk.text())) == Settings()
+    assert read(desk.text()) == (Settings(), ())
     assert desk.problems == []
 
 
@@ -67,12 +90,13 @@ def test_changes_are_saved_and_told(desk):
     assert Desk(desk.path).store.load() == new
 
 
+@pytest.mark.expects_log
 def test_comments_order_and_unknown_keys_of_the_user_survive(desk):
     desk.write('# my file\nfuture = 7\nlanguage = "French"  # at work\n\n[tool]\nx = 1\n')
     desk.store.load()
     desk.store.update(language="German", sounds=True, replacements=[Replacement("a", "b\n", is_regex=True)])
     assert desk.text().startswith('# my file\nfuture = 7\nlanguage = "German"  # at work\n')
-    assert tomlkit.parse(desk.text()).unwrap()["tool"] == {"x": 1}
+    assert tomllib.loads(desk.text())["tool"] == {"x": 1}
     assert Desk(desk.path).store.load().sounds is True
 
 
@@ -115,16 +139,17 @@ def test_saving_again_does_not_let_the_file_grow(desk):
     ],
 )
 @pytest.mark.expects_log
-def test_a_bad_value_falls_back_to_its_default_and_is_named_in_the_log(desk, caplog, line, field):
-    desk.write(f'{line}\nlanguage = "German"\n')
+def test_a_bad_value_falls_back_to_its_default_and_is_explained_with_its_line(desk, line, field):
+    desk.write(f'language = "German"\n\n{line}\n')
     loaded = desk.store.load()
     assert getattr(loaded, field) == getattr(Settings(), field)
     assert loaded.language == "German"
-    assert field in caplog.text
+    (problem,) = desk.problems
+    assert problem.title.startswith(f"Line 3 of settings.toml: {field} must ")
 
 
 @pytest.mark.expects_log
-def test_bad_entries_of_a_list_are_left_out_and_never_logged(desk, caplog):
+def test_bad_entries_of_a_list_are_left_out_and_never_shown(desk, caplog):
     desk.write(
         f'custom_words = ["Qwen", 7, "{SECRET}"]\n'
         'hotkeys = ["f9", {}, 3, {chord = "f8", submit = "often"}]\n'
@@ -135,22 +160,87 @@ def test_bad_entries_of_a_list_are_left_out_and_never_logged(desk, caplog):
     )
     loaded = desk.store.load()
     assert loaded.custom_words == ("Qwen", SECRET)
-    assert loaded.hotkeys == (Hotkey("f9"),)
-    assert loaded.replacements == (Replacement(SECRET, "("),)
-    assert len(caplog.records) == 7
-    assert SECRET not in caplog.text
+    assert loaded.hotkeys == (Hotkey("f9"), Hotkey("f8")), "a bad submit costs no more than itself"
+    assert loaded.replacements == (Replacement(SECRET, "("), Replacement("a", ""))
+    assert [int(told.split(":")[0].removeprefix("line ")) for told in desk.lines()] == [1, 2, 2, 2, 6, 11, 16]
+    (told,) = desk.problems
+    assert SECRET not in f"{caplog.text} {told} {desk.lines()}"
+
+
+HALF_EDITED = ["language = \n", b"\xff\xfe\x00", "a = 1\na = 2\n", "custom_words = [\n", b"\x00" * 9]
 
 
 @pytest.mark.expects_log
-@pytest.mark.parametrize("content", ["language = \n", b"\xff\xfe\x00", "a = 1\na = 2\n"])
-def test_a_broken_file_is_set_aside_and_the_user_is_told(desk, content):
-    desk.write("")
-    desk.path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert desk.store.load() == Settings()
-    aside = [path for path in desk.path.parent.iterdir() if ".broken-" in path.name]
-    assert len(aside) == 1
-    assert aside[0].name in desk.problems[0].hint
-    assert settings_file.read(tomlkit.parse(desk.text())) == Settings()
+@pytest.mark.parametrize("content", HALF_EDITED)
+def test_a_broken_file_is_never_touched_and_the_user_learns_the_line(desk, content):
+    raw = content if isinstance(content, bytes) else content.encode()
+    desk.write("").path.write_bytes(raw)
+    assert desk.store.load() == replace(Settings(), set_up=True)
+    assert desk.store.update(sounds=True).sounds is True, "it holds until the program ends"
+    desk.store.reload_if_changed()
+    assert desk.store.value.sounds is True
+    assert desk.path.read_bytes() == raw
+    assert [path.name for path in desk.path.parent.iterdir()] == ["settings.toml"]
+    (told,) = desk.problems
+    assert "settings.toml" in told.title
+    assert isinstance(content, bytes) or "Line " in told.title
+
+
+@pytest.mark.expects_log
+def test_what_was_changed_while_the_file_was_broken_is_written_once_it_is_right(desk):
+    desk.write('language = "French"\n').store.load()
+    desk.write('language = "French\n')
+    desk.store.update(sounds=True)
+    assert desk.text() == 'language = "French\n'
+    desk.write('language = "German"\n').store.reload_if_changed()
+    assert desk.store.value == replace(Settings(), language="German", sounds=True)
+    assert tomllib.loads(desk.text()) == {"language": "German", "sounds": True}
+    assert desk.problems[-1] is None
+    desk.write('language = "German"\nsounds = false\n').store.reload_if_changed()
+    assert desk.store.value.sounds is False, "it was written once, not for good"
+
+
+@pytest.mark.parametrize("moment", ["", "gone", 'language = "Fren'])
+@pytest.mark.expects_log
+def test_a_file_that_an_editor_is_just_writing_is_left_alone(desk, moment):
+    desk.write('language = "French"\nhold_s = 0.5\n').store.load()
+    if moment == "gone":
+        desk.path.unlink()
+    else:
+        desk.path.write_text(moment)  # now, by its time
+    desk.store.reload_if_changed()
+    if moment == "gone":
+        assert not desk.path.exists()
+    else:
+        assert desk.text() == moment
+    assert desk.store.value == replace(Settings(), language="French", hold_s=0.5)
+    assert desk.problems == []
+    desk.write('language = "Dutch"\nhold_s = 0.5\n').store.reload_if_changed()
+    assert desk.store.value == replace(Settings(), language="Dutch", hold_s=0.5)
+
+
+@pytest.mark.parametrize("moment", ["", "gone"])
+def test_a_change_waits_for_an_editor_that_is_just_writing(desk, moment):
+    desk.write('language = "French"\nhold_s = 0.5\n').store.load()
+    if moment == "gone":
+        desk.path.unlink()
+    else:
+        desk.path.write_text(moment)
+    desk.store.update(sounds=True)
+    assert desk.store.value == replace(Settings(), language="French", hold_s=0.5, sounds=True)
+    assert not desk.path.exists() or desk.text() == moment
+    desk.write('language = "Dutch"\nhold_s = 0.5\n').store.reload_if_changed()
+    assert desk.store.value == replace(Settings(), language="Dutch", hold_s=0.5, sounds=True)
+    assert desk.text() == 'language = "Dutch"\nhold_s = 0.5\nsounds = true\n'
+
+
+def test_a_file_that_stays_empty_means_the_defaults(desk):
+    desk.write('language = "French"\n').store.load()
+    desk.path.write_text("")
+    desk.store.reload_if_changed()
+    assert desk.store.value.language == "French"
+    desk.store.reload_if_changed()
+    assert desk.store.value == Settings()
 
 
 def test_changes_by_hand_are_picked_up_once(desk):
@@ -178,22 +268,22 @@ def test_a_file_broken_while_it_is_edited_leaves_the_former_settings(desk):
     desk.write('language = "French"\n').store.load()
     desk.write("language = \n").store.reload_if_changed()
     assert desk.store.value.language == "French"
-    assert len(desk.problems) == 1
+    (told,) = desk.problems
+    assert told.title == (
+        "Line 1 of settings.toml cannot be read: the value is missing, or a text is not in quotes."
+    )
+    assert str(desk.path) in told.hint
+    assert "previous settings stay active" in told.hint
     assert desk.text() == "language = \n"
     desk.write('language = "German"\n').store.reload_if_changed()
     assert desk.store.value.language == "German"
-
-
-@pytest.mark.expects_log
-def test_an_update_of_a_file_broken_meanwhile_sets_it_aside_and_keeps_the_settings(desk):
-    desk.write('language = "French"\n').store.load()
-    desk.write("language = \n")
-    assert desk.store.update(sounds=True) == Desk(desk.path).store.load()
+    assert desk.problems[1:] == [None], "the notice goes as soon as the file is right"
 
 
 def test_a_deleted_file_means_the_defaults(desk):
     desk.write('language = "French"\n').store.load()
     desk.path.unlink()
+    desk.store.reload_if_changed()
     desk.store.reload_if_changed()
     assert desk.store.value == Settings()
 
@@ -205,11 +295,17 @@ def test_a_file_that_cannot_be_written_is_told_and_the_change_holds(desk, monkey
 
     desk.store.load()
     before = desk.text()
-    monkeypatch.setattr(settings_file.os, "fsync", refuse)
+    monkeypatch.setattr(durable.os, "fsync", refuse)
     assert desk.store.update(language="German").language == "German"
     assert len(desk.problems) == 1
     assert desk.text() == before
     assert [path.name for path in desk.path.parent.iterdir()] == ["settings.toml"]
+    monkeypatch.undo()
+    assert desk.store.update(sounds=True).language == "German"
+    assert desk.problems[-1] is None
+    assert tomllib.loads(desk.text())["language"] == "German", (
+        "what could not be saved is saved with the next"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
@@ -236,14 +332,14 @@ def test_a_wrong_change_is_refused_and_nothing_is_saved(desk):
 
 def test_old_files_are_migrated_step_by_step(desk, monkeypatch):
     def rename(document):
-        document["language"] = document.pop("tongue")
+        return document.without("tongue").with_value("language", document.values["tongue"])
 
     monkeypatch.setattr(settings_file, "VERSION", 3)
     monkeypatch.setattr(settings_file, "MIGRATIONS", {1: rename})
     desk.write('version = 1\ntongue = "French"\n')
     assert desk.store.load().language == "French"
     desk.store.update(sounds=True)
-    assert tomlkit.parse(desk.text()).unwrap()["version"] == 3
+    assert tomllib.loads(desk.text())["version"] == 3
 
 
 @pytest.mark.parametrize("version", ["99", '"x"', "true"])
@@ -258,21 +354,19 @@ def test_the_default_key_types_nothing():
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(LETTERS, max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=5,
 )
 
 
-@pytest.mark.expects_log
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(st.sampled_from([one.name for one in fields(Settings)]), VALUES))
-def test_whatever_a_file_holds_it_can_be_read(raw):
-    class Document(dict):
-        def unwrap(self):
-            return dict(self)
-
-    assert isinstance(settings_file.read(Document(raw)), Settings)
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.sampled_from([*NAMES, "languag", "Hotkey"]), VALUES))
+def test_whatever_a_file_holds_it_can_be_read_and_every_problem_has_a_line(raw):
+    text = "".join(f"{name} = {dump(value)}\n" for name, value in raw.items())
+    read_settings, problems = read(text)
+    assert isinstance(read_settings, Settings)
+    assert all(one.line for one in problems)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -296,3 +390,208 @@ def test_whatever_is_set_is_read_back(tmp_path_factory, value):
     desk.store.load()
     desk.store.update(**{one.name: getattr(value, one.name) for one in fields(Settings)})
     assert Desk(desk.path).store.load() == value
+
+
+# --- what stays of a file that is changed ------------------------------------------------------------
+
+REPLACEMENTS = st.lists(
+    st.builds(
+        Replacement,
+        st.sampled_from(["a", "b c", "d"]),
+        st.text("xy\n#\"'\\ ", max_size=5),
+        is_case_sensitive=st.booleans(),
+    ),
+    max_size=3,
+)
+HOTKEYS = st.lists(
+    st.builds(Hotkey, st.sampled_from(["f8", "f9", "ctrl+alt+d"]), st.sampled_from(["", "German", "auto"])),
+    max_size=3,
+)
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "mode": st.sampled_from(Mode),
+        "hold_s": st.floats(0.1, 2),
+        "language": st.sampled_from(["", "German", "Dutch"]),
+        "custom_words": st.lists(st.text(LETTERS, max_size=30), max_size=9).map(tuple),
+        "sounds": st.booleans(),
+        "hotkeys": HOTKEYS.map(tuple),
+        "replacements": REPLACEMENTS.map(tuple),
+    },
+)
+BY_HAND = """\
+# my file, which I like as it is
+future = 7
+mode = 'hold'   # as I am used to
+custom_words = [ "Qwen", "x # no comment" ]
+
+# the left hand
+[[hotkeys]]   # first
+unknown_of_mine = [
+  1,
+]
+chord = "f9"  # near
+# the right hand
+[[hotkeys]]
+chord = 'f8'
+language = "de"
+# what is written
+[[replacements]]
+written = \"\"\"
+two
+lines\"\"\"
+heard = "a"
+# the end
+"""
+
+
+def whole_line_comments(text):
+    return [line for line in text.splitlines() if line.lstrip().startswith("#")]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_change_keeps_all_comments_their_order_and_unknown_keys(newline, data):
+    text = data.draw(
+        st.sampled_from([settings_file.new_document().text, BY_HAND, BY_HAND.rstrip(), "# mine\n"])
+    )
+    document = Document(text.replace("\n", newline))
+    wanted = settings_file.read(document)[0]
+    for changes in data.draw(st.lists(CHANGES, min_size=1, max_size=4)):
+        changed = settings_file.edited(document, changes)
+        assert whole_line_comments(changed.text) == whole_line_comments(document.text)
+        assert changed.values.get("future") == document.values.get("future")
+        if newline == "\r\n":
+            assert changed.text.count("\n") == changed.text.count("\r\n")
+        wanted = replace(wanted, **changes)
+        assert settings_file.read(changed)[0] == wanted
+        document = changed
+
+
+def test_changing_the_hotkey_keeps_the_comment_that_explains_replacements(desk):
+    desk.store.load()
+    before = whole_line_comments(desk.text())
+    desk.store.update(hotkeys=["f9"])
+    desk.store.update(hotkeys=["f9", {"chord": "f8", "submit": "enter"}])
+    assert whole_line_comments(desk.text()) == before
+    assert desk.text().index("f8") < desk.text().index("# heard, written"), "each is below its own comment"
+
+
+def test_a_changed_entry_keeps_its_own_comments_and_keys_and_a_deleted_one_takes_them_along():
+    document = Document(BY_HAND)
+    changed = settings_file.edited(document, {"hotkeys": (Hotkey("f7"), Hotkey("f8", "German"))})
+    assert '[[hotkeys]]   # first\nunknown_of_mine = [\n  1,\n]\nchord = "f7"  # near\n' in changed.text
+    rest = settings_file.edited(document, {"hotkeys": (Hotkey("f8", "German"),)})
+    assert "unknown_of_mine" not in rest.text
+    assert "# the left hand\n# the right hand\n[[hotkeys]]\nchord = 'f8'\n" in rest.text
+
+
+def test_a_key_is_added_to_an_entry_before_the_tables_inside_it():
+    document = Document('[[hotkeys]]\nchord = "f9"\n[hotkeys.mine]\nx = 1\n')
+    changed = settings_file.edited(document, {"hotkeys": (Hotkey("f9", "German"),)})
+    assert changed.text == '[[hotkeys]]\nchord = "f9"\nlanguage = "German"\n[hotkeys.mine]\nx = 1\n'
+
+
+def test_comments_in_a_list_that_changes_move_above_it():
+    document = Document('custom_words = [\n  "a", # first\n  # none yet\n]  # words\nsounds = true\n')
+    changed = document.with_value("custom_words", ["b"])
+    assert changed.text == '# first\n# none yet\ncustom_words = ["b"]  # words\nsounds = true\n'
+
+
+# --- what is explained of a file that was written by hand --------------------------------------------
+
+
+@pytest.mark.expects_log
+def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk):
+    desk.store.load()
+    desk.write(f'{desk.text()}[[replacements]]\nheard = "a"\nwritten = "b"\nlanguage = "German"\n')
+    desk.store.reload_if_changed()
+    assert desk.store.value.replacements == (Replacement("a", "b"),)
+    assert desk.store.value.language == ""
+    table, last = desk.text().splitlines().index("[[hotkeys]]") + 1, len(desk.text().splitlines())
+    told = f"line {last}: language is inside [[replacements]] and not used; move it above line {table}"
+    assert desk.lines() == [told]
+    desk.write(f"{settings_file.new_document().text}sounds = true\n").store.reload_if_changed()
+    assert desk.store.value.hotkeys == Settings().hotkeys
+    assert "sounds is inside [[hotkeys]]" in desk.problems[-1].title
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('mode = "hodl"', 'mode must be one of auto, hold, toggle; the default, "auto", is used'),
+        ('langage = "de"', "langage is not a setting; did you mean language?"),
+        ('"what I say" = "x"', "this key is not a setting"),
+        (
+            'language = "Klingon"',
+            'language must be a language such as "German" or "de", or "auto"; the default is used',
+        ),
+        (
+            'language = "Deutch"',
+            'language must be a language such as "German" or "de", or "auto" (did you mean German?); '
+            "the default is used",
+        ),
+        ('[general]\nlanguage = "de"', "language is inside [general] and not used; move it above line 1"),
+        ('[hotkeys]\nchord = "f9"', "write [[hotkeys]], with two brackets"),
+        ('[[hotkeys]]\nchrod = "f9"', "chrod is not known in [[hotkeys]]; did you mean chord?"),
+        ('[[hotkeys]]\nchord = "f9"\nlanguage = "xyz"', "language of hotkeys must be a language"),
+        (
+            '[[replacements]]\nheard = "a"\ncase = "yes"',
+            "case of replacements must be true or false; it is not used",
+        ),
+        ("[[replacements]]\nheard = 5", "heard of replacements must be a text in quotes"),
+    ],
+)
+def test_every_kind_of_mistake_is_explained(text, told):
+    _settings, problems = read(f"{text}\n")
+    assert any(told in str(one) for one in problems), problems
+
+
+def test_a_file_of_a_newer_version_may_have_settings_that_are_not_known_here():
+    assert read("version = 99\nfuture = 1\n")[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("sounds = true\nlanguage = German\n", 2, "not in quotes"),
+        ('sounds = true\nlanguage = "German\nmode = "hold"\n', 2, "quotation mark"),
+        ("custom_words = [\n'a',\n'b'\n", 1, "bracket"),
+        ("custom_words = [\n'a'\n'b'\n]", 3, "bracket"),
+        ("a = 1\n\na = 2\n", 3, "twice"),
+        ("sounds true\n", 1, "no ="),
+        ('x = "C:\\d"', 1, "backslash"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_explained_with_its_line(text, line, reason):
+    with pytest.raises(TomlError, match=reason) as caught:
+        Document(text)
+    assert caught.value.line == line
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", HALF_EDITED)
+def test_a_command_changes_nothing_in_a_broken_file(desk, content):
+    raw = content if isinstance(content, bytes) else content.encode()
+    desk.write("").path.write_bytes(raw)
+    with pytest.raises(SettingsError, match=r"settings\.toml"):
+        change(desk.path, model="x")
+    assert desk.path.read_bytes() == raw
+
+
+def test_a_command_changes_its_own_key_only(desk):
+    desk.write('mode = "hodl"  # wrong, and mine\nsounds = true\n')
+    change(desk.path, model="x")
+    assert desk.text() == 'mode = "hodl"  # wrong, and mine\nsounds = true\nmodel = "x"\n'
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+def test_a_link_to_a_file_that_is_not_there_yet_stays_a_link(desk, tmp_path):
+    desk.path.parent.mkdir()
+    desk.path.symlink_to(tmp_path / "later" / "dotfiles.toml")
+    desk.store.load()
+    assert desk.path.is_symlink()
+    assert (tmp_path / "later" / "dotfiles.toml").is_file()

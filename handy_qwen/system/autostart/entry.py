@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from handy_qwen.durable import replace_file
 from handy_qwen.errors import HandyError
 from handy_qwen.system.autostart.launch import Launch
 
@@ -63,16 +62,7 @@ def write_whole(path: Path, data: bytes) -> None:
         HandyError: It cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).chmod(0o644)  # desktops read it for the user; nothing in it is secret
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_file(path, data, mode=0o644)  # desktops read it for the user; nothing in it is secret
     except OSError as exc:
         raise _unwritable(path, exc) from exc
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
-from handy_qwen.ui.strings import MODELS_WORKING, NATIVE_NAMES, ntr, tr
+from handy_qwen.languages import NATIVE_NAMES
+from handy_qwen.ui.strings import MODELS_WORKING, ntr, tr
 from handy_qwen.ui.windows import figures
 
 TITLE = tr("Models")

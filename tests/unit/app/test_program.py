@@ -14,7 +14,7 @@ from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.chores import Chores
-from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Noted, Request, Requested
+from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
 from handy_qwen.core.ports import Method, Submit
 from handy_qwen.core.view import Phase
 from handy_qwen.effects import Ports
@@ -73,9 +73,14 @@ class Bench:
             self.program.controller, "post", lambda event: (self.posted.append(event), post(event))
         )
         self.inserter_error = inserter_error
+        self.openable = lambda _path: True
         self.commands = AppCommands(
-            self.program, self.opened.append, lambda: self.quits.append(True), self.opened.append
+            self.program, self._open_file, lambda: self.quits.append(True), self.opened.append
         )
+
+    def _open_file(self, path):
+        self.opened.append(path)
+        return self.openable(path)
 
     def _fail(self, error):
         def build():
@@ -227,6 +232,7 @@ def test_settings_changed_by_hand_reach_every_part(bench):
         encoding="utf-8",
     )
     desk.program.store.reload_if_changed()
+    desk.program.store.reload_if_changed()  # it was written just now, perhaps not to its end
     desk.run()
     assert desk.recorder.configured == ("", float("inf"))
     assert desk.cues.is_on
@@ -355,6 +361,60 @@ def test_the_menu_opens_the_settings_file_and_quits(bench):
     desk.commands.quit()
     assert desk.opened == [Path(desk.program.store.path)]
     assert desk.quits == [True]
+
+
+def test_a_language_that_the_model_lacks_is_said_before_anybody_speaks(bench):
+    desk = bench().start()
+    desk.program.controller.post(ModelReady("demo", ("English", "German")))
+    desk.program.change(language="de")
+    assert [one for one in desk.run().view.notices if one.is_lasting] == []
+    desk.program.change(language="French")
+    (notice,) = [one for one in desk.run().view.notices if one.is_lasting]
+    assert notice.title == "The model demo does not know French."
+    desk.program.change(language="", hotkeys=[{"chord": "f9", "language": "auto"}])
+    assert [one for one in desk.run().view.notices if one.is_lasting] == []
+    desk.program.change(hotkeys=[{"chord": "f9", "language": "Thai"}])
+    assert any("Thai" in one.title for one in desk.run().view.notices if one.is_lasting)
+    desk.program.controller.post(ModelReady("other", ("English", "Thai")))
+    assert [one for one in desk.run().view.notices if one.is_lasting] == []
+
+
+def test_a_change_that_cannot_be_is_refused_in_a_notice(bench):
+    desk = bench().start()
+    desk.program.change(language="Klingon")
+    assert desk.run().view.notices[-1].title == "The setting was not changed."
+    assert desk.program.store.value.language == ""
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_without_an_editor_the_folder_is_opened_and_the_place_told(bench, has_folder):
+    desk = bench().start()
+    desk.openable = lambda path: has_folder and path.is_dir()
+    desk.commands.open_settings_file()
+    place = Path(desk.program.store.path)
+    assert desk.opened == [place, place.parent]
+    (notice,) = desk.run().view.notices[-1:]
+    assert notice.title == "No program opened the settings file."
+    assert str(place) in notice.hint
+    assert ("folder is open" in notice.hint) is has_folder
+
+
+@pytest.mark.expects_log
+def test_mistakes_in_the_settings_file_are_shown_until_they_are_gone(bench):
+    desk = bench().start()
+    place = desk.program.store.path
+    text = place.read_text(encoding="utf-8")
+    place.write_text(f'langage = "German"\n{text.replace("mode = ", "mode = 5 # ")}', encoding="utf-8")
+    for _look in range(2):
+        desk.program.store.reload_if_changed()
+    (notice,) = [one for one in desk.run().view.notices if one.is_lasting]
+    assert notice.title == "2 problems in settings.toml."
+    assert "Line 1: langage is not a setting; did you mean language?" in notice.hint
+    assert "mode must be" in notice.hint
+    place.write_text(text, encoding="utf-8")
+    for _look in range(2):
+        desk.program.store.reload_if_changed()
+    assert [one for one in desk.run().view.notices if one.is_lasting] == []
 
 
 @pytest.mark.expects_log

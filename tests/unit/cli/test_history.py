@@ -181,6 +181,19 @@ def test_a_retry_that_fails_leaves_the_entry_as_it_was(ask, books):
     assert books.rows() == before
 
 
+def test_a_retry_does_not_work_with_settings_that_it_cannot_read(ask, books):
+    place = paths.config_dir() / "settings.toml"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text('model = "demo"\nlanguage = "Ger', encoding="utf-8")
+    before = books.rows()
+    status, _out, err = ask("retry", "3")
+    assert status == 1
+    assert "Line 2 of settings.toml cannot be read: a quotation mark is missing." in err
+    assert place.read_text(encoding="utf-8") == 'model = "demo"\nlanguage = "Ger'
+    assert list(place.parent.iterdir()) == [place]
+    assert books.rows() == before
+
+
 def test_a_text_is_not_lost_to_a_retry_that_hears_nothing(ask, books, exact_package):
     status, out, err = ask("retry", "1", "--model", str(exact_package), "--threads", "1")
     assert (status, out) == (1, "")

@@ -35,6 +35,7 @@ def test_a_published_model_is_called_so(tmp_path, capsys):
 def test_the_list_has_what_is_here_first_and_what_can_be_installed(capsys):
     assert main(["model", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["NAME", "STATE", "DOWNLOAD", "ON", "DISK", "MEMORY", "FOLDER", "OR", "USE"]
     assert lines[1].startswith("demo")
     assert "in use" in lines[1]
     assert sum("in use" in line for line in lines) == 1
@@ -205,3 +206,67 @@ def test_recordings_that_are_not_there_are_noticed_before_the_work(tmp_path, cap
     assert main([*arguments, str(CHECKPOINT), str(tmp_path / "mine")]) == 1
     assert "nope" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_model_is_kept_without_asking(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "handy_qwen.cli.model_changes.agrees", lambda _question: pytest.fail("nothing to ask")
+    )
+    assert main(["model", "remove", "demo"]) == 1
+    assert "demo is part of Handy Qwen and cannot be removed." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ['language = "Ger', "", 'mode = "hodl"\nsounds = "x"\n'])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["history", "list"],
+        ["history", "retry", "1"],
+        ["model", "list"],
+        ["model", "info"],
+        ["model", "path"],
+        ["model", "remove", "demo"],
+        ["status"],
+        ["transcribe", "nothing.wav"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_reads_the_settings_never_writes_them(content, words, capsys):
+    paths.config_dir().mkdir(parents=True)
+    place = paths.config_dir() / "settings.toml"
+    place.write_text(content)
+    main(words)
+    told = capsys.readouterr()
+    assert place.read_text() == content
+    assert list(paths.config_dir().iterdir()) == [place]
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('language = "Ger', "Line 1 of settings.toml cannot be read: a quotation mark is missing."),
+        ("sounds = true\nmodel = mine\n", "Line 2 of settings.toml cannot be read"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_line_by_whatever_needs_it(content, words, capsys):
+    paths.config_dir().mkdir(parents=True)
+    place = paths.config_dir() / "settings.toml"
+    place.write_text(content)
+    for command in (["model", "use", "demo"], ["transcribe", "nothing.wav"]):
+        assert main(command) == 1
+        assert words in capsys.readouterr().err
+    assert place.read_text() == content
+
+
+def test_use_changes_its_own_key_and_nothing_else(capsys):
+    paths.config_dir().mkdir(parents=True)
+    place = paths.config_dir() / "settings.toml"
+    place.write_text(
+        '# mine\nmode = "hodl" # wrong\nmodel = "old" # why\n\n[[hotkeys]]\nchord = "f9" # here\n'
+    )
+    assert main(["model", "use", "demo"]) == 0
+    assert place.read_text() == (
+        '# mine\nmode = "hodl" # wrong\nmodel = "demo" # why\n\n[[hotkeys]]\nchord = "f9" # here\n'
+    )
+    capsys.readouterr()

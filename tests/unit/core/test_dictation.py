@@ -154,6 +154,12 @@ def test_a_text_goes_into_no_window_at_all_if_its_own_was_not_told_in_time(is_to
     assert desk.inserted == ["Next."]
 
 
+def test_a_hotkey_can_be_automatic_where_the_settings_name_a_language():
+    rules = replace(RULES, language="French", hotkeys=(Hotkey("f9", language="auto"), Hotkey("f8")))
+    assert Desk(rules).say(1).done(fx.StartRecording)[0].language == ""
+    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].language == "French"
+
+
 def test_a_window_that_is_not_told_holds_the_next_text_up_for_a_moment_only():
     desk = Desk()
     desk.focus = None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from handy_qwen.core.casing import large, small
 from handy_qwen.core.spacing import ends_sentence, gap, join
 from handy_qwen.core.text import PATTERN_CHARACTERS, Replacement, TextRules, clean, fit
-from handy_qwen.engine.languages import ALL_LANGUAGES
+from handy_qwen.languages import ALL_LANGUAGES
 
 LANGUAGES = st.sampled_from([*ALL_LANGUAGES, "", "English,German"])
 MARKS = ",.;:!?…。、，؟।()[]«»„“”‘’\"'-–/ \n\t"

@@ -15,9 +15,8 @@ from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.text import Replacement
 from handy_qwen.doctor import Context, Finding, Report, Status
 from handy_qwen.doctor.bundle import harmless, scrubbed, write_bundle
-from handy_qwen.doctor.configuration import Configuration
 from handy_qwen.errors import HandyError
-from handy_qwen.settings import Settings
+from handy_qwen.settings import Configuration, Settings
 
 pytestmark = pytest.mark.usefixtures("app_home")
 SECRET = "Zaphod"
@@ -32,9 +31,7 @@ def archive(tmp_path):
         replacements=(Replacement(SECRET, SECRET),),
         microphone=f"{SECRET}'s headset",
         model=f"/home/{SECRET}/model",
-        language=SECRET,
-        recent_languages=(SECRET,),
-        hotkeys=(Hotkey("ctrl+alt+d", language="German"), Hotkey(SECRET, language=SECRET)),
+        hotkeys=(Hotkey("ctrl+alt+d", language="German"), Hotkey(SECRET)),
         hold_s=0.5,
     )
     for folder in (paths.log_dir(), paths.data_dir() / "takes", paths.config_dir()):
@@ -82,7 +79,7 @@ def test_of_the_settings_it_tells_what_may_matter(archive):
     assert settings["microphone"] == {"is_set": True}
     assert settings["custom_words"] == {"entries": 1}
     assert settings["hotkeys"][0] == {"chord": "ctrl+alt+d", "language": "German", "submit": ""}
-    assert settings["hotkeys"][1] == {"chord": "(unknown)", "language": "(other)", "submit": ""}
+    assert settings["hotkeys"][1] == {"chord": "(unknown)", "language": "", "submit": ""}
 
 
 def test_every_setting_that_can_hold_text_is_left_out():
@@ -90,7 +87,8 @@ def test_every_setting_that_can_hold_text_is_left_out():
     for one in fields(Settings):
         default = getattr(Settings(), one.name)
         if type(default) is str:
-            changed = harmless(replace(Settings(), **{one.name: SECRET}))
+            text = "German" if one.name == "language" else SECRET
+            changed = harmless(replace(Settings(), **{one.name: text}))
             assert changed[one.name] == {"is_set": True}
 
 

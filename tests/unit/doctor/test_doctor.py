@@ -37,7 +37,6 @@ from handy_qwen.doctor import (
     tray,
 )
 from handy_qwen.doctor import autostart as autostart_check
-from handy_qwen.doctor.configuration import read_configuration
 from handy_qwen.doctor.installation import installation
 from handy_qwen.doctor.microphone import Heard
 from handy_qwen.errors import (
@@ -50,7 +49,7 @@ from handy_qwen.errors import (
     MicrophoneReason,
 )
 from handy_qwen.history.places import Places, default_folder
-from handy_qwen.settings import Settings
+from handy_qwen.settings import Settings, read_configuration
 from handy_qwen.system.hotkeys import NoHotkeys
 from handy_qwen.system.hotkeys.portal import PortalError
 from handy_qwen.system.session import session_of
@@ -155,7 +154,7 @@ def test_a_broken_settings_file_is_a_problem_and_stays_where_it_is():
     found = read_configuration()
     (finding,) = settings.check(context(configuration=found))
     assert finding.status is Status.PROBLEM
-    assert "line" in finding.text
+    assert "Line 2" in finding.text
     assert "secret" not in finding.text
     assert found.settings == Settings()
     assert [entry.name for entry in path.parent.iterdir()] == ["settings.toml"]

@@ -1,5 +1,6 @@
 """A hub on this machine, and a program that knows no other."""
 
+import os
 import random
 
 import pytest
@@ -20,7 +21,9 @@ def session():
 def hub_home(app_home, tmp_path, monkeypatch):
     """A home for the program, and no cache that it could share with others."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
-    for name in ("HF_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name in ("HF_TOKEN", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     return app_home
 

@@ -3,8 +3,8 @@
 import pytest
 
 from handy_qwen.core.shelf import Standing
-from handy_qwen.engine.languages import ALL_LANGUAGES
 from handy_qwen.errors import InstallationError
+from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Layout, read_catalogue, user_catalogue
 from handy_qwen.models.shelf import shelf_entries
 

@@ -1,6 +1,7 @@
 """Models from folders and archives, good and evil."""
 
 import io
+import json
 import pickle
 import shutil
 import tarfile
@@ -184,6 +185,125 @@ def test_a_damaged_package_is_refused(tmp_path):
     with pytest.raises(ModelCorruptError, match="have changed"):
         import_model(source, ignore)
     assert nothing_is_left()
+
+
+def laid_into_a_cache(folder, *, commits=("c" * 40,), main="c" * 40):
+    """The demo checkpoint as huggingface_hub keeps it: links to blobs."""
+    cache = folder / "models--Qwen--Qwen3-ASR-Tiny"
+    for commit in commits:
+        snapshot = cache / "snapshots" / commit
+        snapshot.mkdir(parents=True)
+        (cache / "blobs").mkdir(exist_ok=True)
+        for path in CHECKPOINT.iterdir():
+            blob = cache / "blobs" / path.name
+            shutil.copyfile(path, blob)
+            (snapshot / path.name).symlink_to(blob)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(main)
+    return cache
+
+
+@pytest.mark.parametrize("given", [".", "snapshots/" + "c" * 40])
+def test_a_folder_of_the_hubs_cache_is_a_model_of_that_name(tmp_path, given):
+    cache = laid_into_a_cache(tmp_path, commits=("a" * 40, "c" * 40))
+    made = import_model(cache / given, ignore)
+    assert made.name == "qwen3-asr-tiny"
+    assert is_whole(made.folder)
+
+
+@pytest.mark.parametrize(
+    ("commits", "words"), [((), "holds no version"), (("a" * 40, "b" * 40), "holds several versions")]
+)
+def test_a_cache_without_the_version_it_means_is_explained(tmp_path, commits, words):
+    cache = laid_into_a_cache(tmp_path, commits=commits) if commits else tmp_path / "models--a--b"
+    (cache / "snapshots").mkdir(parents=True, exist_ok=True)
+    with pytest.raises(HandyError, match=words):
+        import_model(cache, ignore)
+    assert nothing_is_left()
+
+
+def test_a_cache_whose_files_are_gone_is_explained(tmp_path):
+    cache = laid_into_a_cache(tmp_path)
+    (cache / "blobs" / "model.safetensors").unlink()
+    with pytest.raises(
+        HandyError, match=r"incomplete: model\.safetensors is a link to a file that is not there"
+    ):
+        import_model(cache, ignore)
+    assert nothing_is_left()
+
+
+def test_a_folder_around_the_model_is_as_good_as_the_model(tmp_path):
+    shutil.copytree(CHECKPOINT, tmp_path / "Downloads" / "checkpoint")
+    assert is_whole(import_model(tmp_path / "Downloads", ignore, name="own").folder)
+    shutil.copytree(DEMO_PACKAGE, tmp_path / "Downloads" / "demo")
+    with pytest.raises(HandyError, match=r"several models in .*: checkpoint, demo"):
+        import_model(tmp_path / "Downloads", ignore, name="other")
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1876091704\n"
+
+
+def foreign(folder, what):
+    """A folder with what people have instead of a model, as far as it can be told."""
+    folder.mkdir()
+    if what in {"pointer", "aligner"}:
+        shutil.copytree(CHECKPOINT, folder, dirs_exist_ok=True)
+    match what:
+        case "pointer":
+            (folder / "model.safetensors").write_bytes(POINTER)
+        case "pointer to a graph":
+            (folder / "decoder_init.int4.onnx").write_bytes(POINTER)
+        case "aligner":
+            config = json.loads((folder / "config.json").read_text())
+            config["thinker_config"]["model_type"] = "qwen3_forced_aligner"
+            (folder / "config.json").write_text(json.dumps(config))
+        case "shards":
+            for n in (1, 2):
+                (folder / f"model-0000{n}-of-00002.safetensors").write_bytes(b"12345678")
+        case "gguf":
+            (folder / "Qwen3-ASR-0.6B-Q8_0.gguf").write_bytes(b"GGUF")
+        case "sherpa":
+            (folder / "tokenizer").mkdir()
+            (folder / "tokenizer" / "vocab.json").write_text("{}")
+            for name in ("conv_frontend.onnx", "encoder.int8.onnx", "decoder.int8.onnx"):
+                (folder / name).write_bytes(b"onnx")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "hint"),
+    [
+        ("pointer", r"git clone without its large files: model\.safetensors", "git lfs pull"),
+        ("pointer to a graph", r"git clone without its large files: decoder_init", "git lfs pull"),
+        ("aligner", "is Qwen3-ForcedAligner", "Qwen3-ASR"),
+        ("shards", r"lacks model\.safetensors\.index\.json", "Download that file"),
+        ("gguf", "is a GGUF model", "handy-qwen model install"),
+        ("sherpa", "is a model for sherpa-onnx", "handy-qwen model install"),
+    ],
+)
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_what_cannot_be_used_is_called_by_its_name(tmp_path, what, words, hint, form):
+    source = foreign(tmp_path / "mine", what)
+    if form == "archive":
+        source = packed(source, tmp_path / "mine.tar.gz")
+    with pytest.raises(HandyError, match=f"mine.* {words}") as caught:
+        import_model(source, ignore)
+    assert hint in caught.value.hint
+    assert nothing_is_left()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("q8.gguf", "is a GGUF model"),
+        ("model.safetensors", "one file of a model"),
+        ("e.onnx", "one file of a"),
+    ],
+)
+def test_a_single_file_of_a_model_is_explained(tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"GGUF")
+    with pytest.raises(HandyError, match=words):
+        import_model(tmp_path / name, ignore)
 
 
 def test_names_come_from_what_is_imported(tmp_path):

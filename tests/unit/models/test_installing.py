@@ -194,7 +194,7 @@ def test_memory_that_the_machine_does_not_have_is_said_in_numbers(hub):
 def test_the_demo_model_needs_no_installation():
     demo = replace(TINY, name="demo", layout=Layout.SHIPPED)
     assert install(demo, lambda _progress: None) == find_model("demo")
-    with pytest.raises(InstallationError, match="ships with the program"):
+    with pytest.raises(InstallationError, match="is part of Handy Qwen"):
         remove("demo")
 
 

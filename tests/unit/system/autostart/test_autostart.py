@@ -139,6 +139,16 @@ def test_the_entry_lies_where_the_environment_says(tmp_path):
         assert usual.place == str(tmp_path / ".config" / "autostart" / FILE)
 
 
+def test_an_entry_that_is_a_link_stays_one(tmp_path):
+    real, place = tmp_path / "dotfiles" / FILE, tmp_path / "autostart" / FILE
+    for folder in (real.parent, place.parent):
+        folder.mkdir()
+    place.symlink_to(real)
+    autostart_for({"XDG_CONFIG_HOME": str(tmp_path)}, platform="linux", home=tmp_path).turn_on(LAUNCH)
+    assert place.is_symlink()
+    assert "/usr/bin/env" in real.read_text()
+
+
 @pytest.mark.parametrize(
     "program",
     [

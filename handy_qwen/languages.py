@@ -1,0 +1,128 @@
+"""The languages of Qwen3-ASR: one table of every way to name them.
+
+Source of the English names, which the model was trained with: the model card of Qwen3-ASR and
+SUPPORTED_LANGUAGES in QwenLM/Qwen3-ASR (2026-01). Codes: ISO 639-1, 639-2 (both forms) and 639-3.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from handy_qwen.errors import LanguageError
+
+_TABLE = {  # English name: codes, the usual one first | its name in its own words | other names
+    "Chinese": "zh zho chi cmn | 中文 | Mandarin, Mandarin Chinese, Standard Chinese, Putonghua, "
+    "普通话, 普通話, 汉语, 漢語, 国语, 國語, 华语, 華語, 简体中文, 繁體中文, "
+    "Simplified Chinese, Traditional Chinese",
+    "English": "en eng | English |",
+    "Cantonese": "yue | 粵語 | 粤语, 廣東話, 广东话, 廣州話, Yue Chinese, Cantonese Chinese",
+    "Arabic": "ar ara arb | العربية | عربي, عربية",
+    "German": "de deu ger | Deutsch |",
+    "French": "fr fra fre | Français |",
+    "Spanish": "es spa | Español | Castellano, Castilian",
+    "Portuguese": "pt por | Português | Brazilian Portuguese, Português brasileiro",
+    "Indonesian": "id ind | Bahasa Indonesia | Indonesia",
+    "Italian": "it ita | Italiano |",
+    "Korean": "ko kor | 한국어 | 한국말, 조선말, 조선어",
+    "Russian": "ru rus | Русский | Русский язык",
+    "Thai": "th tha | ไทย | ภาษาไทย",
+    "Vietnamese": "vi vie | Tiếng Việt | Việt",
+    "Japanese": "ja jpn | 日本語 | にほんご",
+    "Turkish": "tr tur | Türkçe |",
+    "Hindi": "hi hin | हिन्दी | हिंदी",
+    "Malay": "ms msa may zsm | Bahasa Melayu | Melayu, Bahasa Malaysia",
+    "Dutch": "nl nld dut | Nederlands | Flemish, Vlaams",
+    "Swedish": "sv swe | Svenska |",
+    "Danish": "da dan | Dansk |",
+    "Finnish": "fi fin | Suomi | Suomen kieli",
+    "Polish": "pl pol | Polski | Język polski",
+    "Czech": "cs ces cze | Čeština | Česky",
+    "Filipino": "fil tl tgl | Filipino | Tagalog, Wikang Filipino, Pilipino",
+    "Persian": "fa fas per pes | فارسی | Farsi",
+    "Greek": "el ell gre | Ελληνικά |",
+    "Romanian": "ro ron rum | Română | Moldovan",
+    "Hungarian": "hu hun | Magyar |",
+    "Macedonian": "mk mkd mac | Македонски | Македонски јазик",
+}
+AUTOMATIC = "auto"
+"""The word for finding the language out, where "" means something else or is easily overlooked."""
+_AUTOMATIC = {"", AUTOMATIC, "automatic", "automatically", "detect"}
+_REGIONS = {"hk": "Cantonese", "mo": "Cantonese"}  # what is spoken where zh-HK and zh-MO are used
+_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*")  # BCP 47, as far as it matters
+_EXTENDED = re.compile(r"[a-z]{3}")  # a second part of three letters is a language of its own: zh-yue
+
+
+def _key(name: str) -> str:
+    """``name`` without case and accents, which people leave out."""
+    letters = unicodedata.normalize("NFKD", name.strip().casefold())
+    return " ".join("".join(char for char in letters if not unicodedata.combining(char)).split())
+
+
+def _rows() -> list[tuple[str, list[str], str, list[str]]]:
+    found = []
+    for name, row in _TABLE.items():
+        codes, native, others = row.split("|")
+        found.append((name, codes.split(), native.strip(), [one for one in others.split(",") if one.strip()]))
+    return found
+
+
+LANGUAGES = {codes[0]: name for name, codes, _native, _others in _rows()}
+"""The usual code of each language -> its English name."""
+ALL_LANGUAGES = tuple(LANGUAGES.values())
+NATIVE_NAMES = {name: native for name, _codes, native, _others in _rows()}
+"""English name -> as its speakers write it."""
+_BY_CODE = {code: name for name, codes, _native, _others in _rows() for code in codes}
+_BY_NAME = {_key(one): name for name, _codes, native, others in _rows() for one in (name, native, *others)}
+
+
+def code_of(name: str) -> str:
+    """The ISO code of an English name; empty if there is none."""
+    return next((code for code, known in LANGUAGES.items() if known == name), "")
+
+
+def language_name(asked: str, known: Sequence[str] = ALL_LANGUAGES) -> str:
+    """The English name for ``asked``; "" if that means to find it out.
+
+    Args:
+        asked: A name in English or in the language itself, an ISO 639 code, or a tag such as "pt-BR" or
+            "de_AT.UTF-8", in any case; "", "auto" or "automatic" to find it out.
+        known: The languages of the model, by their English names.
+
+    Raises:
+        LanguageError: ``asked`` is not among ``known``; the message lists those that are.
+    """
+    wanted = _key(asked)
+    if wanted in _AUTOMATIC:
+        return ""
+    own = {_key(name): name for name in known}  # a model may know more than the table
+    name = _BY_NAME.get(wanted) or _by_tag(wanted) or own.get(wanted, "")
+    if name in known:
+        return name
+    listed = ", ".join(f"{name} ({code_of(name)})" if code_of(name) else name for name in known)
+    guess = "" if name else _nearest(wanted, known)
+    raise LanguageError(
+        f"The model does not know the language {asked!r}.",
+        f"{f'Did you mean {guess}? ' if guess else ''}It knows: {listed}.",
+    )
+
+
+def _by_tag(wanted: str) -> str:
+    """The name for a code, with or without script and region; "" if it is none."""
+    tag = re.sub(r"[.@].*", "", wanted).replace("_", "-")
+    if not _TAG.fullmatch(tag):
+        return ""
+    code, *more = tag.split("-")
+    if more and _EXTENDED.fullmatch(more[0]) and code == "zh":
+        code = more.pop(0)
+    name = _BY_CODE.get(code, "")
+    region = next((_REGIONS[part] for part in more if part in _REGIONS), "")
+    return region if name == "Chinese" and region else name
+
+
+def _nearest(wanted: str, known: Sequence[str]) -> str:
+    names = {key: name for key, name in _BY_NAME.items() if name in known} | {_key(one): one for one in known}
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.7)
+    return names[close[0]] if close else ""

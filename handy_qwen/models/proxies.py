@@ -1,0 +1,173 @@
+"""The proxy on the way to the hub, as the environment or the system names it.
+
+The HTTP library finds proxies by itself, but ends in errors of its own where one is called ``socks://`` (as
+GNOME does), has a bad port, or is of a kind it does not speak. Here each is made to work, or refused in a
+sentence that names the variable and never the address, in which a password may be.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx2
+from huggingface_hub import constants
+from huggingface_hub.errors import OfflineModeIsEnabled
+
+from handy_qwen.errors import DownloadError, DownloadReason
+
+_KINDS = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5h", "socks": "socks5"}
+_SOCKS_PORT = 1080
+_SYSTEM = "the system's settings"
+
+
+class ProxyFailedError(httpx2.ProxyError):
+    """The proxy does not work: ``source`` says where it is named, ``is_closed`` that it wants a password."""
+
+    def __init__(self, source: str, message: str) -> None:
+        super().__init__(message)
+        self.source = source
+        self.is_closed = "407" in message or "Invalid username/password" in message
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyChoice:
+    """A proxy and where it is named. Equal ones share connections."""
+
+    source: str
+    url: str
+    auth: tuple[str, str] | None = field(repr=False)
+
+
+def choose_proxy(scheme: str, host: str, port: int | None = None) -> ProxyChoice | None:
+    """The proxy for an address; None: none.
+
+    Raises:
+        DownloadError: It cannot be used as it is written.
+    """
+    proxies = getproxies()  # the environment's; without any, those of Windows or macOS
+    kind = next((kind for kind in (scheme, "all") if proxies.get(kind)), "")
+    if not kind or _is_direct(host, port, proxies.get("no", "")):
+        return None
+    source = _source(kind)
+    address = proxies[kind].strip()
+    return _checked(source, address if "://" in address else f"http://{address}")
+
+
+def _is_direct(host: str, port: int | None, exceptions: str) -> bool:
+    name = f"[{host}]" if ":" in host else host
+    if proxy_bypass(f"{name}:{port}" if port else name):
+        return True
+    with suppress(ValueError):  # a name
+        address = ipaddress.ip_address(host.strip("[]"))
+        return any(address in network for network in _networks(exceptions))
+    return False
+
+
+def _networks(exceptions: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The addresses in ``exceptions``, alone or as 127.0.0.0/8, which GNOME writes and Python overlooks."""
+    found = []
+    for one in exceptions.split(","):
+        with suppress(ValueError):
+            found.append(ipaddress.ip_network(one.strip().strip("[]"), strict=False))
+    return found
+
+
+def _source(kind: str) -> str:
+    """The variable that names the proxy; Python prefers small letters."""
+    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")
+    return next((name for name in names if os.environ.get(name)), _SYSTEM)
+
+
+def _checked(source: str, address: str) -> ProxyChoice:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _refused(source, address, "its port is not a number from 1 to 65535") from None
+    kind = parts.scheme.lower()
+    if kind not in _KINDS:
+        called = kind if kind.startswith("socks4") else "an unknown kind of proxy"
+        raise _refused(source, address, f"it is {called}, and only HTTP and SOCKS 5 can be used")
+    if not host or port == 0 or any(char.isspace() for char in host):
+        raise _refused(source, address, "it names no host")
+    return ProxyChoice(source, _address(parts, host, port), _auth(parts))
+
+
+def _refused(source: str, address: str, why: str) -> DownloadError:
+    """``address`` may hold a password: nothing of it is shown, and the library's errors are not passed on."""
+    unset = "" if source == _SYSTEM else ", or unset it"
+    written = " In a name or password write / as %2F, # as %23, ? as %3F." if "@" in address else ""
+    return DownloadError(
+        f"The proxy in {source} cannot be used: {why}.",
+        DownloadReason.REFUSED,
+        f"Write it as http://host:port or socks5://host:port{unset}.{written}",
+    )
+
+
+def _address(parts: SplitResult, host: str, port: int | None) -> str:
+    kind = _KINDS[parts.scheme.lower()]
+    if port is None and kind.startswith("socks"):
+        port = _SOCKS_PORT
+    name = f"[{host}]" if ":" in host else host
+    return f"{kind}://{name}" + (f":{port}" if port else "")
+
+
+def _auth(parts: SplitResult) -> tuple[str, str] | None:
+    if parts.username is None:
+        return None
+    return unquote(parts.username), unquote(parts.password or "")
+
+
+class _Transport(httpx2.BaseTransport):
+    """Sends each request through its proxy: a redirect may lead to an address that has another."""
+
+    def __init__(self) -> None:
+        self._context = httpx2.create_ssl_context()
+        self._lock = threading.Lock()
+        self._ways: dict[ProxyChoice | None, httpx2.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if constants.is_offline_mode():
+            raise OfflineModeIsEnabled
+        choice = choose_proxy(request.url.scheme, request.url.host, request.url.port)
+        try:
+            return self._way(choice).handle_request(request)
+        except (httpx2.ProxyError, httpx2.ConnectError, httpx2.ConnectTimeout) as exc:
+            if choice is None:
+                raise
+            raise ProxyFailedError(choice.source, str(exc)) from exc
+
+    def _way(self, choice: ProxyChoice | None) -> httpx2.HTTPTransport:
+        with self._lock:
+            if choice not in self._ways:
+                proxy = _proxy(choice) if choice else None
+                self._ways[choice] = httpx2.HTTPTransport(verify=self._context, proxy=proxy)
+            return self._ways[choice]
+
+    def close(self) -> None:
+        with self._lock:
+            for way in self._ways.values():
+                way.close()
+
+
+def _proxy(choice: ProxyChoice) -> httpx2.Proxy:
+    try:
+        return httpx2.Proxy(choice.url, auth=choice.auth)
+    except httpx2.InvalidURL:
+        raise _refused(choice.source, choice.url, "it names no host") from None
+
+
+def make_client() -> httpx2.Client:
+    """A client for huggingface_hub, which differs from its own in how it finds proxies, and is as offline."""
+    return httpx2.Client(
+        transport=_Transport(),
+        trust_env=False,  # of the environment only proxies and certificates, which the transport reads
+        follow_redirects=True,
+        timeout=None,  # each request has its own
+    )

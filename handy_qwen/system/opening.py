@@ -1,0 +1,44 @@
+"""Opens a file or folder with the program that the user's desktop has for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+PATIENCE_S = 3.0
+"""A desktop that has no program says so by then; one that waits for the editor to be closed takes longer."""
+
+
+def open_with_desktop(path: Path, platform: str = sys.platform) -> bool:
+    """Open ``path``, a text file or a folder; False if no program does. Any thread; takes some seconds."""
+    if platform == "win32":
+        return _start(path)
+    if platform == "darwin":
+        return _run("open", *(["-t"] if path.is_file() else []), str(path))  # -t: the text editor
+    return _run("xdg-open", str(path))
+
+
+def _start(path: Path) -> bool:
+    try:
+        os.startfile(path)  # type: ignore[attr-defined,unused-ignore]  # Windows only
+    except OSError:  # nothing is registered for it
+        return path.is_file() and _run("notepad.exe", str(path))
+    return True
+
+
+def _run(*command: str) -> bool:
+    nothing = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+        )
+    except OSError:
+        return False
+    try:
+        return process.wait(PATIENCE_S) == 0
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=process.wait, name="editor", daemon=True).start()  # else it stays a zombie
+        return True
