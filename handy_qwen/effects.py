@@ -23,6 +23,7 @@ from handy_qwen.core.effects import (
     NoteFocus,
     PauseHistory,
     PlayCue,
+    PrepareInsertion,
     Replay,
     StartRecording,
     StopRecording,
@@ -67,6 +68,8 @@ class Ports:
         match effect:
             case NoteFocus(take):
                 self.post(FocusNoted(take, self.inserter.focused()))
+            case PrepareInsertion(method):
+                self.inserter.prepare(method)
             case StartRecording():
                 self._start_recording(effect)
             case StopRecording(take):

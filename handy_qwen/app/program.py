@@ -20,7 +20,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
 from handy_qwen.app.chores import Chores
 from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.app.watches import Borrower, HotkeyWatch, Mortal, watch
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import UNEXPECTED, Controller
 from handy_qwen.core.effects import Effect
@@ -163,6 +163,8 @@ class Program:
             return found
         found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
         found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
+        if isinstance(self._ports.inserter, Borrower):
+            found += watch(watches.CLIPBOARD, self._ports.inserter.clipboard_thread)
         if isinstance(self._ports.hotkeys, Mortal):
             listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))
             found += watch(watches.HOTKEYS, listener)

@@ -116,6 +116,9 @@ class NoInserter:
         """Nobody can tell."""
         return Target()
 
+    def prepare(self, method: Method) -> None:
+        """Nothing takes time."""
+
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
         """Copy ``text``, whatever was asked for, unless that is nothing."""
         del target, submit
