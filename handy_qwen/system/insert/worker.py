@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
 COPIED_NOTE = "It could not be inserted: paste it where you want it."
 UNKNOWN_NOTE = "It may still appear in the window. If it does not, paste it."
-IN_USE_NOTE = "Inserting it would have replaced what you copied. Use the tray menu to copy the text."
+IN_USE_NOTE = "It would replace what you copied. Copy it from the tray menu."
 
 LastResort = Callable[[str], None]
 """Copies a text when the backend cannot. Raises InsertError."""

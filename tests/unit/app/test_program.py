@@ -1,5 +1,6 @@
 """The parts put together, with stand-ins for devices and engine; and what the menus ask of them."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,9 @@ from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.settings import LiveWork, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber, Live
+from handy_qwen.watched import WatchedThread
 from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 
 
@@ -239,9 +242,14 @@ def test_every_part_with_a_thread_is_looked_after(bench):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     listener = X11Hotkeys(lambda _: None)
-    program._ports = replace(program._ports, hotkeys=listener)
+    backend = SimpleNamespace(clipboard_thread=WatchedThread("clipboard", lambda: None), close=lambda: None)
+    inserter = InsertionThread(
+        lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
+    )
+    program._ports = replace(program._ports, hotkeys=listener, inserter=inserter)
     found = {watch.subject for watch in (*program._watchdog._watches, *program._watches())}
     program._transcriber.close(30)
+    inserter.close(30)
     program._transcriber = program._recorder = program._history = None
     assert found == {
         "dictation",
@@ -251,6 +259,8 @@ def test_every_part_with_a_thread_is_looked_after(bench):
         "engine",
         "history",
         "hotkey listener",
+        "insertion",
+        "clipboard",
     }
 
 
