@@ -206,7 +206,7 @@ def test_typing_stops_when_the_window_closes(bench, windows):
     other = windows[QtTarget]
     other.focus()
     other.clear()
-    closing = desk.open(XtermTarget)
+    closing = desk.open(GtkTarget)
     insertion.at_pause(
         5, lambda: (closing.close(), wait_until(lambda: desk.active_window() == other.window, "Qt"))
     )

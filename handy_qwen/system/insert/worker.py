@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Post, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
-from handy_qwen.system.insert.backend import CHAINS, Arrived, Backend, printable
+from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Arrived, Backend, printable
 from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
@@ -188,6 +188,9 @@ class InsertionThread:
                 logger.info("inserting by %s fell through: %s", method, problem.reason.name)
                 may_copy = may_copy and problem.reason is not InsertReason.CLIPBOARD_IN_USE
                 continue
+            except Exception:
+                logger.exception("inserting by %s failed", method)
+                arrived = UNKNOWN
             return self._delivered(job, DELIVERIES[method], arrived, window)
         if not may_copy:
             return Delivered(job.take, Delivery.HELD, IN_USE_NOTE)
@@ -201,8 +204,6 @@ class InsertionThread:
         """What becomes of a text that has arrived wholly, in part, or perhaps."""
         if arrived.characters is None:
             logger.info("it is unknown whether the text arrived")
-            if not arrived.has_focus:
-                return Delivered(job.take, Delivery.HELD)
             self._copy(job.text)
             return Delivered(job.take, Delivery.COPIED, UNKNOWN_NOTE)
         rest = job.text[arrived.characters :]
