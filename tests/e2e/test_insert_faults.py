@@ -108,6 +108,16 @@ def use(clipboard, reader, text):
         return
 
 
+def test_a_paste_may_begin_at_the_moment_when_the_one_before_is_given_back(desk, reader):
+    clipboard = Clipboard(desk.display)
+    looked = {"CLIPBOARD": Kept(clipboard.window, None)}  # the text before was there, and now is not
+    offer = clipboard.offer("next", 0, looked)
+    assert read(reader) == "next"
+    clipboard.withdraw(offer)
+    assert read(reader) is None
+    clipboard.close(10)
+
+
 def test_a_paste_fails_visibly_when_the_clipboards_thread_dies_under_it(desk, monkeypatch):
     with insertion_on(desk) as insertion:
         window = desk.open(QtTarget)

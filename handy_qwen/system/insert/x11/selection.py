@@ -180,7 +180,8 @@ class Clipboard:
     def _begin(self, offer: Offer, content: Content, kept: Mapping[str, Kept]) -> None:
         held = {selection: self._server.owned(selection) for selection in kept}
         for selection, there in kept.items():
-            if held[selection] is None and there.owner != self._server.owner_of(selection):
+            # Without an owner by now: it has ended, or it was us, and the paste before has been given back.
+            if held[selection] is None and self._server.owner_of(selection) not in {0, there.owner}:
                 raise clipboard_in_use()  # copied this very moment
         for selection, there in kept.items():
             if (own := held[selection]) is None:
