@@ -31,6 +31,7 @@ from handy_qwen.core.effects import (
     NoteFocus,
     PauseHistory,
     PlayCue,
+    PrepareInsertion,
     Replay,
     StartRecording,
     StopRecording,
@@ -97,6 +98,8 @@ class Ports:
         match effect:
             case NoteFocus():
                 self._later(self.focus, effect, partial(self._note_focus, effect))
+            case PrepareInsertion(method):
+                self.inserter.prepare(method)
             case StartRecording():
                 self._start_recording(effect)
             case StopRecording(take):

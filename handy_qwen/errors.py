@@ -160,8 +160,8 @@ class InsertReason(enum.Enum):
     NO_FOCUS = enum.auto()
     DENIED_BY_USER = enum.auto()
     UNSUPPORTED_DESKTOP = enum.auto()
-    NOT_FETCHED = enum.auto()
     NOT_TYPEABLE = enum.auto()
+    CLIPBOARD_IN_USE = enum.auto()  # a paste would destroy what the user has copied
 
 
 class InsertError(HandyError):

@@ -88,8 +88,8 @@ class Desk:
     def hear(self, take, text, language="English"):
         return self.play(Transcribed(take, text, language, is_truncated=False))
 
-    def put(self, take, how=Delivery.TYPED, note=""):
-        return self.play(Delivered(take, how, note))
+    def put(self, take, how=Delivery.TYPED, note="", rest=""):
+        return self.play(Delivered(take, how, note, rest))
 
     def done(self, kind):
         return [effect for effect in self.effects if isinstance(effect, kind)]

@@ -156,9 +156,13 @@ class FakeInserter:
         self.target = Target(1, "editor")
         self.texts: list[str] = []
         self.copied: list[str] = []
+        self.prepared: list[Method] = []
 
     def focused(self) -> Target:
         return self.target
+
+    def prepare(self, method: Method) -> None:
+        self.prepared.append(method)
 
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
         if self.error:

@@ -21,7 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import watch, watch_over
+from handy_qwen.app.watches import Borrower, watch, watch_over
 from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import Controller
@@ -203,6 +203,8 @@ class Program:
             return found
         found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
         found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
+        if isinstance(self._ports.inserter, Borrower):
+            found += watch(watches.CLIPBOARD, self._ports.inserter.clipboard_thread)
         found += watch(watches.FOCUS, self._ports.focus) + watch(watches.COPYING, self._ports.copying)
         found += watch(watches.SETTING, self._ports.setting)
         return [*found, watch_over(watches.HOTKEYS, self._ports.hotkeys)]

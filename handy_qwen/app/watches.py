@@ -6,12 +6,13 @@ from typing import Protocol, runtime_checkable
 
 from handy_qwen.app.watchdog import Watch, Watched
 
-CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, ENGINE, HOTKEYS, HISTORY, FOCUS, COPYING, SETTING = (
+CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, CLIPBOARD, ENGINE, HOTKEYS, HISTORY, FOCUS, COPYING, SETTING = (
     "dictation",
     "chores",
     "control socket",
     "microphone",
     "insertion",
+    "clipboard",
     "engine",
     "hotkey listener",
     "history",
@@ -25,6 +26,7 @@ NAMES = {  # what the user would call it
     CONTROL: "The command line",
     MICROPHONE: "The microphone",
     INSERT: "Inserting texts",
+    CLIPBOARD: "The clipboard",
     ENGINE: "The speech engine",
     HISTORY: "The history",
     FOCUS: "Finding the focused window",
@@ -37,6 +39,7 @@ STUCK_S = {
     CONTROL: 30.0,
     MICROPHONE: 10.0,
     INSERT: 70.0,  # beyond what the cycle allows one text
+    CLIPBOARD: 30.0,  # a program may take 20 to hand over what it has copied
     ENGINE: 300.0,  # one run over a minute of sound with a large model on a slow machine takes two
     HISTORY: 60.0,  # a disk that sleeps takes 20
     FOCUS: 10.0,
@@ -58,6 +61,15 @@ class Part(Protocol):
 
     @property
     def thread(self) -> Watched:
+        """That thread."""
+
+
+@runtime_checkable
+class Borrower(Protocol):
+    """An inserter whose clipboard may have a thread of its own."""
+
+    @property
+    def clipboard_thread(self) -> Watched | None:
         """That thread."""
 
 

@@ -118,17 +118,21 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         case Delivery.TYPED | Delivery.PASTED:
             if event.note:
                 turn.notify(NoticeKind.INFO, event.note)
+        case Delivery.COPIED if event.rest:
+            turn.notify(NoticeKind.COPIED, PARTLY, "The rest is on the clipboard. Paste it to continue.")
         case Delivery.COPIED:
             turn.notify(
                 NoticeKind.COPIED,
                 "The text is on the clipboard.",
                 event.note or "Paste it where you want it.",
             )
+        case Delivery.HELD if event.rest:
+            _hold(turn, take, event.rest)
+            turn.notify(NoticeKind.HELD, PARTLY, event.note or f"The rest waits. {HELD_HINT}")
         case Delivery.HELD:
             _hold(turn, take)
-            turn.notify(
-                NoticeKind.HELD, "The text waits: another window has the focus.", event.note or HELD_HINT
-            )
+            title = "The text was not inserted." if event.note else HELD_TITLE
+            turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
             turn.notify(NoticeKind.INFO, "The text is kept.", event.note or "Copy it from the menu.")
     deliver(turn)
@@ -144,7 +148,9 @@ def _came_late(turn: Turn, event: Delivered) -> None:
         _keep_delivery(turn, one.takes, event.how)
 
 
-HELD_HINT = "Paste it here, copy it or drop it from the menu."
+HELD_TITLE = "You switched windows, so the text wasn't inserted."
+PARTLY = "Only the first part was inserted."
+HELD_HINT = "Use the tray menu to paste, copy or discard it."
 
 
 def was_not_delivered(turn: Turn, take: Take) -> None:
@@ -161,7 +167,7 @@ def offer(turn: Turn, take: Take) -> None:
     """Let the text of a take from an earlier session wait: nobody knows what has the focus now."""
     _remember(turn, take)
     _hold(turn, take)
-    turn.notify(NoticeKind.HELD, "A text from before has been rescued.", HELD_HINT)
+    turn.notify(NoticeKind.HELD, "Recovered an unsent dictation.", HELD_HINT)
 
 
 def drop_held(turn: Turn) -> None:
@@ -178,9 +184,10 @@ def _keep_delivery(turn: Turn, takes: tuple[int, ...], how: Delivery | None) -> 
     turn.do(*(KeepDelivery(number, how) for number in takes))
 
 
-def _hold(turn: Turn, take: Take) -> None:
+def _hold(turn: Turn, take: Take, rest: str = "") -> None:
+    """Let the text of ``take`` wait, or what is left of it."""
     takes = take.brings if take.is_again else (take.number, *take.brings)
-    turn.set(held=(*turn.now.held, Held(take.text.strip(" "), take.target, takes)))
+    turn.set(held=(*turn.now.held, Held((rest or take.text).strip(" "), take.target, takes)))
 
 
 def _remember(turn: Turn, take: Take) -> None:

@@ -17,6 +17,13 @@ class NoteFocus:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareInsertion:
+    """A text will have to be inserted by ``method``."""
+
+    method: Method
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecording:
     """Open take ``take`` in the engine and record it."""
 
@@ -177,6 +184,7 @@ class WakeAt:
 
 Effect = (
     NoteFocus
+    | PrepareInsertion
     | StartRecording
     | StopRecording
     | CancelRecording

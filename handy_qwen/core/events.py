@@ -7,7 +7,7 @@ present one. Times are seconds of ``time.monotonic()``.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from handy_qwen.errors import HandyError
@@ -214,11 +214,15 @@ class Delivery(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked."""
+    """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked.
+
+    With ``rest`` the first part is in the window, and ``how`` is about the rest: COPIED or HELD.
+    """
 
     take: int
     how: Delivery
     note: str = ""
+    rest: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,9 @@ class Inserter(Protocol):
     def focused(self) -> Target:
         """The window that has the focus now. May wait for the desktop, for ever if that hangs."""
 
+    def prepare(self, method: Method) -> None:
+        """A take has begun whose text will be inserted by ``method``: do now what would take time then."""
+
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
         """Put ``text`` into the focused window, trying ``method`` first and falling through to the next.
 

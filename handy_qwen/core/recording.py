@@ -18,6 +18,7 @@ from handy_qwen.core.effects import (
     KeepText,
     NoteFocus,
     PlayCue,
+    PrepareInsertion,
     StartRecording,
     StopRecording,
     Transcribe,
@@ -57,7 +58,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
         submit=type(rules.submit)((key.submit if key else "") or rules.submit),
     )
     turn.put(take)
-    turn.do(NoteFocus(take.number))
+    turn.do(NoteFocus(take.number), PrepareInsertion(rules.method))
     if not is_busy:
         _start(turn, take)
 

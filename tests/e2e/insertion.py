@@ -3,7 +3,7 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from handy_qwen.core.events import Delivered, Delivery, Event
 from handy_qwen.core.ports import Method, Submit, Target
@@ -19,7 +19,13 @@ class Insertion:
     def __init__(self, desktop: Desktop, release_wait_s: float) -> None:
         self.events: queue.Queue[Event] = queue.Queue()
         stopping = threading.Event()
-        self.backend = X11(desktop.display, stopping.wait, release_wait_s=release_wait_s)
+        self.meanwhile: Callable[[], object] = lambda: None
+
+        def pause(wait_s: float) -> bool:
+            self.meanwhile()
+            return stopping.wait(wait_s)
+
+        self.backend = X11(desktop.display, pause, release_wait_s=release_wait_s)
         self.inserter = InsertionThread(
             self.events.put, self.backend, stopping=stopping, last_resort=copy_with_pyperclip
         )
@@ -35,6 +41,18 @@ class Insertion:
         event = self.events.get(timeout=60)
         assert isinstance(event, Delivered), event
         return event
+
+    def at_pause(self, number: int, action: Callable[[], object]) -> None:
+        """Do ``action`` on the inserter's thread at the so-manieth pause from now: between two pieces."""
+        left = number
+
+        def count() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                action()
+
+        self.meanwhile = count
 
     def insert(
         self, text: str, method: Method, *, target: Target | None = None, submit: Submit = Submit.OFF

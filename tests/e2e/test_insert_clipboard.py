@@ -1,5 +1,7 @@
 """Paste gives the window this text, and the user his clipboard back, whatever gets in between."""
 
+import contextlib
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +12,7 @@ import pytest
 
 from handy_qwen.core.events import Delivery
 from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.system.insert.x11 import snapshot
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import insertion_on
@@ -104,11 +107,7 @@ def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(bench, wi
 
 def test_all_formats_come_back(bench, window):
     desk, insertion = bench
-    held = desk.start(
-        "owner", sys.executable, PROGRAMS / "clipboard_owner.py", stdout=subprocess.PIPE, bufsize=0
-    )
-    try:
-        assert held.stdout.readline() == b"ready\n"
+    with owner(desk) as held:
         before = {
             kind: desk.clipboard(kind)
             for kind in ("UTF8_STRING", "text/html", "image/png", "x-special/gnome-copied-files")
@@ -120,30 +119,107 @@ def test_all_formats_come_back(bench, window):
         assert clipboard_becomes(desk, before["text/html"], "text/html") == before["text/html"]
         assert {kind: desk.clipboard(kind) for kind in before} == before
         assert held.stdout.readline() == b"lost\n", "we serve it now, not its first owner"
+
+
+@contextlib.contextmanager
+def owner(desk, *options):
+    """Another program that owns the clipboard."""
+    command = (sys.executable, PROGRAMS / "clipboard_owner.py", *options)
+    process = desk.start("owner", *command, stdout=subprocess.PIPE, bufsize=0)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        yield process
     finally:
-        desk.stop(held)
+        process.send_signal(signal.SIGCONT)
+        desk.stop(process)
+
+
+def speak(insertion):
+    """A take begins, and the user speaks for as long as it takes to prepare for its text."""
+    prepared = threading.Event()
+    prepare = insertion.backend.prepare
+
+    def prepare_and_tell(is_awaited):
+        prepare(is_awaited)
+        prepared.set()
+
+    insertion.backend.prepare = prepare_and_tell
+    insertion.inserter.prepare(Method.PASTE)
+    assert prepared.wait(30)
+    insertion.backend.prepare = prepare
+
+
+def test_a_large_picture_comes_back_byte_by_byte(bench, window):
+    desk, insertion = bench
+    with owner(desk, "--picture") as process:
+        before = desk.clipboard("image/png")
+        assert len(before) > 10 << 20
+        speak(insertion)
+        assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+        assert window.wait_for_text(TEXT) == TEXT
+        assert process.stdout.readline() == b"lost\n", "we serve it now, not its first owner"
+    assert clipboard_becomes(desk, before, "image/png") == before
+    assert b"PIXMAP" not in desk.clipboard("TARGETS"), "went with its owner"
+    assert insertion.insert(" again", Method.PASTE) is Delivery.PASTED
+    assert clipboard_becomes(desk, before, "image/png") == before
+
+
+def test_what_a_slow_program_has_copied_is_fetched_while_the_user_speaks(bench, window):
+    desk, insertion = bench
+    with owner(desk, "--slow", "1"):
+        speak(insertion)
+        assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+        assert window.wait_for_text(TEXT) == TEXT
+        assert clipboard_becomes(desk, b"at last") == b"at last"
+
+
+def test_what_cannot_be_fetched_in_time_stays_where_it_is_and_the_text_is_typed(bench, window):
+    desk, insertion = bench
+    with owner(desk, "--slow", "1") as process:
+        assert insertion.insert(TEXT, Method.PASTE) is Delivery.TYPED
+        assert window.wait_for_text(TEXT) == TEXT
+        assert desk.clipboard() == b"at last"
+        assert process.poll() is None
 
 
 def test_an_owner_that_hangs_does_not_keep_the_text_back(bench, window):
     desk, insertion = bench
-    held = desk.start(
-        "owner", sys.executable, PROGRAMS / "clipboard_owner.py", "--mute", stdout=subprocess.PIPE, bufsize=0
-    )
-    try:
-        assert held.stdout.readline() == b"ready\n"
-        assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    with owner(desk, "--mute"):
+        assert insertion.insert(TEXT, Method.PASTE) is Delivery.TYPED
         assert window.wait_for_text(TEXT) == TEXT
-    finally:
-        desk.stop(held)
+
+
+def test_what_is_too_large_to_keep_stays_where_it_is(bench, window, monkeypatch):
+    desk, insertion = bench
+    monkeypatch.setattr(snapshot, "KEEP_BYTES", 1 << 20)
+    with owner(desk):
+        before = desk.clipboard("image/png")
+        assert insertion.insert(TEXT, Method.PASTE) is Delivery.TYPED
+        assert window.wait_for_text(TEXT) == TEXT
+        assert desk.clipboard("image/png") == before
+        unlike = "".join(chr(0x4E00 + 11 * n) for n in range(1500))  # cannot be typed
+        insertion.begin(unlike, Method.PASTE)
+        held = insertion.result()
+        assert held.how is Delivery.HELD
+        assert held.note
+        assert desk.clipboard("image/png") == before
+        assert window.text() == TEXT
+
+
+def test_what_the_user_copies_while_he_speaks_is_what_comes_back(bench, window):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    speak(insertion)
+    copy(desk, b"newer")
+    assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    assert window.wait_for_text(TEXT) == TEXT
+    assert clipboard_becomes(desk, b"newer") == b"newer"
 
 
 def test_an_empty_clipboard_is_empty_again(window, bench):
     desk, insertion = bench
-    owner = desk.start(
-        "owner", sys.executable, PROGRAMS / "clipboard_owner.py", stdout=subprocess.PIPE, bufsize=0
-    )
-    assert owner.stdout.readline() == b"ready\n"
-    desk.stop(owner)
+    with owner(desk):
+        pass
     assert desk.clipboard("TARGETS") == b""
     assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
     assert window.wait_for_text(TEXT) == TEXT
@@ -280,7 +356,7 @@ def test_nothing_of_a_text_reaches_the_log(bench, window, caplog):
         window.freeze()
         insertion.insert("a very secret sentence", Method.PASTE)
         window.thaw()
-    assert "NOT_FETCHED" in caplog.text
+    assert "unknown whether the text arrived" in caplog.text
     assert "secret" not in caplog.text
     wait_until(lambda: window.text().count("sentence") == 3, "all three")
     assert desk.clipboard()

@@ -8,12 +8,13 @@ from Xlib import X, display
 from Xlib.ext import record
 from Xlib.protocol import rq
 
-from handy_qwen.core.events import Delivery, KeyDown, KeyUp
+from handy_qwen.core.events import Delivered, Delivery, KeyDown, KeyUp
 from handy_qwen.core.ports import Hotkey, Method, Submit
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.x11 import desktop as x11_desktop
 from handy_qwen.system.insert.x11.spare import LEFTOVERS
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
+from tests.e2e.desk.keyboard import BOUNCE_KEYS, SLOW_KEYS, STICKY_KEYS, Xkb
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import insertion_on
 
@@ -104,6 +105,134 @@ def test_a_key_pressed_while_text_is_typed_spoils_at_most_a_few_characters(bench
     desk.hardware.up("Shift_R")
     assert window.wait_for_text(text, timeout_s=1.0).lower() == text
     assert sum(a != b for a, b in zip(window.text(), text, strict=True)) <= 16
+
+
+@pytest.fixture
+def xkb(bench):
+    """Locks, latches and accessibility features; all off again afterwards."""
+    desk, _ = bench
+    opened = Xkb(desk.display)
+    yield opened
+    opened.set_access(0)
+    opened.latch(0)
+    opened.lock(0)
+    opened.close()
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+@pytest.mark.parametrize("modifier", [X.ShiftMask, X.ControlMask, X.Mod1Mask, X.Mod4Mask, X.Mod5Mask])
+def test_a_locked_modifier_does_no_harm_and_stays_locked(bench, window, xkb, method, modifier):
+    desk, insertion = bench
+    xkb.lock(modifier | NUM_LOCK)
+    insertion.insert(TEXT, method, submit=Submit.ENTER)
+    assert window.wait_for_text(TEXT + "\n") == TEXT + "\n"
+    assert desk.keys.modifiers() == modifier | NUM_LOCK
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+def test_a_latched_modifier_does_not_get_into_the_text(bench, window, xkb, method):
+    _, insertion = bench
+    xkb.latch(X.ShiftMask | X.ControlMask)
+    insertion.insert(TEXT, method)
+    assert window.wait_for_text(TEXT) == TEXT
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+@pytest.mark.parametrize("feature", [SLOW_KEYS, BOUNCE_KEYS, SLOW_KEYS | BOUNCE_KEYS | STICKY_KEYS])
+def test_slow_and_bounce_keys_are_obeyed(bench, windows, xkb, method, feature):
+    _, insertion = bench
+    window = windows[QtTarget]
+    window.focus()
+    window.clear()
+    xkb.set_access(feature)
+    assert insertion.insert("hello aabb", method, submit=Submit.CTRL_ENTER) is Delivery.PASTED
+    assert window.wait_for_text("hello aabb") == "hello aabb"
+
+
+def test_sticky_keys_stay_on_and_leave_the_text_alone(bench, window, xkb):
+    desk, insertion = bench
+    xkb.set_access(STICKY_KEYS)
+    assert insertion.insert("AB Cd " + TEXT, Method.TYPE) is Delivery.TYPED
+    assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    assert window.wait_for_text("AB Cd " + TEXT * 2) == "AB Cd " + TEXT * 2
+    desk.keys.chord("Shift_L")
+    desk.keys.chord("a")
+    assert window.wait_for_text("AB Cd " + TEXT * 2 + "A").endswith("A"), "the feature still is on"
+
+
+LONG = "Zero yaks (lazy) buzz & fizz; " * 8
+
+
+def test_a_layout_that_changes_while_a_text_is_typed_does_not_change_the_text(bench, window):
+    desk, insertion = bench
+    insertion.at_pause(5, lambda: desk.set_layout("de"))
+    try:
+        insertion.begin(LONG, Method.TYPE)
+        assert insertion.result() == Delivered(1, Delivery.TYPED)
+    finally:
+        desk.set_layout("us")
+    assert window.wait_for_text(LONG) == LONG
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+def test_caps_lock_pressed_while_a_text_is_typed_counts_afterwards(bench, window, xkb, is_on):
+    desk, insertion = bench
+    xkb.lock(LOCK if is_on else 0)
+    insertion.at_pause(5, lambda: desk.hardware.chord("Caps_Lock"))
+    assert insertion.insert(LONG, Method.TYPE) is Delivery.TYPED
+    assert window.wait_for_text(LONG) == LONG
+    assert desk.keys.modifiers() == (0 if is_on else LOCK)
+
+
+def test_typing_stops_when_another_window_gets_the_focus_and_the_rest_waits(bench, windows):
+    desk, insertion = bench
+    qt, other = windows[QtTarget], windows[GtkTarget]
+    for window in (other, qt):
+        window.focus()
+        window.clear()
+    insertion.at_pause(5, other.focus)
+    insertion.begin(LONG, Method.TYPE, submit=Submit.ENTER)
+    delivered = insertion.result()
+    assert delivered.how is Delivery.HELD
+    assert 0 < len(delivered.rest) < len(LONG)
+    assert qt.wait_for_text(LONG.removesuffix(delivered.rest)) + delivered.rest == LONG
+    other.settle()
+    assert other.text() == ""
+    assert desk.active_window() == other.window
+
+
+def test_typing_stops_when_the_window_closes(bench, windows):
+    desk, insertion = bench
+    other = windows[QtTarget]
+    other.focus()
+    other.clear()
+    closing = desk.open(GtkTarget)
+    insertion.at_pause(
+        5, lambda: (closing.close(), wait_until(lambda: desk.active_window() == other.window, "Qt"))
+    )
+    insertion.begin(LONG, Method.TYPE)
+    delivered = insertion.result()
+    assert delivered.how is Delivery.HELD
+    assert LONG.endswith(delivered.rest)
+    assert len(delivered.rest) < len(LONG)
+    other.settle()
+    assert other.text() == ""
+
+
+def test_a_paste_is_not_sent_to_a_window_that_came_while_a_key_was_held(bench, windows):
+    desk, insertion = bench
+    qt, other = windows[QtTarget], windows[GtkTarget]
+    for window in (other, qt):
+        window.focus()
+        window.clear()
+    at_press = insertion.inserter.focused()
+    desk.hardware.down("Control_R")
+    insertion.at_pause(5, other.focus)
+    insertion.begin(TEXT, Method.PASTE, target=at_press)
+    assert insertion.result().how is Delivery.HELD
+    desk.hardware.up("Control_R")
+    other.settle()
+    assert other.text() == qt.text() == ""
 
 
 def test_more_different_characters_than_spare_keys_are_typed_in_batches(bench, window):

@@ -68,6 +68,7 @@ def test_a_recording_feeds_the_engine_and_tells_that_something_was_heard():
 def test_every_other_effect_reaches_its_port():
     ports, events = desk()
     for effect in [
+        fx.PrepareInsertion(Method.PASTE),
         fx.StartRecording(1, "", ""),
         fx.StopRecording(1),
         fx.StartRecording(2, "", ""),
@@ -85,6 +86,7 @@ def test_every_other_effect_reaches_its_port():
         ports.run(effect)
     assert ports.recorder.open is None
     assert ports.transcriber.cancelled == [2]
+    assert ports.inserter.prepared == [Method.PASTE]
     assert ports.inserter.texts == ["Hello."]
     assert ports.inserter.copied == ["Hello."]
     assert ports.hotkeys.is_escape_wanted
@@ -211,6 +213,7 @@ def everything(take):
     """Each effect there is."""
     return [
         fx.NoteFocus(take),
+        fx.PrepareInsertion(Method.PASTE),
         fx.StartRecording(take, "", ""),
         fx.StopRecording(take),
         fx.CancelRecording(take),

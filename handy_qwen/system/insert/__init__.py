@@ -23,7 +23,7 @@ from typing import Protocol
 
 from handy_qwen.core.ports import Inserter, Method, Post, Submit, Target
 from handy_qwen.errors import InsertError
-from handy_qwen.system.insert.backend import Backend, unsupported
+from handy_qwen.system.insert.backend import Arrived, Backend, unsupported
 from handy_qwen.system.insert.last_resort import copy_with_pyperclip
 from handy_qwen.system.insert.worker import InsertionThread, LastResort
 from handy_qwen.system.session import Kind, session_of
@@ -109,6 +109,8 @@ def default_method(*, platform: str = sys.platform) -> Method:
 class NoDesktop:
     """For desktops without a way in: every text is copied. Implements ``Backend``."""
 
+    clipboard_thread = None
+
     def __init__(self, copy: LastResort = copy_with_pyperclip) -> None:
         self.copy = copy
 
@@ -116,7 +118,10 @@ class NoDesktop:
         """Nobody can tell."""
         return Target()
 
-    def type_text(self, text: str) -> None:  # noqa: ARG002  the protocol's
+    def prepare(self, is_awaited: Callable[[], bool]) -> None:
+        """Nothing takes time."""
+
+    def type_text(self, text: str) -> Arrived:  # noqa: ARG002  the protocol's
         """Nothing can be typed.
 
         Raises:
@@ -124,7 +129,7 @@ class NoDesktop:
         """
         raise unsupported("Typing")
 
-    def paste_text(self, text: str) -> None:  # noqa: ARG002  the protocol's
+    def paste_text(self, text: str) -> Arrived:  # noqa: ARG002  the protocol's
         """Nothing can be pasted.
 
         Raises:

@@ -10,15 +10,19 @@ Threads: for one thread. Source: org.freedesktop.portal.RemoteDesktop, version 2
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from jeepney import DBusAddress, MatchRule, Message, MessageType, message_bus, new_method_call
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import unsupported
+from handy_qwen.system.insert.backend import Unsure, unsupported
+
+logger = logging.getLogger(__name__)
 
 DESKTOP = DBusAddress("/org/freedesktop/portal/desktop", "org.freedesktop.portal.Desktop")
 REMOTE = DESKTOP.with_interface("org.freedesktop.portal.RemoteDesktop")
@@ -27,6 +31,9 @@ UNTIL_REVOKED = 2
 ANSWER_S = 5.0
 CONSENT_S = 60.0  # the user has to read a question
 PRESSED, RELEASED = 1, 0
+# What jeepney raises without a bus, with an address that it cannot read, when it is not let in, and what
+# an answer leads to that is not as agreed.
+NO_ANSWER = (OSError, LookupError, ValueError, TypeError, RuntimeError, StopIteration)
 
 
 class Portal:
@@ -41,10 +48,13 @@ class Portal:
         self.token = token
         try:
             self._bus: DBusConnection = open_dbus_connection("SESSION")
-        except (OSError, KeyError, ValueError) as problem:
+        except NO_ANSWER as problem:
             raise unsupported("The desktop portal") from problem
         try:
             self._session = self._open()
+        except NO_ANSWER as problem:
+            self._bus.close()
+            raise unsupported("An answering desktop portal") from problem
         except BaseException:
             self._bus.close()
             raise
@@ -53,12 +63,30 @@ class Portal:
         """Press ``keysyms`` one after the other and release them, the last first.
 
         Raises:
-            InsertError: The portal has taken the keyboard away.
+            InsertError: The portal has taken the keyboard away: the last key was not pressed.
+            Unsure: It may have been.
         """
-        for keysym in keysyms:
-            self._key(keysym, PRESSED)
-        for keysym in reversed(keysyms):
-            self._key(keysym, RELEASED)
+        pressed = 0
+        try:
+            for keysym in keysyms:
+                self._key(keysym, PRESSED)
+                pressed += 1
+            for keysym in reversed(keysyms):
+                self._key(keysym, RELEASED)
+        except (InsertError, *NO_ANSWER) as problem:
+            self._let_go(keysyms)
+            is_refusal = isinstance(problem, InsertError)
+            if pressed == len(keysyms) or (pressed == len(keysyms) - 1 and not is_refusal):
+                raise Unsure from problem
+            raise unsupported("Pressing keys through the desktop portal") from problem
+
+    def _let_go(self, keysyms: Sequence[int]) -> None:
+        """Release whatever may be down."""
+        try:
+            for keysym in reversed(keysyms):
+                self._key(keysym, RELEASED)
+        except (InsertError, *NO_ANSWER) as problem:
+            logger.info("keys may be down in the desktop portal: %s", type(problem).__name__)
 
     def close(self) -> None:
         """End the session with the connection."""
@@ -101,10 +129,7 @@ class Portal:
         end = time.monotonic() + wait_s
         with self._bus.filter(rule) as answers:
             self._call(new_method_call(REMOTE, method, signature, (*arguments, options)))
-            try:
-                answer = self._bus.recv_until_filtered(answers, timeout=end - time.monotonic())
-            except TimeoutError as problem:
-                raise unsupported("An answering desktop portal") from problem
+            answer = self._bus.recv_until_filtered(answers, timeout=end - time.monotonic())
         code, results = answer.body
         if code:
             raise InsertError("Pressing keys was not allowed.", InsertReason.DENIED_BY_USER)
@@ -115,10 +140,12 @@ class Portal:
         self._call(new_method_call(REMOTE, "NotifyKeyboardKeysym", "oa{sv}iu", arguments))
 
     def _call(self, message: Message) -> None:
-        try:
-            reply = self._bus.send_and_get_reply(message, timeout=ANSWER_S)
-        except (OSError, TimeoutError) as problem:
-            raise unsupported("The desktop portal") from problem
+        """Send ``message`` and wait for the reply; without one, one of NO_ANSWER is raised.
+
+        Raises:
+            InsertError: It was refused.
+        """
+        reply = self._bus.send_and_get_reply(message, timeout=ANSWER_S)
         if reply.header.message_type is MessageType.error:
             raise unsupported("Pressing keys through the desktop portal")
 

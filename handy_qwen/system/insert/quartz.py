@@ -36,8 +36,11 @@ class Api(Protocol):
     def change_count(self) -> int:
         """Grows whenever another program writes the pasteboard, or we do."""
 
-    def items(self) -> list[Item]:
-        """Everything on the pasteboard."""
+    def kinds(self) -> list[list[str]]:
+        """The types of each item on the pasteboard."""
+
+    def data(self, item: int, kind: str) -> bytes | None:
+        """The bytes of item ``item`` as ``kind``; slow if promised. None: its owner has none to hand over."""
 
     def write(self, items: Sequence[Item]) -> int:
         """Replace everything; returns the new change count."""
@@ -94,13 +97,15 @@ class Quartz:
         """NSPasteboard.changeCount."""
         return int(self._pasteboard().changeCount())
 
-    def items(self) -> list[Item]:
-        """NSPasteboard.pasteboardItems."""
-        found: list[Item] = []
-        for item in self._pasteboard().pasteboardItems() or ():
-            data = {str(kind): item.dataForType_(kind) for kind in item.types()}
-            found.append({kind: bytes(value) for kind, value in data.items() if value is not None})
-        return found
+    def kinds(self) -> list[list[str]]:
+        """NSPasteboard.pasteboardItems and their types."""
+        return [[str(kind) for kind in item.types()] for item in self._pasteboard().pasteboardItems() or ()]
+
+    def data(self, item: int, kind: str) -> bytes | None:
+        """NSPasteboardItem.dataForType."""
+        items = self._pasteboard().pasteboardItems() or ()
+        value = items[item].dataForType_(kind) if item < len(items) else None
+        return None if value is None else bytes(value)
 
     def write(self, items: Sequence[Item]) -> int:
         """NSPasteboard.writeObjects."""

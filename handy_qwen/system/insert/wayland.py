@@ -8,7 +8,11 @@
 
 A Wayland client may neither see which window has the focus nor press keys by itself; so the target is
 unknown, and nobody tells who fetched. wl-copy serves CLIPBOARD and PRIMARY with the text, Shift+Insert
-takes one or the other, and what was there comes back after a time; text only if wl-paste can be had.
+takes one or the other, and what was there comes back after a time, each in its most telling format:
+wl-copy offers only one. If wl-paste cannot have it, the clipboard is left alone. It is not read in
+advance: on GNOME each tool takes the focus for a moment, which must not happen at the press of a key.
+
+A tool that was killed, or did not end in time, may have done its work: keys are not sent again then.
 
 Threads: see ``Backend``. Run on sway 1.7 (wtype 0.4, wl-clipboard 2.1; Qt 6
 and foot as targets); the portal and ydotool were not.
@@ -19,13 +23,21 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import unsupported
+from handy_qwen.system.insert.backend import (
+    KEEP_BYTES,
+    UNKNOWN,
+    Arrived,
+    GivingBack,
+    Unsure,
+    clipboard_in_use,
+    unsupported,
+)
 from handy_qwen.system.insert.injection import Injection
 
 logger = logging.getLogger(__name__)
@@ -42,13 +54,21 @@ TOOL_S = 20.0
 RELEASE_PAUSE_S = 0.15  # nobody tells what is held: most hotkeys are let go by then
 RESTORE_AFTER_S = 2.0
 SUBMIT_PAUSE_S = 0.06
-KEEP_BYTES = 64 << 20
+READ_S = 5.0  # how long a program may take to hand over what it has copied
+TYPE_S = 0.03  # the longest for a character: wtype needs 5 ms
 TEXT_KINDS = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING")
+TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "image/png")
+NO_PRIMARY = b"rimary selection"
+EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
 
 Pause = Callable[[float], object]
-Run = Callable[[Sequence[str], bytes], bytes]
-"""Runs a tool with input, returns its output. Raises InsertError when it is missing or fails."""
+Run = Callable[[Sequence[str], bytes, float], bytes]
+"""Runs a tool with input and so many seconds, returns its output. See ``run_tool`` for what it raises."""
 Chord = tuple[int, ...]
+Options = tuple[str, ...]
+"""Which clipboard, for wl-copy and wl-paste."""
+CLIPBOARD: Options = ()
+PRIMARY: Options = ("--primary",)
 
 
 class Keys(Protocol):
@@ -72,33 +92,55 @@ def open_portal_keys() -> Keys:
     return Portal()
 
 
-def run_tool(command: Sequence[str], data: bytes) -> bytes:
-    """Run ``command`` with ``data`` on its standard input.
+class ToolError(InsertError):
+    """A tool ended with an error; ``complaint`` is what it said, if it cannot hold anything of the user's."""
+
+    def __init__(self, name: str, complaint: bytes) -> None:
+        super().__init__(
+            f"A working {name} is not available on this desktop.", InsertReason.UNSUPPORTED_DESKTOP
+        )
+        self.complaint = complaint
+
+
+def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
+    """Run ``command`` with ``data`` on its standard input, for ``wait_s`` at most.
 
     Raises:
-        InsertError: It is not installed, fails, or takes too long.
+        InsertError: It is not installed or cannot be started, or it says itself (ToolError) that it failed.
+        Unsure: It was killed, or did not end in time.
     """
     path = shutil.which(command[0])
     if path is None:
         raise unsupported(command[0])
+    # wl-copy leaves a child behind that serves the clipboard and would keep a pipe open.
+    output = subprocess.DEVNULL if command[0] == "wl-copy" else subprocess.PIPE
+    complaints = subprocess.PIPE if command[0] == "wl-paste" else subprocess.DEVNULL
+    # Not chained: the complaint would quote the command, and with it the text.
     try:
-        # wl-copy leaves a child behind that serves the clipboard and would keep a pipe open.
-        is_copy = command[0] == "wl-copy"
-        output = subprocess.DEVNULL if is_copy else subprocess.PIPE
         done = subprocess.run(
-            [path, *command[1:]],
-            input=data,
-            stdout=output,
-            stderr=subprocess.DEVNULL,
-            timeout=TOOL_S,
-            check=False,
+            [path, *command[1:]], input=data, stdout=output, stderr=complaints, timeout=wait_s, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
-        # Not chained: the complaint would quote the command, and with it the text.
-        raise unsupported(f"An answering {command[0]}") from None
+    except OSError:
+        raise unsupported(f"A working {command[0]}") from None
+    except subprocess.TimeoutExpired:
+        raise Unsure from None
+    if done.returncode < 0:
+        raise Unsure
     if done.returncode:
-        raise unsupported(f"A working {command[0]}")
+        raise ToolError(command[0], done.stderr or b"")
     return done.stdout or b""
+
+
+class _NoPrimary(Exception):  # noqa: N818 (not an error: Shift+Insert takes the clipboard then)
+    """The compositor has only one clipboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was on a clipboard, in one format."""
+
+    kind: str
+    data: bytes = field(repr=False)
 
 
 class Wayland:
@@ -131,43 +173,59 @@ class Wayland:
         self._portal: Keys | None = None
         self._is_portal_refused = False
         self._injection = Injection()
-        self._saved: tuple[str, bytes] | None = None
+        self._saved: dict[Options, _Kept | None] = {}  # by clipboard; None: it was empty
         self._ours = b""
-        self._due_s: float | None = None
+        self._giving_back = GivingBack(self._restore)
+
+    @property
+    def clipboard_thread(self) -> None:
+        """The tools need none."""
+        return
 
     def focused(self) -> Target:
         """Nobody tells."""
         return Target()
 
-    def type_text(self, text: str) -> None:
+    def prepare(self, is_awaited: Callable[[], bool]) -> None:
+        """Nothing: see above."""
+
+    def type_text(self, text: str) -> Arrived:
         """Type by wtype.
 
         Raises:
             InsertError: It is missing, or the compositor does not let it.
         """
         self._pause(RELEASE_PAUSE_S)
-        with self._injection.under_way():
-            self._run(("wtype", "-"), text.encode())
+        try:
+            with self._injection.under_way():
+                self._run(("wtype", "-"), text.encode(), TOOL_S + TYPE_S * len(text))
+        except Unsure:
+            return UNKNOWN
+        return Arrived(len(text))
 
-    def paste_text(self, text: str) -> None:
+    def paste_text(self, text: str) -> Arrived:
         """Copy by wl-copy and press Shift+Insert.
 
         Raises:
             InsertError: Nothing was sent.
         """
-        if self._due_s is None:
-            self._saved = self._read()
-        self._due_s = None
+        self._take()
         self._ours = text.encode()
-        self._write(text)
-        self._run(("wl-copy", "--primary", "--type", TEXT_KINDS[0]), self._ours)
-        self._pause(RELEASE_PAUSE_S)
+        self._giving_back.after(RESTORE_AFTER_S)
         try:
+            self._write(self._ours)
+            if PRIMARY in self._saved:
+                self._tool("wl-copy", *PRIMARY, "--type", TEXT_KINDS[0], data=self._ours)
+            self._pause(RELEASE_PAUSE_S)
             self._chord((SHIFT_L, INSERT))
         except InsertError:
-            self._restore()
+            self._giving_back.now()
             raise
-        self._due_s = time.monotonic() + RESTORE_AFTER_S
+        except Unsure:
+            self._giving_back.forget()
+            return UNKNOWN
+        self._giving_back.after(RESTORE_AFTER_S)
+        return Arrived(len(text))
 
     def copy(self, text: str) -> None:
         """Copy by wl-copy.
@@ -175,8 +233,8 @@ class Wayland:
         Raises:
             InsertError: It is missing or fails.
         """
-        self._due_s = None
-        self._write(text)
+        self._giving_back.forget()
+        self._write(text.encode())
 
     def submit(self, submit: Submit) -> None:
         """Press the key after the text.
@@ -186,17 +244,14 @@ class Wayland:
         """
         if submit in CHORDS:
             self._pause(SUBMIT_PAUSE_S)
-            self._chord(CHORDS[submit])
+            try:
+                self._chord(CHORDS[submit])
+            except Unsure:
+                raise unsupported("A tool that presses keys and answers") from None
 
     def rest(self, is_idle: bool) -> float | None:
         """Put back what was on the clipboard, after a time."""
-        if self._due_s is None:
-            return None
-        left = self._due_s - time.monotonic()
-        if left > 0:
-            return left if is_idle else 0.0
-        self._restore()
-        return None
+        return self._giving_back.rest(is_idle)
 
     def was_injecting(self, at_s: float) -> bool:
         """Whether keys of ours were on their way."""
@@ -204,8 +259,7 @@ class Wayland:
 
     def close(self) -> None:
         """Put back what is due, and give the portal back."""
-        if self._due_s is not None:
-            self._restore()
+        self._giving_back.now()
         if self._portal is not None:
             self._portal.close()
 
@@ -234,7 +288,7 @@ class Wayland:
     def _chord_by_wtype(self, keys: Chord) -> None:
         held = [part for key in keys[:-1] for part in ("-M", WTYPE[key])]
         released = [part for key in reversed(keys[:-1]) for part in ("-m", WTYPE[key])]
-        self._run(("wtype", *held, "-k", WTYPE[keys[-1]], *released), b"")
+        self._run(("wtype", *held, "-k", WTYPE[keys[-1]], *released), b"", TOOL_S)
 
     def _chord_by_portal(self, keys: Chord) -> None:
         if self._is_portal_refused:
@@ -243,8 +297,9 @@ class Wayland:
             if self._portal is None:
                 self._portal = self._open_portal()
             self._portal.chord(*keys)
-        except InsertError as problem:
-            self._is_portal_refused = problem.reason is InsertReason.DENIED_BY_USER  # do not ask again
+        except (InsertError, Unsure) as problem:
+            is_no = isinstance(problem, InsertError) and problem.reason is InsertReason.DENIED_BY_USER
+            self._is_portal_refused = is_no  # do not ask again
             if self._portal is not None:
                 self._portal.close()
                 self._portal = None
@@ -252,38 +307,71 @@ class Wayland:
 
     def _chord_by_ydotool(self, keys: Chord) -> None:
         down = [f"{EVDEV[key]}:1" for key in keys]
-        self._run(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(keys))), b"")
+        self._run(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(keys))), b"", TOOL_S)
 
     # --- clipboard ---------------------------------------------------------------------------------
 
-    def _write(self, text: str) -> None:
-        try:  # older ones know no such option
-            self._run(("wl-copy", "--sensitive", "--type", TEXT_KINDS[0]), text.encode())
-        except InsertError:
-            self._run(("wl-copy", "--type", TEXT_KINDS[0]), text.encode())
-
-    def _read(self) -> tuple[str, bytes] | None:
-        """What is on the clipboard, in its most telling format: wl-copy offers only one."""
+    def _tool(self, *command: str, data: bytes = b"", wait_s: float = TOOL_S) -> bytes:
+        """Run a clipboard tool: one that was killed has failed."""
         try:
-            kinds = self._run(("wl-paste", "--list-types"), b"").decode("utf-8", "replace").split("\n")
-            kind = next((k for k in (*TEXT_KINDS, *kinds) if k and k in kinds), "")
-            data = self._run(("wl-paste", "--no-newline", "--type", kind), b"") if kind else b""
+            return self._run(command, data, wait_s)
+        except Unsure:
+            raise unsupported(f"An answering {command[0]}") from None
+
+    def _write(self, data: bytes) -> None:
+        try:  # older ones know no such option
+            self._tool("wl-copy", "--sensitive", "--type", TEXT_KINDS[0], data=data)
+        except InsertError:
+            self._tool("wl-copy", "--type", TEXT_KINDS[0], data=data)
+
+    def _take(self) -> None:
+        """Take what is on the clipboards, unless a text of ours is there that waits for its end.
+
+        Raises:
+            InsertError: CLIPBOARD_IN_USE: it cannot be had.
+        """
+        if not self._giving_back.is_due:
+            self._saved = {}
+        for options in (CLIPBOARD, PRIMARY):
+            if options not in self._saved:
+                try:
+                    self._saved[options] = self._read(options)
+                except _NoPrimary:
+                    logger.debug("this desktop has no PRIMARY")
+
+    def _read(self, options: Options) -> _Kept | None:
+        """What is on a clipboard, in its most telling format; None if it is empty.
+
+        Raises:
+            InsertError: CLIPBOARD_IN_USE: it cannot be had, or is too large.
+        """
+        try:
+            listed = self._tool("wl-paste", *options, "--list-types", wait_s=READ_S)
+            kinds = [kind for kind in listed.decode("utf-8", "replace").split("\n") if kind]
+            kind = next((kind for kind in (*TELLING_KINDS, *kinds) if kind in kinds), None)
+            if kind is None:
+                return None
+            data = self._tool("wl-paste", *options, "--no-newline", "--type", kind, wait_s=READ_S)
+        except ToolError as problem:
+            if any(words in problem.complaint for words in EMPTY):
+                return None
+            if NO_PRIMARY in problem.complaint:
+                raise _NoPrimary from problem
+            raise clipboard_in_use() from problem
         except InsertError as problem:
-            logger.info("the clipboard could not be kept: %s", problem.reason.name)
-            return None
-        return (kind, data) if data and len(data) <= KEEP_BYTES else None
+            raise clipboard_in_use() from problem
+        if len(data) > KEEP_BYTES:
+            raise clipboard_in_use()
+        return _Kept(kind, data)
 
     def _restore(self) -> None:
         """Put back what was there, unless somebody has copied something since."""
-        self._due_s = None
-        saved, self._saved = self._saved, None
-        now = self._read()
-        if now is None or now[1] != self._ours:
-            return
-        try:
-            if saved is None:
-                self._run(("wl-copy", "--clear"), b"")
-            else:
-                self._run(("wl-copy", "--type", saved[0]), saved[1])
-        except InsertError as problem:
-            logger.info("the clipboard did not come back: %s", problem.reason.name)
+        for options in list(self._saved):
+            now = self._read(options)
+            if now is not None and now.data == self._ours:
+                kept = self._saved[options]
+                if kept is None:
+                    self._tool("wl-copy", *options, "--clear")
+                else:
+                    self._tool("wl-copy", *options, "--type", kept.kind, data=kept.data)
+            del self._saved[options]

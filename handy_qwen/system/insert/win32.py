@@ -19,6 +19,12 @@ WM_DESTROY, WM_RENDERFORMAT, WM_RENDERALLFORMATS, WM_APP = 0x0002, 0x0305, 0x030
 HWND_MESSAGE = -3
 GMEM_MOVEABLE = 0x0002
 PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
+SPI_GETFILTERKEYS, FKF_FILTERKEYSON = 0x0032, 0x0001
+CF_ENHMETAFILE = 14
+
+
+class NotMemory(Exception):  # noqa: N818 (not an error: the format is there, but not for us)
+    """A format whose contents cannot be read as bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,9 @@ class Api(Protocol):
 
     def is_down(self, key: int) -> bool:
         """GetAsyncKeyState: whether the virtual key is down now."""
+
+    def filters_keys(self) -> bool:
+        """Whether Filter Keys is on: keys must be held, or not repeated too soon, to count."""
 
     def foreground(self) -> int:
         """The window the user works in, 0 for none."""
@@ -72,11 +81,21 @@ class Api(Protocol):
     def formats(self) -> list[int]:
         """The formats on the open clipboard."""
 
-    def get(self, format_id: int) -> bytes | None:
-        """The bytes of a format; None if it cannot be had."""
+    def sequence(self) -> int:
+        """Another number whenever the contents have changed."""
 
-    def set(self, format_id: int, data: bytes | None) -> None:
-        """Put bytes on the clipboard; None promises them for later."""
+    def is_hung(self, window: int) -> bool:
+        """Whether the program of ``window`` has not answered for some seconds."""
+
+    def get(self, format_id: int) -> bytes | None:
+        """The bytes of a format; None if its owner does not hand it over.
+
+        Raises:
+            NotMemory: It does, but not as bytes.
+        """
+
+    def set(self, format_id: int, data: bytes | None) -> bool:
+        """Put bytes on the clipboard; None promises them for later. Returns whether that worked."""
 
     def register(self, name: str) -> int:
         """The number of a format by name."""
@@ -119,6 +138,12 @@ class Input(ctypes.Structure):
     _fields_ = (("type", ctypes.c_uint32), ("union", _InputUnion))
 
 
+class _FilterKeys(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_uint32) for name in ("size", "flags", "wait", "delay", "repeat", "bounce")
+    )
+
+
 class _WindowClass(ctypes.Structure):
     _fields_ = (
         ("style", ctypes.c_uint32),
@@ -142,6 +167,7 @@ class Win32:
         load: Any = getattr(ctypes, "WinDLL")  # noqa: B009 (absent on other systems, for the type checker)
         self._user = load("user32", use_last_error=True)
         self._kernel = load("kernel32", use_last_error=True)
+        self._gdi = load("gdi32", use_last_error=True)
         handle, number = ctypes.c_void_p, ctypes.c_uint32
         declared = {
             (self._user, "GetForegroundWindow"): (handle, []),
@@ -150,6 +176,15 @@ class Win32:
             (self._user, "OpenClipboard"): (ctypes.c_int, [handle]),
             (self._user, "GetClipboardData"): (handle, [number]),
             (self._user, "SetClipboardData"): (handle, [number, handle]),
+            (self._user, "IsHungAppWindow"): (ctypes.c_int, [handle]),
+            (self._user, "GetClipboardSequenceNumber"): (number, []),
+            (self._user, "SystemParametersInfoW"): (
+                ctypes.c_int,
+                [number, number, ctypes.POINTER(_FilterKeys), number],
+            ),
+            (self._gdi, "GetEnhMetaFileBits"): (number, [handle, number, ctypes.c_char_p]),
+            (self._gdi, "SetEnhMetaFileBits"): (handle, [number, ctypes.c_char_p]),
+            (self._gdi, "DeleteEnhMetaFile"): (ctypes.c_int, [handle]),
             (self._user, "GetClassNameW"): (ctypes.c_int, [handle, ctypes.c_wchar_p, ctypes.c_int]),
             (self._user, "GetWindowThreadProcessId"): (number, [handle, ctypes.POINTER(number)]),
             (self._user, "PostMessageW"): (ctypes.c_int, [handle, number, ctypes.c_size_t, ctypes.c_ssize_t]),
@@ -182,6 +217,10 @@ class Win32:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
 
+    def _last_error(self) -> int:
+        get: Callable[[], int] = getattr(ctypes, "get_last_error")  # noqa: B009 (absent on other systems)
+        return get()
+
     def send(self, events: Sequence[KeyEvent]) -> int:
         """SendInput."""
         array = (Input * len(events))()
@@ -194,6 +233,12 @@ class Win32:
     def is_down(self, key: int) -> bool:
         """GetAsyncKeyState."""
         return bool(self._user.GetAsyncKeyState(key) & 0x8000)
+
+    def filters_keys(self) -> bool:
+        """SystemParametersInfo."""
+        found = _FilterKeys(size=ctypes.sizeof(_FilterKeys))
+        asked = self._user.SystemParametersInfoW(SPI_GETFILTERKEYS, found.size, ctypes.byref(found), 0)
+        return bool(asked and found.flags & FKF_FILTERKEYSON)
 
     def foreground(self) -> int:
         """GetForegroundWindow."""
@@ -281,30 +326,59 @@ class Win32:
             found.append(int(format_id))
         return found
 
+    def sequence(self) -> int:
+        """GetClipboardSequenceNumber."""
+        return int(self._user.GetClipboardSequenceNumber())
+
+    def is_hung(self, window: int) -> bool:
+        """IsHungAppWindow."""
+        return bool(self._user.IsHungAppWindow(window))
+
     def get(self, format_id: int) -> bytes | None:
-        """GetClipboardData, for formats that are blocks of memory."""
+        """GetClipboardData, for enhanced metafiles and formats that are blocks of memory."""
         handle = self._user.GetClipboardData(format_id)
-        pointer = self._kernel.GlobalLock(handle) if handle else None
-        if not pointer:
+        if not handle:
             return None
+        if format_id == CF_ENHMETAFILE:
+            bits = ctypes.create_string_buffer(self._gdi.GetEnhMetaFileBits(handle, 0, None))
+            if not self._gdi.GetEnhMetaFileBits(handle, len(bits), bits):
+                raise NotMemory
+            return bits.raw
+        pointer = self._kernel.GlobalLock(handle)
+        if not pointer:
+            raise NotMemory
         try:
             return ctypes.string_at(pointer, self._kernel.GlobalSize(handle))
         finally:
             self._kernel.GlobalUnlock(handle)
 
-    def set(self, format_id: int, data: bytes | None) -> None:
+    def set(self, format_id: int, data: bytes | None) -> bool:
         """SetClipboardData; Windows owns the memory afterwards, unless it refuses."""
         if data is None:
+            # A promise is answered with 0 in any case: what tells is the error.
+            self._kernel.SetLastError(0)
             self._user.SetClipboardData(format_id, None)
-            return
-        handle = self._kernel.GlobalAlloc(GMEM_MOVEABLE, max(len(data), 1))
+            return not self._last_error()
+        if format_id == CF_ENHMETAFILE:
+            handle, free = self._gdi.SetEnhMetaFileBits(len(data), data), self._gdi.DeleteEnhMetaFile
+        else:
+            handle, free = self._filled(data), self._kernel.GlobalFree
+        if not handle:
+            return False
+        if self._user.SetClipboardData(format_id, handle):
+            return True
+        free(handle)
+        return False
+
+    def _filled(self, data: bytes) -> int | None:
+        """A block of memory that holds ``data``; None if there is none to be had."""
+        handle: int | None = self._kernel.GlobalAlloc(GMEM_MOVEABLE, max(len(data), 1))
         pointer = self._kernel.GlobalLock(handle) if handle else None
         if not pointer:
-            return
+            return None
         ctypes.memmove(pointer, data, len(data))
         self._kernel.GlobalUnlock(handle)
-        if not self._user.SetClipboardData(format_id, handle):
-            self._kernel.GlobalFree(handle)
+        return handle
 
     def register(self, name: str) -> int:
         """RegisterClipboardFormat."""

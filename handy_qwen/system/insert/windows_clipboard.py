@@ -1,13 +1,18 @@
 """The Windows clipboard with delayed rendering, so that we see who fetches.
 
-    own: save what is there -> promise text -> WM_RENDERFORMAT: who has the clipboard open?
+    take what is there -> own: promise text -> WM_RENDERFORMAT: who has the clipboard open?
          the target's process -> fetched; somebody else -> rendered for him, then promised anew
 
 A promise can be kept once only: after a clipboard manager has had it, the target's own fetch would
 go unseen, so the text is promised again, a few times at most. Formats that keep the text out of the
 history and off the cloud come with it; well-behaved managers then do not fetch at all.
 
-Threads: ``clipboard`` owns the window and makes all clipboard calls.
+What is there may itself be promised, and its owner slow or hung: it is taken in advance, and stays
+valid until the clipboard's number changes. If it cannot be had, the clipboard is left alone. A format
+that its owner does not hand over cannot be had by anybody, so nothing is lost with it.
+
+Threads: ``clipboard`` owns the window and makes all clipboard calls. If it dies, whoever waits for it
+gets an error, and the watchdog starts it again.
 Not run on Windows.
 Source: "Clipboard Operations" and "Clipboard Formats", learn.microsoft.com (Win32, dataxchg).
 """
@@ -15,19 +20,27 @@ Source: "Clipboard Operations" and "Clipboard Formats", learn.microsoft.com (Win
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import unsupported
-from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, Api
+from handy_qwen.system.insert.backend import KEEP_BYTES, Patience, clipboard_in_use, unsupported
+from handy_qwen.system.insert.tasks import ANSWER_S, Tasks, described
+from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, Api, NotMemory
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
 CF_UNICODETEXT = 13
-NOT_MEMORY = frozenset((2, 3, 9, 14, 0x80, 0x82, 0x83, 0x8E))  # bitmaps, metafiles, palettes, owner-drawn
+# Windows makes each of these from any other of its line, and lists them all: the first one is the original.
+SAME = (
+    (8, 17, 2),  # CF_DIB, CF_DIBV5, CF_BITMAP
+    (CF_UNICODETEXT, 1, 7),  # CF_TEXT, CF_OEMTEXT
+    (14, 3),  # CF_ENHMETAFILE, CF_METAFILEPICT
+)
+NOT_BYTES = frozenset((2, 3))  # in these lines, what cannot be kept as bytes: another of the line is
+LEFT_OUT = frozenset((9, 0x80, 0x81, 0x82, 0x83, 0x8E))  # palettes, what its owner draws itself
 PRIVATE_RANGE = range(0x200, 0x400)  # private formats and GDI objects: mean nothing without their owner
 CONCEAL = {
     "ExcludeClipboardContentFromMonitorProcessing": b"\0\0\0\0",
@@ -37,8 +50,6 @@ CONCEAL = {
 }
 OPEN_TRIES, OPEN_PAUSE_S = 25, 0.02
 RENEWALS = 3
-SAVE_BYTES = 64 << 20
-ANSWER_S = 5.0
 
 
 @dataclass
@@ -51,15 +62,20 @@ class Promise:
     fetched: threading.Event = field(default_factory=threading.Event)
 
 
-@dataclass
-class _Task:
-    run: Callable[[], None]
-    done: threading.Event = field(default_factory=threading.Event)
-    problem: InsertError | None = None
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was on the clipboard when it had the number ``sequence``, by format."""
+
+    sequence: int
+    formats: dict[int, bytes] = field(repr=False)
 
 
 class WindowsClipboard:
-    """The clipboard, through a message-only window of our own."""
+    """The clipboard, through a message-only window of our own.
+
+    Attributes:
+        thread: For the watchdog.
+    """
 
     def __init__(self, api: Api) -> None:
         """Start the thread.
@@ -71,28 +87,45 @@ class WindowsClipboard:
         self._window = 0
         self._ready = threading.Event()
         self._pausing = threading.Event()
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._is_closing = False
+        self._tasks = Tasks(lambda: api.wake(self._window))
         self._promise: Promise | None = None
-        self._saved: dict[int, bytes] | None = None
-        self._thread = threading.Thread(target=self._run, name="clipboard", daemon=True)
-        self._thread.start()
+        self._taken: Kept | None = None  # what is there now, taken in advance
+        self._saved: Kept | None = None  # what comes back after the paste
+        self.thread = WatchedThread("clipboard", self._run, on_revive=self._revive)
+        self.thread.start()
         if not self._ready.wait(ANSWER_S) or not self._window:
             raise unsupported("The clipboard")
 
     # --- any thread --------------------------------------------------------------------------------
 
-    def promise(self, text: str, process: int) -> Promise:
-        """Save what is there and promise ``text`` to ``process``.
+    def take(self, patience: Patience) -> None:
+        """Take what is there, so that it can come back.
 
         Raises:
-            InsertError: Another program keeps the clipboard open.
+            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+        """
+        try:
+            self._do(lambda: self._take(patience), patience)
+        except InsertError as problem:
+            raise clipboard_in_use() from problem
+
+    def promise(self, text: str, process: int) -> Promise:
+        """Promise ``text`` to ``process``. What is there must have been taken.
+
+        Raises:
+            InsertError: Another program keeps the clipboard open, or has written to it since.
         """
         promise = Promise(text, process)
         self._do(lambda: self._begin(promise))
         return promise
 
     def restore(self, promise: Promise) -> None:
-        """Put back what was there, if the clipboard still is ours."""
+        """Put back what was there, if the clipboard still is ours.
+
+        Raises:
+            InsertError: Another program keeps it open. May be tried again.
+        """
         self._do(lambda: self._restore(promise))
 
     def keep(self, text: str) -> None:
@@ -105,27 +138,29 @@ class WindowsClipboard:
 
     def close(self, timeout_s: float) -> None:
         """End the thread. What we promised is rendered before."""
-        self._tasks.put(None)
+        self._is_closing = True
+        self.thread.may_end()
         self._api.wake(self._window)
-        self._thread.join(timeout_s)
+        self.thread.join(timeout_s)
 
-    def _do(self, run: Callable[[], None]) -> None:
-        task = _Task(run)
-        self._tasks.put(task)
-        self._api.wake(self._window)
-        if not task.done.wait(ANSWER_S):
-            raise unsupported("An answering clipboard")
-        if task.problem is not None:
-            raise task.problem
+    def _do(self, run: Callable[[], None], patience: Patience | None = None) -> None:
+        if not self.thread.is_alive():
+            raise unsupported("The clipboard")
+        self._tasks.do(run, patience)
+
+    def _revive(self) -> None:
+        """The thread died, and its window with it. Called on the watchdog's thread."""
+        self._promise, self._taken, self._saved = None, None, None
 
     # --- the thread "clipboard" --------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
             self._api.run_window(self._on_ready, self._on_message)
-        except Exception:
-            logger.exception("the clipboard's thread ended")
+        except Exception as problem:
+            logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
+            self._tasks.give_up()
             self._ready.set()
 
     def _on_ready(self, window: int) -> None:
@@ -133,25 +168,20 @@ class WindowsClipboard:
         self._ready.set()
 
     def _on_message(self, message: int, format_id: int) -> None:
-        if message == WM_RENDERFORMAT and format_id == CF_UNICODETEXT:
-            self._render()
-        elif message == WM_RENDERALLFORMATS:
-            self._render_all()
-        elif message == WM_APP:
-            self._work_off()
-
-    def _work_off(self) -> None:
-        while not self._tasks.empty():
-            task = self._tasks.get()
-            if task is None:
-                self._api.quit()
-                return
-            try:
-                task.run()
-            except InsertError as problem:
-                task.problem = problem
-            finally:
-                task.done.set()
+        self.thread.begin()
+        try:
+            if message == WM_RENDERFORMAT and format_id == CF_UNICODETEXT:
+                self._render()
+            elif message == WM_RENDERALLFORMATS:
+                self._render_all()
+            elif message == WM_APP:
+                self._tasks.work_off()
+                if self._is_closing:
+                    self._api.quit()
+        except Exception as problem:  # Windows calls this: it could not go any further
+            logger.error("the clipboard did not answer: %s", described(problem))  # noqa: TRY400 (see there)
+        finally:
+            self.thread.end()
 
     def _open(self) -> None:
         for _ in range(OPEN_TRIES):
@@ -162,34 +192,61 @@ class WindowsClipboard:
             "Another program keeps the clipboard open.", InsertReason.UNSUPPORTED_DESKTOP, "Try again."
         )
 
-    def _begin(self, promise: Promise) -> None:
+    def _take(self, patience: Patience) -> None:
+        if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
+            return  # the text before this one is there, or nothing has changed since
+        self._taken = None
+        owner = self._api.owner()
+        if owner and owner != self._window and self._api.is_hung(owner):
+            raise clipboard_in_use()  # to ask it would hang us as well, with the clipboard open
         self._open()
         try:
-            if self._promise is None or self._api.owner() != self._window:
-                self._saved = self._save()  # else a paste is still waiting for its end: keep what it saved
-            self._put(None)
-            self._promise = promise
+            formats: dict[int, bytes] = {}
+            left = KEEP_BYTES
+            for format_id in worth_keeping(self._api.formats()):
+                data = self._get(format_id)
+                left -= len(data or b"")
+                if left < 0 or patience.left_s() <= 0:
+                    raise clipboard_in_use()
+                if data is not None:
+                    formats[format_id] = data
+            self._taken = Kept(self._api.sequence(), formats)  # it changes when promises are kept
         finally:
             self._api.close_clipboard()
 
-    def _save(self) -> dict[int, bytes]:
-        saved: dict[int, bytes] = {}
-        left = SAVE_BYTES
-        for format_id in self._api.formats():
-            if format_id in NOT_MEMORY or format_id in PRIVATE_RANGE:
-                continue
-            data = self._api.get(format_id)
-            if data is not None and len(data) <= left:
-                saved[format_id] = data
-                left -= len(data)
-        return saved
+    def _is_lent(self) -> bool:
+        """Whether a text of ours is there that waits for its end: what it saved comes back."""
+        return self._promise is not None and self._api.owner() == self._window
+
+    def _get(self, format_id: int) -> bytes | None:
+        try:
+            return self._api.get(format_id)
+        except NotMemory:
+            raise clipboard_in_use() from None
+
+    def _begin(self, promise: Promise) -> None:
+        self._open()
+        try:
+            if not self._is_lent():
+                if self._taken is None or self._taken.sequence != self._api.sequence():
+                    raise clipboard_in_use()  # copied this very moment
+                self._saved, self._taken = self._taken, None
+            try:
+                self._put(None)
+            except InsertError:
+                self._put_back()
+                raise
+            self._promise = promise
+        finally:
+            self._api.close_clipboard()
 
     def _put(self, data: bytes | None) -> None:
         """Fill the open clipboard with the text's bytes, or the promise of them, and the marks of privacy."""
         self._api.empty_clipboard()
         for name, value in CONCEAL.items():
             self._api.set(self._api.register(name), value)
-        self._api.set(CF_UNICODETEXT, data)
+        if not self._api.set(CF_UNICODETEXT, data):
+            raise InsertError("Windows refused the text.", InsertReason.UNSUPPORTED_DESKTOP)
 
     def _render(self) -> None:
         """Another program has the clipboard open and asks; it must not be opened here."""
@@ -203,8 +260,7 @@ class WindowsClipboard:
             promise.fetched.set()
         elif promise.renewals > 0:
             promise.renewals -= 1
-            self._tasks.put(_Task(lambda: self._renew(promise)))
-            self._api.wake(self._window)
+            self._tasks.post(lambda: self._renew(promise))
 
     def _render_all(self) -> None:
         """Our window goes: whoever pastes later must still get the text."""
@@ -217,23 +273,27 @@ class WindowsClipboard:
     def _renew(self, promise: Promise) -> None:
         if promise is self._promise and not promise.fetched.is_set() and self._api.owner() == self._window:
             self._open()
-            self._put(None)
-            self._api.close_clipboard()
+            try:
+                self._put(None)
+            finally:
+                self._api.close_clipboard()
 
     def _restore(self, promise: Promise) -> None:
         if promise is not self._promise:
             return  # a later paste has taken over, and what was saved with it
-        self._promise = None
-        if self._api.owner() != self._window:
-            return
-        self._open()
-        try:
-            self._api.empty_clipboard()
-            for format_id, data in (self._saved or {}).items():
-                self._api.set(format_id, data)
-        finally:
-            self._saved = None
-            self._api.close_clipboard()
+        if self._api.owner() == self._window:
+            self._open()
+            try:
+                self._put_back()
+            finally:
+                self._api.close_clipboard()
+        self._promise, self._saved = None, None
+
+    def _put_back(self) -> None:
+        self._api.empty_clipboard()
+        for format_id, data in (self._saved.formats if self._saved else {}).items():
+            if not self._api.set(format_id, data):
+                logger.warning("a format of the clipboard did not come back")
 
     def _keep(self, text: str) -> None:
         self._open()
@@ -242,6 +302,18 @@ class WindowsClipboard:
             self._put(encoded(text))
         finally:
             self._api.close_clipboard()
+
+
+def worth_keeping(formats: list[int]) -> list[int]:
+    """The formats from which Windows makes the others again, in the order of their owner."""
+    kept: list[int] = []
+    for format_id in formats:
+        if format_id in LEFT_OUT or format_id in PRIVATE_RANGE or format_id in NOT_BYTES:
+            continue
+        line = next((line for line in SAME if format_id in line), ())
+        if not set(line) & set(kept):
+            kept.append(format_id)
+    return kept
 
 
 def encoded(text: str) -> bytes:

@@ -7,6 +7,7 @@ errors' details that could hold them: each step is named by its method and reaso
 
 from __future__ import annotations
 
+import enum
 import logging
 import queue
 import threading
@@ -16,13 +17,15 @@ from dataclasses import dataclass, field
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Post, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
-from handy_qwen.system.insert.backend import CHAINS, Backend, printable
+from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Arrived, Backend, printable
 from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
-DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED, Method.COPY: Delivery.COPIED}
+DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
 COPIED_NOTE = "It could not be inserted: paste it where you want it."
+UNKNOWN_NOTE = "It may still appear in the window. If it does not, paste it."
+IN_USE_NOTE = "It would replace what you copied. Copy it from the tray menu."
 
 LastResort = Callable[[str], None]
 """Copies a text when the backend cannot. Raises InsertError."""
@@ -35,6 +38,13 @@ class _Job:
     target: Target | None
     method: Method
     submit: Submit
+
+
+class _Prepare(enum.Enum):
+    PREPARE = enum.auto()
+
+
+_PREPARE = _Prepare.PREPARE
 
 
 class InsertionThread:
@@ -55,14 +65,24 @@ class InsertionThread:
         self._backend = backend
         self._stopping = stopping
         self._last_resort = last_resort
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Prepare | None] = queue.SimpleQueue()
         self._job: _Job | None = None  # the one under way
         self.thread = WatchedThread("insert", self._run, on_revive=self._give_up)
         self.thread.start()
 
+    @property
+    def clipboard_thread(self) -> WatchedThread | None:
+        """The thread of the clipboard, for the watchdog, if it has one of its own."""
+        return self._backend.clipboard_thread
+
     def focused(self) -> Target:
         """The window that has the focus now."""
         return self._backend.focused()
+
+    def prepare(self, method: Method) -> None:
+        """A text may have to be inserted soon. See ``core.ports.Inserter``."""
+        if method is Method.PASTE:
+            self._jobs.put(_PREPARE)
 
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
         """Put ``text`` into the focused window. See ``core.ports.Inserter``."""
@@ -74,11 +94,7 @@ class InsertionThread:
         Raises:
             InsertError: There is no clipboard to be had.
         """
-        try:
-            self._backend.copy(printable(text))
-        except InsertError as problem:
-            logger.info("copying fell through: %s", problem.reason.name)
-            self._last_resort(printable(text))
+        self._copy(printable(text))
 
     def was_injecting(self, at_s: float) -> bool:
         """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours. Any thread, at once."""
@@ -115,9 +131,12 @@ class InsertionThread:
                 if job is None:
                     break
                 self.thread.begin()
-                self._job = job
-                self._work_off(job)
-                self._job = None
+                if isinstance(job, _Prepare):
+                    self._prepare()
+                else:
+                    self._job = job
+                    self._work_off(job)
+                    self._job = None
                 self.thread.end()
                 wait_s = self._rest(is_idle=self._jobs.empty())
             self._backend.close()
@@ -133,6 +152,14 @@ class InsertionThread:
             logger.info("tidying up fell through: %s", problem.reason.name)
             return None
 
+    def _prepare(self) -> None:
+        try:
+            self._backend.prepare(lambda: not self._jobs.empty())
+        except InsertError as problem:
+            logger.info("preparing fell through: %s", problem.reason.name)
+        except Exception:
+            logger.exception("preparing an insertion failed")
+
     def _work_off(self, job: _Job) -> None:
         try:
             self._post(self._deliver(job))
@@ -145,48 +172,76 @@ class InsertionThread:
     def _deliver(self, job: _Job) -> Delivered:
         if job.method is Method.NONE or not job.text:
             return Delivered(job.take, Delivery.KEPT)
-        if job.method is not Method.COPY and self._has_focus_moved(job.target):
-            return Delivered(job.take, Delivery.HELD)
-        asked_to_copy = job.method is Method.COPY
-        is_sent = False
+        if job.method is Method.COPY:
+            self._copy(job.text)
+            return Delivered(job.take, Delivery.COPIED)
+        window = self._backend.focused().window
+        may_copy = True
         for method in CHAINS[job.method]:
-            if is_sent and method is not Method.COPY:
-                continue  # it may still arrive: typing it as well would put it there twice
-            try:
-                self._try(method, job.text)
-            except InsertError as problem:
-                is_sent = is_sent or problem.reason is InsertReason.NOT_FETCHED
-                logger.info("inserting by %s fell through: %s", method, problem.reason.name)
-                continue
+            if job.target is not None and self._has_lost_focus(job.target.window):
+                return Delivered(job.take, Delivery.HELD)
             if method is Method.COPY:
-                return Delivered(job.take, Delivery.COPIED, "" if asked_to_copy else COPIED_NOTE)
-            return Delivered(job.take, DELIVERIES[method], self._submit(job.submit))
-        self._last_resort(job.text)
+                break
+            try:
+                arrived = self._try(method, job.text)
+            except InsertError as problem:
+                logger.info("inserting by %s fell through: %s", method, problem.reason.name)
+                may_copy = may_copy and problem.reason is not InsertReason.CLIPBOARD_IN_USE
+                continue
+            except Exception:
+                logger.exception("inserting by %s failed", method)
+                arrived = UNKNOWN
+            return self._delivered(job, DELIVERIES[method], arrived, window)
+        if not may_copy:
+            return Delivered(job.take, Delivery.HELD, IN_USE_NOTE)
+        self._copy(job.text)
         return Delivered(job.take, Delivery.COPIED, COPIED_NOTE)
 
-    def _try(self, method: Method, text: str) -> None:
-        if method is Method.TYPE:
-            self._backend.type_text(text)
-        elif method is Method.PASTE:
-            self._backend.paste_text(text)
-        else:
-            self._backend.copy(text)
+    def _try(self, method: Method, text: str) -> Arrived:
+        return self._backend.type_text(text) if method is Method.TYPE else self._backend.paste_text(text)
 
-    def _submit(self, submit: Submit) -> str:
+    def _delivered(self, job: _Job, how: Delivery, arrived: Arrived, window: int) -> Delivered:
+        """What becomes of a text that has arrived wholly, in part, or perhaps."""
+        if arrived.characters is None:
+            logger.info("it is unknown whether the text arrived")
+            self._copy(job.text)
+            return Delivered(job.take, Delivery.COPIED, UNKNOWN_NOTE)
+        rest = job.text[arrived.characters :]
+        if not rest.strip():
+            has_focus = arrived.has_focus and not self._has_lost_focus(window)
+            return Delivered(job.take, how, self._submit(job.submit, has_focus=has_focus))
+        logger.info("a text arrived in part; the window %s", "is there" if arrived.has_focus else "has gone")
+        if not arrived.has_focus:
+            return Delivered(job.take, Delivery.HELD, rest=rest)
+        try:
+            self._copy(rest)
+        except InsertError:
+            return Delivered(job.take, Delivery.HELD, rest=rest)
+        return Delivered(job.take, Delivery.COPIED, rest=rest)
+
+    def _copy(self, text: str) -> None:
+        try:
+            self._backend.copy(text)
+        except InsertError as problem:
+            logger.info("copying fell through: %s", problem.reason.name)
+            self._last_resort(text)
+
+    def _submit(self, submit: Submit, *, has_focus: bool) -> str:
         """Press the key after the text; returns a note if that did not work."""
         if submit is Submit.OFF:
             return ""
-        try:
-            self._backend.submit(submit)
-        except InsertError as problem:
-            logger.info("submitting fell through: %s", problem.reason.name)
-            return "The text is there, but the key after it could not be pressed."
-        return ""
+        if has_focus:
+            try:
+                self._backend.submit(submit)
+            except InsertError as problem:
+                logger.info("submitting fell through: %s", problem.reason.name)
+            else:
+                return ""
+        return "The text was inserted, but the key after it was not pressed."
 
-    def _has_focus_moved(self, target: Target | None) -> bool:
-        if target is None or not target.window:
-            return False
-        return self._backend.focused().window != target.window
+    def _has_lost_focus(self, window: int) -> bool:
+        """Whether another window has it; not, if it is unknown which one had it."""
+        return bool(window) and self._backend.focused().window != window
 
 
 def _failed() -> InsertError:

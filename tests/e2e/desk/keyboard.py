@@ -42,6 +42,9 @@ KEYCODES |= dict(zip("qwertyuiop", range(24, 34), strict=True))
 KEYCODES |= dict(zip("asdfghjkl", range(38, 47), strict=True))
 KEYCODES |= dict(zip("zxcvbnm", range(52, 59), strict=True))
 
+CORE_KEYBOARD = 0x100
+SLOW_KEYS, BOUNCE_KEYS, STICKY_KEYS = 1 << 1, 1 << 2, 1 << 3
+
 XTEST_KEYBOARD = "Virtual core XTEST keyboard"
 
 
@@ -87,6 +90,35 @@ class Keyboard:
     def _send(self, code: int, *, is_press: bool) -> None:
         xtest.fake_input(self._display, X.KeyPress if is_press else X.KeyRelease, code)
         self._display.sync()
+
+
+class Xkb:
+    """The keyboard extension as Xlib has it: locks, latches and accessibility features."""
+
+    def __init__(self, name: str) -> None:
+        self._x11 = ctypes.CDLL("libX11.so.6")
+        self._x11.XOpenDisplay.restype = ctypes.c_void_p
+        self._connection = ctypes.c_void_p(self._x11.XOpenDisplay(name.encode()))
+
+    def lock(self, modifiers: int) -> None:
+        """Lock exactly these."""
+        self._x11.XkbLockModifiers(self._connection, CORE_KEYBOARD, 0xFF, modifiers)
+        self._x11.XSync(self._connection, 0)
+
+    def latch(self, modifiers: int) -> None:
+        """Let exactly these go with the next key."""
+        self._x11.XkbLatchModifiers(self._connection, CORE_KEYBOARD, 0xFF, modifiers)
+        self._x11.XSync(self._connection, 0)
+
+    def set_access(self, features: int) -> None:
+        """Switch exactly these accessibility features on."""
+        every = SLOW_KEYS | BOUNCE_KEYS | STICKY_KEYS
+        self._x11.XkbChangeEnabledControls(self._connection, CORE_KEYBOARD, every, features)
+        self._x11.XSync(self._connection, 0)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._x11.XCloseDisplay(self._connection)
 
 
 class HardwareKeyboard(Keyboard):

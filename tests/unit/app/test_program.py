@@ -1,6 +1,7 @@
 """The parts put together, with stand-ins for devices and engine; and what the menus ask of them."""
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,9 @@ from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber, Live
+from handy_qwen.watched import WatchedThread
 from tests.fakes import (
     AT_ONCE,
     FakeCues,
@@ -253,6 +256,7 @@ def test_custom_words_that_do_not_fit_are_told_when_the_settings_change_and_coun
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("handy_qwen.models.installed.find_model", lambda _asked: demo)
             desk.program.store.reload_if_changed()
+            desk.program.store.reload_if_changed()  # it was written just now, perhaps not to its end
         desk.run()
 
     write([f"Zaphod{number}" for number in range(300)])
@@ -298,9 +302,14 @@ def test_every_part_with_a_thread_is_looked_after(bench):
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     listener = X11Hotkeys(lambda _: None)
     lanes = {name: Chores(name=name) for name in AT_ONCE}
-    program._ports = replace(program._ports, hotkeys=listener, **lanes)
+    backend = SimpleNamespace(clipboard_thread=WatchedThread("clipboard", lambda: None), close=lambda: None)
+    inserter = InsertionThread(
+        lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
+    )
+    program._ports = replace(program._ports, hotkeys=listener, inserter=inserter, **lanes)
     found = {watch.subject for watch in (*program._watchdog._watches, *program._watches())}
     program._transcriber.close(30)
+    inserter.close(30)
     program._transcriber = program._recorder = program._history = None
     assert found == {
         "dictation",
@@ -313,6 +322,8 @@ def test_every_part_with_a_thread_is_looked_after(bench):
         "focus",
         "copying",
         "setting of hotkeys",
+        "insertion",
+        "clipboard",
     }
 
 

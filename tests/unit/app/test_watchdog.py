@@ -17,6 +17,7 @@ from handy_qwen.core.events import Delivered, Delivery, Failed, HotkeysDied, Not
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.errors import HandyError
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+from handy_qwen.system.insert.backend import Arrived
 from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber
 from handy_qwen.watched import WatchedThread
@@ -303,6 +304,7 @@ class Screen:
         if self.poison:
             self.poison()
         self.typed.append(text)
+        return Arrived(len(text))
 
     def rest(self, is_idle):
         del is_idle

@@ -253,7 +253,8 @@ def test_a_broken_file_is_refused_with_its_line_by_whatever_needs_it(content, wo
     paths.config_dir().mkdir(parents=True)
     place = paths.config_dir() / "settings.toml"
     place.write_text(content)
-    for command in (["model", "use", "demo"], ["transcribe", "nothing.wav"]):
+    speech = str(paths.asset("speech/report.flac"))
+    for command in (["model", "use", "demo"], ["transcribe", speech]):
         assert main(command) == 1
         assert words in capsys.readouterr().err
     assert place.read_text() == content

@@ -490,6 +490,27 @@ def test_a_text_whose_window_lost_the_focus_waits_and_can_be_pasted():
     assert desk.view.recent == ("One.",)
 
 
+def test_of_a_text_that_arrived_in_part_only_the_rest_waits():
+    desk = Desk().say(1).hear(1, "One two three.").put(1, Delivery.HELD, rest=" three.")
+    assert desk.view.held == ("three.",)
+    assert desk.view.notices[-1].title == "Only the first part was inserted."
+    desk.ask(Request.PASTE_AGAIN)
+    assert desk.done(fx.Insert)[-1].text == "three."
+
+
+def test_it_is_said_that_the_rest_of_a_text_is_on_the_clipboard():
+    desk = Desk().say(1).hear(1, "One two three.").put(1, Delivery.COPIED, rest=" three.")
+    assert desk.view.held == ()
+    assert desk.notices == [NoticeKind.COPIED]
+    notice = desk.view.notices[-1]
+    assert notice.title == "Only the first part was inserted."
+    assert "rest is on the clipboard" in notice.hint
+
+
+def test_a_press_prepares_the_insertion():
+    assert Desk().down().done(fx.PrepareInsertion) == [fx.PrepareInsertion(Method.PASTE)]
+
+
 def test_a_held_text_goes_before_the_next_one_for_its_window():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD)
     desk.say(2, target=TERMINAL).hear(2, "Other.").put(2).say(3).hear(3, "Three.")

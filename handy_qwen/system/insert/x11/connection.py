@@ -52,6 +52,20 @@ def guarded(what: str, reason: InsertReason = InsertReason.UNSUPPORTED_DESKTOP) 
         raise InsertError(f"{what} failed: the X server refused it.", reason) from problem
 
 
+@contextmanager
+def alone(connection: XObject) -> Iterator[None]:
+    """Nobody else's requests are answered inside: what one sees stays so until one has acted on it.
+
+    Keep it to a few requests, all of them on this connection: any other would wait for ever.
+    """
+    connection.grab_server()
+    try:
+        yield
+    finally:
+        connection.ungrab_server()
+        connection.flush()
+
+
 class Atoms:
     """Names of atoms and back, each asked for once. For the thread of the connection."""
 

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 
 TEXT_FORMATS = ("UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "TEXT", "STRING")
 PRIVATE_FORMAT = "x-kde-passwordManagerHint"  # honored by Klipper, CopyQ, Parcellite, GPaste and others
+PLAIN_FORMATS = ("UTF8_STRING", "STRING")  # what to ask an owner for who does not tell what it has
+PICTURE_FORMAT = "image/png"
 NOT_CONTENT = frozenset(  # answered by the owner itself, or doing something when asked for
     ("TARGETS", "TIMESTAMP", "MULTIPLE", "SAVE_TARGETS", "DELETE", "INSERT_SELECTION", "INSERT_PROPERTY", "")
+) | frozenset(  # numbers of things in the X server that go with their owner
+    ("PIXMAP", "BITMAP", "DRAWABLE", "COLORMAP", "FOREGROUND", "BACKGROUND", "WINDOW", "CLIENT_WINDOW")
 )
 
 
@@ -49,9 +53,19 @@ def text_content(text: str) -> Content:
 
 
 def worth_keeping(formats: list[str]) -> list[str]:
-    """The formats to fetch from an owner, the most important first: there may be no time for all."""
+    """The formats to fetch from an owner, the most important first: there may be no time for all.
+
+    Programs offer a picture in up to twenty formats and make each only when asked, which takes seconds
+    and stops them for that time; so it is kept in the one without loss that everybody reads.
+    """
     kept = [name for name in dict.fromkeys(formats) if name not in NOT_CONTENT]
+    if PICTURE_FORMAT in kept:
+        kept = [name for name in kept if name == PICTURE_FORMAT or not _is_raster(name)]
     return sorted(kept, key=_importance)
+
+
+def _is_raster(name: str) -> bool:
+    return name.startswith("image/") and not name.startswith("image/svg")
 
 
 def _importance(name: str) -> int:
@@ -59,4 +73,4 @@ def _importance(name: str) -> int:
         return 0
     if name.startswith(("text/", "x-special/")):  # formatted text, lists of files
         return 1
-    return 2 if name in ("image/png", "image/svg+xml") else 3
+    return 2 if name in (PICTURE_FORMAT, "image/svg+xml") else 3

@@ -1,25 +1,28 @@
 """The X11 backend: focus, keyboard and clipboard put together.
 
-Threads: see ``Backend``. The keyboard has a connection of its own for the worker's thread, the
-clipboard one for its own thread, and the focus one behind a lock.
+Threads: see ``Backend``. The keyboard has a connection of its own for the worker's thread, and so has
+what fetches other programs' clipboards; ours has one for its own thread, and the focus one behind a lock.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.insert.backend import UNKNOWN, Arrived, Patience, no_focus
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.x11 import keymap as km
 from handy_qwen.system.insert.x11 import modifiers, ping
 from handy_qwen.system.insert.x11.connection import connect, guarded
-from handy_qwen.system.insert.x11.focus import Focus
+from handy_qwen.system.insert.x11.focus import Focus, Place
 from handy_qwen.system.insert.x11.keyboard import Keyboard, Pause
 from handy_qwen.system.insert.x11.selection import Clipboard, Offer
+from handy_qwen.system.insert.x11.snapshot import SELECTIONS, Keeper, Kept
 from handy_qwen.system.insert.x11.terminals import is_terminal
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -65,52 +68,67 @@ class X11:
         self._connection = connect(display)
         self._keyboard = Keyboard(self._connection, self._injection, pause)
         self._clipboard = Clipboard(display)
+        self._display = display
+        self._keeper: Keeper | None = None  # made when first needed, and anew after a failure
         self._typed_at_s = 0.0
+
+    @property
+    def clipboard_thread(self) -> WatchedThread:
+        """The thread that serves the clipboard."""
+        return self._clipboard.thread
 
     def focused(self) -> Target:
         """The window with the focus."""
         return self._focus.target()
 
-    def type_text(self, text: str) -> None:
+    def prepare(self, is_awaited: Callable[[], bool]) -> None:
+        """Fetch what is on the clipboard."""
+        if self._keeper is not None:
+            self._keeper.try_again()
+        self._fetch(SELECTIONS, Patience(is_awaited))
+
+    def type_text(self, text: str) -> Arrived:
         """Type ``text`` into the focused window.
 
         Raises:
             InsertError: Nothing was typed.
         """
-        window = self._window()
-        self._let_go()
+        place = self._place()
         self._typed_at_s = time.monotonic()
-        self._keyboard.type_text(
+        arrived = self._keyboard.type_text(
             text,
+            is_there=place.still_is,
             keep_free=modifiers.Watch(self._keyboard),
-            barrier=lambda: ping.wait_for(self._connection, window, self._pause),
+            barrier=lambda: ping.wait_for(self._connection, place.window, self._pause),
         )
         self._typed_at_s = time.monotonic()
+        return arrived
 
-    def paste_text(self, text: str) -> None:
+    def paste_text(self, text: str) -> Arrived:
         """Paste ``text`` into the focused window.
 
         Raises:
-            InsertError: NOT_FETCHED, or another reason if nothing was sent.
+            InsertError: Nothing was sent.
         """
-        window = self._window()
+        place = self._place()
+        window = place.window
         application = self._focus.target().application
         with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window)
-        self._let_go()
-        offer = self._clipboard.offer(text, window, with_primary=with_primary)
+        kept = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], Patience())
+        offer = self._clipboard.offer(text, window, kept)
         try:
             offer.is_armed = True
-            self._keyboard.chord(km.SHIFT_L, km.INSERT)
+            self._keyboard.chord(km.SHIFT_L, km.INSERT, is_there=place.still_is)
         except InsertError:
             self._clipboard.withdraw(offer)
             raise
         if not self._is_fetched(offer):
-            self._clipboard.leave(offer)
-            raise InsertError(
-                "The window did not take the text.",
-                InsertReason.NOT_FETCHED,
-                "It is on the clipboard: paste it yourself.",
-            )
+            try:
+                self._clipboard.leave(offer)
+            except InsertError as problem:  # it has been sent all the same
+                logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
+            return UNKNOWN
+        return Arrived(len(text))
 
     def copy(self, text: str) -> None:
         """Leave ``text`` on the clipboard.
@@ -128,8 +146,8 @@ class X11:
         """
         if submit in CHORDS:
             self._pause(SUBMIT_PAUSE_S)
-            self._let_go()
-            self._keyboard.chord(*CHORDS[submit])
+            place = self._place()
+            self._keyboard.chord(*CHORDS[submit], is_there=place.still_is)
 
     def rest(self, is_idle: bool) -> float | None:
         """Take the characters off the spare keycodes when typing is long over."""
@@ -152,21 +170,44 @@ class X11:
         except InsertError as problem:
             logger.debug("spare keys were not freed: %s", problem.reason.name)
         self._clipboard.close(3.0)
+        if self._keeper is not None:
+            self._keeper.close()
         self._focus.close()
         with guarded("Closing the connection"):
             self._connection.close()
 
-    def _window(self) -> int:
-        window = self._focus.target().window
-        if not window:
-            raise InsertError("No window has the focus.", InsertReason.NO_FOCUS, "Click into a text field.")
-        return window
+    def _place(self) -> Place:
+        """Where the keys go, once the user has let go of his own.
 
-    def _let_go(self) -> None:
+        Raises:
+            InsertError: No window has the focus, or another one since.
+        """
         with guarded("Looking at the keyboard"):
+            place = Place(self._connection)
+            if not place.window:
+                raise no_focus()
             modifiers.let_go(
                 self._keyboard, wait_s=self._release_wait_s, pause=self._pause, may_release=self._may_release
             )
+            if not place.still_is():
+                raise no_focus()
+        return place
+
+    def _fetch(self, selections: Sequence[str], patience: Patience) -> dict[str, Kept]:
+        """What is on ``selections``.
+
+        Raises:
+            InsertError: It cannot be had, or not in time.
+        """
+        try:
+            if self._keeper is None:
+                self._keeper = Keeper(connect(self._display))
+            return {name: self._keeper.fetch(name, self._clipboard.window, patience) for name in selections}
+        except InsertError as problem:
+            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._keeper is not None:
+                self._keeper.close()
+                self._keeper = None
+            raise
 
     def _is_fetched(self, offer: Offer) -> bool:
         end = time.monotonic() + FETCH_WAIT_S

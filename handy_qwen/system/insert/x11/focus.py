@@ -27,14 +27,12 @@ class Focus:
         """
         self._lock = threading.Lock()
         self._display = connect(name)
-        self._root = self._display.screen().root
-        self._active = self._display.intern_atom("_NET_ACTIVE_WINDOW")
 
     def target(self) -> Target:
         """The window that has the focus; ``Target()`` if there is none or it just went away."""
         try:
             with self._lock:
-                window = self._active_window() or self._focus_window()
+                window = active_window(self._display) or focus_window(self._display)
                 return Target(window, self._class_of(window)) if window else Target()
         except (error.XError, error.ConnectionClosedError, OSError):
             return Target()  # it closed between two requests: nobody has the focus
@@ -47,18 +45,49 @@ class Focus:
             except (error.ConnectionClosedError, OSError):
                 return  # the server went first
 
-    def _active_window(self) -> int:
-        found = self._root.get_full_property(self._active, X.AnyPropertyType)
-        return int(found.value[0]) if found and len(found.value) else 0
-
-    def _focus_window(self) -> int:
-        """Without a window manager that tells: the window the keys go to."""
-        focus = self._display.get_input_focus().focus
-        return 0 if focus in (X.NONE, X.PointerRoot) else int(focus.id)
-
     def _class_of(self, window: int) -> str:
         names = self._display.create_resource_object("window", window).get_wm_class()
         return str(names[1]) if names else ""
+
+
+class Place:
+    """Where the keys go at one moment, so that one can see whether they still go there.
+
+    The input focus may move inside the window (from field to field, in some toolkits), but not to
+    another program or to none, and the window must stay the active one.
+    """
+
+    def __init__(self, connection: XObject) -> None:
+        """Note it. For the thread of the connection, as all of this."""
+        self._display = connection
+        self._active = active_window(connection)
+        self._focus = focus_window(connection)
+
+    @property
+    def window(self) -> int:
+        """The active window, or else that with the focus; 0 for none."""
+        return self._active or self._focus
+
+    def still_is(self) -> bool:
+        """Whether the keys still go there."""
+        focus = focus_window(self._display)
+        is_same = focus == self._focus or (
+            focus and client_of(self._display, focus) == client_of(self._display, self._focus)
+        )
+        return bool(is_same) and active_window(self._display) == self._active
+
+
+def active_window(connection: XObject) -> int:
+    """What the window manager calls the active window; 0 if it calls none so."""
+    active = connection.get_atom("_NET_ACTIVE_WINDOW")
+    found = connection.screen().root.get_full_property(active, X.AnyPropertyType)
+    return int(found.value[0]) if found and len(found.value) else 0
+
+
+def focus_window(connection: XObject) -> int:
+    """The window that the keys go to; 0 if they go to none, or to where the pointer is."""
+    focus = connection.get_input_focus().focus
+    return 0 if focus in (X.NONE, X.PointerRoot) else int(focus.id)
 
 
 def client_of(connection: XObject, window: int) -> int:

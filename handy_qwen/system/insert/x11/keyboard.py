@@ -3,34 +3,69 @@
 A character that the layout in force has is typed with its own key (and Shift or AltGr); the others
 get spare keycodes. With more different characters than places the text is typed in several batches,
 and before a keycode changes its meaning we wait until the window has dealt with the keys before.
-Caps Lock is taken off while typing and put back: programs turn letters around under it even on keys
-whose type ignores it.
+
+Locked modifiers are taken off while keys are pressed, and put back: Ctrl makes a command of every
+letter, and programs turn letters around under Caps Lock even on keys whose type ignores it. Num Lock
+stays. Before each few keys we look, with the X server to ourselves, whether they would still do what
+they are meant to: the window has the focus, the layout is the same, nothing is locked or held.
+
+Accessibility features hold for our keys as for the user's, and are left as they are. With Slow Keys
+or Bounce Keys nothing is typed, and chords are pressed as slowly as they ask for; with Sticky Keys
+modifiers are tapped before the key: held, they would switch the feature off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import enum
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from Xlib import X
 from Xlib.ext import xtest
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import unsupported
+from handy_qwen.system.insert.backend import Arrived, no_focus, unsupported
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.x11 import keymap as km
-from handy_qwen.system.insert.x11.connection import XObject, guarded
+from handy_qwen.system.insert.x11.connection import XObject, alone, guarded
 from handy_qwen.system.insert.x11.spare import SpareKeys
-from handy_qwen.system.insert.x11.xkb import Xkb
+from handy_qwen.system.insert.x11.xkb import Access, Xkb
 
+logger = logging.getLogger(__name__)
+
+MAX_PLANS = 8  # a layout that changes more often under one text is not going to stay
+ACCEPTED_S = 0.03  # what is added to the time that Slow Keys and Bounce Keys ask for
 MAX_BATCHES = 8  # beyond that the whole desktop is kept busy reading keyboards: paste is better
 CHUNK = 8  # keys between two looks at what the user holds
 CHUNK_PAUSE_S = 0.002  # about 4,000 characters a second: nothing is flooded
 SETTLE_S = 0.02  # after a change of keycodes; programs need not have read it, but window managers re-grab
+DROPPED_LOCKS: int = 0xFF & ~X.Mod2Mask  # all modifiers but Num Lock, by convention the second
 LEVEL3_MASKS = (X.Mod5Mask, X.Mod4Mask, X.Mod3Mask, X.Mod1Mask)
 
 Pause = Callable[[float], object]
 """Waits for so many seconds, or until the program ends."""
+
+
+class _End(enum.Enum):
+    """Why typing came to a halt."""
+
+    DONE = enum.auto()
+    FOCUS_LOST = enum.auto()
+    CHANGED = enum.auto()  # the layout, a lock, an accessibility feature
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a text is typed, and the keyboard that this holds for."""
+
+    layout: km.Keymap  # without the spare keycodes
+    group: int
+    access: Access
+    ways: dict[int, km.Stroke]
+    presses: dict[int, km.Stroke | None]  # by modifier mask: the key for it
+    batches: Sequence[tuple[str, list[int]]]  # each with the keysyms that need a spare place for it
 
 
 class Keyboard:
@@ -81,52 +116,99 @@ class Keyboard:
 
     # --- chords ------------------------------------------------------------------------------------
 
-    def chord(self, *keysyms: int) -> None:
+    def chord(self, *keysyms: int, is_there: Callable[[], bool] = lambda: True) -> None:
         """Press ``keysyms`` one after the other and release them, the last first.
 
+        Args:
+            keysyms: The keys; all but the last are modifiers.
+            is_there: Whether the keys still go where they should; asked when nobody else can change it.
+
         Raises:
-            InsertError: The layout lacks one of them, or the X server refuses.
+            InsertError: The layout lacks one of them, the X server refuses, or they would go elsewhere.
         """
-        with guarded("Pressing a key"), self.sending():
-            self._drop_latches()
-            ways = self._layout_ways(km.parse(self._xkb.map_bytes()))
+        with guarded("Pressing a key"), self.sending(), self._without_locks():
+            layout = km.parse(self._xkb.map_bytes())
+            ways = self._layout_ways(layout)
             strokes = [ways.get(keysym) for keysym in keysyms]
             codes = [stroke.code for stroke in strokes if stroke is not None]
             if len(codes) < len(keysyms):
                 raise unsupported("A key of the chord")
-            for code in codes:
-                self.send(code, is_press=True)
-            for code in reversed(codes):
-                self.send(code, is_press=False)
+            access = self._xkb.access()
+            if access.bounce_s:
+                self._pause(access.bounce_s + ACCEPTED_S)  # since a key of ours or the user's
+            with self._at(is_there) as goes_there:
+                if not goes_there:
+                    raise no_focus()
+                if not access.slow_s:
+                    self._strike(codes[:-1], codes[-1], access)
+                    return
+            self._strike(codes[:-1], codes[-1], access)
+
+    def _strike(self, held: Sequence[int], code: int, access: Access) -> None:
+        """Press and release the key ``code`` with the modifiers ``held``."""
+        taps = held if access.is_sticky else ()
+        for tapped in taps:
+            self._press(tapped, access)
+            self.send(tapped, is_press=False)
+        downs = (code,) if access.is_sticky else (*held, code)
+        for down in downs:
+            self._press(down, access)
+        for up in reversed(downs):
+            self.send(up, is_press=False)
+
+    def _press(self, code: int, access: Access) -> None:
+        self.send(code, is_press=True)
+        if access.slow_s:
+            self.flush()
+            self._pause(access.slow_s + ACCEPTED_S)
+
+    @contextmanager
+    def _at(self, is_there: Callable[[], bool]) -> Iterator[bool]:
+        """Look, and act inside before anybody else can change what was seen."""
+        with alone(self._display):
+            yield is_there()
 
     # --- text --------------------------------------------------------------------------------------
 
-    def type_text(self, text: str, *, keep_free: Callable[[], None], barrier: Callable[[], None]) -> None:
-        """Type ``text``.
+    def type_text(
+        self,
+        text: str,
+        *,
+        is_there: Callable[[], bool],
+        keep_free: Callable[[], None],
+        barrier: Callable[[], None],
+    ) -> Arrived:
+        """Type ``text``, as far as it goes.
 
         Args:
             text: What to type; a line feed is Return.
+            is_there: Whether keys still go to the window that the text is for.
             keep_free: Called between keys: lets modifiers go that the user has pressed meanwhile.
             barrier: Returns when the focused window has dealt with all keys so far.
 
         Raises:
             InsertError: It cannot be typed here; nothing was.
         """
-        with guarded("Typing"), self.sending(), self._without_caps_lock():
-            layout = km.parse(self._xkb.map_bytes())
-            # The last keycode is the hotkeys': they tap it to end auto-repeat, and it must mean nothing.
-            reserved = {*self.modifier_codes(), self._display.display.info.max_keycode}
-            self._spare.adopt(layout, reserved)
-            ways = self._layout_ways(layout, without=self._spare.codes)
-            batches = self._batches(text, ways)
-            presses = {km.SHIFT: ways.get(km.SHIFT_L), self._level3_mask(layout): ways.get(km.LEVEL3)}
-            for number, (piece, missing) in enumerate(batches):
-                if self._spare.needs_change(missing):
-                    if number:
-                        barrier()
-                    self._spare.assign(missing)
-                    self._pause(SETTLE_S)
-                self._type_piece(piece, ways, presses, keep_free)
+        self._typed = 0
+        end = _End.CHANGED
+        try:
+            with guarded("Typing"), self.sending():
+                for _ in range(MAX_PLANS):
+                    with self._without_locks():
+                        plan = self._plan(text[self._typed :])
+                        end = self._follow(plan, is_there, keep_free, barrier)
+                    if end is not _End.CHANGED:
+                        break
+                    logger.info("the keyboard changed while a text was typed")
+        except InsertError as problem:
+            if not self._typed:
+                raise
+            logger.info("typing stopped: %s", problem.reason.name)
+        if not self._typed and end is _End.FOCUS_LOST:
+            raise no_focus()
+        if not self._typed:
+            raise InsertError("The keyboard does not keep still.", InsertReason.NOT_TYPEABLE)
+        return Arrived(self._typed, has_focus=end is not _End.FOCUS_LOST)
 
     def rest(self) -> None:
         """Take the characters off the spare keycodes."""
@@ -139,29 +221,74 @@ class Keyboard:
         """Whether no spare keycode carries a character of ours."""
         return not self._spare.is_in_use
 
-    def _type_piece(
-        self,
-        piece: str,
-        ways: dict[int, km.Stroke],
-        presses: dict[int, km.Stroke | None],
-        keep_free: Callable[[], None],
-    ) -> None:
-        for start in range(0, len(piece), CHUNK):
-            keep_free()
-            for character in piece[start : start + CHUNK]:
-                stroke = self._find(character, ways)
-                assert stroke is not None, "the batches provide for every character"
-                held = [key.code for mask, key in presses.items() if key and stroke.modifiers & mask]
-                for code in (*held, stroke.code):
-                    self.send(code, is_press=True)
-                for code in (stroke.code, *reversed(held)):
-                    self.send(code, is_press=False)
-            self.flush()
-            self._pause(CHUNK_PAUSE_S)
+    def _plan(self, text: str) -> _Plan:
+        access = self._xkb.access()
+        if access.slow_s or access.bounce_s:
+            raise InsertError("Slow Keys or Bounce Keys is on.", InsertReason.NOT_TYPEABLE)
+        self._has_map_changed()  # what changed until now is in the map that is read next
+        layout = km.parse(self._xkb.map_bytes())
+        # The last keycode is the hotkeys': they tap it to end auto-repeat, and it must mean nothing.
+        reserved = {*self.modifier_codes(), self._display.display.info.max_keycode}
+        self._spare.adopt(layout, reserved)
+        plain = layout.without(self._spare.codes)
+        ways = self._layout_ways(plain)
+        presses = {km.SHIFT: ways.get(km.SHIFT_L), self._level3_mask(layout): ways.get(km.LEVEL3)}
+        return _Plan(plain, self._xkb.state().group, access, ways, presses, self._batches(text, ways))
 
-    def _find(self, character: str, ways: dict[int, km.Stroke]) -> km.Stroke | None:
+    def _follow(
+        self,
+        plan: _Plan,
+        is_there: Callable[[], bool],
+        keep_free: Callable[[], None],
+        barrier: Callable[[], None],
+    ) -> _End:
+        for number, (piece, missing) in enumerate(plan.batches):
+            if self._spare.needs_change(missing):
+                if number:
+                    barrier()
+                self._spare.assign(missing)
+                self._pause(SETTLE_S)
+            for start in range(0, len(piece), CHUNK):
+                chunk = piece[start : start + CHUNK]
+                with self._at(is_there) as goes_there:
+                    if not goes_there:
+                        return _End.FOCUS_LOST
+                    keep_free()
+                    if not self._holds(plan, missing):
+                        return _End.CHANGED
+                    for character in chunk:
+                        self._type(character, plan)
+                self.flush()
+                self._typed += len(chunk)
+                self._pause(CHUNK_PAUSE_S)
+        return _End.DONE
+
+    def _holds(self, plan: _Plan, missing: Sequence[int]) -> bool:
+        """Whether the keyboard still is what ``plan`` was made for."""
+        state = self._xkb.state()
+        if state.group != plan.group or state.latched or state.locked & DROPPED_LOCKS:
+            return False
+        if self._xkb.access() != plan.access:
+            return False
+        if not self._has_map_changed():
+            return True
+        layout = km.parse(self._xkb.map_bytes())
+        return layout.without(self._spare.codes) == plan.layout and self._spare.is_in_place(layout, missing)
+
+    def _has_map_changed(self) -> bool:
+        """Whether the X server has announced another keyboard map since this was asked last."""
+        has_changed = False
+        while self._display.pending_events():
+            has_changed |= self._display.next_event().type == self._xkb.map_event
+        return has_changed
+
+    def _type(self, character: str, plan: _Plan) -> None:
         keysyms = km.keysyms_of(character)
-        return next((ways[k] for k in keysyms if k in ways), None) or self._spare.stroke(keysyms[0])
+        ways = plan.ways
+        stroke = next((ways[k] for k in keysyms if k in ways), None) or self._spare.stroke(keysyms[0])
+        assert stroke is not None, "the batches provide for every character"
+        held = [key.code for mask, key in plan.presses.items() if key and stroke.modifiers & mask]
+        self._strike(held, stroke.code, plan.access)
 
     def _batches(self, text: str, ways: dict[int, km.Stroke]) -> list[tuple[str, list[int]]]:
         """Cut ``text`` into pieces, each with the keysyms that need a spare place for it."""
@@ -189,15 +316,15 @@ class Keyboard:
             raise InsertError("The text has too many different characters.", InsertReason.NOT_TYPEABLE)
         return batches
 
-    def _layout_ways(self, layout: km.Keymap, without: frozenset[int] = frozenset()) -> dict[int, km.Stroke]:
-        """The strokes of the layout in force, by keysym, spare keycodes left out."""
+    def _layout_ways(self, layout: km.Keymap) -> dict[int, km.Stroke]:
+        """The strokes of ``layout`` in the group in force, by keysym; no modifier but Num Lock is locked."""
         state = self._xkb.state()
-        plain = km.Keymap(layout.types, {c: key for c, key in layout.keys.items() if c not in without})
-        ways = plain.strokes(state.group, state.locked & ~X.LockMask, (0,))
+        locked = state.locked & ~DROPPED_LOCKS
+        ways = layout.strokes(state.group, locked, (0,))
         extra = [0] + ([km.SHIFT] if km.SHIFT_L in ways else [])
         level3 = self._level3_mask(layout) if km.LEVEL3 in ways else 0
         extra += [level3, level3 | km.SHIFT] if level3 and km.SHIFT_L in ways else []
-        return plain.strokes(state.group, state.locked & ~X.LockMask, tuple(extra))
+        return layout.strokes(state.group, locked, tuple(extra))
 
     def _level3_mask(self, layout: km.Keymap) -> int:
         """The modifier that AltGr sets; by convention the fifth, but layouts may differ."""
@@ -207,20 +334,24 @@ class Keyboard:
         }
         return next((mask for mask in LEVEL3_MASKS if mask in masks), 0)
 
-    def _drop_latches(self) -> int:
-        state = self._xkb.state()
-        if state.latched:
-            self._xkb.lock(0, 0, unlatched=0xFF)
-        return int(state.locked)
-
     @contextmanager
-    def _without_caps_lock(self) -> Iterator[None]:
-        locked = self._drop_latches()
-        if not locked & X.LockMask:
-            yield
-            return
-        self._xkb.lock(X.LockMask, 0)
+    def _without_locks(self) -> Iterator[None]:
+        """No modifier is latched or locked inside, but Num Lock; those that were are locked again afterwards.
+
+        A lock that the user sets or takes off meanwhile is respected at the end.
+        """
+        wanted = self._drop_locks()
         try:
             yield
         finally:
-            self._xkb.lock(X.LockMask, X.LockMask)
+            now = self._xkb.state().locked & DROPPED_LOCKS
+            wanted ^= now
+            if wanted != now:
+                self._xkb.lock(wanted | now, wanted)
+
+    def _drop_locks(self) -> int:
+        state = self._xkb.state()
+        locked = state.locked & DROPPED_LOCKS
+        if locked or state.latched:
+            self._xkb.lock(locked, 0, unlatched=0xFF if state.latched else 0)
+        return int(locked)

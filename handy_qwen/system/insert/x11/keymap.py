@@ -18,7 +18,8 @@ SHIFT = 1 << 0
 LOCK = 1 << 1
 UNICODE = 0x01000000
 NAMED = {"\n": 0xFF0D, "\t": 0xFF09}
-RETURN, INSERT, SHIFT_L, CONTROL_L, SUPER_L, LEVEL3 = 0xFF0D, 0xFF63, 0xFFE1, 0xFFE3, 0xFFEB, 0xFE03
+RETURN, INSERT, SHIFT_L, CONTROL_L, SUPER_L = 0xFF0D, 0xFF63, 0xFFE1, 0xFFE3, 0xFFEB
+NUM_LOCK, LEVEL3 = 0xFF7F, 0xFE03
 _OLD_SETS = {1: "iso8859_2", 2: "iso8859_3", 3: "iso8859_4", 5: "iso8859_6", 6: "koi8_u", 7: "iso8859_7"}
 _OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
 # The character set has a gap here, keysyms have not.
@@ -92,6 +93,10 @@ class Keymap:
         kind = self.types[key.types[used]]
         place = used * key.width + kind.levels.get(modifiers & kind.mask, 0)
         return key.symbols[place] if place < len(key.symbols) else 0
+
+    def without(self, codes: frozenset[int]) -> Keymap:
+        """The same without the keycodes ``codes``."""
+        return Keymap(self.types, {code: key for code, key in self.keys.items() if code not in codes})
 
     def empty(self) -> list[int]:
         """Keycodes that carry no symbol at all."""

@@ -1,6 +1,6 @@
 """Owns CLIPBOARD and PRIMARY, on a thread of its own, and knows who fetched.
 
-    offer: snapshot of what is there -> own -> (chord is pressed) -> the focused program's fetch
+    offer: own, with what was there in hand -> (chord is pressed) -> the focused program's fetch
            -> a moment for its second look -> what was there comes back, if it still is ours to replace
 
 "Comes back" means that we go on serving it: X11 has no clipboard but the program that answers. A
@@ -8,33 +8,34 @@ fetch counts when it comes from the connection, or the process, of the window th
 clipboard managers fetch everything at once and would fool a counter.
 
 Threads: ``clipboard`` runs the loop and alone touches the connection; the public methods of
-``Clipboard`` hand it a task and may be called from any thread.
+``Clipboard`` hand it a task and may be called from any thread. If the thread dies, whoever waits for
+it gets an error, and the watchdog starts it again with a new connection.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import queue
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from Xlib import error
 
-from handy_qwen.errors import HandyError, InsertError, InsertReason
-from handy_qwen.system.insert.backend import unsupported
-from handy_qwen.system.insert.x11.connection import connect
-from handy_qwen.system.insert.x11.content import Content, text_content
+from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
+from handy_qwen.system.insert.tasks import Result, Tasks, described
+from handy_qwen.system.insert.x11.connection import connect, guarded
+from handy_qwen.system.insert.x11.content import PRIVATE_FORMAT, Content, text_content
 from handy_qwen.system.insert.x11.serving import Server
-from handy_qwen.system.insert.x11.snapshot import Unknown, hand_over, snapshot
+from handy_qwen.system.insert.x11.snapshot import Kept
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
 GRACE_S = 0.3  # programs may ask twice for one paste: once to look, once to take
-ANSWER_S = 5.0  # how long the loop may take to do what it is told, snapshot included
+HAND_OVER_S = 1.0
 
 
 @dataclass
@@ -47,15 +48,12 @@ class Offer:
     is_armed: bool = False
 
 
-@dataclass
-class _Task:
-    run: Callable[[], None]
-    done: threading.Event = field(default_factory=threading.Event)
-    problem: InsertError | None = None
-
-
 class Clipboard:
-    """The two selections of one X server."""
+    """The two selections of one X server.
+
+    Attributes:
+        thread: For the watchdog.
+    """
 
     def __init__(self, name: str) -> None:
         """Connect and start the thread.
@@ -63,29 +61,34 @@ class Clipboard:
         Raises:
             InsertError: The X server cannot be reached.
         """
-        self._server = Server(connect(name))
-        self._server.on_fetch = self._on_fetch
-        self._server.on_lost = self._on_lost
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._name = name
         self._wake_reader, self._wake_writer = os.pipe()
+        self._tasks = Tasks(lambda: os.write(self._wake_writer, b"x"))
         self._offer: Offer | None = None
         self._saved: dict[str, Content | None] = {}  # by selection: what comes back; None: it was empty
         self._restore_at_s: float | None = None
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="clipboard", daemon=True)
-        self._thread.start()
+        self._server = self._serve()
+        self.thread = WatchedThread("clipboard", self._run, on_revive=self._revive)
+        self.thread.start()
 
     # --- any thread --------------------------------------------------------------------------------
 
-    def offer(self, text: str, reader: int, *, with_primary: bool) -> Offer:
-        """Own the selections with ``text``, for the program that window ``reader`` belongs to.
+    @property
+    def window(self) -> int:
+        """The window that owns what is ours."""
+        return int(self._server.window.id)
+
+    def offer(self, text: str, reader: int, kept: Mapping[str, Kept]) -> Offer:
+        """Own the selections in ``kept`` with ``text``, for the program that window ``reader`` belongs to.
+
+        ``kept`` is what they hold now, and what comes back.
 
         Raises:
-            InsertError: The selections cannot be owned.
+            InsertError: The selections cannot be owned. CLIPBOARD_IN_USE: they hold something else by now.
         """
         offer = Offer(reader)
-        wanted = ("CLIPBOARD", "PRIMARY") if with_primary else ("CLIPBOARD",)
-        self._do(lambda: self._begin(offer, text_content(text), wanted))
+        self._do(lambda: self._begin(offer, text_content(text), kept))
         return offer
 
     def withdraw(self, offer: Offer) -> None:
@@ -106,99 +109,105 @@ class Clipboard:
 
     def primary_belongs_to(self, window: int) -> bool:
         """Whether the program of ``window`` has the present selection (PRIMARY): it may have text marked."""
-        found: list[bool] = []
-
-        def look() -> None:
-            owner = self._server.owner_of("PRIMARY")
-            found.append(bool(owner) and self._server.is_same_program(owner, window))
-
-        self._do(look)
-        return found[0]
+        return self._do(lambda: self._has_primary(window))
 
     def close(self, timeout_s: float) -> None:
         """Bring back what is still due, hand the content to a clipboard manager, end the thread."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._tasks.put(None)
+        self.thread.may_end()
         os.write(self._wake_writer, b"x")
-        self._thread.join(timeout_s)
-        if not self._thread.is_alive():
+        self.thread.join(timeout_s)
+        if not self.thread.is_alive():
             os.close(self._wake_reader)
             os.close(self._wake_writer)
 
-    def _do(self, run: Callable[[], None]) -> None:
-        task = _Task(run)
-        if self._is_closed or not self._thread.is_alive():
+    def _do(self, run: Callable[[], Result]) -> Result:
+        if self._is_closed or not self.thread.is_alive():
             raise unsupported("The clipboard")
-        self._tasks.put(task)
-        os.write(self._wake_writer, b"x")
-        if not task.done.wait(ANSWER_S):
-            raise unsupported("An answering clipboard")
-        if task.problem is not None:
-            raise task.problem
+
+        def guardedly() -> Result:
+            with guarded("Using the clipboard"):
+                return run()
+
+        return self._tasks.do(guardedly)
+
+    def _serve(self) -> Server:
+        server = Server(connect(self._name))
+        server.on_fetch = self._on_fetch
+        server.on_lost = self._on_lost
+        return server
+
+    def _revive(self) -> None:
+        """The thread died, and what it owned is lost with its connection. Called on the watchdog's thread."""
+        self._offer, self._restore_at_s = None, None
+        self._saved.clear()
+        self._server = self._serve()
 
     # --- the thread "clipboard" --------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            while self._step():
-                pass
+            while not self._is_closed:
+                self._step()
             self._restore()
-            hand_over(self._server)
+            self._hand_over()
         except (error.ConnectionClosedError, OSError):
-            logger.debug("the X server is gone, and the clipboard with it")
-        except Exception:
-            logger.exception("the clipboard's thread ended")
+            logger.info("the X server is gone, and the clipboard with it")
+        except Exception as problem:
+            logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
+            if self._offer is not None:
+                self._offer.lost.set()
+            self._tasks.give_up()
             self._server.close()
 
-    def _step(self) -> bool:
-        """Wait for something to happen and deal with it. Returns False at the end."""
+    def _step(self) -> None:
+        """Wait for something to happen and deal with it."""
+        self.thread.begin()
         if self._restore_at_s is not None and time.monotonic() >= self._restore_at_s:
             self._restore()
         self._server.work()
-        now = time.monotonic()
-        timeout = None if self._restore_at_s is None else max(self._restore_at_s - now, 0)
-        readable, _, _ = select.select([self._server.fileno(), self._wake_reader], [], [], timeout)
-        if self._wake_reader not in readable:
-            return True
-        os.read(self._wake_reader, 1)
-        task = self._tasks.get()
-        if task is None:
-            return False
-        try:
-            task.run()
-        except HandyError as problem:
-            task.problem = problem if isinstance(problem, InsertError) else None
-        except error.XError:
-            task.problem = InsertError("The clipboard refused.", InsertReason.UNSUPPORTED_DESKTOP)
-        finally:
-            task.done.set()
-        return True
+        left = None if self._restore_at_s is None else max(self._restore_at_s - time.monotonic(), 0)
+        self.thread.end()
+        readable, _, _ = select.select([self._server.fileno(), self._wake_reader], [], [], left)
+        if self._wake_reader in readable:
+            self.thread.begin()
+            os.read(self._wake_reader, 1024)
+            self._tasks.work_off()
 
-    def _begin(self, offer: Offer, content: Content, wanted: tuple[str, ...]) -> None:
-        self._restore_at_s = None
-        for selection in wanted:
-            held = self._server.owned(selection)
-            if held is None:
-                self._save(selection)
-            elif selection not in self._saved:
-                self._saved[selection] = held  # something of ours that was there for good
-        self._offer = offer
+    def _begin(self, offer: Offer, content: Content, kept: Mapping[str, Kept]) -> None:
+        held = {selection: self._server.owned(selection) for selection in kept}
+        for selection, there in kept.items():
+            # Without an owner by now: it has ended, or it was us, and the paste before has been given back.
+            if held[selection] is None and self._server.owner_of(selection) not in {0, there.owner}:
+                raise clipboard_in_use()  # copied this very moment
+        for selection, there in kept.items():
+            if (own := held[selection]) is None:
+                self._saved[selection] = there.content
+            else:
+                self._saved.setdefault(selection, own)  # something of ours that was there for good
+        self._offer, self._restore_at_s = offer, None
         try:
-            for selection in wanted:
+            for selection in kept:
                 self._server.own(selection, content)
-        except InsertError:
+        except BaseException:
             self._restore()
             raise
 
-    def _save(self, selection: str) -> None:
-        self._saved.pop(selection, None)
-        try:
-            self._saved[selection] = snapshot(self._server, selection)
-        except Unknown:
-            logger.debug("the owner of %s does not answer; it will not come back", selection)
+    def _has_primary(self, window: int) -> bool:
+        owner = self._server.owner_of("PRIMARY")
+        return bool(owner) and self._server.is_same_program(owner, window)
+
+    def _hand_over(self) -> None:
+        """Let a clipboard manager take CLIPBOARD over, because we are about to end."""
+        content = self._server.owned("CLIPBOARD")
+        is_private = content is not None and PRIVATE_FORMAT in content.values
+        if content is None or is_private or not self._server.owner_of("CLIPBOARD_MANAGER"):
+            return
+        end_s = time.monotonic() + HAND_OVER_S
+        self._server.convert("CLIPBOARD_MANAGER", "SAVE_TARGETS", lambda: time.monotonic() > end_s, 0)
 
     def _keep(self, content: Content) -> None:
         self._saved.pop("CLIPBOARD", None)

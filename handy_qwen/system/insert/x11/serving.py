@@ -5,7 +5,7 @@ Source: Inter-Client Communication Conventions Manual 2.0, section 2.
 
 from __future__ import annotations
 
-import select
+import logging
 import struct
 import time
 from collections.abc import Callable
@@ -14,46 +14,33 @@ from Xlib import X, Xatom, error
 from Xlib.protocol import event, request
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.x11.connection import Atoms, XObject
+from handy_qwen.system.insert.x11.connection import XObject
 from handy_qwen.system.insert.x11.content import NOT_CONTENT, PRIVATE_FORMAT, Content
 from handy_qwen.system.insert.x11.focus import client_of, process_of
-from handy_qwen.system.insert.x11.transfer import PIECE_BYTES, STALE_S, Outgoing, put
+from handy_qwen.system.insert.x11.transfer import PIECE_BYTES, STALE_S, Outgoing, Requestor, put
 
-STAMP_S = 2.0  # the X server answers at once; this is for one that hangs
+logger = logging.getLogger(__name__)
 
 
-class Server:
+class Server(Requestor):
     """One connection that owns selections. For one thread.
 
     Attributes:
-        window: Ours: the owner of the selections and the receiver of conversions.
         on_fetch: Called with the requestor's window when content has been fetched completely.
         on_lost: Called with the selection when another program has taken it.
     """
 
     def __init__(self, connection: XObject) -> None:
-        self._display = connection
-        self.atoms = Atoms(connection)
-        self.window = connection.screen().root.create_window(
-            -1, -1, 1, 1, 0, X.CopyFromParent, event_mask=X.PropertyChangeMask
-        )
+        super().__init__(connection)
         self._owned: dict[str, Content] = {}
         self._since: dict[str, int] = {}
         self._outgoing: dict[tuple[int, int], Outgoing] = {}
-        self._arrived: list[XObject] = []  # answers to our own conversions
         self.on_fetch: Callable[[int], None] = lambda _: None
         self.on_lost: Callable[[str], None] = lambda _: None
 
     def fileno(self) -> int:
         """For ``select``."""
-        return int(self._display.fileno())
-
-    def close(self) -> None:
-        """Give the connection, and with it the selections, back."""
-        try:
-            self._display.close()
-        except (error.ConnectionClosedError, OSError):
-            return  # the server went first
+        return int(self.connection.fileno())
 
     # --- owning ------------------------------------------------------------------------------------
 
@@ -63,7 +50,7 @@ class Server:
 
     def owner_of(self, selection: str) -> int:
         """The window that owns ``selection``, 0 for none."""
-        owner = self._display.get_selection_owner(self.atoms.atom(selection))
+        owner = self.connection.get_selection_owner(self.atoms.atom(selection))
         return 0 if owner == X.NONE else int(owner.id)
 
     def own(self, selection: str, content: Content) -> None:
@@ -91,78 +78,45 @@ class Server:
         else:
             self._owned.pop(selection, None)
             request.SetSelectionOwner(
-                display=self._display.display,
+                display=self.connection.display,
                 onerror=None,
                 window=X.NONE,
                 selection=self.atoms.atom(selection),
                 time=stamp,
             )
-            self._display.sync()
+            self.connection.sync()
 
     def is_same_program(self, one: int, other: int) -> bool:
         """Whether two windows belong to the same connection or process."""
-        if client_of(self._display, one) == client_of(self._display, other):
+        if client_of(self.connection, one) == client_of(self.connection, other):
             return True
-        process = process_of(self._display, one)
-        return bool(process) and process == process_of(self._display, other)
-
-    def stamp(self) -> int:
-        """The X server's time, as the conventions want it: from an event.
-
-        Raises:
-            InsertError: The X server hangs.
-        """
-        prop = self.atoms.atom("_HANDY_QWEN_STAMP")
-        self._arrived.clear()
-        self.window.change_property(prop, Xatom.INTEGER, 32, [], mode=X.PropModeAppend)
-        found = self.await_event(
-            lambda e: e.type == X.PropertyNotify and e.atom == prop, time.monotonic() + STAMP_S
-        )
-        if found is None:
-            raise InsertError("The X server does not answer.", InsertReason.UNSUPPORTED_DESKTOP)
-        return int(found.time)
+        process = process_of(self.connection, one)
+        return bool(process) and process == process_of(self.connection, other)
 
     def _take(self, selection: str, content: Content, stamp: int) -> None:
         self._owned[selection], self._since[selection] = content, stamp
         self.window.set_selection_owner(self.atoms.atom(selection), stamp)
-        self._display.sync()
+        self.connection.sync()
 
     # --- events ------------------------------------------------------------------------------------
 
     def work(self) -> None:
-        """Deal with all events that are there. Call before waiting: some may have been read already."""
-        while self._display.pending_events():
-            self._deal_with(self._display.next_event())
+        """Deal with all events that are there, and end transfers that nobody fetches any more."""
+        super().work()
         stale = time.monotonic() - STALE_S
         for key in [key for key, transfer in self._outgoing.items() if transfer.touched_s < stale]:
             self._outgoing.pop(key).end()
 
-    def await_event(self, is_wanted: Callable[[XObject], bool], deadline_s: float) -> XObject | None:
-        """The first answer to one of our conversions that ``is_wanted``; others before it are dropped."""
-        while True:
-            self.work()
-            while self._arrived:
-                if is_wanted(found := self._arrived.pop(0)):
-                    return found
-            left = deadline_s - time.monotonic()
-            if left <= 0:
-                return None
-            select.select([self], [], [], left)
-
-    def _deal_with(self, happened: XObject) -> None:
+    def deal_with(self, happened: XObject) -> None:
+        """Somebody asks for content, has taken a piece of it, or has become the owner."""
         if happened.type == X.SelectionRequest:
             self._answer(happened)
         elif happened.type == X.SelectionClear:
             selection = self.atoms.name(happened.atom)
             if self._owned.pop(selection, None) is not None:
                 self.on_lost(selection)
-        elif happened.type == X.SelectionNotify:
-            self._arrived.append(happened)
-        elif happened.type == X.PropertyNotify:
-            if happened.window.id == self.window.id:
-                self._arrived.append(happened)
-            elif happened.state == X.PropertyDelete:
-                self._go_on(happened.window.id, happened.atom)
+        elif happened.type == X.PropertyNotify and happened.state == X.PropertyDelete:
+            self._go_on(happened.window.id, happened.atom)
 
     def _go_on(self, window: int, prop: int) -> None:
         transfer = self._outgoing.get((window, prop))
@@ -177,7 +131,11 @@ class Server:
     def _answer(self, asked: XObject) -> None:
         prop = asked.property or asked.target  # programs from before the conventions name no property
         content = self._owned.get(self.atoms.name(asked.selection))
-        is_given = content is not None and self._give(content, asked, asked.target, prop)
+        try:
+            is_given = content is not None and self._give(content, asked, asked.target, prop)
+        except error.XError as problem:  # it has gone, or its property does not take so much
+            logger.debug("the X server answered %s", type(problem).__name__)
+            is_given = False
         asked.requestor.send_event(
             event.SelectionNotify(
                 time=asked.time,
@@ -187,7 +145,7 @@ class Server:
                 property=prop if is_given else X.NONE,
             )
         )
-        self._display.sync()
+        self.connection.sync()
         is_content = self.atoms.name(asked.target) not in NOT_CONTENT | {PRIVATE_FORMAT}
         is_under_way = (asked.requestor.id, prop) in self._outgoing  # counts when its last piece is taken
         if is_given and is_content and not is_under_way:

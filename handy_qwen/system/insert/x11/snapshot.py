@@ -1,94 +1,143 @@
-"""Takes what another program offers as a selection, in all its formats; and hands ours over at the end.
+"""Takes what another program offers as a selection, so that it can come back after a paste.
 
-The owner may be slow, hang, or hold pictures of many megabytes in ten formats: there is a limit of
-time and of size, and what is most worth keeping is asked for first.
+The owner may be slow (a picture is made into a file only when it is asked for), hang, or refuse. Four
+answers are told apart: it is empty; here is all of it; it is ours already; it cannot be had. In the
+last case the selection must not be taken from its owner. A format that the owner refuses cannot be
+had by anybody, so nothing is lost with it; one that is too large or too slow would be.
+
+The fetching is done in advance, on a connection of its own, and stays valid until the X server tells
+of another owner (XFIXES). What has been fetched before time ran out is kept for the next try.
+
+Threads: for one thread.
 """
 
 from __future__ import annotations
 
+import logging
 import struct
-import time
+from dataclasses import dataclass, field
 
 from Xlib import X
+from Xlib.ext import xfixes
 
-from handy_qwen.system.insert.x11.content import PRIVATE_FORMAT, Content, Value, worth_keeping
-from handy_qwen.system.insert.x11.serving import Server
-from handy_qwen.system.insert.x11.transfer import take
+from handy_qwen.system.insert.backend import KEEP_BYTES, Patience, clipboard_in_use, unsupported
+from handy_qwen.system.insert.x11.connection import XObject, guarded
+from handy_qwen.system.insert.x11.content import PLAIN_FORMATS, Content, Value, worth_keeping
+from handy_qwen.system.insert.x11.transfer import Requestor
 
-SNAPSHOT_S = 0.7  # for all formats together: the text waits for it
-SNAPSHOT_BYTES = 64 << 20
-HAND_OVER_S = 1.0
-RECEIVERS = 16  # properties used in turn, so that a late answer does not pass for the next one
+logger = logging.getLogger(__name__)
 
-
-class Unknown(Exception):  # noqa: N818 (not an error: the owner just did not answer)
-    """The selection has an owner that does not answer."""
-
-
-def snapshot(server: Server, selection: str) -> Content | None:
-    """Everything that the owner of ``selection`` offers; None if nobody owns it or there is nothing.
-
-    Raises:
-        Unknown: The owner does not answer.
-    """
-    if not server.owner_of(selection):
-        return None
-    deadline_s = time.monotonic() + SNAPSHOT_S
-    offered = _convert(server, selection, "TARGETS", deadline_s, SNAPSHOT_BYTES)
-    if offered is None:
-        raise Unknown
-    atoms = struct.unpack(f"={len(offered.data) // 4}I", offered.data) if offered.bits == 32 else ()
-    values: dict[str, Value] = {}
-    left = SNAPSHOT_BYTES
-    for name in worth_keeping([server.atoms.name(atom) for atom in atoms]):
-        value = _convert(server, selection, name, deadline_s, left)
-        if value is not None:
-            values[name] = value
-            left -= len(value.data)
-    return Content(values) if values else None
+SELECTIONS = ("CLIPBOARD", "PRIMARY")
+_OWNER_CHANGES = (
+    xfixes.XFixesSetSelectionOwnerNotifyMask
+    | xfixes.XFixesSelectionWindowDestroyNotifyMask
+    | xfixes.XFixesSelectionClientCloseNotifyMask
+)
 
 
-def hand_over(server: Server) -> None:
-    """Let a clipboard manager take CLIPBOARD over, because we are about to end."""
-    content = server.owned("CLIPBOARD")
-    if content is None or PRIVATE_FORMAT in content.values or not server.owner_of("CLIPBOARD_MANAGER"):
-        return
-    _convert(server, "CLIPBOARD_MANAGER", "SAVE_TARGETS", time.monotonic() + HAND_OVER_S, SNAPSHOT_BYTES)
+@dataclass
+class _Offered:
+    """What one owner offers, as far as it has been fetched."""
+
+    owner: int
+    formats: list[str] | None = None  # as it names them; None: not asked yet
+    values: dict[str, Value | None] = field(default_factory=dict, repr=False)  # None: refused
+    is_hopeless: bool = False  # too large
+    is_late: bool = False  # time ran out: nobody shall wait for it again in vain
+
+    def content(self) -> Content | None:
+        """All that there is, in the order of the owner; None if that is nothing."""
+        order = self.formats or []
+        got = {name: value for name in order if (value := self.values.get(name)) is not None}
+        return Content(got) if got else None
 
 
-def _convert(server: Server, selection: str, target: str, deadline_s: float, limit: int) -> Value | None:
-    """Ask the owner of ``selection`` for ``target``; None if it refuses, is too slow, or sends too much."""
-    stamp = server.stamp()
-    wanted, chosen = server.atoms.atom(selection), server.atoms.atom(target)
-    prop = server.atoms.atom(f"_HANDY_QWEN_{stamp % RECEIVERS}")
-    server.window.convert_selection(wanted, chosen, prop, stamp)
-    answer = server.await_event(
-        lambda e: e.type == X.SelectionNotify and e.selection == wanted and e.target == chosen, deadline_s
-    )
-    if answer is None or answer.property == X.NONE:
-        return None
-    got = take(server.window, prop, limit)
-    if got is not None and server.atoms.name(got[0]) == "INCR":
-        got = _collect(server, prop, deadline_s, limit)
-    if got is None:
-        return None
-    kind, bits, data = got
-    return Value(server.atoms.name(kind), bits, data)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a selection held when ``owner`` owned it (0: nobody); None: nothing."""
+
+    owner: int
+    content: Content | None
 
 
-def _collect(server: Server, prop: int, deadline_s: float, limit: int) -> tuple[int, int, bytes] | None:
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        arrived = server.await_event(
-            lambda e: e.type == X.PropertyNotify and e.atom == prop and e.state == X.PropertyNewValue,
-            deadline_s,
-        )
-        got = take(server.window, prop, limit - size) if arrived is not None else None
-        if got is None:
-            return None
-        kind, bits, piece = got
-        if not piece:
-            return kind, bits, b"".join(pieces)
-        pieces.append(piece)
-        size += len(piece)
+class Keeper(Requestor):
+    """Fetches the selections of other programs."""
+
+    def __init__(self, connection: XObject) -> None:
+        """Listen for changes of the owners.
+
+        Raises:
+            InsertError: The X server lacks XFIXES.
+        """
+        super().__init__(connection)
+        if not connection.has_extension(xfixes.extname):
+            raise unsupported("Seeing who owns the clipboard (the XFIXES extension)")
+        connection.xfixes_query_version()
+        self._changed = connection.extension_event.SetSelectionOwnerNotify[0]
+        for selection in SELECTIONS:
+            connection.xfixes_select_selection_input(self.window, self.atoms.atom(selection), _OWNER_CHANGES)
+        self._offered: dict[str, _Offered] = {}
+
+    def fetch(self, selection: str, ours: int, patience: Patience) -> Kept:
+        """What is on ``selection``, unless its owner is the window ``ours``.
+
+        Raises:
+            InsertError: CLIPBOARD_IN_USE: it could not be had in time, or is too large.
+        """
+        with guarded("Looking at the clipboard"):
+            while True:
+                owner = self.owner_of(selection)
+                self.work()  # tells of all changes before
+                if not owner or owner == ours:
+                    self._offered.pop(selection, None)
+                    return Kept(owner, None)
+                offered = self._offered.setdefault(selection, _Offered(owner))
+                if not offered.is_late and self._fetch(selection, offered, patience):
+                    return Kept(owner, offered.content())
+                offered.is_late = offered.is_late or patience.left_s() <= 0
+                if offered.is_late or self._offered.get(selection) is offered:
+                    raise clipboard_in_use()
+
+    def try_again(self) -> None:
+        """Ask owners again that were too slow."""
+        for offered in self._offered.values():
+            offered.is_late = False
+
+    def deal_with(self, happened: XObject) -> None:
+        """An event that is no answer: another program may have taken a selection."""
+        if happened.type == self._changed:
+            self._offered.pop(self.atoms.name(happened.selection), None)
+
+    def _fetch(self, selection: str, offered: _Offered, patience: Patience) -> bool:
+        """Fetch what is still missing. False: not all of it could be had, or the offer has changed."""
+
+        def is_over() -> bool:
+            return patience.left_s() <= 0 or self._offered.get(selection) is not offered
+
+        if offered.formats is None:
+            answer = self.convert(selection, "TARGETS", is_over, KEEP_BYTES)
+            if answer is None or answer.is_too_large:
+                return False
+            offered.formats = self._names(answer.value) if answer.value else [*PLAIN_FORMATS]
+        left = KEEP_BYTES - sum(len(value.data) for value in offered.values.values() if value)
+        for name in worth_keeping(offered.formats):
+            if offered.is_hopeless:
+                return False
+            if name in offered.values:
+                continue
+            answer = self.convert(selection, name, is_over, left)
+            if answer is None:
+                return False
+            offered.is_hopeless = answer.is_too_large
+            offered.values[name] = answer.value
+            left -= len(answer.value.data) if answer.value else 0
+        return not offered.is_hopeless
+
+    def _names(self, value: Value) -> list[str]:
+        atoms = struct.unpack(f"={len(value.data) // 4}I", value.data) if value.bits == 32 else ()
+        return [self.atoms.name(atom) for atom in atoms]
+
+    def owner_of(self, selection: str) -> int:
+        """The window that owns ``selection``, 0 for none."""
+        owner = self.connection.get_selection_owner(self.atoms.atom(selection))
+        return 0 if owner == X.NONE else int(owner.id)

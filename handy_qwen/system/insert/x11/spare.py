@@ -51,11 +51,7 @@ class SpareKeys:
 
     def adopt(self, keymap: Keymap, reserved: Iterable[int]) -> None:
         """Find out what is spare in ``keymap``, and forget what somebody else has changed since."""
-        lost = {
-            code
-            for keysym, (code, level) in self._places.items()
-            if code not in keymap.keys or keysym not in keymap.keys[code].symbols[level : level + 1]
-        }
+        lost = {place[0] for keysym, place in self._places.items() if not _is_at(keymap, keysym, place)}
         self._places = {k: place for k, place in self._places.items() if place[0] not in lost}
         self._ours = {code for code in self._ours - lost if code in keymap.keys}
         runs = _runs(sorted((set(keymap.empty()) | self._ours) - set(reserved)))
@@ -66,6 +62,11 @@ class SpareKeys:
         """The stroke for ``keysym``, if it has a place."""
         place = self._places.get(keysym)
         return Stroke(place[0], SHIFT if place[1] else 0) if place else None
+
+    def is_in_place(self, keymap: Keymap, wanted: Sequence[int]) -> bool:
+        """Whether each of ``wanted`` still is where it was put."""
+        places = [(keysym, self._places[keysym]) for keysym in wanted if keysym in self._places]
+        return len(places) == len(wanted) and all(_is_at(keymap, keysym, place) for keysym, place in places)
 
     def needs_change(self, wanted: Sequence[int]) -> bool:
         """Whether ``assign`` would have to change a keycode."""
@@ -112,6 +113,11 @@ class SpareKeys:
         for run in _runs(sorted(codes)):
             self._display.change_keyboard_mapping(run[0], [symbols[code] for code in run])
         self._display.sync()
+
+
+def _is_at(keymap: Keymap, keysym: int, place: _Place) -> bool:
+    code, level = place
+    return code in keymap.keys and keysym in keymap.keys[code].symbols[level : level + 1]
 
 
 def _runs(codes: Sequence[int]) -> list[list[int]]:

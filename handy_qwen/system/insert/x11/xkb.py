@@ -1,4 +1,4 @@
-"""Three requests of the XKEYBOARD extension, which python-xlib does not know.
+"""Five requests of the XKEYBOARD extension, which python-xlib does not know.
 
 The core protocol shows neither which group of a layout is in force nor which modifiers choose a
 level: ``us,ru`` and ``ru`` look alike there. Device 0x100 is the core keyboard.
@@ -18,6 +18,8 @@ from handy_qwen.system.insert.x11.connection import XObject
 EXTENSION = "XKEYBOARD"
 CORE_KEYBOARD = 0x100
 TYPES_AND_SYMBOLS = 0b11
+NEW_KEYBOARD, MAP_CHANGE = 1 << 0, 1 << 1
+SLOW_KEYS, BOUNCE_KEYS, STICKY_KEYS = 1 << 1, 1 << 2, 1 << 3
 
 
 class _UseExtension(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
@@ -26,6 +28,20 @@ class _UseExtension(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is unt
     )
     _reply = rq.Struct(
         rq.ReplyCode(), rq.Card8("supported"), rq.Card16("sequence_number"), rq.ReplyLength(), rq.Pad(24)
+    )
+
+
+class _SelectEvents(rq.Request):  # type: ignore[misc] # python-xlib is untyped
+    _request = rq.Struct(
+        rq.Card8("opcode"),
+        rq.Opcode(1),
+        rq.RequestLength(),
+        rq.Card16("device"),
+        rq.Card16("affected"),
+        rq.Card16("clear"),
+        rq.Card16("select_all"),
+        rq.Card16("affected_parts"),
+        rq.Card16("parts"),
     )
 
 
@@ -64,6 +80,22 @@ class _LatchLockState(rq.Request):  # type: ignore[misc] # python-xlib is untype
     )
 
 
+class _GetControls(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
+    _request = rq.Struct(rq.Card8("opcode"), rq.Opcode(6), rq.RequestLength(), rq.Card16("device"), rq.Pad(2))
+    _reply = rq.Struct(
+        rq.ReplyCode(),
+        rq.Card8("device"),
+        rq.Card16("sequence_number"),
+        rq.ReplyLength(),
+        rq.Pad(16),  # mouse buttons, groups, internal modifiers, auto-repeat
+        rq.Card16("slow_keys_ms"),
+        rq.Card16("debounce_ms"),
+        rq.Pad(28),  # mouse keys, options, time-outs
+        rq.Card32("enabled"),
+        rq.Pad(32),  # which keys repeat
+    )
+
+
 class _GetMap(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
     _request = rq.Struct(
         rq.Card8("opcode"),
@@ -92,8 +124,28 @@ class State:
     group: int
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the accessibility features of the X server do to keys.
+
+    Attributes:
+        slow_s: How long a key must be down to count (Slow Keys); 0: not at all.
+        bounce_s: How long after a key the same one does not count again (Bounce Keys).
+        is_sticky: A modifier that is tapped goes with the next key (Sticky Keys).
+    """
+
+    slow_s: float = 0.0
+    bounce_s: float = 0.0
+    is_sticky: bool = False
+
+
 class Xkb:
-    """The extension on one connection. For the thread of that connection."""
+    """The extension on one connection. For the thread of that connection.
+
+    Attributes:
+        map_event: The type of the events that announce another map of the keyboard. Connections that
+            know the extension get no MappingNotify.
+    """
 
     def __init__(self, connection: XObject) -> None:
         """Ask for the extension.
@@ -107,11 +159,31 @@ class Xkb:
             raise unsupported("The keyboard extension of the X server")
         self._opcode = found.major_opcode
         _UseExtension(display=self._display, opcode=self._opcode, major=1, minor=0)
+        self.map_event = int(found.first_event)
+        _SelectEvents(
+            display=self._display,
+            opcode=self._opcode,
+            device=CORE_KEYBOARD,
+            affected=NEW_KEYBOARD | MAP_CHANGE,
+            clear=0,
+            select_all=NEW_KEYBOARD | MAP_CHANGE,
+            affected_parts=0xFF,
+            parts=0xFF,
+        )
 
     def state(self) -> State:
         """Modifiers and group as they are now."""
         reply = _GetState(display=self._display, opcode=self._opcode, device=CORE_KEYBOARD)
         return State(reply.base_mods, reply.latched_mods, reply.locked_mods, reply.group)
+
+    def access(self) -> Access:
+        """Which accessibility features are on."""
+        reply = _GetControls(display=self._display, opcode=self._opcode, device=CORE_KEYBOARD)
+        return Access(
+            reply.slow_keys_ms / 1000 if reply.enabled & SLOW_KEYS else 0.0,
+            reply.debounce_ms / 1000 if reply.enabled & BOUNCE_KEYS else 0.0,
+            bool(reply.enabled & STICKY_KEYS),
+        )
 
     def lock(self, affected: int, locks: int, *, unlatched: int = 0) -> None:
         """Set the locks in the mask ``affected`` to ``locks``, and end the latches in ``unlatched``."""

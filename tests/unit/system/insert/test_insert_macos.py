@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.insert import backend as backend_module
 from handy_qwen.system.insert import macos
-from handy_qwen.system.insert.macos import KEY_RETURN, KEY_V, MARKS, TEXT_TYPE, MacOS, pieces
+from handy_qwen.system.insert.backend import UNKNOWN, Arrived, pieces
+from handy_qwen.system.insert.macos import KEY_RETURN, KEY_V, MARKS, TEXT_TYPE, MacOS
 from handy_qwen.system.insert.quartz import COMMAND, CONTROL
 
 OLD = [{TEXT_TYPE: b"old", "public.html": b"<b>old</b>"}, {"public.png": b"\x89PNG"}]
@@ -23,12 +25,14 @@ class FakeMac:
         self.keys, self.flags, self.front = [], 0, (77, "com.example.Editor")
         self.is_allowed, self.pastes, self.pasted = True, True, []
         self.promised = None
+        self.asked, self.on_key = [], lambda: None
 
     def may_post(self):
         return self.is_allowed
 
     def key(self, code, *, is_press, flags, text):
         self.keys.append((code, is_press, flags, text))
+        self.on_key()
         if is_press and code == KEY_V and flags == COMMAND and self.pastes:
             text, on_fetch = self.promised
             self.pasted.append(text)
@@ -43,8 +47,13 @@ class FakeMac:
     def change_count(self):
         return self.count
 
-    def items(self):
-        return self.content
+    def kinds(self):
+        return [list(item) for item in self.content]
+
+    def data(self, item, kind):
+        self.asked.append(kind)
+        value = self.content[item][kind]
+        return value() if callable(value) else value
 
     def write(self, items):
         self.content, self.promised = list(items), None
@@ -77,11 +86,50 @@ def rest(backend):
 
 @given(st.text(st.sampled_from("ab\n\té我🙂𠜎")))
 def test_pieces_are_short_and_lose_nothing(text):
-    cut = list(pieces(text))
+    cut = list(pieces(text, macos._units, macos.UNITS, alone=macos.KEYS.__contains__))
     assert "".join(cut) == text
     for piece in cut:
         assert len(piece.encode("utf-16-le")) <= 40
         assert piece in ("\n", "\t") or not set(piece) & set("\n\t")
+
+
+def test_typing_stops_when_another_application_comes_to_the_front(fake, backend):
+    fake.on_key = lambda: setattr(fake, "front", (77 if len(fake.keys) < 5 else 78, ""))
+    assert backend.type_text("x" * 100) == Arrived(40, has_focus=False), "the piece in doubt does not count"
+    fake.front = (77, "")
+    fake.on_key = lambda: setattr(fake, "front", (78, ""))
+    assert backend.type_text("x" * 100) == Arrived(None, has_focus=False)
+
+
+def test_a_promised_item_is_made_once_in_advance_and_comes_back(fake, backend):
+    fake.write([{TEXT_TYPE: lambda: b"made", "public.html": lambda: None}])
+    backend.prepare(lambda: False)
+    assert fake.asked == [TEXT_TYPE, "public.html"]
+    backend.paste_text("said")
+    assert len(fake.asked) == 2
+    rest(backend)
+    assert fake.content == [{TEXT_TYPE: b"made"}], "what its owner does not hand over, nobody can have"
+
+
+@pytest.mark.parametrize("why", ["too large", "too slow", "changing"])
+def test_a_pasteboard_that_cannot_be_kept_is_left_alone(fake, backend, monkeypatch, why):
+    if why == "too large":
+        monkeypatch.setattr(macos, "KEEP_BYTES", 5)
+    elif why == "too slow":
+        monkeypatch.setattr(backend_module, "WAIT_S", 0.0)
+    else:
+        read = fake.data
+
+        def change(item, kind):
+            fake.count += 1
+            return read(item, kind)
+
+        fake.data = change
+    with pytest.raises(InsertError) as caught:
+        backend.paste_text("said")
+    assert caught.value.reason is InsertReason.CLIPBOARD_IN_USE
+    assert fake.content == OLD
+    assert fake.keys == []
 
 
 def test_a_text_is_typed_whole_and_in_order(fake, backend):
@@ -120,9 +168,7 @@ def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(fake, bac
 
 def test_a_paste_that_nobody_fetches_is_told(fake, backend):
     fake.pastes = False
-    with pytest.raises(InsertError) as caught:
-        backend.paste_text("said")
-    assert caught.value.reason is InsertReason.NOT_FETCHED
+    assert backend.paste_text("said") == UNKNOWN
     rest(backend)
     assert fake.promised is not None, "a slow window still gets it"
 

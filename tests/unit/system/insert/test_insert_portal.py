@@ -13,6 +13,7 @@ if not sys.platform.startswith("linux"):
 from jeepney import HeaderFields, new_error, new_method_return
 
 from handy_qwen.system.insert import portal
+from handy_qwen.system.insert.backend import Unsure
 
 REMOTE = "org.freedesktop.portal.RemoteDesktop"
 
@@ -126,6 +127,55 @@ def test_without_a_session_bus_there_is_no_portal(monkeypatch):
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     with pytest.raises(InsertError):
         portal.Portal()
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(), KeyError(), ValueError(), RuntimeError(), StopIteration(), ConnectionResetError()]
+)
+@pytest.mark.parametrize("when", ["connecting", "asking", "waiting"])
+def test_whatever_goes_wrong_with_the_bus_is_told_as_a_missing_portal(monkeypatch, problem, when):
+    def fail(*_, **__):
+        raise problem
+
+    bus = FakeBus()
+    monkeypatch.setattr(portal, "open_dbus_connection", fail if when == "connecting" else lambda _: bus)
+    if when == "asking":
+        bus.send_and_get_reply = fail
+    elif when == "waiting":
+        bus.recv_until_filtered = fail
+    with pytest.raises(InsertError) as caught:
+        portal.Portal()
+    assert caught.value.reason is InsertReason.UNSUPPORTED_DESKTOP
+    assert bus.is_closed or when == "connecting"
+
+
+@pytest.mark.parametrize(
+    "answers", [{"CreateSession": (0, {})}, {"Start": (0, {"devices": 1})}, {"Start": ()}]
+)
+def test_an_answer_that_is_not_as_agreed_is_no_keyboard(on_bus, answers):
+    bus = on_bus(FakeBus(answers))
+    with pytest.raises(InsertError):
+        portal.Portal()
+    assert bus.is_closed
+
+
+@pytest.mark.parametrize("problem", [TimeoutError(), ConnectionResetError(), RuntimeError()])
+@pytest.mark.parametrize("at", range(4))
+def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_way(on_bus, problem, at):
+    bus = on_bus(FakeBus())
+    keys = portal.Portal()
+    send, sent = bus.send_and_get_reply, []
+
+    def fail_once(message, *, timeout):
+        sent.append(message.body[2:])
+        if len(sent) == at + 1:
+            raise problem
+        return send(message, timeout=timeout)
+
+    bus.send_and_get_reply = fail_once
+    with pytest.raises(Unsure if at else InsertError):
+        keys.chord(0xFFE1, 0xFF63)
+    assert sent[-2:] == [(0xFF63, 0), (0xFFE1, 0)], "nothing stays down"
 
 
 def test_a_keyboard_that_was_taken_away_is_told(on_bus):

@@ -45,13 +45,22 @@ def test_no_content_shows_in_a_repr():
 def test_text_is_saved_first_and_what_is_not_content_never():
     offered = [
         "TARGETS",
-        "image/tiff",
+        "image/svg+xml",
         "MULTIPLE",
-        "image/png",
+        "x-own",
         "text/html",
         "UTF8_STRING",
         "DELETE",
         "",
-        "text/html",
+        "PIXMAP",
     ]
-    assert worth_keeping(offered) == ["UTF8_STRING", "text/html", "image/png", "image/tiff"]
+    assert worth_keeping(offered) == ["UTF8_STRING", "text/html", "image/svg+xml", "x-own"]
+
+
+def test_a_picture_is_kept_in_one_format_without_loss_if_it_has_that():
+    assert worth_keeping(["image/bmp", "image/webp", "image/png", "text/html", "image/svg+xml"]) == [
+        "text/html",
+        "image/png",
+        "image/svg+xml",
+    ]
+    assert worth_keeping(["image/jpeg", "image/tiff"]) == ["image/jpeg", "image/tiff"]

@@ -7,34 +7,50 @@ import pytest
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import wayland
-from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, Wayland, run_tool
+from handy_qwen.system.insert.backend import UNKNOWN, Arrived, Unsure
+from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, ToolError, Wayland, run_tool
 
 ENVIRONMENT = {"WAYLAND_DISPLAY": "wayland-0"}
 
 
 class FakeTools:
-    """A clipboard with one format, and the tools that work on it."""
+    """Two clipboards with one format each, and the tools that work on them."""
 
     def __init__(self, *missing):
-        self.missing = missing
-        self.kind, self.data, self.primary = "text/html", b"<b>old</b>", b""
+        self.missing = missing  # tools, or options that they do not know
+        self.dying = ()  # tools that are killed in the middle
+        self.offered = {False: {"text/html": b"<b>old</b>"}, True: {}}  # by whether it is PRIMARY
         self.keys = []
 
-    def __call__(self, command, data):
+    @property
+    def data(self):
+        return next(iter(self.offered[False].values()), b"")
+
+    @property
+    def primary(self):
+        return next(iter(self.offered[True].values()), b"")
+
+    def __call__(self, command, data, wait_s):
+        assert wait_s > 0
         name, *options = command
         if name in self.missing or any(option in self.missing for option in options):
             raise InsertError("No.", InsertReason.UNSUPPORTED_DESKTOP)
+        if name in self.dying:
+            raise Unsure
+        is_primary = "--primary" in options
         if name == "wl-copy" and "--clear" in options:
-            self.kind, self.data = "", b""
-        elif name == "wl-copy" and "--primary" in options:
-            self.primary = data
+            self.offered[is_primary] = {}
         elif name == "wl-copy":
-            self.kind, self.data = options[options.index("--type") + 1], data
+            self.offered[is_primary] = {options[options.index("--type") + 1]: data}
+        elif name == "wl-paste" and not self.offered[is_primary]:
+            raise ToolError("wl-paste", b"Nothing is copied\n")
         elif name == "wl-paste" and "--list-types" in options:
-            return self.kind.encode() + b"\n"
+            return "".join(f"{kind}\n" for kind in self.offered[is_primary]).encode()
         elif name == "wl-paste":
-            assert options[-1] == self.kind
-            return self.data
+            got = self.offered[is_primary][options[-1]]
+            if isinstance(got, Exception):
+                raise got
+            return got
         else:
             self.keys.append((name, *options, data) if data else (name, *options))
         return b""
@@ -73,14 +89,14 @@ def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there()
     assert (tools.data, tools.primary) == ("said 🙂".encode(),) * 2
     assert tools.keys == [("wtype", "-M", "shift", "-k", "Insert", "-m", "shift")]
     assert way.rest(is_idle=True) is None
-    assert (tools.kind, tools.data) == ("text/html", b"<b>old</b>")
+    assert tools.offered == {False: {"text/html": b"<b>old</b>"}, True: {}}
 
 
 def test_what_the_user_copies_meanwhile_stays():
     tools = FakeTools()
     way = backend(tools)
     way.paste_text("said")
-    tools.kind, tools.data = "text/plain", b"newer"
+    tools.offered[False] = {"text/plain": b"newer"}
     way.close()
     assert tools.data == b"newer"
 
@@ -96,7 +112,7 @@ def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first():
 
 def test_an_empty_clipboard_is_empty_again():
     tools = FakeTools()
-    tools.kind, tools.data = "", b""
+    tools.offered = {False: {}, True: {}}
     way = backend(tools)
     way.paste_text("said")
     way.rest(is_idle=True)
@@ -161,6 +177,102 @@ def test_nobody_tells_who_has_the_focus():
 def test_a_tool_that_is_missing_or_fails_is_an_error_without_the_text():
     for command in (["no-such-tool-anywhere"], ["false"]):
         with pytest.raises(InsertError) as caught:
-            run_tool(command, b"a secret")
+            run_tool(command, b"a secret", 20.0)
         assert "secret" not in str(caught.value)
-    assert run_tool(["cat"], b"a text") == b"a text"
+    assert run_tool(["cat"], b"a text", 20.0) == b"a text"
+
+
+@pytest.mark.parametrize("command", [["sh", "-c", "kill -9 $$"], ["sleep", "20"]])
+def test_a_tool_that_was_killed_or_is_late_may_have_done_its_work(command):
+    with pytest.raises(Unsure):
+        run_tool(command, b"", 0.2)
+
+
+def test_what_a_tool_says_about_an_empty_clipboard_is_heard(tmp_path, monkeypatch):
+    tool = tmp_path / "wl-paste"
+    tool.write_text("#!/bin/sh\necho 'Nothing is copied' >&2\nexit 1\n")
+    tool.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(ToolError) as caught:
+        run_tool(["wl-paste", "--list-types"], b"", 20.0)
+    assert b"Nothing is copied" in caught.value.complaint
+
+
+@pytest.mark.parametrize("dying", ["wtype", "portal", "ydotool"])
+def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying):
+    tools, portal = FakeTools(), FakePortal()
+    way = backend(tools, portal if dying == "portal" else None)
+    if dying == "portal":
+        tools.missing = ("wtype",)
+
+        def fail(*_):
+            raise Unsure
+
+        portal.chord = fail
+    else:
+        tools.missing, tools.dying = (() if dying == "wtype" else ("wtype",)), (dying,)
+    assert way.paste_text("said") == UNKNOWN
+    assert tools.keys == []
+    assert way.rest(is_idle=True) is None
+    assert tools.data == b"said", "it stays where the window may still fetch it"
+    with pytest.raises(InsertError):
+        way.submit(Submit.ENTER)
+    assert tools.keys == []
+
+
+def test_a_text_whose_typing_was_killed_may_have_arrived():
+    tools = FakeTools()
+    tools.dying = ("wtype",)
+    assert backend(tools).type_text("said") == UNKNOWN
+    tools.dying = ()
+    assert backend(tools).type_text("said") == Arrived(4)
+
+
+@pytest.mark.parametrize(
+    ("offered", "kept"),
+    [
+        ({"text/html": b"1", "image/png": b"2", "image/bmp": b"3"}, {"image/png": b"2"}),
+        ({"text/html": b"1", "text/plain": b"2", "image/png": b"3"}, {"text/plain": b"2"}),
+        ({"text/plain": b"1", "text/uri-list": b"2"}, {"text/uri-list": b"2"}),
+        ({"application/x-own": b"1"}, {"application/x-own": b"1"}),
+        ({"text/plain": b""}, {"text/plain": b""}),
+        ({}, {}),
+    ],
+)
+def test_what_was_there_comes_back_in_its_most_telling_format(offered, kept):
+    for is_primary in (False, True):
+        tools = FakeTools()
+        tools.offered[is_primary] = dict(offered)
+        way = backend(tools)
+        way.paste_text("said")
+        way.close()
+        assert tools.offered[is_primary] == kept
+
+
+@pytest.mark.parametrize("problem", [Unsure(), ToolError("wl-paste", b"Broken pipe"), "large"])
+@pytest.mark.parametrize("is_primary", [False, True])
+def test_a_clipboard_that_cannot_be_had_is_left_alone(monkeypatch, problem, is_primary):
+    monkeypatch.setattr(wayland, "KEEP_BYTES", 20)
+    tools = FakeTools()
+    offered = {"image/png": b"x" * 21 if problem == "large" else problem}
+    tools.offered[is_primary] = dict(offered)
+    with pytest.raises(InsertError) as caught:
+        backend(tools).paste_text("said")
+    assert caught.value.reason is InsertReason.CLIPBOARD_IN_USE
+    assert tools.offered[is_primary] == offered
+    assert tools.keys == []
+
+
+def test_a_desktop_without_primary_gets_the_text_by_the_clipboard_alone():
+    class OneClipboard(FakeTools):
+        def __call__(self, command, data, wait_s):
+            if "--primary" in command:
+                raise ToolError(command[0], b"The compositor does not seem to support primary selection\n")
+            return super().__call__(command, data, wait_s)
+
+    tools = OneClipboard()
+    way = backend(tools)
+    assert way.paste_text("said") == Arrived(4)
+    assert tools.data == b"said"
+    way.close()
+    assert tools.data == b"<b>old</b>"

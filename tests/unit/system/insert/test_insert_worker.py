@@ -4,11 +4,14 @@ import queue
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.worker import COPIED_NOTE, InsertionThread
+from handy_qwen.system.insert.backend import UNKNOWN, Arrived
+from handy_qwen.system.insert.worker import COPIED_NOTE, IN_USE_NOTE, UNKNOWN_NOTE, InsertionThread
 
 HERE = Target(7, "Editor")
 
@@ -16,8 +19,10 @@ HERE = Target(7, "Editor")
 class FakeBackend:
     """Does what the test says and remembers what it was asked."""
 
-    def __init__(self, **fails):
+    def __init__(self, *, arrives=None, **fails):
         self.fails = fails  # method -> what to raise
+        self.arrives = arrives  # what of a text arrives, if not all
+        self.prepared = []
         self.calls = []
         self.window = HERE
         self.rests = []
@@ -31,11 +36,16 @@ class FakeBackend:
     def focused(self):
         return self.window
 
+    def prepare(self, is_awaited):
+        self.prepared.append(is_awaited())
+
     def type_text(self, text):
         self._do("type", text)
+        return self.arrives or Arrived(len(text))
 
     def paste_text(self, text):
         self._do("paste", text)
+        return self.arrives or Arrived(len(text))
 
     def copy(self, text):
         self._do("copy", text)
@@ -112,15 +122,138 @@ def test_a_paste_that_could_not_be_sent_is_typed(run):
     assert run(backend, Method.PASTE) == Delivered(3, Delivery.TYPED)
 
 
-def test_a_paste_that_nobody_fetched_is_not_typed_as_well(run):
-    backend = FakeBackend(paste=failing(InsertReason.NOT_FETCHED))
-    assert run(backend, Method.PASTE) == Delivered(3, Delivery.COPIED, COPIED_NOTE)
-    assert [name for name, _ in backend.calls] == ["paste", "copy"]
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+def test_a_text_that_may_have_arrived_is_copied_and_not_inserted_again(run, method):
+    backend = FakeBackend(arrives=UNKNOWN)
+    assert run(backend, method, submit=Submit.ENTER) == Delivered(3, Delivery.COPIED, UNKNOWN_NOTE)
+    assert backend.calls == [(method.value, "said"), ("copy", "said")]
 
 
-def test_typing_that_falls_to_an_unfetched_paste_ends_in_a_copy(run):
-    backend = FakeBackend(type=failing(InsertReason.NOT_TYPEABLE), paste=failing(InsertReason.NOT_FETCHED))
-    assert run(backend, Method.TYPE).how is Delivery.COPIED
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+def test_of_a_text_that_arrived_in_part_only_the_rest_is_copied(run, method):
+    backend = FakeBackend(arrives=Arrived(6))
+    delivered = run(backend, method, text="Hello world again", submit=Submit.ENTER)
+    assert delivered == Delivered(3, Delivery.COPIED, rest="world again")
+    assert backend.calls == [(method.value, "Hello world again"), ("copy", "world again")]
+    assert "again" not in repr(delivered)
+
+
+def test_the_rest_of_a_text_whose_window_lost_the_focus_waits(run):
+    backend = FakeBackend(arrives=Arrived(6, has_focus=False))
+    delivered = run(backend, Method.TYPE, text="Hello world", submit=Submit.ENTER)
+    assert delivered == Delivered(3, Delivery.HELD, rest="world")
+    assert backend.calls == [("type", "Hello world")]
+
+
+def test_the_rest_waits_when_it_cannot_be_copied(run):
+    def refuse(_):
+        raise failing(InsertReason.UNSUPPORTED_DESKTOP)
+
+    backend = FakeBackend(arrives=Arrived(6), copy=failing(InsertReason.UNSUPPORTED_DESKTOP))
+    assert run(backend, Method.TYPE, text="Hello world", last_resort=refuse) == Delivered(
+        3, Delivery.HELD, rest="world"
+    )
+
+
+def test_a_text_of_which_nobody_knows_is_copied_also_when_the_window_lost_the_focus(run):
+    backend = FakeBackend(arrives=Arrived(None, has_focus=False))
+    assert run(backend, Method.TYPE) == Delivered(3, Delivery.COPIED, UNKNOWN_NOTE)
+    assert backend.calls == [("type", "said"), ("copy", "said")]
+
+
+@given(
+    st.text(st.sampled_from("ab \n"), min_size=1, max_size=12),
+    st.one_of(st.none(), st.integers(1, 12)),
+    st.booleans(),
+    st.sampled_from([Method.TYPE, Method.PASTE]),
+)
+def test_no_part_of_a_text_that_has_arrived_is_inserted_or_copied_again(text, count, has_focus, method):
+    count = None if count is None else min(count, len(text))
+    backend = FakeBackend(arrives=Arrived(count, has_focus=has_focus))
+    posted = queue.Queue()
+    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker.insert(3, text, target=None, method=method, submit=Submit.OFF)
+    delivered = posted.get(timeout=10)
+    worker.close(10)
+    assert backend.calls[0] == (method.value, text)
+    assert [name for name, _ in backend.calls[1:]] in ([], ["copy"])
+    missing = text if count is None else text[count:]
+    if delivered.how in {Delivery.TYPED, Delivery.PASTED}:
+        assert count is not None
+        assert not missing.strip()
+    else:
+        assert delivered.rest == ("" if count is None else missing)
+    assert all(copied == missing for _, copied in backend.calls[1:])
+
+
+def test_when_neither_the_clipboard_nor_the_keys_can_be_had_the_text_waits_and_nothing_is_copied(run):
+    backend = FakeBackend(
+        paste=failing(InsertReason.CLIPBOARD_IN_USE), type=failing(InsertReason.NOT_TYPEABLE)
+    )
+    for method in (Method.PASTE, Method.TYPE):
+        assert run(backend, method) == Delivered(3, Delivery.HELD, IN_USE_NOTE)
+    assert "copy" not in dict(backend.calls)
+
+
+def test_a_text_for_a_clipboard_that_cannot_be_borrowed_is_typed(run):
+    backend = FakeBackend(paste=failing(InsertReason.CLIPBOARD_IN_USE))
+    assert run(backend, Method.PASTE) == Delivered(3, Delivery.TYPED)
+
+
+def test_the_next_way_is_not_tried_in_another_window(run):
+    backend = FakeBackend(paste=failing(InsertReason.NO_FOCUS))
+    do = backend.paste_text
+
+    def lose_focus(text):
+        backend.window = Target(8)
+        return do(text)
+
+    backend.paste_text = lose_focus
+    assert run(backend, Method.PASTE, target=HERE) == Delivered(3, Delivery.HELD)
+    assert backend.calls == [("paste", "said")]
+
+
+def test_the_key_after_the_text_is_not_pressed_in_another_window(run):
+    backend = FakeBackend()
+    do = backend.type_text
+
+    def lose_focus(text):
+        backend.window = Target(8)
+        return do(text)
+
+    backend.type_text = lose_focus
+    delivered = run(backend, Method.TYPE, submit=Submit.ENTER)
+    assert delivered.how is Delivery.TYPED
+    assert delivered.note
+    assert backend.calls == [("type", "said")]
+
+
+def test_preparing_comes_before_the_text_and_only_for_a_paste():
+    posted = queue.Queue()
+    backend = FakeBackend()
+    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    for method in Method:
+        worker.prepare(method)
+    worker.insert(3, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
+    assert posted.get(timeout=10) == Delivered(3, Delivery.PASTED)
+    worker.close(10)
+    assert len(backend.prepared) == 1
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("problem", [failing(InsertReason.CLIPBOARD_IN_USE), RuntimeError("boom")])
+def test_preparing_that_fails_does_not_end_the_thread(problem):
+    def fail(_):
+        raise problem
+
+    backend = FakeBackend()
+    backend.prepare = fail
+    posted = queue.Queue()
+    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker.prepare(Method.PASTE)
+    worker.insert(3, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
+    assert posted.get(timeout=10) == Delivered(3, Delivery.PASTED)
+    worker.close(10)
 
 
 def test_the_last_resort_copies_when_nothing_else_can(run):
@@ -163,8 +296,10 @@ def test_the_key_after_the_text_is_pressed_when_the_text_has_arrived(run):
 
 
 def test_the_key_after_the_text_is_not_pressed_when_the_text_was_only_copied(run):
-    backend = FakeBackend(paste=failing(InsertReason.NOT_FETCHED))
-    run(backend, Method.PASTE, submit=Submit.ENTER)
+    backend = FakeBackend(
+        paste=failing(InsertReason.UNSUPPORTED_DESKTOP), type=failing(InsertReason.NOT_TYPEABLE)
+    )
+    assert run(backend, Method.PASTE, submit=Submit.ENTER).how is Delivery.COPIED
     assert ("submit", Submit.ENTER) not in backend.calls
 
 
@@ -188,7 +323,7 @@ def test_a_surprise_is_logged_and_reported_and_the_next_text_is_inserted(caplog)
     worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
     worker.insert(1, "a secret", target=None, method=Method.TYPE, submit=Submit.OFF)
     worker.insert(2, "a secret", target=None, method=Method.PASTE, submit=Submit.OFF)
-    assert isinstance(posted.get(timeout=10), Failed)
+    assert posted.get(timeout=10) == Delivered(1, Delivery.COPIED, UNKNOWN_NOTE), "it may have been typed"
     assert posted.get(timeout=10) == Delivered(2, Delivery.PASTED)
     worker.close(10)
     assert "boom" in caplog.text
@@ -196,11 +331,13 @@ def test_a_surprise_is_logged_and_reported_and_the_next_text_is_inserted(caplog)
 
 
 def test_each_step_that_falls_through_is_logged_without_the_text(run, caplog):
-    backend = FakeBackend(type=failing(InsertReason.NOT_TYPEABLE), paste=failing(InsertReason.NOT_FETCHED))
+    backend = FakeBackend(
+        type=failing(InsertReason.NOT_TYPEABLE), paste=failing(InsertReason.UNSUPPORTED_DESKTOP)
+    )
     with caplog.at_level("DEBUG"):
         run(backend, Method.TYPE, text="a secret")
     assert "type fell through: NOT_TYPEABLE" in caplog.text
-    assert "paste fell through: NOT_FETCHED" in caplog.text
+    assert "paste fell through: UNSUPPORTED_DESKTOP" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -1,0 +1,132 @@
+"""What all windowing systems share: waiting, giving the clipboard back, work for its thread."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.insert import backend, tasks
+from handy_qwen.system.insert.backend import GivingBack, Patience, pieces
+from handy_qwen.system.insert.tasks import Tasks
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = FakeClock()
+    monkeypatch.setattr(backend.time, "monotonic", made)
+    return made
+
+
+def test_patience_is_long_while_nobody_waits_and_short_from_then_on(clock):
+    waiting = []
+    patience = Patience(lambda: bool(waiting))
+    clock.now_s += 10.0
+    assert patience.left_s() == backend.PREPARE_S - 10.0
+    waiting.append(True)
+    assert patience.left_s() == backend.WAIT_S
+    waiting.clear()
+    clock.now_s += backend.WAIT_S
+    assert patience.left_s() <= 0
+
+
+def test_patience_does_not_grow_when_somebody_waits(clock):
+    patience = Patience(lambda: clock.now_s > 100.0)
+    clock.now_s += backend.PREPARE_S - 0.5
+    assert patience.left_s() == 0.5
+
+
+def test_the_clipboard_is_given_back_once_it_is_time(clock):
+    given = []
+    due = GivingBack(lambda: given.append(clock.now_s))
+    assert due.rest(is_idle=True) is None
+    due.after(0.3)
+    assert due.rest(is_idle=True) == pytest.approx(0.3)
+    assert due.rest(is_idle=False) == 0.0, "the next text borrows it again"
+    clock.now_s += 0.4
+    assert due.rest(is_idle=True) is None
+    assert due.rest(is_idle=True) is None
+    assert len(given) == 1
+    due.after(0.3)
+    due.forget()
+    clock.now_s += 1.0
+    assert due.rest(is_idle=True) is None
+    assert len(given) == 1
+
+
+@pytest.mark.parametrize("failures", [1, GivingBack.TRIES - 1, GivingBack.TRIES + 3])
+def test_giving_back_is_tried_a_few_times(clock, failures):
+    tries = []
+
+    def restore():
+        tries.append(True)
+        if len(tries) <= failures:
+            raise InsertError("Open.", InsertReason.UNSUPPORTED_DESKTOP)
+
+    due = GivingBack(restore)
+    due.after(0.0)
+    while (wait_s := due.rest(is_idle=True)) is not None:
+        clock.now_s += wait_s
+    assert len(tries) == min(failures + 1, GivingBack.TRIES)
+    assert not due.is_due
+
+
+@given(st.text(st.sampled_from("ab\n🙂")), st.integers(1, 9))
+def test_pieces_lose_nothing_and_are_no_longer_than_allowed(text, limit):
+    cut = list(pieces(text, len, limit, alone="\n".__eq__))
+    assert "".join(cut) == text
+    assert all(piece and len(piece) <= limit for piece in cut)
+    assert all("\n" not in piece or piece == "\n" for piece in cut)
+
+
+class Loop:
+    """A thread that works off what it is given."""
+
+    def __init__(self):
+        self.woken = threading.Semaphore(0)
+        self.tasks = Tasks(self.woken.release)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            self.woken.acquire()
+            self.tasks.work_off()
+
+
+def test_the_one_who_waits_gets_the_answer():
+    assert Loop().tasks.do(threading.current_thread) is not threading.current_thread()
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("problem", [RuntimeError("a secret"), KeyError("a secret"), OSError("a secret")])
+def test_no_exception_passes_for_a_success_or_gets_into_the_log(problem, caplog):
+    def fail():
+        raise problem
+
+    loop = Loop()
+    with pytest.raises(InsertError):
+        loop.tasks.do(fail)
+    assert type(problem).__name__ in caplog.text
+    assert "secret" not in caplog.text
+    assert loop.tasks.do(lambda: 7) == 7
+
+
+def test_what_was_given_up_is_not_begun_later(monkeypatch):
+    monkeypatch.setattr(tasks, "ANSWER_S", 0.05)
+    gate, done = threading.Event(), []
+    loop = Loop()
+    loop.tasks.post(lambda: gate.wait(30))
+    with pytest.raises(InsertError):
+        loop.tasks.do(lambda: done.append("late"))
+    monkeypatch.setattr(tasks, "ANSWER_S", 30.0)
+    gate.set()
+    loop.tasks.do(lambda: done.append("now"))
+    assert done == ["now"]
+
+
+def test_whoever_waits_for_a_thread_that_dies_gets_an_error():
+    waiting = Tasks(lambda: threading.Timer(0.05, waiting.give_up).start())
+    with pytest.raises(InsertError):
+        waiting.do(lambda: None)
