@@ -17,7 +17,7 @@ NAME = "handy-qwen"
 TITLE = "Handy Qwen"
 APP_ID = "io.github.handy_qwen"  # of the .desktop file, which portals go by, and of the bundle
 PUBLISHER = "The handy_qwen developers"
-SUMMARY = "Hold a key, speak, let go: the words stand in the focused window"
+SUMMARY = "Hold a key, speak, release: your words appear in the focused window"
 INSTALLER_ID = "7C0B1C1E-6C86-4B0C-9B8E-3C2B6C5D8A41"  # Windows knows later versions by it: never to change
 
 

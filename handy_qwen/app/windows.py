@@ -69,6 +69,7 @@ class ProgramWindows:
             Window.MAIN: desk.open,
             Window.MODELS: partial(windows.open, Window.MODELS),
             Window.HISTORY: partial(windows.open, Window.HISTORY),
+            Window.HELP: partial(windows.open, Window.HELP),
             Window.SETUP: guide.open,
             Window.SETTINGS: commands.open_settings_file,
         }

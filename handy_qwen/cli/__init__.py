@@ -14,7 +14,18 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import autostart, bench, demo, doctor, history, model, running, transcribe, uninstall
+from handy_qwen.cli import (
+    autostart,
+    bench,
+    demo,
+    doctor,
+    help,  # noqa: A004  the command is called so
+    history,
+    model,
+    running,
+    transcribe,
+    uninstall,
+)
 from handy_qwen.cli.terminal import UsageError, complain, exit_status
 from handy_qwen.errors import HandyError, LanguageError
 
@@ -47,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="handy-qwen",
-        description="Hold a key, speak, let go: the words stand in the focused window. "
+        description="Hold a key, speak, release: your words appear in the focused window. "
         "Without a command, the app starts in the tray.",
     )
     parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
@@ -62,4 +73,5 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_parser(commands)
     autostart.add_parser(commands)
     uninstall.add_parser(commands)
+    help.add_parser(commands)
     return parser

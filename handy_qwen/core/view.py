@@ -40,6 +40,7 @@ class Window(enum.Enum):
     HISTORY = "history"
     SETUP = "setup"
     SETTINGS = "settings"
+    HELP = "help"
 
 
 class NoticeKind(enum.Enum):

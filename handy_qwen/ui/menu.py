@@ -60,6 +60,7 @@ class TrayMenu(QMenu):
         self._shelf = self._entry(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
         self._entry(strings.SETUP_WINDOW, commands.open_setup)
         self._entry(strings.SETTINGS_FILE, commands.open_settings_file)
+        self._entry(strings.HELP, lambda: commands.open_window(Window.HELP))
         self._autostart = self.addAction(strings.AUTOSTART)
         self._autostart.setCheckable(True)
         self._autostart.triggered.connect(commands.use_autostart)

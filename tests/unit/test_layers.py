@@ -19,6 +19,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "watched": ({"errors"}, set()),
     "durable": (set(), set()),
     "extras": (set(), set()),
+    "manual": ({"paths"}, set()),
     "scripts": (set(), set()),
     "languages": ({"errors"}, set()),
     # numpy for types only, see the last test
@@ -41,7 +42,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "controller": ({"core", "errors", "watched"}, set()),
     "effects": ({"chores", "core", "errors"}, set()),
     "transcriber": ({"core", "engine", "errors", "watched"}, {"numpy"}),
-    "ui": ({"core", "settings", "errors", "languages", "paths"}, {"PySide6"}),
+    "ui": ({"core", "settings", "errors", "languages", "manual", "paths"}, {"PySide6"}),
     "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it
         {
             "audio",

@@ -64,7 +64,7 @@ def desktop_file(launch: Launch) -> str:
         "[Desktop Entry]",
         "Type=Application",
         "Name=Handy Qwen",
-        "Comment=Hold a key, speak, let go: the words stand in the focused window",
+        "Comment=Hold a key, speak, release: your words appear in the focused window",
         f"Exec={_escaped(' '.join(map(_quoted, command)))}",
         *([f"Path={_escaped(str(launch.folder))}"] if launch.folder else []),
         "Icon=handy-qwen",

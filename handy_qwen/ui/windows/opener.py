@@ -10,6 +10,7 @@ from handy_qwen.core.past import Past, PastKeeper
 from handy_qwen.core.shelf import Shelf, ShelfKeeper
 from handy_qwen.core.view import Commands, View, Window
 from handy_qwen.ui.bridge import Carrier
+from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.models import ModelsWindow
 
@@ -29,6 +30,7 @@ class Windows(QObject):
         self._view, self._shelf = View(), Shelf()
         self._models: ModelsWindow | None = None
         self._history: HistoryWindow | None = None
+        self._help: HelpWindow | None = None
         self._shelves, self._pasts = Carrier(), Carrier()
         self._shelves.carried.connect(self._show_shelf)
         self._pasts.carried.connect(self._show_past)
@@ -36,8 +38,9 @@ class Windows(QObject):
         self.on_past: Callable[[Past], None] = self._pasts.carry
 
     def open(self, window: Window) -> None:
-        """Bring the Models or the History window to the front."""
-        (self._models_window() if window is Window.MODELS else self._history_window()).present()
+        """Bring the Models, the History or the Help window to the front."""
+        made = {Window.MODELS: self._models_window, Window.HISTORY: self._history_window}
+        made.get(window, self._help_window)().present()
 
     @Slot(object)
     def show_view(self, view: View) -> None:
@@ -51,7 +54,7 @@ class Windows(QObject):
 
     def close(self) -> None:
         """Take all windows off the screen. Safe to call twice."""
-        for window in filter(None, (self._models, self._history)):
+        for window in filter(None, (self._models, self._history, self._help)):
             window.blockSignals(True)  # nothing is told of it: the program ends
             window.close()
 
@@ -68,6 +71,11 @@ class Windows(QObject):
             self._history = HistoryWindow(self._past_keeper, self._commands)
             self._history.show_view(self._view)
         return self._history
+
+    def _help_window(self) -> HelpWindow:
+        if self._help is None:
+            self._help = HelpWindow()
+        return self._help
 
     @Slot(object)
     def _show_shelf(self, shelf: Shelf) -> None:

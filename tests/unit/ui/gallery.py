@@ -5,6 +5,7 @@ from dataclasses import replace
 from handy_qwen.core.view import Notice, NoticeKind, Phase
 from handy_qwen.ui.menu import TrayMenu
 from handy_qwen.ui.setup.window import SetupWindow
+from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
 from handy_qwen.ui.windows.model_card import More
@@ -63,6 +64,7 @@ WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked), ""),
     **{f"history-{state}": (history, state) for state in PASTS},
+    "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
     **{f"setup-{place}": (setup, place) for place in range(6)},

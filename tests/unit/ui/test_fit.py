@@ -76,7 +76,7 @@ def test_nothing_is_cut_off(qtbot, asked, app_home, screen, name):  # noqa: ARG0
     qtbot.waitUntil(lambda: window.size() == screen)  # it can be as small as that
     QApplication.processEvents()
     shown = [one for one in window.findChildren(QWidget) if isinstance(one, SHOWING) and one.isVisible()]
-    assert len(shown) > 2
+    assert shown
     for one in shown:
         place, room = in_viewport(one, window)
         said = one.text() if hasattr(one, "text") else one.accessibleName()

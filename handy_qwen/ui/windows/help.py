@@ -1,0 +1,44 @@
+"""The help pages: topics at the left, the page at the right."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSplitter, QTextBrowser, QWidget
+
+from handy_qwen import manual
+from handy_qwen.ui.strings import tr
+from handy_qwen.ui.windows.window import AppWindow
+
+TITLE, TOPICS = tr("Help"), tr("Topics")
+_SIZE_PX = QSize(820, 560)
+
+
+class HelpWindow(AppWindow):
+    """Made and used on Qt's thread."""
+
+    def __init__(self) -> None:
+        super().__init__("help", TITLE, _SIZE_PX)
+        self.topics, self.page = QListWidget(), QTextBrowser()
+        self.topics.setAccessibleName(TOPICS)
+        self.page.setOpenExternalLinks(True)
+        for topic in manual.TOPICS:
+            item = QListWidgetItem(manual.title(topic).partition(":")[0])
+            item.setData(Qt.ItemDataRole.UserRole, topic)
+            self.topics.addItem(item)
+        self.topics.currentItemChanged.connect(self._show)
+        self.topics.setCurrentRow(0)
+        halves = QSplitter()
+        halves.setChildrenCollapsible(False)
+        halves.addWidget(self.topics)
+        halves.addWidget(self.page)
+        halves.setStretchFactor(1, 1)
+        self.topics.setMinimumWidth(self.topics.sizeHintForColumn(0) + 2 * self.fontMetrics().height())
+        self.body.addWidget(halves, 1)
+
+    def first_focus(self) -> QWidget:
+        """The list."""
+        return self.topics
+
+    def _show(self, item: QListWidgetItem) -> None:
+        self.page.setMarkdown(manual.page(item.data(Qt.ItemDataRole.UserRole)))
+        self.page.setAccessibleName(item.text())
