@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSplitter, QTextBrow
 
 from handy_qwen import manual
 from handy_qwen.ui.strings import tr
-from handy_qwen.ui.windows.window import AppWindow
+from handy_qwen.ui.windows.window import MARGIN_PX, AppWindow
 
 TITLE, TOPICS = tr("Help"), tr("Topics")
 _SIZE_PX = QSize(820, 560)
@@ -20,7 +20,9 @@ class HelpWindow(AppWindow):
         super().__init__("help", TITLE, _SIZE_PX)
         self.topics, self.page = QListWidget(), QTextBrowser()
         self.topics.setAccessibleName(TOPICS)
+        self.topics.setSpacing(2)
         self.page.setOpenExternalLinks(True)
+        self.page.document().setDocumentMargin(MARGIN_PX)
         for topic in manual.TOPICS:
             item = QListWidgetItem(manual.title(topic).partition(":")[0])
             item.setData(Qt.ItemDataRole.UserRole, topic)
