@@ -124,7 +124,7 @@ class _File:
     def part(self, start: int) -> Part:
         """The recording that begins at ``start``."""
         magic = self._read(start, 4)
-        if magic in _KINDS:
+        if magic in _KINDS and (magic != b"FORM" or self._read(start + 8, 3) == b"AIF"):
             return self._chunked(start, magic)
         if magic == b".snd":
             return self._sun(start)

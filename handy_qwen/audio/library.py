@@ -28,12 +28,13 @@ from __future__ import annotations
 import atexit
 import logging
 import math
+import os
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -156,13 +157,12 @@ class Library:
         Returns:
             Whether that was possible.
         """
-        module = self._loaded()
+        module = self._started()
         with self._alone() as is_alone:
             if not is_alone or self._streams:
                 return False
-            if self._is_started:
-                self._is_started = False
-                module._terminate()
+            self._is_started = False
+            module._terminate()
             module._initialize()
             self._is_started = True
         return True
@@ -227,7 +227,7 @@ class Library:
                 self._inside += 1
                 self._state.notify_all()  # the others know now for whom they wait
             try:
-                call.result = call.work(self._loaded())
+                call.result = call.work(self._started())
             except BaseException as error:  # raised again where the result is waited for
                 call.error = error
             with self._state:
@@ -238,36 +238,53 @@ class Library:
                 self._state.notify_all()
             del call  # and with it the stream it may hold
 
-    def _loaded(self) -> ModuleType:
-        if self._module is None:
-            try:
-                with self._alone():  # nothing else can be inside before it is there
-                    import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
-            except OSError as error:
-                raise MicrophoneError(
-                    "PortAudio, the library that records sound, is missing or does not start.",
-                    MicrophoneReason.NO_DEVICE,
-                    "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
-                ) from error
-            atexit.unregister(sounddevice._exit_handler)  # it would wait for a sound server that hangs
-            atexit.register(self._at_exit)
-            self._module, self._is_started = sounddevice, True
+    def _started(self) -> ModuleType:
+        """sounddevice, with PortAudio started."""
+        if self._is_started:
+            assert self._module is not None
+            return self._module
+        with self._alone():  # nothing else can be inside while PortAudio is not started
+            if self._module is None:
+                self._module = self._loaded()
+            else:
+                self._module._initialize()  # a start before this one failed
+        self._is_started = True
         return self._module
 
-    def _at_exit(self) -> None:
-        """End the callbacks before Python is gone, unless something hangs."""
-        with self._state:
-            if self._inside:
-                return
+    def _loaded(self) -> ModuleType:
         try:
-            self.call(self._end, patience_s=EXIT_S)
+            import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
+        except Exception as error:  # its own, if PortAudio does not start: its class went with the module
+            raise MicrophoneError(
+                "PortAudio, the library that records sound, is missing or does not start.",
+                MicrophoneReason.NO_DEVICE,
+                "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
+            ) from error
+        atexit.unregister(sounddevice._exit_handler)  # it would wait for a sound server that hangs
+        atexit.register(self._at_exit)
+        return sounddevice  # type: ignore[no-any-return,unused-ignore]
+
+    def _at_exit(self) -> None:
+        """End the callbacks before Python is gone: one that comes later crashes the process."""
+        is_ended = False
+        try:
+            is_ended = self.call(self._end, patience_s=EXIT_S)
         except HandyError as error:
             logger.info("PortAudio is left as it is: %s", error.title)
+        if self._streams and not is_ended:
+            logger.warning("a call into the sound system hangs; the process ends without it")
+            logging.shutdown()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(AttributeError, OSError, ValueError):  # none, or closed
+                    stream.flush()
+            os._exit(1)
 
-    def _end(self, module: ModuleType) -> None:
+    def _end(self, module: ModuleType) -> bool:
         with self._alone() as is_alone:
-            if is_alone and self._is_started:
+            if is_alone:
+                self._is_started = False
                 module._terminate()  # closes streams that are open
+        return is_alone
 
 
 def _join_apartment() -> None:

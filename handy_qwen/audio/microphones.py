@@ -243,9 +243,9 @@ class InputStream:
         return self._callbacks.overflows
 
     def close(self) -> None:
-        """Stop and forget what was heard. Blocks as long as the sound server hangs."""
-        self._library.close_stream(self._stream)
+        """Stop and forget what was heard. Blocks as long as the sound server hangs, but hears no more."""
         self._callbacks.write = _ignore
+        self._library.close_stream(self._stream)
         self.ring.clear()
 
 

@@ -130,6 +130,16 @@ def test_an_aiff_that_describes_its_samples_behind_them_is_read():
     assert not is_truncated
 
 
+NOT_WHOLE = {"RAW", "WVE", "XI", "VOC", "SD2", "MP3"}  # of other lengths, rates, or more files than one
+
+
+@pytest.mark.parametrize("kind", sorted(soundfile.available_formats().keys() - NOT_WHOLE))
+def test_a_file_that_is_whole_is_read_whole(kind):
+    samples, is_truncated = heard(encoded(SOUND, kind))
+    assert len(samples) == len(SOUND)
+    assert not is_truncated
+
+
 # --- chunks ------------------------------------------------------------------------------------------
 
 
