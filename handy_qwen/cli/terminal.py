@@ -92,6 +92,8 @@ def write(text: str) -> None:
         BrokenPipeError: Whoever read it has gone.
         HandyError: It cannot be written.
     """
+    if sys.stdout is None:  # closed by who started the program
+        raise HandyError("There is no standard output.", "Send it to a file or a terminal.")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

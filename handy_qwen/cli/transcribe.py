@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -271,6 +272,8 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
                 "Transcribe them one after the other, into different folders.",
             )
         taken[place] = name
+        if place.exists() and any(Path(other).exists() and place.samefile(other) for other in options.files):
+            raise UsageError(f"{place} is one of the sound files.", "Choose another folder.")
     return places
 
 
@@ -321,6 +324,8 @@ def _is_saved(path: Path, text: str) -> bool:
     try:
         with _unfinished(path.parent) as unfinished:
             unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
+            if path.is_file():
+                shutil.copymode(path, unfinished)  # what was private stays so
             unfinished.replace(path)
     except OSError as exc:
         complain(_not_written(path, exc))

@@ -89,6 +89,13 @@ def test_a_result_replaces_an_older_one_whole(tmp_path):
     assert out.read_text(encoding="utf-8") == REPORT
 
 
+def test_a_result_that_replaces_a_private_one_stays_private(tmp_path):
+    out = tmp_path / "report.flac.txt"
+    out.touch(mode=0o600)
+    assert run(SPEECH / "report.flac", "--output", tmp_path) == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.fixture
 def never_loaded(monkeypatch):
     """The model must not be loaded, nor any file be transcribed."""
@@ -165,6 +172,34 @@ def test_a_text_that_cannot_be_written_after_all_goes_to_stdout(tmp_path, capsys
     assert "cannot be written: No space left on device." in told.err
     assert "Its text is on standard output instead." in told.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("never_loaded")
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_result_that_would_replace_a_sound_file_of_the_same_call_is_refused(tmp_path, capsys, is_link):
+    first, second = tmp_path / "a.flac", tmp_path / "a.flac.txt"
+    shutil.copy(SPEECH / "report.flac", first)
+    shutil.copy(SPEECH / "chairs.flac", second)
+    folder = tmp_path
+    if is_link:
+        folder = tmp_path / "link"
+        folder.symlink_to(tmp_path)
+    assert run(first, second, "--output", folder) == 2
+    assert f"{folder / second.name} is one of the sound files." in capsys.readouterr().err
+    assert second.read_bytes() == (SPEECH / "chairs.flac").read_bytes()
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_without_a_standard_output_it_is_said_where_the_text_could_go(tmp_path, capsys, monkeypatch, is_full):
+    monkeypatch.setattr("sys.stdout", None)
+
+    def fill_up(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    if is_full:
+        monkeypatch.setattr(Path, "write_text", fill_up)
+    assert run(SPEECH / "report.flac", *(("--output", tmp_path) if is_full else ())) == 1
+    assert "There is no standard output." in capsys.readouterr().err
 
 
 def test_the_same_file_twice_into_a_folder_is_refused(tmp_path, capsys):
