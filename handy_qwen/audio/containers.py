@@ -30,6 +30,7 @@ _MOST = 1000  # parts of a file, or chunks in front of the samples, or behind
 _FIRST_PAGE, _LAST_PAGE = 0x02, 0x04
 _FLAC_BEGIN = b"fLaC\0\0\0\x22"  # and the length of the first block, which is always the same
 _TAG_BYTES = 128  # of an ID3v1 tag
+_APE_BYTES = 32  # of the header of an APE tag, which says how much follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ _KINDS = {
     b"caff": _Kind(8, b"data", b"desc", 4, ">q", 1, preface=4),
     b"riff": _Kind(40, b"data", b"fmt ", 16, "<Q", 8, is_whole=True),
 }
+_MAGIC = {*_KINDS, b".snd", b"OggS", b"fLaC"}
 
 
 class _Chunk(NamedTuple):
@@ -136,16 +138,15 @@ class _File:
         return self._mpeg(start)
 
     def next_start(self, before: int, end: int) -> int | None:
-        """Where another recording of the kind of the one at ``before`` begins, close behind ``end``."""
-        if end >= self._size:
-            return None
+        """Where another recording begins close behind ``end``, where the one at ``before`` ends."""
+        if self._read(end, 8) == b"APETAGEX":
+            end += _APE_BYTES + int.from_bytes(self._read(end + 12, 4), "little")
         if self._read(end, 3) == b"TAG":
             end += _TAG_BYTES
-        magic = self._read(before, 4)
-        is_mpeg = _is_mpeg(magic)
+        may_be_mpeg = is_mpeg(self._read(before, 4))  # anything looks like it
         for at in (end, end + 1):  # padded, perhaps
             head = self._read(at, 4)
-            if _is_mpeg(head) if is_mpeg else head == magic:
+            if head in _MAGIC or (may_be_mpeg and is_mpeg(head)):
                 return at
         return None
 
@@ -223,7 +224,7 @@ class _File:
             behind = self._chunk(kind, self._behind(kind, start, chunk)[0])
             if (
                 behind is None
-                or behind.name[:4] in _KINDS
+                or behind.name[:4] in _MAGIC
                 or not 0 <= behind.size <= self._size - behind.body
             ):
                 break
@@ -239,15 +240,11 @@ class _File:
             preface: What it says if there are none.
             tail: Where what belongs to the file ends behind them; -1 if nothing does.
         """
-        missing = body + claimed - self._size
-        is_unfinished = 0 <= claimed <= preface and missing < 0 and tail < 0
-        if claimed < 0 or is_unfinished or (claimed >= _UNKNOWN_BYTES and missing > 0):
-            return self._size, not self._is_piped
-        if missing >= 0:
-            return self._size, missing > _MISCOUNTED_BYTES
-        if tail < 0 and -missing > _STALE_BYTES:
-            return self._size, True
-        return body + claimed, False
+        left = self._size - body
+        is_unknown = claimed < 0 or claimed <= preface < left or claimed > max(left, _UNKNOWN_BYTES)
+        if tail >= 0 or (not is_unknown and -_MISCOUNTED_BYTES <= left - claimed <= _STALE_BYTES):
+            return body + min(claimed, left), False
+        return self._size, not (is_unknown and self._is_piped)
 
     def _head(self, start: int, kind: _Kind, chunks: list[tuple[bytes, bytes]], size: int) -> bytes:
         """A header for ``size`` bytes in the last of ``chunks``."""
@@ -318,7 +315,7 @@ class _File:
         return Part(start, self._size if is_last else end, b"", is_counted=True)
 
 
-def _is_mpeg(head: bytes) -> bool:
+def is_mpeg(head: bytes) -> bool:
     """Whether an MP3 may begin so."""
     return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2)
 

@@ -242,6 +242,20 @@ def test_an_mp3_with_tags_joined_with_another_is_read_with_it():
     assert len(heard(tagged + tagged)[0]) == pytest.approx(2 * RATE, abs=4_000)
 
 
+def test_an_mp3_with_an_ape_tag_joined_with_another_is_read_with_it():
+    tag = b"APETAGEX" + struct.pack("<IIII", 2000, 100 + 32, 1, 1 << 31) + bytes(8 + 100 + 32)
+    tagged = encoded(SOUND, "MP3") + tag + b"TAG" + bytes(125)
+    assert len(heard(2 * tagged)[0]) == pytest.approx(2 * RATE, abs=4_000)
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "AU", "AIFF"])
+def test_a_wav_joined_with_a_file_of_another_kind_is_read_with_it(kind):
+    samples, is_truncated = heard(encoded(SOUND, "WAV") + encoded(OTHER, kind))
+    assert_same(samples[:RATE], SOUND)
+    assert len(samples) == RATE + len(OTHER)
+    assert not is_truncated
+
+
 # --- what the libraries read from --------------------------------------------------------------------
 
 
