@@ -79,6 +79,7 @@ class Library:
         self._is_starting = False
         self._module: ModuleType | None = None
         self._is_started = False  # PortAudio is; the thread's own
+        self._is_over = False  # it was ended for good
 
     def call(
         self,
@@ -144,7 +145,11 @@ class Library:
 
     def close_stream(self, stream: Any) -> None:  # noqa: ANN401 sounddevice is untyped
         """Stop and close a stream. Blocks as long as the sound system hangs."""
-        self.call(lambda _: stream.close(), limit_s=CLOSE_LIMIT_S)
+        try:
+            self.call(lambda _: stream.close(), limit_s=CLOSE_LIMIT_S)
+        except HungError:
+            if not self._is_over:  # else it is closed
+                raise
         self._forget_stream()
 
     def _forget_stream(self) -> None:
@@ -240,6 +245,8 @@ class Library:
 
     def _started(self) -> ModuleType:
         """sounddevice, with PortAudio started."""
+        if self._is_over:
+            raise HungError  # what was open then is freed
         if self._is_started:
             assert self._module is not None
             return self._module
@@ -282,7 +289,7 @@ class Library:
     def _end(self, module: ModuleType) -> bool:
         with self._alone() as is_alone:
             if is_alone:
-                self._is_started = False
+                self._is_over = True
                 module._terminate()  # closes streams that are open
         return is_alone
 

@@ -346,6 +346,17 @@ def test_at_exit_a_call_that_ends_soon_is_waited_for(portaudio):
     assert not portaudio.is_started
 
 
+def test_what_ended_with_portaudio_at_exit_is_not_closed_again(portaudio, backend):
+    """A sound that is playing is closed by its own thread, perhaps later."""
+    stream = backend.open(backend.devices()[0])
+    starts = portaudio.starts
+    portaudio.streams = 0  # ``Pa_Terminate`` closes them
+    backend._library._at_exit()
+    assert Job(stream.close).wait().error is None
+    assert not portaudio.is_started
+    assert portaudio.starts == starts
+
+
 @pytest.mark.expects_log
 def test_at_exit_the_process_ends_at_once_if_a_stream_cannot_be_closed_because_something_hangs(
     portaudio, backend, monkeypatch
