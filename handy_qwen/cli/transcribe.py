@@ -186,9 +186,13 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         EngineError: It cannot be loaded.
         LanguageError: It does not know ``language``.
     """
-    from handy_qwen.models.installed import load_recognizer
 
-    recognizer = load_recognizer(asked_or_used(model), threads)
+    def load() -> Recognizer:
+        from handy_qwen.models.installed import load_recognizer
+
+        return load_recognizer(asked_or_used(model), threads)
+
+    recognizer = interruptible(load)
     try:
         recognizer.check_language(language)
         if recognizer.notice:

@@ -1,7 +1,10 @@
 """``transcribe``: contexts, places of results, statuses; with the demo model, in this process."""
 
 import json
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +228,24 @@ def test_json_has_what_was_transcribed_before_an_interruption(monkeypatch, capsy
     assert run(SPEECH / "report.flac", SPEECH / "chairs.flac", "--format", "json") == 130
     (result,) = json.loads(capsys.readouterr().out)
     assert result["text"] == REPORT.strip()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently")
+def test_an_interruption_does_not_break_into_the_loading_of_the_model(monkeypatch):
+    """In the middle of an import of native code it would become an ImportError."""
+    whole, loaded = installed.load_recognizer, []
+
+    def load(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):  # Python looks at signals between these
+            pass
+        loaded.append(whole(*arguments))
+        return loaded[0]
+
+    monkeypatch.setattr(installed, "load_recognizer", load)
+    assert run(SPEECH / "report.flac") == 130
+    (recognizer,) = loaded
+    recognizer.close()
 
 
 def test_a_model_is_closed_again_although_no_file_can_be_decoded(monkeypatch, tmp_path):
