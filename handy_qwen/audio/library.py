@@ -12,7 +12,7 @@ ended, and a second copy of PortAudio would hang with the first. So:
 
 * A call that takes longer than its ``limit_s`` while another waits is left behind on its thread, and a new
   thread goes on with the queue. The late call makes no further one; its result reaches whoever still waits.
-* As long as any call is inside, left behind or not, PortAudio is not started anew. New devices are not seen
+* As long as any call is inside, left behind or not, PortAudio is not restarted. New devices are not seen
   then, but the known ones can be opened.
 * Where the start itself hangs there is nothing to go on with: calls fail with HungError until it is over.
 
@@ -89,7 +89,7 @@ class Library:
         limit_s: float | None = None,
         patience_s: float = math.inf,
     ) -> T:
-        """Have ``work`` done with sounddevice, and wait for it.
+        """Run ``work`` with sounddevice on the thread, and wait for it.
 
         Args:
             work: One call into PortAudio, not several: each may be the one that hangs.
@@ -157,7 +157,7 @@ class Library:
             self._streams -= 1
 
     def refresh(self) -> bool:
-        """Look for devices anew, if no stream is open and no other call is inside. Only within ``call``.
+        """Look for devices again, if no stream is open and no other call is inside. Only within ``call``.
 
         Returns:
             Whether that was possible.
@@ -174,7 +174,7 @@ class Library:
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        """Have no other call begin meanwhile. False: one is inside, or this one was left behind."""
+        """Keep other calls from beginning. Yields False if one is inside, or this one was left behind."""
         with self._state:
             is_alone = self._inside == 1 and self._thread is threading.current_thread()
             self._is_starting |= is_alone
@@ -188,7 +188,7 @@ class Library:
     # --- waiting, under the lock -------------------------------------------------------------------------
 
     def _wait(self, call: _Call[Any], end_s: float) -> None:
-        """Wait for ``call``, and see that the one before it does not keep it waiting for ever."""
+        """Wait for ``call``; if the one before it takes too long, go on without that."""
         while not call.is_done:
             now_s, current = time.monotonic(), self._current
             due_s = end_s
