@@ -264,6 +264,8 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
     """Which file the text of each sound file goes to; none for stdout."""
     if options.output == "-":
         return {}
+    if not options.output:  # a shell's variable that is not set; it would mean the present folder
+        raise UsageError("--output needs a folder.")
     folder = Path(options.output)
     places: dict[str, Path] = {}
     taken: dict[Path, str] = {}
@@ -295,9 +297,8 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
         with _unfinished(folder) as probe:
             probe.touch()
     except OSError as exc:
-        raise HandyError(
-            f"Nothing can be written to {folder}: {exc.strerror}.", "Choose another folder."
-        ) from exc
+        reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
+        raise HandyError(f"Nothing can be written to {folder}: {reason}.", "Choose another folder.") from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 

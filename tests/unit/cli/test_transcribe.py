@@ -114,10 +114,19 @@ def test_a_folder_that_cannot_be_made_is_named_before_anything_is_transcribed(tm
     (tmp_path / "file").touch()
     assert run(SPEECH / "report.flac", "--output", tmp_path / "file") == 1
     assert capsys.readouterr().err == (
-        f"handy-qwen: Nothing can be written to {tmp_path / 'file'}: File exists. Choose another folder.\n"
+        f"handy-qwen: Nothing can be written to {tmp_path / 'file'}: it is not a folder. "
+        "Choose another folder.\n"
     )
     assert run(SPEECH / "report.flac", "--output", tmp_path / "file" / "out") == 1
     assert "Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("never_loaded")
+def test_an_output_without_a_name_is_not_the_present_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(SPEECH / "report.flac", "--output", "") == 2
+    assert "--output needs a folder." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("never_loaded")
