@@ -2,7 +2,7 @@
 
 PortAudio tells nobody that a microphone is gone. The stream may end, or its callbacks may stop, or
 go on with zeros from somewhere else. And to open or to close a stream takes as long as the sound
-server pleases, for ever if it hangs. So both are done on threads made for the purpose, which are
+server pleases, forever if it hangs. So both are done on threads made for the purpose, which are
 left behind if need be; what they achieve comes back as a message. One opening is waited for at most. A device
 that takes too long to open is avoided until its opening is over after all.
 

@@ -21,22 +21,23 @@ from typing import BinaryIO, NamedTuple
 
 _UNKNOWN_BYTES = 0x7FFF0000  # ffmpeg, sox and arecord write from 0x7FFFF000 up when they cannot know
 _LARGEST = 0xFFFFFFFF  # that 32 bits hold
-_MISCOUNTED_BYTES = 256  # a size that is off by so much counts a header, or padding: nothing is missing
-_STALE_BYTES = 4096  # if more than this follows the samples, and is no chunk, it is samples as well
-_CARRIED_BYTES = 1 << 16  # what chunks in front of the samples describe them with
-_SOUGHT_BYTES = 1 << 20  # so far the samples are looked for when the chunks do not lead to them
+_MISCOUNTED_BYTES = 256  # a size that is too large by this much counts a header or padding
+_STALE_BYTES = 4096  # if more than this follows the samples, and is no chunk, it is samples too
+_CARRIED_BYTES = 1 << 16  # of chunks that go into a new header
+_SOUGHT_BYTES = 1 << 20  # how far to look for the samples when the chunks do not lead to them
 _BLOCK_BYTES = 1 << 20
-_MOST = 1000  # parts of a file, or chunks in front of the samples, or behind
+_MOST = 1000  # recordings in a file, or chunks before or after the samples
 _FIRST_PAGE, _LAST_PAGE = 0x02, 0x04
 _FLAC_BEGIN = b"fLaC\0\0\0\x22"  # and the length of the first block, which is always the same
 _TAG_BYTES = 128  # of an ID3v1 tag
+_APE_BYTES = 32  # of the header of an APE tag, which says how much follows
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One recording in a file: ``head``, and then the file's bytes from ``start`` to ``end``.
 
-    ``is_cut``: it ends too early. ``is_counted``: an MP3 that says how long it is; for others it is a guess.
+    ``is_cut``: it ends too early. ``is_counted``: an MP3 that says how long it is; otherwise that is a guess.
     """
 
     start: int
@@ -52,13 +53,13 @@ class _Kind:
 
     Attributes:
         form: Size of the file's own header, in bytes.
-        sound: How the name of the chunk of samples begins.
-        description: And that of the chunk without which they mean nothing.
+        sound: How the name of the chunk with the samples begins.
+        description: How the name of the chunk that describes them begins.
         name: Size of a chunk's name, in bytes.
         size: Format of a chunk's size, for ``struct``.
         align: Chunks begin at multiples of it, in bytes.
-        is_whole: The size includes the chunk's header.
-        preface: How many bytes are in the chunk of samples besides them.
+        counts_header: The size includes the chunk's header.
+        preface: How many bytes precede the samples in their chunk.
     """
 
     form: int
@@ -67,7 +68,7 @@ class _Kind:
     name: int
     size: str
     align: int
-    is_whole: bool = False
+    counts_header: bool = False
     preface: int = 0
 
     @property
@@ -75,9 +76,9 @@ class _Kind:
         """Size of a chunk's header, in bytes."""
         return self.name + struct.calcsize(self.size)
 
-    def made(self, name: bytes, size: int) -> bytes:
+    def header_of(self, name: bytes, size: int) -> bytes:
         """The header of a chunk that holds ``size`` bytes."""
-        size += self.header if self.is_whole else 0
+        size += self.header if self.counts_header else 0
         return name + struct.pack(self.size, min(size, _LARGEST) if self.size[1] == "I" else size)
 
 
@@ -87,8 +88,9 @@ _KINDS = {
     b"RIFX": _Kind(12, b"data", b"fmt ", 4, ">I", 2),
     b"FORM": _Kind(12, b"SSND", b"COMM", 4, ">I", 2, preface=8),
     b"caff": _Kind(8, b"data", b"desc", 4, ">q", 1, preface=4),
-    b"riff": _Kind(40, b"data", b"fmt ", 16, "<Q", 8, is_whole=True),
+    b"riff": _Kind(40, b"data", b"fmt ", 16, "<Q", 8, counts_header=True),
 }
+_MAGIC = {*_KINDS, b".snd", b"OggS", b"fLaC"}
 
 
 class _Chunk(NamedTuple):
@@ -102,7 +104,7 @@ def parts_of(stream: BinaryIO, *, is_piped: bool = False) -> list[Part]:
 
     Args:
         stream: Seekable.
-        is_piped: It came through a pipe, so that who wrote it could not know how long it would be.
+        is_piped: It came through a pipe: whoever wrote it could not go back to fill in the size.
     """
     file = _File(stream, is_piped=is_piped)
     parts, start = [file.part(0)], 0
@@ -124,7 +126,7 @@ class _File:
     def part(self, start: int) -> Part:
         """The recording that begins at ``start``."""
         magic = self._read(start, 4)
-        if magic in _KINDS:
+        if magic in _KINDS and (magic != b"FORM" or self._read(start + 8, 3) == b"AIF"):
             return self._chunked(start, magic)
         if magic == b".snd":
             return self._sun(start)
@@ -136,16 +138,15 @@ class _File:
         return self._mpeg(start)
 
     def next_start(self, before: int, end: int) -> int | None:
-        """Where another recording of the kind of the one at ``before`` begins, close behind ``end``."""
-        if end >= self._size:
-            return None
+        """Where another recording begins close behind ``end``, where the one at ``before`` ends."""
+        if self._read(end, 8) == b"APETAGEX":
+            end += _APE_BYTES + int.from_bytes(self._read(end + 12, 4), "little")
         if self._read(end, 3) == b"TAG":
             end += _TAG_BYTES
-        magic = self._read(before, 4)
-        is_mpeg = _is_mpeg(magic)
+        may_be_mpeg = is_mpeg(self._read(before, 4))  # anything looks like it
         for at in (end, end + 1):  # padded, perhaps
             head = self._read(at, 4)
-            if _is_mpeg(head) if is_mpeg else head == magic:
+            if head in _MAGIC or (may_be_mpeg and is_mpeg(head)):
                 return at
         return None
 
@@ -197,17 +198,17 @@ class _File:
         return Part(start, max(end, tail), b"", is_cut)
 
     def _chunk(self, kind: _Kind, position: int) -> _Chunk | None:
-        """The chunk at ``position``, if there is something like one."""
+        """The chunk at ``position``, None if nothing there looks like one."""
         header = self._read(position, kind.header)
         if len(header) < kind.header or not all(0x20 <= byte < 0x7F for byte in header[:4]):
             return None
         name, body = header[: kind.name], position + kind.header
-        size: int = struct.unpack(kind.size, header[kind.name :])[0] - kind.header * kind.is_whole
+        size: int = struct.unpack(kind.size, header[kind.name :])[0] - kind.header * kind.counts_header
         is_here = 0 <= size <= self._size - body
         return _Chunk(name, body, size) if is_here or name.startswith(kind.sound) else None
 
     def _behind(self, kind: _Kind, start: int, chunk: _Chunk) -> tuple[int, bool]:
-        """Where the next chunk begins, and whether that is where it should."""
+        """Where the next chunk begins, and whether it is aligned."""
         end = chunk.body + chunk.size
         aligned = end + (start - end) % kind.align
         if aligned != end and self._chunk(kind, aligned) is None and self._chunk(kind, end) is not None:
@@ -215,7 +216,7 @@ class _File:
         return aligned, True
 
     def _chain_end(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
-        """Where the chunks end that follow ``chunk``; -1 if there is nothing at its end that could be."""
+        """Where the chunks end that follow ``chunk``; -1 if neither a chunk nor another recording follows."""
         if not 0 <= chunk.size < self._size - chunk.body:
             return -1
         end, first = chunk.body + chunk.size, chunk
@@ -223,7 +224,7 @@ class _File:
             behind = self._chunk(kind, self._behind(kind, start, chunk)[0])
             if (
                 behind is None
-                or behind.name[:4] in _KINDS
+                or behind.name[:4] in _MAGIC
                 or not 0 <= behind.size <= self._size - behind.body
             ):
                 break
@@ -231,37 +232,33 @@ class _File:
         return end if chunk is not first or self.next_start(start, end) is not None else -1
 
     def _extent(self, body: int, claimed: int, preface: int, tail: int) -> tuple[int, bool]:
-        """Where samples end that begin at ``body``, and whether that is too early.
+        """Where the samples that begin at ``body`` end, and whether they are cut off there.
 
         Args:
             body: In bytes from the beginning of the file.
-            claimed: Their size as the header says.
-            preface: What it says if there are none.
-            tail: Where what belongs to the file ends behind them; -1 if nothing does.
+            claimed: Their size according to the header, with the preface.
+            preface: The size of a chunk without samples.
+            tail: Where the chunks behind them end; -1 if there are none, nor another recording.
         """
-        missing = body + claimed - self._size
-        is_unfinished = 0 <= claimed <= preface and missing < 0 and tail < 0
-        if claimed < 0 or is_unfinished or (claimed >= _UNKNOWN_BYTES and missing > 0):
-            return self._size, not self._is_piped
-        if missing >= 0:
-            return self._size, missing > _MISCOUNTED_BYTES
-        if tail < 0 and -missing > _STALE_BYTES:
-            return self._size, True
-        return body + claimed, False
+        left = self._size - body
+        is_unknown = claimed < 0 or claimed <= preface < left or claimed > max(left, _UNKNOWN_BYTES)
+        if tail >= 0 or (not is_unknown and -_MISCOUNTED_BYTES <= left - claimed <= _STALE_BYTES):
+            return body + min(claimed, left), False
+        return self._size, not (is_unknown and self._is_piped)
 
     def _head(self, start: int, kind: _Kind, chunks: list[tuple[bytes, bytes]], size: int) -> bytes:
         """A header for ``size`` bytes in the last of ``chunks``."""
         *others, (sound, _) = chunks
         head = b"".join(
-            kind.made(name, len(body)) + body + bytes(-len(body) % kind.align) for name, body in others
+            kind.header_of(name, len(body)) + body + bytes(-len(body) % kind.align) for name, body in others
         )
-        head += kind.made(sound, size)
+        head += kind.header_of(sound, size)
         form = self._read(start, kind.form)
         if kind.form == 8:  # CAF has no size of its own
             return form + head
         magic = b"RIFF" if form[:4] == b"RF64" else form[: kind.name]
         rest = form[kind.header :]
-        return kind.made(magic, len(rest) + len(head) + size) + rest + head
+        return kind.header_of(magic, len(rest) + len(head) + size) + rest + head
 
     def _sun(self, start: int) -> Part:
         head = self._read(start, 12)
@@ -318,7 +315,7 @@ class _File:
         return Part(start, self._size if is_last else end, b"", is_counted=True)
 
 
-def _is_mpeg(head: bytes) -> bool:
+def is_mpeg(head: bytes) -> bool:
     """Whether an MP3 may begin so."""
     return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2)
 

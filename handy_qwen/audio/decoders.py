@@ -18,7 +18,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from handy_qwen.audio.containers import Part, PartStream
+from handy_qwen.audio.containers import Part, PartStream, is_mpeg
 from handy_qwen.errors import AudioFileError
 from handy_qwen.extras import how_to_get
 
@@ -102,8 +102,10 @@ class SoundFileDecoder:
 
     def __init__(self, stream: BinaryIO, part: Part) -> None:
         self._is_cut = part.is_cut
-        with _mpg123_silenced():
-            self._file = _Sequential(PartStream(stream, part))
+        source = PartStream(stream, part)
+        with _mpg123_silenced() if is_mpeg(source.read(4)) else nullcontext():
+            source.seek(0)
+            self._file = _Sequential(source)
         self._is_begun = False
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
@@ -161,24 +163,19 @@ def _mpg123_silenced() -> Iterator[None]:
     """Keep what mpg123 says about an MP3 off the terminal.
 
     WORKAROUND for libsndfile 1.2.2: the copy of mpg123 in it writes warnings to the process's standard error,
-    and has no switch that can be reached. Only what is written while it works goes nowhere.
+    and has no switch that can be reached. All that the process writes there while it works goes nowhere, so
+    that is done for MP3 alone.
     """
-    with _silencing:
-        try:
-            kept = os.dup(_STDERR) if sys.__stderr__ is not None else -1
-        except OSError:  # there is none, and 2 may be something else's
-            kept = -1
-        if kept < 0:
-            yield
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, _STDERR)
-            yield
-        finally:
-            os.dup2(kept, _STDERR)
-            os.close(kept)
-            os.close(nowhere)
+    with _silencing, ExitStack() as later:
+        with suppress(OSError):  # too many open files; or there is no 2, which may be something else's
+            if sys.__stderr__ is not None:
+                kept = os.dup(_STDERR)
+                later.callback(os.close, kept)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                later.callback(os.close, nowhere)
+                os.dup2(nowhere, _STDERR)
+                later.callback(os.dup2, kept, _STDERR)
+        yield
 
 
 class VideoDecoder:

@@ -44,7 +44,7 @@ class Stream(Protocol):
         """How often the system dropped samples because they were not taken in time."""
 
     def close(self) -> None:
-        """Give the device back and clear the ring. May block for ever if the sound server hangs."""
+        """Give the device back and clear the ring. May block forever if the sound server hangs."""
 
 
 class Backend(Protocol):

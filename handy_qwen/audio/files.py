@@ -207,7 +207,7 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
 
 
 def check(path: Path | str) -> None:
-    """Look whether ``read`` may find a sound file there, as far as that is quick to see.
+    """Check, without decoding, that there is a file that ``read`` may open.
 
     Raises:
         AudioFileError: It is not there, may not be read, or is empty.

@@ -12,7 +12,7 @@ ended, and a second copy of PortAudio would hang with the first. So:
 
 * A call that takes longer than its ``limit_s`` while another waits is left behind on its thread, and a new
   thread goes on with the queue. The late call makes no further one; its result reaches whoever still waits.
-* As long as any call is inside, left behind or not, PortAudio is not started anew. New devices are not seen
+* As long as any call is inside, left behind or not, PortAudio is not restarted. New devices are not seen
   then, but the known ones can be opened.
 * Where the start itself hangs there is nothing to go on with: calls fail with HungError until it is over.
 
@@ -28,12 +28,13 @@ from __future__ import annotations
 import atexit
 import logging
 import math
+import os
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -78,6 +79,7 @@ class Library:
         self._is_starting = False
         self._module: ModuleType | None = None
         self._is_started = False  # PortAudio is; the thread's own
+        self._is_over = False  # it was ended for good
 
     def call(
         self,
@@ -87,7 +89,7 @@ class Library:
         limit_s: float | None = None,
         patience_s: float = math.inf,
     ) -> T:
-        """Have ``work`` done with sounddevice, and wait for it.
+        """Run ``work`` with sounddevice on the thread, and wait for it.
 
         Args:
             work: One call into PortAudio, not several: each may be the one that hangs.
@@ -143,7 +145,11 @@ class Library:
 
     def close_stream(self, stream: Any) -> None:  # noqa: ANN401 sounddevice is untyped
         """Stop and close a stream. Blocks as long as the sound system hangs."""
-        self.call(lambda _: stream.close(), limit_s=CLOSE_LIMIT_S)
+        try:
+            self.call(lambda _: stream.close(), limit_s=CLOSE_LIMIT_S)
+        except HungError:
+            if not self._is_over:  # else it is closed
+                raise
         self._forget_stream()
 
     def _forget_stream(self) -> None:
@@ -151,25 +157,24 @@ class Library:
             self._streams -= 1
 
     def refresh(self) -> bool:
-        """Look for devices anew, if no stream is open and no other call is inside. Only within ``call``.
+        """Look for devices again, if no stream is open and no other call is inside. Only within ``call``.
 
         Returns:
             Whether that was possible.
         """
-        module = self._loaded()
+        module = self._started()
         with self._alone() as is_alone:
             if not is_alone or self._streams:
                 return False
-            if self._is_started:
-                self._is_started = False
-                module._terminate()
+            self._is_started = False
+            module._terminate()
             module._initialize()
             self._is_started = True
         return True
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        """Have no other call begin meanwhile. False: one is inside, or this one was left behind."""
+        """Keep other calls from beginning. Yields False if one is inside, or this one was left behind."""
         with self._state:
             is_alone = self._inside == 1 and self._thread is threading.current_thread()
             self._is_starting |= is_alone
@@ -183,7 +188,7 @@ class Library:
     # --- waiting, under the lock -------------------------------------------------------------------------
 
     def _wait(self, call: _Call[Any], end_s: float) -> None:
-        """Wait for ``call``, and see that the one before it does not keep it waiting for ever."""
+        """Wait for ``call``; if the one before it takes too long, go on without that."""
         while not call.is_done:
             now_s, current = time.monotonic(), self._current
             due_s = end_s
@@ -227,7 +232,7 @@ class Library:
                 self._inside += 1
                 self._state.notify_all()  # the others know now for whom they wait
             try:
-                call.result = call.work(self._loaded())
+                call.result = call.work(self._started())
             except BaseException as error:  # raised again where the result is waited for
                 call.error = error
             with self._state:
@@ -238,36 +243,55 @@ class Library:
                 self._state.notify_all()
             del call  # and with it the stream it may hold
 
-    def _loaded(self) -> ModuleType:
-        if self._module is None:
-            try:
-                with self._alone():  # nothing else can be inside before it is there
-                    import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
-            except OSError as error:
-                raise MicrophoneError(
-                    "PortAudio, the library that records sound, is missing or does not start.",
-                    MicrophoneReason.NO_DEVICE,
-                    "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
-                ) from error
-            atexit.unregister(sounddevice._exit_handler)  # it would wait for a sound server that hangs
-            atexit.register(self._at_exit)
-            self._module, self._is_started = sounddevice, True
+    def _started(self) -> ModuleType:
+        """sounddevice, with PortAudio started."""
+        if self._is_over:
+            raise HungError  # what was open then is freed
+        if self._is_started:
+            assert self._module is not None
+            return self._module
+        with self._alone():  # nothing else can be inside while PortAudio is not started
+            if self._module is None:
+                self._module = self._loaded()
+            else:
+                self._module._initialize()  # a start before this one failed
+        self._is_started = True
         return self._module
 
-    def _at_exit(self) -> None:
-        """End the callbacks before Python is gone, unless something hangs."""
-        with self._state:
-            if self._inside:
-                return
+    def _loaded(self) -> ModuleType:
         try:
-            self.call(self._end, patience_s=EXIT_S)
+            import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
+        except Exception as error:  # its own, if PortAudio does not start: its class went with the module
+            raise MicrophoneError(
+                "PortAudio, the library that records sound, is missing or does not start.",
+                MicrophoneReason.NO_DEVICE,
+                "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
+            ) from error
+        atexit.unregister(sounddevice._exit_handler)  # it would wait for a sound server that hangs
+        atexit.register(self._at_exit)
+        return sounddevice  # type: ignore[no-any-return,unused-ignore]
+
+    def _at_exit(self) -> None:
+        """End the callbacks before Python is gone: one that comes later crashes the process."""
+        is_ended = False
+        try:
+            is_ended = self.call(self._end, patience_s=EXIT_S)
         except HandyError as error:
             logger.info("PortAudio is left as it is: %s", error.title)
+        if self._streams and not is_ended:
+            logger.warning("a call into the sound system hangs; the process ends without it")
+            logging.shutdown()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(AttributeError, OSError, ValueError):  # none, or closed
+                    stream.flush()
+            os._exit(1)
 
-    def _end(self, module: ModuleType) -> None:
+    def _end(self, module: ModuleType) -> bool:
         with self._alone() as is_alone:
-            if is_alone and self._is_started:
+            if is_alone:
+                self._is_over = True
                 module._terminate()  # closes streams that are open
+        return is_alone
 
 
 def _join_apartment() -> None:

@@ -76,7 +76,7 @@ class Microphones:
         return self._listed
 
     def _look(self, portaudio: ModuleType) -> None:
-        """Note what PortAudio lists, looked for anew if that is due and possible."""
+        """Note what PortAudio lists; have it look again first if that is due and possible."""
         is_due = time.monotonic() - self._listed_s > LIST_FRESH_S
         if is_due and self._library.refresh():
             self._listed_s = time.monotonic()
@@ -243,9 +243,9 @@ class InputStream:
         return self._callbacks.overflows
 
     def close(self) -> None:
-        """Stop and forget what was heard. Blocks as long as the sound server hangs."""
-        self._library.close_stream(self._stream)
+        """Stop and forget what was heard. Blocks as long as the sound server hangs, but hears no more."""
         self._callbacks.write = _ignore
+        self._library.close_stream(self._stream)
         self.ring.clear()
 
 

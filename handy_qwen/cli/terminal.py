@@ -92,6 +92,8 @@ def write(text: str) -> None:
         BrokenPipeError: Whoever read it has gone.
         HandyError: It cannot be written.
     """
+    if sys.stdout is None:  # closed by who started the program
+        raise HandyError("There is no standard output.", "Send it to a file or a terminal.")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -138,11 +140,12 @@ class ProgressLine:
             self._last = line
 
 
-def interruptible(work: Callable[[], T], cancel: Cancel) -> T:
+def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
     """Do ``work`` on another thread; Ctrl-C sets ``cancel``, waits for the thread and goes on up.
 
     A long run of the model cannot be interrupted from within: Python looks at signals only between its own
-    instructions, and on the main thread.
+    instructions, and on the main thread. And an interruption in the middle of an import of native code is an
+    ImportError.
 
     Work that does not end, because it waits for a pipe into which nobody writes, cannot be stopped from
     here, and Python would wait for it at its end; the process is then left without it. So it is if Ctrl-C
@@ -159,7 +162,8 @@ def interruptible(work: Callable[[], T], cancel: Cancel) -> T:
         while not future.done():
             wait([future], 0.1)  # with a timeout, so that signals are looked at on every system
     except KeyboardInterrupt as exc:
-        cancel.set()
+        if cancel is not None:
+            cancel.set()
         try:
             has_ended = wait([future], _GRACE_S).done
         except KeyboardInterrupt:  # once more: the user will not wait

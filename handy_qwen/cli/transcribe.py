@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -195,9 +196,13 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         EngineError: It cannot be loaded.
         LanguageError: It does not know ``language``.
     """
-    from handy_qwen.models.installed import load_recognizer
 
-    recognizer = load_recognizer(asked_or_used(model), threads)
+    def load() -> Recognizer:
+        from handy_qwen.models.installed import load_recognizer
+
+        return load_recognizer(asked_or_used(model), threads)
+
+    recognizer = interruptible(load)
     try:
         recognizer.check_language(language)
         if recognizer.notice:
@@ -281,6 +286,8 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
     """Which file the text of each sound file goes to; none for stdout."""
     if options.output == "-":
         return {}
+    if not options.output:  # a shell's variable that is not set; it would mean the present folder
+        raise UsageError("--output needs a folder.")
     folder = Path(options.output)
     places: dict[str, Path] = {}
     taken: dict[Path, str] = {}
@@ -293,6 +300,8 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
                 "Transcribe them one after the other, into different folders.",
             )
         taken[place] = name
+        if place.exists() and any(Path(other).exists() and place.samefile(other) for other in options.files):
+            raise UsageError(f"{place} is one of the sound files.", "Choose another folder.")
     return places
 
 
@@ -310,9 +319,8 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
         with _unfinished(folder) as probe:
             probe.touch()
     except OSError as exc:
-        raise HandyError(
-            f"Nothing can be written to {folder}: {exc.strerror}.", "Choose another folder."
-        ) from exc
+        reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
+        raise HandyError(f"Nothing can be written to {folder}: {reason}.", "Choose another folder.") from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 
@@ -343,6 +351,8 @@ def _is_saved(path: Path, text: str) -> bool:
     try:
         with _unfinished(path.parent) as unfinished:
             unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
+            if path.is_file():
+                shutil.copymode(path, unfinished)  # what was private stays so
             unfinished.replace(path)
     except OSError as exc:
         complain(_not_written(path, exc))

@@ -130,6 +130,16 @@ def test_an_aiff_that_describes_its_samples_behind_them_is_read():
     assert not is_truncated
 
 
+NOT_WHOLE = {"RAW", "WVE", "XI", "VOC", "SD2", "MP3"}  # of other lengths, rates, or more files than one
+
+
+@pytest.mark.parametrize("kind", sorted(soundfile.available_formats().keys() - NOT_WHOLE))
+def test_a_file_that_is_whole_is_read_whole(kind):
+    samples, is_truncated = heard(encoded(SOUND, kind))
+    assert len(samples) == len(SOUND)
+    assert not is_truncated
+
+
 # --- chunks ------------------------------------------------------------------------------------------
 
 
@@ -230,6 +240,20 @@ def test_an_mp3_with_tags_joined_with_another_is_read_with_it():
     size = bytes((200 >> 7 * i) & 127 for i in (3, 2, 1, 0))
     tagged = b"ID3\3\0\0" + size + b"\0" * 200 + mp3 + b"TAG" + b"\0" * 125
     assert len(heard(tagged + tagged)[0]) == pytest.approx(2 * RATE, abs=4_000)
+
+
+def test_an_mp3_with_an_ape_tag_joined_with_another_is_read_with_it():
+    tag = b"APETAGEX" + struct.pack("<IIII", 2000, 100 + 32, 1, 1 << 31) + bytes(8 + 100 + 32)
+    tagged = encoded(SOUND, "MP3") + tag + b"TAG" + bytes(125)
+    assert len(heard(2 * tagged)[0]) == pytest.approx(2 * RATE, abs=4_000)
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "AU", "AIFF"])
+def test_a_wav_joined_with_a_file_of_another_kind_is_read_with_it(kind):
+    samples, is_truncated = heard(encoded(SOUND, "WAV") + encoded(OTHER, kind))
+    assert_same(samples[:RATE], SOUND)
+    assert len(samples) == RATE + len(OTHER)
+    assert not is_truncated
 
 
 # --- what the libraries read from --------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Sound files: every kind at every rate, and every way in which one can be wrong."""
 
+import errno
 import io
 import logging
 import os
@@ -487,6 +488,34 @@ def test_what_mpg123_says_about_a_damaged_mp3_stays_off_the_terminal(saved, dama
         assert sum(block.size for block in file) > RATE
     os.write(2, b"still there")
     assert capfd.readouterr().err == "still there"
+
+
+def test_standard_error_is_left_alone_while_anything_but_an_mp3_is_read(saved, monkeypatch):
+    """Other threads, and programs started meanwhile, write there as well."""
+    redirected = []
+    for kind in ("WAV", "FLAC", "OGG", "AIFF"):
+        path = saved(encoded(chirp(), kind=kind))
+        with monkeypatch.context() as patch:
+            patch.setattr(decoders.os, "dup2", lambda *_: redirected.append(1))
+            assert files.load(path).size == RATE
+    assert redirected == []
+
+
+def test_an_mp3_is_read_although_no_more_files_can_be_opened(saved, monkeypatch):
+    path = saved(encoded(chirp(44_100), 44_100, "MP3"))
+
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def lowest_free():
+        os.close(number := os.dup(1))
+        return number
+
+    with files.read(path) as file:
+        monkeypatch.setattr(decoders.os, "open", refuse)
+        before = lowest_free()
+        assert sum(block.size for block in file) > 0.9 * RATE
+    assert lowest_free() <= before, "what was opened is closed"
 
 
 # --- video -------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """One thread makes all calls into PortAudio; whatever hangs, nothing is ended under a call."""
 
+import builtins
 import ctypes
 import sys
 import threading
@@ -73,6 +74,7 @@ class FakePortAudio:
     def RawInputStream(self, **options):  # noqa: N802 sounddevice's name
         with self.native(f"open {self.names[options['device']]}"):
             self.streams += 1
+        self.callback = options["callback"]
         return SimpleNamespace(samplerate=16e3, start=self.start, close=self.close)
 
     def start(self):
@@ -225,6 +227,17 @@ def test_a_closing_that_hangs_keeps_no_other_from_being_opened(portaudio, backen
     closing.wait()
 
 
+def test_nothing_more_is_heard_by_a_stream_whose_closing_hangs(portaudio, backend):
+    stream = backend.open(backend.devices()[0])
+    portaudio.hang("close")
+    closing = Job(stream.close)
+    assert portaudio.reached["close"].wait(LONG_S)
+    portaudio.callback(bytes(400), 100, None, SimpleNamespace(input_overflow=False))
+    assert stream.ring.written == 0
+    portaudio.gates["close"].set()
+    closing.wait()
+
+
 def test_a_listing_without_an_answer_and_without_a_list_before_is_an_error(portaudio, backend, monkeypatch):
     monkeypatch.setattr(microphones_module, "START_S", 0.05)
     portaudio.hang("initialize")
@@ -244,6 +257,42 @@ def test_a_start_that_failed_is_tried_again(portaudio, backend, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
     assert len(backend.devices()) == 2
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_a_microphone_is_opened_although_portaudio_could_not_be_started_again_before(
+    portaudio, monkeypatch, platform
+):
+    library = Library()
+    backend = Microphones(library, platform)
+    monkeypatch.setattr(microphones_module.pulse, "devices", lambda: None)
+    headset = backend.devices()[0]
+
+    def refuse():
+        raise PortAudioError("no", -9999)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(portaudio, "_initialize", refuse)
+        with pytest.raises(MicrophoneError):
+            library.call(lambda _: library.refresh())
+    backend.open(headset).close()
+
+
+def test_a_first_start_that_fails_is_a_microphone_error_and_tried_again(portaudio, monkeypatch):
+    library = Library()
+    with monkeypatch.context() as patch:
+        real_import = builtins.__import__
+
+        def refuse(name, *rest):
+            if name == "sounddevice":
+                raise PortAudioError("Error initializing PortAudio", -9999)  # as the module itself does
+            return real_import(name, *rest)
+
+        patch.setattr(builtins, "__import__", refuse)
+        with pytest.raises(MicrophoneError, match="does not start"):
+            library.load()
+    library.load()
+    assert portaudio.is_started
 
 
 def test_a_stream_that_does_not_start_is_closed(portaudio, backend, monkeypatch):
@@ -269,6 +318,7 @@ def test_work_that_its_caller_did_not_wait_for_is_never_done():
     assert done == []
 
 
+@pytest.mark.expects_log
 def test_at_exit_portaudio_is_ended_unless_something_hangs(portaudio):
     library = Library()
     library.load()
@@ -282,6 +332,49 @@ def test_at_exit_portaudio_is_ended_unless_something_hangs(portaudio):
     portaudio.streams = 0
     library._at_exit()
     assert not portaudio.is_started
+
+
+def test_at_exit_a_call_that_ends_soon_is_waited_for(portaudio):
+    library = Library()
+    portaudio.hang("start")
+    starting = Job(lambda: library.call(lambda _: portaudio.start(), limit_s=LONG_S))
+    assert portaudio.reached["start"].wait(LONG_S)
+    exiting = Job(library._at_exit)
+    portaudio.gates["start"].set()
+    starting.wait()
+    exiting.wait()
+    assert not portaudio.is_started
+
+
+def test_what_ended_with_portaudio_at_exit_is_not_closed_again(portaudio, backend):
+    """A sound that is playing is closed by its own thread, perhaps later."""
+    stream = backend.open(backend.devices()[0])
+    starts = portaudio.starts
+    portaudio.streams = 0  # ``Pa_Terminate`` closes them
+    backend._library._at_exit()
+    assert Job(stream.close).wait().error is None
+    assert not portaudio.is_started
+    assert portaudio.starts == starts
+
+
+@pytest.mark.expects_log
+def test_at_exit_the_process_ends_at_once_if_a_stream_cannot_be_closed_because_something_hangs(
+    portaudio, backend, monkeypatch
+):
+    """A callback after the end of Python is a crash."""
+    ended = []
+    monkeypatch.setattr(library_module.os, "_exit", ended.append)
+    monkeypatch.setattr(library_module.logging, "shutdown", lambda: None)
+    headset, built_in = backend.devices()
+    stream = backend.open(built_in)
+    portaudio.hang("open Headset")
+    hanging = Job(lambda: backend.open(headset))
+    assert portaudio.reached["open Headset"].wait(LONG_S)
+    Job(backend._library._at_exit).wait()
+    assert ended == [1]
+    portaudio.gates["open Headset"].set()
+    hanging.wait().result.close()
+    stream.close()
 
 
 def test_an_end_that_hangs_does_not_keep_the_program_from_ending(portaudio, monkeypatch):

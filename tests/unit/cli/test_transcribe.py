@@ -1,7 +1,10 @@
 """``transcribe``: contexts, places of results, statuses; with the demo model, in this process."""
 
 import json
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +110,13 @@ def test_a_result_replaces_an_older_one_whole(tmp_path):
     assert out.read_text(encoding="utf-8") == REPORT
 
 
+def test_a_result_that_replaces_a_private_one_stays_private(tmp_path):
+    out = tmp_path / "report.flac.txt"
+    out.touch(mode=0o600)
+    assert run(SPEECH / "report.flac", "--output", tmp_path) == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.fixture
 def never_loaded(monkeypatch):
     """The model must not be loaded, nor any file be transcribed."""
@@ -122,10 +132,19 @@ def test_a_folder_that_cannot_be_made_is_named_before_anything_is_transcribed(tm
     (tmp_path / "file").touch()
     assert run(SPEECH / "report.flac", "--output", tmp_path / "file") == 1
     assert capsys.readouterr().err == (
-        f"handy-qwen: Nothing can be written to {tmp_path / 'file'}: File exists. Choose another folder.\n"
+        f"handy-qwen: Nothing can be written to {tmp_path / 'file'}: it is not a folder. "
+        "Choose another folder.\n"
     )
     assert run(SPEECH / "report.flac", "--output", tmp_path / "file" / "out") == 1
     assert "Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("never_loaded")
+def test_an_output_without_a_name_is_not_the_present_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(SPEECH / "report.flac", "--output", "") == 2
+    assert "--output needs a folder." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("never_loaded")
@@ -185,6 +204,34 @@ def test_a_text_that_cannot_be_written_after_all_goes_to_stdout(tmp_path, capsys
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("never_loaded")
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_result_that_would_replace_a_sound_file_of_the_same_call_is_refused(tmp_path, capsys, is_link):
+    first, second = tmp_path / "a.flac", tmp_path / "a.flac.txt"
+    shutil.copy(SPEECH / "report.flac", first)
+    shutil.copy(SPEECH / "chairs.flac", second)
+    folder = tmp_path
+    if is_link:
+        folder = tmp_path / "link"
+        folder.symlink_to(tmp_path)
+    assert run(first, second, "--output", folder) == 2
+    assert f"{folder / second.name} is one of the sound files." in capsys.readouterr().err
+    assert second.read_bytes() == (SPEECH / "chairs.flac").read_bytes()
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_without_a_standard_output_it_is_said_where_the_text_could_go(tmp_path, capsys, monkeypatch, is_full):
+    monkeypatch.setattr("sys.stdout", None)
+
+    def fill_up(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    if is_full:
+        monkeypatch.setattr(Path, "write_text", fill_up)
+    assert run(SPEECH / "report.flac", *(("--output", tmp_path) if is_full else ())) == 1
+    assert "There is no standard output." in capsys.readouterr().err
+
+
 def test_the_same_file_twice_into_a_folder_is_refused(tmp_path, capsys):
     path = SPEECH / "report.flac"
     assert run(path, path, "--output", tmp_path / "out") == 2
@@ -208,6 +255,24 @@ def test_json_has_what_was_transcribed_before_an_interruption(monkeypatch, capsy
     assert run(SPEECH / "report.flac", SPEECH / "chairs.flac", "--format", "json") == 130
     (result,) = json.loads(capsys.readouterr().out)
     assert result["text"] == REPORT.strip()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently")
+def test_an_interruption_does_not_break_into_the_loading_of_the_model(monkeypatch):
+    """In the middle of an import of native code it would become an ImportError."""
+    whole, loaded = installed.load_recognizer, []
+
+    def load(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):  # Python looks at signals between these
+            pass
+        loaded.append(whole(*arguments))
+        return loaded[0]
+
+    monkeypatch.setattr(installed, "load_recognizer", load)
+    assert run(SPEECH / "report.flac") == 130
+    (recognizer,) = loaded
+    recognizer.close()
 
 
 def test_a_model_is_closed_again_although_no_file_can_be_decoded(monkeypatch, tmp_path):
