@@ -19,13 +19,15 @@ ENDS = ".!?…。．｡！？؟۔।॥։።፧፨។៕။‼⁇⁈⁉\u037e"  
 STOPS = COMMAS + ENDS + ";:；：؛·፤፥፦"  # follow a word without a space
 OPENS = "([{⟨〈《「『【〔（［｛〖¿¡„‚"
 CLOSES = ")]}⟩〉》」』】〕）］｝〗"
-QUOTES = "\"'“”‘’«»‹›"  # either
+QUOTES = "\"״'“”‘’«»‹›"  # either
 INVISIBLE = "\u200b\u200e\u200f\u061c\u2060\u2066\u2067\u2068\u2069\ufeff"
 """Directions of Arabic and Hebrew, and what has no width."""
 _SEEN = 400  # characters: a quotation that began before them is forgotten
 _SUFFIX = re.compile(r"['’](?:s|t|d|m|re|ve|ll)\b", re.IGNORECASE)
 _OPEN_APOSTROPHE = re.compile(r"(?:^|[\s(])'[^\s'][^']*$")
 _SAME_ON_BOTH_SIDES = ("Swedish", "Finnish", "Danish")  # ”so”
+_OPEN_SLASH = re.compile(r"(?:^|[\s(])[\w'’-]*(?:/|://)$")  # of "and/or", not of an address or a path
+_OUTSIDE_ACRONYM = {mark: re.compile(f"(?<![א-ת]){mark}|{mark}(?![א-ת])") for mark in '"״'}
 _ITEM = re.compile(r"\s*(?:[-*•–·>#]+|\(?\w{1,2}[.)])\s*")  # what an item of a list begins with
 _CLOSES_HIGH = ("German", "Czech", "Macedonian", "Danish")  # „so“
 
@@ -43,8 +45,8 @@ def opens(mark: str, before: str, language: str = "") -> bool:
     seen = before[-_SEEN:].rpartition("\n")[2]
     is_after_space = not seen or seen[-1].isspace() or seen[-1] in OPENS
     match mark:
-        case '"':
-            is_open = seen.count('"') % 2 == 0
+        case '"' | "״":
+            is_open = _is_outside(seen, mark)
         case "'":
             is_open = not _OPEN_APOSTROPHE.search(seen)
         case "“" | "‘":
@@ -76,7 +78,7 @@ def gap(before: str, after: str, language: str = "") -> str:
         return NARROW if is_french and right == "»" else ""
     if clings(after):
         return NARROW if is_french and right in ";:?!" and left not in STOPS else ""
-    if left == "/" or (right == "%" and left.isdigit()):
+    if (left == "/" and _OPEN_SLASH.search(before[-_SEEN:])) or (right == "%" and left.isdigit()):
         return ""
     return " " if has_space_between(left, right) else ""
 
@@ -134,11 +136,18 @@ def _opens_next(mark: str, before: str, after: str, language: str) -> bool:
     """Whether ``mark``, the first of ``after``, opens a quotation: a space belongs before it, not behind."""
     if mark in "'’" and language != "Dutch" and _SUFFIX.match(after):  # Dutch: 't for "het"
         return False
+    if mark == "’" and language in {"English", "Dutch"} and after[1:2].isalnum():  # the 90s
+        return True
     if mark == '"':
-        return before[-_SEEN:].rpartition("\n")[2].count('"') % 2 == 0
+        return _is_outside(before[-_SEEN:].rpartition("\n")[2], mark)
     if mark in "“‘" and language in _CLOSES_HIGH:
         return opens(mark, before + " ", language) and after[1:2].isalnum()
     return opens(mark, before + " ", language)
+
+
+def _is_outside(text: str, mark: str) -> bool:
+    """Whether as many quotations ended as began in ``text``. The marks in Hebrew acronyms count for none."""
+    return len(_OUTSIDE_ACRONYM[mark].findall(text)) % 2 == 0
 
 
 def _is_greek(character: str) -> bool:

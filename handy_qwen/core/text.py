@@ -306,18 +306,15 @@ def _pattern_matches(text: str, replacement: Replacement) -> list[_Found]:
 def _is_whole(text: str, start: int, end: int, *, may_have_particle: bool) -> bool:
     """Whether no letter or mark beside ``text[start:end]`` belongs to its first or last word."""
     first, last, before, after = text[start], text[end - 1], text[start - 1 : start], text[end : end + 1]
-    if (
-        (after and extends(after))
-        or before == "\u200d"
-        or any(_UNBROKEN.match(text, at) for at in (start, end))
-    ):
+    if any(_UNBROKEN.match(text, at) for at in (start, end)):
         return False
-    if before and is_of_word(before) and is_of_word(first) and is_hangul(before) == is_hangul(first):
-        is_apart = is_unspaced(before) or is_unspaced(first)
-    else:
-        is_apart = True
-    if not (is_apart and after and is_of_word(after) and is_of_word(last)):
-        return is_apart
+    if before == "\u200d" or (after and extends(after)):
+        return False
+    is_joined = before and is_of_word(before) and is_of_word(first) and is_hangul(before) == is_hangul(first)
+    if is_joined and not (is_unspaced(before) or is_unspaced(first)):
+        return False
+    if not (after and is_of_word(after) and is_of_word(last)):
+        return True
     if is_hangul(after) and is_hangul(last):
         return may_have_particle
     return any(is_unspaced(one) or is_hangul(one) for one in (after, last))
