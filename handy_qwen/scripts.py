@@ -27,6 +27,7 @@ _UNSPACED = (  # first and last code point of the blocks whose scripts have no s
 )
 _HANGUL = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xFFA0, 0xFFDC))
 _JOINERS = "\u200c\u200d"  # inside Persian words and emoji
+_SKINS = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"  # colour the emoji before them
 
 UNSPACED_CLASS = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in _UNSPACED)
 """The inside of a character class of ``re``."""
@@ -37,14 +38,25 @@ def is_unspaced(character: str) -> bool:
     return _is_in(character, _UNSPACED)
 
 
+def has_space_between(left: str, right: str) -> bool:
+    """Whether a space parts two words of which one ends with ``left`` and the next begins with ``right``.
+
+    Chinese and Japanese have none beside words of other scripts either; Thai and its neighbours do.
+    """
+    is_left, is_right = is_unspaced(left), is_unspaced(right)
+    return not (is_left and is_right) and not any(
+        is_unspaced(one) and one >= "\u2e80" for one in (left, right)
+    )
+
+
 def is_hangul(character: str) -> bool:
     """Whether ``character`` is Korean, where particles follow a word without a space."""
     return _is_in(character, _HANGUL)
 
 
 def extends(character: str) -> bool:
-    """Whether ``character`` belongs to the one before it: an accent, a vowel sign, a joiner."""
-    return character in _JOINERS or unicodedata.category(character)[0] == "M"
+    """Whether ``character`` belongs to the one before it: an accent, a vowel sign, a joiner, a skin tone."""
+    return character in _JOINERS + _SKINS or unicodedata.category(character)[0] == "M"
 
 
 def is_of_word(character: str) -> bool:

@@ -104,7 +104,7 @@ class Job:
 
     recognizer: Recognizer
     language: str
-    context: Context
+    context: str
     exact: bool
 
 
@@ -121,8 +121,8 @@ def run(options: argparse.Namespace) -> int:
     if not names:
         return 1
     with stoppable(), opened(options.model, options.threads, options.language) as recognizer:
-        words = tell_context(recognizer, context)
-        job = Job(recognizer, options.language, context, options.exact)
+        words = tell_context(recognizer, context, is_for_file=True)
+        job = Job(recognizer, options.language, words.text if words else options.context, options.exact)
         results: list[dict[str, Any]] = []
         try:
             for name, result in _results(names, job):
@@ -212,13 +212,24 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         recognizer.close()
 
 
-def tell_context(recognizer: Recognizer, context: Context) -> FittedWords | None:
-    """Say what of ``context`` the model does not read. Returns how its words fit; None for a plain text."""
+def tell_context(
+    recognizer: Recognizer, context: Context, *, is_for_file: bool = False
+) -> FittedWords | None:
+    """Say what of ``context`` the model does not read.
+
+    Args:
+        recognizer: Whose model it is.
+        context: A text, or words.
+        is_for_file: Whether more words are read than in dictation.
+
+    Returns:
+        How the words fit; None for a text.
+    """
     if isinstance(context, str):
         if not recognizer.is_context_read_whole(context):
             say("handy-qwen: The context is longer than the model reads: its end is left out.")
         return None
-    words = recognizer.fit_words(context)
+    words = recognizer.fit_words(context, is_for_file=is_for_file)
     if words.left_out:
         say(f"handy-qwen: {words.summary}")
     return words

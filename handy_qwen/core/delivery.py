@@ -85,9 +85,12 @@ UNKNOWN_HINT = "Use the tray menu to paste, copy or discard it."
 def _insert(turn: Turn, take: Take) -> None:
     window = take.target.window
     before = [one for one in turn.now.held if window and one.target.window == window]
-    text = join([one.text for one in before] + [take.text])
+    rules, language, text = turn.now.rules.text, take.language, take.text
+    waiting = join((one.text for one in before), language)
+    if waiting:
+        text = join([waiting, fit(text, rules, waiting, language)], language)
     if not take.is_again:
-        text = fit(text, turn.now.rules.text, _previous(turn, take.target), take.language)
+        text = fit(text, rules, _previous(turn, take.target), language)
     turn.set(held=tuple(one for one in turn.now.held if one not in before))
     brings = (*take.brings, *(number for one in before for number in one.takes))
     turn.enter(replace(take, text=text, brings=brings), Stage.INSERTING)

@@ -2,8 +2,9 @@
 
 Only sounds that are no words of the language are listed: "um" is English hesitation but Portuguese
 "one" and German "around", so each table is used for its own language alone. What may mean something
-(English "like", German "also", Chinese "嗯" for yes) stays, and so does what is written as a name or an
-abbreviation is ("The ER doctor", "Um Kulthum") or asks ("Hm?").
+(English "like", German "also", Chinese "嗯" and Korean "어" for yes) stays, and so does what is written as a
+name or an abbreviation is ("The ER doctor", "Um Kulthum"), asks ("Hm?"), is quoted ("I said “um”."), is part
+of an address ("um.edu") or a unit ("5 um").
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -14,7 +15,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from handy_qwen.core.spacing import COMMAS, ends_sentence
+from handy_qwen.core.spacing import CLOSES, COMMAS, OPENS, QUOTES, STOPS, ends_sentence
 from handy_qwen.scripts import is_unspaced
 
 _FILLERS = {  # English name of the language -> hesitations, in lower case
@@ -37,14 +38,18 @@ _FILLERS = {  # English name of the language -> hesitations, in lower case
     "Russian": "э ээ эээ э-э э-э-э эм ммм хм",
     "Macedonian": "ммм хм",
     "Vietnamese": "ừm ờm",
-    "Korean": "음 어",
+    "Korean": "음",
     "Chinese": "呃",
     "Cantonese": "呃",
-    "Japanese": "えーと えーっと えっと ええと あのー えー",
+    "Japanese": """えーと えーっと えっと ええと あのー えー
+        えーとですね えーっとですね えっとですね ええとですね""",
 }
 _BRIEF = 2
 """Sounds of fewer letters are hesitations only where a comma or the end follows: "э" is a letter, 음 a sound,
 and "えー" begins other words. Those of scripts with spaces may have two."""
+_OF_ADDRESS = r"\w'’/@\\-"
+_BEGINS_QUOTED = {*OPENS, *QUOTES}
+_ENDS_QUOTED = re.compile(rf"[{re.escape(STOPS)}]*[{re.escape(QUOTES + CLOSES)}]")
 
 
 def find_fillers(text: str, language: str) -> Iterator[tuple[int, int]]:
@@ -52,6 +57,8 @@ def find_fillers(text: str, language: str) -> Iterator[tuple[int, int]]:
     pattern = _pattern(language)
     for match in pattern.finditer(text) if pattern else ():
         sound, start = match[0], match.start()
+        if text[start - 1 : start] in _BEGINS_QUOTED and _ENDS_QUOTED.match(text, match.end()):
+            continue
         if sound != sound.lower():
             rest = text[match.end() : match.end() + 2]
             is_name = len(sound) > 1 and sound[1:] != sound[1:].lower()
@@ -74,4 +81,5 @@ def _pattern(language: str) -> re.Pattern[str] | None:
         (unspaced if is_unspaced(sound[0]) else spaced).append(re.escape(sound) + pause * is_brief)
     if unspaced:
         return re.compile(rf"(?<![^\s{COMMAS}。！？!?.…])(?:{'|'.join(unspaced)})(?![!?！？])")
-    return re.compile(rf"(?<![\w'’-])(?:{'|'.join(spaced)})(?![\w'’-]|\s?[!?])", re.IGNORECASE)
+    before = rf"(?<![{_OF_ADDRESS}])(?<!\w\.)(?<!\d\s)"
+    return re.compile(rf"{before}(?:{'|'.join(spaced)})(?![{_OF_ADDRESS}]|[.:]\w|\s?[!?])", re.IGNORECASE)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from handy_qwen.scripts import extends, is_unspaced
+from handy_qwen.scripts import extends, has_space_between, is_unspaced
 
 NARROW = "\u202f"  # no-break; French has it before ; : ? ! » and after «
 COMMAS = ",、，､،፣၊՝"
@@ -19,11 +19,16 @@ ENDS = ".!?…。．｡！？؟۔।॥։።፧፨។៕။‼⁇⁈⁉\u037e"  
 STOPS = COMMAS + ENDS + ";:；：؛·፤፥፦"  # follow a word without a space
 OPENS = "([{⟨〈《「『【〔（［｛〖¿¡„‚"
 CLOSES = ")]}⟩〉》」』】〕）］｝〗"
-QUOTES = "\"'“”‘’«»‹›"  # either
+QUOTES = "\"״'“”‘’«»‹›"  # either
+INVISIBLE = "\u200b\u200e\u200f\u061c\u2060\u2066\u2067\u2068\u2069\ufeff"
+"""Directions of Arabic and Hebrew, and what has no width."""
 _SEEN = 400  # characters: a quotation that began before them is forgotten
 _SUFFIX = re.compile(r"['’](?:s|t|d|m|re|ve|ll)\b", re.IGNORECASE)
 _OPEN_APOSTROPHE = re.compile(r"(?:^|[\s(])'[^\s'][^']*$")
 _SAME_ON_BOTH_SIDES = ("Swedish", "Finnish", "Danish")  # ”so”
+_OPEN_SLASH = re.compile(r"(?:^|[\s(])[\w'’-]*(?:/|://)$")  # of "and/or", not of an address or a path
+_OUTSIDE_ACRONYM = {mark: re.compile(f"(?<![א-ת]){mark}|{mark}(?![א-ת])") for mark in '"״'}
+_ITEM = re.compile(r"\s*(?:[-*•–·>#]+|\(?\w{1,2}[.)])\s*")  # what an item of a list begins with
 _CLOSES_HIGH = ("German", "Czech", "Macedonian", "Danish")  # „so“
 
 
@@ -40,8 +45,8 @@ def opens(mark: str, before: str, language: str = "") -> bool:
     seen = before[-_SEEN:].rpartition("\n")[2]
     is_after_space = not seen or seen[-1].isspace() or seen[-1] in OPENS
     match mark:
-        case '"':
-            is_open = seen.count('"') % 2 == 0
+        case '"' | "״":
+            is_open = _is_outside(seen, mark)
         case "'":
             is_open = not _OPEN_APOSTROPHE.search(seen)
         case "“" | "‘":
@@ -62,6 +67,7 @@ def opens(mark: str, before: str, language: str = "") -> bool:
 
 def gap(before: str, after: str, language: str = "") -> str:
     """What is to be put between the texts ``before`` and ``after``: a space, ``NARROW`` or nothing."""
+    before, after = before.rstrip(INVISIBLE), after.lstrip(INVISIBLE)
     if not before or not after or before[-1].isspace() or after[0].isspace() or extends(after[0]):
         return ""
     left, right = before[-1], after[0]
@@ -72,9 +78,9 @@ def gap(before: str, after: str, language: str = "") -> str:
         return NARROW if is_french and right == "»" else ""
     if clings(after):
         return NARROW if is_french and right in ";:?!" and left not in STOPS else ""
-    if left == "/" or (right == "%" and left.isdigit()) or is_unspaced(left) or is_unspaced(right):
+    if (left == "/" and _OPEN_SLASH.search(before[-_SEEN:])) or (right == "%" and left.isdigit()):
         return ""
-    return " "
+    return " " if has_space_between(left, right) else ""
 
 
 def clings(text: str) -> bool:
@@ -90,7 +96,7 @@ def ends_sentence(text: str) -> bool:
     _, line_break, line = text.rpartition("\n")
     if line_break and not any(character.isalnum() for character in line):
         return True  # also behind a bullet
-    stripped = text.rstrip().rstrip(QUOTES + CLOSES + " \u00a0" + NARROW)
+    stripped = text.rstrip().rstrip(QUOTES + CLOSES + INVISIBLE + " \u00a0" + NARROW)
     if not stripped or stripped[-1] in ENDS:
         return True
     return stripped[-1] == ";" and _is_greek(stripped[:-1].rstrip()[-1:])  # its question mark
@@ -98,9 +104,10 @@ def ends_sentence(text: str) -> bool:
 
 def is_quoting(text: str, language: str = "") -> bool:
     """Whether ``text`` ends where a quotation or a list begins: what follows may have its own capital."""
-    return text.rstrip()[-1:] in {":", "："} or (
-        text.rstrip()[-1:] in {*QUOTES, *"„‚「『"} and _is_opening_end(text.rstrip(), language)
-    )
+    text = text.rstrip().rstrip(INVISIBLE)
+    if text[-1:] in {":", "："} or _ITEM.fullmatch(text.rpartition("\n")[2]):
+        return True
+    return text[-1:] in {*QUOTES, *"„‚「『"} and _is_opening_end(text, language)
 
 
 def join(texts: Iterable[str], language: str = "") -> str:
@@ -127,13 +134,20 @@ def _is_opening_end(before: str, language: str) -> bool:
 
 def _opens_next(mark: str, before: str, after: str, language: str) -> bool:
     """Whether ``mark``, the first of ``after``, opens a quotation: a space belongs before it, not behind."""
-    if mark in "'’" and _SUFFIX.match(after):
+    if mark in "'’" and language != "Dutch" and _SUFFIX.match(after):  # Dutch: 't for "het"
         return False
+    if mark == "’" and language in {"English", "Dutch"} and after[1:2].isalnum():  # the 90s
+        return True
     if mark == '"':
-        return before[-_SEEN:].rpartition("\n")[2].count('"') % 2 == 0
+        return _is_outside(before[-_SEEN:].rpartition("\n")[2], mark)
     if mark in "“‘" and language in _CLOSES_HIGH:
         return opens(mark, before + " ", language) and after[1:2].isalnum()
     return opens(mark, before + " ", language)
+
+
+def _is_outside(text: str, mark: str) -> bool:
+    """Whether as many quotations ended as began in ``text``. The marks in Hebrew acronyms count for none."""
+    return len(_OUTSIDE_ACRONYM[mark].findall(text)) % 2 == 0
 
 
 def _is_greek(character: str) -> bool:

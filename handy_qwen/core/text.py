@@ -10,7 +10,8 @@ The model writes spoken commands as words of a sentence: "Hello, comma, how are 
 writes punctuation or a line break therefore takes the place of the punctuation around the command, and what
 follows gets its space and its capital. Everything else that a replacement writes is left as the user wrote
 it. All replacements look at what the model wrote, none at what another has written; where two would replace
-the same words, the first does.
+the same words, the one that takes more of them does, and of equals the first. There may be thousands: only
+those whose letters are in the text are searched for.
 
 The user's regular expressions run in the library ``regex``: Python's own cannot be stopped, and one
 careless pattern ("(a+)+b") would keep the program busy for hours. One that takes longer than
@@ -23,9 +24,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.casing import large, small
@@ -54,6 +56,11 @@ PATTERN_CHARACTERS = 1_000_000
 _TAIL = 400  # characters of what comes before that decide about a space
 _LINE_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_SAME = str.maketrans("İı’", "ii'")
+_UNBROKEN = re.compile(  # places inside numbers, e-mail addresses, "don't" and Hebrew acronyms
+    r"""(?<=\d)[.,:]\d|(?<=\d[.,:])\d|(?<=\w)@\w|(?<=\w@)\w|(?<=[nN])['’][tT]\b"""
+    """|(?<=[א-ת])["״][א-ת]|(?<=[א-ת]["״])[א-ת]"""
+)
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*[,.!?…]*")
 
 
@@ -61,7 +68,8 @@ _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*[,.!?…]*")
 class Replacement:
     """Write ``written`` wherever ``heard`` was heard.
 
-    A plain ``heard`` stands for whole words only; Korean ones may have particles, and scripts without
+    A plain ``heard`` stands for whole words only; Korean ones may have particles where words are written for
+    them, and scripts without
     spaces have no borders. Arabic and Hebrew prefixes count as part of the word: a letter such as ``ב`` may
     as well be the first of another word. ``written`` is taken as it is; if it is of small letters alone, its
     first follows that of what was heard at the start of a sentence ("Btw" gives "By the way"). With
@@ -74,7 +82,7 @@ class Replacement:
     is_case_sensitive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextRules:
     """The user's choices about the text."""
 
@@ -86,12 +94,32 @@ class TextRules:
 
     def has_custom(self, text: str) -> bool:
         """Whether ``text`` begins with a custom word."""
-        return _begins_with_one(text, self.custom_words)
+        return _begins_with_one(text, self._custom)
 
     def has_own(self, text: str) -> bool:
         """Whether ``text`` begins with what the user has spelled: a custom word, or what is written."""
-        written = (one.written for one in self.replacements if not one.is_regex)
-        return self.has_custom(text) or _begins_with_one(text, written)
+        return self.has_custom(text) or _begins_with_one(text, self._written)
+
+    def replacements_in(self, text: str) -> list[Replacement]:
+        """Those that may apply to ``text``: a plain one only if the longest part of ``heard`` is in it."""
+        folded = _folded(text)
+        return [one for key, one in self._keyed if key in folded]
+
+    @cached_property
+    def _custom(self) -> Mapping[str, list[str]]:
+        return _by_first_character(self.custom_words)
+
+    @cached_property
+    def _written(self) -> Mapping[str, list[str]]:
+        return _by_first_character(one.written for one in self.replacements if not one.is_regex)
+
+    @cached_property
+    def _keyed(self) -> list[tuple[str, Replacement]]:
+        keyed: list[tuple[str, Replacement]] = []
+        for one in self.replacements:
+            parts = [""] if one.is_regex else _folded(_plain(one.heard)).split()
+            keyed += [(max(parts, key=len), one)] if parts else []
+        return keyed
 
 
 def clean(
@@ -113,17 +141,14 @@ def clean(
     """
     text = _plain(text).strip()
     if rules.is_without_fillers:
-        fillers = [_Found(start, end, "") for start, end in find_fillers(text, language)]
-        text = _Rewriting(rules, language).rewritten(text, fillers)
+        text = _Rewriting(rules, language).rewritten(text, _fillers(text, rules, language))
     found: list[_Found] = []
-    for replacement in rules.replacements:
+    for replacement in rules.replacements_in(text):
         try:
-            matches = _matches(text, replacement)
+            found += _matches(text, replacement)
         except TimeoutError:
             on_slow(replacement)
-        else:
-            found = _with_those_apart(found, matches)
-    text = _Rewriting(rules, language).rewritten(text, found)
+    text = _Rewriting(rules, language).rewritten(text, _apart(found))
     return unicodedata.normalize("NFC", text)
 
 
@@ -156,20 +181,33 @@ def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str
         if is_continuing and not rules.has_own(text):
             text = small(text, language)
         text = gap(previous[-_TAIL:], text, language) + text
-    takes_space = rules.has_trailing_space and gap(text, "a", language) == " "
+    takes_space = rules.has_trailing_space and gap(text, "a", language) == " " and not is_unspaced(text[-1])
     return text + " " if takes_space else text
 
 
-def _begins_with_one(text: str, words: Iterable[str]) -> bool:
+def _begins_with_one(text: str, words: Mapping[str, list[str]]) -> bool:
     return any(
-        word[:1].strip() and text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ")
-        for word in map(_plain, words)
+        text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ")
+        for word in words.get(text[:1], ())
     )
+
+
+def _by_first_character(words: Iterable[str]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word in map(_plain, words):
+        if word[:1].strip():
+            found.setdefault(word[0], []).append(word)
+    return found
 
 
 def _plain(text: str) -> str:
     """``text`` in NFC, with one kind of line break, and without other control characters but tabs."""
     return unicodedata.normalize("NFC", _CONTROL.sub("", _LINE_BREAK.sub("\n", text)))
+
+
+def _folded(text: str) -> str:
+    """``text`` such that what ``re.IGNORECASE`` takes for the same is the same."""
+    return text.translate(_SAME).casefold()
 
 
 # ---- finding what is to be replaced ---------------------------------------------------------------------
@@ -200,32 +238,48 @@ def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
     return regex.compile(heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
 
 
-def _matches(text: str, replacement: Replacement) -> list[_Found]:
+def _fillers(text: str, rules: TextRules, language: str) -> list[_Found]:
+    """The hesitations in ``text`` that are neither the user's own words nor part of what is replaced."""
+    found = [
+        _Found(start, end, "")
+        for start, end in find_fillers(text, language)
+        if not rules.has_custom(text[start:end])
+    ]
+    if not found:
+        return []
+    plain = [one for one in rules.replacements_in(text) if not one.is_regex]
+    taken = {id(one) for one in _apart([match for one in plain for match in _matches(text, one)] + found)}
+    return [one for one in found if id(one) in taken]
+
+
+def _matches(text: str, replacement: Replacement) -> Iterable[_Found]:
     """Where ``replacement`` applies, in order.
 
     Raises:
         TimeoutError: The pattern takes too long, or writes too much.
     """
-    if replacement.is_regex:
-        return _pattern_matches(text, replacement)
-    return list(_word_matches(text, replacement)) if _plain(replacement.heard).strip() else []
+    return (_pattern_matches if replacement.is_regex else _word_matches)(text, replacement)
 
 
-def _with_those_apart(found: list[_Found], more: list[_Found]) -> list[_Found]:
-    """``found``, and those of ``more`` that share no text with it. All are in order, and so is the result."""
-    apart, number = [], 0
-    for one in more:
-        while number < len(found) and found[number].end <= one.start:
-            number += 1
-        if number == len(found) or one.end <= found[number].start:
-            apart.append(one)
-    return sorted(found + apart, key=lambda one: (one.start, one.end)) if apart else found
+def _apart(found: list[_Found]) -> list[_Found]:
+    """Those of ``found`` that share no text, in order: of two that do the longer, of equals the first."""
+    apart: list[_Found] = []
+    for one in sorted(found, key=lambda one: one.start - one.end):
+        at = bisect(apart, _place(one), key=_place)
+        if (at == 0 or apart[at - 1].end <= one.start) and (at == len(apart) or one.end <= apart[at].start):
+            apart.insert(at, one)
+    return apart
+
+
+def _place(found: _Found) -> tuple[int, int]:
+    return found.start, found.end
 
 
 def _word_matches(text: str, replacement: Replacement) -> Iterator[_Found]:
     pattern, written, at = _pattern(replacement), _plain(replacement.written), 0
+    may_have_particle = any(map(is_of_word, written))  # none belongs to a comma
     while (match := pattern.search(text, at)) is not None:
-        is_whole = _is_whole(text, *match.span())
+        is_whole = _is_whole(text, *match.span(), may_have_particle=may_have_particle)
         if is_whole:
             yield _Found(*match.span(), written)
         at = match.end() if is_whole else match.start() + 1
@@ -249,17 +303,20 @@ def _pattern_matches(text: str, replacement: Replacement) -> list[_Found]:
     return found
 
 
-def _is_whole(text: str, start: int, end: int) -> bool:
+def _is_whole(text: str, start: int, end: int, *, may_have_particle: bool) -> bool:
     """Whether no letter or mark beside ``text[start:end]`` belongs to its first or last word."""
     first, last, before, after = text[start], text[end - 1], text[start - 1 : start], text[end : end + 1]
-    if (after and extends(after)) or before == "\u200d":
+    if any(_UNBROKEN.match(text, at) for at in (start, end)):
         return False
-    if before and is_of_word(before) and is_of_word(first) and is_hangul(before) == is_hangul(first):
-        is_apart = is_unspaced(before) or is_unspaced(first)
-    else:
-        is_apart = True
-    if not (is_apart and after and is_of_word(after) and is_of_word(last)):
-        return is_apart
+    if before == "\u200d" or (after and extends(after)):
+        return False
+    is_joined = before and is_of_word(before) and is_of_word(first) and is_hangul(before) == is_hangul(first)
+    if is_joined and not (is_unspaced(before) or is_unspaced(first)):
+        return False
+    if not (after and is_of_word(after) and is_of_word(last)):
+        return True
+    if is_hangul(after) and is_hangul(last):
+        return may_have_particle
     return any(is_unspaced(one) or is_hangul(one) for one in (after, last))
 
 
@@ -268,7 +325,12 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 _BLANKS = " \u00a0" + NARROW
 _WHITE = _BLANKS + "\t\n"
 _DASHES = "-–—―"
+_ASKING = {*"?!？！؟"}
+_ABBREVIATION = re.compile(r"(?<![^\W_])(?:(?:[^\W\d_]\.\s?){2,}|(?:etc|usw|bzw|vs|ca|Dr|Mr|Mrs|Ms|St)\.)$")
+_SMALL_AFTER_GREETING = ("German", "Polish", "Czech", "Russian", "Italian", "Hungarian", "Finnish", "Greek")
+"""Where a letter goes on with a small letter in the line below "Dear Anna,"."""
 _SIGNS = frozenset(STOPS + OPENS + CLOSES + QUOTES + _DASHES)
+_DUTCH_SHORT = re.compile(r"['’][^\W\d_]\b(?!['’])")  # 't for "het": it is the next word that has a capital
 _BLANK_RUN = re.compile(r"[^\S\n]*")
 _UNSPACED_STOPS = "、。，！？；：｡､．"
 _STOP_RUN = re.compile(
@@ -290,11 +352,12 @@ class _Rewriting:
 
     def rewritten(self, text: str, found: list[_Found]) -> str:
         """``text`` with all of ``found``, which are in order and apart from each other, in place."""
-        at = 0
+        at, end = 0, len(text.rstrip())
         limits = [*(one.start for one in found[1:]), len(text)]
         for one, limit in zip(found, limits, strict=False):
             self._emit(text[at : one.start])
-            at = one.end + self._replace(text[one.start : one.end], text[one.end : limit], one.written)
+            heard, after = text[one.start : one.end], text[one.end : limit]
+            at = one.end + self._replace(heard, after, one.written, is_last=one.end == end)
         self._emit(text[at:])
         self._trim(_WHITE)
         pieces = [piece for piece, _ in self._pieces]
@@ -302,7 +365,7 @@ class _Rewriting:
             pieces[0] = pieces[0].lstrip()
         return "".join(pieces)
 
-    def _replace(self, heard: str, after: str, written: str) -> int:
+    def _replace(self, heard: str, after: str, written: str, *, is_last: bool) -> int:
         """Write ``written`` instead of ``heard``. Returns how much of ``after`` it takes the place of."""
         before = self._tail
         fits_left = (
@@ -311,31 +374,46 @@ class _Rewriting:
         fits_right = bool(heard.strip()) and not heard[-1].isspace() and _is_free_right(after)
         if not written.strip(_BLANKS):
             if fits_left and fits_right:
-                return self._remove(heard, after)
+                return self._remove(heard, after, is_last=is_last)
             self._emit(written, is_fixed=True)
             return 0
         is_sign = all(character in _SIGNS or character.isspace() for character in written)
         if fits_left:
-            self._make_room(written, is_sign=is_sign)
-        is_raised = (
-            heard[0:1].isupper() and (len(heard) == 1 or not heard.isupper()) and ends_sentence(before)
-        )
-        if is_raised and _PLAIN_WORDS.fullmatch(written) and not self._rules.has_custom(written):
+            self._make_room(heard, written, is_sign=is_sign)
+        is_raised = heard[:1].isupper() and ends_sentence(before)
+        is_name = heard.isupper() and len(heard) > 1 and " " not in written  # "NPM", which may be a command
+        if (
+            is_raised
+            and not is_name
+            and _PLAIN_WORDS.fullmatch(written)
+            and not self._rules.has_custom(written)
+        ):
             written = large(written, self._language)
         self._emit(written, is_fixed=True)
-        return self._taken(heard, written, before, after, is_sign=is_sign) if fits_right else 0
+        if not fits_right:
+            return 0
+        self._owes_capital = self._owes_capital or (is_raised and is_sign)
+        return self._taken(heard, written, before, after, is_sign=is_sign)
 
-    def _make_room(self, written: str, *, is_sign: bool) -> None:
+    def _make_room(self, heard: str, written: str, *, is_sign: bool) -> None:
         """Take away what the model put before a spoken sign."""
         sign = written.lstrip(_BLANKS)
         if sign[0] in "\n\t":
             self._trim(_BLANKS + COMMAS)
         elif clings(sign) and not sign.lstrip(STOPS)[:1].isalnum():
-            self._trim(_BLANKS + STOPS)
+            self._trim(_BLANKS + COMMAS)
+            if sign[0] in ".…" or not self._is_abbreviated(heard):
+                self._trim(_BLANKS + STOPS)
             self._owes_gap = True
         elif is_sign:
             self._trim(_BLANKS + COMMAS)
             self._owes_gap = True
+
+    def _is_abbreviated(self, heard: str) -> bool:
+        """Whether the full stop at the end is no end of a sentence: the model went on with a small letter."""
+        if not self._tail.endswith(".") or self._tail.endswith(".."):
+            return False
+        return heard[:1].islower() or _ABBREVIATION.search(self._tail) is not None
 
     def _taken(self, heard: str, written: str, before: str, after: str, *, is_sign: bool) -> int:
         """How much of ``after`` the model put there because of a spoken sign, with the spaces behind it."""
@@ -344,20 +422,25 @@ class _Rewriting:
         run: re.Match[str] | None = None
         if last in "\n\t":
             run = _STOP_RUN.match(after)
-            self._owes_capital = last == "\n"
+            is_greeting = self._language in _SMALL_AFTER_GREETING and self._tail.rstrip()[-1:] in {*COMMAS}
+            self._owes_capital = last == "\n" and not is_greeting
         elif is_sign:
             is_end = ends_sentence(whole)
-            is_closing = last in CLOSES or (last in QUOTES and not opens(last, whole[:-1], self._language))
+            is_opening = opens(last, whole[:-1], self._language)
+            is_closing = not is_opening and last in CLOSES + QUOTES
             run = (_COMMA_RUN if is_closing and not is_end else _STOP_RUN).match(after)
             self._owes_gap = True
-            is_spoken = any(map(is_of_word, heard))  # a mark of the model's has its capital or none
-            self._owes_capital = is_spoken and is_end and last in STOPS and last != "…"
+            if is_closing:  # “Why?” he asked
+                self._owes_capital = self._owes_capital and whole.rstrip(CLOSES + QUOTES)[-1:] not in _ASKING
+            elif last in STOPS:
+                is_spoken = any(map(is_of_word, heard))  # a mark of the model's has its capital or none
+                self._owes_capital = is_spoken and is_end and not whole.endswith(("…", ".."))
         elif sign == written:
             is_pair = last in STOPS and re.match(rf"[{re.escape(STOPS)}](?![{re.escape(STOPS)}])", after)
             return 1 if is_pair and (last in COMMAS + ":;" or after[0] in {last, "."}) else 0
         return _blanks_after(after, run.end() if run else 0)
 
-    def _remove(self, heard: str, after: str) -> int:
+    def _remove(self, heard: str, after: str, *, is_last: bool) -> int:
         """Write nothing: a comma goes as well, and the next word may begin the sentence."""
         self._trim(_BLANKS)
         before = self._tail
@@ -366,11 +449,13 @@ class _Rewriting:
         taken = 0
         if ends_sentence(before):
             taken = stop.end() if stop else 0
-            self._owes_capital = self._owes_capital or bool(before) or heard[:1].isupper()
+            self._owes_capital = self._owes_capital or before[-1:] == "\n" or heard[:1].isupper()
         elif comma:
             taken = comma.end()
-        elif stop:
+        elif stop or is_last:
             self._trim(_BLANKS + COMMAS)
+        if before[-1:] in {*_DASHES} and after.lstrip(_BLANKS).startswith(before[-1]):
+            taken = after.index(before[-1]) + 1
         return _blanks_after(after, taken)
 
     def _emit(self, text: str, *, is_fixed: bool = False) -> None:
@@ -392,7 +477,8 @@ class _Rewriting:
 
     def _raised(self, text: str) -> str:
         word = text.lstrip(_BLANKS + "\n" + OPENS + QUOTES)
-        if self._rules.has_own(word):
+        is_dutch = self._language == "Dutch" and _DUTCH_SHORT.match(text.lstrip(_BLANKS + "\n"))
+        if is_dutch or self._rules.has_own(word):
             return text
         return text[: len(text) - len(word)] + large(word, self._language)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from handy_qwen.engine.prompt import Prompt
 from handy_qwen.engine.tokenizer import Tokenizer
-from handy_qwen.scripts import is_unspaced
+from handy_qwen.scripts import has_space_between
 
 _LANGUAGE = "language "
 MAX_REPEATS = 20
@@ -87,7 +87,7 @@ def join_texts(parts: Sequence[str]) -> str:
     """Join the texts of consecutive passes, with a space where the scripts on both sides use spaces."""
     joined = ""
     for part in filter(None, parts):
-        needs_space = bool(joined) and not (is_unspaced(joined[-1]) or is_unspaced(part[0]))
+        needs_space = bool(joined) and has_space_between(joined[-1], part[0])
         joined += (" " if needs_space else "") + part
     return joined
 

@@ -21,8 +21,11 @@ from handy_qwen.engine.tokenizer import Tokenizer
 MAX_CONTEXT_TOKENS = 1024
 """Longest system message that is read; what is longer loses its end. A vocabulary, not a book."""
 WORDS_TOKENS = 200
-"""Budget for a list of words: beyond some hundred tokens the model begins to hear words that nobody said."""
-_LONGEST_WORD = 4000  # characters; never fits, and is not worth counting
+"""Budget for a list of words in dictation: beyond some hundred tokens the model begins to hear words that
+nobody said, the more easily the less is said."""
+FILE_WORDS_TOKENS = MAX_CONTEXT_TOKENS - 2
+"""Budget for a list of words that is given with a file: all there is behind "system" and its line break."""
+_TOKEN_CHARACTERS = 20  # hardly one has more; what is longer than all tokens together is not worth counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def fit_words(tokenizer: Tokenizer, words: Iterable[str], limit: int = WORDS_TOK
         # A space begins a new piece of text, so that the tokens of the whole are those of its words.
         cost = (
             len(tokenizer.encode(f" {word}" if fitting else word))
-            if len(word) <= _LONGEST_WORD
+            if len(word) <= _TOKEN_CHARACTERS * limit
             else limit + 1
         )
         if tokens + cost > limit:

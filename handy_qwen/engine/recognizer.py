@@ -20,7 +20,7 @@ from handy_qwen.engine.backend import Float32, Model
 from handy_qwen.engine.features import SAMPLE_RATE, log_mel
 from handy_qwen.engine.layouts import open_model
 from handy_qwen.engine.live import LiveTranscription
-from handy_qwen.engine.prompt import FittedWords, build_prompt, fit_words
+from handy_qwen.engine.prompt import FILE_WORDS_TOKENS, WORDS_TOKENS, FittedWords, build_prompt, fit_words
 from handy_qwen.engine.sessions import Cancel, default_threads, open_session
 from handy_qwen.engine.splitter import Splitter
 from handy_qwen.engine.transcript import Transcript
@@ -192,9 +192,10 @@ class Recognizer:
         """
         language_name(language, self.languages)
 
-    def fit_words(self, words: Sequence[str]) -> FittedWords:
-        """Which of ``words`` the model reads if they are its context."""
-        return fit_words(self._model.tokenizer, words)
+    def fit_words(self, words: Sequence[str], *, is_for_file: bool = False) -> FittedWords:
+        """Which of ``words`` the model reads if they are its context: more for a file than in dictation."""
+        limit = FILE_WORDS_TOKENS if is_for_file else WORDS_TOKENS
+        return fit_words(self._model.tokenizer, words, limit)
 
     def is_context_read_whole(self, context: str) -> bool:
         """Whether the model gets to read all of ``context``; the end of a longer one is left out."""

@@ -13,6 +13,7 @@ import soundfile
 
 from handy_qwen import paths
 from handy_qwen.cli import main, transcribe
+from handy_qwen.engine.prompt import FILE_WORDS_TOKENS
 from handy_qwen.engine.recognizer import Recognizer
 from handy_qwen.models import installed
 
@@ -47,7 +48,7 @@ def test_context_and_vocabulary_are_one_context(tmp_path, asked):
     words = tmp_path / "words.txt"
     words.write_text("\ufeffAnna\n# people above, places below\n\n  Bad Homburg \r\n", encoding="utf-8")
     assert run(SPEECH / "report.flac", "--context", "A meeting", "--vocabulary", words) == 0
-    assert asked[0]["context"] == ("A meeting", "Anna", "Bad Homburg")
+    assert asked[0]["context"] == "A meeting Anna Bad Homburg"
 
 
 def test_how_many_words_of_a_vocabulary_fit_is_told_if_not_all_do(tmp_path, capsys):
@@ -55,9 +56,17 @@ def test_how_many_words_of_a_vocabulary_fit_is_told_if_not_all_do(tmp_path, caps
     words.write_text("Anna\n" * 2_000, encoding="utf-8")
     assert run(SPEECH / "report.flac", "--vocabulary", words) == 0
     assert "fit" not in capsys.readouterr().err
-    words.write_text("\n".join(f"Anna{number}" for number in range(300)), encoding="utf-8")
+    words.write_text("\n".join(f"Anna{number}" for number in range(600)), encoding="utf-8")
     assert run(SPEECH / "report.flac", "--vocabulary", words) == 0
-    assert " of 300 words fit; the rest are not used." in capsys.readouterr().err
+    assert " of 600 words fit; the rest are not used." in capsys.readouterr().err
+
+
+def test_a_file_has_room_for_more_words_than_dictation_has(tmp_path, capsys, asked):
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(f"Anna{number}" for number in range(100)), encoding="utf-8")
+    assert run(SPEECH / "report.flac", "--vocabulary", words) == 0
+    assert "fit" not in capsys.readouterr().err
+    assert asked[0]["context"].endswith(" Anna98 Anna99")
 
 
 def test_a_context_too_long_for_the_model_is_told(capsys):
@@ -70,7 +79,7 @@ def test_the_result_says_how_the_vocabulary_fits(tmp_path, capsys):
     words.write_text("Anna\nBerta\n", encoding="utf-8")
     assert run(SPEECH / "report.flac", "--vocabulary", words, "--format", "json") == 0
     told = json.loads(capsys.readouterr().out)["vocabulary"]
-    assert (told["words"], told["used"], told["limit"]) == (2, 2, 200)
+    assert (told["words"], told["used"], told["limit"]) == (2, 2, FILE_WORDS_TOKENS)
     assert 2 <= told["tokens"] <= 20
     assert run(SPEECH / "report.flac", "--format", "json") == 0
     assert "vocabulary" not in json.loads(capsys.readouterr().out)
@@ -80,7 +89,7 @@ def test_a_vocabulary_alone_is_the_context(tmp_path, asked):
     words = tmp_path / "words.txt"
     words.write_text("Anna\n", encoding="utf-8")
     run(SPEECH / "report.flac", "--vocabulary", words)
-    assert asked[0]["context"] == ("Anna",)
+    assert asked[0]["context"] == "Anna"
 
 
 @pytest.mark.parametrize(("option", "is_exact"), [((), True), (("--exact",), True), (("--live",), False)])

@@ -518,6 +518,13 @@ def test_a_held_text_goes_before_the_next_one_for_its_window():
     assert desk.view.held == ()
 
 
+def test_a_text_continues_the_held_one_that_it_brings_along():
+    desk = Desk().say(1).hear(1, "One and").put(1, Delivery.HELD).say(2).hear(2, "The two.")
+    assert desk.inserted == ["One and", "One and the two."]
+    desk = Desk().say(1).hear(1, "Oui", "French").put(1, Delivery.HELD).say(2).hear(2, "? Non.", "French")
+    assert desk.inserted == ["Oui", "Oui\u202f? Non."]
+
+
 def test_a_held_text_can_be_copied_or_dropped():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST)
     assert desk.done(fx.Copy) == [fx.Copy("One.", (1,))]

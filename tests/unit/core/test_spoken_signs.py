@@ -109,7 +109,8 @@ def test_a_spoken_sign_takes_the_place_of_the_punctuation_around_it(heard, writt
         ("windows", "a\r\nb\x07\x00c", "windows", "a\nbc"),
         ("x", "IT", "x", "IT"),
         ("btw", "by the way", "Yes, Btw no", "Yes, by the way no"),
-        ("btw", "by the way", "BTW yes", "by the way yes"),
+        ("btw", "by the way", "BTW yes", "By the way yes"),
+        ("npm", "npm", "NPM install", "npm install"),
         ("npm", "npm", "Npm install", "Npm install"),
     ],
 )
@@ -166,6 +167,11 @@ def test_a_pattern_is_fitted_where_it_found_whole_words(pattern, written, text, 
         ("Japanese", "改行", "\n", "一行目。改行。二行目。", "一行目。\n二行目。"),
         ("Japanese", "かぎかっこ", "「", "彼はかぎかっこはい", "彼は「はい"),
         ("Korean", "쉼표", ",", "네 쉼표 아니요", "네, 아니요"),
+        ("Korean", "쉼표", ",", "쉼표는 기호다", "쉼표는 기호다"),
+        ("Korean", "새 줄", "\n", "새 줄로 가자", "새 줄로 가자"),
+        ("Thai", "จุลภาค", ",", "สวัสดี จุลภาค ครับ", "สวัสดี, ครับ"),
+        ("Dutch", "nieuwe regel", "\n", "nieuwe regel 't is laat", "\n't is laat"),
+        ("Dutch", "nieuwe regel", "\n", "nieuwe regel 'laat'", "\n'Laat'"),
         ("Thai", "ขึ้นบรรทัดใหม่", "\n", "หนึ่งขึ้นบรรทัดใหม่สอง", "หนึ่ง\nสอง"),
     ],
 )
@@ -218,3 +224,59 @@ def test_signs_beside_replaced_names_keep_their_spaces():
     assert said("we like comma quen comma a lot", rules) == "we like, Qwen, a lot"
     rules = TextRules(replacements=tuple(reversed(rules.replacements)))
     assert said("we like quen comma quen", rules) == "we like Qwen, Qwen"
+
+
+@pytest.mark.parametrize(
+    ("language", "signs", "text", "result"),
+    [
+        ("French", {"point": ".", "point d'exclamation": "!"}, "Oui, point d’exclamation.", "Oui\u202f!"),
+        ("Spanish", {"punto": ".", "punto y aparte": ".\n"}, "fin. Punto y aparte. Uno.", "fin.\nUno."),
+        ("English", {"b c": "1", "a b c d": "2"}, "a b c d", "2"),
+    ],
+)
+def test_of_two_replacements_for_the_same_words_the_longer_counts(language, signs, text, result):
+    rules = tuple(Replacement(heard, written) for heard, written in signs.items())
+    for order in (rules, rules[::-1]):
+        assert said(text, TextRules(replacements=order), language) == result
+
+
+def test_of_two_equally_long_replacements_that_overlap_the_first_counts():
+    rules = (Replacement("a b", "1"), Replacement("b c", "2"))
+    assert said("a b c", TextRules(replacements=rules)) == "1 c"
+    assert said("a b c", TextRules(replacements=rules[::-1])) == "a 2"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("I live in the U.S. comma and", "I live in the U.S., and"),
+        ("I live in the U.S. Comma. And", "I live in the U.S., And"),
+        ("Fruit etc. comma and more", "Fruit etc., and more"),
+        ("at 5 p.m. question mark", "at 5 p.m.?"),
+        ("in the U.S. full stop the rest", "in the U.S. The rest"),
+        ("I like plan B. Comma. And", "I like plan B, And"),
+    ],
+)
+def test_the_full_stop_of_an_abbreviation_stays_before_a_spoken_sign(text, result):
+    assert said(text) == result
+
+
+@pytest.mark.parametrize(
+    ("language", "signs", "text", "result"),
+    [
+        ("Spanish", {"abrir": "¿", "cerrar": "?"}, "Abrir cómo estás cerrar", "¿Cómo estás?"),
+        ("Spanish", {"punto": ".", "abrir": "¿", "cerrar": "?"}, "sí punto abrir qué cerrar", "sí. ¿Qué?"),
+        ("Spanish", {"abrir": "¿", "cerrar": "?"}, "y, abrir, qué, cerrar", "y ¿qué?"),
+        ("English", {"open": "(", "close": ")"}, "Yes. Open no close", "Yes. (No)"),
+        ("English", {"open": "“", "close": "”"}, "Open, hello, close.", "“Hello”."),
+        ("English", {"stop": ".", "dash": " – "}, "that is all stop dash he said", "that is all. – He said"),
+        ("English", {"stop": ".", "close": "”"}, "“I come stop close then he went", "“I come.” Then he went"),
+        ("German", {"Frage": "?", "zu": "“"}, "„Hallo Frage zu fragte er", "„Hallo?“ fragte er"),
+        ("English", {"dots": "..."}, "wait dots what", "wait... what"),
+        ("German", {"Komma": ",", "Zeile": "\n"}, "Liebe Anna Komma Zeile ich bin", "Liebe Anna,\nich bin"),
+        ("English", {"comma": ",", "line": "\n"}, "Dear Anna comma line we are", "Dear Anna,\nWe are"),
+    ],
+)
+def test_a_capital_follows_a_sign_where_a_sentence_begins(language, signs, text, result):
+    rules = tuple(Replacement(heard, written) for heard, written in signs.items())
+    assert said(text, TextRules(replacements=rules), language) == result

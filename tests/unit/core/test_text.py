@@ -131,7 +131,15 @@ def test_fitting_can_be_switched_off():
 
 
 @pytest.mark.parametrize(
-    ("text", "result"), [("Yes.", "Yes. "), ("好。", "好。"), ("Line\n", "Line\n"), ("", "")]
+    ("text", "result"),
+    [
+        ("Yes.", "Yes. "),
+        ("https://a.b/", "https://a.b/ "),
+        ("好。", "好。"),
+        ("ครับ", "ครับ"),
+        ("Line\n", "Line\n"),
+        ("", ""),
+    ],
 )
 def test_a_space_can_follow_where_words_are_spaced(text, result):
     assert fit(text, TextRules(has_trailing_space=True), None, "English") == result

@@ -54,10 +54,30 @@ PLAIN = TextRules()
         ("an", "Anna", False),
         ("5", "15 and 5%", True),
         ("5", "15", False),
+        ("5", "5, 6", True),
+        ("5", "at 5:30", False),
+        ("30", "at 5:30", False),
+        ("3", "3.5", False),
+        (".", "3.5", False),
+        ("10", "10,000", False),
+        ("anna", "anna@example.com", False),
+        ("example", "anna@example.com", False),
+        ("don", "I don't", False),
+        ("Don", "Don's house", True),
+        ("eau", "l’eau", True),
+        ("צה", 'צה"ל כאן', False),
+        ("כן", 'הוא אמר "כן"', True),
+        ("שלום", "\u200fשלום\u200f עולם", True),
+        ("👩", "👩🏽\u200d💻 here", False),
+        ("👍", "👍🏽 here", False),
+        ("👍", "👍 here", True),
+        ("straße", "STRAẞE", True),
+        ("ışık", "IŞIK", True),
+        ("οδος", "ΟΔΟΣ", True),
     ],
 )
 def test_whole_words_are_found_in_every_script(heard, text, is_found):
-    rules = TextRules(replacements=(Replacement(heard, "☆"),))
+    rules = TextRules(replacements=(Replacement(heard, "☆star"),))
     assert ("☆" in clean(text, rules, "")) is is_found
 
 
@@ -132,6 +152,10 @@ def test_an_accent_written_apart_is_neither_lost_nor_left_over():
         ("Cantonese", "佢話", "好呀", "佢話好呀"),
         ("Japanese", "今日は", "いい天気", "今日はいい天気"),
         ("Thai", "สวัสดี", "ครับ", "สวัสดีครับ"),
+        ("Thai", "ผมใช้", "Python", "ผมใช้ Python"),
+        ("Thai", "Python", "ดี", "Python ดี"),
+        ("Chinese", "我用", "Python", "我用Python"),
+        ("Japanese", "ﾊﾛｰ", "ﾜｰﾙﾄﾞ", "ﾊﾛｰﾜｰﾙﾄﾞ"),
         # quotation marks
         ("English", 'He said "', "Yes.", 'He said "Yes.'),
         ("English", 'He said "yes."', "Then", 'He said "yes." Then'),
@@ -162,6 +186,26 @@ def test_an_accent_written_apart_is_neither_lost_nor_left_over():
         ("English", "great", ":) yes", "great :) yes"),
         ("English", "5", "% of it", "5% of it"),
         ("English", "and/", "Or", "and/or"),
+        ("English", "see https://example.com/", "The dog", "see https://example.com/ the dog"),
+        ("English", "in /home/anna/", "The dog", "in /home/anna/ the dog"),
+        ("English", "https://", "example.com", "https://example.com"),
+        ("English", "(and/", "Or", "(and/or"),
+        ("English", "rock", "’n’ roll", "rock ’n’ roll"),
+        ("English", "the", "’90s", "the ’90s"),
+        ("Dutch", "en", "’s avonds", "en ’s avonds"),
+        ("English", "he said “it’s ‘so", "’ and left", "he said “it’s ‘so’ and left"),
+        ("Hebrew", 'צה"ל הודיע', '"כן"', 'צה"ל הודיע "כן"'),
+        ("Hebrew", 'הוא אמר "צה"ל', '" והלך', 'הוא אמר "צה"ל" והלך'),
+        ("Hebrew", "הוא אמר ״", "כן״", "הוא אמר ״כן״"),
+        ("Hebrew", "ארה״ב אמרה", "״כן״", "ארה״ב אמרה ״כן״"),
+        ("Chinese", '他说"你', '"然后', '他说"你"然后'),
+        ("English", "- ", "The dog", "- The dog"),
+        ("English", "yes:\n1) ", "The dog", "yes:\n1) The dog"),
+        ("English", "(", "The dog", "(the dog"),
+        ("Dutch", "en", "'t is", "en 't is"),
+        ("Arabic", "نعم \u200f", "لا", "نعم \u200fلا"),
+        ("Arabic", "نعم", "\u200f؟", "نعم\u200f؟"),
+        ("English", "one.\u200e", "The dog", "one.\u200e The dog"),
         ("English", "one", ", and", "one, and"),
         ("English", "one", "...", "one..."),
     ],
@@ -209,10 +253,32 @@ def test_the_users_own_words_keep_their_capital():
         ("Japanese", "今日は、えーと、いい天気", "今日は、いい天気"),
         ("Swedish", "Jag, öh, vet", "Jag, vet"),
         ("English,German", "Um, ja", "Um, ja"),
+        ("", "Um, yes", "Um, yes"),
+        ("English", "write to er@example.com, um, now", "write to er@example.com, now"),
+        ("English", "see um.edu", "see um.edu"),
+        ("English", "um/er", "um/er"),
+        ("English", "5 um thick", "5 um thick"),
+        ("English", "I said “um”.", "I said “um”."),
+        ("English", "“Um,” he said.", "“Um,” he said."),
+        ("English", "e.g. um apples", "e.g. apples"),
+        ("English", "yes — um — no", "yes — no"),
+        ("English", "I know, um", "I know"),
+        ("English", "I, um uh think", "I, think"),
+        ("Korean", "어.", "어."),  # "yes" among friends
+        ("Japanese", "えっとですね、はい", "はい"),
     ],
 )
 def test_only_hesitations_of_the_language_are_taken_out(language, text, result):
     assert clean(text, TextRules(is_without_fillers=True), language) == result
+
+
+def test_a_hesitation_stays_where_it_is_a_word_of_the_user():
+    rules = TextRules(is_without_fillers=True, custom_words=("um", "Hm"))
+    assert clean("Well, um, uh, Hm, yes", rules, "English") == "Well, um, Hm, yes"
+    replacements = (Replacement("uh huh", "yes"), Replacement("new line", "\n"), Replacement("erm", "ERM"))
+    rules = TextRules(replacements=replacements, is_without_fillers=True)
+    assert clean("He said uh huh, uh, and erm", rules, "English") == "He said yes, and ERM"
+    assert clean("One new um line two", rules, "English") == "One\nTwo"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
 
+import re
 import sys
 import unicodedata
 
@@ -220,6 +221,27 @@ def test_work_grows_as_the_text_does(unit):
     )
     few, many = (steps(unit * count, rules) for count in (400, 1600))
     assert many < 6 * few + 1000
+
+
+def test_thousands_of_replacements_cost_no_search_each():
+    def rules(count):
+        names = (Replacement(f"name {number} here", f"Name {number}") for number in range(count))
+        signs = (Replacement("stop", "."), Replacement("uh huh", "yes"))
+        return TextRules((*names, *signs), is_without_fillers=True, custom_words=("Ann",) * count)
+
+    text = "one um two stop " * 50
+    few, many = rules(10), rules(2_000)
+    assert clean(text, few, "English") == clean(text, many, "English")  # what is kept for next time is made
+    assert steps(text, many) < steps(text, few) + 100
+
+
+@pytest.mark.parametrize("heard", ["i", "s", "k", "ς", "µ", "straße", "İ", "ı", "é", "ϐ", "ﬆ", "dž", "ᾳ"])
+def test_no_replacement_is_missed_because_of_capitals(heard):
+    same = re.compile(re.escape(heard), re.IGNORECASE)
+    for character in map(chr, range(0x20000)):
+        text = unicodedata.normalize("NFC", heard[:-1] + character)
+        if same.fullmatch(text):
+            assert clean(text, TextRules((Replacement(heard, "☆"),)), "") == "☆", text
 
 
 def test_a_pattern_that_writes_without_end_is_left_out_and_told():

@@ -189,6 +189,7 @@ def test_what_is_not_in_the_context_is_no_echo():
         (["नमस्ते।", "आप कैसे हैं?"], "नमस्ते। आप कैसे हैं?"),
         (["我用", "Python"], "我用Python"),
         (["𠮷野家", "へ"], "𠮷野家へ"),
+        (["ผมใช้", "Python", "ครับ"], "ผมใช้ Python ครับ"),
     ],
 )
 def test_texts_are_joined_with_a_space_where_both_scripts_have_spaces(parts, expected):

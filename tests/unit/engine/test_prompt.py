@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.engine.prompt import MAX_CONTEXT_TOKENS, WORDS_TOKENS, build_prompt, fit_words
+from handy_qwen.engine.prompt import (
+    FILE_WORDS_TOKENS,
+    MAX_CONTEXT_TOKENS,
+    WORDS_TOKENS,
+    build_prompt,
+    fit_words,
+)
 from handy_qwen.engine.tokenizer import MARKERS, load_tokenizer
 from tests.conftest import CHECKPOINT
 
@@ -86,6 +92,13 @@ def test_a_long_entry_does_not_end_the_list_of_words(tokenizer):
 def test_no_words_are_no_context(tokenizer):
     assert fit_words(tokenizer, []).text == ""
     assert fit_words(tokenizer, ["", " "]).total == 0
+
+
+def test_all_words_that_fit_a_file_are_read(tokenizer):
+    words = fit_words(tokenizer, [f"w{number}" for number in range(2_000)], FILE_WORDS_TOKENS)
+    assert MAX_CONTEXT_TOKENS - 10 < words.tokens <= FILE_WORDS_TOKENS
+    assert not build_prompt(tokenizer, context=words.text).is_context_cut
+    assert build_prompt(tokenizer, context=words.text + " more words than that").is_context_cut
 
 
 @given(
