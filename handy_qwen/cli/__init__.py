@@ -8,14 +8,12 @@ Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be
 from __future__ import annotations
 
 import argparse
-import io
-import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
 from handy_qwen import __version__
 from handy_qwen.cli import autostart, bench, demo, doctor, history, model, running, transcribe, uninstall
-from handy_qwen.cli.terminal import UsageError, complain, exit_status
+from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams, write
 from handy_qwen.errors import HandyError, LanguageError
 
 Command = Callable[[argparse.Namespace], int]
@@ -23,13 +21,10 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a language need not fit into the system's old encoding
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files may be any bytes
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    command = cast("Command", options.command)
+    open_streams()
     try:
+        options = _parsed(arguments)
+        command = cast("Command", options.command)
         return command(options)
     except (UsageError, LanguageError) as error:
         complain(error)
@@ -41,6 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_status(interrupt)
     except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
         return 1
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return build_parser().parse_args(arguments)
+    except SystemExit:
+        write("")  # help and version are buffered, and Python's own end could not say what went wrong
+        raise
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ EVERYTHING = None
 MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewhere
     "__init__": (set(), set()),
     "errors": (set(), set()),
-    "paths": (set(), {"platformdirs"}),
+    "paths": ({"errors"}, {"platformdirs"}),
     "filelock": (set(), set()),
     "watched": (set(), set()),
     "durable": (set(), set()),
@@ -26,7 +26,10 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
         {"convert", "core", "durable", "engine", "errors", "filelock", "paths"},
         {"huggingface_hub", "httpx2", "psutil"},
     ),
-    "system": ({"core", "errors", "watched"}, {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"}),
+    "system": (
+        {"core", "errors", "paths", "watched"},
+        {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"},
+    ),
     "settings": ({"core", "errors", "paths"}, {"tomlkit"}),  # of core the words that settings are made of
     "history": ({"core", "durable", "errors", "paths", "watched"}, {"numpy"}),
     "log": ({"errors", "paths"}, set()),
