@@ -47,6 +47,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def try_out(_arguments: Sequence[str]) -> int:
     """Install the program and show that it works."""
+    print(
+        "Installing Handy Qwen into .venv and trying it: some minutes the first time (220 MB to download),"
+        " then seconds.",
+        flush=True,
+    )
     need_system(programs.packages(Use.TRY))
     need_python(["-e", "."])
     status = run([str(PYTHON), "-m", "handy_qwen", "demo"])
@@ -130,9 +135,32 @@ def need_python(requirements: Sequence[str]) -> None:
     """Make .venv and install into it. pip looks at what is there already, so that a second call is quick."""
     if not has_pip() and run([sys.executable, "-m", "venv", "--clear", str(VENV)]):
         sys.exit("No virtual environment could be made.")
-    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    if run([*pip, "pip>=25.1"]) or run([*pip, *requirements]):  # groups came with pip 25.1
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    if install([*pip, "pip>=25.1"]) or install([*pip, *requirements]):  # groups came with pip 25.1
         sys.exit("The Python packages could not be installed.")
+
+
+def install(command: Sequence[str]) -> int:
+    """Run pip and show of what it says what takes time: downloads, builds and the installation."""
+    print("+", " ".join(command), flush=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
+    ) as pip:
+        assert pip.stdout is not None
+        for line in pip.stdout:
+            if shown := progress(line):
+                print(f"  {shown}", flush=True)
+    return pip.returncode
+
+
+def progress(line: str) -> str:
+    """A line of pip's as people want to read it; empty if it tells of nothing that takes time."""
+    words = line.split()
+    if words[:1] == ["Downloading"] and not words[1].endswith(".metadata"):
+        return f"downloading {words[1].rpartition('/')[2].partition('-')[0]} {' '.join(words[2:])}".rstrip()
+    if words[:3] == ["Installing", "collected", "packages:"]:
+        return f"installing {len(words) - 3} packages"
+    return line.strip() if words[:2] == ["Building", "wheel"] else ""
 
 
 def has_pip() -> bool:
