@@ -52,7 +52,6 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "zsh": "zsh",
     },
     Use.OPTIONAL: {
-        "procps": "kill",
         "pulseaudio-utils": "pactl",
         "wl-clipboard": "wl-copy wl-paste",
         "wtype": "wtype",

@@ -42,7 +42,8 @@ COMMANDS = {"command", "tool", "program", "python"}
 _SAME = {"str", "list", "tuple", "Path", "PurePath", "fspath", "sorted", "reversed", "cast", "iter"}
 _SHELL_WORDS = """
 . : [ alias break case cd continue do done echo elif else esac eval exit export false fi for getopts if in
-local printf pwd read readonly return set shift then trap true type ulimit umask unset until wait while { } !
+kill local printf
+pwd read readonly return set shift then trap true type ulimit umask unset until wait while { } !
 """
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
