@@ -66,10 +66,11 @@ def open_streams() -> None:
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
+            descriptor = number
             if not _is_open(number):  # the lowest free number is the next one to be given
-                os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+                descriptor = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
             mode = "r" if name == "stdin" else "w"
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a language need not fit into the system's old encoding
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files may be any bytes
