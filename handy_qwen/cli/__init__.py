@@ -13,7 +13,7 @@ from typing import cast
 
 from handy_qwen import __version__
 from handy_qwen.cli import autostart, bench, demo, doctor, history, model, running, transcribe, uninstall
-from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams, write
+from handy_qwen.cli.terminal import UsageError, complain, exit_status, flush, open_streams
 from handy_qwen.errors import HandyError, LanguageError
 
 Command = Callable[[argparse.Namespace], int]
@@ -42,7 +42,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     try:
         return build_parser().parse_args(arguments)
     except SystemExit:
-        write("")  # help and version are buffered, and Python's own end could not say what went wrong
+        flush()  # at its own end Python could not say what went wrong
         raise
 
 

@@ -139,6 +139,12 @@ def write(text: str) -> None:
         ) from exc
 
 
+def flush() -> None:
+    """See that what others have printed, help and wrong usage, is written. Raises what ``write`` does."""
+    _tell("")
+    write("")
+
+
 def _abandon(stream: TextIO) -> None:
     """Let what is still buffered go nowhere, or Python would try and fail again when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

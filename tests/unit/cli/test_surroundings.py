@@ -167,14 +167,7 @@ def run(command, redirections, tmp_path):
     )
 
 
-WRITING = [
-    ["--help"],
-    ["--version"],
-    ["history", "--help"],
-    ["model", "list"],
-    ["autostart", "status"],
-    ["demo"],
-]
+WRITING = [["--help"], ["history", "--help"], ["autostart", "status"]]
 
 
 @pytest.mark.parametrize("command", WRITING)
