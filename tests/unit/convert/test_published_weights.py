@@ -91,7 +91,8 @@ def export(name):
 
 def unpacked(name, folder):
     with tarfile.open(export(name)) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 brought it
+        tar.extractall(folder)
     return folder / "published"
 
 
