@@ -8,12 +8,13 @@ Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
 from handy_qwen import __version__
 from handy_qwen.cli import autostart, bench, demo, doctor, history, model, running, transcribe, uninstall
-from handy_qwen.cli.terminal import UsageError, complain, exit_status, flush, open_streams
+from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams, tell, write
 from handy_qwen.errors import HandyError, LanguageError
 
 Command = Callable[[argparse.Namespace], int]
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
     open_streams()
     try:
-        options = _parsed(arguments)
+        options = build_parser().parse_args(arguments)
         command = cast("Command", options.command)
         return command(options)
     except (UsageError, LanguageError) as error:
@@ -38,17 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    try:
-        return build_parser().parse_args(arguments)
-    except SystemExit:
-        flush()  # at its own end Python could not say what went wrong
-        raise
+class _Parser(argparse.ArgumentParser):
+    """Says what it says by the same ways as the commands, so that a missing output means the same."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        (write if file is sys.stdout else tell)(message)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="handy-qwen",
         description="Hold a key, speak, let go: the words stand in the focused window. "
         "Without a command, the app starts in the tray.",

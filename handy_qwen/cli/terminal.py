@@ -90,11 +90,12 @@ def complain(error: HandyError) -> None:
 
 
 def say(text: str) -> None:
-    """Tell something that is not a result. If nobody can read it, the work goes on all the same."""
-    _tell(f"{_harmless(text)}\n")
+    """Tell something that is not a result, on a line of its own."""
+    tell(f"{_harmless(text)}\n")
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
+    """Write ``text`` to stderr as it is. If nobody can read it, the work goes on all the same."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -110,7 +111,7 @@ def agrees(question: str) -> bool:
     """
     if not sys.stdin.isatty():
         raise UsageError("There is nobody to ask.", "Say --yes to delete it.")
-    _tell(f"{question} [y/N] ")
+    tell(f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
@@ -137,12 +138,6 @@ def write(text: str) -> None:
         raise HandyError(
             f"Standard output cannot be written to: {exc.strerror}.", "Send it to another place."
         ) from exc
-
-
-def flush() -> None:
-    """See that what others have printed, help and wrong usage, is written. Raises what ``write`` does."""
-    _tell("")
-    write("")
 
 
 def _abandon(stream: TextIO) -> None:
@@ -173,7 +168,7 @@ class ProgressLine:
 
     def _draw(self, line: str) -> None:
         if self._is_shown and line != self._last:
-            _tell(f"\r\x1b[K{line}")
+            tell(f"\r\x1b[K{line}")
             self._last = line
 
 
