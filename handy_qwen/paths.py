@@ -12,19 +12,53 @@ from pathlib import Path
 
 import platformdirs
 
+from handy_qwen.errors import HandyError
+
 APP_NAME = "handy-qwen"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
 
 
 def _home() -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
-    return Path(home).expanduser().absolute() if home else None
+    if not home:
+        return None
+    if home.startswith("~"):
+        _require_home()
+    return Path(home).expanduser().absolute()
+
+
+def user_home() -> Path:
+    """The user's own folder. Without one, paths in it would begin with a plain ``~``, wherever that is.
+
+    Raises:
+        HandyError: There is none.
+    """
+    told = None if os.name == "nt" else os.environ.get("HOME")
+    home = Path(os.path.expanduser("~") if told is None else told)  # noqa: PTH111  Path's own raises
+    if not home.is_absolute():
+        raise HandyError(
+            "This user has no home directory.",
+            f"Set HOME or {HOME_VARIABLE} to a folder for settings and models.",
+        )
+    return home
+
+
+def _require_home(instead: str = "") -> None:
+    """See that there is one, unless the variable ``instead`` names another place."""
+    if not (instead and Path(os.environ.get(instead, "")).is_absolute()):
+        user_home()
 
 
 def config_dir() -> Path:
-    """The folder of the settings file."""
-    home = _home()
-    return home / "config" if home else platformdirs.user_config_path(APP_NAME, appauthor=False)
+    """The folder of the settings file.
+
+    Raises:
+        HandyError: The user has no home directory. So do all functions here that lead to the user's folders.
+    """
+    if home := _home():
+        return home / "config"
+    _require_home("XDG_CONFIG_HOME")
+    return platformdirs.user_config_path(APP_NAME, appauthor=False)
 
 
 def settings_file() -> Path:
@@ -34,8 +68,10 @@ def settings_file() -> Path:
 
 def data_dir() -> Path:
     """The folder of what must not be lost: takes, history, the user's own model catalogue."""
-    home = _home()
-    return home / "data" if home else platformdirs.user_data_path(APP_NAME, appauthor=False)
+    if home := _home():
+        return home / "data"
+    _require_home("XDG_DATA_HOME")
+    return platformdirs.user_data_path(APP_NAME, appauthor=False)
 
 
 def models_dir() -> Path:
@@ -45,8 +81,10 @@ def models_dir() -> Path:
 
 def log_dir() -> Path:
     """The folder of the log files."""
-    home = _home()
-    return home / "log" if home else platformdirs.user_log_path(APP_NAME, appauthor=False)
+    if home := _home():
+        return home / "log"
+    _require_home("XDG_STATE_HOME")
+    return platformdirs.user_log_path(APP_NAME, appauthor=False)
 
 
 def runtime_dir() -> Path:
@@ -60,6 +98,7 @@ def runtime_dir() -> Path:
         return home / "run"
     if sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR"):
         return data_dir() / "run"
+    _require_home("XDG_RUNTIME_DIR")
     return platformdirs.user_runtime_path(APP_NAME, appauthor=False)
 
 

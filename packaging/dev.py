@@ -7,6 +7,7 @@ usage: python3 packaging/dev.py COMMAND
     check    ruff and mypy
     test     the tests; further arguments go to pytest, e.g. test tests/unit -k tokenizer
     fmt      format the code
+    fresh    run try and ci on bare systems of Debian 12 and 13; see fresh.py
 
 On Debian and Ubuntu missing system libraries are installed with apt-get (through sudo unless root);
 elsewhere their names are printed.
@@ -21,20 +22,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import fresh
+import programs
+from programs import Use
+
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 OLDEST_PYTHON = (3, 11)
-RUN_PACKAGES = (  # Debian's names: what a bare system lacks for PortAudio, and for Qt on X11
-    "libportaudio2 libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxcb-cursor0"
-    " libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0"
-)
-TEST_PACKAGES = (  # the virtual desktop: screen, window manager, tray, sound server, windows to write into
-    "xvfb openbox trayer xdotool xclip xterm x11-utils x11-xserver-utils x11-xkb-utils imagemagick"
-    " fonts-dejavu-core dbus dbus-daemon pulseaudio pulseaudio-utils libasound2-plugins espeak-ng sox"
-    " xdg-desktop-portal python3-gi gir1.2-gtk-3.0 git strace"
-)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,13 +42,17 @@ def main(arguments: Sequence[str]) -> int:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         print(f"Python {oldest} or newer is needed; this is {sys.version.split()[0]}.")
         return 1
-    os.chdir(ROOT)
     return COMMANDS[arguments[0]](arguments[1:])
 
 
 def try_out(_arguments: Sequence[str]) -> int:
     """Install the program and show that it works."""
-    need_system(RUN_PACKAGES)
+    print(
+        "Installing Handy Qwen into .venv and trying it: some minutes the first time (220 MB to download),"
+        " then seconds.",
+        flush=True,
+    )
+    need_system(programs.packages(Use.TRY))
     need_python(["-e", "."])
     status = run([str(PYTHON), "-m", "handy_qwen", "demo"])
     if status == 0:
@@ -62,7 +62,7 @@ def try_out(_arguments: Sequence[str]) -> int:
 
 def ci(_arguments: Sequence[str]) -> int:
     """Install all that the tests need and run everything."""
-    need_system(f"{RUN_PACKAGES} {TEST_PACKAGES}")
+    need_system(programs.packages(Use.TRY, Use.CI))
     need_python(["-e", ".[video]", "--group", "test"])  # sound in videos is tested, too
     os.environ["HANDY_QWEN_REQUIRE_DESKTOP"] = "1"  # no test may be skipped for want of a screen
     return check([]) or test([])
@@ -91,19 +91,18 @@ def fmt(_arguments: Sequence[str]) -> int:
     )
 
 
-COMMANDS = {"try": try_out, "ci": ci, "check": check, "test": test, "fmt": fmt}
+COMMANDS = {"try": try_out, "ci": ci, "check": check, "test": test, "fmt": fmt, "fresh": fresh.fresh}
 
 
-def need_system(packages: str) -> None:
-    """Install Debian packages that are missing."""
+def need_system(wanted: list[str]) -> None:
+    """Install those of the Debian packages that are missing."""
     if not sys.platform.startswith("linux"):
         return
     if not (shutil.which("apt-get") and shutil.which("dpkg-query")):
-        print(f"If something is missing, your system's packages for these are needed:\n{packages}")
+        print(f"If something is missing, your system's packages for these are needed:\n{' '.join(wanted)}")
         return
-    wanted = packages.split()
     if sys.prefix == sys.base_prefix and not has_venv():
-        wanted.append("python3-venv")
+        wanted = [*wanted, "python3-venv"]
     missing = [name for name in wanted if not is_installed(name)]
     if not missing:
         return
@@ -136,9 +135,32 @@ def need_python(requirements: Sequence[str]) -> None:
     """Make .venv and install into it. pip looks at what is there already, so that a second call is quick."""
     if not has_pip() and run([sys.executable, "-m", "venv", "--clear", str(VENV)]):
         sys.exit("No virtual environment could be made.")
-    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    if run([*pip, "pip>=25.1"]) or run([*pip, *requirements]):  # groups came with pip 25.1
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    if install([*pip, "pip>=25.1"]) or install([*pip, *requirements]):  # groups came with pip 25.1
         sys.exit("The Python packages could not be installed.")
+
+
+def install(command: Sequence[str]) -> int:
+    """Run pip and show of what it says what takes time: downloads, builds and the installation."""
+    print("+", " ".join(command), flush=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
+    ) as pip:
+        assert pip.stdout is not None
+        for line in pip.stdout:
+            if shown := progress(line):
+                print(f"  {shown}", flush=True)
+    return pip.returncode
+
+
+def progress(line: str) -> str:
+    """A line of pip's as people want to read it; empty if it tells of nothing that takes time."""
+    words = line.split()
+    if words[:1] == ["Downloading"] and not words[1].endswith(".metadata"):
+        return f"downloading {words[1].rpartition('/')[2].partition('-')[0]} {' '.join(words[2:])}".rstrip()
+    if words[:3] == ["Installing", "collected", "packages:"]:
+        return f"installing {len(words) - 3} packages"
+    return line.strip() if words[:2] == ["Building", "wheel"] else ""
 
 
 def has_pip() -> bool:
@@ -152,7 +174,7 @@ def has_pip() -> bool:
 def run(command: Sequence[str], environment: dict[str, str] | None = None) -> int:
     """Run a command, showing it first."""
     print("+", " ".join(command), flush=True)
-    return subprocess.run(command, env=environment, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -55,25 +55,25 @@ def metadata() -> list[tuple[str, str]]:
     return found
 
 
-def check(frozen: Path) -> None:
+def check(program: Path) -> None:
     """Compare the frozen program with the one it was made of.
 
     Raises:
         SystemExit: A module cannot be imported there, or the engine or the conversion does not work.
     """
     entry = [sys.executable, str(product.PACKAGING / "entry.py"), "--self-test"]
-    there, here = imports([str(frozen), "--self-test"]), imports(entry)
+    there, here = imports([str(program), "--self-test"]), imports(entry)
     differing = {name: there.get(name, "it is not there") for name in here if there.get(name) != here[name]}
     if differing or not here:
         sys.exit(f"In the frozen program cannot be imported: {json.dumps(differing, indent=1)}")
-    said = run([str(frozen), "demo"])
+    said = run([str(program), "demo"])
     if SENTENCE not in said:
         sys.exit(f"The frozen program does not recognize its own speech:\n{said}")
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
-        run([str(frozen), "model", "convert", str(CHECKPOINT), str(model)])
-        run([str(frozen), "model", "check", str(model)])
-    print(f"{frozen}: {len(here)} modules, demo and conversion are well")
+        run([str(program), "model", "convert", str(CHECKPOINT), str(model)])
+        run([str(program), "model", "check", str(model)])
+    print(f"{program}: {len(here)} modules, demo and conversion are well")
 
 
 def imports(command: list[str]) -> dict[str, str]:

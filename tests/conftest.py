@@ -11,10 +11,16 @@ from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
 from handy_qwen.engine.recognizer import Recognizer
 from tests.golden.random_checkpoint import write_random_checkpoint
+from tests.signals import ignore_for_this_process_only
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINT = ROOT / "tests" / "data" / "demo-checkpoint"
 VOICE_MODEL = paths.asset("vad/silero_vad_16k_op15.onnx")
+
+
+def pytest_configure():
+    """What tests start hears signals, also where the tests run in the background."""
+    ignore_for_this_process_only()
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,13 @@ from types import FrameType
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from handy_qwen.app.choices import chord_title
 from handy_qwen.app.closing import in_order
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
+from handy_qwen.core.gestures import Mode
+from handy_qwen.settings import Settings
 from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import Kind, displays_of, session_of
@@ -52,10 +55,11 @@ class WayOut(QObject):
         self._notifier.activated.connect(self._on_signal)
         self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two are not on every system
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
         self._former = {
-            getattr(signal, name): signal.signal(getattr(signal, name), self._on_python_signal)
-            for name in names
-            if hasattr(signal, name)
+            number: signal.signal(number, self._on_python_signal)
+            for number in numbers
+            if signal.getsignal(number) is not signal.SIG_IGN  # stays so: that is how nohup works
         }
 
     def ask(self) -> None:
@@ -126,12 +130,24 @@ def run(*, is_hidden: bool) -> int:
     # At the end of a session Windows ends the process right after this signal.
     app.aboutToQuit.connect(end)
     try:
-        program.start(desk.on_view, windows.call, has_tray=desk.has_tray())
+        has_tray = desk.has_tray()
+        program.start(desk.on_view, windows.call, has_tray=has_tray)
+        if not is_hidden and sys.stderr.isatty():
+            print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()
     finally:
         end()
         way_out.close()
     return 0
+
+
+def greeting(settings: Settings, *, has_tray: bool) -> str:
+    """What a start in a terminal says: that it runs, how to dictate, and where the rest is."""
+    keys = " or ".join(chord_title(hotkey.chord) for hotkey in settings.hotkeys)
+    verb = "Press" if settings.mode is Mode.TOGGLE else "Hold"
+    how = f"{verb} {keys} to dictate" if keys else "No hotkey is set: handy-qwen toggle dictates"
+    where = "the menu is in the tray" if has_tray else "there is no tray here, handy-qwen quit ends it"
+    return f"Handy Qwen is running. {how}; {where}."
 
 
 def _on_qt_message(kind: QtMsgType, _context: object, message: str) -> None:

@@ -228,9 +228,11 @@ class VideoDecoder:
 
     def _open(self) -> None:
         options = {"format_whitelist": _VIDEO_FORMATS}
+        major = int(self._av.__version__.partition(".")[0])
+        lenience = {"metadata_errors": "replace"} if major < 19 else {}  # 19 never fails at it
         try:
             source = PartStream(self._stream, self._part)
-            self._container = self._av.open(source, "r", metadata_errors="replace", options=options)
+            self._container = self._av.open(source, "r", options=options, **lenience)
         except (self._av.FFmpegError, OSError) as exc:
             raise _NotForFFmpegError from exc
 

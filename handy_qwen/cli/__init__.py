@@ -8,7 +8,6 @@ Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -26,7 +25,7 @@ from handy_qwen.cli import (
     transcribe,
     uninstall,
 )
-from handy_qwen.cli.terminal import UsageError, complain, exit_status
+from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams, tell, write
 from handy_qwen.errors import HandyError, LanguageError
 
 Command = Callable[[argparse.Namespace], int]
@@ -34,13 +33,10 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a language need not fit into the system's old encoding
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files may be any bytes
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    command = cast("Command", options.command)
+    open_streams()
     try:
+        options = build_parser().parse_args(arguments)
+        command = cast("Command", options.command)
         return command(options)
     except (UsageError, LanguageError) as error:
         complain(error)
@@ -54,9 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what it says by the same ways as the commands, so that a missing output means the same."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        (write if file is sys.stdout else tell)(message)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="handy-qwen",
         description="Hold a key, speak, release: your words appear in the focused window. "
         "Without a command, the app starts in the tray.",

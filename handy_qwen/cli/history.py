@@ -105,18 +105,22 @@ def run_list(options: argparse.Namespace) -> int:
         entries = archive.newest()
         if options.state:
             entries = (entry for entry in entries if entry.state == options.state)
-        _show(islice(entries, options.count), is_json=options.json)
+        if not _show(islice(entries, options.count), is_json=options.json) and not options.json:
+            say("handy-qwen: There is nothing to show.")
     return 0
 
 
 def run_search(options: argparse.Namespace) -> int:
-    """Show the entries that hold all the words."""
+    """Show the entries that hold all the words; the exit status is 1 if there are none, as grep's is."""
     words = [word for given in options.words for word in given.split()]
     if not words:
         raise UsageError("There is no word to look for.")
     with _archive() as archive:
-        _show(archive.matching(words, options.count), is_json=options.json)
-    return 0
+        if _show(archive.matching(words, options.count), is_json=options.json):
+            return 0
+    if not options.json:
+        say(f"handy-qwen: No dictation holds {' and '.join(words)}.")
+    return 1
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -137,20 +141,21 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(entries: Iterable[Entry], *, is_json: bool) -> None:
+def _show(entries: Iterable[Entry], *, is_json: bool) -> bool:
+    """Write the entries. Returns whether there are any."""
     from handy_qwen.cli import history_lines
 
-    if is_json:
-        _write_json(entries)
-        return
+    entries = iter(entries)
     first = list(islice(entries, 1))
-    if not first:
-        say("handy-qwen: There is nothing to show.")
-        return
+    every = chain(first, entries)
+    if is_json:
+        _write_json(every)
+        return bool(first)
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    id_columns = len(str(first[0].id))  # the newest has the greatest
-    for entry in chain(first, entries):
+    for entry in every:
+        id_columns = len(str(first[0].id))  # the newest has the greatest
         write(history_lines.line(entry, id_columns, columns) + "\n")
+    return bool(first)
 
 
 def _write_json(entries: Iterable[Entry]) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen import paths
-from handy_qwen.cli.terminal import say, write
+from handy_qwen.cli.terminal import write
 from handy_qwen.control import Endpoint, ask
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def run_status(options: argparse.Namespace) -> int:
     write(f"{status['phase']}\n")
     for name in ("model", "language", "microphone", "waiting", "held"):
         if status[name]:
-            say(f"{name}: {status[name]}")
+            write(f"{name}: {status[name]}\n")
     for notice in status["notices"]:
-        say(" ".join(part for part in (notice["title"], notice["hint"]) if part))
+        write(" ".join(part for part in (notice["title"], notice["hint"]) if part) + "\n")
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import shutil
 import signal
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 from handy_qwen.errors import HandyError
 
@@ -57,14 +59,49 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def open_streams() -> None:
+    """See that standard input, output and error can be used, in UTF-8, also where they are closed.
+
+    Otherwise the next files that are opened would get their numbers, and what is said would go into them.
+    What is written to a closed standard output fails, as it does for other programs; complaints go nowhere.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = number
+            if not _is_open(number):  # the lowest free number is the next one to be given
+                descriptor = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a language need not fit into the system's old encoding
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files may be any bytes
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
 def complain(error: HandyError) -> None:
     """Tell what failed and what to do about it."""
     say(f"handy-qwen: {error}")
 
 
 def say(text: str) -> None:
-    """Tell something that is not a result."""
-    print(_harmless(text), file=sys.stderr)  # noqa: T201
+    """Tell something that is not a result, on a line of its own."""
+    tell(f"{_harmless(text)}\n")
+
+
+def tell(text: str) -> None:
+    """Write ``text`` to stderr as it is. If nobody can read it, the work goes on all the same."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        _abandon(sys.stderr)
 
 
 def agrees(question: str) -> bool:
@@ -75,8 +112,7 @@ def agrees(question: str) -> bool:
     """
     if not sys.stdin.isatty():
         raise UsageError("There is nobody to ask.", "Say --yes to delete it.")
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
+    tell(f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
@@ -92,25 +128,25 @@ def write(text: str) -> None:
         BrokenPipeError: Whoever read it has gone.
         HandyError: It cannot be written.
     """
-    if sys.stdout is None:  # closed by who started the program
-        raise HandyError("There is no standard output.", "Send it to a file or a terminal.")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        _abandon_stdout()
+        _abandon(sys.stdout)
         raise
     except OSError as exc:
-        _abandon_stdout()
+        _abandon(sys.stdout)
+        if exc.errno == errno.EBADF:  # closed by who started the program: see ``open_streams``
+            raise HandyError("There is no standard output.", "Send it to a file or a terminal.") from exc
         raise HandyError(
             f"Standard output cannot be written to: {exc.strerror}.", "Send it to another place."
         ) from exc
 
 
-def _abandon_stdout() -> None:
+def _abandon(stream: TextIO) -> None:
     """Let what is still buffered go nowhere, or Python would try and fail again when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
@@ -135,8 +171,7 @@ class ProgressLine:
 
     def _draw(self, line: str) -> None:
         if self._is_shown and line != self._last:
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
+            tell(f"\r\x1b[K{line}")
             self._last = line
 
 

@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Self
+from typing import IO
 
 from handy_qwen.convert.sniffing import check_layout, gguf_error, is_sherpa, model_folder, sherpa_error
 from handy_qwen.errors import ConversionError, ModelCorruptError
@@ -114,13 +114,12 @@ class _Member(tarfile.TarInfo):
         ]
     )
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """See ``tarfile.TarInfo.frombuf``."""
-        member = super().frombuf(buf, encoding, errors)
-        if member.type in cls._LONG and member.size > _MOST_HEADER_BYTES:
+    def __setattr__(self, name: str, value: object) -> None:
+        """Look at what is read from a header; which method reads it differs between versions of Python."""
+        super().__setattr__(name, value)
+        is_header = name in {"type", "size"} and getattr(self, "type", b"") in self._LONG
+        if is_header and getattr(self, "size", 0) > _MOST_HEADER_BYTES:
             raise tarfile.ReadError("a header is far too long")
-        return member
 
 
 class _Unpacker:

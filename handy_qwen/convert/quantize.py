@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 
+_HALF_BITS = np.uint8(4)
 _PAIR = np.float32(127.999)  # a hair less than 128, as a quotient may be rounded up
 _PIECE_NUMBERS = 1 << 21  # rounded at once: bounds the memory for what lies between, a few copies of that
 
@@ -111,9 +112,9 @@ def _nibbles(blocks: Float32) -> Blocks:
     if packed_zeros.shape[1] % 2:
         packed_zeros = np.pad(packed_zeros, ((0, 0), (0, 1)))
     return Blocks(
-        codes[..., 0::2] | (codes[..., 1::2] << 4),
+        codes[..., 0::2] | (codes[..., 1::2] << _HALF_BITS),
         scales,
-        packed_zeros[:, 0::2] | (packed_zeros[:, 1::2] << 4),
+        packed_zeros[:, 0::2] | (packed_zeros[:, 1::2] << _HALF_BITS),
         4,
     )
 
@@ -122,7 +123,7 @@ def _centered_nibbles(blocks: Float32) -> Blocks:
     furthest = np.where(blocks.max(axis=-1) > -blocks.min(axis=-1), blocks.max(axis=-1), blocks.min(axis=-1))
     scales = _nonzero(furthest / np.float32(-8))
     codes = np.clip(np.rint(blocks / scales[..., None]) + 8, 0, 15).astype(np.uint8)
-    return Blocks(codes[..., 0::2] | (codes[..., 1::2] << 4), scales, None, 4)
+    return Blocks(codes[..., 0::2] | (codes[..., 1::2] << _HALF_BITS), scales, None, 4)
 
 
 def _halves(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -136,6 +137,6 @@ def _bytes(blocks: Float32) -> Blocks:
     return Blocks(codes, scales, None, 8)
 
 
-def _nonzero(scales: Float32) -> Float32:
+def _nonzero(scales: npt.NDArray[np.floating]) -> Float32:
     """A block of zeros has a scale of 1: any would do, but it must not be 0."""
     return np.where(scales == 0, np.float32(1), scales).astype(np.float32)

@@ -74,7 +74,7 @@ class Journal:
         self.samples += len(block)
         little = block.astype("<f4", copy=False) if sys.byteorder == "big" else block
         self._waiting_bytes += little.nbytes
-        self._waiting.append(memoryview(little).cast("B"))  # type: ignore[arg-type]  # an array is a buffer
+        self._waiting.append(memoryview(little).cast("B"))  # type: ignore[arg-type,unused-ignore]  # an array
 
     def write(self) -> None:
         """Write what waits.

@@ -1,6 +1,7 @@
 """How the program starts and ends. Each test starts its own, and only one hears the keys at a time."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -89,6 +90,25 @@ def test_of_two_started_at_once_one_runs(desktop):
                 one.send_signal(signal.SIGTERM)
             one.communicate(timeout=60)
     assert [one.returncode for one in twins] == [0, 0]
+
+
+def test_a_start_in_a_terminal_says_in_a_line_how_to_dictate_and_a_second_that_it_runs(desktop):
+    app = App(desktop, "terminal")
+    terminal, end = pty.openpty()
+    app.process = desktop.start("terminal", *COMMAND, env=app.env, stderr=end)
+    try:
+        wait_until(lambda: app.status().get("is_ready"), "the app", timeout_s=60)
+        second = subprocess.run(COMMAND, env=app.env, stderr=end, timeout=60, check=False)
+        assert second.returncode == 0
+    finally:
+        os.close(end)
+        assert desktop.stop(app.process) == 0
+    with os.fdopen(terminal, "rb", buffering=0) as reader:
+        said = reader.read(4096).decode()
+    first, again, rest = said.split("\r\n", 2)
+    assert first == "Handy Qwen is running. Hold Right Ctrl to dictate; the menu is in the tray."
+    assert again == "Handy Qwen is running already."
+    assert rest == ""
 
 
 def test_without_a_tray_and_window_manager_it_works_and_the_overlay_shows_it():

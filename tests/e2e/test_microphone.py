@@ -4,6 +4,7 @@ What is played is known sample by sample, so each take is compared with it. A se
 tells when a sound really is in the air; all times are of the one monotonic clock of the machine.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -69,11 +70,12 @@ class Listener:
         assert self.is_up.wait(10)
 
     def _run(self):
-        while block := self._process.stdout.read1(4096):
-            self.is_up.set()
-            samples = np.frombuffer(block[: len(block) & ~1], np.int16)
-            if self.loud_s is None and len(samples) and np.abs(samples.astype(int)).max() > 300:
-                self.loud_s = time.monotonic()
+        with contextlib.suppress(ValueError):  # the pipe was closed under us: the process is being ended
+            while block := self._process.stdout.read1(4096):
+                self.is_up.set()
+                samples = np.frombuffer(block[: len(block) & ~1], np.int16)
+                if self.loud_s is None and len(samples) and np.abs(samples.astype(int)).max() > 300:
+                    self.loud_s = time.monotonic()
 
     def wait_for_sound(self):
         """The time at which the sound arrived, to some 20 ms."""

@@ -13,7 +13,7 @@ EVERYTHING = None
 MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewhere
     "__init__": (set(), set()),
     "errors": (set(), set()),
-    "paths": (set(), {"platformdirs"}),
+    "paths": ({"errors"}, {"platformdirs"}),
     "filelock": (set(), set()),
     "chores": ({"errors", "watched"}, set()),
     "watched": ({"errors"}, set()),
@@ -32,7 +32,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
         {"huggingface_hub", "httpx2", "psutil"},
     ),
     "system": (
-        {"core", "durable", "errors", "watched"},
+        {"core", "durable", "errors", "paths", "watched"},
         {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"},
     ),
     "settings": ({"core", "durable", "errors", "languages", "paths"}, set()),  # of core the words for choices

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from handy_qwen.errors import HandyError
+from handy_qwen.paths import user_home
 from handy_qwen.system.autostart.entry import Autostart, State
 from handy_qwen.system.autostart.launch import Launch, launch_for
 
@@ -53,8 +54,12 @@ class NoAutostart:
 def autostart_for(
     environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform, home: Path | None = None
 ) -> Autostart:
-    """The autostart of this system. ``home`` is the user's folder; None: that of the environment."""
-    home = home or Path.home()
+    """The autostart of this system. ``home`` is the user's folder; None: that of the environment.
+
+    Raises:
+        HandyError: The user has none.
+    """
+    home = home or user_home()
     if platform == "win32":
         import winreg  # on Windows only
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -118,5 +119,5 @@ class ModelsWindow(AppWindow):
 
 def _short(folder: Path) -> str:
     """A folder as people write it."""
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path's own raises where there is none
     return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

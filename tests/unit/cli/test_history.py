@@ -82,6 +82,12 @@ def test_lists_can_be_read_by_programs(ask):
     assert json.loads(ask("search", "Bonn", "--json")[1]) == []
 
 
+def test_a_search_without_hits_fails_and_names_the_words(ask):
+    assert ask("search", "köln", "zurück")[0] == 0
+    assert ask("search", "köln", "atlantis") == (1, "", "handy-qwen: No dictation holds köln and atlantis.\n")
+    assert ask("search", "atlantis", "--json") == (1, "[]\n", "")
+
+
 def test_one_is_shown_with_its_text_alone_on_stdout(ask, books):
     status, out, err = ask("show", "1")
     assert (status, out) == (0, "Grüße aus\tKöln\nund zurück\n")

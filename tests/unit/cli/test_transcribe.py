@@ -230,14 +230,17 @@ def test_a_result_that_would_replace_a_sound_file_of_the_same_call_is_refused(tm
 
 @pytest.mark.parametrize("is_full", [False, True])
 def test_without_a_standard_output_it_is_said_where_the_text_could_go(tmp_path, capsys, monkeypatch, is_full):
-    monkeypatch.setattr("sys.stdout", None)
+    nowhere = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")  # what a closed output becomes
+    monkeypatch.setattr("sys.stdout", nowhere)
 
     def fill_up(*_, **__):
         raise OSError(28, "No space left on device")
 
     if is_full:
         monkeypatch.setattr(Path, "write_text", fill_up)
-    assert run(SPEECH / "report.flac", *(("--output", tmp_path) if is_full else ())) == 1
+    with nowhere:
+        assert run(SPEECH / "report.flac", *(("--output", tmp_path) if is_full else ())) == 1
+        monkeypatch.undo()
     assert "There is no standard output." in capsys.readouterr().err
 
 

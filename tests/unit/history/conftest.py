@@ -1,10 +1,13 @@
 """Fixtures: a history without a thread, whose clocks stand until they are set."""
 
+from __future__ import annotations
+
 import itertools
 import shutil
 import tempfile
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,6 +26,8 @@ START_S = 1_800_000_000.0
 class Books:
     """The history of one run of the program, on the test's own thread."""
 
+    started: ClassVar[list[Books]] = []
+
     def __init__(self, folder, rules=None, wall_s=START_S):
         self.folder = folder
         self.places = Places(folder)
@@ -30,6 +35,7 @@ class Books:
         self.posted = []
         self.now_s = 100.0
         self.wall_s = wall_s
+        self.started.append(self)
         self.writer = Writer(
             self.posted.append,
             folder,
@@ -142,6 +148,14 @@ def books(tmp_path):
     books = Books(tmp_path / "history")
     yield books
     books.end()
+
+
+@pytest.fixture(autouse=True)
+def no_book_stays_open():
+    """Python complains of databases that are left open."""
+    yield
+    while Books.started:
+        Books.started.pop().end()
 
 
 @pytest.fixture

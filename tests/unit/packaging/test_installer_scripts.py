@@ -155,6 +155,16 @@ def test_every_script_and_kind_that_a_workflow_names_exists(builder, job):
             assert (ROOT / place).is_dir(), line
 
 
+def test_the_command_of_the_readme_runs_on_every_system_that_it_names():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8"))
+    linux, machine = workflow["jobs"]["linux"], workflow["jobs"]["machine"]
+    assert {"debian:12", "debian:13"} <= set(linux["strategy"]["matrix"]["system"])
+    assert machine["runs-on"] == "ubuntu-24.04"
+    assert "container" not in machine
+    for job in (linux, machine):
+        assert any(line.endswith("packaging/dev.py ci") for line in lines_of(job))
+
+
 def test_all_three_systems_build_and_sum_their_packages():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "packages.yml").read_text(encoding="utf-8"))
     built = {

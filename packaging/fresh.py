@@ -1,0 +1,246 @@
+"""The commands of the README on a machine that has nothing yet: a bare Debian in a folder, entered by chroot.
+
+    sudo python3 packaging/dev.py fresh [debian12|debian13] [try|ci] [--folder DIR]
+
+Without a release, or a command, all of them run, each on a bare system of its own, which is deleted
+afterwards. What runs is a clone of the last commit; what is not committed is not tested. The bare systems
+and the downloads of apt and pip are kept in DIR (default: build/fresh), so that the next time is quicker.
+How this machine reaches Debian and PyPI (apt's and pip's configuration, proxies, certificates) holds in
+there, too.
+
+Needs root and debootstrap. Mounts and processes are in namespaces of their own and end with this command,
+however it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SUITES = {"debian12": "bookworm", "debian13": "trixie"}
+COMMANDS = ("try", "ci")
+HOST_FILES = "host-files"
+CHECKOUT = "src/handy_qwen"
+"""In the bare system. The recordings for tests lie beside it, as they do here."""
+
+MOUNTS = """
+set -eu
+root=$1 folder=$2 data=$3
+shift 3
+mount --make-rprivate / 2>/dev/null || :
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount --bind /dev "$root/dev"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+mount -t tmpfs -o mode=755 tmpfs "$root/run"
+mkdir -p "$root/var/cache/apt/archives" "$root/root/.cache/pip"
+mount --bind "$folder/apt" "$root/var/cache/apt/archives"
+mount --bind "$folder/pip" "$root/root/.cache/pip"
+if [ -n "$data" ]; then
+    mkdir -p "$root/src/shared/data"
+    mount --bind "$data" "$root/src/shared/data"
+    mount -o remount,bind,ro "$root/src/shared/data"
+fi
+while [ "$1" != -- ]; do
+    mkdir -p "$root$1"
+    mount --bind "$1" "$root$1"
+    shift
+done
+shift
+chroot "$root" "$@" # without exec: the shell is the first process in there and collects orphans
+"""
+"""Runs in a mount namespace of its own: nothing that is mounted here is seen outside, or has to be undone."""
+
+
+def fresh(arguments: Sequence[str]) -> int:
+    """Run what ``arguments`` ask for; 0 if all of it succeeded."""
+    options = _parse(arguments)
+    if lacks := _lacks():
+        print(f"This needs {lacks}.")
+        return 1
+    releases = [options.release] if options.release else list(SUITES)
+    commands = [options.command] if options.command else list(COMMANDS)
+    folder = options.folder.resolve()
+    results = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # what was begun is tidied up
+    try:
+        for release in releases:
+            for command in commands:
+                began_s = time.monotonic()
+                status = _run(folder, release, command)
+                results[f"{release} {command}"] = (status, time.monotonic() - began_s)
+    finally:
+        for name, (status, took_s) in results.items():
+            print(f"{name}: {'ok' if status == 0 else f'exit status {status}'}, {took_s / 60:.1f} min")
+    return max((status for status, _ in results.values()), default=1)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dev.py fresh", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("words", nargs="*", metavar="|".join((*SUITES, *COMMANDS)))
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fresh", metavar="DIR")
+    options = parser.parse_args(arguments)
+    options.release = options.command = None
+    for word in options.words:
+        what = "release" if word in SUITES else "command"
+        if word not in (*SUITES, *COMMANDS) or getattr(options, what):
+            parser.error(f"{word}: at most one of {', '.join(SUITES)} and one of {', '.join(COMMANDS)}")
+        setattr(options, what, word)
+    return options
+
+
+def _lacks() -> str:
+    """What is missing here, in words; empty if nothing is."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "root, on Linux"
+    if shutil.which("debootstrap") is None:
+        return "debootstrap (apt-get install debootstrap)"
+    probe = ["unshare", "--mount", "--pid", "--fork", "true"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode:
+        return "leave to make namespaces (a container must be started with --privileged)"
+    return ""
+
+
+def _run(folder: Path, release: str, command: str) -> int:
+    """Run ``dev.py command`` of a clean checkout on a bare ``release``; its exit status."""
+    for cache in ("apt", "pip"):
+        (folder / cache).mkdir(parents=True, exist_ok=True)
+    base = _base(folder, release)
+    root = Path(tempfile.mkdtemp(prefix=f"{release}-{command}-", dir=folder))
+    try:
+        root.chmod(0o755)  # like any root; users other than root must get in
+        _do("cp", "-a", f"{base}/.", str(root))
+        environment, places = _reach(root, SUITES[release])
+        _do("git", "clone", "-q", str(ROOT), str(root / CHECKOUT))
+        steps = (
+            "apt-get update -qq",
+            "apt-get install -qq --no-install-recommends python3",
+            f"cd /{CHECKOUT}",
+            f"python3 packaging/dev.py {command}",
+        )
+        print(f"--- {release}: {command} ---", flush=True)
+        return _inside(root, folder, environment, places, " && ".join(steps))
+    finally:
+        shutil.rmtree(root)
+
+
+def _base(folder: Path, release: str) -> Path:
+    """The bare system, made if it is not there; a making that was interrupted leaves none."""
+    base = folder / release
+    if not base.is_dir():
+        began = folder / f"{release}.new"
+        shutil.rmtree(began, ignore_errors=True)
+        mirror = _archives().get("Debian", [])[:1]  # none: debootstrap knows one
+        _do("debootstrap", "--variant=minbase", SUITES[release], str(began), *mirror)
+        began.rename(base)
+    return base
+
+
+def _inside(root: Path, folder: Path, environment: Mapping[str, str], places: list[str], script: str) -> int:
+    """Run a shell script in the bare system."""
+    data = Path(os.environ.get("HANDY_QWEN_TEST_DATA", ROOT.parent / "shared" / "data"))
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNTS, "sh"]
+    command += [str(root), str(folder), str(data.resolve()) if data.is_dir() else "", *places, "--"]
+    with subprocess.Popen([*command, "sh", "-c", script], env=environment) as process:
+        try:
+            return process.wait()
+        finally:
+            process.kill()  # and with it all that runs inside; without effect if that has ended
+
+
+def _reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
+    """Let the bare system reach what this one reaches, in the same way.
+
+    Returns:
+        The environment for it, and the folders that must be found there as they are here.
+    """
+    debian, security = _archives().get("Debian"), _archives().get("Debian-Security")
+    lines = [f"deb {debian[0]} {name} main" for name in (suite, f"{suite}-updates")] if debian else []
+    lines += [f"deb {security[0]} {suite}-security main"] if security else []
+    if lines:
+        (root / "etc/apt/sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True)
+    (root / "etc/apt/apt.conf.d/99-as-outside").write_text(dump.stdout, encoding="utf-8")
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    files = _Files(root)
+    pip = _pip_configuration()
+    for section in pip.sections():
+        for name, value in pip.items(section):
+            pip.set(section, name, files.translated(value))
+    with (root / "etc/pip.conf").open("w", encoding="utf-8") as file:
+        pip.write(file)
+    environment = {
+        name: files.translated(value) for name, value in os.environ.items() if _is_about_reaching(name)
+    }
+    own = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+    own |= {"TERM": os.environ.get("TERM", "dumb"), "DEBIAN_FRONTEND": "noninteractive"}
+    return environment | own, sorted(files.folders)
+
+
+class _Files:
+    """Copies files that settings name into the bare system, and remembers the folders that they name."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.folders: set[str] = set()
+
+    def translated(self, value: str) -> str:
+        """``value`` as it must be inside: a file is copied, so that no package there overwrites it."""
+        return "\n".join(" ".join(map(self._word, line.split(" "))) for line in value.split("\n"))
+
+    def _word(self, word: str) -> str:
+        path = Path(word.removeprefix("file://"))
+        if not path.is_absolute():
+            return word
+        if path.is_file():
+            copy = self._root / HOST_FILES / f"{abs(hash(word)):x}-{path.name}"
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copy(path, copy)
+            return f"/{copy.relative_to(self._root)}"
+        if path.is_dir() and len(path.parts) > 2:
+            self.folders.add(str(path.parent))  # an index of packages may point beside itself
+        return word
+
+
+def _is_about_reaching(name: str) -> bool:
+    """Whether an environment variable says how the network is reached."""
+    upper = name.upper()
+    return upper.startswith("PIP_") or upper.endswith(("_PROXY", "_CA_BUNDLE", "SSL_CERT_FILE"))
+
+
+def _pip_configuration() -> configparser.RawConfigParser:
+    """What pip's files say, the stronger ones later. Source: pip's documentation, "Configuration"."""
+    own = [str(Path.home() / place) for place in (".pip/pip.conf", ".config/pip/pip.conf")]
+    files = ["/etc/xdg/pip/pip.conf", "/etc/pip.conf", *own, os.environ.get("PIP_CONFIG_FILE", os.devnull)]
+    parser = configparser.RawConfigParser()
+    parser.read(files, encoding="utf-8")
+    return parser
+
+
+def _archives() -> dict[str, list[str]]:
+    """Where apt fetches from here, by the archives' labels; empty where it is not Debian's apt."""
+    command = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        label, _, address = line.partition(" ")
+        found.setdefault(label, []).append(address)
+    return found
+
+
+def _do(*command: str) -> None:
+    """Run a command, showing it first."""
+    print("+", *command, flush=True)
+    subprocess.run(command, check=True)

@@ -1,0 +1,43 @@
+"""What the developer's commands show while they work."""
+
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Collecting numpy>=2.0", ""),
+        ("  Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl.metadata (6.6 kB)", ""),
+        (
+            "Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl (16.9 MB)",
+            "downloading numpy (16.9 MB)",
+        ),
+        (
+            "Downloading https://a.b/c/PySide6_Essentials-6.11.whl (95 MB)",
+            "downloading PySide6_Essentials (95 MB)",
+        ),
+        ("Installing collected packages: numpy, onnx, soxr", "installing 3 packages"),
+        ("Requirement already satisfied: numpy in ./lib", ""),
+        ("", ""),
+    ],
+)
+def test_what_takes_time_is_shown(builder, line, expected):
+    assert builder("dev").progress(line) == expected
+
+
+def test_pip_is_heard_line_by_line_and_its_failure_is_not_lost(builder, capfd):
+    said = "print('Collecting a'); print('Downloading a-1.whl (2 MB)', flush=True); raise SystemExit(3)"
+    assert builder("dev").install([sys.executable, "-c", said]) == 3
+    assert capfd.readouterr().out.splitlines()[1:] == ["  downloading a (2 MB)"]
+
+
+def test_try_says_at_once_what_it_does_and_how_long(builder, monkeypatch, capsys):
+    dev = builder("dev")
+    said = []
+    for name in ("need_system", "need_python", "run"):
+        monkeypatch.setattr(dev, name, lambda *_: said.append(capsys.readouterr().out) or 0)
+    assert dev.try_out([]) == 0
+    assert "minutes" in said[0]
+    assert "MB" in said[0]
