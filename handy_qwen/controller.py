@@ -82,6 +82,11 @@ class Controller:
         """Whether another program holds the key of the take being spoken. Any thread."""
         return self._now.is_key_injected
 
+    def show_again(self) -> None:
+        """Tell the listener what it was told last: somebody else has shown something. Any thread."""
+        self._view = None
+        self.post(Ticked(self._clock()))
+
     def start(self) -> None:
         """Start the thread."""
         self.thread.start()
@@ -147,8 +152,10 @@ class Controller:
         view = view_of(self._now)
         if view == self._view:
             return
-        self._view = view
+        self._view = None  # until it is shown: else the next event tries again
         try:
             self._on_view(view)
         except Exception:
             logger.exception("the view could not be shown")
+        else:
+            self._view = view

@@ -199,7 +199,9 @@ class Program:
         """A thread is lost or stuck. Called on the watchdog's thread."""
         if subject != watches.CYCLE and self.controller.is_running():
             self.controller.post(Trouble(subject, error))
-        elif error is not None:  # the cycle cannot show it
+        elif error is None:
+            self.controller.show_again()
+        else:  # the cycle cannot show it
             notice = Notice(sys.maxsize, NoticeKind.FAILED, error.title, error.hint, is_lasting=True)
             self._show(View(phase=Phase.PROBLEM, notices=(notice,)))
 

@@ -305,6 +305,18 @@ def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(be
     assert desk.view.phase is Phase.PROBLEM
 
 
+def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, monkeypatch):
+    desk = bench().start()
+    desk.run()
+    before = desk.view
+    monkeypatch.setattr(desk.program.controller, "is_running", lambda: True)
+    desk.program._tell_trouble("dictation", HandyError("Dictating does not answer.", "Start again."))
+    assert desk.view != before
+    desk.program._tell_trouble("dictation", None)
+    desk.run()
+    assert desk.view == before
+
+
 @pytest.mark.parametrize(("minutes", "idle_s"), [(0, None), (-1, 0.0), (15, 900.0), (0.5, 30.0)])
 def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
     assert program._idle_s(Settings(idle_unload_min=minutes)) == idle_s
