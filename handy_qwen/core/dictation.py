@@ -28,6 +28,7 @@ from handy_qwen.core.deadlines import (
     forgive_stop,
     look_at_clock,
     next_wake_s,
+    note_turn_at_engine,
     restart_insertion_clock,
 )
 from handy_qwen.core.delivery import (
@@ -369,6 +370,7 @@ def _tidy(turn: Turn) -> None:
         turn.settle(MUTED)
     deliver(turn)  # what was held back until the key came up
     rescue_next(turn)
+    note_turn_at_engine(turn)
     now = turn.now
     turn.set(shown=tuple(one for one in now.shown if one.until_s > turn.at_s))
     is_wanted = any(can_be_cancelled(take) for take in now.takes)
