@@ -73,7 +73,7 @@ class Controller:
         else:
             return
         if isinstance(effect, ListenFor):
-            self.post(HotkeysFailed(error))
+            self.post(HotkeysFailed(error, effect.hotkeys))
         elif not isinstance(effect, CancelRecording | CancelTranscription | NoteFocus):
             # The first two belong to a take that is gone; one whose window is not told waits for the user.
             self.post(Failed(getattr(effect, "take", 0), error))

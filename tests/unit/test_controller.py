@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -169,6 +170,21 @@ def test_a_broken_listener_or_an_unknown_event_does_not_end_the_cycle():
     controller.post(Configured(RULES, Choices()))
     controller.run_pending()
     assert fx.ListenFor(RULES.hotkeys) in done
+
+
+@pytest.mark.expects_log
+def test_hotkeys_that_fail_after_others_were_chosen_do_not_stay_a_problem():
+    program = Program()
+    late = []
+    program.hotkeys.start = late.append
+    program.configure().play(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices()))
+
+    def fail():
+        raise HandyError("No.")
+
+    program.controller.attempt(fx.ListenFor(late[0]), fail)
+    program.controller.run_pending()
+    assert program.views[-1].phase is Phase.IDLE
 
 
 @pytest.mark.expects_log
