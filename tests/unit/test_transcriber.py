@@ -204,6 +204,31 @@ def test_a_take_is_transcribed_while_it_is_spoken(bench):
     assert desk.models["m"].asked == [(None, ("Qwen",), True)]
 
 
+@pytest.mark.expects_log
+@pytest.mark.parametrize("live", [Live.FULL, Live.OFF])
+def test_a_take_that_ends_as_if_cancelled_though_nobody_cancelled_it_fails_and_is_not_silent(bench, live):
+    model = FakeModel(finish_error=CancelledError(), error=CancelledError())
+    desk = bench(model, live=live).ready().say(1)
+    desk.transcriber.finish(1)
+    assert desk.skip_to(Failed).take == 1
+
+
+@pytest.mark.expects_log
+def test_a_model_that_cannot_be_closed_keeps_no_other_from_being_loaded(bench):
+    old, new = FakeModel("old"), FakeModel("new")
+    desk = bench(old, new)
+    old.close = new.close = lambda: 1 / 0
+    desk.gates["old"] = threading.Event()
+    desk.transcriber.use_model("old")
+    desk.expect(ModelLoading)
+    desk.transcriber.use_model("new")
+    desk.gates["old"].set()
+    assert desk.skip_to(ModelReady).name == "new"
+    desk.idle_s = 0.0
+    desk.transcriber.wake()
+    desk.skip_to(ModelUnloaded)
+
+
 def test_previews_come_at_most_ten_times_a_second(bench):
     desk = bench(FakeModel()).ready().say(1, blocks=1)
     desk.expect(Previewed)

@@ -45,6 +45,21 @@ def test_parts_are_ended_side_by_side_and_those_that_hang_or_break_are_left(capl
     gate.set()
 
 
+@pytest.mark.expects_log
+def test_parts_are_ended_here_when_the_system_gives_no_more_threads(monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    ended = []
+    ending = Ending(GENEROUS_S)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        begun = ending.begin({"broken": lambda _: 1 / 0, "history": ended.append})
+        ending.wait(begun, GENEROUS_S)
+        ending.leave()
+    assert len(ended) == 1
+
+
 class Parts:
     """A program of stand-ins whose ends are as the test says, with takes going on for real."""
 
