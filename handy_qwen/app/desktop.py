@@ -119,7 +119,7 @@ def run(*, is_hidden: bool) -> int:
     # At the end of a session Windows ends the process right after this signal.
     app.aboutToQuit.connect(end)
     try:
-        program.start(desk.on_view, guide.open)
+        program.start(desk.on_view, guide.open, windows.workers())
         app.exec()
     finally:
         end()

@@ -21,7 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import HotkeyWatch, Mortal, watch
+from handy_qwen.app.watches import HotkeyWatch, Mortal, watches_of
 from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import Controller
@@ -94,12 +94,18 @@ class Program:
             has_slept=lambda for_s: self.controller.post(Slept(for_s)),
         )
 
-    def start(self, on_view: Listener, on_setup: Callable[[], None] = lambda: None) -> None:
+    def start(
+        self,
+        on_view: Listener,
+        on_setup: Callable[[], None] = lambda: None,
+        workers: Mapping[str, object] | None = None,
+    ) -> None:
         """Begin to work, behind the tray.
 
         Args:
             on_view: Called on the controller's thread with what is to be shown.
             on_setup: Called on any thread when the guide of the first start is to be shown.
+            workers: What else has a thread that is to be watched, by its subject in ``watches``.
 
         Raises:
             ControlError: The control socket cannot be opened.
@@ -108,7 +114,8 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        self._watchdog.look_after(watch(watches.CHORES, self.chores) + watch(watches.CONTROL, self._control))
+        early = {watches.CHORES: self.chores, watches.CONTROL: self._control, **(workers or {})}
+        self._watchdog.look_after(watches_of(early))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
 
@@ -183,17 +190,16 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to be looked after once all are there."""
-        found = watch(watches.CYCLE, self.controller)
-        if self._ports is None:
-            return found
-        found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
-        found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
-        found += watch(watches.FOCUS, self._ports.focus) + watch(watches.COPYING, self._ports.copying)
-        found += watch(watches.SETTING, self._ports.setting)
-        if isinstance(self._ports.hotkeys, Mortal):
-            listener = HotkeyWatch(self._ports.hotkeys, lambda: self.controller.post(HotkeysDied()))
-            found += watch(watches.HOTKEYS, listener)
-        return found
+        found: dict[str, object] = {watches.CYCLE: self.controller}
+        if (ports := self._ports) is not None:
+            found |= {watches.MICROPHONE: self._recorder, watches.ENGINE: self._transcriber}
+            found |= {watches.INSERT: ports.inserter, watches.HISTORY: self._history}
+            found |= {watches.FOCUS: ports.focus, watches.COPYING: ports.copying}
+            found |= {watches.SETTING: ports.setting}
+            if isinstance(ports.hotkeys, Mortal):
+                died = HotkeysDied()
+                found[watches.HOTKEYS] = HotkeyWatch(ports.hotkeys, lambda: self.controller.post(died))
+        return watches_of(found)
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""

@@ -12,6 +12,7 @@ from handy_qwen import paths
 from handy_qwen.app import power, program
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
+from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.chores import Chores
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Noted, Request, Requested
@@ -23,6 +24,7 @@ from handy_qwen.history.disk import DiskHistory
 from handy_qwen.settings import LiveWork, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.transcriber import EngineTranscriber, Live
+from handy_qwen.watched import WatchedThread
 from tests.fakes import (
     AT_ONCE,
     FakeCues,
@@ -267,16 +269,27 @@ def test_a_take_is_in_the_history_with_all_that_became_of_it(bench):
     assert desk.inserter.texts == ["Hello.", " Hello."]
 
 
-def test_every_part_with_a_thread_is_looked_after(bench):
-    desk = bench().start()
+def test_every_worker_is_looked_after(bench, monkeypatch):
+    made, make = set(), WatchedThread.__init__
+
+    def noted(thread, *told, **more):
+        make(thread, *told, **more)
+        made.add(thread)
+
+    monkeypatch.setattr(WatchedThread, "__init__", noted)
+    desk = bench()
     program = desk.program
+    program.start(desk.views.append, workers=ProgramWindows(program).workers())
+    desk.run()
     program._transcriber = EngineTranscriber(lambda _: None, lambda _: None)
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     listener = X11Hotkeys(lambda _: None)
     lanes = {name: Chores(name=name) for name in AT_ONCE}
     program._ports = replace(program._ports, hotkeys=listener, **lanes)
-    found = {watch.subject for watch in (*program._watchdog._watches, *program._watches())}
+    watched = (*program._watchdog._watches, *program._watches())
+    found = {watch.subject for watch in watched}
+    assert {thread.name for thread in made - {watch.part for watch in watched}} == set()
     program._transcriber.close(30)
     program._transcriber = program._recorder = program._history = None
     assert found == {
@@ -290,7 +303,12 @@ def test_every_part_with_a_thread_is_looked_after(bench):
         "focus",
         "copying",
         "setting of hotkeys",
+        "models",
+        "work on models",
+        "history window",
+        "transcribing again",
     }
+    assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 
 
 def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench, monkeypatch):
