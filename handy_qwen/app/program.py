@@ -135,9 +135,8 @@ class Program:
         telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
         others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
         if ports is not None:
-            telling |= {"hotkeys": lambda _: ports.hotkeys.stop(), "insertion": ports.inserter.close}
+            telling |= {"hotkeys": ports.stop_hotkeys, "insertion": ports.inserter.close}
             others |= {"focus": ports.focus.stop, "copying": ports.copying.stop}
-            others["setting of hotkeys"] = ports.setting.stop
         if self._recorder is not None:
             telling["microphone"] = self._recorder.close
         if self._transcriber is not None:

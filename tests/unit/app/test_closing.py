@@ -9,6 +9,7 @@ import pytest
 from handy_qwen.app import program
 from handy_qwen.app.closing import Ending, in_order
 from handy_qwen.app.program import Program
+from handy_qwen.core import effects as fx
 from handy_qwen.core.entries import State
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.effects import Ports
@@ -133,6 +134,26 @@ def test_the_history_is_closed_though_every_other_part_hangs_or_breaks(app_home,
     gate.set()
     monkeypatch.undo()
     parts.program._control.close()
+
+
+def test_hotkeys_that_are_being_set_are_not_set_after_their_end(app_home):
+    del app_home
+    parts, order, begun = Parts(), [], threading.Event()
+    hotkeys = parts.program._ports.hotkeys
+
+    def set_slowly(_hotkeys):
+        begun.set()
+        order.append("set" if not asked.wait(0.3) else "set too late")
+
+    def stop():
+        asked.set()
+        order.append("stopped")
+
+    asked, hotkeys.start, hotkeys.stop = threading.Event(), set_slowly, stop
+    parts.program._ports.run(fx.ListenFor(()))
+    assert begun.wait(GENEROUS_S)
+    closed_in_time(parts)
+    assert order == ["set", "stopped"]
 
 
 @pytest.mark.expects_log
