@@ -52,21 +52,19 @@ class WayOut(QObject):
         self._notifier.activated.connect(self._on_signal)
         self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two are not on every system
-        self._former = {
-            getattr(signal, name): signal.signal(getattr(signal, name), self._on_python_signal)
-            for name in names
-            if hasattr(signal, name)
-        }
+        self._numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        for number in self._numbers:
+            signal.signal(number, self._on_python_signal)
 
     def ask(self) -> None:
         """End the program. Any thread."""
         self.asked.emit()
 
     def close(self) -> None:
-        """Give the signals back."""
+        """Stop waking the loop. All has ended: another signal ends the process at once, and well."""
         signal.set_wakeup_fd(self._former_fd)
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
+        for number in self._numbers:
+            signal.signal(number, lambda *_: os._exit(0))
         self._notifier.setEnabled(False)
         self._reader.close()
         self._writer.close()

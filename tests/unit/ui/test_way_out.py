@@ -1,0 +1,24 @@
+"""The ways out of the program."""
+
+import os
+import signal
+
+import pytest
+
+from handy_qwen.app.desktop import WayOut
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_after_all_has_ended_is_no_failure(qapp, monkeypatch, number):
+    former = {one: signal.getsignal(one) for one in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}}
+    codes = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    way_out = WayOut(qapp)
+    try:
+        way_out.close()
+        signal.raise_signal(number)
+    finally:
+        for one, handler in former.items():
+            if handler is not None and signal.getsignal(one) is not handler:
+                signal.signal(one, handler)
+    assert codes == [0]
