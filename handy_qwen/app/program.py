@@ -194,7 +194,7 @@ class Program:
             found |= {watches.MICROPHONE: self._recorder, watches.ENGINE: self._transcriber}
             found |= {watches.INSERT: ports.inserter, watches.HISTORY: self._history}
             found |= {watches.FOCUS: ports.focus, watches.COPYING: ports.copying}
-            found |= {watches.SETTING: ports.setting}
+            found |= {watches.SETTING: ports.setting, watches.CUES: self._cues}
             if isinstance(ports.hotkeys, Mortal):
                 died = HotkeysDied()
                 found[watches.HOTKEYS] = HotkeyWatch(ports.hotkeys, lambda: self.controller.post(died))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +23,7 @@ MODELS = "models"
 MODELS_WORK = "work on models"
 HISTORY_WINDOW = "history window"
 HISTORY_RETRY = "transcribing again"
+CUES = "cues"
 NAMES = {  # what the user would call it
     CYCLE: "Dictating",
     CHORES: "Changing settings",
@@ -37,6 +39,7 @@ NAMES = {  # what the user would call it
     MODELS_WORK: "Installing models",
     HISTORY_WINDOW: "The history window",
     HISTORY_RETRY: "Transcribing again",
+    CUES: "The sounds at start and stop",
 }
 STUCK_S = {
     CYCLE: 10.0,  # it only hands over
@@ -52,6 +55,7 @@ STUCK_S = {
     MODELS: 120.0,  # to look at them imports the engine
     MODELS_WORK: 600.0,  # to measure one loads it and lets it run, without a sign meanwhile
     HISTORY_WINDOW: 120.0,  # an export of all
+    CUES: math.inf,  # a sound system that hangs is told of by the microphone
     HISTORY_RETRY: 300.0,  # as the engine, and one model is loaded more
 }
 MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred

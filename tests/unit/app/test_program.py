@@ -13,6 +13,7 @@ from handy_qwen.app import power, program
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
+from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.chores import Chores
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, Noted, Request, Requested
@@ -284,6 +285,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._transcriber = EngineTranscriber(lambda _: None, lambda _: None)
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
+    program._cues = cues = SoundCues(None, bench.home)
     listener = X11Hotkeys(lambda _: None)
     lanes = {name: Chores(name=name) for name in AT_ONCE}
     program._ports = replace(program._ports, hotkeys=listener, **lanes)
@@ -291,6 +293,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     found = {watch.subject for watch in watched}
     assert {thread.name for thread in made - {watch.part for watch in watched}} == set()
     program._transcriber.close(30)
+    cues.stop(30)
     program._transcriber = program._recorder = program._history = None
     assert found == {
         "dictation",
@@ -307,6 +310,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "work on models",
         "history window",
         "transcribing again",
+        "cues",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 
