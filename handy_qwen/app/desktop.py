@@ -53,6 +53,8 @@ class WayOut(QObject):
         self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two are not on every system
         self._numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            self._numbers.remove(signal.SIGHUP)  # nohup: it is to outlive its terminal
         for number in self._numbers:
             signal.signal(number, self._on_python_signal)
 
