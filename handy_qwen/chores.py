@@ -1,7 +1,8 @@
 """Threads for what is neither quick nor part of a dictation.
 
 ``chores`` starts the program up, reads its settings file and lists the models; the windows that look at
-models and history have one each, and so has each of the effects that the desktop may keep waiting.
+models and history have two each, of which one does what takes minutes; and each of the effects that the
+desktop may keep waiting has one.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Controller:
         else:
             return
         if isinstance(effect, ListenFor):
-            self.post(HotkeysFailed(error))
+            self.post(HotkeysFailed(error, effect.hotkeys))
         elif not isinstance(effect, CancelRecording | CancelTranscription | NoteFocus):
             # The first two belong to a take that is gone; one whose window is not told waits for the user.
             self.post(Failed(getattr(effect, "take", 0), error))
@@ -81,6 +81,11 @@ class Controller:
     def is_key_injected(self) -> bool:
         """Whether another program holds the key of the take being spoken. Any thread."""
         return self._now.is_key_injected
+
+    def show_again(self) -> None:
+        """Tell the listener what it was told last: somebody else has shown something. Any thread."""
+        self._view = None
+        self.post(Ticked(self._clock()))
 
     def start(self) -> None:
         """Start the thread."""
@@ -147,8 +152,10 @@ class Controller:
         view = view_of(self._now)
         if view == self._view:
             return
-        self._view = view
+        self._view = None  # until it is shown: else the next event tries again
         try:
             self._on_view(view)
         except Exception:
             logger.exception("the view could not be shown")
+        else:
+            self._view = view

@@ -55,6 +55,8 @@ from handy_qwen.core.ports import (
 Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
 
 
+SETTING_S = 0.5  # how long the end waits for hotkeys that are being set
+
 Attempt = Callable[[Effect, Callable[[], None]], None]
 """Does the work of an effect and turns what goes wrong into an event. Any thread."""
 
@@ -130,6 +132,11 @@ class Ports:
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
         self._later(self.copying, Copy(text), partial(self.inserter.copy, text))
+
+    def stop_hotkeys(self, _timeout_s: float) -> None:
+        """Stop listening. If hotkeys are being set, shortly after: else they would be listened for again."""
+        self.setting.stop(SETTING_S)
+        self.hotkeys.stop()
 
     def _later(self, lane: Lane, effect: Effect, work: Callable[[], None]) -> None:
         lane.do(partial(self.attempt, effect, work))

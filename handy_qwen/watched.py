@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from handy_qwen.errors import HandyError
 
-LEAVE_S = 2.0  # for one that spins, to get to its next piece of work
+LEAVE_S = 2.0  # for one that spins, to get to the end of its piece of work
 
 
 class WatchedThread:
@@ -68,19 +68,21 @@ class WatchedThread:
         """A piece of work begins, or goes on after a step that could have been its last.
 
         ``is_own`` says that nobody asked for it: a time has come, or there was more to do.
-
-        Raises:
-            SystemExit: Another thread goes on in place of this one.
         """
-        if self._leaving is threading.current_thread():
-            raise SystemExit
         self._count += 1
         self._own_count += is_own
         self._piece = self._count
 
     def end(self) -> None:
-        """The thread waits for more."""
+        """The thread waits for more.
+
+        Raises:
+            SystemExit: Another thread goes on in place of this one. Here and nowhere else: what was taken out
+                of an inbox is done by then.
+        """
         self._piece = None
+        if self._leaving is threading.current_thread():
+            raise SystemExit
 
     # --- for the watchdog ----------------------------------------------------------------------------
 
@@ -97,10 +99,10 @@ class WatchedThread:
         return self._own_count
 
     def revive(self) -> None:
-        """Start it again; the piece of work it died of, or is at, is left out.
+        """Start it again, unless it was told to end; the piece of work it died of is left out.
 
         Raises:
-            HandyError: It still runs, and does not get to its next piece.
+            HandyError: It still runs, and does not get to its next piece; or the system gives no thread.
         """
         if self.is_alive():
             self._leaving = self._thread
@@ -108,11 +110,18 @@ class WatchedThread:
             if self.is_alive():
                 self._leaving = None
                 raise HandyError(f"The thread {self.name} does not end.")
+        if self._is_ending:
+            return
         self._piece = None
         if self._on_revive is not None:
             self._on_revive()
-        self._thread = self._new_thread()
-        self._thread.start()
+        with self._starting:  # a start at this moment would be a second one of the same thread
+            dead, self._thread = self._thread, self._new_thread()
+            try:
+                self._thread.start()
+            except RuntimeError as exc:
+                self._thread = dead  # so that everybody knows
+                raise HandyError(f"The thread {self.name} cannot be started.") from exc
 
     def _was_started(self) -> bool:
         return self._thread.ident is not None

@@ -38,20 +38,23 @@ class Ending:
         return max(0.0, self._until_s - time.monotonic())
 
     def begin(self, parts: Mapping[str, Close]) -> Sequence[threading.Thread]:
-        """End ``parts``, each on a thread of its own. Returns the threads, for ``wait``."""
+        """End ``parts``, each on a thread of its own if it can be had. Returns the threads, for ``wait``."""
         begun = [
             threading.Thread(target=self._end, args=(close,), name=f"end-{name}", daemon=True)
             for name, close in parts.items()
         ]
-        for thread in begun:
-            thread.start()
         self._threads += begun
+        for thread, close in zip(begun, parts.values(), strict=True):
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more: one after the other, then
+                self._end(close)
         return begun
 
     def wait(self, threads: Sequence[threading.Thread], within_s: float) -> None:
         """Wait for ``threads``, but no longer than ``within_s`` nor than there is time."""
         until_s = min(time.monotonic() + within_s, self._until_s)
-        for thread in threads:
+        for thread in [one for one in threads if one.is_alive()]:
             thread.join(max(0.0, until_s - time.monotonic()))
 
     def leave(self) -> None:

@@ -56,21 +56,20 @@ class WayOut(QObject):
         self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two are not on every system
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        self._former = {
-            number: signal.signal(number, self._on_python_signal)
-            for number in numbers
-            if signal.getsignal(number) is not signal.SIG_IGN  # stays so: that is how nohup works
-        }
+        # One that is ignored at the start stays so: that is how nohup works.
+        self._numbers = [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
+        for number in self._numbers:
+            signal.signal(number, self._on_python_signal)
 
     def ask(self) -> None:
         """End the program. Any thread."""
         self.asked.emit()
 
     def close(self) -> None:
-        """Give the signals back."""
+        """Stop waking the loop. All has ended: another signal ends the process at once, and well."""
         signal.set_wakeup_fd(self._former_fd)
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
+        for number in self._numbers:
+            signal.signal(number, lambda *_: os._exit(0))
         self._notifier.setEnabled(False)
         self._reader.close()
         self._writer.close()
@@ -131,7 +130,7 @@ def run(*, is_hidden: bool) -> int:
     app.aboutToQuit.connect(end)
     try:
         has_tray = desk.has_tray()
-        program.start(desk.on_view, windows.call, has_tray=has_tray)
+        program.start(desk.on_view, windows.call, windows.workers(), has_tray=has_tray)
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()

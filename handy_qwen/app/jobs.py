@@ -1,13 +1,14 @@
-"""Long work on models, one after the other, on a thread that is there only while there is any."""
+"""Long work on models, one after the other."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
+from handy_qwen.chores import Chores
 from handy_qwen.core.shelf import Progress, Stage
 from handy_qwen.errors import UNEXPECTED, CancelledError, HandyError
 
@@ -25,21 +26,11 @@ class Job:
     progress: Progress = field(default_factory=lambda: Progress(Stage.WAITING))
     is_cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def tell(self, progress: Progress) -> None:
-        """Note how far it is. Called on the job's thread.
-
-        Raises:
-            CancelledError: It is to be given up.
-        """
-        if self.is_cancelled.is_set():
-            raise CancelledError
-        self.progress = progress
-
 
 class Jobs:
     """Runs jobs in their order.
 
-    Threads: the methods may be called from any; jobs run on ``models-work``, and so does ``on_end``.
+    Threads: the methods may be called from any; jobs run on that of ``worker``, and so does ``on_end``.
 
     Args:
         on_end: Told of each job that has ended, with what went wrong: a CancelledError if it was given up.
@@ -48,63 +39,71 @@ class Jobs:
     def __init__(self, on_end: Callable[[Job, HandyError | None], None]) -> None:
         self._on_end = on_end
         self._lock = threading.Lock()
-        self._waiting: deque[Job] = deque()
+        self._waiting: list[Job] = []
         self._running: Job | None = None
-        self._thread: threading.Thread | None = None
+        self.worker = Chores(name="models-work")
 
     def add(self, job: Job) -> None:
         """Run ``job`` after those before it."""
         with self._lock:
             self._waiting.append(job)
-            if self._thread is not None:
-                return
-            thread = threading.Thread(target=self._loop, name="models-work", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the system gives no more threads
-                logger.exception("work on a model could not begin")
-                self._waiting.remove(job)
-            else:
-                self._thread = thread
-                return
-        self._on_end(job, HandyError(*UNEXPECTED))
+        try:
+            self.worker.do(partial(self._run, job))
+        except RuntimeError:  # the system gives no more threads
+            logger.exception("work on a model could not begin")
+            if self._took(job):
+                self._on_end(job, HandyError(*UNEXPECTED))
 
     def cancel(self, job: Job) -> None:
         """Give ``job`` up: at once if it waits, else as soon as it tells how far it is."""
         job.is_cancelled.set()
-        with self._lock:
-            if job not in self._waiting:
-                return
-            self._waiting.remove(job)
-        self._on_end(job, CancelledError())
+        if self._took(job):
+            self._on_end(job, CancelledError())
 
     def stop(self, timeout_s: float) -> None:
         """Give up all jobs and wait for the thread."""
         with self._lock:
             self._waiting.clear()
-            thread, running = self._thread, self._running
+            running = self._running
         if running is not None:
             running.is_cancelled.set()
-        if thread is not None:
-            thread.join(timeout_s)
+        self.worker.stop(timeout_s)
 
-    def _loop(self) -> None:
-        while (job := self._next()) is not None:
-            error: HandyError | None = None
-            try:
-                job.work(job.tell)
-            except HandyError as exc:
-                error = exc
-            except Exception:  # the top of this thread
-                logger.exception("work on a model failed unexpectedly")
-                error = HandyError(*UNEXPECTED)
+    def _took(self, job: Job, *, is_to_run: bool = False) -> bool:
+        """Take ``job`` from those that wait. False: it is not among them any more."""
+        with self._lock:
+            if job not in self._waiting:
+                return False
+            self._waiting.remove(job)
+            if is_to_run:
+                self._running = job
+            return True
+
+    # --- on "models-work" ----------------------------------------------------------------------------
+
+    def _run(self, job: Job) -> None:
+        if not self._took(job, is_to_run=True):
+            return
+        error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
+        try:
+            job.work(partial(self._tell, job))
+            error = None
+        except HandyError as exc:
+            error = exc
+        except Exception:
+            logger.exception("work on a model failed unexpectedly")
+        finally:
             with self._lock:
                 self._running = None
             self._on_end(job, error)
 
-    def _next(self) -> Job | None:
-        with self._lock:
-            self._running = self._waiting.popleft() if self._waiting else None
-            if self._running is None:
-                self._thread = None
-            return self._running
+    def _tell(self, job: Job, progress: Progress) -> None:
+        """Note how far ``job`` is.
+
+        Raises:
+            CancelledError: It is to be given up.
+        """
+        self.worker.thread.begin()  # it moves
+        if job.is_cancelled.is_set():
+            raise CancelledError
+        job.progress = progress

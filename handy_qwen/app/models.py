@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from handy_qwen.app import watches
 from handy_qwen.app.installing import Installer, Tell
 from handy_qwen.app.jobs import Job, Jobs
 from handy_qwen.app.speeds import Speeds
@@ -72,6 +73,7 @@ class ModelKeeper:
             on_error=lambda error: post(Failed(0, error)),
         )
         self._jobs = Jobs(lambda job, error: self._chores.add(partial(self._has_ended, job, error)))
+        self.workers = {watches.MODELS: self._chores, watches.MODELS_WORK: self._jobs.worker}
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handy_qwen.app import watches
 from handy_qwen.chores import Chores
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Failed, Noted, Recalled
@@ -39,8 +39,11 @@ DELETE_S = 120.0
 LOOK_S = 0.5
 """Between two looks at the time and size of the files, while the window is open."""
 RETRIED = "A dictation was transcribed again."
-Transcribe = Callable[[Path, str, str], tuple[str, str, str]]
-"""(file, model, language) -> text, language, name of the model. Slow; raises HandyError."""
+Transcribe = Callable[[Path, str, str, Callable[[], None]], tuple[str, str, str]]
+"""(file, model, language, moves) -> text, language, name of the model. Slow; raises HandyError.
+
+``moves`` is called now and then, as long as there is progress.
+"""
 
 
 class ArchiveKeeper:
@@ -71,7 +74,6 @@ class ArchiveKeeper:
         self._question = Question()
         self._deleted: list[int] = []  # out of sight, but still on the disk
         self._retried: frozenset[int] = frozenset()
-        self._one_at_a_time = threading.Lock()  # held while another model is loaded
         self._told = Past()
         self._is_watched = False  # somebody looks at the answers
         self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
@@ -82,6 +84,8 @@ class ArchiveKeeper:
             name="history-window",
             on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
         )
+        self._retries = Chores(name="history-retry")
+        self.workers = {watches.HISTORY_WINDOW: self._chores, watches.HISTORY_RETRY: self._retries}
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 
@@ -122,7 +126,11 @@ class ArchiveKeeper:
         self._chores.do(partial(self._export, target, None if ids is None else sorted(ids)))
 
     def close(self, timeout_s: float) -> None:
-        """Finish what was asked for, deletions included, and end the thread. Safe to call twice."""
+        """Finish what was asked for, deletions included, and end the threads. Safe to call twice.
+
+        What is transcribed again is not waited for: its entry is as it was.
+        """
+        self._retries.stop(0.0)
         self._chores.add(self._delete)
         self._chores.stop(timeout_s)
 
@@ -238,30 +246,29 @@ class ArchiveKeeper:
             return
         if entry.id in self._retried:
             return
-        work = partial(self._transcribe_again, entry, path, model, wanted)
-        threading.Thread(target=work, name="history-retry", daemon=True).start()
+        self._retries.do(partial(self._transcribe_again, entry, path, model, wanted))
         self._retried |= {entry.id}
         self._answer()
 
     # --- called on "history-retry" -------------------------------------------------------------------
 
     def _transcribe_again(self, entry: Entry, path: Path, model: str, language: str) -> None:
-        problem: Problem | None = None
+        problem: Problem | None = Problem(*UNEXPECTED)  # also if it ends the thread
         try:
-            with self._one_at_a_time:
-                text, found, name = self._transcribe(path, model, language)
+            text, found, name = self._transcribe(path, model, language, self._retries.thread.begin)
             if not text and entry.text:
                 raise HistoryError("No speech was heard this time.", "The text there was is kept.")  # noqa: TRY301
             with self._open() as archive:
                 archive.transcribed(entry.id, text, language=found, model=name)
             self._post(Noted(RETRIED, "Its text is in the history."))
+            problem = None
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)
             self._post(Failed(0, exc))
-        except Exception:  # the top of this thread
+        except Exception:
             logger.exception("a dictation could not be transcribed again")
-            problem = Problem(*UNEXPECTED)
-        self._chores.add(partial(self._has_retried, entry.id, problem))
+        finally:
+            self._chores.add(partial(self._has_retried, entry.id, problem))
 
     def _has_retried(self, number: int, problem: Problem | None) -> None:
         self._retried -= {number}

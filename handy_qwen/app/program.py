@@ -21,7 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import Borrower, watch, watch_over
+from handy_qwen.app.watches import Borrower, watch_over, watches_of
 from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import Controller
@@ -104,6 +104,7 @@ class Program:
         self,
         on_view: Listener,
         open_window: Callable[[Window], None] = lambda _window: None,
+        workers: Mapping[str, object] | None = None,
         *,
         has_tray: bool = True,
     ) -> None:
@@ -112,6 +113,7 @@ class Program:
         Args:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
+            workers: What else has a thread that is to be watched, by its subject in ``watches``.
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
@@ -121,7 +123,8 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        self._watchdog.look_after(watch(watches.CHORES, self.chores) + watch(watches.CONTROL, self._control))
+        early = {watches.CHORES: self.chores, watches.CONTROL: self._control, **(workers or {})}
+        self._watchdog.look_after(watches_of(early))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
 
@@ -141,9 +144,8 @@ class Program:
         telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
         others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
         if ports is not None:
-            telling |= {"hotkeys": lambda _: ports.hotkeys.stop(), "insertion": ports.inserter.close}
+            telling |= {"hotkeys": ports.stop_hotkeys, "insertion": ports.inserter.close}
             others |= {"focus": ports.focus.stop, "copying": ports.copying.stop}
-            others["setting of hotkeys"] = ports.setting.stop
         if self._recorder is not None:
             telling["microphone"] = self._recorder.close
         if self._transcriber is not None:
@@ -198,22 +200,24 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to be looked after once all are there."""
-        found = watch(watches.CYCLE, self.controller)
-        if self._ports is None:
-            return found
-        found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
-        found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
-        if isinstance(self._ports.inserter, Borrower):
-            found += watch(watches.CLIPBOARD, self._ports.inserter.clipboard_thread)
-        found += watch(watches.FOCUS, self._ports.focus) + watch(watches.COPYING, self._ports.copying)
-        found += watch(watches.SETTING, self._ports.setting)
-        return [*found, watch_over(watches.HOTKEYS, self._ports.hotkeys)]
+        found: dict[str, object] = {watches.CYCLE: self.controller}
+        if (ports := self._ports) is None:
+            return watches_of(found)
+        found |= {watches.MICROPHONE: self._recorder, watches.ENGINE: self._transcriber}
+        found |= {watches.INSERT: ports.inserter, watches.HISTORY: self._history}
+        found |= {watches.FOCUS: ports.focus, watches.COPYING: ports.copying}
+        found |= {watches.SETTING: ports.setting, watches.CUES: self._cues}
+        if isinstance(ports.inserter, Borrower):
+            found[watches.CLIPBOARD] = ports.inserter.clipboard_thread
+        return [*watches_of(found), watch_over(watches.HOTKEYS, ports.hotkeys)]
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
         if subject != watches.CYCLE and self.controller.is_running():
             self.controller.post(Trouble(subject, error))
-        elif error is not None:  # the cycle cannot show it
+        elif error is None:
+            self.controller.show_again()
+        else:  # the cycle cannot show it
             notice = Notice(sys.maxsize, NoticeKind.FAILED, error.title, error.hint, is_lasting=True)
             self._show(View(phase=Phase.PROBLEM, notices=(notice,)))
 

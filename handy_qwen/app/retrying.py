@@ -11,11 +11,18 @@ from handy_qwen.errors import HistoryError
 
 
 def transcribe_file(
-    path: Path, model: str, language: str, *, threads: int | None, rules: Callable[[], Rules]
+    path: Path,
+    model: str,
+    language: str,
+    moves: Callable[[], None],
+    *,
+    threads: int | None,
+    rules: Callable[[], Rules],
 ) -> tuple[str, str, str]:
     """Text, language and name of the model. Slow; for a thread of its own.
 
-    Read and written as a dictation would be: the same features, the user's words and replacements.
+    Read and written as a dictation would be: the same features, the user's words and replacements. Calls
+    ``moves`` after each step.
 
     Raises:
         HandyError: The model cannot be used, or the file cannot be read.
@@ -30,8 +37,9 @@ def transcribe_file(
         with wav.blocks(path) as blocks:
             for block in blocks:
                 live.feed(block)
+                moves()
                 while live.advance():
-                    pass
+                    moves()
         found = live.finish()
         return clean(found.text, now.text, found.language), found.language, recognizer.name
     except OSError as exc:

@@ -19,6 +19,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from handy_qwen.errors import HandyError
@@ -124,12 +125,15 @@ class Watchdog:
 
     def look(self) -> None:
         """Look at all parts once."""
-        self._notice_sleep()
+        self._guarded(self._notice_sleep, "sleep of the machine")
         for watch in self._watches:
-            try:
-                self._look_at(watch)
-            except Exception:  # the top of this thread: the others must be looked at as well
-                logger.exception("the %s could not be looked after", watch.subject)
+            self._guarded(partial(self._look_at, watch), watch.subject)
+
+    def _guarded(self, look: Callable[[], None], subject: str) -> None:
+        try:
+            look()
+        except Exception:  # the top of this thread: the others must be looked at as well
+            logger.exception("the %s could not be looked after", subject)
 
     def _loop(self) -> None:
         while not self._is_stopping.wait(LOOK_S):

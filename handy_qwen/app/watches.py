@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from handy_qwen.app.watchdog import Watch, Watched
 
-CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, CLIPBOARD, ENGINE, HOTKEYS, HISTORY, FOCUS, COPYING, SETTING = (
-    "dictation",
-    "chores",
-    "control socket",
-    "microphone",
-    "insertion",
-    "clipboard",
-    "engine",
-    "hotkey listener",
-    "history",
-    "focus",
-    "copying",
-    "setting of hotkeys",
-)
+CYCLE = "dictation"
+CHORES = "chores"
+CONTROL = "control socket"
+MICROPHONE = "microphone"
+INSERT = "insertion"
+CLIPBOARD = "clipboard"
+ENGINE = "engine"
+HOTKEYS = "hotkey listener"
+HISTORY = "history"
+FOCUS = "focus"
+COPYING = "copying"
+SETTING = "setting of hotkeys"
+MODELS = "models"
+MODELS_WORK = "work on models"
+HISTORY_WINDOW = "history window"
+HISTORY_RETRY = "transcribing again"
+CUES = "cues"
 NAMES = {  # what the user would call it
     CYCLE: "Dictating",
     CHORES: "Changing settings",
@@ -32,6 +37,11 @@ NAMES = {  # what the user would call it
     FOCUS: "Finding the focused window",
     COPYING: "Copying texts",
     SETTING: "Setting the hotkeys",
+    MODELS: "The list of models",
+    MODELS_WORK: "Installing models",
+    HISTORY_WINDOW: "The history window",
+    HISTORY_RETRY: "Transcribing again",
+    CUES: "The sounds at start and stop",
 }
 STUCK_S = {
     CYCLE: 10.0,  # it only hands over
@@ -45,6 +55,11 @@ STUCK_S = {
     FOCUS: 10.0,
     COPYING: 60.0,  # on Wayland a program is started for each of some steps
     SETTING: 30.0,  # a portal has 15 s to answer
+    MODELS: 120.0,  # to look at them imports the engine
+    MODELS_WORK: 600.0,  # to measure one loads it and lets it run, without a sign meanwhile
+    HISTORY_WINDOW: 120.0,  # an export of all
+    CUES: math.inf,  # a sound system that hangs is told of by the microphone
+    HISTORY_RETRY: 300.0,  # as the engine, and one model is loaded more
 }
 MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred
 REMEDIES = {
@@ -85,3 +100,8 @@ def watch_over(subject: str, watched: Watched) -> Watch:
     remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
     most_own = MOST_OWN.get(subject, Watch.most_own)
     return Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy, most_own)
+
+
+def watches_of(parts: Mapping[str, object]) -> list[Watch]:
+    """The watches over ``parts``, by subject."""
+    return [one for subject, part in parts.items() for one in watch(subject, part)]

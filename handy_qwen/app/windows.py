@@ -94,9 +94,15 @@ class ProgramWindows:
         self._program.change(model=name)
         self._program.refresh()
 
-    def _transcribe(self, path: Path, model: str, language: str) -> tuple[str, str, str]:
+    def workers(self) -> dict[str, object]:
+        """The threads that work for the windows, by what ``watches`` calls them."""
+        return {**self.models.workers, **self.past.workers}
+
+    def _transcribe(
+        self, path: Path, model: str, language: str, moves: Callable[[], None]
+    ) -> tuple[str, str, str]:
         threads = self._program.store.value.threads or None
-        return transcribe_file(path, model, language, threads=threads, rules=self._program.rules)
+        return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules)
 
     def _tell_of_work(self, model: str) -> None:
         title, hint = GOES_ON

@@ -19,6 +19,7 @@ import soundfile
 from handy_qwen.audio.library import Library
 from handy_qwen.audio.ring import Frames
 from handy_qwen.errors import AudioFileError, HandyError
+from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class SoundCues:
         self._folder = folder
         self._wanted: queue.Queue[str | None] = queue.Queue(maxsize=1)
         self._has_failed = False
-        self._thread = threading.Thread(target=self._run, name="cues", daemon=True)
-        self._thread.start()
+        self.thread = WatchedThread("cues", self._run)
+        self.thread.start()
 
     def started(self) -> None:
         """A take began to record."""
@@ -54,13 +55,14 @@ class SoundCues:
 
     def stop(self, timeout_s: float) -> None:
         """End the thread after the sound that is playing. Safe to call twice."""
-        if self._thread.is_alive():
+        self.thread.may_end()
+        if self.thread.is_alive():
             try:
                 self._wanted.put(None, timeout=timeout_s)
             except queue.Full:
                 logger.info("the sound system hangs; its thread is left behind")
             else:
-                self._thread.join(timeout_s)
+                self.thread.join(timeout_s)
 
     def _play(self, name: str) -> None:
         if self.is_on:
@@ -71,6 +73,7 @@ class SoundCues:
 
     def _run(self) -> None:
         while (name := self._wanted.get()) is not None:
+            self.thread.begin()
             try:
                 self._sound(name)
             except HandyError as error:
@@ -79,6 +82,7 @@ class SoundCues:
                 logger.exception("cues failed; going on")
             else:
                 self._has_failed = False
+            self.thread.end()
 
     def _sound(self, name: str) -> None:
         """Play one file to its end.

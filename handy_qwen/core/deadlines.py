@@ -12,12 +12,14 @@ from dataclasses import replace
 from handy_qwen.core.delivery import INSERTING_S, was_not_delivered
 from handy_qwen.core.recording import deadline_s, is_overdue
 from handy_qwen.core.recovery import REPLAYING_S, TRANSCRIBING_S, is_not_replayed, is_not_transcribed
-from handy_qwen.core.state import Stage, Take, Turn
+from handy_qwen.core.state import Dictation, Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 
 MODEL = "model"  # subject of lasting notices
 NOT_LOADED = "The speech model does not load.", "Check the disk that it is on, then quit and start again."
 LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
+AT_ENGINE = {Stage.RECORDING, Stage.ENDING, Stage.REPLAYING, Stage.TRANSCRIBING}
+"""The engine has a take in these stages. It works on the first one only, also while that comes in."""
 SOON_S = 0.01  # the shortest time to the next wake-up, however long something has been due
 
 
@@ -76,8 +78,24 @@ def due_s(turn: Turn, take: Take) -> float | None:
         is_awaited = take.focus_by_s is not None and take.focus_by_s > turn.at_s
         return take.focus_by_s if is_awaited else None
     if take.stage is Stage.TRANSCRIBING:
-        return max(take.since_s, turn.now.engine_s) + TRANSCRIBING_S
+        queue = [one for one in turn.now.takes if one.number <= take.number and one.stage in AT_ENGINE]
+        if any(one.stage is not Stage.TRANSCRIBING for one in queue):
+            return None
+        return max(turn.now.engine_s, *(one.since_s for one in queue)) + TRANSCRIBING_S
     return deadline_s(turn, take)
+
+
+def note_turn_at_engine(turn: Turn) -> None:
+    """A take that was coming in, and kept the engine from those behind it, is gone: their time begins now."""
+    before, first = _first_at_engine(turn.before), _first_at_engine(turn.now)
+    if before is None or first is None or before.stage is Stage.TRANSCRIBING:
+        return
+    if first.number != before.number:
+        turn.set(engine_s=turn.at_s)
+
+
+def _first_at_engine(now: Dictation) -> Take | None:
+    return next((take for take in now.takes if take.stage in AT_ENGINE), None)
 
 
 def _loaded_by_s(turn: Turn) -> float | None:

@@ -28,6 +28,7 @@ from handy_qwen.core.deadlines import (
     forgive_stop,
     look_at_clock,
     next_wake_s,
+    note_turn_at_engine,
     restart_insertion_clock,
 )
 from handy_qwen.core.delivery import (
@@ -182,9 +183,10 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             _cancel(turn)
         case HotkeysSet():
             turn.set(is_listening=True)
-        case HotkeysFailed(error):
-            turn.set(is_listening=True)
-            turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
+        case HotkeysFailed(error, asked):
+            if asked in (None, turn.now.rules.hotkeys):  # else others are being set already
+                turn.set(is_listening=True)
+                turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
         case HotkeysDied():
             turn.settle(HOTKEYS)
             turn.do(ListenFor(turn.now.rules.hotkeys))
@@ -368,10 +370,12 @@ def _tidy(turn: Turn) -> None:
         turn.settle(MUTED)
     deliver(turn)  # what was held back until the key came up
     rescue_next(turn)
+    note_turn_at_engine(turn)
     now = turn.now
     turn.set(shown=tuple(one for one in now.shown if one.until_s > turn.at_s))
     is_wanted = any(can_be_cancelled(take) for take in now.takes)
-    if is_wanted != now.is_escape_watched:
+    is_new_listener = any(isinstance(effect, ListenFor) for effect in turn.effects)  # it does not know yet
+    if is_new_listener or is_wanted != now.is_escape_watched:
         turn.set(is_escape_watched=is_wanted)
         turn.do(WatchEscape(is_wanted))
     wake_at_s = next_wake_s(turn)

@@ -14,7 +14,7 @@ from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # these modules build on this one
     from handy_qwen.core.entries import Entry
-    from handy_qwen.core.ports import Target
+    from handy_qwen.core.ports import Hotkey, Target
     from handy_qwen.core.rules import Rules
     from handy_qwen.core.view import Choices
 
@@ -64,9 +64,13 @@ class HotkeysSet:
 
 @dataclass(frozen=True, slots=True)
 class HotkeysFailed:
-    """The hotkeys cannot be listened for, or the listener died and could not be restarted."""
+    """The hotkeys cannot be listened for, or the listener died and could not be restarted.
+
+    ``asked`` are those that could not be set; None: it is the listener itself.
+    """
 
     error: HandyError
+    asked: tuple[Hotkey, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class ModelSlot:
         """Close the models that were replaced and that nobody uses any more."""
         for model in [one for one in self._retired if one not in used]:
             self._retired.remove(model)
-            model.close()
+            _close(model)
             give_back()
 
     def unload(self) -> None:
@@ -77,7 +77,7 @@ class ModelSlot:
         self._retired.clear()
         self.present = None
         for model in models:
-            model.close()
+            _close(model)
         if models:
             models.clear()
             give_back()
@@ -116,7 +116,7 @@ class ModelSlot:
     def _loaded(self, name: str, model: Model) -> None:
         self._loading = None
         if name != self._name:  # another one was asked for meanwhile
-            model.close()
+            _close(model)
             self._load()
             return
         if self.present is not None:
@@ -134,6 +134,13 @@ class ModelSlot:
         self._post(ModelFailed(name, error))
         if self.present is None:
             self._on_none(error)
+
+
+def _close(model: Model) -> None:
+    try:
+        model.close()
+    except Exception:  # it is not used any more, whatever becomes of its memory; the next one is
+        logger.exception("a model could not be closed")
 
 
 def _not_loadable() -> EngineError:

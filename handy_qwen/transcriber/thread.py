@@ -256,14 +256,14 @@ class EngineTranscriber:
         try:
             transcript = job.text(partial(self._comes_on, job))
         except CancelledError:
-            self._drop(job)
+            self._fail(job, _failed())  # unless it was the user, who hears no more of it
         except (OutOfMemoryError, MemoryError):
             self._inbox.put(partial(self._save_memory, job))  # out of here, where the error holds the model
         except HandyError as exc:
             self._fail(job, exc)
         except Exception:
             logger.exception("a take could not be transcribed")
-            self._fail(job, EngineError("The take could not be transcribed.", "The log has the details."))
+            self._fail(job, _failed())
         else:
             if self._drop(job):
                 self._post(
@@ -326,6 +326,10 @@ class EngineTranscriber:
         self._used_s = self._clock()
         with self._lock:
             return self._jobs.pop(job.take, None) is not None
+
+
+def _failed() -> EngineError:
+    return EngineError("The take could not be transcribed.", "The log has the details.")
 
 
 def _look() -> None:

@@ -4,13 +4,14 @@ import logging
 import queue
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from handy_qwen.controller import AGAIN_S, Controller
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Configured, KeyDown, KeyUp, Request, Requested, Ticked
+from handy_qwen.core.events import Configured, KeyDown, KeyUp, Noted, Progressed, Request, Requested, Ticked
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.rules import Rules
@@ -169,6 +170,46 @@ def test_a_broken_listener_or_an_unknown_event_does_not_end_the_cycle():
     controller.post(Configured(RULES, Choices()))
     controller.run_pending()
     assert fx.ListenFor(RULES.hotkeys) in done
+
+
+@pytest.mark.expects_log
+def test_hotkeys_that_fail_after_others_were_chosen_do_not_stay_a_problem():
+    program = Program()
+    late = []
+    program.hotkeys.start = late.append
+    program.configure().play(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices()))
+
+    def fail():
+        raise HandyError("No.")
+
+    program.controller.attempt(fx.ListenFor(late[0]), fail)
+    program.controller.run_pending()
+    assert program.views[-1].phase is Phase.IDLE
+
+
+@pytest.mark.expects_log
+def test_a_view_that_could_not_be_shown_is_shown_with_the_next_event():
+    shown, errors = [], [RuntimeError("odd")]
+
+    def show(view):
+        if view.notices and errors:
+            raise errors.pop()
+        shown.append(view)
+
+    controller = Controller(lambda _: None, show, FakeClock())
+    for event in (Configured(RULES, Choices()), Noted("One.", ""), Progressed(7)):
+        controller.post(event)
+    controller.run_pending()
+    assert [notice.title for notice in shown[-1].notices] == ["One."]
+
+
+def test_what_was_shown_last_is_shown_again_when_asked_for():
+    program = Program().configure()
+    seen = program.views[-1]
+    program.views.clear()
+    program.controller.show_again()
+    program.controller.run_pending()
+    assert program.views == [seen]
 
 
 class Nobody:

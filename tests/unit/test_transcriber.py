@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from handy_qwen.core.events import (
     Failed,
@@ -202,6 +204,31 @@ def test_a_take_is_transcribed_while_it_is_spoken(bench):
     desk.transcriber.finish(1)
     assert desk.skip_to(Transcribed).text == "m: 3 live"
     assert desk.models["m"].asked == [(None, ("Qwen",), True)]
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("live", [Live.FULL, Live.OFF])
+def test_a_take_that_ends_as_if_cancelled_though_nobody_cancelled_it_fails_and_is_not_silent(bench, live):
+    model = FakeModel(finish_error=CancelledError(), error=CancelledError())
+    desk = bench(model, live=live).ready().say(1)
+    desk.transcriber.finish(1)
+    assert desk.skip_to(Failed).take == 1
+
+
+@pytest.mark.expects_log
+def test_a_model_that_cannot_be_closed_keeps_no_other_from_being_loaded(bench):
+    old, new = FakeModel("old"), FakeModel("new")
+    desk = bench(old, new)
+    old.close = new.close = lambda: 1 / 0
+    desk.gates["old"] = threading.Event()
+    desk.transcriber.use_model("old")
+    desk.expect(ModelLoading)
+    desk.transcriber.use_model("new")
+    desk.gates["old"].set()
+    assert desk.skip_to(ModelReady).name == "new"
+    desk.idle_s = 0.0
+    desk.transcriber.wake()
+    desk.skip_to(ModelUnloaded)
 
 
 def test_previews_come_at_most_ten_times_a_second(bench):
@@ -678,3 +705,85 @@ def test_how_much_to_do_meanwhile_is_asked_on_the_engines_thread_whatever_that_t
     gate.set()
     assert desk.expect(Transcribed).text == "m: 480 at once"
     assert set(asked) <= {"engine"}
+
+
+# --- whatever goes wrong, and in whatever order -------------------------------------------------------
+
+ERRORS = [
+    EngineError("No."),
+    ZeroDivisionError("odd"),
+    CancelledError(),
+    OutOfMemoryError(),
+    MemoryError(),
+    ModelCorruptError(Path("x"), "it was cut short"),
+    SystemExit(),
+]
+PLACES = ["load", "live", "feed", "advance", "preview", "settled", "finish"]
+PLACES += ["transcribe", "check_files", "close"]
+FAULTS = st.dictionaries(
+    st.sampled_from(PLACES), st.lists(st.sampled_from([None, *ERRORS]), max_size=4), max_size=4
+)
+
+
+class Faulty:
+    """Stands before a model and what it makes: each call may fail first, as often as it is told."""
+
+    def __init__(self, inner, faults):
+        self.inner, self.faults = inner, faults
+
+    def __getattr__(self, name):
+        what = getattr(self.inner, name)
+        if not callable(what):
+            return what
+
+        def call(*given, **named):
+            fail(self.faults, name)
+            made = what(*given, **named)
+            return Faulty(made, self.faults) if name == "live" else made
+
+        return call
+
+
+def fail(faults, name):
+    if faults.get(name) and (error := faults[name].pop()) is not None:
+        raise error
+
+
+@pytest.mark.expects_log
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@settings(max_examples=60, deadline=None)
+@given(FAULTS, st.sampled_from(Live), st.lists(st.booleans(), min_size=1, max_size=3))
+def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, live, cancelled):
+    faults = {name: list(errors) for name, errors in told.items()}
+    events = queue.SimpleQueue()
+
+    def load(_name):
+        fail(faults, "load")
+        return Faulty(FakeModel(), faults)
+
+    transcriber = EngineTranscriber(events.put, load, name="m", live_mode=lambda: live)
+    takes = dict(enumerate(cancelled, 1))
+    for take, is_cancelled in takes.items():
+        transcriber.begin(take, "", ())
+        for _ in range(12):
+            transcriber.feed(take, BLOCK)
+        if is_cancelled:
+            transcriber.cancel(take)
+        else:
+            transcriber.finish(take)
+    awaited = {take for take, is_cancelled in takes.items() if not is_cancelled}
+    looks = 0
+    while awaited:
+        try:
+            event = events.get(timeout=0.01)
+        except queue.Empty:
+            looks += 1
+            assert looks < 3000, f"no answer to {awaited}"
+            if transcriber.thread.has_died():
+                transcriber.thread.revive()
+            continue
+        if isinstance(event, Failed | Transcribed):
+            awaited.remove(event.take)  # a KeyError: it was answered before, or nobody asked
+    transcriber.close(30)
+    rest = [events.get() for _ in range(events.qsize())]
+    assert not [event for event in rest if isinstance(event, Failed | Transcribed)]

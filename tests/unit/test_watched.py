@@ -1,5 +1,6 @@
 """A thread that can be looked after: its pieces of work, its end and its death."""
 
+import queue
 import threading
 
 import pytest
@@ -73,6 +74,72 @@ def test_pieces_that_nobody_asked_for_are_counted():
     assert thread.own_pieces() == 1
 
 
+class Inbox(queue.SimpleQueue):
+    """One that has ``thread`` revived while it is being waited at, and gives something out only then."""
+
+    def __init__(self, thread):
+        super().__init__()
+        self.thread = thread
+        self.reviving = threading.Thread(target=thread.revive, daemon=True)
+
+    def get(self):
+        if self.reviving.ident is None:
+            self.reviving.start()
+            while self.thread._leaving is None:
+                self.reviving.join(0.001)
+        return super().get()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it leaves by SystemExit
+def test_nothing_that_was_asked_for_is_lost_when_a_thread_that_spins_is_replaced():
+    done = []
+
+    def run():
+        while (item := inbox.get()) is not None:
+            thread.begin()
+            done.append(item)
+            thread.end()
+
+    thread = WatchedThread("x", run)
+    inbox = Inbox(thread)
+    for item in (1, 2, 3, None):
+        inbox.put(item)
+    thread.start()
+    thread.join(30)
+    inbox.reviving.join(30)
+    thread.join(30)
+    assert done == [1, 2, 3]
+
+
+def test_a_thread_that_cannot_be_started_again_is_still_dead(monkeypatch):
+    thread = WatchedThread("x", lambda: None)
+    thread.start()
+    thread.join(30)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(HandyError):
+            thread.revive()
+    assert thread.has_died()
+    thread.revive()
+    thread.join(30)
+
+
+def refuse(_thread):
+    """The system has no thread left."""
+    raise RuntimeError("can't start new thread")
+
+
+def test_one_that_was_told_to_end_meanwhile_is_not_started_again():
+    ran = []
+    thread = WatchedThread("x", lambda: ran.append(True))
+    thread.start()
+    thread.join(30)
+    thread.may_end()
+    thread.revive()
+    thread.join(30)
+    assert ran == [True]
+
+
 def test_a_thread_that_does_not_come_to_its_next_piece_is_not_doubled(monkeypatch):
     monkeypatch.setattr("handy_qwen.watched.LEAVE_S", 0.01)
     gate, ran = threading.Event(), []
@@ -80,7 +147,7 @@ def test_a_thread_that_does_not_come_to_its_next_piece_is_not_doubled(monkeypatc
     def run():
         ran.append(True)
         gate.wait(30)
-        thread.begin()
+        thread.end()
         ran.append(True)
 
     thread = WatchedThread("x", run)
@@ -90,3 +157,25 @@ def test_a_thread_that_does_not_come_to_its_next_piece_is_not_doubled(monkeypatc
     gate.set()
     thread.join(30)
     assert ran == [True, True]
+
+
+def test_a_start_while_it_is_started_again_makes_no_second_thread(monkeypatch):
+    ran, is_starting = [], threading.Event()
+    thread = WatchedThread("worker", lambda: ran.append(True))
+    thread.start()
+    thread.join(30)
+    start = threading.Thread.start
+
+    def start_slowly(self):
+        if self.name == "worker":
+            is_starting.set()
+            other.join(0.2)  # the moment at which another start could come in
+        start(self)
+
+    other = threading.Thread(target=lambda: (is_starting.wait(30), thread.start()))
+    monkeypatch.setattr(threading.Thread, "start", start_slowly)
+    other.start()
+    thread.revive()
+    other.join(30)
+    thread.join(30)
+    assert len(ran) == 2

@@ -9,6 +9,7 @@ import pytest
 from handy_qwen.app import program
 from handy_qwen.app.closing import Ending, in_order
 from handy_qwen.app.program import Program
+from handy_qwen.core import effects as fx
 from handy_qwen.core.entries import State
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.effects import Ports
@@ -43,6 +44,21 @@ def test_parts_are_ended_side_by_side_and_those_that_hang_or_break_are_left(capl
     assert 0 <= ended[0] <= 0.2, "it was told how long it may take"
     assert "did not end in time: stuck" in caplog.text
     gate.set()
+
+
+@pytest.mark.expects_log
+def test_parts_are_ended_here_when_the_system_gives_no_more_threads(monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    ended = []
+    ending = Ending(GENEROUS_S)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        begun = ending.begin({"broken": lambda _: 1 / 0, "history": ended.append})
+        ending.wait(begun, GENEROUS_S)
+        ending.leave()
+    assert len(ended) == 1
 
 
 class Parts:
@@ -118,6 +134,26 @@ def test_the_history_is_closed_though_every_other_part_hangs_or_breaks(app_home,
     gate.set()
     monkeypatch.undo()
     parts.program._control.close()
+
+
+def test_hotkeys_that_are_being_set_are_not_set_after_their_end(app_home):
+    del app_home
+    parts, order, begun = Parts(), [], threading.Event()
+    hotkeys = parts.program._ports.hotkeys
+
+    def set_slowly(_hotkeys):
+        begun.set()
+        order.append("set" if not asked.wait(0.3) else "set too late")
+
+    def stop():
+        asked.set()
+        order.append("stopped")
+
+    asked, hotkeys.start, hotkeys.stop = threading.Event(), set_slowly, stop
+    parts.program._ports.run(fx.ListenFor(()))
+    assert begun.wait(GENEROUS_S)
+    closed_in_time(parts)
+    assert order == ["set", "stopped"]
 
 
 @pytest.mark.expects_log

@@ -196,6 +196,25 @@ def test_what_nobody_thought_of_is_told_as_well_and_the_next_job_runs(counter):
     counter.wait_standing("large", Standing.INSTALLED)
 
 
+@pytest.mark.expects_log
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_job_that_ends_its_thread_is_told_and_the_next_one_runs_when_the_watchdog_has_looked(counter):
+    def die(_name, _tell):
+        raise SystemExit
+
+    install, counter.shop.install = counter.shop.install, die
+    counter.keeper.install("small")
+    counter.wait(lambda now: now.entry("small").problem is not None)
+    thread = counter.keeper.workers["work on models"].thread
+    thread.join(WAIT_S)
+    assert thread.has_died()
+    counter.shop.install = install
+    counter.shop.go_on.set()
+    counter.keeper.install("large")
+    thread.revive()
+    counter.wait_standing("large", Standing.INSTALLED)
+
+
 def test_an_import_is_shown_by_its_file_and_then_by_its_name(counter):
     counter.keeper.import_from(Path("/media/stick/mine.zip"))
     counter.wait(lambda now: any(one.title == "mine.zip" and one.progress for one in now.shelves[-1].entries))

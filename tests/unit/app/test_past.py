@@ -60,7 +60,8 @@ class Reader:
         )
         self.keeper.listener = self._listen
 
-    def _transcribe(self, path, model, language):
+    def _transcribe(self, path, model, language, moves):
+        moves()
         assert path.is_file()
         if self.error is not None:
             raise self.error
@@ -256,7 +257,7 @@ def test_of_other_models_only_one_is_loaded_at_a_time(reader, folder):
     (folder / "takes" / sound).write_bytes(wav.header(1000, wav.Stage.SETTLED, 0))
     go_on, second, begun = threading.Event(), threading.Event(), []
 
-    def transcribe(path, model, language):
+    def transcribe(path, model, language, _moves):
         begun.append(path)
         if len(begun) > 1:
             second.set()

@@ -13,6 +13,8 @@ from handy_qwen import paths
 from handy_qwen.app import power, program
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
+from handy_qwen.app.windows import ProgramWindows
+from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.chores import Chores
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
@@ -294,22 +296,36 @@ def test_a_take_is_in_the_history_with_all_that_became_of_it(bench):
     assert desk.inserter.texts == ["Hello.", " Hello."]
 
 
-def test_every_part_with_a_thread_is_looked_after(bench):
-    desk = bench().start()
+def test_every_worker_is_looked_after(bench, monkeypatch):
+    made, make = set(), WatchedThread.__init__
+
+    def noted(thread, *told, **more):
+        make(thread, *told, **more)
+        made.add(thread)
+
+    monkeypatch.setattr(WatchedThread, "__init__", noted)
+    desk = bench()
     program = desk.program
+    program.start(desk.views.append, workers=ProgramWindows(program).workers())
+    desk.run()
     program._transcriber = EngineTranscriber(lambda _: None, lambda _: None)
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
+    program._cues = cues = SoundCues(None, bench.home)
     listener = X11Hotkeys(lambda _: None)
     lanes = {name: Chores(name=name) for name in AT_ONCE}
-    backend = SimpleNamespace(clipboard_thread=WatchedThread("clipboard", lambda: None), close=lambda: None)
+    clipboard = WatchedThread("clipboard", lambda: None)
+    backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)
     inserter = InsertionThread(
         lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
     )
     program._ports = replace(program._ports, hotkeys=listener, inserter=inserter, **lanes)
-    found = {watch.subject for watch in (*program._watchdog._watches, *program._watches())}
+    watched = (*program._watchdog._watches, *program._watches())
+    found = {watch.subject for watch in watched}
+    assert {thread.name for thread in made - {watch.part for watch in watched}} == set()
     program._transcriber.close(30)
     inserter.close(30)
+    cues.stop(30)
     program._transcriber = program._recorder = program._history = None
     assert found == {
         "dictation",
@@ -324,7 +340,13 @@ def test_every_part_with_a_thread_is_looked_after(bench):
         "setting of hotkeys",
         "insertion",
         "clipboard",
+        "models",
+        "work on models",
+        "history window",
+        "transcribing again",
+        "cues",
     }
+    assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 
 
 def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench, monkeypatch):
@@ -337,6 +359,18 @@ def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(be
     desk.program._tell_trouble("dictation", HandyError("Dictating stopped working.", "Start again."))
     assert desk.titles == ["Dictating stopped working."]
     assert desk.view.phase is Phase.PROBLEM
+
+
+def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, monkeypatch):
+    desk = bench().start()
+    desk.run()
+    before = desk.view
+    monkeypatch.setattr(desk.program.controller, "is_running", lambda: True)
+    desk.program._tell_trouble("dictation", HandyError("Dictating does not answer.", "Start again."))
+    assert desk.view != before
+    desk.program._tell_trouble("dictation", None)
+    desk.run()
+    assert desk.view == before
 
 
 @pytest.mark.parametrize(("minutes", "idle_s"), [(0, None), (-1, 0.0), (15, 900.0), (0.5, 30.0)])

@@ -154,6 +154,7 @@ def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
     def run():
         while not is_cured.is_set():
             thread.begin(is_own=True)
+            thread.end()
         ran.put(threading.current_thread())
 
     ran, watch_ = queue.SimpleQueue(), Watch("part", None, "The part", 5.0, most_own=0)
@@ -180,6 +181,15 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     last.is_dead = True
     desk.look()
     assert last.revived == 1
+
+
+def test_a_clock_that_cannot_be_read_does_not_keep_the_parts_from_being_looked_at():
+    clock, part = iter([0.0]), Part()
+    watchdog = Watchdog(pytest.fail, lambda *_: None, asleep_s=lambda: next(clock))
+    watchdog.look_after([Watch("part", part, "It", 1.0)])
+    part.is_dead = True
+    watchdog.look()
+    assert part.revived == 1
 
 
 def test_a_sleep_of_the_machine_is_noticed_once():

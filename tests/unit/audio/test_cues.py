@@ -123,13 +123,29 @@ def test_nothing_sounds_unless_it_is_turned_on(speakers):
     assert speakers.played == []
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_cues_that_died_are_known_to_have_and_sound_again(cues, speakers, monkeypatch):
+    def die(*_told):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(speakers, "open_stream", die)
+        cues.started()
+        cues.thread.join(10)
+    assert cues.thread.has_died()
+    cues.thread.revive()
+    play(cues, "stopped")
+    assert not cues.thread.has_died()
+    assert len(speakers.played) == 1
+
+
 def test_speakers_that_never_end_a_sound_are_closed(cues, speakers, monkeypatch):
     monkeypatch.setattr(cues_module, "PATIENCE_S", 0.01)
     speakers.may_play.clear()
     cues.started()
     wait_until_taken(cues)
     cues.stop(10)
-    assert not cues._thread.is_alive()
+    assert not cues.thread.is_alive()
     assert speakers.open == 0
 
 
@@ -169,7 +185,7 @@ def test_an_error_nobody_thought_of_does_not_end_the_thread(cues, speakers, capl
 def test_the_thread_ends_once_and_may_be_ended_twice(cues):
     cues.stop(10)
     cues.stop(10)
-    assert not cues._thread.is_alive()
+    assert not cues.thread.is_alive()
 
 
 @pytest.mark.parametrize("name", ["start.wav", "stop.wav"])

@@ -94,6 +94,17 @@ def test_a_take_is_not_late_while_the_engine_is_at_work_on_another_or_loads_its_
     assert [take.number for take in desk.now.takes if take.stage is Stage.TRANSCRIBING] == [2]
 
 
+def test_a_take_tried_again_while_another_is_spoken_is_not_late_before_the_engine_comes_to_it():
+    desk = Desk(replace(RULES, max_take_s=7200.0, silence_s=0.0)).say(1).play(Kept(1, 10))
+    desk.play(Failed(1, ERROR)).ask(Request.START).play(RecordingBegan(2, "mic"))
+    desk.ask(Request.RETRY).play(Replayed(3, 1.0))
+    desk.wait(1.5 * TRANSCRIBING_S)
+    assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
+    desk.ask(Request.CANCEL).wait(0.9 * TRANSCRIBING_S)
+    assert [take.number for take in desk.now.takes] == [3]
+    assert desk.wait(0.2 * TRANSCRIBING_S).now.takes == ()
+
+
 def test_a_model_that_does_not_load_is_told_until_it_is_there():
     desk = Desk().play(ModelLoading("m")).wait(TRANSCRIBING_S - 1)
     assert desk.view.phase is Phase.LOADING

@@ -656,6 +656,16 @@ def test_hotkeys_that_fail_are_a_problem_until_others_are_set():
     assert desk.view.phase is Phase.IDLE
 
 
+def test_a_late_failure_of_hotkeys_that_are_not_wanted_any_more_is_no_problem():
+    refused, wanted = (Hotkey("f8"),), (Hotkey("f7"),)
+    desk = Desk()
+    for hotkeys in (refused, wanted):
+        desk.play(Configured(replace(RULES, hotkeys=hotkeys), Choices()))
+    desk.play(HotkeysFailed(ERROR, refused), HotkeysSet())
+    assert (desk.view.phase, desk.notices) == (Phase.IDLE, [])
+    assert desk.play(HotkeysFailed(ERROR, wanted)).view.phase is Phase.PROBLEM
+
+
 def test_settings_that_leave_the_keys_alone_leave_the_take_alone():
     desk = Desk().down().play(Configured(replace(RULES, language="French"), Choices()))
     assert desk.done(fx.StopRecording) == []

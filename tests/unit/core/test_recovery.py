@@ -251,6 +251,16 @@ def test_hotkeys_that_died_are_listened_for_again_and_their_take_ends():
     assert desk.view.notices == ()
 
 
+def test_a_listener_that_starts_again_hears_whether_escape_is_wanted_which_the_dead_one_could_not():
+    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1)
+    assert desk.done(fx.WatchEscape) == [fx.WatchEscape(is_wanted=True)]
+    desk.play(HotkeysDied())
+    again = desk.effects.index(fx.ListenFor(RULES.hotkeys))
+    assert fx.WatchEscape(is_wanted=True) in desk.effects[again:]
+    desk.recorded(1).hear(1, "").play(HotkeysDied())
+    assert desk.effects[-2:] == [fx.ListenFor(RULES.hotkeys), fx.WatchEscape(is_wanted=False)]
+
+
 def test_late_answers_about_replays_that_are_gone_change_nothing():
     desk = rescued(5).down()
     before = desk.now
