@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.core.events import Delivery
+from handy_qwen.core.events import Delivered, Delivery
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.system.insert.x11 import snapshot
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
@@ -233,6 +233,20 @@ def test_what_the_user_copies_meanwhile_stays(bench, window):
     copy(desk, b"newer")  # before the old content is due
     assert window.wait_for_text(TEXT) == TEXT
     time.sleep(0.6)
+    assert desk.clipboard() == b"newer"
+
+
+def test_what_the_user_copies_while_the_window_is_stuck_stays_and_the_text_waits(bench, window):
+    desk, insertion = bench
+    copy(desk, OLD.encode())
+    window.freeze()
+    insertion.begin(TEXT, Method.PASTE)
+    wait_until(lambda: desk.clipboard() == TEXT.encode(), "the offer")
+    copy(desk, b"newer")
+    delivered = insertion.result()
+    window.thaw()
+    window.settle()
+    assert delivered == Delivered(1, Delivery.HELD, may_have_arrived=True)
     assert desk.clipboard() == b"newer"
 
 

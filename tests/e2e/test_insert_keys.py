@@ -91,6 +91,67 @@ def test_a_key_held_for_good_is_let_go_for_the_user_and_not_pressed_again(bench,
     assert window.wait_for_text(TEXT + "a") == TEXT + "a", "no modifier is stuck"
 
 
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+@pytest.mark.parametrize("place", ["de Alt_R", "us Caps_Lock", "us Num_Lock"])
+@pytest.mark.usefixtures("xkb")
+def test_keys_that_are_no_ordinary_modifiers_may_be_held_as_well(bench, windows, method, place):
+    """Layouts that have AltGr name another key as its modifier; a lock that is held is more than locked."""
+    desk, insertion = bench
+    layout, key = place.split()
+    window = windows[QtTarget]
+    window.focus()
+    window.clear()
+    desk.set_layout(layout)
+    try:
+        desk.hardware.down(key)
+        insertion.insert(TEXT, method)
+        desk.hardware.up(key)
+        assert window.wait_for_text(TEXT) == TEXT
+        assert desk.keys.modifiers() == {"Caps_Lock": LOCK, "Num_Lock": NUM_LOCK}.get(key, 0)
+    finally:
+        desk.set_layout("us")
+
+
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+def test_text_goes_nowhere_when_no_window_has_the_focus(bench, windows, method):
+    desk, insertion = bench
+    window = windows[QtTarget]
+    window.focus()
+    window.clear()
+    connection = display.Display(desk.display)
+    connection.set_input_focus(X.NONE, X.RevertToNone, X.CurrentTime)
+    connection.sync()
+    assert desk.active_window() == window.window, "says the window manager"
+    assert insertion.insert(TEXT, method) is Delivery.COPIED
+    target = connection.create_resource_object("window", window.window)
+    target.set_input_focus(X.RevertToParent, X.CurrentTime)
+    connection.sync()
+    connection.close()
+    window.attend()
+    assert insertion.insert(TEXT, method) in {Delivery.TYPED, Delivery.PASTED}
+    assert window.wait_for_text(TEXT) == TEXT
+
+
+def test_a_key_pressed_while_the_clipboard_is_fetched_does_not_get_into_the_chord(
+    bench, windows, monkeypatch
+):
+    """The next take begins with the same hotkey while the last one's text is about to be pasted."""
+    desk, insertion = bench
+    window = windows[GtkTarget]
+    window.focus()
+    window.clear()
+    fetch = insertion.backend._fetch
+
+    def fetch_and_press(*arguments):
+        desk.hardware.down("Control_R")
+        return fetch(*arguments)
+
+    monkeypatch.setattr(insertion.backend, "_fetch", fetch_and_press)
+    assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
+    desk.hardware.up("Control_R")
+    assert window.wait_for_text(TEXT) == TEXT
+
+
 def test_a_key_pressed_while_text_is_typed_spoils_at_most_a_few_characters(bench, windows):
     """The next take begins with the same hotkey while the last one's text is still coming in."""
     desk, insertion = bench
