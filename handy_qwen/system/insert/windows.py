@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import UNKNOWN, Arrived, GivingBack, Patience, no_focus, pieces
+from handy_qwen.system.insert.backend import Arrived, GivingBack, Patience, no_focus, pieces
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, Api, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
@@ -129,8 +129,8 @@ class Windows:
         Raises:
             InsertError: Nothing was sent.
         """
+        self._clipboard.take(Patience())  # slow: where the keys go, and what is held, counts afterwards
         window = self._window()
-        self._clipboard.take(Patience())
         promise = self._clipboard.promise(text, self._api.process(window))
         self._promise = promise
         self._giving_back.forget()
@@ -144,7 +144,7 @@ class Windows:
             self._giving_back.now()
             raise
         if not promise.fetched.wait(FETCH_WAIT_S):
-            return UNKNOWN
+            return Arrived(None, may_copy=self._clipboard.is_ours())
         self._giving_back.after(GRACE_S)
         return Arrived(len(text))
 

@@ -507,6 +507,35 @@ def test_what_the_user_copies_meanwhile_stays(fake, backend):
     assert fake.text() == "newer"
 
 
+def test_what_the_user_copies_while_the_window_is_stuck_is_not_to_be_replaced(fake, backend):
+    fake.pastes = False
+    fake.on_send = lambda: fake.copies({CF_UNICODETEXT: encoded("newer")})
+    assert backend.paste_text("said") == Arrived(None, may_copy=False)
+    assert fake.text() == "newer"
+
+
+@pytest.mark.parametrize("name", ["FileGroupDescriptorW", "FileContents"])
+def test_files_that_only_their_owner_can_hand_over_are_left_alone(fake, backend, name):
+    """Copied in a mail or an archive: they are on no disk."""
+    fake.content = {fake.register(name): b"a list", CF_UNICODETEXT: encoded("names")}
+    before = dict(fake.content)
+    with pytest.raises(InsertError) as caught:
+        backend.paste_text("said")
+    assert caught.value.reason is InsertReason.CLIPBOARD_IN_USE
+    assert (fake.content, fake.sent) == (before, [])
+
+
+def test_a_key_pressed_while_the_clipboard_is_taken_does_not_get_into_the_chord(fake, backend):
+    def made_slowly():
+        fake.held = {windows.VK_RCONTROL}
+        return b"<b>old</b>"
+
+    fake.content[HTML] = made_slowly
+    assert backend.paste_text("said") == Arrived(4)
+    assert fake.sent[0] == windows.key_event(windows.VK_RCONTROL, is_press=False)
+    assert fake.held == set()
+
+
 def test_a_copied_text_stays(fake, backend):
     backend.copy("said")
     assert fake.text() == "said"
