@@ -1,6 +1,7 @@
 """The Windows backend against a Windows of our own: which keys, which clipboard, in which order."""
 
 import ctypes
+import os
 import threading
 import time
 
@@ -40,6 +41,7 @@ class FakeWindows:
         self.locked, self.room, self.filters = set(), None, False
         self.on_send = lambda: None
         self.number, self.hung, self.asked, self.unreadable = 1, set(), [], set()
+        self.elevated = set()
         self.front, self.kinds = TARGET, {TARGET: "Notepad"}
         self.content = {CF_UNICODETEXT: encoded("old"), HTML: b"<b>old</b>", FILES: b"C:\\a"}
         self.owner_window, self.opener = 900, 0
@@ -97,6 +99,9 @@ class FakeWindows:
 
     def process(self, window):
         return {TARGET: TARGET_PROCESS, MANAGER: 20, OURS: 30}.get(window, 0)
+
+    def is_elevated(self, process):
+        return process in self.elevated
 
     def executable(self, process):
         return {TARGET_PROCESS: "notepad.exe"}[process]
@@ -534,6 +539,20 @@ def test_a_key_pressed_while_the_clipboard_is_taken_does_not_get_into_the_chord(
     assert backend.paste_text("said") == Arrived(4)
     assert fake.sent[0] == windows.key_event(windows.VK_RCONTROL, is_press=False)
     assert fake.held == set()
+
+
+@pytest.mark.parametrize("method", ["type_text", "paste_text"])
+def test_a_window_of_an_administrator_gets_no_keys_and_nobody_believes_that_it_did(fake, backend, method):
+    """SendInput returns the full count: what it sends is dropped."""
+    fake.elevated = {TARGET_PROCESS}
+    with pytest.raises(InsertError) as caught:
+        getattr(backend, method)("said")
+    assert caught.value.reason is InsertReason.DENIED_BY_USER
+    assert fake.sent == []
+    assert fake.text() == "old"
+    fake.elevated.add(os.getpid())  # as we are
+    getattr(backend, method)("said")
+    assert fake.sent
 
 
 def test_a_copied_text_stays(fake, backend):
