@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from handy_qwen.core.delivery import INSERTING_S, was_not_delivered
+from handy_qwen.core.delivery import INSERTING_S, may_be_lost
 from handy_qwen.core.recording import deadline_s, is_overdue
 from handy_qwen.core.recovery import REPLAYING_S, TRANSCRIBING_S, is_not_replayed, is_not_transcribed
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
@@ -35,10 +35,7 @@ def look_at_clock(turn: Turn) -> None:
         if take is None or at_s is None or turn.at_s < at_s:
             continue
         if take.stage is Stage.INSERTING:
-            turn.notify(
-                NoticeKind.FAILED, "The text could not be inserted in time.", "Paste it again from the menu."
-            )
-            was_not_delivered(turn, take)
+            may_be_lost(turn, take)
         elif take.stage is Stage.REPLAYING:
             is_not_replayed(turn, take)
         elif take.stage is Stage.TRANSCRIBING:

@@ -132,6 +132,9 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         case Delivery.HELD if event.rest:
             _hold(turn, take, event.rest)
             turn.notify(NoticeKind.HELD, PARTLY, event.note or f"The rest waits. {HELD_HINT}")
+        case Delivery.HELD if event.may_have_arrived:
+            _hold(turn, _nowhere(take))
+            turn.notify(NoticeKind.HELD, *UNSURE)
         case Delivery.HELD:
             _hold(turn, take)
             title = "The text was not inserted." if event.note else HELD_TITLE
@@ -142,18 +145,35 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
 
 
 def _came_late(turn: Turn, event: Delivered) -> None:
-    """A text that was taken for lost has gone somewhere after all: let to wait, it could come there twice."""
-    if event.how is Delivery.HELD:
-        return
+    """A text that was taken for lost has gone somewhere after all: what has arrived waits no more."""
     late = [one for one in turn.now.held if event.take in one.takes]
+    if event.how is Delivery.HELD:
+        if event.rest:
+            rests = [
+                replace(one, text=event.rest.strip(" ")) if one in late else one for one in turn.now.held
+            ]
+            turn.set(held=tuple(rests))
+        return
     turn.set(held=tuple(one for one in turn.now.held if one not in late))
     for one in late:
         _keep_delivery(turn, one.takes, event.how)
 
 
+def _nowhere(take: Take) -> Take:
+    """``take`` for no window: the next text for the one it was meant for does not bring it along."""
+    return replace(take, target=Target())
+
+
+UNSURE = ("The text may not have been inserted.", "If it does not appear, paste it from the tray menu.")
 HELD_TITLE = "You switched windows, so the text wasn't inserted."
 PARTLY = "Only the first part was inserted."
 HELD_HINT = "Use the tray menu to paste, copy or discard it."
+
+
+def may_be_lost(turn: Turn, take: Take) -> None:
+    """The inserter has not answered in time: the text may be in its window, or get there late."""
+    turn.notify(NoticeKind.FAILED, *UNSURE)
+    was_not_delivered(turn, _nowhere(take))
 
 
 def was_not_delivered(turn: Turn, take: Take) -> None:

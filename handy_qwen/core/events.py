@@ -221,12 +221,14 @@ class Delivered:
     """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked.
 
     With ``rest`` the first part is in the window, and ``how`` is about the rest: COPIED or HELD.
+    HELD and ``may_have_arrived``: it may be in the window already, so nothing but the user inserts it again.
     """
 
     take: int
     how: Delivery
     note: str = ""
     rest: str = field(default="", repr=False)
+    may_have_arrived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

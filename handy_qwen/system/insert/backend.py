@@ -7,7 +7,8 @@ A way that has begun is the last one: what has arrived, wholly or in part, is ne
 
     all of it      delivered
     a part         the rest waits if the window lost the focus, else it is copied
-    nobody knows   all of it is copied as well: the window may be slow
+    nobody knows   all of it is copied as well: the window may be slow. Without the clipboard it waits,
+                   and only the user inserts it again
 
 A paste borrows the clipboard. What was there is taken before, best while the user still speaks, and
 comes back afterwards; if that is not possible, nothing is pasted, and nothing copied unasked.
@@ -45,10 +46,12 @@ class Arrived:
     Attributes:
         characters: How many of its characters; None: unknown, perhaps all, perhaps none.
         has_focus: Whether the window still had the focus after them.
+        may_copy: Whether the clipboard may be taken: not if the user has copied something meanwhile.
     """
 
     characters: int | None
     has_focus: bool = True
+    may_copy: bool = True
 
 
 UNKNOWN = Arrived(None)

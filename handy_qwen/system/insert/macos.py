@@ -29,7 +29,6 @@ from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert.backend import (
     KEEP_BYTES,
-    UNKNOWN,
     Arrived,
     GivingBack,
     Patience,
@@ -144,7 +143,7 @@ class MacOS:
             self._api.key(KEY_V, is_press=True, flags=COMMAND, text="v")
             self._api.key(KEY_V, is_press=False, flags=COMMAND, text="v")
         if not fetched.wait(FETCH_WAIT_S):
-            return UNKNOWN
+            return Arrived(None, may_copy=self._api.change_count() == self._ours)
         self._giving_back.after(GRACE_S)
         return Arrived(len(text))
 

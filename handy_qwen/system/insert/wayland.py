@@ -57,6 +57,7 @@ SUBMIT_PAUSE_S = 0.06
 READ_S = 5.0  # how long a program may take to hand over what it has copied
 TYPE_S = 0.03  # the longest for a character: wtype needs 5 ms
 TEXT_KINDS = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING")
+PRIVATE_KIND = "x-kde-passwordManagerHint"  # how password managers, and wl-copy, say so
 TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "image/png")
 NO_PRIMARY = b"rimary selection"
 EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
@@ -137,10 +138,11 @@ class _NoPrimary(Exception):  # noqa: N818 (not an error: Shift+Insert takes the
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What was on a clipboard, in one format."""
+    """What was on a clipboard, in one format; private if it must get into no history."""
 
     kind: str
     data: bytes = field(repr=False)
+    is_private: bool = False
 
 
 class Wayland:
@@ -213,9 +215,8 @@ class Wayland:
         self._ours = text.encode()
         self._giving_back.after(RESTORE_AFTER_S)
         try:
-            self._write(self._ours)
-            if PRIMARY in self._saved:
-                self._tool("wl-copy", *PRIMARY, "--type", TEXT_KINDS[0], data=self._ours)
+            for options in self._saved:
+                self._write(options, _Kept(TEXT_KINDS[0], self._ours, is_private=True))
             self._pause(RELEASE_PAUSE_S)
             self._chord((SHIFT_L, INSERT))
         except InsertError:
@@ -234,7 +235,7 @@ class Wayland:
             InsertError: It is missing or fails.
         """
         self._giving_back.forget()
-        self._write(text.encode())
+        self._write(CLIPBOARD, _Kept(TEXT_KINDS[0], text.encode(), is_private=True))
 
     def submit(self, submit: Submit) -> None:
         """Press the key after the text.
@@ -318,14 +319,18 @@ class Wayland:
         except Unsure:
             raise unsupported(f"An answering {command[0]}") from None
 
-    def _write(self, data: bytes) -> None:
-        try:  # older ones know no such option
-            self._tool("wl-copy", "--sensitive", "--type", TEXT_KINDS[0], data=data)
-        except InsertError:
-            self._tool("wl-copy", "--type", TEXT_KINDS[0], data=data)
+    def _write(self, options: Options, content: _Kept) -> None:
+        if content.is_private:
+            try:
+                self._tool("wl-copy", *options, "--sensitive", "--type", content.kind, data=content.data)
+            except InsertError:
+                logger.debug("an older wl-copy, which knows no privacy")
+            else:
+                return
+        self._tool("wl-copy", *options, "--type", content.kind, data=content.data)
 
     def _take(self) -> None:
-        """Take what is on the clipboards, unless a text of ours is there that waits for its end.
+        """Take what is on the clipboards, but for a text of ours that waits for its end.
 
         Raises:
             InsertError: CLIPBOARD_IN_USE: it cannot be had.
@@ -333,11 +338,13 @@ class Wayland:
         if not self._giving_back.is_due:
             self._saved = {}
         for options in (CLIPBOARD, PRIMARY):
-            if options not in self._saved:
-                try:
-                    self._saved[options] = self._read(options)
-                except _NoPrimary:
-                    logger.debug("this desktop has no PRIMARY")
+            try:
+                now = self._read(options)
+            except _NoPrimary:
+                logger.debug("this desktop has no PRIMARY")
+                continue
+            if options not in self._saved or now is None or now.data != self._ours:
+                self._saved[options] = now
 
     def _read(self, options: Options) -> _Kept | None:
         """What is on a clipboard, in its most telling format; None if it is empty.
@@ -362,7 +369,7 @@ class Wayland:
             raise clipboard_in_use() from problem
         if len(data) > KEEP_BYTES:
             raise clipboard_in_use()
-        return _Kept(kind, data)
+        return _Kept(kind, data, is_private=PRIVATE_KIND in kinds)
 
     def _restore(self) -> None:
         """Put back what was there, unless somebody has copied something since."""
@@ -373,5 +380,5 @@ class Wayland:
                 if kept is None:
                     self._tool("wl-copy", *options, "--clear")
                 else:
-                    self._tool("wl-copy", *options, "--type", kept.kind, data=kept.data)
+                    self._write(options, kept)
             del self._saved[options]

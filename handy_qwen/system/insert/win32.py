@@ -19,6 +19,7 @@ WM_DESTROY, WM_RENDERFORMAT, WM_RENDERALLFORMATS, WM_APP = 0x0002, 0x0305, 0x030
 HWND_MESSAGE = -3
 GMEM_MOVEABLE = 0x0002
 PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
+TOKEN_QUERY, TOKEN_ELEVATION = 0x0008, 20
 SPI_GETFILTERKEYS, FKF_FILTERKEYSON = 0x0032, 0x0001
 CF_ENHMETAFILE = 14
 
@@ -59,6 +60,9 @@ class Api(Protocol):
 
     def executable(self, process: int) -> str:
         """The file name of a process's program, empty if it may not be known."""
+
+    def is_elevated(self, process: int) -> bool:
+        """Whether a process is run as administrator; False if that may not be known."""
 
     def run_window(self, on_ready: Callable[[int], None], on_message: Callable[[int, int], None]) -> None:
         """Make a message-only window and work off its messages until ``quit``. Calls back on this thread."""
@@ -168,6 +172,7 @@ class Win32:
         self._user = load("user32", use_last_error=True)
         self._kernel = load("kernel32", use_last_error=True)
         self._gdi = load("gdi32", use_last_error=True)
+        self._security = load("advapi32", use_last_error=True)
         handle, number = ctypes.c_void_p, ctypes.c_uint32
         declared = {
             (self._user, "GetForegroundWindow"): (handle, []),
@@ -207,6 +212,11 @@ class Win32:
             (self._kernel, "GlobalSize"): (ctypes.c_size_t, [handle]),
             (self._kernel, "OpenProcess"): (handle, [number, ctypes.c_int, number]),
             (self._kernel, "CloseHandle"): (ctypes.c_int, [handle]),
+            (self._security, "OpenProcessToken"): (ctypes.c_int, [handle, number, ctypes.POINTER(handle)]),
+            (self._security, "GetTokenInformation"): (
+                ctypes.c_int,
+                [handle, ctypes.c_int, ctypes.POINTER(number), number, ctypes.POINTER(number)],
+            ),
             (self._kernel, "GetModuleHandleW"): (handle, [ctypes.c_wchar_p]),
             (self._kernel, "QueryFullProcessImageNameW"): (
                 ctypes.c_int,
@@ -266,6 +276,23 @@ class Win32:
             name = ctypes.create_unicode_buffer(size.value)
             done = self._kernel.QueryFullProcessImageNameW(handle, 0, name, ctypes.byref(size))
             return os.path.basename(name.value.replace("\\", "/")) if done else ""  # noqa: PTH119 (a foreign path)
+        finally:
+            self._kernel.CloseHandle(handle)
+
+    def is_elevated(self, process: int) -> bool:
+        """GetTokenInformation."""
+        handle = self._kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, process)
+        if not handle:
+            return False
+        token, found, size = ctypes.c_void_p(), ctypes.c_uint32(), ctypes.c_uint32()
+        try:
+            if not self._security.OpenProcessToken(handle, TOKEN_QUERY, ctypes.byref(token)):
+                return False
+            self._security.GetTokenInformation(
+                token, TOKEN_ELEVATION, ctypes.byref(found), ctypes.sizeof(found), ctypes.byref(size)
+            )
+            self._kernel.CloseHandle(token)
+            return bool(found.value)
         finally:
             self._kernel.CloseHandle(handle)
 

@@ -2,7 +2,7 @@
 
 Typing sends UTF-16 code units (KEYEVENTF_UNICODE), so no layout is involved. Paste is Ctrl+V by
 virtual key, which every layout has, or Shift+Insert where Ctrl+V is a character. Windows of programs
-run as administrator get nothing from us (UIPI): then nobody fetches, and the text stays copied.
+run as administrator get nothing from us (UIPI), and SendInput does not say so: nothing is sent to them.
 
 Between the pieces of a text we look whether the window still has the focus and no modifier is down.
 Caps Lock does not change code units. Qt loses the place of characters of two units that come together
@@ -13,12 +13,13 @@ Threads: see ``Backend``; the clipboard has one of its own. Not run on Windows.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import UNKNOWN, Arrived, GivingBack, Patience, no_focus, pieces
+from handy_qwen.system.insert.backend import Arrived, GivingBack, Patience, no_focus, pieces
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, Api, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
@@ -129,8 +130,8 @@ class Windows:
         Raises:
             InsertError: Nothing was sent.
         """
+        self._clipboard.take(Patience())  # slow: where the keys go, and what is held, counts afterwards
         window = self._window()
-        self._clipboard.take(Patience())
         promise = self._clipboard.promise(text, self._api.process(window))
         self._promise = promise
         self._giving_back.forget()
@@ -144,7 +145,7 @@ class Windows:
             self._giving_back.now()
             raise
         if not promise.fetched.wait(FETCH_WAIT_S):
-            return UNKNOWN
+            return Arrived(None, may_copy=self._clipboard.is_ours())
         self._giving_back.after(GRACE_S)
         return Arrived(len(text))
 
@@ -188,11 +189,14 @@ class Windows:
         """The window with the focus, once the user has let go of his keys.
 
         Raises:
-            InsertError: There is none, or another one since, or a key cannot be let go of.
+            InsertError: There is none, or another one since, or it gets no keys of ours, or a key cannot be
+                let go of.
         """
         window = self._api.foreground()
         if not window:
             raise no_focus()
+        if self._api.is_elevated(self._api.process(window)) and not self._api.is_elevated(os.getpid()):
+            raise InsertError("The window belongs to an administrator.", InsertReason.DENIED_BY_USER)
         end = time.monotonic() + RELEASE_WAIT_S
         while self._held() and time.monotonic() < end:
             self._pause(POLL_S)

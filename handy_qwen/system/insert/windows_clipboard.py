@@ -42,6 +42,8 @@ SAME = (
 NOT_BYTES = frozenset((2, 3))  # in these lines, what cannot be kept as bytes: another of the line is
 LEFT_OUT = frozenset((9, 0x80, 0x81, 0x82, 0x83, 0x8E))  # palettes, what its owner draws itself
 PRIVATE_RANGE = range(0x200, 0x400)  # private formats and GDI objects: mean nothing without their owner
+# Files that are not on a disk (in a mail, in an archive): only their owner gives them, piece by piece.
+LENT = ("FileGroupDescriptorW", "FileContents")
 CONCEAL = {
     "ExcludeClipboardContentFromMonitorProcessing": b"\0\0\0\0",
     "CanIncludeInClipboardHistory": b"\0\0\0\0",
@@ -128,6 +130,10 @@ class WindowsClipboard:
         """
         self._do(lambda: self._restore(promise))
 
+    def is_ours(self) -> bool:
+        """Whether nobody has copied anything since our text."""
+        return self._api.owner() == self._window
+
     def keep(self, text: str) -> None:
         """Put ``text`` on the clipboard for good.
 
@@ -203,7 +209,10 @@ class WindowsClipboard:
         try:
             formats: dict[int, bytes] = {}
             left = KEEP_BYTES
-            for format_id in worth_keeping(self._api.formats()):
+            there = self._api.formats()
+            if any(self._api.register(name) in there for name in LENT):
+                raise clipboard_in_use()
+            for format_id in worth_keeping(there):
                 data = self._get(format_id)
                 left -= len(data or b"")
                 if left < 0 or patience.left_s() <= 0:
@@ -216,7 +225,7 @@ class WindowsClipboard:
 
     def _is_lent(self) -> bool:
         """Whether a text of ours is there that waits for its end: what it saved comes back."""
-        return self._promise is not None and self._api.owner() == self._window
+        return self._promise is not None and self.is_ours()
 
     def _get(self, format_id: int) -> bytes | None:
         try:
@@ -266,12 +275,12 @@ class WindowsClipboard:
         """Our window goes: whoever pastes later must still get the text."""
         promise = self._promise
         if promise is not None and self._api.open_clipboard(self._window):
-            if self._api.owner() == self._window:
+            if self.is_ours():
                 self._api.set(CF_UNICODETEXT, encoded(promise.text))
             self._api.close_clipboard()
 
     def _renew(self, promise: Promise) -> None:
-        if promise is self._promise and not promise.fetched.is_set() and self._api.owner() == self._window:
+        if promise is self._promise and not promise.fetched.is_set() and self.is_ours():
             self._open()
             try:
                 self._put(None)
@@ -281,7 +290,7 @@ class WindowsClipboard:
     def _restore(self, promise: Promise) -> None:
         if promise is not self._promise:
             return  # a later paste has taken over, and what was saved with it
-        if self._api.owner() == self._window:
+        if self.is_ours():
             self._open()
             try:
                 self._put_back()

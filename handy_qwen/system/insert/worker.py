@@ -112,10 +112,10 @@ class InsertionThread:
             logger.warning("the insertion did not end in time")
 
     def _give_up(self) -> None:
-        """The thread died: the text it died with is told as not inserted."""
+        """The thread died: nobody knows how far the text got that it died with."""
         job, self._job = self._job, None
         if job is not None:
-            self._post(Failed(job.take, _failed()))
+            self._post(Delivered(job.take, Delivery.HELD, may_have_arrived=True))
 
     # --- the thread "insert" -----------------------------------------------------------------------
 
@@ -126,19 +126,21 @@ class InsertionThread:
                 try:
                     job = self._jobs.get(timeout=wait_s)
                 except queue.Empty:
+                    self.thread.begin(is_own=True)
                     wait_s = self._rest(is_idle=True)
+                    self.thread.end()
                     continue
                 if job is None:
                     break
+                self._job = job if isinstance(job, _Job) else None
                 self.thread.begin()
                 if isinstance(job, _Prepare):
                     self._prepare()
                 else:
-                    self._job = job
                     self._work_off(job)
                     self._job = None
-                self.thread.end()
                 wait_s = self._rest(is_idle=self._jobs.empty())
+                self.thread.end()
             self._backend.close()
         except InsertError as problem:
             logger.info("the desktop was not left tidy: %s", problem.reason.name)
@@ -150,7 +152,9 @@ class InsertionThread:
             return self._backend.rest(is_idle)
         except InsertError as problem:
             logger.info("tidying up fell through: %s", problem.reason.name)
-            return None
+        except Exception:
+            logger.exception("tidying up failed")
+        return None
 
     def _prepare(self) -> None:
         try:
@@ -161,13 +165,15 @@ class InsertionThread:
             logger.exception("preparing an insertion failed")
 
     def _work_off(self, job: _Job) -> None:
+        """Post what becomes of ``job``. Failed means that nothing of it has arrived."""
         try:
-            self._post(self._deliver(job))
+            outcome: Delivered | Failed = self._deliver(job)
         except HandyError as problem:
-            self._post(Failed(job.take, problem))
+            outcome = Failed(job.take, problem)
         except Exception:
             logger.exception("an insertion failed")
-            self._post(Failed(job.take, _failed()))
+            outcome = Failed(job.take, _failed())
+        self._post(outcome)
 
     def _deliver(self, job: _Job) -> Delivered:
         if job.method is Method.NONE or not job.text:
@@ -201,23 +207,18 @@ class InsertionThread:
         return self._backend.type_text(text) if method is Method.TYPE else self._backend.paste_text(text)
 
     def _delivered(self, job: _Job, how: Delivery, arrived: Arrived, window: int) -> Delivered:
-        """What becomes of a text that has arrived wholly, in part, or perhaps."""
+        """What becomes of a text that has arrived wholly, in part, or perhaps. Raises nothing."""
         if arrived.characters is None:
             logger.info("it is unknown whether the text arrived")
-            self._copy(job.text)
-            return Delivered(job.take, Delivery.COPIED, UNKNOWN_NOTE)
+            if arrived.may_copy and self._has_copied(job.text):
+                return Delivered(job.take, Delivery.COPIED, UNKNOWN_NOTE)
+            return Delivered(job.take, Delivery.HELD, may_have_arrived=True)
         rest = job.text[arrived.characters :]
         if not rest.strip():
-            has_focus = arrived.has_focus and not self._has_lost_focus(window)
-            return Delivered(job.take, how, self._submit(job.submit, has_focus=has_focus))
+            return Delivered(job.take, how, self._submit(job.submit, window, has_focus=arrived.has_focus))
         logger.info("a text arrived in part; the window %s", "is there" if arrived.has_focus else "has gone")
-        if not arrived.has_focus:
-            return Delivered(job.take, Delivery.HELD, rest=rest)
-        try:
-            self._copy(rest)
-        except InsertError:
-            return Delivered(job.take, Delivery.HELD, rest=rest)
-        return Delivered(job.take, Delivery.COPIED, rest=rest)
+        is_copied = arrived.has_focus and self._has_copied(rest)
+        return Delivered(job.take, Delivery.COPIED if is_copied else Delivery.HELD, rest=rest)
 
     def _copy(self, text: str) -> None:
         try:
@@ -226,17 +227,29 @@ class InsertionThread:
             logger.info("copying fell through: %s", problem.reason.name)
             self._last_resort(text)
 
-    def _submit(self, submit: Submit, *, has_focus: bool) -> str:
-        """Press the key after the text; returns a note if that did not work."""
+    def _has_copied(self, text: str) -> bool:
+        try:
+            self._copy(text)
+        except InsertError as problem:
+            logger.info("the last resort fell through: %s", problem.reason.name)
+            return False
+        except Exception:
+            logger.exception("copying failed")
+            return False
+        return True
+
+    def _submit(self, submit: Submit, window: int, *, has_focus: bool) -> str:
+        """Press the key after the text, if ``window`` still has the focus; returns a note if not."""
         if submit is Submit.OFF:
             return ""
-        if has_focus:
-            try:
+        try:
+            if has_focus and not self._has_lost_focus(window):
                 self._backend.submit(submit)
-            except InsertError as problem:
-                logger.info("submitting fell through: %s", problem.reason.name)
-            else:
                 return ""
+        except InsertError as problem:
+            logger.info("submitting fell through: %s", problem.reason.name)
+        except Exception:
+            logger.exception("submitting failed")
         return "The text was inserted, but the key after it was not pressed."
 
     def _has_lost_focus(self, window: int) -> bool:

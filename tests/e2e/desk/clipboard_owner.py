@@ -1,6 +1,6 @@
 """Owns the clipboard with text, formatted text, a picture and a list of files.
 
-``--picture`` owns a picture of 3840x2160 pixels instead, as Qt programs do: made into a file only when
+``--picture`` owns a picture of 2560x1440 pixels instead, as Qt programs do: made into a file only when
 somebody asks. ``--slow S`` takes so many seconds for each answer, ``--mute`` hangs.
 
 Prints ``ready``, and ``lost`` when another program has taken the clipboard.
@@ -34,8 +34,8 @@ class SlowData(QMimeData):
 
 
 def picture() -> QImage:
-    """Noise beside an even color: about 17 MB as a file."""
-    width, height = 3840, 2160
+    """Noise beside an even color: about 7 MB as a file."""
+    width, height = 2560, 1440
     line = width * 4
     pixels = bytearray(b"\xff" * (line * height))
     for row in range(height):

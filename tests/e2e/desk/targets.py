@@ -17,6 +17,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -164,7 +165,7 @@ class XtermTarget(Target):
 
     def __init__(self, desktop: Desktop) -> None:
         super().__init__(desktop)
-        self._file = desktop.folder / "xterm.txt"
+        self._file = Path(tempfile.mkdtemp(prefix="xterm-", dir=desktop.folder)) / "typed.txt"
         self._begin = 0
         before = set(desktop.windows())
         script = f"stty raw -echo; exec cat > {shlex.quote(str(self._file))}"

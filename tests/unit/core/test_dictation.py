@@ -336,6 +336,25 @@ def test_a_text_that_is_held_after_it_was_taken_for_lost_waits_once():
     assert desk.view.held == ("One.",)
 
 
+def test_a_text_that_may_arrive_late_is_not_brought_along_by_the_next_one():
+    desk = Desk().say(1).hear(1, "One.").wait(INSERTING_S + 1).say(2).hear(2, "Two.")
+    assert (desk.inserted, desk.view.held) == (["One.", "Two."], ("One.",))
+
+
+def test_a_text_that_may_have_arrived_waits_for_the_user_alone():
+    desk = Desk().say(1).hear(1, "One.").play(Delivered(1, Delivery.HELD, may_have_arrived=True))
+    assert (desk.view.held, desk.notices) == (("One.",), [NoticeKind.HELD])
+    desk.say(2).hear(2, "Two.").put(2)
+    assert (desk.inserted, desk.view.held) == (["One.", "Two."], ("One.",))
+    desk.ask(Request.PASTE_AGAIN)
+    assert desk.inserted[-1] == "One."
+
+
+def test_of_a_text_that_arrives_in_part_after_it_was_taken_for_lost_only_the_rest_waits():
+    desk = Desk().say(1).hear(1, "One two.").wait(INSERTING_S + 1).put(1, Delivery.HELD, rest=" two.")
+    assert desk.view.held == ("two.",)
+
+
 def test_silence_in_a_take_is_said_to_be_no_speech():
     desk = Desk().say(1).hear(1, "  ")
     assert desk.notices == [NoticeKind.NO_SPEECH]

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import UNKNOWN, Arrived, Patience, no_focus
+from handy_qwen.system.insert.backend import Arrived, Patience, no_focus
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.x11 import keymap as km
-from handy_qwen.system.insert.x11 import modifiers, ping
+from handy_qwen.system.insert.x11 import ping
 from handy_qwen.system.insert.x11.connection import connect, guarded
 from handy_qwen.system.insert.x11.focus import Focus, Place
 from handy_qwen.system.insert.x11.keyboard import Keyboard, Pause
+from handy_qwen.system.insert.x11.modifiers import Modifiers
 from handy_qwen.system.insert.x11.selection import Clipboard, Offer
 from handy_qwen.system.insert.x11.snapshot import SELECTIONS, Keeper, Kept
 from handy_qwen.system.insert.x11.terminals import is_terminal
@@ -93,12 +94,13 @@ class X11:
         Raises:
             InsertError: Nothing was typed.
         """
-        place = self._place()
+        place, held = self._place()
         self._typed_at_s = time.monotonic()
         arrived = self._keyboard.type_text(
             text,
             is_there=place.still_is,
-            keep_free=modifiers.Watch(self._keyboard),
+            let_go=lambda: held.let_go(self._release_wait_s, self._pause),
+            keep_up=held.are_up,
             barrier=lambda: ping.wait_for(self._connection, place.window, self._pause),
         )
         self._typed_at_s = time.monotonic()
@@ -110,7 +112,7 @@ class X11:
         Raises:
             InsertError: Nothing was sent.
         """
-        place = self._place()
+        place, held = self._place()
         window = place.window
         application = self._focus.target().application
         with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window)
@@ -118,7 +120,7 @@ class X11:
         offer = self._clipboard.offer(text, window, kept)
         try:
             offer.is_armed = True
-            self._keyboard.chord(km.SHIFT_L, km.INSERT, is_there=place.still_is)
+            self._keyboard.chord(km.SHIFT_L, km.INSERT, is_there=place.still_is, keep_up=held.are_up)
         except InsertError:
             self._clipboard.withdraw(offer)
             raise
@@ -127,7 +129,7 @@ class X11:
                 self._clipboard.leave(offer)
             except InsertError as problem:  # it has been sent all the same
                 logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
-            return UNKNOWN
+            return Arrived(None, may_copy=not self._has_been_replaced(offer, text))
         return Arrived(len(text))
 
     def copy(self, text: str) -> None:
@@ -146,8 +148,8 @@ class X11:
         """
         if submit in CHORDS:
             self._pause(SUBMIT_PAUSE_S)
-            place = self._place()
-            self._keyboard.chord(*CHORDS[submit], is_there=place.still_is)
+            place, held = self._place()
+            self._keyboard.chord(*CHORDS[submit], is_there=place.still_is, keep_up=held.are_up)
 
     def rest(self, is_idle: bool) -> float | None:
         """Take the characters off the spare keycodes when typing is long over."""
@@ -176,8 +178,8 @@ class X11:
         with guarded("Closing the connection"):
             self._connection.close()
 
-    def _place(self) -> Place:
-        """Where the keys go, once the user has let go of his own.
+    def _place(self) -> tuple[Place, Modifiers]:
+        """Where the keys go, once the user has let go of his own; and how to keep those up.
 
         Raises:
             InsertError: No window has the focus, or another one since.
@@ -186,12 +188,11 @@ class X11:
             place = Place(self._connection)
             if not place.window:
                 raise no_focus()
-            modifiers.let_go(
-                self._keyboard, wait_s=self._release_wait_s, pause=self._pause, may_release=self._may_release
-            )
+            held = Modifiers(self._keyboard, self._may_release)
+            held.let_go(self._release_wait_s, self._pause)
             if not place.still_is():
                 raise no_focus()
-        return place
+        return place, held
 
     def _fetch(self, selections: Sequence[str], patience: Patience) -> dict[str, Kept]:
         """What is on ``selections``.
@@ -202,12 +203,23 @@ class X11:
         try:
             if self._keeper is None:
                 self._keeper = Keeper(connect(self._display))
-            return {name: self._keeper.fetch(name, self._clipboard.window, patience) for name in selections}
+            return self._keeper.fetch(selections, self._clipboard.window, patience)
         except InsertError as problem:
             if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._keeper is not None:
                 self._keeper.close()
                 self._keeper = None
             raise
+
+    def _has_been_replaced(self, offer: Offer, text: str) -> bool:
+        """Whether the user has copied something instead: managers may take over the text that they see."""
+        if not offer.lost.is_set():
+            return False
+        try:
+            there = self._fetch(SELECTIONS[:1], Patience())[SELECTIONS[0]]
+        except InsertError:
+            return True
+        values = there.content.values.values() if there.content else ()
+        return bool(there.owner) and all(value.data != text.encode() for value in values)
 
     def _is_fetched(self, offer: Offer) -> bool:
         end = time.monotonic() + FETCH_WAIT_S

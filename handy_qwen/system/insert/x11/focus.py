@@ -65,8 +65,11 @@ class Place:
 
     @property
     def window(self) -> int:
-        """The active window, or else that with the focus; 0 for none."""
-        return self._active or self._focus
+        """The active window, or else that with the focus; 0 if the keys go to none.
+
+        Window managers may still call a window active that has lost the focus to nobody.
+        """
+        return (self._active or self._focus) if self._focus else 0
 
     def still_is(self) -> bool:
         """Whether the keys still go there."""
@@ -85,9 +88,10 @@ def active_window(connection: XObject) -> int:
 
 
 def focus_window(connection: XObject) -> int:
-    """The window that the keys go to; 0 if they go to none, or to where the pointer is."""
+    """The window that the keys go to; 0 if they go to none, to the root, or to where the pointer is."""
     focus = connection.get_input_focus().focus
-    return 0 if focus in (X.NONE, X.PointerRoot) else int(focus.id)
+    is_none = focus in (X.NONE, X.PointerRoot) or focus.id == connection.screen().root.id
+    return 0 if is_none else int(focus.id)
 
 
 def client_of(connection: XObject, window: int) -> int:

@@ -53,7 +53,7 @@ class _End(enum.Enum):
 
     DONE = enum.auto()
     FOCUS_LOST = enum.auto()
-    CHANGED = enum.auto()  # the layout, a lock, an accessibility feature
+    CHANGED = enum.auto()  # the layout, a lock, an accessibility feature, a key held
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +110,24 @@ class Keyboard:
         return {code for code in range(8, 256) if bits[code >> 3] & (1 << (code & 7))}
 
     def modifier_codes(self) -> dict[int, int]:
-        """Modifier mask by keycode, of all keys that are modifiers."""
+        """Modifier mask by keycode, of all keys that are modifiers.
+
+        The mask is 0 for keys that are known by their symbol alone: the X server names AltGr by the
+        keycode of a key that is on no keyboard.
+        """
+        codes = dict.fromkeys(km.parse(self._xkb.map_bytes()).modifiers(), 0)
         rows = self._display.get_modifier_mapping()
-        return {code: 1 << place for place, row in enumerate(rows) for code in row if code}
+        return codes | {code: 1 << place for place, row in enumerate(rows) for code in row if code}
 
     # --- chords ------------------------------------------------------------------------------------
 
-    def chord(self, *keysyms: int, is_there: Callable[[], bool] = lambda: True) -> None:
+    def chord(self, *keysyms: int, is_there: Callable[[], bool], keep_up: Callable[[], bool]) -> None:
         """Press ``keysyms`` one after the other and release them, the last first.
 
         Args:
             keysyms: The keys; all but the last are modifiers.
             is_there: Whether the keys still go where they should; asked when nobody else can change it.
+            keep_up: Then called as well: releases modifiers that were pressed meanwhile; False: it may not.
 
         Raises:
             InsertError: The layout lacks one of them, the X server refuses, or they would go elsewhere.
@@ -139,6 +145,8 @@ class Keyboard:
             with self._at(is_there) as goes_there:
                 if not goes_there:
                     raise no_focus()
+                if not keep_up():
+                    raise InsertError("A key is held.", InsertReason.NOT_TYPEABLE)
                 if not access.slow_s:
                     self._strike(codes[:-1], codes[-1], access)
                     return
@@ -175,7 +183,8 @@ class Keyboard:
         text: str,
         *,
         is_there: Callable[[], bool],
-        keep_free: Callable[[], None],
+        let_go: Callable[[], None],
+        keep_up: Callable[[], bool],
         barrier: Callable[[], None],
     ) -> Arrived:
         """Type ``text``, as far as it goes.
@@ -183,7 +192,8 @@ class Keyboard:
         Args:
             text: What to type; a line feed is Return.
             is_there: Whether keys still go to the window that the text is for.
-            keep_free: Called between keys: lets modifiers go that the user has pressed meanwhile.
+            let_go: Returns when no modifier is down.
+            keep_up: Called between keys: releases modifiers that were pressed meanwhile; False: it may not.
             barrier: Returns when the focused window has dealt with all keys so far.
 
         Raises:
@@ -192,14 +202,15 @@ class Keyboard:
         self._typed = 0
         end = _End.CHANGED
         try:
-            with guarded("Typing"), self.sending():
-                for _ in range(MAX_PLANS):
-                    with self._without_locks():
+            for _ in range(MAX_PLANS):
+                with guarded("Typing"):
+                    let_go()
+                    with self.sending(), self._without_locks():
                         plan = self._plan(text[self._typed :])
-                        end = self._follow(plan, is_there, keep_free, barrier)
-                    if end is not _End.CHANGED:
-                        break
-                    logger.info("the keyboard changed while a text was typed")
+                        end = self._follow(plan, is_there, keep_up, barrier)
+                if end is not _End.CHANGED:
+                    break
+                logger.info("the keyboard changed while a text was typed")
         except InsertError as problem:
             if not self._typed:
                 raise
@@ -239,7 +250,7 @@ class Keyboard:
         self,
         plan: _Plan,
         is_there: Callable[[], bool],
-        keep_free: Callable[[], None],
+        keep_up: Callable[[], bool],
         barrier: Callable[[], None],
     ) -> _End:
         for number, (piece, missing) in enumerate(plan.batches):
@@ -253,8 +264,7 @@ class Keyboard:
                 with self._at(is_there) as goes_there:
                     if not goes_there:
                         return _End.FOCUS_LOST
-                    keep_free()
-                    if not self._holds(plan, missing):
+                    if not keep_up() or not self._holds(plan, missing):
                         return _End.CHANGED
                     for character in chunk:
                         self._type(character, plan)
@@ -266,7 +276,7 @@ class Keyboard:
     def _holds(self, plan: _Plan, missing: Sequence[int]) -> bool:
         """Whether the keyboard still is what ``plan`` was made for."""
         state = self._xkb.state()
-        if state.group != plan.group or state.latched or state.locked & DROPPED_LOCKS:
+        if state.group != plan.group or state.latched or (state.held | state.locked) & DROPPED_LOCKS:
             return False
         if self._xkb.access() != plan.access:
             return False

@@ -20,6 +20,8 @@ UNICODE = 0x01000000
 NAMED = {"\n": 0xFF0D, "\t": 0xFF09}
 RETURN, INSERT, SHIFT_L, CONTROL_L, SUPER_L = 0xFF0D, 0xFF63, 0xFFE1, 0xFFE3, 0xFFEB
 NUM_LOCK, LEVEL3 = 0xFF7F, 0xFE03
+# Shift_L to Hyper_R; ISO_Lock to ISO_Level3_Lock; ISO_Level5_Shift to ISO_Level5_Lock; Mode_switch.
+_MODIFIERS = frozenset((*range(0xFFE1, 0xFFEF), *range(0xFE01, 0xFE06), 0xFE11, 0xFE12, 0xFE13, 0xFF7E))
 _OLD_SETS = {1: "iso8859_2", 2: "iso8859_3", 3: "iso8859_4", 5: "iso8859_6", 6: "koi8_u", 7: "iso8859_7"}
 _OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
 # The character set has a gap here, keysyms have not.
@@ -97,6 +99,10 @@ class Keymap:
     def without(self, codes: frozenset[int]) -> Keymap:
         """The same without the keycodes ``codes``."""
         return Keymap(self.types, {code: key for code, key in self.keys.items() if code not in codes})
+
+    def modifiers(self) -> set[int]:
+        """Keycodes that carry the symbol of a modifier, in any group."""
+        return {code for code, key in self.keys.items() if _MODIFIERS & set(key.symbols)}
 
     def empty(self) -> list[int]:
         """Keycodes that carry no symbol at all."""

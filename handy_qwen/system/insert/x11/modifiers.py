@@ -1,4 +1,4 @@
-"""Modifiers that the user still holds when the text is ready.
+"""Modifiers that the user still holds when the text is ready, or presses while it is put in.
 
 They are waited for: the hotkey is usually being let go at this very moment. What is still down after
 that is released by XTEST, and never pressed again: the user may let go at any time, and a key that
@@ -17,49 +17,49 @@ from Xlib import X
 from handy_qwen.system.insert.x11.keyboard import Keyboard, Pause
 
 POLL_S = 0.01
-LOCKS = X.LockMask | X.Mod2Mask  # Caps Lock and Num Lock: holding the key is no different from a tap
 MENUS = X.Mod1Mask | X.Mod4Mask  # Alt and Super: alone they open a menu when they are let go
 
 
-def let_go(keyboard: Keyboard, *, wait_s: float, pause: Pause, may_release: Callable[[], bool]) -> None:
-    """Return with no modifier down: those the user does not release within ``wait_s`` we release.
+class Modifiers:
+    """All keys that are modifiers but Num Lock, which changes no character of ours. For one text."""
 
-    While ``may_release`` forbids that, the wait goes on.
-    """
-    masks = {code: mask for code, mask in keyboard.modifier_codes().items() if not mask & LOCKS}
-    end = time.monotonic() + wait_s
-    while (held := keyboard.held() & masks.keys()) and (time.monotonic() < end or not may_release()):
-        if pause(POLL_S):
-            break  # the program ends
-    if held:
-        release(keyboard, masks, held)
-
-
-def release(keyboard: Keyboard, masks: dict[int, int], held: set[int]) -> None:
-    """Release ``held`` by XTEST, so that no menu opens."""
-    with keyboard.sending():
-        _release(keyboard, masks, held)
-
-
-def _release(keyboard: Keyboard, masks: dict[int, int], held: set[int]) -> None:
-    controls = [code for code, mask in masks.items() if mask == X.ControlMask]
-    if controls and any(masks[code] & MENUS for code in held) and not held & set(controls):
-        # A tap on Control in between makes it a chord, which desktops and programs do not take for a call.
-        keyboard.send(controls[0], is_press=True)
-        keyboard.send(controls[0], is_press=False)
-    for code in sorted(held):
-        keyboard.send(code, is_press=False)
-
-
-class Watch:
-    """Keeps modifiers up while text is being typed: the user may already hold the key for the next take."""
-
-    def __init__(self, keyboard: Keyboard) -> None:
+    def __init__(self, keyboard: Keyboard, may_release: Callable[[], bool]) -> None:
         self._keyboard = keyboard
-        self._masks = {code: mask for code, mask in keyboard.modifier_codes().items() if not mask & LOCKS}
+        self._may_release = may_release
+        self._masks = {code: mask for code, mask in keyboard.modifier_codes().items() if mask != X.Mod2Mask}
 
-    def __call__(self) -> None:
-        """Release what is down now."""
-        held = self._keyboard.held() & self._masks.keys()
-        if held:
-            release(self._keyboard, self._masks, held)
+    def let_go(self, wait_s: float, pause: Pause) -> None:
+        """Return with no modifier down: those the user does not release within ``wait_s`` we release.
+
+        While ``may_release`` forbids that, the wait goes on, until the program ends.
+        """
+        end = time.monotonic() + wait_s
+        while self._held() and (time.monotonic() < end or not self._may_release()):
+            if pause(POLL_S):
+                break
+        self._release(self._held())
+
+    def are_up(self) -> bool:
+        """Release what is down now, at once. Returns False if that may not be."""
+        held = self._held()
+        if held and not self._may_release():
+            return False
+        self._release(held)
+        return True
+
+    def _held(self) -> set[int]:
+        return self._keyboard.held() & self._masks.keys()
+
+    def _release(self, held: set[int]) -> None:
+        """Release ``held`` by XTEST, so that no menu opens."""
+        if not held:
+            return
+        controls = {code for code, mask in self._masks.items() if mask == X.ControlMask}
+        with self._keyboard.sending():
+            if controls and any(self._masks[code] & MENUS for code in held) and not held & controls:
+                # A tap on Control in between makes it a chord, which nobody takes for a call of the menu.
+                tapped = min(controls)
+                self._keyboard.send(tapped, is_press=True)
+                self._keyboard.send(tapped, is_press=False)
+            for code in sorted(held):
+                self._keyboard.send(code, is_press=False)

@@ -178,6 +178,7 @@ class Clipboard:
             self._tasks.work_off()
 
     def _begin(self, offer: Offer, content: Content, kept: Mapping[str, Kept]) -> None:
+        stamp = self._server.stamp()  # all changes before are known now, and those after count as later
         held = {selection: self._server.owned(selection) for selection in kept}
         for selection, there in kept.items():
             # Without an owner by now: it has ended, or it was us, and the paste before has been given back.
@@ -191,7 +192,7 @@ class Clipboard:
         self._offer, self._restore_at_s = offer, None
         try:
             for selection in kept:
-                self._server.own(selection, content)
+                self._server.own(selection, content, stamp)
         except BaseException:
             self._restore()
             raise

@@ -53,13 +53,13 @@ class Server(Requestor):
         owner = self.connection.get_selection_owner(self.atoms.atom(selection))
         return 0 if owner == X.NONE else int(owner.id)
 
-    def own(self, selection: str, content: Content) -> None:
-        """Serve ``content`` as ``selection`` from now on.
+    def own(self, selection: str, content: Content, stamp: int | None = None) -> None:
+        """Serve ``content`` as ``selection`` from ``stamp`` on, or from now.
 
         Raises:
-            InsertError: The X server did not make us the owner.
+            InsertError: The X server did not make us the owner: another program took it since ``stamp``.
         """
-        self._take(selection, content, self.stamp())
+        self._take(selection, content, self.stamp() if stamp is None else stamp)
         if self.owner_of(selection) != self.window.id:
             del self._owned[selection]
             raise InsertError("The clipboard cannot be taken.", InsertReason.UNSUPPORTED_DESKTOP)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from Xlib import X
@@ -77,26 +78,42 @@ class Keeper(Requestor):
         for selection in SELECTIONS:
             connection.xfixes_select_selection_input(self.window, self.atoms.atom(selection), _OWNER_CHANGES)
         self._offered: dict[str, _Offered] = {}
+        self._has_changed = False  # since the fetching began
 
-    def fetch(self, selection: str, ours: int, patience: Patience) -> Kept:
-        """What is on ``selection``, unless its owner is the window ``ours``.
+    def fetch(self, selections: Sequence[str], ours: int, patience: Patience) -> dict[str, Kept]:
+        """What is on ``selections``, all at the same time, unless their owner is the window ``ours``.
 
         Raises:
             InsertError: CLIPBOARD_IN_USE: it could not be had in time, or is too large.
         """
         with guarded("Looking at the clipboard"):
             while True:
-                owner = self.owner_of(selection)
+                self._has_changed = False
+                kept = {selection: self._keep(selection, ours, patience) for selection in selections}
+                self.connection.sync()
                 self.work()  # tells of all changes before
-                if not owner or owner == ours:
-                    self._offered.pop(selection, None)
-                    return Kept(owner, None)
-                offered = self._offered.setdefault(selection, _Offered(owner))
-                if not offered.is_late and self._fetch(selection, offered, patience):
-                    return Kept(owner, offered.content())
-                offered.is_late = offered.is_late or patience.left_s() <= 0
-                if offered.is_late or self._offered.get(selection) is offered:
+                if not self._has_changed:
+                    return kept
+                if patience.left_s() <= 0:
                     raise clipboard_in_use()
+
+    def _keep(self, selection: str, ours: int, patience: Patience) -> Kept:
+        """What is on ``selection``; anything if another program takes it meanwhile.
+
+        Raises:
+            InsertError: As ``fetch``.
+        """
+        owner = self.owner_of(selection)
+        self.work()
+        if not owner or owner == ours:
+            self._offered.pop(selection, None)
+            return Kept(owner, None)
+        offered = self._offered.setdefault(selection, _Offered(owner))
+        is_fetched = not offered.is_late and self._fetch(selection, offered, patience)
+        if not is_fetched and self._offered.get(selection) is offered:
+            offered.is_late = offered.is_late or patience.left_s() <= 0
+            raise clipboard_in_use()
+        return Kept(owner, offered.content())
 
     def try_again(self) -> None:
         """Ask owners again that were too slow."""
@@ -107,6 +124,7 @@ class Keeper(Requestor):
         """An event that is no answer: another program may have taken a selection."""
         if happened.type == self._changed:
             self._offered.pop(self.atoms.name(happened.selection), None)
+            self._has_changed = True
 
     def _fetch(self, selection: str, offered: _Offered, patience: Patience) -> bool:
         """Fetch what is still missing. False: not all of it could be had, or the offer has changed."""

@@ -27,6 +27,7 @@ POLL_S = 0.05  # how often it is looked whether waiting is over
 RECEIVERS = 16  # properties used in turn, so that a late answer does not pass for the next one
 STALE_S = 10.0  # a receiver that has not asked for the next piece in this time is gone
 _ITEMS = {16: "H", 32: "I"}
+_SIZE = struct.Struct("=I")  # what INCR announces: so many bytes at least
 
 
 class TooLarge(Exception):  # noqa: N818 (not an error: the owner may have what it wants)
@@ -107,7 +108,7 @@ class Requestor:
         try:
             got = take(self.window, prop, limit_bytes)
             if got is not None and self.atoms.name(got[0]) == "INCR":
-                got = self._collect(prop, is_over, limit_bytes)
+                got = self._collect(prop, got[2], is_over, limit_bytes)
                 if got is None:
                     return None
         except TooLarge:
@@ -118,8 +119,10 @@ class Requestor:
         return Answer(Value(self.atoms.name(kind), bits, data))
 
     def _collect(
-        self, prop: int, is_over: Callable[[], bool], limit_bytes: int
+        self, prop: int, least: bytes, is_over: Callable[[], bool], limit_bytes: int
     ) -> tuple[int, int, bytes] | None:
+        if len(least) == _SIZE.size and _SIZE.unpack(least)[0] > limit_bytes:
+            raise TooLarge  # it says so itself: there is no need to take all that
         pieces: list[bytes] = []
         size = 0
         while True:

@@ -173,6 +173,12 @@ def test_a_paste_that_nobody_fetches_is_told(fake, backend):
     assert fake.promised is not None, "a slow window still gets it"
 
 
+def test_what_the_user_copies_while_the_window_is_stuck_is_not_to_be_replaced(fake, backend):
+    fake.pastes = False
+    fake.on_key = lambda: fake.write([{TEXT_TYPE: b"newer"}])
+    assert backend.paste_text("said") == Arrived(None, may_copy=False)
+
+
 @pytest.mark.parametrize("method", ["type_text", "paste_text"])
 def test_without_the_permission_nothing_is_sent_and_the_hint_says_where_to_give_it(fake, backend, method):
     fake.is_allowed = False

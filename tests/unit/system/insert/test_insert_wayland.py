@@ -20,6 +20,7 @@ class FakeTools:
         self.missing = missing  # tools, or options that they do not know
         self.dying = ()  # tools that are killed in the middle
         self.offered = {False: {"text/html": b"<b>old</b>"}, True: {}}  # by whether it is PRIMARY
+        self.private = {False: False, True: False}
         self.keys = []
 
     @property
@@ -42,6 +43,7 @@ class FakeTools:
             self.offered[is_primary] = {}
         elif name == "wl-copy":
             self.offered[is_primary] = {options[options.index("--type") + 1]: data}
+            self.private[is_primary] = "--sensitive" in options
         elif name == "wl-paste" and not self.offered[is_primary]:
             raise ToolError("wl-paste", b"Nothing is copied\n")
         elif name == "wl-paste" and "--list-types" in options:
@@ -108,6 +110,29 @@ def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first():
     way.paste_text("two")
     way.close()
     assert tools.data == b"<b>old</b>"
+
+
+def test_what_the_user_copies_between_two_pastes_in_a_row_is_what_comes_back():
+    tools = FakeTools()
+    way = backend(tools)
+    way.paste_text("one")
+    tools.offered[False] = {"text/plain": b"newer"}
+    way.paste_text("two")
+    way.close()
+    assert tools.data == b"newer"
+    assert tools.primary == b""
+
+
+def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was():
+    tools = FakeTools()
+    tools.offered[False] = {"text/plain": b"password", wayland.PRIVATE_KIND: b"secret"}
+    tools.offered[True] = {"text/plain": b"marked"}
+    way = backend(tools)
+    way.paste_text("said")
+    assert tools.private == {False: True, True: True}
+    way.close()
+    assert (tools.data, tools.primary) == (b"password", b"marked")
+    assert tools.private == {False: True, True: False}
 
 
 def test_an_empty_clipboard_is_empty_again():

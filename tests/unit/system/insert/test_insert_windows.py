@@ -1,6 +1,7 @@
 """The Windows backend against a Windows of our own: which keys, which clipboard, in which order."""
 
 import ctypes
+import os
 import threading
 import time
 
@@ -40,6 +41,7 @@ class FakeWindows:
         self.locked, self.room, self.filters = set(), None, False
         self.on_send = lambda: None
         self.number, self.hung, self.asked, self.unreadable = 1, set(), [], set()
+        self.elevated = set()
         self.front, self.kinds = TARGET, {TARGET: "Notepad"}
         self.content = {CF_UNICODETEXT: encoded("old"), HTML: b"<b>old</b>", FILES: b"C:\\a"}
         self.owner_window, self.opener = 900, 0
@@ -97,6 +99,9 @@ class FakeWindows:
 
     def process(self, window):
         return {TARGET: TARGET_PROCESS, MANAGER: 20, OURS: 30}.get(window, 0)
+
+    def is_elevated(self, process):
+        return process in self.elevated
 
     def executable(self, process):
         return {TARGET_PROCESS: "notepad.exe"}[process]
@@ -505,6 +510,49 @@ def test_what_the_user_copies_meanwhile_stays(fake, backend):
     fake.copies({CF_UNICODETEXT: encoded("newer")})
     rest(backend)
     assert fake.text() == "newer"
+
+
+def test_what_the_user_copies_while_the_window_is_stuck_is_not_to_be_replaced(fake, backend):
+    fake.pastes = False
+    fake.on_send = lambda: fake.copies({CF_UNICODETEXT: encoded("newer")})
+    assert backend.paste_text("said") == Arrived(None, may_copy=False)
+    assert fake.text() == "newer"
+
+
+@pytest.mark.parametrize("name", ["FileGroupDescriptorW", "FileContents"])
+def test_files_that_only_their_owner_can_hand_over_are_left_alone(fake, backend, name):
+    """Copied in a mail or an archive: they are on no disk."""
+    fake.content = {fake.register(name): b"a list", CF_UNICODETEXT: encoded("names")}
+    before = dict(fake.content)
+    with pytest.raises(InsertError) as caught:
+        backend.paste_text("said")
+    assert caught.value.reason is InsertReason.CLIPBOARD_IN_USE
+    assert (fake.content, fake.sent) == (before, [])
+
+
+def test_a_key_pressed_while_the_clipboard_is_taken_does_not_get_into_the_chord(fake, backend):
+    def made_slowly():
+        fake.held = {windows.VK_RCONTROL}
+        return b"<b>old</b>"
+
+    fake.content[HTML] = made_slowly
+    assert backend.paste_text("said") == Arrived(4)
+    assert fake.sent[0] == windows.key_event(windows.VK_RCONTROL, is_press=False)
+    assert fake.held == set()
+
+
+@pytest.mark.parametrize("method", ["type_text", "paste_text"])
+def test_a_window_of_an_administrator_gets_no_keys_and_nobody_believes_that_it_did(fake, backend, method):
+    """SendInput returns the full count: what it sends is dropped."""
+    fake.elevated = {TARGET_PROCESS}
+    with pytest.raises(InsertError) as caught:
+        getattr(backend, method)("said")
+    assert caught.value.reason is InsertReason.DENIED_BY_USER
+    assert fake.sent == []
+    assert fake.text() == "old"
+    fake.elevated.add(os.getpid())  # as we are
+    getattr(backend, method)("said")
+    assert fake.sent
 
 
 def test_a_copied_text_stays(fake, backend):

@@ -377,3 +377,70 @@ def test_copying_by_request_falls_through_to_the_last_resort():
     worker.copy("by request")
     worker.close(10)
     assert copied == ["by request"]
+
+
+@pytest.mark.expects_log
+def test_tidying_up_that_fails_unexpectedly_does_not_end_the_thread():
+    posted = queue.Queue()
+    backend = FakeBackend(rest=RuntimeError("boom"))
+    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    for take in (1, 2):
+        worker.insert(take, "said", target=None, method=Method.TYPE, submit=Submit.OFF)
+        assert posted.get(timeout=10) == Delivered(take, Delivery.TYPED)
+    worker.close(10)
+    assert backend.is_closed.is_set()
+
+
+def test_the_watchdog_sees_tidying_up_that_hangs():
+    backend, hanging, go_on = FakeBackend(), threading.Event(), threading.Event()
+    backend.rest = lambda _: (hanging.set(), go_on.wait(10), None)[-1]
+    worker = InsertionThread(lambda _: None, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker.insert(1, "said", target=None, method=Method.TYPE, submit=Submit.OFF)
+    assert hanging.wait(10)
+    assert worker.thread.piece() is not None
+    go_on.set()
+    worker.close(10)
+
+
+SURPRISES = [RuntimeError("boom"), failing(InsertReason.UNSUPPORTED_DESKTOP)]
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("problem", SURPRISES)
+@pytest.mark.parametrize("place", ["focused", "submit"])
+def test_a_text_that_has_arrived_stays_delivered_whatever_happens_afterwards(run, problem, place):
+    backend = FakeBackend()
+    do = backend.type_text
+
+    def fail(*_):
+        raise problem
+
+    def type_text(text):
+        setattr(backend, place, fail)
+        return do(text)
+
+    backend.type_text = type_text
+    delivered = run(backend, Method.TYPE, submit=Submit.ENTER)
+    assert delivered.how is Delivery.TYPED
+    assert delivered.note
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("problem", SURPRISES)
+@pytest.mark.parametrize("arrived", [UNKNOWN, Arrived(6)])
+def test_a_text_that_may_have_arrived_is_never_failed_when_it_cannot_be_copied(run, problem, arrived):
+    def refuse(_):
+        raise problem
+
+    backend = FakeBackend(arrives=arrived, copy=problem)
+    delivered = run(backend, Method.PASTE, text="Hello world", last_resort=refuse)
+    assert delivered.how is Delivery.HELD
+    assert (delivered.may_have_arrived, delivered.rest) == (
+        (True, "") if arrived is UNKNOWN else (False, "world")
+    )
+
+
+def test_what_the_user_copied_during_a_paste_is_not_replaced_by_its_text(run):
+    backend = FakeBackend(arrives=Arrived(None, may_copy=False))
+    assert run(backend, Method.PASTE) == Delivered(3, Delivery.HELD, may_have_arrived=True)
+    assert backend.calls == [("paste", "said")]
