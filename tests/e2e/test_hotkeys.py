@@ -281,6 +281,32 @@ def test_a_modifier_that_seems_held_does_not_disable_the_hotkey_for_ever(desk):
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
 
 
+@pytest.mark.parametrize(("chord", "key"), [("ctrl_r", "Control_R"), ("f9", "F9")])
+def test_what_a_program_does_with_a_key_that_a_finger_holds_means_nothing(desk, chord, key):
+    with listening(desk.display, chord) as (heard, _):
+        desk.hardware.down(key)
+        assert heard.wait(1) == ["KeyDown 0"]
+        desk.keys.chord(key)
+        desk.keys.up(key)  # as "xdotool --clearmodifiers" does, and
+        desk.keys.down(key)  # may leave it
+        time.sleep(0.3)
+        assert heard.short() == ["KeyDown 0"]
+        desk.hardware.up(key)
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        desk.keys.up(key)
+
+
+def test_a_key_on_two_keyboards_comes_up_with_the_last(desk):
+    with listening(desk.display, "f9") as (heard, _):
+        desk.keys.down("F9")
+        assert heard.wait(1) == ["KeyDown 0"]
+        desk.hardware.chord("F9")
+        time.sleep(0.3)
+        assert heard.short() == ["KeyDown 0"]
+        desk.keys.up("F9")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
 # --- keyboard filters, latches and locks --------------------------------------------------------------------
 
 SLOW_KEYS, BOUNCE_KEYS, STICKY_KEYS, MOUSE_KEYS = (1 << bit for bit in range(1, 5))
