@@ -649,6 +649,13 @@ def test_a_key_that_another_program_remaps_does_not_disturb_a_hold(desk):
         other.sync()
 
 
+@pytest.mark.parametrize("number", [13, 19, 20, 24])
+def test_function_keys_beyond_the_twelfth_are_hotkeys_whatever_the_layout_makes_of_them(desk, number):
+    with listening(desk.display, f"f{number}") as (heard, _):
+        desk.keys.chord(f"F{number}")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
 def test_alt_gr_is_a_hotkey_of_its_own_where_the_layout_has_it(desk):
     desk.set_layout("de")
     try:

@@ -129,7 +129,6 @@ class KeyCap(QWidget):
         key = pressed(event)
         if key == Pressed():
             self.refused.emit()
-            return
         self._take(self._capture.press(key))
 
     def _hide_letters(self) -> None:

@@ -89,3 +89,26 @@ def test_a_modifier_held_before_is_not_taken_for_one_that_was_pressed():
 
 def test_modifiers_of_a_finished_chord_do_not_become_one_of_their_own():
     assert play("+ctrl_l", "+d", "-ctrl_l") == ["ctrl+d"]
+
+
+def test_the_modifier_of_a_key_without_a_name_does_not_become_the_hotkey():
+    capture = Capture()
+    capture.press(Pressed(modifier="ctrl_l"))
+    assert capture.press(Pressed()) == ""
+    assert capture.release(Pressed(modifier="ctrl_l")) == ""
+    assert capture.press(Pressed(modifier="ctrl_l")) == ""
+    assert capture.release(Pressed(modifier="ctrl_l")) == "ctrl_l", "pressed anew it does"
+
+
+@pytest.mark.parametrize(
+    ("code", "scan", "platform", "name"),
+    [
+        (Qt.Key.Key_Tools, 191, "linux", "f13"),
+        (0, 202, "linux", "f24"),
+        (Qt.Key.Key_MicMute, 198, "linux", "microphone_mute"),
+        (Qt.Key.Key_Tools, 191, "win32", ""),
+        (Qt.Key.Key_Kanji, 203, "linux", ""),
+    ],
+)
+def test_function_keys_beyond_the_twelfth_are_known_by_their_place(code, scan, platform, name):
+    assert pressed(key(code, scan=scan), platform) == Pressed(key=name)
