@@ -232,8 +232,9 @@ class Program:
         from handy_qwen.history.places import default_folder
 
         post, settings = self.controller.post, self._applied
-        inserter = inserter_for(post, may_release=lambda: not self.controller.is_key_injected())
-        hotkeys = hotkeys_for(post, session_of(os.environ), was_injecting=inserter.was_injecting)
+        session = session_of(os.environ)
+        inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
+        hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
         library = Library()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._recorder = MicrophoneRecorder(

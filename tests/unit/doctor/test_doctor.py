@@ -383,6 +383,16 @@ def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
     assert finding.details["order"] == []
 
 
+def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
+    """To look again could take seconds more, and find another."""
+    tried = []
+    backend = SimpleNamespace(close=print)
+    monkeypatch.setattr(insertion, "backend_for", lambda session, *_: tried.append(session) or backend)
+    here = context({"DISPLAY": ":0"})
+    list(insertion.check(here))
+    assert tried == [here.session]
+
+
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
     monkeypatch.setattr(insertion, "display_of", lambda _context: ":0")
