@@ -21,7 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import Borrower, watch, watch_over
+from handy_qwen.app.watches import Part, watch
 from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import Controller
@@ -121,7 +121,8 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        self._watchdog.look_after(watch(watches.CHORES, self.chores) + watch(watches.CONTROL, self._control))
+        parts = {watches.CHORES: self.chores.thread, watches.CONTROL: self._control.thread}
+        self._watchdog.look_after([watch(subject, thread) for subject, thread in parts.items()])
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
 
@@ -198,16 +199,23 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to be looked after once all are there."""
-        found = watch(watches.CYCLE, self.controller)
-        if self._ports is None:
+        found = [watch(watches.CYCLE, self.controller.thread)]
+        ports = self._ports
+        if ports is None:
             return found
-        found += watch(watches.MICROPHONE, self._recorder) + watch(watches.ENGINE, self._transcriber)
-        found += watch(watches.INSERT, self._ports.inserter) + watch(watches.HISTORY, self._history)
-        if isinstance(self._ports.inserter, Borrower):
-            found += watch(watches.CLIPBOARD, self._ports.inserter.clipboard_thread)
-        found += watch(watches.FOCUS, self._ports.focus) + watch(watches.COPYING, self._ports.copying)
-        found += watch(watches.SETTING, self._ports.setting)
-        return [*found, watch_over(watches.HOTKEYS, self._ports.hotkeys)]
+        parts: dict[str, Part | None] = {
+            watches.MICROPHONE: self._recorder,
+            watches.ENGINE: self._transcriber,
+            watches.HISTORY: self._history,
+            watches.INSERT: ports.inserter,
+            watches.FOCUS: ports.focus,
+            watches.COPYING: ports.copying,
+            watches.SETTING: ports.setting,
+        }
+        found += [watch(subject, part.thread) for subject, part in parts.items() if part is not None]
+        if ports.inserter.clipboard_thread is not None:
+            found.append(watch(watches.CLIPBOARD, ports.inserter.clipboard_thread))
+        return [*found, watch(watches.HOTKEYS, ports.hotkeys)]
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""

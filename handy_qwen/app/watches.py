@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
-from handy_qwen.app.watchdog import Watch, Watched
+from handy_qwen.app.watchdog import Watch
+from handy_qwen.core.ports import Watched
 
 CYCLE, CHORES, CONTROL, MICROPHONE, INSERT, CLIPBOARD, ENGINE, HOTKEYS, HISTORY, FOCUS, COPYING, SETTING = (
     "dictation",
@@ -55,7 +56,6 @@ REMEDIES = {
 }
 
 
-@runtime_checkable
 class Part(Protocol):
     """A part of the program that works on a thread of its own."""
 
@@ -64,23 +64,8 @@ class Part(Protocol):
         """That thread."""
 
 
-@runtime_checkable
-class Borrower(Protocol):
-    """An inserter whose clipboard may have a thread of its own."""
-
-    @property
-    def clipboard_thread(self) -> Watched | None:
-        """That thread."""
-
-
-def watch(subject: str, part: object) -> list[Watch]:
-    """The watch over the thread of ``part``, or over ``part`` itself; none if neither can be looked after."""
-    watched = part.thread if isinstance(part, Part) else part
-    return [watch_over(subject, watched)] if isinstance(watched, Watched) else []
-
-
-def watch_over(subject: str, watched: Watched) -> Watch:
-    """The watch over ``watched``."""
+def watch(subject: str, watched: Watched) -> Watch:
+    """The watch over the thread ``watched``."""
     name = NAMES.get(subject, "Listening for the hotkeys")
     remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
     most_own = MOST_OWN.get(subject, Watch.most_own)
