@@ -102,6 +102,8 @@ def pressed(event: QKeyEvent, platform: str = sys.platform) -> Pressed:
     modifier = _modifier(event, platform)
     if modifier or event.key() in _MODIFIER_KEYS:
         return Pressed(modifier=modifier)
+    if event.modifiers() & Qt.KeyboardModifier.KeypadModifier and platform != "darwin":
+        return Pressed(key=_keypad_key(event.key()))
     return Pressed(key=_key(event.key()) or _function_key(event, platform))
 
 
@@ -122,6 +124,11 @@ def _key(code: int) -> str:
         return _NAMES.get(QKeyCombination.fromCombined(code).key(), "")
     except ValueError:  # a key that Qt has a number but no name for
         return ""
+
+
+def _keypad_key(code: int) -> str:
+    """Digits only: what else is on the keypad has the names of keys elsewhere, and is not those."""
+    return f"kp_{code - Qt.Key.Key_0}" if Qt.Key.Key_0 <= code <= Qt.Key.Key_9 else ""
 
 
 def _function_key(event: QKeyEvent, platform: str) -> str:
