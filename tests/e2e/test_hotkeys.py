@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from Xlib import X, display, error
@@ -695,6 +696,19 @@ def test_an_idle_listener_sleeps(desk):
         before = switches()
         time.sleep(1.0)
         assert switches() - before <= 2
+
+
+def test_starting_and_stopping_leaves_nothing_behind(desk):
+    def held():
+        gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    listener = X11Hotkeys(Heard(), display=desk.display)
+    before = held()
+    for _ in range(30):
+        listener.start([Hotkey("f9")])
+        listener.stop()
+    assert held() == before
 
 
 # --- the X server goes away -------------------------------------------------------------------------------
