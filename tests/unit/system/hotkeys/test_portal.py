@@ -206,10 +206,10 @@ class OneSession:
         os.write(self.writer, b"\0")
 
     def receive(self):
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.reader, 100)  # first: what is said from now on wakes it again
         while self.said:
             yield self.said.pop(0)
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.reader, 100)
 
     def close(self):
         self.is_closed = True
