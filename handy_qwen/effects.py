@@ -50,6 +50,7 @@ from handy_qwen.core.ports import (
     Recorder,
     Samples,
     Transcriber,
+    Watched,
 )
 
 Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
@@ -62,7 +63,11 @@ Attempt = Callable[[Effect, Callable[[], None]], None]
 
 
 class Lane(Protocol):
-    """What may wait, one thing after the other."""
+    """What may wait, one thing after the other, on a thread of its own."""
+
+    @property
+    def thread(self) -> Watched:
+        """That thread."""
 
     def do(self, chore: Callable[[], None]) -> None:
         """Have ``chore`` done after those before it. Any thread; never blocks."""

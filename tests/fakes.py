@@ -44,7 +44,23 @@ class FakeClock:
         return self.now_s
 
 
-class FakeHotkeys:
+class Idle:
+    """A thread of which the watchdog sees that it waits."""
+
+    def has_died(self) -> bool:
+        return False
+
+    def piece(self) -> int | None:
+        return None
+
+    def own_pieces(self) -> int:
+        return 0
+
+    def revive(self) -> None:
+        raise AssertionError("it has not died")
+
+
+class FakeHotkeys(Idle):
     """Remembers what it was told; raises ``error`` on start, if set."""
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -68,21 +84,11 @@ class FakeHotkeys:
     def stop(self) -> None:
         self.is_stopped = True
 
-    def has_died(self) -> bool:
-        return False
-
-    def piece(self) -> int | None:
-        return None
-
-    def own_pieces(self) -> int:
-        return 0
-
-    def revive(self) -> None:
-        raise AssertionError("it has not died")
-
 
 class FakeRecorder:
     """Plays ``blocks`` into the sink at once; raises ``error`` on start, if set."""
+
+    thread = Idle()
 
     def __init__(self, post: Post, blocks: Sequence[Samples] = (), error: Exception | None = None) -> None:
         self.post = post
@@ -117,6 +123,8 @@ class FakeRecorder:
 class FakeTranscriber:
     """Answers each take with ``text`` as soon as it is finished."""
 
+    thread = Idle()
+
     def __init__(self, post: Post, text: str = "Hello.") -> None:
         self.post = post
         self.text = text
@@ -149,6 +157,9 @@ class FakeTranscriber:
 
 class FakeInserter:
     """Keeps what would have been typed; raises ``error`` on insertion, if set."""
+
+    thread = Idle()
+    clipboard_thread = None
 
     def __init__(self, post: Post, error: Exception | None = None) -> None:
         self.post = post
@@ -236,6 +247,8 @@ class FakeHistory:
 
 class AtOnce:
     """A lane that does everything at once, on the caller's thread."""
+
+    thread = Idle()
 
     def do(self, chore: Callable[[], None]) -> None:
         chore()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.app import watches
+from handy_qwen.app.watches import Part
 from handy_qwen.chores import Chores
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Failed, Noted, Recalled
@@ -85,7 +86,10 @@ class ArchiveKeeper:
             on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
         )
         self._retries = Chores(name="history-retry")
-        self.workers = {watches.HISTORY_WINDOW: self._chores, watches.HISTORY_RETRY: self._retries}
+        self.workers: dict[str, Part] = {
+            watches.HISTORY_WINDOW: self._chores,
+            watches.HISTORY_RETRY: self._retries,
+        }
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 

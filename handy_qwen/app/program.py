@@ -21,7 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import Borrower, watch_over, watches_of
+from handy_qwen.app.watches import Part, watch, watches_of
 from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.controller import Controller
@@ -104,7 +104,7 @@ class Program:
         self,
         on_view: Listener,
         open_window: Callable[[Window], None] = lambda _window: None,
-        workers: Mapping[str, object] | None = None,
+        workers: Mapping[str, Part] | None = None,
         *,
         has_tray: bool = True,
     ) -> None:
@@ -123,8 +123,8 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        early = {watches.CHORES: self.chores, watches.CONTROL: self._control, **(workers or {})}
-        self._watchdog.look_after(watches_of(early))
+        early: dict[str, Part | None] = {watches.CHORES: self.chores, watches.CONTROL: self._control}
+        self._watchdog.look_after(watches_of({**early, **(workers or {})}))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
 
@@ -200,16 +200,17 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to be looked after once all are there."""
-        found: dict[str, object] = {watches.CYCLE: self.controller}
+        found: dict[str, Part | None] = {watches.CYCLE: self.controller}
         if (ports := self._ports) is None:
             return watches_of(found)
         found |= {watches.MICROPHONE: self._recorder, watches.ENGINE: self._transcriber}
         found |= {watches.INSERT: ports.inserter, watches.HISTORY: self._history}
         found |= {watches.FOCUS: ports.focus, watches.COPYING: ports.copying}
         found |= {watches.SETTING: ports.setting, watches.CUES: self._cues}
-        if isinstance(ports.inserter, Borrower):
-            found[watches.CLIPBOARD] = ports.inserter.clipboard_thread
-        return [*watches_of(found), watch_over(watches.HOTKEYS, ports.hotkeys)]
+        looked_after = [*watches_of(found), watch(watches.HOTKEYS, ports.hotkeys)]
+        if ports.inserter.clipboard_thread is not None:
+            looked_after.append(watch(watches.CLIPBOARD, ports.inserter.clipboard_thread))
+        return looked_after
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
@@ -236,8 +237,9 @@ class Program:
         from handy_qwen.history.places import default_folder
 
         post, settings = self.controller.post, self._applied
-        inserter = inserter_for(post, may_release=lambda: not self.controller.is_key_injected())
-        hotkeys = hotkeys_for(post, session_of(os.environ), was_injecting=inserter.was_injecting)
+        session = session_of(os.environ)
+        inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
+        hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
         library = Library()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._recorder = MicrophoneRecorder(

@@ -20,8 +20,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, runtime_checkable
 
+from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
@@ -32,27 +32,6 @@ SPINNING_LOOKS = 5  # in a row that saw more than ``Watch.most_own`` pieces of w
 
 Tell = Callable[[str, HandyError | None], None]
 """Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""
-
-
-@runtime_checkable
-class Watched(Protocol):
-    """A thread as the watchdog sees it. Any thread may call; nothing waits."""
-
-    def has_died(self) -> bool:
-        """Whether it ended without being told to."""
-
-    def piece(self) -> int | None:
-        """The number of the piece of work it is at; None while it waits."""
-
-    def own_pieces(self) -> int:
-        """How many pieces of work it has begun of its own accord, in all."""
-
-    def revive(self) -> None:
-        """Start it again; what it was doing is given up.
-
-        Raises:
-            HandyError: It cannot be.
-        """
 
 
 @dataclass

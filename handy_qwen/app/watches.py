@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
-from handy_qwen.app.watchdog import Watch, Watched
+from handy_qwen.app.watchdog import Watch
+from handy_qwen.core.ports import Watched
 
 CYCLE = "dictation"
 CHORES = "chores"
@@ -70,7 +71,6 @@ REMEDIES = {
 }
 
 
-@runtime_checkable
 class Part(Protocol):
     """A part of the program that works on a thread of its own."""
 
@@ -79,29 +79,14 @@ class Part(Protocol):
         """That thread."""
 
 
-@runtime_checkable
-class Borrower(Protocol):
-    """An inserter whose clipboard may have a thread of its own."""
-
-    @property
-    def clipboard_thread(self) -> Watched | None:
-        """That thread."""
-
-
-def watch(subject: str, part: object) -> list[Watch]:
-    """The watch over the thread of ``part``, or over ``part`` itself; none if neither can be looked after."""
-    watched = part.thread if isinstance(part, Part) else part
-    return [watch_over(subject, watched)] if isinstance(watched, Watched) else []
-
-
-def watch_over(subject: str, watched: Watched) -> Watch:
-    """The watch over ``watched``."""
+def watch(subject: str, watched: Watched) -> Watch:
+    """The watch over the thread ``watched``."""
     name = NAMES.get(subject, "Listening for the hotkeys")
     remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
     most_own = MOST_OWN.get(subject, Watch.most_own)
     return Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy, most_own)
 
 
-def watches_of(parts: Mapping[str, object]) -> list[Watch]:
-    """The watches over ``parts``, by subject."""
-    return [one for subject, part in parts.items() for one in watch(subject, part)]
+def watches_of(parts: Mapping[str, Part | None]) -> list[Watch]:
+    """The watches over the threads of ``parts``, by subject; None is not there."""
+    return [watch(subject, part.thread) for subject, part in parts.items() if part is not None]

@@ -17,6 +17,7 @@ from handy_qwen.app.past import ArchiveKeeper
 from handy_qwen.app.program import Program
 from handy_qwen.app.retrying import transcribe_file
 from handy_qwen.app.speeds import Speeds
+from handy_qwen.app.watches import Part
 from handy_qwen.core.events import Noted
 from handy_qwen.core.view import Commands, Window
 from handy_qwen.history.places import default_folder
@@ -94,7 +95,7 @@ class ProgramWindows:
         self._program.change(model=name)
         self._program.refresh()
 
-    def workers(self) -> dict[str, object]:
+    def workers(self) -> dict[str, Part]:
         """The threads that work for the windows, by what ``watches`` calls them."""
         return {**self.models.workers, **self.past.workers}
 

@@ -40,7 +40,27 @@ class Hotkey:
     submit: str = ""  # empty: that of the settings
 
 
-class HotkeyListener(Protocol):
+class Watched(Protocol):
+    """A thread as the watchdog sees it. Any thread may call; nothing waits."""
+
+    def has_died(self) -> bool:
+        """Whether it ended without being told to."""
+
+    def piece(self) -> int | None:
+        """The number of the piece of work it is at; None while it waits."""
+
+    def own_pieces(self) -> int:
+        """How many pieces of work it has begun of its own accord, in all."""
+
+    def revive(self) -> None:
+        """Start it again; what it was doing is given up.
+
+        Raises:
+            HandyError: It cannot be.
+        """
+
+
+class HotkeyListener(Watched, Protocol):
     """Reports the hotkeys, whichever window has the focus."""
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
@@ -64,15 +84,6 @@ class HotkeyListener(Protocol):
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""
-
-    def has_died(self) -> bool:
-        """Whether it stopped listening without being told to. For the watchdog; any thread, at once."""
-
-    def piece(self) -> int | None:
-        """The number of the piece of work it is at; None while it waits. For the watchdog."""
-
-    def own_pieces(self) -> int:
-        """How many pieces of work it has begun of its own accord, in all. For the watchdog."""
 
     def revive(self) -> None:
         """Posts HotkeysDied, so that the cycle, which knows what to listen for, starts it again."""
@@ -150,6 +161,14 @@ class Target:
 
 class Inserter(Protocol):
     """Puts text where the user's cursor is, on a thread of its own."""
+
+    @property
+    def thread(self) -> Watched:
+        """That thread."""
+
+    @property
+    def clipboard_thread(self) -> Watched | None:
+        """The thread of its clipboard, if that has one of its own."""
 
     def focused(self) -> Target:
         """The window that has the focus now. May wait for the desktop, for ever if that hangs."""

@@ -112,7 +112,7 @@ def _error(context: Context) -> InsertError | None:
         return None
     stopping = threading.Event()
     try:
-        backend = backend_for(context.platform, context.environment, stopping)
+        backend = backend_for(context.session, context.environment, stopping)
         if context.platform == "darwin":
             _require_accessibility()
         backend.close()

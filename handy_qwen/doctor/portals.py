@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from jeepney import DBusAddress
-from jeepney.io.blocking import open_dbus_connection
-from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
+
+from handy_qwen.system.dbus import BROKEN, property_of
 
 logger = logging.getLogger(__name__)
 
@@ -19,17 +19,7 @@ def version_of(interface: str) -> int | None:
         "/org/freedesktop/portal/desktop", bus_name="org.freedesktop.portal.Desktop", interface=interface
     )
     try:
-        bus = open_dbus_connection("SESSION")
-    except (OSError, KeyError, ValueError, RuntimeError, StopIteration) as exc:
-        logger.debug("no session bus: %s", type(exc).__name__)
-        return None
-    try:
-        ((_, version),) = unwrap_msg(
-            bus.send_and_get_reply(Properties(address).get("version"), timeout=ANSWER_S)
-        )
-    except (DBusErrorResponse, TimeoutError, OSError) as exc:
+        return int(str(property_of(address, "version", timeout_s=ANSWER_S)))
+    except BROKEN as exc:
         logger.debug("no portal %s: %s", interface, type(exc).__name__)
         return None
-    finally:
-        bus.close()
-    return int(version)

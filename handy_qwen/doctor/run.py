@@ -1,8 +1,14 @@
-"""All checks, in the order in which their findings are read."""
+"""All checks, in the order in which their findings are read.
+
+Each runs on a thread of its own: libraries wait for ever for an X server, a sound system or a disk that
+hangs, and that is when people run doctor.
+"""
 
 from __future__ import annotations
 
 import logging
+import queue
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -33,6 +39,9 @@ logger = logging.getLogger(__name__)
 Check = Callable[[Context], Iterable[Finding]]
 Tell = Callable[[Finding], None]
 
+PATIENCE_S = 30.0  # without a finding; beyond what a check listens to the microphone
+THOROUGH_S = 900.0  # a large model is read from a slow disk, and runs
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("program", program.check),
     ("instance", instance.check),
@@ -55,7 +64,11 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def examine(
-    context: Context, tell: Tell = lambda _: None, checks: Sequence[tuple[str, Check]] = CHECKS
+    context: Context,
+    tell: Tell = lambda _: None,
+    checks: Sequence[tuple[str, Check]] = CHECKS,
+    *,
+    patience_s: float = PATIENCE_S,
 ) -> Report:
     """Run all checks, one after the other.
 
@@ -63,13 +76,37 @@ def examine(
         context: What there is to look at.
         tell: Gets each finding as soon as it is there.
         checks: Which.
+        patience_s: How long to wait for each finding, beyond the time that the check is meant to take.
     """
     findings: list[Finding] = []
+    patience_s += context.listen_s + (THOROUGH_S if context.is_thorough else 0.0)
     for name, check in checks:
-        for finding in _guarded(name, check, context):
+        for finding in _in_time(name, check, context, patience_s):
             findings.append(finding)
             tell(finding)
     return Report(tuple(findings))
+
+
+def _in_time(name: str, check: Check, context: Context, patience_s: float) -> Iterable[Finding]:
+    """The findings of ``check``; that it hangs is one of them."""
+    found: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        for finding in _guarded(name, check, context):
+            found.put(finding)
+        found.put(None)
+
+    threading.Thread(target=run, name=f"check {name}", daemon=True).start()
+    try:
+        while (finding := found.get(timeout=patience_s)) is not None:
+            yield finding
+    except queue.Empty:
+        yield problem(
+            name,
+            f"This could not be looked at: nothing answered within {patience_s:.0f} s.",
+            "Something that the app needs hangs: the desktop, the sound system or a disk. Log in again.",
+            error="Timeout",
+        )
 
 
 def _guarded(name: str, check: Check, context: Context) -> Iterable[Finding]:

@@ -65,24 +65,15 @@ def _has_xembed(display: str) -> bool:
 
 def _has_status_notifier(environment: Mapping[str, str]) -> bool:
     from jeepney import DBusAddress
-    from jeepney.io.blocking import open_dbus_connection
-    from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
+
+    from handy_qwen.system.dbus import BROKEN, property_of
 
     address = environment.get("DBUS_SESSION_BUS_ADDRESS")
     if not address:
         return False
     watcher = DBusAddress("/StatusNotifierWatcher", bus_name=WATCHER, interface=WATCHER)
     try:
-        bus = open_dbus_connection(bus=address)
-    except (OSError, ValueError, RuntimeError, StopIteration) as exc:
-        logger.debug("no session bus: %s", type(exc).__name__)
-        return False
-    try:
-        question = Properties(watcher).get("IsStatusNotifierHostRegistered")
-        ((_, is_registered),) = unwrap_msg(bus.send_and_get_reply(question, timeout=ANSWER_S))
-        return bool(is_registered)
-    except (DBusErrorResponse, TimeoutError, OSError) as exc:
+        return bool(property_of(watcher, "IsStatusNotifierHostRegistered", timeout_s=ANSWER_S, bus=address))
+    except BROKEN as exc:
         logger.debug("no watcher of tray icons: %s", type(exc).__name__)
         return False
-    finally:
-        bus.close()

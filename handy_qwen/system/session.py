@@ -126,7 +126,8 @@ def session_of(
     told = environment.get("XDG_SESSION_TYPE", "")
     named = [environment.get(variable, "") for variable in ("WAYLAND_DISPLAY", "DISPLAY")]
     wayland, display = _wayland(environment, named[0], answers), named[1]
-    if _is_local(display) and not answers(_x_sockets(display)):
+    is_name = re.fullmatch(r"\S*:[0-9]+(\.[0-9]+)?", display) is not None
+    if not is_name or (_is_local(display) and not answers(_x_sockets(display))):
         display = ""
     dead = tuple(name for name in named if name and name not in (wayland, display))
     has_xwayland = _is_local(display) and is_xwayland(display)
@@ -155,7 +156,7 @@ def _wayland(environment: Mapping[str, str], name: str, answers: Answers) -> str
 
 def _is_local(display: str) -> bool:
     """Whether it is a display of this machine; one of another machine is not asked."""
-    return re.fullmatch(r"(unix)?:\d+(\.\d+)?", display) is not None
+    return re.fullmatch(r"(unix/?)?:[0-9]+(\.[0-9]+)?", display) is not None
 
 
 def _x_sockets(display: str) -> list[str]:

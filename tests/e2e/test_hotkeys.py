@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from Xlib import X, display, error
@@ -278,6 +279,32 @@ def test_a_modifier_that_seems_held_does_not_disable_the_hotkey_for_ever(desk):
         desk.run("xinput", "enable", device)
         time.sleep(1.1)  # no press that is younger is doubted
         desk.keys.chord("Control_R")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
+@pytest.mark.parametrize(("chord", "key"), [("ctrl_r", "Control_R"), ("f9", "F9")])
+def test_what_a_program_does_with_a_key_that_a_finger_holds_means_nothing(desk, chord, key):
+    with listening(desk.display, chord) as (heard, _):
+        desk.hardware.down(key)
+        assert heard.wait(1) == ["KeyDown 0"]
+        desk.keys.chord(key)
+        desk.keys.up(key)  # as "xdotool --clearmodifiers" does, and
+        desk.keys.down(key)  # may leave it
+        time.sleep(0.3)
+        assert heard.short() == ["KeyDown 0"]
+        desk.hardware.up(key)
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+        desk.keys.up(key)
+
+
+def test_a_key_on_two_keyboards_comes_up_with_the_last(desk):
+    with listening(desk.display, "f9") as (heard, _):
+        desk.keys.down("F9")
+        assert heard.wait(1) == ["KeyDown 0"]
+        desk.hardware.chord("F9")
+        time.sleep(0.3)
+        assert heard.short() == ["KeyDown 0"]
+        desk.keys.up("F9")
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
 
 
@@ -623,6 +650,13 @@ def test_a_key_that_another_program_remaps_does_not_disturb_a_hold(desk):
         other.sync()
 
 
+@pytest.mark.parametrize("number", [13, 19, 20, 24])
+def test_function_keys_beyond_the_twelfth_are_hotkeys_whatever_the_layout_makes_of_them(desk, number):
+    with listening(desk.display, f"f{number}") as (heard, _):
+        desk.keys.chord(f"F{number}")
+        assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
+
+
 def test_alt_gr_is_a_hotkey_of_its_own_where_the_layout_has_it(desk):
     desk.set_layout("de")
     try:
@@ -662,6 +696,19 @@ def test_an_idle_listener_sleeps(desk):
         before = switches()
         time.sleep(1.0)
         assert switches() - before <= 2
+
+
+def test_starting_and_stopping_leaves_nothing_behind(desk):
+    def held():
+        gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    listener = X11Hotkeys(Heard(), display=desk.display)
+    before = held()
+    for _ in range(30):
+        listener.start([Hotkey("f9")])
+        listener.stop()
+    assert held() == before
 
 
 # --- the X server goes away -------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ name means in keycodes. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of 
 from __future__ import annotations
 
 import difflib
+import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -200,14 +201,17 @@ def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]
             this program presses itself would never reach the window that it is meant for.
 
     Raises:
-        HotkeyError: INVALID: one of them alone, or one twice.
+        HotkeyError: INVALID: one of them alone, or two that the same keys make.
     """
     chords: list[Chord] = []
     for hotkey in hotkeys:
         chord = parse_chord(hotkey.chord)
         label = chord.label(sys.platform)
-        if chord in chords:
-            raise _invalid(f"The hotkey {label} is set twice.", "Give each language a hotkey of its own.")
+        for other in chords:
+            if _may_be_same(chord, other):
+                twice = f"The hotkey {label} is set twice."
+                both = f"The same keys make the hotkeys {other.label(sys.platform)} and {label}."
+                raise _invalid(twice if chord == other else both, "Give each language a hotkey of its own.")
         families = frozenset(name.partition("_")[0] for name in chord.modifiers) | {chord.key}
         if not knows_own_keys and families in PRESSED_BY_US:
             does_paste = chord.key == "insert"
@@ -263,6 +267,20 @@ def _plain(part: str) -> str:
 def _is_redundant(modifiers: tuple[str, ...]) -> bool:
     """Whether one member is part of another: "ctrl" already is "ctrl_l" or "ctrl_r"."""
     return any(side in modifiers for family, sides in SIDES.items() if family in modifiers for side in sides)
+
+
+def _may_be_same(one: Chord, other: Chord) -> bool:
+    """Whether the same keys make both: "ctrl+d" and "ctrl_r+d"."""
+    return one.key == other.key and any(
+        all(_keys(name) & _keys(match) for name, match in zip(one.modifiers, order, strict=True))
+        for order in itertools.permutations(other.modifiers)
+        if len(order) == len(one.modifiers)
+    )
+
+
+def _keys(modifier: str) -> frozenset[str]:
+    """The keys that ``modifier`` may stand for. AltGr is the right Alt, by another name."""
+    return frozenset({"alt_r"} if modifier == "altgr" else SIDES.get(modifier, (modifier,)))
 
 
 def _refuse_typing(chord: Chord) -> None:

@@ -19,14 +19,16 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jeepney import DBusAddress, MatchRule, Message, message_bus, new_method_call
-from jeepney.io.blocking import open_dbus_connection
 from jeepney.low_level import HeaderFields
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
+
+from handy_qwen.system.dbus import BROKEN, connect
 
 logger = logging.getLogger(__name__)
 
@@ -38,17 +40,19 @@ _REGISTRY = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.host.p
 _BUS = "org.freedesktop.DBus"
 _REQUEST = "org.freedesktop.portal.Request"
 _SESSION = "org.freedesktop.portal.Session"
-_ANSWER_S = 10.0
+_ANSWER_S = 10.0  # for all that it takes until the shortcuts have been asked for
+_NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 _SUCCESS, _REFUSED_BY_USER = 0, 1
 
-
-BROKEN = (OSError, RuntimeError, StopIteration, KeyError, ValueError, DBusErrorResponse)
-"""What jeepney raises: no address of a bus, no bus, no answer, an error as the answer, a lost connection."""
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 
 
 class PortalError(Exception):
-    """The portal is not there, or refused. Turned into a HandyError by the listener."""
+    """The portal refused, went away, or does not answer. Turned into a HandyError by the listener."""
+
+
+class NoPortalError(PortalError):
+    """There is no portal with global shortcuts, and there will be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,16 @@ class Portal:
         bus: Address of the session bus; "SESSION": that of the environment.
 
     Raises:
-        PortalError: There is no bus, no portal, or none with global shortcuts.
+        NoPortalError: There is no bus, no portal, or none with global shortcuts.
+        PortalError: It does not answer.
     """
 
     def __init__(self, bus: str) -> None:
         try:
-            self._connection = open_dbus_connection(bus=bus)
+            self._connection = connect(bus)
         except BROKEN as exc:
-            raise PortalError("there is no session bus") from exc
+            raise NoPortalError("there is no session bus") from exc
+        self._until_s = time.monotonic() + _ANSWER_S
         self._signals: deque[Message] = deque()
         self._tokens = (f"handy_qwen_{n}" for n in itertools.count(1))
         self._binding = ""
@@ -100,7 +106,7 @@ class Portal:
             owner = MatchRule(type="signal", sender=_BUS, member="NameOwnerChanged")
             owner.add_arg_condition(0, _NAME)
             self._call(message_bus.AddMatch(owner))
-            self._call(Properties(_SHORTCUTS).get("version"))
+            self._require_shortcuts()
             self._register()
             self._session = self._create_session()
         except BaseException:
@@ -113,6 +119,8 @@ class Portal:
 
     def bind(self, shortcuts: Sequence[Shortcut]) -> None:
         """Ask for ``shortcuts``. The answer is the signal "Bound" or "Refused"; the user may be asked before.
+
+        To be called at once: it shares its time with the opening of the session.
 
         Raises:
             PortalError: The portal refuses to listen.
@@ -165,6 +173,15 @@ class Portal:
             return Signal(str(member), str(message.body[1]))
         return None
 
+    def _require_shortcuts(self) -> None:
+        try:
+            self._call(Properties(_SHORTCUTS).get("version"))
+        except PortalError as exc:
+            is_refusal = isinstance(exc.__cause__, DBusErrorResponse)
+            if is_refusal and not str(exc).endswith(_NO_ANSWER):
+                raise NoPortalError(str(exc)) from exc
+            raise
+
     def _register(self) -> None:
         """Tell the portal who is asking. Older portals find out by themselves, from the desktop's scope."""
         try:
@@ -179,7 +196,7 @@ class Portal:
         waiting = deque(message for message in self._signals if rule.matches(message))
         with self._connection.filter(rule, queue=waiting):
             try:
-                response = self._connection.recv_until_filtered(waiting, timeout=_ANSWER_S)
+                response = self._connection.recv_until_filtered(waiting, timeout=self._left_s())
             except BROKEN as exc:
                 raise PortalError("the portal does not answer") from exc
         try:
@@ -206,12 +223,15 @@ class Portal:
 
     def _call(self, message: Message) -> tuple[object, ...]:
         try:
-            reply = self._connection.send_and_get_reply(message, timeout=_ANSWER_S)
+            reply = self._connection.send_and_get_reply(message, timeout=self._left_s())
             return tuple(unwrap_msg(reply))
         except DBusErrorResponse as exc:
             raise PortalError(exc.name) from exc
         except BROKEN as exc:
             raise PortalError("the session bus does not answer") from exc
+
+    def _left_s(self) -> float:
+        return max(0.0, self._until_s - time.monotonic())
 
 
 def _keys(bound: Sequence[tuple[str, Mapping[str, tuple[str, object]]]]) -> dict[str, str]:

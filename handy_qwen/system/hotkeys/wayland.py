@@ -31,7 +31,7 @@ from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, chords_of
 from handy_qwen.system.hotkeys.inbox import Inbox
-from handy_qwen.system.hotkeys.portal import Portal, PortalError, Shortcut, Signal
+from handy_qwen.system.hotkeys.portal import NoPortalError, Portal, PortalError, Shortcut, Signal
 from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
@@ -190,29 +190,31 @@ class PortalHotkeys:
         self._disconnect()
         try:
             self._portal = self._open(shortcuts)
-        except HotkeyError:
+        except NoPortalError as exc:
             self._shortcuts = before  # tried again by the loop
-            raise
+            raise _unsupported() from exc
+        except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
+            self._shortcuts, self._is_told = shortcuts, True
+            raise _unanswered() from exc
         self._shortcuts = shortcuts
 
     def _open(self, shortcuts: tuple[Shortcut, ...]) -> Portal:
         try:
             portal = Portal(self._bus)
+            try:
+                portal.bind(shortcuts)
+            except BaseException:
+                portal.close()
+                raise
         except PortalError as exc:
             logger.info("no global shortcuts: %s", exc)
-            raise _unsupported() from exc
-        try:
-            portal.bind(shortcuts)
-        except PortalError as exc:
-            portal.close()
-            logger.info("the portal binds no shortcuts: %s", exc)
-            raise _unsupported() from exc
+            raise
         return portal
 
     def _come_back(self) -> None:
         try:
             self._portal = self._open(self._shortcuts)
-        except HotkeyError:
+        except PortalError:
             logger.info("the portal is not back yet")
 
     def _hear(self) -> bool:
@@ -237,6 +239,7 @@ class PortalHotkeys:
         if signal.kind == "Refused":
             self._tell(_refused())
         elif signal.kind in ("Bound", "Changed"):
+            self._let_go()  # the key that comes up may not be one of them any more
             self._judge(signal.keys)
         elif signal.name == _CANCEL:
             if signal.kind == "Activated" and self._is_escape_watched:
@@ -273,6 +276,9 @@ class PortalHotkeys:
         portal, self._portal = self._portal, None
         if portal is not None:
             portal.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
         for hotkey in list(self._down):
             self._turn(hotkey, False, time.monotonic())
 
@@ -306,6 +312,14 @@ def _unsupported() -> HotkeyError:
         HotkeyReason.UNSUPPORTED_DESKTOP,
         'Let it run "handy-qwen start" when a key of your choice goes down and "handy-qwen stop" when it '
         'comes up, or "handy-qwen toggle" on a key.',
+    )
+
+
+def _unanswered() -> HotkeyError:
+    return HotkeyError(
+        "Your desktop does not answer when asked for the hotkeys.",
+        HotkeyReason.UNSUPPORTED_DESKTOP,
+        "They work as soon as it does. If they do not, start the program again.",
     )
 
 

@@ -9,6 +9,9 @@ also while another program has grabbed the keyboard (a menu, say). A release tha
 device vanished, the console was switched) is found by asking for the state of that device every 100 ms
 while a hotkey is down. Nothing is polled when none is.
 
+A key that is down on several keyboards comes up with the last of them, as it does for the X server; a press
+that a program injects while a finger is on the key means nothing.
+
 Raw events come before the keyboard extension makes something of them (x11_locks.py), hence:
 
 * Slow Keys and Bounce Keys: a press counts once the server has accepted it, as the state of the device tells.

@@ -1,7 +1,8 @@
 """Which keycodes and modifier masks the names of keys have, under the keyboard layout in force.
 
 A letter that the layout does not write (Latin ones on a Russian layout) means the key that writes it
-on a US keyboard. Keycodes that xkeyboard-config invented to carry a modifier no key sends are left out.
+on a US keyboard; F13 to F24, whose places xkeyboard-config gives to media keys, mean those places. Keycodes
+that it invented to carry a modifier no key sends are left out.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ _US_KEYCODES = {  # evdev's, the same on every X server with a PC keyboard
     for first, row in ((24, "qwertyuiop"), (38, "asdfghjkl"), (52, "zxcvbnm"))
     for place, letter in enumerate(row)
 }
+_US_KEYCODES |= {f"f{n}": 191 + n - 13 for n in range(13, 25)}
 _INVENTED = frozenset({92, 203, 204, 205, 206, 207})  # LVL3 MDSW ALT META SUPR HYPR in xkeyboard-config
 
 

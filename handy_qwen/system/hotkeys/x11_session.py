@@ -55,7 +55,7 @@ class Session:
         self._post = post
         self._was_injecting = was_injecting
         self._clock = ServerClock()
-        self._source: dict[int, int] = {}  # keycode -> the device that last pressed it
+        self._sources: dict[int, set[int]] = {}  # keycode -> the devices it is down on
         self._pending: dict[int, float] = {}  # pressed at, and not accepted by Slow Keys or Bounce Keys yet
         self._hotkey_of: dict[Grab, int] = {}
         self._chords: tuple[Chord, ...] = ()
@@ -179,11 +179,18 @@ class Session:
         if source in self._xtest and (self._was_injecting(at_s) or code == self._ignored):
             return
         key = -code if is_button else code
+        sources = self._sources.setdefault(key, set())
         if kind in (xinput.RawKeyRelease, xinput.RawButtonRelease):
-            self._pending.pop(key, None)
-            self._report(self._tracker.release(key, at_s))
+            sources.discard(source)
+            if not sources:
+                self._pending.pop(key, None)
+                self._report(self._tracker.release(key, at_s))
             return
-        self._source[key] = source
+        if sources - {source}:
+            sources = self._sources[key] = {one for one in sources if key in keys_down(self._ears, one)}
+            if source in self._xtest and sources - self._xtest:
+                return  # a finger is on that key; the release of the program that pressed it may never come
+        sources.add(source)
         if not is_button and self._locks is not None and self._locks.is_filtering:
             self._pending[key] = at_s
         else:
@@ -207,7 +214,7 @@ class Session:
             for event in events:
                 if isinstance(event, KeyDown):
                     self._locks.undo(self._tracker.down_codes(event.hotkey))
-        self._report(map(_as_injected, events) if self._source.get(key) in self._xtest else events)
+        self._report(map(_as_injected, events) if self._sources.get(key, set()) <= self._xtest else events)
 
     def _latched_hotkey(self, key: int) -> int | None:
         """See ``Tracker.press``."""
@@ -255,8 +262,7 @@ class Session:
         if key < 0:  # a button; the core protocol tells the state of the first five
             mask = self._ears.screen().root.query_pointer().mask
             return bool(key >= -5 and mask & (X.Button1Mask << (-key - 1)))
-        source = self._source.get(key)
-        devices = keyboards(self._ears) if source is None else [source]
+        devices = self._sources.get(key) or keyboards(self._ears)
         return any(key in keys_down(self._ears, device) for device in devices)
 
     def _held_modifiers(self, keymap: Keymap) -> frozenset[int]:

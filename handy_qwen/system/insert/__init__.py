@@ -26,7 +26,7 @@ from handy_qwen.errors import InsertError
 from handy_qwen.system.insert.backend import Arrived, Backend, unsupported
 from handy_qwen.system.insert.last_resort import copy_with_pyperclip
 from handy_qwen.system.insert.worker import InsertionThread, LastResort
-from handy_qwen.system.session import Kind, session_of
+from handy_qwen.system.session import Kind, Session
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ class InjectingInserter(Inserter, Protocol):
 
 def inserter_for(
     post: Post,
+    session: Session,
     *,
-    platform: str = sys.platform,
     environment: Mapping[str, str] | None = None,
     may_release: Callable[[], bool] = lambda: True,
 ) -> InjectingInserter:
@@ -49,14 +49,14 @@ def inserter_for(
 
     Args:
         post: Takes Delivered and Failed.
-        platform: As ``sys.platform``.
+        session: The desktop.
         environment: As ``os.environ``.
         may_release: Whether modifiers that are held may be let go of; called on the inserter's thread.
     """
     stopping = threading.Event()
     try:
         backend = backend_for(
-            platform, os.environ if environment is None else environment, stopping, may_release
+            session, os.environ if environment is None else environment, stopping, may_release
         )
     except InsertError as problem:
         logger.info("texts will only be copied: %s", problem.reason.name)
@@ -65,7 +65,7 @@ def inserter_for(
 
 
 def backend_for(
-    platform: str,
+    session: Session,
     environment: Mapping[str, str],
     stopping: threading.Event,
     may_release: Callable[[], bool] = lambda: True,
@@ -75,7 +75,6 @@ def backend_for(
     Raises:
         InsertError: There is none for it, or it lacks what is needed.
     """
-    session = session_of(environment, platform)
     # Each import is for its own system only.
     if session.kind is Kind.WINDOWS:
         from handy_qwen.system.insert.windows import Windows

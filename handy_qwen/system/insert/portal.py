@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from jeepney import DBusAddress, MatchRule, Message, MessageType, message_bus, new_method_call
-from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.dbus import BROKEN, connect
 from handy_qwen.system.insert.backend import Unsure, unsupported
 
 logger = logging.getLogger(__name__)
@@ -31,9 +31,6 @@ UNTIL_REVOKED = 2
 ANSWER_S = 5.0
 CONSENT_S = 60.0  # the user has to read a question
 PRESSED, RELEASED = 1, 0
-# What jeepney raises without a bus, with an address that it cannot read, when it is not let in, and what
-# an answer leads to that is not as agreed.
-NO_ANSWER = (OSError, LookupError, ValueError, TypeError, RuntimeError, StopIteration)
 
 
 class Portal:
@@ -47,12 +44,12 @@ class Portal:
         """
         self.token = token
         try:
-            self._bus: DBusConnection = open_dbus_connection("SESSION")
-        except NO_ANSWER as problem:
+            self._bus = connect()
+        except BROKEN as problem:
             raise unsupported("The desktop portal") from problem
         try:
             self._session = self._open()
-        except NO_ANSWER as problem:
+        except BROKEN as problem:
             self._bus.close()
             raise unsupported("An answering desktop portal") from problem
         except BaseException:
@@ -73,7 +70,7 @@ class Portal:
                 pressed += 1
             for keysym in reversed(keysyms):
                 self._key(keysym, RELEASED)
-        except (InsertError, *NO_ANSWER) as problem:
+        except (InsertError, *BROKEN) as problem:
             self._let_go(keysyms)
             is_refusal = isinstance(problem, InsertError)
             if pressed == len(keysyms) or (pressed == len(keysyms) - 1 and not is_refusal):
@@ -85,7 +82,7 @@ class Portal:
         try:
             for keysym in reversed(keysyms):
                 self._key(keysym, RELEASED)
-        except (InsertError, *NO_ANSWER) as problem:
+        except (InsertError, *BROKEN) as problem:
             logger.info("keys may be down in the desktop portal: %s", type(problem).__name__)
 
     def close(self) -> None:
@@ -140,7 +137,7 @@ class Portal:
         self._call(new_method_call(REMOTE, "NotifyKeyboardKeysym", "oa{sv}iu", arguments))
 
     def _call(self, message: Message) -> None:
-        """Send ``message`` and wait for the reply; without one, one of NO_ANSWER is raised.
+        """Send ``message`` and wait for the reply; without one, one of BROKEN is raised.
 
         Raises:
             InsertError: It was refused.

@@ -42,9 +42,7 @@ class KeyCap(QWidget):
         """Show the key ``title``, up or held down."""
         if (title, is_lit) != (self._title, self.is_lit):
             self._title, self.is_lit = title, is_lit
-            self.setAccessibleName(title)
-            self.updateGeometry()
-            self.update()
+            self._change()
 
     def capture(self) -> None:
         """Take the next key, or keys, as the hotkey. Escape, or losing the focus, ends it.
@@ -53,19 +51,17 @@ class KeyCap(QWidget):
         """
         self._capture = Capture()
         self._hide_letters()
+        self._change()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFocus()
-        self.updateGeometry()
-        self.update()
 
     def stop_capture(self) -> None:
         """Keep the hotkey as it is. Safe to call twice."""
         if self._capture is not None:
             self._capture = None
             self._show_letters()
+            self._change()
             self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            self.updateGeometry()
-            self.update()
             self.capture_ended.emit()
 
     def event(self, event: QEvent) -> bool:
@@ -121,6 +117,12 @@ class KeyCap(QWidget):
     def _words(self) -> str:
         return words.PRESS_NEW if self.is_capturing else self._title
 
+    def _change(self) -> None:
+        """Other words are shown, which a screen reader is to read."""
+        self.setAccessibleName(self._words)
+        self.updateGeometry()
+        self.update()
+
     def _on_press(self, event: QKeyEvent) -> None:
         assert self._capture is not None, "only while a key is taken"
         if event.key() == Qt.Key.Key_Escape:
@@ -129,7 +131,6 @@ class KeyCap(QWidget):
         key = pressed(event)
         if key == Pressed():
             self.refused.emit()
-            return
         self._take(self._capture.press(key))
 
     def _hide_letters(self) -> None:

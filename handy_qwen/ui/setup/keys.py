@@ -85,6 +85,7 @@ _NAMES = {
     Qt.Key.Key_MediaPrevious: "media_previous",
     Qt.Key.Key_MicMute: "microphone_mute",
 }
+_F13_KEYCODE = 191  # evdev's, on X11 and Wayland
 _ORDER = ("ctrl", "alt", "altgr", "shift", "super")
 
 
@@ -101,7 +102,9 @@ def pressed(event: QKeyEvent, platform: str = sys.platform) -> Pressed:
     modifier = _modifier(event, platform)
     if modifier or event.key() in _MODIFIER_KEYS:
         return Pressed(modifier=modifier)
-    return Pressed(key=_key(event.key()))
+    if event.modifiers() & Qt.KeyboardModifier.KeypadModifier and platform != "darwin":
+        return Pressed(key=_keypad_key(event.key()))
+    return Pressed(key=_key(event.key()) or _function_key(event, platform))
 
 
 def _modifier(event: QKeyEvent, platform: str) -> str:
@@ -123,6 +126,17 @@ def _key(code: int) -> str:
         return ""
 
 
+def _keypad_key(code: int) -> str:
+    """Digits only: what else is on the keypad has the names of keys elsewhere, and is not those."""
+    return f"kp_{code - Qt.Key.Key_0}" if Qt.Key.Key_0 <= code <= Qt.Key.Key_9 else ""
+
+
+def _function_key(event: QKeyEvent, platform: str) -> str:
+    """F13 to F24 by their place, to which layouts of X11 and Wayland give other keys, or none."""
+    number = event.nativeScanCode() - _F13_KEYCODE + 13
+    return f"f{number}" if platform == "linux" and number in range(13, 25) else ""
+
+
 def is_menu_key(chord: str) -> bool:
     """Whether programs use such a chord for menus and buttons: Alt with a letter or a digit."""
     *modifiers, key = chord.split("+")
@@ -138,14 +152,16 @@ class Capture:
         self._most: list[str] = []
 
     def press(self, key: Pressed) -> str:
-        """A key went down. Returns the chord if it is complete, "" otherwise."""
+        """A key went down, perhaps one without a name. Returns the chord if it is complete, "" otherwise."""
         if key.modifier:
             if key.modifier not in self._held:
                 self._held.append(key.modifier)
             self._most = list(self._held)
             return ""
-        families = dict.fromkeys(name.partition("_")[0] for name in self._held)
         self._most = []
+        if not key.key:
+            return ""  # what is held belonged to that, and is no hotkey when it comes up
+        families = dict.fromkeys(name.partition("_")[0] for name in self._held)
         return "+".join([*sorted(families, key=_ORDER.index), key.key])
 
     def release(self, key: Pressed) -> str:

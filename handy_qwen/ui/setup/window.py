@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent, QWindowStateChangeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from handy_qwen.core.events import Request
@@ -110,6 +110,16 @@ class SetupWindow(AppWindow):
         if not event.spontaneous():
             self.page.leave()
         super().hideEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
+        """A page that nobody sees does not keep the hotkey or the microphone. Called by Qt."""
+        super().changeEvent(event)
+        if isinstance(event, QWindowStateChangeEvent) and self.isVisible():
+            was_minimized = bool(event.oldState() & Qt.WindowState.WindowMinimized)
+            if self.isMinimized() and not was_minimized:
+                self.page.leave()
+            elif was_minimized and not self.isMinimized():
+                self.page.enter()
 
     def _on_forward(self) -> None:
         if self.place == len(self.pages) - 1:

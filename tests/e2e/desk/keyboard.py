@@ -37,6 +37,7 @@ KEYCODES = {
     "Menu": 135,
 }
 KEYCODES |= {f"F{n}": 66 + n for n in range(1, 11)} | {"F11": 95, "F12": 96}
+KEYCODES |= {f"F{n}": 178 + n for n in range(13, 25)}
 KEYCODES |= dict(zip("1234567890", range(10, 20), strict=True))
 KEYCODES |= dict(zip("qwertyuiop", range(24, 34), strict=True))
 KEYCODES |= dict(zip("asdfghjkl", range(38, 47), strict=True))

@@ -3,11 +3,9 @@
 import queue
 import threading
 
-import numpy as np
 import pytest
 
-from handy_qwen.app.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog, Watched
-from handy_qwen.app.watches import watch
+from handy_qwen.app.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
 from handy_qwen.audio.messages import Configure
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.chores import Chores
@@ -401,11 +399,3 @@ def test_a_listener_that_died_is_started_again_by_the_cycle():
     desk = Bench(listener).look()
     assert posted == [HotkeysDied()]
     assert len(desk.notes) == 1
-
-
-def test_only_parts_with_a_thread_are_watched():
-    assert watch("engine", np) == []
-    assert [one.title for one in watch("engine", Part())] == ["The speech engine"]
-    (found,) = watch("chores", chores := Chores(lambda: None, lambda: 60))
-    assert found.part is chores.thread
-    assert isinstance(Part(), Watched)

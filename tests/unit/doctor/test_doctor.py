@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import stat
+import threading
 from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
@@ -101,6 +102,23 @@ def test_a_check_that_breaks_is_a_finding_and_the_others_still_run():
     assert "RuntimeError at test_doctor.py" in report.findings[0].text
     assert "secret" not in json.dumps(report.as_dict())
     assert (report.findings[1].text, report.findings[1].remedy) == ("It is late.", "Sleep.")
+
+
+def test_a_check_that_hangs_is_a_finding_and_the_others_still_run():
+    """python-xlib, for one, waits for ever for a server that is stopped."""
+    is_over = threading.Event()
+
+    def hangs(_context):
+        yield Finding("hangs", Status.OK, "So far so good.")
+        is_over.wait(60)
+
+    def fine(_context):
+        yield Finding("fine", Status.OK, "It is.")
+
+    report = examine(context(listen_s=0.0), checks=[("hangs", hangs), ("fine", fine)], patience_s=0.3)
+    is_over.set()
+    assert statuses(report.findings) == ["ok", "problem", "ok"]
+    assert "nothing answered" in report.findings[1].text
 
 
 def test_the_report_is_as_bad_as_its_worst_finding():
@@ -381,6 +399,16 @@ def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
     assert finding.status is Status.PROBLEM
     assert finding.text.startswith("No text can be inserted. Not here: paste (wl-copy")
     assert finding.details["order"] == []
+
+
+def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
+    """To look again could take seconds more, and find another."""
+    tried = []
+    backend = SimpleNamespace(close=print)
+    monkeypatch.setattr(insertion, "backend_for", lambda session, *_: tried.append(session) or backend)
+    here = context({"DISPLAY": ":0"})
+    list(insertion.check(here))
+    assert tried == [here.session]
 
 
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):

@@ -79,10 +79,17 @@ def test_a_display_of_another_machine_is_believed(display):
     assert (found.kind, found.display, found.dead) == (Kind.X11, display, ())
 
 
-@pytest.mark.parametrize("display", [":7", ":7.1", "unix:7"])
+@pytest.mark.parametrize("display", [":7", ":7.1", "unix:7", "unix/:7"])
 def test_a_display_of_this_machine_is_asked(display):
     assert look({"DISPLAY": display}, [":7"]).display == display
     assert look({"DISPLAY": display}, []).dead == (display,)
+
+
+@pytest.mark.parametrize("display", ["nonsense", ":", ":-1", " :7", ":7.", ":7\udcff", "far.example"])
+def test_what_names_no_display_is_none(display):
+    """Qt would end the process over it."""
+    found = look({"DISPLAY": display}, [":7"])
+    assert (found.kind, found.dead) == (Kind.NONE, (display,))
 
 
 def test_other_systems_need_no_environment():

@@ -139,3 +139,29 @@ def test_what_this_program_presses_itself_is_no_hotkey_where_it_would_be_taken_a
 def test_a_hotkey_set_twice_is_refused_however_it_is_written():
     with pytest.raises(HotkeyError, match="Right Ctrl is set twice"):
         chords_of([Hotkey("ctrl_r"), Hotkey("RightCtrl")], knows_own_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ctrl", "ctrl_r"),
+        ("ctrl_r", "ctrl"),
+        ("altgr", "alt_r"),
+        ("alt+f9", "altgr+f9"),
+        ("ctrl_l+d", "ctrl+d"),
+        ("ctrl+alt_l+d", "alt+ctrl_r+d"),
+    ],
+)
+def test_two_hotkeys_that_the_same_keys_make_are_refused(first, second):
+    """Both would go down at once, and two dictations begin."""
+    with pytest.raises(HotkeyError, match="The same keys make") as refused:
+        chords_of([Hotkey(first), Hotkey(second)], knows_own_keys=True)
+    assert refused.value.reason is HotkeyReason.INVALID
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("ctrl_l", "ctrl_r"), ("ctrl", "ctrl+super"), ("f9", "ctrl+f9"), ("ctrl+f8", "ctrl+f9"), ("f8", "f9")],
+)
+def test_hotkeys_that_are_part_of_each_other_or_beside_each_other_are_two(first, second):
+    assert len(chords_of([Hotkey(first), Hotkey(second)], knows_own_keys=True)) == 2

@@ -1,6 +1,8 @@
 """The client of the portal in front of a bus that breaks in every way: nothing escapes, and nothing hangs."""
 
+import contextlib
 import os
+import queue
 import sys
 from types import SimpleNamespace
 
@@ -9,14 +11,16 @@ import pytest
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="D-Bus is on Linux only")
 jeepney = pytest.importorskip("jeepney")
 
+from jeepney import new_method_return  # noqa: E402
 from jeepney.low_level import HeaderFields  # noqa: E402
 from jeepney.wrappers import DBusErrorResponse  # noqa: E402
 
-from handy_qwen.core.events import HotkeysFailed  # noqa: E402
+from handy_qwen.core.events import HotkeysFailed, KeyDown, KeyUp, Trouble  # noqa: E402
 from handy_qwen.core.ports import Hotkey  # noqa: E402
+from handy_qwen.core.view import HOTKEYS  # noqa: E402
 from handy_qwen.errors import HotkeyError, HotkeyReason  # noqa: E402
 from handy_qwen.system.hotkeys import portal  # noqa: E402
-from handy_qwen.system.hotkeys.portal import Portal, PortalError  # noqa: E402
+from handy_qwen.system.hotkeys.portal import NoPortalError, Portal, PortalError, Signal  # noqa: E402
 from handy_qwen.system.hotkeys.wayland import PortalHotkeys  # noqa: E402
 
 REFUSED = SimpleNamespace(header=SimpleNamespace(fields={HeaderFields.error_name: "org.Refused"}), body=())
@@ -58,20 +62,20 @@ def error(request):
 
 
 def refuse(error):
-    def open_dbus_connection(**_):
+    def connect(_bus):
         raise error
 
-    return open_dbus_connection
+    return connect
 
 
 def test_a_bus_that_cannot_be_had_is_an_error_of_the_portal(monkeypatch, error):
-    monkeypatch.setattr(portal, "open_dbus_connection", refuse(error))
+    monkeypatch.setattr(portal, "connect", refuse(error))
     with pytest.raises(PortalError):
         Portal("SESSION")
 
 
 def test_the_listener_says_so_and_lives(monkeypatch, error):
-    monkeypatch.setattr(portal, "open_dbus_connection", refuse(error))
+    monkeypatch.setattr(portal, "connect", refuse(error))
     posted = []
     listener = PortalHotkeys(posted.append)
     with pytest.raises(HotkeyError) as refused:
@@ -84,7 +88,7 @@ def test_the_listener_says_so_and_lives(monkeypatch, error):
 
 def opened(monkeypatch, bus):
     """A session on ``bus``."""
-    monkeypatch.setattr(portal, "open_dbus_connection", lambda **_: bus)
+    monkeypatch.setattr(portal, "connect", lambda _: bus)
     monkeypatch.setattr(Portal, "_call", lambda *_: ())
     monkeypatch.setattr(Portal, "_create_session", lambda _self: "/session")
     return Portal("SESSION")
@@ -162,3 +166,124 @@ def test_a_listener_that_fails_is_seen_to_have_died_and_can_be_started_again(mon
         assert [type(event) for event in posted] == [HotkeysFailed] * count
     listener.stop()
     assert not listener.has_died()
+
+
+class Desktop:
+    """Makes sessions of shortcuts, of which the first have ``troubles``: when, and what is raised."""
+
+    def __init__(self, monkeypatch, *troubles):
+        self.troubles = list(troubles)
+        self.sessions = []
+        monkeypatch.setattr("handy_qwen.system.hotkeys.wayland.Portal", self.open)
+
+    def open(self, _bus):
+        trouble = self.troubles.pop(0) if self.troubles else None
+        if trouble is not None and trouble[0] == "open":
+            raise trouble[1]
+        session = OneSession(trouble)
+        self.sessions.append(session)
+        return session
+
+
+class OneSession:
+    def __init__(self, trouble):
+        self.trouble = trouble
+        self.is_closed = False
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        self.said = []
+
+    def fileno(self):
+        return self.reader
+
+    def bind(self, shortcuts):
+        if self.trouble is not None:
+            raise self.trouble[1]
+        self.say(Signal("Bound", keys={one.name: "F9" for one in shortcuts}))
+
+    def say(self, *signals):
+        self.said += signals
+        os.write(self.writer, b"\0")
+
+    def receive(self):
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.reader, 100)  # first: what is said from now on wakes it again
+        while self.said:
+            yield self.said.pop(0)
+
+    def close(self):
+        self.is_closed = True
+        for end in (self.reader, self.writer):
+            os.close(end)
+
+
+@pytest.mark.parametrize("when", ["open", "bind"])
+def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_back(monkeypatch, when):
+    """At login the desktop starts its portal beside this program; and it may crash between two questions."""
+    slow = PortalError("the session bus does not answer")
+    desktop = Desktop(monkeypatch, (when, slow), (when, slow))
+    posted = queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put, retry_s=[0.01] * 3)
+    with pytest.raises(HotkeyError, match="does not answer"):
+        listener.start([Hotkey("f9")])
+    assert posted.get(timeout=30) == Trouble(HOTKEYS, None)
+    desktop.sessions[-1].say(Signal("Activated", "dictate"))
+    assert isinstance(posted.get(timeout=30), KeyDown)
+    listener.stop()
+    assert all(session.is_closed for session in desktop.sessions)
+
+
+def test_a_desktop_without_the_portal_is_asked_once(monkeypatch):
+    desktop = Desktop(monkeypatch, ("open", NoPortalError("UnknownInterface")))
+    posted = []
+    listener = PortalHotkeys(posted.append, retry_s=[0.01] * 3)
+    with pytest.raises(HotkeyError, match="no global shortcuts"):
+        listener.start([Hotkey("f9")])
+    listener.stop()
+    assert posted == []
+    assert desktop.sessions == []
+
+
+def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
+    """The desktop tells of the release of keys that it watches, and that one is none any more."""
+    desktop = Desktop(monkeypatch)
+    posted = queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9")])
+    desktop.sessions[0].say(Signal("Activated", "dictate"), Signal("Activated", "dictate"))
+    assert isinstance(posted.get(timeout=30), KeyDown)
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate": "F8"}))
+    assert isinstance(posted.get(timeout=30), KeyUp)
+    desktop.sessions[0].say(Signal("Changed"))
+    assert isinstance(posted.get(timeout=30), HotkeysFailed)
+    listener.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_lasting"),
+    [
+        ("org.freedesktop.DBus.Error.ServiceUnknown", True),
+        ("org.freedesktop.DBus.Error.UnknownInterface", True),
+        ("org.freedesktop.DBus.Error.InvalidArgs", True),
+        ("org.freedesktop.DBus.Error.NoReply", False),
+        ("org.freedesktop.DBus.Error.TimedOut", False),
+    ],
+)
+def test_a_portal_that_is_not_there_is_told_from_one_that_is_slow(monkeypatch, name, is_lasting):
+    refused = SimpleNamespace(header=SimpleNamespace(fields={HeaderFields.error_name: name}), body=())
+    bus = Bus()
+    asked = []
+
+    def send_and_get_reply(message, *, timeout):
+        asked.append(message)
+        assert 0 < timeout <= 10
+        if message.header.fields[HeaderFields.member] == "AddMatch":
+            return new_method_return(message)
+        raise DBusErrorResponse(refused)
+
+    bus.send_and_get_reply = send_and_get_reply
+    monkeypatch.setattr(portal, "connect", lambda _: bus)
+    monkeypatch.setattr(portal, "unwrap_msg", lambda _: ())
+    with pytest.raises(PortalError) as caught:
+        Portal("SESSION")
+    assert isinstance(caught.value, NoPortalError) == is_lasting

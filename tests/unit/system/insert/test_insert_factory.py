@@ -1,7 +1,6 @@
 """Which inserter is made where, and that there always is one."""
 
 import queue
-import socket
 import subprocess
 import sys
 import threading
@@ -17,11 +16,11 @@ from handy_qwen.system.insert import NoDesktop, backend_for, inserter_for
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.last_resort import copy_with_pyperclip
 from handy_qwen.system.insert.worker import COPIED_NOTE, InsertionThread
+from handy_qwen.system.session import Kind, Session
 
 
-@pytest.mark.parametrize("platform", ["linux", "freebsd14", "sunos5"])
-def test_without_a_display_texts_are_only_copied(platform):
-    inserter = inserter_for(print, platform=platform, environment={})
+def test_without_a_display_texts_are_only_copied():
+    inserter = inserter_for(print, Session(Kind.NONE), environment={})
     inserter.close(30)
     assert isinstance(inserter._backend, NoDesktop)
 
@@ -35,30 +34,25 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
 
     monkeypatch.setattr(display, "Display", refuse)
     with caplog.at_level("INFO"):
-        environment = {"DISPLAY": "far.example:9"}
-        inserter = inserter_for(print, platform="linux", environment=environment)
+        inserter = inserter_for(print, Session(Kind.X11, display="far.example:9"), environment={})
     inserter.close(30)
     assert isinstance(inserter._backend, NoDesktop)
     assert "UNSUPPORTED_DESKTOP" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("platform", "environment", "adapter"),
+    ("session", "adapter"),
     [
-        ("win32", {}, ("windows", "Windows")),
-        ("darwin", {}, ("macos", "MacOS")),
-        ("linux", {"WAYLAND_DISPLAY": "@", "DISPLAY": ":54326"}, ("wayland", "Wayland")),
-        ("linux", {"DISPLAY": "far.example:0"}, ("x11.desktop", "X11")),
+        (Session(Kind.WINDOWS), ("windows", "Windows")),
+        (Session(Kind.MACOS), ("macos", "MacOS")),
+        (Session(Kind.WAYLAND, wayland="w", display=":1"), ("wayland", "Wayland")),
+        (Session(Kind.X11, display="far.example:0"), ("x11.desktop", "X11")),
     ],
 )
-def test_each_system_has_its_backend(monkeypatch, tmp_path, platform, environment, adapter):
+def test_each_system_has_its_backend(monkeypatch, session, adapter):
     made, (module, name) = object(), adapter
     monkeypatch.setattr(f"{insert.__name__}.{module}.{name}", lambda *_, **__: made)
-    with socket.socket(socket.AF_UNIX) as compositor:
-        compositor.bind(str(tmp_path / "wayland"))
-        compositor.listen()
-        named = {key: value.replace("@", str(tmp_path / "wayland")) for key, value in environment.items()}
-        assert backend_for(platform, named, threading.Event()) is made
+    assert backend_for(session, {}, threading.Event()) is made
 
 
 @pytest.mark.parametrize("module", ["windows", "macos", "wayland"])

@@ -69,7 +69,7 @@ class FakeBus:
 @pytest.fixture
 def on_bus(monkeypatch):
     def use(bus):
-        monkeypatch.setattr(portal, "open_dbus_connection", lambda _: bus)
+        monkeypatch.setattr(portal, "connect", lambda: bus)
         return bus
 
     return use
@@ -138,7 +138,7 @@ def test_whatever_goes_wrong_with_the_bus_is_told_as_a_missing_portal(monkeypatc
         raise problem
 
     bus = FakeBus()
-    monkeypatch.setattr(portal, "open_dbus_connection", fail if when == "connecting" else lambda _: bus)
+    monkeypatch.setattr(portal, "connect", fail if when == "connecting" else lambda: bus)
     if when == "asking":
         bus.send_and_get_reply = fail
     elif when == "waiting":

@@ -8,8 +8,8 @@ from handy_qwen.system.hotkeys.chord import parse_chord
 from handy_qwen.ui.setup.keys import Capture, Pressed, pressed
 
 
-def key(code, *, scan=0, virtual=0, kind=QEvent.Type.KeyPress):
-    return QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier, scan, virtual, 0)
+def key(code, *, scan=0, virtual=0, modifiers=Qt.KeyboardModifier.NoModifier):
+    return QKeyEvent(QEvent.Type.KeyPress, code, modifiers, scan, virtual, 0)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,41 @@ def test_a_modifier_held_before_is_not_taken_for_one_that_was_pressed():
 
 def test_modifiers_of_a_finished_chord_do_not_become_one_of_their_own():
     assert play("+ctrl_l", "+d", "-ctrl_l") == ["ctrl+d"]
+
+
+def test_the_modifier_of_a_key_without_a_name_does_not_become_the_hotkey():
+    capture = Capture()
+    capture.press(Pressed(modifier="ctrl_l"))
+    assert capture.press(Pressed()) == ""
+    assert capture.release(Pressed(modifier="ctrl_l")) == ""
+    assert capture.press(Pressed(modifier="ctrl_l")) == ""
+    assert capture.release(Pressed(modifier="ctrl_l")) == "ctrl_l", "pressed anew it does"
+
+
+@pytest.mark.parametrize(
+    ("code", "scan", "platform", "name"),
+    [
+        (Qt.Key.Key_Tools, 191, "linux", "f13"),
+        (0, 202, "linux", "f24"),
+        (Qt.Key.Key_MicMute, 198, "linux", "microphone_mute"),
+        (Qt.Key.Key_Tools, 191, "win32", ""),
+        (Qt.Key.Key_Kanji, 203, "linux", ""),
+    ],
+)
+def test_function_keys_beyond_the_twelfth_are_known_by_their_place(code, scan, platform, name):
+    assert pressed(key(code, scan=scan), platform) == Pressed(key=name)
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(Qt.Key.Key_5, "kp_5"), (Qt.Key.Key_Enter, ""), (Qt.Key.Key_Home, ""), (Qt.Key.Key_Insert, "")],
+)
+def test_a_key_of_the_keypad_is_not_taken_for_the_one_of_that_name_elsewhere(platform, code, name):
+    """Else the hotkey would be a key that was not pressed."""
+    assert pressed(key(code, modifiers=Qt.KeyboardModifier.KeypadModifier), platform) == Pressed(key=name)
+
+
+def test_the_arrow_keys_of_a_mac_are_themselves_though_qt_counts_them_as_keypad():
+    modifiers = Qt.KeyboardModifier.KeypadModifier
+    assert pressed(key(Qt.Key.Key_Up, modifiers=modifiers), "darwin") == Pressed(key="up")

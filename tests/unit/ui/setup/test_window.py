@@ -317,6 +317,19 @@ def test_closing_the_window_gives_the_hotkey_back(window, asked):
     assert requests(asked)[-1] is Request.REHEARSE
 
 
+def test_a_window_that_is_minimized_gives_the_hotkey_back(window, asked):
+    window.go_to(HOTKEY)
+    window.page.change.click()
+    window.showMinimized()
+    assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
+    assert not window.page.cap.is_capturing
+    window.showNormal()
+    assert requests(asked) == [Request.REHEARSE, Request.PERFORM, Request.REHEARSE]
+    window.showMaximized()
+    window.showNormal()
+    assert len(requests(asked)) == 3
+
+
 def send(widget, kind, code, virtual=0):
     QApplication.sendEvent(widget, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier, 0, virtual, 0))
 
@@ -367,6 +380,31 @@ def test_a_key_without_a_name_is_refused_and_another_can_be_pressed(window, aske
     assert window.page.cap.is_capturing
     send(window.page.cap, DOWN, Qt.Key.Key_F8)
     assert commands(asked, "use_hotkey") == [("f8",)]
+
+
+def test_a_screen_reader_reads_what_the_key_shows(window):
+    window.go_to(HOTKEY)
+    page = window.page
+    window.show_view(replace(IDLE, choices=replace(IDLE.choices, hotkeys=("Right Ctrl",))))
+    assert page.cap.accessibleName() == "Right Ctrl"
+    page.change.click()
+    assert page.cap.accessibleName() == words.PRESS_NEW
+    page.change.click()
+    assert page.cap.accessibleName() == "Right Ctrl"
+
+
+def test_the_modifier_of_a_key_without_a_name_does_not_become_the_hotkey(window, asked):
+    window.go_to(HOTKEY)
+    window.page.change.click()
+    for kind, code, virtual in (
+        (DOWN, Qt.Key.Key_Control, 0xFFE3),
+        (DOWN, Qt.Key.Key_Kanji, 0),
+        (UP, Qt.Key.Key_Kanji, 0),
+        (UP, Qt.Key.Key_Control, 0xFFE3),
+    ):
+        send(window.page.cap, kind, code, virtual)
+    assert commands(asked, "use_hotkey") == []
+    assert window.page.cap.is_capturing
 
 
 def test_while_a_key_is_taken_no_button_shows_a_letter(window):
