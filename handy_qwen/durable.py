@@ -5,23 +5,30 @@ A file that takes another's place, or whose source is deleted then, must be on t
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 _MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only what is open for writing
 
 
-def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def replace_file(
+    path: Path, data: bytes, *, mode: int = 0o600, check: Callable[[], None] = lambda: None
+) -> None:
     """Put ``data`` into ``path``, whole or not at all. Makes its folder; ``mode`` is for POSIX.
 
     Where ``path`` is a link, the file it names is replaced and the link stays: that is how people keep their
-    files in another folder.
+    files in another folder. A file that is write-protected stays as well, though its folder would allow it.
+    ``check`` is called last, and may raise.
 
     Raises:
         OSError: It cannot be written; what there was is unchanged.
     """
     path = Path(os.path.realpath(path))  # unlike resolve(), not stopped by links in a circle
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
     try:
@@ -30,6 +37,7 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(mode)
+        check()
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
