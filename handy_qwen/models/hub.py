@@ -156,7 +156,9 @@ class Hub:
                 DownloadReason.UNTRUSTED,
                 "If your network inspects traffic, set SSL_CERT_FILE to its certificate; if not, stop here.",
             )
-        if isinstance(exc, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects)):
+        if isinstance(
+            exc, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects, UnicodeError)
+        ):
             return DownloadError(
                 f"{self.endpoint} is no address of a hub.", DownloadReason.REFUSED, "Look at HF_ENDPOINT."
             )

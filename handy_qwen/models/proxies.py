@@ -23,6 +23,8 @@ from handy_qwen.errors import DownloadError, DownloadReason
 
 _KINDS = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5h", "socks": "socks5"}
 _SOCKS_PORT = 1080
+_PORTS = {"http": 80, "https": 443}
+_NO_PORT = "its port is not a number from 1 to 65535"
 _SYSTEM = "the system's settings"
 
 
@@ -52,16 +54,19 @@ def choose_proxy(scheme: str, host: str, port: int | None = None) -> ProxyChoice
     """
     proxies = getproxies()  # the environment's; without any, those of Windows or macOS
     kind = next((kind for kind in (scheme, "all") if proxies.get(kind)), "")
-    if not kind or _is_direct(host, port, proxies.get("no", "")):
+    if not kind or _is_direct(host, port or _PORTS.get(scheme, 0), proxies.get("no", "")):
         return None
     source = _source(kind)
     address = proxies[kind].strip()
     return _checked(source, address if "://" in address else f"http://{address}")
 
 
-def _is_direct(host: str, port: int | None, exceptions: str) -> bool:
-    name = f"[{host}]" if ":" in host else host
-    if proxy_bypass(f"{name}:{port}" if port else name):
+def _is_direct(host: str, port: int, exceptions: str) -> bool:
+    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if proxy_bypass(name):
+        return True
+    stars = [one.strip()[1:].lower() for one in exceptions.split(",") if one.strip().startswith("*.")]
+    if any(f".{host.lower()}".endswith(star) for star in stars):  # many write so what Python writes .name
         return True
     with suppress(ValueError):  # a name
         address = ipaddress.ip_address(host.strip("[]"))
@@ -89,14 +94,24 @@ def _checked(source: str, address: str) -> ProxyChoice:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise _refused(source, address, "its port is not a number from 1 to 65535") from None
+        raise _refused(source, address, _NO_PORT) from None
     kind = parts.scheme.lower()
     if kind not in _KINDS:
         called = kind if kind.startswith("socks4") else "an unknown kind of proxy"
         raise _refused(source, address, f"it is {called}, and only HTTP and SOCKS 5 can be used")
-    if not host or port == 0 or any(char.isspace() for char in host):
+    if port == 0:
+        raise _refused(source, address, _NO_PORT)
+    if not host or not _is_host(host):
         raise _refused(source, address, "it names no host")
     return ProxyChoice(source, _address(parts, host, port), _auth(parts))
+
+
+def _is_host(host: str) -> bool:
+    """Whether the system can look ``host`` up: each part of a name has 1 to 63 characters."""
+    try:
+        return bool(host.encode("idna")) and not any(char.isspace() for char in host)
+    except UnicodeError:
+        return False
 
 
 def _refused(source: str, address: str, why: str) -> DownloadError:
