@@ -100,9 +100,9 @@ class Configuration:
         if len(self.problems) == 1:
             (one,) = self.problems
             hint = f"{_capital(one.effect)}. " if one.effect else ""
-            title = f"Line {one.line} of {self.path.name}: {one.text}."
+            title = f"Line {one.line} of {self.path.name}: {_ended(one.text)}"
             return SettingsError(title, f"{hint}Fix it in {self.path}.")
-        told = [f"Line {one.line}: {one.text}." for one in self.problems[:_SHOWN_PROBLEMS]]
+        told = [f"Line {one.line}: {_ended(one.text)}" for one in self.problems[:_SHOWN_PROBLEMS]]
         if len(self.problems) > _SHOWN_PROBLEMS:
             told.append(f"And {len(self.problems) - _SHOWN_PROBLEMS} more: run handy-qwen doctor.")
         return SettingsError(f"{len(self.problems)} problems in {self.path.name}.", " ".join(told))
@@ -247,6 +247,10 @@ def _shown(name: str) -> str:
 def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
     found = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
     return found[0] if found else ""
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _capital(text: str) -> str:

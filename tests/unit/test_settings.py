@@ -361,11 +361,11 @@ def test_a_write_protected_file_is_not_replaced_and_that_is_told(desk, monkeypat
 
 @pytest.mark.expects_log
 def test_that_no_file_can_be_made_stays_told_until_there_is_one(desk, monkeypatch):
-    def refuse(*_args, **_more):
+    def refuse(_handle):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(durable.tempfile, "mkstemp", refuse)
+        patch.setattr(durable.os, "fsync", refuse)
         desk.store.load()
         desk.look(times=5)
     (told,) = desk.problems
@@ -586,7 +586,7 @@ def whole_line_comments(text):
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_change_keeps_all_comments_their_order_and_unknown_keys(newline, data):
     text = data.draw(
@@ -693,6 +693,19 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
 def test_every_kind_of_mistake_is_explained(text, told):
     _settings, problems = read(f"{text}\n")
     assert any(told in str(one) for one in problems), problems
+
+
+def test_one_mistake_and_several_are_told_in_sentences(desk):
+    one = read_configuration(desk.write('langage = "de"\n').path).complaint()
+    assert one.title == "Line 1 of settings.toml: langage is not a setting; did you mean language?"
+    assert one.hint == f"Fix it in {desk.path}."
+    wrong = "".join(f"{name} = 1e99\n" for name in ("langage", "hold_s", "silence_s", "warm_s", "threads"))
+    several = read_configuration(desk.write(wrong).path).complaint()
+    assert several.title == "5 problems in settings.toml."
+    assert several.hint == (
+        "Line 1: langage is not a setting; did you mean language? Line 2: hold_s must be from 0.1 to 2. "
+        "Line 3: silence_s must be from 0 to 3600. And 2 more: run handy-qwen doctor."
+    )
 
 
 def test_a_file_of_a_newer_version_may_have_settings_that_are_not_known_here():
