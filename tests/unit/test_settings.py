@@ -635,6 +635,24 @@ def test_a_byte_order_mark_stays(desk):
     assert desk.path.read_bytes() == '\ufeffmode = "toggle"\r\n'.encode()
 
 
+@pytest.mark.parametrize(
+    ("text", "changes", "changed"),
+    [
+        ('mode = "hold"', {"sounds": True}, 'mode = "hold"\nsounds = true\n'),
+        ("# about x\n[x]\na = 1\n", {"mode": "hold"}, 'mode = "hold"\n# about x\n[x]\na = 1\n'),
+        ('a = 1\n\n[[hotkeys]]\nchord = "f9"\n\n# end\n', {"hotkeys": ()}, "a = 1\nhotkeys = []\n\n# end\n"),
+    ],
+)
+def test_what_is_added_or_deleted_fits_in(text, changes, changed):
+    assert settings_file.edited(Document(text), changes).text == changed
+
+
+def test_a_name_of_very_many_parts_is_refused_before_it_takes_hours():
+    with pytest.raises(TomlError, match="nested too deeply") as caught:
+        Document(f"mode = 'hold'\na{'.a' * 500} = 1\n")
+    assert caught.value.line == 2
+
+
 def test_comments_in_a_list_that_changes_move_above_it():
     document = Document('custom_words = [\n  "a", # first\n  # none yet\n]  # words\nsounds = true\n')
     changed = document.with_value("custom_words", ["b"])
