@@ -167,6 +167,8 @@ class Hub:
         what = f"The proxy in {exc.source}" if isinstance(exc, ProxyFailedError) else self.host
         cut = isinstance(exc, (httpx2.ReadError, httpx2.RemoteProtocolError, httpx2.ReadTimeout))
         title = f"The connection to {what} broke off." if cut else f"{what} cannot be reached."
+        if isinstance(exc, ProxyFailedError) and exc.is_there:
+            title = f"{what} cannot reach {self.host}."
         return TransientError(
             DownloadError(title, DownloadReason.OFFLINE, f"Check your network connection. {_LATER}")
         )

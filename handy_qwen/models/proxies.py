@@ -29,11 +29,15 @@ _SYSTEM = "the system's settings"
 
 
 class ProxyFailedError(httpx2.ProxyError):
-    """The proxy does not work: ``source`` says where it is named, ``is_closed`` that it wants a password."""
+    """The proxy does not work.
 
-    def __init__(self, source: str, message: str) -> None:
+    ``source`` says where it is named, ``is_closed`` that it wants a password, ``is_there`` that it answered.
+    """
+
+    def __init__(self, source: str, message: str, *, is_there: bool) -> None:
         super().__init__(message)
         self.source = source
+        self.is_there = is_there
         self.is_closed = "407" in message or "Invalid username/password" in message
 
 
@@ -156,7 +160,8 @@ class _Transport(httpx2.BaseTransport):
         except (httpx2.ProxyError, httpx2.ConnectError, httpx2.ConnectTimeout) as exc:
             if choice is None:
                 raise
-            raise ProxyFailedError(choice.source, str(exc)) from exc
+            is_there = isinstance(exc, httpx2.ProxyError)
+            raise ProxyFailedError(choice.source, str(exc), is_there=is_there) from exc
 
     def _way(self, choice: ProxyChoice | None) -> httpx2.HTTPTransport:
         with self._lock:

@@ -84,6 +84,27 @@ def test_a_proxy_that_is_not_there_is_blamed_instead_of_the_hub(monkeypatch, sch
     assert "s3cr" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpcore closes it late
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.usefixtures("hub")
+def test_a_proxy_that_cannot_reach_the_hub_is_not_said_to_be_away(monkeypatch, scheme, free_port):
+    monkeypatch.setenv("HF_ENDPOINT", f"https://hub.invalid:{free_port}")
+    with LocalProxy() as proxy:
+        monkeypatch.setenv("all_proxy", f"{scheme}://{proxy.address}")
+        with pytest.raises(DownloadError, match=r"The proxy in all_proxy cannot reach hub\.invalid"):
+            download()
+    gc.collect()
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_download_goes_on_where_the_proxy_broke_off(hub, monkeypatch, scheme):
+    with LocalProxy(cut=100_000) as proxy:
+        monkeypatch.setenv("http_proxy", f"{scheme}://{proxy.address}")
+        download()
+        assert proxy.cut == 0
+    assert [request for request in hub.requests if request.start > 0], "the rest was asked for"
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
