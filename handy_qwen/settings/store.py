@@ -136,7 +136,7 @@ class SettingsStore:
         try:
             save(found, self._unsaved)
         except ChangedMeanwhileError:
-            self._looks = 0
+            pass  # the next look finds the change, and what is unsaved is written then
         except OSError as exc:
             logger.warning("settings file not written: %s", type(exc).__name__)
             self._refusal = SettingsError(

@@ -274,6 +274,7 @@ def test_a_change_that_shows_in_no_time_and_no_size_is_found_a_little_later(desk
 
 def test_a_file_that_was_away_for_a_moment_gets_what_was_changed_then(desk):
     desk.write('language = "French"\n').store.load()
+    desk.look(times=5)
     desk.path.rename(desk.path.with_suffix(".bak"))
     desk.store.update(sounds=True)
     desk.path.with_suffix(".bak").rename(desk.path)
