@@ -263,6 +263,8 @@ AT_ONCE = {"focus": AtOnce(), "copying": AtOnce(), "setting": AtOnce()}
 class FakeCues:
     """Counts the sounds."""
 
+    thread = Idle()
+
     def __init__(self) -> None:
         self.played: list[str] = []
 

@@ -30,7 +30,7 @@ from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
-from handy_qwen.core.view import Choices, Listener, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.effects import Ports
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.settings import Settings, SettingsStore
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 DEMO_NOTICE = "Only the demo model is here: some 300 words."
 DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
 WORDS_HINT = "The rest are not used. Put the most important words first."
-SETTINGS, LANGUAGE = "settings", "language"  # subjects of lasting notices
+LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
 TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
-import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from handy_qwen.cli.terminal import (
     stoppable,
     write,
 )
+from handy_qwen.durable import replacing
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
@@ -327,8 +327,7 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
     folder = places[names[0]].parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _unfinished(folder) as probe:
-            probe.touch()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as exc:
         reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
         raise HandyError(f"Nothing can be written to {folder}: {reason}.", "Choose another folder.") from exc
@@ -345,26 +344,15 @@ def _check_place(path: Path) -> None:
         raise _not_written(path, exc) from exc
     if is_folder:
         raise HandyError(f"{path} cannot be written: it is a folder.", "Rename it, or choose another folder.")
-
-
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """A name for a file that is being written; what is there at the end is removed."""
-    path = folder / f".{secrets.token_hex(8)}.part"  # not made of the file's name, which may be long
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise HandyError(f"{path} is write-protected.", "Rename it, or choose another folder.")
 
 
 def _is_saved(path: Path, text: str) -> bool:
     """Write all of ``text`` or nothing; if that is not possible, to stdout, and say so."""
     try:
-        with _unfinished(path.parent) as unfinished:
-            unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
-            if path.is_file():
-                shutil.copymode(path, unfinished)  # what was private stays so
-            unfinished.replace(path)
+        with replacing(path) as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
     except OSError as exc:
         complain(_not_written(path, exc))
         say("handy-qwen: Its text is on standard output instead.")

@@ -91,7 +91,8 @@ def check_is_source(source: Path) -> None:
         raise gguf_error(source.name)
     if source.suffix.lower() in {".safetensors", ".onnx"}:
         raise ConversionError(f"{source.name} is one file of a model.", "Give the folder that it is in.")
-    if not source.is_dir() and not source.name.lower().endswith(SUFFIXES):
+    is_archive = source.is_file() and source.name.lower().endswith(SUFFIXES)
+    if not (source.is_dir() or is_archive):  # a pipe can be read only once
         raise ConversionError(
             f"{source} is neither a folder nor an archive.", "Give a folder, .tar.gz or .zip."
         )

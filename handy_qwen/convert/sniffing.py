@@ -63,10 +63,10 @@ def check_layout(folder: Path, called: str) -> None:
     files = sorted(path for path in folder.iterdir() if not path.is_dir())
     names = {path.name for path in files}
     for path in files:
-        if path.is_symlink() and not path.exists():
+        if not path.is_file():
+            what = "a link to a file that is not there" if path.is_symlink() else "not a file"
             raise ConversionError(
-                f"{called} is incomplete: {path.name} is a link to a file that is not there.",
-                f"Download it again, {_INSTALL}.",
+                f"{called} is incomplete: {path.name} is {what}.", f"Download it again, {_INSTALL}."
             )
         if _is_pointer(path):
             raise ConversionError(
@@ -82,7 +82,7 @@ def check_layout(folder: Path, called: str) -> None:
             f"{called} lacks {index}, which says what is in which of its {len(shards)} files of weights.",
             "Download that file as well, from where the others are.",
         )
-    if _model_type(folder / "config.json") == _ALIGNER:
+    if model_type(folder / "config.json") == _ALIGNER:
         raise ConversionError(
             f"{called} is Qwen3-ForcedAligner, which tells when words were said, and cannot transcribe.",
             "Give Qwen3-ASR instead.",
@@ -120,8 +120,9 @@ def _is_cache(folder: Path) -> bool:
 
 
 def _snapshot(cache: Path) -> Path:
-    """The snapshot that "main" means, or the only one."""
+    """The snapshot that "main" means, or the only one. Those without a model broke off while they came."""
     snapshots = _folders(cache / "snapshots")
+    snapshots = [path for path in snapshots if _has_model(path)] or snapshots
     main = cache / "refs" / "main"
     commit = main.read_text(encoding="utf-8", errors="replace").strip() if main.is_file() else ""
     found = [path for path in snapshots if path.name == commit] or snapshots
@@ -150,7 +151,8 @@ def _is_pointer(path: Path) -> bool:
         return file.read(len(_POINTER)) == _POINTER
 
 
-def _model_type(config: Path) -> str:
+def model_type(config: Path) -> str:
+    """What ``config`` says that the model is; empty if it says nothing."""
     try:
         raw = read_object(config)
     except (OSError, ValueError):

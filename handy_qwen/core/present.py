@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.state import Dictation, Stage, Take
-from handy_qwen.core.view import Phase, View
+from handy_qwen.core.view import SETTINGS, Phase, View
 
 
 def view_of(now: Dictation) -> View:
@@ -41,6 +41,6 @@ def _phase(now: Dictation, recorded: Take | None) -> Phase:
         return Phase.TRANSCRIBING
     if now.is_loading or not (now.is_configured and now.is_listening):
         return Phase.LOADING
-    if any(one.notice.is_lasting for one in now.shown):
+    if any(one.notice.is_lasting and one.subject != SETTINGS for one in now.shown):
         return Phase.PROBLEM
     return Phase.IDLE

@@ -20,6 +20,8 @@ from handy_qwen.errors import HandyError
 
 HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
+SETTINGS = "settings"
+"""The subject of notices about the settings file. Dictation works all the same, with what holds instead."""
 
 
 class Phase(enum.Enum):

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from handy_qwen.core.entries import Entry
+from handy_qwen.durable import replacing
 from handy_qwen.errors import HistoryError
 
 FIELDS = (
@@ -88,17 +89,9 @@ def save(target: Path, pieces: Iterable[str]) -> None:
     Raises:
         HistoryError: It cannot be written.
     """
-    import tempfile  # slow to import, and most commands write no file
-
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".export-", dir=target.parent)
-        unfinished = Path(name)
-        try:
-            with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  a descriptor
-                file.writelines(pieces)
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(target, mode=0o600) as file:
+            file.writelines(piece.encode() for piece in pieces)
     except OSError as exc:
         raise HistoryError(
             f"{target} could not be written: {exc.strerror}.", "Choose another place."

@@ -156,7 +156,9 @@ class Hub:
                 DownloadReason.UNTRUSTED,
                 "If your network inspects traffic, set SSL_CERT_FILE to its certificate; if not, stop here.",
             )
-        if isinstance(exc, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects)):
+        if isinstance(
+            exc, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects, UnicodeError)
+        ):
             return DownloadError(
                 f"{self.endpoint} is no address of a hub.", DownloadReason.REFUSED, "Look at HF_ENDPOINT."
             )
@@ -165,6 +167,8 @@ class Hub:
         what = f"The proxy in {exc.source}" if isinstance(exc, ProxyFailedError) else self.host
         cut = isinstance(exc, (httpx2.ReadError, httpx2.RemoteProtocolError, httpx2.ReadTimeout))
         title = f"The connection to {what} broke off." if cut else f"{what} cannot be reached."
+        if isinstance(exc, ProxyFailedError) and exc.is_there:
+            title = f"{what} cannot reach {self.host}."
         return TransientError(
             DownloadError(title, DownloadReason.OFFLINE, f"Check your network connection. {_LATER}")
         )

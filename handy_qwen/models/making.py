@@ -8,6 +8,7 @@ from pathlib import Path
 from handy_qwen import paths
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
+from handy_qwen.convert.sniffing import model_type
 from handy_qwen.core.shelf import Stage
 from handy_qwen.engine.manifest import MANIFEST_FILE, is_package, load_manifest, sha256_of
 from handy_qwen.engine.published import is_published_layout
@@ -24,6 +25,7 @@ from handy_qwen.models.room import check_disk
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".msgpack", ".h5"}
 _PUBLISHED = {".onnx", ".data", ".json", ".txt", ".md"}
 _EMBEDDING = "embed_tokens.bin"  # of a published model: plain numbers
+_MODEL = "qwen3_asr"
 _PIECE_BYTES = 1 << 20
 
 
@@ -141,6 +143,11 @@ def _refusal(source: Path, called: str) -> InstallationError | ModelCorruptError
             f"{called} has its weights in {pickled[0]}, a pickle, which can run any program when it is "
             "opened; it is never read.",
             "Get the model with safetensors.",
+        )
+    if model_type(source / "config.json").startswith(_MODEL):
+        return InstallationError(
+            f"{called} is incomplete: its weights, model.safetensors, are not there.",
+            "Download it again, or let it be downloaded: handy-qwen model install NAME.",
         )
     return InstallationError(
         f"{called} is no model that this program knows.",

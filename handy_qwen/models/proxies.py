@@ -23,15 +23,21 @@ from handy_qwen.errors import DownloadError, DownloadReason
 
 _KINDS = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5h", "socks": "socks5"}
 _SOCKS_PORT = 1080
+_PORTS = {"http": 80, "https": 443}
+_NO_PORT = "its port is not a number from 1 to 65535"
 _SYSTEM = "the system's settings"
 
 
 class ProxyFailedError(httpx2.ProxyError):
-    """The proxy does not work: ``source`` says where it is named, ``is_closed`` that it wants a password."""
+    """The proxy does not work.
 
-    def __init__(self, source: str, message: str) -> None:
+    ``source`` says where it is named, ``is_closed`` that it wants a password, ``is_there`` that it answered.
+    """
+
+    def __init__(self, source: str, message: str, *, is_there: bool) -> None:
         super().__init__(message)
         self.source = source
+        self.is_there = is_there
         self.is_closed = "407" in message or "Invalid username/password" in message
 
 
@@ -52,16 +58,19 @@ def choose_proxy(scheme: str, host: str, port: int | None = None) -> ProxyChoice
     """
     proxies = getproxies()  # the environment's; without any, those of Windows or macOS
     kind = next((kind for kind in (scheme, "all") if proxies.get(kind)), "")
-    if not kind or _is_direct(host, port, proxies.get("no", "")):
+    if not kind or _is_direct(host, port or _PORTS.get(scheme, 0), proxies.get("no", "")):
         return None
     source = _source(kind)
     address = proxies[kind].strip()
     return _checked(source, address if "://" in address else f"http://{address}")
 
 
-def _is_direct(host: str, port: int | None, exceptions: str) -> bool:
-    name = f"[{host}]" if ":" in host else host
-    if proxy_bypass(f"{name}:{port}" if port else name):
+def _is_direct(host: str, port: int, exceptions: str) -> bool:
+    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if proxy_bypass(name):
+        return True
+    stars = [one.strip()[1:].lower() for one in exceptions.split(",") if one.strip().startswith("*.")]
+    if any(f".{host.lower()}".endswith(star) for star in stars):  # many write so what Python writes .name
         return True
     with suppress(ValueError):  # a name
         address = ipaddress.ip_address(host.strip("[]"))
@@ -89,14 +98,24 @@ def _checked(source: str, address: str) -> ProxyChoice:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise _refused(source, address, "its port is not a number from 1 to 65535") from None
+        raise _refused(source, address, _NO_PORT) from None
     kind = parts.scheme.lower()
     if kind not in _KINDS:
         called = kind if kind.startswith("socks4") else "an unknown kind of proxy"
         raise _refused(source, address, f"it is {called}, and only HTTP and SOCKS 5 can be used")
-    if not host or port == 0 or any(char.isspace() for char in host):
+    if port == 0:
+        raise _refused(source, address, _NO_PORT)
+    if not host or not _is_host(host):
         raise _refused(source, address, "it names no host")
     return ProxyChoice(source, _address(parts, host, port), _auth(parts))
+
+
+def _is_host(host: str) -> bool:
+    """Whether the system can look ``host`` up: each part of a name has 1 to 63 characters."""
+    try:
+        return bool(host.encode("idna")) and not any(char.isspace() for char in host)
+    except UnicodeError:
+        return False
 
 
 def _refused(source: str, address: str, why: str) -> DownloadError:
@@ -141,7 +160,8 @@ class _Transport(httpx2.BaseTransport):
         except (httpx2.ProxyError, httpx2.ConnectError, httpx2.ConnectTimeout) as exc:
             if choice is None:
                 raise
-            raise ProxyFailedError(choice.source, str(exc)) from exc
+            is_there = isinstance(exc, httpx2.ProxyError)
+            raise ProxyFailedError(choice.source, str(exc), is_there=is_there) from exc
 
     def _way(self, choice: ProxyChoice | None) -> httpx2.HTTPTransport:
         with self._lock:

@@ -107,5 +107,6 @@ class Stream:
             return
 
 
-FOREIGN = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError)
-"""What reading an answer may raise: the library's errors, which it does not wrap, and the system's."""
+FOREIGN = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError)
+"""What reading an answer may raise: the library's errors, which it does not wrap, and the system's. The last
+is for names that no host can have."""

@@ -4,6 +4,9 @@
 characters of its value, for changes. Comments, order, and keys that are not ours survive because they are
 never touched. Comments inside a list that is replaced move above it; at the end of a line that is deleted
 they go with it.
+
+tomlkit edits TOML too, but knows no lines, which messages need, and thinks that a comment belongs to the
+table above it: whoever deletes that deletes the explanation of the next setting.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ _REASONS = {  # how tomllib begins, without the user's text that it may quote ->
     'Expected "\'"': "a quotation mark is missing",
     "Expected newline": "there is something after the value",
 }
+_BYTE_ORDER_MARK = "\ufeff"  # some editors of Windows begin a file with it
 _MOST_DOTS = 100  # in a line: for a key of 50,000 parts tomllib takes hours
 _LINE_CHARS = 100  # a longer list is written one entry a line
 
@@ -78,7 +82,8 @@ class Document:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+        self.text = text = text.removeprefix(_BYTE_ORDER_MARK)
         _check_depth(text)
         try:
             self.values: dict[str, Any] = tomllib.loads(text)
@@ -89,10 +94,14 @@ class Document:
 
     @cached_property
     def lines(self) -> dict[Path, int]:
-        """The line, from 1, of each key and header. Entries of lists in brackets have none of their own."""
+        """The line, from 1, where each key and table is first written; ``a.b = 1`` writes both.
+
+        Entries of lists in brackets have none of their own.
+        """
         found: dict[Path, int] = {}
         for one in self._statements:
-            found.setdefault(one.path, one.line)
+            for length in range(1, len(one.path) + 1):
+                found.setdefault(one.path[:length], one.line)
         return found
 
     @cached_property
@@ -238,7 +247,7 @@ class Document:
         for start, end, instead in in_order[::-1]:
             is_line_open = instead and start == end and start and text[start - 1] != "\n"
             text = text[:start] + (self._newline if is_line_open else "") + instead + text[end:]
-        return Document(text)
+        return Document(self.mark + text)
 
 
 def dump(value: object) -> str:

@@ -9,6 +9,7 @@ understood and keeps its number.
 from __future__ import annotations
 
 import difflib
+import errno
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,10 +33,25 @@ VERSION = 1
 MIGRATIONS: dict[int, Callable[[Document], Document]] = {}
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
+Stamp = tuple[int, int, int]
+_TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 _TABLES = {name: tuple(one.metadata["keys"]) for name, one in _FIELDS.items() if one.metadata["keys"]}
 _SHOWN_PROBLEMS = 3  # in a notice
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
+
+
+class ChangedMeanwhileError(OSError):
+    """Somebody else wrote the file after it was read; it was left as he wrote it."""
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """What changes when the file ``path`` is written: its time, size, and number. None: it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class Configuration:
         path: The file.
         document: Its text, of the present version; that of a new file if there is none, None if it is broken.
         exists: It is there; else the defaults hold.
+        stamp: Tells this state of the file from later ones; None if there is none.
         error: Why it cannot be read as a whole; None if it can.
         problems: What is not used as it is written, in the order of the file.
         settings: What the program works with; of a broken file, the defaults.
@@ -67,6 +84,7 @@ class Configuration:
     path: Path = field(default_factory=paths.settings_file)
     document: Document | None = None
     exists: bool = False
+    stamp: Stamp | None = None
     error: Problem | None = None
     problems: tuple[Problem, ...] = ()
     settings: Settings = field(default_factory=Settings)
@@ -82,9 +100,9 @@ class Configuration:
         if len(self.problems) == 1:
             (one,) = self.problems
             hint = f"{_capital(one.effect)}. " if one.effect else ""
-            title = f"Line {one.line} of {self.path.name}: {one.text}."
+            title = f"Line {one.line} of {self.path.name}: {_ended(one.text)}"
             return SettingsError(title, f"{hint}Fix it in {self.path}.")
-        told = [f"Line {one.line}: {one.text}." for one in self.problems[:_SHOWN_PROBLEMS]]
+        told = [f"Line {one.line}: {_ended(one.text)}" for one in self.problems[:_SHOWN_PROBLEMS]]
         if len(self.problems) > _SHOWN_PROBLEMS:
             told.append(f"And {len(self.problems) - _SHOWN_PROBLEMS} more: run handy-qwen doctor.")
         return SettingsError(f"{len(self.problems)} problems in {self.path.name}.", " ".join(told))
@@ -94,11 +112,10 @@ def read_configuration(path: Path | None = None) -> Configuration:
     """Read the settings file. Never raises, never writes."""
     path = path or paths.settings_file()
     try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
+        stamp, raw = stamp_of(path), _bytes_of(path)
         if len(raw) > MOST_BYTES:
             return Configuration(path, exists=True, error=Problem("is too large"))
-        document = Document(raw.decode("utf-8-sig"))
+        document = Document(raw.decode())
     except FileNotFoundError:
         return Configuration(path, new_document())
     except OSError as exc:
@@ -109,7 +126,14 @@ def read_configuration(path: Path | None = None) -> Configuration:
         return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
     document = migrated(document)
     settings, problems = read(document)
-    return Configuration(path, document, exists=True, problems=problems, settings=settings)
+    return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
+
+
+def _bytes_of(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # to open a pipe is to wait for its other end
+        raise OSError(errno.EINVAL, "it is not a file")
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
 
 
 def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
@@ -225,6 +249,10 @@ def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
     return found[0] if found else ""
 
 
+def _ended(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -288,13 +316,23 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def save(document: Document, path: Path) -> None:
-    """Write atomically, readable by the owner only. Of a link, the file it names is written.
+def save(found: Configuration, changes: Mapping[str, object]) -> None:
+    """Write ``changes`` into the file that was ``found``, atomically, readable by the owner only.
+
+    Of a link, the file it names is written.
 
     Raises:
+        ChangedMeanwhileError: It is another file by now.
         OSError: The file cannot be written.
     """
-    replace_file(path, document.text.encode())
+
+    def check() -> None:
+        if stamp_of(found.path) != found.stamp:
+            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
+
+    assert found.document is not None
+    document = edited(found.document, changes)
+    replace_file(found.path, f"{document.mark}{document.text}".encode(), check=check)
 
 
 def change(path: Path, **changes: object) -> Settings:
@@ -304,12 +342,18 @@ def change(path: Path, **changes: object) -> Settings:
         SettingsError: The file cannot be read as it is, or cannot be written; it is as it was.
         ValueError: A value does not pass its check.
     """
-    found = read_configuration(path)
-    if found.document is None:
-        raise found.complaint() or SettingsError(f"{path} cannot be read.")
-    new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
-    try:
-        save(edited(found.document, {name: getattr(new, name) for name in changes}), path)
-    except OSError as exc:
-        raise SettingsError(f"{path} cannot be written: {exc.strerror}.", "Check its permissions.") from exc
-    return new
+    for left in reversed(range(_TRIES)):
+        found = read_configuration(path)
+        if found.document is None:
+            raise found.complaint() or SettingsError(f"{path} cannot be read.")
+        new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
+        try:
+            save(found, {name: getattr(new, name) for name in changes})
+        except OSError as exc:
+            if isinstance(exc, ChangedMeanwhileError) and left:
+                continue
+            raise SettingsError(
+                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
+            ) from exc
+        return new
+    raise AssertionError  # the last try ends above

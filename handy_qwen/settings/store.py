@@ -1,7 +1,8 @@
 """The settings of the running program: one value that is swapped whole, and the file behind it.
 
 Changes go through ``update``, which saves them; changes made by hand in the file are found by
-``reload_if_changed``, which the program calls every second (a look at the file's time and size).
+``reload_if_changed``, which the program calls every second (a look at the file's time and size). No clock is
+asked: that of a network drive may be wrong.
 
 The file is the user's, who may be in the middle of editing it: one that cannot be read is never moved or
 replaced. Until it can be read again, the former settings hold (at the start, the defaults), and what is
@@ -12,20 +13,26 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.settings.fields import Settings
-from handy_qwen.settings.file import Configuration, edited, read_configuration, save
+from handy_qwen.settings.file import (
+    ChangedMeanwhileError,
+    Configuration,
+    Stamp,
+    read_configuration,
+    save,
+    stamp_of,
+)
 
 logger = logging.getLogger(__name__)
 
-Stamp = tuple[int, int, int] | None
-SETTLED_S = 0.5
-"""A file changed less than this ago may be half written: many editors empty it first. It is read later."""
+_SETTLED, _COARSE = 1, 3
+"""How many looks after that which found a change the file is read: many editors empty it before they write,
+and some file systems show the same time for all that is written within two seconds."""
 _FORMER = "Your previous settings stay active until you fix it. Until then, changes are not saved."
 _DEFAULTS = "The defaults are active until you fix it. Until then, changes are not saved."
 
@@ -48,11 +55,12 @@ class SettingsStore:
         self.on_change = on_change
         self.on_problem = on_problem
         self._lock = threading.RLock()
-        self._stamp: Stamp = None  # of the file as it was read last
-        self._seen: Stamp = None  # of the file as it was looked at last
+        self._seen: Stamp | None = None  # of the file as it was looked at last
+        self._looks = 0  # since it became so
         self._value = Settings()
         self._unsaved: dict[str, object] = {}
         self._until = _DEFAULTS
+        self._refusal: SettingsError | None = None  # why the file could not be written
         self._told: tuple[str, str] | None = None
 
     @property
@@ -63,6 +71,7 @@ class SettingsStore:
     def load(self) -> Settings:
         """Read the file, or create it."""
         with self._lock:
+            self._remember()
             found = self._read()
             if found.document is None:
                 # Whoever has a file has seen the guide of the first start.
@@ -77,10 +86,9 @@ class SettingsStore:
     def reload_if_changed(self) -> None:
         """Look whether the file was changed by hand, and take the changes over."""
         with self._lock:
-            stamp = self._look()
-            has_settled = self._has_settled(stamp)
-            self._seen = stamp
-            if stamp != self._stamp and has_settled:
+            seen, self._seen = self._seen, stamp_of(self.path)
+            self._looks = self._looks + 1 if seen == self._seen else 0
+            if self._looks in {_SETTLED, _COARSE}:
                 self._catch_up(self._read())
 
     def update(self, **changes: object) -> Settings:
@@ -93,10 +101,11 @@ class SettingsStore:
         with self._lock:
             new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
             self._unsaved |= {name: getattr(new, name) for name in changes}
-            stamp = self._look()
-            if stamp == self._stamp or self._has_settled(stamp):
+            stamp = stamp_of(self.path)
+            if stamp == self._seen and self._looks >= _SETTLED:
                 self._catch_up(self._read())
-            else:
+            else:  # somebody is writing it: the next looks will tell
+                self._seen, self._looks = stamp, 0
                 self._swap(new)
             return self._value
 
@@ -116,48 +125,41 @@ class SettingsStore:
             self.on_change(new)
 
     def _read(self) -> Configuration:
-        """The file as it is now; remembers its stamp, and tells what is wrong with it."""
-        self._stamp = self._seen = self._look()
+        """The file as it is now; tells what is wrong with it."""
         found = read_configuration(self.path)
-        complaint = found.complaint(self._until)
-        if complaint and self._told is None:  # its text may be the user's
-            logger.warning("settings file: %d problems, broken: %s", len(found.problems), bool(found.error))
-        self._tell(complaint)
+        if found.exists and not self._unsaved:  # somebody else has made it
+            self._refusal = None
+        self._tell(found)
         return found
 
     def _write(self, found: Configuration) -> None:
-        assert found.document is not None
         try:
-            save(edited(found.document, self._unsaved), self.path)
+            save(found, self._unsaved)
+        except ChangedMeanwhileError:
+            pass  # the next look finds the change, and what is unsaved is written then
         except OSError as exc:
             logger.warning("settings file not written: %s", type(exc).__name__)
-            self._tell(
-                SettingsError(
-                    "The settings could not be saved.",
-                    f"{self.path}: {exc.strerror}. They hold until Handy Qwen quits.",
-                )
+            self._refusal = SettingsError(
+                "The settings could not be saved.",
+                f"{self.path}: {exc.strerror}. They hold until Handy Qwen quits.",
             )
+            self._tell(found)
         else:
-            if self._unsaved:
-                self._tell(read_configuration(self.path).complaint(self._until))
-            self._unsaved = {}
-        self._stamp = self._seen = self._look()
+            self._unsaved, self._refusal = {}, None
+            self._remember()
+            self._tell(read_configuration(self.path))
 
-    def _tell(self, complaint: HandyError | None) -> None:
+    def _remember(self) -> None:
+        """The file is as it was read or written now."""
+        self._seen, self._looks = stamp_of(self.path), _SETTLED
+
+    def _tell(self, found: Configuration) -> None:
+        complaint = (None if found.error else self._refusal) or found.complaint(self._until)
         told = (complaint.title, complaint.hint) if complaint else None
         if told != self._told:
+            if complaint and self._told is None:  # its text may be the user's
+                logger.warning(
+                    "settings file: %d problems, broken: %s", len(found.problems), bool(found.error)
+                )
             self._told = told
             self.on_problem(complaint)
-
-    def _look(self) -> Stamp:
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
-
-    def _has_settled(self, stamp: Stamp) -> bool:
-        """Whether nobody is writing the file: it was so at the last look, or is for some time already."""
-        if stamp == self._seen:
-            return True
-        return stamp is not None and abs(time.time() - stamp[0] / 1e9) > SETTLED_S

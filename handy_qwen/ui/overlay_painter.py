@@ -1,4 +1,4 @@
-"""Paints the overlay: a rounded card with a sign, a text of up to two lines, and a clock.
+"""Paints the overlay: a rounded card with a sign, a text of up to two lines (a notice: four), and a clock.
 
     (sign)  text in full color, then quieter         0:07
             second line                              hands-free
@@ -37,7 +37,8 @@ _GAP_PX = 14
 _LOCK_PX = 13
 _RADIUS_PX = 16
 _NARROW_PX, _WIDE_PX = 300, 620
-_MAX_LINES = 2
+_MAX_LINES = 2  # of live text, which must not cover what it goes into
+_MAX_NOTICE_LINES = 4
 _MOST_CHARACTERS = 400  # more than two lines hold, in any script
 _LONGEST_WORD = 24
 _ELLIPSIS = "… "
@@ -198,7 +199,7 @@ def _fitting(content: Content, lines_of: Callable[[str], int]) -> tuple[str, str
     if content.is_live:
         return (*_newest(title, rest, lines_of), "")
     separator = "\n" if rest else ""
-    while lines_of(title + separator + rest) > _MAX_LINES and title != "…":
+    while lines_of(title + separator + rest) > _MAX_NOTICE_LINES and title != "…":
         if rest:
             rest = rest[: max(0, len(rest) - 4)].rstrip("… ") + ("…" if len(rest) > 4 else "")
             separator = "\n" if rest else ""

@@ -81,7 +81,8 @@ def use_settings(folder: Path, data: bytes) -> None:
     store.load()
     store.update(hold_s=0.5)
     path.write_bytes(data)
-    store.reload_if_changed()
+    for _look in range(2):
+        store.reload_if_changed()
     store.update(custom_words=("one", "two"))
 
 

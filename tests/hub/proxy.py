@@ -9,10 +9,14 @@ from urllib.parse import urlsplit
 
 
 class LocalProxy:
-    """Passes connections on, and writes down where to. A context manager; ``user`` is "name:password"."""
+    """Passes connections on, and writes down where to. A context manager; ``user`` is "name:password".
 
-    def __init__(self, *, user: str = "") -> None:
+    Of all it carries back it breaks off once, after ``cut`` bytes, if that is not 0.
+    """
+
+    def __init__(self, *, user: str = "", cut: int = 0) -> None:
         self.user = user
+        self.cut = cut
         self.seen: list[str] = []  # kind and target of each connection
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
@@ -61,9 +65,13 @@ class LocalProxy:
             else _exactly(client, _exactly(client, 1)[0]).decode()
         )
         (port,) = struct.unpack(">H", _exactly(client, 2))
-        with self._reach("socks", host, port) as target:
+        target = self._reach("socks", host, port)
+        if target is None:
+            client.sendall(b"\x05\x05\x00\x01" + bytes(6))
+            return
+        with target:
             client.sendall(b"\x05\x00\x00\x01" + bytes(6))
-            _pump(client, target)
+            self._pump(client, target)
 
     def _http(self, client: socket.socket, head: bytes) -> None:
         while b"\r\n\r\n" not in head:
@@ -76,21 +84,48 @@ class LocalProxy:
         method, url, version = lines[0].split(b" ")
         if method == b"CONNECT":
             host, _, port = url.decode().rpartition(":")
-            with self._reach("connect", host, int(port)) as target:
+            target = self._reach("connect", host, int(port))
+            if target is None:
+                client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+                return
+            with target:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                _pump(client, target)
+                self._pump(client, target)
             return
         parts = urlsplit(url.decode())
-        with self._reach("http", parts.hostname, parts.port or 80) as target:
+        target = self._reach("http", parts.hostname, parts.port or 80)
+        if target is None:
+            client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            return
+        with target:
             path = url.decode().partition(parts.netloc)[2].encode()
             kept = [line for line in lines[1:] if not line.lower().startswith(b"connection:")]
             first = [b" ".join([method, path, version]), b"Connection: close"]  # the next may go elsewhere
             target.sendall(b"\r\n".join([*first, *kept]))
-            _pump(client, target)
+            self._pump(client, target)
 
-    def _reach(self, kind: str, host: str, port: int) -> socket.socket:
+    def _reach(self, kind: str, host: str, port: int) -> socket.socket | None:
         self.seen.append(f"{kind} {host}:{port}")
-        return socket.create_connection(("127.0.0.1", port))  # every name is this machine
+        with contextlib.suppress(OSError):
+            return socket.create_connection(("127.0.0.1", port))  # every name is this machine
+        return None
+
+    def _pump(self, client: socket.socket, target: socket.socket) -> None:
+        def forth() -> None:
+            with contextlib.suppress(OSError):
+                while data := client.recv(65536):
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=forth, daemon=True).start()
+        while data := target.recv(65536):
+            if self.cut:
+                data = data[: self.cut]
+                self.cut -= len(data)
+                if not self.cut:
+                    client.sendall(data)
+                    return
+            client.sendall(data)
 
 
 def _exactly(client: socket.socket, count: int) -> bytes:
@@ -102,16 +137,3 @@ def _exactly(client: socket.socket, count: int) -> bytes:
 
 def _end() -> bytes:
     raise EOFError
-
-
-def _pump(client: socket.socket, target: socket.socket) -> None:
-    def carry(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    back = threading.Thread(target=carry, args=(target, client), daemon=True)
-    back.start()
-    carry(client, target)
-    back.join()

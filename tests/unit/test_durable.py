@@ -7,7 +7,7 @@ import pytest
 
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.durable import replace_file, sync_tree
+from handy_qwen.durable import replace_file, replacing, sync_tree
 from handy_qwen.models.importing import import_model
 from tests.conftest import CHECKPOINT
 
@@ -80,3 +80,47 @@ def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path):
         replace_file(circle / "file", b"new")
     assert circle.is_symlink()
     assert list(tmp_path.iterdir()) == [circle]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes in folders are POSIX's")
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with replacing(pipe) as file:
+            file.write(b"text")
+        assert os.read(reader, 9) == b"text"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no /dev")
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
+def test_what_is_written_to_an_open_file_goes_behind_what_it_has(tmp_path, name):
+    if not Path("/proc/self/fd").exists() and name.startswith("/proc"):
+        pytest.skip("no such folder here")
+    place = tmp_path / "all.txt"
+    place.write_bytes(b"before ")
+    with place.open("ab") as file, replacing(Path(name.format(file.fileno()))) as out:
+        out.write(b"after")
+    assert place.read_bytes() == b"before after"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the umask is POSIX's")
+@pytest.mark.parametrize(("mode", "seen"), [(0o666, 0o640), (0o600, 0o600)])
+def test_a_new_file_has_its_mode_from_the_beginning(tmp_path, mode, seen):
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "file", mode=mode) as file:
+            assert os.fstat(file.fileno()).st_mode & 0o777 == seen
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == seen
+
+
+def test_a_name_as_long_as_can_be_is_no_obstacle(tmp_path):
+    replace_file(tmp_path / ("x" * 255), b"new")
+    assert len(list(tmp_path.iterdir())) == 1

@@ -38,14 +38,20 @@ KEYS = st.sampled_from(["chord", "language", "submit", "heard", "written", "rege
 class Desk:
     def __init__(self, path):
         self.path = path
-        self.changes, self.problems = [], []
+        self.changes, self.problems, self.writes = [], [], 0
         self.store = SettingsStore(path, self.changes.append, self.problems.append)
 
     def write(self, text):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(text, encoding="utf-8")
-        os.utime(self.path, ns=(1, len(text)))  # another time than the last, however quick the test is
+        self.writes += 1
+        os.utime(self.path, ns=(1, self.writes))  # another time than the last, however quick the test is
         return self
+
+    def look(self, times=2):
+        """What the program does every second."""
+        for _second in range(times):
+            self.store.reload_if_changed()
 
     def text(self):
         return self.path.read_text(encoding="utf-8")
@@ -189,14 +195,14 @@ def test_a_broken_file_is_never_touched_and_the_user_learns_the_line(desk, conte
 @pytest.mark.expects_log
 def test_what_was_changed_while_the_file_was_broken_is_written_once_it_is_right(desk):
     desk.write('language = "French"\n').store.load()
-    desk.write('language = "French\n')
+    desk.write('language = "French\n').look()
     desk.store.update(sounds=True)
     assert desk.text() == 'language = "French\n'
-    desk.write('language = "German"\n').store.reload_if_changed()
+    desk.write('language = "German"\n').look()
     assert desk.store.value == replace(Settings(), language="German", sounds=True)
     assert tomllib.loads(desk.text()) == {"language": "German", "sounds": True}
     assert desk.problems[-1] is None
-    desk.write('language = "German"\nsounds = false\n').store.reload_if_changed()
+    desk.write('language = "German"\nsounds = false\n').look()
     assert desk.store.value.sounds is False, "it was written once, not for good"
 
 
@@ -207,15 +213,15 @@ def test_a_file_that_an_editor_is_just_writing_is_left_alone(desk, moment):
     if moment == "gone":
         desk.path.unlink()
     else:
-        desk.path.write_text(moment)  # now, by its time
-    desk.store.reload_if_changed()
+        desk.path.write_text(moment)
+    desk.look(times=1)
     if moment == "gone":
         assert not desk.path.exists()
     else:
         assert desk.text() == moment
     assert desk.store.value == replace(Settings(), language="French", hold_s=0.5)
     assert desk.problems == []
-    desk.write('language = "Dutch"\nhold_s = 0.5\n').store.reload_if_changed()
+    desk.write('language = "Dutch"\nhold_s = 0.5\n').look()
     assert desk.store.value == replace(Settings(), language="Dutch", hold_s=0.5)
 
 
@@ -229,7 +235,7 @@ def test_a_change_waits_for_an_editor_that_is_just_writing(desk, moment):
     desk.store.update(sounds=True)
     assert desk.store.value == replace(Settings(), language="French", hold_s=0.5, sounds=True)
     assert not desk.path.exists() or desk.text() == moment
-    desk.write('language = "Dutch"\nhold_s = 0.5\n').store.reload_if_changed()
+    desk.write('language = "Dutch"\nhold_s = 0.5\n').look()
     assert desk.store.value == replace(Settings(), language="Dutch", hold_s=0.5, sounds=True)
     assert desk.text() == 'language = "Dutch"\nhold_s = 0.5\nsounds = true\n'
 
@@ -237,15 +243,141 @@ def test_a_change_waits_for_an_editor_that_is_just_writing(desk, moment):
 def test_a_file_that_stays_empty_means_the_defaults(desk):
     desk.write('language = "French"\n').store.load()
     desk.path.write_text("")
-    desk.store.reload_if_changed()
+    desk.look(times=1)
     assert desk.store.value.language == "French"
-    desk.store.reload_if_changed()
+    desk.look(times=1)
     assert desk.store.value == Settings()
+
+
+@pytest.mark.parametrize("time_s", [0, 2**31])
+def test_a_clock_that_is_wrong_does_not_let_half_a_file_be_read(desk, time_s):
+    desk.write('language = "French"\n').store.load()
+    desk.path.write_text("")
+    os.utime(desk.path, (time_s, time_s))
+    desk.look(times=1)
+    assert desk.store.update(sounds=True).language == "French"
+    desk.write('language = "Dutch"\n').look()
+    assert desk.store.value == replace(Settings(), language="Dutch", sounds=True)
+
+
+def test_a_change_that_shows_in_no_time_and_no_size_is_found_a_little_later(desk):
+    desk.write('language = "French"\n').store.load()
+    desk.write('language = "German"\n').look()
+    status = desk.path.stat()
+    with desk.path.open("r+") as file:  # within the same tick of the drive's clock
+        file.write('language = "Danish"\n')
+    os.utime(desk.path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    assert desk.store.value.language == "German"
+    desk.look(times=3)
+    assert desk.store.value.language == "Danish"
+
+
+def test_a_file_that_was_away_for_a_moment_gets_what_was_changed_then(desk):
+    desk.write('language = "French"\n').store.load()
+    desk.look(times=5)
+    desk.path.rename(desk.path.with_suffix(".bak"))
+    desk.store.update(sounds=True)
+    desk.path.with_suffix(".bak").rename(desk.path)
+    desk.look(times=3)
+    assert desk.text() == 'language = "French"\nsounds = true\n'
+
+
+@pytest.fixture
+def other_writer(desk, monkeypatch):
+    """Somebody else, who puts his own file in place in the very moment in which ours is written."""
+    texts = []
+    sync = os.fsync
+
+    def write(handle):
+        sync(handle)
+        if texts:
+            desk.write(texts.pop(0))
+
+    monkeypatch.setattr(durable.os, "fsync", write)
+    return texts
+
+
+def test_two_who_write_at_once_both_get_what_they_want(desk, other_writer):
+    desk.write('language = "French"\n').store.load()
+    other_writer.append('language = "German"\n')
+    assert desk.store.update(sounds=True).sounds is True
+    desk.look()
+    assert desk.text() == 'language = "German"\nsounds = true\n'
+    assert desk.store.value == replace(Settings(), language="German", sounds=True)
+    other_writer += ['language = "Dutch"\n', "sounds = false\n"]
+    change(desk.path, model="x")
+    assert desk.text() == 'sounds = false\nmodel = "x"\n'
+    assert desk.problems == []
+
+
+def test_a_file_that_changes_all_the_time_is_left_to_whoever_writes_it(desk, other_writer):
+    desk.write("")
+    other_writer += [f"hold_s = 0.{n}\n" for n in range(1, 99)]
+    with pytest.raises(SettingsError, match="another program is writing it"):
+        change(desk.path, model="x")
+    assert "hold_s" in desk.text()
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("kind", ["folder", "pipe", "circle", "device"])
+def test_what_is_no_file_is_explained_and_left_alone(desk, kind):
+    desk.path.parent.mkdir()
+    match kind:
+        case "folder":
+            desk.path.mkdir()
+        case "pipe":
+            os.mkfifo(desk.path)
+        case "circle":
+            desk.path.symlink_to(desk.path)
+        case "device":
+            desk.path.symlink_to(os.devnull)
+    before = os.lstat(desk.path)
+    desk.store.load()
+    desk.store.update(sounds=True)
+    desk.look(times=4)
+    assert desk.store.value == replace(Settings(), set_up=True, sounds=True)
+    (told,) = desk.problems
+    assert told.title.startswith("settings.toml ")
+    with pytest.raises(SettingsError):
+        change(desk.path, model="x")
+    assert os.lstat(desk.path) == before
+
+
+@pytest.mark.expects_log
+def test_a_write_protected_file_is_not_replaced_and_that_is_told(desk, monkeypatch):
+    desk.write('language = "French"\n').path.chmod(0o400)
+    monkeypatch.setattr(
+        durable.os, "access", lambda path, _mode: bool(path.stat().st_mode & 0o200)
+    )  # root may
+    desk.store.load()
+    desk.store.update(sounds=True)
+    desk.look(times=4)
+    assert desk.text() == 'language = "French"\n'
+    assert [one.title for one in desk.problems if one] == ["The settings could not be saved."]
+    assert desk.problems[-1] is not None, "it is still so"
+    assert desk.store.value == replace(Settings(), language="French", sounds=True)
+    with pytest.raises(SettingsError, match="Permission denied"):
+        change(desk.path, model="x")
+
+
+@pytest.mark.expects_log
+def test_that_no_file_can_be_made_stays_told_until_there_is_one(desk, monkeypatch):
+    def refuse(_handle):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", refuse)
+        desk.store.load()
+        desk.look(times=5)
+    (told,) = desk.problems
+    assert "No space left on device" in told.hint
+    desk.write("sounds = true\n").look()
+    assert desk.problems[1:] == [None]
 
 
 def test_changes_by_hand_are_picked_up_once(desk):
     desk.store.load()
-    desk.write('language = "French"\n').store.reload_if_changed()
+    desk.write('language = "French"\n').look()
     desk.store.reload_if_changed()
     assert [change.language for change in desk.changes] == ["French"]
 
@@ -260,13 +392,16 @@ def test_a_save_of_our_own_is_no_change_by_hand(desk):
 def test_an_update_keeps_what_was_changed_by_hand_meanwhile(desk):
     desk.store.load()
     desk.write('language = "French"\n')
-    assert desk.store.update(sounds=True).language == "French"
+    assert desk.store.update(sounds=True).sounds is True
+    desk.look()
+    assert desk.store.value == replace(Settings(), language="French", sounds=True)
+    assert desk.text() == 'language = "French"\nsounds = true\n'
 
 
 @pytest.mark.expects_log
 def test_a_file_broken_while_it_is_edited_leaves_the_former_settings(desk):
     desk.write('language = "French"\n').store.load()
-    desk.write("language = \n").store.reload_if_changed()
+    desk.write("language = \n").look()
     assert desk.store.value.language == "French"
     (told,) = desk.problems
     assert told.title == (
@@ -275,7 +410,7 @@ def test_a_file_broken_while_it_is_edited_leaves_the_former_settings(desk):
     assert str(desk.path) in told.hint
     assert "previous settings stay active" in told.hint
     assert desk.text() == "language = \n"
-    desk.write('language = "German"\n').store.reload_if_changed()
+    desk.write('language = "German"\n').look()
     assert desk.store.value.language == "German"
     assert desk.problems[1:] == [None], "the notice goes as soon as the file is right"
 
@@ -283,8 +418,7 @@ def test_a_file_broken_while_it_is_edited_leaves_the_former_settings(desk):
 def test_a_deleted_file_means_the_defaults(desk):
     desk.write('language = "French"\n').store.load()
     desk.path.unlink()
-    desk.store.reload_if_changed()
-    desk.store.reload_if_changed()
+    desk.look()
     assert desk.store.value == Settings()
 
 
@@ -361,9 +495,12 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.dictionaries(st.sampled_from([*NAMES, "languag", "Hotkey"]), VALUES))
-def test_whatever_a_file_holds_it_can_be_read_and_every_problem_has_a_line(raw):
-    text = "".join(f"{name} = {dump(value)}\n" for name, value in raw.items())
+@given(
+    st.dictionaries(st.sampled_from([*NAMES, "languag", "Hotkey"]), VALUES),
+    st.sampled_from(["{} = {}", "{}.x = {}", "[{}]\ny = {}", "[{}.x.y]\nz = {}", "[[{}]]\nchord = {}"]),
+)
+def test_whatever_a_file_holds_it_can_be_read_and_every_problem_has_a_line(raw, form):
+    text = "".join(f"{form.format(name, dump(value))}\n" for name, value in raw.items())
     read_settings, problems = read(text)
     assert isinstance(read_settings, Settings)
     assert all(one.line for one in problems)
@@ -450,7 +587,7 @@ def whole_line_comments(text):
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_change_keeps_all_comments_their_order_and_unknown_keys(newline, data):
     text = data.draw(
@@ -493,6 +630,30 @@ def test_a_key_is_added_to_an_entry_before_the_tables_inside_it():
     assert changed.text == '[[hotkeys]]\nchord = "f9"\nlanguage = "German"\n[hotkeys.mine]\nx = 1\n'
 
 
+def test_a_byte_order_mark_stays(desk):
+    desk.write('\ufeffmode = "hold"\r\n')
+    change(desk.path, mode="toggle")
+    assert desk.path.read_bytes() == '\ufeffmode = "toggle"\r\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "changed"),
+    [
+        ('mode = "hold"', {"sounds": True}, 'mode = "hold"\nsounds = true\n'),
+        ("# about x\n[x]\na = 1\n", {"mode": "hold"}, 'mode = "hold"\n# about x\n[x]\na = 1\n'),
+        ('a = 1\n\n[[hotkeys]]\nchord = "f9"\n\n# end\n', {"hotkeys": ()}, "a = 1\nhotkeys = []\n\n# end\n"),
+    ],
+)
+def test_what_is_added_or_deleted_fits_in(text, changes, changed):
+    assert settings_file.edited(Document(text), changes).text == changed
+
+
+def test_a_name_of_very_many_parts_is_refused_before_it_takes_hours():
+    with pytest.raises(TomlError, match="nested too deeply") as caught:
+        Document(f"mode = 'hold'\na{'.a' * 500} = 1\n")
+    assert caught.value.line == 2
+
+
 def test_comments_in_a_list_that_changes_move_above_it():
     document = Document('custom_words = [\n  "a", # first\n  # none yet\n]  # words\nsounds = true\n')
     changed = document.with_value("custom_words", ["b"])
@@ -506,13 +667,13 @@ def test_comments_in_a_list_that_changes_move_above_it():
 def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk):
     desk.store.load()
     desk.write(f'{desk.text()}[[replacements]]\nheard = "a"\nwritten = "b"\nlanguage = "German"\n')
-    desk.store.reload_if_changed()
+    desk.look()
     assert desk.store.value.replacements == (Replacement("a", "b"),)
     assert desk.store.value.language == ""
     table, last = desk.text().splitlines().index("[[hotkeys]]") + 1, len(desk.text().splitlines())
     told = f"line {last}: language is inside [[replacements]] and not used; move it above line {table}"
     assert desk.lines() == [told]
-    desk.write(f"{settings_file.new_document().text}sounds = true\n").store.reload_if_changed()
+    desk.write(f"{settings_file.new_document().text}sounds = true\n").look()
     assert desk.store.value.hotkeys == Settings().hotkeys
     assert "sounds is inside [[hotkeys]]" in desk.problems[-1].title
 
@@ -532,6 +693,11 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
             'language must be a language such as "German" or "de", or "auto" (did you mean German?); '
             "the default is used",
         ),
+        ('microphone.name = "x"', "line 1: microphone must be a text in quotes"),
+        ('[mode.deep]\nx = "hold"', "line 1: mode must be one of auto, hold, toggle"),
+        ('\n"what I say".x.y = "x"', "line 2: this key is not a setting"),
+        ('\n[hotkeys.left]\nchord = "f9"', "line 2: write [[hotkeys]], with two brackets"),
+        ("[[mine.list]]\nx = 1", "line 1: this key is not a setting"),
         ('[general]\nlanguage = "de"', "language is inside [general] and not used; move it above line 1"),
         ('[hotkeys]\nchord = "f9"', "write [[hotkeys]], with two brackets"),
         ('[[hotkeys]]\nchrod = "f9"', "chrod is not known in [[hotkeys]]; did you mean chord?"),
@@ -546,6 +712,19 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
 def test_every_kind_of_mistake_is_explained(text, told):
     _settings, problems = read(f"{text}\n")
     assert any(told in str(one) for one in problems), problems
+
+
+def test_one_mistake_and_several_are_told_in_sentences(desk):
+    one = read_configuration(desk.write('langage = "de"\n').path).complaint()
+    assert one.title == "Line 1 of settings.toml: langage is not a setting; did you mean language?"
+    assert one.hint == f"Fix it in {desk.path}."
+    wrong = "".join(f"{name} = 1e99\n" for name in ("langage", "hold_s", "silence_s", "warm_s", "threads"))
+    several = read_configuration(desk.write(wrong).path).complaint()
+    assert several.title == "5 problems in settings.toml."
+    assert several.hint == (
+        "Line 1: langage is not a setting; did you mean language? Line 2: hold_s must be from 0.1 to 2. "
+        "Line 3: silence_s must be from 0 to 3600. And 2 more: run handy-qwen doctor."
+    )
 
 
 def test_a_file_of_a_newer_version_may_have_settings_that_are_not_known_here():

@@ -1,11 +1,10 @@
 """What Qt's side of the app says and hears."""
 
-import signal
 import sys
 
 import pytest
 
-from handy_qwen.app.desktop import WayOut, greeting
+from handy_qwen.app.desktop import greeting
 from handy_qwen.core.gestures import Mode
 from handy_qwen.settings import Settings
 from handy_qwen.settings.fields import Hotkey
@@ -26,19 +25,3 @@ pytest.importorskip("pytestqt")
 def test_a_start_in_a_terminal_says_how_to_dictate(hotkeys, mode, has_tray, expected):
     settings = Settings(hotkeys=tuple(Hotkey(chord) for chord in hotkeys), mode=mode)
     assert greeting(settings, has_tray=has_tray) == f"Handy Qwen is running. {expected}"
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a signal of POSIX")
-def test_a_signal_that_is_ignored_at_the_start_stays_so(qapp):
-    """``nohup handy-qwen &``: it goes on when the terminal is closed."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        way_out = WayOut(qapp)
-        try:
-            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-            assert callable(signal.getsignal(signal.SIGTERM))
-        finally:
-            way_out.close()
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)

@@ -124,7 +124,7 @@ def test_an_export_is_whole_and_the_users_own(ask, tmp_path):
     table = list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8"), newline="")))
     assert [row["id"] for row in table] == ["1", "2", "3"]
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert list(tmp_path.glob(".export*")) == []
+    assert list(tmp_path.glob(".*")) == []
     sounds = sorted((tmp_path / "wav").iterdir())
     assert len(sounds) == 3
     assert soundfile.info(sounds[0]).frames == 32_000
@@ -149,7 +149,18 @@ def test_an_export_that_cannot_be_written_leaves_nothing(ask, tmp_path):
     assert (status, out) == (1, "")
     assert "could not be written" in err
     assert ask("export", "99", "--output", str(tmp_path / "export.txt"))[0] == 1
-    assert not list(tmp_path.glob("*export*"))
+    assert not [*tmp_path.glob("*export*"), *tmp_path.glob(".*")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+def test_an_export_goes_where_a_link_leads(ask, tmp_path):
+    (tmp_path / "texts").mkdir()
+    place, real = tmp_path / "export.txt", tmp_path / "texts" / "mine.txt"
+    real.write_text("old")
+    place.symlink_to(real)
+    assert ask("export", "--output", str(place))[0] == 0
+    assert place.is_symlink()
+    assert real.read_text() not in {"", "old"}
 
 
 def test_a_failed_take_is_tried_again_with_another_model(ask, books, exact_package):

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from pathlib import Path
+import tempfile
 
 import numpy as np
 import pytest
@@ -126,6 +126,15 @@ def test_a_result_that_replaces_a_private_one_stays_private(tmp_path):
     assert out.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+def test_a_result_goes_where_a_link_leads(tmp_path):
+    (tmp_path / "mine").touch()
+    (tmp_path / "report.flac.txt").symlink_to("mine")
+    assert run(SPEECH / "report.flac", "--output", tmp_path) == 0
+    assert (tmp_path / "report.flac.txt").is_symlink()
+    assert (tmp_path / "mine").read_text(encoding="utf-8") == REPORT
+
+
 @pytest.fixture
 def never_loaded(monkeypatch):
     """The model must not be loaded, nor any file be transcribed."""
@@ -160,10 +169,10 @@ def test_an_output_without_a_name_is_not_the_present_folder(tmp_path, monkeypatc
 def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_transcribed(
     tmp_path, capsys, monkeypatch
 ):
-    def refuse(self, *_, **__):
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "touch", refuse)  # permissions do not bind root
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)  # permissions do not bind root
     assert run(SPEECH / "report.flac", "--output", tmp_path) == 1
     assert f"Nothing can be written to {tmp_path}: Permission denied." in capsys.readouterr().err
 
@@ -174,6 +183,16 @@ def test_a_place_taken_by_a_folder_is_named_before_anything_is_transcribed(tmp_p
     assert run(SPEECH / "report.flac", "--output", tmp_path) == 1
     assert f"{tmp_path / 'report.flac.txt'} cannot be written: it is a folder." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+@pytest.mark.usefixtures("never_loaded")
+def test_a_result_that_is_write_protected_is_named_before_anything_is_transcribed(
+    tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "report.flac.txt").touch(mode=0o400)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # permissions do not bind root
+    assert run(SPEECH / "report.flac", "--output", tmp_path) == 1
+    assert "report.flac.txt is write-protected" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("never_loaded")
@@ -200,11 +219,10 @@ def test_a_place_that_cannot_be_written_does_not_keep_the_others_from_it(tmp_pat
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_text_that_cannot_be_written_after_all_goes_to_stdout(tmp_path, capsys, monkeypatch, form):
-    def fill_up(self, *_, **__):
-        self.touch()
+    def fill_up(_handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", fill_up)
+    monkeypatch.setattr(os, "fsync", fill_up)
     assert run(SPEECH / "report.flac", "--output", tmp_path, "--format", form) == 1
     told = capsys.readouterr()
     assert REPORT.strip() in told.out
@@ -237,7 +255,7 @@ def test_without_a_standard_output_it_is_said_where_the_text_could_go(tmp_path, 
         raise OSError(28, "No space left on device")
 
     if is_full:
-        monkeypatch.setattr(Path, "write_text", fill_up)
+        monkeypatch.setattr(os, "fsync", fill_up)
     with nowhere:
         assert run(SPEECH / "report.flac", *(("--output", tmp_path) if is_full else ())) == 1
         monkeypatch.undo()

@@ -51,7 +51,7 @@ from handy_qwen.core.present import view_of
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.view import HOTKEYS, Choices, NoticeKind, Phase
+from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase
 from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
 
 
@@ -655,6 +655,13 @@ def test_a_model_that_cannot_be_loaded_is_a_problem_until_one_can():
     assert desk.view.notices[0].is_lasting
     desk.play(ModelLoading("m"), ModelReady("m", ()))
     assert desk.view.phase is Phase.IDLE
+
+
+def test_a_mistake_in_the_settings_file_lasts_but_keeps_nobody_from_dictating():
+    desk = Desk().play(Trouble(SETTINGS, ERROR)).wait(60)
+    assert desk.view.notices[0].is_lasting
+    assert desk.view.phase is Phase.IDLE
+    assert desk.play(Trouble("language", ERROR)).view.phase is Phase.PROBLEM
 
 
 def test_a_model_that_cannot_replace_the_present_one_is_no_lasting_problem():

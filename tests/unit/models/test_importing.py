@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import shutil
 import tarfile
@@ -230,6 +231,30 @@ def test_a_cache_whose_files_are_gone_is_explained(tmp_path):
     ):
         import_model(cache, ignore)
     assert nothing_is_left()
+
+
+def test_of_a_cache_only_what_came_whole_is_taken(tmp_path):
+    cache = laid_into_a_cache(tmp_path, commits=("a" * 40, "b" * 40), main="b" * 40)
+    (cache / "snapshots" / ("b" * 40) / "model.safetensors").unlink()  # it broke off
+    assert is_whole(import_model(cache, ignore).folder)
+    (cache / "snapshots" / ("a" * 40) / "model.safetensors").unlink()
+    with pytest.raises(
+        HandyError, match=r"Tiny is incomplete: its weights, model\.safetensors, are not there"
+    ):
+        import_model(cache, ignore, name="other")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes in folders are POSIX's")
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_pipe_is_no_file_of_a_model(tmp_path, name):
+    shutil.copytree(CHECKPOINT, tmp_path / "own")
+    (tmp_path / "own" / name).unlink()
+    os.mkfifo(tmp_path / "own" / name)
+    with pytest.raises(HandyError, match=f"{name} is not a file"):
+        import_model(tmp_path / "own", ignore)
+    os.mkfifo(tmp_path / "own.zip")
+    with pytest.raises(HandyError, match="neither a folder nor an archive"):
+        import_model(tmp_path / "own.zip", ignore)
 
 
 def test_a_folder_around_the_model_is_as_good_as_the_model(tmp_path):

@@ -1,5 +1,6 @@
 """Proxies: every one works, or is refused in a sentence that names the variable and shows no password."""
 
+import gc
 import socket
 import sys
 
@@ -61,6 +62,8 @@ def test_a_proxy_that_wants_another_password_is_said_at_once(monkeypatch, scheme
             download()
     assert caught.value.reason is DownloadReason.REFUSED
     assert "s3cr" not in str(caught.value)
+    del caught
+    gc.collect()  # and not in the next test
 
 
 @pytest.mark.usefixtures("hub")
@@ -81,13 +84,38 @@ def test_a_proxy_that_is_not_there_is_blamed_instead_of_the_hub(monkeypatch, sch
     assert "s3cr" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpcore closes it late
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.usefixtures("hub")
+def test_a_proxy_that_cannot_reach_the_hub_is_not_said_to_be_away(monkeypatch, scheme, free_port):
+    monkeypatch.setenv("HF_ENDPOINT", f"https://hub.invalid:{free_port}")
+    with LocalProxy() as proxy:
+        monkeypatch.setenv("all_proxy", f"{scheme}://{proxy.address}")
+        with pytest.raises(DownloadError, match=r"The proxy in all_proxy cannot reach hub\.invalid"):
+            download()
+    gc.collect()
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_download_goes_on_where_the_proxy_broke_off(hub, monkeypatch, scheme):
+    with LocalProxy(cut=100_000) as proxy:
+        monkeypatch.setenv("http_proxy", f"{scheme}://{proxy.address}")
+        download()
+        assert proxy.cut == 0
+    assert [request for request in hub.requests if request.start > 0], "the rest was asked for"
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
         ("http://proxy:port", "its port is not a number"),
         ("http://proxy:99999", "its port is not a number"),
         ("proxy:80x80", "its port is not a number"),
+        ("socks5://proxy:0", "its port is not a number"),
+        ("::1", "its port is not a number"),
         ("http://", "names no host"),
+        ("http://proxy..example:80", "names no host"),
+        (f"socks5://{'a' * 64}.example", "names no host"),
         ("http://me:pass/word@proxy:80", "write / as %2F"),
         ("http://proxy name:80", "names no host"),
         ("socks4://proxy:1080", "it is socks4"),
@@ -128,11 +156,18 @@ def test_no_proxy_is_kept_to(hub, monkeypatch, variable, exceptions, free_port):
         ("cdn.huggingface.co", True),
         ("nothuggingface.co", False),
         ("10.1.2.3", False),
+        ("hub.example", True),
+        ("deep.hub.example", True),
+        ("nothub.example", False),
+        ("files.other.example", True),
+        ("other.example", False),
     ],
 )
 def test_no_proxy_means_names_with_all_that_is_below_them(monkeypatch, host, is_direct):
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy")
-    monkeypatch.setenv("no_proxy", "huggingface.co,192.168.0.0/16")
+    monkeypatch.setenv(
+        "no_proxy", "huggingface.co,192.168.0.0/16, *.hub.example,files.other.example:443,other.example:444"
+    )
     choice = choose_proxy("https", host)
     assert (choice is None) is is_direct
     assert choice is None or choice.url == "socks5://proxy:1080"
@@ -140,6 +175,13 @@ def test_no_proxy_means_names_with_all_that_is_below_them(monkeypatch, host, is_
     assert choose_proxy("https", host, 8080) is None
     assert choose_proxy("https", host, 9090) is not None
     assert choose_proxy("https", "::1", 8080) is None
+
+
+@pytest.mark.usefixtures("hub_home")
+def test_a_hub_whose_name_nobody_can_have_is_explained(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub..example")
+    with pytest.raises(DownloadError, match="is no address of a hub"):
+        download()
 
 
 @pytest.mark.usefixtures("hub_home")

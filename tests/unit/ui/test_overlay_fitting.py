@@ -91,5 +91,14 @@ def test_a_title_that_fits_nowhere_is_given_up_and_not_tried_for_ever(length):
 
     content = Content(Mark.PROBLEM, "x" * length, "why" * 3)
     title, rest, _ = _fitting(content, lines_of)
-    assert len(title) <= 2
-    assert rest == ""
+    assert len(title) <= 4
+    assert rest == "" or len(title + rest) <= 4
+
+
+def test_a_notice_has_four_lines_and_loses_its_end():
+    notice = Content(Mark.PROBLEM, "Line 3 of settings.toml: this is not right.", "why and what to do " * 9)
+    title, rest, separator = _fitting(notice, Lines())
+    assert (title, separator) == (notice.title, "\n")
+    assert rest.startswith("why and")
+    assert rest.endswith("…")
+    assert 3 * LINE - 10 < len(title + separator + rest) <= 4 * LINE
