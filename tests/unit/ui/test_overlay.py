@@ -52,8 +52,8 @@ def test_it_comes_back_while_it_disappears(overlay, qtbot):
     overlay.show_view(View(phase=Phase.IDLE))
     overlay.show_view(recording())
     qtbot.wait(300)
+    qtbot.waitUntil(lambda: overlay.windowOpacity() == 1.0)
     assert overlay.isVisible()
-    assert overlay.windowOpacity() == 1.0
 
 
 def test_no_timer_runs_while_nothing_moves(overlay):
