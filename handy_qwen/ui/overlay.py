@@ -101,13 +101,13 @@ class OverlayWindow(QWidget):
         before, self._content = self._content, content
         said = _news(content)
         self.setAccessibleDescription(spoken(content.title, content.rest))
-        if is_new or before is None or said != _news(before):
-            announce(self, said, is_urgent=content.mark in _URGENT)
         self._place(keep_screen=not is_new)
         if is_new:
             self._level, self._turn = 0.0, 0
             self.setWindowOpacity(0.0)
             self.show()
+        if is_new or before is None or said != _news(before):
+            announce(self, said, is_urgent=content.mark in _URGENT)
         self._fade_to(1.0)
         self.update()
 

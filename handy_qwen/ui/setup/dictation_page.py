@@ -49,7 +49,7 @@ class DictationPage(Page):
         self._task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
         self._last.show_view(view)
         self._judge()
-        keys = " / ".join(view.choices.hotkeys) or words.NO_HOTKEY
+        keys = " / ".join(view.choices.hotkeys) or words.YOUR_HOTKEY
         if keys != self._keys:
             self._keys = keys
             self.lead.setText(words.DICTATION_LEAD.format(keys=keys))

@@ -26,7 +26,6 @@ class ModelPage(Page):
         self._installing = ""  # how far an installation is
         self._empty, self.verdict = Quiet(words.NO_SHELF), Verdict()
         self._list = QVBoxLayout()
-        self._list.setContentsMargins(0, 0, GAP_PX, 0)
         self._list.setSpacing(GAP_PX)
         self._list.addWidget(self._empty)
         self._list.addStretch()

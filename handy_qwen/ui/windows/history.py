@@ -72,11 +72,10 @@ class HistoryWindow(AppWindow):
         self._past = past
         self.list.show_past(past)
         self._stack.setCurrentIndex(0 if past.entries else 1)
-        self._empty.say(*words.empty(past.question, " / ".join(self._view.choices.hotkeys)))
         self.undo_button.setVisible(past.deleted > 0)
         count = words.shown(len(past.entries), has_more=past.has_more) if past.entries else ""
         count = words.deleted(past.deleted) if past.deleted else count
-        if self.isVisible() and count != self._count.text():
+        if count != self._count.text():
             announce(self, count)
         self._count.setText(count)
         self.detail.setVisible(bool(past.entries))
@@ -95,8 +94,9 @@ class HistoryWindow(AppWindow):
         return self.list
 
     def _tell(self) -> None:
-        """The line above the list: what is wrong, what was done, or that nothing is kept."""
+        """Say what is wrong, what was done, or that nothing is saved; and why the list is empty."""
         past = self._past
+        self._empty.say(*words.empty(past.question, " / ".join(self._view.choices.hotkeys)))
         said, color = "", "problem"
         if past.problem is not None:
             said, color = f"{past.problem.title} {past.problem.hint}".strip(), "recording"

@@ -6,7 +6,7 @@ from PySide6.QtCore import QDate, QDateTime, QLocale
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Question
-from handy_qwen.ui.strings import clock, ntr, tr
+from handy_qwen.ui.strings import HOLD_AND_SPEAK, clock, ntr, tr
 
 TITLE = tr("History")
 SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (Ctrl+F)")
@@ -30,7 +30,7 @@ LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"
 AUTOMATIC = tr("Detect automatically")
 
 NOTHING_YET = tr("Nothing here yet")
-NOTHING_YET_HINT = tr("Hold {keys}, speak, release. What you say is kept here, on this computer only.")
+NOTHING_YET_HINT = tr("What you say is saved here, on this computer only.")
 NOTHING_FOUND = tr("Nothing found")
 NOTHING_FOUND_HINT = tr("No dictation contains all of these words: {words}")
 NOTHING_OF_KIND = tr("No such dictations")
@@ -106,7 +106,8 @@ def empty(question: Question, keys: str) -> tuple[str, str]:
         return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=question.words.strip())
     if question.only is not Only.ALL:
         return NOTHING_OF_KIND, NOTHING_OF_KIND_HINT
-    return NOTHING_YET, NOTHING_YET_HINT.format(keys=keys)
+    how = f"{HOLD_AND_SPEAK.format(keys=keys)} " if keys else ""
+    return NOTHING_YET, how + NOTHING_YET_HINT
 
 
 def deleted(count: int) -> str:

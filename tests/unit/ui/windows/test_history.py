@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Past, Question
+from handy_qwen.ui import strings
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows import window as window_module
 from handy_qwen.ui.windows.history import HistoryWindow
@@ -200,6 +201,10 @@ def test_a_search_without_hits_and_an_empty_history_say_so(window):
     window.show_past(Past())
     assert words.NOTHING_YET in said(window)
     assert "Right Ctrl" in said(window)
+    window.show_view(replace(VIEW, choices=replace(VIEW.choices, hotkeys=("F9",))))
+    assert f"{strings.HOLD_AND_SPEAK.format(keys='F9')} {words.NOTHING_YET_HINT}" in said(window)
+    window.show_view(replace(VIEW, choices=replace(VIEW.choices, hotkeys=())))
+    assert said(window).endswith(f"\n{words.NOTHING_YET_HINT}\n"), "there is no key to hold"
     assert not window.detail.isVisible()
 
 
