@@ -251,7 +251,7 @@ class ArchiveKeeper:
             with self._one_at_a_time:
                 text, found, name = self._transcribe(path, model, language)
             if not text and entry.text:
-                raise HistoryError("No speech was heard this time.", "The text there was is kept.")  # noqa: TRY301
+                raise HistoryError("No speech was found this time.", "The previous text is unchanged.")  # noqa: TRY301
             with self._open() as archive:
                 archive.transcribed(entry.id, text, language=found, model=name)
             self._post(Noted(RETRIED, "Its text is in the history."))

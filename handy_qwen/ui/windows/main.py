@@ -31,7 +31,7 @@ class MainWindow(AppWindow):
     """
 
     def __init__(self, menu: TrayMenu, commands: Commands) -> None:
-        super().__init__("main", "", QSize(630, 430))
+        super().__init__("main", "", QSize(700, 430))
         self.setWindowTitle(strings.APP_TITLE)
         self.state, self._keys, self._problem = Title(scale=1.4), Quiet(), Text(color="problem")
         self._build(menu)
