@@ -7,6 +7,7 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QWidget
 
 from handy_qwen.core.view import Phase, View
+from handy_qwen.ui import strings
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import LastText, Page, Verdict, is_demo, missed
 from handy_qwen.ui.windows.parts import Quiet, Title, button
@@ -58,7 +59,7 @@ class DictationPage(Page):
             self.forgive()
             self.state.setText(words.LISTENING)
         elif view.phase is Phase.TRANSCRIBING:
-            self.state.setText(words.WRITING)
+            self.state.setText(strings.TRANSCRIBING)
         elif view.is_loading:
             self.state.setText(words.LOADING)
         else:

@@ -60,7 +60,7 @@ DEMO_MISHEARD = tr(
 )
 CLEAR = tr("Cl&ear")
 READY, LISTENING = tr("Ready. Hold {keys}."), tr("Listening… Release the key when you're done.")
-WRITING, LOADING = tr("Transcribing…"), tr("Loading the model… You can already speak.")
+LOADING = tr("Loading the model… You can already speak.")
 
 MODEL = tr("Model")
 MODEL_TITLE = tr("Choose a model")
@@ -71,7 +71,6 @@ MODEL_LEAD = tr(
 MODEL_FULL, MODEL_DEMO = tr("installed"), tr("demo model only")
 MODEL_HERE = tr("A full model is installed.")
 MODEL_COMES = tr("Go on to the next step. The installation continues in the background.")
-NO_SHELF = tr("Looking for models…")
 
 AUTOSTART = tr("At login")
 AUTOSTART_TITLE = tr("Always at hand")

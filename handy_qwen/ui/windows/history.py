@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.past import Past, PastKeeper, Question
 from handy_qwen.core.view import Commands, View
+from handy_qwen.ui import strings
 from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.history_detail import Detail
@@ -103,7 +104,7 @@ class HistoryWindow(AppWindow):
         elif past.exported is not None:
             said, color = words.EXPORTED.format(path=past.exported), "good"
         elif self._view.choices.is_private:
-            said = words.IS_PAUSED
+            said = strings.HISTORY_PAUSED
         if said != self._notice.text():
             announce(self, said)
         self._notice.setText(said)

@@ -11,19 +11,18 @@ from handy_qwen.ui.strings import HOLD_AND_SPEAK, clock, ntr, tr
 TITLE = tr("History")
 SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (Ctrl+F)")
 CLEAR, SHOW = tr("Clear the search"), tr("Sh&ow")
+STARRED = tr("Starred")
 ONLY = {
     Only.ALL: tr("Everything"),
-    Only.STARRED: tr("Starred"),
+    Only.STARRED: STARRED,
     Only.OPEN: tr("Not delivered, failed, cancelled"),
 }
 PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing you say from now on is saved")
-IS_PAUSED = tr("History is paused. Nothing you say is saved.")
 LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
 
 COPY, INSERT = tr("Cop&y"), tr("&Insert again")
 INSERT_TIP = tr("Closes this window and inserts the text where you were before")
 RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Restore")
-ONLY_STAR = tr("Starred")
 STAR, UNSTAR = tr("St&ar"), tr("Unst&ar")
 DELETE, EXPORT, UNDO = tr("&Delete"), tr("&Export…"), tr("&Undo")
 LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"), tr("In another &language")

@@ -13,6 +13,7 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.errors import HandyError
+from handy_qwen.ui import strings
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.setup.meter_bar import MeterBar
@@ -526,7 +527,7 @@ def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window)
     [
         (IDLE, words.READY.format(keys="Right Ctrl")),
         (RECORDING, words.LISTENING),
-        (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), words.WRITING),
+        (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), strings.TRANSCRIBING),
         (replace(IDLE, phase=Phase.LOADING, is_loading=True), words.LOADING),
     ],
 )

@@ -264,7 +264,7 @@ def test_one_that_is_tried_again_says_so(window):
 
 def test_rows_can_be_read_aloud(window):
     text = window.list.model().index(STARRED).data(Qt.ItemDataRole.AccessibleTextRole)
-    for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.ONLY_STAR):
+    for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.STARRED):
         assert part in text
     assert words.PLACES[Whereabouts.HELD] in window.list.model().index(HELD).data(
         Qt.ItemDataRole.AccessibleTextRole
@@ -276,7 +276,7 @@ def test_the_history_is_paused_and_says_so(window, pausing):
     assert pausing.calls == [True]
     window.show_view(PRIVATE)
     assert window.pause.isChecked()
-    assert words.IS_PAUSED in said(window)
+    assert strings.HISTORY_PAUSED in said(window)
 
 
 def test_more_is_asked_for_once_near_the_end(window, keeper):
