@@ -76,9 +76,9 @@ class Answers:
         if command == "cancel" and view.began_s is None and not view.waiting:
             raise ControlError("There is nothing to cancel.")
         if command == "retry" and not view.can_retry:
-            raise ControlError("There is nothing to try again.", NOTHING_HINT)
+            raise ControlError("There is nothing to transcribe again.", NOTHING_HINT)
         if command == "bring-back" and not view.can_bring_back:
-            raise ControlError("There is nothing to bring back.", NOTHING_HINT)
+            raise ControlError("There is nothing to restore.", NOTHING_HINT)
         if command == "paste" and not (view.recent or view.held):
             raise ControlError("There is no text yet.", "Dictate something first.")
         if command not in REQUESTS:

@@ -212,7 +212,7 @@ class ModelKeeper:
         title = next((entry.title for entry in self._found if entry.name == name), name)
         if is_first:
             self._use(name)
-        hint = "It is used from now on." if is_first else "Choose it in the tray: Model."
+        hint = "It is now in use." if is_first else "To use it, choose it in the Models window."
         self._post(Noted(f"{title} is installed.", hint))
         self._measure(name)
 

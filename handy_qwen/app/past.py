@@ -261,7 +261,7 @@ class ArchiveKeeper:
         try:
             text, found, name = self._transcribe(path, model, language, self._retries.thread.begin)
             if not text and entry.text:
-                raise HistoryError("No speech was heard this time.", "The text there was is kept.")  # noqa: TRY301
+                raise HistoryError("No speech was found this time.", "The previous text is unchanged.")  # noqa: TRY301
             with self._open() as archive:
                 archive.transcribed(entry.id, text, language=found, model=name)
             self._post(Noted(RETRIED, "Its text is in the history."))

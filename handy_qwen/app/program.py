@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from handy_qwen import paths
 from handy_qwen.app import first_run, power, watches
 from handy_qwen.app.answers import Answers
-from handy_qwen.app.choices import choices_of, chord_title, kept_of, live_of, rules_of, unknown_language
+from handy_qwen.app.choices import choices_of, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.watchdog import Watch, Watchdog
 from handy_qwen.app.watches import Part, watch, watches_of
@@ -47,8 +47,8 @@ if TYPE_CHECKING:  # slow to import, see above
 
 logger = logging.getLogger(__name__)
 
-DEMO_NOTICE = "Only the demo model is here: some 300 words."
-DEMO_HINT = "Hold {keys} and speak. Full ones: in the tray, Models."  # one line of the overlay
+DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
+DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
 WORDS_HINT = "The rest are not used. Put the most important words first."
 LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
@@ -187,10 +187,10 @@ class Program:
         if first_run.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
             self._open_window(Window.SETUP)
             self._change({"set_up": True})
+        elif not self._is_hidden and not self._has_tray:
+            self._open_window(Window.MAIN)  # which offers a full model
         else:
-            if not self._is_hidden and not self._has_tray:
-                self._open_window(Window.MAIN)
-            elif not self._is_hidden and may_open:
+            if not self._is_hidden and may_open:
                 self._greet()
             self._tell_of_demo()
         self._watchdog.look_after(self._watches())
@@ -225,8 +225,8 @@ class Program:
     def _tell_of_demo(self) -> None:
         """Nobody shall take the demo model for what the program can do, also after a hidden start."""
         if not self._applied.model and self._models[:1] == (DEMO,):
-            keys = chord_title(self._applied.hotkeys[0].chord) if self._applied.hotkeys else "the key"
-            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(keys=keys)))
+            how = "tray → Models" if self._has_tray else "handy-qwen models"
+            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how)))
 
     def _build(self) -> None:
         from handy_qwen.audio.cues import SoundCues

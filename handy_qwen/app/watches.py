@@ -65,7 +65,7 @@ STUCK_S = {
 MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred
 REMEDIES = {
     INSERT: "Copy texts from the menu, or quit and start again.",
-    ENGINE: "Quit and start again: what was said is kept.",
+    ENGINE: "Quit and start again: what you said is saved.",
     FOCUS: "Texts wait in the tray menu until it does.",
     COPYING: "Paste texts from the tray menu, or quit and start again.",
 }

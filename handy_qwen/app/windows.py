@@ -27,7 +27,7 @@ from handy_qwen.ui.setup.guide import Guide
 from handy_qwen.ui.windows.opener import Windows
 
 SPEEDS_FILE = "speeds.json"
-GOES_ON = "The installation goes on.", "{model}: the tray's menu tells how far it is."
+GOES_ON = "The installation continues.", "{model}: open Models again to see its progress."
 
 
 class ProgramWindows:

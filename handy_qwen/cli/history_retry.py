@@ -64,7 +64,7 @@ def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
         found = interruptible(work, cancel)
         name = recognizer.name
     if not found.text and entry.text:
-        raise HistoryError("No speech was heard this time.", "The text there was is kept.")
+        raise HistoryError("No speech was found this time.", "The previous text is unchanged.")
     if found.is_truncated:
         say("handy-qwen: The text may not be complete: the answer broke off.")
     text = clean(found.text, rules.text, found.language)

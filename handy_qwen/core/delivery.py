@@ -48,7 +48,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
             )
     else:
         turn.drop(take)
-        turn.notify(NoticeKind.NO_SPEECH, "No speech was heard.", "Speak while the recording runs.")
+        turn.notify(NoticeKind.NO_SPEECH, "Didn't catch anything.", "Hold the key while you speak.")
     deliver(turn)
 
 
@@ -131,7 +131,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
             )
         case Delivery.HELD if event.rest:
             _hold(turn, take, event.rest)
-            turn.notify(NoticeKind.HELD, PARTLY, event.note or f"The rest waits. {HELD_HINT}")
+            turn.notify(NoticeKind.HELD, PARTLY, event.note or HELD_HINT)
         case Delivery.HELD if event.may_have_arrived:
             _hold(turn, _nowhere(take))
             turn.notify(NoticeKind.HELD, *UNSURE)
@@ -140,7 +140,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
             title = "The text was not inserted." if event.note else HELD_TITLE
             turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
-            turn.notify(NoticeKind.INFO, "The text is kept.", event.note or "Copy it from the menu.")
+            turn.notify(NoticeKind.INFO, "The text is saved.", event.note or "Copy it from the menu.")
     deliver(turn)
 
 

@@ -113,7 +113,7 @@ from handy_qwen.core.state import Dictation, Stage, Take, Turn
 from handy_qwen.core.view import HOTKEYS, NoticeKind
 from handy_qwen.errors import HandyError
 
-TRY_AGAIN = "It is kept: try again from the menu."
+TRY_AGAIN = "It's saved: transcribe it again from the menu."
 
 
 def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Effect, ...]]:
@@ -247,8 +247,8 @@ def _has_moved(turn: Turn, number: int, device: str, unresponsive: str) -> None:
     take = turn.take(number)
     if take is not None and take.stage in {Stage.RECORDING, Stage.ENDING}:
         turn.put(replace(take, device=device))
-        title = f"{unresponsive} does not respond." if unresponsive else "The microphone went away."
-        turn.notify(NoticeKind.MICROPHONE_LOST, title, f"The recording goes on with {device}.")
+        title = f"{unresponsive} does not respond." if unresponsive else "Microphone disconnected."
+        turn.notify(NoticeKind.MICROPHONE_LOST, title, f"Recording continues with {device}.")
 
 
 def _tell_model(turn: Turn, event: ModelLoading | ModelReady | ModelFailed | ModelUnloaded) -> None:
@@ -311,7 +311,7 @@ def _cancel(turn: Turn) -> None:
             cancel(turn, take)
     cancelled = turn.now.cancelled
     kept = cancelled if cancelled != before else None
-    turn.notify(NoticeKind.INFO, "Cancelled.", take=kept, kept_hint="You can bring it back from the menu.")
+    turn.notify(NoticeKind.INFO, "Cancelled.", take=kept, kept_hint="You can restore it from the menu.")
 
 
 def can_be_cancelled(take: Take) -> bool:

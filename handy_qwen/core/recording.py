@@ -109,8 +109,8 @@ def has_ended(turn: Turn, event: RecordingEnded) -> None:
     if event.cause is EndCause.DEVICE_LOST:
         turn.notify(
             NoticeKind.MICROPHONE_LOST,
-            "The microphone went away.",
-            "What was heard until then is transcribed." if not event.is_dead else "Nothing was heard.",
+            "Microphone disconnected.",
+            "What you said so far is being transcribed." if not event.is_dead else "Nothing was recorded.",
         )
     elif event.is_dead:
         turn.notify(NoticeKind.DEAD_MICROPHONE, *SILENT)
@@ -173,16 +173,14 @@ def is_overdue(turn: Turn, take: Take) -> None:
         turn.notify(
             NoticeKind.MICROPHONE_LOST,
             "The microphone does not answer.",
-            "What was heard is transcribed. Plug it in again or choose another one in the menu.",
+            "What you said is being transcribed. Reconnect it or choose another one in the menu.",
         )
         turn.do(CancelRecording(take.number))
         _transcribe(turn, take)
         start_waiting(turn)
         return
     if turn.at_s >= take.since_s + turn.now.rules.max_take_s:
-        turn.notify(
-            NoticeKind.INFO, "The recording has reached its longest duration.", "It is transcribed now."
-        )
+        turn.notify(NoticeKind.INFO, "Maximum recording length reached.", "Transcribing what you said.")
     else:
-        turn.notify(NoticeKind.INFO, "Nothing was heard for a while.", "The recording has ended.")
+        turn.notify(NoticeKind.INFO, "Recording stopped.", "You hadn't said anything for a while.")
     end(turn, take)

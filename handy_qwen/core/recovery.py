@@ -36,7 +36,7 @@ def has_recovered(turn: Turn, event: Recovered) -> None:
     turn.set(recent=tuple(texts)[:RECENT], unfinished=event.unfinished)
     count = len(event.undelivered)
     if count:
-        title = "A text from before waits." if count == 1 else f"{count} texts from before wait."
+        title = "Recovered an unsent dictation." if count == 1 else f"Recovered {count} unsent dictations."
         turn.notify(NoticeKind.HELD, title, HELD_HINT)
 
 
@@ -46,7 +46,7 @@ def was_recalled(turn: Turn, event: Recalled) -> None:
     if event.is_sound:
         others = (one for one in turn.now.unfinished if one.id != entry.id)
         turn.set(unfinished=(entry, *others))
-        turn.notify(NoticeKind.INFO, "It is transcribed once more.", "Its text will wait for you.")
+        turn.notify(NoticeKind.INFO, "Transcribing it again.", "The text will wait for you.")
         return
     numbers = {number for number, one in turn.now.entries if one == entry.id}
     if not any(numbers & set(held.takes) for held in turn.now.held):
@@ -125,7 +125,7 @@ def retry(turn: Turn) -> None:
     elif finished is not None and finished.entry:
         _replay(turn, replace(finished, language=turn.now.rules.language))
     else:
-        turn.notify(NoticeKind.INFO, "There is nothing to try again.", NOTHING_HINT)
+        turn.notify(NoticeKind.INFO, "There is nothing to transcribe again.", NOTHING_HINT)
 
 
 NOTHING_HINT = "Nothing was said since the start, or the history was paused."
@@ -135,7 +135,7 @@ def bring_back(turn: Turn) -> None:
     """Transcribe the take that was cancelled last."""
     cancelled = turn.now.cancelled
     if cancelled is None or not cancelled.entry:
-        turn.notify(NoticeKind.INFO, "There is nothing to bring back.", NOTHING_HINT)
+        turn.notify(NoticeKind.INFO, "There is nothing to restore.", NOTHING_HINT)
         return
     turn.set(cancelled=None)
     _replay(turn, cancelled)
@@ -171,13 +171,13 @@ def was_replayed(turn: Turn, event: Replayed) -> None:
 def is_not_replayed(turn: Turn, take: Take) -> None:
     """The history did not answer in time."""
     title = "The sound of the dictation could not be read in time."
-    turn.notify(NoticeKind.FAILED, title, "It is kept: try again later.")
+    turn.notify(NoticeKind.FAILED, title, "It's saved: try again later.")
     give_up(turn, take, title)
 
 
 def is_not_transcribed(turn: Turn, take: Take) -> None:
     """The engine has given no sign for so long that the text will not come."""
     title = "The speech engine does not answer."
-    kept_hint = "The recording is kept. Quit and start again, then transcribe it again from the menu."
+    kept_hint = "The recording is saved. Quit and start again, then transcribe it again from the menu."
     turn.notify(NoticeKind.FAILED, title, "Quit and start again.", take=take, kept_hint=kept_hint)
     give_up(turn, take, title)

@@ -20,6 +20,7 @@ from handy_qwen.ui.overlay_content import Content, Mark, content_of
 from handy_qwen.ui.overlay_painter import MARGIN_PX, OverlayPainter, card_shape
 from handy_qwen.ui.spoken import announce, spoken
 from handy_qwen.ui.style import scheme
+from handy_qwen.ui.windows.window import application
 
 _FRAME_MS = 50  # 20 pictures a second while something moves
 _FADE_MS = 140
@@ -55,6 +56,7 @@ class OverlayWindow(QWidget):
         self._is_composited = is_composited
         self._level = 0.0  # 0 to 1, what the meter shows
         self._turn = 0  # pictures since the overlay appeared, for what turns
+        self._view = View()
         self._wanted: Content | None = None
         self._content: Content | None = None  # what is painted: the last one wanted, also while it fades
         self._is_at_top = False
@@ -66,10 +68,24 @@ class OverlayWindow(QWidget):
         self._fade.setDuration(_FADE_MS)
         self._fade.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._fade.finished.connect(self._on_faded)
+        # Of a window that is closed Qt tells only that its widget has lost the focus, and that too early.
+        application().focusWindowChanged.connect(self._on_focus_changed, Qt.ConnectionType.QueuedConnection)
+        application().focusChanged.connect(self._on_focus_changed, Qt.ConnectionType.QueuedConnection)
 
     def show_view(self, view: View) -> None:
-        """Show what ``view`` says, or disappear."""
+        """Show what ``view`` says, or disappear.
+
+        A text that waits is not told of over a window of this program: it would cover its buttons for good.
+        """
+        self._view = view
         content = content_of(view) if _can_be_placed() else None
+        if (
+            content is not None
+            and content.mark is Mark.WAITING
+            and not view.notices
+            and self._is_beside_another()
+        ):
+            content = None
         is_at_top = view.choices.overlay == "top"
         if content == self._wanted and is_at_top == self._is_at_top:
             return
@@ -80,6 +96,13 @@ class OverlayWindow(QWidget):
             self._appear(content)
         moves = content is not None and (content.mark is Mark.BUSY or content.began_s is not None)
         self._timer.start() if moves else self._timer.stop()
+
+    def _is_beside_another(self) -> bool:
+        """Whether another window of this program has the keyboard."""
+        return QGuiApplication.focusWindow() not in {None, self.windowHandle()}
+
+    def _on_focus_changed(self) -> None:
+        self.show_view(self._view)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
         """Paint the content. Called by Qt."""
@@ -101,13 +124,13 @@ class OverlayWindow(QWidget):
         before, self._content = self._content, content
         said = _news(content)
         self.setAccessibleDescription(spoken(content.title, content.rest))
-        if is_new or before is None or said != _news(before):
-            announce(self, said, is_urgent=content.mark in _URGENT)
         self._place(keep_screen=not is_new)
         if is_new:
             self._level, self._turn = 0.0, 0
             self.setWindowOpacity(0.0)
             self.show()
+        if is_new or before is None or said != _news(before):
+            announce(self, said, is_urgent=content.mark in _URGENT)
         self._fade_to(1.0)
         self.update()
 

@@ -16,9 +16,12 @@ def spoken(*parts: str) -> str:
 
 
 def announce(widget: QWidget, *parts: str, is_urgent: bool = False) -> None:
-    """Have a screen reader say ``parts`` now, or as soon as it has finished what it says."""
+    """Have a screen reader say ``parts``, which ``widget`` shows, as soon as it has finished what it says.
+
+    Or at once, if urgent. Not at all while the widget, or the page it is on, is hidden.
+    """
     words = spoken(*parts)
-    if not words or not QAccessible.isActive():
+    if not words or not widget.isVisible() or not QAccessible.isActive():
         return
     event = QAccessibleAnnouncementEvent(widget, words)
     if is_urgent:

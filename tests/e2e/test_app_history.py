@@ -84,7 +84,7 @@ def test_a_take_whose_model_vanished_is_tried_again_when_it_is_back(desktop, app
         app.dictate("report")
         status = wait_until(lambda: (s := app.status())["can_retry"] and s, "the failure", timeout_s=30)
         hints = [notice["hint"] for notice in status["notices"]]
-        assert any("try again from the menu" in hint for hint in hints), status
+        assert any("transcribe it again from the menu" in hint for hint in hints), status
         desktop.screenshot("app-model-gone")
     finally:
         away.rename(app.model)  # the tests that follow need it
@@ -98,7 +98,7 @@ def test_a_cancelled_take_is_brought_back(desktop, app, editor):
     desktop.keys.chord("Escape")
     desktop.hardware.up("Control_R")
     status = wait_until(lambda: (s := app.status())["can_bring_back"] and s, "the cancellation")
-    assert any("bring it back" in notice["hint"] for notice in status["notices"])
+    assert any("restore it" in notice["hint"] for notice in status["notices"])
     desktop.screenshot("app-cancelled")
     assert app.run("bring-back").returncode == 0
     assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS

@@ -75,7 +75,7 @@ def test_a_download_outlasts_window_and_program_and_the_model_is_used(desktop, h
         desktop.screenshot("app-models-downloading")
         desktop.keys.chord("Escape")
         wait_until(
-            lambda: any("goes on" in notice["title"] for notice in first.status()["notices"]), "the notice"
+            lambda: any("continues" in notice["title"] for notice in first.status()["notices"]), "the notice"
         )
     assert partial.is_dir()
     hub.bytes_per_s = 0

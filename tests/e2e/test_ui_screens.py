@@ -114,5 +114,5 @@ def test_the_menu_opens_from_the_tray_and_its_entries_work(desktop, shown):
     desktop.run("xdotool", "mousemove", str(x + width // 2), str(y + height // 2), "click", "3")
     desktop.run("sleep", "0.5")
     desktop.screenshot("menu")
-    desktop.keys.chord("l")  # the underlined letter of "Copy last text"
+    desktop.keys.chord("x")  # the underlined letter of "Copy last text"
     assert shown.wait_asked() == ["COPY_LAST"]

@@ -51,7 +51,9 @@ STATES = {
     ),
     "recording-loading": lambda: recording(is_loading=True),
     "transcribing": lambda: View(phase=Phase.TRANSCRIBING, waiting=1, choices=CHOICES),
-    "no-speech": lambda: notice(NoticeKind.NO_SPEECH, "No speech was heard.", "Speak while it runs."),
+    "no-speech": lambda: notice(
+        NoticeKind.NO_SPEECH, "Didn't catch anything.", "Hold the key while you speak."
+    ),
     "silent": lambda: notice(NoticeKind.DEAD_MICROPHONE, *SILENT),
     "copied": lambda: notice(
         NoticeKind.COPIED, "The text is on the clipboard.", "Paste it where you want it."

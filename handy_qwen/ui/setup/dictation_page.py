@@ -7,6 +7,7 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QWidget
 
 from handy_qwen.core.view import Phase, View
+from handy_qwen.ui import strings
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import LastText, Page, Verdict, is_demo, missed
 from handy_qwen.ui.windows.parts import Quiet, Title, button
@@ -49,7 +50,7 @@ class DictationPage(Page):
         self._task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
         self._last.show_view(view)
         self._judge()
-        keys = " / ".join(view.choices.hotkeys) or words.NO_HOTKEY
+        keys = " / ".join(view.choices.hotkeys) or words.YOUR_HOTKEY
         if keys != self._keys:
             self._keys = keys
             self.lead.setText(words.DICTATION_LEAD.format(keys=keys))
@@ -58,7 +59,7 @@ class DictationPage(Page):
             self.forgive()
             self.state.setText(words.LISTENING)
         elif view.phase is Phase.TRANSCRIBING:
-            self.state.setText(words.WRITING)
+            self.state.setText(strings.TRANSCRIBING)
         elif view.is_loading:
             self.state.setText(words.LOADING)
         else:

@@ -16,7 +16,7 @@ from handy_qwen.errors import HandyError
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.key_cap import KeyCap
 from handy_qwen.ui.setup.keys import is_menu_key
-from handy_qwen.ui.setup.page import Page, Verdict
+from handy_qwen.ui.setup.page import Page, Verdict, retain
 from handy_qwen.ui.windows.parts import Panel, Quiet, Trouble, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
@@ -121,6 +121,8 @@ class HotkeyPage(Page):
         self.objection.say(error.title, error.hint)
 
     def _on_capture_ended(self) -> None:
+        if self.cap.hasFocus():
+            self.change.setFocus()
         self.change.setText(words.CHANGE)
         self._hint.say("", "text")
         self._note.show()
@@ -137,7 +139,7 @@ class HotkeyPage(Page):
         seen.setSpacing(MARGIN_PX)
         seen.addStretch()
         for part in (self.went_down, self.came_up):
-            part.retain()
+            retain(part)
             part.stay_on_one_line()
             seen.addWidget(part)
         seen.addStretch()

@@ -99,7 +99,7 @@ class DonePage(Page):
     def show_view(self, view: View) -> None:
         """Name the hotkey."""
         super().show_view(view)
-        keys = " / ".join(view.choices.hotkeys) or words.NO_HOTKEY
+        keys = " / ".join(view.choices.hotkeys) or words.YOUR_HOTKEY
         self.lead.setText(words.DONE_LEAD.format(keys=keys))
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.view import Commands, Meter, Phase, View
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.meter_bar import VOICE_DB, MeterBar
-from handy_qwen.ui.setup.page import LastText, Page, Verdict, is_demo, missed, spoken
+from handy_qwen.ui.setup.page import LastText, Page, Verdict, is_demo, missed, retain, spoken
 from handy_qwen.ui.windows.parts import Panel, Quiet, Title, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
@@ -24,8 +24,6 @@ Ask = Callable[[Request], None]
 
 class MicrophonePage(Page):
     """Choose, listen, read, compare. Only what was heard counts, not what was typed."""
-
-    went_on = Signal()  # Enter after all is well
 
     def __init__(self, ask: Ask, commands: Commands, meter: Meter) -> None:
         super().__init__(words.MICROPHONE, words.MICROPHONE_TITLE, words.MICROPHONE_LEAD)
@@ -38,12 +36,13 @@ class MicrophonePage(Page):
         self.device, self.meter, self.heard = QComboBox(), MeterBar(meter), QLineEdit()
         self.record = button(words.LISTEN, self._on_record)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click must leave the cursor in the field
-        self.voice, self.verdict = Verdict(), Verdict()
+        self.voice, self.verdict = Quiet(), Verdict()  # nothing is announced into the microphone
+        # Microphones have long names, which are to make no window wide.
+        self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.device.currentTextChanged.connect(self.device.setToolTip)
         self.device.activated.connect(self._on_device)
         self.heard.setPlaceholderText(words.HEARD_EMPTY)
         self.heard.textChanged.connect(self._on_text)
-        # Queued, so that the page that comes up does not get the same Return.
-        self.heard.returnPressed.connect(self._on_return, Qt.ConnectionType.QueuedConnection)
         self._build()
 
     def enter(self) -> None:
@@ -62,7 +61,7 @@ class MicrophonePage(Page):
         return self.record
 
     def primary(self) -> QPushButton | None:
-        """What the field does with Enter."""
+        """Listen or Stop, until every word was understood."""
         return None if self._is_fine() else self.record
 
     def show_view(self, view: View) -> None:
@@ -76,9 +75,8 @@ class MicrophonePage(Page):
         self._judge()
         self.meter.run(is_recording and self.isVisible())
         if is_recording:
-            self.voice.say(words.LOUD_ENOUGH if self._is_loud else words.TOO_QUIET, "quiet")
-        elif not self._is_loud:
-            self.voice.hide()
+            self.voice.setText(words.LOUD_ENOUGH if self._is_loud else words.TOO_QUIET)
+        self.voice.setVisible(self.trouble.isHidden() if is_recording else self._is_loud)
         self._show_devices(view.choices.microphones, view.choices.microphone)
 
     @property
@@ -106,12 +104,6 @@ class MicrophonePage(Page):
         self._last.forget()
         self.heard.clear()
         self._ask(Request.START)
-
-    def _on_return(self) -> None:
-        if self._is_fine():
-            self.went_on.emit()
-        else:
-            self._on_record()
 
     def _is_fine(self) -> bool:
         """Whether there is nothing left to do here but to go on."""
@@ -172,7 +164,7 @@ class MicrophonePage(Page):
         heard.setBuddy(self.heard)
         self.heard.setMinimumHeight(FIELD_HEIGHT_PX)
         for verdict in (self.voice, self.verdict):
-            verdict.retain()
+            retain(verdict)
         answer = QVBoxLayout()
         answer.setSpacing(SMALL_GAP_PX)
         for part in (heard, self.heard, self.verdict):

@@ -24,9 +24,8 @@ class ModelPage(Page):
         self._keeper = keeper
         self._cards: dict[str, ModelCard] = {}
         self._installing = ""  # how far an installation is
-        self._empty, self.verdict = Quiet(words.NO_SHELF), Verdict()
+        self._empty, self.verdict = Quiet(model_words.LOOKING), Verdict()
         self._list = QVBoxLayout()
-        self._list.setContentsMargins(0, 0, GAP_PX, 0)
         self._list.setSpacing(GAP_PX)
         self._list.addWidget(self._empty)
         self._list.addStretch()

@@ -77,7 +77,11 @@ class Page(QWidget):
         self._newest = max([self._newest, *(notice.number for notice in view.notices)])
         told = [one for one in view.notices if one.kind in TROUBLES]
         new = [one for one in told if one.number > self._told or one.is_lasting]
-        self.trouble.say(new[-1].title, new[-1].hint) if new else self.trouble.hide()
+        if new:
+            is_on_overlay = view.choices.overlay != "off"
+            self.trouble.say(new[-1].title, new[-1].hint, is_silent=is_on_overlay)
+        else:
+            self.trouble.hide()
 
     @property
     def summary(self) -> str:
@@ -133,7 +137,7 @@ def is_demo(choices: Choices) -> bool:
 
 def spoken(text: str) -> list[str]:
     """The words of ``text`` as they sound: without punctuation and capitals."""
-    return re.findall(r"\w+", text.lower())
+    return re.findall(r"\w+(?:'\w+)*", text.lower().replace("\u2019", "'"))
 
 
 def missed(sentence: str, text: str) -> list[str]:
@@ -142,6 +146,13 @@ def missed(sentence: str, text: str) -> list[str]:
     blocks = SequenceMatcher(None, wanted, found, autojunk=False).get_matching_blocks()
     right = {block.a + n for block in blocks for n in range(block.size)}
     return [word for place, word in enumerate(wanted) if place not in right]
+
+
+def retain(widget: QWidget) -> None:
+    """Let ``widget`` keep its place while it is hidden, so that nothing moves when it comes up."""
+    policy = widget.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    widget.setSizePolicy(policy)
 
 
 class Verdict(QWidget):
@@ -161,20 +172,15 @@ class Verdict(QWidget):
         """Take no more room than the words do."""
         self._text.setWordWrap(False)
 
-    def retain(self) -> None:
-        """Keep its place while there is nothing to say, so that nothing moves."""
-        policy = self.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.setSizePolicy(policy)
-
     def say(self, words: str, color: str) -> None:
         """Show ``words`` in ``color``, a field of ``style.Scheme``; with a check mark if that is good."""
-        if words != self.words:
-            announce(self, words)
+        is_new = words != self.words
         self._text.setText(words)
         self._text.set_color(color)
         self._sign.setVisible(color == "good")
         self.setVisible(bool(words))
+        if is_new:
+            announce(self, words)
 
     @property
     def words(self) -> str:

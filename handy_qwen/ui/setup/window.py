@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent, QWindowStateChangeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QStackedWidget, QWidget
+from PySide6.QtGui import (
+    QHideEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+    QShowEvent,
+    QWindowStateChangeEvent,
+)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.shelf import Shelf, ShelfKeeper
@@ -28,6 +35,9 @@ from handy_qwen.ui.windows.parts import button
 from handy_qwen.ui.windows.window import MARGIN_PX, AppWindow
 
 SIZE_PX = QSize(780, 540)
+_STEPS_LINES = (
+    34  # as wide as so many lines are high: a window that is narrower has no room for the list of steps
+)
 
 
 class SetupWindow(AppWindow):
@@ -38,12 +48,9 @@ class SetupWindow(AppWindow):
     ) -> None:
         super().__init__("setup", words.TITLE, SIZE_PX)
         self.model = ModelPage(keeper)
-        microphone = MicrophonePage(ask, commands, meter)
-        # Queued: the Enter that says so must not press a button of the next page as well.
-        microphone.went_on.connect(self._on_forward, Qt.ConnectionType.QueuedConnection)
         steps: list[Page] = [
             self.model,  # first, so that it is downloaded behind the others
-            microphone,
+            MicrophonePage(ask, commands, meter),
             HotkeyPage(ask, commands),
             DictationPage(),
             AutostartPage(commands),
@@ -51,30 +58,26 @@ class SetupWindow(AppWindow):
         self._last = DonePage(steps)
         self._last.wanted.connect(self.go_to)
         self.pages: list[Page] = [*steps, self._last]
-        self.steps, self._stack = StepList([page.name for page in self.pages]), QStackedWidget()
+        self.place = 0  # of the page that is up
+        self.steps, self._edge = StepList([page.name for page in self.pages]), QFrame()
         self.steps.wanted.connect(self.go_to)
         self.back = button(words.BACK, lambda: self.go_to(self.place - 1))
         self.forward = button(words.SKIP, self._on_forward)
         for place, page in enumerate(self.pages):
-            self._stack.addWidget(page)
+            page.setVisible(page is self.page)
             page.progress_changed.connect(lambda place=place: self._on_progress(place))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.back.click)
         self._build()
         self._label()
 
     @property
-    def place(self) -> int:
-        """The number of the page that is up, from 0."""
-        return self._stack.currentIndex()
-
-    @property
     def page(self) -> Page:
         """The page that is up."""
         return self.pages[self.place]
 
-    def first_focus(self) -> QWidget | None:
-        """What the page says."""
-        return self.page.first_focus()
+    def first_focus(self) -> QWidget:
+        """What the page says; before it has anything, the page itself, which takes no key."""
+        return self.page.first_focus() or self.scrolled
 
     def show_view(self, view: View) -> None:
         """Show what ``view`` says."""
@@ -84,23 +87,25 @@ class SetupWindow(AppWindow):
     def show_shelf(self, shelf: Shelf) -> None:
         """Show which models there are."""
         self.model.show_shelf(shelf)
+        if self.scrolled.hasFocus():  # the page came up before there was anything to press
+            self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
 
     def go_to(self, place: int) -> None:
         """Bring a page up."""
         if place == self.place or not 0 <= place < len(self.pages):
             return
         self.page.leave()
-        self._stack.setCurrentIndex(place)
+        self._bring_up(place)
         self._label()
         if self.isVisible():
             self.page.enter()
-        (self.first_focus() or self.forward).setFocus()
+        (self.page.first_focus() or self.forward).setFocus()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         if not event.spontaneous():
             if self.place == len(self.pages) - 1:
-                self._stack.setCurrentIndex(0)
+                self._bring_up(0)
             self._label()
             self.page.enter()
         super().showEvent(event)
@@ -120,6 +125,20 @@ class SetupWindow(AppWindow):
                 self.page.leave()
             elif was_minimized and not self.isMinimized():
                 self.page.enter()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        super().resizeEvent(event)
+        is_wide = self.width() >= _STEPS_LINES * self.fontMetrics().height()
+        for widget in (self.steps, self._edge):
+            widget.setVisible(is_wide)
+
+    def _bring_up(self, place: int) -> None:
+        """Show one page, from its top; the others take no room, so that none is as high as the highest."""
+        former, self.place = self.page, place
+        former.hide()
+        self.page.show()
+        self.scrolled.verticalScrollBar().setValue(0)
 
     def _on_forward(self) -> None:
         if self.place == len(self.pages) - 1:
@@ -149,12 +168,13 @@ class SetupWindow(AppWindow):
     def _build(self) -> None:
         line = QHBoxLayout()
         line.setSpacing(MARGIN_PX)
-        edge = QFrame()
-        edge.setFrameShape(QFrame.Shape.VLine)
-        edge.setFrameShadow(QFrame.Shadow.Sunken)
+        self._edge.setFrameShape(QFrame.Shape.VLine)
         line.addWidget(self.steps)
-        line.addWidget(edge)
-        line.addWidget(self._stack, 1)
+        line.addWidget(self._edge)
+        column = QVBoxLayout()
+        for page in self.pages:
+            column.addWidget(page)
+        line.addLayout(column, 1)
         self.body.addLayout(line, 1)
         self.close_button.setText(words.LATER)
         self._foot.removeWidget(self.close_button)

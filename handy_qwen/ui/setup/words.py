@@ -46,7 +46,7 @@ NOT_SEEN = tr(
     "Nothing happens? Another program may be using the key. Choose another one; on Wayland, set it in your "
     "desktop's keyboard settings."
 )
-NO_HOTKEY = tr("none")
+NO_HOTKEY, YOUR_HOTKEY = tr("none"), tr("your hotkey")
 
 DICTATION = tr("First text")
 DICTATION_TITLE = tr("Your first text")
@@ -60,7 +60,7 @@ DEMO_MISHEARD = tr(
 )
 CLEAR = tr("Cl&ear")
 READY, LISTENING = tr("Ready. Hold {keys}."), tr("Listening… Release the key when you're done.")
-WRITING, LOADING = tr("Transcribing…"), tr("Loading the model… You can already speak.")
+LOADING = tr("Loading the model… You can already speak.")
 
 MODEL = tr("Model")
 MODEL_TITLE = tr("Choose a model")
@@ -71,14 +71,13 @@ MODEL_LEAD = tr(
 MODEL_FULL, MODEL_DEMO = tr("installed"), tr("demo model only")
 MODEL_HERE = tr("A full model is installed.")
 MODEL_COMES = tr("Go on to the next step. The installation continues in the background.")
-NO_SHELF = tr("Looking for models…")
 
 AUTOSTART = tr("At login")
 AUTOSTART_TITLE = tr("Always at hand")
-AUTOSTART_LEAD = tr("Handy Qwen waits in the tray and uses no processor time until you press the key.")
+AUTOSTART_LEAD = tr("Handy Qwen waits in the background and uses no processor time until you press the key.")
 AT_LOGIN = tr("Start Handy Qwen when I &log in")
 AT_LOGIN_ON, AT_LOGIN_OFF = tr("starts when you log in"), tr("starts when you open it")
-AT_LOGIN_HINT = tr("Starts in the tray, without a window. You can change this in the tray menu at any time.")
+AT_LOGIN_HINT = tr("Starts in the background, without a window. You can change this at any time.")
 
 DONE = tr("Done")
 DONE_TITLE = tr("You're ready")
@@ -86,4 +85,4 @@ DONE_TITLE_OPEN = tr("Almost ready")
 DONE_LEAD = tr("Hold {keys}, speak, release: your words appear in the focused window.")
 STEP_IS_OPEN = tr("not tried yet")
 STEP_IS_DONE = tr("works")
-FIND_AGAIN = tr("To run this guide again: tray → Set up…, or handy-qwen setup in a terminal")
+FIND_AGAIN = tr("To run this guide again, choose Set up… in the tray menu or in Handy Qwen's window.")

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.past import Past, PastKeeper, Question
 from handy_qwen.core.view import Commands, View
+from handy_qwen.ui import strings
 from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.history_detail import Detail
@@ -72,11 +73,10 @@ class HistoryWindow(AppWindow):
         self._past = past
         self.list.show_past(past)
         self._stack.setCurrentIndex(0 if past.entries else 1)
-        self._empty.say(*words.empty(past.question, " / ".join(self._view.choices.hotkeys)))
         self.undo_button.setVisible(past.deleted > 0)
         count = words.shown(len(past.entries), has_more=past.has_more) if past.entries else ""
         count = words.deleted(past.deleted) if past.deleted else count
-        if self.isVisible() and count != self._count.text():
+        if count != self._count.text():
             announce(self, count)
         self._count.setText(count)
         self.detail.setVisible(bool(past.entries))
@@ -95,15 +95,16 @@ class HistoryWindow(AppWindow):
         return self.list
 
     def _tell(self) -> None:
-        """The line above the list: what is wrong, what was done, or that nothing is kept."""
+        """Say what is wrong, what was done, or that nothing is saved; and why the list is empty."""
         past = self._past
+        self._empty.say(*words.empty(past.question, " / ".join(self._view.choices.hotkeys)))
         said, color = "", "problem"
         if past.problem is not None:
             said, color = f"{past.problem.title} {past.problem.hint}".strip(), "recording"
         elif past.exported is not None:
             said, color = words.EXPORTED.format(path=past.exported), "good"
         elif self._view.choices.is_private:
-            said = words.IS_PAUSED
+            said = strings.HISTORY_PAUSED
         if said != self._notice.text():
             announce(self, said)
         self._notice.setText(said)

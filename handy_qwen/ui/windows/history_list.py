@@ -74,7 +74,7 @@ class EntriesModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return words.headline(entry)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            star = words.ONLY_STAR if entry.is_starred else ""
+            star = words.STARRED if entry.is_starred else ""
             facts = words.facts(entry, QDateTime.currentDateTime()).replace("   ·   ", ", ")
             return spoken(words.headline(entry), remark[0], facts, star)
         return None

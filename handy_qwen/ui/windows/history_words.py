@@ -6,31 +6,30 @@ from PySide6.QtCore import QDate, QDateTime, QLocale
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Question
-from handy_qwen.ui.strings import clock, ntr, tr
+from handy_qwen.ui.strings import HOLD_AND_SPEAK, clock, ntr, tr
 
 TITLE = tr("History")
 SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (Ctrl+F)")
 CLEAR, SHOW = tr("Clear the search"), tr("Sh&ow")
+STARRED = tr("Starred")
 ONLY = {
     Only.ALL: tr("Everything"),
-    Only.STARRED: tr("Starred"),
+    Only.STARRED: STARRED,
     Only.OPEN: tr("Not delivered, failed, cancelled"),
 }
 PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing you say from now on is saved")
-IS_PAUSED = tr("History is paused. Nothing you say is saved.")
 LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
 
 COPY, INSERT = tr("Cop&y"), tr("&Insert again")
 INSERT_TIP = tr("Closes this window and inserts the text where you were before")
 RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Restore")
-ONLY_STAR = tr("Starred")
 STAR, UNSTAR = tr("St&ar"), tr("Unst&ar")
 DELETE, EXPORT, UNDO = tr("&Delete"), tr("&Export…"), tr("&Undo")
 LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"), tr("In another &language")
 AUTOMATIC = tr("Detect automatically")
 
 NOTHING_YET = tr("Nothing here yet")
-NOTHING_YET_HINT = tr("Hold {keys}, speak, release. What you say is kept here, on this computer only.")
+NOTHING_YET_HINT = tr("What you say is saved here, on this computer only.")
 NOTHING_FOUND = tr("Nothing found")
 NOTHING_FOUND_HINT = tr("No dictation contains all of these words: {words}")
 NOTHING_OF_KIND = tr("No such dictations")
@@ -106,7 +105,8 @@ def empty(question: Question, keys: str) -> tuple[str, str]:
         return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=question.words.strip())
     if question.only is not Only.ALL:
         return NOTHING_OF_KIND, NOTHING_OF_KIND_HINT
-    return NOTHING_YET, NOTHING_YET_HINT.format(keys=keys)
+    how = f"{HOLD_AND_SPEAK.format(keys=keys)} " if keys else ""
+    return NOTHING_YET, how + NOTHING_YET_HINT
 
 
 def deleted(count: int) -> str:

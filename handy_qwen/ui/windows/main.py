@@ -7,7 +7,7 @@ opens it, with what is chosen in it as its text.
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from handy_qwen.core.view import Commands, Phase, View
@@ -19,6 +19,7 @@ from handy_qwen.ui.windows.parts import Flow, Quiet, Text, Title, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX, AppWindow
 
 _ICON_PX = 48
+_CHOOSER_CHARACTERS = 20
 
 
 class MainWindow(AppWindow):
@@ -30,7 +31,7 @@ class MainWindow(AppWindow):
     """
 
     def __init__(self, menu: TrayMenu, commands: Commands) -> None:
-        super().__init__("main", "", QSize(630, 430))
+        super().__init__("main", "", QSize(700, 430))
         self.setWindowTitle(strings.APP_TITLE)
         self.state, self._keys, self._problem = Title(scale=1.4), Quiet(), Text(color="problem")
         self._build(menu)
@@ -41,7 +42,7 @@ class MainWindow(AppWindow):
         """Say what the program does, which key it waits for, and what is wrong."""
         lasting = [notice for notice in view.notices if notice.is_lasting]
         problem = f"{lasting[-1].title} {lasting[-1].hint}".strip() if lasting else ""
-        if problem != self._problem.text() and self.isVisible():
+        if problem != self._problem.text():
             announce(self, problem)
         keys = " / ".join(view.choices.hotkeys)
         self.state.setText(strings.PHASES[view.phase])
@@ -102,20 +103,39 @@ class MainWindow(AppWindow):
 
 
 class Chooser(QPushButton):
-    """A submenu of which one entry is chosen: its text is that entry."""
+    """A submenu of which one entry is chosen: its text is that entry, cut where there is no room for it."""
 
     def __init__(self, menu: ChoiceMenu) -> None:
         super().__init__()
         self.setAutoDefault(False)
         self.setMenu(menu)
-        self._submenu = menu
+        self._submenu, self._chosen = menu, ""
         menu.chosen_changed.connect(self._show)
         self._show()
 
     def _show(self) -> None:
-        chosen = strings.without_letter(self._submenu.chosen_title)
-        self.setText(chosen.replace("&", "&&"))
-        self.setAccessibleName(f"{strings.without_letter(self._submenu.title())}: {chosen}")
+        self._chosen = strings.without_letter(self._submenu.chosen_title)
+        self.setAccessibleName(f"{strings.without_letter(self._submenu.title())}: {self._chosen}")
+        self.setToolTip(self._chosen)
+        self._fit()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """No wider for a long entry, such as the name of a microphone. Called by Qt."""
+        return QSize(_CHOOSER_CHARACTERS * self.fontMetrics().averageCharWidth(), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return self.sizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics = self.fontMetrics()
+        room = self.width() - 4 * metrics.averageCharWidth() - metrics.height()  # the edges, and the arrow
+        self.setText(metrics.elidedText(self._chosen, Qt.TextElideMode.ElideRight, room).replace("&", "&&"))
 
 
 def _follow(widget: QPushButton | QCheckBox, action: QAction) -> None:

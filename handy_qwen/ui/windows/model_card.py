@@ -58,7 +58,7 @@ class ModelCard(Panel):
         self.setAccessibleName(entry.title)
         self.title.setText(entry.title)
         state, color = words.state(entry)
-        if self.isVisible() and state != self._pill.text() and entry.name == before.name:
+        if state != self._pill.text() and entry.name == before.name:
             announce(self, entry.title, state)
         self._pill.say(state, color)
         self._summary.setText(entry.summary)

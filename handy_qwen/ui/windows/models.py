@@ -13,7 +13,7 @@ from handy_qwen.ui.windows import figures
 from handy_qwen.ui.windows import model_words as words
 from handy_qwen.ui.windows.model_card import ModelCard
 from handy_qwen.ui.windows.parts import Quiet, Text, button
-from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX, AppWindow
+from handy_qwen.ui.windows.window import GAP_PX, AppWindow
 
 
 class ModelsWindow(AppWindow):
@@ -40,7 +40,6 @@ class ModelsWindow(AppWindow):
         self.body.addLayout(self._column)
         self.body.addStretch()
         self.body.addWidget(self._room)
-        self.body.setContentsMargins(0, 0, SMALL_GAP_PX, 0)
         self.import_button = button(words.IMPORT)
         self.import_button.setMenu(self._import_menu())
         self.buttons.addWidget(self.import_button)

@@ -223,14 +223,15 @@ class Trouble(QWidget):
         line.addLayout(words_column, 1)
         self.hide()
 
-    def say(self, title: str, hint: str = "") -> None:
-        """Show both, or nothing at all without a title."""
-        if title and title != self._title.text():
-            announce(self, title, hint)
+    def say(self, title: str, hint: str = "", *, is_silent: bool = False) -> None:
+        """Show both, or nothing at all without a title. ``is_silent``: something else announces it."""
+        is_new = self.isHidden() or title != self._title.text()
         self._title.setText(title)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
         self.setVisible(bool(title))
+        if is_new and not is_silent:
+            announce(self, title, hint)
 
 
 class Flow(QLayout):

@@ -24,9 +24,11 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, 
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
+    QCheckBox,
     QDialog,
     QFrame,
     QLayout,
+    QPushButton,
     QScrollArea,
     QSplitter,
     QVBoxLayout,
@@ -40,7 +42,7 @@ from handy_qwen.ui.windows.parts import Flow, button
 
 MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 GEOMETRY_FILE = "windows.ini"
-_TITLE_BAR_PX = 30  # about; nobody tells before the window is there
+_TITLE_BAR_PX, _EDGE_PX = 30, 10  # about; nobody tells before the window is there
 _LINE_PX = 20  # of a line of text of the usual size, at most
 _LEAST_PX = 120  # of what scrolls
 _FOCUS_S, _SETTLE_S = 1.5, 0.15  # for another program to take the focus, and for it to be ready for keys
@@ -112,11 +114,14 @@ class AppWindow(QDialog):
             QWidget.setTabOrder(before, after)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Enter presses the button that has the keyboard, and no other; once, however long it is held."""
+        """Enter presses the button that has the keyboard, or else the one that looks like it.
+
+        Once, however long it is held. A check box is no such button: only Space changes it.
+        """
         if event.key() not in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             super().keyPressEvent(event)
-        elif isinstance(focused := self.focusWidget(), QAbstractButton) and not event.isAutoRepeat():
-            focused.click()
+        elif not event.isAutoRepeat() and (pressed := self._enter_button()) is not None:
+            pressed.click()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
         """Tell that it came up. Called by Qt."""
@@ -134,6 +139,12 @@ class AppWindow(QDialog):
             self.hidden.emit()
         super().hideEvent(event)
 
+    def _enter_button(self) -> QAbstractButton | None:
+        focused = self.focusWidget()
+        if isinstance(focused, QAbstractButton) and not isinstance(focused, QCheckBox):
+            return focused
+        return next((one for one in self.findChildren(QPushButton) if one.isDefault()), None)
+
     def _restore_size(self) -> None:
         """As large as it was left, or as it should be, in the middle of its screen.
 
@@ -143,10 +154,11 @@ class AppWindow(QDialog):
         remembered = _memory().value(self._key())
         area = (self.screen() or QGuiApplication.primaryScreen()).availableGeometry()
         first = self._size_px * max(1.0, self.fontMetrics().height() / _LINE_PX)
-        size = (remembered if isinstance(remembered, QSize) else first).boundedTo(area.size() * 0.9)
+        room = area.size() - QSize(2 * _EDGE_PX, _TITLE_BAR_PX + 2 * _EDGE_PX)
+        size = (remembered if isinstance(remembered, QSize) else first).boundedTo(room)
         self.resize(size)
-        free = area.size() - size
-        self.move(area.left() + free.width() // 2, area.top() + max(0, free.height() - _TITLE_BAR_PX) // 2)
+        free = room - size
+        self.move(area.left() + _EDGE_PX + free.width() // 2, area.top() + _EDGE_PX + free.height() // 2)
 
     def _key(self) -> str:
         return f"{self.objectName()}/size"
@@ -165,9 +177,14 @@ class Scrolled(QScrollArea):
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setWidget(inside)
+        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
         self.viewport().setAutoFillBackground(False)
         inside.setAutoFillBackground(False)
         application().focusChanged.connect(self._on_focus_changed)
+
+    def _on_range_changed(self, lowest: int, highest: int) -> None:
+        """Keep cards off the scroll bar, where there is one."""
+        self.body.setContentsMargins(0, 0, SMALL_GAP_PX if highest > lowest else 0, 0)
 
     def _on_focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
         """Qt itself scrolls only for who comes from another widget in here."""

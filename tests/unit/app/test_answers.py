@@ -66,8 +66,8 @@ def test_every_window_is_opened_by_its_command(window):
         ("cancel", "nothing to cancel"),
         ("last", "no text yet"),
         ("paste", "no text yet"),
-        ("retry", "nothing to try again"),
-        ("bring-back", "nothing to bring back"),
+        ("retry", "nothing to transcribe again"),
+        ("bring-back", "nothing to restore"),
         ("fly", "does not know"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from handy_qwen.app import first_run
 from handy_qwen.app.first_run import hotkeys_with, is_guide_due
+from handy_qwen.app.program import DEMO_HINT, DEMO_NOTICE
 from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.view import Window
 from handy_qwen.errors import HotkeyError, HotkeyReason
@@ -91,6 +92,19 @@ def test_a_start_by_hand_opens_the_main_window_where_there_is_no_tray(
     desk.program._is_hidden = is_hidden
     desk.program.start(desk.views.append, shown.append, has_tray=has_tray)
     assert shown == opened
+
+
+@pytest.mark.parametrize(
+    ("is_hidden", "has_tray", "how"),
+    [(False, True, "tray → Models"), (True, False, "handy-qwen models"), (False, False, None)],
+)
+def test_where_to_get_a_full_model_is_said_unless_a_window_offers_it(bench, is_hidden, has_tray, how):  # noqa: F811
+    desk = bench(models=("demo",))
+    desk.program.store.update(set_up=True)
+    desk.program._is_hidden = is_hidden
+    desk.program.start(desk.views.append, has_tray=has_tray)
+    hints = [one.hint for one in desk.run().view.notices if one.title == DEMO_NOTICE]
+    assert hints == ([DEMO_HINT.format(how=how)] if how else [])
 
 
 def test_it_can_be_asked_for_at_any_time(desk):

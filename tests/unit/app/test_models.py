@@ -143,7 +143,7 @@ def test_a_second_installation_leaves_the_model_in_use(counter):
     counter.shop.go_on.set()
     counter.wait_standing("large", Standing.INSTALLED)
     assert counter.used == ["demo"]
-    assert "tray" in next(event.hint for event in counter.posted if isinstance(event, Noted))
+    assert "Models" in next(event.hint for event in counter.posted if isinstance(event, Noted))
 
 
 def test_a_pause_keeps_what_is_here_and_the_next_one_begins(counter):

@@ -214,7 +214,7 @@ def test_a_retry_does_not_work_with_settings_that_it_cannot_read(ask, books):
 def test_a_text_is_not_lost_to_a_retry_that_hears_nothing(ask, books, exact_package):
     status, out, err = ask("retry", "1", "--model", str(exact_package), "--threads", "1")
     assert (status, out) == (1, "")
-    assert "No speech was heard this time. The text there was is kept." in err
+    assert "No speech was found this time. The previous text is unchanged." in err
     assert books.rows()[0].text.startswith("Grüße")
 
 

@@ -81,7 +81,7 @@ def test_a_text_is_awaited_as_long_as_the_engine_moves_and_no_longer():
     assert desk.view.phase is Phase.TRANSCRIBING
     desk.wait(TRANSCRIBING_S + 1)
     assert [one.kind for one in desk.view.notices] == [NoticeKind.FAILED]
-    assert "kept" in desk.view.notices[0].hint
+    assert "saved" in desk.view.notices[0].hint
     assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
     assert [one.take for one in desk.done(fx.KeepFailure)] == [1]
     assert desk.now.takes == ()

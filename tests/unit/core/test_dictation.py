@@ -421,7 +421,7 @@ def test_what_was_heard_before_the_microphone_went_away_is_transcribed():
 
 def test_a_microphone_lost_before_anything_was_heard_says_so():
     desk = Desk().down().recorded(1, EndCause.DEVICE_LOST, is_dead=True)
-    assert desk.view.notices[0].hint == "Nothing was heard."
+    assert desk.view.notices[0].hint == "Nothing was recorded."
     assert desk.done(fx.Transcribe) == []
 
 
@@ -434,7 +434,7 @@ def test_a_take_that_goes_on_with_another_microphone_says_so():
 def test_a_microphone_that_does_not_respond_is_named_with_the_one_used_instead():
     desk = Desk().down().play(MicrophoneChanged(1, "webcam", "headset"))
     notice = desk.view.notices[-1]
-    assert (notice.title, notice.hint) == ("headset does not respond.", "The recording goes on with webcam.")
+    assert (notice.title, notice.hint) == ("headset does not respond.", "Recording continues with webcam.")
 
 
 def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():

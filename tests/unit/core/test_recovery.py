@@ -156,7 +156,7 @@ def test_a_failed_take_is_kept_and_can_be_tried_again_into_its_window():
     desk = Desk().say(1).play(Kept(1, 10))
     assert not desk.view.can_retry
     desk.play(Failed(1, ERROR))
-    assert "try again from the menu" in desk.view.notices[-1].hint
+    assert "transcribe it again from the menu" in desk.view.notices[-1].hint
     assert desk.view.can_retry
     desk.ask(Request.RETRY)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
@@ -170,7 +170,7 @@ def test_a_failed_take_can_be_tried_again_when_its_entry_came_late():
     (before,) = desk.view.notices
     assert before.hint == ERROR.hint, "nothing is promised that is not known yet"
     (after,) = desk.play(Kept(1, 10)).view.notices
-    assert after.hint == f"It is kept: try again from the menu. {ERROR.hint}"
+    assert after.hint == f"It's saved: transcribe it again from the menu. {ERROR.hint}"
     assert after.number == before.number, "it is no news, and not told twice"
     desk.ask(Request.RETRY)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
@@ -180,7 +180,7 @@ def test_a_cancelled_take_whose_entry_came_late_can_be_brought_back_and_the_user
     desk = Desk().down().play(RecordingBegan(1, "mic")).wait(2).play(EscapePressed(102.0))
     assert desk.view.notices[-1].hint == ""
     desk.play(Kept(1, 10))
-    assert "bring it back" in desk.view.notices[-1].hint
+    assert "restore it" in desk.view.notices[-1].hint
     assert desk.view.can_bring_back
 
 
@@ -206,7 +206,7 @@ def test_a_cancelled_take_can_be_brought_back_and_the_user_is_told_so(is_recordi
         desk.up().recorded(1)
     desk.play(EscapePressed(desk.at_s))
     assert kept(desk) == [fx.KeepCancellation(1)]
-    assert "bring it back" in desk.view.notices[-1].hint
+    assert "restore it" in desk.view.notices[-1].hint
     assert desk.view.can_bring_back
     desk.ask(Request.BRING_BACK)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]

@@ -13,13 +13,16 @@ from handy_qwen.ui.windows.models import ModelsWindow
 from tests.e2e.pasts import CHOICES, PASTS, VIEW
 from tests.e2e.shelves import SHELVES
 
+MICROPHONE = "Family 17h/19h/1ah HD Audio Controller Digital Stereo (IEC958) + Headset Microphone"
 PROBLEM = Notice(1, NoticeKind.FAILED, "The hotkey F9 is taken.", "Choose another.", is_lasting=True)
 CHOOSING = replace(
     VIEW,
     recent=("Good evening.",),
     can_retry=True,
     can_bring_back=True,
-    choices=replace(CHOICES, microphones=("Desk", "Headset"), is_model_automatic=True),
+    choices=replace(
+        CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
+    ),
 )
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 

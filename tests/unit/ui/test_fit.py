@@ -59,7 +59,8 @@ def is_whole(widget):
         return needed.width() <= area.width() + 1 and needed.height() <= area.height() + 1
     if isinstance(widget, QComboBox):
         text = widget.fontMetrics().horizontalAdvance(widget.currentText())
-        return text < widget.width() and widget.height() >= widget.fontMetrics().height()
+        is_said = text < widget.width() or widget.toolTip() == widget.currentText()
+        return is_said and widget.height() >= widget.fontMetrics().height()
     if isinstance(widget, QAbstractButton) and not widget.text():
         return True  # a picture that Qt has put into a field
     hint = widget.sizeHint()
@@ -83,6 +84,16 @@ def test_nothing_is_cut_off(qtbot, asked, app_home, screen, name):  # noqa: ARG0
         assert room.contains(place), (type(one).__name__, said, place, room)
         if not isinstance(one, QProgressBar):
             assert is_whole(one), (type(one).__name__, said, one.size(), one.sizeHint())
+
+
+@pytest.mark.parametrize("name", ["main", "history-full"])
+@pytest.mark.usefixtures("app_home", "screen")
+def test_a_window_with_large_letters_takes_the_room_there_is_and_no_more(qtbot, asked, name):
+    window = open_window(qtbot, asked, name)
+    room = window.screen().availableGeometry()
+    assert room.contains(window.geometry())
+    if window.fontMetrics().height() > 30:
+        assert window.width() > 0.95 * room.width()
 
 
 @pytest.mark.parametrize("name", ["main", "history-full", "models-downloading"])

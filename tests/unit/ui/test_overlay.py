@@ -1,8 +1,11 @@
 """The overlay as a window: never in the way, painted only while something moves."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QLineEdit
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.ui.overlay import OverlayWindow
@@ -47,13 +50,32 @@ def test_it_appears_and_disappears(overlay, qtbot):
     qtbot.waitUntil(lambda: not overlay.isVisible())
 
 
+def test_a_text_that_waits_covers_no_window_of_the_program(overlay, qtbot):
+    window = QLineEdit()
+    qtbot.addWidget(window)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    waiting = View(phase=Phase.IDLE, held=("Good evening.",))
+    overlay.show_view(waiting)
+    assert not overlay.isVisible()
+    overlay.show_view(replace(waiting, notices=(Notice(1, NoticeKind.HELD, "Not inserted yet."),)))
+    assert overlay.isVisible(), "it has just happened"
+    window.activateWindow()  # without a screen, Qt gives the focus to whatever comes up
+    qtbot.waitUntil(window.isActiveWindow)
+    overlay.show_view(waiting)
+    qtbot.waitUntil(lambda: not overlay.isVisible())
+    window.close()
+    qtbot.waitUntil(overlay.isVisible)
+
+
 def test_it_comes_back_while_it_disappears(overlay, qtbot):
     overlay.show_view(recording())
     overlay.show_view(View(phase=Phase.IDLE))
     overlay.show_view(recording())
     qtbot.wait(300)
+    qtbot.waitUntil(lambda: overlay.windowOpacity() == 1.0)
     assert overlay.isVisible()
-    assert overlay.windowOpacity() == 1.0
 
 
 def test_no_timer_runs_while_nothing_moves(overlay):

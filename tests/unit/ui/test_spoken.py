@@ -1,6 +1,7 @@
 """What a screen reader gets of every window: names, an order, and news."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QScrollBar, QWidget
 
-from handy_qwen.core.view import Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.ui import spoken as spoken_module
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.spoken import announce, spoken
@@ -126,9 +127,32 @@ def said(monkeypatch):
     return events
 
 
+def test_the_guide_speaks_neither_into_the_microphone_nor_twice_nor_while_it_is_closed(
+    qtbot,
+    asked,
+    app_home,  # noqa: ARG001
+    said,
+):
+    guide = open_window(qtbot, asked, "setup-1")
+    silent = Notice(1, NoticeKind.DEAD_MICROPHONE, "The microphone is silent.", "Is it muted?")
+    recording = View(phase=Phase.RECORDING, began_s=0.0, device="Desk")
+    guide.show_view(recording)
+    guide.show_view(replace(recording, notices=(silent,)))
+    assert said == [], "the overlay says it"
+    guide.show_view(recording)
+    guide.show_view(replace(recording, notices=(silent,), choices=Choices(overlay="off")))
+    assert said == [("The microphone is silent. Is it muted?", False)], "only the page that is up says it"
+    guide.close()
+    said.clear()
+    guide.show_view(View(phase=Phase.IDLE, choices=Choices(overlay="off")))
+    guide.show_view(replace(recording, notices=(silent,), choices=Choices(overlay="off")))
+    assert said == []
+
+
 def test_announcements_are_made_only_where_somebody_listens(qtbot, monkeypatch):
     widget = QWidget()
     qtbot.addWidget(widget)
+    widget.show()
     sent = []
     monkeypatch.setattr(QAccessible, "updateAccessibility", sent.append)
     announce(widget, "Nobody hears this.")

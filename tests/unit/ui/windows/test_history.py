@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Past, Question
+from handy_qwen.ui import strings
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows import window as window_module
 from handy_qwen.ui.windows.history import HistoryWindow
@@ -200,6 +201,10 @@ def test_a_search_without_hits_and_an_empty_history_say_so(window):
     window.show_past(Past())
     assert words.NOTHING_YET in said(window)
     assert "Right Ctrl" in said(window)
+    window.show_view(replace(VIEW, choices=replace(VIEW.choices, hotkeys=("F9",))))
+    assert f"{strings.HOLD_AND_SPEAK.format(keys='F9')} {words.NOTHING_YET_HINT}" in said(window)
+    window.show_view(replace(VIEW, choices=replace(VIEW.choices, hotkeys=())))
+    assert said(window).endswith(f"\n{words.NOTHING_YET_HINT}\n"), "there is no key to hold"
     assert not window.detail.isVisible()
 
 
@@ -259,7 +264,7 @@ def test_one_that_is_tried_again_says_so(window):
 
 def test_rows_can_be_read_aloud(window):
     text = window.list.model().index(STARRED).data(Qt.ItemDataRole.AccessibleTextRole)
-    for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.ONLY_STAR):
+    for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.STARRED):
         assert part in text
     assert words.PLACES[Whereabouts.HELD] in window.list.model().index(HELD).data(
         Qt.ItemDataRole.AccessibleTextRole
@@ -271,7 +276,7 @@ def test_the_history_is_paused_and_says_so(window, pausing):
     assert pausing.calls == [True]
     window.show_view(PRIVATE)
     assert window.pause.isChecked()
-    assert words.IS_PAUSED in said(window)
+    assert strings.HISTORY_PAUSED in said(window)
 
 
 def test_more_is_asked_for_once_near_the_end(window, keeper):

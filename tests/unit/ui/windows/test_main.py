@@ -56,10 +56,11 @@ def test_what_is_chosen_is_shown_and_changes_with_the_menu(window, menu):
     def chosen():
         return [one.text() for one in window.findChildren(QPushButton) if isinstance(one.menu(), ChoiceMenu)]
 
+    menu.show_view(replace(CHOOSING, choices=replace(CHOOSING.choices, microphone="")))
     assert chosen() == ["Automatic (Qwen3-ASR 0.6B)", "Automatic", "System default", "Type"]
-    other = replace(CHOOSING.choices, language="German", is_model_automatic=False, microphone="Headset")
+    other = replace(CHOOSING.choices, language="German", is_model_automatic=False, microphone="Desk")
     menu.show_view(replace(CHOOSING, choices=other))
-    assert chosen() == ["Qwen3-ASR 0.6B", "Deutsch (German)", "Headset", "Type"]
+    assert chosen() == ["Qwen3-ASR 0.6B", "Deutsch (German)", "Desk", "Type"]
 
 
 def test_buttons_follow_the_entries_and_ask_for_the_same(window, menu, asked):
