@@ -100,7 +100,8 @@ def test_a_start_by_hand_opens_the_main_window_where_there_is_no_tray(
 )
 def test_where_to_get_a_full_model_is_said_unless_a_window_offers_it(bench, is_hidden, has_tray, how):  # noqa: F811
     desk = bench(models=("demo",))
-    desk.program.store.update(set_up=True)
+    desk.program.store.path.parent.mkdir(parents=True, exist_ok=True)
+    desk.program.store.path.write_text("set_up = true\n", encoding="utf-8")
     desk.program._is_hidden = is_hidden
     desk.program.start(desk.views.append, has_tray=has_tray)
     hints = [one.hint for one in desk.run().view.notices if one.title == DEMO_NOTICE]
