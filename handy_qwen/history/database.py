@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -96,7 +97,12 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         sqlite3.Error: It cannot be opened now: locked, full, not permitted.
         OSError: It cannot be created.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm inherit the mode
+    # Made here for its mode, which its -wal and -shm inherit. One that is there is opened by SQLite alone:
+    # closing any descriptor of a file ends all locks that the process has on it, also those of a connection
+    # on another thread, and then another process deletes the -wal that this one goes on writing to.
+    # Source: https://www.sqlite.org/howtocorrupt.html, section 2.2.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     # One thread at a time; but a history's thread that died is followed by another.
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +35,25 @@ def test_a_row_comes_back_as_it_was_written(store):
     assert store.change(number, {"whereabouts": Whereabouts.TYPED, "is_starred": 1}, is_durable=True)
     assert store.row(number).entry.is_starred
     assert not store.change(number + 1, {"text": ""})
+
+
+def test_a_second_connection_takes_no_lock_from_the_first(store):
+    """The History window opens the database beside the history's thread; then a command comes and goes."""
+    path = store.path
+    number = store.add(FIRST)
+    Store(path, busy_s=1.0).close()
+    log = path.with_name(f"{path.name}-wal")
+    before = log.stat().st_ino
+    code = (
+        "import sys, pathlib; from handy_qwen.history.store import Store;"
+        "Store(pathlib.Path(sys.argv[1]), busy_s=5.0).close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert log.stat().st_ino == before, "the first goes on writing to it"
+    store.change(number, {"text": "later"})
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT text FROM take").fetchall() == [("later",)]
+    other.close()
 
 
 def test_an_id_is_never_used_twice(store):
