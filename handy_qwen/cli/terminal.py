@@ -108,10 +108,10 @@ def agrees(question: str) -> bool:
     """Ask the user; only a plain yes is one.
 
     Raises:
-        UsageError: There is nobody to ask.
+        UsageError: It is not a terminal.
     """
     if not sys.stdin.isatty():
-        raise UsageError("There is nobody to ask.", "Say --yes to delete it.")
+        raise UsageError("Can't ask here.", "Pass --yes to delete without a question.")
     tell(f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

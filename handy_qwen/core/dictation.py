@@ -280,7 +280,8 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
     take = turn.take(number)
     if number and take is None:
         return  # it was given up, or delivered, before
-    lost = take if take is not None and take.stage < Stage.READY else None
+    has_sound = take is not None and not (take.stage is Stage.RECORDING and not take.device)
+    lost = take if take is not None and has_sound and take.stage < Stage.READY else None
     kept_hint = f"{TRY_AGAIN} {error.hint}".strip()
     turn.notify(NoticeKind.FAILED, error.title, error.hint, take=lost, kept_hint=kept_hint)
     if take is None:
@@ -290,7 +291,8 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
             was_not_delivered(turn, take)
         case Stage.RECORDING | Stage.ENDING:
             turn.do(CancelRecording(number), CancelTranscription(number), KeepFailure(number, error.title))
-            turn.set(failed=take)
+            if has_sound:
+                turn.set(failed=take)
             turn.drop(take)
             start_waiting(turn)
             deliver(turn)

@@ -18,9 +18,11 @@ def check(context: Context) -> Iterator[Finding]:
     if complaint and found.error:
         yield problem(NAME, complaint.title, complaint.hint, path=path)
     elif complaint:
+        told = "; ".join(map(str, found.problems))
+        end = "" if told.endswith("?") else "."
         yield warning(
             NAME,
-            f"In {path}, not everything is used as written: {'; '.join(map(str, found.problems))}.",
+            f"In {path}, not everything is used as written: {told}{end}",
             "Look at the comment above each of these settings in the file.",
             path=path,
             problems=[str(one) for one in found.problems],

