@@ -84,6 +84,6 @@ def _tooltip(view: View) -> str:
         lines.append(strings.HISTORY_PAUSED)
     if lasting:
         lines += [lasting[-1].title, lasting[-1].hint]
-    elif view.phase is Phase.IDLE and view.choices.hotkeys:
-        lines.append(strings.HOLD_AND_SPEAK.format(keys=" / ".join(view.choices.hotkeys)))
+    elif view.phase is Phase.IDLE:
+        lines.append(strings.how_to_dictate(view.choices))
     return "\n".join(filter(None, lines))

@@ -42,12 +42,12 @@ class MainWindow(AppWindow):
         """Say what the program does, which key it waits for, and what is wrong."""
         lasting = [notice for notice in view.notices if notice.is_lasting]
         problem = f"{lasting[-1].title} {lasting[-1].hint}".strip() if lasting else ""
-        if problem != self._problem.text():
+        if problem != self._problem.text() and view.choices.overlay == "off":  # else the overlay says it
             announce(self, problem)
-        keys = " / ".join(view.choices.hotkeys)
+        how = strings.how_to_dictate(view.choices)
         self.state.setText(strings.PHASES[view.phase])
-        self._keys.setText(strings.HOLD_AND_SPEAK.format(keys=keys) if keys else "")
-        self._keys.setVisible(bool(keys) and view.phase is not Phase.PROBLEM)
+        self._keys.setText(how)
+        self._keys.setVisible(bool(how) and view.phase is not Phase.PROBLEM)
         self._problem.setText(problem)
         self._problem.setVisible(bool(problem))
 

@@ -219,6 +219,9 @@ def test_a_lasting_problem_heads_the_menu_and_the_tooltip(menu):
 def test_the_tooltip_tells_the_key():
     tip = _tooltip(View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl", "F9"))))
     assert "Hold Right Ctrl / F9 and speak." in tip
+    assert "Press F9 and speak." in _tooltip(
+        View(phase=Phase.IDLE, choices=Choices(hotkeys=("F9",), mode="toggle"))
+    )
 
 
 def test_the_menu_looks_for_devices_when_it_opens(menu, asked):
