@@ -17,6 +17,7 @@ from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tray_icon
 from handy_qwen.ui.menu import TrayMenu
+from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.style import is_dark
 
 _MESSAGE_MS = 8000
@@ -59,7 +60,7 @@ class Tray:
     def _tell_problem(self, view: View) -> None:
         """What lasts and has no overlay to be seen in is told by the desktop, once."""
         lasting = [notice for notice in view.notices if notice.is_lasting and notice.number > self._told]
-        if lasting and view.choices.overlay == "off" and QSystemTrayIcon.supportsMessages():
+        if lasting and not has_overlay(view) and QSystemTrayIcon.supportsMessages():
             notice = lasting[-1]
             self._icon.showMessage(notice.title, notice.hint, self._icons[Phase.PROBLEM], _MESSAGE_MS)
         self._told = max([self._told, *(notice.number for notice in view.notices)])

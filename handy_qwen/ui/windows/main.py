@@ -14,6 +14,7 @@ from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.menu import ChoiceMenu, TrayMenu
+from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows.parts import Flow, Quiet, Text, Title, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX, AppWindow
@@ -42,7 +43,7 @@ class MainWindow(AppWindow):
         """Say what the program does, which key it waits for, and what is wrong."""
         lasting = [notice for notice in view.notices if notice.is_lasting]
         problem = f"{lasting[-1].title} {lasting[-1].hint}".strip() if lasting else ""
-        if problem != self._problem.text() and view.choices.overlay == "off":  # else the overlay says it
+        if problem != self._problem.text() and not has_overlay(view):
             announce(self, problem)
         how = strings.how_to_dictate(view.choices)
         self.state.setText(strings.PHASES[view.phase])
