@@ -125,7 +125,6 @@ class MicrophoneReason(enum.Enum):
     NO_DEVICE = enum.auto()
     DENIED_BY_USER = enum.auto()
     BUSY = enum.auto()
-    UNPLUGGED = enum.auto()
     UNRESPONSIVE = enum.auto()
 
 

@@ -11,7 +11,7 @@ LEAVE_S = 2.0  # for one that spins, to get to the end of its piece of work
 
 
 class WatchedThread:
-    """The thread a part of the program works on, as the watchdog sees it (``app.watchdog.Watched``).
+    """The thread a part of the program works on, as the watchdog sees it (``core.ports.Watched``).
 
     There is no clock in it: who watches sees that the same piece of work is under way again and again, or
     that the thread begins more pieces of its own accord than any timer has reason for: it spins.

@@ -178,6 +178,7 @@ class Program:
         if not (self._is_hidden or may_open):
             self._greet()
         self.controller.start()
+        self._watchdog.look_after(self._watches())  # before what follows, which may fail or take long
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
         if self._transcriber is not None:
             self._transcriber.use_model(self._applied.model)
@@ -193,7 +194,6 @@ class Program:
             if not self._is_hidden and may_open:
                 self._greet()
             self._tell_of_demo()
-        self._watchdog.look_after(self._watches())
 
     def _greet(self) -> None:
         self.controller.post(Requested(Request.SHOW, time.monotonic()))
@@ -337,6 +337,8 @@ class Program:
         """Put ``text`` on the clipboard. Any thread; returns at once."""
         if self._ports is not None:
             self._ports.copy_text(text)
+        else:
+            self.controller.post(Failed(0, self._broken))
 
     # --- settings ------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ class Watch:
         part: The part.
         title: What does not work without it, as a sentence's beginning.
         stuck_s: How long one piece of work may take.
+        remedy: What the user can do without it.
         most_own: How many pieces it may begin of its own accord between two looks.
     """
 

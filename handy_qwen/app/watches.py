@@ -34,6 +34,7 @@ NAMES = {  # what the user would call it
     INSERT: "Inserting texts",
     CLIPBOARD: "The clipboard",
     ENGINE: "The speech engine",
+    HOTKEYS: "Listening for the hotkeys",
     HISTORY: "The history",
     FOCUS: "Finding the focused window",
     COPYING: "Copying texts",
@@ -52,6 +53,7 @@ STUCK_S = {
     INSERT: 70.0,  # beyond what the cycle allows one text
     CLIPBOARD: 30.0,  # a program may take 20 to hand over what it has copied
     ENGINE: 300.0,  # one run over a minute of sound with a large model on a slow machine takes two
+    HOTKEYS: 60.0,
     HISTORY: 60.0,  # a disk that sleeps takes 20
     FOCUS: 10.0,
     COPYING: 60.0,  # on Wayland a program is started for each of some steps
@@ -81,10 +83,8 @@ class Part(Protocol):
 
 def watch(subject: str, watched: Watched) -> Watch:
     """The watch over the thread ``watched``."""
-    name = NAMES.get(subject, "Listening for the hotkeys")
-    remedy = REMEDIES.get(subject, "Quit Handy Qwen and start it again.")
-    most_own = MOST_OWN.get(subject, Watch.most_own)
-    return Watch(subject, watched, name, STUCK_S.get(subject, 60.0), remedy, most_own)
+    remedy, most_own = REMEDIES.get(subject, Watch.remedy), MOST_OWN.get(subject, Watch.most_own)
+    return Watch(subject, watched, NAMES[subject], STUCK_S[subject], remedy, most_own)
 
 
 def watches_of(parts: Mapping[str, Part | None]) -> list[Watch]:

@@ -24,7 +24,7 @@ TAKES = {
     "quit": "end the running app",
 }
 WINDOWS = {
-    "setup": "open the setup guide of the running app: microphone, key, model",
+    "setup": "open the setup guide of the running app: model, microphone, key",
     "settings": "open the settings file",
     "models": "open the Models window of the running app",
 }

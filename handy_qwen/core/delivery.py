@@ -14,6 +14,7 @@ from dataclasses import replace
 from handy_qwen.core.effects import CancelTranscription, Copy, Insert, KeepDelivery, KeepFailure, KeepText
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Copied, Delivered, Delivery, Transcribed
+from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.core.spacing import join
 from handy_qwen.core.state import RECENT, Held, Insertion, Stage, Take, Turn
@@ -22,6 +23,11 @@ from handy_qwen.core.view import NoticeKind
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
 TOO_SLOW = ("A replacement took too long and was left out.", "Simplify its regular expression.")
+NO_SPEECH_HINTS = {
+    Mode.AUTO: "Hold the key while you speak.",
+    Mode.HOLD: "Hold the key while you speak.",
+    Mode.TOGGLE: "Press the key, speak, then press it again.",
+}
 CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what stands before the cursor now
 
 
@@ -48,7 +54,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
             )
     else:
         turn.drop(take)
-        turn.notify(NoticeKind.NO_SPEECH, "Didn't catch anything.", "Hold the key while you speak.")
+        turn.notify(NoticeKind.NO_SPEECH, "Didn't catch anything.", NO_SPEECH_HINTS[turn.now.rules.mode])
     deliver(turn)
 
 
@@ -75,11 +81,8 @@ def known_at(take: Take, target: Target, at_s: float) -> Take:
 
 def _withhold(turn: Turn, take: Take) -> None:
     """Nobody knows the window that ``take`` is for. It must not go into any other."""
-    turn.notify(NoticeKind.HELD, "Couldn't tell which window the text is for.", UNKNOWN_HINT)
+    turn.notify(NoticeKind.HELD, "Couldn't tell which window the text is for.", HELD_HINT)
     was_not_delivered(turn, take)
-
-
-UNKNOWN_HINT = "Use the tray menu to paste, copy or discard it."
 
 
 def _insert(turn: Turn, take: Take) -> None:

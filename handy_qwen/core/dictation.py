@@ -341,7 +341,9 @@ def _answer(turn: Turn, what: Request) -> None:
             turn.set(is_rehearsing=what is Request.REHEARSE)
         case Request.SHOW:
             keys = " or ".join(turn.now.choices.hotkeys)
-            turn.notify(NoticeKind.INFO, "Handy Qwen is running.", f"Hold {keys} and speak." if keys else "")
+            verb = "Press" if turn.now.rules.mode is gestures.Mode.TOGGLE else "Hold"
+            hint = f"{verb} {keys} and speak." if keys else ""
+            turn.notify(NoticeKind.INFO, "Handy Qwen is running.", hint)
         case _:
             assert_never(what)
 

@@ -297,7 +297,7 @@ class Request(enum.Enum):
     BRING_BACK = enum.auto()  # transcribe the take that was cancelled last
     REHEARSE = enum.auto()  # from now on hotkeys are only shown, and begin nothing (View.is_key_down)
     PERFORM = enum.auto()  # from now on they dictate again
-    SHOW = enum.auto()  # the program was started a second time: say that it runs, and how to use it
+    SHOW = enum.auto()  # the program was started by hand: say that it runs, and how to use it
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,10 @@ class History(Protocol):
         """The insertion is about to begin: from now on until ``delivered`` nobody knows where it is."""
 
     def delivered(self, take: int, how: Delivery) -> None:
-        """It was seen to arrive where ``how`` says. A take that is HELD counts as not delivered."""
+        """It was seen to arrive where ``how`` says. A take that is HELD counts as not delivered.
+
+        Any thread: also the one that copies.
+        """
 
     def dropped(self, take: int) -> None:
         """The user does not want the (held) text any more."""

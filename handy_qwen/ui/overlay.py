@@ -181,6 +181,11 @@ def _news(content: Content) -> str:
     return spoken(content.title, content.rest)
 
 
+def has_overlay(view: View) -> bool:
+    """Whether notices are seen, and announced, in the overlay: else somebody else has to tell them."""
+    return view.choices.overlay != "off" and _can_be_placed()
+
+
 def _can_be_placed() -> bool:
     """Whether a window may choose its place and stay without the focus: not as a client of Wayland."""
     return not QGuiApplication.platformName().startswith("wayland")

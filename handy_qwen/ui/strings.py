@@ -11,8 +11,9 @@ import gettext
 import re
 
 from handy_qwen import __version__, paths
+from handy_qwen.core.gestures import Mode
 from handy_qwen.core.ports import Method
-from handy_qwen.core.view import Phase
+from handy_qwen.core.view import Choices, Phase
 from handy_qwen.languages import NATIVE_NAMES
 
 _catalog = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True)
@@ -51,7 +52,7 @@ NO_MODELS = tr("No model is installed")
 
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
-HOLD_AND_SPEAK = tr("Hold {keys} and speak.")
+HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
 MODEL_LOADS = tr("the model is loading")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
 WAITING_HINT = tr("Use the tray menu to paste, copy or discard it.")
@@ -66,6 +67,12 @@ def language_title(name: str) -> str:
     """A language in a list to choose from: as its speakers write it, and in English behind."""
     native = NATIVE_NAMES.get(name, name)
     return name if native == name else f"{native} ({name})"
+
+
+def how_to_dictate(choices: Choices) -> str:
+    """Which key to hold or press; empty if there is none."""
+    how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK
+    return how.format(keys=" / ".join(choices.hotkeys)) if choices.hotkeys else ""
 
 
 def without_letter(title: str) -> str:

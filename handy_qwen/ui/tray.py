@@ -17,6 +17,7 @@ from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tray_icon
 from handy_qwen.ui.menu import TrayMenu
+from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.style import is_dark
 
 _MESSAGE_MS = 8000
@@ -59,7 +60,7 @@ class Tray:
     def _tell_problem(self, view: View) -> None:
         """What lasts and has no overlay to be seen in is told by the desktop, once."""
         lasting = [notice for notice in view.notices if notice.is_lasting and notice.number > self._told]
-        if lasting and view.choices.overlay == "off" and QSystemTrayIcon.supportsMessages():
+        if lasting and not has_overlay(view) and QSystemTrayIcon.supportsMessages():
             notice = lasting[-1]
             self._icon.showMessage(notice.title, notice.hint, self._icons[Phase.PROBLEM], _MESSAGE_MS)
         self._told = max([self._told, *(notice.number for notice in view.notices)])
@@ -84,6 +85,6 @@ def _tooltip(view: View) -> str:
         lines.append(strings.HISTORY_PAUSED)
     if lasting:
         lines += [lasting[-1].title, lasting[-1].hint]
-    elif view.phase is Phase.IDLE and view.choices.hotkeys:
-        lines.append(strings.HOLD_AND_SPEAK.format(keys=" / ".join(view.choices.hotkeys)))
+    elif view.phase is Phase.IDLE:
+        lines.append(strings.how_to_dictate(view.choices))
     return "\n".join(filter(None, lines))

@@ -39,7 +39,6 @@ _SHORTCUTS = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.porta
 _REGISTRY = DBusAddress(_PATH, bus_name=_NAME, interface="org.freedesktop.host.portal.Registry")
 _BUS = "org.freedesktop.DBus"
 _REQUEST = "org.freedesktop.portal.Request"
-_SESSION = "org.freedesktop.portal.Session"
 _ANSWER_S = 10.0  # for all that it takes until the shortcuts have been asked for
 _NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 _SUCCESS, _REFUSED_BY_USER = 0, 1

@@ -17,6 +17,7 @@ comes back afterwards; if that is not possible, nothing is pasted, and nothing c
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -140,7 +141,10 @@ class Patience:
 
 
 class GivingBack:
-    """When the clipboard gets back what was there before a paste. For the worker's thread.
+    """When the clipboard gets back what was there before a paste.
+
+    Threads: any may call ``forget``, which waits for what is being put back, so that nothing that is copied
+    then is replaced. The rest is for the worker's.
 
     Args:
         restore: Puts it back. May raise InsertError, and is then tried again a few times.
@@ -152,6 +156,7 @@ class GivingBack:
         self._restore = restore
         self._due_s: float | None = None
         self._tries = 0
+        self._lock = threading.RLock()
 
     @property
     def is_due(self) -> bool:
@@ -160,35 +165,39 @@ class GivingBack:
 
     def after(self, wait_s: float) -> None:
         """Put it back in so many seconds."""
-        self._due_s, self._tries = time.monotonic() + wait_s, self.TRIES
+        with self._lock:
+            self._due_s, self._tries = time.monotonic() + wait_s, self.TRIES
 
     def forget(self) -> None:
         """Put nothing back: the clipboard has another use now."""
-        self._due_s = None
+        with self._lock:
+            self._due_s = None
 
     def rest(self, is_idle: bool) -> float | None:
         """See ``Backend.rest``. While a text waits that would borrow it again, nothing is put back."""
-        if self._due_s is None:
-            return None
-        left = self._due_s - time.monotonic()
-        if left > 0:
-            return left if is_idle else 0.0
-        return self.now()
+        with self._lock:
+            if self._due_s is None:
+                return None
+            left = self._due_s - time.monotonic()
+            if left > 0:
+                return left if is_idle else 0.0
+            return self.now()
 
     def now(self) -> float | None:
         """Put it back, if it is due at all. Returns in how many seconds to try again."""
-        if self._due_s is None:
+        with self._lock:
+            if self._due_s is None:
+                return None
+            try:
+                self._restore()
+            except InsertError as problem:
+                logger.info("the clipboard did not come back: %s", problem.reason.name)
+                self._tries -= 1
+                if self._tries > 0:
+                    self._due_s = time.monotonic() + self.AGAIN_S
+                    return self.AGAIN_S
+            self._due_s = None
             return None
-        try:
-            self._restore()
-        except InsertError as problem:
-            logger.info("the clipboard did not come back: %s", problem.reason.name)
-            self._tries -= 1
-            if self._tries > 0:
-                self._due_s = time.monotonic() + self.AGAIN_S
-                return self.AGAIN_S
-        self._due_s = None
-        return None
 
 
 def pieces(

@@ -259,5 +259,7 @@ class InsertionThread:
 
 def _failed() -> InsertError:
     return InsertError(
-        "The text could not be inserted.", InsertReason.UNSUPPORTED_DESKTOP, "Use “copy last text”."
+        "The text could not be inserted.",
+        InsertReason.UNSUPPORTED_DESKTOP,
+        "Use Copy last text in the tray menu.",
     )

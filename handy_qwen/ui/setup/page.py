@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from handy_qwen.core.shelf import DEMO
 from handy_qwen.core.view import Choices, NoticeKind, Phase, View
+from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows.parts import Sign, Text, Title, Trouble
@@ -78,8 +79,7 @@ class Page(QWidget):
         told = [one for one in view.notices if one.kind in TROUBLES]
         new = [one for one in told if one.number > self._told or one.is_lasting]
         if new:
-            is_on_overlay = view.choices.overlay != "off"
-            self.trouble.say(new[-1].title, new[-1].hint, is_silent=is_on_overlay)
+            self.trouble.say(new[-1].title, new[-1].hint, is_silent=has_overlay(view))
         else:
             self.trouble.hide()
 

@@ -97,7 +97,7 @@ class HistoryWindow(AppWindow):
     def _tell(self) -> None:
         """Say what is wrong, what was done, or that nothing is saved; and why the list is empty."""
         past = self._past
-        self._empty.say(*words.empty(past.question, " / ".join(self._view.choices.hotkeys)))
+        self._empty.say(*words.empty(past.question, self._view.choices))
         said, color = "", "problem"
         if past.problem is not None:
             said, color = f"{past.problem.title} {past.problem.hint}".strip(), "recording"

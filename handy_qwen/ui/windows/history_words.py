@@ -6,7 +6,8 @@ from PySide6.QtCore import QDate, QDateTime, QLocale
 
 from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.past import Only, Question
-from handy_qwen.ui.strings import HOLD_AND_SPEAK, clock, ntr, tr
+from handy_qwen.core.view import Choices
+from handy_qwen.ui.strings import clock, how_to_dictate, ntr, tr
 
 TITLE = tr("History")
 SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (Ctrl+F)")
@@ -99,14 +100,13 @@ def _day(date: QDate) -> str:
     return QLocale().toString(date, QLocale.FormatType.ShortFormat)
 
 
-def empty(question: Question, keys: str) -> tuple[str, str]:
+def empty(question: Question, choices: Choices) -> tuple[str, str]:
     """What stands in an empty list, in two lines."""
     if question.words.strip():
         return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=question.words.strip())
     if question.only is not Only.ALL:
         return NOTHING_OF_KIND, NOTHING_OF_KIND_HINT
-    how = f"{HOLD_AND_SPEAK.format(keys=keys)} " if keys else ""
-    return NOTHING_YET, how + NOTHING_YET_HINT
+    return NOTHING_YET, f"{how_to_dictate(choices)} {NOTHING_YET_HINT}".strip()
 
 
 def deleted(count: int) -> str:

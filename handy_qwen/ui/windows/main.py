@@ -14,6 +14,7 @@ from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.menu import ChoiceMenu, TrayMenu
+from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.spoken import announce
 from handy_qwen.ui.windows.parts import Flow, Quiet, Text, Title, button
 from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX, AppWindow
@@ -42,12 +43,12 @@ class MainWindow(AppWindow):
         """Say what the program does, which key it waits for, and what is wrong."""
         lasting = [notice for notice in view.notices if notice.is_lasting]
         problem = f"{lasting[-1].title} {lasting[-1].hint}".strip() if lasting else ""
-        if problem != self._problem.text():
+        if problem != self._problem.text() and not has_overlay(view):
             announce(self, problem)
-        keys = " / ".join(view.choices.hotkeys)
+        how = strings.how_to_dictate(view.choices)
         self.state.setText(strings.PHASES[view.phase])
-        self._keys.setText(strings.HOLD_AND_SPEAK.format(keys=keys) if keys else "")
-        self._keys.setVisible(bool(keys) and view.phase is not Phase.PROBLEM)
+        self._keys.setText(how)
+        self._keys.setVisible(bool(how) and view.phase is not Phase.PROBLEM)
         self._problem.setText(problem)
         self._problem.setVisible(bool(problem))
 

@@ -296,6 +296,23 @@ def test_a_take_is_in_the_history_with_all_that_became_of_it(bench):
     assert desk.inserter.texts == ["Hello.", " Hello."]
 
 
+def test_the_parts_are_looked_after_also_if_the_start_fails_behind_them(bench, monkeypatch):
+    def fail():
+        raise OSError
+
+    desk = bench()
+    monkeypatch.setattr(desk.program, "list_models", fail)
+    with pytest.raises(OSError):  # noqa: PT011  the thread of the chores logs it
+        desk.start()
+    assert {"microphone", "hotkey listener"} <= {watch.subject for watch in desk.program._watchdog._watches}
+
+
+def test_a_text_that_cannot_be_copied_before_the_parts_are_there_is_not_passed_over(bench):
+    desk = bench()
+    desk.program.copy("old text")
+    assert [event for event in desk.posted if isinstance(event, Failed)] == [Failed(0, desk.program._broken)]
+
+
 def test_every_worker_is_looked_after(bench, monkeypatch):
     made, make = set(), WatchedThread.__init__
 

@@ -711,10 +711,25 @@ def test_a_take_begun_by_request_outlives_new_hotkeys():
     assert desk.ask(Request.STOP).done(fx.StopRecording) == [fx.StopRecording(1)]
 
 
-def test_a_second_start_of_the_program_says_that_it_runs_and_how_to_use_it():
+@pytest.mark.parametrize(
+    ("mode", "hint"),
+    [
+        (Mode.HOLD, "Hold the key while you speak."),
+        (Mode.TOGGLE, "Press the key, speak, then press it again."),
+    ],
+)
+def test_who_said_nothing_reads_how_the_key_works(mode, hint):
+    desk = Desk().play(Configured(replace(RULES, mode=mode), Choices())).ask(Request.START)
+    desk.ask(Request.STOP).recorded(1).hear(1, "")
+    assert [notice.hint for notice in desk.view.notices] == [hint]
+
+
+def test_the_greeting_says_that_the_program_runs_and_how_to_use_it():
     desk = Desk(choices=Choices(hotkeys=("Right Ctrl", "F9"))).ask(Request.SHOW)
     assert desk.view.notices[0].hint == "Hold Right Ctrl or F9 and speak."
     assert Desk().ask(Request.SHOW).view.notices[0].hint == ""
+    toggled = Configured(replace(RULES, mode=Mode.TOGGLE), Choices(hotkeys=("F9",)))
+    assert Desk().play(toggled).ask(Request.SHOW).view.notices[0].hint == "Press F9 and speak."
 
 
 def test_before_the_settings_have_come_and_the_hotkeys_are_listened_for_the_program_is_loading():

@@ -30,6 +30,7 @@ from handy_qwen.core.recording import ENDING_S
 from handy_qwen.core.recovery import REPLAYING_S
 from handy_qwen.core.state import Stage
 from handy_qwen.core.view import NoticeKind, Phase
+from handy_qwen.errors import HandyError
 from tests.dictation import EDITOR, ERROR, NO_CHOICES, RULES, Desk
 
 READY = ModelReady("demo", ("English", "German"))
@@ -347,3 +348,11 @@ def test_the_longest_take_ends_in_spite_of_a_stop():
     desk = Desk().ask(Request.START).play(RecordingBegan(1, "mic"))
     stopped(desk, RULES.max_take_s + 1).wait(0.1)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+
+
+def test_of_a_take_that_never_heard_anything_nothing_is_said_to_be_saved():
+    desk = Desk().down().play(FocusNoted(1, EDITOR), Kept(1, 10))
+    desk.play(Failed(1, HandyError("No microphone was found.", "Plug one in.")))
+    (notice,) = [one for one in desk.view.notices if one.title == "No microphone was found."]
+    assert notice.hint == "Plug one in."
+    assert not desk.view.can_retry

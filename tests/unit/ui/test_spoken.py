@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QScrollBar, QWidget
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
@@ -178,6 +178,21 @@ def test_the_overlay_is_announced_but_nothing_is_said_into_the_microphone(qtbot,
     assert said[1:] == [("Microphone disconnected.", False)]
 
 
+def test_where_no_overlay_can_be_shown_the_windows_say_what_is_wrong(
+    qtbot,
+    asked,
+    app_home,  # noqa: ARG001
+    said,
+    monkeypatch,
+):
+    monkeypatch.setattr(QGuiApplication, "platformName", lambda: "wayland")
+    desk = main_window(asked, View(phase=Phase.IDLE))
+    qtbot.addWidget(desk)
+    desk.present()
+    desk.show_view(TROUBLED)
+    assert said == [("The hotkey F9 is taken. Choose another.", False)]
+
+
 def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, app_home, said):  # noqa: ARG001
     window = models(asked, "empty")
     qtbot.addWidget(window)
@@ -200,5 +215,9 @@ def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, app_home, s
     qtbot.addWidget(desk)
     desk.present()
     desk.show_view(TROUBLED)
-    desk.show_view(TROUBLED)
+    assert said == [], "the overlay says it"
+    desk.show_view(View(phase=Phase.IDLE))
+    unseen = replace(TROUBLED, choices=replace(TROUBLED.choices, overlay="off"))
+    desk.show_view(unseen)
+    desk.show_view(unseen)
     assert said == [("The hotkey F9 is taken. Choose another.", False)]

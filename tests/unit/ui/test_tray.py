@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.ports import Method
@@ -216,9 +217,36 @@ def test_a_lasting_problem_heads_the_menu_and_the_tooltip(menu):
     assert titles(menu)[0] == strings.START
 
 
+@pytest.mark.parametrize(
+    ("overlay", "platform", "is_told"),
+    [("bottom", "xcb", False), ("off", "xcb", True), ("bottom", "wayland", True)],
+)
+@pytest.mark.usefixtures("qtbot")
+def test_a_lasting_problem_that_no_overlay_shows_is_told_by_the_desktop_once(
+    asked,
+    monkeypatch,
+    overlay,
+    platform,
+    is_told,
+):
+    told = []
+    monkeypatch.setattr(QGuiApplication, "platformName", lambda: platform)
+    monkeypatch.setattr(QSystemTrayIcon, "supportsMessages", lambda: True)
+    monkeypatch.setattr(QSystemTrayIcon, "showMessage", lambda _icon, title, *_: told.append(title))
+    problem = Notice(1, NoticeKind.FAILED, "The hotkey is taken.", "Choose another.", is_lasting=True)
+    tray = Tray(lambda _request: None, asked)
+    for _ in range(2):
+        tray.show(View(phase=Phase.PROBLEM, notices=(problem,), choices=Choices(overlay=overlay)))
+    tray.close()
+    assert told == ["The hotkey is taken."] * is_told
+
+
 def test_the_tooltip_tells_the_key():
     tip = _tooltip(View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl", "F9"))))
     assert "Hold Right Ctrl / F9 and speak." in tip
+    assert "Press F9 and speak." in _tooltip(
+        View(phase=Phase.IDLE, choices=Choices(hotkeys=("F9",), mode="toggle"))
+    )
 
 
 def test_the_menu_looks_for_devices_when_it_opens(menu, asked):

@@ -56,6 +56,26 @@ def test_the_clipboard_is_given_back_once_it_is_time(clock):
     assert len(given) == 1
 
 
+def test_what_is_copied_while_the_clipboard_is_given_back_comes_after_it():
+    order = []
+
+    def restore():
+        copying.start()
+        copying.join(0.2)  # it has to wait
+        order.append("given back")
+
+    def copy():
+        due.forget()
+        order.append("copied")
+
+    copying = threading.Thread(target=copy)
+    due = GivingBack(restore)
+    due.after(0.0)
+    assert due.now() is None
+    copying.join(30)
+    assert order == ["given back", "copied"]
+
+
 @pytest.mark.parametrize("failures", [1, GivingBack.TRIES - 1, GivingBack.TRIES + 3])
 def test_giving_back_is_tried_a_few_times(clock, failures):
     tries = []
