@@ -171,8 +171,12 @@ def test_a_second_start_shows_the_first_and_ends_well(app):
     second = app.run()
     assert second.returncode == 0
     assert "running already" in second.stderr
-    names = {app.desktop.run("xdotool", "getwindowname", str(one)) for one in app.desktop.windows()}
-    assert "Handy Qwen" in {name.strip() for name in names}
+
+    def names():
+        told = [app.desktop.run("xdotool", "getwindowname", str(one)) for one in app.desktop.windows()]
+        return {name.strip() for name in told}
+
+    wait_until(lambda: "Handy Qwen" in names(), "the main window")
 
 
 def test_nothing_that_was_said_is_in_the_log(app):

@@ -22,7 +22,7 @@ def test_a_press_while_the_model_loads_is_answered_when_it_is_there(desktop, edi
     app = App(desktop, "early")
     app.process = desktop.start("early", *COMMAND, "--debug", env=app.env)
     try:
-        wait_until(lambda: app.status().get("hotkeys"), "the hotkeys", timeout_s=60)
+        wait_until(lambda: "HotkeysSet ->" in app.output(), "the hotkeys", timeout_s=60)
         app.dictate("chairs")
         assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
         app.dictate("meeting")

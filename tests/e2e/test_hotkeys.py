@@ -843,6 +843,8 @@ def test_a_listener_that_fails_says_so_and_can_be_started_again(desk):
         return False
 
     with listening(desk.display, "ctrl_r", was_injecting=was_injecting) as (heard, listener):
+        post = listener._post
+        listener._post = lambda event: (post(event), time.sleep(0.5))  # the thread takes its time to end
         desk.keys.chord("Control_R")
         assert heard.wait(1) == ["HotkeysFailed"]
         listener.start([Hotkey("ctrl_r")])

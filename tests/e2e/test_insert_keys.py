@@ -121,8 +121,7 @@ def test_text_goes_nowhere_when_no_window_has_the_focus(bench, windows, method):
     connection = display.Display(desk.display)
     connection.set_input_focus(X.NONE, X.RevertToNone, X.CurrentTime)
     connection.sync()
-    assert desk.active_window() == window.window, "says the window manager"
-    assert insertion.insert(TEXT, method) is Delivery.COPIED
+    assert insertion.insert(TEXT, method) is Delivery.COPIED, "whatever the window manager still says"
     target = connection.create_resource_object("window", window.window)
     target.set_input_focus(X.RevertToParent, X.CurrentTime)
     connection.sync()

@@ -21,6 +21,7 @@ class Inbox:
         self._commands: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._lock = threading.Lock()
         self._is_closed = False
+        self.is_over = False  # the thread ends: what is put in is cancelled
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
@@ -33,7 +34,7 @@ class Inbox:
         """Have ``command`` called on the thread; the future takes what it raises. Cancelled if closed."""
         future: Future[None] = Future()
         with self._lock:
-            if self._is_closed:
+            if self._is_closed or self.is_over:
                 future.cancel()
                 return future
             self._commands.append((command, future))
@@ -60,7 +61,9 @@ class Inbox:
                 future.set_result(None)
 
     def reject(self, error: Exception) -> None:
-        """Answer whatever waits with ``error`` instead of doing it."""
+        """Take nothing more, and answer whatever waits with ``error`` instead of doing it."""
+        with self._lock:
+            self.is_over = True
         while self._commands:
             _, future = self._commands.popleft()
             if future.set_running_or_notify_cancel():

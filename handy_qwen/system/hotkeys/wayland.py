@@ -97,12 +97,7 @@ class PortalHotkeys:
             HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
         """
         shortcuts = shortcuts_for(hotkeys)
-        if self._inbox is None or self._thread is None or not self._thread.is_alive():
-            self.stop()
-            inbox = self._inbox = Inbox()
-            thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread, inbox))
-            thread.start()
-        answer = self._inbox.put(lambda: self._use(shortcuts))
+        answer = self._running().put(lambda: self._use(shortcuts))
         try:
             answer.result(_ANSWER_S)
         except (CancelledError, TimeoutError) as exc:
@@ -148,20 +143,32 @@ class PortalHotkeys:
 
     # --- the thread --------------------------------------------------------------------------------
 
+    def _running(self) -> Inbox:
+        """The inbox of the thread, which is started if it is not running."""
+        inbox = self._inbox
+        if inbox is not None and not inbox.is_over and self._thread is not None and self._thread.is_alive():
+            return inbox
+        self.stop()
+        inbox = self._inbox = Inbox()
+        thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread, inbox))
+        thread.start()
+        return inbox
+
     def _run(self, thread: WatchedThread, inbox: Inbox) -> None:
-        failure: HandyError = _unsupported()
+        failure: HandyError | None = None
         try:
             self._serve(thread, inbox)
         except HandyError as exc:
             failure = exc
-            self._post(HotkeysFailed(exc))
         except Exception:
             logger.exception("the thread of the hotkeys failed")
             failure = HandyError("The hotkeys stopped working.", "Start the program again.")
-            self._post(HotkeysFailed(failure))
         finally:
             self._disconnect()
-            inbox.reject(failure)
+            # First: whoever hears of the failure may start again at once, and must not get this inbox.
+            inbox.reject(failure or _unsupported())
+        if failure is not None:
+            self._post(HotkeysFailed(failure))
 
     def _serve(self, thread: WatchedThread, inbox: Inbox) -> None:
         delays = iter(self._retry_s)

@@ -148,8 +148,9 @@ class X11Hotkeys:
 
     def _running(self) -> Inbox:
         """The inbox of the thread, which is started if it is not running."""
-        if self._inbox is not None and self._thread is not None and self._thread.is_alive():
-            return self._inbox
+        inbox = self._inbox
+        if inbox is not None and not inbox.is_over and self._thread is not None and self._thread.is_alive():
+            return inbox
         self.stop()
         inbox = self._inbox = Inbox()
         thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread, inbox))
@@ -180,8 +181,13 @@ class X11Hotkeys:
         except Exception:
             logger.exception("the thread of the hotkeys failed")
             failure = HandyError("The hotkeys stopped working.", "Start the program again.")
-            self._post(HotkeysFailed(failure))
+            self._give_up(inbox, failure)
         inbox.reject(failure or _unresponsive())
+
+    def _give_up(self, inbox: Inbox, failure: HandyError) -> None:
+        """Whoever hears of it may start again at once, and must not get the inbox of the thread that ends."""
+        inbox.reject(failure)
+        self._post(HotkeysFailed(failure))
 
     def _supervise(self, thread: WatchedThread, inbox: Inbox) -> HandyError | None:
         """Connect, listen, and come back when the connection breaks. Returns why it gave up, if it did."""
@@ -198,7 +204,7 @@ class X11Hotkeys:
                 return failure  # whoever called start() gets it
             delay_s = next(delays, None)
             if delay_s is None:
-                self._post(HotkeysFailed(failure))
+                self._give_up(inbox, failure)
                 return failure
             logger.info("connecting to the X server again in %.1f s", delay_s)
             thread.end()
