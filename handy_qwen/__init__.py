@@ -1,4 +1,4 @@
-"""Handy Qwen: hold a key, speak, let go, and the words stand where the cursor is."""
+"""Handy Qwen: hold a key, speak, release: your words appear in the focused window."""
 
 import os
 

@@ -199,7 +199,7 @@ class Program:
         self.controller.post(Requested(Request.SHOW, time.monotonic()))
 
     def _watches(self) -> list[Watch]:
-        """The threads to be looked after once all are there."""
+        """The threads to watch once all are there."""
         found: dict[str, Part | None] = {watches.CYCLE: self.controller}
         if (ports := self._ports) is None:
             return watches_of(found)

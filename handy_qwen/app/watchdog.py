@@ -113,7 +113,7 @@ class Watchdog:
         try:
             look()
         except Exception:  # the top of this thread: the others must be looked at as well
-            logger.exception("the %s could not be looked after", subject)
+            logger.exception("the %s could not be checked", subject)
 
     def _loop(self) -> None:
         while not self._is_stopping.wait(LOOK_S):
