@@ -31,7 +31,7 @@ from handy_qwen.core.ports import (
     Target,
     Transcriber,
 )
-from handy_qwen.effects import Lane
+from handy_qwen.runtime.dispatch import Lane
 
 
 class FakeClock:

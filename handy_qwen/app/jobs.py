@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from handy_qwen.chores import Chores
 from handy_qwen.core.shelf import Progress, Stage
 from handy_qwen.errors import UNEXPECTED, CancelledError, HandyError
+from handy_qwen.runtime.worker import Chores
 
 logger = logging.getLogger(__name__)
 

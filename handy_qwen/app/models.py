@@ -15,16 +15,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.app import watches
 from handy_qwen.app.installing import Installer, Tell
 from handy_qwen.app.jobs import Job, Jobs
 from handy_qwen.app.speeds import Speeds
-from handy_qwen.app.watches import Part
-from handy_qwen.chores import Chores
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing
 from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.watchdog import Part
+from handy_qwen.runtime.worker import Chores
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,10 @@ class ModelKeeper:
             on_error=lambda error: post(Failed(0, error)),
         )
         self._jobs = Jobs(lambda job, error: self._chores.add(partial(self._has_ended, job, error)))
-        self.workers: dict[str, Part] = {watches.MODELS: self._chores, watches.MODELS_WORK: self._jobs.worker}
+        self.workers: dict[str, Part] = {
+            watchdog.MODELS: self._chores,
+            watchdog.MODELS_WORK: self._jobs.worker,
+        }
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 

@@ -19,9 +19,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.app import watches
-from handy_qwen.app.watches import Part
-from handy_qwen.chores import Chores
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.past import Past, PastListener, Question
@@ -29,6 +26,9 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.shelf import Problem
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.places import Places
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.watchdog import Part
+from handy_qwen.runtime.worker import Chores
 
 if TYPE_CHECKING:  # SQLite only when the window is opened
     from handy_qwen.history.archive import Archive
@@ -87,8 +87,8 @@ class ArchiveKeeper:
         )
         self._retries = Chores(name="history-retry")
         self.workers: dict[str, Part] = {
-            watches.HISTORY_WINDOW: self._chores,
-            watches.HISTORY_RETRY: self._retries,
+            watchdog.HISTORY_WINDOW: self._chores,
+            watchdog.HISTORY_RETRY: self._retries,
         }
 
     # --- called on Qt's thread -----------------------------------------------------------------------

@@ -16,23 +16,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.app import first_run, power, watches
+from handy_qwen.app import first_run, power
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
-from handy_qwen.app.watchdog import Watch, Watchdog
-from handy_qwen.app.watches import Part, watch, watches_of
-from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint
-from handy_qwen.controller import Controller
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.ports import Method
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
-from handy_qwen.effects import Ports
 from handy_qwen.errors import UNEXPECTED, HandyError
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.controller import Controller
+from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.runtime.watchdog import Part, Watch, Watchdog, watch, watches_of
+from handy_qwen.runtime.worker import Chores
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import default_method, inserter_for
@@ -123,7 +123,7 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        early: dict[str, Part | None] = {watches.CHORES: self.chores, watches.CONTROL: self._control}
+        early: dict[str, Part | None] = {watchdog.CHORES: self.chores, watchdog.CONTROL: self._control}
         self._watchdog.look_after(watches_of({**early, **(workers or {})}))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.add(self._start_up)
@@ -200,21 +200,21 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to watch once all are there."""
-        found: dict[str, Part | None] = {watches.CYCLE: self.controller}
+        found: dict[str, Part | None] = {watchdog.CYCLE: self.controller}
         if (ports := self._ports) is None:
             return watches_of(found)
-        found |= {watches.MICROPHONE: self._recorder, watches.ENGINE: self._transcriber}
-        found |= {watches.INSERT: ports.inserter, watches.HISTORY: self._history}
-        found |= {watches.FOCUS: ports.focus, watches.COPYING: ports.copying}
-        found |= {watches.SETTING: ports.setting, watches.CUES: self._cues}
-        looked_after = [*watches_of(found), watch(watches.HOTKEYS, ports.hotkeys)]
+        found |= {watchdog.MICROPHONE: self._recorder, watchdog.ENGINE: self._transcriber}
+        found |= {watchdog.INSERT: ports.inserter, watchdog.HISTORY: self._history}
+        found |= {watchdog.FOCUS: ports.focus, watchdog.COPYING: ports.copying}
+        found |= {watchdog.SETTING: ports.setting, watchdog.CUES: self._cues}
+        looked_after = [*watches_of(found), watch(watchdog.HOTKEYS, ports.hotkeys)]
         if ports.inserter.clipboard_thread is not None:
-            looked_after.append(watch(watches.CLIPBOARD, ports.inserter.clipboard_thread))
+            looked_after.append(watch(watchdog.CLIPBOARD, ports.inserter.clipboard_thread))
         return looked_after
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
-        if subject != watches.CYCLE and self.controller.is_running():
+        if subject != watchdog.CYCLE and self.controller.is_running():
             self.controller.post(Trouble(subject, error))
         elif error is None:
             self.controller.show_again()

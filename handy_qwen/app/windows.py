@@ -17,10 +17,10 @@ from handy_qwen.app.past import ArchiveKeeper
 from handy_qwen.app.program import Program
 from handy_qwen.app.retrying import transcribe_file
 from handy_qwen.app.speeds import Speeds
-from handy_qwen.app.watches import Part
 from handy_qwen.core.events import Noted
 from handy_qwen.core.view import Commands, Window
 from handy_qwen.history.places import default_folder
+from handy_qwen.runtime.watchdog import Part
 from handy_qwen.ui.bridge import Carrier
 from handy_qwen.ui.desk import Desk
 from handy_qwen.ui.setup.guide import Guide

@@ -19,7 +19,7 @@ import soundfile
 from handy_qwen.audio.library import Library
 from handy_qwen.audio.ring import Frames
 from handy_qwen.errors import AudioFileError, HandyError
-from handy_qwen.watched import WatchedThread
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from handy_qwen.audio.devices import Backend, Device
 from handy_qwen.audio.messages import Cancel, Changed, Close, Configure, Level, Message, Start, Stop
 from handy_qwen.audio.tail import IsSpeaking, is_speaking_by_energy
 from handy_qwen.core.ports import Post, Sink
-from handy_qwen.watched import WatchedThread
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 from handy_qwen.control.endpoint import Endpoint, is_own_user
 from handy_qwen.control.lines import MAX_REQUEST_BYTES, PROTOCOL, receive_line, send_line
 from handy_qwen.errors import HandyError
-from handy_qwen.watched import WatchedThread
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What the dictation cycle can ask of the outside. Carried out by ``handy_qwen.effects``, in order."""
+"""What the dictation cycle can ask of the outside. Carried out by ``runtime.dispatch``, in order."""
 
 from __future__ import annotations
 

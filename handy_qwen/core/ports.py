@@ -1,8 +1,8 @@
 """What the dictation cycle needs from the outside, as Protocols.
 
 Every method may be called from the controller's thread and returns at once, unless its docstring says
-that it may wait: ``handy_qwen.effects`` calls those on threads of their own. What takes time is answered
-with an event.
+that it may wait: ``runtime.dispatch`` calls those on threads of their own. What takes time is answered with
+an event.
 """
 
 from __future__ import annotations

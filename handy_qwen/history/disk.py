@@ -28,7 +28,7 @@ from handy_qwen.history.ledger import Ledger
 from handy_qwen.history.rules import Rules
 from handy_qwen.history.troubles import Kind, Troubles, cut_error, slow_error
 from handy_qwen.history.writer import Writer
-from handy_qwen.watched import WatchedThread
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from functools import partial
 from handy_qwen.core.events import Failed, Previewed, Progressed, Transcribed
 from handy_qwen.core.ports import Post, Samples
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.transcriber.job import Job, Live, LiveText, Model
 from handy_qwen.transcriber.slot import ModelSlot
-from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

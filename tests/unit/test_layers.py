@@ -15,8 +15,6 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "errors": (set(), set()),
     "paths": ({"errors"}, {"platformdirs"}),
     "filelock": (set(), set()),
-    "chores": ({"errors", "watched"}, set()),
-    "watched": ({"errors"}, set()),
     "durable": (set(), set()),
     "extras": (set(), set()),
     "manual": ({"paths"}, set()),
@@ -26,22 +24,21 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "core": ({"errors", "languages", "scripts"}, {"numpy", "regex"}),
     "engine": ({"errors", "languages", "scripts"}, {"numpy", "onnxruntime", "psutil", "regex"}),
     "convert": ({"durable", "engine", "errors", "languages"}, {"numpy", "onnx"}),
-    "audio": ({"core", "errors", "extras", "watched"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
+    "audio": ({"core", "errors", "extras", "runtime"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (
         {"convert", "core", "durable", "engine", "errors", "filelock", "languages", "paths"},
         {"huggingface_hub", "httpx2", "psutil"},
     ),
     "system": (
-        {"core", "durable", "errors", "paths", "watched"},
+        {"core", "durable", "errors", "paths", "runtime"},
         {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"},
     ),
     "settings": ({"core", "durable", "errors", "languages", "paths"}, set()),  # of core the words for choices
-    "history": ({"core", "durable", "errors", "paths", "watched"}, {"numpy"}),
+    "history": ({"core", "durable", "errors", "paths", "runtime"}, {"numpy"}),
     "log": ({"errors", "paths"}, set()),
-    "control": ({"core", "errors", "filelock", "paths", "watched"}, set()),
-    "controller": ({"core", "errors", "watched"}, set()),
-    "effects": ({"chores", "core", "errors"}, set()),
-    "transcriber": ({"core", "engine", "errors", "watched"}, {"numpy"}),
+    "control": ({"core", "errors", "filelock", "paths", "runtime"}, set()),
+    "runtime": ({"core", "errors"}, set()),
+    "transcriber": ({"core", "engine", "errors", "runtime"}, {"numpy"}),
     "ui": ({"core", "settings", "errors", "languages", "manual", "paths"}, {"PySide6"}),
     "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it
         {
@@ -101,7 +98,7 @@ def test_modules_stay_small(path):
     ("modules", "kept_out"),
     [
         ("handy_qwen.engine.recognizer", "PySide6"),
-        ("handy_qwen.core.ports, handy_qwen.effects", "numpy"),
+        ("handy_qwen.core.ports, handy_qwen.runtime.dispatch", "numpy"),
     ],
 )
 def test_a_layer_loads_without(modules, kept_out):

@@ -29,10 +29,10 @@ from handy_qwen.core.events import EscapePressed, HotkeysDied, HotkeysFailed, Ke
 from handy_qwen.core.ports import Hotkey, Post
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import Chord, chords_of
 from handy_qwen.system.hotkeys.inbox import Inbox
 from handy_qwen.system.hotkeys.portal import NoPortalError, Portal, PortalError, Shortcut, Signal
-from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

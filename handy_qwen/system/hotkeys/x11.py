@@ -41,10 +41,10 @@ from concurrent.futures import CancelledError
 from handy_qwen.core.events import HotkeysDied, HotkeysFailed
 from handy_qwen.core.ports import Hotkey, Post
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import Chord, chords_of
 from handy_qwen.system.hotkeys.inbox import Inbox
 from handy_qwen.system.hotkeys.x11_session import LOST, Session
-from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from typing import Protocol
 
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.watched import WatchedThread
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import Arrived, GivingBack, Patience, no_focus, pieces
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, Api, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
-from handy_qwen.watched import WatchedThread
 
 VK_TAB, VK_RETURN, VK_INSERT, VK_V = 0x09, 0x0D, 0x2D, 0x56
 VK_LSHIFT, VK_RSHIFT, VK_LCONTROL, VK_RCONTROL, VK_LMENU, VK_RMENU = range(0xA0, 0xA6)

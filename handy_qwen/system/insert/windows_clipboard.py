@@ -25,10 +25,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Patience, clipboard_in_use, unsupported
 from handy_qwen.system.insert.tasks import ANSWER_S, Tasks, described
 from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, Api, NotMemory
-from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

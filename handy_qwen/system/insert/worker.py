@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.ports import Method, Post, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Arrived, Backend, printable
-from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from handy_qwen.app.program import Program
 from handy_qwen.core import effects as fx
 from handy_qwen.core.entries import State
 from handy_qwen.core.events import Request, Requested
-from handy_qwen.effects import Ports
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.rules import Rules
+from handy_qwen.runtime.dispatch import Ports
 from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 from tests.unit.app.test_program import Cues
 

@@ -16,18 +16,17 @@ from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
-from handy_qwen.chores import Chores
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
 from handy_qwen.core.ports import Method, Submit
 from handy_qwen.core.view import Phase
-from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
+from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.runtime.worker import Chores, WatchedThread
 from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber, Live
-from handy_qwen.watched import WatchedThread
 from tests.fakes import (
     AT_ONCE,
     FakeCues,

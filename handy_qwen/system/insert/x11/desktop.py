@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from handy_qwen.core.ports import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import Arrived, Patience, no_focus
 from handy_qwen.system.insert.injection import Injection
 from handy_qwen.system.insert.x11 import keymap as km
@@ -23,7 +24,6 @@ from handy_qwen.system.insert.x11.modifiers import Modifiers
 from handy_qwen.system.insert.x11.selection import Clipboard, Offer
 from handy_qwen.system.insert.x11.snapshot import SELECTIONS, Keeper, Kept
 from handy_qwen.system.insert.x11.terminals import is_terminal
-from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

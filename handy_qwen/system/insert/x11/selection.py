@@ -24,13 +24,13 @@ from dataclasses import dataclass, field
 
 from Xlib import error
 
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
 from handy_qwen.system.insert.tasks import Result, Tasks, described
 from handy_qwen.system.insert.x11.connection import connect, guarded
 from handy_qwen.system.insert.x11.content import PRIVATE_FORMAT, Content, text_content
 from handy_qwen.system.insert.x11.serving import Server
 from handy_qwen.system.insert.x11.snapshot import Kept
-from handy_qwen.watched import WatchedThread
 
 logger = logging.getLogger(__name__)
 

@@ -5,20 +5,19 @@ import threading
 
 import pytest
 
-from handy_qwen.app.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
 from handy_qwen.audio.messages import Configure
 from handy_qwen.audio.recorder import MicrophoneRecorder
-from handy_qwen.chores import Chores
 from handy_qwen.control import ControlServer, Endpoint, ask
-from handy_qwen.controller import Controller
 from handy_qwen.core.events import Delivered, Delivery, HotkeysDied, Noted
 from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.errors import HandyError
+from handy_qwen.runtime.controller import Controller
+from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
+from handy_qwen.runtime.worker import Chores, WatchedThread
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.backend import Arrived
 from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber
-from handy_qwen.watched import WatchedThread
 
 pytestmark = [
     pytest.mark.expects_log,
@@ -204,7 +203,7 @@ def test_a_sleep_of_the_machine_is_noticed_once():
 
 
 def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
-    monkeypatch.setattr("handy_qwen.app.watchdog.LOOK_S", 0.001)
+    monkeypatch.setattr("handy_qwen.runtime.watchdog.LOOK_S", 0.001)
     part, noted = Part(), threading.Event()
     part.is_dead = True
     watchdog = Watchdog(lambda *_: None, lambda *_: noted.set())

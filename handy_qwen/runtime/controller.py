@@ -27,7 +27,7 @@ from handy_qwen.core.present import view_of
 from handy_qwen.core.state import Dictation
 from handy_qwen.core.view import Listener, View
 from handy_qwen.errors import UNEXPECTED, HandyError
-from handy_qwen.watched import WatchedThread
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 

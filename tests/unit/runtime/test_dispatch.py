@@ -11,14 +11,14 @@ from handy_qwen import paths
 from handy_qwen.audio.connection import spawn
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
-from handy_qwen.controller import Controller
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Copied, Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
 from handy_qwen.core.ports import Hotkey, Method, Submit, Target
-from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.rules import Rules
+from handy_qwen.runtime.controller import Controller
+from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.system.insert.worker import InsertionThread
 from handy_qwen.transcriber import EngineTranscriber, Live
 from tests.fakes import (

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from handy_qwen.chores import Chores
 from handy_qwen.errors import UNEXPECTED, HandyError
+from handy_qwen.runtime.worker import Chores
 
 
 def test_chores_are_done_in_order_and_the_routine_comes_round():

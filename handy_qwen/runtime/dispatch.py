@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, assert_never
 
-from handy_qwen.chores import Chores
 from handy_qwen.core.effects import (
     Adopt,
     CancelRecording,
@@ -52,6 +51,7 @@ from handy_qwen.core.ports import (
     Transcriber,
     Watched,
 )
+from handy_qwen.runtime.worker import Chores
 
 Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
 

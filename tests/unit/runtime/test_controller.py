@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from handy_qwen.controller import AGAIN_S, Controller
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Configured, KeyDown, KeyUp, Noted, Progressed, Request, Requested, Ticked
 from handy_qwen.core.gestures import Mode
@@ -17,8 +16,9 @@ from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.state import NOTICE_S
 from handy_qwen.core.view import Choices, NoticeKind, Phase
-from handy_qwen.effects import Ports
 from handy_qwen.errors import HandyError, InsertError, InsertReason
+from handy_qwen.runtime.controller import AGAIN_S, Controller
+from handy_qwen.runtime.dispatch import Ports
 from tests.fakes import (
     AT_ONCE,
     FakeClock,

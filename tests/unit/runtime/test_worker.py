@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from handy_qwen.errors import HandyError
-from handy_qwen.watched import WatchedThread
+from handy_qwen.runtime.worker import WatchedThread
 
 
 def test_one_that_was_never_started_is_not_dead_and_not_waited_for():
@@ -141,7 +141,7 @@ def test_one_that_was_told_to_end_meanwhile_is_not_started_again():
 
 
 def test_a_thread_that_does_not_come_to_its_next_piece_is_not_doubled(monkeypatch):
-    monkeypatch.setattr("handy_qwen.watched.LEAVE_S", 0.01)
+    monkeypatch.setattr("handy_qwen.runtime.worker.LEAVE_S", 0.01)
     gate, ran = threading.Event(), []
 
     def run():

@@ -1,0 +1,1 @@
+"""The threads: the dictation cycle, what each effect does, workers, and the watchdog over them."""
