@@ -31,7 +31,7 @@ from handy_qwen.core.ports import (
     Target,
     Transcriber,
 )
-from handy_qwen.runtime.dispatch import Lane
+from handy_qwen.runtime.worker import Worker
 
 
 class FakeClock:
@@ -245,19 +245,14 @@ class FakeHistory:
         self.told.append("closed")
 
 
-class AtOnce:
-    """A lane that does everything at once, on the caller's thread."""
+class AtOnce(Worker):
+    """A worker that does everything at once, on the caller's thread."""
 
-    thread = Idle()
-
-    def do(self, chore: Callable[[], None]) -> None:
-        chore()
-
-    def stop(self, timeout_s: float) -> None:
-        pass
+    def do(self, call: Callable[[], None]) -> None:
+        call()
 
 
-AT_ONCE = {"focus": AtOnce(), "copying": AtOnce(), "setting": AtOnce()}
+AT_ONCE = {name: AtOnce(name) for name in ("focus", "copying", "setting")}
 
 
 class FakeCues:
@@ -280,5 +275,4 @@ _recorder: Callable[[Post], Recorder] = FakeRecorder
 _transcriber: Callable[[Post], Transcriber] = FakeTranscriber
 _inserter: Callable[[Post], Inserter] = FakeInserter
 _cues: type[Cues] = FakeCues
-_lane: type[Lane] = AtOnce
 _history: Callable[[Post], History] = FakeHistory

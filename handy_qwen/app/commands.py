@@ -76,7 +76,7 @@ class AppCommands:
 
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor; without one, show its folder and say where it is."""
-        self._program.chores.add(lambda: self._open_or_tell(self._program.store.path))
+        self._program.chores.do(lambda: self._open_or_tell(self._program.store.path))
 
     def _open_or_tell(self, path: Path) -> None:
         """Called on ``chores``."""

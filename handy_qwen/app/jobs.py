@@ -10,7 +10,7 @@ from functools import partial
 
 from handy_qwen.core.shelf import Progress, Stage
 from handy_qwen.errors import UNEXPECTED, CancelledError, HandyError
-from handy_qwen.runtime.worker import Chores
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._waiting: list[Job] = []
         self._running: Job | None = None
-        self.worker = Chores(name="models-work")
+        self.worker = Worker("models-work", is_lazy=True)
 
     def add(self, job: Job) -> None:
         """Run ``job`` after those before it."""
@@ -103,7 +103,7 @@ class Jobs:
         Raises:
             CancelledError: It is to be given up.
         """
-        self.worker.thread.begin()  # it moves
+        self.worker.begin()  # it moves
         if job.is_cancelled.is_set():
             raise CancelledError
         job.progress = progress

@@ -19,12 +19,11 @@ from handy_qwen.app.installing import Installer, Tell
 from handy_qwen.app.jobs import Job, Jobs
 from handy_qwen.app.speeds import Speeds
 from handy_qwen.core.events import Failed, Noted
-from handy_qwen.core.ports import Post
+from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing
 from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.watchdog import Part
-from handy_qwen.runtime.worker import Chores
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +66,15 @@ class ModelKeeper:
         self._installing: dict[str, Job] = {}
         self._measuring: dict[str, Job] = {}
         self._shown = Shelf()
-        self._chores = Chores(
-            self._tell,
-            lambda: TELL_S if self._installing or self._measuring else None,
-            name="models",
+        self._chores = Worker(
+            "models",
+            routine=self._tell,
+            pause_s=lambda: TELL_S if self._installing or self._measuring else None,
+            is_lazy=True,
             on_error=lambda error: post(Failed(0, error)),
         )
-        self._jobs = Jobs(lambda job, error: self._chores.add(partial(self._has_ended, job, error)))
-        self.workers: dict[str, Part] = {
+        self._jobs = Jobs(lambda job, error: self._chores.do(partial(self._has_ended, job, error)))
+        self.workers: dict[str, Watched] = {
             watchdog.MODELS: self._chores,
             watchdog.MODELS_WORK: self._jobs.worker,
         }

@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING
 from handy_qwen.core.entries import Entry
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.past import Past, PastListener, Question
-from handy_qwen.core.ports import Post
+from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.shelf import Problem
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.places import Places
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.watchdog import Part
-from handy_qwen.runtime.worker import Chores
+from handy_qwen.runtime.worker import Worker
 
 if TYPE_CHECKING:  # SQLite only when the window is opened
     from handy_qwen.history.archive import Archive
@@ -79,14 +78,15 @@ class ArchiveKeeper:
         self._is_watched = False  # somebody looks at the answers
         self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
         self._delete_at_s = math.inf
-        self._chores = Chores(
-            self._routine,
-            lambda: LOOK_S if self._is_watched else DELETE_S if self._deleted else None,
-            name="history-window",
+        self._chores = Worker(
+            "history-window",
+            routine=self._routine,
+            pause_s=lambda: LOOK_S if self._is_watched else DELETE_S if self._deleted else None,
+            is_lazy=True,
             on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
         )
-        self._retries = Chores(name="history-retry")
-        self.workers: dict[str, Part] = {
+        self._retries = Worker("history-retry", is_lazy=True)
+        self.workers: dict[str, Watched] = {
             watchdog.HISTORY_WINDOW: self._chores,
             watchdog.HISTORY_RETRY: self._retries,
         }
@@ -135,7 +135,7 @@ class ArchiveKeeper:
         What is transcribed again is not waited for: its entry is as it was.
         """
         self._retries.stop(0.0)
-        self._chores.add(self._delete)
+        self._chores.do(self._delete)
         self._chores.stop(timeout_s)
 
     # --- called on "history-window" ------------------------------------------------------------------
@@ -259,7 +259,7 @@ class ArchiveKeeper:
     def _transcribe_again(self, entry: Entry, path: Path, model: str, language: str) -> None:
         problem: Problem | None = Problem(*UNEXPECTED)  # also if it ends the thread
         try:
-            text, found, name = self._transcribe(path, model, language, self._retries.thread.begin)
+            text, found, name = self._transcribe(path, model, language, self._retries.begin)
             if not text and entry.text:
                 raise HistoryError("No speech was found this time.", "The previous text is unchanged.")  # noqa: TRY301
             with self._open() as archive:
@@ -272,7 +272,7 @@ class ArchiveKeeper:
         except Exception:
             logger.exception("a dictation could not be transcribed again")
         finally:
-            self._chores.add(partial(self._has_retried, entry.id, problem))
+            self._chores.do(partial(self._has_retried, entry.id, problem))
 
     def _has_retried(self, number: int, problem: Problem | None) -> None:
         self._retried -= {number}

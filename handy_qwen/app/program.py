@@ -23,7 +23,7 @@ from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
-from handy_qwen.core.ports import Method
+from handy_qwen.core.ports import Method, Watched
 from handy_qwen.core.rules import Rules
 from handy_qwen.core.shelf import DEMO
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
@@ -31,8 +31,8 @@ from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
-from handy_qwen.runtime.watchdog import Part, Watch, Watchdog, watch, watches_of
-from handy_qwen.runtime.worker import Chores
+from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
+from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import default_method, inserter_for
@@ -92,7 +92,7 @@ class Program:
         )
         self._answers = Answers(self.controller.post, quit_app, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
-        self.chores = Chores(self.store.reload_if_changed, lambda: RELOAD_S)
+        self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=lambda: RELOAD_S)
         self._watchdog = Watchdog(
             self._tell_trouble,
             lambda *said: self.controller.post(Noted(*said)),
@@ -104,7 +104,7 @@ class Program:
         self,
         on_view: Listener,
         open_window: Callable[[Window], None] = lambda _window: None,
-        workers: Mapping[str, Part] | None = None,
+        workers: Mapping[str, Watched] | None = None,
         *,
         has_tray: bool = True,
     ) -> None:
@@ -123,10 +123,13 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        early: dict[str, Part | None] = {watchdog.CHORES: self.chores, watchdog.CONTROL: self._control}
+        early: dict[str, Watched | None] = {
+            watchdog.CHORES: self.chores,
+            watchdog.CONTROL: self._control.thread,
+        }
         self._watchdog.look_after(watches_of({**early, **(workers or {})}))
         self._watchdog.start()  # the start-up may get stuck as well
-        self.chores.add(self._start_up)
+        self.chores.do(self._start_up)
 
     def close(self, also: Mapping[str, Close] | None = None) -> None:
         """End everything, and ``also`` that, side by side and within ``CLOSE_S``.
@@ -138,7 +141,7 @@ class Program:
         ending = Ending(CLOSE_S)
         self._is_closing.set()
         self._watchdog.stop(0.0)
-        if self.chores.thread.is_alive():
+        if self.chores.is_alive():
             self._is_built.wait(TAKES_S)  # else there would be parts that nobody knows of
         ports = self._ports
         telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
@@ -200,17 +203,21 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to watch once all are there."""
-        found: dict[str, Part | None] = {watchdog.CYCLE: self.controller}
+        found: dict[str, Watched | None] = {watchdog.CYCLE: self.controller.thread}
         if (ports := self._ports) is None:
             return watches_of(found)
-        found |= {watchdog.MICROPHONE: self._recorder, watchdog.ENGINE: self._transcriber}
-        found |= {watchdog.INSERT: ports.inserter, watchdog.HISTORY: self._history}
+        parts = {
+            watchdog.MICROPHONE: self._recorder,
+            watchdog.ENGINE: self._transcriber,
+            watchdog.INSERT: ports.inserter,
+            watchdog.HISTORY: self._history,
+            watchdog.CUES: self._cues,
+        }
+        found |= {subject: part.thread for subject, part in parts.items() if part is not None}
         found |= {watchdog.FOCUS: ports.focus, watchdog.COPYING: ports.copying}
-        found |= {watchdog.SETTING: ports.setting, watchdog.CUES: self._cues}
-        looked_after = [*watches_of(found), watch(watchdog.HOTKEYS, ports.hotkeys)]
-        if ports.inserter.clipboard_thread is not None:
-            looked_after.append(watch(watchdog.CLIPBOARD, ports.inserter.clipboard_thread))
-        return looked_after
+        found |= {watchdog.SETTING: ports.setting, watchdog.HOTKEYS: ports.hotkeys}
+        found[watchdog.CLIPBOARD] = ports.inserter.clipboard_thread
+        return watches_of(found)
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
@@ -298,7 +305,7 @@ class Program:
                 self.controller.post(Failed(0, exc))
             self._show_autostart()
 
-        self.chores.add(use)
+        self.chores.do(use)
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
@@ -316,14 +323,14 @@ class Program:
             else:
                 self._change({"hotkeys": hotkeys})
 
-        self.chores.add(use)
+        self.chores.do(use)
 
     def refresh(self) -> None:
         """Look for microphones and models again. Any thread; returns at once."""
         if self._recorder is not None:
             self._recorder.refresh_devices()
-        self.chores.add(self.list_models)
-        self.chores.add(self._show_autostart)
+        self.chores.do(self.list_models)
+        self.chores.do(self._show_autostart)
 
     def model_in_use(self) -> str:
         """The name of the model that writes the texts; "" before it is known which there are. Any thread."""
@@ -344,7 +351,7 @@ class Program:
 
     def change(self, **changes: object) -> None:
         """Change settings. Any thread; returns at once."""
-        self.chores.add(lambda: self._change(changes))
+        self.chores.do(lambda: self._change(changes))
 
     def _change(self, changes: dict[str, object]) -> None:
         try:

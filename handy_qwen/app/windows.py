@@ -18,9 +18,9 @@ from handy_qwen.app.program import Program
 from handy_qwen.app.retrying import transcribe_file
 from handy_qwen.app.speeds import Speeds
 from handy_qwen.core.events import Noted
+from handy_qwen.core.ports import Watched
 from handy_qwen.core.view import Commands, Window
 from handy_qwen.history.places import default_folder
-from handy_qwen.runtime.watchdog import Part
 from handy_qwen.ui.bridge import Carrier
 from handy_qwen.ui.desk import Desk
 from handy_qwen.ui.setup.guide import Guide
@@ -95,7 +95,7 @@ class ProgramWindows:
         self._program.change(model=name)
         self._program.refresh()
 
-    def workers(self) -> dict[str, Part]:
+    def workers(self) -> dict[str, Watched]:
         """The threads that work for the windows, by what ``watches`` calls them."""
         return {**self.models.workers, **self.past.workers}
 

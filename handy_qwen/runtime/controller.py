@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import queue
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +26,7 @@ from handy_qwen.core.present import view_of
 from handy_qwen.core.state import Dictation
 from handy_qwen.core.view import Listener, View
 from handy_qwen.errors import UNEXPECTED, HandyError
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -47,18 +46,18 @@ class Controller:
         on_view: Listener,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._run_effect = run_effect
         self._on_view = on_view
         self._clock = clock
         self._now = Dictation()
         self._not_before_s = -math.inf  # no wake-up until then
         self._view: View | None = None
-        self.thread = WatchedThread("dictation", self._loop)  # revived, it goes on from the last state
+        # Revived, it goes on from the last state.
+        self.thread = Worker("dictation", routine=self._tick, pause_s=self._until_wake_s)
 
     def post(self, event: Event) -> None:
         """Put an event into the inbox. Any thread; never blocks."""
-        self._inbox.put(event)
+        self.thread.do(partial(self._handle, event))
 
     def attempt(self, effect: Effect, work: Callable[[], None]) -> None:
         """Do the ``work`` of ``effect``; what goes wrong comes back as an event. Any thread."""
@@ -93,43 +92,24 @@ class Controller:
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the thread once the events already queued are handled. Safe to call twice."""
-        self.thread.may_end()
-        self._inbox.put(None)
-        self.thread.join(timeout_s)
+        self.thread.stop(timeout_s)
 
     def is_running(self) -> bool:
         """Whether events are handled. Any thread."""
         return self.thread.is_alive()
 
     def run_pending(self) -> None:
-        """Handle what is queued or due, and what that queues in turn, on the calling thread.
+        """Handle what is queued or due, and what that queues in turn, on the calling thread. For tests."""
+        self.thread.run_pending()
 
-        For tests: no thread, no waiting.
-        """
-        while True:
-            if not self._inbox.empty():
-                event = self._inbox.get()
-            elif self._now.wake_at_s is not None and self._now.wake_at_s <= self._clock():
-                event = Ticked(self._clock())
-            else:
-                return
-            if event is not None:
-                self._handle(event)
+    def _tick(self) -> None:
+        self._handle(Ticked(self._clock()))
 
-    def _loop(self) -> None:
-        while (event := self._next()) is not None:
-            self.thread.begin(is_own=isinstance(event, Ticked))
-            self._handle(event)
-            self.thread.end()
-
-    def _next(self) -> Event | None:
-        wake_at_s, wait_s = self._now.wake_at_s, None
-        if wake_at_s is not None:
-            wait_s = max(0.0, max(wake_at_s, self._not_before_s) - self._clock())
-        try:
-            return self._inbox.get(timeout=wait_s)
-        except queue.Empty:
-            return Ticked(self._clock())
+    def _until_wake_s(self) -> float | None:
+        wake_at_s = self._now.wake_at_s
+        if wake_at_s is None:
+            return None
+        return max(0.0, max(wake_at_s, self._not_before_s) - self._clock())
 
     def _handle(self, event: Event) -> None:
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from handy_qwen.core.effects import (
     Adopt,
@@ -49,9 +49,8 @@ from handy_qwen.core.ports import (
     Recorder,
     Samples,
     Transcriber,
-    Watched,
 )
-from handy_qwen.runtime.worker import Chores
+from handy_qwen.runtime.worker import Worker
 
 Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
 
@@ -60,24 +59,6 @@ SETTING_S = 0.5  # how long the end waits for hotkeys that are being set
 
 Attempt = Callable[[Effect, Callable[[], None]], None]
 """Does the work of an effect and turns what goes wrong into an event. Any thread."""
-
-
-class Lane(Protocol):
-    """What may wait, one thing after the other, on a thread of its own."""
-
-    @property
-    def thread(self) -> Watched:
-        """That thread."""
-
-    def do(self, chore: Callable[[], None]) -> None:
-        """Have ``chore`` done after those before it. Any thread; never blocks."""
-
-    def stop(self, timeout_s: float) -> None:
-        """End. Waits for what is under way. Safe to call twice."""
-
-
-def _lane(name: str) -> Callable[[], Lane]:
-    return lambda: Chores(name=name)
 
 
 @dataclass(frozen=True)
@@ -92,9 +73,9 @@ class Ports:
     history: History
     post: Post
     attempt: Attempt
-    focus: Lane = field(default_factory=_lane("focus"))
-    copying: Lane = field(default_factory=_lane("copy"))
-    setting: Lane = field(default_factory=_lane("hotkeys-set"))
+    focus: Worker = field(default_factory=partial(Worker, "focus", is_lazy=True))
+    copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
+    setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
         """Carry out one effect, or hand it over to a thread that may wait.
@@ -143,8 +124,8 @@ class Ports:
         self.setting.stop(SETTING_S)
         self.hotkeys.stop()
 
-    def _later(self, lane: Lane, effect: Effect, work: Callable[[], None]) -> None:
-        lane.do(partial(self.attempt, effect, work))
+    def _later(self, worker: Worker, effect: Effect, work: Callable[[], None]) -> None:
+        worker.do(partial(self.attempt, effect, work))
 
     def _note_focus(self, effect: NoteFocus) -> None:
         self.post(FocusNoted(effect.take, self.inserter.focused()))

@@ -21,7 +21,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError
@@ -240,20 +239,11 @@ REMEDIES = {
 }
 
 
-class Part(Protocol):
-    """A part of the program that works on a thread of its own."""
-
-    @property
-    def thread(self) -> Watched:
-        """That thread."""
+def watches_of(threads: Mapping[str, Watched | None]) -> list[Watch]:
+    """The watches over ``threads``, by subject; None is not there."""
+    return [_watch(subject, thread) for subject, thread in threads.items() if thread is not None]
 
 
-def watch(subject: str, watched: Watched) -> Watch:
-    """The watch over the thread ``watched``."""
+def _watch(subject: str, watched: Watched) -> Watch:
     remedy, most_own = REMEDIES.get(subject, Watch.remedy), MOST_OWN.get(subject, Watch.most_own)
     return Watch(subject, watched, NAMES[subject], STUCK_S[subject], remedy, most_own)
-
-
-def watches_of(parts: Mapping[str, Part | None]) -> list[Watch]:
-    """The watches over the threads of ``parts``, by subject; None is not there."""
-    return [watch(subject, part.thread) for subject, part in parts.items() if part is not None]

@@ -1,4 +1,8 @@
-"""A thread that can be watched: whether it died, is stuck or spins, and how it starts again."""
+"""Threads that the watchdog can see: whether one died, is stuck or spins, and how it starts again.
+
+``Worker`` is the usual one: an inbox of calls, done one after the other. A thread that waits for something of
+its own (a socket, the X server, a key) is a ``WatchedThread`` and says itself when it works.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +13,44 @@ from collections.abc import Callable
 
 from handy_qwen.errors import UNEXPECTED, HandyError
 
+logger = logging.getLogger(__name__)
+
 LEAVE_S = 2.0  # for one that spins, to get to the end of its piece of work
+
+Call = Callable[[], None]
 
 
 class WatchedThread:
-    """The thread a part of the program works on, as the watchdog sees it (``core.ports.Watched``).
+    """A thread as the watchdog sees it; implements ``core.ports.Watched``.
 
-    There is no clock in it: who watches sees that the same piece of work is under way again and again, or
-    that the thread begins more pieces of its own accord than any timer has reason for: it spins.
+    It reads no clock. The watchdog sees that the same piece of work goes on and on, or that the thread begins
+    more pieces of its own accord than any timer has reason for: it spins.
 
-    Threads: ``begin`` and ``end`` belong to the thread itself, ``start`` and ``join`` to the part that
-    holds it, ``revive`` to the watchdog. Any may read.
+    Threads: ``begin`` and ``end`` belong to the thread itself, ``start`` and ``join`` to its owner,
+    ``revive`` to the watchdog. Any thread may read.
 
     Args:
         name: The thread's.
         run: What it does; when it returns, the thread ends.
-        on_revive: What is to be put in order before it starts again: what it was at when it died.
+        on_revive: Puts in order what it was at when it died, before it starts again.
     """
 
-    def __init__(
-        self, name: str, run: Callable[[], None], on_revive: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, name: str, run: Call, on_revive: Call | None = None) -> None:
         self.name = name
         self._run = run
         self._on_revive = on_revive
         self._count = 0
         self._own_count = 0
-        self._leaving: threading.Thread | None = None  # is to end with its next piece
+        self._leaving: threading.Thread | None = None  # ends with its present piece
         self._piece: int | None = None
         self._is_ending = False
         self._starting = threading.Lock()
         self._thread = self._new_thread()
 
-    # --- for the part that holds it ------------------------------------------------------------------
+    # --- for its owner -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start it, unless that was done before. Any thread."""
+        """Start it, unless it was started before. Any thread."""
         with self._starting:
             if not self._was_started():
                 self._thread.start()
@@ -54,7 +60,7 @@ class WatchedThread:
         return self._thread.is_alive()
 
     def is_ending(self) -> bool:
-        """Whether it was told to end."""
+        """Whether it was asked to end."""
         return self._is_ending
 
     def may_end(self) -> None:
@@ -62,14 +68,14 @@ class WatchedThread:
         self._is_ending = True
 
     def join(self, timeout_s: float) -> None:
-        """Wait for its end: not if it was never started, nor on itself."""
+        """Wait for its end; returns at once if it was never started or is the calling thread."""
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
     def begin(self, *, is_own: bool = False) -> None:
         """A piece of work begins, or goes on after a step that could have been its last.
 
-        ``is_own`` says that nobody asked for it: a time has come, or there was more to do.
+        ``is_own``: nobody asked for it; a timer ran out, or there was more to do.
         """
         self._count += 1
         self._own_count += is_own
@@ -79,8 +85,8 @@ class WatchedThread:
         """The thread waits for more.
 
         Raises:
-            SystemExit: Another thread goes on in place of this one. Here and nowhere else: what was taken out
-                of an inbox is done by then.
+            SystemExit: Another thread has taken this one's place. Raised here and nowhere else, so that what
+                was taken from an inbox has been done.
         """
         self._piece = None
         if self._leaving is threading.current_thread():
@@ -89,7 +95,7 @@ class WatchedThread:
     # --- for the watchdog ----------------------------------------------------------------------------
 
     def has_died(self) -> bool:
-        """Whether it ended without being told to."""
+        """Whether it ended without having been asked to."""
         return self._was_started() and not self._thread.is_alive() and not self._is_ending
 
     def piece(self) -> int | None:
@@ -97,14 +103,14 @@ class WatchedThread:
         return self._piece
 
     def own_pieces(self) -> int:
-        """How many pieces of work it has begun of its own accord, in all."""
+        """How many pieces of work it has begun of its own accord."""
         return self._own_count
 
     def revive(self) -> None:
-        """Start it again, unless it was told to end; the piece of work it died of is left out.
+        """Start it again, unless it was asked to end; the piece of work it died of is left out.
 
         Raises:
-            HandyError: It still runs, and does not get to its next piece; or the system gives no thread.
+            HandyError: It still runs and does not get to its next piece; or the system gives no thread.
         """
         if self.is_alive():
             self._leaving = self._thread
@@ -117,12 +123,12 @@ class WatchedThread:
         self._piece = None
         if self._on_revive is not None:
             self._on_revive()
-        with self._starting:  # a start at this moment would be a second one of the same thread
+        with self._starting:  # a start at this moment would start the same thread twice
             dead, self._thread = self._thread, self._new_thread()
             try:
                 self._thread.start()
             except RuntimeError as exc:
-                self._thread = dead  # so that everybody knows
+                self._thread = dead  # it still counts as dead
                 raise HandyError(f"The thread {self.name} cannot be started.") from exc
 
     def _was_started(self) -> bool:
@@ -132,74 +138,90 @@ class WatchedThread:
         return threading.Thread(target=self._run, name=self.name, daemon=True)
 
 
-logger = logging.getLogger(__name__)
+class Worker(WatchedThread):
+    """A thread with an inbox of calls, and a routine for when none has come for a while.
 
-Chore = Callable[[], None]
-
-
-class Chores:
-    """Does chores one after the other, and one that comes round when none was added for a while.
-
-    Threads: ``add`` may be called from any; the chores and all that is handed in run on the thread ``name``.
+    Threads: ``do`` and ``stop`` may be called from any; the calls and all functions handed in run on the
+    thread ``name``.
 
     Args:
-        routine: The chore that comes round.
-        pause_s: After how many seconds without another; None: not now. Asked after each chore.
         name: The thread's.
-        on_error: Told why a chore failed, in words for the user. Without it the log is.
+        routine: Called when no call has come for ``pause_s``.
+        pause_s: After how many seconds; None: never. Asked before each wait.
+        after: Called after each call and each routine.
+        on_error: Called with what a call, the routine or ``after`` raised, in words for the user. What nobody
+            foresaw is logged, too; without ``on_error`` everything is.
+        on_revive: See ``WatchedThread``.
+        is_lazy: The first call starts the thread.
     """
 
     def __init__(
         self,
-        routine: Chore = lambda: None,
-        pause_s: Callable[[], float | None] = lambda: None,
+        name: str,
         *,
-        name: str = "chores",
+        routine: Call = lambda: None,
+        pause_s: Callable[[], float | None] = lambda: None,
+        after: Call = lambda: None,
         on_error: Callable[[HandyError], None] | None = None,
+        on_revive: Call | None = None,
+        is_lazy: bool = False,
     ) -> None:
-        self._routine = routine
-        self._pause_s = pause_s
+        super().__init__(name, self._work, on_revive)
+        self._routine, self._pause_s, self._after = routine, pause_s, after
         self._on_error = on_error
-        self._inbox: queue.SimpleQueue[Chore | None] = queue.SimpleQueue()
-        self.thread = WatchedThread(name, self._loop)
+        self._is_lazy = is_lazy
+        self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
 
-    def start(self) -> None:
-        """Start the thread, unless it was started before."""
-        self.thread.start()
+    def do(self, call: Call) -> None:
+        """Have ``call`` done after those before it. Any thread; never blocks.
 
-    def add(self, chore: Chore) -> None:
-        """Have ``chore`` done after those added before. Any thread; never blocks."""
-        self._inbox.put(chore)
+        Raises:
+            RuntimeError: The system gives no thread to a lazy worker.
+        """
+        self._inbox.put(call)
+        if self._is_lazy:
+            self.start()
 
-    def do(self, chore: Chore) -> None:
-        """As ``add``, on a thread that is started with the first."""
-        self.start()
-        self.add(chore)
+    def is_idle(self) -> bool:
+        """Whether no call waits; one may be under way. Any thread."""
+        return self._inbox.empty()
 
     def stop(self, timeout_s: float) -> None:
-        """End the thread after the chores already added. Safe to call twice."""
-        self.thread.may_end()
+        """End the thread after the calls already there, and wait for that. Safe to call twice."""
+        self.may_end()
         self._inbox.put(None)
-        self.thread.join(timeout_s)
+        self.join(timeout_s)
 
-    def _loop(self) -> None:
-        while (chore := self._next()) is not None:
-            self.thread.begin(is_own=chore == self._routine)
-            try:
-                chore()
-            except Exception as exc:  # the top of this thread
-                self._tell(exc)
-            self.thread.end()
+    def run_pending(self) -> None:
+        """Do what is there or due, and what follows from it, on the calling thread. For tests: no waiting."""
+        while not self._inbox.empty() or ((pause_s := self._pause_s()) is not None and pause_s <= 0):
+            self._turn()
 
-    def _tell(self, exc: Exception) -> None:
-        is_foreseen = isinstance(exc, HandyError)
-        if not is_foreseen or self._on_error is None:
-            logger.error("a chore failed on the thread %s", self.thread.name, exc_info=exc)
-        if self._on_error is not None:
-            self._on_error(exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED))
+    def _work(self) -> None:
+        while self._turn():
+            pass
 
-    def _next(self) -> Chore | None:
+    def _turn(self) -> bool:
+        """Do the next call, or the routine. False: the end has come."""
         try:
-            return self._inbox.get(timeout=self._pause_s())
+            call = self._inbox.get(timeout=self._pause_s())
         except queue.Empty:
-            return self._routine
+            call = self._routine
+        if call is None:
+            return False
+        self.begin(is_own=call is self._routine)
+        self._try(call)
+        self._try(self._after)
+        del call  # while the thread waits, nothing may keep what the call held
+        self.end()
+        return True
+
+    def _try(self, call: Call) -> None:
+        try:
+            call()
+        except Exception as exc:  # the top of this thread
+            is_foreseen = isinstance(exc, HandyError)
+            if not is_foreseen or self._on_error is None:
+                logger.exception("a call on the thread %s failed", self.name)
+            if self._on_error is not None:
+                self._on_error(exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED))

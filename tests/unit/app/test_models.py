@@ -205,7 +205,7 @@ def test_a_job_that_ends_its_thread_is_told_and_the_next_one_runs_when_the_watch
     install, counter.shop.install = counter.shop.install, die
     counter.keeper.install("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
-    thread = counter.keeper.workers["work on models"].thread
+    thread = counter.keeper.workers["work on models"]
     thread.join(WAIT_S)
     assert thread.has_died()
     counter.shop.install = install

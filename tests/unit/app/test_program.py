@@ -22,7 +22,7 @@ from handy_qwen.core.view import Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
-from handy_qwen.runtime.worker import Chores, WatchedThread
+from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.worker import InsertionThread
@@ -66,7 +66,7 @@ class Bench:
         self.models, self.views, self.quits, self.opened = models, [], [], []
         self.program = Program(lambda: self.quits.append(True), is_hidden=False)
         monkeypatch.setattr(self.program, "_build", self._fail(error) if error else self._build)
-        monkeypatch.setattr(self.program.chores, "add", lambda chore: chore())
+        monkeypatch.setattr(self.program.chores, "do", lambda chore: chore())
         monkeypatch.setattr(self.program.chores, "start", lambda: None)
         monkeypatch.setattr(self.program.controller, "start", lambda: None)
         installed = [SimpleNamespace(name=name) for name in models]
@@ -329,7 +329,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     program._cues = cues = SoundCues(None, bench.home)
     listener = X11Hotkeys(lambda _: None)
-    lanes = {name: Chores(name=name) for name in AT_ONCE}
+    lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
     clipboard = WatchedThread("clipboard", lambda: None)
     backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)
     inserter = InsertionThread(

@@ -229,8 +229,8 @@ class Nobody:
 
 def left_alone(program, monkeypatch):
     """From now on nothing comes in. Returns what the thread does next, and again."""
-    monkeypatch.setattr(program.controller, "_inbox", Nobody(program.clock))
-    return lambda: program.controller._handle(program.controller._next())
+    monkeypatch.setattr(program.controller.thread, "_inbox", Nobody(program.clock))
+    return program.controller.thread._turn
 
 
 def test_a_take_ends_by_itself_after_a_sleep_longer_than_it_may_last(monkeypatch):

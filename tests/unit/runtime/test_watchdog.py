@@ -13,7 +13,7 @@ from handy_qwen.core.ports import Method, Submit, Target
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
-from handy_qwen.runtime.worker import Chores, WatchedThread
+from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.backend import Arrived
 from handy_qwen.system.insert.worker import InsertionThread
@@ -217,15 +217,15 @@ def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
 # --- the parts, killed for real ----------------------------------------------------------------------
 
 
-def kill(part, poison):
-    """End the thread of ``part`` by what nothing of ours raises, and have it looked after."""
+def kill(thread, poison):
+    """End ``thread`` by what nothing of ours raises, and have it looked after."""
     poison()
-    part.thread.join(30)
-    assert part.thread.has_died()
-    desk = Bench(part.thread).look()
+    thread.join(30)
+    assert thread.has_died()
+    desk = Bench(thread).look()
     assert len(desk.notes) == 1
-    assert not part.thread.has_died()
-    assert part.thread.is_alive()
+    assert not thread.has_died()
+    assert thread.is_alive()
     return desk
 
 
@@ -247,7 +247,7 @@ def test_the_cycle_lives_again_with_its_state():
     controller.post(Noted("One.", ""))
     assert [n.title for n in views.get(timeout=30).notices] == ["One."]
     poisoned.append(die)
-    kill(controller, lambda: controller.post(Noted("Two.", "")))
+    kill(controller.thread, lambda: controller.post(Noted("Two.", "")))
     controller.post(Noted("Three.", ""))
     assert [n.title for n in views.get(timeout=30).notices] == ["One.", "Two.", "Three."]
     controller.stop(30)
@@ -256,23 +256,23 @@ def test_the_cycle_lives_again_with_its_state():
 
 def test_the_chores_live_again():
     done = threading.Event()
-    chores = Chores(lambda: None, lambda: 60)
-    assert not chores.thread.has_died(), "it was not started"
+    chores = Worker("chores")
+    assert not chores.has_died(), "it was not started"
     chores.start()
-    kill(chores, lambda: chores.add(die))
-    chores.add(done.set)
+    kill(chores, lambda: chores.do(die))
+    chores.do(done.set)
     assert done.wait(30)
     chores.stop(30)
-    assert not chores.thread.has_died()
+    assert not chores.has_died()
 
 
 def test_a_chore_that_hangs_is_told():
     gate, begun = threading.Event(), threading.Event()
-    chores = Chores(lambda: None, lambda: 60)
+    chores = Worker("chores")
     chores.start()
-    chores.add(lambda: (begun.set(), gate.wait(30)))
+    chores.do(lambda: (begun.set(), gate.wait(30)))
     assert begun.wait(30)
-    assert Bench(chores.thread, stuck_s=3.0).look(5).titles == ["The part does not answer."]
+    assert Bench(chores, stuck_s=3.0).look(5).titles == ["The part does not answer."]
     gate.set()
     chores.stop(30)
 
@@ -292,7 +292,7 @@ def test_the_control_socket_answers_again(app_home):
         with pytest.raises(HandyError):
             ask(endpoint, "die")
 
-    kill(server, poison)
+    kill(server.thread, poison)
     assert ask(endpoint, "status")["it"] == "lives"
     server.close(30)
     assert not server.thread.has_died()
@@ -330,7 +330,7 @@ def test_insertion_lives_again_and_the_text_it_died_with_waits_for_the_user():
     screen = Screen()
     part, events = inserter(screen)
     screen.poison = die
-    kill(part, lambda: part.insert(1, "x", target=None, method=Method.TYPE, submit=Submit.OFF))
+    kill(part.thread, lambda: part.insert(1, "x", target=None, method=Method.TYPE, submit=Submit.OFF))
     assert events.get(timeout=30) == Delivered(1, Delivery.HELD, may_have_arrived=True)
     screen.poison = None
     part.insert(2, "y", target=None, method=Method.TYPE, submit=Submit.OFF)
@@ -377,14 +377,14 @@ def test_the_microphone_lives_again():
         die(message, now_s)
 
     part._cycle.step = die_once
-    kill(part, lambda: part._inbox.put(Configure("", 0.0)))
+    kill(part.thread, lambda: part._inbox.put(Configure("", 0.0)))
     part.close(30)
     assert not part.thread.has_died()
 
 
 def test_the_engine_is_one_of_them():
     part = EngineTranscriber(lambda _: None, die)
-    kill(part, lambda: part._inbox.put(die))
+    kill(part.thread, lambda: part._inbox.put(die))
     part.close(30)
 
 

@@ -1,12 +1,14 @@
-"""A thread that can be looked after: its pieces of work, its end and its death."""
+"""Threads the watchdog sees: their pieces of work, their end and their death; workers and their inboxes."""
 
 import queue
 import threading
+import weakref
+from functools import partial
 
 import pytest
 
-from handy_qwen.errors import HandyError
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.errors import UNEXPECTED, HandyError
+from handy_qwen.runtime.worker import WatchedThread, Worker
 
 
 def test_one_that_was_never_started_is_not_dead_and_not_waited_for():
@@ -179,3 +181,84 @@ def test_a_start_while_it_is_started_again_makes_no_second_thread(monkeypatch):
     other.join(30)
     thread.join(30)
     assert len(ran) == 2
+
+
+def test_calls_are_done_in_order_and_the_routine_comes_round():
+    done, again = [], threading.Event()
+    worker = Worker("worker", routine=again.set, pause_s=lambda: 0.001)
+    worker.do(lambda: done.append(1))
+    worker.do(lambda: done.append(2))
+    assert not worker.is_idle()
+    worker.start()
+    assert again.wait(30)
+    worker.stop(30)
+    worker.stop(30)
+    assert done == [1, 2]
+    assert worker.own_pieces() > 0
+    assert not any(thread.name == "worker" for thread in threading.enumerate())
+
+
+def test_what_comes_after_comes_after_each_call_and_each_routine():
+    said, pause_s = [], [0.0]
+
+    def routine():
+        said.append("routine")
+        pause_s[0] = None
+
+    worker = Worker("x", routine=routine, pause_s=lambda: pause_s[0], after=lambda: said.append("after"))
+    worker.do(lambda: said.append("call"))
+    worker.run_pending()
+    assert said == ["call", "after", "routine", "after"]
+
+
+def test_a_lazy_worker_starts_with_its_first_call_and_others_do_not():
+    worker, done = Worker("x"), threading.Event()
+    worker.do(done.set)
+    assert not worker.is_alive()
+    worker.stop(1)
+    lazy = Worker("x", is_lazy=True)
+    lazy.do(done.set)
+    assert done.wait(30)
+    lazy.stop(30)
+    assert not lazy.has_died()
+
+
+def test_a_worker_that_waits_keeps_nothing_of_its_last_call_alive():
+    class Large:
+        pass
+
+    large, worker = Large(), Worker("x", is_lazy=True)
+    gone = threading.Event()
+    weakref.finalize(large, gone.set)
+    worker.do(partial(id, large))
+    del large
+    assert gone.wait(30)
+    worker.stop(30)
+
+
+@pytest.mark.expects_log
+def test_a_call_that_fails_does_not_end_the_thread():
+    done = threading.Event()
+    worker = Worker("x", is_lazy=True)
+    worker.do({}.popitem)
+    worker.do(done.set)
+    assert done.wait(30)
+    worker.stop(30)
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize(
+    ("error", "title", "logged"),
+    [(HandyError("No."), "No.", 0), (ZeroDivisionError(), UNEXPECTED[0], 1)],
+)
+def test_why_a_call_failed_is_told_and_what_nobody_foresaw_is_logged(error, title, logged, caplog):
+    def fail():
+        raise error
+
+    told = []
+    worker = Worker("x", on_error=told.append, is_lazy=True)
+    worker.do(fail)
+    worker.do(fail)
+    worker.stop(30)
+    assert [one.title for one in told] == [title] * 2
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 2 * logged
