@@ -9,7 +9,7 @@ import pytest
 from handy_qwen import paths
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.engine.qwen3.recognizer import Recognizer
 from tests.golden.random_checkpoint import write_random_checkpoint
 from tests.signals import ignore_for_this_process_only
 

@@ -18,10 +18,8 @@ from handy_qwen.core.events import (
     Transcribed,
 )
 from handy_qwen.core.gestures import Mode
-from handy_qwen.core.ports import Hotkey, Method, Target
-from handy_qwen.core.present import view_of
-from handy_qwen.core.rules import Rules
-from handy_qwen.core.state import Dictation
+from handy_qwen.core.state import Dictation, view_of
+from handy_qwen.core.types import Hotkey, Method, Rules, Target
 from handy_qwen.core.view import Choices
 from handy_qwen.errors import HandyError
 

@@ -16,7 +16,7 @@ from handy_qwen.core.events import (
     Replayed,
     Transcribed,
 )
-from handy_qwen.core.ports import (
+from handy_qwen.core.types import (
     Cues,
     History,
     Hotkey,

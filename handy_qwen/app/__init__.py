@@ -15,7 +15,7 @@ import sys
 import threading
 
 from handy_qwen import __version__, paths
-from handy_qwen.app.display import check_display
+from handy_qwen.app.machine import check_display
 from handy_qwen.control import Endpoint, InstanceLock, ask
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.log import Log

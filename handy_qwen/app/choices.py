@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from handy_qwen.core.gestures import LIMITS
-from handy_qwen.core.ports import Method
-from handy_qwen.core.rules import Rules
+from handy_qwen.core.models import DEMO
 from handy_qwen.core.text import TextRules
+from handy_qwen.core.types import Hotkey, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
-from handy_qwen.history import rules as history
+from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
+from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 from handy_qwen.transcriber import Live
 
@@ -113,3 +115,42 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
     """``recent`` with ``name`` in front; automatic ("") is no language."""
     others = [old for old in recent if old != name]
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
+
+
+logger = logging.getLogger(__name__)
+
+
+def is_guide_due(settings: Settings, models: Sequence[str], *, is_hidden: bool) -> bool:
+    """Whether to show the guide unasked: once, where nobody has brought a model yet, and not at login."""
+    return not (is_hidden or settings.set_up or any(name != DEMO for name in models))
+
+
+def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
+    """The hotkeys with ``chord`` in place of the first one, whose language and submit key stay.
+
+    Raises:
+        HotkeyError: INVALID: no such key, or one that programs need for themselves.
+    """
+    first = Hotkey(str(parse_chord(chord)))
+    if settings.hotkeys:
+        first = replace(settings.hotkeys[0], chord=first.chord)
+    return (first, *(other for other in settings.hotkeys[1:] if other.chord != first.chord))
+
+
+def is_autostarted() -> bool:
+    """Whether the program starts at login. Reads a small file or registry value."""
+    return autostart_for().state().is_on
+
+
+def set_autostart(is_on: bool) -> None:
+    """Start this copy of the program at login, or not.
+
+    Raises:
+        HandyError: It cannot be done here.
+    """
+    autostart = autostart_for()
+    if is_on:
+        autostart.turn_on(launch_for())
+    else:
+        autostart.turn_off()
+    logger.info("start at login is %s", "on" if is_on else "off")

@@ -8,7 +8,7 @@ from pathlib import Path
 from handy_qwen.app.choices import recent_with
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Failed
-from handy_qwen.core.ports import Method
+from handy_qwen.core.types import Method
 from handy_qwen.core.view import Window
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.settings import MeansOfInsertion

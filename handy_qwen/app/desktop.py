@@ -104,8 +104,7 @@ def run(*, is_hidden: bool) -> int:
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
     from handy_qwen.app.windows import ProgramWindows
-    from handy_qwen.ui.desk import Desk
-    from handy_qwen.ui.setup.guide import Guide
+    from handy_qwen.ui.desk import Desk, Guide
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)

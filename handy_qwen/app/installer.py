@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from handy_qwen.app.installing import Tell
-from handy_qwen.core.shelf import ModelEntry
+from handy_qwen.core.models import ModelEntry, Progress
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
@@ -37,15 +37,15 @@ class DiskInstaller:
 
     def import_from(self, source: Path, tell: Tell) -> str:
         """Install what is in ``source``."""
-        from handy_qwen.models.importing import import_model
+        from handy_qwen.models.installing import import_model
 
         return import_model(source, tell).name
 
     def discard(self, name: str) -> None:
         """Delete what is here of an unfinished one."""
-        from handy_qwen.models.installing import discard
+        from handy_qwen.models.installing import discard_download
 
-        discard(name)
+        discard_download(name)
 
     def remove(self, name: str) -> None:
         """Delete an installed one."""
@@ -56,7 +56,7 @@ class DiskInstaller:
     def measure(self, name: str) -> float:
         """Seconds for ten seconds of speech."""
         from handy_qwen.bench.speed import measure_model
-        from handy_qwen.engine.sessions import default_threads
+        from handy_qwen.engine.qwen3.sessions import default_threads
         from handy_qwen.models.installed import find_model
 
         threads = self._threads() or default_threads()
@@ -64,3 +64,55 @@ class DiskInstaller:
             find_model(name).folder, threads=threads, clips_s=(CLIP_S,), tokens=CLIP_TOKENS, rounds=ROUNDS
         )
         return speed.clips[0].total_s
+
+
+Tell = Callable[[Progress], None]
+"""Takes how far a job is. Raises CancelledError where the job is to be given up."""
+
+
+class Installer(Protocol):
+    """Gets models onto this machine and takes them off it. Slow; each method is called on one thread."""
+
+    def entries(self) -> Sequence[ModelEntry]:
+        """All models, installed or not: AVAILABLE, PAUSED or INSTALLED, in the order to show them.
+
+        Raises:
+            HandyError: The folder or the catalogue cannot be read.
+        """
+
+    def install(self, name: str, tell: Tell) -> None:
+        """Install ``name``, going on with what is here of it.
+
+        Raises:
+            CancelledError: ``tell`` did; what is here is kept.
+            HandyError: It could not be installed; what is here is kept, unless it is wrong.
+        """
+
+    def import_from(self, source: Path, tell: Tell) -> str:
+        """Install the model in a folder or archive, and return its name.
+
+        Raises:
+            CancelledError: ``tell`` did; nothing is left behind.
+            HandyError: It is no model, or could not be installed; nothing is left behind.
+        """
+
+    def discard(self, name: str) -> None:
+        """Delete what is here of an unfinished one.
+
+        Raises:
+            HandyError: It could not be deleted.
+        """
+
+    def remove(self, name: str) -> None:
+        """Delete an installed one.
+
+        Raises:
+            HandyError: It could not be deleted.
+        """
+
+    def measure(self, name: str) -> float:
+        """Seconds that ten seconds of speech take.
+
+        Raises:
+            HandyError: It cannot be loaded or run.
+        """

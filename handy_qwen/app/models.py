@@ -8,20 +8,30 @@ Qt --install, use, remove ...--> inbox --> thread "models" --> Shelf --> Qt
 
 from __future__ import annotations
 
+import json
 import logging
+import math
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.app.installing import Installer, Tell
-from handy_qwen.app.jobs import Job, Jobs
-from handy_qwen.app.speeds import Speeds
+from handy_qwen.app.installer import Installer, Tell
 from handy_qwen.core.events import Failed, Noted
-from handy_qwen.core.ports import Post, Watched
-from handy_qwen.core.shelf import ModelEntry, Problem, Shelf, ShelfListener, Standing
-from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
+from handy_qwen.core.models import (
+    InstallStage,
+    ModelEntry,
+    ModelList,
+    ModelListener,
+    ModelStatus,
+    Problem,
+    Progress,
+)
+from handy_qwen.core.types import Post, Watched
+from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
+from handy_qwen.files import replace_file
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 
@@ -56,7 +66,7 @@ class ModelKeeper:
         chosen: Callable[[], str],
         machine: Callable[[], tuple[Path, int, int]],
     ) -> None:
-        self.listener: ShelfListener = lambda shelf: None  # noqa: ARG005  until there is one
+        self.listener: ModelListener = lambda shelf: None  # noqa: ARG005  until there is one
         self._installer, self._speeds, self._post = installer, speeds, post
         self._use, self._chosen, self._machine = use, chosen, machine
         self._found: Sequence[ModelEntry] = ()  # as they are on the disk
@@ -65,7 +75,7 @@ class ModelKeeper:
         self._imports: dict[str, Path] = {}  # where what is being imported, or could not be, comes from
         self._installing: dict[str, Job] = {}
         self._measuring: dict[str, Job] = {}
-        self._shown = Shelf()
+        self._shown = ModelList()
         self._chores = Worker(
             "models",
             routine=self._tell,
@@ -133,7 +143,7 @@ class ModelKeeper:
     def _tell(self) -> None:
         folder, free, memory = self._machine()
         strangers = [ModelEntry(name, source.name) for name, source in self._imports.items()]
-        shelf = Shelf(tuple(map(self._as_it_is, (*strangers, *self._found))), folder, free, memory)
+        shelf = ModelList(tuple(map(self._as_it_is, (*strangers, *self._found))), folder, free, memory)
         if shelf != self._shown:
             self._shown = shelf
             self.listener(shelf)
@@ -142,8 +152,8 @@ class ModelKeeper:
         """``entry`` with what is being done, went wrong, or was measured."""
         job = self._installing.get(entry.name)
         if job is not None:
-            return replace(entry, standing=Standing.INSTALLING, progress=job.progress, problem=None)
-        is_here = entry.standing is Standing.INSTALLED
+            return replace(entry, standing=ModelStatus.INSTALLING, progress=job.progress, problem=None)
+        is_here = entry.standing is ModelStatus.INSTALLED
         return replace(
             entry,
             problem=self._problems.get(entry.name, entry.problem),
@@ -225,7 +235,9 @@ class ModelKeeper:
 
     def _remove(self, name: str) -> None:
         if name == self._chosen():
-            others = [one for one in self._found if one.standing is Standing.INSTALLED and one.name != name]
+            others = [
+                one for one in self._found if one.standing is ModelStatus.INSTALLED and one.name != name
+            ]
             best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo only if it must be
             self._use(best.name if best else "")
         self._change(name, self._installer.remove)
@@ -260,3 +272,143 @@ class ModelKeeper:
             if isinstance(error, EngineError) and not isinstance(error, OutOfMemoryError):
                 self._damaged.add(job.name)
         self._look()
+
+
+logger = logging.getLogger(__name__)
+
+
+class Speeds:
+    """Seconds for ten seconds of speech, by name and size: another package under a name is another model.
+
+    A file that cannot be read or written costs no more than measuring again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, float] | None = None
+
+    def of(self, name: str, disk_bytes: int) -> float | None:
+        """What was measured; None if nothing was."""
+        if self._known is None:
+            self._known = self._read()
+        return self._known.get(f"{name}:{disk_bytes}")
+
+    def note(self, name: str, disk_bytes: int, clip_s: float) -> None:
+        """Keep what was measured."""
+        known = self._read() | {f"{name}:{disk_bytes}": round(clip_s, 3)}
+        self._known = known
+        try:
+            replace_file(self._path, f"{json.dumps(known, indent=2)}\n".encode())
+        except OSError as exc:
+            logger.info("the speed of a model could not be kept: %s", exc.strerror)
+
+    def _read(self) -> dict[str, float]:
+        try:
+            raw = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as exc:
+            logger.info("the speeds of the models could not be read: %s", type(exc).__name__)
+            return {}
+        if not isinstance(raw, dict):
+            return {}
+        return {key: float(value) for key, value in raw.items() if _is_time(value)}
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Job:
+    """One installation, import or measurement of the model ``name``."""
+
+    name: str
+    work: Callable[[Tell], None]
+    progress: Progress = field(default_factory=lambda: Progress(InstallStage.WAITING))
+    is_cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Jobs:
+    """Runs jobs in their order.
+
+    Threads: the methods may be called from any; jobs run on that of ``worker``, and so does ``on_end``.
+
+    Args:
+        on_end: Told of each job that has ended, with what went wrong: a CancelledError if it was given up.
+    """
+
+    def __init__(self, on_end: Callable[[Job, HandyError | None], None]) -> None:
+        self._on_end = on_end
+        self._lock = threading.Lock()
+        self._waiting: list[Job] = []
+        self._running: Job | None = None
+        self.worker = Worker("models-work", is_lazy=True)
+
+    def add(self, job: Job) -> None:
+        """Run ``job`` after those before it."""
+        with self._lock:
+            self._waiting.append(job)
+        try:
+            self.worker.do(partial(self._run, job))
+        except RuntimeError:  # the system gives no more threads
+            logger.exception("work on a model could not begin")
+            if self._took(job):
+                self._on_end(job, HandyError(*UNEXPECTED))
+
+    def cancel(self, job: Job) -> None:
+        """Give ``job`` up: at once if it waits, else as soon as it tells how far it is."""
+        job.is_cancelled.set()
+        if self._took(job):
+            self._on_end(job, CancelledError())
+
+    def stop(self, timeout_s: float) -> None:
+        """Give up all jobs and wait for the thread."""
+        with self._lock:
+            self._waiting.clear()
+            running = self._running
+        if running is not None:
+            running.is_cancelled.set()
+        self.worker.stop(timeout_s)
+
+    def _took(self, job: Job, *, is_to_run: bool = False) -> bool:
+        """Take ``job`` from those that wait. False: it is not among them any more."""
+        with self._lock:
+            if job not in self._waiting:
+                return False
+            self._waiting.remove(job)
+            if is_to_run:
+                self._running = job
+            return True
+
+    # --- on "models-work" ----------------------------------------------------------------------------
+
+    def _run(self, job: Job) -> None:
+        if not self._took(job, is_to_run=True):
+            return
+        error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
+        try:
+            job.work(partial(self._tell, job))
+            error = None
+        except HandyError as exc:
+            error = exc
+        except Exception:
+            logger.exception("work on a model failed unexpectedly")
+        finally:
+            with self._lock:
+                self._running = None
+            self._on_end(job, error)
+
+    def _tell(self, job: Job, progress: Progress) -> None:
+        """Note how far ``job`` is.
+
+        Raises:
+            CancelledError: It is to be given up.
+        """
+        self.worker.begin()  # it moves
+        if job.is_cancelled.is_set():
+            raise CancelledError
+        job.progress = progress

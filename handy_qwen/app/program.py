@@ -16,16 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.app import first_run, power
+from handy_qwen.app import choices, machine
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
-from handy_qwen.core.ports import Method, Watched
-from handy_qwen.core.rules import Rules
-from handy_qwen.core.shelf import DEMO
+from handy_qwen.core.models import DEMO
+from handy_qwen.core.types import Method, Rules, Watched
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime import watchdog
@@ -96,7 +95,7 @@ class Program:
         self._watchdog = Watchdog(
             self._tell_trouble,
             lambda *said: self.controller.post(Noted(*said)),
-            asleep_s=power.asleep_s,
+            asleep_s=machine.asleep_s,
             has_slept=lambda for_s: self.controller.post(Slept(for_s)),
         )
 
@@ -188,7 +187,7 @@ class Program:
         self.list_models()
         self._count_words(is_new=False)
         self._show_autostart()
-        if first_run.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
+        if choices.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
             self._open_window(Window.SETUP)
             self._change({"set_up": True})
         elif not self._is_hidden and not self._has_tray:
@@ -237,17 +236,17 @@ class Program:
 
     def _build(self) -> None:
         from handy_qwen.audio.cues import SoundCues
-        from handy_qwen.audio.library import Library
         from handy_qwen.audio.microphones import Microphones
+        from handy_qwen.audio.portaudio import PortAudio
         from handy_qwen.audio.recorder import MicrophoneRecorder
         from handy_qwen.history.disk import DiskHistory
-        from handy_qwen.history.places import default_folder
+        from handy_qwen.history.store import default_folder
 
         post, settings = self.controller.post, self._applied
         session = session_of(os.environ)
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
-        library = Library()
+        library = PortAudio()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._recorder = MicrophoneRecorder(
             post,
@@ -292,7 +291,7 @@ class Program:
         self._open_window(window)
 
     def _show_autostart(self) -> None:
-        self._is_autostarted = first_run.is_autostarted()
+        self._is_autostarted = choices.is_autostarted()
         self.configure()
 
     def use_autostart(self, is_on: bool) -> None:
@@ -300,7 +299,7 @@ class Program:
 
         def use() -> None:
             try:
-                first_run.set_autostart(is_on)
+                choices.set_autostart(is_on)
             except HandyError as exc:
                 self.controller.post(Failed(0, exc))
             self._show_autostart()
@@ -315,7 +314,7 @@ class Program:
 
         def use() -> None:
             try:
-                hotkeys = first_run.hotkeys_with(self.store.value, chord)
+                hotkeys = choices.hotkeys_with(self.store.value, chord)
                 if self._ports is not None:
                     self._ports.hotkeys.check(hotkeys)
             except HandyError as exc:
@@ -453,7 +452,7 @@ class Program:
         self.configure()
 
     def _live_mode(self) -> Live:
-        return live_of(self.store.value, is_on_battery=power.is_on_battery())
+        return live_of(self.store.value, is_on_battery=machine.is_on_battery())
 
     def _load_model(self, name: str) -> Model:
         """Called on ``model-load``."""

@@ -11,20 +11,15 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.app.closing import Close
+from handy_qwen.app.history import HistoryKeeper, transcribe_file
 from handy_qwen.app.installer import DiskInstaller
-from handy_qwen.app.models import ModelKeeper
-from handy_qwen.app.past import ArchiveKeeper
+from handy_qwen.app.models import ModelKeeper, Speeds
 from handy_qwen.app.program import Program
-from handy_qwen.app.retrying import transcribe_file
-from handy_qwen.app.speeds import Speeds
 from handy_qwen.core.events import Noted
-from handy_qwen.core.ports import Watched
+from handy_qwen.core.types import Watched
 from handy_qwen.core.view import Commands, Window
-from handy_qwen.history.places import default_folder
-from handy_qwen.ui.bridge import Carrier
-from handy_qwen.ui.desk import Desk
-from handy_qwen.ui.setup.guide import Guide
-from handy_qwen.ui.windows.opener import Windows
+from handy_qwen.history.store import default_folder
+from handy_qwen.ui.desk import Carrier, Desk, Guide, Windows
 
 SPEEDS_FILE = "speeds.json"
 GOES_ON = "The installation continues.", "{model}: open Models again to see its progress."
@@ -50,7 +45,7 @@ class ProgramWindows:
             chosen=program.model_in_use,
             machine=machine,
         )
-        self.past = ArchiveKeeper(
+        self.past = HistoryKeeper(
             program.controller.post,
             copy=program.copy,
             transcribe=self._transcribe,

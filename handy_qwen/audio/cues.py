@@ -16,8 +16,8 @@ from typing import Any
 
 import soundfile
 
-from handy_qwen.audio.library import Library
-from handy_qwen.audio.ring import Frames
+from handy_qwen.audio.devices import Frames
+from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import AudioFileError, HandyError
 from handy_qwen.runtime.worker import WatchedThread
 
@@ -36,7 +36,7 @@ class SoundCues:
         is_on: Whether to play at all; may be changed at any time.
     """
 
-    def __init__(self, library: Library, folder: Path, *, is_on: bool = False) -> None:
+    def __init__(self, library: PortAudio, folder: Path, *, is_on: bool = False) -> None:
         self.is_on = is_on
         self._library = library
         self._folder = folder

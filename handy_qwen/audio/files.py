@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import shutil
 import stat
@@ -34,10 +35,9 @@ from typing import BinaryIO, Self, cast
 import numpy as np
 
 from handy_qwen.audio.containers import parts_of
+from handy_qwen.audio.conversion import Downmix, Resampler
 from handy_qwen.audio.decoders import Decoder, open_decoder
-from handy_qwen.audio.downmix import Downmix
-from handy_qwen.audio.resample import Resampler
-from handy_qwen.core.ports import RATE_HZ, Samples
+from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
 
 log = logging.getLogger(__name__)
@@ -285,3 +285,36 @@ def _refuse_if_empty(name: Path, stream: BinaryIO) -> None:
     if not stream.seek(0, os.SEEK_END):
         raise AudioFileError(name, "it is empty (0 bytes)", "Copy or record it again.")
     stream.seek(0)
+
+
+FRAME = RATE_HZ // 10
+SHORT_S = 0.3  # no word is shorter
+SILENT_DB = -85.0  # less than one step of 16 bits
+QUIET_DB = -60.0
+
+
+class Loudness:
+    """The level of what was heard, block by block. Belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._loudest = 0.0  # mean square of the loudest tenth of a second
+
+    def feed(self, block: Samples) -> None:
+        """Hear the next block, of any length; it is not kept."""
+        self._samples += len(block)
+        for at in range(0, len(block), FRAME):
+            power = float(np.mean(np.square(block[at : at + FRAME], dtype=np.float64)))
+            self._loudest = max(self._loudest, power)
+
+    def why_no_text(self) -> str:
+        """Why nothing was understood in it, as the end of a sentence."""
+        duration_s = self._samples / RATE_HZ
+        loudest_db = 10 * math.log10(self._loudest) if self._loudest else -math.inf
+        if duration_s < SHORT_S:
+            return f"the recording is too short ({duration_s:.2f} s)"
+        if loudest_db < SILENT_DB:
+            return "the recording is silent"
+        if loudest_db < QUIET_DB:
+            return f"the recording is too quiet ({loudest_db:.0f} dBFS at its loudest)"
+        return "no speech was found"

@@ -20,9 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from handy_qwen.audio import pulse
-from handy_qwen.audio.devices import Device, HungError, no_microphone, tell_apart
-from handy_qwen.audio.library import Library
-from handy_qwen.audio.ring import Ring
+from handy_qwen.audio.devices import Device, HungError, Ring, no_microphone, tell_apart
+from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import HandyError, MicrophoneError
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order 
 class Microphones:
     """The backend of the real recorder."""
 
-    def __init__(self, library: Library, platform: str = sys.platform) -> None:
+    def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
         self._platform = platform
         self._subscription: pulse.Subscription | None = None
@@ -199,7 +198,7 @@ class _Callbacks:
 class InputStream:
     """A stream of PortAudio that writes into a ring."""
 
-    def __init__(self, library: Library, device: Device, place: Place, form: tuple[int, int]) -> None:
+    def __init__(self, library: PortAudio, device: Device, place: Place, form: tuple[int, int]) -> None:
         rate_hz, channels = form
         self.device = device
         self.ring = Ring(int(RING_S * rate_hz), channels)

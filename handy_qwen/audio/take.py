@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
-from handy_qwen.audio.devices import Stream
-from handy_qwen.audio.downmix import Downmix
-from handy_qwen.audio.resample import Resampler
-from handy_qwen.audio.ring import Frames
-from handy_qwen.audio.tail import RECENT_S
-from handy_qwen.core.ports import RATE_HZ, Samples, Sink
+from handy_qwen.audio.conversion import Downmix, Resampler
+from handy_qwen.audio.devices import Frames, Stream
+from handy_qwen.core.types import RATE_HZ, Samples, Sink
 
 SILENCE_DB = -100.0
 MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play
@@ -164,3 +162,27 @@ class Take:
         power = self._squares / self._squared
         self._squares, self._squared = 0.0, 0
         return max(SILENCE_DB, 10 * math.log10(power)) if power > 0 else SILENCE_DB
+
+
+TAIL_S = 0.4
+RECENT_S = 2.0  # of the take; what a detector is shown
+
+IsSpeaking = Callable[[Samples], bool]
+"""Whether a voice is heard at the end of the last ``RECENT_S`` of a take. Runs on the microphone's thread."""
+
+_FRAME = RATE_HZ // 50  # 20 ms
+_HANGOVER_FRAMES = 6  # 120 ms: longer than the closure of a "t", shorter than a pause
+_ABOVE_FLOOR = 3.0  # 9.5 dB
+_QUIET = 10 ** (-60 / 20)  # RMS; below it nothing is speech, however silent the room
+
+
+def is_speaking_by_energy(recent: Samples) -> bool:
+    """Whether the last 120 ms of ``recent`` stand out from its quietest parts."""
+    count = len(recent) // _FRAME
+    if not count:
+        return False
+    frames = recent[-count * _FRAME :].reshape(count, _FRAME)
+    levels = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
+    floor = float(np.percentile(levels, 5))
+    loudest = float(levels[-_HANGOVER_FRAMES:].max())
+    return loudest > max(_QUIET, _ABOVE_FLOOR * floor)

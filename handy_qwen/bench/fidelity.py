@@ -29,12 +29,11 @@ import numpy as np
 from handy_qwen.bench.wer import Recording, Score, Scorer, measure_errors, total
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PLAIN, PRESETS, Preset
-from handy_qwen.engine.backend import Float32, Model
-from handy_qwen.engine.features import log_mel
-from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.prompt import build_prompt
-from handy_qwen.engine.recognizer import Recognizer
-from handy_qwen.engine.sessions import Cancel
+from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.model import Float32, ModelParts
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.recognizer import Recognizer, open_parts
+from handy_qwen.engine.qwen3.sessions import Cancel
 
 Progress = Callable[[str, float], None]
 T = TypeVar("T")
@@ -148,9 +147,9 @@ def measure_presets(
     return found
 
 
-def with_model(folder: Path, threads: int, work: Callable[[Model], T]) -> T:
+def with_model(folder: Path, threads: int, work: Callable[[ModelParts], T]) -> T:
     """Open the model in ``folder`` for ``work`` only."""
-    model = open_model(folder, threads)
+    model = open_parts(folder, threads)
     try:
         return work(model)
     finally:
@@ -163,12 +162,12 @@ def windows(mel: Float32, frames: int = 800) -> Iterator[Float32]:
         yield np.ascontiguousarray(mel[:, first : first + frames])
 
 
-def encode(model: Model, mels: list[Float32]) -> list[Float32]:
+def encode(model: ModelParts, mels: list[Float32]) -> list[Float32]:
     """Features of each window."""
     return [model.encoder.encode(mel, Cancel()) for mel in mels]
 
 
-def answer(model: Model, mels: list[Float32], count: int) -> ExactAnswer:
+def answer(model: ModelParts, mels: list[Float32], count: int) -> ExactAnswer:
     """Let the model write up to ``count`` tokens."""
     features, cancel = encode(model, mels), Cancel()
     ends = {model.tokenizer.marker(name) for name in _ENDS}
@@ -183,7 +182,7 @@ def answer(model: Model, mels: list[Float32], count: int) -> ExactAnswer:
     return ExactAnswer(features, tokens, np.stack(rows))
 
 
-def _read(model: Model, features: list[Float32]) -> None:
+def _read(model: ModelParts, features: list[Float32]) -> None:
     prompt = build_prompt(model.tokenizer)
     model.decoder.rewind(0)
     model.decoder.extend(prompt.head)
@@ -193,7 +192,7 @@ def _read(model: Model, features: list[Float32]) -> None:
 
 
 def compare(
-    part: str, form: str, model: Model, mels: list[list[Float32]], expected: list[ExactAnswer]
+    part: str, form: str, model: ModelParts, mels: list[list[Float32]], expected: list[ExactAnswer]
 ) -> PartError:
     """Let ``model`` hear the same windows and lead it along the exact tokens."""
     encoded, logits, agreed = [], [], []

@@ -21,8 +21,8 @@ from handy_qwen.errors import AudioFileError, HandyError
 from handy_qwen.extras import how_to_get
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.recognizer import Recognizer
-    from handy_qwen.engine.sessions import Cancel
+    from handy_qwen.engine.qwen3.recognizer import Recognizer
+    from handy_qwen.engine.qwen3.sessions import Cancel
 
 _SOUNDS = (".flac", ".wav")
 _LISTS = ".trans.txt"

@@ -14,9 +14,7 @@ from typing import cast
 
 from handy_qwen import __version__
 from handy_qwen.cli import (
-    autostart,
     bench,
-    demo,
     doctor,
     help,  # noqa: A004  the command is called so
     history,
@@ -70,11 +68,11 @@ def build_parser() -> argparse.ArgumentParser:
     running.add_parsers(commands)
     transcribe.add_parser(commands)
     history.add_parser(commands)
-    demo.add_parser(commands)
+    model.add_demo_parser(commands)
     model.add_parser(commands)
     bench.add_parser(commands)
     doctor.add_parser(commands)
-    autostart.add_parser(commands)
+    running.add_autostart_parser(commands)
     uninstall.add_parser(commands)
     help.add_parser(commands)
     return parser

@@ -8,17 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.choice import asked_or_used
+from handy_qwen.cli.options import asked_or_used
 from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write
 from handy_qwen.cli.transcribe import opened, thread_count
 
 if TYPE_CHECKING:
-    from handy_qwen.bench.machine import Machine
-    from handy_qwen.bench.speed import ModelSpeed
+    from handy_qwen.bench.speed import Machine, ModelSpeed
     from handy_qwen.bench.wer import Recording, Score, Scorer
     from handy_qwen.cli.transcribe import Subparsers
-    from handy_qwen.engine.recognizer import Recognizer
-    from handy_qwen.engine.sessions import Cancel
+    from handy_qwen.engine.qwen3.recognizer import Recognizer
+    from handy_qwen.engine.qwen3.sessions import Cancel
     from handy_qwen.errors import AudioFileError
 
 _LEAST_S, _MOST_S, _MOST = 0.1, 3600.0, 10_000
@@ -100,7 +99,7 @@ def _settle(options: argparse.Namespace) -> None:
 
 def _run_wer(options: argparse.Namespace) -> int:
     from handy_qwen.bench.wer import Scorer, find_recordings, sounds_without_text, total
-    from handy_qwen.engine.sessions import Cancel
+    from handy_qwen.engine.qwen3.sessions import Cancel
 
     scorer, recordings = Scorer(), find_recordings(options.wer)
     untold = sounds_without_text(options.wer, recordings)
@@ -168,9 +167,8 @@ def _row(score: Score) -> str:
 
 
 def _run_speed(options: argparse.Namespace) -> int:
-    from handy_qwen.bench.machine import load_now, measure_machine
-    from handy_qwen.bench.speed import measure_model
-    from handy_qwen.engine.sessions import default_threads
+    from handy_qwen.bench.speed import load_now, measure_machine, measure_model
+    from handy_qwen.engine.qwen3.sessions import default_threads
     from handy_qwen.models.installed import find_model
 
     load = load_now()

@@ -13,15 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
-from handy_qwen.cli import history_retry
 from handy_qwen.cli.terminal import UsageError, agrees, complain, say, stoppable, write
 from handy_qwen.control import Endpoint, ask
-from handy_qwen.core.entries import Entry, State
+from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.errors import ControlError, HandyError, HistoryError
 
 if TYPE_CHECKING:  # numpy and SQLite only when they are needed
     from handy_qwen.cli.transcribe import Subparsers
     from handy_qwen.history.archive import Archive
+from handy_qwen.cli.options import read_settings
+from handy_qwen.cli.terminal import ProgressLine, interruptible
+
+if TYPE_CHECKING:  # slow to import: argument errors come at once
+    from handy_qwen.cli.transcribe import Context
+    from handy_qwen.engine.api import Transcript
+    from handy_qwen.engine.qwen3.recognizer import Recognizer
+    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.history.archive import Archive
+import unicodedata
+
+from handy_qwen.history.export import local_time
 
 _SHOWN = 20
 _MOST_SHOWN = 1_000_000
@@ -49,7 +60,7 @@ def _add_looking(actions: Subparsers) -> None:
     listing = actions.add_parser("list", help="the last dictations")
     _add_count(listing)
     listing.add_argument(
-        "--state", choices=[state.value for state in State], help="only those that came that far"
+        "--state", choices=[state.value for state in EntryState], help="only those that came that far"
     )
     listing.set_defaults(command=run_list)
     show = actions.add_parser("show", help="all there is about one")
@@ -75,7 +86,7 @@ def _add_changing(actions: Subparsers) -> None:
     ):
         parser = actions.add_parser(name, help=meaning)
         parser.add_argument("id", type=_id, metavar="ID", help='its number, or "last"')
-        history_retry.add_options(parser)
+        add_options(parser)
         parser.set_defaults(command=run_retry, is_restore=name == "restore")
     star = actions.add_parser("star", help="keep these, whatever the settings say of age and number")
     star.add_argument("ids", nargs="+", type=_id, metavar="ID")
@@ -125,7 +136,6 @@ def run_search(options: argparse.Namespace) -> int:
 
 def run_show(options: argparse.Namespace) -> int:
     """Show all there is about one entry; the text alone goes to stdout."""
-    from handy_qwen.cli import history_lines
     from handy_qwen.history.export import as_json
 
     with _archive() as archive:
@@ -134,7 +144,7 @@ def run_show(options: argparse.Namespace) -> int:
     if options.json:
         write(as_json(entry, audio=sound or None) + "\n")
         return 0
-    for name, value in history_lines.details(entry):
+    for name, value in details(entry):
         say(f"{name:>12}  {sound if name == 'sound' and sound else value}")
     if entry.text:
         _write_text(entry.text + "\n")
@@ -143,8 +153,6 @@ def run_show(options: argparse.Namespace) -> int:
 
 def _show(entries: Iterable[Entry], *, is_json: bool) -> bool:
     """Write the entries. Returns whether there are any."""
-    from handy_qwen.cli import history_lines
-
     entries = iter(entries)
     first = list(islice(entries, 1))
     every = chain(first, entries)
@@ -154,7 +162,7 @@ def _show(entries: Iterable[Entry], *, is_json: bool) -> bool:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for entry in every:
         id_columns = len(str(first[0].id))  # the newest has the greatest
-        write(history_lines.line(entry, id_columns, columns) + "\n")
+        write(line(entry, id_columns, columns) + "\n")
     return bool(first)
 
 
@@ -222,10 +230,10 @@ def run_retry(options: argparse.Namespace) -> int:
     with _archive() as archive, stoppable():
         number = _number(archive, options.id)
         entry = archive.entry(number)
-        if options.is_restore and entry.state is not State.CANCELLED:
+        if options.is_restore and entry.state is not EntryState.CANCELLED:
             raise UsageError(f"Entry {number} was not cancelled.", "To transcribe it again: history retry")
         archive.check_is_free(number)
-        new = history_retry.retry(archive, entry, options)
+        new = retry(archive, entry, options)
     if options.json:
         from handy_qwen.history.export import as_json
 
@@ -283,14 +291,12 @@ def _all_but_starred(archive: Archive, *, is_agreed: bool) -> list[int]:
 
 def _write_text(text: str) -> None:
     """Write what was said: as it is to a file or another program, and harmless to a terminal."""
-    from handy_qwen.cli import history_lines
-
-    write(history_lines.harmless(text) if sys.stdout.isatty() else text)
+    write(harmless(text) if sys.stdout.isatty() else text)
 
 
 def _archive() -> Archive:
     from handy_qwen.history.archive import Archive
-    from handy_qwen.history.places import default_folder
+    from handy_qwen.history.store import default_folder
 
     return Archive(default_folder(), is_app_running=_is_app_running)
 
@@ -325,3 +331,152 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_SHOWN):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_SHOWN}")
     return int(text)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what may be different this time."""
+    from handy_qwen.cli.transcribe import add_model_options
+
+    add_model_options(parser)
+    parser.add_argument(
+        "--language", metavar="L", help='name or ISO code, "" to find it out (default: as it was asked for)'
+    )
+    parser.add_argument(
+        "--vocabulary", type=Path, metavar="FILE", help="a text file with one name or term per line"
+    )
+    parser.add_argument("--json", action="store_true", help="for other programs")
+
+
+def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
+    """Transcribe ``entry``, keep the text in the history, and return the entry as it is then.
+
+    Raises:
+        HandyError: It has no sound, or the model cannot be used; the entry is as it was.
+        KeyboardInterrupt: The user has had enough; likewise.
+    """
+    from handy_qwen.app.choices import rules_of
+    from handy_qwen.cli.transcribe import context_of, opened, tell_context
+    from handy_qwen.core.text import clean
+    from handy_qwen.core.types import Method
+    from handy_qwen.engine.qwen3.sessions import Cancel
+
+    sound = archive.audio(entry.id)
+    settings = read_settings()
+    rules = rules_of(settings, Method.NONE)
+    language = archive.asked_language(entry.id) if options.language is None else options.language
+    context = context_of("", options.vocabulary) if options.vocabulary else rules.context
+    with opened(options.model or settings.model, options.threads or settings.threads or None) as recognizer:
+        recognizer.check_language(language)
+        tell_context(recognizer, context)
+        cancel = Cancel()
+        work = partial(_transcribed, recognizer, sound, language, context, cancel)
+        found = interruptible(work, cancel)
+        name = recognizer.name
+    if not found.text and entry.text:
+        raise HistoryError("No speech was found this time.", "The previous text is unchanged.")
+    if found.is_truncated:
+        say("handy-qwen: The text may not be complete: the answer broke off.")
+    text = clean(found.text, rules.text, found.language)
+    archive.transcribed(entry.id, text, language=found.language, model=name)
+    return archive.entry(entry.id)
+
+
+def _transcribed(
+    recognizer: Recognizer, path: Path, language: str, context: Context, cancel: Cancel
+) -> Transcript:
+    """Runs on a thread of its own. Features as when dictating, so that the same model writes the same."""
+    from handy_qwen.core.types import RATE_HZ
+    from handy_qwen.history import wav
+
+    live = recognizer.live(language=language, context=context, drafts=False, cancel=cancel)
+    progress, heard_s, duration_s = ProgressLine(), 0.0, wav.look(path).duration_s
+    try:
+        with wav.blocks(path) as blocks:
+            for block in blocks:
+                live.feed(block)
+                while live.advance():
+                    pass
+                heard_s += len(block) / RATE_HZ
+                progress.show("", min(1.0, heard_s / duration_s))
+        return live.finish()
+    except OSError as exc:
+        raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
+    finally:
+        progress.clear()
+
+
+_LEAST_TEXT = 20  # columns, on the narrowest terminal
+_ABOUT_LINES = "\u2028\u2029"
+_TURNERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # would turn round what stands behind
+
+
+def line(entry: Entry, id_columns: int, columns: int | None) -> str:
+    """One line for an entry; ``columns`` None: as wide as it takes."""
+    minutes, seconds = divmod(round(entry.duration_s), 60)
+    star = "*" if entry.is_starred else " "
+    head = f"{entry.id:>{id_columns}}{star} {local_time(entry)} {minutes:>3}:{seconds:02} "
+    return head + shortened(
+        summary(entry), None if columns is None else max(_LEAST_TEXT, columns - len(head))
+    )
+
+
+def summary(entry: Entry) -> str:
+    """What there is to say of an entry: its text, or why there is none."""
+    if entry.state is EntryState.DONE and not entry.text:
+        return "[no speech]"
+    if entry.state is EntryState.FAILED:
+        return f"[failed: {entry.error}] {entry.text}".strip()
+    if entry.state is EntryState.DONE:
+        return f"[not delivered] {entry.text}" if entry.is_undelivered else entry.text
+    return f"[{entry.state.value}] {entry.text}".strip()
+
+
+def details(entry: Entry) -> list[tuple[str, str]]:
+    """All that is known of an entry but its text: name and value."""
+    values = [
+        ("id", str(entry.id)),
+        ("recorded", local_time(entry)),
+        ("state", entry.state.value),
+        ("duration", f"{entry.duration_s:.1f} s"),
+        ("language", entry.language),
+        ("model", entry.model),
+        ("application", entry.application),
+        ("delivered", entry.whereabouts.value or ("no" if entry.text else "")),
+        ("error", entry.error),
+        ("starred", "yes" if entry.is_starred else ""),
+        ("sound", "yes" if entry.has_audio else "no"),
+    ]
+    return [(name, harmless(value)) for name, value in values if value]
+
+
+def harmless(text: str) -> str:
+    """``text`` without what a terminal would obey, or what would turn round the rest of the line."""
+    return "".join(_harmless(char) for char in text)
+
+
+def shortened(text: str, columns: int | None) -> str:
+    """``text`` on one line of at most ``columns``; characters may be two columns wide, or none."""
+    text = " ".join(harmless(text.replace("\n", " ")).split())
+    if columns is None or sum(map(_columns, text)) <= columns:
+        return text
+    used, kept = 1, ""  # one for the ellipsis
+    for char in text:
+        used += _columns(char)
+        if used > columns:
+            break
+        kept += char
+    return f"{kept.rstrip()}…"
+
+
+def _harmless(char: str) -> str:
+    if char in "\n\t":
+        return char
+    if char in _TURNERS:
+        return ""
+    return "\ufffd" if unicodedata.category(char) in {"Cc", "Cs"} or char in _ABOUT_LINES else char
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1

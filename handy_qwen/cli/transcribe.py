@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from handy_qwen.cli.choice import asked_or_used
+from handy_qwen.cli.options import asked_or_used
 from handy_qwen.cli.terminal import (
     ProgressLine,
     UsageError,
@@ -23,14 +23,14 @@ from handy_qwen.cli.terminal import (
     stoppable,
     write,
 )
-from handy_qwen.durable import replacing
 from handy_qwen.errors import HandyError
+from handy_qwen.files import replacing
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
-    from handy_qwen.audio.loudness import Loudness
-    from handy_qwen.engine.prompt import FittedWords
-    from handy_qwen.engine.recognizer import Recognizer
-    from handy_qwen.engine.sessions import Cancel
+    from handy_qwen.audio.files import Loudness
+    from handy_qwen.engine.qwen3.prompt import FittedWords
+    from handy_qwen.engine.qwen3.recognizer import Recognizer
+    from handy_qwen.engine.qwen3.sessions import Cancel
 
     Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -165,8 +165,8 @@ def _succeeds(work: Callable[[], None]) -> bool:
 
 def _results(names: list[str], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
     """The result of each file that can be transcribed; for the others, says why not."""
-    from handy_qwen.audio.loudness import Loudness
-    from handy_qwen.engine.sessions import Cancel
+    from handy_qwen.audio.files import Loudness
+    from handy_qwen.engine.qwen3.sessions import Cancel
 
     cancel, progress = Cancel(), ProgressLine()
     for name in names:

@@ -41,7 +41,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Remove what was asked for, and say what is left to do."""
-    from handy_qwen.doctor.installation import installation
+    from handy_qwen.doctor.program import installation
     from handy_qwen.system.autostart import autostart_for
 
     if options.data and not _remove_data(is_agreed=options.yes):
@@ -159,7 +159,7 @@ def _prune(folder: Path) -> None:
 
 
 def _size(folder: Path) -> str:
-    from handy_qwen.models.room import size_text
+    from handy_qwen.models.storage import size_text
 
     if folder.is_symlink():
         return "a link"

@@ -8,9 +8,7 @@ user can read. A named pipe would do as well; it needs an extra package or a pag
 One line of JSON each way, then the connection is closed.
 """
 
-from handy_qwen.control.client import ask
-from handy_qwen.control.endpoint import Endpoint
-from handy_qwen.control.instance import InstanceLock
+from handy_qwen.control.endpoint import Endpoint, InstanceLock, ask
 from handy_qwen.control.server import Answer, ControlServer
 
 __all__ = ["Answer", "ControlServer", "Endpoint", "InstanceLock", "ask"]

@@ -11,11 +11,14 @@ import stat
 import struct
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from handy_qwen.errors import ControlError
+from handy_qwen.files import try_lock
 from handy_qwen.paths import make_private
 
 SOCKET_FILE = "control.sock"
@@ -133,3 +136,105 @@ def is_own_user(connection: socket.socket) -> bool:
     size = struct.calcsize("3i")
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
     return bool(uid == os.geteuid())
+
+
+PROTOCOL = 1
+MAX_REQUEST_BYTES = 4096
+MAX_ANSWER_BYTES = 4_000_000
+
+
+def send_line(connection: socket.socket, message: dict[str, Any]) -> None:
+    """Write ``message`` as one line.
+
+    Raises:
+        OSError: The other side is gone or too slow.
+    """
+    connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def receive_line(connection: socket.socket, max_bytes: int, timeout_s: float) -> dict[str, Any]:
+    """Read one line.
+
+    Raises:
+        OSError: It did not come in time, or the other side is gone.
+        ValueError: It is too long, or no JSON object.
+    """
+    end_s = time.monotonic() + timeout_s
+    data = b""
+    while not data.endswith(b"\n"):
+        left_s = end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the line came too slowly")
+        connection.settimeout(left_s)
+        chunk = connection.recv(min(65_536, max_bytes + 1 - len(data)))
+        data += chunk
+        if len(data) > max_bytes:
+            raise ValueError("the line is too long")
+        if not chunk:
+            break
+    try:
+        message = json.loads(data)
+    except RecursionError as exc:
+        raise ValueError("the line is nested too deeply") from exc
+    if not isinstance(message, dict):
+        raise ValueError("the line holds no object")  # noqa: TRY004  one kind of error for what may come in
+    return message
+
+
+def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, Any]:
+    """Have the running program carry out ``command`` and return its answer.
+
+    Raises:
+        ControlError: It is not running, does not answer, or refuses.
+    """
+    try:
+        connection, secret = endpoint.connect(timeout_s)
+    except (OSError, ValueError) as exc:
+        raise ControlError("Handy Qwen is not running.", "Start it with: handy-qwen") from exc
+    with connection:
+        try:
+            send_line(connection, {"protocol": PROTOCOL, "command": command, "secret": secret})
+            answer = receive_line(connection, MAX_ANSWER_BYTES, timeout_s)
+        except (OSError, ValueError) as exc:
+            raise ControlError("Handy Qwen does not answer.", "Quit it and start it again.") from exc
+    if answer.get("ok") is not True:
+        raise ControlError(
+            str(answer.get("error", "The running program refused.")), str(answer.get("hint", ""))
+        )
+    return answer
+
+
+LOCK_FILE = "instance.lock"
+
+
+class InstanceLock:
+    """The right to be the running program. Held until ``release`` or the end of the process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK_FILE
+        self._handle: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock, at once. False: another process holds it.
+
+        Raises:
+            ControlError: The folder cannot be written, or is somebody else's.
+        """
+        try:
+            claim(self._path.parent)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise ControlError(
+                f"The folder {self._path.parent} cannot be written.", "Look at its owner and permissions."
+            ) from exc
+        if not try_lock(handle):
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        """Let another instance start. Safe to call twice."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

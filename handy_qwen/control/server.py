@@ -11,8 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from handy_qwen.control.endpoint import Endpoint, is_own_user
-from handy_qwen.control.lines import MAX_REQUEST_BYTES, PROTOCOL, receive_line, send_line
+from handy_qwen.control.endpoint import (
+    MAX_REQUEST_BYTES,
+    PROTOCOL,
+    Endpoint,
+    is_own_user,
+    receive_line,
+    send_line,
+)
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.worker import WatchedThread
 

@@ -20,21 +20,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from handy_qwen.convert.archive import opened_source
-from handy_qwen.convert.decoder import write_decoder
-from handy_qwen.convert.encoder import write_encoder
-from handy_qwen.convert.expected import check_weights, weights_bytes
-from handy_qwen.convert.frontend import write_frontend
-from handy_qwen.convert.head import write_embedding, write_head
+from handy_qwen.convert.checkpoint import Checkpoint, check_weights, weights_bytes
+from handy_qwen.convert.decoder import write_decoder, write_embedding, write_head
+from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.convert.progress import Progress, ProgressBar
-from handy_qwen.convert.weights import Checkpoint
-from handy_qwen.durable import sync_folder, sync_tree
-from handy_qwen.engine.config import ModelConfig
-from handy_qwen.engine.manifest import Manifest, TableForm, describe, is_package, sha256_of
-from handy_qwen.engine.reading import believing, read_object
-from handy_qwen.engine.tokenizer import Tokenizer, load_tokenizer
+from handy_qwen.convert.source import opened_source
+from handy_qwen.engine.json_files import as_corrupt, read_object
+from handy_qwen.engine.qwen3.manifest import Manifest, TableForm, describe, is_package, sha256_of
+from handy_qwen.engine.qwen3.model import ModelConfig
+from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import ConversionError
+from handy_qwen.files import sync_folder, sync_tree
 from handy_qwen.languages import ALL_LANGUAGES
 
 DEFAULT_PASS_S = 180.0
@@ -109,7 +106,7 @@ def _config(folder: Path, given: Path) -> ModelConfig:
             "Use it as it is: handy-qwen model import, without --preset. Or convert the official checkpoint.",
         )
     path, hint = folder / "config.json", "Give the folder of an official checkpoint."
-    with believing(path, "it does not describe a Qwen3-ASR model", hint, hint):
+    with as_corrupt(path, "it does not describe a Qwen3-ASR model", hint, hint):
         return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
 
 

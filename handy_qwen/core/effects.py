@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from handy_qwen.core.events import Delivery
-from handy_qwen.core.ports import Hotkey, Method, Submit, Target
+from handy_qwen.core.types import Hotkey, Method, Submit, Target
 
 
 @dataclass(frozen=True, slots=True)

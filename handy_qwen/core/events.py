@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # these modules build on this one
-    from handy_qwen.core.entries import Entry
-    from handy_qwen.core.ports import Hotkey, Target
-    from handy_qwen.core.rules import Rules
+    from handy_qwen.core.types import Entry, Hotkey, Rules, Target
     from handy_qwen.core.view import Choices
 
 # --- the hotkeys' thread -----------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from handy_qwen.core.delivery import HELD_HINT, give_up, hold_entry, insert_held
 from handy_qwen.core.effects import Adopt, CancelTranscription, KeepCancellation, Replay, Transcribe
-from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import Kept, Recalled, Recovered, Replayed
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
+from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import NoticeKind
 
 REPLAYING_S = 60.0  # the longest wait for the sound of a take; a slow disk reads an hour of it in 10 s
@@ -112,7 +112,7 @@ def make_way(turn: Turn) -> None:
         if take.is_recovered:
             turn.do(CancelTranscription(take.number), KeepCancellation(take.number))
             turn.drop(take)
-            entry = Entry(take.entry, 0.0, State.WAITING, language=take.language)
+            entry = Entry(take.entry, 0.0, EntryState.WAITING, language=take.language)
             turn.set(unfinished=(entry, *turn.now.unfinished))
 
 

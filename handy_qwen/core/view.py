@@ -11,11 +11,13 @@ changes too often to be worth a view.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from handy_qwen.core.ports import Method
+from handy_qwen.core.models import Problem
+from handy_qwen.core.types import Entry, EntryState, Method
 from handy_qwen.errors import HandyError
 
 HOTKEYS = "hotkeys"
@@ -190,3 +192,86 @@ class Commands(Protocol):
 
     def quit(self) -> None:
         """End the program in an orderly way."""
+
+
+class HistoryFilter(enum.Enum):
+    """Which entries are to be seen."""
+
+    ALL = enum.auto()
+    STARRED = enum.auto()
+    OPEN = enum.auto()  # what the user may still want to have: not delivered, failed, cancelled
+
+    def admits(self, entry: Entry) -> bool:
+        """Whether ``entry`` is one of them."""
+        match self:
+            case HistoryFilter.ALL:
+                return True
+            case HistoryFilter.STARRED:
+                return entry.is_starred
+            case HistoryFilter.OPEN:
+                return entry.is_undelivered or entry.state in {
+                    EntryState.FAILED,
+                    EntryState.CANCELLED,
+                    EntryState.WAITING,
+                }
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """What is to be seen: the newest ``most`` entries that hold all ``words``."""
+
+    words: str = field(default="", repr=False)
+    only: HistoryFilter = HistoryFilter.ALL
+    most: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """The answer to a question."""
+
+    question: HistoryQuery = field(default_factory=HistoryQuery)
+    entries: tuple[Entry, ...] = ()  # newest first
+    has_more: bool = False
+    retried: frozenset[int] = frozenset()  # ids of those that are being transcribed again
+    deleted: int = 0  # how many entries an undo would bring back
+    exported: Path | None = None  # where entries were written to, as the answer to ``export``
+    problem: Problem | None = None
+
+
+HistoryListener = Callable[[HistoryPage], None]
+"""Takes what is to be shown. Called on a thread of the keeper's; must neither block nor raise."""
+
+
+class HistoryCommands(Protocol):
+    """What the window asks for. Called on Qt's thread; every method returns at once."""
+
+    def look(self, question: HistoryQuery) -> None:
+        """Answer ``question`` now, and again after every change, whoever makes it, until ``leave``."""
+
+    def copy(self, entry: Entry) -> None:
+        """Put the text on the clipboard."""
+
+    def insert(self, entry: Entry, *, is_here: bool) -> None:
+        """Insert the text into the focused window, or let it wait for one that the user will choose."""
+
+    def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
+        """Transcribe the sound again, also of what was cancelled.
+
+        With the model in use if ``model`` is empty, and in the language it was recorded in if that is
+        None ("" is automatic).
+        """
+
+    def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
+        """Exempt entries from being deleted by themselves, or no longer."""
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """Take entries out of sight; see above."""
+
+    def undo_delete(self) -> None:
+        """Bring back what was deleted and is not gone yet."""
+
+    def leave(self) -> None:
+        """The window is closed: answer no more, and let what was deleted be gone for good."""
+
+    def export(self, target: Path, ids: Sequence[int] | None) -> None:
+        """Write entries (None: all) to ``target``; its ending says how: .txt, .csv or .jsonl."""

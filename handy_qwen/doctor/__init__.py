@@ -6,8 +6,7 @@ instance of the program holds it. What a check does not foresee becomes a findin
 that a broken machine still gets the rest of the report.
 """
 
-from handy_qwen.doctor.context import Context
-from handy_qwen.doctor.finding import Finding, Report, Status
+from handy_qwen.doctor.findings import Context, Finding, Report, Status
 from handy_qwen.doctor.run import examine
 
 __all__ = ["Context", "Finding", "Report", "Status", "examine"]

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen import __version__, paths
-from handy_qwen.core.ports import Hotkey
-from handy_qwen.doctor.context import Context
-from handy_qwen.doctor.finding import Report
+from handy_qwen.core.types import Hotkey
+from handy_qwen.doctor.findings import Context, Report
 from handy_qwen.doctor.program import versions
 from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.settings import Settings

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from handy_qwen.doctor.context import Context
-from handy_qwen.doctor.finding import Finding, fine, problem, warning
+from jeepney import DBusAddress
+
+from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
+from handy_qwen.system.autostart import autostart_for
+from handy_qwen.system.portal import BROKEN, property_of
 from handy_qwen.system.session import Kind
 
-NAME = "display"
+DISPLAY = "display"
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check_display(context: Context) -> Iterator[Finding]:
     """Say which desktop this is, and which displays answer."""
     session, environment = context.session, context.environment
     if session.kind in (Kind.WINDOWS, Kind.MACOS):
-        yield fine(NAME, "Windows are shown by the system itself.", kind=context.platform)
+        yield fine(DISPLAY, "Windows are shown by the system itself.", kind=context.platform)
         return
     details = {
         "session": environment.get("XDG_SESSION_TYPE", ""),
@@ -28,7 +33,7 @@ def check(context: Context) -> Iterator[Finding]:
     dead = " and ".join(session.dead)
     if session.kind is Kind.NONE and dead:
         yield problem(
-            NAME,
+            DISPLAY,
             f"The display {dead} does not answer.",
             "Is it left over from another session? Start the app in a desktop session.",
             **details,
@@ -36,7 +41,7 @@ def check(context: Context) -> Iterator[Finding]:
         return
     if session.kind is Kind.NONE:
         yield problem(
-            NAME,
+            DISPLAY,
             "There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set.",
             "Start the app in a desktop session. Over SSH, handy-qwen transcribe works without one.",
             **details,
@@ -45,19 +50,19 @@ def check(context: Context) -> Iterator[Finding]:
     desktop = f" on {session.desktop}" if session.desktop else ""
     rest = f" {dead} is left over from another session." if dead else ""
     if session.kind is Kind.X11:
-        yield fine(NAME, f"X11, display {session.display}{desktop}.{rest}", **details)
+        yield fine(DISPLAY, f"X11, display {session.display}{desktop}.{rest}", **details)
         return
-    yield fine(NAME, f"Wayland{desktop}{', with XWayland' if session.display else ''}.{rest}", **details)
+    yield fine(DISPLAY, f"Wayland{desktop}{', with XWayland' if session.display else ''}.{rest}", **details)
     if not session.display:
         yield warning(
-            NAME,
+            DISPLAY,
             "There is no XWayland: the overlay cannot be placed here.",
             "Install xwayland if you want the overlay; dictation works without.",
             **details,
         )
     if not session.wayland:
         yield warning(
-            NAME,
+            DISPLAY,
             "Only XWayland answers; the Wayland display is not known here, so texts can only be copied.",
             "Start the app from the desktop, or set WAYLAND_DISPLAY.",
             **details,
@@ -67,3 +72,204 @@ def check(context: Context) -> Iterator[Finding]:
 def display_of(context: Context) -> str:
     """The X display, if there is one and it answers; else "". Nobody else need try it, and fail slowly."""
     return context.session.display
+
+
+logger = logging.getLogger(__name__)
+
+TRAY = "tray"
+WATCHER = "org.kde.StatusNotifierWatcher"
+BUS_ANSWER_S = 2.0
+TRAY_REMEDY = (
+    "Add the tray to your panel; on GNOME install the extension AppIndicator. Without a tray use the hotkey, "
+    "handy-qwen status, and the settings file."
+)
+
+
+def check_tray(context: Context) -> Iterator[Finding]:
+    """Look for whoever shows tray icons."""
+    if not context.platform.startswith("linux"):
+        yield fine(TRAY, "The system has a place for tray icons.", host="system")
+        return
+    display = display_of(context)
+    if not display and not context.is_wayland:
+        return  # the display's finding says it all
+    host = _host(context.environment, display)
+    if host:
+        yield fine(TRAY, f"The panel shows tray icons ({host}).", host=host)
+    else:
+        yield warning(TRAY, "No panel of this desktop shows tray icons.", TRAY_REMEDY, host="")
+
+
+def _host(environment: Mapping[str, str], display: str) -> str:
+    if _has_status_notifier(environment):
+        return "StatusNotifier"
+    return "XEmbed" if display and _has_xembed(display) else ""
+
+
+def _has_xembed(display: str) -> bool:
+    from Xlib import X, error
+    from Xlib.display import Display
+
+    try:
+        connection = Display(display)
+    except (error.DisplayError, error.ConnectionClosedError, OSError) as exc:
+        logger.debug("no X server to ask for a tray: %s", type(exc).__name__)
+        return False
+    try:
+        selection = connection.intern_atom(f"_NET_SYSTEM_TRAY_S{connection.get_default_screen()}")
+        return bool(connection.get_selection_owner(selection) != X.NONE)
+    finally:
+        connection.close()
+
+
+def _has_status_notifier(environment: Mapping[str, str]) -> bool:
+    from jeepney import DBusAddress
+
+    from handy_qwen.system.portal import BROKEN, property_of
+
+    address = environment.get("DBUS_SESSION_BUS_ADDRESS")
+    if not address:
+        return False
+    watcher = DBusAddress("/StatusNotifierWatcher", bus_name=WATCHER, interface=WATCHER)
+    try:
+        return bool(
+            property_of(watcher, "IsStatusNotifierHostRegistered", timeout_s=BUS_ANSWER_S, bus=address)
+        )
+    except BROKEN as exc:
+        logger.debug("no watcher of tray icons: %s", type(exc).__name__)
+        return False
+
+
+AUTOSTART = "autostart"
+
+
+def check_autostart(context: Context) -> Iterator[Finding]:
+    """Look at the entry."""
+    entry = autostart_for(context.environment, platform=context.platform)
+    state = entry.state()
+    details = {"is_on": state.is_on, "command": list(state.command), "place": entry.place}
+    if state.is_on and state.is_broken:
+        yield warning(
+            AUTOSTART,
+            f"At login, {state.command[0]} should be started, which is not there.",
+            "Write the entry anew: handy-qwen autostart on",
+            **details,
+        )
+    elif state.is_on:
+        yield fine(AUTOSTART, "The app starts when you log in.", **details)
+    else:
+        yield fine(
+            AUTOSTART, "The app does not start by itself (handy-qwen autostart on changes that).", **details
+        )
+
+
+logger = logging.getLogger(__name__)
+
+ANSWER_S = 3.0  # the bus starts the portal when it is first asked for
+
+
+def version_of(interface: str) -> int | None:
+    """The version of one of the portal's interfaces; None: there is no such, no portal, or no bus."""
+    address = DBusAddress(
+        "/org/freedesktop/portal/desktop", bus_name="org.freedesktop.portal.Desktop", interface=interface
+    )
+    try:
+        return int(str(property_of(address, "version", timeout_s=ANSWER_S)))
+    except BROKEN as exc:
+        logger.debug("no portal %s: %s", interface, type(exc).__name__)
+        return None
+
+
+PERMISSIONS = "permissions"
+CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\microphone"
+PORTALS = {
+    "org.freedesktop.portal.GlobalShortcuts": "hotkeys",
+    "org.freedesktop.portal.RemoteDesktop": "pressing keys",
+}
+AV_DENIED = {1: "restricted", 2: "denied"}  # AVAuthorizationStatus
+
+
+def check_permissions(context: Context) -> Iterator[Finding]:
+    """Look at what this system lets the program do."""
+    if context.platform == "win32":
+        import winreg
+
+        yield from check_windows(winreg)
+    elif context.platform == "darwin":
+        yield from _check_macos()
+    elif context.is_wayland:
+        yield from _check_portals()
+    elif context.session.kind is Kind.X11:
+        yield fine(PERMISSIONS, "X11 lets every program hear and press keys: nothing has to be allowed.")
+
+
+def check_windows(registry: Any) -> Iterator[Finding]:  # noqa: ANN401  winreg, or a stand-in for it
+    """Look at the switches for the microphone: for all programs, and for those not from the store."""
+    denied = [key for key in (CONSENT, rf"{CONSENT}\NonPackaged") if _value(registry, key) == "Deny"]
+    if denied:
+        yield problem(
+            PERMISSIONS,
+            "Windows does not let desktop apps use the microphone.",
+            "Settings > Privacy & security > Microphone: turn on “Let desktop apps access your microphone”.",
+            microphone="denied",
+        )
+    else:
+        yield fine(PERMISSIONS, "Windows lets desktop apps use the microphone.", microphone="allowed")
+
+
+def _value(registry: Any, key: str) -> str:  # noqa: ANN401
+    try:
+        with registry.OpenKey(registry.HKEY_CURRENT_USER, key) as handle:
+            value, _ = registry.QueryValueEx(handle, "Value")
+    except OSError:  # never set: allowed
+        return ""
+    return str(value)
+
+
+def _check_macos() -> Iterator[Finding]:
+    import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
+
+    rights = {
+        "Input Monitoring": bool(Quartz.CGPreflightListenEventAccess()),
+        "Accessibility": bool(Quartz.CGPreflightPostEventAccess()),
+        "Microphone": _may_record(),
+    }
+    missing = [name for name, is_given in rights.items() if not is_given]
+    if missing:
+        yield problem(
+            PERMISSIONS,
+            f"macOS has not allowed: {', '.join(missing)}.",
+            f"System Settings > Privacy & Security > {missing[0]}: turn it on, then start the app again.",
+            **rights,
+        )
+    else:
+        yield fine(PERMISSIONS, f"macOS allows {', '.join(rights)}.", **rights)
+
+
+def _may_record() -> bool:
+    """Whether the microphone is not forbidden; what was not asked yet is asked at the first recording."""
+    try:
+        from AVFoundation import (  # type: ignore[import-not-found,unused-ignore]
+            AVCaptureDevice,
+            AVMediaTypeAudio,
+        )
+    except ImportError:  # pyobjc's part for it is not needed otherwise; silence tells as well
+        return True
+    return AVCaptureDevice.authorizationStatusForMediaType_(AVMediaTypeAudio) not in AV_DENIED
+
+
+def _check_portals() -> Iterator[Finding]:
+
+    found = {what: version_of(interface) for interface, what in PORTALS.items()}
+    missing = [what for what, version in found.items() if version is None]
+    if missing:
+        yield warning(
+            PERMISSIONS,
+            f"The desktop's portal offers nothing for {' and '.join(missing)}.",
+            "Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.",
+            **found,
+        )
+    else:
+        yield fine(
+            PERMISSIONS, "The desktop's portal can allow hotkeys and pressing keys; it asks once.", **found
+        )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import platform as machine
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
+import psutil
+
+import handy_qwen
 from handy_qwen import __version__, paths
-from handy_qwen.doctor.context import Context
-from handy_qwen.doctor.finding import Finding, fine, problem
-from handy_qwen.doctor.installation import installation
+from handy_qwen.control import InstanceLock
+from handy_qwen.control.endpoint import LOCK_FILE
+from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
+from handy_qwen.errors import EngineError
+from handy_qwen.models.installed import find_model
 
-NAME = "program"
+PROGRAM = "program"
 OLDEST_PYTHON = (3, 11)
 ASSETS = (
     "demo-model/manifest.json",
@@ -23,12 +31,12 @@ ASSETS = (
 )
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check_program(context: Context) -> Iterator[Finding]:
     """Versions; what was not shipped or not installed."""
     where = installation(context.environment, platform=context.platform)
     system = _system()
     yield fine(
-        NAME,
+        PROGRAM,
         f"Handy Qwen {__version__}, Python {machine.python_version()}, {system}; installed by {where.text}.",
         version=__version__,
         python=machine.python_version(),
@@ -40,12 +48,14 @@ def check(context: Context) -> Iterator[Finding]:
     if sys.version_info < OLDEST_PYTHON or sys.maxsize < 2**32:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         yield problem(
-            NAME, "This Python is too old, or of 32 bits.", f"Use Python {oldest} of 64 bits or newer."
+            PROGRAM, "This Python is too old, or of 32 bits.", f"Use Python {oldest} of 64 bits or newer."
         )
     missing = [name for name in ASSETS if not paths.asset(name).is_file()]
     if missing:
         yield problem(
-            NAME, f"Files that ship with the program are missing: {', '.join(missing)}.", "Install it again."
+            PROGRAM,
+            f"Files that ship with the program are missing: {', '.join(missing)}.",
+            "Install it again.",
         )
 
 
@@ -84,3 +94,183 @@ def _system() -> str:
         return f"{machine.freedesktop_os_release()['PRETTY_NAME']}, {kernel}"
     except (OSError, KeyError):  # not on Linux, or without that line
         return kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A way of installing: ``kind`` for programs, ``text`` for people, ``removal`` says how to undo it."""
+
+    kind: str
+    text: str
+    removal: str
+
+
+def installation(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    platform: str = sys.platform,
+    executable: str = sys.executable,
+    package: Path = Path(handy_qwen.__file__).parent,
+    prefix: str = sys.prefix,
+    is_frozen: bool = bool(getattr(sys, "frozen", False)),
+) -> Installation:
+    """Find out how the running copy was installed."""
+    if environment.get("APPIMAGE"):
+        image = environment["APPIMAGE"]
+        return Installation("appimage", f"the AppImage {image}", f"Delete the file {image}.")
+    if is_frozen:
+        return _frozen(platform, Path(executable))
+    if (package.parent / "pyproject.toml").is_file():
+        return Installation("checkout", f"a checkout in {package.parent}", f"Delete {package.parent}.")
+    parts = Path(prefix).parts
+    if "pipx" in parts:
+        return Installation("pipx", f"pipx, in {prefix}", f"Run: pipx uninstall {paths.APP_NAME}")
+    if "uv" in parts and "tools" in parts:
+        return Installation("uv", f"uv tool, in {prefix}", f"Run: uv tool uninstall {paths.APP_NAME}")
+    return Installation("pip", f"pip, in {prefix}", f"Run: {executable} -m pip uninstall {paths.APP_NAME}")
+
+
+def _frozen(platform: str, executable: Path) -> Installation:
+    folder = executable.resolve().parent
+    if platform == "darwin":
+        bundle = next((one for one in executable.parents if one.suffix == ".app"), folder)
+        return Installation("app", f"the app {bundle}", f"Move {bundle} to the Trash.")
+    if platform == "win32":
+        return Installation(
+            "windows", f"a program in {folder}", "Settings > Apps > Installed apps > Handy Qwen > Uninstall."
+        )
+    if Path(f"/var/lib/dpkg/info/{paths.APP_NAME}.list").exists() and folder.parts[:2] != ("/", "home"):
+        return Installation(
+            "deb", f"the Debian package, in {folder}", f"Run: sudo apt remove {paths.APP_NAME}"
+        )
+    return Installation("folder", f"a folder, {folder}", f"Delete the folder {folder}.")
+
+
+INSTANCE = "instance"
+
+
+def check_instance(context: Context) -> Iterator[Finding]:
+    """Look whether the app runs, answers, and is of this version."""
+    status = context.running
+    if status is None:
+        yield from _silent(context)
+        return
+    version, phase = str(status.get("version", "")), str(status.get("phase", ""))
+    details = {name: status.get(name) for name in ("version", "pid", "phase", "is_ready", "waiting", "held")}
+    if version != __version__:
+        yield warning(
+            INSTANCE,
+            f"The app that runs is version {version}, this one is {__version__}.",
+            "Quit it and start it again: handy-qwen quit",
+            **details,
+        )
+    notices = [f"{one.get('title', '')} {one.get('hint', '')}".strip() for one in status.get("notices", ())]
+    if phase == "problem":
+        told = " ".join(notices) or "It does not say what."
+        yield problem(INSTANCE, f"The app runs, but something keeps it from working. {told}", "", **details)
+    else:
+        ready = "ready" if status.get("is_ready") else f"not ready yet ({phase})"
+        yield fine(INSTANCE, f"The app runs (process {status.get('pid')}) and is {ready}.", **details)
+
+
+def _silent(context: Context) -> Iterator[Finding]:
+    """No status: it does not run, or it does and is stuck."""
+    folder = paths.runtime_dir()
+    if (folder / LOCK_FILE).exists():  # else nothing has ever run here, and looking must not make the folder
+        lock = InstanceLock(folder)
+        if not lock.acquire():
+            yield problem(
+                INSTANCE,
+                f"The app runs, but does not answer: {context.answer}",
+                "End its process and start it again. Its log tells more: see --bundle.",
+                phase="unresponsive",
+            )
+            return
+        lock.release()
+    yield fine(INSTANCE, "The app does not run at the moment.", phase=None)
+
+
+GB = 1e9
+MODEL_SHARE = 1.25  # memory in use over the size of a package: its weights, and copies in other layouts
+WORKING_BYTES = 0.3 * GB  # the program itself, and room for a long take
+SCARCE_BYTES = 0.2 * GB  # of disk: settings, log and takes may fail any moment
+LOW_BYTES = 3 * GB  # of disk: no room to download and convert a model
+FEW_CORES = 2
+
+
+def check_memory(context: Context) -> Iterator[Finding]:
+    """Look at memory against what the model needs, and at the processor."""
+    memory = psutil.virtual_memory()
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    details = {"total_bytes": memory.total, "available_bytes": memory.available, "cores": cores}
+    try:
+        needed = find_model(context.configuration.settings.model).size_bytes * MODEL_SHARE + WORKING_BYTES
+    except EngineError:
+        needed = WORKING_BYTES  # the finding about the model says what is wrong with it
+    details["needed_bytes"] = round(needed)
+    plenty = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB of memory are free"
+    is_loaded = bool(context.running and context.running.get("is_ready"))
+    if memory.available < needed and not is_loaded:
+        how_bad = problem if memory.total < needed else warning
+        yield how_bad(
+            "memory",
+            f"{plenty}; the model needs about {needed / GB:.1f} GB.",
+            "Close other programs, or use a smaller model.",
+            **details,
+        )
+    else:
+        yield fine("memory", f"{plenty}; the model needs about {needed / GB:.1f} GB.", **details)
+    flags = _processor_flags()
+    speed = {"cores": cores, "avx2": "avx2" in flags, "vnni": bool({"avx512_vnni", "avx_vnni"} & flags)}
+    if flags and not speed["avx2"]:
+        yield warning(
+            "processor",
+            "The processor has no AVX2: recognition is several times slower than it could be.",
+            "Use the smaller model, and short dictations.",
+            **speed,
+        )
+    elif cores < FEW_CORES:
+        yield warning("processor", "There is one processor core.", "Expect to wait for the text.", **speed)
+    else:
+        extra = ", with VNNI" if speed["vnni"] else ""
+        yield fine("processor", f"{cores} cores{extra}.", **speed)
+
+
+def check_disk(_context: Context) -> Iterator[Finding]:
+    """Look at the disks that settings, models and log are on."""
+    seen = set()
+    for what, folder in (
+        ("models and history", paths.data_dir()),
+        ("settings", paths.config_dir()),
+        ("log", paths.log_dir()),
+    ):
+        there = _nearest(folder)
+        device = there.stat().st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        free = psutil.disk_usage(str(there)).free
+        details = {"folder": str(folder), "free_bytes": free}
+        text = f"{free / GB:.1f} GB are free for {what}, in {folder}."
+        if free < SCARCE_BYTES:
+            yield problem("disk", text, "Make room: what you say may not be kept.", **details)
+        elif free < LOW_BYTES and what.startswith("models"):
+            yield warning(
+                "disk", text, "Too little to download and convert a model: make room first.", **details
+            )
+        else:
+            yield fine("disk", text, **details)
+
+
+def _nearest(folder: Path) -> Path:
+    """``folder``, or the part of its path that is there already."""
+    return next(one for one in (folder, *folder.parents) if one.exists())
+
+
+def _processor_flags() -> set[str]:
+    """What an x86 processor can do, where Linux tells; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return set(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), []))

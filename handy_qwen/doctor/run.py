@@ -13,25 +13,8 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from handy_qwen.doctor import (
-    autostart,
-    desktop,
-    files,
-    history,
-    hotkeys,
-    insertion,
-    instance,
-    microphone,
-    model,
-    permissions,
-    program,
-    resources,
-    settings,
-    sound,
-    tray,
-)
-from handy_qwen.doctor.context import Context
-from handy_qwen.doctor.finding import Finding, Report, failed, problem
+from handy_qwen.doctor import data, desktop, keyboard, program, sound
+from handy_qwen.doctor.findings import Context, Finding, Report, failed, problem
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
@@ -43,23 +26,23 @@ PATIENCE_S = 30.0  # without a finding; beyond what a check listens to the micro
 THOROUGH_S = 900.0  # a large model is read from a slow disk, and runs
 
 CHECKS: tuple[tuple[str, Check], ...] = (
-    ("program", program.check),
-    ("instance", instance.check),
-    ("settings", settings.check),
-    ("display", desktop.check),
-    ("tray", tray.check),
-    ("hotkeys", hotkeys.check),
-    ("insertion", insertion.check),
-    ("sound", sound.check),
-    ("microphone", microphone.check),
-    ("model", model.check),
-    ("words", model.check_words),
-    ("history", history.check),
-    ("memory", resources.check_memory),
-    ("disk", resources.check_disk),
-    ("files", files.check),
-    ("permissions", permissions.check),
-    ("autostart", autostart.check),
+    ("program", program.check_program),
+    ("instance", program.check_instance),
+    ("settings", data.check_settings),
+    ("display", desktop.check_display),
+    ("tray", desktop.check_tray),
+    ("hotkeys", keyboard.check_hotkeys),
+    ("insertion", keyboard.check_insertion),
+    ("sound", sound.check_sound),
+    ("microphone", sound.check_microphone),
+    ("model", data.check_model),
+    ("words", data.check_words),
+    ("history", data.check_history),
+    ("memory", program.check_memory),
+    ("disk", program.check_disk),
+    ("files", data.check_files),
+    ("permissions", desktop.check_permissions),
+    ("autostart", desktop.check_autostart),
 )
 
 

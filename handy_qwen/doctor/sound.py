@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import os
+import queue
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import ModuleType
+from typing import TypeVar
 
-from handy_qwen.doctor.context import Context
-from handy_qwen.doctor.finding import Finding, failed, fine, problem, warning
+import numpy as np
+
+from handy_qwen.audio.devices import Device, HungError, pick
+from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.core.events import Event, Failed, RecordingBegan, RecordingEnded
+from handy_qwen.core.types import Samples
+from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import MicrophoneError
 
-NAME = "sound"
+SOUND = "sound"
 ANSWER_S = 2.0
-PATIENCE_S = 5.0  # for PortAudio to start
+START_S = 5.0  # for PortAudio to start
 
 
-def check(context: Context) -> Iterator[Finding]:
+def check_sound(context: Context) -> Iterator[Finding]:
     """Look what records sound here."""
     if context.platform.startswith("linux"):
         yield _server(context)
     try:
-        version, hosts = context.library.call(_facts, patience_s=PATIENCE_S)
+        version, hosts = context.library.call(_facts, patience_s=START_S)
     except MicrophoneError as error:
-        yield failed(NAME, error)
+        yield failed(SOUND, error)
         return
     yield fine(
-        NAME, f"{version}, with {', '.join(hosts) or 'no sound system'}.", portaudio=version, hosts=hosts
+        SOUND, f"{version}, with {', '.join(hosts) or 'no sound system'}.", portaudio=version, hosts=hosts
     )
 
 
@@ -40,7 +51,7 @@ def _facts(portaudio: ModuleType) -> tuple[str, list[str]]:
 def _server(context: Context) -> Finding:
     if shutil.which("pactl") is None:
         return warning(
-            NAME,
+            SOUND,
             "pactl is missing: with PulseAudio or PipeWire, microphones cannot be told apart without it.",
             "Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse).",
             server="",
@@ -48,7 +59,7 @@ def _server(context: Context) -> Finding:
     told = pactl(context, "info")
     if told is None:
         return warning(
-            NAME,
+            SOUND,
             "There is no sound server (PulseAudio or PipeWire), or it does not answer.",
             "Log out and in again, or: systemctl --user restart pipewire-pulse; pulseaudio --start.",
             server="",
@@ -57,8 +68,8 @@ def _server(context: Context) -> Finding:
     server = facts.get("Server Name", "a sound server")
     version = facts.get("Server Version", "")
     if not facts.get("Default Source"):
-        return problem(NAME, f"{server} has no microphone.", "Plug one in, or switch it on.", server=server)
-    return fine(NAME, f"{server} {version}".strip() + ".", server=server, version=version)
+        return problem(SOUND, f"{server} has no microphone.", "Plug one in, or switch it on.", server=server)
+    return fine(SOUND, f"{server} {version}".strip() + ".", server=server, version=version)
 
 
 def pactl(context: Context, *command: str) -> str | None:
@@ -77,3 +88,187 @@ def pactl(context: Context, *command: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else done.stdout
+
+
+MICROPHONE = "microphone"
+PATIENCE_S = 8.0  # for the first samples; the recorder gives up a device after 5
+SILENT_DB = -100.0
+FAINT_DB = -70.0  # loudest tenth of a second; a quiet room with a usable microphone is louder
+CLIPPED = 0.995
+FULL_SCALE_SHARE = 0.001  # of the samples, before it counts as too loud
+SLOW_S = 1.0
+FRAME = 1600  # 0.1 s at 16 kHz
+AnyEvent = TypeVar("AnyEvent", RecordingBegan, RecordingEnded)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a microphone gave: its name, seconds to the first samples, and the samples at 16 kHz."""
+
+    device: str
+    first_s: float
+    is_dead: bool
+    samples: Samples
+
+
+def check_microphone(context: Context) -> Iterator[Finding]:
+    """Look which microphones there are, choose as the app does, and listen."""
+    settings = context.configuration.settings
+    backend = Microphones(context.library, context.platform)
+    try:
+        devices = backend.devices()
+        device = pick(devices, settings.microphone)
+    except MicrophoneError as error:
+        yield failed(MICROPHONE, error, reason=error.reason.name.lower(), device="", level_db=None)
+        return
+    finally:
+        backend.close()
+    details = {"device": device.name, "devices": _names(devices), "is_default": device.is_default}
+    if settings.microphone and settings.microphone not in (device.name, device.handle):
+        yield warning(
+            MICROPHONE,
+            f"The microphone of the settings is not here; {device.name} is used instead.",
+            "Plug it in, or choose another in the tray's menu.",
+            **details,
+        )
+    if context.listen_s <= 0:
+        yield fine(
+            MICROPHONE, f"{device.name} would be used. It was not listened to.", **details, level_db=None
+        )
+        return
+    context.ask(f"Say something: {device.name} is listened to for {context.listen_s:g} s.")
+    try:
+        heard = listen(context)
+    except MicrophoneError as error:
+        yield failed(MICROPHONE, error, **details, reason=error.reason.name.lower(), level_db=None)
+        return
+    is_muted = _is_muted(context, device)
+    yield _judge(heard, is_muted=is_muted, warm=_warmth(settings.warm_s), details=details)
+
+
+def listen(context: Context) -> Heard:
+    """Record for ``context.listen_s`` with the app's own recorder.
+
+    Raises:
+        MicrophoneError: It cannot be recorded with.
+    """
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    blocks: list[Samples] = []
+    backend, name = Microphones(context.library, context.platform), context.configuration.settings.microphone
+    recorder = MicrophoneRecorder(events.put, backend, device=name, warm_s=0.0)
+    recorder.launch()
+    try:
+        begin_s = time.monotonic()
+        recorder.start(1, blocks.append)
+        device = _wait_for(events, RecordingBegan).device
+        first_s = time.monotonic() - begin_s
+        _hear(events, context.listen_s)
+        recorder.stop(1)
+        is_dead = _wait_for(events, RecordingEnded).is_dead
+    finally:
+        recorder.close(2.0)
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    return Heard(device, first_s, is_dead, samples)
+
+
+def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEvent:
+    """The next event of ``kind``.
+
+    Raises:
+        MicrophoneError: Recording failed, or the recorder says nothing.
+    """
+    end_s = time.monotonic() + PATIENCE_S
+    while (left_s := end_s - time.monotonic()) > 0:
+        try:
+            event = events.get(timeout=left_s)
+        except queue.Empty:
+            break
+        if isinstance(event, kind):
+            return event
+        if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
+            raise event.error
+    raise HungError
+
+
+def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
+    """Let ``seconds`` pass, unless the recording fails before."""
+    try:
+        event = events.get(timeout=seconds)
+    except queue.Empty:
+        return
+    if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
+        raise event.error
+    events.put(event)  # it ended early: whoever waits for the end takes it
+
+
+def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object]) -> Finding:
+    """Put what was heard into words."""
+    level_db, peak = _loudest_db(heard.samples), float(np.abs(heard.samples).max(initial=0.0))
+    details |= {
+        "device": heard.device,
+        "level_db": round(level_db, 1),
+        "peak": round(peak, 3),
+        "is_muted": is_muted,
+        "is_silent": heard.is_dead,
+        "first_samples_s": round(heard.first_s, 3),
+        "warm": warm,
+    }
+    name = heard.device
+    if is_muted:
+        return problem(
+            MICROPHONE, f"{name} is muted.", "Unmute it in the system's sound settings.", **details
+        )
+    if heard.is_dead:
+        return problem(
+            MICROPHONE,
+            f"{name} gives nothing but digital silence.",
+            "Is it switched off by a key or switch of its own, or forbidden in the privacy settings? "
+            "Or choose another one.",
+            **details,
+        )
+    if level_db < FAINT_DB:
+        return warning(
+            MICROPHONE,
+            f"{name} is very faint: {level_db:.0f} dBFS at its loudest.",
+            "Speak while doctor listens. If it stays like this, raise the input level in the sound settings.",
+            **details,
+        )
+    if float(np.mean(np.abs(heard.samples) >= CLIPPED)) > FULL_SCALE_SHARE:
+        return warning(MICROPHONE, f"{name} is too loud: it clips.", "Lower the input level.", **details)
+    if heard.first_s > SLOW_S:
+        return warning(
+            MICROPHONE,
+            f"{name} takes {heard.first_s:.1f} s to start (Bluetooth often does): first words may be lost.",
+            "Keep it open: set warm_s = -1 in the settings file. Or choose another microphone.",
+            **details,
+        )
+    facts = f"{level_db:.0f} dBFS at its loudest, first sound after {heard.first_s:.2f} s"
+    return fine(MICROPHONE, f"{name} hears something: {facts}. It stays open {warm}.", **details)
+
+
+def _loudest_db(samples: Samples) -> float:
+    """Level of the loudest tenth of a second, in dBFS."""
+    count = len(samples) // FRAME
+    if not count:
+        return SILENT_DB
+    frames = samples[: count * FRAME].reshape(count, FRAME)
+    rms = float(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).max())
+    return max(SILENT_DB, 20 * math.log10(rms)) if rms else SILENT_DB
+
+
+def _is_muted(context: Context, device: Device) -> bool:
+    """Whether the sound server says so; where nobody tells, the silence does."""
+    if not context.platform.startswith("linux") or device.handle.isdecimal():
+        return False
+    told = pactl(context, "get-source-mute", device.handle)
+    return told is not None and told.strip().endswith("yes")
+
+
+def _warmth(warm_s: float) -> str:
+    if warm_s < 0:
+        return "all the time"
+    return f"for {warm_s:.0f} s after use" if warm_s else "only while it records"
+
+
+def _names(devices: Sequence[Device]) -> list[str]:
+    return [device.name for device in devices if not device.is_monitor]

@@ -14,12 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from handy_qwen.core.entries import Entry, State, Whereabouts
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
 from handy_qwen.errors import HistoryError
-from handy_qwen.history import tidying, wav
-from handy_qwen.history.places import Places
-from handy_qwen.history.store import Row, Store
-from handy_qwen.history.troubles import is_locked
+from handy_qwen.history import retention, wav
+from handy_qwen.history.store import Places, Row, Store
+from handy_qwen.history.writer import is_locked
 
 BUSY_S = 5.0
 
@@ -107,7 +106,7 @@ class Archive:
             HistoryError: It is, or there is no such entry.
         """
         state = self._row(number).state
-        if state in {State.RECORDING, State.WAITING} and self._is_app_running():
+        if state in {EntryState.RECORDING, EntryState.WAITING} and self._is_app_running():
             raise HistoryError(f"The app is at work on entry {number}.", "Wait until its text is there.")
 
     def delete(self, number: int) -> None:
@@ -120,7 +119,7 @@ class Archive:
         row = self._row(number)
         with self._told():
             assert self._store is not None, "it has a row"
-            if not tidying.delete(self._store, self._places.takes, row):
+            if not retention.delete(self._store, self._places.takes, row):
                 raise HistoryError(
                     f"The sound of entry {number} could not be deleted.", f"Look at {self._places.takes}."
                 )
@@ -135,7 +134,7 @@ class Archive:
         """The entry has been transcribed (again) and the user has seen its text."""
         row = self._row(number)
         columns = {
-            "state": State.DONE,
+            "state": EntryState.DONE,
             "text": text,
             "language": language,
             "model": model,
@@ -143,7 +142,7 @@ class Archive:
             "replays": 0,
         }
         if not row.whereabouts.is_settled:
-            columns["whereabouts"] = Whereabouts.PRINTED
+            columns["whereabouts"] = DeliveryStatus.PRINTED
         self._change(number, columns)
         if row.file:
             with suppress(OSError):  # the row says it; the file only matters if that is lost

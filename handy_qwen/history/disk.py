@@ -15,19 +15,20 @@ from __future__ import annotations
 import logging
 import queue
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.core.entries import Whereabouts
-from handy_qwen.core.events import Delivery, Failed
-from handy_qwen.core.ports import RATE_HZ, Post, Samples, Sink
+from handy_qwen.core.events import Delivery, Failed, Replayed
+from handy_qwen.core.types import RATE_HZ, DeliveryStatus, EntryState, Post, Samples, Sink
 from handy_qwen.errors import HistoryError
-from handy_qwen.history.ledger import Ledger
-from handy_qwen.history.rules import Rules
-from handy_qwen.history.troubles import Kind, Troubles, cut_error, slow_error
-from handy_qwen.history.writer import Writer
+from handy_qwen.history import wav
+from handy_qwen.history.retention import Rules
+from handy_qwen.history.store import new_file_name
+from handy_qwen.history.wav import Journal, Stage
+from handy_qwen.history.writer import Kind, LiveTake, Troubles, Writer, cut_error, slow_error
 from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
@@ -119,15 +120,15 @@ class DiskHistory:
 
     def delivering(self, take: int) -> None:
         """The insertion is about to begin."""
-        self._do(partial(self._ledger.went, take, Whereabouts.BEGUN))
+        self._do(partial(self._ledger.went, take, DeliveryStatus.BEGUN))
 
     def delivered(self, take: int, how: Delivery) -> None:
         """It was seen to arrive, or to be held."""
-        self._do(partial(self._ledger.went, take, Whereabouts[how.name]))
+        self._do(partial(self._ledger.went, take, DeliveryStatus[how.name]))
 
     def dropped(self, take: int) -> None:
         """The user does not want the text any more."""
-        self._do(partial(self._ledger.went, take, Whereabouts.DROPPED))
+        self._do(partial(self._ledger.went, take, DeliveryStatus.DROPPED))
 
     def adopt(self, take: int, entry: int) -> None:
         """From now on ``take`` means ``entry``."""
@@ -195,3 +196,158 @@ class DiskHistory:
         self.thread.end()
         self._busy_since_s = None
         self._troubles.end(Kind.SLOW)
+
+
+logger = logging.getLogger(__name__)
+
+NO_SOUND = HistoryError("The recording is not there any more.", "It was deleted, or only its text was kept.")
+STILL_SPOKEN = HistoryError("This dictation is still being spoken.", "Try again when it has ended.")
+
+
+class Ledger:
+    """Which take is in which entry, and how far it has come."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._live = writer.live
+
+    # --- what happens to a take ----------------------------------------------------------------------
+
+    def begin(self, take: int, created_ms: int, language: str, model: str) -> None:
+        """A take begins: its row first, then its file."""
+        self._writer.open_again()
+        name = new_file_name(created_ms)
+        columns = {
+            "created_ms": created_ms,
+            "state": EntryState.RECORDING,
+            "keep": self._writer.rules().keep,
+            "file": name,
+            "text": "",
+            "asked_language": language,
+            "model": model,
+            "whereabouts": DeliveryStatus.NOWHERE,
+        }
+        live = LiveTake(take, columns, Journal(self._writer.places.takes / name, created_ms))
+        self._live[take] = live
+        self._writer.save(live)
+
+    def feed(self, take: int, block: Samples) -> None:
+        """The next block."""
+        self._writer.fed_samples += len(block)
+        live = self._live.get(take)
+        if live is not None and live.journal is not None:
+            live.journal.add(block)
+            self._writer.write(live)
+        self._writer.count()
+
+    def complete(self, take: int) -> None:
+        """The recording has ended."""
+        live = self._live.get(take)
+        if live is not None and live.state is EntryState.RECORDING:
+            live.set(state=EntryState.WAITING)
+            self._writer.finish(live, Stage.COMPLETE)
+            self._writer.settle(take, live)
+
+    def done(self, take: int, text: str, language: str, model: str, application: str) -> None:
+        """The text is there."""
+        live = self._live.get(take)
+        if live is None:
+            return
+        known = {"language": language, "model": model, "application": application}
+        live.set(
+            is_urgent=True,
+            state=EntryState.DONE,
+            text=text,
+            error="",
+            whereabouts=DeliveryStatus.NOWHERE,
+            replays=0,
+            **{name: value for name, value in known.items() if value},
+        )
+        self._writer.finish(live, Stage.COMPLETE if text else Stage.SETTLED)
+        self._writer.settle(take, live)
+
+    def failed(self, take: int, title: str) -> None:
+        """There is no text; that of an earlier time stays."""
+        live = self._live.get(take)
+        if live is None:
+            return
+        if live.before is EntryState.DONE or live.state is EntryState.DONE:
+            self._writer.settle(take, live, is_over=live.before is EntryState.DONE)
+            return
+        live.set(state=EntryState.FAILED, error=title, settled_ms=self._writer.now_ms(), replays=0)
+        self._writer.finish(live, Stage.SETTLED)
+        self._writer.settle(take, live)
+
+    def cancelled(self, take: int) -> None:
+        """The user gave it up; of a replay, the entry stays what it was."""
+        live = self._live.get(take)
+        if live is None:
+            return
+        if live.before is not None:
+            live.set(state=live.before, replays=live.replays_before)
+            self._writer.settle(take, live, is_over=True)
+            return
+        live.set(state=EntryState.CANCELLED, settled_ms=self._writer.now_ms(), replays=0)
+        self._writer.finish(live, Stage.CANCELLED)
+        self._writer.settle(take, live)
+
+    def went(self, take: int, where: DeliveryStatus) -> None:
+        """The text is there, or on its way."""
+        live = self._live.get(take)
+        if live is None or live.state is not EntryState.DONE:
+            return
+        live.set(is_urgent=True, whereabouts=where)
+        if where.is_settled:
+            self._writer.finish(live, Stage.SETTLED)
+        self._writer.settle(take, live)
+
+    # --- what was there before -----------------------------------------------------------------------
+
+    def adopt(self, take: int, entry: int) -> None:
+        """From now on ``take`` means ``entry``."""
+        self._adopted(take, entry)
+
+    def replay(self, take: int, entry: int, sink: Sink) -> None:
+        """Hand the sound of ``entry`` to ``sink``."""
+        if any(live.row == entry and live.state is EntryState.RECORDING for live in self._live.values()):
+            self._writer.post(Failed(take, STILL_SPOKEN))
+            return
+        live = self._adopted(take, entry)
+        if live is None or not live.columns["file"]:
+            self._live.pop(take, None)
+            self._writer.post(Failed(take, NO_SOUND))
+            return
+        live.before, live.replays_before = live.state, live.columns["replays"]
+        if live.state is not EntryState.DONE:  # a text that is there stays until there is a better one
+            live.set(is_urgent=True, state=EntryState.WAITING, replays=live.columns["replays"] + 1)
+            self._writer.save(live)
+        path = self._writer.places.takes / live.columns["file"]
+        work = partial(_read, path, take, sink, self._writer.post)
+        threading.Thread(target=work, name="history-read", daemon=True).start()
+
+    def _adopted(self, take: int, entry: int) -> LiveTake | None:
+        row = self._writer.row(entry)
+        if row is None:
+            return None
+        live = self._live[take] = LiveTake.adopted(take, row)
+        return live
+
+
+def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
+    """Hand the sound of a file to ``sink``. Runs on ``history-read``."""
+    samples = 0
+    try:
+        with wav.blocks(path) as blocks:
+            for block in blocks:
+                samples += len(block)
+                sink(block)
+    except HistoryError as exc:
+        post(Failed(take, exc))
+    except OSError as exc:
+        logger.warning("a recording cannot be read: %s", exc.strerror)
+        post(Failed(take, NO_SOUND))
+    except Exception:
+        logger.exception("a recording could not be replayed")
+        post(Failed(take, HistoryError("The recording could not be replayed.", "The log has the details.")))
+    else:
+        post(Replayed(take, samples / RATE_HZ))

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from handy_qwen.core.entries import Entry
-from handy_qwen.durable import replacing
+from handy_qwen.core.types import Entry
 from handy_qwen.errors import HistoryError
+from handy_qwen.files import replacing
 
 FIELDS = (
     "id",

@@ -19,11 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from handy_qwen.core.entries import Entry, Keep, State
-from handy_qwen.history import tidying, wav
-from handy_qwen.history.database import DamagedError, NewerError, set_aside
-from handy_qwen.history.rules import OFFERED_S
-from handy_qwen.history.store import Row, Store, is_file_name
+from handy_qwen.core.types import Entry, EntryState, Keep
+from handy_qwen.history import retention, wav
+from handy_qwen.history.retention import OFFERED_S
+from handy_qwen.history.store import DamagedError, NewerError, Row, Store, is_file_name, set_aside
 from handy_qwen.history.wav import Stage
 
 logger = logging.getLogger(__name__)
@@ -38,10 +37,10 @@ UNREADABLE = "Its recording is damaged."
 _HEAD_BYTES = 100  # of an SQLite file; the size of a page is at 16, their number at 28
 _MOST_PADDING = 64
 _STATES = {
-    Stage.OPEN: State.WAITING,
-    Stage.COMPLETE: State.WAITING,
-    Stage.SETTLED: State.FAILED,
-    Stage.CANCELLED: State.CANCELLED,
+    Stage.OPEN: EntryState.WAITING,
+    Stage.COMPLETE: EntryState.WAITING,
+    Stage.SETTLED: EntryState.FAILED,
+    Stage.CANCELLED: EntryState.CANCELLED,
 }
 
 
@@ -153,7 +152,7 @@ def put_in_order(
         OSError: The folder of takes cannot be read.
     """
     now_s = time.time() if now_s is None else now_s
-    tidying.finish_deletions(store, takes)
+    retention.finish_deletions(store, takes)
     with os.scandir(takes) as found:
         present = {one.name for one in found if is_file_name(one.name) and one.is_file(follow_symlinks=False)}
     files = store.files()
@@ -162,20 +161,20 @@ def put_in_order(
     for name in set(files) - present - set(in_use):
         store.change(files[name], {"file": "", "size_bytes": 0})
     for row in list(store.empty()):
-        tidying.delete(store, takes, row)
+        retention.delete(store, takes, row)
     unfinished, undelivered, given_up = [], [], 0
     for row in list(store.unsettled()):
         if row.file and row.file in in_use:
             continue
-        now = row if row.state is State.DONE else _unfinished(store, takes, row)
+        now = row if row.state is EntryState.DONE else _unfinished(store, takes, row)
         if now is None:
             continue
-        if now.state is State.WAITING:
+        if now.state is EntryState.WAITING:
             unfinished.append(now.entry)
         elif now.entry.is_undelivered and abs(now_s - now.entry.created_s) <= OFFERED_S:
             undelivered.append(now.entry)
-        given_up += now.state is State.FAILED
-    texts = (row.entry for row in store.newest() if row.state is State.DONE and row.text)
+        given_up += now.state is EntryState.FAILED
+    texts = (row.entry for row in store.newest() if row.state is EntryState.DONE and row.text)
     return Found(tuple(unfinished), tuple(undelivered), tuple(islice(texts, RECENT)), given_up)
 
 
@@ -199,8 +198,8 @@ def _adopt_file(store: Store, path: Path) -> None:
             "file": path.name,
             "duration_s": sound.duration_s,
             "size_bytes": path.stat().st_size,
-            "error": LOST if state is State.FAILED else "",
-            "settled_ms": 0 if state is State.WAITING else _now_ms(),
+            "error": LOST if state is EntryState.FAILED else "",
+            "settled_ms": 0 if state is EntryState.WAITING else _now_ms(),
         }
     )
 
@@ -214,18 +213,18 @@ def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
         return None
     except wav.NotATakeError:
         if not _is_stub(takes / row.file):
-            return _changed(store, row, state=State.FAILED, error=UNREADABLE, settled_ms=_now_ms())
+            return _changed(store, row, state=EntryState.FAILED, error=UNREADABLE, settled_ms=_now_ms())
         sound = None  # killed before the first block
     if sound is None or not sound.samples:
         if row.text:  # it was being transcribed once more
-            return _changed(store, row, state=State.DONE)
-        tidying.delete(store, takes, row)
+            return _changed(store, row, state=EntryState.DONE)
+        retention.delete(store, takes, row)
         return None
     size_bytes = wav.HEADER_BYTES + sound.samples * wav.SAMPLE_BYTES
     row = _changed(store, row, duration_s=sound.duration_s, size_bytes=size_bytes)
     if row.replays >= MOST_REPLAYS:
-        return _changed(store, row, state=State.FAILED, error=GAVE_UP, settled_ms=_now_ms())
-    return _changed(store, row, state=State.WAITING)
+        return _changed(store, row, state=EntryState.FAILED, error=GAVE_UP, settled_ms=_now_ms())
+    return _changed(store, row, state=EntryState.WAITING)
 
 
 def _is_stub(path: Path) -> bool:

@@ -8,11 +8,13 @@ keeps nothing from today on has not said that the past is to go.
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from handy_qwen.core.entries import Keep, State
-from handy_qwen.history.rules import CANCELLED_S, FAILED_S, Rules
-from handy_qwen.history.store import Row
+from handy_qwen.core.types import EntryState, Keep
+from handy_qwen.history.store import Row, Store
 
 
 class Going(enum.Enum):
@@ -32,7 +34,7 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
     """
     entries = size_bytes = 0
     for row in rows:
-        if row.is_starred or row.state in {State.RECORDING, State.WAITING}:
+        if row.is_starred or row.state in {EntryState.RECORDING, EntryState.WAITING}:
             continue
         if _is_over(row, rules, now_s):
             yield row, Going.ENTRY
@@ -47,7 +49,7 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
             continue
         size_bytes += row.size_bytes
         is_too_much = rules.most_bytes and size_bytes > rules.most_bytes
-        if is_too_much or (row.keep is Keep.TEXT and row.state is State.DONE):
+        if is_too_much or (row.keep is Keep.TEXT and row.state is EntryState.DONE):
             yield row, Going.AUDIO if row.text else Going.ENTRY
 
 
@@ -55,12 +57,99 @@ def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     """Whether nothing of it is wanted any more, whatever there is besides."""
     # Of a clock that was set back by more than that nobody knows how long ago it was.
     settled_ago_s = abs(now_s - row.settled_ms / 1000)
-    if row.state is State.CANCELLED:
+    if row.state is EntryState.CANCELLED:
         return row.keep is Keep.NOTHING or settled_ago_s > CANCELLED_S
     if rules.longest_s and now_s - row.created_ms / 1000 > rules.longest_s:
         return True
-    if row.state is State.FAILED:
+    if row.state is EntryState.FAILED:
         return not row.file or (row.keep is Keep.NOTHING and settled_ago_s > FAILED_S)
     if row.text:
         return row.keep is Keep.NOTHING and row.whereabouts.is_settled
     return row.keep is not Keep.AUDIO_AND_TEXT or not row.file
+
+
+CANCELLED_S = 3600.0
+"""For how long a cancelled take can be brought back."""
+FAILED_S = 86_400.0
+"""For how long a take that failed is there to be tried again, if nothing is to be kept."""
+OFFERED_S = 7 * 86_400.0
+"""For how long a text that was not delivered is offered again at each start; later it is in the list only."""
+SHORTEST_S = 1.0
+"""A cancelled take that is shorter was no dictation: the hotkey was part of a chord, or hit by mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The user's settings for the history. A limit of 0 is none; starred entries are exempt from all."""
+
+    keep: Keep = Keep.AUDIO_AND_TEXT
+    most_entries: int = 1000
+    longest_s: float = 90 * 86_400.0
+    most_bytes: int = 2 * 10**9  # of sound
+
+
+logger = logging.getLogger(__name__)
+
+
+def delete(store: Store, takes: Path, row: Row) -> bool:
+    """Delete an entry with its sound. False: the file could not be deleted; it is tried again later.
+
+    Raises:
+        sqlite3.Error: The row could not be changed.
+    """
+    store.change(row.id, {"is_deleting": 1, "text": ""})
+    return _finish(store, takes, row)
+
+
+def delete_audio(store: Store, takes: Path, row: Row) -> bool:
+    """Delete the sound of an entry; its text stays. False: the file could not be deleted.
+
+    Raises:
+        sqlite3.Error: The row could not be changed; it is cleaned at the next start.
+    """
+    if not _unlink(takes, row.file):
+        return False
+    store.change(row.id, {"file": "", "size_bytes": 0})
+    return True
+
+
+def finish_deletions(store: Store, takes: Path) -> int:
+    """Finish what was begun before, and return how many were finished.
+
+    Raises:
+        sqlite3.Error: A row could not be changed.
+    """
+    return sum(_finish(store, takes, row) for row in list(store.being_deleted()))
+
+
+def tidy(store: Store, takes: Path, rules: Rules, now_s: float) -> int:
+    """Let go of what the rules say, and return how many entries that concerned.
+
+    Raises:
+        sqlite3.Error: A row could not be changed.
+    """
+    gone = finish_deletions(store, takes)
+    for row, going in list(plan(store.newest(), rules, now_s)):
+        act = delete if going is Going.ENTRY else delete_audio
+        gone += act(store, takes, row)
+    if gone:
+        store.checkpoint()
+    return gone
+
+
+def _finish(store: Store, takes: Path, row: Row) -> bool:
+    if not _unlink(takes, row.file):
+        return False
+    store.remove(row.id)
+    return True
+
+
+def _unlink(takes: Path, name: str) -> bool:
+    if not name:
+        return True
+    try:
+        (takes / name).unlink(missing_ok=True)
+    except OSError as exc:
+        logger.info("a recording could not be deleted: %s", exc.strerror)
+        return False
+    return True

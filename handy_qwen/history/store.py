@@ -7,23 +7,27 @@ name of a file that is not one of ours none.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from handy_qwen.core.entries import Entry, Keep, State, Whereabouts
-from handy_qwen.history import database
+from handy_qwen import paths
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState, Keep
+from handy_qwen.errors import HistoryError
 
 MOST_CHARS = 1_000_000
 """Of a text; nobody says more in one take."""
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
-T = TypeVar("T", State, Whereabouts, Keep)
+T = TypeVar("T", EntryState, DeliveryStatus, Keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Row:
 
     id: int
     created_ms: int
-    state: State
+    state: EntryState
     keep: Keep
     file: str = ""
     duration_s: float = 0.0
@@ -42,7 +46,7 @@ class Row:
     language: str = ""
     model: str = ""
     application: str = ""
-    whereabouts: Whereabouts = Whereabouts.NOWHERE
+    whereabouts: DeliveryStatus = DeliveryStatus.NOWHERE
     error: str = ""
     settled_ms: int = 0
     replays: int = 0
@@ -71,9 +75,9 @@ class Row:
 _NAMES = tuple(one.name for one in fields(Row))
 _COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
 
-_STATES = {one.value: one for one in State}
+_STATES = {one.value: one for one in EntryState}
 _KEEPS = {one.value: one for one in Keep}
-_WHEREABOUTS = {one.value: one for one in Whereabouts}
+_WHEREABOUTS = {one.value: one for one in DeliveryStatus}
 # As bytes: whoever wrote them, they need not be UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
@@ -91,7 +95,7 @@ class Store:
             OSError: It cannot be created.
         """
         self.path = path
-        self._connection = database.connect(path, busy_s)
+        self._connection = connect(path, busy_s)
         self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self._connection.create_function("fold", 1, fold, deterministic=True)
         self._inode = path.stat().st_ino
@@ -102,7 +106,7 @@ class Store:
         Raises:
             DamagedError: It is not.
         """
-        database.check(self._connection)
+        check(self._connection)
 
     def is_in_place(self) -> bool:
         """Whether the file is still where it was opened: somebody may have deleted it meanwhile."""
@@ -240,7 +244,7 @@ def fold(text: str | bytes) -> str:
 
 
 def _known(columns: dict[str, Any]) -> list[str]:
-    unknown = set(columns) - database.COLUMNS
+    unknown = set(columns) - COLUMNS
     assert not unknown, f"no columns: {unknown}"
     return list(columns)
 
@@ -259,7 +263,7 @@ def _row(found: tuple[Any, ...]) -> Row:
     return Row(
         id=raw["id"],
         created_ms=_whole(raw["created_ms"]),
-        state=_word(_STATES, raw["state"], State.FAILED),
+        state=_word(_STATES, raw["state"], EntryState.FAILED),
         keep=_word(_KEEPS, raw["keep"], Keep.AUDIO_AND_TEXT),
         file=file if is_file_name(file) else "",
         duration_s=_real(raw["duration_s"]),
@@ -269,7 +273,7 @@ def _row(found: tuple[Any, ...]) -> Row:
         language=_text(raw["language"]),
         model=_text(raw["model"]),
         application=_text(raw["application"]),
-        whereabouts=_word(_WHEREABOUTS, raw["whereabouts"], Whereabouts.KEPT),
+        whereabouts=_word(_WHEREABOUTS, raw["whereabouts"], DeliveryStatus.KEPT),
         error=_text(raw["error"]),
         settled_ms=_whole(raw["settled_ms"]),
         replays=_whole(raw["replays"]),
@@ -292,3 +296,220 @@ def _text(value: object) -> str:
 
 def _word(words: dict[str, T], value: object, otherwise: T) -> T:
     return words.get(value, otherwise) if isinstance(value, str) else otherwise
+
+
+MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE take (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        created_ms INTEGER NOT NULL,              -- UTC, since 1970
+        state TEXT NOT NULL,                      -- core.entries.State
+        keep TEXT NOT NULL,                       -- core.entries.Keep, as it was when the take began
+        file TEXT NOT NULL DEFAULT '',            -- name in the folder of takes, '' if there is no sound
+        duration_s REAL NOT NULL DEFAULT 0,
+        size_bytes INTEGER NOT NULL DEFAULT 0,
+        text TEXT NOT NULL DEFAULT '',
+        asked_language TEXT NOT NULL DEFAULT '',
+        language TEXT NOT NULL DEFAULT '',
+        model TEXT NOT NULL DEFAULT '',
+        application TEXT NOT NULL DEFAULT '',
+        whereabouts TEXT NOT NULL DEFAULT '',     -- core.entries.Whereabouts
+        error TEXT NOT NULL DEFAULT '',
+        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
+        replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
+        is_starred INTEGER NOT NULL DEFAULT 0,
+        is_deleting INTEGER NOT NULL DEFAULT 0    -- its file goes first, then it
+    );
+    CREATE INDEX take_file ON take (file);
+    CREATE INDEX take_state ON take (state);
+    """,
+)
+"""Each brings the schema from its index to the next version. Never changed once released."""
+
+COLUMNS = frozenset(
+    [
+        "id",
+        "created_ms",
+        "state",
+        "keep",
+        "file",
+        "duration_s",
+        "size_bytes",
+        "text",
+        "asked_language",
+        "language",
+        "model",
+        "application",
+        "whereabouts",
+        "error",
+        "settled_ms",
+        "replays",
+        "is_starred",
+        "is_deleting",
+    ]
+)
+
+
+class DamagedError(HistoryError):
+    """The file is no database, or its contents are damaged."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The history is damaged.", "Start the program: it sets it aside and begins a new one."
+        )
+
+
+class NewerError(HistoryError):
+    """A later version of the program has written it; to touch it would be to break it."""
+
+    def __init__(self) -> None:
+        super().__init__("The history was written by a newer version of the program.", "Update this one.")
+
+
+def connect(path: Path, busy_s: float) -> sqlite3.Connection:
+    """Open the database, create it if there is none, and bring it up to date.
+
+    Args:
+        path: Its folder must be there.
+        busy_s: How long to wait for another process before giving up.
+
+    Raises:
+        DamagedError: It cannot be used any more.
+        NewerError: Its version is not known.
+        sqlite3.Error: It cannot be opened now: locked, full, not permitted.
+        OSError: It cannot be created.
+    """
+    # Made here for its mode, which its -wal and -shm inherit. One that is there is opened by SQLite alone:
+    # closing any descriptor of a file ends all locks that the process has on it, also those of a connection
+    # on another thread, and then another process deletes the -wal that this one goes on writing to.
+    # Source: https://www.sqlite.org/howtocorrupt.html, section 2.2.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    # One thread at a time; but a history's thread that died is followed by another.
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        connection.execute("PRAGMA synchronous=NORMAL")  # FULL where a row must outlast a power cut
+        connection.execute("PRAGMA secure_delete=ON").fetchone()
+        connection.execute("PRAGMA trusted_schema=OFF")
+        migrate(connection)
+        _look_for_columns(connection)
+    except BaseException as exc:
+        connection.close()
+        if isinstance(exc, sqlite3.Error) and (is_damage(exc) or _is_unusable(exc)):
+            raise DamagedError from exc
+        raise
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Run the migrations that were not run yet, all or none.
+
+    Raises:
+        NewerError: It is further than we are.
+        sqlite3.Error: One of them failed; nothing was changed.
+    """
+    version = _version(connection)
+    if version > len(migrations):
+        raise NewerError
+    if version == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have been quicker
+        for script in migrations[version:]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _look_for_columns(connection: sqlite3.Connection) -> None:
+    found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
+    if not found >= COLUMNS:
+        raise DamagedError  # some other program's
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Look whether the database is whole. Reads all of it: for the start.
+
+    Raises:
+        DamagedError: It is not.
+        sqlite3.Error: It cannot be read now.
+    """
+    try:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as exc:
+        if is_damage(exc):
+            raise DamagedError from exc
+        raise
+    if found != ("ok",):
+        raise DamagedError
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether ``error`` says that the file is damaged or none of ours, and waiting will not help."""
+    code = getattr(error, "sqlite_errorcode", None)  # none where it comes from the module itself
+    return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _is_unusable(error: sqlite3.Error) -> bool:
+    """Whether what every history understands is not understood by this one: "unsupported file format"."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged database, with what belongs to it, so that a new one can be begun.
+
+    Raises:
+        OSError: That is not possible.
+    """
+    stem = f"{path.stem}.broken-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    aside, count = path.with_name(f"{stem}{path.suffix}"), 1
+    while aside.exists():
+        count += 1
+        aside = path.with_name(f"{stem}-{count}{path.suffix}")
+    path.replace(aside)
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists():
+        wal.replace(aside.with_name(f"{aside.name}-wal"))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # made anew from the others
+    return aside
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of a history in ``folder``."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        """The rows. Beside it lie SQLite's own -wal and -shm."""
+        return self.folder / "history.db"
+
+    @property
+    def takes(self) -> Path:
+        """The folder of the sound, one file for each take."""
+        return self.folder / "takes"
+
+    def make(self) -> None:
+        """Create the folders.
+
+        Raises:
+            OSError: That is not possible.
+        """
+        paths.make_private(self.folder)
+        paths.make_private(self.takes)
+
+
+def default_folder() -> Path:
+    """The user's history."""
+    return paths.data_dir() / "history"

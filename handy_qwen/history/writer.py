@@ -6,24 +6,21 @@ stays due and is told once; ``work`` tries again.
 
 from __future__ import annotations
 
+import enum
+import errno
 import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from handy_qwen.core.entries import State
 from handy_qwen.core.events import Failed, Kept, Recovered
-from handy_qwen.core.ports import Post
-from handy_qwen.errors import HistoryError
-from handy_qwen.history import recovery, tidying, wav
-from handy_qwen.history.database import NewerError, is_damage
-from handy_qwen.history.journal import Journal
-from handy_qwen.history.live import LiveTake
-from handy_qwen.history.places import Places
-from handy_qwen.history.rules import SHORTEST_S, Rules
-from handy_qwen.history.store import Row, Store
-from handy_qwen.history.troubles import Kind, Troubles, row_error, sound_error
-from handy_qwen.history.wav import Stage
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep, Post
+from handy_qwen.errors import HandyError, HistoryError
+from handy_qwen.history import recovery, retention, wav
+from handy_qwen.history.retention import SHORTEST_S, Rules
+from handy_qwen.history.store import NewerError, Places, Row, Store, is_damage
+from handy_qwen.history.wav import Journal, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +220,7 @@ class Writer:
             return False
         row = self.store.row(live.row) if self.store is not None and live.row is not None else None
         if row is not None and self.store is not None:
-            tidying.delete(self.store, self.places.takes, row)
+            retention.delete(self.store, self.places.takes, row)
         elif live.journal is not None:
             live.journal.path.unlink(missing_ok=True)
         return True
@@ -282,7 +279,7 @@ class Writer:
         if self.store is None:
             return
         try:
-            tidying.tidy(self.store, self.places.takes, self.rules(), self.wall_s())
+            retention.tidy(self.store, self.places.takes, self.rules(), self.wall_s())
         except sqlite3.Error as exc:
             self.rows_failed(exc)
 
@@ -319,6 +316,192 @@ def _is_nothing(live: LiveTake) -> bool:
     """Whether a take of this session left nothing that anybody could want."""
     if live.journal is None or live.journal.is_of_before or live.before is not None or live.columns["text"]:
         return False
-    if live.state is State.CANCELLED:
+    if live.state is EntryState.CANCELLED:
         return live.journal.duration_s < SHORTEST_S
-    return live.state in {State.FAILED, State.DONE} and not live.journal.samples
+    return live.state in {EntryState.FAILED, EntryState.DONE} and not live.journal.samples
+
+
+class LiveTake:
+    """One take.
+
+    Attributes:
+        take: Its number in this session.
+        columns: What its row should say.
+        row: Its id, None until it was added.
+        before: Of a take that is replayed: the state its entry was in.
+        replays_before: How often it had been replayed then.
+        journal: Its sound, None if that was written in an earlier session.
+        is_gone: The user has deleted it.
+        is_leaving: All has happened to it that will; it is only to be written.
+        is_unwanted: It is only to be deleted.
+    """
+
+    def __init__(self, take: int, columns: dict[str, Any], journal: Journal | None) -> None:
+        self.take = take
+        self.columns = columns
+        self.row: int | None = None
+        self.before: EntryState | None = None
+        self.replays_before = 0
+        self.journal = journal
+        self.is_gone = False
+        self.is_leaving = False
+        self.is_unwanted = False
+        self._due = dict(columns)
+        self._is_urgent = False
+
+    @classmethod
+    def adopted(cls, take: int, row: Row) -> LiveTake:
+        """The take of an entry from before."""
+        live = cls(take, {name: getattr(row, name) for name in Row.__slots__ if name != "id"}, None)
+        live.row = row.id
+        live._due.clear()
+        return live
+
+    @property
+    def state(self) -> EntryState:
+        """How far it has come."""
+        return EntryState(self.columns["state"])
+
+    @property
+    def keep(self) -> Keep:
+        """What is to be kept of it."""
+        return Keep(self.columns["keep"])
+
+    @property
+    def whereabouts(self) -> DeliveryStatus:
+        """Where its text is."""
+        return DeliveryStatus(self.columns["whereabouts"])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can happen to it."""
+        if self.is_gone or self.state in {EntryState.FAILED, EntryState.CANCELLED}:
+            return True
+        return self.state is EntryState.DONE and (not self.columns["text"] or self.whereabouts.is_settled)
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether its row says what it should, and its file has all of its sound."""
+        return (self.is_gone or not self._due) and (self.journal is None or self.journal.is_written)
+
+    def set(self, *, is_urgent: bool = False, **columns: object) -> None:
+        """Change what its row should say; ``is_urgent``: that must outlast a power cut."""
+        self.columns.update(columns)
+        self._due.update(columns)
+        self._is_urgent |= is_urgent
+
+    def save(self, store: Store) -> None:
+        """Make its row say so.
+
+        Raises:
+            sqlite3.Error: Not possible now; it stays due.
+        """
+        if self.is_gone or not self._due:
+            return
+        if self.row is None:
+            self.row = store.add(self.columns)
+        elif not store.change(self.row, self._due, is_durable=self._is_urgent):
+            self.is_gone = True  # the user has deleted it meanwhile
+        self._due.clear()
+        self._is_urgent = False
+
+    def has_new_store(self, store: Store) -> None:
+        """The database was begun anew: add the row again, unless it could be copied."""
+        there = store.row(self.row) if self.row is not None else None
+        # A new history counts from 1: another take may have this number by now.
+        if there is None or (there.created_ms, there.file) != (
+            self.columns["created_ms"],
+            self.columns["file"],
+        ):
+            self.row = None
+            self._due = dict(self.columns)
+
+
+logger = logging.getLogger(__name__)
+
+TOLD_AGAIN_S = 600.0
+GOES_ON = "Dictating goes on; what is said is kept in memory and written when that is possible again."
+
+
+class Kind(enum.Enum):
+    """What does not work."""
+
+    SOUND = enum.auto()
+    ROWS = enum.auto()
+    SLOW = enum.auto()
+
+
+class Troubles:
+    """Tells the user of each kind of trouble once while it lasts.
+
+    Threads: any; each kind belongs to one of them.
+    """
+
+    def __init__(self, post: Post, clock: Callable[[], float]) -> None:
+        self._post = post
+        self._clock = clock
+        self._lasting: set[Kind] = set()
+        self._told_s: dict[str, float] = {}  # by title: two kinds may say the same
+
+    def __contains__(self, kind: Kind) -> bool:
+        return kind in self._lasting
+
+    def begin(self, kind: Kind, error: HandyError) -> None:
+        """Something of this kind does not work."""
+        if kind not in self._lasting:
+            logger.warning("history: %s", error)
+        self.begin_quietly(kind, error)
+
+    def begin_quietly(self, kind: Kind, error: HandyError) -> None:
+        """The same without the log: that may lie on the very disk that is stuck, and hold up the caller."""
+        if kind in self._lasting:
+            return
+        self._lasting.add(kind)
+        told_s = self._told_s.get(error.title)
+        if told_s is None or self._clock() - told_s >= TOLD_AGAIN_S:
+            self._told_s[error.title] = self._clock()
+            self._post(Failed(0, error))
+
+    def end(self, kind: Kind) -> None:
+        """It works again."""
+        if kind in self._lasting:
+            self._lasting.discard(kind)
+            logger.info("history: trouble is over: %s", kind.name.lower())
+
+
+def sound_error(exc: OSError, folder: Path) -> HistoryError:
+    """What to tell when sound cannot be written."""
+    if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return HistoryError("The disk is full.", GOES_ON)
+    return HistoryError(f"What you say cannot be written to {folder}: {exc.strerror}.", GOES_ON)
+
+
+def row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
+    """What to tell when the database cannot be written."""
+    if is_locked(exc):
+        return HistoryError("Another program holds the history.", GOES_ON)
+    if _code(exc) == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
+        return HistoryError("The disk is full.", GOES_ON)
+    return HistoryError(f"The history {path} cannot be written.", f"Look at its permissions. {GOES_ON}")
+
+
+def slow_error() -> HistoryError:
+    """What to tell when the disk does not come back."""
+    return HistoryError("The disk does not answer.", GOES_ON)
+
+
+def cut_error() -> HistoryError:
+    """What to tell when more waits for the disk than memory should hold."""
+    return HistoryError(
+        "Only the beginning of this recording is kept.", "The disk does not answer. Its text will be whole."
+    )
+
+
+def is_locked(exc: BaseException) -> bool:
+    """Whether another process was at work for too long."""
+    return _code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _code(exc: BaseException) -> int:
+    """SQLite's primary result code; 0 if there is none."""
+    return (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF

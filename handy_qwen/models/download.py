@@ -13,21 +13,31 @@ from pathlib import Path
 
 from huggingface_hub import constants, try_to_load_from_cache
 
-from handy_qwen.core.shelf import Stage
+from handy_qwen.core.models import InstallStage
 from handy_qwen.errors import DownloadError, DownloadReason
 from handy_qwen.models.catalogue import CatalogueModel, Layout
-from handy_qwen.models.fetching import Patience, disk_error, fetch, patiently, size_of
-from handy_qwen.models.hub import Hub, is_offline, offline_error, open_hub
-from handy_qwen.models.listing import COMMIT, HubFile, Listing, choose_files, load_listing
+from handy_qwen.models.fetching import RetryPolicy, disk_error, fetch, retry, size_of
+from handy_qwen.models.hub import (
+    COMMIT,
+    Hub,
+    HubFile,
+    Listing,
+    choose_files,
+    is_offline,
+    load_listing,
+    offline_error,
+    open_hub,
+)
 from handy_qwen.models.meter import Meter
-from handy_qwen.models.places import Places
-from handy_qwen.models.room import check_disk
+from handy_qwen.models.storage import ModelPaths, check_disk
 
 
 class Download:
     """Fetches ``model`` into ``places.source``. Used on one thread, with the model's lock held."""
 
-    def __init__(self, model: CatalogueModel, places: Places, meter: Meter, patience: Patience) -> None:
+    def __init__(
+        self, model: CatalogueModel, places: ModelPaths, meter: Meter, patience: RetryPolicy
+    ) -> None:
         self._model, self._places, self._meter, self._patience = model, places, meter, patience
         self._hub: Hub = open_hub(meter.keep_alive)
 
@@ -39,7 +49,7 @@ class Download:
             InstallationError: There is no room, or the folder cannot be written.
             CancelledError: The meter's listener gives up; what is here is kept.
         """
-        self._meter.enter(Stage.DOWNLOADING)
+        self._meter.enter(InstallStage.DOWNLOADING)
         listing = self._listing()
         files = choose_files(self._model, listing)
         try:
@@ -77,7 +87,7 @@ class Download:
         if is_offline():
             return self._cached_listing() or _raise(offline_error())
         try:
-            return patiently(
+            return retry(
                 lambda: self._hub.ask(model.repository, model.revision),
                 self._patience,
                 self._meter,
@@ -130,7 +140,7 @@ class Download:
 
     def _fetch(self, listing: Listing, files: tuple[HubFile, ...]) -> None:
         total, here = sum(file.size_bytes for file in files), sum(self._here(file) for file in files)
-        self._meter.enter(Stage.DOWNLOADING, total, here)
+        self._meter.enter(InstallStage.DOWNLOADING, total, here)
         for file in files:
             whole, part = self._whole(file), self._part(file)
             if whole.exists():
@@ -141,7 +151,7 @@ class Download:
 
     def _check(self, files: tuple[HubFile, ...]) -> list[HubFile]:
         """Compare all checksums; what is wrong is deleted and returned."""
-        self._meter.enter(Stage.CHECKING, sum(file.size_bytes for file in files))
+        self._meter.enter(InstallStage.CHECKING, sum(file.size_bytes for file in files))
         wrong = []
         for file in files:
             whole, part = self._whole(file), self._part(file)

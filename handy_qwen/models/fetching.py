@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from handy_qwen.errors import DownloadError, DownloadReason, InstallationError
-from handy_qwen.models.hub import Hub, TransientError
-from handy_qwen.models.listing import HubFile, Listing
+from handy_qwen.models.hub import Hub, HubFile, Listing, Response, TransientError
 from handy_qwen.models.meter import Meter
-from handy_qwen.models.stream import Answer
 
 T = TypeVar("T")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -28,7 +26,7 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How often to try in vain, and how long to wait between; twice as long each time."""
 
     tries: int = 6
@@ -37,7 +35,7 @@ class Patience:
     most_asked_s: float = 300.0  # a hub that asks for more is told of instead
 
 
-def patiently(work: Callable[[], T], patience: Patience, meter: Meter) -> T:
+def retry(work: Callable[[], T], patience: RetryPolicy, meter: Meter) -> T:
     """Do ``work`` until it goes well; ``meter`` tells of each failure at once.
 
     Raises:
@@ -58,7 +56,9 @@ def patiently(work: Callable[[], T], patience: Patience, meter: Meter) -> T:
         _pause(wait_s, meter.keep_alive)
 
 
-def fetch(hub: Hub, listing: Listing, file: HubFile, part: Path, *, meter: Meter, patience: Patience) -> None:
+def fetch(
+    hub: Hub, listing: Listing, file: HubFile, part: Path, *, meter: Meter, patience: RetryPolicy
+) -> None:
     """Fetch what ``part`` lacks of ``file``. What is in it afterwards has the right length, no more.
 
     Raises:
@@ -66,7 +66,7 @@ def fetch(hub: Hub, listing: Listing, file: HubFile, part: Path, *, meter: Meter
         InstallationError: It cannot be written.
         CancelledError: The meter was told to give up; what has come is kept.
     """
-    patiently(_Fetch(hub, listing, file, part, meter).go_on, patience, meter)
+    retry(_Fetch(hub, listing, file, part, meter).go_on, patience, meter)
 
 
 class _Fetch:
@@ -142,11 +142,11 @@ class _Fetch:
             write_all(out, piece)
             self._meter.add(len(piece))
 
-    def _continues(self, answer: Answer, start: int) -> bool:
+    def _continues(self, answer: Response, start: int) -> bool:
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         return found is not None and int(found[1]) == start and found[2] in {"*", str(self._file.size_bytes)}
 
-    def _check_length(self, answer: Answer) -> None:
+    def _check_length(self, answer: Response) -> None:
         length = answer.headers.get("content-length", "")
         if length.isdecimal() and int(length) != self._file.size_bytes:
             raise TransientError(self._damaged(f"{length} bytes instead of {self._file.size_bytes}"))

@@ -11,23 +11,30 @@ that a login of another program has left; the client drops it where it is sent o
 
 from __future__ import annotations
 
+import fnmatch
+import hashlib
+import json
 import os
+import queue
+import re
 import ssl
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx2
-from huggingface_hub import constants, hf_hub_url
+from huggingface_hub import constants, get_session, hf_hub_url, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from handy_qwen import __version__
-from handy_qwen.engine.reading import MOST_BYTES, parse_object
+from handy_qwen.engine.json_files import MAX_BYTES, parse_object, read_object
 from handy_qwen.errors import DownloadError, DownloadReason, HandyError
-from handy_qwen.models.listing import Listing, parse_listing
-from handy_qwen.models.proxies import ProxyFailedError
-from handy_qwen.models.stream import FOREIGN, Answer, Stream
+from handy_qwen.models.catalogue import CatalogueModel
+from handy_qwen.models.proxies import ProxyFailedError, make_client
 
 _AGAIN_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _LATER = "What has come so far is kept; try again later."
@@ -73,7 +80,7 @@ class Hub:
             body = b""
             for piece in pieces:
                 body += piece
-                if len(body) > MOST_BYTES:
+                if len(body) > MAX_BYTES:
                     break
         try:
             return parse_listing(repository, revision, parse_object(body))
@@ -85,7 +92,7 @@ class Hub:
             ) from exc
 
     @contextmanager
-    def read(self, listing: Listing, name: str, start: int) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+    def read(self, listing: Listing, name: str, start: int) -> Iterator[tuple[Response, Iterator[bytes]]]:
         """Ask for the file ``name`` from byte ``start`` on; the answer may be from the beginning, or 416.
 
         Raises:
@@ -100,7 +107,9 @@ class Hub:
             yield opened
 
     @contextmanager
-    def _get(self, url: str, what: str, headers: dict[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+    def _get(
+        self, url: str, what: str, headers: dict[str, str]
+    ) -> Iterator[tuple[Response, Iterator[bytes]]]:
         headers |= {"User-Agent": f"handy-qwen/{__version__}", "Accept-Encoding": "identity"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -117,7 +126,7 @@ class Hub:
         with self._translated():
             yield from stream.pieces()
 
-    def _check_status(self, answer: Answer, what: str) -> None:
+    def _check_status(self, answer: Response, what: str) -> None:
         status = answer.status
         if status in {200, 206, 416}:
             return
@@ -144,7 +153,7 @@ class Hub:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except FOREIGN as exc:
+        except TRANSPORT_ERRORS as exc:
             raise self._error(exc) from exc
 
     def _error(self, exc: Exception) -> DownloadError | TransientError:
@@ -207,7 +216,7 @@ def _token() -> str:
     return token if token.isascii() and token.isprintable() else ""
 
 
-def _retry_after_s(answer: Answer) -> float | None:
+def _retry_after_s(answer: Response) -> float | None:
     value = answer.headers.get("retry-after", "")
     return float(value) if value.isdecimal() and len(value) < 6 else None
 
@@ -220,3 +229,215 @@ def _certificate_problem(exc: BaseException) -> str:
             return getattr(seen, "verify_message", "") or seen.reason or "its encryption fails"
         seen = seen.__cause__ or seen.__context__
     return ""
+
+
+set_client_factory(make_client)
+_POLL_S = 0.05
+_PIECES_AHEAD = 8  # in memory; a piece is what the network gives at a time, at most 64 kB
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Status and headers (names in small letters), after redirects."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class Stream:
+    """A GET request. Used on one thread; it reads on ``download``.
+
+    Args:
+        url: Its address.
+        headers: To send.
+        timeout_s: How long the server may be silent.
+        poll: Called every moment while nothing comes; may raise, which ends the wait.
+    """
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str], timeout_s: float, poll: Callable[[], None]
+    ) -> None:
+        self._url, self._headers, self._timeout_s, self._poll = url, dict(headers), timeout_s, poll
+        self._queue: queue.Queue[Response | bytes | Exception | None] = queue.Queue(_PIECES_AHEAD)
+        self._is_abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="download", daemon=True)
+
+    def open(self) -> Response:
+        """Send the request.
+
+        Raises:
+            httpx2.HTTPError, httpx2.InvalidURL, OSError: There is no answer.
+        """
+        self._thread.start()
+        answer = self._next()
+        assert isinstance(answer, Response)
+        return answer
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, as it was sent.
+
+        Raises:
+            httpx2.HTTPError, OSError: It broke off.
+        """
+        while (piece := self._next()) is not None:
+            assert isinstance(piece, bytes)
+            yield piece
+
+    def close(self) -> None:
+        """Want no more of it. Never blocks."""
+        self._is_abandoned.set()
+
+    def _next(self) -> Response | bytes | None:
+        while True:
+            try:
+                item = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                self._poll()
+                continue
+            if isinstance(item, Exception):
+                raise item
+            return item
+
+    def _read(self) -> None:
+        try:
+            with get_session().stream(
+                "GET", self._url, headers=self._headers, timeout=self._timeout_s, follow_redirects=True
+            ) as response:
+                headers = {key.lower(): value for key, value in response.headers.items()}
+                self._put(Response(response.status_code, headers))
+                for piece in response.iter_raw():
+                    if self._is_abandoned.is_set():
+                        return
+                    self._put(piece)
+            self._put(None)
+        except Exception as exc:  # the top of this thread; raised again where the answer is wanted
+            self._put(exc)
+
+    def _put(self, item: Response | bytes | Exception | None) -> None:
+        while not self._is_abandoned.is_set():
+            try:
+                self._queue.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return
+
+
+TRANSPORT_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError)
+"""What reading an answer may raise: the library's errors, which it does not wrap, and the system's. The last
+is for names that no host can have."""
+
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file at a commit. ``sha256`` or, if that is empty, ``git_sha1`` is known; both are hexadecimal."""
+
+    name: str
+    size_bytes: int
+    sha256: str = ""
+    git_sha1: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be checked or would lie elsewhere.
+
+        Raises:
+            ValueError: A field is out of range.
+        """
+        is_known = _SHA256.fullmatch(self.sha256) or COMMIT.fullmatch(self.git_sha1)
+        if not is_known or self.size_bytes < 0 or Path(self.name).name != self.name or self.name[:1] == ".":
+            raise ValueError("a file without size or checksum")
+
+    def is_in(self, path: Path, on_read: Callable[[int], None]) -> bool:
+        """Whether ``path`` holds this file, to the last bit. ``on_read`` is told the bytes of each piece.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        size = path.stat().st_size
+        if size != self.size_bytes:
+            return False
+        if self.sha256:
+            digest = hashlib.sha256()
+        else:
+            digest = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                digest.update(piece)
+                on_read(len(piece))
+        return digest.hexdigest() == (self.sha256 or self.git_sha1)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of ``repository`` at ``commit``, to which ``revision`` pointed."""
+
+    repository: str
+    revision: str
+    commit: str
+    files: tuple[HubFile, ...]
+
+    def save(self, path: Path) -> None:
+        """Keep it, so that a download can be finished, and checked, without asking the hub again."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def load_listing(path: Path) -> Listing | None:
+    """What ``save`` kept; None if there is nothing, or nothing sensible (it is then asked for again)."""
+    try:
+        raw = read_object(path)
+        files = tuple(HubFile(**entry) for entry in raw.pop("files"))
+        return Listing(**raw, files=files)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def parse_listing(repository: str, revision: str, raw: dict[str, Any]) -> Listing:
+    """The hub's answer to ``/api/models/REPOSITORY/revision/REVISION?blobs=true``.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: It is none.
+    """
+    commit = raw["sha"]
+    if not COMMIT.fullmatch(commit):
+        raise ValueError("no commit")
+    files = []
+    for entry in raw["siblings"]:
+        name, lfs = str(entry["rfilename"]), entry.get("lfs") or {}
+        if "/" in name or "\\" in name or name.startswith("."):
+            continue  # none of these is ever fetched
+        files.append(
+            HubFile(
+                name,
+                int(lfs.get("size", entry["size"])),
+                str(lfs.get("sha256", "")),
+                "" if lfs else str(entry["blobId"]),
+            )
+        )
+    return Listing(repository, revision, commit, tuple(files))
+
+
+def choose_files(model: CatalogueModel, listing: Listing) -> tuple[HubFile, ...]:
+    """The files of ``listing`` that ``model`` wants, the smallest first: what is wrong shows early.
+
+    Raises:
+        DownloadError: One that it cannot do without is not there.
+    """
+    wanted: dict[str, HubFile] = {}
+    for entry in (*model.files, *model.optional):
+        found: list[HubFile] = []
+        for pattern in entry.split("|"):
+            found = [file for file in listing.files if fnmatch.fnmatchcase(file.name, pattern.strip())]
+            if found:
+                break
+        if not found and entry in model.files:
+            raise DownloadError(
+                f"{listing.repository} has no file {entry} at {listing.revision} ({listing.commit[:8]}).",
+                DownloadReason.REFUSED,
+                "It may have been rearranged: choose another model or revision.",
+            )
+        wanted |= {file.name: file for file in found}
+    return tuple(sorted(wanted.values(), key=lambda file: (file.size_bytes, file.name)))

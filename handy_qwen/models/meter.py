@@ -6,9 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from handy_qwen.core.shelf import Progress, Stage
+from handy_qwen.core.models import InstallStage, Progress
 
-Tell = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 """Takes how far the work is. Raises CancelledError where it is to be given up."""
 
 _EVERY_S = 0.1
@@ -20,10 +20,10 @@ _SILENT_S = 3.0  # a download that has brought nothing for so long is stalled
 class Meter:
     """Progress of one stage after the other. Used on one thread; ``clock`` gives seconds."""
 
-    def __init__(self, tell: Tell, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tell: OnProgress, clock: Callable[[], float] = time.monotonic) -> None:
         self._tell = tell
         self._clock = clock
-        self._stage = Stage.WAITING
+        self._stage = InstallStage.WAITING
         self._done = 0
         self._total = 0
         self._share: float | None = None
@@ -32,7 +32,7 @@ class Meter:
         self._is_lost = False
         self._moved_s = self._began_s
 
-    def enter(self, stage: Stage, total_bytes: int = 0, done_bytes: int = 0) -> None:
+    def enter(self, stage: InstallStage, total_bytes: int = 0, done_bytes: int = 0) -> None:
         """Begin a stage; ``done_bytes`` of it were there before, and say nothing about the rate."""
         self._stage, self._total, self._done, self._share = stage, total_bytes, done_bytes, None
         self._began_s = self._moved_s = self._clock()
@@ -76,7 +76,7 @@ class Meter:
 
     def _say(self) -> None:
         now = self._told_s = self._clock()
-        is_silent = self._stage is Stage.DOWNLOADING and now - self._moved_s > _SILENT_S
+        is_silent = self._stage is InstallStage.DOWNLOADING and now - self._moved_s > _SILENT_S
         is_stalled = self._is_lost or is_silent
         rate = 0.0 if is_stalled else self._rate(now)
         self._tell(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from handy_qwen.core.shelf import DEMO, ModelEntry, Standing
-from handy_qwen.engine.manifest import is_package, load_manifest
+from handy_qwen.core.models import DEMO, ModelEntry, ModelStatus
+from handy_qwen.engine.qwen3.manifest import is_package, load_manifest
 from handy_qwen.errors import HandyError
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
-from handy_qwen.models.installed import InstalledModel, installed_models
+from handy_qwen.models.installed import InstalledModel, installed_models, load_origin
 from handy_qwen.models.installing import partial_bytes
-from handy_qwen.models.origin import load_origin
 
 
 def shelf_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
@@ -29,7 +28,7 @@ def shelf_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
 
 def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
     partial = 0 if here else partial_bytes(model.name)
-    standing = Standing.INSTALLED if here else Standing.PAUSED if partial else Standing.AVAILABLE
+    standing = ModelStatus.INSTALLED if here else ModelStatus.PAUSED if partial else ModelStatus.AVAILABLE
     return ModelEntry(
         model.name,
         model.title,
@@ -65,7 +64,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         licence=licence,
         source=origin.source if origin else "",
         disk_bytes=model.size_bytes,
-        standing=Standing.INSTALLED,
+        standing=ModelStatus.INSTALLED,
         is_imported=True,
         is_permanent=model.name == DEMO,
     )

@@ -22,8 +22,7 @@ from handy_qwen.core.effects import (
     WakeAt,
 )
 from handy_qwen.core.events import Event, Failed, HotkeysFailed, Ticked
-from handy_qwen.core.present import view_of
-from handy_qwen.core.state import Dictation
+from handy_qwen.core.state import Dictation, view_of
 from handy_qwen.core.view import Listener, View
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime.worker import Worker

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
+from handy_qwen.audio.activity import ActivityDetector
 from handy_qwen.core.effects import (
     Adopt,
     CancelRecording,
@@ -39,8 +40,7 @@ from handy_qwen.core.effects import (
     WatchEscape,
 )
 from handy_qwen.core.events import Copied, Delivery, FocusNoted, HotkeysSet
-from handy_qwen.core.loudness import Ear
-from handy_qwen.core.ports import (
+from handy_qwen.core.types import (
     Cues,
     History,
     HotkeyListener,
@@ -170,7 +170,7 @@ class Ports:
         take = effect.take
         self.history.begin(take, language=effect.language, model=effect.model)
         self.transcriber.begin(take, effect.language, effect.context)
-        sink = partial(_hand_over, self.history, self.transcriber, Ear(take, self.post), take)
+        sink = partial(_hand_over, self.history, self.transcriber, ActivityDetector(take, self.post), take)
         self.recorder.start(take, sink)
 
     def _insert(self, effect: Insert) -> None:
@@ -181,7 +181,9 @@ class Ports:
         )
 
 
-def _hand_over(history: History, transcriber: Transcriber, ear: Ear, take: int, block: Samples) -> None:
+def _hand_over(
+    history: History, transcriber: Transcriber, ear: ActivityDetector, take: int, block: Samples
+) -> None:
     """The sink of a take. Called on the microphone's thread."""
     history.feed(take, block)
     transcriber.feed(take, block)

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen import paths
-from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.text import Replacement
-from handy_qwen.durable import replace_file
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import SettingsError
+from handy_qwen.files import replace_file
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import Settings

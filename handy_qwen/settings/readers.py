@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from handy_qwen.core.ports import Hotkey, Submit
 from handy_qwen.core.text import Replacement, pattern_error
+from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
 

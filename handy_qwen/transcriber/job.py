@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.core.ports import RATE_HZ, Samples
+from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import CancelledError, OutOfMemoryError
 
 if TYPE_CHECKING:  # slow to import: only the engine's threads do
-    from handy_qwen.engine.sessions import Cancel
-    from handy_qwen.engine.transcript import Preview, Transcript
+    from handy_qwen.engine.api import Preview, Transcript
+    from handy_qwen.engine.qwen3.sessions import Cancel
 
 logger = logging.getLogger(__name__)
 
@@ -161,8 +161,8 @@ class Job:
     def _text_at_once(self, on_progress: Callable[[float], None]) -> Transcript:
         import numpy as np
 
-        from handy_qwen.engine.sessions import Cancel
-        from handy_qwen.engine.transcript import Transcript
+        from handy_qwen.engine.api import Transcript
+        from handy_qwen.engine.qwen3.sessions import Cancel
 
         assert self.model is not None, "opened before"
         samples = np.concatenate(self.heard) if self.heard else np.zeros(0, np.float32)

@@ -8,16 +8,18 @@ loaded and only hands the result over, so that takes go on with the present mode
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
+import sys
 import threading
 from collections.abc import Callable, Collection
 from functools import partial
 
 from handy_qwen.core.events import ModelFailed, ModelLoading, ModelReady, ModelUnloaded
-from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Post
 from handy_qwen.errors import EngineError, HandyError, OutOfMemoryError
 from handy_qwen.transcriber.job import Model
-from handy_qwen.transcriber.memory import give_back
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class ModelSlot:
         for model in [one for one in self._retired if one not in used]:
             self._retired.remove(model)
             _close(model)
-            give_back()
+            return_freed_memory()
 
     def unload(self) -> None:
         """Close all models, which nobody may use any more, and give the memory back."""
@@ -80,7 +82,7 @@ class ModelSlot:
             _close(model)
         if models:
             models.clear()
-            give_back()
+            return_freed_memory()
             self._post(ModelUnloaded())
 
     def _load(self) -> None:
@@ -145,3 +147,21 @@ def _close(model: Model) -> None:
 
 def _not_loadable() -> EngineError:
     return EngineError("The speech model could not be loaded.", "The log has the details.")
+
+
+logger = logging.getLogger(__name__)
+
+
+def return_freed_memory() -> None:
+    """Have what was freed leave the process. Takes some milliseconds.
+
+    glibc keeps freed memory for the next allocation; malloc_trim is its way of letting go. Elsewhere the
+    allocators do that by themselves.
+    """
+    gc.collect()
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except AttributeError:  # another C library, such as musl
+        logger.debug("no malloc_trim here")

@@ -10,7 +10,7 @@ from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from handy_qwen.core.view import Phase
-from handy_qwen.ui.signs import drawing
+from handy_qwen.ui.overlay_card import drawing
 from handy_qwen.ui.style import PANEL_DARK_INK, PANEL_LIGHT_INK
 
 _FILES = {

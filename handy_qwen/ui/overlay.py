@@ -16,11 +16,10 @@ from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.view import Meter, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.overlay_content import Content, Mark, content_of
-from handy_qwen.ui.overlay_painter import MARGIN_PX, OverlayPainter, card_shape
-from handy_qwen.ui.spoken import announce, spoken
+from handy_qwen.ui.overlay_card import MARGIN_PX, Content, Mark, OverlayPainter, card_shape, content_of
 from handy_qwen.ui.style import scheme
-from handy_qwen.ui.windows.window import application
+from handy_qwen.ui.widgets import announce, spoken
+from handy_qwen.ui.window import application
 
 _FRAME_MS = 50  # 20 pictures a second while something moves
 _FADE_MS = 140

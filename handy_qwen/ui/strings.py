@@ -10,9 +10,11 @@ from __future__ import annotations
 import gettext
 import re
 
+from PySide6.QtCore import QLocale
+
 from handy_qwen import __version__, paths
 from handy_qwen.core.gestures import Mode
-from handy_qwen.core.ports import Method
+from handy_qwen.core.types import Method
 from handy_qwen.core.view import Choices, Phase
 from handy_qwen.languages import NATIVE_NAMES
 
@@ -101,3 +103,37 @@ def elided(text: str, length: int = 48) -> str:
     """One line of at most ``length`` characters, for a menu; ampersands stay ampersands."""
     line = " ".join(text.split())
     return (line if len(line) <= length else line[: length - 1].rstrip() + "…").replace("&", "&&")
+
+
+def size(size_bytes: float) -> str:
+    """1.9 GB; whole numbers below a gigabyte."""
+    digits = 1 if size_bytes >= 999_500_000 else 0
+    return QLocale().formattedDataSize(round(size_bytes), digits, QLocale.DataSizeFormat.DataSizeSIFormat)
+
+
+def rate(bytes_s: float) -> str:
+    """12.4 MB/s."""
+    amount = QLocale().formattedDataSize(round(bytes_s), 1, QLocale.DataSizeFormat.DataSizeSIFormat)
+    return RATE.format(size=amount)
+
+
+def remaining(seconds: float) -> str:
+    """How long something still takes, no more exact than such a guess can be."""
+    if seconds < 10:
+        return REMAINING_MOMENT
+    if seconds < 55:
+        return REMAINING_S.format(seconds=10 * round(seconds / 10))
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return remaining_minutes(minutes)
+    return REMAINING_H.format(hours=minutes // 60, minutes=minutes % 60)
+
+
+def number(value: float) -> str:
+    """A factor: 0.8, 4.2, 50."""
+    return QLocale().toString(value, "f", 1 if value < 10 else 0)
+
+
+def percent(share: float) -> str:
+    """43 %: never all of it before it is done."""
+    return PERCENT.format(number=QLocale().toString(min(int(share * 100), 100)))

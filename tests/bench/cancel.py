@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from handy_qwen.audio.files import load
-from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.errors import CancelledError
 
 RATE = 16_000

@@ -17,10 +17,10 @@ sys.path.insert(0, str(ROOT))
 HOME = Path(tempfile.mkdtemp(prefix="full-disk-"))
 os.environ |= {"HANDY_QWEN_HOME": str(HOME), "HF_HOME": str(HOME / "hf")}
 
-from handy_qwen.core.shelf import Stage  # noqa: E402  the environment is read when these are imported
+from handy_qwen.core.models import InstallStage  # noqa: E402  the environment is read when these are imported
 from handy_qwen.errors import HandyError  # noqa: E402
 from handy_qwen.models.installing import install, is_whole, remove  # noqa: E402
-from handy_qwen.models.places import Places  # noqa: E402
+from handy_qwen.models.storage import ModelPaths  # noqa: E402
 from tests.hub.server import FakeHub  # noqa: E402
 from tests.hub.tiny import CHECKPOINT, REPOSITORY, TINY  # noqa: E402
 
@@ -48,7 +48,11 @@ def attempt(hub, stage, spoil, mend):
     done = []
 
     def tell(progress):
-        if progress.stage is stage and not done and (stage is not Stage.DOWNLOADING or progress.done_bytes):
+        if (
+            progress.stage is stage
+            and not done
+            and (stage is not InstallStage.DOWNLOADING or progress.done_bytes)
+        ):
             done.append(progress)
             spoil()
 
@@ -58,7 +62,7 @@ def attempt(hub, stage, spoil, mend):
         outcome = "nothing went wrong"
     except HandyError as error:
         outcome = str(error)
-    stands = Places("tiny").final.exists()
+    stands = ModelPaths("tiny").final.exists()
     mend()
     model = install(TINY, lambda _progress: None)
     sent = hub.sent_bytes("model.safetensors") - before
@@ -79,7 +83,13 @@ def main():
         with FakeHub(CHECKPOINT, REPOSITORY) as hub:
             os.environ["HF_ENDPOINT"] = hub.url
             hub.bytes_per_s = 20_000_000
-            for stage in (Stage.WAITING, Stage.DOWNLOADING, Stage.CHECKING, Stage.CONVERTING, Stage.TESTING):
+            for stage in (
+                InstallStage.WAITING,
+                InstallStage.DOWNLOADING,
+                InstallStage.CHECKING,
+                InstallStage.CONVERTING,
+                InstallStage.TESTING,
+            ):
                 attempt(hub, stage, fill, FILLER.unlink)
             remount("ro")
             try:

@@ -25,12 +25,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from handy_qwen.core.entries import State
 from handy_qwen.core.events import Delivery, Kept, Recovered
-from handy_qwen.core.ports import RATE_HZ
+from handy_qwen.core.types import RATE_HZ, EntryState
 from handy_qwen.history import wav
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.rules import Rules
+from handy_qwen.history.retention import Rules
 
 BLOCK = 800
 SPEAKERS = 4
@@ -175,11 +174,11 @@ def compare(lines, killed_s, found, offered):
             assert not is_safe or has >= samples or is_short_and_cancelled(lines, take, found)
         elif what in {"done", "delivering", "delivered"} and is_safe:
             row, _ = found[take]
-            assert row["state"] == State.DONE
+            assert row["state"] == EntryState.DONE
             assert row["text"] == f"text of take {take}"
             assert (row["id"] in offered) or row["whereabouts"] == "typed"
         elif what == "cancelled" and is_safe and take in found:
-            assert found[take][0]["state"] == State.CANCELLED
+            assert found[take][0]["state"] == EntryState.CANCELLED
     return loss * 1000 // RATE_HZ
 
 

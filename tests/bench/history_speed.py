@@ -13,13 +13,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from handy_qwen.core.entries import Keep, State, Whereabouts
 from handy_qwen.core.events import Recovered
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.places import Places
-from handy_qwen.history.rules import Rules
-from handy_qwen.history.store import Store, new_file_name
+from handy_qwen.history.retention import Rules
+from handy_qwen.history.store import Places, Store, new_file_name
 
 TEXT = "Please send the report to Anna on Monday, and tell her that the garden is finished. " * 3
 
@@ -54,13 +53,17 @@ def filled(folder, count):
     for number in range(count):
         name = new_file_name(number * 1000)
         (places.takes / name).touch()
-        columns = {"created_ms": int(time.time() * 1000), "state": State.DONE, "keep": Keep.AUDIO_AND_TEXT}
-        columns |= {"file": name, "text": f"{number} {TEXT}", "whereabouts": Whereabouts.TYPED}
+        columns = {
+            "created_ms": int(time.time() * 1000),
+            "state": EntryState.DONE,
+            "keep": Keep.AUDIO_AND_TEXT,
+        }
+        columns |= {"file": name, "text": f"{number} {TEXT}", "whereabouts": DeliveryStatus.TYPED}
         store.add(columns | {"duration_s": 5.0, "size_bytes": 320_000})
     rate = count / (time.perf_counter() - begin)
     begin = time.perf_counter()
     for number in range(1, 101):
-        store.change(number, {"whereabouts": Whereabouts.PASTED}, is_durable=True)
+        store.change(number, {"whereabouts": DeliveryStatus.PASTED}, is_durable=True)
     durable = 100 / (time.perf_counter() - begin)
     store.close()
     print(f"rows: {rate:.0f} added per second (with a file each), {durable:.0f} changed per second, durably")

@@ -14,10 +14,10 @@ import numpy as np
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.machine import resident_bytes
+from handy_qwen.bench.speed import resident_bytes
 from handy_qwen.core.events import Failed, Transcribed
-from handy_qwen.core.ports import RATE_HZ
-from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.core.types import RATE_HZ
+from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.models.installed import VOICE_MODEL
 from handy_qwen.transcriber.thread import EngineTranscriber
 

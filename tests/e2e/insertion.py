@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 
 from handy_qwen.core.events import Delivered, Delivery, Event
-from handy_qwen.core.ports import Method, Submit, Target
-from handy_qwen.system.insert.last_resort import copy_with_pyperclip
-from handy_qwen.system.insert.worker import InsertionThread
-from handy_qwen.system.insert.x11.desktop import X11
+from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.system.insert.inserter import DesktopInserter, copy_with_pyperclip
+from handy_qwen.system.insert.x11 import X11
 from tests.e2e.desk import Desktop
 
 
@@ -26,7 +25,7 @@ class Insertion:
             return stopping.wait(wait_s)
 
         self.backend = X11(desktop.display, pause, release_wait_s=release_wait_s)
-        self.inserter = InsertionThread(
+        self.inserter = DesktopInserter(
             self.events.put, self.backend, stopping=stopping, last_resort=copy_with_pyperclip
         )
 

@@ -15,8 +15,8 @@ import numpy as np
 import psutil
 
 from handy_qwen.audio.cues import SoundCues
-from handy_qwen.audio.library import Library
 from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import EndCause, Failed, RecordingEnded
 from handy_qwen.paths import asset
@@ -29,7 +29,7 @@ class Process:
         self.folder = folder
         self.blocks: dict[int, list] = {}
         self.was_dead = False
-        library = Library()
+        library = PortAudio()
         self.cues = SoundCues(library, asset("sounds"), is_on=True)
         self.recorder = MicrophoneRecorder(
             self.post, Microphones(library), on_level=self.note, on_devices=self.tell_devices

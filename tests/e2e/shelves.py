@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handy_qwen.core.shelf import ModelEntry, Problem, Progress, Shelf, Stage, Standing
+from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Problem, Progress
 from handy_qwen.languages import ALL_LANGUAGES
 
 GB = 10**9
@@ -51,7 +51,7 @@ DEMO = ModelEntry(
     licence="CC BY-SA 4.0",
     disk_bytes=9_800_000,
     memory_bytes=150_000_000,
-    standing=Standing.INSTALLED,
+    standing=ModelStatus.INSTALLED,
     is_permanent=True,
     is_chosen=True,
     clip_s=0.31,
@@ -65,16 +65,16 @@ def changed(entry, **changes):
 
 
 def shelf(*entries, memory_bytes=8 * GB):
-    return Shelf(entries, Path.home() / ".local/share/handy-qwen/models", 74 * GB, memory_bytes)
+    return ModelList(entries, Path.home() / ".local/share/handy-qwen/models", 74 * GB, memory_bytes)
 
 
 def installing(entry, stage, share, **more):
-    return changed(entry, standing=Standing.INSTALLING, progress=Progress(stage, share, **more))
+    return changed(entry, standing=ModelStatus.INSTALLING, progress=Progress(stage, share, **more))
 
 
 DOWNLOADING = installing(
     SMALL,
-    Stage.DOWNLOADING,
+    InstallStage.DOWNLOADING,
     0.43,
     done_bytes=812_000_000,
     total_bytes=SMALL.download_bytes,
@@ -85,26 +85,28 @@ FAILED = Problem(
     "The download of Qwen3-ASR 1.7B stopped: huggingface.co cannot be reached.",
     "Check the network and try again; what is here is kept.",
 )
-INSTALLED = changed(SMALL, standing=Standing.INSTALLED, is_chosen=True, clip_s=1.24)
+INSTALLED = changed(SMALL, standing=ModelStatus.INSTALLED, is_chosen=True, clip_s=1.24)
 IDLE_DEMO = changed(DEMO, is_chosen=False)
 
 SHELVES = {
     "empty": shelf(SMALL, LARGE, PUBLISHED, DEMO),
-    "downloading": shelf(DOWNLOADING, installing(LARGE, Stage.WAITING, None), PUBLISHED, DEMO),
-    "converting": shelf(installing(SMALL, Stage.CONVERTING, 0.61, remaining_s=21.0), LARGE, PUBLISHED, DEMO),
+    "downloading": shelf(DOWNLOADING, installing(LARGE, InstallStage.WAITING, None), PUBLISHED, DEMO),
+    "converting": shelf(
+        installing(SMALL, InstallStage.CONVERTING, 0.61, remaining_s=21.0), LARGE, PUBLISHED, DEMO
+    ),
     "paused": shelf(
-        changed(SMALL, standing=Standing.PAUSED, partial_bytes=812_000_000), LARGE, PUBLISHED, DEMO
+        changed(SMALL, standing=ModelStatus.PAUSED, partial_bytes=812_000_000), LARGE, PUBLISHED, DEMO
     ),
     "failed": shelf(
         INSTALLED,
-        changed(LARGE, standing=Standing.PAUSED, partial_bytes=2_105_000_000, problem=FAILED),
+        changed(LARGE, standing=ModelStatus.PAUSED, partial_bytes=2_105_000_000, problem=FAILED),
         PUBLISHED,
         IDLE_DEMO,
     ),
     "installed": shelf(
         INSTALLED,
-        changed(LARGE, standing=Standing.INSTALLED, is_measuring=True),
-        changed(PUBLISHED, standing=Standing.INSTALLED),
+        changed(LARGE, standing=ModelStatus.INSTALLED, is_measuring=True),
+        changed(PUBLISHED, standing=ModelStatus.INSTALLED),
         IDLE_DEMO,
         memory_bytes=3 * GB,
     ),

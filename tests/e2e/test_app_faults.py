@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.core.ports import RATE_HZ
+from handy_qwen.core.types import RATE_HZ
 from handy_qwen.history import wav
 from tests.e2e.app import SPOKEN
 from tests.e2e.desk.processes import wait_until

@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from handy_qwen.core.entries import Keep, State, Whereabouts
-from handy_qwen.history.places import Places
-from handy_qwen.history.store import Store
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.history.store import Places, Store
 from tests.e2e.app import App
 from tests.e2e.desk import QtTarget
 from tests.e2e.desk.processes import wait_until
@@ -27,10 +26,10 @@ def app(silent_desktop):
     store.add(
         {
             "created_ms": int(time.time() * 1000),
-            "state": State.DONE,
+            "state": EntryState.DONE,
             "keep": Keep.AUDIO_AND_TEXT,
             "text": TEXT,
-            "whereabouts": Whereabouts.COPIED,
+            "whereabouts": DeliveryStatus.COPIED,
         }
     )
     store.close()
@@ -99,7 +98,7 @@ def test_insert_again_goes_to_the_window_before_and_the_history_knows(silent_des
 
     def delivered():
         entry = json.loads(app.run("history", "show", "last", "--json").stdout)
-        return entry["delivered"] in {Whereabouts.TYPED, Whereabouts.PASTED}
+        return entry["delivered"] in {DeliveryStatus.TYPED, DeliveryStatus.PASTED}
 
     wait_until(delivered, "the delivery")
     editor.close()

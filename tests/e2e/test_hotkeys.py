@@ -15,10 +15,10 @@ from Xlib import X, display, error
 from Xlib.ext import xtest
 
 from handy_qwen.core.events import KeyDown, KeyUp
-from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
-from handy_qwen.system.insert.x11.xkb import Xkb
+from handy_qwen.system.x11.xkb import Xkb
 from tests.e2e.desk import QtTarget, XtermTarget, require
 from tests.e2e.desk.processes import wait_until
 

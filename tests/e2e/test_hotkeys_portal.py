@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp, Trouble
-from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.wayland import PortalHotkeys
+from handy_qwen.system.hotkeys.portal import PortalHotkeys
 from tests.e2e.desk.processes import Processes, wait_until
 
 FRONTEND = Path("/usr/libexec/xdg-desktop-portal")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from handy_qwen.core.events import Delivered, Delivery
-from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.system.insert import backend
-from handy_qwen.system.insert.x11 import desktop as x11_desktop
-from handy_qwen.system.insert.x11 import snapshot
+from handy_qwen.system.insert import x11 as x11_desktop
+from handy_qwen.system.x11 import snapshot
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import insertion_on

@@ -10,16 +10,14 @@ from Xlib import display, error
 from Xlib.protocol import display as protocol
 
 from handy_qwen.core.events import Delivery
-from handy_qwen.core.ports import Method
+from handy_qwen.core.types import Method
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert import backend, worker
-from handy_qwen.system.insert.backend import Patience
-from handy_qwen.system.insert.x11.connection import connect
-from handy_qwen.system.insert.x11.content import text_content
-from handy_qwen.system.insert.x11.selection import Clipboard
-from handy_qwen.system.insert.x11.serving import Server
-from handy_qwen.system.insert.x11.snapshot import SELECTIONS, Keeper, Kept
-from handy_qwen.system.insert.x11.transfer import Requestor
+from handy_qwen.system.insert import backend, inserter
+from handy_qwen.system.insert.backend import Deadline
+from handy_qwen.system.x11.clipboard import Clipboard
+from handy_qwen.system.x11.connection import connect
+from handy_qwen.system.x11.selection import Requestor, SelectionOwner, text_content
+from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
 from tests.e2e.desk import Desktop, QtTarget, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import insertion_on
@@ -105,7 +103,7 @@ def use(clipboard, reader, text):
     try:
         clipboard.copy(text)
         assert is_served(clipboard, reader, text)
-        offer = clipboard.offer("offered", 0, {"CLIPBOARD": Kept(clipboard.window, None)})
+        offer = clipboard.offer("offered", 0, {"CLIPBOARD": Snapshot(clipboard.window, None)})
         assert is_served(clipboard, reader, "offered")
         clipboard.withdraw(offer)
         assert is_served(clipboard, reader, text)
@@ -116,7 +114,7 @@ def use(clipboard, reader, text):
 
 def test_a_paste_may_begin_at_the_moment_when_the_one_before_is_given_back(desk, reader):
     clipboard = Clipboard(desk.display)
-    looked = {"CLIPBOARD": Kept(clipboard.window, None)}  # the text before was there, and now is not
+    looked = {"CLIPBOARD": Snapshot(clipboard.window, None)}  # the text before was there, and now is not
     offer = clipboard.offer("next", 0, looked)
     assert read(reader) == "next"
     clipboard.withdraw(offer)
@@ -127,18 +125,18 @@ def test_a_paste_may_begin_at_the_moment_when_the_one_before_is_given_back(desk,
 def test_a_paste_fails_visibly_when_the_clipboards_thread_dies_under_it(desk, monkeypatch):
     with insertion_on(desk) as insertion:
         window = desk.open(QtTarget)
-        deal_with = Server.deal_with
+        deal_with = SelectionOwner.deal_with
 
         def die(*_):
             raise RuntimeError("a secret")
 
         copied = []
         monkeypatch.setattr(insertion.inserter, "_last_resort", copied.append)
-        monkeypatch.setattr(Server, "deal_with", die)
+        monkeypatch.setattr(SelectionOwner, "deal_with", die)
         insertion.begin("said", Method.PASTE)
         delivered = insertion.result()
-        monkeypatch.setattr(Server, "deal_with", deal_with)
-        assert (delivered.how, delivered.note) == (Delivery.COPIED, worker.UNKNOWN_NOTE)
+        monkeypatch.setattr(SelectionOwner, "deal_with", deal_with)
+        assert (delivered.how, delivered.note) == (Delivery.COPIED, inserter.UNKNOWN_NOTE)
         assert insertion.backend.clipboard_thread.has_died()
         assert insertion.inserter.clipboard_thread is insertion.backend.clipboard_thread
         assert copied == ["said"]
@@ -153,7 +151,7 @@ class Program:
     """Another program that owns selections."""
 
     def __init__(self, desk):
-        self.server = Server(connect(desk.display))
+        self.server = SelectionOwner(connect(desk.display))
         self._lock = threading.RLock()
         self._is_over = False
         self._thread = threading.Thread(target=self._run)
@@ -197,7 +195,7 @@ def programs(desk):
 @pytest.fixture
 def keeper(desk, monkeypatch):
     monkeypatch.setattr(backend, "WAIT_S", 0.5)
-    opened = Keeper(connect(desk.display))
+    opened = SelectionCache(connect(desk.display))
     yield opened
     opened.close()
 
@@ -208,7 +206,7 @@ def test_what_is_copied_while_the_other_selection_is_slow_is_what_is_kept(keeper
     one.own("CLIPBOARD", "older")
     slow.own("PRIMARY", "marked")
     slow.before_its_next_answer(lambda: one.own("CLIPBOARD", "newer"))
-    kept = keeper.fetch(SELECTIONS, 0, Patience())
+    kept = keeper.fetch(SELECTIONS, 0, Deadline())
     values = [kept[selection].content.values["UTF8_STRING"].data for selection in SELECTIONS]
     assert values == [b"newer", b"marked"]
 
@@ -225,7 +223,7 @@ def test_a_program_that_copies_without_end_cannot_be_kept_and_holds_nothing_up(k
     restless.own("CLIPBOARD", "at first")
     again()
     with pytest.raises(InsertError):
-        keeper.fetch(SELECTIONS, 0, Patience())
+        keeper.fetch(SELECTIONS, 0, Deadline())
 
 
 def test_what_says_that_it_is_too_large_is_not_fetched(reader, programs):
@@ -253,7 +251,7 @@ def busy(clipboard):
 def test_what_is_copied_between_the_look_and_the_paste_is_not_destroyed(desk, reader, programs):
     clipboard = Clipboard(desk.display)
     clipboard.copy("ours")
-    looked = {"CLIPBOARD": Kept(clipboard.window, None)}
+    looked = {"CLIPBOARD": Snapshot(clipboard.window, None)}
     problems = []
 
     def offer():
@@ -285,11 +283,11 @@ def test_a_stall_in_the_middle_of_a_transfer_leaves_the_owner_alone(keeper, prog
 
     program.server._go_on = stall
     with pytest.raises(InsertError) as problem:
-        keeper.fetch(SELECTIONS[:1], 0, Patience())
+        keeper.fetch(SELECTIONS[:1], 0, Deadline())
     assert problem.value.reason is InsertReason.CLIPBOARD_IN_USE
     program.server._go_on = go_on
     keeper.try_again()
-    kept = keeper.fetch(SELECTIONS[:1], 0, Patience())
+    kept = keeper.fetch(SELECTIONS[:1], 0, Deadline())
     assert len(kept["CLIPBOARD"].content.values["UTF8_STRING"].data) == 1 << 20
 
 
@@ -299,5 +297,5 @@ def test_an_owner_that_ends_while_it_is_asked_leaves_nothing_to_keep(desk, keepe
     ending.connection.sync()
     end = threading.Timer(0.3, ending.close)
     end.start()
-    assert keeper.fetch(SELECTIONS[:1], 0, Patience()) == {"CLIPBOARD": Kept(0, None)}
+    assert keeper.fetch(SELECTIONS[:1], 0, Deadline()) == {"CLIPBOARD": Snapshot(0, None)}
     end.join()

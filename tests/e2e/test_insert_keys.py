@@ -9,10 +9,10 @@ from Xlib.ext import record
 from Xlib.protocol import rq
 
 from handy_qwen.core.events import Delivered, Delivery, KeyDown, KeyUp
-from handy_qwen.core.ports import Hotkey, Method, Submit
+from handy_qwen.core.types import Hotkey, Method, Submit
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
-from handy_qwen.system.insert.x11 import desktop as x11_desktop
-from handy_qwen.system.insert.x11.spare import LEFTOVERS
+from handy_qwen.system.insert import x11 as x11_desktop
+from handy_qwen.system.x11.keyboard import LEFTOVERS
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.desk.keyboard import BOUNCE_KEYS, SLOW_KEYS, STICKY_KEYS, Xkb
 from tests.e2e.desk.processes import wait_until

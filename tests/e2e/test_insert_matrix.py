@@ -11,7 +11,7 @@ import random
 import pytest
 
 from handy_qwen.core.events import Delivery
-from handy_qwen.core.ports import Method
+from handy_qwen.core.types import Method
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.insertion import insertion_on
 

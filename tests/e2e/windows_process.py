@@ -14,10 +14,10 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.view import Window
-from handy_qwen.ui.menu import TrayMenu
-from handy_qwen.ui.outlines import use_outlines
+from handy_qwen.ui.desk import Windows
+from handy_qwen.ui.style import use_outlines
+from handy_qwen.ui.tray import TrayMenu
 from handy_qwen.ui.windows.main import MainWindow
-from handy_qwen.ui.windows.opener import Windows
 from tests.e2e.pasts import PASTS, VIEW
 from tests.e2e.shelves import SHELVES
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from handy_qwen.engine.features import frame_count, log_mel
-from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.prompt import build_prompt
-from handy_qwen.engine.sessions import Cancel
-from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.engine.qwen3.features import frame_count, log_mel
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.recognizer import open_parts
+from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
 from tests.golden.clips import clip
 from tests.golden.reference import (
@@ -39,7 +39,7 @@ def encoded(model, samples):
 
 @pytest.fixture(scope="module")
 def models(exact_package, random_package):
-    return {"demo": open_model(exact_package, 2), "random": open_model(random_package, 2)}
+    return {"demo": open_parts(exact_package, 2), "random": open_parts(random_package, 2)}
 
 
 @pytest.mark.parametrize("case", features_cases(), ids=lambda case: case.name)

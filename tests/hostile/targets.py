@@ -29,18 +29,18 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio import files as audio_files
-from handy_qwen.control.lines import MAX_REQUEST_BYTES, receive_line
-from handy_qwen.convert.archive import opened_source
+from handy_qwen.control.endpoint import MAX_REQUEST_BYTES, receive_line
+from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.convert.weights import Checkpoint
-from handy_qwen.core.entries import Keep, State
-from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.manifest import find_damage, is_package, load_manifest
-from handy_qwen.engine.published import read_config
-from handy_qwen.engine.published_graph import check_weights, read_graph
-from handy_qwen.engine.sessions import open_session
-from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.convert.source import opened_source
+from handy_qwen.core.types import EntryState, Keep
+from handy_qwen.engine.qwen3.manifest import find_damage, is_package, load_manifest
+from handy_qwen.engine.qwen3.published import read_config
+from handy_qwen.engine.qwen3.published_graph import check_weights, read_graph
+from handy_qwen.engine.qwen3.recognizer import open_parts
+from handy_qwen.engine.qwen3.sessions import open_session
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.history import recovery, wav
 from handy_qwen.settings import SettingsStore
 from handy_qwen.settings.file import new_document
@@ -148,7 +148,7 @@ def use_package(name: str, folder: Path, data: bytes) -> None:
         manifest = json.loads((PACKAGE / "manifest.json").read_text(encoding="utf-8"))
         manifest["files"][name]["size_bytes"] = len(data)
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    model = open_model(folder, 1)
+    model = open_parts(folder, 1)
     model.tokenizer.check_fits(model.config.text.vocab)
 
 
@@ -288,7 +288,7 @@ def use_database(folder: Path, data: bytes) -> None:
         recovery.put_in_order(store, takes)
         list(store.newest())
         list(store.matching(["chairs"]))
-        number = store.add({"created_ms": 1, "state": State.RECORDING, "keep": Keep.AUDIO_AND_TEXT})
+        number = store.add({"created_ms": 1, "state": EntryState.RECORDING, "keep": Keep.AUDIO_AND_TEXT})
         assert store.row(number) is not None
 
 
@@ -303,7 +303,7 @@ def database() -> bytes:
             store.add(
                 {
                     "created_ms": number,
-                    "state": State.DONE,
+                    "state": EntryState.DONE,
                     "keep": Keep.TEXT,
                     "text": f"{PHRASE} {number}" * 9,
                 }

@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from handy_qwen.models.catalogue import CatalogueModel, Layout
-from handy_qwen.models.fetching import Patience
+from handy_qwen.models.fetching import RetryPolicy
 from handy_qwen.models.meter import Meter
-from handy_qwen.models.places import Places
+from handy_qwen.models.storage import ModelPaths
 
 CHECKPOINT = Path(__file__).parents[1] / "data" / "demo-checkpoint"
 REPOSITORY = "somebody/tiny"
-IMPATIENT = Patience(tries=4, first_s=0.0, most_s=0.2, most_asked_s=1.5)
+IMPATIENT = RetryPolicy(tries=4, first_s=0.0, most_s=0.2, most_asked_s=1.5)
 TINY = CatalogueModel(
     "tiny",
     "Tiny",
@@ -25,7 +25,7 @@ def download(tell=lambda _progress: None, **changes):
     """Fetch the tiny model into its place, and return that."""
     from handy_qwen.models.download import Download
 
-    places = Places("tiny")
+    places = ModelPaths("tiny")
     places.make()
     places.begin()
     Download(replace(TINY, **changes), places, Meter(tell), IMPATIENT).run()

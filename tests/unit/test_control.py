@@ -14,8 +14,8 @@ import threading
 
 import pytest
 
-from handy_qwen.control import ControlServer, Endpoint, InstanceLock, ask, endpoint, lines, server
-from handy_qwen.control.lines import MAX_REQUEST_BYTES, PROTOCOL
+from handy_qwen.control import ControlServer, Endpoint, InstanceLock, ask, endpoint, server
+from handy_qwen.control.endpoint import MAX_REQUEST_BYTES, PROTOCOL
 from handy_qwen.errors import ControlError
 
 
@@ -261,7 +261,7 @@ def test_a_line_may_come_in_pieces():
     with left, right:
         for byte in b'{"a": 1}\n':
             left.sendall(bytes([byte]))
-        assert lines.receive_line(right, 100, 5) == {"a": 1}
+        assert endpoint.receive_line(right, 100, 5) == {"a": 1}
 
 
 def test_the_lock_is_held_by_one_and_given_back(tmp_path):

@@ -6,7 +6,7 @@ from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.convert.package import convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.engine.manifest import find_damage, load_manifest
+from handy_qwen.engine.qwen3.manifest import find_damage, load_manifest
 from tests.conftest import CHECKPOINT, ROOT
 
 PACKAGE = paths.asset("demo-model")

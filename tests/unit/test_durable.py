@@ -7,8 +7,8 @@ import pytest
 
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.durable import replace_file, replacing, sync_tree
-from handy_qwen.models.importing import import_model
+from handy_qwen.files import replace_file, replacing, sync_tree
+from handy_qwen.models.installing import import_model
 from tests.conftest import CHECKPOINT
 
 

@@ -25,13 +25,13 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.control import ControlServer, Endpoint, ask
-from handy_qwen.convert.archive import opened_source
-from handy_qwen.convert.weights import Checkpoint
-from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.manifest import load_manifest
-from handy_qwen.engine.published import read_config
-from handy_qwen.engine.reading import MOST_BYTES, parse_object
-from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.convert.checkpoint import Checkpoint
+from handy_qwen.convert.source import opened_source
+from handy_qwen.engine.json_files import MAX_BYTES, parse_object
+from handy_qwen.engine.qwen3.manifest import load_manifest
+from handy_qwen.engine.qwen3.published import read_config
+from handy_qwen.engine.qwen3.recognizer import open_parts
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import HandyError, ModelCorruptError
 from handy_qwen.history import recovery
 from handy_qwen.settings import Settings, SettingsStore
@@ -82,7 +82,7 @@ def test_a_little_of_everything_damaged_gives_our_errors_within_limits():
         b'"text"',
         b"",
         b"\xff\xfe{\x00}\x00",
-        b"{" + b" " * MOST_BYTES + b"}",
+        b"{" + b" " * MAX_BYTES + b"}",
     ],
     ids=lambda data: data[:12].decode("latin-1"),
 )
@@ -91,7 +91,7 @@ def test_json_that_is_no_plain_object_is_one_kind_of_error(data):
         parse_object(data)
 
 
-@pytest.mark.parametrize("data", [ABYSS, b'{"format": 1, "format": 1}', b'{"a": NaN}', b"{" * MOST_BYTES])
+@pytest.mark.parametrize("data", [ABYSS, b'{"format": 1, "format": 1}', b'{"a": NaN}', b"{" * MAX_BYTES])
 def test_every_json_of_a_model_is_read_that_way(tmp_path, data):
     for name in ("manifest.json", "config.json", "model.safetensors.index.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes(data)
@@ -176,7 +176,7 @@ def test_a_tensor_that_cannot_be_is_refused_before_memory_is_asked_for(tmp_path,
     assert peak_mb(read) < 4
 
 
-@pytest.mark.parametrize("length", [0, 23, 2**31, 2**63, 2**64 - 1, MOST_BYTES + 1])
+@pytest.mark.parametrize("length", [0, 23, 2**31, 2**63, 2**64 - 1, MAX_BYTES + 1])
 def test_a_list_of_tensors_of_no_sensible_length_is_not_read(tmp_path, length):
     path = tmp_path / "model.safetensors"
     path.write_bytes(struct.pack("<Q", length))
@@ -253,7 +253,7 @@ def test_a_tokenizer_with_parts_missing_is_refused_when_it_is_read(tmp_path):
 
 def test_models_open_as_they_are_meant_to(tmp_path):
     """The tests above would pass if nothing could ever be opened."""
-    assert open_model(paths.asset("demo-model"), 1).name == "demo"
+    assert open_parts(paths.asset("demo-model"), 1).name == "demo"
     data = (paths.asset("demo-model") / "encoder.data").read_bytes()
     use_package("encoder.data", tmp_path, data)
 
@@ -262,7 +262,7 @@ def test_models_open_as_they_are_meant_to(tmp_path):
 
 
 def test_a_bomb_ends_at_what_it_may_take(tmp_path, monkeypatch):
-    monkeypatch.setattr("handy_qwen.convert.archive._MAX_BYTES", 8 << 20)
+    monkeypatch.setattr("handy_qwen.convert.source._MAX_BYTES", 8 << 20)
     bomb = tmp_path / "model.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as packed:
         for number in range(3):

@@ -14,29 +14,27 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "__init__": (set(), set()),
     "errors": (set(), set()),
     "paths": ({"errors"}, {"platformdirs"}),
-    "filelock": (set(), set()),
-    "durable": (set(), set()),
+    "files": (set(), set()),
     "extras": (set(), set()),
     "manual": ({"paths"}, set()),
-    "scripts": (set(), set()),
     "languages": ({"errors"}, set()),
     # numpy for types only, see the last test
-    "core": ({"errors", "languages", "scripts"}, {"numpy", "regex"}),
-    "engine": ({"errors", "languages", "scripts"}, {"numpy", "onnxruntime", "psutil", "regex"}),
-    "convert": ({"durable", "engine", "errors", "languages"}, {"numpy", "onnx"}),
+    "core": ({"errors", "languages"}, {"numpy", "regex"}),
+    "engine": ({"errors", "languages"}, {"numpy", "onnxruntime", "psutil", "regex"}),
+    "convert": ({"files", "engine", "errors", "languages"}, {"numpy", "onnx"}),
     "audio": ({"core", "errors", "extras", "runtime"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (
-        {"convert", "core", "durable", "engine", "errors", "filelock", "languages", "paths"},
+        {"convert", "core", "files", "engine", "errors", "languages", "paths"},
         {"huggingface_hub", "httpx2", "psutil"},
     ),
     "system": (
-        {"core", "durable", "errors", "paths", "runtime"},
+        {"core", "files", "errors", "paths", "runtime"},
         {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"},
     ),
-    "settings": ({"core", "durable", "errors", "languages", "paths"}, set()),  # of core the words for choices
-    "history": ({"core", "durable", "errors", "paths", "runtime"}, {"numpy"}),
+    "settings": ({"core", "files", "errors", "languages", "paths"}, set()),  # of core the words for choices
+    "history": ({"core", "files", "errors", "paths", "runtime"}, {"numpy"}),
     "log": ({"errors", "paths"}, set()),
-    "control": ({"core", "errors", "filelock", "paths", "runtime"}, set()),
+    "control": ({"core", "errors", "paths", "runtime"}, set()),
     "runtime": ({"core", "errors"}, set()),
     "transcriber": ({"core", "engine", "errors", "runtime"}, {"numpy"}),
     "ui": ({"core", "settings", "errors", "languages", "manual", "paths"}, {"PySide6"}),
@@ -97,8 +95,8 @@ def test_modules_stay_small(path):
 @pytest.mark.parametrize(
     ("modules", "kept_out"),
     [
-        ("handy_qwen.engine.recognizer", "PySide6"),
-        ("handy_qwen.core.ports, handy_qwen.runtime.dispatch", "numpy"),
+        ("handy_qwen.engine.qwen3.recognizer", "PySide6"),
+        ("handy_qwen.core.types, handy_qwen.runtime.dispatch", "numpy"),
     ],
 )
 def test_a_layer_loads_without(modules, kept_out):

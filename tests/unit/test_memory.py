@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from handy_qwen.transcriber import memory
+from handy_qwen.transcriber import slot
 
 PIECES, PIECE_BYTES = 2000, 50_000  # 100 MB in pieces too small to be mapped one by one
 
@@ -20,7 +20,7 @@ def test_freed_memory_goes_back_to_the_system():
     last = pieces[-1]  # keeps the heap from shrinking by itself
     full = process.memory_info().rss
     del pieces
-    memory.give_back()
+    slot.return_freed_memory()
     assert process.memory_info().rss < full - PIECES * PIECE_BYTES // 2
     assert last.all()
 
@@ -28,4 +28,4 @@ def test_freed_memory_goes_back_to_the_system():
 def test_a_c_library_without_a_way_is_no_trouble(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: types.SimpleNamespace())
-    memory.give_back()
+    slot.return_freed_memory()

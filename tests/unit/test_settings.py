@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handy_qwen import durable
+from handy_qwen import files
 from handy_qwen.core.gestures import Mode
-from handy_qwen.core.ports import Hotkey, Submit
 from handy_qwen.core.text import Replacement
+from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import (
     LiveWork,
@@ -293,7 +293,7 @@ def other_writer(desk, monkeypatch):
         if texts:
             desk.write(texts.pop(0))
 
-    monkeypatch.setattr(durable.os, "fsync", write)
+    monkeypatch.setattr(files.os, "fsync", write)
     return texts
 
 
@@ -346,9 +346,7 @@ def test_what_is_no_file_is_explained_and_left_alone(desk, kind):
 @pytest.mark.expects_log
 def test_a_write_protected_file_is_not_replaced_and_that_is_told(desk, monkeypatch):
     desk.write('language = "French"\n').path.chmod(0o400)
-    monkeypatch.setattr(
-        durable.os, "access", lambda path, _mode: bool(path.stat().st_mode & 0o200)
-    )  # root may
+    monkeypatch.setattr(files.os, "access", lambda path, _mode: bool(path.stat().st_mode & 0o200))  # root may
     desk.store.load()
     desk.store.update(sounds=True)
     desk.look(times=4)
@@ -366,7 +364,7 @@ def test_that_no_file_can_be_made_stays_told_until_there_is_one(desk, monkeypatc
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(durable.os, "fsync", refuse)
+        patch.setattr(files.os, "fsync", refuse)
         desk.store.load()
         desk.look(times=5)
     (told,) = desk.problems
@@ -429,7 +427,7 @@ def test_a_file_that_cannot_be_written_is_told_and_the_change_holds(desk, monkey
 
     desk.store.load()
     before = desk.text()
-    monkeypatch.setattr(durable.os, "fsync", refuse)
+    monkeypatch.setattr(files.os, "fsync", refuse)
     assert desk.store.update(language="German").language == "German"
     assert len(desk.problems) == 1
     assert desk.text() == before

@@ -21,7 +21,7 @@ from handy_qwen.core.events import (
     Progressed,
     Transcribed,
 )
-from handy_qwen.engine.transcript import Preview, Transcript
+from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber import EngineTranscriber, Live, LiveText, Model
 from handy_qwen.transcriber.job import Job

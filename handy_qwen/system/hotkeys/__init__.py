@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from handy_qwen.core.events import HotkeysDied
-from handy_qwen.core.ports import Hotkey, HotkeyListener, Post
+from handy_qwen.core.types import Hotkey, HotkeyListener, Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.session import Kind, Session
 
@@ -89,7 +89,7 @@ def hotkeys_for(
 
             return MacHotkeys(post, was_injecting=was_injecting)
         case Kind.WAYLAND:
-            from handy_qwen.system.hotkeys.wayland import PortalHotkeys
+            from handy_qwen.system.hotkeys.portal import PortalHotkeys
 
             return PortalHotkeys(post)
         case Kind.X11:

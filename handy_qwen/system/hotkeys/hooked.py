@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from handy_qwen.core.events import Event, HotkeysFailed
-from handy_qwen.core.ports import Hotkey, Post
+from handy_qwen.core.types import Hotkey, Post
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, missing_key

@@ -39,11 +39,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 
 from handy_qwen.core.events import HotkeysDied, HotkeysFailed
-from handy_qwen.core.ports import Hotkey, Post
+from handy_qwen.core.types import Hotkey, Post
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import Chord, chords_of
-from handy_qwen.system.hotkeys.inbox import Inbox
+from handy_qwen.system.hotkeys.listener import Inbox
 from handy_qwen.system.hotkeys.x11_session import LOST, Session
 
 logger = logging.getLogger(__name__)

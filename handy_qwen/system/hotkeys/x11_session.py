@@ -17,15 +17,21 @@ from Xlib.ext.ge import GenericEventCode
 from Xlib.protocol import rq
 
 from handy_qwen.core.events import Event, KeyDown
-from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.system.hotkeys.chord import Chord, parse_chord
 from handy_qwen.system.hotkeys.tracker import Tracker
-from handy_qwen.system.hotkeys.x11_clock import ServerClock, server_time_ms
-from handy_qwen.system.hotkeys.x11_grabs import Grab, Grabs
-from handy_qwen.system.hotkeys.x11_keymap import Keymap
-from handy_qwen.system.hotkeys.x11_locks import Locks
-from handy_qwen.system.hotkeys.x11_wire import keyboards, keys_down, select_raw, xtest_devices
+from handy_qwen.system.x11.keymap import NamedKeys
+from handy_qwen.system.x11.xinput import (
+    ServerClock,
+    keyboards,
+    keys_down,
+    select_raw,
+    server_time_ms,
+    tap_key,
+    xtest_devices,
+)
+from handy_qwen.system.x11.xkb import Locks
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +75,7 @@ class Session:
             self._xtest = xtest_devices(self._ears)
             self._locks = _locks(self._ears)
             self._grabs = Grabs(self._mouth, self._is_ours, self._has_caught)
-            self._keymap = Keymap(self._ears)
+            self._keymap = NamedKeys(self._ears)
             self._tracker = self._new_tracker(self._keymap, ())
         except BaseException:
             self.close()
@@ -96,7 +102,7 @@ class Session:
         Raises:
             HotkeyError: TAKEN, or INVALID on this keyboard. What was listened for before still is.
         """
-        keymap = Keymap(self._ears)
+        keymap = NamedKeys(self._ears)
         tracker = self._new_tracker(keymap, chords)
         owner = {grab: chord for chord in chords for grab in _grabs(keymap, chord)}
         taken = self._grabs.replace(owner, keymap.lock_masks())
@@ -114,7 +120,7 @@ class Session:
         Raises:
             HotkeyError: TAKEN, or INVALID on this keyboard.
         """
-        keymap = Keymap(self._ears)
+        keymap = NamedKeys(self._ears)
         locks = keymap.lock_masks()
         for place, chord in enumerate(chords):
             keymap.binding(place, chord)
@@ -249,12 +255,12 @@ class Session:
     def _follow_layout(self) -> None:
         """Go where the keys are now. Mostly nothing that matters here has moved, and nothing is disturbed."""
         try:
-            if _places(Keymap(self._ears), self._chords) != _places(self._keymap, self._chords):
+            if _places(NamedKeys(self._ears), self._chords) != _places(self._keymap, self._chords):
                 self.use(self._chords)
         except HotkeyError as exc:
             logger.warning("after a change of the keyboard layout: %s", exc.title)
 
-    def _new_tracker(self, keymap: Keymap, chords: Sequence[Chord]) -> Tracker:
+    def _new_tracker(self, keymap: NamedKeys, chords: Sequence[Chord]) -> Tracker:
         bindings = [keymap.binding(place, chord) for place, chord in enumerate(chords)]
         return Tracker(bindings, modifiers=keymap.modifiers, escape=keymap.escape, is_down=self._is_down)
 
@@ -265,11 +271,11 @@ class Session:
         devices = self._sources.get(key) or keyboards(self._ears)
         return any(key in keys_down(self._ears, device) for device in devices)
 
-    def _held_modifiers(self, keymap: Keymap) -> frozenset[int]:
+    def _held_modifiers(self, keymap: NamedKeys) -> frozenset[int]:
         held = (keys_down(self._ears, device) for device in keyboards(self._ears))
         return frozenset().union(*held) & keymap.modifiers
 
-    def _taken(self, chord: Chord, chords: Sequence[Chord], keymap: Keymap) -> HotkeyError:
+    def _taken(self, chord: Chord, chords: Sequence[Chord], keymap: NamedKeys) -> HotkeyError:
         free = self._free_chord(chord, chords, keymap)
         hint = (
             f"{free.label('linux')} is free."
@@ -278,7 +284,7 @@ class Session:
         )
         return HotkeyError(f"Another program uses {chord.label('linux')}.", HotkeyReason.TAKEN, hint)
 
-    def _free_chord(self, chord: Chord, chords: Sequence[Chord], keymap: Keymap) -> Chord | None:
+    def _free_chord(self, chord: Chord, chords: Sequence[Chord], keymap: NamedKeys) -> Chord | None:
         """One that no program holds: the same key with other modifiers, or else a usual one."""
         variants = [f"{start}+{chord.key}" for start in ("ctrl+alt", "ctrl+super", "ctrl+alt+shift")]
         for proposal in map(parse_chord, (*variants, *_SPARE_CHORDS)):
@@ -318,14 +324,14 @@ def _log_error(problem: error.XError, _request: rq.Request) -> None:
     logger.debug("the X server refused: %s", type(problem).__name__)
 
 
-def _grabs(keymap: Keymap, chord: Chord) -> list[Grab]:
+def _grabs(keymap: NamedKeys, chord: Chord) -> list[Grab]:
     if chord.is_lone:
         return []
     mask = keymap.mask(chord)
     return [(code, mask) for code in keymap.binding(0, chord).key]
 
 
-def _places(keymap: Keymap, chords: Sequence[Chord]) -> object:
+def _places(keymap: NamedKeys, chords: Sequence[Chord]) -> object:
     """Everything about a keyboard mapping that ``chords`` depend on."""
     bindings = [keymap.binding(0, chord) for chord in chords]
     grabs = [_grabs(keymap, chord) for chord in chords]
@@ -342,3 +348,117 @@ def _unsupported(problem: str) -> HotkeyError:
         HotkeyReason.UNSUPPORTED_DESKTOP,
         'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
     )
+
+
+logger = logging.getLogger(__name__)
+
+Grab = tuple[int, int]
+"""A keycode and a modifier mask, without locks."""
+
+
+class Grabs:
+    """The grabs of one connection, which is used for nothing else.
+
+    Args:
+        display: The connection (Xlib.display.Display).
+        is_ours: Whether this program was typing when the server stamped an event with these milliseconds.
+        on_caught: Called when a press has activated a grab, before it is looked whether ``pressed`` was told.
+    """
+
+    def __init__(
+        self, display: Display, is_ours: Callable[[int], bool], on_caught: Callable[[], None]
+    ) -> None:
+        self._display = display
+        self._root = display.screen().root
+        self._is_ours = is_ours
+        self._on_caught = on_caught
+        self._grabbed: dict[Grab, tuple[int, ...]] = {}
+        self._escape: dict[Grab, tuple[int, ...]] = {}
+        self._fresh: set[int] = set()
+
+    def replace(self, wanted: Iterable[Grab], lock_masks: Iterable[int]) -> Grab | None:
+        """Hold ``wanted`` and nothing else. If another program holds one, return that and change nothing."""
+        wanted, locks = set(wanted), tuple(lock_masks)
+        added: list[Grab] = []
+        for grab in sorted(wanted):
+            if self._grabbed.get(grab) == locks:
+                continue
+            if not self._take(grab, locks):
+                for other in added:
+                    self._release(other, locks)
+                return grab
+            added.append(grab)
+        for grab, old_locks in list(self._grabbed.items()):
+            if grab not in wanted:
+                self._release(grab, old_locks)
+        self._grabbed = dict.fromkeys(wanted, locks)
+        self._display.sync()
+        return None
+
+    def is_free(self, grab: Grab, lock_masks: Iterable[int]) -> bool:
+        """Whether no other program holds ``grab``. Found out by taking it for a moment."""
+        locks = tuple(lock_masks)
+        is_taken = self._take(grab, locks)
+        if is_taken and grab not in self._grabbed:
+            self._release(grab, locks)
+        return is_taken
+
+    def watch_escape(self, grabs: Iterable[Grab], lock_masks: Iterable[int]) -> None:
+        """Take Escape with these modifiers away from the focused program; no grabs: give it back.
+
+        A combination that another program holds is left to it: Escape is heard all the same.
+        """
+        wanted = dict.fromkeys(grabs, tuple(lock_masks))
+        if wanted == self._escape:
+            return
+        for grab, locks in self._escape.items():
+            if grab not in wanted and grab not in self._grabbed:
+                self._release(grab, locks)
+        for grab, locks in wanted.items():
+            if grab not in self._escape and not self._take(grab, locks):
+                logger.info("another program holds Escape with modifiers %#x", grab[1])
+        self._escape = wanted
+        self._display.sync()
+
+    def pressed(self, code: int) -> None:
+        """The key ``code`` really went down: undo the grab that this activated, and wait for it."""
+        if any(code == grabbed for grabbed, _ in self._grabbed):
+            self._fresh.add(code)
+            self._display.ungrab_keyboard(X.CurrentTime)
+            self._display.sync()
+
+    def drain(self) -> None:
+        """Take in what the grabs have caught.
+
+        Raises:
+            Xlib.error.ConnectionClosedError: The X server is gone.
+        """
+        while self._display.pending_events():
+            event = self._display.next_event()
+            if event.type != X.KeyPress or all(event.detail != code for code, _ in self._grabbed):
+                continue
+            self._on_caught()
+            if event.detail in self._fresh:  # the press that has been dealt with
+                self._fresh.discard(event.detail)
+                continue
+            if not self._is_ours(event.time):
+                tap_key(self._display, self._display.display.info.max_keycode)
+            self._display.ungrab_keyboard(X.CurrentTime)
+            self._display.flush()
+
+    def _take(self, grab: Grab, locks: tuple[int, ...]) -> bool:
+        code, mask = grab
+        catch = error.CatchError(error.BadAccess)
+        for lock in locks:
+            self._root.grab_key(code, mask | lock, True, X.GrabModeAsync, X.GrabModeAsync, onerror=catch)
+        self._display.sync()
+        if catch.get_error() is None:
+            return True
+        if grab not in self._grabbed:
+            self._release(grab, locks)
+        return False
+
+    def _release(self, grab: Grab, locks: tuple[int, ...]) -> None:
+        code, mask = grab
+        for lock in locks:
+            self._root.ungrab_key(code, mask | lock)

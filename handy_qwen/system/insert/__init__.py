@@ -21,11 +21,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from handy_qwen.core.ports import Inserter, Method, Post, Submit, Target
+from handy_qwen.core.types import Inserter, Method, Post, Submit, Target
 from handy_qwen.errors import InsertError
-from handy_qwen.system.insert.backend import Arrived, Backend, unsupported
-from handy_qwen.system.insert.last_resort import copy_with_pyperclip
-from handy_qwen.system.insert.worker import InsertionThread, LastResort
+from handy_qwen.system.insert.backend import Backend, Inserted, unsupported
+from handy_qwen.system.insert.inserter import DesktopInserter, LastResort, copy_with_pyperclip
 from handy_qwen.system.session import Kind, Session
 
 logger = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ def inserter_for(
     except InsertError as problem:
         logger.info("texts will only be copied: %s", problem.reason.name)
         backend = NoDesktop()
-    return InsertionThread(post, backend, stopping=stopping, last_resort=copy_with_pyperclip)
+    return DesktopInserter(post, backend, stopping=stopping, last_resort=copy_with_pyperclip)
 
 
 def backend_for(
@@ -89,7 +88,7 @@ def backend_for(
 
         return Wayland({**environment, "WAYLAND_DISPLAY": session.wayland}, stopping.wait)
     if session.kind is Kind.X11:
-        from handy_qwen.system.insert.x11.desktop import X11
+        from handy_qwen.system.insert.x11 import X11
 
         return X11(session.display, stopping.wait, may_release=may_release)
     raise unsupported("A desktop to insert text on")
@@ -120,7 +119,7 @@ class NoDesktop:
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Nothing takes time."""
 
-    def type_text(self, text: str) -> Arrived:  # noqa: ARG002  the protocol's
+    def type_text(self, text: str) -> Inserted:  # noqa: ARG002  the protocol's
         """Nothing can be typed.
 
         Raises:
@@ -128,7 +127,7 @@ class NoDesktop:
         """
         raise unsupported("Typing")
 
-    def paste_text(self, text: str) -> Arrived:  # noqa: ARG002  the protocol's
+    def paste_text(self, text: str) -> Inserted:  # noqa: ARG002  the protocol's
         """Nothing can be pasted.
 
         Raises:

@@ -19,11 +19,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
 
@@ -41,7 +43,7 @@ KEEP_BYTES = 256 << 20  # what is larger cannot be kept
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class Inserted:
     """How much of a text is in the window.
 
     Attributes:
@@ -55,7 +57,7 @@ class Arrived:
     may_copy: bool = True
 
 
-UNKNOWN = Arrived(None)
+UNKNOWN = Inserted(None)
 
 
 class Unsure(Exception):  # noqa: N818 (not an error: it may have worked)
@@ -79,14 +81,14 @@ class Backend(Protocol):
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Take what is on the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
 
-    def type_text(self, text: str) -> Arrived:
+    def type_text(self, text: str) -> Inserted:
         """Press the keys for ``text``, while the window has the focus and the keyboard obeys.
 
         Raises:
             InsertError: Nothing was typed.
         """
 
-    def paste_text(self, text: str) -> Arrived:
+    def paste_text(self, text: str) -> Inserted:
         """Put ``text`` on the clipboard, press the paste chord, and return when the window has fetched it.
 
         What was on the clipboard comes back afterwards; if it is unknown whether the window has
@@ -123,7 +125,7 @@ class Backend(Protocol):
         """Give everything back."""
 
 
-class Patience:
+class Deadline:
     """How long something may take: long while nobody waits for it, short from then on."""
 
     def __init__(self, is_awaited: Callable[[], bool] = lambda: True) -> None:
@@ -140,7 +142,7 @@ class Patience:
         return self._end_s - now
 
 
-class GivingBack:
+class DelayedRestore:
     """When the clipboard gets back what was there before a paste.
 
     Threads: any may call ``forget``, which waits for what is being put back, so that nothing that is copied
@@ -200,7 +202,7 @@ class GivingBack:
             return None
 
 
-def pieces(
+def chunks(
     text: str, size: Callable[[str], int], limit: int, *, alone: Callable[[str], bool]
 ) -> Iterator[str]:
     """``text`` in pieces whose characters together have at most the ``size`` ``limit``.
@@ -247,3 +249,40 @@ def clipboard_in_use() -> InsertError:
 def no_focus() -> InsertError:
     """The error for a text without a window."""
     return InsertError("No window has the focus.", InsertReason.NO_FOCUS, "Click into a text field.")
+
+
+LISTENER_LAG_S = 0.05
+STAMP_S = 0.005  # a system's time stamps are coarse: a key may be dated a little before it was pressed
+_REMEMBERED = 64  # chords and texts; a listener is not that late
+
+
+class Injection:
+    """When keys of ours were on their way. Safe on any thread."""
+
+    def __init__(self, lag_s: float = LISTENER_LAG_S) -> None:
+        self._lock = threading.Lock()
+        self._lag_s = lag_s
+        self._depth = 0
+        self._since_s = 0.0
+        self._past: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Keys are sent inside; before leaving, the system must have dealt with the last one."""
+        with self._lock:
+            if not self._depth:
+                self._since_s = time.monotonic() - STAMP_S
+            self._depth += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._depth -= 1
+                if not self._depth:
+                    self._past.append((self._since_s, time.monotonic() + self._lag_s))
+
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether an injected key event of ``at_s`` (``time.monotonic()``) may be ours."""
+        with self._lock:
+            is_now = self._depth > 0 and at_s >= self._since_s
+            return is_now or any(since_s <= at_s <= until_s for since_s, until_s in self._past)

@@ -19,8 +19,8 @@ from typing import Any
 from jeepney import DBusAddress, MatchRule, Message, MessageType, message_bus, new_method_call
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.dbus import BROKEN, connect
 from handy_qwen.system.insert.backend import Unsure, unsupported
+from handy_qwen.system.portal import BROKEN, connect
 
 logger = logging.getLogger(__name__)
 

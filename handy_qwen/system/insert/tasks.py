@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import Patience, unsupported
+from handy_qwen.system.insert.backend import Deadline, unsupported
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Tasks:
 
     # --- any thread --------------------------------------------------------------------------------
 
-    def do(self, run: Callable[[], Result], patience: Patience | None = None) -> Result:
+    def do(self, run: Callable[[], Result], patience: Deadline | None = None) -> Result:
         """Have ``run`` called on the thread, and return what it returns.
 
         What is not done in time is given up: it will not be begun later.

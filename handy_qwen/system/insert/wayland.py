@@ -27,18 +27,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert.backend import (
     KEEP_BYTES,
     UNKNOWN,
-    Arrived,
-    GivingBack,
+    DelayedRestore,
+    Injection,
+    Inserted,
     Unsure,
     clipboard_in_use,
     unsupported,
 )
-from handy_qwen.system.insert.injection import Injection
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class Wayland:
         self._injection = Injection()
         self._saved: dict[Options, _Kept | None] = {}  # by clipboard; None: it was empty
         self._ours = b""
-        self._giving_back = GivingBack(self._restore)
+        self._giving_back = DelayedRestore(self._restore)
 
     @property
     def clipboard_thread(self) -> None:
@@ -191,7 +191,7 @@ class Wayland:
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Nothing: see above."""
 
-    def type_text(self, text: str) -> Arrived:
+    def type_text(self, text: str) -> Inserted:
         """Type by wtype.
 
         Raises:
@@ -203,9 +203,9 @@ class Wayland:
                 self._run(("wtype", "-"), text.encode(), TOOL_S + TYPE_S * len(text))
         except Unsure:
             return UNKNOWN
-        return Arrived(len(text))
+        return Inserted(len(text))
 
-    def paste_text(self, text: str) -> Arrived:
+    def paste_text(self, text: str) -> Inserted:
         """Copy by wl-copy and press Shift+Insert.
 
         Raises:
@@ -226,7 +226,7 @@ class Wayland:
             self._giving_back.forget()
             return UNKNOWN
         self._giving_back.after(RESTORE_AFTER_S)
-        return Arrived(len(text))
+        return Inserted(len(text))
 
     def copy(self, text: str) -> None:
         """Copy by wl-copy.

@@ -17,11 +17,10 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
-from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import Arrived, GivingBack, Patience, no_focus, pieces
-from handy_qwen.system.insert.injection import Injection
+from handy_qwen.system.insert.backend import Deadline, DelayedRestore, Injection, Inserted, chunks, no_focus
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, Api, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
 
@@ -64,7 +63,7 @@ class Windows:
         self._injection = Injection()
         self._clipboard = WindowsClipboard(self._api)
         self._promise: Promise | None = None  # the paste that is over, but for what comes back
-        self._giving_back = GivingBack(self._restore)
+        self._giving_back = DelayedRestore(self._restore)
 
     @property
     def clipboard_thread(self) -> WatchedThread:
@@ -78,9 +77,9 @@ class Windows:
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Take what is on the clipboard."""
-        self._clipboard.take(Patience(is_awaited))
+        self._clipboard.take(Deadline(is_awaited))
 
-    def type_text(self, text: str) -> Arrived:
+    def type_text(self, text: str) -> Inserted:
         """Type ``text`` as UTF-16 code units.
 
         Raises:
@@ -91,7 +90,7 @@ class Windows:
             raise InsertError("Filter Keys is on.", InsertReason.NOT_TYPEABLE)
         typed = 0
         with self._injection.under_way():
-            for piece in pieces(text, len, CHUNK, alone=_is_wide):
+            for piece in chunks(text, len, CHUNK, alone=_is_wide):
                 if self._held() and not self._has_released():
                     break
                 if self._api.foreground() != window:
@@ -101,7 +100,7 @@ class Windows:
                 arrived = self._type(piece)
                 self._pause(WIDE_PAUSE_S if _is_wide(piece) else CHUNK_PAUSE_S)
                 if arrived and self._api.foreground() != window:
-                    return Arrived(typed or None, has_focus=False)  # which of the two got this piece?
+                    return Inserted(typed or None, has_focus=False)  # which of the two got this piece?
                 typed += arrived
                 if arrived < len(piece):
                     break
@@ -110,7 +109,7 @@ class Windows:
             raise no_focus()
         if not typed:
             raise InsertError("Windows refused the keys.", InsertReason.DENIED_BY_USER)
-        return Arrived(typed, has_focus=has_focus)
+        return Inserted(typed, has_focus=has_focus)
 
     def _type(self, piece: str) -> int:
         """Send ``piece``; returns how many of its characters Windows took."""
@@ -124,13 +123,13 @@ class Windows:
             left -= len(stroke)
         return len(piece)
 
-    def paste_text(self, text: str) -> Arrived:
+    def paste_text(self, text: str) -> Inserted:
         """Promise ``text``, press the chord, wait for the window's program to fetch it.
 
         Raises:
             InsertError: Nothing was sent.
         """
-        self._clipboard.take(Patience())  # slow: where the keys go, and what is held, counts afterwards
+        self._clipboard.take(Deadline())  # slow: where the keys go, and what is held, counts afterwards
         window = self._window()
         promise = self._clipboard.promise(text, self._api.process(window))
         self._promise = promise
@@ -145,9 +144,9 @@ class Windows:
             self._giving_back.now()
             raise
         if not promise.fetched.wait(FETCH_WAIT_S):
-            return Arrived(None, may_copy=self._clipboard.is_ours())
+            return Inserted(None, may_copy=self._clipboard.is_ours())
         self._giving_back.after(GRACE_S)
-        return Arrived(len(text))
+        return Inserted(len(text))
 
     def copy(self, text: str) -> None:
         """Leave ``text`` on the clipboard.

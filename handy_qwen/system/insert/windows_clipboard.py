@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import KEEP_BYTES, Patience, clipboard_in_use, unsupported
+from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
 from handy_qwen.system.insert.tasks import ANSWER_S, Tasks, described
 from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, Api, NotMemory
 
@@ -101,7 +101,7 @@ class WindowsClipboard:
 
     # --- any thread --------------------------------------------------------------------------------
 
-    def take(self, patience: Patience) -> None:
+    def take(self, patience: Deadline) -> None:
         """Take what is there, so that it can come back.
 
         Raises:
@@ -149,7 +149,7 @@ class WindowsClipboard:
         self._api.wake(self._window)
         self.thread.join(timeout_s)
 
-    def _do(self, run: Callable[[], None], patience: Patience | None = None) -> None:
+    def _do(self, run: Callable[[], None], patience: Deadline | None = None) -> None:
         if not self.thread.is_alive():
             raise unsupported("The clipboard")
         self._tasks.do(run, patience)
@@ -198,7 +198,7 @@ class WindowsClipboard:
             "Another program keeps the clipboard open.", InsertReason.UNSUPPORTED_DESKTOP, "Try again."
         )
 
-    def _take(self, patience: Patience) -> None:
+    def _take(self, patience: Deadline) -> None:
         if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
             return  # the text before this one is there, or nothing has changed since
         self._taken = None

@@ -13,12 +13,11 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from handy_qwen.core.events import Request
 from handy_qwen.core.view import Commands, View
 from handy_qwen.errors import HandyError
+from handy_qwen.ui.key_cap import KeyCap, is_menu_key
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.setup.key_cap import KeyCap
-from handy_qwen.ui.setup.keys import is_menu_key
-from handy_qwen.ui.setup.page import Page, Verdict, retain
-from handy_qwen.ui.windows.parts import Panel, Quiet, Trouble, button
-from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
+from handy_qwen.ui.setup.page import Page, Verdict, keep_space_when_hidden
+from handy_qwen.ui.widgets import Alert, Card, SecondaryText, button
+from handy_qwen.ui.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
 
 Ask = Callable[[Request], None]
 
@@ -42,7 +41,7 @@ class HotkeyPage(Page):
         self.change = button(words.CHANGE, self._on_change)
         self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.went_down, self.came_up = Verdict(), Verdict()
-        self._note, self.objection = Quiet(words.NOT_SEEN), Trouble("problem")
+        self._note, self.objection = SecondaryText(words.NOT_SEEN), Alert("problem")
         self._was_refused.connect(self._on_refused, Qt.ConnectionType.QueuedConnection)
         self._build()
 
@@ -128,7 +127,7 @@ class HotkeyPage(Page):
         self._note.show()
 
     def _build(self) -> None:
-        card = Panel()
+        card = Card()
         inside = QVBoxLayout(card)
         inside.setContentsMargins(MARGIN_PX, MARGIN_PX + GAP_PX, MARGIN_PX, MARGIN_PX)
         inside.setSpacing(GAP_PX)
@@ -139,7 +138,7 @@ class HotkeyPage(Page):
         seen.setSpacing(MARGIN_PX)
         seen.addStretch()
         for part in (self.went_down, self.came_up):
-            retain(part)
+            keep_space_when_hidden(part)
             part.stay_on_one_line()
             seen.addWidget(part)
         seen.addStretch()

@@ -9,13 +9,12 @@ from difflib import SequenceMatcher
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from handy_qwen.core.shelf import DEMO
+from handy_qwen.core.models import DEMO
 from handy_qwen.core.view import Choices, NoticeKind, Phase, View
 from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.spoken import announce
-from handy_qwen.ui.windows.parts import Sign, Text, Title, Trouble
-from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX
+from handy_qwen.ui.widgets import Alert, Icon, Text, Title, announce
+from handy_qwen.ui.window import GAP_PX, SMALL_GAP_PX
 
 TROUBLES = {
     NoticeKind.NO_SPEECH,
@@ -44,7 +43,7 @@ class Page(QWidget):
         super().__init__()
         self.name = name  # in the list of steps
         self.progress = Progress.OPEN
-        self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Trouble("problem")
+        self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Alert("problem")
         self.body = QVBoxLayout()
         self.body.setSpacing(GAP_PX)
         whole = QVBoxLayout(self)
@@ -135,20 +134,20 @@ def is_demo(choices: Choices) -> bool:
     return choices.model in {"", DEMO}
 
 
-def spoken(text: str) -> list[str]:
+def spoken_words(text: str) -> list[str]:
     """The words of ``text`` as they sound: without punctuation and capitals."""
     return re.findall(r"\w+(?:'\w+)*", text.lower().replace("\u2019", "'"))
 
 
 def missed(sentence: str, text: str) -> list[str]:
     """The words of ``sentence`` that are not in ``text`` in their order."""
-    wanted, found = spoken(sentence), spoken(text)
+    wanted, found = spoken_words(sentence), spoken_words(text)
     blocks = SequenceMatcher(None, wanted, found, autojunk=False).get_matching_blocks()
     right = {block.a + n for block in blocks for n in range(block.size)}
     return [word for place, word in enumerate(wanted) if place not in right]
 
 
-def retain(widget: QWidget) -> None:
+def keep_space_when_hidden(widget: QWidget) -> None:
     """Let ``widget`` keep its place while it is hidden, so that nothing moves when it comes up."""
     policy = widget.sizePolicy()
     policy.setRetainSizeWhenHidden(True)
@@ -160,7 +159,7 @@ class Verdict(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sign, self._text = Sign("mark-good", "good"), Text()
+        self._sign, self._text = Icon("mark-good", "good"), Text()
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SMALL_GAP_PX)

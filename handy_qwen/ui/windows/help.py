@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSplitter, QTextBrow
 
 from handy_qwen import manual
 from handy_qwen.ui.strings import tr
-from handy_qwen.ui.windows.window import MARGIN_PX, AppWindow
+from handy_qwen.ui.window import MARGIN_PX, AppWindow
 
 TITLE, TOPICS = tr("Help"), tr("Topics")
 _SIZE_PX = QSize(820, 560)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
+    QPlainTextEdit,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -22,17 +25,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from handy_qwen.core.entries import Entry
-from handy_qwen.core.past import Past, PastKeeper, Question
-from handy_qwen.core.view import Commands, View
+from handy_qwen.core.types import Entry, EntryState
+from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.spoken import announce
+from handy_qwen.ui.widgets import FlowLayout, SecondaryText, Text, Title, announce, button, confirm
+from handy_qwen.ui.window import GAP_PX, SMALL_GAP_PX, AppWindow
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows.history_detail import Detail
 from handy_qwen.ui.windows.history_list import EntriesList
-from handy_qwen.ui.windows.parts import Flow, Quiet, Text, Title, button
-from handy_qwen.ui.windows.question import ask
-from handy_qwen.ui.windows.window import GAP_PX, SMALL_GAP_PX, AppWindow
 
 _TYPING_MS = 150  # a search begins when the fingers rest
 _PAGE = 200
@@ -43,18 +42,18 @@ _LEAST_PX = 150  # of the list, in a small window
 class HistoryWindow(AppWindow):
     """Shows the last answer it was given. Lives on Qt's thread."""
 
-    def __init__(self, keeper: PastKeeper, commands: Commands) -> None:
+    def __init__(self, keeper: HistoryCommands, commands: Commands) -> None:
         super().__init__("history", words.TITLE, QSize(820, 700))
         self._keeper = keeper
-        self._past, self._view = Past(), View()
+        self._past, self._view = HistoryPage(), View()
         self._most = _PAGE
         self.search, self.only = SearchField(), QComboBox()
         self.pause = QCheckBox(words.PAUSE)
         self.pause.setToolTip(words.PAUSE_TIP)
         self.pause.clicked.connect(commands.pause_history)
         self.list, self.detail = EntriesList(), Detail(keeper)
-        self._notice, self._empty = Text(color="problem"), Emptiness()
-        self._count = Quiet()
+        self._notice, self._empty = Text(color="problem"), EmptyState()
+        self._count = SecondaryText()
         self.undo_button = button(words.UNDO, self._undo)
         self.export_button = button(words.EXPORT, self._ask_where_to_export)
         self._typing = QTimer(self)
@@ -66,7 +65,7 @@ class HistoryWindow(AppWindow):
         self.undo_button.hide()
         self.export_button.setEnabled(False)
 
-    def show_past(self, past: Past) -> None:
+    def show_past(self, past: HistoryPage) -> None:
         """Show an answer; one to a question that is no longer asked is let go."""
         if past.question.words != self.search.text() or past.question.only is not self.only.currentData():
             return
@@ -115,7 +114,7 @@ class HistoryWindow(AppWindow):
 
     def _look(self) -> None:
         only = self.only.currentData()
-        self._keeper.look(Question(self.search.text(), only, self._most))
+        self._keeper.look(HistoryQuery(self.search.text(), only, self._most))
 
     def _look_anew(self) -> None:
         self._most = _PAGE
@@ -165,7 +164,7 @@ class HistoryWindow(AppWindow):
         write = partial(self._keeper.export, target, ids)
         if os.path.lexists(target):
             question = words.REPLACE.format(name=target.name)
-            ask(self, question, words.REPLACE_DETAIL, yes=words.REPLACE_IT, no=words.KEEP_IT, do=write)
+            confirm(self, question, words.REPLACE_DETAIL, yes=words.REPLACE_IT, no=words.KEEP_IT, do=write)
         else:
             write()
 
@@ -174,7 +173,7 @@ class HistoryWindow(AppWindow):
     def _build(self) -> None:
         for only, title in words.ONLY.items():
             self.only.addItem(title, only)
-        top = Flow(GAP_PX)
+        top = FlowLayout(GAP_PX)
         for title, field in ((words.SEARCH, self.search), (words.SHOW, self.only)):
             label, pair = QLabel(title), QHBoxLayout()
             label.setBuddy(field)
@@ -247,12 +246,12 @@ class SearchField(QLineEdit):
             super().keyPressEvent(event)
 
 
-class Emptiness(QWidget):
+class EmptyState(QWidget):
     """What stands where there is nothing to list."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._title, self._hint = Title(), Quiet()
+        self._title, self._hint = Title(), SecondaryText()
         whole = QVBoxLayout(self)
         whole.setSpacing(SMALL_GAP_PX)
         whole.addStretch()
@@ -265,3 +264,98 @@ class Emptiness(QWidget):
         """Show both lines."""
         self._title.setText(title)
         self._hint.setText(hint)
+
+
+class Detail(QWidget):
+    """Shows what is chosen. Lives on Qt's thread."""
+
+    deleted = Signal()  # what is chosen is to be deleted
+    wanted = Signal(object)  # the text of this Entry is to be inserted
+
+    def __init__(self, keeper: HistoryCommands) -> None:
+        super().__init__()
+        self._keeper = keeper
+        self._chosen: Sequence[Entry] = ()
+        self._choices = Choices()
+        self._trouble = Text(color="recording")
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setTabChangesFocus(True)
+        self.text.setAccessibleName(words.TEXT)
+        self.copy_button = button(words.COPY, self.copy)
+        self.insert_button = button(words.INSERT, self.insert)
+        self.insert_button.setToolTip(words.INSERT_TIP)
+        self.retry_button, self.retry_menu = button(words.RETRY), QMenu(self)
+        self.retry_menu.aboutToShow.connect(self._fill_retry_menu)
+        self.retry_button.setMenu(self.retry_menu)
+        self.star_button = button(words.STAR, self._star)
+        self.delete_button = button(words.DELETE, self.deleted.emit)
+        self._build()
+        self.show_chosen(())
+
+    def show_chosen(self, chosen: Sequence[Entry], choices: Choices | None = None) -> None:
+        """Show the one entry chosen, or how many are."""
+        self._chosen = chosen
+        self._choices = choices or self._choices
+        one = chosen[0] if len(chosen) == 1 else None
+        text = one.text if one else ""
+        if self.text.toPlainText() != text:  # what is marked in it stays marked
+            self.text.setPlainText(text)
+        several = words.chosen(len(chosen)) if chosen else words.NOTHING_CHOSEN
+        self.text.setPlaceholderText(words.headline(one) if one else several)
+        self._trouble.setText(one.error if one else "")
+        self._trouble.setVisible(bool(one and one.error))
+        self.copy_button.setEnabled(bool(text))
+        self.insert_button.setEnabled(bool(text))
+        is_cancelled = one is not None and one.state is EntryState.CANCELLED
+        self.retry_button.setText(words.BRING_BACK if is_cancelled else words.RETRY)
+        self.retry_button.setEnabled(
+            one is not None and one.has_audio and one.state is not EntryState.RECORDING
+        )
+        self.star_button.setText(words.UNSTAR if self._are_starred() else words.STAR)
+        self.star_button.setEnabled(bool(chosen))
+        self.delete_button.setEnabled(bool(chosen))
+
+    def copy(self) -> None:
+        """Put the text of the entry chosen on the clipboard."""
+        if self.copy_button.isEnabled():
+            self._keeper.copy(self._chosen[0])
+
+    def insert(self) -> None:
+        """Have the text of the entry chosen inserted."""
+        if self.insert_button.isEnabled():
+            self.wanted.emit(self._chosen[0])
+
+    def _star(self) -> None:
+        self._keeper.star([entry.id for entry in self._chosen], is_starred=not self._are_starred())
+
+    def _are_starred(self) -> bool:
+        return bool(self._chosen) and all(entry.is_starred for entry in self._chosen)
+
+    def _fill_retry_menu(self) -> None:
+        entry, menu = self._chosen[0], self.retry_menu
+        menu.clear()
+        menu.addAction(words.LIKE_BEFORE, partial(self._keeper.retry, entry))
+        models = menu.addMenu(words.WITH_MODEL)
+        for model in self._choices.models:
+            title = model.title.replace("&", "&&")
+            models.addAction(title, partial(self._keeper.retry, entry, model=model.name))
+        languages = menu.addMenu(words.IN_LANGUAGE)
+        languages.addAction(words.AUTOMATIC, partial(self._keeper.retry, entry, language=""))
+        for name in self._choices.languages:
+            title = strings.language_title(name)
+            languages.addAction(title, partial(self._keeper.retry, entry, language=name))
+
+    def _build(self) -> None:
+        row = FlowLayout(SMALL_GAP_PX)
+        buttons = (self.insert_button, self.copy_button, self.retry_button, self.star_button)
+        for one in buttons:
+            row.addWidget(one)
+        row.push()
+        row.addWidget(self.delete_button)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, SMALL_GAP_PX, 0, 0)
+        whole.setSpacing(SMALL_GAP_PX)
+        whole.addWidget(self.text, 1)
+        whole.addWidget(self._trouble)
+        whole.addLayout(row)

@@ -25,12 +25,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from handy_qwen.core.entries import Entry, State
-from handy_qwen.core.past import Past
-from handy_qwen.ui.spoken import spoken
+from handy_qwen.core.types import Entry, EntryState
+from handy_qwen.core.view import HistoryPage
 from handy_qwen.ui.style import outline, readable, scheme
+from handy_qwen.ui.widgets import spoken
+from handy_qwen.ui.window import GAP_PX
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows.window import GAP_PX
 
 ENTRY = Qt.ItemDataRole.UserRole
 REMARK = ENTRY + 1
@@ -46,9 +46,9 @@ class EntriesModel(QAbstractListModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._past = Past()
+        self._past = HistoryPage()
 
-    def show_past(self, past: Past) -> None:
+    def show_past(self, past: HistoryPage) -> None:
         """Hold the entries of ``past`` instead of those before."""
         self.beginResetModel()
         self._past = past
@@ -101,7 +101,7 @@ class EntryPainter(QStyledItemDelegate):
         lower = area.adjusted(0, text_height + _LINE_GAP_PX, 0, 0)
         if entry.is_starred:
             upper = self._right(painter, upper, _STAR, text_font, self._ink(option, "problem"))
-        is_text = entry.state is State.DONE and bool(entry.text)
+        is_text = entry.state is EntryState.DONE and bool(entry.text)
         text_font.setItalic(not is_text)
         ink = self._ink(option, "text" if is_text else color or "quiet")
         self._left(painter, upper, words.headline(entry), text_font, ink)
@@ -180,7 +180,7 @@ class EntriesList(QListView):
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen_changed.emit())
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
 
-    def show_past(self, past: Past) -> None:
+    def show_past(self, past: HistoryPage) -> None:
         """Show the entries of ``past``; of those chosen before, the ones that are still there stay so."""
         ids = {entry.id for entry in self.chosen()}
         row, scrolled = self.currentIndex().row(), self.verticalScrollBar().value()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QDate, QDateTime, QLocale
 
-from handy_qwen.core.entries import Entry, State, Whereabouts
-from handy_qwen.core.past import Only, Question
-from handy_qwen.core.view import Choices
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.view import Choices, HistoryFilter, HistoryQuery
 from handy_qwen.ui.strings import clock, how_to_dictate, ntr, tr
 
 TITLE = tr("History")
@@ -14,9 +13,9 @@ SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (C
 CLEAR, SHOW = tr("Clear the search"), tr("Sh&ow")
 STARRED = tr("Starred")
 ONLY = {
-    Only.ALL: tr("Everything"),
-    Only.STARRED: STARRED,
-    Only.OPEN: tr("Not delivered, failed, cancelled"),
+    HistoryFilter.ALL: tr("Everything"),
+    HistoryFilter.STARRED: STARRED,
+    HistoryFilter.OPEN: tr("Not delivered, failed, cancelled"),
 }
 PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing you say from now on is saved")
 LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
@@ -49,22 +48,22 @@ EXPORTED = tr("Exported to {path}.")
 RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
 
 STATES = {  # what a row says instead of a text
-    State.RECORDING: tr("Recording…"),
-    State.WAITING: tr("Not transcribed yet"),
-    State.FAILED: tr("Transcription failed"),
-    State.CANCELLED: tr("Cancelled"),
+    EntryState.RECORDING: tr("Recording…"),
+    EntryState.WAITING: tr("Not transcribed yet"),
+    EntryState.FAILED: tr("Transcription failed"),
+    EntryState.CANCELLED: tr("Cancelled"),
 }
 PLACES = {  # what is said of a text that the user may want to do something about
-    Whereabouts.NOWHERE: tr("Not delivered"),
-    Whereabouts.BEGUN: tr("Perhaps not delivered"),
-    Whereabouts.HELD: tr("Not inserted yet"),
+    DeliveryStatus.NOWHERE: tr("Not delivered"),
+    DeliveryStatus.BEGUN: tr("Perhaps not delivered"),
+    DeliveryStatus.HELD: tr("Not inserted yet"),
 }
 TODAY, YESTERDAY = tr("Today"), tr("Yesterday")
 
 
 def headline(entry: Entry) -> str:
     """One line: the text, or why there is none."""
-    if entry.state is State.DONE:
+    if entry.state is EntryState.DONE:
         return " ".join(entry.text.split()) or NO_TEXT
     return " ".join((entry.text or STATES[entry.state]).split())
 
@@ -73,9 +72,9 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
     """What is to be said of the entry besides, and its color; both empty for one that is done with."""
     if is_retried:
         return RETRIED, "working"
-    if entry.state is State.DONE:
+    if entry.state is EntryState.DONE:
         return (PLACES[entry.whereabouts], "problem") if entry.is_undelivered else ("", "")
-    colors = {State.FAILED: "recording", State.CANCELLED: "quiet"}
+    colors = {EntryState.FAILED: "recording", EntryState.CANCELLED: "quiet"}
     return STATES[entry.state], colors.get(entry.state, "working")
 
 
@@ -100,11 +99,11 @@ def _day(date: QDate) -> str:
     return QLocale().toString(date, QLocale.FormatType.ShortFormat)
 
 
-def empty(question: Question, choices: Choices) -> tuple[str, str]:
+def empty(question: HistoryQuery, choices: Choices) -> tuple[str, str]:
     """What stands in an empty list, in two lines."""
     if question.words.strip():
         return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=question.words.strip())
-    if question.only is not Only.ALL:
+    if question.only is not HistoryFilter.ALL:
         return NOTHING_OF_KIND, NOTHING_OF_KIND_HINT
     return NOTHING_YET, f"{how_to_dictate(choices)} {NOTHING_YET_HINT}".strip()
 

@@ -13,11 +13,10 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QMenu
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
-from handy_qwen.ui.menu import ChoiceMenu, TrayMenu
 from handy_qwen.ui.overlay import has_overlay
-from handy_qwen.ui.spoken import announce
-from handy_qwen.ui.windows.parts import Flow, Quiet, Text, Title, button
-from handy_qwen.ui.windows.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX, AppWindow
+from handy_qwen.ui.tray import ChoiceMenu, TrayMenu
+from handy_qwen.ui.widgets import FlowLayout, SecondaryText, Text, Title, announce, button
+from handy_qwen.ui.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX, AppWindow
 
 _ICON_PX = 48
 _CHOOSER_CHARACTERS = 20
@@ -34,7 +33,7 @@ class MainWindow(AppWindow):
     def __init__(self, menu: TrayMenu, commands: Commands) -> None:
         super().__init__("main", "", QSize(700, 430))
         self.setWindowTitle(strings.APP_TITLE)
-        self.state, self._keys, self._problem = Title(scale=1.4), Quiet(), Text(color="problem")
+        self.state, self._keys, self._problem = Title(scale=1.4), SecondaryText(), Text(color="problem")
         self._build(menu)
         self.shown.connect(commands.refresh_choices)
         self.close_button.setText(strings.CLOSE.replace("&", ""))  # its letter is that of Cancel
@@ -69,7 +68,7 @@ class MainWindow(AppWindow):
         self.body.addStretch()
 
     def _add_group(self, group: list[QAction], menu: TrayMenu) -> None:
-        row, form = Flow(SMALL_GAP_PX), QGridLayout()
+        row, form = FlowLayout(SMALL_GAP_PX), QGridLayout()
         form.setHorizontalSpacing(GAP_PX)
         form.setVerticalSpacing(SMALL_GAP_PX)
         form.setColumnStretch(1, 1)

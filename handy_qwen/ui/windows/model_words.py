@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
+from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.languages import NATIVE_NAMES
+from handy_qwen.ui import strings
 from handy_qwen.ui.strings import MODELS_WORKING, ntr, tr
-from handy_qwen.ui.windows import figures
 
 TITLE = tr("Models")
 INTRODUCTION = tr("Speech is transcribed on this computer. Nothing you say leaves it.")
@@ -36,12 +36,12 @@ DISCARD_QUESTION = tr("Discard the partial download of {title}?")
 DISCARD_DETAIL = tr("The {size} downloaded so far will be deleted.")
 
 STAGES = {
-    Stage.WAITING: tr("Waiting"),
-    Stage.DOWNLOADING: tr("Downloading"),
-    Stage.UNPACKING: tr("Unpacking"),
-    Stage.CHECKING: tr("Checking"),
-    Stage.CONVERTING: tr("Converting"),
-    Stage.TESTING: tr("Testing"),
+    InstallStage.WAITING: tr("Waiting"),
+    InstallStage.DOWNLOADING: tr("Downloading"),
+    InstallStage.UNPACKING: tr("Unpacking"),
+    InstallStage.CHECKING: tr("Checking"),
+    InstallStage.CONVERTING: tr("Converting"),
+    InstallStage.TESTING: tr("Testing"),
 }
 CONNECTING, RETRYING = tr("Connecting…"), tr("Connection lost, retrying…")
 WAITS = tr("Starts when the other installation finishes.")
@@ -56,77 +56,77 @@ NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
 def state(entry: ModelEntry) -> tuple[str, str]:
     """What the pill says, and its color."""
     match entry.standing:
-        case Standing.INSTALLED if entry.is_damaged:
+        case ModelStatus.INSTALLED if entry.is_damaged:
             return DAMAGED, "recording"
-        case Standing.INSTALLED:
+        case ModelStatus.INSTALLED:
             return (IN_USE, "good") if entry.is_chosen else (INSTALLED, "quiet")
-        case Standing.INSTALLING:
+        case ModelStatus.INSTALLING:
             assert entry.progress is not None
             return STAGES[entry.progress.stage], "working"
         case _ if entry.problem is not None:
             return FAILED, "recording"
-        case Standing.PAUSED:
+        case ModelStatus.PAUSED:
             return PAUSED, "problem"
-        case Standing.AVAILABLE:
+        case ModelStatus.AVAILABLE:
             return (RECOMMENDED, "working") if entry.is_recommended else ("", "quiet")
 
 
 def primary(entry: ModelEntry) -> str:
     """What the first button says; empty if there is nothing for it to do."""
     match entry.standing:
-        case Standing.INSTALLED if entry.is_damaged:
+        case ModelStatus.INSTALLED if entry.is_damaged:
             return "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
-        case Standing.INSTALLED:
+        case ModelStatus.INSTALLED:
             return "" if entry.is_chosen else USE
-        case Standing.INSTALLING:
+        case ModelStatus.INSTALLING:
             assert entry.progress is not None
-            return PAUSE if entry.progress.stage is Stage.DOWNLOADING else CANCEL
+            return PAUSE if entry.progress.stage is InstallStage.DOWNLOADING else CANCEL
         case _ if entry.problem is not None:
             return RETRY
-        case Standing.PAUSED:
+        case ModelStatus.PAUSED:
             return RESUME
-        case Standing.AVAILABLE:
+        case ModelStatus.AVAILABLE:
             return INSTALL
 
 
 def secondary(entry: ModelEntry) -> str:
     """What the second button says; empty if there is nothing for it to do."""
-    if entry.standing is Standing.INSTALLED and not entry.is_permanent:
+    if entry.standing is ModelStatus.INSTALLED and not entry.is_permanent:
         return REMOVE
-    return DISCARD if entry.standing is Standing.PAUSED else ""
+    return DISCARD if entry.standing is ModelStatus.PAUSED else ""
 
 
 def progress_line(progress: Progress) -> str:
     """What is being done, how much of it is done, how fast, and how long it still takes."""
-    if progress.stage is Stage.WAITING:
+    if progress.stage is InstallStage.WAITING:
         return WAITS
-    if progress.stage is Stage.DOWNLOADING and progress.share is None:
+    if progress.stage is InstallStage.DOWNLOADING and progress.share is None:
         return RETRYING if progress.is_stalled else CONNECTING
     parts = [RETRYING if progress.is_stalled else STAGES[progress.stage]]
     if progress.total_bytes:
-        done, total = figures.size(progress.done_bytes), figures.size(progress.total_bytes)
+        done, total = strings.size(progress.done_bytes), strings.size(progress.total_bytes)
         parts.append(OF_TOTAL.format(done=done, total=total))
     elif progress.share is not None:
-        parts.append(figures.percent(progress.share))
+        parts.append(strings.percent(progress.share))
     if progress.rate_bytes_s:
-        parts.append(figures.rate(progress.rate_bytes_s))
+        parts.append(strings.rate(progress.rate_bytes_s))
     if progress.remaining_s is not None:
-        parts.append(figures.remaining(progress.remaining_s))
+        parts.append(strings.remaining(progress.remaining_s))
     return "  ·  ".join(parts)
 
 
-def installation_line(shelf: Shelf) -> str:
+def installation_line(shelf: ModelList) -> str:
     """The entry of the tray's menu while a model is being installed; empty if none is."""
     for entry in shelf.entries:
         progress = entry.progress
         if (
-            entry.standing is Standing.INSTALLING
+            entry.standing is ModelStatus.INSTALLING
             and progress is not None
-            and progress.stage is not Stage.WAITING
+            and progress.stage is not InstallStage.WAITING
         ):
             state = RETRYING if progress.is_stalled else STAGES[progress.stage]
             if progress.share is not None:
-                state = f"{state} {figures.percent(progress.share)}"
+                state = f"{state} {strings.percent(progress.share)}"
             return MODELS_WORKING.format(model=entry.title.replace("&", "&&"), state=state)
     return ""
 
@@ -134,18 +134,18 @@ def installation_line(shelf: Shelf) -> str:
 def paused_line(entry: ModelEntry) -> str:
     """How much of the download is here."""
     if not entry.download_bytes:
-        return figures.size(entry.partial_bytes)
-    done, total = figures.size(entry.partial_bytes), figures.size(entry.download_bytes)
+        return strings.size(entry.partial_bytes)
+    done, total = strings.size(entry.partial_bytes), strings.size(entry.download_bytes)
     return PAUSED_AT.format(done=done, total=total)
 
 
-def warning(entry: ModelEntry, shelf: Shelf) -> str:
+def warning(entry: ModelEntry, shelf: ModelList) -> str:
     """What speaks against the model on this machine; empty if nothing does."""
     if shelf.memory_bytes and entry.memory_bytes > shelf.memory_bytes * 0.8:
-        needed, available = figures.size(entry.memory_bytes), figures.size(shelf.memory_bytes)
+        needed, available = strings.size(entry.memory_bytes), strings.size(shelf.memory_bytes)
         return NEEDS_MEMORY.format(needed=needed, available=available)
-    if entry.standing is Standing.AVAILABLE and shelf.free_bytes and entry.room_bytes > shelf.free_bytes:
-        needed, available = figures.size(entry.room_bytes), figures.size(shelf.free_bytes)
+    if entry.standing is ModelStatus.AVAILABLE and shelf.free_bytes and entry.room_bytes > shelf.free_bytes:
+        needed, available = strings.size(entry.room_bytes), strings.size(shelf.free_bytes)
         return NEEDS_DISK.format(needed=needed, available=available)
     return ""
 
@@ -155,13 +155,13 @@ def speed(entry: ModelEntry) -> str:
     if entry.is_measuring:
         return MEASURING
     if entry.clip_s is None:
-        return NOT_MEASURED if entry.standing is Standing.INSTALLED else NOTHING
-    return SPEED_VALUE.format(factor=figures.number(10.0 / max(entry.clip_s, 0.01)))
+        return NOT_MEASURED if entry.standing is ModelStatus.INSTALLED else NOTHING
+    return SPEED_VALUE.format(factor=strings.number(10.0 / max(entry.clip_s, 0.01)))
 
 
 def size(size_bytes: int) -> str:
     """A size, if it is known."""
-    return figures.size(size_bytes) if size_bytes else UNKNOWN
+    return strings.size(size_bytes) if size_bytes else UNKNOWN
 
 
 def languages_title(entry: ModelEntry) -> str:

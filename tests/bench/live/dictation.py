@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handy_qwen.engine.backend import Float32
-from handy_qwen.engine.features import SAMPLE_RATE
-from handy_qwen.engine.live import LiveTranscription
-from handy_qwen.engine.transcript import Transcript
+from handy_qwen.engine.api import Transcript
+from handy_qwen.engine.qwen3.features import SAMPLE_RATE
+from handy_qwen.engine.qwen3.live import LiveTranscription
+from handy_qwen.engine.qwen3.model import Float32
 
 _BLOCK_SAMPLES = 512
 

@@ -12,10 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from handy_qwen.engine.backend import AudioEncoder, Float32, Model, Rows, TextDecoder
-from handy_qwen.engine.config import TOKENS_PER_CHUNK
-from handy_qwen.engine.prompt import Prompt, build_prompt
-from handy_qwen.engine.sessions import Cancel
+from handy_qwen.engine.qwen3.model import (
+    TOKENS_PER_CHUNK,
+    AudioEncoder,
+    Float32,
+    ModelParts,
+    Rows,
+    TextDecoder,
+)
+from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
+from handy_qwen.engine.qwen3.sessions import Cancel
 
 TOKENS_PER_S = 3.4  # of English speech
 UNSETTLED_S = 2.0
@@ -27,7 +33,7 @@ OnRun = Callable[[str, Callable[[], Float32]], Float32]
 keep the time. The first logits of an answer count as prefill, as they read what is recorded."""
 
 
-def scripted(model: Model, on_run: OnRun) -> Model:
+def scripted(model: ModelParts, on_run: OnRun) -> ModelParts:
     """The same model with a script, and with every run done by ``on_run``."""
     return replace(
         model,

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from handy_qwen.engine.backend import Float32
-from handy_qwen.engine.features import SAMPLE_RATE
-from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.recognizer import Recognizer
-from handy_qwen.engine.sessions import open_session
-from handy_qwen.engine.vad import Segment, VoiceDetector
+from handy_qwen.engine.qwen3.features import SAMPLE_RATE
+from handy_qwen.engine.qwen3.model import Float32
+from handy_qwen.engine.qwen3.recognizer import Recognizer, open_parts
+from handy_qwen.engine.qwen3.sessions import open_session
+from handy_qwen.engine.qwen3.vad import SpeechSpan, VoiceDetector
 from handy_qwen.errors import HandyError
 from tests.bench.live.dictation import Clock, Dictation, dictate
 from tests.bench.live.scripted import scripted
@@ -91,7 +90,7 @@ def bench_live(
     if not voices:
         raise HandyError("Nobody speaks in what is to be dictated.", "Give recordings of speech.")
     clock = Clock()
-    recognizer = Recognizer(scripted(open_model(folder, threads), clock.run), detector, 0.0)
+    recognizer = Recognizer(scripted(open_parts(folder, threads), clock.run), detector, 0.0)
     rows = []
     try:
         recognizer.transcribe(speech[: 10 * SAMPLE_RATE])  # what is done once only, on the first run
@@ -168,7 +167,7 @@ def _measured(
     )
 
 
-def _clip(speech: Float32, voices: list[Segment], clip_s: float, pause_s: float, number: int) -> Float32:
+def _clip(speech: Float32, voices: list[SpeechSpan], clip_s: float, pause_s: float, number: int) -> Float32:
     """Speech that ends in the middle of a word, or at the end of one with a pause behind it."""
     voice = voices[(number * 5 + 2) % len(voices)]
     end = voice.end if pause_s else (voice.start + voice.end) // 2

@@ -10,11 +10,11 @@ from handy_qwen.app import program
 from handy_qwen.app.closing import Ending, in_order
 from handy_qwen.app.program import Program
 from handy_qwen.core import effects as fx
-from handy_qwen.core.entries import State
 from handy_qwen.core.events import Request, Requested
+from handy_qwen.core.types import EntryState
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.rules import Rules
+from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.dispatch import Ports
 from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 from tests.unit.app.test_program import Cues
@@ -192,7 +192,7 @@ def test_a_take_that_is_being_recorded_is_kept_when_the_program_is_quit(app_home
     closed_in_time(parts)
     with Archive(folder) as archive:
         (entry,) = archive.newest()
-    assert entry.state in {State.RECORDING, State.WAITING}
+    assert entry.state in {EntryState.RECORDING, EntryState.WAITING}
     found = []
     again = DiskHistory(found.append, folder, Rules)
     again.start()

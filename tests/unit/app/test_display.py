@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from handy_qwen.app.display import check_display
+from handy_qwen.app.machine import check_display
 from handy_qwen.errors import HandyError
 
 

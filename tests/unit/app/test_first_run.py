@@ -2,10 +2,10 @@
 
 import pytest
 
-from handy_qwen.app import first_run
-from handy_qwen.app.first_run import hotkeys_with, is_guide_due
+from handy_qwen.app import choices
+from handy_qwen.app.choices import hotkeys_with, is_guide_due
 from handy_qwen.app.program import DEMO_HINT, DEMO_NOTICE
-from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import Window
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings
@@ -72,7 +72,7 @@ def test_the_first_start_shows_the_guide_and_the_next_does_not(desk, bench):  # 
 
 def test_a_first_start_without_a_guide_greets(bench, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setattr(first_run, "is_guide_due", lambda *_, **__: False)
+    monkeypatch.setattr(choices, "is_guide_due", lambda *_, **__: False)
     desk = bench()
     assert start(desk) == []
     assert "Handy Qwen is running." in desk.titles

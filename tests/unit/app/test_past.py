@@ -4,14 +4,13 @@ import threading
 
 import pytest
 
-from handy_qwen.app.past import ArchiveKeeper
-from handy_qwen.core.entries import Keep, State, Whereabouts
+from handy_qwen.app.history import HistoryKeeper
 from handy_qwen.core.events import Failed, Noted, Recalled
-from handy_qwen.core.past import Only, Question
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.core.view import HistoryFilter, HistoryQuery
 from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
-from handy_qwen.history.places import Places
-from handy_qwen.history.store import Store
+from handy_qwen.history.store import Places, Store
 
 WAIT_S = 10.0
 TEXTS = ("Good morning.", "Guten Abend.", "Good evening.")
@@ -29,7 +28,7 @@ def folder(tmp_path):
         store.add(
             {
                 "created_ms": 1000 * number,
-                "state": State.DONE,
+                "state": EntryState.DONE,
                 "keep": Keep.AUDIO_AND_TEXT,
                 "text": text,
                 "whereabouts": "typed",
@@ -39,7 +38,9 @@ def folder(tmp_path):
                 "is_starred": int(number == 2),
             }
         )
-    store.add({"created_ms": 4000, "state": State.FAILED, "keep": Keep.AUDIO_AND_TEXT, "error": "It broke."})
+    store.add(
+        {"created_ms": 4000, "state": EntryState.FAILED, "keep": Keep.AUDIO_AND_TEXT, "error": "It broke."}
+    )
     store.close()
     (places.takes / sound).write_bytes(wav.header(1000, wav.Stage.SETTLED, 0))
     return places.folder
@@ -51,7 +52,7 @@ class Reader:
     def __init__(self, folder):
         self.posted, self.copied, self.pasts, self.error = [], [], [], None
         self._changed = threading.Condition()
-        self.keeper = ArchiveKeeper(
+        self.keeper = HistoryKeeper(
             self.posted.append,
             copy=self.copied.append,
             transcribe=self._transcribe,
@@ -81,7 +82,7 @@ class Reader:
         return self.pasts[-1]
 
     def ask(self, **question):
-        asked = Question(**question)
+        asked = HistoryQuery(**question)
         self.keeper.look(asked)
         return self.wait(lambda past: past.question == asked)
 
@@ -106,8 +107,8 @@ def test_the_newest_come_first_and_more_are_told_of(reader):
 def test_words_and_kinds_are_looked_for(reader):
     assert ids(reader.ask(words="good")) == [3, 1]
     assert ids(reader.ask(words="EVENING good")) == [3]
-    assert ids(reader.ask(only=Only.STARRED)) == [3]
-    assert ids(reader.ask(only=Only.OPEN)) == [4]
+    assert ids(reader.ask(only=HistoryFilter.STARRED)) == [3]
+    assert ids(reader.ask(only=HistoryFilter.OPEN)) == [4]
 
 
 def test_no_history_is_an_empty_one(tmp_path):
@@ -141,7 +142,7 @@ def test_a_deletion_is_finished_when_the_program_ends(reader, folder):
     assert ids(Reader(folder).ask()) == [4, 3, 1]
 
 
-@pytest.mark.parametrize("state", [State.RECORDING, State.WAITING])
+@pytest.mark.parametrize("state", [EntryState.RECORDING, EntryState.WAITING])
 def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_again(reader, folder, state):
     store = Store(Places(folder).database, busy_s=1.0)
     busy = store.add({"created_ms": 5000, "state": state, "keep": Keep.AUDIO_AND_TEXT})
@@ -169,7 +170,7 @@ def test_a_deletion_waits_while_the_history_cannot_be_opened(reader, folder):
 
 
 def test_stars_are_given_and_taken(reader):
-    reader.ask(only=Only.STARRED)
+    reader.ask(only=HistoryFilter.STARRED)
     reader.keeper.star([1, 2], is_starred=True)
     reader.wait(lambda past: len(past.entries) == 3)
     reader.keeper.star([3], is_starred=False)
@@ -196,14 +197,14 @@ def change(folder, number, **columns):
 
 
 def test_what_others_write_is_shown_to_who_looks(reader, folder):
-    change(folder, 3, whereabouts=Whereabouts.BEGUN)
-    assert reader.ask().entries[1].whereabouts is Whereabouts.BEGUN
-    change(folder, 3, whereabouts=Whereabouts.PASTED)
-    reader.wait(lambda past: past.entries[1].whereabouts is Whereabouts.PASTED)
+    change(folder, 3, whereabouts=DeliveryStatus.BEGUN)
+    assert reader.ask().entries[1].whereabouts is DeliveryStatus.BEGUN
+    change(folder, 3, whereabouts=DeliveryStatus.PASTED)
+    reader.wait(lambda past: past.entries[1].whereabouts is DeliveryStatus.PASTED)
 
 
 def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, monkeypatch):
-    monkeypatch.setattr("handy_qwen.app.past.LOOK_S", 0.01)
+    monkeypatch.setattr("handy_qwen.app.history.LOOK_S", 0.01)
     reader.ask()
     looks = threading.Semaphore(0)
     stamp_now = reader.keeper._stamp_now
@@ -212,7 +213,7 @@ def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, mo
         assert looks.acquire(timeout=WAIT_S)
     assert len(reader.pasts) == 1
     reader.keeper.leave()
-    change(folder, 3, whereabouts=Whereabouts.PASTED)
+    change(folder, 3, whereabouts=DeliveryStatus.PASTED)
     reader.keeper.close(WAIT_S)
     assert len(reader.pasts) == 1
 
@@ -235,7 +236,7 @@ def test_another_model_writes_its_text_into_the_history(reader):
     assert [type(event) for event in reader.posted] == [Noted]
 
 
-@pytest.mark.parametrize("state", [State.RECORDING, State.WAITING])
+@pytest.mark.parametrize("state", [EntryState.RECORDING, EntryState.WAITING])
 def test_another_model_does_not_interfere_with_what_the_program_is_at_work_on(reader, folder, state):
     store = Store(Places(folder).database, busy_s=1.0)
     store.change(2, {"state": state}, is_durable=True)

@@ -10,14 +10,14 @@ import psutil
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app import power, program
+from handy_qwen.app import machine, program
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
-from handy_qwen.core.ports import Method, Submit
+from handy_qwen.core.types import Method, Submit
 from handy_qwen.core.view import Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
@@ -25,7 +25,7 @@ from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import LiveWork, MeansOfInsertion, Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
-from handy_qwen.system.insert.worker import InsertionThread
+from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber, Live
 from tests.fakes import (
     AT_ONCE,
@@ -332,7 +332,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
     clipboard = WatchedThread("clipboard", lambda: None)
     backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)
-    inserter = InsertionThread(
+    inserter = DesktopInserter(
         lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
     )
     program._ports = replace(program._ports, hotkeys=listener, inserter=inserter, **lanes)
@@ -500,7 +500,7 @@ def test_a_dictation_goes_through_all_of_it(bench):
 
 
 def test_a_machine_that_does_not_sleep_has_not_slept():
-    assert power.asleep_s() == pytest.approx(power.asleep_s(), abs=0.5)
+    assert machine.asleep_s() == pytest.approx(machine.asleep_s(), abs=0.5)
 
 
 def battery(plugged):
@@ -513,7 +513,7 @@ def battery(plugged):
 )
 def test_the_battery_counts_only_when_it_is_used(monkeypatch, read, expected):
     monkeypatch.setattr(psutil, "sensors_battery", read, raising=False)
-    assert power.is_on_battery() is expected
+    assert machine.is_on_battery() is expected
 
 
 @pytest.mark.parametrize("error", [OSError, NotImplementedError, AttributeError])
@@ -522,7 +522,7 @@ def test_where_nobody_knows_of_a_battery_there_is_none(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(psutil, "sensors_battery", fail, raising=False)
-    assert power.is_on_battery() is False
+    assert machine.is_on_battery() is False
 
 
 def test_each_take_asks_again_whether_the_battery_is_used(bench, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handy_qwen.audio.downmix import Downmix
+from handy_qwen.audio.conversion import Downmix
 
 RATE = 48_000
 VOICE = (0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE) / RATE)).astype(np.float32)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.audio import library as library_module
 from handy_qwen.audio import microphones as microphones_module
+from handy_qwen.audio import portaudio as library_module
 from handy_qwen.audio.devices import HungError
-from handy_qwen.audio.library import Library
 from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import HandyError, MicrophoneError
 
 LONG_S = 20.0
@@ -116,7 +116,7 @@ def portaudio(monkeypatch):
 @pytest.fixture
 def backend(portaudio):
     assert portaudio.is_started
-    return Microphones(Library(), "darwin")
+    return Microphones(PortAudio(), "darwin")
 
 
 class Job:
@@ -158,7 +158,7 @@ def test_on_windows_every_thread_that_calls_portaudio_shares_com_objects_with_th
 
     windll = SimpleNamespace(ole32=SimpleNamespace(CoInitializeEx=join))
     monkeypatch.setattr(ctypes, "windll", windll, raising=False)
-    library, begun, may_end = Library("win32"), threading.Event(), threading.Event()
+    library, begun, may_end = PortAudio("win32"), threading.Event(), threading.Event()
     hanging = Job(lambda: library.call(lambda _: (begun.set(), may_end.wait(LONG_S))))
     assert begun.wait(LONG_S)
     Job(lambda: library.call(lambda _: None)).wait()
@@ -263,7 +263,7 @@ def test_a_start_that_failed_is_tried_again(portaudio, backend, monkeypatch):
 def test_a_microphone_is_opened_although_portaudio_could_not_be_started_again_before(
     portaudio, monkeypatch, platform
 ):
-    library = Library()
+    library = PortAudio()
     backend = Microphones(library, platform)
     monkeypatch.setattr(microphones_module.pulse, "devices", lambda: None)
     headset = backend.devices()[0]
@@ -279,7 +279,7 @@ def test_a_microphone_is_opened_although_portaudio_could_not_be_started_again_be
 
 
 def test_a_first_start_that_fails_is_a_microphone_error_and_tried_again(portaudio, monkeypatch):
-    library = Library()
+    library = PortAudio()
     with monkeypatch.context() as patch:
         real_import = builtins.__import__
 
@@ -307,7 +307,7 @@ def test_a_stream_that_does_not_start_is_closed(portaudio, backend, monkeypatch)
 
 @pytest.mark.usefixtures("portaudio")
 def test_work_that_its_caller_did_not_wait_for_is_never_done():
-    library, may_end, begun, done = Library(), threading.Event(), threading.Event(), []
+    library, may_end, begun, done = PortAudio(), threading.Event(), threading.Event(), []
     first = Job(lambda: library.call(lambda _: (begun.set(), may_end.wait(LONG_S)), limit_s=LONG_S))
     assert begun.wait(LONG_S)
     with pytest.raises(HungError):
@@ -320,7 +320,7 @@ def test_work_that_its_caller_did_not_wait_for_is_never_done():
 
 @pytest.mark.expects_log
 def test_at_exit_portaudio_is_ended_unless_something_hangs(portaudio):
-    library = Library()
+    library = PortAudio()
     library.load()
     portaudio.hang("close")
     hanging = Job(lambda: library.call(lambda _: portaudio.close()))
@@ -335,7 +335,7 @@ def test_at_exit_portaudio_is_ended_unless_something_hangs(portaudio):
 
 
 def test_at_exit_a_call_that_ends_soon_is_waited_for(portaudio):
-    library = Library()
+    library = PortAudio()
     portaudio.hang("start")
     starting = Job(lambda: library.call(lambda _: portaudio.start(), limit_s=LONG_S))
     assert portaudio.reached["start"].wait(LONG_S)
@@ -379,7 +379,7 @@ def test_at_exit_the_process_ends_at_once_if_a_stream_cannot_be_closed_because_s
 
 def test_an_end_that_hangs_does_not_keep_the_program_from_ending(portaudio, monkeypatch):
     monkeypatch.setattr(library_module, "EXIT_S", 0.01)
-    library = Library()
+    library = PortAudio()
     library.load()
     portaudio.hang("terminate")
     Job(library._at_exit).wait()
@@ -395,7 +395,7 @@ def test_nothing_is_ended_under_a_call_or_a_stream_in_whatever_order(steps):
         patch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
         patch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
         patch.setattr(library_module, "LIMIT_S", 0.002)
-        backend = Microphones(Library(), "darwin")
+        backend = Microphones(PortAudio(), "darwin")
         headset, built_in = backend.devices()
         hanging, streams = [], []
         for step in steps:

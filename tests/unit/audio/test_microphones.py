@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from handy_qwen.audio import library as library_module
+from handy_qwen.audio import portaudio as library_module
 from handy_qwen.audio import pulse
 from handy_qwen.audio.devices import Device
-from handy_qwen.audio.library import Library, worded
 from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.portaudio import PortAudio, worded
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
 
@@ -84,7 +84,7 @@ def microphones(monkeypatch, portaudio, platform):
     monkeypatch.setitem(sys.modules, "sounddevice", portaudio)
     monkeypatch.setattr(pulse, "devices", lambda: None)
     monkeypatch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
-    library = Library()
+    library = PortAudio()
     return Microphones(library, platform), library
 
 
@@ -220,7 +220,7 @@ def test_a_missing_portaudio_is_named_with_its_package(monkeypatch):
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
     with pytest.raises(MicrophoneError, match="libportaudio2"):
-        Microphones(Library(), "darwin").devices()
+        Microphones(PortAudio(), "darwin").devices()
 
 
 def test_once_there_was_a_sound_server_its_absence_is_an_error(monkeypatch):

@@ -5,10 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from handy_qwen.audio.cycle import ALWAYS
-from handy_qwen.audio.devices import Device
-from handy_qwen.audio.recorder import MicrophoneRecorder
-from handy_qwen.audio.ring import Ring
+from handy_qwen.audio.devices import Device, Ring
+from handy_qwen.audio.recorder import ALWAYS, MicrophoneRecorder
 from handy_qwen.audio.take import Take
 from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
 from handy_qwen.errors import MicrophoneError, MicrophoneReason

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.audio.ring import Ring
+from handy_qwen.audio.devices import Ring
 
 
 def numbered(start, count, channels):

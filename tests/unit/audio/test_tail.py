@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from handy_qwen.audio.tail import is_speaking_by_energy
-from handy_qwen.core.ports import RATE_HZ
+from handy_qwen.audio.take import is_speaking_by_energy
+from handy_qwen.core.types import RATE_HZ
 
 RANDOM = np.random.default_rng(7)
 

@@ -11,7 +11,7 @@ from handy_qwen.bench.fidelity import measure_fidelity
 from handy_qwen.cli import main
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PLAIN, PRESETS
-from handy_qwen.engine.manifest import load_manifest
+from handy_qwen.engine.qwen3.manifest import load_manifest
 from tests.conftest import CHECKPOINT
 
 

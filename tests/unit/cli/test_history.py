@@ -12,10 +12,10 @@ import soundfile
 
 from handy_qwen import paths
 from handy_qwen.audio.files import read
-from handy_qwen.cli import history_lines, main
+from handy_qwen.cli import history, main
 from handy_qwen.control import ControlServer, Endpoint
-from handy_qwen.core.entries import Entry, State, Whereabouts
-from handy_qwen.history.places import default_folder
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.history.store import default_folder
 from tests.unit.history.conftest import Books
 
 SPEECH = paths.asset("speech/report.flac")
@@ -26,7 +26,7 @@ def books(app_home):  # noqa: ARG001  in its folder
     """A history with three entries: a text, one that was cancelled, one that failed."""
     books = Books(default_folder())
     books.dictate(1, text="Grüße aus\tKöln\nund zurück")
-    books.went(1, Whereabouts.TYPED)
+    books.went(1, DeliveryStatus.TYPED)
     with read(str(SPEECH)) as audio:
         blocks = list(audio)
     for take in (2, 3):
@@ -168,7 +168,7 @@ def test_a_failed_take_is_tried_again_with_another_model(ask, books, exact_packa
     assert status == 0
     assert out == "Please send the report to Anna on Monday.\n"
     row = books.rows()[2]
-    assert (row.state, row.text, row.model) == (State.DONE, out.strip(), "demo-exact")
+    assert (row.state, row.text, row.model) == (EntryState.DONE, out.strip(), "demo-exact")
     again = json.loads(ask("retry", "3", "--model", str(exact_package), "--language", "en", "--json")[1])
     assert (again["text"], again["language"]) == (out.strip(), "English")
 
@@ -268,7 +268,7 @@ def test_what_was_left_behind_can_be_deleted_but_not_what_the_app_is_at(ask, boo
 
 @pytest.mark.parametrize("text", ["\x1b[31mred\x07", "a\x9bb", "a\rb", "\u202eevil", "a\u2028b", "\ud800"])
 def test_a_line_holds_nothing_that_a_terminal_obeys(text):
-    line = history_lines.line(Entry(1, 0.0, State.DONE, text=text), 1, 80)
+    line = history.line(Entry(1, 0.0, EntryState.DONE, text=text), 1, 80)
     assert line.isprintable()
 
 
@@ -276,13 +276,13 @@ def test_a_line_holds_nothing_that_a_terminal_obeys(text):
     "text", ["word " * 50, "漢字" * 50, "e\u0301" * 200, "x" * 300, "\u202e" * 200 + "x"]
 )
 def test_lines_fit_the_terminal(text):
-    line = history_lines.line(Entry(12, 0.0, State.DONE, text=text), 4, 60)
-    assert sum(history_lines._columns(char) for char in line) <= 60
-    assert history_lines.line(Entry(12, 0.0, State.DONE, text=text), 4, None).startswith("  12  1970")
+    line = history.line(Entry(12, 0.0, EntryState.DONE, text=text), 4, 60)
+    assert sum(history._columns(char) for char in line) <= 60
+    assert history.line(Entry(12, 0.0, EntryState.DONE, text=text), 4, None).startswith("  12  1970")
 
 
 def test_the_numbers_stand_under_each_other():
-    starts = [history_lines.line(Entry(n, 0.0, State.DONE, text="x"), 3, 80).index("x") for n in (7, 77, 777)]
+    starts = [history.line(Entry(n, 0.0, EntryState.DONE, text="x"), 3, 80).index("x") for n in (7, 77, 777)]
     assert len(set(starts)) == 1
 
 

@@ -8,9 +8,9 @@ import tomllib
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.cli import demo, main
-from handy_qwen.cli.install_progress import InstallProgress
-from handy_qwen.core.shelf import Progress, Stage
+from handy_qwen.cli import main, model
+from handy_qwen.cli.terminal import InstallProgress
+from handy_qwen.core.models import InstallStage, Progress
 from tests.conftest import CHECKPOINT
 
 
@@ -151,8 +151,8 @@ def test_an_interrupted_installation_says_that_it_goes_on(capsys, monkeypatch):
 def test_a_log_gets_a_line_for_each_stage_and_tenth_and_no_more(capsys):
     progress = InstallProgress()
     for done in range(0, 1001, 5):
-        progress.tell(Progress(Stage.DOWNLOADING, done / 1000, done * 1000, 1_000_000, 50_000.0, 30.4))
-    progress.tell(Progress(Stage.TESTING))
+        progress.tell(Progress(InstallStage.DOWNLOADING, done / 1000, done * 1000, 1_000_000, 50_000.0, 30.4))
+    progress.tell(Progress(InstallStage.TESTING))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
     assert lines[0] == "  0% downloading 0.0 of 1.0 MB, 0.1 MB/s, 30 s left"
@@ -179,7 +179,7 @@ def test_a_model_in_use_that_is_gone_keeps_no_other_from_being_removed(tmp_path,
 
 
 def test_a_demo_model_that_hears_other_words_is_no_good(monkeypatch, capsys):
-    monkeypatch.setattr(demo, "SENTENCE", "Something else.")
+    monkeypatch.setattr(model, "SENTENCE", "Something else.")
     assert main(["model", "check", "demo"]) == 1
     assert "hears other words" in capsys.readouterr().err
 
@@ -209,9 +209,7 @@ def test_recordings_that_are_not_there_are_noticed_before_the_work(tmp_path, cap
 
 
 def test_the_demo_model_is_kept_without_asking(monkeypatch, capsys):
-    monkeypatch.setattr(
-        "handy_qwen.cli.model_changes.agrees", lambda _question: pytest.fail("nothing to ask")
-    )
+    monkeypatch.setattr("handy_qwen.cli.model.agrees", lambda _question: pytest.fail("nothing to ask"))
     assert main(["model", "remove", "demo"]) == 1
     assert "demo is part of Handy Qwen and cannot be removed." in capsys.readouterr().err
 

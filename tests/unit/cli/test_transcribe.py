@@ -13,8 +13,8 @@ import soundfile
 
 from handy_qwen import paths
 from handy_qwen.cli import main, transcribe
-from handy_qwen.engine.prompt import FILE_WORDS_TOKENS
-from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.engine.qwen3.prompt import FILE_WORDS_TOKENS
+from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.models import installed
 
 SPEECH = paths.asset("speech")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.convert import archive as archive_module
-from handy_qwen.convert.archive import opened_source
+from handy_qwen.convert import source as archive_module
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
+from handy_qwen.convert.source import opened_source
 from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
 from tests.golden.random_checkpoint import write_random_checkpoint
 

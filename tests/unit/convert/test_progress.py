@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from handy_qwen.convert import weights as weights_module
+from handy_qwen.convert import checkpoint as weights_module
+from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
 from handy_qwen.convert.progress import ProgressBar
-from handy_qwen.convert.weights import Checkpoint
 from tests.golden.random_checkpoint import random_tensors, write_random_checkpoint
 
 

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from handy_qwen.convert import quantize
-from handy_qwen.convert.graph import CONTRIB, Graph
-from handy_qwen.convert.quantize import dequantize_blocks, quantize_blocks, quantize_channels
-from handy_qwen.engine.sessions import open_session
+from handy_qwen.convert import graph
+from handy_qwen.convert.graph import CONTRIB, Graph, dequantize_blocks, quantize_blocks, quantize_channels
+from handy_qwen.engine.qwen3.sessions import open_session
 
 WEIGHTS = np.random.default_rng(4).normal(size=(24, 96)).astype(np.float32)
 
@@ -95,7 +94,7 @@ def test_a_product_of_channels_is_exact_whatever_the_activations_are(tmp_path):
 @pytest.mark.parametrize("bits", [4, 8])
 def test_codes_do_not_depend_on_how_many_rows_are_rounded_at_once(monkeypatch, bits):
     whole = quantize_blocks(WEIGHTS, bits=bits, block=32)
-    monkeypatch.setattr(quantize, "_PIECE_NUMBERS", 5 * 96)
+    monkeypatch.setattr(graph, "_PIECE_NUMBERS", 5 * 96)
     parts = quantize_blocks(WEIGHTS, bits=bits, block=32)
     np.testing.assert_array_equal(parts.codes, whole.codes)
     np.testing.assert_array_equal(parts.scales, whole.scales)

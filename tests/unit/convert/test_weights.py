@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.convert.weights import Checkpoint
+from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.errors import EngineError, ModelCorruptError, ModelMissingError
 
 

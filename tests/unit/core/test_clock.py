@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core.dictation import step
-from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import (
     Configured,
     Delivered,
@@ -42,6 +41,7 @@ from handy_qwen.core.events import (
 from handy_qwen.core.gestures import Limits, Mode
 from handy_qwen.core.recovery import TRANSCRIBING_S
 from handy_qwen.core.state import Dictation, Stage
+from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, NoticeKind, Phase
 from tests.dictation import EDITOR, ERROR, RULES, Desk
 
@@ -158,8 +158,8 @@ UNTIMED = st.one_of(
     st.just(HotkeysDied()),
     st.builds(Kept, TAKES, st.integers(10, 20)),
     st.builds(Replayed, TAKES, st.just(1.0)),
-    st.just(Recovered((Entry(1, 0.0, State.WAITING),), (Entry(2, 0.0, State.DONE, text="Old."),))),
-    st.just(Recalled(Entry(3, 0.0, State.FAILED), is_sound=True)),
+    st.just(Recovered((Entry(1, 0.0, EntryState.WAITING),), (Entry(2, 0.0, EntryState.DONE, text="Old."),))),
+    st.just(Recalled(Entry(3, 0.0, EntryState.FAILED), is_sound=True)),
     st.just(ModelReady("m", ("English",))),
     st.just(ModelLoading("m")),
     st.just(Noted("Something.", "")),

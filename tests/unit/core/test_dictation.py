@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from handy_qwen.core import effects as fx
 from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
 from handy_qwen.core.dictation import can_be_cancelled, step
-from handy_qwen.core.entries import Entry, State
 from handy_qwen.core.events import (
     Configured,
     Copied,
@@ -46,11 +45,10 @@ from handy_qwen.core.events import (
     Trouble,
 )
 from handy_qwen.core.gestures import Mode
-from handy_qwen.core.ports import Hotkey, Method, Submit, Target
-from handy_qwen.core.present import view_of
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
-from handy_qwen.core.state import NOTICE_S, Dictation, Stage
+from handy_qwen.core.state import NOTICE_S, Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
+from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Submit, Target
 from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase
 from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
 
@@ -778,8 +776,8 @@ EVENTS = st.one_of(
     st.just(HotkeysDied()),
     st.builds(Kept, TAKES, st.integers(10, 20)),
     st.builds(Replayed, TAKES, st.just(1.0)),
-    st.just(Recovered((Entry(1, 0.0, State.WAITING),), (Entry(2, 0.0, State.DONE, text="Old."),))),
-    st.just(Recalled(Entry(3, 0.0, State.FAILED), is_sound=True)),
+    st.just(Recovered((Entry(1, 0.0, EntryState.WAITING),), (Entry(2, 0.0, EntryState.DONE, text="Old."),))),
+    st.just(Recalled(Entry(3, 0.0, EntryState.FAILED), is_sound=True)),
     st.just(ModelReady("m", ("English",))),
     st.just(("oversleep", 100.0)),
     st.just(ModelLoading("m")),

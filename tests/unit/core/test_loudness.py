@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from handy_qwen.audio.activity import EVERY_S, MUTED_S, ActivityDetector
 from handy_qwen.core.events import Heard, Muted
-from handy_qwen.core.loudness import EVERY_S, MUTED_S, Ear
 from tests.fakes import FakeClock
 
 
@@ -14,7 +14,7 @@ def noise(rms, seconds=0.1, seed=0):
 
 def ear():
     events, clock = [], FakeClock()
-    return Ear(1, events.append, clock), events, clock
+    return ActivityDetector(1, events.append, clock), events, clock
 
 
 def test_a_steady_room_is_not_heard_however_loud():

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from handy_qwen.core import effects as fx
-from handy_qwen.core.entries import Entry, State, Whereabouts
 from handy_qwen.core.events import (
     Configured,
     Delivered,
@@ -25,10 +24,10 @@ from handy_qwen.core.events import (
     Ticked,
     Trouble,
 )
-from handy_qwen.core.ports import Method, Submit
 from handy_qwen.core.recording import ENDING_S
 from handy_qwen.core.recovery import REPLAYING_S
 from handy_qwen.core.state import Stage
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState, Method, Submit
 from handy_qwen.core.view import NoticeKind, Phase
 from handy_qwen.errors import HandyError
 from tests.dictation import EDITOR, ERROR, NO_CHOICES, RULES, Desk
@@ -37,7 +36,7 @@ READY = ModelReady("demo", ("English", "German"))
 
 
 def left(number, text="", **more):
-    return Entry(number, 0.0, State.DONE if text else State.WAITING, text=text, **more)
+    return Entry(number, 0.0, EntryState.DONE if text else EntryState.WAITING, text=text, **more)
 
 
 def rescued(*unfinished):
@@ -90,7 +89,7 @@ def test_a_take_in_which_nobody_spoke_and_one_from_a_dead_microphone_have_an_emp
 
 
 def test_a_text_that_an_earlier_session_did_not_deliver_waits_and_is_never_typed_by_itself():
-    text = left(7, "From before.", whereabouts=Whereabouts.BEGUN)
+    text = left(7, "From before.", whereabouts=DeliveryStatus.BEGUN)
     desk = Desk().play(Recovered((), (text,))).wait(60)
     assert desk.done(fx.Adopt) == [fx.Adopt(1, 7)]
     assert desk.view.held == ("From before.",)
@@ -269,7 +268,7 @@ def test_late_answers_about_replays_that_are_gone_change_nothing():
 
 
 def test_a_text_chosen_in_the_history_waits_once_and_is_known_as_that_entry():
-    entry = left(7, "Good evening.", whereabouts=Whereabouts.TYPED)
+    entry = left(7, "Good evening.", whereabouts=DeliveryStatus.TYPED)
     desk = Desk().play(READY, Recalled(entry, is_sound=False), Recalled(entry, is_sound=False))
     assert [one.text for one in desk.now.held] == ["Good evening."]
     assert desk.done(fx.Adopt) == [fx.Adopt(1, 7)]
@@ -279,7 +278,7 @@ def test_a_text_chosen_in_the_history_waits_once_and_is_known_as_that_entry():
 
 def test_a_text_chosen_in_the_history_is_inserted_where_the_focus_is_without_what_else_waits():
     desk = Desk().say(1).play(Kept(1, 10)).hear(1, "One.").put(1, Delivery.HELD)
-    entry = left(7, "Good evening.", whereabouts=Whereabouts.TYPED)
+    entry = left(7, "Good evening.", whereabouts=DeliveryStatus.TYPED)
     desk.play(Recalled(entry, is_sound=False, is_here=True))
     insert = desk.done(fx.Insert)[-1]
     assert (insert.text, insert.target) == ("Good evening.", None)
@@ -296,7 +295,7 @@ def test_a_text_of_the_history_that_could_not_be_inserted_waits():
 
 
 def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_and_its_text_waits():
-    entry = Entry(7, 0.0, State.FAILED, language="German", has_audio=True)
+    entry = Entry(7, 0.0, EntryState.FAILED, language="German", has_audio=True)
     desk = Desk().play(READY, Recalled(entry, is_sound=True))
     assert desk.done(fx.Replay) == [fx.Replay(1, 7, "German", ("Qwen",))]
     desk.play(Replayed(1, 2.0)).hear(1, "Guten Abend.")

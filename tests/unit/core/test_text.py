@@ -4,7 +4,7 @@
 
 import pytest
 
-from handy_qwen.core.spacing import ends_sentence, join
+from handy_qwen.core.orthography import ends_sentence, join
 from handy_qwen.core.text import Replacement, TextRules, clean, fit, pattern_error
 
 PLAIN = TextRules()

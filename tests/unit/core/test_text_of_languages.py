@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from handy_qwen.core.casing import large
-from handy_qwen.core.spacing import ends_sentence, gap, join
+from handy_qwen.core.orthography import ends_sentence, gap, join, large
 from handy_qwen.core.text import Replacement, TextRules, clean, fit
-from handy_qwen.scripts import UNSPACED_CLASS, is_unspaced
+from handy_qwen.languages import UNSPACED_CLASS, is_unspaced
 
 PLAIN = TextRules()
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handy_qwen.core.casing import large, small
-from handy_qwen.core.spacing import ends_sentence, gap, join
+from handy_qwen.core.orthography import ends_sentence, gap, join, large, small
 from handy_qwen.core.text import PATTERN_CHARACTERS, Replacement, TextRules, clean, fit
 from handy_qwen.languages import ALL_LANGUAGES
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from handy_qwen.audio import library
+from handy_qwen.audio import portaudio
 
 
 @pytest.fixture(autouse=True)
 def one_portaudio(monkeypatch):
     """Each report has its own Library; in one process only the first could end PortAudio at exit."""
-    monkeypatch.setattr(library.atexit, "register", lambda _function: None)
+    monkeypatch.setattr(portaudio.atexit, "register", lambda _function: None)

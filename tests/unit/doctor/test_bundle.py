@@ -10,8 +10,8 @@ from dataclasses import fields, replace
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.core.ports import Hotkey
 from handy_qwen.core.text import Replacement
+from handy_qwen.core.types import Hotkey
 from handy_qwen.doctor import Context, Finding, Report, Status
 from handy_qwen.doctor.bundle import harmless, scrubbed, write_bundle
 from handy_qwen.errors import HandyError

@@ -16,30 +16,23 @@ import pytest
 from handy_qwen import __version__, cli, paths
 from handy_qwen.audio.devices import Device
 from handy_qwen.control import InstanceLock
-from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.types import Hotkey
 from handy_qwen.doctor import (
     Context,
     Finding,
     Report,
     Status,
+    data,
     desktop,
     examine,
-    files,
-    history,
-    hotkeys,
-    insertion,
-    instance,
-    microphone,
-    model,
-    permissions,
-    resources,
+    keyboard,
+    program,
     run,
-    settings,
-    tray,
+    sound,
 )
-from handy_qwen.doctor import autostart as autostart_check
-from handy_qwen.doctor.installation import installation
-from handy_qwen.doctor.microphone import Heard
+from handy_qwen.doctor import desktop as autostart_check
+from handy_qwen.doctor.program import installation
+from handy_qwen.doctor.sound import Heard
 from handy_qwen.errors import (
     HandyError,
     HotkeyError,
@@ -49,7 +42,7 @@ from handy_qwen.errors import (
     MicrophoneError,
     MicrophoneReason,
 )
-from handy_qwen.history.places import Places, default_folder
+from handy_qwen.history.store import Places, default_folder
 from handy_qwen.settings import Settings, read_configuration
 from handy_qwen.system.hotkeys import NoHotkeys
 from handy_qwen.system.hotkeys.portal import PortalError
@@ -170,7 +163,7 @@ def test_looking_at_a_machine_without_anything_changes_nothing_and_breaks_nothin
 def test_a_broken_settings_file_is_a_problem_and_stays_where_it_is():
     path = write_settings('mode = "auto"\nsecret = [unfinished\n')
     found = read_configuration()
-    (finding,) = settings.check(context(configuration=found))
+    (finding,) = data.check_settings(context(configuration=found))
     assert finding.status is Status.PROBLEM
     assert "Line 2" in finding.text
     assert "secret" not in finding.text
@@ -180,7 +173,7 @@ def test_a_broken_settings_file_is_a_problem_and_stays_where_it_is():
 
 def test_settings_that_are_not_understood_are_named_without_their_value():
     write_settings('hold_s = "my secret"\nlive = "sometimes"\n')
-    (finding,) = settings.check(context(configuration=read_configuration()))
+    (finding,) = data.check_settings(context(configuration=read_configuration()))
     assert finding.status is Status.WARNING
     assert "hold_s" in finding.text
     assert "live" in finding.text
@@ -188,17 +181,17 @@ def test_settings_that_are_not_understood_are_named_without_their_value():
 
 
 def test_a_good_file_and_none_are_both_fine():
-    assert statuses(settings.check(context(configuration=read_configuration()))) == ["ok"]
+    assert statuses(data.check_settings(context(configuration=read_configuration()))) == ["ok"]
     write_settings("hold_s = 0.5\n")
     found = read_configuration()
-    assert statuses(settings.check(context(configuration=found))) == ["ok"]
+    assert statuses(data.check_settings(context(configuration=found))) == ["ok"]
     assert found.settings.hold_s == 0.5
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"\x00" * 100])
 def test_a_file_that_is_no_text_is_told(data):
     write_settings("").write_bytes(data)
-    (finding,) = settings.check(context(configuration=read_configuration()))
+    (finding,) = data.check_settings(context(configuration=read_configuration()))
     assert finding.status is Status.PROBLEM
 
 
@@ -209,25 +202,25 @@ def test_an_instance_that_holds_the_lock_but_does_not_answer_is_a_problem():
     lock = InstanceLock(paths.runtime_dir())
     assert lock.acquire()
     try:
-        (finding,) = instance.check(context(answer="Handy Qwen does not answer."))
+        (finding,) = program.check_instance(context(answer="Handy Qwen does not answer."))
         assert finding.status is Status.PROBLEM
     finally:
         lock.release()
-    (finding,) = instance.check(context())
+    (finding,) = program.check_instance(context())
     assert finding.status is Status.OK
 
 
 def test_what_the_running_app_complains_of_is_passed_on():
     notices = [{"title": "The hotkey F9 is taken.", "hint": "Choose another.", "kind": "failed"}]
     status = {"version": __version__, "pid": 7, "phase": "problem", "notices": notices}
-    (finding,) = instance.check(context(running=status))
+    (finding,) = program.check_instance(context(running=status))
     assert finding.status is Status.PROBLEM
     assert "The hotkey F9 is taken. Choose another." in finding.text
 
 
 def test_another_version_that_runs_is_told():
     status = {"version": "0.0.1", "pid": 7, "phase": "idle", "is_ready": True, "notices": []}
-    assert statuses(instance.check(context(running=status))) == ["warning", "ok"]
+    assert statuses(program.check_instance(context(running=status))) == ["warning", "ok"]
 
 
 # --- desktop, tray, hotkeys, insertion --------------------------------------------------------------
@@ -242,21 +235,21 @@ def test_another_version_that_runs_is_told():
     ],
 )
 def test_a_display_that_is_not_there_is_a_problem(environment, expected):
-    (finding,) = desktop.check(context(environment))
+    (finding,) = desktop.check_display(context(environment))
     assert finding.status is Status.PROBLEM
     assert expected in finding.text
 
 
 def test_without_a_display_nothing_is_said_of_the_tray():
-    assert not list(tray.check(context({})))
+    assert not list(desktop.check_tray(context({})))
 
 
 def test_a_display_that_does_not_answer_is_told_once():
     dead = context({"DISPLAY": ":9876"})
-    assert list(tray.check(dead)) == []
-    (finding,) = hotkeys.check(dead)
+    assert list(desktop.check_tray(dead)) == []
+    (finding,) = keyboard.check_hotkeys(dead)
     assert finding.text == "Without a display no hotkey can be heard."
-    (finding,) = insertion.check(dead)
+    (finding,) = keyboard.check_insertion(dead)
     assert finding.text.startswith("No text can be inserted.")
 
 
@@ -272,13 +265,13 @@ def test_a_display_that_does_not_answer_is_told_once():
     ],
 )
 def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, backend):
-    assert hotkeys.backend_of(context(environment, platform=platform)) == backend
+    assert keyboard.backend_of(context(environment, platform=platform)) == backend
 
 
 def test_a_running_app_keeps_its_hotkeys_to_itself():
     """The display does not exist: had it been asked for the keys, that would have failed."""
     told = context({"DISPLAY": ":9876"}, running={"phase": "idle"})
-    (finding,) = hotkeys.check(told)
+    (finding,) = keyboard.check_hotkeys(told)
     assert finding.status is Status.OK
     assert "Right Ctrl" in finding.text
 
@@ -302,7 +295,7 @@ class Taken(NoHotkeys):
 def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subject, status, phase):
     notice = {"title": "Your desktop has no key yet.", "hint": "Set one.", "subject": subject}
     told = context({"WAYLAND_DISPLAY": "w"}, platform=platform, running={"phase": phase, "notices": [notice]})
-    (finding,) = hotkeys.check(told)
+    (finding,) = keyboard.check_hotkeys(told)
     assert finding.status is status
     if status is Status.PROBLEM:
         assert (finding.text, finding.remedy) == ("Your desktop has no key yet.", "Set one.")
@@ -320,7 +313,7 @@ def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chor
     monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", lambda _bus: SimpleNamespace(close=print))
     configuration = read_configuration()
     changed = replace(configuration, settings=replace(Settings(), hotkeys=(Hotkey(chord),)))
-    (finding,) = hotkeys.check(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
+    (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
     assert finding.status is status
     assert said in finding.text
 
@@ -330,7 +323,7 @@ def test_a_session_without_a_portal_is_a_problem(monkeypatch):
         raise PortalError("the portal does not answer")
 
     monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", refuse)
-    (finding,) = hotkeys.check(context({"WAYLAND_DISPLAY": "w"}))
+    (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert "the portal does not answer" in finding.text
 
@@ -345,31 +338,31 @@ def test_a_session_without_a_portal_is_a_problem(monkeypatch):
     ],
 )
 def test_the_display_that_answers_is_told_and_the_one_that_does_not(environment, answering, status, said):
-    finding = next(iter(desktop.check(context(environment, answering))))
+    finding = next(iter(desktop.check_display(context(environment, answering))))
     assert finding.status.value == status
     assert said in finding.text
 
 
 def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
-    monkeypatch.setattr(hotkeys, "hotkeys_for", lambda *_, **__: Taken())
-    (finding,) = hotkeys.check(context({"DISPLAY": "elsewhere:0"}))
+    monkeypatch.setattr(keyboard, "hotkeys_for", lambda *_, **__: Taken())
+    (finding,) = keyboard.check_hotkeys(context({"DISPLAY": "elsewhere:0"}))
     assert finding.status is Status.PROBLEM
     assert (finding.text, finding.remedy) == ("ctrl_r is taken.", "Take another.")
     assert finding.details["is_taken"]
     configuration = read_configuration()
     for chords, expected in (((), "No hotkey is set."), ((Hotkey("hyper"),), "no key named")):
         changed = replace(configuration, settings=replace(Settings(), hotkeys=chords))
-        (finding,) = hotkeys.check(context({"DISPLAY": ":9876"}, configuration=changed))
+        (finding,) = keyboard.check_hotkeys(context({"DISPLAY": ":9876"}, configuration=changed))
         assert expected in finding.text
 
 
 def test_the_ways_of_insertion_come_in_the_order_of_trying(monkeypatch):
-    monkeypatch.setattr(insertion, "backend_for", lambda *_: SimpleNamespace(close=print))
+    monkeypatch.setattr(keyboard, "backend_for", lambda *_: SimpleNamespace(close=print))
     monkeypatch.setattr(
-        insertion.shutil, "which", lambda tool: tool if tool in {"wl-copy", "ydotool"} else None
+        keyboard.shutil, "which", lambda tool: tool if tool in {"wl-copy", "ydotool"} else None
     )
-    monkeypatch.setattr(insertion, "_has_keyboard_portal", lambda: True)
-    (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))
+    monkeypatch.setattr(keyboard, "_has_keyboard_portal", lambda: True)
+    (finding,) = keyboard.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.OK
     assert (
         finding.details["order"]
@@ -384,18 +377,18 @@ def test_the_ways_of_insertion_come_in_the_order_of_trying(monkeypatch):
 
 
 def test_only_a_clipboard_is_a_problem(monkeypatch):
-    monkeypatch.setattr(insertion, "backend_for", lambda *_: SimpleNamespace(close=print))
-    monkeypatch.setattr(insertion.shutil, "which", lambda tool: tool if tool == "wl-copy" else None)
-    monkeypatch.setattr(insertion, "_has_keyboard_portal", lambda: False)
-    (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))
+    monkeypatch.setattr(keyboard, "backend_for", lambda *_: SimpleNamespace(close=print))
+    monkeypatch.setattr(keyboard.shutil, "which", lambda tool: tool if tool == "wl-copy" else None)
+    monkeypatch.setattr(keyboard, "_has_keyboard_portal", lambda: False)
+    (finding,) = keyboard.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert "only be copied" in finding.text
 
 
 def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
-    monkeypatch.setattr(insertion.shutil, "which", lambda _tool: None)
-    monkeypatch.setattr(insertion, "_has_keyboard_portal", lambda: False)
-    (finding,) = insertion.check(context({"WAYLAND_DISPLAY": "w"}))
+    monkeypatch.setattr(keyboard.shutil, "which", lambda _tool: None)
+    monkeypatch.setattr(keyboard, "_has_keyboard_portal", lambda: False)
+    (finding,) = keyboard.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert finding.text.startswith("No text can be inserted. Not here: paste (wl-copy")
     assert finding.details["order"] == []
@@ -405,25 +398,25 @@ def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     """To look again could take seconds more, and find another."""
     tried = []
     backend = SimpleNamespace(close=print)
-    monkeypatch.setattr(insertion, "backend_for", lambda session, *_: tried.append(session) or backend)
+    monkeypatch.setattr(keyboard, "backend_for", lambda session, *_: tried.append(session) or backend)
     here = context({"DISPLAY": ":0"})
-    list(insertion.check(here))
+    list(keyboard.check_insertion(here))
     assert tried == [here.session]
 
 
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
-    monkeypatch.setattr(insertion, "display_of", lambda _context: ":0")
+    monkeypatch.setattr(keyboard, "display_of", lambda _context: ":0")
 
     def backend_for(*_):
         tried.append(True)
         raise InsertError("The X server refuses.", InsertReason.DENIED_BY_USER, "Ask it.")
 
-    monkeypatch.setattr(insertion, "backend_for", backend_for)
-    (finding,) = insertion.check(context({"DISPLAY": ":0"}, running={"phase": "idle"}))
+    monkeypatch.setattr(keyboard, "backend_for", backend_for)
+    (finding,) = keyboard.check_insertion(context({"DISPLAY": ":0"}, running={"phase": "idle"}))
     assert finding.status is Status.OK
     assert not tried
-    (finding,) = insertion.check(context({"DISPLAY": ":0"}))
+    (finding,) = keyboard.check_insertion(context({"DISPLAY": ":0"}))
     assert (finding.status, finding.text) == (Status.PROBLEM, "The X server refuses.")
 
 
@@ -447,7 +440,7 @@ def tone(amplitude):
     ],
 )
 def test_what_a_microphone_gave_is_put_into_words(heard, is_muted, status, words):
-    finding = microphone._judge(heard, is_muted=is_muted, warm="always", details={})
+    finding = sound._judge(heard, is_muted=is_muted, warm="always", details={})
     assert finding.status == status
     assert words in finding.text
     assert finding.details["device"] == "Desk"
@@ -471,15 +464,15 @@ class OneMicrophone:
 def test_the_user_is_asked_to_speak_as_soon_as_there_is_a_microphone_and_not_before(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        microphone, "listen", lambda _context: asked.append("now") or Heard("Desk", 0, False, tone(1))
+        sound, "listen", lambda _context: asked.append("now") or Heard("Desk", 0, False, tone(1))
     )
-    monkeypatch.setattr(microphone, "Microphones", lambda *_: OneMicrophone())
-    list(microphone.check(context(listen_s=2.0, ask=asked.append)))
+    monkeypatch.setattr(sound, "Microphones", lambda *_: OneMicrophone())
+    list(sound.check_microphone(context(listen_s=2.0, ask=asked.append)))
     assert asked == ["Say something: Desk is listened to for 2 s.", "now"]
-    list(microphone.check(context(listen_s=0.0, ask=asked.append)))
+    list(sound.check_microphone(context(listen_s=0.0, ask=asked.append)))
     none = MicrophoneError("There is no microphone.", MicrophoneReason.NO_DEVICE, "Plug one in.")
-    monkeypatch.setattr(microphone, "Microphones", lambda *_: OneMicrophone(none))
-    assert statuses(microphone.check(context(ask=asked.append))) == ["problem"]
+    monkeypatch.setattr(sound, "Microphones", lambda *_: OneMicrophone(none))
+    assert statuses(sound.check_microphone(context(ask=asked.append))) == ["problem"]
     assert len(asked) == 2
 
 
@@ -487,7 +480,7 @@ def test_the_user_is_asked_to_speak_as_soon_as_there_is_a_microphone_and_not_bef
 
 
 def test_the_demo_model_is_whole_but_only_a_demo():
-    (finding,) = model.check(context(is_thorough=True))
+    (finding,) = data.check_model(context(is_thorough=True))
     assert finding.status is Status.WARNING
     assert "as they were made, and it works" in finding.text
     assert finding.details["is_demo"]
@@ -497,11 +490,11 @@ def test_a_model_that_is_damaged_is_a_problem(exact_package):
     folder = paths.models_dir() / "mine"
     folder.parent.mkdir(parents=True)
     folder.symlink_to(exact_package)
-    assert statuses(model.check(context())) == ["ok"]
+    assert statuses(data.check_model(context())) == ["ok"]
     folder.unlink()
     folder.mkdir()
     (folder / "manifest.json").write_text("{}", encoding="utf-8")
-    (finding,) = model.check(context())
+    (finding,) = data.check_model(context())
     assert finding.status is Status.PROBLEM
     assert finding.details["installed"] == ["mine", "demo"]
 
@@ -513,7 +506,7 @@ def with_words(*words, **changes):
 
 
 def test_custom_words_that_do_not_fit_are_counted_but_not_shown():
-    (finding,) = model.check_words(with_words(*(f"Zaphod{number}" for number in range(300)), "x" * 500))
+    (finding,) = data.check_words(with_words(*(f"Zaphod{number}" for number in range(300)), "x" * 500))
     assert finding.status is Status.WARNING
     used, total = finding.details["used"], finding.details["words"]
     assert 0 < used < total == 301
@@ -523,16 +516,16 @@ def test_custom_words_that_do_not_fit_are_counted_but_not_shown():
 
 
 def test_custom_words_that_fit_are_fine_and_so_are_none():
-    (finding,) = model.check_words(with_words("Anna", "Berta"))
+    (finding,) = data.check_words(with_words("Anna", "Berta"))
     assert finding.status is Status.OK
     assert "All 2 words fit" in finding.text
-    assert statuses(model.check_words(with_words())) == ["ok"]
-    assert not list(model.check_words(with_words("Anna", model="gone")))
+    assert statuses(data.check_words(with_words())) == ["ok"]
+    assert not list(data.check_words(with_words("Anna", model="gone")))
 
 
 def test_a_model_that_is_not_there_is_a_problem():
     configuration = replace(read_configuration(), settings=replace(Settings(), model="gone"))
-    (finding,) = model.check(context(configuration=configuration))
+    (finding,) = data.check_model(context(configuration=configuration))
     assert finding.status is Status.PROBLEM
     assert "gone" in finding.text
 
@@ -542,22 +535,22 @@ def test_a_model_that_is_not_there_is_a_problem():
 )
 def test_memory_is_held_against_what_the_model_needs(monkeypatch, total, available, status):
     memory = SimpleNamespace(total=total, available=available)
-    monkeypatch.setattr(resources.psutil, "virtual_memory", lambda: memory)
-    assert next(iter(resources.check_memory(context()))).status == status
+    monkeypatch.setattr(program.psutil, "virtual_memory", lambda: memory)
+    assert next(iter(program.check_memory(context()))).status == status
 
 
 def test_a_full_disk_is_a_problem_and_a_small_one_a_warning(monkeypatch):
     for free, status in ((0.1e9, "problem"), (1e9, "warning"), (50e9, "ok")):
         usage = SimpleNamespace(free=free)
-        monkeypatch.setattr(resources.psutil, "disk_usage", lambda _path, usage=usage: usage)
-        assert statuses(resources.check_disk(context())) == [status]
+        monkeypatch.setattr(program.psutil, "disk_usage", lambda _path, usage=usage: usage)
+        assert statuses(program.check_disk(context())) == [status]
 
 
 def test_an_old_processor_is_told(monkeypatch):
     for flags, status in (({"sse2"}, "warning"), ({"avx2"}, "ok"), (set(), "ok")):
-        monkeypatch.setattr(resources, "_processor_flags", lambda flags=flags: flags)
-        monkeypatch.setattr(resources.psutil, "cpu_count", lambda logical: 4)  # noqa: ARG005
-        assert list(resources.check_memory(context()))[-1].status == status
+        monkeypatch.setattr(program, "_processor_flags", lambda flags=flags: flags)
+        monkeypatch.setattr(program.psutil, "cpu_count", lambda logical: 4)  # noqa: ARG005
+        assert list(program.check_memory(context()))[-1].status == status
 
 
 # --- history ----------------------------------------------------------------------------------------
@@ -575,10 +568,10 @@ def history_database():
 
 
 def test_the_history_is_counted_without_leaving_anything_behind():
-    assert statuses(history.check(context())) == ["ok"]
+    assert statuses(data.check_history(context())) == ["ok"]
     database = history_database()
     before = sorted(path.name for path in database.parent.iterdir())
-    (finding,) = history.check(context())
+    (finding,) = data.check_history(context())
     assert finding.status is Status.OK
     assert finding.details["dictations"] == 2
     assert sorted(path.name for path in database.parent.iterdir()) == before
@@ -588,10 +581,10 @@ def test_a_history_that_is_being_written_is_read_beside():
     database = history_database()
     with closing(sqlite3.connect(database)) as writer:
         writer.execute("INSERT INTO take (text) VALUES ('three')")
-        (finding,) = history.check(context())
+        (finding,) = data.check_history(context())
         assert finding.details["dictations"] == 2
         writer.commit()
-        (finding,) = history.check(context())
+        (finding,) = data.check_history(context())
         assert finding.details["dictations"] == 3
 
 
@@ -604,7 +597,7 @@ def test_a_damaged_history_is_a_problem(damage):
     else:
         data[4096 + 8 :] = b"\xff" * (len(data) - 4096 - 8)
     database.write_bytes(data)
-    (finding,) = history.check(context())
+    (finding,) = data.check_history(context())
     assert finding.status is Status.PROBLEM
     assert "damaged" in finding.text
 
@@ -619,28 +612,28 @@ def test_files_that_others_can_read_are_named_with_the_command_that_closes_them(
     secret = paths.data_dir() / "history.db"
     secret.touch()
     secret.chmod(0o644)
-    (finding,) = files.check(context())
+    (finding,) = data.check_files(context())
     assert finding.status is Status.WARNING
     assert str(secret) in finding.text
     assert finding.remedy == f"chmod -R go= {paths.data_dir()}"
     paths.data_dir().chmod(0o700)
-    assert statuses(files.check(context())) == ["ok"], "nobody can enter the folder"
+    assert statuses(data.check_files(context())) == ["ok"], "nobody can enter the folder"
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind this user")
 def test_a_folder_that_cannot_be_written_is_a_problem(app_home):
     app_home.mkdir(mode=0o500)
-    assert "problem" in statuses(files.check(context()))
+    assert "problem" in statuses(data.check_files(context()))
 
 
 def test_only_of_what_is_there_it_is_said_that_nobody_else_can_read_it(monkeypatch):
     def said(platform="linux"):
-        (finding,) = files.check(replace(context(), platform=platform))
+        (finding,) = data.check_files(replace(context(), platform=platform))
         return finding.text
 
     assert said() == said("win32") == "Nothing is kept yet; what will be can be read by you only."
     write_settings("hold_s = 0.5\n")
-    monkeypatch.setattr(files, "_is_open", lambda _path: False)
+    monkeypatch.setattr(data, "_is_open", lambda _path: False)
     assert said() == "Settings can be read by you only."
     for folder in (paths.data_dir(), paths.log_dir()):
         folder.mkdir(parents=True)
@@ -650,9 +643,9 @@ def test_only_of_what_is_there_it_is_said_that_nobody_else_can_read_it(monkeypat
 
 
 def test_a_locked_folder_is_a_problem(monkeypatch):
-    monkeypatch.setattr(files.os, "access", lambda path, _mode: "data" not in str(path))
+    monkeypatch.setattr(data.os, "access", lambda path, _mode: "data" not in str(path))
     paths.data_dir().mkdir(parents=True, mode=0o700)
-    first = next(iter(files.check(context())))
+    first = next(iter(data.check_files(context())))
     assert first.status is Status.PROBLEM
     assert str(paths.data_dir()) in first.text
 
@@ -693,14 +686,14 @@ class Registry:
     ],
 )
 def test_windows_switches_for_the_microphone_are_read(values, status):
-    assert statuses(permissions.check_windows(Registry(*values))) == [status]
+    assert statuses(desktop.check_windows(Registry(*values))) == [status]
 
 
 def test_a_broken_autostart_entry_is_told(tmp_path):
     entry = tmp_path / "autostart" / "handy-qwen.desktop"
     entry.parent.mkdir()
     entry.write_text("[Desktop Entry]\nExec=/gone/handy-qwen --hidden\n", encoding="utf-8")
-    (finding,) = autostart_check.check(context({"XDG_CONFIG_HOME": str(tmp_path)}))
+    (finding,) = autostart_check.check_autostart(context({"XDG_CONFIG_HOME": str(tmp_path)}))
     assert finding.status is Status.WARNING
     assert "/gone/handy-qwen" in finding.text
 
@@ -770,7 +763,7 @@ def test_the_command_writes_json_and_nothing_else_to_stdout(capsys):
 @pytest.mark.usefixtures("no_desktop")
 def test_nobody_is_asked_to_speak_where_nothing_can_listen(monkeypatch, capsys):
     none = MicrophoneError("There is no microphone.", MicrophoneReason.NO_DEVICE, "Plug one in.")
-    monkeypatch.setattr(microphone, "Microphones", lambda *_: OneMicrophone(none))
+    monkeypatch.setattr(sound, "Microphones", lambda *_: OneMicrophone(none))
     assert cli.main(["doctor"]) == 1
     told = capsys.readouterr()
     assert "There is no microphone." in told.out

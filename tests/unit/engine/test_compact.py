@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine import compact
-from handy_qwen.engine.compact import audio_tokens, rotary_tables
-from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.sessions import Cancel, run
+from handy_qwen.engine.qwen3 import compact
+from handy_qwen.engine.qwen3.compact import audio_tokens, rotary_tables
+from handy_qwen.engine.qwen3.recognizer import open_parts
+from handy_qwen.engine.qwen3.sessions import Cancel, run
 from handy_qwen.errors import CancelledError
 
 IDS = np.random.default_rng(2).integers(0, 500, 1500).tolist()
@@ -16,7 +16,7 @@ IDS = np.random.default_rng(2).integers(0, 500, 1500).tolist()
 
 @pytest.fixture(scope="module")
 def model(random_package):
-    model = open_model(random_package, 1)
+    model = open_parts(random_package, 1)
     yield model
     model.decoder.close()
 
@@ -75,7 +75,7 @@ def test_logits_of_the_last_rows_are_those_of_each(decoder):
 @pytest.mark.parametrize("rows", [255, 256, 257, 600, 1400])
 def test_a_prompt_in_pieces_that_outgrows_the_cache_is_the_prompt_at_once(decoder, random_package, rows):
     whole = logits_of(decoder, IDS[:rows], 3)
-    fresh = open_model(random_package, 1).decoder  # whose cache is still small
+    fresh = open_parts(random_package, 1).decoder  # whose cache is still small
     for first in range(0, rows - 3, 100):
         fresh.extend(IDS[first : min(first + 100, rows - 3)])
         fresh.flush(Cancel())

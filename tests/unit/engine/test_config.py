@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from handy_qwen.engine.config import AudioConfig, ModelConfig, TextConfig
+from handy_qwen.engine.qwen3.model import AudioConfig, ModelConfig, TextConfig
 from tests.conftest import CHECKPOINT
 
 OFFICIAL = json.loads((CHECKPOINT / "config.json").read_text(encoding="utf-8"))

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine.features import (
+from handy_qwen.engine.qwen3.features import (
     CHUNK_FRAMES,
     CHUNK_SAMPLES,
     DYNAMIC_RANGE,
     frame_count,
     log_mel,
-    normalized,
-    raw_chunk,
+    log_mel_chunk,
+    normalize,
     samples_needed,
 )
 from tests.golden.clips import noise
@@ -22,16 +22,16 @@ CLIP = (0.3 * noise(5 * 16_000, 3)).astype(np.float32)
 
 def test_a_final_chunk_has_the_same_bits_whatever_follows():
     for chunk in range(4):
-        whole = raw_chunk(CLIP, chunk)
+        whole = log_mel_chunk(CLIP, chunk)
         assert whole.shape == (CHUNK_FRAMES, 128)
-        np.testing.assert_array_equal(raw_chunk(CLIP[: samples_needed(chunk)], chunk), whole)
-        np.testing.assert_array_equal(raw_chunk(CLIP[: samples_needed(chunk) + 777], chunk), whole)
+        np.testing.assert_array_equal(log_mel_chunk(CLIP[: samples_needed(chunk)], chunk), whole)
+        np.testing.assert_array_equal(log_mel_chunk(CLIP[: samples_needed(chunk) + 777], chunk), whole)
 
 
 def test_no_chunk_is_called_final_too_early():
     for chunk in range(3):
-        early = raw_chunk(CLIP[: samples_needed(chunk) - 1], chunk)
-        assert not np.array_equal(early, raw_chunk(CLIP, chunk))
+        early = log_mel_chunk(CLIP[: samples_needed(chunk) - 1], chunk)
+        assert not np.array_equal(early, log_mel_chunk(CLIP, chunk))
 
 
 @settings(deadline=None, max_examples=30)
@@ -42,7 +42,7 @@ def test_chunks_of_any_clip_are_those_of_a_plain_stft(samples):
     padded = np.pad(clip.astype(np.float64), 200, mode="reflect")
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
     chunks = -(-frame_count(samples) // CHUNK_FRAMES)
-    raw = np.concatenate([raw_chunk(clip, chunk) for chunk in range(chunks)])
+    raw = np.concatenate([log_mel_chunk(clip, chunk) for chunk in range(chunks)])
     assert raw.shape == (samples // 160, 128)
     frame = len(raw) - 1  # the last: it sees the mirrored end
     power = np.abs(np.fft.rfft(padded[frame * 160 : frame * 160 + 400] * window)) ** 2
@@ -70,7 +70,7 @@ def plain_filters():
 
 def test_the_floor_is_eight_decades_below_the_top():
     raw = np.array([-20.0, -9.0, -3.0, 1.0], np.float32)
-    np.testing.assert_allclose(normalized(raw, 1.0), [(-7 + 4) / 4, (-7 + 4) / 4, 1 / 4, 5 / 4])
+    np.testing.assert_allclose(normalize(raw, 1.0), [(-7 + 4) / 4, (-7 + 4) / 4, 1 / 4, 5 / 4])
     assert DYNAMIC_RANGE == 8.0
 
 
@@ -88,7 +88,7 @@ def test_the_shortest_clips_have_half_a_second_of_features(samples):
 
 
 def test_a_whole_clip_is_its_chunks_under_one_floor():
-    raw = np.concatenate([raw_chunk(CLIP, chunk) for chunk in range(5)])
+    raw = np.concatenate([log_mel_chunk(CLIP, chunk) for chunk in range(5)])
     assert len(raw) == len(CLIP) // 160
-    np.testing.assert_array_equal(log_mel(CLIP), normalized(raw, float(raw.max())).T)
+    np.testing.assert_array_equal(log_mel(CLIP), normalize(raw, float(raw.max())).T)
     assert CHUNK_SAMPLES == 16_000

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.engine.generation import generate
-from handy_qwen.engine.sessions import Cancel
-from handy_qwen.engine.transcript import Timings
+from handy_qwen.engine.api import Timings
+from handy_qwen.engine.qwen3.generation import generate
+from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import CancelledError
 
 VOCAB = 50

@@ -9,9 +9,8 @@ from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
-from handy_qwen.engine.layouts import open_model
-from handy_qwen.engine.published import PASS_S
-from handy_qwen.engine.recognizer import Recognizer
+from handy_qwen.engine.qwen3.published import PASS_S
+from handy_qwen.engine.qwen3.recognizer import Recognizer, open_parts
 from handy_qwen.errors import EngineError, ModelCorruptError, ModelMissingError
 from tests.conftest import CHECKPOINT, VOICE_MODEL
 from tests.golden.clips import clip
@@ -86,7 +85,7 @@ def test_a_folder_of_both_layouts_is_a_package(published, tmp_path):
     folder = shutil.copytree(published, tmp_path / "both")
     for path in paths.asset("demo-model").iterdir():
         shutil.copy(path, folder)
-    model = open_model(folder, 1)
+    model = open_parts(folder, 1)
     assert model.name == "demo"
     model.decoder.close()
 

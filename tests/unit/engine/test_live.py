@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.engine.passage import Passage
-from handy_qwen.engine.prompt import build_prompt
-from handy_qwen.engine.sessions import Cancel
-from handy_qwen.engine.transcript import Timings
+from handy_qwen.engine.api import Timings
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.segment import Segment
+from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError
 
 RATE = 16_000
@@ -100,7 +100,7 @@ def logits_both_ways(recognizer, samples, tokens):
     splitter = recognizer.live()._splitter
     (closed,) = splitter.feed(samples) + splitter.finish()
     for steps in ([1] * (len(tokens) - 1), [len(tokens) - 1]):
-        passage = Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+        passage = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
         answer_to(passage, closed.samples[: closed.end])
         model.decoder.rewind(rows_before_answer(passage, closed.end))
         first = 0
@@ -178,13 +178,13 @@ def test_a_passage_closed_before_the_end_of_what_was_read_is_read_again(size, ra
 
 def test_a_window_read_beyond_the_cut_is_forgotten(random_recognizer):
     model, samples = random_recognizer._model, voiced(18.0)
-    long = Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+    long = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
     while long.advance(samples, Cancel()):
         pass
     assert long.windows == 2
     cut = samples[: 10 * RATE + 77]
     answers = [(answer_to(long, cut).tokens, long.windows)]
-    short = Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+    short = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
     answers.append((answer_to(short, cut).tokens, short.windows))
     assert answers[0] == answers[1]
     assert answers[0][1] == 1
@@ -244,7 +244,7 @@ def test_what_is_settled_and_the_rest_give_the_whole(demo_recognizer):
 def test_a_passage_whose_run_fails_is_not_settled(demo_recognizer, monkeypatch):
     live = demo_recognizer.live(drafts=False)
     live.feed(take(0, None, 1, None, 2, None, None))
-    monkeypatch.setattr(Passage, "answer", Mock(side_effect=EngineError("broken")))
+    monkeypatch.setattr(Segment, "answer", Mock(side_effect=EngineError("broken")))
     with pytest.raises(EngineError):
         live.finish()
     assert (live.settled_samples, live.settled().text) == (0, "")

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.engine.manifest import (
+from handy_qwen.engine.qwen3.manifest import (
     FORMAT,
     MANIFEST_FILE,
     TableForm,

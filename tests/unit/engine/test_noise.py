@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from handy_qwen.engine.noise import LOUD_SHARE, NoiseAfterSpeech
+from handy_qwen.engine.qwen3.vad import LOUD_SHARE, TrailingNoise
 
 
 def pushed(*stretches):
     """The answers for frames of so many (count, amplitude, is_speech)."""
-    noise = NoiseAfterSpeech()
+    noise = TrailingNoise()
     return [
         noise.push(np.full(512, amplitude, np.float32), is_speech=is_speech)
         for count, amplitude, is_speech in stretches

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.engine.output import (
+from handy_qwen.engine.qwen3.output import (
     MAX_REPEATS,
     Answer,
     cut_repetitions,
@@ -13,8 +13,8 @@ from handy_qwen.engine.output import (
     loop_start,
     parse_answer,
 )
-from handy_qwen.engine.prompt import build_prompt
-from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
 
 

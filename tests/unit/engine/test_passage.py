@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from handy_qwen.engine import compact
-from handy_qwen.engine.passage import Passage, token_limit
-from handy_qwen.engine.prompt import build_prompt
-from handy_qwen.engine.sessions import Cancel
-from handy_qwen.engine.transcript import Timings
+from handy_qwen.engine.api import Timings
+from handy_qwen.engine.qwen3 import compact
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.segment import Segment, token_limit
+from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import CancelledError
 
 RATE = 16_000
@@ -21,7 +21,7 @@ def sound(samples):
 
 def passage_of(recognizer, *, exact=False):
     model = recognizer._model
-    return Passage(model, build_prompt(model.tokenizer), Timings(), is_exact=exact)
+    return Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=exact)
 
 
 def answer(passage, samples, draft=(), cancel=None, **more):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.engine.preview import PreviewText
+from handy_qwen.engine.qwen3.preview import PreviewText
 
 
 def shown(*drafts):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from handy_qwen.engine.processors import quota
-from handy_qwen.engine.sessions import default_threads
+from handy_qwen.engine.qwen3.sessions import default_threads
 
 
 @pytest.fixture
@@ -49,5 +49,5 @@ def test_without_control_groups_there_is_no_quota(tmp_path):
 def test_there_are_no_more_threads_than_the_quota_keeps_running(left, threads, monkeypatch):
     monkeypatch.setattr("psutil.cpu_count", lambda **_: 4)
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(8)), raising=False)
-    monkeypatch.setattr("handy_qwen.engine.sessions.quota", lambda: left)
+    monkeypatch.setattr("handy_qwen.engine.qwen3.sessions.quota", lambda: left)
     assert default_threads() == threads

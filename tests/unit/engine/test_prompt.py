@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.engine.prompt import (
+from handy_qwen.engine.qwen3.prompt import (
     FILE_WORDS_TOKENS,
     MAX_CONTEXT_TOKENS,
     WORDS_TOKENS,
     build_prompt,
     fit_words,
 )
-from handy_qwen.engine.tokenizer import MARKERS, load_tokenizer
+from handy_qwen.engine.qwen3.tokenizer import MARKERS, load_tokenizer
 from tests.conftest import CHECKPOINT
 
 

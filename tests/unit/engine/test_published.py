@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine import published, published_decoder
-from handy_qwen.engine.features import log_mel
-from handy_qwen.engine.prompt import build_prompt
-from handy_qwen.engine.published import choose_graphs, is_published_layout, open_published
-from handy_qwen.engine.published_graph import check_weights, read_graph
-from handy_qwen.engine.sessions import Cancel
-from handy_qwen.engine.tokenizer import load_tokenizer
+from handy_qwen.engine.qwen3 import published
+from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.published import choose_graphs, is_published_layout, open_published
+from handy_qwen.engine.qwen3.published_graph import check_weights, read_graph
+from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import CancelledError, ModelCorruptError, ModelMissingError
 from tests.golden.random_checkpoint import write_random_checkpoint
 from tests.golden.reference import encoder_cases, samples_of, token_cases
@@ -67,8 +67,8 @@ def runs(monkeypatch):
         run_bound(session, binding, cancel)
         seen.append("step" if "past_keys" in {port.name for port in session.get_inputs()} else "init")
 
-    run_bound = published_decoder.run_bound
-    monkeypatch.setattr(published_decoder, "run_bound", spy)
+    run_bound = published.run_bound
+    monkeypatch.setattr(published, "run_bound", spy)
     return seen
 
 
@@ -86,7 +86,7 @@ def nothing_opened(monkeypatch):
         pytest.fail(f"{path} was opened")
 
     monkeypatch.setattr(published, "open_session", refuse)
-    monkeypatch.setattr(published_decoder, "open_session", refuse)
+    monkeypatch.setattr(published, "open_session", refuse)
 
 
 def features(rows, seed=0):
@@ -396,18 +396,18 @@ def test_work_given_up_between_steps_can_be_taken_up_again(decoder, reference, r
     audio = features(60)
     read(decoder, HEAD, audio, TAIL)
     decoder.logits(1, Cancel())
-    cancel, spy = Cancel(), published_decoder.run_bound
+    cancel, spy = Cancel(), published.run_bound
 
     def set_after_two(session, binding, given):
         spy(session, binding, given)
         if runs.count("step") == 2:
             cancel.set()
 
-    monkeypatch.setattr(published_decoder, "run_bound", set_after_two)
+    monkeypatch.setattr(published, "run_bound", set_after_two)
     decoder.extend([11, 12, 13, 14])
     with pytest.raises(CancelledError):
         decoder.logits(1, cancel)
-    monkeypatch.setattr(published_decoder, "run_bound", spy)
+    monkeypatch.setattr(published, "run_bound", spy)
     assert_close(decoder.logits(1, Cancel()), reference.logits(HEAD, audio, TAIL, [11, 12, 13, 14])[-1:])
     assert runs == ["init"] + ["step"] * 4
 

@@ -8,8 +8,8 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.engine import passage
-from handy_qwen.engine.sessions import Cancel
+from handy_qwen.engine.qwen3 import segment
+from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError, LanguageError
 from tests.golden.clips import clip
 
@@ -129,7 +129,7 @@ def test_what_is_said_of_a_transcript_is_so(demo_recognizer, report):
 
 
 def test_an_answer_that_is_cut_off_is_said_to_be(demo_recognizer, report, monkeypatch):
-    monkeypatch.setattr(passage, "token_limit", lambda _samples: 5)
+    monkeypatch.setattr(segment, "token_limit", lambda _samples: 5)
     transcript = demo_recognizer.transcribe(report, exact=True)
     assert transcript.is_truncated
     assert REPORT.startswith(transcript.text)

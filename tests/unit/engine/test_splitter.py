@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine.splitter import TAIL_SAMPLES, Splitter
-from handy_qwen.engine.vad import FRAME_SAMPLES, Segment
+from handy_qwen.engine.qwen3.segmenter import TAIL_SAMPLES, Segmenter
+from handy_qwen.engine.qwen3.vad import FRAME_SAMPLES, SpeechSpan
 
 RATE = 16_000
 HANGOVER = 6 * FRAME_SAMPLES
@@ -40,9 +40,9 @@ class LoudIsSpeech:
         if not frame.any():
             return
         if self.sounds and start - self.sounds[-1].end < HANGOVER:
-            self.sounds[-1] = Segment(self.sounds[-1].start, self.heard)
+            self.sounds[-1] = SpeechSpan(self.sounds[-1].start, self.heard)
         else:
-            self.sounds.append(Segment(start, self.heard))
+            self.sounds.append(SpeechSpan(start, self.heard))
 
     @property
     def speech_end_samples(self):
@@ -64,7 +64,7 @@ def take(*pieces):
 
 
 def split(samples, sizes=(), *, limit_s=60.0, trims=True):
-    splitter = Splitter(LoudIsSpeech(), limit_samples=int(limit_s * RATE), trims_silence=trims)
+    splitter = Segmenter(LoudIsSpeech(), limit_samples=int(limit_s * RATE), trims_silence=trims)
     closed, first = [], 0
     for size in [*sizes, len(samples)]:
         closed += splitter.feed(samples[first : first + size])
@@ -103,7 +103,7 @@ def test_no_passage_is_longer_than_its_limit_by_more_than_a_step(plan):
 @given(pieces, st.integers(100, 30_000))
 def test_what_is_to_be_read_of_the_open_passage_never_shrinks(plan, size):
     samples = take(*plan)
-    splitter = Splitter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
+    splitter = Segmenter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
     before = 0
     for first in range(0, len(samples), size):
         closed = splitter.feed(samples[first : first + size])
@@ -143,7 +143,7 @@ def test_a_take_without_a_sample_is_a_passage_without_one():
 
 
 def test_rest_is_when_more_silence_changes_nothing():
-    splitter = Splitter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
+    splitter = Segmenter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
     splitter.feed(take(1.024))
     assert not splitter.is_at_rest
     assert not splitter.is_in_gap
@@ -158,7 +158,7 @@ def test_rest_is_when_more_silence_changes_nothing():
 
 
 def test_an_hour_takes_no_more_memory_than_three_minutes():
-    splitter = Splitter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
+    splitter = Segmenter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
     minute, sizes = take(*[14.0, -0.6] * 4), []
     for _ in range(60):
         for first in range(0, len(minute), RATE):
@@ -172,7 +172,7 @@ def test_an_hour_takes_no_more_memory_than_three_minutes():
 
 def test_segments_are_looked_through_only_when_a_passage_ends():
     voice = LoudIsSpeech()
-    splitter = Splitter(
+    splitter = Segmenter(
         SimpleNamespace(stream=lambda **_: voice), limit_samples=60 * RATE, trims_silence=True
     )
     voice.segments = None

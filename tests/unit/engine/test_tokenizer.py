@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as FastTokenizer
 
-from handy_qwen.engine.tokenizer import MARKERS, load_tokenizer
+from handy_qwen.engine.qwen3.tokenizer import MARKERS, load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from tests.conftest import CHECKPOINT
 from tests.golden.reference import qwen3_asr_tokenizer

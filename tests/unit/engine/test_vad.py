@@ -11,9 +11,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine import vad
-from handy_qwen.engine.features import SAMPLE_RATE
-from handy_qwen.engine.sessions import open_session
+from handy_qwen.engine.qwen3 import vad
+from handy_qwen.engine.qwen3.features import SAMPLE_RATE
+from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.errors import AudioFormatError
 
 ASSETS = Path(__file__).parents[3] / "assets" / "vad"

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine.official_tokenizer import read_official
-from handy_qwen.engine.tokenizer import load_tokenizer
-from handy_qwen.engine.vocabulary import VOCABULARY_FILE, build_vocabulary, load_vocabulary
+from handy_qwen.engine.qwen3.official_tokenizer import read_official
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
+from handy_qwen.engine.qwen3.vocabulary import VOCABULARY_FILE, build_vocabulary, load_vocabulary
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from tests.conftest import CHECKPOINT
 

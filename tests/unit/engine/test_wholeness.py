@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.engine.recognizer import Recognizer
-from handy_qwen.engine.wholeness import MappedFiles
+from handy_qwen.engine.qwen3.recognizer import FilesInUse, Recognizer
 from handy_qwen.errors import ModelCorruptError
 from tests.conftest import VOICE_MODEL
 
@@ -22,7 +21,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.data", "onnx/b.data"])
 def test_a_file_that_was_cut_short_is_named(folder, name):
-    files = MappedFiles(folder)
+    files = FilesInUse(folder)
     assert files.cut_short() is None
     os.truncate(folder / name, 99)
     assert files.cut_short() == folder / name
@@ -33,13 +32,13 @@ def test_a_file_that_vanishes_while_the_folder_is_listed_is_passed_over(folder, 
     (folder / "a.data").unlink()
     monkeypatch.setattr(Path, "rglob", lambda _self, _pattern: iter(listed))
     monkeypatch.setattr(Path, "is_file", lambda _self: True)  # as it was a moment before
-    files = MappedFiles(folder)
+    files = FilesInUse(folder)
     os.truncate(folder / "onnx" / "b.data", 99)
     assert files.cut_short() == folder / "onnx" / "b.data"
 
 
 def test_files_that_were_deleted_replaced_or_grew_do_no_harm_to_what_is_mapped(folder):
-    files = MappedFiles(folder)
+    files = FilesInUse(folder)
     kept = (folder / "a.data").rename(folder / "kept")  # so that its inode is not given out again
     (folder / "a.data").write_bytes(b"new")
     with (folder / "onnx" / "b.data").open("ab") as file:

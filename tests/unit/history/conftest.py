@@ -13,12 +13,10 @@ import numpy as np
 import pytest
 
 from handy_qwen.core.events import Failed, Kept, Recovered, Replayed
-from handy_qwen.history.ledger import Ledger
-from handy_qwen.history.places import Places
-from handy_qwen.history.rules import Rules
-from handy_qwen.history.store import Store
-from handy_qwen.history.troubles import Troubles
-from handy_qwen.history.writer import Writer
+from handy_qwen.history.disk import Ledger
+from handy_qwen.history.retention import Rules
+from handy_qwen.history.store import Places, Store
+from handy_qwen.history.writer import Troubles, Writer
 
 START_S = 1_800_000_000.0
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.entries import Entry, State, Whereabouts
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.export import FIELDS, Format, as_json, exported, local_time
@@ -22,7 +22,7 @@ from tests.unit.history.conftest import START_S, Books
 def archive(books):
     for take, text in [(1, "Grüße aus Köln"), (2, "second"), (3, "")]:
         books.dictate(take, text=text)
-        books.went(take, Whereabouts.TYPED)
+        books.went(take, DeliveryStatus.TYPED)
     with Archive(books.folder) as archive:
         yield archive
 
@@ -55,7 +55,7 @@ def test_what_the_program_writes_is_seen_at_once_and_the_other_way_round(archive
 def test_a_new_text_takes_the_place_of_the_old(archive):
     archive.transcribed(3, "there is one", language="English", model="other")
     entry = archive.entry(3)
-    assert (entry.text, entry.model, entry.state) == ("there is one", "other", State.DONE)
+    assert (entry.text, entry.model, entry.state) == ("there is one", "other", EntryState.DONE)
     assert not entry.is_undelivered
 
 
@@ -125,7 +125,12 @@ def writes(folder, first, count):
     store = Store(folder / "history.db", busy_s=30.0)
     for number in range(first, first + count):
         store.add(
-            {"created_ms": START_MS + number, "state": State.DONE, "keep": "text", "text": f"text {number}"}
+            {
+                "created_ms": START_MS + number,
+                "state": EntryState.DONE,
+                "keep": "text",
+                "text": f"text {number}",
+            }
         )
     store.close()
 
@@ -137,7 +142,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost(books):
         other.start()
     for take in range(1, 30):
         books.dictate(take, text=f"take {take}", seconds=0.1)
-        books.went(take, Whereabouts.TYPED)
+        books.went(take, DeliveryStatus.TYPED)
     for other in others:
         other.join(60.0)
         assert other.exitcode == 0
@@ -155,7 +160,7 @@ ENTRIES = st.lists(
         Entry,
         id=st.integers(1, 10**9),
         created_s=st.floats(0, 1e12),
-        state=st.sampled_from(State),
+        state=st.sampled_from(EntryState),
         duration_s=st.floats(0, 1e6),
         text=st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
         application=st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
@@ -176,11 +181,11 @@ def test_what_is_exported_can_be_read_again(entries):
 
 
 def test_as_text_an_export_has_time_and_words():
-    entries = [Entry(1, 0.0, State.DONE, text="one\ntwo"), Entry(2, 60.0, State.FAILED)]
+    entries = [Entry(1, 0.0, EntryState.DONE, text="one\ntwo"), Entry(2, 60.0, EntryState.FAILED)]
     assert "".join(exported(entries, Format.TEXT)) == f"{local_time(entries[0])}\none\ntwo\n\n"
 
 
 def test_json_holds_nothing_that_a_terminal_obeys():
-    raw = as_json(Entry(1, 0.0, State.DONE, text="a\x9b31mb\x1b[0m\x7f"))
+    raw = as_json(Entry(1, 0.0, EntryState.DONE, text="a\x9b31mb\x1b[0m\x7f"))
     assert not {char for char in raw if ord(char) < 32 or 0x7F <= ord(char) < 0xA0}
     assert json.loads(raw)["text"] == "a\x9b31mb\x1b[0m\x7f"

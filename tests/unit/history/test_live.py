@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from handy_qwen.history.live import LiveTake
 from handy_qwen.history.store import Row, Store
+from handy_qwen.history.writer import LiveTake
 
 
 def test_takes_do_not_share_a_row_when_a_new_history_counts_from_one(tmp_path: Path) -> None:

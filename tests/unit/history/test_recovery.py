@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.entries import State, Whereabouts
-from handy_qwen.history import recovery, tidying, wav
+from handy_qwen.core.types import DeliveryStatus, EntryState
+from handy_qwen.history import recovery, retention, wav
 from handy_qwen.history.store import new_file_name
 from handy_qwen.history.wav import Stage
 from tests.unit.history.conftest import Books
@@ -37,30 +37,30 @@ def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
     before.crash()
     now = before.again()
     (entry,) = now.recovered.unfinished
-    assert (entry.state, entry.duration_s) == (State.WAITING, 3.0)
+    assert (entry.state, entry.duration_s) == (EntryState.WAITING, 3.0)
     assert wav.look(now.places.takes / now.rows()[0].file).stage is Stage.COMPLETE
     heard = []
     now.replay(1, entry.id, heard.append)
     now.done(1, "found again", "", "", "")
-    now.went(1, Whereabouts.TYPED)
+    now.went(1, DeliveryStatus.TYPED)
     now.end()
     assert before.again().recovered.unfinished == ()
 
 
 def test_a_text_that_was_not_delivered_is_offered_until_it_is(before):
     before.dictate(1)
-    before.went(1, Whereabouts.BEGUN)
+    before.went(1, DeliveryStatus.BEGUN)
     before.crash()
     second = before.again()
     (entry,) = second.recovered.undelivered
-    assert (entry.text, entry.whereabouts) == ("a text", Whereabouts.BEGUN)
+    assert (entry.text, entry.whereabouts) == ("a text", DeliveryStatus.BEGUN)
     second.adopt(5, entry.id)
-    second.went(5, Whereabouts.HELD)
+    second.went(5, DeliveryStatus.HELD)
     second.crash()
     third = second.again()
     assert len(third.recovered.undelivered) == 1
     third.adopt(1, entry.id)
-    third.went(1, Whereabouts.PASTED)
+    third.went(1, DeliveryStatus.PASTED)
     third.crash()
     assert third.again().recovered.undelivered == ()
 
@@ -80,7 +80,7 @@ def test_a_text_is_offered_for_a_week_and_then_only_listed(before):
 
 def test_a_delivered_text_is_not_offered_again_but_recent(before):
     before.dictate(1)
-    before.went(1, Whereabouts.TYPED)
+    before.went(1, DeliveryStatus.TYPED)
     before.crash()
     recovered = before.again().recovered
     assert recovered.unfinished == recovered.undelivered == ()
@@ -99,7 +99,7 @@ def test_a_take_that_ends_the_program_is_given_up_after_two_tries(before):
         run.crash()
     last = run.again()
     assert last.recovered.unfinished == ()
-    assert [row.state for row in last.rows()] == [State.FAILED]
+    assert [row.state for row in last.rows()] == [EntryState.FAILED]
     assert len(last.complaints) == 1
     assert last.files()
 
@@ -130,7 +130,11 @@ def test_sound_without_a_row_gets_one(before):
 
 @pytest.mark.parametrize(
     ("stage", "state"),
-    [(Stage.SETTLED, State.FAILED), (Stage.CANCELLED, State.CANCELLED), (Stage.OPEN, State.WAITING)],
+    [
+        (Stage.SETTLED, EntryState.FAILED),
+        (Stage.CANCELLED, EntryState.CANCELLED),
+        (Stage.OPEN, EntryState.WAITING),
+    ],
 )
 def test_only_sound_whose_text_is_awaited_is_transcribed_again(before, stage, state):
     path = before.places.takes / new_file_name(5000)
@@ -138,7 +142,7 @@ def test_only_sound_whose_text_is_awaited_is_transcribed_again(before, stage, st
     before.crash()
     now = before.again()
     assert [row.state for row in now.rows()] == [state]
-    assert len(now.recovered.unfinished) == (state is State.WAITING)
+    assert len(now.recovered.unfinished) == (state is EntryState.WAITING)
 
 
 def test_other_files_among_the_recordings_are_left_alone(before, tmp_path):
@@ -172,14 +176,14 @@ def test_an_unfinished_recording_that_is_damaged_is_kept_for_whoever_can_read_it
     (path,) = before.places.takes.iterdir()
     path.write_bytes(bytes(1000))
     now = before.again()
-    assert [(row.state, row.error) for row in now.rows()] == [(State.FAILED, recovery.UNREADABLE)]
+    assert [(row.state, row.error) for row in now.rows()] == [(EntryState.FAILED, recovery.UNREADABLE)]
     assert len(now.complaints) == 1
     assert now.files()
 
 
 def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
     before.dictate(1)
-    before.went(1, Whereabouts.TYPED)
+    before.went(1, DeliveryStatus.TYPED)
     before.begin(2)
     before.speak(2)
     before.failed(2, "No model.")
@@ -193,7 +197,7 @@ def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
 @pytest.mark.parametrize("has_file", [True, False])
 def test_a_deletion_that_was_begun_is_finished(before, has_file):
     before.dictate(1)
-    before.went(1, Whereabouts.TYPED)
+    before.went(1, DeliveryStatus.TYPED)
     (row,) = before.rows()
     before.writer.store.change(row.id, {"is_deleting": 1})
     if not has_file:
@@ -214,7 +218,7 @@ def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.unlink", refuse)
-        assert not tidying.delete(before.writer.store, before.places.takes, row)
+        assert not retention.delete(before.writer.store, before.places.takes, row)
     assert before.rows() == []
     assert before.files()
     before.crash()
@@ -227,7 +231,7 @@ def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
 def many(before, count=60):
     for take in range(1, count + 1):
         before.dictate(take, text=f"text {take} " + "word " * 80, seconds=0.1)
-        before.went(take, Whereabouts.TYPED)
+        before.went(take, DeliveryStatus.TYPED)
     before.end()
     return before.places.database
 
@@ -376,28 +380,28 @@ def act(run, model, open_takes, what, take):
         return
     row = run.writer.store.row(entry)
     state = row.state if row else None
-    if what == "speak" and state is State.RECORDING:
+    if what == "speak" and state is EntryState.RECORDING:
         run.speak(take, 0.1)
         model.samples[entry] += 1600
     elif what == "complete":
         run.complete(take)
-    elif what == "done" and state in {State.RECORDING, State.WAITING}:
+    elif what == "done" and state in {EntryState.RECORDING, EntryState.WAITING}:
         run.done(take, f"text of {entry}", "", "", "")
         model.texts[entry] = f"text of {entry}"
     elif what == "delivering":
-        run.went(take, Whereabouts.BEGUN)
-    elif what == "typed" and state is State.DONE:
-        run.went(take, Whereabouts.TYPED)
+        run.went(take, DeliveryStatus.BEGUN)
+    elif what == "typed" and state is EntryState.DONE:
+        run.went(take, DeliveryStatus.TYPED)
         model.settled.add(entry)
         del open_takes[take]
     elif what == "held":
-        run.went(take, Whereabouts.HELD)
-    elif what in {"cancel", "fail"} and state in {State.RECORDING, State.WAITING}:
+        run.went(take, DeliveryStatus.HELD)
+    elif what in {"cancel", "fail"} and state in {EntryState.RECORDING, EntryState.WAITING}:
         run.cancelled(take) if what == "cancel" else run.failed(take, "It failed.")
         model.settled.add(entry)
         del open_takes[take]
-    elif what == "delete" and row is not None and state is not State.RECORDING:
-        tidying.delete(run.writer.store, run.places.takes, row)
+    elif what == "delete" and row is not None and state is not EntryState.RECORDING:
+        retention.delete(run.writer.store, run.places.takes, row)
         model.gone.add(entry)
 
 

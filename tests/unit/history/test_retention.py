@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.entries import Keep, State, Whereabouts
-from handy_qwen.history.retention import Going, plan
-from handy_qwen.history.rules import CANCELLED_S, FAILED_S, Rules
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.history.retention import CANCELLED_S, FAILED_S, Going, Rules, plan
 from handy_qwen.history.store import Row
 
 NOW_S = 1_800_000_000.0
@@ -16,7 +15,15 @@ NOW_MS = int(NOW_S * 1000)
 DAY_MS = 86_400_000
 NAME = "take-20260101T000000Z-0123abcd.wav"
 DONE = Row(
-    1, NOW_MS, State.DONE, Keep.AUDIO_AND_TEXT, NAME, 1.0, 64_000, "text", whereabouts=Whereabouts.TYPED
+    1,
+    NOW_MS,
+    EntryState.DONE,
+    Keep.AUDIO_AND_TEXT,
+    NAME,
+    1.0,
+    64_000,
+    "text",
+    whereabouts=DeliveryStatus.TYPED,
 )
 
 
@@ -32,23 +39,23 @@ def going(row, rules=None, now_s=NOW_S):
         ({"created_ms": NOW_MS - 91 * DAY_MS, "is_starred": True}, None),
         ({"created_ms": NOW_MS + 400 * DAY_MS}, None),  # the clock was set back since
         ({"keep": Keep.TEXT}, Going.AUDIO),
-        ({"keep": Keep.TEXT, "whereabouts": Whereabouts.HELD}, None),
+        ({"keep": Keep.TEXT, "whereabouts": DeliveryStatus.HELD}, None),
         ({"keep": Keep.TEXT, "text": ""}, Going.ENTRY),
         ({"keep": Keep.NOTHING}, Going.ENTRY),
-        ({"keep": Keep.NOTHING, "whereabouts": Whereabouts.BEGUN}, None),
-        ({"keep": Keep.NOTHING, "whereabouts": Whereabouts.DROPPED}, Going.ENTRY),
-        ({"keep": Keep.NOTHING, "state": State.WAITING, "text": ""}, None),
-        ({"keep": Keep.NOTHING, "state": State.FAILED, "settled_ms": NOW_MS - 1000}, None),
+        ({"keep": Keep.NOTHING, "whereabouts": DeliveryStatus.BEGUN}, None),
+        ({"keep": Keep.NOTHING, "whereabouts": DeliveryStatus.DROPPED}, Going.ENTRY),
+        ({"keep": Keep.NOTHING, "state": EntryState.WAITING, "text": ""}, None),
+        ({"keep": Keep.NOTHING, "state": EntryState.FAILED, "settled_ms": NOW_MS - 1000}, None),
         (
-            {"keep": Keep.NOTHING, "state": State.FAILED, "settled_ms": NOW_MS - int(FAILED_S * 1001)},
+            {"keep": Keep.NOTHING, "state": EntryState.FAILED, "settled_ms": NOW_MS - int(FAILED_S * 1001)},
             Going.ENTRY,
         ),
-        ({"state": State.CANCELLED, "settled_ms": NOW_MS - 1000}, None),
-        ({"state": State.CANCELLED, "settled_ms": NOW_MS - int(CANCELLED_S * 1001)}, Going.ENTRY),
-        ({"state": State.CANCELLED, "settled_ms": NOW_MS + 1000}, None),  # the clock was put right
-        ({"state": State.CANCELLED, "settled_ms": NOW_MS + DAY_MS}, Going.ENTRY),  # it was all wrong
-        ({"state": State.CANCELLED, "settled_ms": NOW_MS, "keep": Keep.NOTHING}, Going.ENTRY),
-        ({"state": State.FAILED, "file": "", "text": ""}, Going.ENTRY),
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS - 1000}, None),
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS - int(CANCELLED_S * 1001)}, Going.ENTRY),
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS + 1000}, None),  # the clock was put right
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS + DAY_MS}, Going.ENTRY),  # it was all wrong
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS, "keep": Keep.NOTHING}, Going.ENTRY),
+        ({"state": EntryState.FAILED, "file": "", "text": ""}, Going.ENTRY),
     ],
 )
 def test_one_entry(changes, expected):
@@ -60,9 +67,9 @@ ROWS = st.lists(
         replace,
         st.just(DONE),
         created_ms=st.integers(NOW_MS - 200 * DAY_MS, NOW_MS),
-        state=st.sampled_from(State),
+        state=st.sampled_from(EntryState),
         keep=st.sampled_from(Keep),
-        whereabouts=st.sampled_from(Whereabouts),
+        whereabouts=st.sampled_from(DeliveryStatus),
         text=st.sampled_from(["", "text"]),
         file=st.sampled_from(["", NAME]),
         size_bytes=st.integers(0, 1000),
@@ -87,7 +94,7 @@ def test_limits_hold_and_spare_what_they_must(rows, rules):
     rows = [replace(row, id=100 - at) for at, row in enumerate(rows)]
     planned = {row.id: how for row, how in plan(rows, rules, NOW_S)}
     for row in rows:
-        if row.is_starred or row.state in {State.RECORDING, State.WAITING}:
+        if row.is_starred or row.state in {EntryState.RECORDING, EntryState.WAITING}:
             assert row.id not in planned
         if row.entry.is_undelivered and row.id in planned:
             assert rules.longest_s
@@ -99,7 +106,11 @@ def test_limits_hold_and_spare_what_they_must(rows, rules):
         row
         for row in rows
         if planned.get(row.id) is not Going.ENTRY
-        and not (row.is_starred or row.state in {State.RECORDING, State.WAITING} or row.entry.is_undelivered)
+        and not (
+            row.is_starred
+            or row.state in {EntryState.RECORDING, EntryState.WAITING}
+            or row.entry.is_undelivered
+        )
     ]
     assert not rules.most_entries or len(counted) <= rules.most_entries
     kept_bytes = sum(row.size_bytes for row in counted if row.file and row.id not in planned)

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.entries import Keep, State, Whereabouts
-from handy_qwen.history import database
-from handy_qwen.history.database import DamagedError, NewerError
-from handy_qwen.history.store import Store, fold, is_file_name, new_file_name
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.history import store
+from handy_qwen.history.store import DamagedError, NewerError, Store, fold, is_file_name, new_file_name
 
 FIRST = {
     "created_ms": 5,
-    "state": State.DONE,
+    "state": EntryState.DONE,
     "keep": Keep.TEXT,
     "text": "Grüße aus Köln",
     "application": "xterm",
@@ -28,11 +27,11 @@ def test_a_row_comes_back_as_it_was_written(store):
     row = store.row(number)
     assert (row.text, row.state, row.keep, row.whereabouts) == (
         "Grüße aus Köln",
-        State.DONE,
+        EntryState.DONE,
         Keep.TEXT,
-        Whereabouts.NOWHERE,
+        DeliveryStatus.NOWHERE,
     )
-    assert store.change(number, {"whereabouts": Whereabouts.TYPED, "is_starred": 1}, is_durable=True)
+    assert store.change(number, {"whereabouts": DeliveryStatus.TYPED, "is_starred": 1}, is_durable=True)
     assert store.row(number).entry.is_starred
     assert not store.change(number + 1, {"text": ""})
 
@@ -118,7 +117,7 @@ ANYTHING = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    column=st.sampled_from(sorted(database.COLUMNS - {"id", "is_deleting"})),
+    column=st.sampled_from(sorted(store.COLUMNS - {"id", "is_deleting"})),
     value=ANYTHING,
 )
 def test_a_strange_row_is_read_without_harm(memory_folders, column, value):
@@ -132,7 +131,7 @@ def test_a_strange_row_is_read_without_harm(memory_folders, column, value):
         row = store.row(number)
         assert row.entry.created_s >= 0
         assert row.file == ""
-        assert row.state in set(State)
+        assert row.state in set(EntryState)
         assert list(store.matching(["xterm"])) in ([], [row])
     finally:
         store.close()
@@ -156,9 +155,9 @@ def test_our_own_names_are_known_again(created_ms):
 def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
     store = Store(tmp_path / "history.db", busy_s=1.0)
     number = store.add(FIRST)
-    more = [*database.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine'"]
-    database.migrate(store._connection, more)
-    database.migrate(store._connection, more)
+    more = [*store.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine'"]
+    store.migrate(store._connection, more)
+    store.migrate(store._connection, more)
     assert store._connection.execute("SELECT mood FROM take").fetchall() == [("fine",)]
     assert store.row(number).text == FIRST["text"]
     store.close()
@@ -168,11 +167,11 @@ def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
 
 def test_a_migration_that_fails_changes_nothing(store):
     store.add(FIRST)
-    broken = [*database.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT; INSERT INTO nowhere VALUES (1)"]
+    broken = [*store.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT; INSERT INTO nowhere VALUES (1)"]
     with pytest.raises(sqlite3.OperationalError):
-        database.migrate(store._connection, broken)
+        store.migrate(store._connection, broken)
     assert store.row(1).text == FIRST["text"]
-    database.migrate(store._connection)
+    store.migrate(store._connection)
 
 
 def test_a_database_of_another_program_is_damaged_in_our_eyes(tmp_path):

@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.history import wav
-from handy_qwen.history.journal import Journal
-from handy_qwen.history.wav import Stage
+from handy_qwen.history.wav import Journal, Stage
 
 SAMPLES = np.sin(np.arange(40_000) * 0.01).astype(np.float32)
 

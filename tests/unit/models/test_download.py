@@ -8,11 +8,11 @@ import subprocess
 import pytest
 from huggingface_hub import constants
 
-from handy_qwen.core.shelf import Stage
+from handy_qwen.core.models import InstallStage
 from handy_qwen.errors import CancelledError, DownloadError, DownloadReason, InstallationError
 from handy_qwen.models import fetching
 from handy_qwen.models.meter import Meter
-from handy_qwen.models.places import Places
+from handy_qwen.models.storage import ModelPaths
 from tests.hub.server import COMMIT, FakeHub, Fault, describe
 from tests.hub.tiny import REPOSITORY, download
 
@@ -82,7 +82,7 @@ def test_what_stays_wrong_ends_in_one_sentence_and_no_file(hub, fault, reason, w
         download()
     assert caught.value.reason is reason
     assert caught.value.hint
-    assert not (Places("tiny").source / WEIGHTS).exists()
+    assert not (ModelPaths("tiny").source / WEIGHTS).exists()
 
 
 @pytest.mark.parametrize(
@@ -152,14 +152,14 @@ def test_a_download_that_was_given_up_goes_on_where_it_was(hub, repository):
     hub.bytes_per_s = 2_000_000
 
     def give_up(progress):
-        if progress.stage is Stage.DOWNLOADING and progress.done_bytes > SIZE / 3:
+        if progress.stage is InstallStage.DOWNLOADING and progress.done_bytes > SIZE / 3:
             raise CancelledError
 
     with pytest.raises(CancelledError):
         download(give_up)
-    part = Places("tiny").source / f"{WEIGHTS}.part"
+    part = ModelPaths("tiny").source / f"{WEIGHTS}.part"
     here = part.stat().st_size
-    assert Places("tiny").partial_bytes() >= here > SIZE / 4
+    assert ModelPaths("tiny").partial_bytes() >= here > SIZE / 4
     first = len(hub.requests)
     assert_right(download(), repository)
     assert [request.start for request in hub.requests[first:]] == [here]
@@ -195,19 +195,19 @@ def test_a_connection_that_is_lost_is_told_at_once_and_until_bytes_come_again(hu
     stalled = [progress.is_stalled for progress in told]
     assert True in stalled
     lost = told[stalled.index(True)]
-    assert (lost.stage, lost.rate_bytes_s) == (Stage.DOWNLOADING, 0.0)
+    assert (lost.stage, lost.rate_bytes_s) == (InstallStage.DOWNLOADING, 0.0)
     assert not told[-1].is_stalled
 
 
 def test_a_download_that_brings_nothing_for_a_while_is_stalled_and_a_stage_without_bytes_is_not():
     told, now = [], [0.0]
     meter = Meter(told.append, clock=lambda: now[0])
-    meter.enter(Stage.DOWNLOADING, 1000)
+    meter.enter(InstallStage.DOWNLOADING, 1000)
     for at_s, size in ((1.0, 10), (3.0, 0), (4.5, 0), (5.0, 10)):
         now[0] = at_s
         meter.add(size) if size else meter.keep_alive()
     assert [progress.is_stalled for progress in told] == [False, False, False, True, False]
-    meter.enter(Stage.CONVERTING)
+    meter.enter(InstallStage.CONVERTING)
     now[0] = 60.0
     meter.keep_alive()
     assert not told[-1].is_stalled
@@ -311,7 +311,8 @@ def test_without_a_network_the_shared_cache_is_enough(repository, tmp_path, monk
 
 def test_a_disk_without_room_is_said_in_numbers_before_anything_is_fetched(hub, monkeypatch):
     monkeypatch.setattr(
-        "handy_qwen.models.room.shutil.disk_usage", lambda _path: shutil._ntuple_diskusage(10, 9, 100_000_000)
+        "handy_qwen.models.storage.shutil.disk_usage",
+        lambda _path: shutil._ntuple_diskusage(10, 9, 100_000_000),
     )
     with pytest.raises(InstallationError, match=r"0\.7 MB of disk space are needed, .* 100\.0 MB are free"):
         download()

@@ -11,8 +11,8 @@ import zipfile
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.core.shelf import Stage
-from handy_qwen.engine.manifest import load_manifest
+from handy_qwen.core.models import InstallStage
+from handy_qwen.engine.qwen3.manifest import load_manifest
 from handy_qwen.errors import (
     CancelledError,
     ConversionError,
@@ -20,11 +20,9 @@ from handy_qwen.errors import (
     InstallationError,
     ModelCorruptError,
 )
-from handy_qwen.models.importing import import_model, name_for
-from handy_qwen.models.installed import installed_models
-from handy_qwen.models.installing import is_whole
-from handy_qwen.models.origin import load_origin
-from handy_qwen.models.places import Places
+from handy_qwen.models.installed import installed_models, load_origin
+from handy_qwen.models.installing import import_model, is_whole, name_for
+from handy_qwen.models.storage import ModelPaths
 from tests.conftest import CHECKPOINT
 from tests.published_layout import write_published_layout
 
@@ -67,7 +65,7 @@ def test_a_package_is_taken_as_it_is(tmp_path, form):
     assert made.name == {"folder": "demo-model", "Mine (1).tar.gz": "mine-1", "mine.zip": "mine"}[form]
     assert is_whole(made.folder)
     assert load_origin(made.folder).source == source.name
-    assert not Places(made.name).work.exists()
+    assert not ModelPaths(made.name).work.exists()
     with pytest.raises(InstallationError, match=r"There is a model .* already"):
         import_model(source, ignore)
 
@@ -77,7 +75,7 @@ def test_a_checkpoint_is_converted(tmp_path):
     archive = packed(CHECKPOINT, tmp_path / "checkpoint.tar.gz")
     made = import_model(archive, lambda progress: stages.append(progress.stage), name="own")
     assert is_whole(made.folder)
-    assert {Stage.UNPACKING, Stage.CONVERTING, Stage.TESTING} <= set(stages)
+    assert {InstallStage.UNPACKING, InstallStage.CONVERTING, InstallStage.TESTING} <= set(stages)
 
 
 def test_a_preset_is_for_checkpoints_only(tmp_path):
@@ -88,7 +86,7 @@ def test_a_preset_is_for_checkpoints_only(tmp_path):
     published = write_published_layout(CHECKPOINT, tmp_path / "published")
     with pytest.raises(ConversionError, match="is an ONNX model, which is not converted"):
         import_model(published, ignore, name="other", preset="precise")
-    assert not Places("other").work.exists()
+    assert not ModelPaths("other").work.exists()
 
 
 def test_a_published_model_is_copied_and_can_be_checked_later(tmp_path):
@@ -169,7 +167,7 @@ def test_a_name_that_is_none_is_refused(name):
 
 def test_what_is_given_up_leaves_nothing(tmp_path):
     def give_up(progress):
-        if progress.stage is Stage.TESTING:
+        if progress.stage is InstallStage.TESTING:
             raise CancelledError
 
     with pytest.raises(CancelledError):

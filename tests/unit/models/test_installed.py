@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.core.shelf import DEMO
+from handy_qwen.core.models import DEMO
 from handy_qwen.errors import EngineError, ModelCorruptError
 from handy_qwen.models.installed import demo_model, find_model, installed_models, load_recognizer
 

@@ -15,17 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.core.shelf import Stage, Standing
-from handy_qwen.engine.manifest import is_package
+from handy_qwen.core.models import InstallStage, ModelStatus
+from handy_qwen.engine.qwen3.manifest import is_package
 from handy_qwen.errors import CancelledError, DownloadError, EngineError, InstallationError
 from handy_qwen.models import installing
 from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
-from handy_qwen.models.fetching import Patience
-from handy_qwen.models.installed import find_model, installed_models, load_recognizer
-from handy_qwen.models.installing import discard, install, is_whole, partial_bytes, remove
-from handy_qwen.models.origin import load_origin
-from handy_qwen.models.places import Places
+from handy_qwen.models.fetching import RetryPolicy
+from handy_qwen.models.installed import find_model, installed_models, load_origin, load_recognizer
+from handy_qwen.models.installing import discard_download, install, is_whole, partial_bytes, remove
 from handy_qwen.models.shelf import shelf_entries
+from handy_qwen.models.storage import ModelPaths
 from tests.hub.server import COMMIT, FakeHub, Fault
 from tests.hub.tiny import CHECKPOINT, REPOSITORY, TINY
 from tests.published_layout import write_published_layout
@@ -50,7 +49,13 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
     stages = []
     made = install(TINY, lambda progress: stages.append(progress.stage), keep_source=tmp_path / "kept")
     assert sorted(set(stages), key=lambda stage: stage.value) == [
-        *(Stage.WAITING, Stage.DOWNLOADING, Stage.CHECKING, Stage.CONVERTING, Stage.TESTING)
+        *(
+            InstallStage.WAITING,
+            InstallStage.DOWNLOADING,
+            InstallStage.CHECKING,
+            InstallStage.CONVERTING,
+            InstallStage.TESTING,
+        )
     ]
     assert stages == sorted(stages, key=lambda stage: stage.value)
     assert made.folder == find_model("tiny").folder
@@ -64,10 +69,10 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
     install(TINY, lambda _progress: None)  # again
     assert len(real_hub.requests) == sent
     shelf = {entry.name: entry for entry in shelf_entries(Catalogue((TINY,)))}
-    assert shelf["tiny"].standing is Standing.INSTALLED
+    assert shelf["tiny"].standing is ModelStatus.INSTALLED
     remove("tiny")
     assert [model.name for model in installed_models()] == ["demo"]
-    assert list(Places("tiny").final.parent.glob("tiny*")) == []
+    assert list(ModelPaths("tiny").final.parent.glob("tiny*")) == []
 
 
 def test_a_published_model_is_used_as_it_is(hub_home, tmp_path, monkeypatch):
@@ -107,7 +112,7 @@ def test_a_damaged_model_is_installed_again(real_hub):
 
 def test_a_process_that_is_killed_again_and_again_fetches_nothing_twice(real_hub):
     real_hub.bytes_per_s = 6_000_000
-    part = Places("tiny").source / f"{WEIGHTS}.part"
+    part = ModelPaths("tiny").source / f"{WEIGHTS}.part"
     total, rnd, expected, pause = 11_743_728, random.Random(3), [], threading.Event()
     for _ in range(KILLS):
         process = start()
@@ -118,14 +123,14 @@ def test_a_process_that_is_killed_again_and_again_fetches_nothing_twice(real_hub
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         expected.append(part.stat().st_size if part.exists() else 0)
-        assert not Places("tiny").final.exists()
+        assert not ModelPaths("tiny").final.exists()
     process = start()
     _, err = process.communicate()
     assert process.returncode == 0, err
     starts = [request.start for request in real_hub.requests if request.file == WEIGHTS]
     assert starts == [0, *expected]
-    assert is_whole(Places("tiny").final)
-    assert not Places("tiny").work.exists()
+    assert is_whole(ModelPaths("tiny").final)
+    assert not ModelPaths("tiny").work.exists()
 
 
 @pytest.mark.parametrize("stage", ["CONVERTING", "CHECKING", "TESTING"][: KILLS - 1])
@@ -135,11 +140,11 @@ def test_a_process_that_is_killed_later_leaves_no_half_model(real_hub, stage):
         assert process.poll() is None
     process.kill()
     process.communicate()
-    assert not Places("tiny").final.exists()
+    assert not ModelPaths("tiny").final.exists()
     made = install(TINY, lambda _progress: None)
     assert is_whole(made.folder)
     assert real_hub.sent_bytes(WEIGHTS) == 11_743_728
-    assert not Places("tiny").work.exists()
+    assert not ModelPaths("tiny").work.exists()
 
 
 def test_of_two_processes_one_fetches_and_both_have_it(real_hub):
@@ -155,7 +160,7 @@ def test_what_does_not_run_is_not_put_in_place(real_hub, monkeypatch):
     def fail(_folder):
         raise EngineError("The model gives numbers that make no sense.")
 
-    monkeypatch.setattr("handy_qwen.models.making.try_out", fail)
+    monkeypatch.setattr("handy_qwen.models.installing.self_test", fail)
     with pytest.raises(EngineError):
         install(TINY, lambda _progress: None)
     assert [model.name for model in installed_models()] == ["demo"]
@@ -164,22 +169,22 @@ def test_what_does_not_run_is_not_put_in_place(real_hub, monkeypatch):
 
 def test_a_conversion_that_is_given_up_keeps_what_was_fetched(real_hub):
     def give_up(progress):
-        if progress.stage is Stage.CONVERTING:
+        if progress.stage is InstallStage.CONVERTING:
             raise CancelledError
 
     with pytest.raises(CancelledError):
         install(TINY, give_up)
     assert partial_bytes("tiny") >= real_hub.sent_bytes(WEIGHTS) > 0
     entry = next(one for one in shelf_entries(Catalogue((TINY,))) if one.name == "tiny")
-    assert (entry.standing, entry.partial_bytes) == (Standing.PAUSED, partial_bytes("tiny"))
-    discard("tiny")
+    assert (entry.standing, entry.partial_bytes) == (ModelStatus.PAUSED, partial_bytes("tiny"))
+    discard_download("tiny")
     assert partial_bytes("tiny") == 0
-    discard("tiny")  # nothing to do
+    discard_download("tiny")  # nothing to do
 
 
 def test_weights_that_are_none_end_in_a_sentence(hub):
     with pytest.raises(EngineError) as caught:
-        install(TINY, lambda _progress: None, patience=Patience(first_s=0.0))
+        install(TINY, lambda _progress: None, patience=RetryPolicy(first_s=0.0))
     assert "config.json" in caught.value.title
     assert hub.sent_bytes(WEIGHTS) > 0
 
@@ -207,7 +212,7 @@ def test_a_home_that_may_not_be_written_is_said(hub, hub_home):
 
 
 def test_a_folder_of_something_else_is_not_replaced(hub):
-    folder = Places("tiny").final
+    folder = ModelPaths("tiny").final
     folder.mkdir(parents=True)
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(InstallationError, match="exists and is no model"):
@@ -227,7 +232,7 @@ def test_an_older_model_stays_until_the_new_one_stands(real_hub, monkeypatch):
     rename = Path.rename
 
     def refuse(self, target):
-        if self == Places("tiny").package:
+        if self == ModelPaths("tiny").package:
             raise PermissionError(13, "Permission denied")
         return rename(self, target)
 
@@ -239,12 +244,12 @@ def test_an_older_model_stays_until_the_new_one_stands(real_hub, monkeypatch):
 
 @pytest.mark.usefixtures("hub_home")
 def test_what_another_process_works_on_is_not_deleted(tmp_path):
-    places = Places("tiny")
+    places = ModelPaths("tiny")
     places.make()
     places.begin()
     places.listing.write_text("{}")
     code = (
-        "import sys, handy_qwen.models.lock as l, pathlib\n"
+        "import sys, handy_qwen.models.storage as l, pathlib\n"
         "with l.locked(pathlib.Path(sys.argv[1]), lambda: None):\n"
         " print('held', flush=True)\n"
         " sys.stdin.read()\n"
@@ -254,7 +259,7 @@ def test_what_another_process_works_on_is_not_deleted(tmp_path):
     ) as other:
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(InstallationError, match="being installed by another process"):
-            installing.discard("tiny")
+            installing.discard_download("tiny")
         other.stdin.close()
     assert tmp_path.exists()
-    installing.discard("tiny")
+    installing.discard_download("tiny")

@@ -13,13 +13,13 @@ from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Copied, Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
-from handy_qwen.core.ports import Hotkey, Method, Submit, Target
+from handy_qwen.core.types import Hotkey, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.rules import Rules
+from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
-from handy_qwen.system.insert.worker import InsertionThread
+from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber, Live
 from tests.fakes import (
     AT_ONCE,
@@ -256,7 +256,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
     recorder.thread.start()
     transcriber = EngineTranscriber(events.put, hangs.load, live_mode=live_mode)
     cues = SoundCues(hangs, paths.asset("sounds"), is_on=True)
-    inserter = InsertionThread(events.put, hangs, stopping=threading.Event(), last_resort=hangs.copy)
+    inserter = DesktopInserter(events.put, hangs, stopping=threading.Event(), last_resort=hangs.copy)
     ports = Ports(
         hangs, recorder, transcriber, inserter, cues, history, events.put, lambda _effect, work: work()
     )

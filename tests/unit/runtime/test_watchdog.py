@@ -5,18 +5,17 @@ import threading
 
 import pytest
 
-from handy_qwen.audio.messages import Configure
-from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.audio.recorder import Configure, MicrophoneRecorder
 from handy_qwen.control import ControlServer, Endpoint, ask
 from handy_qwen.core.events import Delivered, Delivery, HotkeysDied, Noted
-from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
-from handy_qwen.system.insert.backend import Arrived
-from handy_qwen.system.insert.worker import InsertionThread
+from handy_qwen.system.insert.backend import Inserted
+from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
 
 pytestmark = [
@@ -311,7 +310,7 @@ class Screen:
         if self.poison:
             self.poison()
         self.typed.append(text)
-        return Arrived(len(text))
+        return Inserted(len(text))
 
     def rest(self, is_idle):
         del is_idle
@@ -323,7 +322,7 @@ class Screen:
 def inserter(screen):
     events = queue.SimpleQueue()
     stopping = threading.Event()
-    return InsertionThread(events.put, screen, stopping=stopping, last_resort=lambda _: None), events
+    return DesktopInserter(events.put, screen, stopping=stopping, last_resort=lambda _: None), events
 
 
 def test_insertion_lives_again_and_the_text_it_died_with_waits_for_the_user():

@@ -12,9 +12,9 @@ import pytest
 if not sys.platform.startswith("linux"):
     pytest.skip("D-Bus is on Linux only", allow_module_level=True)
 
-from handy_qwen.doctor import portals, tray
+from handy_qwen.doctor import desktop
 from handy_qwen.errors import InsertError
-from handy_qwen.system import dbus
+from handy_qwen.system import portal
 from handy_qwen.system.hotkeys.portal import Portal, PortalError
 from handy_qwen.system.insert import portal as keyboard
 
@@ -22,7 +22,7 @@ from handy_qwen.system.insert import portal as keyboard
 @pytest.fixture
 def frozen(tmp_path, monkeypatch):
     """The address of a bus that lets everybody in and then says nothing more."""
-    monkeypatch.setattr(dbus, "HELLO_S", 0.3)
+    monkeypatch.setattr(portal, "HELLO_S", 0.3)
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(tmp_path / "bus"))
     server.listen()
@@ -69,8 +69,8 @@ def files():
 
 def test_nobody_waits_for_ever_for_a_bus_that_lets_one_in_and_says_nothing(frozen):
     before, asked = files(), 4
-    assert outcome(lambda: portals.version_of("org.freedesktop.portal.RemoteDesktop")) is None
-    assert outcome(lambda: tray._has_status_notifier({"DBUS_SESSION_BUS_ADDRESS": frozen})) is False
+    assert outcome(lambda: desktop.version_of("org.freedesktop.portal.RemoteDesktop")) is None
+    assert outcome(lambda: desktop._has_status_notifier({"DBUS_SESSION_BUS_ADDRESS": frozen})) is False
     assert issubclass(outcome(lambda: Portal("SESSION")), PortalError)
     assert issubclass(outcome(keyboard.Portal), InsertError)
     assert files() <= before + asked, "only the bus's own ends are open"

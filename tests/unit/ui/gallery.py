@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 from handy_qwen.core.view import Notice, NoticeKind, Phase
-from handy_qwen.ui.menu import TrayMenu
 from handy_qwen.ui.setup.window import SetupWindow
+from handy_qwen.ui.tray import TrayMenu
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
-from handy_qwen.ui.windows.model_card import More
-from handy_qwen.ui.windows.models import ModelsWindow
+from handy_qwen.ui.windows.models import ModelsWindow, More
 from tests.e2e.pasts import CHOICES, PASTS, VIEW
 from tests.e2e.shelves import SHELVES
 

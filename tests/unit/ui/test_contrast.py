@@ -24,10 +24,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from handy_qwen.ui.outlines import use_outlines
-from handy_qwen.ui.style import DARK, LIGHT, Scheme, contrast, outline, readable
+from handy_qwen.ui.style import DARK, LIGHT, Scheme, contrast, outline, readable, use_outlines
+from handy_qwen.ui.widgets import Card, Pill, Text
 from handy_qwen.ui.windows.history_list import EntriesList
-from handy_qwen.ui.windows.parts import Panel, Pill, Text
 from tests.e2e.pasts import FULL
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -107,7 +106,7 @@ def empty_bar():
 
 
 @pytest.mark.parametrize(
-    "make", [QLineEdit, QPlainTextEdit, QListView, EntriesList, QComboBox, empty_bar, Panel]
+    "make", [QLineEdit, QPlainTextEdit, QListView, EntriesList, QComboBox, empty_bar, Card]
 )
 def test_fields_lists_bars_and_cards_have_an_outline_on_both_grounds(qtbot, grounds, make):
     widget = make()

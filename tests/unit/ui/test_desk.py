@@ -8,8 +8,7 @@ from PySide6.QtCore import QObject, Slot
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.view import Phase, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.bridge import Bridge
-from handy_qwen.ui.desk import Desk
+from handy_qwen.ui.desk import Bridge, Desk
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 

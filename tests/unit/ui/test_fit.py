@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from handy_qwen.ui.outlines import use_outlines
+from handy_qwen.ui.style import use_outlines
 from tests.unit.ui.gallery import WINDOWS, open_window
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")

@@ -6,7 +6,7 @@ import pytest
 
 from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.overlay_content import Content, Mark, content_of
+from handy_qwen.ui.overlay_card import Content, Mark, content_of
 
 
 def notice(kind, title="Title.", hint="Hint."):

@@ -3,8 +3,7 @@
 import pytest
 from PySide6.QtGui import QFont
 
-from handy_qwen.ui.overlay_content import Content, Mark
-from handy_qwen.ui.overlay_painter import OverlayPainter, _fitting, _is_right_to_left
+from handy_qwen.ui.overlay_card import Content, Mark, OverlayPainter, _fitting, _is_right_to_left
 
 LINE = 50  # characters on a line of the stand-in for the font
 

@@ -10,9 +10,9 @@ from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QScrollBar, QWidget
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
-from handy_qwen.ui import spoken as spoken_module
+from handy_qwen.ui import widgets as spoken_module
 from handy_qwen.ui.overlay import OverlayWindow
-from handy_qwen.ui.spoken import announce, spoken
+from handy_qwen.ui.widgets import announce, spoken
 from handy_qwen.ui.windows import history_words
 from tests.e2e.pasts import PASTS
 from tests.e2e.shelves import SHELVES

@@ -7,12 +7,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from handy_qwen.core.events import Request
-from handy_qwen.core.ports import Method
+from handy_qwen.core.types import Method
 from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon, tray_icon
-from handy_qwen.ui.menu import TrayMenu
-from handy_qwen.ui.tray import Tray, _tooltip
+from handy_qwen.ui.tray import Tray, TrayMenu, _tooltip
 from tests.e2e.shelves import SHELVES
 
 

@@ -9,10 +9,21 @@ from pathlib import Path
 import pytest
 
 from handy_qwen.errors import HandyError
-from handy_qwen.system.autostart import Launch, NoAutostart, autostart_for, launch_for
-from handy_qwen.system.autostart.macos import LABEL, MacAutostart
-from handy_qwen.system.autostart.windows import APPROVED, NAME, RUN, WindowsAutostart
-from handy_qwen.system.autostart.xdg import FILE, XdgAutostart, desktop_file
+from handy_qwen.system.autostart import (
+    APPROVED,
+    FILE,
+    LABEL,
+    NAME,
+    RUN,
+    Launch,
+    MacAutostart,
+    NoAutostart,
+    WindowsAutostart,
+    XdgAutostart,
+    autostart_for,
+    desktop_file,
+    launch_for,
+)
 from tests.e2e.desk.processes import wait_until
 
 LAUNCH = Launch(("/usr/bin/env", "--hidden"))

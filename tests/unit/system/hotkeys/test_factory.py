@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from handy_qwen.core.events import HotkeysDied
-from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys import NoHotkeys, hotkeys_for
-from handy_qwen.system.hotkeys.inbox import Inbox
+from handy_qwen.system.hotkeys.listener import Inbox
 from handy_qwen.system.session import Kind, Session
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its libraries are on Linux only")
@@ -68,7 +68,7 @@ def test_no_hotkeys_says_so_and_names_a_way_out():
     ],
 )
 def test_the_portal_is_asked_in_its_own_words(chord, trigger):
-    from handy_qwen.system.hotkeys.wayland import shortcuts_for
+    from handy_qwen.system.hotkeys.portal import shortcuts_for
 
     dictate, cancel = shortcuts_for([Hotkey(chord, language="French")])
     assert (dictate.name, dictate.description, dictate.trigger) == ("dictate", "Dictate (French)", trigger)

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoined, KeyUp
-from handy_qwen.core.ports import Hotkey
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys

@@ -16,12 +16,17 @@ from jeepney.low_level import HeaderFields  # noqa: E402
 from jeepney.wrappers import DBusErrorResponse  # noqa: E402
 
 from handy_qwen.core.events import HotkeysFailed, KeyDown, KeyUp, Trouble  # noqa: E402
-from handy_qwen.core.ports import Hotkey  # noqa: E402
+from handy_qwen.core.types import Hotkey  # noqa: E402
 from handy_qwen.core.view import HOTKEYS  # noqa: E402
 from handy_qwen.errors import HotkeyError, HotkeyReason  # noqa: E402
 from handy_qwen.system.hotkeys import portal  # noqa: E402
-from handy_qwen.system.hotkeys.portal import NoPortalError, Portal, PortalError, Signal  # noqa: E402
-from handy_qwen.system.hotkeys.wayland import PortalHotkeys  # noqa: E402
+from handy_qwen.system.hotkeys.portal import (  # noqa: E402
+    NoPortalError,
+    Portal,
+    PortalError,
+    PortalHotkeys,
+    Signal,
+)
 
 REFUSED = SimpleNamespace(header=SimpleNamespace(fields={HeaderFields.error_name: "org.Refused"}), body=())
 ERRORS = [
@@ -155,7 +160,7 @@ def test_a_listener_that_fails_is_seen_to_have_died_and_can_be_started_again(mon
     def fail(_bus):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("handy_qwen.system.hotkeys.wayland.Portal", fail)
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", fail)
     posted = []
     listener = PortalHotkeys(posted.append)
     for count in (1, 2):
@@ -174,7 +179,7 @@ class Desktop:
     def __init__(self, monkeypatch, *troubles):
         self.troubles = list(troubles)
         self.sessions = []
-        monkeypatch.setattr("handy_qwen.system.hotkeys.wayland.Portal", self.open)
+        monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", self.open)
 
     def open(self, _bus):
         trouble = self.troubles.pop(0) if self.troubles else None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handy_qwen.system.hotkeys.x11_clock import MAX_LAG_S, ServerClock
+from handy_qwen.system.x11.xinput import MAX_LAG_S, ServerClock
 
 
 def test_an_event_that_waited_is_dated_when_it_happened():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend, tasks
-from handy_qwen.system.insert.backend import GivingBack, Patience, pieces
+from handy_qwen.system.insert.backend import Deadline, DelayedRestore, chunks
 from handy_qwen.system.insert.tasks import Tasks
 from tests.fakes import FakeClock
 
@@ -22,7 +22,7 @@ def clock(monkeypatch):
 
 def test_patience_is_long_while_nobody_waits_and_short_from_then_on(clock):
     waiting = []
-    patience = Patience(lambda: bool(waiting))
+    patience = Deadline(lambda: bool(waiting))
     clock.now_s += 10.0
     assert patience.left_s() == backend.PREPARE_S - 10.0
     waiting.append(True)
@@ -33,14 +33,14 @@ def test_patience_is_long_while_nobody_waits_and_short_from_then_on(clock):
 
 
 def test_patience_does_not_grow_when_somebody_waits(clock):
-    patience = Patience(lambda: clock.now_s > 100.0)
+    patience = Deadline(lambda: clock.now_s > 100.0)
     clock.now_s += backend.PREPARE_S - 0.5
     assert patience.left_s() == 0.5
 
 
 def test_the_clipboard_is_given_back_once_it_is_time(clock):
     given = []
-    due = GivingBack(lambda: given.append(clock.now_s))
+    due = DelayedRestore(lambda: given.append(clock.now_s))
     assert due.rest(is_idle=True) is None
     due.after(0.3)
     assert due.rest(is_idle=True) == pytest.approx(0.3)
@@ -69,14 +69,14 @@ def test_what_is_copied_while_the_clipboard_is_given_back_comes_after_it():
         order.append("copied")
 
     copying = threading.Thread(target=copy)
-    due = GivingBack(restore)
+    due = DelayedRestore(restore)
     due.after(0.0)
     assert due.now() is None
     copying.join(30)
     assert order == ["given back", "copied"]
 
 
-@pytest.mark.parametrize("failures", [1, GivingBack.TRIES - 1, GivingBack.TRIES + 3])
+@pytest.mark.parametrize("failures", [1, DelayedRestore.TRIES - 1, DelayedRestore.TRIES + 3])
 def test_giving_back_is_tried_a_few_times(clock, failures):
     tries = []
 
@@ -85,17 +85,17 @@ def test_giving_back_is_tried_a_few_times(clock, failures):
         if len(tries) <= failures:
             raise InsertError("Open.", InsertReason.UNSUPPORTED_DESKTOP)
 
-    due = GivingBack(restore)
+    due = DelayedRestore(restore)
     due.after(0.0)
     while (wait_s := due.rest(is_idle=True)) is not None:
         clock.now_s += wait_s
-    assert len(tries) == min(failures + 1, GivingBack.TRIES)
+    assert len(tries) == min(failures + 1, DelayedRestore.TRIES)
     assert not due.is_due
 
 
 @given(st.text(st.sampled_from("ab\n🙂")), st.integers(1, 9))
 def test_pieces_lose_nothing_and_are_no_longer_than_allowed(text, limit):
-    cut = list(pieces(text, len, limit, alone="\n".__eq__))
+    cut = list(chunks(text, len, limit, alone="\n".__eq__))
     assert "".join(cut) == text
     assert all(piece and len(piece) <= limit for piece in cut)
     assert all("\n" not in piece or piece == "\n" for piece in cut)

@@ -9,13 +9,12 @@ import time
 import pytest
 
 from handy_qwen.core.events import Delivered, Delivery, Failed
-from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import insert
 from handy_qwen.system.insert import NoDesktop, backend_for, inserter_for
-from handy_qwen.system.insert.injection import Injection
-from handy_qwen.system.insert.last_resort import copy_with_pyperclip
-from handy_qwen.system.insert.worker import COPIED_NOTE, InsertionThread
+from handy_qwen.system.insert.backend import Injection
+from handy_qwen.system.insert.inserter import COPIED_NOTE, DesktopInserter, copy_with_pyperclip
 from handy_qwen.system.session import Kind, Session
 
 
@@ -69,7 +68,7 @@ def nowhere():
     def make(copy):
         posted = queue.SimpleQueue()
         made.append(
-            InsertionThread(posted.put, NoDesktop(copy), stopping=threading.Event(), last_resort=copy)
+            DesktopInserter(posted.put, NoDesktop(copy), stopping=threading.Event(), last_resort=copy)
         )
         return made[-1], posted
 

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from handy_qwen.system.insert.x11 import keymap as km
-from handy_qwen.system.insert.x11.spare import LEFTOVERS, SpareKeys
+from handy_qwen.system.x11 import keymap as km
+from handy_qwen.system.x11.keyboard import LEFTOVERS, SpareKeys
 
 ONE, TWO, ALPHABETIC, FOUR = range(4)
 LEVEL3 = 1 << 7

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend as backend_module
 from handy_qwen.system.insert import macos
-from handy_qwen.system.insert.backend import UNKNOWN, Arrived, pieces
-from handy_qwen.system.insert.macos import KEY_RETURN, KEY_V, MARKS, TEXT_TYPE, MacOS
-from handy_qwen.system.insert.quartz import COMMAND, CONTROL
+from handy_qwen.system.insert.backend import UNKNOWN, Inserted, chunks
+from handy_qwen.system.insert.macos import COMMAND, CONTROL, KEY_RETURN, KEY_V, MARKS, TEXT_TYPE, MacOS
 
 OLD = [{TEXT_TYPE: b"old", "public.html": b"<b>old</b>"}, {"public.png": b"\x89PNG"}]
 
@@ -86,7 +85,7 @@ def rest(backend):
 
 @given(st.text(st.sampled_from("ab\n\té我🙂𠜎")))
 def test_pieces_are_short_and_lose_nothing(text):
-    cut = list(pieces(text, macos._units, macos.UNITS, alone=macos.KEYS.__contains__))
+    cut = list(chunks(text, macos._units, macos.UNITS, alone=macos.KEYS.__contains__))
     assert "".join(cut) == text
     for piece in cut:
         assert len(piece.encode("utf-16-le")) <= 40
@@ -95,10 +94,10 @@ def test_pieces_are_short_and_lose_nothing(text):
 
 def test_typing_stops_when_another_application_comes_to_the_front(fake, backend):
     fake.on_key = lambda: setattr(fake, "front", (77 if len(fake.keys) < 5 else 78, ""))
-    assert backend.type_text("x" * 100) == Arrived(40, has_focus=False), "the piece in doubt does not count"
+    assert backend.type_text("x" * 100) == Inserted(40, has_focus=False), "the piece in doubt does not count"
     fake.front = (77, "")
     fake.on_key = lambda: setattr(fake, "front", (78, ""))
-    assert backend.type_text("x" * 100) == Arrived(None, has_focus=False)
+    assert backend.type_text("x" * 100) == Inserted(None, has_focus=False)
 
 
 def test_a_promised_item_is_made_once_in_advance_and_comes_back(fake, backend):
@@ -176,7 +175,7 @@ def test_a_paste_that_nobody_fetches_is_told(fake, backend):
 def test_what_the_user_copies_while_the_window_is_stuck_is_not_to_be_replaced(fake, backend):
     fake.pastes = False
     fake.on_key = lambda: fake.write([{TEXT_TYPE: b"newer"}])
-    assert backend.paste_text("said") == Arrived(None, may_copy=False)
+    assert backend.paste_text("said") == Inserted(None, may_copy=False)
 
 
 @pytest.mark.parametrize("method", ["type_text", "paste_text"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handy_qwen.system.insert.backend import printable
-from handy_qwen.system.insert.x11.content import PRIVATE_FORMAT, text_content, worth_keeping
+from handy_qwen.system.x11.selection import PRIVATE_FORMAT, text_content, worth_keeping
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))

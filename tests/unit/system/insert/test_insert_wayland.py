@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import wayland
-from handy_qwen.system.insert.backend import UNKNOWN, Arrived, Unsure
+from handy_qwen.system.insert.backend import UNKNOWN, Inserted, Unsure
 from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, ToolError, Wayland, run_tool
 
 ENVIRONMENT = {"WAYLAND_DISPLAY": "wayland-0"}
@@ -250,7 +250,7 @@ def test_a_text_whose_typing_was_killed_may_have_arrived():
     tools.dying = ("wtype",)
     assert backend(tools).type_text("said") == UNKNOWN
     tools.dying = ()
-    assert backend(tools).type_text("said") == Arrived(4)
+    assert backend(tools).type_text("said") == Inserted(4)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_a_desktop_without_primary_gets_the_text_by_the_clipboard_alone():
 
     tools = OneClipboard()
     way = backend(tools)
-    assert way.paste_text("said") == Arrived(4)
+    assert way.paste_text("said") == Inserted(4)
     assert tools.data == b"said"
     way.close()
     assert tools.data == b"<b>old</b>"

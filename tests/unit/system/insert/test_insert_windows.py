@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handy_qwen.core.ports import Submit, Target
+from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend as backend_module
 from handy_qwen.system.insert import windows, windows_clipboard
-from handy_qwen.system.insert.backend import UNKNOWN, Arrived, GivingBack
+from handy_qwen.system.insert.backend import UNKNOWN, DelayedRestore, Inserted
 from handy_qwen.system.insert.win32 import (
     KEYUP,
     UNICODE,
@@ -330,7 +330,7 @@ def test_a_format_that_its_owner_does_not_hand_over_is_nobodys_loss(fake, backen
 
 def test_a_clipboard_that_is_open_when_the_old_content_is_due_is_tried_again(fake, backend, monkeypatch):
     monkeypatch.setattr(windows_clipboard, "OPEN_PAUSE_S", 0.0)
-    monkeypatch.setattr(GivingBack, "AGAIN_S", 0.01)
+    monkeypatch.setattr(DelayedRestore, "AGAIN_S", 0.01)
     backend.paste_text("said")
     fake.opener = MANAGER
     backend.rest(is_idle=True)
@@ -428,9 +428,9 @@ def test_typing_stops_when_another_window_gets_the_focus(fake, backend):
     text = "x" * 200
     fake.on_send = lambda: setattr(fake, "front", TARGET if len(fake.sent) < 100 else MANAGER)
     arrived = backend.type_text(text)
-    assert arrived == Arrived(2 * windows.CHUNK, has_focus=False), "what came when it moved does not count"
+    assert arrived == Inserted(2 * windows.CHUNK, has_focus=False), "what came when it moved does not count"
     fake.on_send, fake.front = (lambda: setattr(fake, "front", MANAGER)), TARGET
-    assert backend.type_text(text) == Arrived(None, has_focus=False)
+    assert backend.type_text(text) == Inserted(None, has_focus=False)
 
 
 def test_a_paste_does_not_go_to_a_window_that_came_while_a_key_was_held(fake, backend):
@@ -442,7 +442,7 @@ def test_a_paste_does_not_go_to_a_window_that_came_while_a_key_was_held(fake, ba
 
 def test_a_modifier_pressed_while_a_text_is_typed_is_released(fake, backend):
     fake.on_send = lambda: fake.held.update({windows.VK_LSHIFT} if len(fake.sent) == 64 else ())
-    assert backend.type_text("x" * 100) == Arrived(100)
+    assert backend.type_text("x" * 100) == Inserted(100)
     releases = [e for e in fake.sent if e.key == windows.VK_LSHIFT]
     assert [e.flags & KEYUP for e in releases] == [KEYUP]
 
@@ -515,7 +515,7 @@ def test_what_the_user_copies_meanwhile_stays(fake, backend):
 def test_what_the_user_copies_while_the_window_is_stuck_is_not_to_be_replaced(fake, backend):
     fake.pastes = False
     fake.on_send = lambda: fake.copies({CF_UNICODETEXT: encoded("newer")})
-    assert backend.paste_text("said") == Arrived(None, may_copy=False)
+    assert backend.paste_text("said") == Inserted(None, may_copy=False)
     assert fake.text() == "newer"
 
 
@@ -536,7 +536,7 @@ def test_a_key_pressed_while_the_clipboard_is_taken_does_not_get_into_the_chord(
         return b"<b>old</b>"
 
     fake.content[HTML] = made_slowly
-    assert backend.paste_text("said") == Arrived(4)
+    assert backend.paste_text("said") == Inserted(4)
     assert fake.sent[0] == windows.key_event(windows.VK_RCONTROL, is_press=False)
     assert fake.held == set()
 

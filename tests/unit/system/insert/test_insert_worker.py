@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handy_qwen.core.events import Delivered, Delivery, Failed
-from handy_qwen.core.ports import Method, Submit, Target
+from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import UNKNOWN, Arrived
-from handy_qwen.system.insert.worker import COPIED_NOTE, IN_USE_NOTE, UNKNOWN_NOTE, InsertionThread
+from handy_qwen.system.insert.backend import UNKNOWN, Inserted
+from handy_qwen.system.insert.inserter import COPIED_NOTE, IN_USE_NOTE, UNKNOWN_NOTE, DesktopInserter
 
 HERE = Target(7, "Editor")
 
@@ -41,11 +41,11 @@ class FakeBackend:
 
     def type_text(self, text):
         self._do("type", text)
-        return self.arrives or Arrived(len(text))
+        return self.arrives or Inserted(len(text))
 
     def paste_text(self, text):
         self._do("paste", text)
-        return self.arrives or Arrived(len(text))
+        return self.arrives or Inserted(len(text))
 
     def copy(self, text):
         self._do("copy", text)
@@ -77,7 +77,7 @@ def run():
 
     def one(backend, method, *, target=None, submit=Submit.OFF, text="said", last_resort=None):
         posted = queue.Queue()
-        worker = InsertionThread(
+        worker = DesktopInserter(
             posted.put, backend, stopping=threading.Event(), last_resort=last_resort or pytest.fail
         )
         opened.append(worker)
@@ -131,7 +131,7 @@ def test_a_text_that_may_have_arrived_is_copied_and_not_inserted_again(run, meth
 
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 def test_of_a_text_that_arrived_in_part_only_the_rest_is_copied(run, method):
-    backend = FakeBackend(arrives=Arrived(6))
+    backend = FakeBackend(arrives=Inserted(6))
     delivered = run(backend, method, text="Hello world again", submit=Submit.ENTER)
     assert delivered == Delivered(3, Delivery.COPIED, rest="world again")
     assert backend.calls == [(method.value, "Hello world again"), ("copy", "world again")]
@@ -139,7 +139,7 @@ def test_of_a_text_that_arrived_in_part_only_the_rest_is_copied(run, method):
 
 
 def test_the_rest_of_a_text_whose_window_lost_the_focus_waits(run):
-    backend = FakeBackend(arrives=Arrived(6, has_focus=False))
+    backend = FakeBackend(arrives=Inserted(6, has_focus=False))
     delivered = run(backend, Method.TYPE, text="Hello world", submit=Submit.ENTER)
     assert delivered == Delivered(3, Delivery.HELD, rest="world")
     assert backend.calls == [("type", "Hello world")]
@@ -149,14 +149,14 @@ def test_the_rest_waits_when_it_cannot_be_copied(run):
     def refuse(_):
         raise failing(InsertReason.UNSUPPORTED_DESKTOP)
 
-    backend = FakeBackend(arrives=Arrived(6), copy=failing(InsertReason.UNSUPPORTED_DESKTOP))
+    backend = FakeBackend(arrives=Inserted(6), copy=failing(InsertReason.UNSUPPORTED_DESKTOP))
     assert run(backend, Method.TYPE, text="Hello world", last_resort=refuse) == Delivered(
         3, Delivery.HELD, rest="world"
     )
 
 
 def test_a_text_of_which_nobody_knows_is_copied_also_when_the_window_lost_the_focus(run):
-    backend = FakeBackend(arrives=Arrived(None, has_focus=False))
+    backend = FakeBackend(arrives=Inserted(None, has_focus=False))
     assert run(backend, Method.TYPE) == Delivered(3, Delivery.COPIED, UNKNOWN_NOTE)
     assert backend.calls == [("type", "said"), ("copy", "said")]
 
@@ -169,9 +169,9 @@ def test_a_text_of_which_nobody_knows_is_copied_also_when_the_window_lost_the_fo
 )
 def test_no_part_of_a_text_that_has_arrived_is_inserted_or_copied_again(text, count, has_focus, method):
     count = None if count is None else min(count, len(text))
-    backend = FakeBackend(arrives=Arrived(count, has_focus=has_focus))
+    backend = FakeBackend(arrives=Inserted(count, has_focus=has_focus))
     posted = queue.Queue()
-    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker = DesktopInserter(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
     worker.insert(3, text, target=None, method=method, submit=Submit.OFF)
     delivered = posted.get(timeout=10)
     worker.close(10)
@@ -231,7 +231,7 @@ def test_the_key_after_the_text_is_not_pressed_in_another_window(run):
 def test_preparing_comes_before_the_text_and_only_for_a_paste():
     posted = queue.Queue()
     backend = FakeBackend()
-    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker = DesktopInserter(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
     for method in Method:
         worker.prepare(method)
     worker.insert(3, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
@@ -249,7 +249,7 @@ def test_preparing_that_fails_does_not_end_the_thread(problem):
     backend = FakeBackend()
     backend.prepare = fail
     posted = queue.Queue()
-    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker = DesktopInserter(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
     worker.prepare(Method.PASTE)
     worker.insert(3, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
     assert posted.get(timeout=10) == Delivered(3, Delivery.PASTED)
@@ -320,7 +320,7 @@ def test_a_text_without_anything_to_insert_is_kept(run, text):
 def test_a_surprise_is_logged_and_reported_and_the_next_text_is_inserted(caplog):
     posted = queue.Queue()
     backend = FakeBackend(type=RuntimeError("boom"))
-    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker = DesktopInserter(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
     worker.insert(1, "a secret", target=None, method=Method.TYPE, submit=Submit.OFF)
     worker.insert(2, "a secret", target=None, method=Method.PASTE, submit=Submit.OFF)
     assert posted.get(timeout=10) == Delivered(1, Delivery.COPIED, UNKNOWN_NOTE), "it may have been typed"
@@ -344,7 +344,7 @@ def test_each_step_that_falls_through_is_logged_without_the_text(run, caplog):
 def test_texts_are_inserted_in_the_order_they_came_also_while_closing():
     posted = queue.Queue()
     backend = FakeBackend()
-    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker = DesktopInserter(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
     for take in range(20):
         worker.insert(take, f"text {take}", target=None, method=Method.TYPE, submit=Submit.OFF)
     worker.close(10)
@@ -373,7 +373,7 @@ def test_a_failure_to_tidy_up_does_not_end_the_thread(run):
 def test_copying_by_request_falls_through_to_the_last_resort():
     copied = []
     backend = FakeBackend(copy=failing(InsertReason.UNSUPPORTED_DESKTOP))
-    worker = InsertionThread(print, backend, stopping=threading.Event(), last_resort=copied.append)
+    worker = DesktopInserter(print, backend, stopping=threading.Event(), last_resort=copied.append)
     worker.copy("by request")
     worker.close(10)
     assert copied == ["by request"]
@@ -383,7 +383,7 @@ def test_copying_by_request_falls_through_to_the_last_resort():
 def test_tidying_up_that_fails_unexpectedly_does_not_end_the_thread():
     posted = queue.Queue()
     backend = FakeBackend(rest=RuntimeError("boom"))
-    worker = InsertionThread(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker = DesktopInserter(posted.put, backend, stopping=threading.Event(), last_resort=pytest.fail)
     for take in (1, 2):
         worker.insert(take, "said", target=None, method=Method.TYPE, submit=Submit.OFF)
         assert posted.get(timeout=10) == Delivered(take, Delivery.TYPED)
@@ -394,7 +394,7 @@ def test_tidying_up_that_fails_unexpectedly_does_not_end_the_thread():
 def test_the_watchdog_sees_tidying_up_that_hangs():
     backend, hanging, go_on = FakeBackend(), threading.Event(), threading.Event()
     backend.rest = lambda _: (hanging.set(), go_on.wait(10), None)[-1]
-    worker = InsertionThread(lambda _: None, backend, stopping=threading.Event(), last_resort=pytest.fail)
+    worker = DesktopInserter(lambda _: None, backend, stopping=threading.Event(), last_resort=pytest.fail)
     worker.insert(1, "said", target=None, method=Method.TYPE, submit=Submit.OFF)
     assert hanging.wait(10)
     assert worker.thread.piece() is not None
@@ -427,7 +427,7 @@ def test_a_text_that_has_arrived_stays_delivered_whatever_happens_afterwards(run
 
 @pytest.mark.expects_log
 @pytest.mark.parametrize("problem", SURPRISES)
-@pytest.mark.parametrize("arrived", [UNKNOWN, Arrived(6)])
+@pytest.mark.parametrize("arrived", [UNKNOWN, Inserted(6)])
 def test_a_text_that_may_have_arrived_is_never_failed_when_it_cannot_be_copied(run, problem, arrived):
     def refuse(_):
         raise problem
@@ -441,6 +441,6 @@ def test_a_text_that_may_have_arrived_is_never_failed_when_it_cannot_be_copied(r
 
 
 def test_what_the_user_copied_during_a_paste_is_not_replaced_by_its_text(run):
-    backend = FakeBackend(arrives=Arrived(None, may_copy=False))
+    backend = FakeBackend(arrives=Inserted(None, may_copy=False))
     assert run(backend, Method.PASTE) == Delivered(3, Delivery.HELD, may_have_arrived=True)
     assert backend.calls == [("paste", "said")]

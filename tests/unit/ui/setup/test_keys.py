@@ -5,7 +5,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 
 from handy_qwen.system.hotkeys.chord import parse_chord
-from handy_qwen.ui.setup.keys import Capture, Pressed, pressed
+from handy_qwen.ui.key_cap import Capture, Pressed, pressed
 
 
 def key(code, *, scan=0, virtual=0, modifiers=Qt.KeyboardModifier.NoModifier):

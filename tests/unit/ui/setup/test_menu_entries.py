@@ -4,7 +4,7 @@ import pytest
 
 from handy_qwen.core.view import Choices, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.menu import TrayMenu
+from handy_qwen.ui.tray import TrayMenu
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
 
 from handy_qwen import paths
 from handy_qwen.core.events import Request
-from handy_qwen.core.shelf import ModelEntry, Progress, Shelf, Stage, Standing
+from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
+from handy_qwen.ui.desk import Guide
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.setup.guide import Guide
-from handy_qwen.ui.setup.meter_bar import MeterBar
 from handy_qwen.ui.setup.page import missed
 from handy_qwen.ui.setup.window import SetupWindow
+from handy_qwen.ui.widgets import MeterBar
 from tests.e2e.shelves import SHELVES
 
 IDLE = View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl",), microphones=("Desk", "Headset")))
@@ -576,22 +576,22 @@ def test_the_page_says_what_is_going_on(window, view, text):
 
 def shelf(standing):
     full = ModelEntry("big", "Big", standing=standing, is_recommended=True)
-    demo = ModelEntry("demo", "Demo", standing=Standing.INSTALLED, is_permanent=True)
-    return Shelf((demo, full))
+    demo = ModelEntry("demo", "Demo", standing=ModelStatus.INSTALLED, is_permanent=True)
+    return ModelList((demo, full))
 
 
 def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
     window.go_to(MODEL)
     assert commands(asked, "refresh") == [()]
-    window.show_shelf(shelf(Standing.AVAILABLE))
+    window.show_shelf(shelf(ModelStatus.AVAILABLE))
     page = window.page
     assert not page.is_done
     page.first_focus().click()
     assert commands(asked, "install") == [("big",)]
-    window.show_shelf(shelf(Standing.INSTALLED))
+    window.show_shelf(shelf(ModelStatus.INSTALLED))
     assert page.is_done
     assert window.forward.text() == words.NEXT
-    window.show_shelf(Shelf())
+    window.show_shelf(ModelList())
     assert not page.is_done
 
 
@@ -607,16 +607,16 @@ def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(wi
     assert row.again.isHidden()
     window.show_shelf(installing(0.44))
     assert row.state.text() == "downloading, 44 %"
-    window.show_shelf(shelf(Standing.INSTALLED))
+    window.show_shelf(shelf(ModelStatus.INSTALLED))
     assert row.state.text() == words.MODEL_FULL
-    window.show_shelf(shelf(Standing.PAUSED))
+    window.show_shelf(shelf(ModelStatus.PAUSED))
     assert row.state.text() == words.MODEL_DEMO
     assert not row.again.isHidden()
 
 
 def installing(share):
-    progress = Progress(Stage.DOWNLOADING, share=share, done_bytes=43, total_bytes=100)
-    return Shelf((ModelEntry("big", "Big", standing=Standing.INSTALLING, progress=progress),))
+    progress = Progress(InstallStage.DOWNLOADING, share=share, done_bytes=43, total_bytes=100)
+    return ModelList((ModelEntry("big", "Big", standing=ModelStatus.INSTALLING, progress=progress),))
 
 
 def test_a_model_that_is_installed_moves_to_the_top(window):
@@ -625,18 +625,18 @@ def test_a_model_that_is_installed_moves_to_the_top(window):
 
     def order(**standings):
         models = [ModelEntry(name, name, is_recommended=name == "quick") for name in ("rare", "quick")]
-        window.show_shelf(Shelf(tuple(replace(m, standing=standings[m.name]) for m in models)))
+        window.show_shelf(ModelList(tuple(replace(m, standing=standings[m.name]) for m in models)))
         page.layout().activate()
         page._list.activate()
         names = sorted(page._cards, key=lambda name: page._cards[name].y())
         assert names == list(page._cards), "the first focus is that of the first card"
         return names
 
-    assert order(rare=Standing.AVAILABLE, quick=Standing.AVAILABLE) == ["quick", "rare"]
+    assert order(rare=ModelStatus.AVAILABLE, quick=ModelStatus.AVAILABLE) == ["quick", "rare"]
     cards = dict(page._cards)
-    assert order(rare=Standing.INSTALLED, quick=Standing.AVAILABLE) == ["rare", "quick"]
+    assert order(rare=ModelStatus.INSTALLED, quick=ModelStatus.AVAILABLE) == ["rare", "quick"]
     assert page._cards == cards, "they are the same, so that what has the keyboard keeps it"
-    assert order(rare=Standing.INSTALLED, quick=Standing.INSTALLED) == ["quick", "rare"]
+    assert order(rare=ModelStatus.INSTALLED, quick=ModelStatus.INSTALLED) == ["quick", "rare"]
 
 
 def test_start_at_login_is_asked_for_and_shown(window, asked):
@@ -681,7 +681,7 @@ def test_the_end_says_what_was_left_out_and_leads_back_to_it(window):
 def test_the_guide_comes_up_with_what_was_last_shown(asked, qtbot):
     guide = Guide(asked, asked, lambda: -100.0, asked)
     guide.show_view(IDLE)
-    guide.show_shelf(shelf(Standing.INSTALLED))
+    guide.show_shelf(shelf(ModelStatus.INSTALLED))
     assert guide.window is None, "most starts do without"
     guide.open()
     qtbot.waitUntil(lambda: guide.window is not None and guide.window.isVisible())

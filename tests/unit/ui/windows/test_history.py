@@ -7,11 +7,11 @@ import pytest
 from PySide6.QtCore import QDateTime, Qt
 from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
-from handy_qwen.core.entries import Entry, State, Whereabouts
-from handy_qwen.core.past import Only, Past, Question
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery
 from handy_qwen.ui import strings
+from handy_qwen.ui import window as window_module
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows import window as window_module
 from handy_qwen.ui.windows.history import HistoryWindow
 from tests.e2e.pasts import ENTRIES, FULL, NOW_S, PASTS, PRIVATE, VIEW
 
@@ -84,7 +84,7 @@ def test_it_asks_for_all_when_it_comes_up_and_the_list_has_the_keyboard(window, 
     window.close()
     keeper.calls.clear()
     window.present()
-    assert keeper.calls == [("look", Question())]
+    assert keeper.calls == [("look", HistoryQuery())]
     assert window.focusWidget() is window.list
 
 
@@ -169,8 +169,8 @@ def test_ctrl_f_searches_while_typing_and_the_arrow_leads_into_the_hits(qtbot, w
     assert window.focusWidget() is window.search
     qtbot.keyClicks(window.search, "abend")
     qtbot.waitUntil(lambda: keeper.calls != [])
-    assert keeper.calls == [("look", Question("abend"))]
-    window.show_past(Past(Question("abend"), (ENTRIES[HELD],)))
+    assert keeper.calls == [("look", HistoryQuery("abend"))]
+    window.show_past(HistoryPage(HistoryQuery("abend"), (ENTRIES[HELD],)))
     press(qtbot, window, Qt.Key.Key_Down)
     assert window.focusWidget() is window.list
     assert window.list.chosen() == [ENTRIES[HELD]]
@@ -188,7 +188,7 @@ def test_escape_empties_the_search_and_then_closes(qtbot, window):
 
 def test_an_answer_to_an_older_question_is_not_shown(window):
     window.search.setText("abend")
-    window.show_past(Past(Question("aben"), ENTRIES[:1]))
+    window.show_past(HistoryPage(HistoryQuery("aben"), ENTRIES[:1]))
     assert window.list.model().entries == ENTRIES
 
 
@@ -198,7 +198,7 @@ def test_a_search_without_hits_and_an_empty_history_say_so(window):
     assert words.NOTHING_FOUND in said(window)
     assert "chairs qwertz" in said(window)
     window.search.clear()
-    window.show_past(Past())
+    window.show_past(HistoryPage())
     assert words.NOTHING_YET in said(window)
     assert "Right Ctrl" in said(window)
     window.show_view(replace(VIEW, choices=replace(VIEW.choices, hotkeys=("F9",))))
@@ -209,16 +209,19 @@ def test_a_search_without_hits_and_an_empty_history_say_so(window):
 
 
 def test_only_what_is_open_or_starred_is_asked_for(window, keeper):
-    window.only.setCurrentIndex(window.only.findData(Only.OPEN))
-    window.only.setCurrentIndex(window.only.findData(Only.STARRED))
-    assert keeper.calls == [("look", Question(only=Only.OPEN)), ("look", Question(only=Only.STARRED))]
-    window.show_past(Past(Question(only=Only.STARRED)))
+    window.only.setCurrentIndex(window.only.findData(HistoryFilter.OPEN))
+    window.only.setCurrentIndex(window.only.findData(HistoryFilter.STARRED))
+    assert keeper.calls == [
+        ("look", HistoryQuery(only=HistoryFilter.OPEN)),
+        ("look", HistoryQuery(only=HistoryFilter.STARRED)),
+    ]
+    window.show_past(HistoryPage(HistoryQuery(only=HistoryFilter.STARRED)))
     assert words.NOTHING_OF_KIND in said(window)
 
 
 def test_open_are_those_that_the_user_may_still_want():
-    assert [entry.id for entry in ENTRIES if Only.OPEN.admits(entry)] == [9, 7, 6, 5]
-    assert [entry.id for entry in ENTRIES if Only.STARRED.admits(entry)] == [8]
+    assert [entry.id for entry in ENTRIES if HistoryFilter.OPEN.admits(entry)] == [9, 7, 6, 5]
+    assert [entry.id for entry in ENTRIES if HistoryFilter.STARRED.admits(entry)] == [8]
 
 
 def retry_menu(window):
@@ -266,7 +269,7 @@ def test_rows_can_be_read_aloud(window):
     text = window.list.model().index(STARRED).data(Qt.ItemDataRole.AccessibleTextRole)
     for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.STARRED):
         assert part in text
-    assert words.PLACES[Whereabouts.HELD] in window.list.model().index(HELD).data(
+    assert words.PLACES[DeliveryStatus.HELD] in window.list.model().index(HELD).data(
         Qt.ItemDataRole.AccessibleTextRole
     )
 
@@ -280,22 +283,22 @@ def test_the_history_is_paused_and_says_so(window, pausing):
 
 
 def test_more_is_asked_for_once_near_the_end(window, keeper):
-    many = tuple(Entry(number, NOW_S, State.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
-    window.show_past(Past(entries=many, has_more=True))
+    many = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
+    window.show_past(HistoryPage(entries=many, has_more=True))
     keeper.calls.clear()
     bar = window.list.verticalScrollBar()
     bar.setValue(bar.maximum())
     bar.setValue(bar.maximum() - 1)
-    assert keeper.calls == [("look", Question(most=400))]
+    assert keeper.calls == [("look", HistoryQuery(most=400))]
 
 
 def test_scrolling_and_choice_outlast_an_answer(window):
-    many = tuple(Entry(number, NOW_S, State.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
-    window.show_past(Past(entries=many))
+    many = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
+    window.show_past(HistoryPage(entries=many))
     choose(window, 100)
     window.list.verticalScrollBar().setValue(4000)
-    newer = Entry(201, NOW_S, State.DONE, 1.0, "New.")
-    window.show_past(Past(entries=(newer, *many)))
+    newer = Entry(201, NOW_S, EntryState.DONE, 1.0, "New.")
+    window.show_past(HistoryPage(entries=(newer, *many)))
     assert [entry.id for entry in window.list.chosen()] == [100]
     assert window.list.verticalScrollBar().value() == 4000
 
@@ -336,7 +339,7 @@ def test_where_there_is_no_text_its_place_says_why(window):
         if not entry.text:
             assert window.detail.text.toPlainText() == ""
             assert window.detail.text.placeholderText() == words.headline(entry)
-    assert {words.STATES[State.WAITING], words.NO_TEXT} <= {words.headline(one) for one in FULL.entries}
+    assert {words.STATES[EntryState.WAITING], words.NO_TEXT} <= {words.headline(one) for one in FULL.entries}
 
 
 def test_several_chosen_ones_are_exported_alone(window, keeper):

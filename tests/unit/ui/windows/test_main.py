@@ -10,7 +10,7 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.view import Phase, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.desk import Desk
-from handy_qwen.ui.menu import ChoiceMenu, TrayMenu
+from handy_qwen.ui.tray import ChoiceMenu, TrayMenu
 from handy_qwen.ui.windows.main import MainWindow
 from tests.unit.ui.gallery import CHOOSING, PROBLEM, TROUBLED
 

@@ -7,10 +7,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from handy_qwen.core.shelf import Problem, Progress, Shelf, Stage, Standing
+from handy_qwen.core.models import InstallStage, ModelList, ModelStatus, Problem, Progress
 from handy_qwen.ui.windows import model_words as words
-from handy_qwen.ui.windows.model_card import ModelCard
-from handy_qwen.ui.windows.models import ModelsWindow
+from handy_qwen.ui.windows.models import ModelCard, ModelsWindow
 from tests.e2e.shelves import (
     DEMO,
     DOWNLOADING,
@@ -118,7 +117,9 @@ def test_progress_tells_stage_amount_rate_and_time(window):
     assert "812 MB" in card(window, SMALL)._work.bar.accessibleName()
 
 
-@pytest.mark.parametrize("stage", [Stage.UNPACKING, Stage.CHECKING, Stage.CONVERTING, Stage.TESTING])
+@pytest.mark.parametrize(
+    "stage", [InstallStage.UNPACKING, InstallStage.CHECKING, InstallStage.CONVERTING, InstallStage.TESTING]
+)
 def test_each_stage_after_the_download_is_named_and_can_be_cancelled(window, stage):
     window.show_shelf(shelf(installing(SMALL, stage, 0.61), DEMO))
     assert f"{words.STAGES[stage]}  ·  61 %" in shown_words(card(window, SMALL))
@@ -131,11 +132,13 @@ def test_a_lost_connection_is_said_instead_of_a_rate(window):
     text = shown_words(card(window, SMALL))
     assert f"{words.RETRYING}  ·  812 MB of 1.9 GB" in text
     assert words.installation_line(window._shelf).count(words.RETRYING) == 1
-    assert words.progress_line(Progress(Stage.DOWNLOADING, is_stalled=True)) == words.RETRYING
+    assert words.progress_line(Progress(InstallStage.DOWNLOADING, is_stalled=True)) == words.RETRYING
 
 
 def test_a_stage_without_end_is_shown_as_such_and_one_that_waits_has_no_bar(window):
-    window.show_shelf(shelf(installing(SMALL, Stage.CHECKING, None), installing(LARGE, Stage.WAITING, None)))
+    window.show_shelf(
+        shelf(installing(SMALL, InstallStage.CHECKING, None), installing(LARGE, InstallStage.WAITING, None))
+    )
     assert card(window, SMALL)._work.bar.maximum() == 0
     assert not card(window, LARGE)._work.bar.isVisible()
     assert words.WAITS in shown_words(card(window, LARGE))
@@ -175,7 +178,7 @@ def test_a_model_that_could_not_be_removed_is_not_called_broken(window):
 
 
 def test_another_installed_model_is_taken_into_use(window, asked):
-    window.show_shelf(shelf(INSTALLED, replace(LARGE, standing=Standing.INSTALLED), IDLE_DEMO))
+    window.show_shelf(shelf(INSTALLED, replace(LARGE, standing=ModelStatus.INSTALLED), IDLE_DEMO))
     assert not card(window, SMALL).primary.isVisible()
     card(window, LARGE).primary.click()
     assert asked.calls == [("use", LARGE.name)]
@@ -259,7 +262,7 @@ def test_a_model_that_is_gone_takes_its_card_with_it(window):
 
 
 def test_the_focus_does_not_move_to_another_card_when_a_button_goes(window):
-    window.show_shelf(shelf(replace(SMALL, standing=Standing.INSTALLED), LARGE, DEMO))
+    window.show_shelf(shelf(replace(SMALL, standing=ModelStatus.INSTALLED), LARGE, DEMO))
     card(window, SMALL).primary.setFocus()
     window.show_shelf(shelf(replace(INSTALLED, is_chosen=True), LARGE, IDLE_DEMO))
     assert window.focusWidget() is card(window, SMALL)._more.toggle
@@ -303,14 +306,14 @@ def test_size_is_remembered(qtbot, window, asked):
 
 
 def test_an_empty_shelf_is_shown_as_well(window):
-    window.show_shelf(Shelf(folder=Path("/models")))
+    window.show_shelf(ModelList(folder=Path("/models")))
     assert window.first_focus() is window.scrolled
 
 
 def test_a_download_that_has_not_begun_says_what_it_waits_for():
-    assert words.progress_line(Progress(Stage.DOWNLOADING)) == words.CONNECTING
+    assert words.progress_line(Progress(InstallStage.DOWNLOADING)) == words.CONNECTING
 
 
 def test_a_progress_without_bytes_shows_its_share_and_no_rate():
-    line = words.progress_line(Progress(Stage.CONVERTING, 0.999))
+    line = words.progress_line(Progress(InstallStage.CONVERTING, 0.999))
     assert line == "Converting  ·  99 %"

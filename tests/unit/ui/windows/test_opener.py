@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from handy_qwen.core.view import Window
-from handy_qwen.ui.windows.opener import Windows
+from handy_qwen.ui.desk import Windows
 from tests.e2e.pasts import FULL, PRIVATE, VIEW
 from tests.e2e.shelves import DOWNLOADING, SHELVES, SMALL, shelf
 

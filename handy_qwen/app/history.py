@@ -1,0 +1,326 @@
+"""The history for its window: questions answered and changes made on a thread of their own.
+
+    Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> Past --> Qt
+                                   retry --> thread "history-retry"  --> Archive
+
+To try again as before is left to the dictation cycle, which has the model loaded. Another model is loaded
+here beside it, for the one take, and given back; never two at once, for the sake of memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handy_qwen.core.events import Failed, Noted, Recalled
+from handy_qwen.core.models import Problem
+from handy_qwen.core.types import Entry, Post, Watched
+from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery
+from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
+from handy_qwen.history.store import Places
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.worker import Worker
+
+if TYPE_CHECKING:  # SQLite only when the window is opened
+    from handy_qwen.history.archive import Archive
+from handy_qwen.core.text import clean
+from handy_qwen.core.types import Rules
+
+logger = logging.getLogger(__name__)
+
+DELETE_S = 120.0
+"""How long a deletion can be taken back while the window is open."""
+LOOK_S = 0.5
+"""Between two looks at the time and size of the files, while the window is open."""
+RETRIED = "A dictation was transcribed again."
+Transcribe = Callable[[Path, str, str, Callable[[], None]], tuple[str, str, str]]
+"""(file, model, language, moves) -> text, language, name of the model. Slow; raises HandyError.
+
+``moves`` is called now and then, as long as there is progress.
+"""
+
+
+class HistoryKeeper:
+    """Implements ``core.past.PastKeeper``.
+
+    Threads: its methods are called on Qt's; ``listener`` is called on its own.
+
+    Args:
+        post: To the dictation cycle.
+        copy: Puts a text on the clipboard. Any thread.
+        transcribe: Transcribes a file of the history. Called on ``history-retry``.
+        model: The name of the model in use.
+        folder: Where the history lies.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        *,
+        copy: Callable[[str], None],
+        transcribe: Transcribe,
+        model: Callable[[], str],
+        folder: Path,
+    ) -> None:
+        self.listener: HistoryListener = lambda past: None  # noqa: ARG005  until there is one
+        self._post, self._copy, self._transcribe, self._model = post, copy, transcribe, model
+        self._folder = folder
+        self._question = HistoryQuery()
+        self._deleted: list[int] = []  # out of sight, but still on the disk
+        self._retried: frozenset[int] = frozenset()
+        self._told = HistoryPage()
+        self._is_watched = False  # somebody looks at the answers
+        self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
+        self._delete_at_s = math.inf
+        self._chores = Worker(
+            "history-window",
+            routine=self._routine,
+            pause_s=lambda: LOOK_S if self._is_watched else DELETE_S if self._deleted else None,
+            is_lazy=True,
+            on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
+        )
+        self._retries = Worker("history-retry", is_lazy=True)
+        self.workers: dict[str, Watched] = {
+            watchdog.HISTORY_WINDOW: self._chores,
+            watchdog.HISTORY_RETRY: self._retries,
+        }
+
+    # --- called on Qt's thread -----------------------------------------------------------------------
+
+    def look(self, question: HistoryQuery) -> None:
+        """Answer ``question`` now, and again after every change."""
+        self._chores.do(partial(self._look, question))
+
+    def copy(self, entry: Entry) -> None:
+        """Put the text on the clipboard."""
+        self._copy(entry.text)
+
+    def insert(self, entry: Entry, *, is_here: bool) -> None:
+        """Insert the text into the focused window, or let it wait."""
+        self._post(Recalled(entry, is_sound=False, is_here=is_here))
+
+    def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
+        """Transcribe the sound again."""
+        self._chores.do(partial(self._retry, entry, model, language))
+
+    def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
+        """Exempt entries from being deleted by themselves, or no longer."""
+        self._chores.do(partial(self._star, tuple(ids), is_starred))
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """Take entries out of sight."""
+        self._chores.do(partial(self._hide, tuple(ids)))
+
+    def undo_delete(self) -> None:
+        """Bring back what was deleted and is not gone yet."""
+        self._chores.do(self._show_again)
+
+    def leave(self) -> None:
+        """Answer no more, and let what was deleted be gone for good."""
+        self._chores.do(self._leave)
+
+    def export(self, target: Path, ids: Sequence[int] | None) -> None:
+        """Write entries to ``target``."""
+        self._chores.do(partial(self._export, target, None if ids is None else sorted(ids)))
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what was asked for, deletions included, and end the threads. Safe to call twice.
+
+        What is transcribed again is not waited for: its entry is as it was.
+        """
+        self._retries.stop(0.0)
+        self._chores.do(self._delete)
+        self._chores.stop(timeout_s)
+
+    # --- called on "history-window" ------------------------------------------------------------------
+
+    def _open(self) -> Archive:
+        from handy_qwen.history.archive import Archive
+
+        return Archive(self._folder)
+
+    def _routine(self) -> None:
+        if time.monotonic() >= self._delete_at_s:
+            self._delete()
+        elif self._is_watched and self._stamp != self._stamp_now():
+            self._answer(is_routine=True)
+
+    def _stamp_now(self) -> tuple[tuple[int, int] | None, ...]:
+        """What tells whether anybody has written: the dictation cycle, or the command line."""
+        database = Places(self._folder).database
+        return tuple(_stamp_of(path) for path in (database, database.with_name(f"{database.name}-wal")))
+
+    def _look(self, question: HistoryQuery) -> None:
+        self._question, self._is_watched = question, True
+        self._answer()
+
+    def _leave(self) -> None:
+        self._is_watched = False
+        self._delete()
+
+    def _answer(
+        self, *, problem: Problem | None = None, exported: Path | None = None, is_routine: bool = False
+    ) -> None:
+        """Tell what is there now; if that cannot be read, why. ``is_routine``: unless told before."""
+        question, found = self._question, []
+        self._stamp = self._stamp_now()  # before it is read: what is written meanwhile is found next time
+        try:
+            with self._open() as archive:
+                found = list(islice(self._found(archive), question.most + 1))
+        except HandyError as exc:
+            problem = Problem(exc.title, exc.hint)
+        past = HistoryPage(
+            question,
+            tuple(found[: question.most]),
+            has_more=len(found) > question.most,
+            retried=self._retried,
+            deleted=len(self._deleted),
+            exported=exported,
+            problem=problem,
+        )
+        if past != self._told or not is_routine:
+            self._told = past
+            self.listener(past)
+
+    def _found(self, archive: Archive) -> Iterator[Entry]:
+        words = self._question.words.split()
+        entries = archive.matching(words) if words else archive.newest()
+        gone = set(self._deleted)
+        return (one for one in entries if one.id not in gone and self._question.only.admits(one))
+
+    def _star(self, ids: tuple[int, ...], is_starred: bool) -> None:
+        with self._open() as archive:
+            for number in ids:
+                archive.star(number, is_starred=is_starred)
+        self._answer()
+
+    def _hide(self, ids: tuple[int, ...]) -> None:
+        self._deleted += [number for number in ids if number not in self._deleted]
+        self._delete_at_s = time.monotonic() + DELETE_S
+        self._answer()
+
+    def _show_again(self) -> None:
+        self._deleted.clear()
+        self._answer()
+
+    def _delete(self) -> None:
+        """Delete all that is out of sight; what cannot be deleted comes into sight again, with the reason."""
+        self._delete_at_s = time.monotonic() + DELETE_S  # for what is left
+        if not self._deleted:
+            return
+        problem: Problem | None = None
+        with self._open() as archive:  # if that fails, it is tried again later
+            ids, self._deleted = self._deleted, []
+            for number in ids:
+                try:
+                    archive.delete(number)
+                except HistoryError as exc:
+                    problem = Problem(exc.title, exc.hint)
+            archive.forget_traces()
+        self._answer(problem=problem)
+
+    def _export(self, target: Path, ids: list[int] | None) -> None:
+        from handy_qwen.history.export import Format, exported, save
+
+        kinds = {".csv": Format.CSV, ".jsonl": Format.JSONL}
+        with self._open() as archive:
+            gone = set(self._deleted)
+            entries = archive.oldest() if ids is None else map(archive.entry, ids)
+            pieces = exported(
+                (one for one in entries if one.id not in gone), kinds.get(target.suffix.lower(), Format.TEXT)
+            )
+            save(target, pieces)
+        self._answer(exported=target)
+
+    def _retry(self, entry: Entry, model: str, language: str | None) -> None:
+        with self._open() as archive:
+            path = archive.audio(entry.id)
+            wanted = archive.asked_language(entry.id) if language is None else language
+            is_as_before = model in {"", self._model()}
+            if not is_as_before:  # the cycle itself knows what it is at work on
+                archive.check_is_free(entry.id)
+        if is_as_before:
+            self._post(Recalled(replace(entry, language=wanted), is_sound=True))
+            return
+        if entry.id in self._retried:
+            return
+        self._retries.do(partial(self._transcribe_again, entry, path, model, wanted))
+        self._retried |= {entry.id}
+        self._answer()
+
+    # --- called on "history-retry" -------------------------------------------------------------------
+
+    def _transcribe_again(self, entry: Entry, path: Path, model: str, language: str) -> None:
+        problem: Problem | None = Problem(*UNEXPECTED)  # also if it ends the thread
+        try:
+            text, found, name = self._transcribe(path, model, language, self._retries.begin)
+            if not text and entry.text:
+                raise HistoryError("No speech was found this time.", "The previous text is unchanged.")  # noqa: TRY301
+            with self._open() as archive:
+                archive.transcribed(entry.id, text, language=found, model=name)
+            self._post(Noted(RETRIED, "Its text is in the history."))
+            problem = None
+        except HandyError as exc:
+            problem = Problem(exc.title, exc.hint)
+            self._post(Failed(0, exc))
+        except Exception:
+            logger.exception("a dictation could not be transcribed again")
+        finally:
+            self._chores.do(partial(self._has_retried, entry.id, problem))
+
+    def _has_retried(self, number: int, problem: Problem | None) -> None:
+        self._retried -= {number}
+        self._answer(problem=problem)
+
+
+def _stamp_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def transcribe_file(
+    path: Path,
+    model: str,
+    language: str,
+    moves: Callable[[], None],
+    *,
+    threads: int | None,
+    rules: Callable[[], Rules],
+) -> tuple[str, str, str]:
+    """Text, language and name of the model. Slow; for a thread of its own.
+
+    Read and written as a dictation would be: the same features, the user's words and replacements. Calls
+    ``moves`` after each step.
+
+    Raises:
+        HandyError: The model cannot be used, or the file cannot be read.
+    """
+    from handy_qwen.history import wav
+    from handy_qwen.models.installed import load_recognizer
+
+    now = rules()
+    recognizer = load_recognizer(model, threads)
+    try:
+        live = recognizer.live(language=language, context=now.context, drafts=False)
+        with wav.blocks(path) as blocks:
+            for block in blocks:
+                live.feed(block)
+                moves()
+                while live.advance():
+                    moves()
+        found = live.finish()
+        return clean(found.text, now.text, found.language), found.language, recognizer.name
+    except OSError as exc:
+        raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
+    finally:
+        recognizer.close()

@@ -1,0 +1,60 @@
+"""Whether there is a display to show anything on.
+
+Qt ends the process without asking when it cannot open one, so it is looked for beforehand.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+
+from handy_qwen.errors import HandyError
+from handy_qwen.system.session import Kind, displays_of
+
+
+def check_display(environment: Mapping[str, str], platform: str = sys.platform) -> None:
+    """Raise if no window could be opened.
+
+    Raises:
+        HandyError: There is no display, or it does not answer.
+    """
+    if environment.get("QT_QPA_PLATFORM", "").startswith("offscreen"):
+        return
+    session = displays_of(environment, platform)
+    if session.kind is not Kind.NONE:
+        return
+    if session.dead:
+        raise HandyError(
+            f"The display {' or '.join(session.dead)} does not answer.",
+            "Start the app in a desktop session.",
+        )
+    raise HandyError(
+        "There is no display.",
+        "Start the app in a desktop session; 'handy-qwen transcribe' works without one.",
+    )
+
+
+logger = logging.getLogger(__name__)
+
+
+def is_on_battery() -> bool:
+    """Tell whether there is a battery and it is being used. May wait for it; False if nobody knows."""
+    import psutil  # slow to import, and this module is needed before the tray is shown
+
+    try:
+        battery = psutil.sensors_battery()
+    except (OSError, NotImplementedError, AttributeError) as exc:  # AttributeError: not built for this system
+        logger.info("battery not read: %s", type(exc).__name__)
+        return False
+    return battery is not None and battery.power_plugged is False
+
+
+def asleep_s() -> float:
+    """Seconds the machine has slept that ``time.monotonic()`` does not count; only their changes tell.
+
+    Linux and macOS stop that clock during a sleep and have another that goes on; Windows does not stop it.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+    return 0.0 if clock is None else time.clock_gettime(clock) - time.monotonic()

@@ -1,0 +1,331 @@
+"""PortAudio, through sounddevice: one thread of our own makes all calls into it.
+
+    open, start, close, list  -->  queue  -->  thread "portaudio"  -->  PortAudio
+
+PortAudio locks nothing. It sees new devices only when it is ended and started again, and ending it under a
+stream that is open, or is just being opened, crashes the program. On Windows what one thread got from it may
+not be good for another. So calls go one after the other, through ``Library.call``, and a stream counts from
+before its opening until after its closing.
+
+Any call may hang: a headset that connects, a sound server that died. A thread inside a library cannot be
+ended, and a second copy of PortAudio would hang with the first. So:
+
+* A call that takes longer than its ``limit_s`` while another waits is left behind on its thread, and a new
+  thread goes on with the queue. The late call makes no further one; its result reaches whoever still waits.
+* As long as any call is inside, left behind or not, PortAudio is not restarted. New devices are not seen
+  then, but the known ones can be opened.
+* Where the start itself hangs there is nothing to go on with: calls fail with HungError until it is over.
+
+What remains: a late call that opens or closes a stream enters or removes it in PortAudio's own list, two
+instructions, perhaps while the new thread does the same. The alternative is no microphone until the next
+login.
+
+Threads: ``call`` blocks; call it on threads that can be given up.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from handy_qwen.audio.devices import HungError
+from handy_qwen.errors import HandyError, MicrophoneError, MicrophoneReason
+
+logger = logging.getLogger(__name__)
+
+LIMIT_S = 2.0  # Bluetooth headsets take that long to open
+CLOSE_LIMIT_S = 0.5  # the next stream waits for it
+EXIT_S = 1.0
+_UNAVAILABLE = -9985  # paDeviceUnavailable: another program has it for itself
+_ACCESS_DENIED = -2147024891  # HRESULT E_ACCESSDENIED, from WASAPI when the privacy settings forbid it
+T = TypeVar("T")
+Explain = Callable[[Exception], HandyError]
+"""Makes an error of ours out of a PortAudioError."""
+
+
+class _Call(Generic[T]):
+    """Something to be done on the thread, and what became of it."""
+
+    def __init__(self, work: Callable[[ModuleType], T], limit_s: float) -> None:
+        self.work = work
+        self.limit_s = limit_s
+        self.begun_s = math.inf
+        self.result: T
+        self.error: BaseException | None = None
+        self.is_done = False
+
+
+class PortAudio:
+    """The one PortAudio of this process, shared by what records and what plays."""
+
+    def __init__(self, platform: str = sys.platform) -> None:
+        self._platform = platform
+        self._state = threading.Condition()  # guards all that follows; never held during a call
+        self._queue: deque[_Call[Any]] = deque()
+        self._thread: threading.Thread | None = None
+        self._current: _Call[Any] | None = None  # of ``_thread``
+        self._inside = 0  # calls under way, on this thread and on those left behind
+        self._streams = 0
+        self._is_starting = False
+        self._module: ModuleType | None = None
+        self._is_started = False  # PortAudio is; the thread's own
+        self._is_over = False  # it was ended for good
+
+    def call(
+        self,
+        work: Callable[[ModuleType], T],
+        *,
+        explain: Explain | None = None,
+        limit_s: float | None = None,
+        patience_s: float = math.inf,
+    ) -> T:
+        """Run ``work`` with sounddevice on the thread, and wait for it.
+
+        Args:
+            work: One call into PortAudio, not several: each may be the one that hangs.
+            explain: What to raise for a PortAudioError; by default ``worded``.
+            limit_s: How long others wait for it; by default ``LIMIT_S``.
+            patience_s: How long the caller waits. Work that has not begun by then is never done.
+
+        Raises:
+            MicrophoneError: PortAudio is missing.
+            HungError: Its start hangs, or the caller's patience is over.
+            HandyError: The call failed.
+        """
+        call = _Call(work, LIMIT_S if limit_s is None else limit_s)
+        with self._state:
+            self._queue.append(call)
+            if self._thread is None:
+                self._employ()
+            self._state.notify_all()
+            self._wait(call, time.monotonic() + patience_s)
+        error = call.error
+        if error is None:
+            return call.result
+        if self._module is not None and isinstance(error, self._module.PortAudioError):
+            raise (explain or worded)(error) from error
+        raise error
+
+    def load(self, patience_s: float = math.inf) -> None:
+        """Start PortAudio if it is not: ahead of the first key, which need not wait for it.
+
+        Raises:
+            MicrophoneError: It is missing, or its start hangs.
+        """
+        if self._module is None:
+            self.call(lambda _: None, patience_s=patience_s)
+
+    def open_stream(self, make: Callable[[ModuleType], T], explain: Explain | None = None) -> T:
+        """Open the stream that ``make`` makes. It counts until ``close_stream``.
+
+        Raises:
+            MicrophoneError, HandyError: As for ``call``.
+        """
+
+        def work(module: ModuleType) -> T:
+            with self._state:
+                self._streams += 1
+            try:
+                return make(module)
+            except BaseException:
+                self._forget_stream()
+                raise
+
+        return self.call(work, explain=explain)
+
+    def close_stream(self, stream: Any) -> None:  # noqa: ANN401 sounddevice is untyped
+        """Stop and close a stream. Blocks as long as the sound system hangs."""
+        try:
+            self.call(lambda _: stream.close(), limit_s=CLOSE_LIMIT_S)
+        except HungError:
+            if not self._is_over:  # else it is closed
+                raise
+        self._forget_stream()
+
+    def _forget_stream(self) -> None:
+        with self._state:
+            self._streams -= 1
+
+    def refresh(self) -> bool:
+        """Look for devices again, if no stream is open and no other call is inside. Only within ``call``.
+
+        Returns:
+            Whether that was possible.
+        """
+        module = self._started()
+        with self._alone() as is_alone:
+            if not is_alone or self._streams:
+                return False
+            self._is_started = False
+            module._terminate()
+            module._initialize()
+            self._is_started = True
+        return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Keep other calls from beginning. Yields False if one is inside, or this one was left behind."""
+        with self._state:
+            is_alone = self._inside == 1 and self._thread is threading.current_thread()
+            self._is_starting |= is_alone
+        try:
+            yield is_alone
+        finally:
+            if is_alone:
+                with self._state:
+                    self._is_starting = False
+
+    # --- waiting, under the lock -------------------------------------------------------------------------
+
+    def _wait(self, call: _Call[Any], end_s: float) -> None:
+        """Wait for ``call``; if the one before it takes too long, go on without that."""
+        while not call.is_done:
+            now_s, current = time.monotonic(), self._current
+            due_s = end_s
+            if current is not None and current is not call and call in self._queue:
+                limit_s = current.begun_s + current.limit_s
+                if now_s >= limit_s:
+                    if self._is_starting:
+                        self._withdraw(call)
+                    logger.warning("a call into the sound system hangs; going on without it")
+                    self._employ()
+                    continue
+                due_s = min(due_s, limit_s)
+            if now_s >= end_s:
+                self._withdraw(call)
+            self._state.wait(None if due_s == math.inf else due_s - now_s)
+
+    def _withdraw(self, call: _Call[Any]) -> None:
+        if call in self._queue:
+            self._queue.remove(call)
+        raise HungError
+
+    def _employ(self) -> None:
+        """Give the queue to a new thread."""
+        self._current = None
+        self._thread = threading.Thread(target=self._run, name="portaudio", daemon=True)
+        self._thread.start()
+
+    # --- on the thread "portaudio" -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        if self._platform == "win32":
+            _join_apartment()
+        me = threading.current_thread()
+        while True:
+            with self._state:
+                self._state.wait_for(lambda: self._queue or self._thread is not me)
+                if self._thread is not me:
+                    return
+                call = self._current = self._queue.popleft()
+                call.begun_s = time.monotonic()
+                self._inside += 1
+                self._state.notify_all()  # the others know now for whom they wait
+            try:
+                call.result = call.work(self._started())
+            except BaseException as error:  # raised again where the result is waited for
+                call.error = error
+            with self._state:
+                self._inside -= 1
+                call.is_done = True
+                if self._thread is me:
+                    self._current = None
+                self._state.notify_all()
+            del call  # and with it the stream it may hold
+
+    def _started(self) -> ModuleType:
+        """sounddevice, with PortAudio started."""
+        if self._is_over:
+            raise HungError  # what was open then is freed
+        if self._is_started:
+            assert self._module is not None
+            return self._module
+        with self._alone():  # nothing else can be inside while PortAudio is not started
+            if self._module is None:
+                self._module = self._loaded()
+            else:
+                self._module._initialize()  # a start before this one failed
+        self._is_started = True
+        return self._module
+
+    def _loaded(self) -> ModuleType:
+        try:
+            import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
+        except Exception as error:  # its own, if PortAudio does not start: its class went with the module
+            raise MicrophoneError(
+                "PortAudio, the library that records sound, is missing or does not start.",
+                MicrophoneReason.NO_DEVICE,
+                "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
+            ) from error
+        atexit.unregister(sounddevice._exit_handler)  # it would wait for a sound server that hangs
+        atexit.register(self._at_exit)
+        return sounddevice  # type: ignore[no-any-return,unused-ignore]
+
+    def _at_exit(self) -> None:
+        """End the callbacks before Python is gone: one that comes later crashes the process."""
+        is_ended = False
+        try:
+            is_ended = self.call(self._end, patience_s=EXIT_S)
+        except HandyError as error:
+            logger.info("PortAudio is left as it is: %s", error.title)
+        if self._streams and not is_ended:
+            logger.warning("a call into the sound system hangs; the process ends without it")
+            logging.shutdown()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(AttributeError, OSError, ValueError):  # none, or closed
+                    stream.flush()
+            os._exit(0)  # the work is done; what is left undone is the sound system's
+
+    def _end(self, module: ModuleType) -> bool:
+        with self._alone() as is_alone:
+            if is_alone:
+                self._is_over = True
+                module._terminate()  # closes streams that are open
+        return is_alone
+
+
+def _join_apartment() -> None:
+    """Let this thread share COM objects with all that come after it.
+
+    PortAudio would otherwise put the thread that starts it into an apartment of its own, and what WASAPI gave
+    it there may not be used on the thread that takes over.
+    """
+    import ctypes
+
+    ctypes.windll.ole32.CoInitializeEx(None, 0)  # type: ignore[attr-defined,unused-ignore]  # COINIT_MULTITHREADED
+
+
+def worded(error: Exception) -> MicrophoneError:
+    """A PortAudioError as one that tells what to do.
+
+    Source: ``PaErrorCode`` in portaudio.h, v19.7; args are (text, code, (host API, its code, its text)).
+    """
+    code = error.args[1] if len(error.args) > 1 else 0
+    host_code = error.args[2][1] if len(error.args) > 2 else 0
+    if host_code == _ACCESS_DENIED:
+        return MicrophoneError(
+            "The microphone may not be used.",
+            MicrophoneReason.DENIED_BY_USER,
+            "Allow desktop apps to use the microphone in the system's privacy settings.",
+        )
+    if code == _UNAVAILABLE:
+        return MicrophoneError(
+            "The microphone is used by another program.",
+            MicrophoneReason.BUSY,
+            "Close that program, or choose another microphone.",
+        )
+    return MicrophoneError(
+        f"The microphone cannot be opened (PortAudio error {code}).",
+        MicrophoneReason.UNRESPONSIVE,
+        "Check that it is plugged in and that the sound system works, or choose another microphone.",
+    )

@@ -1,0 +1,321 @@
+"""Tensors of an official checkpoint, one at a time, without torch.
+
+A checkpoint is one ``model.safetensors`` or several with an index. Files are read, not memory-mapped: pages
+of a mapped file count as the process's own memory for as long as the system likes to keep them. A tensor that
+is large as a whole (the embedding) can be had in pieces of a few rows.
+
+Names inside the program are the official ones without the ``thinker.`` in front, such as
+``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5 are
+translated.
+
+Source: the safetensors format, https://github.com/huggingface/safetensors (0.5), section "Format".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from handy_qwen.convert.presets import Preset
+from handy_qwen.engine.json_files import MAX_BYTES, as_corrupt, parse_object, read_object
+from handy_qwen.engine.qwen3.model import AudioConfig, ModelConfig, TextConfig
+from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
+
+Float32 = npt.NDArray[np.float32]
+OnRead = Callable[[int], None]
+
+_PIECE_NUMBERS = 1 << 22  # read at once: 16 MB as float32
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_AGAIN = "Download the checkpoint again, with all of its files."
+_MOST_DIMENSIONS = 8  # of a tensor; Qwen3-ASR's have four
+_MOST_NUMBERS = 1 << 40
+_PREFIXES = (  # (as a checkpoint may spell it, as we do)
+    (re.compile(r"^thinker\."), ""),
+    (re.compile(r"^model\.audio_tower\."), "audio_tower."),
+    (re.compile(r"^model\.language_model\."), "model."),
+    (re.compile(r"^language_model\.model\."), "model."),
+    (re.compile(r"^language_model\.lm_head\."), "lm_head."),
+    (re.compile(r"^model\.multi_modal_projector\."), "audio_tower."),
+    (re.compile(r"^multi_modal_projector\."), "audio_tower."),
+)
+
+
+class Checkpoint:
+    """The tensors of a checkpoint folder by their names."""
+
+    def __init__(self, folder: Path, on_read: OnRead = lambda _bytes: None) -> None:
+        """Read the headers of all files.
+
+        Args:
+            folder: The checkpoint.
+            on_read: Called after each piece of a tensor with its size in bytes.
+
+        Raises:
+            ModelMissingError: There are no weights, or a shard is missing.
+            ModelCorruptError: A file is truncated or is no safetensors file.
+        """
+        self.files = _shards(folder)
+        self._on_read = on_read
+        self._tensors: dict[str, _Stored] = {}
+        for path in self.files:
+            self._tensors.update(_header(path))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of tensor ``name``.
+
+        Raises:
+            ModelCorruptError: There is no such tensor.
+        """
+        return self._stored(name).shape
+
+    def size_bytes(self, name: str) -> int:
+        """What tensor ``name`` takes up in its file.
+
+        Raises:
+            ModelCorruptError: There is no such tensor.
+        """
+        return self._stored(name).size_bytes
+
+    def read(self, name: str) -> Float32:
+        """Tensor ``name`` as float32.
+
+        Raises:
+            ModelCorruptError: There is no such tensor, or its file cannot be read.
+        """
+        stored = self._stored(name)
+        values = np.empty(stored.shape, np.float32)
+        flat, first = values.reshape(-1), 0
+        for piece in self._pieces(name, _PIECE_NUMBERS):
+            flat[first : first + len(piece)] = piece
+            first += len(piece)
+        return values
+
+    def read_rows(self, name: str) -> Iterator[Float32]:
+        """Tensor ``name``, at least one row at a time, as float32. Shapes (rows, columns).
+
+        Raises:
+            ModelCorruptError: There is no such tensor, or its file cannot be read.
+        """
+        columns = math.prod(self._stored(name).shape[1:])
+        if columns:
+            for piece in self._pieces(name, max(1, _PIECE_NUMBERS // columns) * columns):
+                yield piece.reshape(-1, columns)
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Whether two tensors are equal.
+
+        Raises:
+            ModelCorruptError: One of them is not there, or a file cannot be read.
+        """
+        if self.shape(one) != self.shape(other):
+            return False
+        return all(
+            np.array_equal(*pair) for pair in zip(self.read_rows(one), self.read_rows(other), strict=True)
+        )
+
+    def _stored(self, name: str) -> _Stored:
+        if name not in self._tensors:
+            raise ModelCorruptError(self.files[0], f"it holds no tensor {name}, so it is not Qwen3-ASR's")
+        return self._tensors[name]
+
+    def _pieces(self, name: str, count: int) -> Iterator[Float32]:
+        """Up to ``count`` numbers at a time."""
+        stored = self._stored(name)
+        for raw in stored.read(count):
+            self._on_read(raw.nbytes)
+            if stored.dtype == "BF16":  # the upper half of a float32
+                raw = (raw.astype(np.uint32) << 16).view(np.float32)  # noqa: PLW2901
+            values = raw.astype(np.float32, copy=False)
+            if not np.isfinite(values).all():
+                raise ModelCorruptError(
+                    stored.path, f"its tensor {name} holds values that are no numbers", _AGAIN
+                )
+            yield values
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A tensor in a file."""
+
+    path: Path
+    offset_bytes: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return math.prod(self.shape) * _DTYPES[self.dtype].itemsize
+
+    def read(self, count: int) -> Iterator[npt.NDArray[Any]]:
+        """Its numbers as they are stored, up to ``count`` at a time."""
+        total = math.prod(self.shape)
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset_bytes)
+                for first in range(0, total, count):
+                    wanted = min(count, total - first)
+                    raw = np.fromfile(file, _DTYPES[self.dtype], wanted)
+                    if len(raw) < wanted:
+                        raise ModelCorruptError(self.path, "it is truncated")
+                    yield raw
+        except OSError as exc:
+            reason, hint = f"it cannot be read ({exc.strerror})", "Check the disk it lies on."
+            raise ModelCorruptError(self.path, reason, hint) from exc
+
+
+def _shards(folder: Path) -> tuple[Path, ...]:
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return (single,)
+    if not index.is_file():
+        raise ModelMissingError(single, "Give the folder of an official checkpoint.")
+    with as_corrupt(index, "it lists no weights", _AGAIN):
+        names = sorted(set(read_object(index)["weight_map"].values()))
+    paths = tuple(folder / Path(str(name)).name for name in names)  # never outside the folder
+    for path in paths:
+        if not path.is_file():
+            raise ModelMissingError(path, _AGAIN)
+    return paths
+
+
+def _header(path: Path) -> dict[str, _Stored]:
+    """What a file says about its tensors, checked against its size."""
+    with as_corrupt(path, "its list of tensors is broken", _AGAIN):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            lead = file.read(8)
+            length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else 0
+            if not 0 < length <= min(MAX_BYTES, size - 8):
+                raise ModelCorruptError(path, "it is not a safetensors file, or truncated", _AGAIN)
+            header = file.read(length)
+        return {
+            _our_name(name): _parsed(path, entry, 8 + length, size)
+            for name, entry in parse_object(header).items()
+            if name != "__metadata__"
+        }
+
+
+def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int) -> _Stored:
+    dtype, shape = entry["dtype"], tuple(int(n) for n in entry["shape"])
+    begin, end = (int(n) for n in entry["data_offsets"])
+    if dtype not in _DTYPES:
+        raise ModelCorruptError(path, f"its tensors are of type {dtype}; bf16, fp16 or fp32 is needed")
+    if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, n) for n in shape) > _MOST_NUMBERS:
+        raise ModelCorruptError(path, "its list of tensors is broken", _AGAIN)
+    if min((*shape, begin), default=0) < 0 or end - begin != math.prod(shape) * _DTYPES[dtype].itemsize:
+        raise ModelCorruptError(path, "its list of tensors is broken", _AGAIN)
+    if data_bytes + end > file_bytes:
+        raise ModelCorruptError(path, "it is truncated", _AGAIN)
+    return _Stored(path, data_bytes + begin, dtype, shape)
+
+
+def _our_name(name: str) -> str:
+    for pattern, ours in _PREFIXES:
+        name = pattern.sub(ours, name, count=1)
+    return name
+
+
+Shapes = dict[str, tuple[int, ...]]
+
+EMBEDDING = "model.embed_tokens.weight"
+_HEAD = "lm_head.weight"
+
+
+def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> None:
+    """Compare ``weights`` with what ``config`` says.
+
+    Raises:
+        ModelCorruptError: A tensor is missing or of another shape, or the output head is one of its own.
+        ConversionError: The sizes do not suit the preset.
+    """
+    for name, shape in (audio_shapes(config.audio) | text_shapes(config.text)).items():
+        found = weights.shape(name)
+        if found != shape:
+            raise ModelCorruptError(
+                weights.files[0], f"its tensor {name} has the shape {found}, not {shape} as config.json says"
+            )
+    if _HEAD in weights and not weights.is_same(_HEAD, EMBEDDING):
+        raise ModelCorruptError(
+            weights.files[0], f"its tensor {_HEAD} is not the embedding, as in every Qwen3-ASR"
+        )
+    audio, text = config.audio, config.text
+    widths = {
+        (preset.encoder.block, width) for width in (audio.d_model, audio.ffn, _flattened_channels(audio))
+    }
+    widths |= {(preset.decoder.block, n) for n in (text.hidden, text.ffn, text.heads * text.head_dim)}
+    widths.add((preset.head.block, text.hidden))
+    for block, width in sorted(widths):
+        if block and width % block:
+            raise ConversionError(
+                f"The preset {preset.name} needs widths that are multiples of {block}; one is {width}.",
+                "Choose the preset exact.",
+            )
+
+
+def weights_bytes(weights: Checkpoint, config: ModelConfig) -> int:
+    """How much of the checkpoint's files a conversion reads."""
+    names = audio_shapes(config.audio) | text_shapes(config.text)
+    return sum(weights.size_bytes(name) for name in names)
+
+
+def audio_shapes(config: AudioConfig) -> Shapes:
+    """The encoder's tensors."""
+    width, channels = config.d_model, config.conv_channels
+    shapes: Shapes = {"conv_out.weight": (width, _flattened_channels(config))}
+    for number, inputs in enumerate((1, channels, channels), start=1):
+        shapes[f"conv2d{number}.weight"] = (channels, inputs, 3, 3)
+        shapes[f"conv2d{number}.bias"] = (channels,)
+    linear = {"proj1": (width, width), "proj2": (config.output_dim, width)}
+    norms = ["ln_post"]
+    for layer in range(config.layers):
+        name = f"layers.{layer}"
+        linear |= {f"{name}.self_attn.{part}_proj": (width, width) for part in ("q", "k", "v", "out")}
+        linear |= {f"{name}.fc1": (config.ffn, width), f"{name}.fc2": (width, config.ffn)}
+        norms += [f"{name}.self_attn_layer_norm", f"{name}.final_layer_norm"]
+    for name, shape in linear.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    for name in norms:
+        shapes |= {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+    return {f"audio_tower.{name}": shape for name, shape in shapes.items()}
+
+
+def text_shapes(config: TextConfig) -> Shapes:
+    """The decoder's tensors, the embedding among them."""
+    hidden, ffn, size = config.hidden, config.ffn, config.head_dim
+    rows, kv_rows = config.heads * size, config.kv_heads * size
+    shapes: Shapes = {"embed_tokens.weight": (config.vocab, hidden), "norm.weight": (hidden,)}
+    for layer in range(config.layers):
+        parts: Shapes = {
+            "self_attn.q_proj": (rows, hidden),
+            "self_attn.k_proj": (kv_rows, hidden),
+            "self_attn.v_proj": (kv_rows, hidden),
+            "self_attn.o_proj": (hidden, rows),
+            "self_attn.q_norm": (size,),
+            "self_attn.k_norm": (size,),
+            "mlp.gate_proj": (ffn, hidden),
+            "mlp.up_proj": (ffn, hidden),
+            "mlp.down_proj": (hidden, ffn),
+            "input_layernorm": (hidden,),
+            "post_attention_layernorm": (hidden,),
+        }
+        shapes |= {f"layers.{layer}.{part}.weight": shape for part, shape in parts.items()}
+    return {f"model.{name}": shape for name, shape in shapes.items()}
+
+
+def _flattened_channels(config: AudioConfig) -> int:
+    """What the convolutions leave of one frame: the mel bins, halved three times, in each channel."""
+    bins = config.mel_bins
+    for _ in range(3):
+        bins = -(-bins // 2)
+    return bins * config.conv_channels

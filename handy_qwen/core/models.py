@@ -1,0 +1,145 @@
+"""What the windows show of the models, and what they may ask for.
+
+Whoever keeps the models hands a new ``Shelf`` to its listener whenever something in it has changed, on a
+thread of its own and at most ten times a second; the UI carries it over to its own. A shelf is complete:
+whoever has the last one needs none of those before.
+
+    AVAILABLE --install--> INSTALLING --done--> INSTALLED --remove--> AVAILABLE
+        ^                     |   ^
+        `---- discard --- PAUSED -' install
+
+What went wrong last stands in ``ModelEntry.problem``, whatever the standing: of an installation that
+failed (to be tried again), of a removal, or of a model on disk that turned out not to work (``is_damaged``).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+DEMO = "demo"
+"""The name of the model that ships with the program."""
+
+
+class InstallStage(enum.Enum):
+    """What an installation is doing, in the order in which it does it."""
+
+    WAITING = enum.auto()  # another installation is under way
+    DOWNLOADING = enum.auto()
+    UNPACKING = enum.auto()
+    CHECKING = enum.auto()
+    CONVERTING = enum.auto()
+    TESTING = enum.auto()
+
+
+class ModelStatus(enum.Enum):
+    """Where a model is between the catalogue and this machine."""
+
+    AVAILABLE = enum.auto()  # nothing of it is here
+    PAUSED = enum.auto()  # a part of it is here and is kept
+    INSTALLING = enum.auto()
+    INSTALLED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an installation is. ``share`` is that of the present stage, None if it cannot be told."""
+
+    stage: InstallStage
+    share: float | None = None  # 0 to 1
+    done_bytes: int = 0
+    total_bytes: int = 0  # 0: this stage is not measured in bytes
+    rate_bytes_s: float = 0.0  # 0: not known yet
+    remaining_s: float | None = None
+    is_stalled: bool = False  # nothing comes any more: the connection is lost, and tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, and what the user can do about it."""
+
+    title: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model, installed or not. Sizes of 0 are not known."""
+
+    name: str  # for the commands
+    title: str  # for people
+    summary: str = ""  # what it is good for, in a sentence
+    languages: tuple[str, ...] = ()  # English names
+    licence: str = ""
+    source: str = ""  # where it comes from: an address, or a repository's name
+    download_bytes: int = 0
+    disk_bytes: int = 0
+    room_bytes: int = 0  # free disk space that installing takes, source and result together
+    memory_bytes: int = 0
+    standing: ModelStatus = ModelStatus.AVAILABLE
+    is_recommended: bool = False  # the one to begin with on this machine
+    is_chosen: bool = False  # texts are written by it
+    is_imported: bool = False  # it came from a folder or archive: nobody knows where to get it again
+    is_damaged: bool = False  # INSTALLED, but it could not be run
+    is_permanent: bool = False  # it ships with the program and cannot be removed
+    progress: Progress | None = None  # while INSTALLING
+    partial_bytes: int = 0  # of the download, while PAUSED
+    problem: Problem | None = None
+    clip_s: float | None = None  # time for ten seconds of speech on this machine; None: not measured
+    is_measuring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """All models, and the machine they are for."""
+
+    entries: tuple[ModelEntry, ...] = ()
+    folder: Path = Path()  # where models are kept
+    free_bytes: int = 0  # on the disk of that folder
+    memory_bytes: int = 0  # of the machine
+
+    @property
+    def has_full_model(self) -> bool:
+        """Whether a model is installed that did not ship with the program."""
+        return any(one.standing is ModelStatus.INSTALLED and not one.is_permanent for one in self.entries)
+
+
+ModelListener = Callable[[ModelList], None]
+"""Takes what is to be shown. Called on a thread of the keeper's; must neither block nor raise."""
+
+
+class ModelCommands(Protocol):
+    """What the windows ask for. Called on Qt's thread; every method returns at once.
+
+    The answer is a new ``Shelf``; what fails stands in the entry's ``problem``.
+    """
+
+    def refresh(self) -> None:
+        """Look again which models there are and how much room there is; imports that failed are forgotten."""
+
+    def look(self) -> None:
+        """Look again: the model in use is another one, or there are others."""
+
+    def install(self, name: str) -> None:
+        """Install ``name``, going on with what is here of it. One at a time; others wait their turn."""
+
+    def pause(self, name: str) -> None:
+        """Stop installing ``name`` and keep what is here of it."""
+
+    def discard(self, name: str) -> None:
+        """Delete what is here of the unfinished ``name``."""
+
+    def use(self, name: str) -> None:
+        """Let ``name`` write the texts from now on."""
+
+    def remove(self, name: str) -> None:
+        """Delete the installed ``name``."""
+
+    def import_from(self, source: Path) -> None:
+        """Install the model in the folder or archive ``source``. It gets an entry of its own."""
+
+    def measure(self, name: str) -> None:
+        """Find out how fast the installed ``name`` is on this machine."""

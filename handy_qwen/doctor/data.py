@@ -1,0 +1,252 @@
+"""The program's own folders: whether they can be written, and whether nobody else can read them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from urllib.parse import quote
+
+from handy_qwen import paths
+from handy_qwen.core.models import DEMO
+from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
+from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
+from handy_qwen.errors import EngineError, ModelMissingError
+from handy_qwen.history.store import Places, default_folder
+from handy_qwen.models.installed import (
+    InstalledModel,
+    find_model,
+    fit_custom_words,
+    installed_models,
+    load_recognizer,
+)
+
+FILES = "files"
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+KEPT = ("settings", "data", "log")
+NOTHING_YET = "Nothing is kept yet; what will be can be read by you only."
+MOST = 5000  # files looked at; models have few, a long history may have many
+
+
+def check_files(context: Context) -> Iterator[Finding]:
+    """Look at the folders, and at the files in those that hold what was said."""
+    folders = own_folders()
+    locked = [folder for folder in folders.values() if not _is_writable(folder)]
+    if locked:
+        names = ", ".join(map(str, locked))
+        yield problem(
+            FILES,
+            f"The program cannot write to {names}.",
+            f"Take it back: sudo chown -R $USER {names} && chmod -R u+rwX {names}",
+            locked=list(map(str, locked)),
+        )
+    kept = _kept(folders)
+    if context.platform == "win32":
+        yield fine(FILES, f"{kept} lie in your own profile." if kept else NOTHING_YET, open=[])
+        return
+    readable = [str(path) for path in _open_to_others(folders)]
+    if readable:
+        more = f" and {len(readable) - 3} more" if len(readable) > 3 else ""
+        yield warning(
+            FILES,
+            f"Other users of this machine could read {', '.join(readable[:3])}{more}.",
+            f"chmod -R go= {' '.join(sorted({str(_folder_of(one, folders)) for one in readable}))}",
+            open=readable[:50],
+        )
+    elif not locked:
+        yield fine(FILES, f"{kept} can be read by you only." if kept else NOTHING_YET, open=[])
+
+
+def own_folders() -> dict[str, Path]:
+    """What the program keeps where, by what it is."""
+    return {
+        "settings": paths.config_dir(),
+        "data": paths.data_dir(),
+        "log": paths.log_dir(),
+        "runtime": paths.runtime_dir(),
+    }
+
+
+def _kept(folders: dict[str, Path]) -> str:
+    """What of the user's there is until now: "Settings, data and log"."""
+    there = [name for name in KEPT if any(path.is_file() for path in folders[name].rglob("*"))]
+    return " and ".join(filter(None, (", ".join(there[:-1]), *there[-1:]))).capitalize()
+
+
+def _is_writable(folder: Path) -> bool:
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return os.access(there, os.W_OK | os.X_OK)
+
+
+def _open_to_others(folders: dict[str, Path]) -> Iterator[Path]:
+    """Files that others may read. Inside a folder that they cannot enter there are none."""
+    for folder in folders.values():
+        if not _is_open(folder):
+            continue
+        files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+        for path in islice(files, MOST):
+            is_model = paths.models_dir() in path.parents  # public: nothing to hide
+            if not is_model and _is_open(path):
+                yield path
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & OTHERS)
+    except OSError:  # not there, or not even ours to look at
+        return False
+
+
+def _folder_of(path: str, folders: dict[str, Path]) -> Path:
+    return next(folder for folder in folders.values() if folder in Path(path).parents)
+
+
+SETTINGS = "settings"
+
+
+def check_settings(context: Context) -> Iterator[Finding]:
+    """Look at the file as it was read."""
+    found = context.configuration
+    path = str(found.path)
+    complaint = found.complaint("The next start uses the defaults until you fix it.")
+    if complaint and found.error:
+        yield problem(SETTINGS, complaint.title, complaint.hint, path=path)
+    elif complaint:
+        told = "; ".join(map(str, found.problems))
+        end = "" if told.endswith("?") else "."
+        yield warning(
+            SETTINGS,
+            f"In {path}, not everything is used as written: {told}{end}",
+            "Look at the comment above each of these settings in the file.",
+            path=path,
+            problems=[str(one) for one in found.problems],
+        )
+    elif found.exists:
+        yield fine(SETTINGS, f"{path} is in order.", path=path)
+    else:
+        yield fine(SETTINGS, f"There is no settings file yet: defaults hold. It will be {path}.", path=path)
+
+
+HISTORY = "history"
+BUSY_S = 2.0
+
+
+def check_history(_context: Context) -> Iterator[Finding]:
+    """Look at the database without changing it."""
+    places = Places(default_folder())
+    if not places.database.exists():
+        yield fine(HISTORY, "There is no history yet.", dictations=0, size_bytes=0)
+        return
+    size = sum(path.stat().st_size for path in places.folder.rglob("*") if path.is_file())
+    try:
+        damage, count = _look(places.database)
+    except sqlite3.OperationalError as exc:  # locked for long, or not to be opened
+        yield problem(
+            HISTORY,
+            f"The history in {places.folder} cannot be opened ({exc.sqlite_errorname}).",
+            "Look at its owner and permissions, and whether another program has it open.",
+            size_bytes=size,
+        )
+        return
+    except sqlite3.DatabaseError:
+        damage, count = "it is no database any more", 0
+    if damage:
+        yield problem(
+            HISTORY,
+            f"The history in {places.folder} is damaged.",
+            "Start the app: it sets the damaged file aside and begins a new one.",
+            size_bytes=size,
+        )
+    else:
+        yield fine(HISTORY, f"{count} dictations, {size / 1e6:.1f} MB.", dictations=count, size_bytes=size)
+
+
+def _look(database: Path) -> tuple[str, int]:
+    """What SQLite finds wrong ("" if nothing), and the number of rows.
+
+    Raises:
+        sqlite3.DatabaseError: It cannot be read.
+    """
+    # Without a journal beside it nobody writes, and SQLite need not make files of its own to read it.
+    is_resting = not database.with_name(f"{database.name}-wal").exists()
+    address = f"file:{quote(str(database))}?mode=ro{'&immutable=1' if is_resting else ''}"
+    with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:
+        (told,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (count,) = connection.execute("SELECT count(*) FROM take").fetchone()
+    return "" if told == "ok" else "damaged", int(count)
+
+
+MODEL = "model"
+WORDS = "words"
+GET_ONE = "Install a full-size one: tray → Get a full model…, or: handy-qwen model install qwen3-asr-0.6b"
+
+
+def check_model(context: Context) -> Iterator[Finding]:
+    """Look at the model of the settings; with ``is_thorough`` read all of it and let it run."""
+    asked = context.configuration.settings.model
+    installed = [model.name for model in installed_models()]
+    try:
+        model = find_model(asked)
+        how = _look_at(model, is_thorough=context.is_thorough)
+    except EngineError as error:
+        yield failed(MODEL, error, model=asked, installed=installed)
+        return
+    details = {
+        "model": model.name,
+        "folder": str(model.folder),
+        "size_bytes": model.size_bytes,
+        "installed": installed,
+        "is_demo": model.name == DEMO,
+        "is_thorough": context.is_thorough,
+    }
+    text = f"{model.name}, {model.size_bytes / 1e6:.0f} MB: {how}."
+    if model.name == DEMO:
+        yield warning(MODEL, f"{text} Only this tiny demo model is used: some 300 words.", GET_ONE, **details)
+    else:
+        yield fine(MODEL, text, **details)
+
+
+def check_words(context: Context) -> Iterator[Finding]:
+    """Count the custom words that the model reads. The words themselves are in no finding."""
+    settings = context.configuration.settings
+    if not settings.custom_words:
+        yield fine(WORDS, "There are no custom words.", words=0)
+        return
+    try:
+        words = fit_custom_words(settings.model, settings.custom_words)
+    except EngineError:
+        return  # ``check`` says what is wrong with the model
+    details = {"words": words.total, "used": words.used, "tokens": words.tokens, "limit": words.limit}
+    text = f"Custom words: {words.summary}"
+    if words.left_out:
+        hint = "Put the most important words first in custom_words, or remove some."
+        yield warning(WORDS, text, hint, **details)
+    else:
+        yield fine(WORDS, text, **details)
+
+
+def _look_at(model: InstalledModel, *, is_thorough: bool) -> str:
+    """What was compared, in words.
+
+    Raises:
+        ModelMissingError, ModelCorruptError: It is not whole.
+        EngineError: It does not run.
+    """
+    has_manifest = (model.folder / MANIFEST_FILE).is_file()
+    if not model.folder.is_dir():
+        raise ModelMissingError(model.folder)
+    manifest = load_manifest(model.folder) if has_manifest else None
+    if not is_thorough:
+        return "all files are there, of the right size" if manifest else "ONNX files of the published layout"
+    if manifest:
+        find_damage(model.folder, manifest)
+    recognizer = load_recognizer(str(model.folder))
+    try:
+        recognizer.self_test()
+    finally:
+        recognizer.close()
+    return "all files are as they were made, and it works" if manifest else "it works"

@@ -1,0 +1,162 @@
+"""What was found, in words and as data."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handy_qwen import __version__, paths
+from handy_qwen.audio.portaudio import PortAudio
+from handy_qwen.control import Endpoint, ask
+from handy_qwen.errors import ControlError, HandyError
+from handy_qwen.settings import Configuration, read_configuration
+from handy_qwen.system.session import Kind, Session, session_of
+
+FORMAT = 1
+"""Raised when what ``Report.as_dict`` gives changes its meaning."""
+
+
+class Status(enum.StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"  # it works, but not everywhere or not for long
+    PROBLEM = "problem"  # dictation does not work until it is mended
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: The check, for programs: "microphone". Several findings may share it.
+        status: How bad it is.
+        text: What was found, in a sentence or two.
+        remedy: What to do about it; "" if there is nothing to be done.
+        details: Facts behind the text, for programs: numbers, names, flags. No text of the user's.
+    """
+
+    name: str
+    status: Status
+    text: str
+    remedy: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "status": self.status.value,
+            "text": self.text,
+            "remedy": self.remedy,
+            "details": dict(self.details),
+        }
+
+
+def fine(name: str, text: str, **details: object) -> Finding:
+    """It is as it should be."""
+    return Finding(name, Status.OK, text, details=details)
+
+
+def warning(name: str, text: str, remedy: str, **details: object) -> Finding:
+    """It works, but not everywhere or not for long."""
+    return Finding(name, Status.WARNING, text, remedy, details)
+
+
+def problem(name: str, text: str, remedy: str, **details: object) -> Finding:
+    """Dictation does not work until it is mended."""
+    return Finding(name, Status.PROBLEM, text, remedy, details)
+
+
+def failed(name: str, error: HandyError, **details: object) -> Finding:
+    """A part of the program says what is wrong in its own words."""
+    return problem(name, error.title, error.hint, **details)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings, in the order of the checks."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def status(self) -> Status:
+        """The worst of all."""
+        order = list(Status)
+        return max((one.status for one in self.findings), key=order.index, default=Status.OK)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON. Fields may be added; those there are keep their meaning while ``format`` is the same."""
+        return {
+            "format": FORMAT,
+            "version": __version__,
+            "status": self.status.value,
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+ANSWER_S = 2.0
+NOWHERE = Session(Kind.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What there is to look at.
+
+    Attributes:
+        environment: As ``os.environ``.
+        platform: As ``sys.platform``.
+        session: Which desktop this is, as the app sees it.
+        configuration: The settings, read without touching the file.
+        running: What the running instance says it is doing; None if there is none.
+        answer: Why the running instance gave no status: "" if it gave one.
+        listen_s: How long to listen to the microphone; 0: only look which there are.
+        is_thorough: Compare the hashes of the model's files and let it run.
+        library: PortAudio, of which a process has only one.
+        ask: Tells the user what to do meanwhile, in a sentence; takes no answer.
+    """
+
+    environment: Mapping[str, str]
+    platform: str = sys.platform
+    session: Session = NOWHERE
+    configuration: Configuration = field(default_factory=Configuration)
+    running: Mapping[str, Any] | None = None
+    answer: str = ""
+    listen_s: float = 1.5
+    is_thorough: bool = False
+    library: PortAudio = field(default_factory=PortAudio)
+    ask: Callable[[str], None] = lambda _: None
+
+    @classmethod
+    def here(
+        cls, *, listen_s: float, is_thorough: bool, ask: Callable[[str], None] = lambda _: None
+    ) -> Context:
+        """This machine, this user, now."""
+        running, answer = _running()
+        return cls(
+            os.environ,
+            session=session_of(os.environ),
+            configuration=read_configuration(),
+            running=running,
+            answer=answer,
+            listen_s=listen_s,
+            is_thorough=is_thorough,
+            ask=ask,
+        )
+
+    @property
+    def is_wayland(self) -> bool:
+        """Whether the session is one of Wayland."""
+        return self.session.kind is Kind.WAYLAND
+
+
+def _running() -> tuple[Mapping[str, Any] | None, str]:
+    try:
+        status = ask(Endpoint(paths.runtime_dir()), "status", ANSWER_S)["status"]
+    except ControlError as error:
+        return None, error.title
+    return (status, "") if isinstance(status, dict) else (None, "It gave no status.")

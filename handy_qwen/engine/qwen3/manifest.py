@@ -1,0 +1,191 @@
+"""The manifest of our compact package: what the folder holds and how it was made.
+
+The manifest is written last, so that a folder with one is complete, and it names every file with its size
+and SHA-256, so that a damaged one is found before its weights are believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, field
+from pathlib import Path
+
+from handy_qwen.engine.json_files import as_corrupt, read_object
+from handy_qwen.engine.qwen3.model import ModelConfig
+from handy_qwen.errors import ModelCorruptError, ModelMissingError
+
+MANIFEST_FILE = "manifest.json"
+EMBEDDING_FILE = "embedding.data"
+FORMAT = 2
+"""Raised when an older program could not run a newer package, or a newer one an older package."""
+_FROM_ITS_SOURCE = (
+    "Install it again (handy-qwen model install), or convert its checkpoint again (model convert)."
+)
+_PIECE_BYTES = 1 << 20
+_MAX_PASS_S = 1200.0  # what the model was trained on
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """Size and SHA-256 (hexadecimal) of a file."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableForm:
+    """How ``embedding.data`` holds the embedding table, which is also the output head.
+
+    With 32 ``bits`` it is the plain table (vocab, hidden), float32. Otherwise codes of ``bits`` bits
+    (vocab, blocks, block * bits / 8), uint8, from the beginning; scales (vocab, blocks), float32, from their
+    offset; and for 4 bits the zero points (vocab, ceil(blocks / 2)), uint8, two to a byte, from theirs.
+    """
+
+    bits: int
+    block: int = 0
+    scales_offset_bytes: int = 0
+    zeros_offset_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            TypeError, ValueError: A field is of another type or out of range.
+        """
+        if self.bits not in {4, 8, 32} or min(astuple(self)) < 0 or (self.bits < 32) != (self.block > 0):
+            raise ValueError("a table of another form")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that is known of a package."""
+
+    name: str
+    preset: str
+    config: ModelConfig
+    pass_s: float
+    embedding: TableForm
+    precision: dict[str, str]  # part -> its form in words
+    source: dict[str, str]  # file of the checkpoint -> SHA-256
+    files: dict[str, FileEntry]
+    licence: str = ""
+    notice: str = ""
+    format: int = field(default=FORMAT)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            TypeError, ValueError: A field is of another type or out of range.
+        """
+        if not all(isinstance(text, str) for text in (self.name, self.preset, self.licence, self.notice)):
+            raise TypeError("a name that is no text")
+        if not (isinstance(self.precision, dict) and isinstance(self.source, dict)):
+            raise TypeError("a list where names belong")
+        if not 1 <= self.pass_s <= _MAX_PASS_S:
+            raise ValueError("a pass of no sensible length")
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest into ``folder``."""
+        text = json.dumps({**asdict(self), "config": self.config.as_dict()}, indent=1, ensure_ascii=False)
+        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest; the files' sizes are compared, their hashes are not (see ``find_damage``).
+
+    Raises:
+        ModelMissingError: The manifest or a file that it names is not there.
+        ModelCorruptError: It is unreadable, of a newer format, or a file has another size.
+    """
+    path = folder / MANIFEST_FILE
+    with as_corrupt(path, "it is not the manifest of a package"):
+        raw = read_object(path)
+        _check_format(path, raw.get("format"))
+        files = {_plain_name(name): FileEntry(**entry) for name, entry in raw.pop("files").items()}
+        config = ModelConfig.from_dict(raw.pop("config"))
+        embedding = TableForm(**raw.pop("embedding"))
+        manifest = Manifest(**raw, config=config, embedding=embedding, files=files)
+    for name, entry in manifest.files.items():
+        _check_size(folder / name, entry)
+    return manifest
+
+
+def _check_format(path: Path, found: object) -> None:
+    if isinstance(found, int) and 0 < found < FORMAT:
+        raise ModelCorruptError(path, "an older version of the program made the package", _FROM_ITS_SOURCE)
+    if found != FORMAT:
+        problem = f"it is of format {found!r}, not {FORMAT}"
+        raise ModelCorruptError(path, problem, "Update the program or convert again.")
+
+
+def is_package(folder: Path) -> bool:
+    """Whether ``folder`` is a package of any format, whole or damaged, and not somebody else's."""
+    try:
+        raw = read_object(folder / MANIFEST_FILE)
+    except (OSError, ValueError):
+        return False
+    return {"format", "preset", "config", "files"} <= raw.keys()
+
+
+def other_files(folder: Path) -> list[str]:
+    """Names of what the package ``folder`` holds and its manifest does not name, sorted.
+
+    Raises:
+        ModelCorruptError: The manifest is damaged.
+        OSError: The folder cannot be read.
+    """
+    path = folder / MANIFEST_FILE
+    with as_corrupt(path, "it is not the manifest of a package"):
+        known = {MANIFEST_FILE, *read_object(path)["files"].keys()}
+    return sorted(entry.name for entry in folder.iterdir() if entry.name not in known)
+
+
+def find_damage(folder: Path, manifest: Manifest) -> None:
+    """Compare the SHA-256 of every file.
+
+    Raises:
+        ModelMissingError: A file is not there.
+        ModelCorruptError: A file is not the one that was written.
+    """
+    for name, entry in manifest.files.items():
+        _check_size(folder / name, entry)
+        if sha256_of(folder / name) != entry.sha256:
+            raise ModelCorruptError(folder / name, "its contents have changed")
+
+
+def sha256_of(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> str:
+    """SHA-256 of a file, hexadecimal. ``on_read`` is told after each piece how many bytes it was.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+            on_read(len(piece))
+    return digest.hexdigest()
+
+
+def describe(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> FileEntry:
+    """Size and SHA-256 of a file that was just written. For ``on_read`` see ``sha256_of``."""
+    return FileEntry(path.stat().st_size, sha256_of(path, on_read))
+
+
+def _check_size(path: Path, entry: FileEntry) -> None:
+    if not path.is_file():
+        raise ModelMissingError(path)
+    size = path.stat().st_size
+    if size != entry.size_bytes:
+        raise ModelCorruptError(path, f"it has {size} bytes instead of {entry.size_bytes}")
+
+
+def _plain_name(name: object) -> str:
+    """A manifest must not reach outside its folder."""
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError("a name of a file is a path")
+    return name

@@ -1,0 +1,231 @@
+"""What every kind of model folder gives the engine: an audio encoder and a text decoder.
+
+The two halves are the same whether the graphs are our compact ones (compact.py) or the published ones
+(published.py); everything above this line knows only these Protocols.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen.engine.qwen3.tokenizer import Tokenizer
+
+Float32: TypeAlias = npt.NDArray[np.float32]
+Rows: TypeAlias = "Sequence[int] | Float32"
+"""What the decoder reads: token ids, or audio features of shape (rows, hidden)."""
+
+
+class AudioEncoder(Protocol):
+    """Mel in, audio features out, one window at a time."""
+
+    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
+        """Do now what can be done for a whole second of a window still filling.
+
+        Saves work only if ``encode`` finds the same numbers there; never changes what it returns.
+
+        Args:
+            index: Which second of the window, from 0.
+            mel: As for ``encode``. Shape (128, 100).
+            cancel: Stops the run.
+
+        Raises:
+            CancelledError: ``cancel`` was set.
+            EngineError: The run failed.
+        """
+
+    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
+        """Encode one window.
+
+        Args:
+            mel: Normalized log-mel. Shape (128, frames), 1 <= frames <= 800 (8 s).
+            cancel: Stops the run.
+
+        Returns:
+            Shape (tokens, hidden), float32; 13 tokens for each full second, fewer for a part of one.
+
+        Raises:
+            CancelledError: ``cancel`` was set.
+            EngineError: The run failed.
+        """
+
+
+class TextDecoder(Protocol):
+    """The language model with its cache: reads rows, tells the logits of the last ones, goes back."""
+
+    @property
+    def draft_rows(self) -> int:
+        """Most tokens of a draft worth checking in one run; 0 if that saves nothing over writing them."""
+
+    @property
+    def length(self) -> int:
+        """Rows read so far (recorded ones included)."""
+
+    def extend(self, rows: Rows) -> None:
+        """Record the next rows. The work may wait until ``flush`` or ``logits``."""
+
+    def flush(self, cancel: Cancel) -> None:
+        """Do now what can be done for the rows recorded, so that ``logits`` has less to do.
+
+        Raises:
+            CancelledError: ``cancel`` was set; the rows stay recorded.
+            EngineError: The run failed.
+        """
+
+    def logits(self, count: int, cancel: Cancel) -> Float32:
+        """Logits after each of the last ``count`` rows, of those recorded since the last run.
+
+        Returns:
+            Shape (count, vocab), float32. Valid until the next call.
+
+        Raises:
+            CancelledError: ``cancel`` was set; the rows stay recorded.
+            EngineError: The run failed.
+        """
+
+    def rewind(self, length: int) -> None:
+        """Forget all rows after the first ``length``."""
+
+    def close(self) -> None:
+        """Give the memory back. Nothing may be called afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParts:
+    """An opened model folder."""
+
+    name: str
+    config: ModelConfig
+    tokenizer: Tokenizer
+    encoder: AudioEncoder
+    decoder: TextDecoder
+    pass_s: float  # the longest clip that is read in one go
+    notice: str = ""  # what a user should know before trusting its text
+
+
+_MOST = 1 << 20  # of anything that is counted; the largest known is the vocabulary, 151 936
+TOKENS_PER_CHUNK = 13
+"""Audio tokens that one convolution chunk of 100 frames gives: 100 halved three times, rounded up."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioConfig:
+    """The audio encoder. All sizes are counts."""
+
+    layers: int
+    d_model: int
+    heads: int
+    ffn: int
+    conv_channels: int
+    output_dim: int
+    mel_bins: int = 128
+    chunk_frames: int = 100  # frames that the convolutions see together: 1 s
+    window_frames: int = 800  # frames whose tokens attend to each other: 8 s
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """The text decoder."""
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ffn: int
+    vocab: int
+    rope_theta: float
+    rms_eps: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Both halves of a model and the languages it was made for (English names)."""
+
+    audio: AudioConfig
+    text: TextConfig
+    languages: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot be run; a configuration file may say anything.
+
+        Raises:
+            TypeError, ValueError: A field is of another type, or the sizes contradict each other.
+        """
+        audio, text = self.audio, self.text
+        *counts, rope_theta, rms_eps = astuple(text)
+        _check([*astuple(audio), *counts], int)
+        _check([rope_theta, rms_eps], (int, float))
+        _check(list(self.languages), str)
+        if (audio.mel_bins, audio.chunk_frames, audio.window_frames % audio.chunk_frames) != (128, 100, 0):
+            raise ValueError("features of another kind")
+        if audio.output_dim != text.hidden or audio.d_model % audio.heads:
+            raise ValueError("the sizes of the encoder contradict each other")
+        if text.heads % text.kv_heads or text.head_dim % 2:
+            raise ValueError("the sizes of the decoder contradict each other")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest; ``from_dict`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> ModelConfig:
+        """Read what ``as_dict`` wrote.
+
+        Raises:
+            KeyError, TypeError: A field is missing or unknown.
+        """
+        return cls(AudioConfig(**raw["audio"]), TextConfig(**raw["text"]), tuple(raw["languages"]))
+
+    @classmethod
+    def from_checkpoint(cls, raw: dict[str, Any], languages: tuple[str, ...]) -> ModelConfig:
+        """Read an official ``config.json``; ``languages`` stand in where it names none.
+
+        Raises:
+            KeyError, TypeError, ValueError: The file describes another kind of model.
+        """
+        thinker = raw.get("thinker_config", raw)
+        audio, text = thinker["audio_config"], thinker["text_config"]
+        rope = text.get("rope_parameters") or text
+        return cls(
+            AudioConfig(
+                layers=int(audio["encoder_layers"]),
+                d_model=int(audio["d_model"]),
+                heads=int(audio["encoder_attention_heads"]),
+                ffn=int(audio["encoder_ffn_dim"]),
+                conv_channels=int(audio["downsample_hidden_size"]),
+                output_dim=int(audio["output_dim"]),
+                mel_bins=int(audio["num_mel_bins"]),
+                chunk_frames=2 * int(audio["n_window"]),
+                window_frames=int(audio["n_window_infer"]),
+            ),
+            TextConfig(
+                layers=int(text["num_hidden_layers"]),
+                hidden=int(text["hidden_size"]),
+                heads=int(text["num_attention_heads"]),
+                kv_heads=int(text["num_key_value_heads"]),
+                head_dim=int(text["head_dim"]),
+                ffn=int(text["intermediate_size"]),
+                vocab=int(text["vocab_size"]),
+                rope_theta=float(rope["rope_theta"]),
+                rms_eps=float(text["rms_norm_eps"]),
+            ),
+            tuple(raw.get("support_languages") or languages),
+        )
+
+
+def _check(values: list[Any], kind: type | tuple[type, ...]) -> None:
+    """All are of that type; numbers are above 0 and finite, texts are not empty."""
+    for value in values:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{type(value).__name__} instead of {kind}")
+        if isinstance(value, int) and value > _MOST:
+            raise ValueError("a size is out of range")
+        if not (0 < value < math.inf if isinstance(value, int | float) else value):
+            raise ValueError("a value is out of range")

@@ -1,0 +1,129 @@
+"""Brings what was written through a power cut: without being asked, a system may keep it in memory for long.
+
+A file that takes another's place, or whose source is deleted then, must be on the disk before.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+_STREAMS = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
+_MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only what is open for writing
+
+
+def replace_file(
+    path: Path, data: bytes, *, mode: int = 0o600, check: Callable[[], None] = lambda: None
+) -> None:
+    """Put ``data`` into ``path`` as ``replacing`` does. Makes its folder.
+
+    Raises:
+        OSError: It cannot be written; what there was is unchanged.
+    """
+    Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with replacing(path, mode=mode, check=check) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(
+    path: Path, *, mode: int = 0o666, check: Callable[[], None] = lambda: None
+) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of ``path`` at the end, whole; not if the body raises.
+
+    Where ``path`` is a link, the file it names is replaced and the link stays: that is how people keep their
+    files in another folder. A file that is write-protected stays as well, though its folder would allow it.
+    A pipe or a device, such as /dev/stdout, is written to.
+
+    Args:
+        path: What to replace, or make.
+        mode: For POSIX, less the umask and what the file that is replaced does not allow.
+        check: Called last; may raise.
+
+    Raises:
+        OSError: It cannot be written; what there was is unchanged.
+    """
+    if path.parent in _STREAMS or (path.exists() and not path.is_file()):
+        with path.open("ab") as stream:  # behind what the shell has in it, where it is a file
+            yield stream
+        return
+    path = Path(os.path.realpath(path))  # unlike resolve(), not stopped by links in a circle
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        mode &= stat.S_IMODE(path.stat().st_mode)  # what was private stays so
+    # Not made of the file's name, which may be long.
+    unfinished = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with open(unfinished, "xb", opener=partial(os.open, mode=mode)) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        check()
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until the files in ``folder``, and their names, are on the disk.
+
+    Raises:
+        OSError: The disk is full, or fails.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _sync_file(path)
+        elif path.is_dir():
+            sync_folder(path)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk, where the system can.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    if _MAY_SYNC_WHAT_IT_READS:
+        _sync(folder, os.O_RDONLY)
+
+
+def _sync_file(path: Path) -> None:
+    if _MAY_SYNC_WHAT_IT_READS:
+        _sync(path, os.O_RDONLY)
+    elif os.access(path, os.W_OK):  # what may not be written was not written now: it is linked from a cache
+        _sync(path, os.O_RDWR)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(handle: int) -> bool:
+    """Lock the open file ``handle``, at once and until it is closed. False: another holds the lock."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

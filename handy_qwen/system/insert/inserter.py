@@ -1,0 +1,287 @@
+"""Inserts texts one after the other, on a thread of its own, falling from one way to the next.
+
+Threads: ``insert`` does the work and posts Delivered or Failed; the public methods may be called
+from any thread and return at once, but ``close``, which waits. Texts are never logged, nor are
+errors' details that could hold them: each step is named by its method and reason only.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from handy_qwen.core.events import Delivered, Delivery, Failed
+from handy_qwen.core.types import Method, Post, Submit, Target
+from handy_qwen.errors import HandyError, InsertError, InsertReason
+from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Backend, Inserted, printable
+
+logger = logging.getLogger(__name__)
+
+DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
+COPIED_NOTE = "It could not be inserted: paste it where you want it."
+UNKNOWN_NOTE = "It may still appear in the window. If it does not, paste it."
+IN_USE_NOTE = "It would replace what you copied. Copy it from the tray menu."
+
+LastResort = Callable[[str], None]
+"""Copies a text when the backend cannot. Raises InsertError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    take: int
+    text: str = field(repr=False)
+    target: Target | None
+    method: Method
+    submit: Submit
+
+
+class _Prepare(enum.Enum):
+    PREPARE = enum.auto()
+
+
+_PREPARE = _Prepare.PREPARE
+
+
+class DesktopInserter:
+    """Implements ``Inserter`` with a ``Backend``."""
+
+    def __init__(
+        self, post: Post, backend: Backend, *, stopping: threading.Event, last_resort: LastResort
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            post: Takes Delivered and Failed.
+            backend: How it is done here.
+            stopping: Set by ``close``; ends the pauses of the backend.
+            last_resort: Copies when the backend cannot.
+        """
+        self._post = post
+        self._backend = backend
+        self._stopping = stopping
+        self._last_resort = last_resort
+        self._jobs: queue.SimpleQueue[_Job | _Prepare | None] = queue.SimpleQueue()
+        self._job: _Job | None = None  # the one under way
+        self.thread = WatchedThread("insert", self._run, on_revive=self._give_up)
+        self.thread.start()
+
+    @property
+    def clipboard_thread(self) -> WatchedThread | None:
+        """The thread of the clipboard, for the watchdog, if it has one of its own."""
+        return self._backend.clipboard_thread
+
+    def focused(self) -> Target:
+        """The window that has the focus now."""
+        return self._backend.focused()
+
+    def prepare(self, method: Method) -> None:
+        """A text may have to be inserted soon. See ``core.ports.Inserter``."""
+        if method is Method.PASTE:
+            self._jobs.put(_PREPARE)
+
+    def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
+        """Put ``text`` into the focused window. See ``core.ports.Inserter``."""
+        self._jobs.put(_Job(take, printable(text), target, method, submit))
+
+    def copy(self, text: str) -> None:
+        """Put ``text`` on the clipboard.
+
+        Raises:
+            InsertError: There is no clipboard to be had.
+        """
+        self._copy(printable(text))
+
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours. Any thread, at once."""
+        return self._backend.was_injecting(at_s)
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread after the text under way, and give the backend back. Waits."""
+        if self.thread.is_ending():
+            return
+        self.thread.may_end()
+        self._jobs.put(None)
+        self.thread.join(timeout_s)
+        self._stopping.set()
+        if self.thread.is_alive():
+            logger.warning("the insertion did not end in time")
+
+    def _give_up(self) -> None:
+        """The thread died: nobody knows how far the text got that it died with."""
+        job, self._job = self._job, None
+        if job is not None:
+            self._post(Delivered(job.take, Delivery.HELD, may_have_arrived=True))
+
+    # --- the thread "insert" -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        wait_s: float | None = None
+        try:
+            while True:
+                try:
+                    job = self._jobs.get(timeout=wait_s)
+                except queue.Empty:
+                    self.thread.begin(is_own=True)
+                    wait_s = self._rest(is_idle=True)
+                    self.thread.end()
+                    continue
+                if job is None:
+                    break
+                self._job = job if isinstance(job, _Job) else None
+                self.thread.begin()
+                if isinstance(job, _Prepare):
+                    self._prepare()
+                else:
+                    self._work_off(job)
+                    self._job = None
+                wait_s = self._rest(is_idle=self._jobs.empty())
+                self.thread.end()
+            self._backend.close()
+        except InsertError as problem:
+            logger.info("the desktop was not left tidy: %s", problem.reason.name)
+        except Exception:
+            logger.exception("the insertion's thread ended")
+
+    def _rest(self, *, is_idle: bool) -> float | None:
+        try:
+            return self._backend.rest(is_idle)
+        except InsertError as problem:
+            logger.info("tidying up fell through: %s", problem.reason.name)
+        except Exception:
+            logger.exception("tidying up failed")
+        return None
+
+    def _prepare(self) -> None:
+        try:
+            self._backend.prepare(lambda: not self._jobs.empty())
+        except InsertError as problem:
+            logger.info("preparing fell through: %s", problem.reason.name)
+        except Exception:
+            logger.exception("preparing an insertion failed")
+
+    def _work_off(self, job: _Job) -> None:
+        """Post what becomes of ``job``. Failed means that nothing of it has arrived."""
+        try:
+            outcome: Delivered | Failed = self._deliver(job)
+        except HandyError as problem:
+            outcome = Failed(job.take, problem)
+        except Exception:
+            logger.exception("an insertion failed")
+            outcome = Failed(job.take, _failed())
+        self._post(outcome)
+
+    def _deliver(self, job: _Job) -> Delivered:
+        if job.method is Method.NONE or not job.text:
+            return Delivered(job.take, Delivery.KEPT)
+        if job.method is Method.COPY:
+            self._copy(job.text)
+            return Delivered(job.take, Delivery.COPIED)
+        window = self._backend.focused().window
+        may_copy = True
+        for method in CHAINS[job.method]:
+            if job.target is not None and self._has_lost_focus(job.target.window):
+                return Delivered(job.take, Delivery.HELD)
+            if method is Method.COPY:
+                break
+            try:
+                arrived = self._try(method, job.text)
+            except InsertError as problem:
+                logger.info("inserting by %s fell through: %s", method, problem.reason.name)
+                may_copy = may_copy and problem.reason is not InsertReason.CLIPBOARD_IN_USE
+                continue
+            except Exception:
+                logger.exception("inserting by %s failed", method)
+                arrived = UNKNOWN
+            return self._delivered(job, DELIVERIES[method], arrived, window)
+        if not may_copy:
+            return Delivered(job.take, Delivery.HELD, IN_USE_NOTE)
+        self._copy(job.text)
+        return Delivered(job.take, Delivery.COPIED, COPIED_NOTE)
+
+    def _try(self, method: Method, text: str) -> Inserted:
+        return self._backend.type_text(text) if method is Method.TYPE else self._backend.paste_text(text)
+
+    def _delivered(self, job: _Job, how: Delivery, arrived: Inserted, window: int) -> Delivered:
+        """What becomes of a text that has arrived wholly, in part, or perhaps. Raises nothing."""
+        if arrived.characters is None:
+            logger.info("it is unknown whether the text arrived")
+            if arrived.may_copy and self._has_copied(job.text):
+                return Delivered(job.take, Delivery.COPIED, UNKNOWN_NOTE)
+            return Delivered(job.take, Delivery.HELD, may_have_arrived=True)
+        rest = job.text[arrived.characters :]
+        if not rest.strip():
+            return Delivered(job.take, how, self._submit(job.submit, window, has_focus=arrived.has_focus))
+        logger.info("a text arrived in part; the window %s", "is there" if arrived.has_focus else "has gone")
+        is_copied = arrived.has_focus and self._has_copied(rest)
+        return Delivered(job.take, Delivery.COPIED if is_copied else Delivery.HELD, rest=rest)
+
+    def _copy(self, text: str) -> None:
+        try:
+            self._backend.copy(text)
+        except InsertError as problem:
+            logger.info("copying fell through: %s", problem.reason.name)
+            self._last_resort(text)
+
+    def _has_copied(self, text: str) -> bool:
+        try:
+            self._copy(text)
+        except InsertError as problem:
+            logger.info("the last resort fell through: %s", problem.reason.name)
+            return False
+        except Exception:
+            logger.exception("copying failed")
+            return False
+        return True
+
+    def _submit(self, submit: Submit, window: int, *, has_focus: bool) -> str:
+        """Press the key after the text, if ``window`` still has the focus; returns a note if not."""
+        if submit is Submit.OFF:
+            return ""
+        try:
+            if has_focus and not self._has_lost_focus(window):
+                self._backend.submit(submit)
+                return ""
+        except InsertError as problem:
+            logger.info("submitting fell through: %s", problem.reason.name)
+        except Exception:
+            logger.exception("submitting failed")
+        return "The text was inserted, but the key after it was not pressed."
+
+    def _has_lost_focus(self, window: int) -> bool:
+        """Whether another window has it; not, if it is unknown which one had it."""
+        return bool(window) and self._backend.focused().window != window
+
+
+def _failed() -> InsertError:
+    return InsertError(
+        "The text could not be inserted.",
+        InsertReason.UNSUPPORTED_DESKTOP,
+        "Use Copy last text in the tray menu.",
+    )
+
+
+def copy_with_pyperclip(text: str) -> None:
+    """Put ``text`` on the clipboard, for good and unmarked.
+
+    Raises:
+        InsertError: pyperclip finds nothing that it could copy with.
+    """
+    import pyperclip  # slow: looks for programs when imported
+
+    try:
+        pyperclip.copy(text)
+    except (pyperclip.PyperclipException, OSError) as problem:
+        # Not "from problem": a tool's complaint may quote what it was given.
+        kind = type(problem).__name__
+    else:
+        return
+    raise InsertError(
+        f"The text could not be copied ({kind}).",
+        InsertReason.UNSUPPORTED_DESKTOP,
+        "On Linux, install xclip or wl-clipboard.",
+    )
