@@ -152,7 +152,7 @@ def bench(app_home, monkeypatch):
 
 
 def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench, monkeypatch):
-    monkeypatch.setattr(program.first_run, "is_guide_due", lambda *_, **__: False)
+    monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     desk = bench().start()
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["ctrl_r"]
     assert desk.transcriber.model == ""
@@ -162,7 +162,7 @@ def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench,
 
 
 def test_only_the_demo_model_being_there_is_told(bench, monkeypatch):
-    monkeypatch.setattr(program.first_run, "is_guide_due", lambda *_, **__: False)
+    monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     notices = {one.title: one.hint for one in bench().start().view.notices}
     assert "tray → Models" in notices[program.DEMO_NOTICE]
 
