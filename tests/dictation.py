@@ -5,7 +5,6 @@ from handy_qwen.core.dictation import step
 from handy_qwen.core.events import (
     Configured,
     Delivered,
-    Delivery,
     EndCause,
     FocusNoted,
     HotkeysSet,
@@ -17,9 +16,8 @@ from handy_qwen.core.events import (
     Ticked,
     Transcribed,
 )
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.state import Dictation, view_of
-from handy_qwen.core.types import Hotkey, Method, Rules, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Rules, Target
 from handy_qwen.core.view import Choices
 from handy_qwen.errors import HandyError
 

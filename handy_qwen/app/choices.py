@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from handy_qwen.core.gestures import LIMITS
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.text import TextRules
-from handy_qwen.core.types import Hotkey, Method, Rules
+from handy_qwen.core.types import LIMITS, Hotkey, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
 from handy_qwen.history import retention as history

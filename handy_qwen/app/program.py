@@ -24,7 +24,8 @@ from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.types import Method, Rules, Watched
+from handy_qwen.core.ports import Watched
+from handy_qwen.core.types import Method, Rules
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime import watchdog

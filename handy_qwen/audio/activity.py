@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 
 from handy_qwen.core.events import Heard, Muted
-from handy_qwen.core.types import RATE_HZ, Post, Samples
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import RATE_HZ, Samples
 
 ABOVE_ROOM = 3.0  # a ratio of RMS values
 QUIETEST = 0.001  # RMS (-60 dBFS) below which nothing counts, however quiet the room

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from handy_qwen.core.effects import CancelTranscription, Copy, Insert, KeepDelivery, KeepFailure, KeepText
-from handy_qwen.core.events import Copied, Delivered, Delivery, Transcribed
-from handy_qwen.core.gestures import Mode
+from handy_qwen.core.events import Copied, Delivered, Transcribed
 from handy_qwen.core.orthography import join
 from handy_qwen.core.state import RECENT, Held, Insertion, Stage, Take, Turn
 from handy_qwen.core.text import clean, fit
-from handy_qwen.core.types import Entry, Submit, Target
+from handy_qwen.core.types import Delivery, Entry, Mode, Submit, Target
 from handy_qwen.core.view import NoticeKind
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it

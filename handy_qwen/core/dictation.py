@@ -110,6 +110,7 @@ from handy_qwen.core.recovery import (
     was_replayed,
 )
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
+from handy_qwen.core.types import Mode
 from handy_qwen.core.view import HOTKEYS, NoticeKind
 from handy_qwen.errors import HandyError
 
@@ -341,7 +342,7 @@ def _answer(turn: Turn, what: Request) -> None:
             turn.set(is_rehearsing=what is Request.REHEARSE)
         case Request.SHOW:
             keys = " or ".join(turn.now.choices.hotkeys)
-            verb = "Press" if turn.now.rules.mode is gestures.Mode.TOGGLE else "Hold"
+            verb = "Press" if turn.now.rules.mode is Mode.TOGGLE else "Hold"
             hint = f"{verb} {keys} and speak." if keys else ""
             turn.notify(NoticeKind.INFO, "Handy Qwen is running.", hint)
         case _:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from handy_qwen.core.events import Delivery
-from handy_qwen.core.types import Hotkey, Method, Submit, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, Submit, Target
 
 
 @dataclass(frozen=True, slots=True)

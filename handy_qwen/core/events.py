@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from handy_qwen.core.types import Delivery, Entry, Hotkey, Rules, Target
+from handy_qwen.core.view import Choices
 from handy_qwen.errors import HandyError
-
-if TYPE_CHECKING:  # these modules build on this one
-    from handy_qwen.core.types import Entry, Hotkey, Rules, Target
-    from handy_qwen.core.view import Choices
 
 # --- the hotkeys' thread -----------------------------------------------------------------------------
 
@@ -202,16 +199,6 @@ class Failed:
 
 
 # --- the insertion's thread --------------------------------------------------------------------------
-
-
-class Delivery(enum.Enum):
-    """What became of a text."""
-
-    TYPED = enum.auto()
-    PASTED = enum.auto()
-    COPIED = enum.auto()  # it lies on the clipboard, for the user to paste
-    HELD = enum.auto()  # another window has the focus now: it waits to be pasted or copied
-    KEPT = enum.auto()  # the method is "none": only the history has it
 
 
 @dataclass(frozen=True, slots=True)

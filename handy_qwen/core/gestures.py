@@ -50,34 +50,7 @@ from handy_qwen.core.events import (
     Requested,
     Ticked,
 )
-
-
-class Mode(enum.StrEnum):
-    """How the hotkeys work."""
-
-    AUTO = "auto"
-    HOLD = "hold"
-    TOGGLE = "toggle"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The times that tell one gesture from another.
-
-    Attributes:
-        hold_s: A press at least this long was held, a shorter one was a tap.
-        double_tap_s: The longest pause between two taps that belong together.
-        join_s: A take at least this old is not cancelled by a key that joins its hotkey.
-        bounce_s: A key that comes up and goes down again within this time never came up.
-    """
-
-    hold_s: float = 0.3
-    double_tap_s: float = 0.35
-    join_s: float = 1.0
-    bounce_s: float = 0.03
-
-
-LIMITS = Limits()
+from handy_qwen.core.types import LIMITS, Limits, Mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.core.events import Delivery, Failed, Replayed
-from handy_qwen.core.types import RATE_HZ, DeliveryStatus, EntryState, Post, Samples, Sink
+from handy_qwen.core.events import Failed, Replayed
+from handy_qwen.core.ports import Post, Sink
+from handy_qwen.core.types import RATE_HZ, Delivery, DeliveryStatus, EntryState, Samples
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import wav
 from handy_qwen.history.retention import Rules

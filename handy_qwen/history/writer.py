@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen.core.events import Failed, Kept, Recovered
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
 from handy_qwen.errors import HandyError, HistoryError
 from handy_qwen.history import recovery, retention, wav
 from handy_qwen.history.retention import SHORTEST_S, Rules

@@ -39,17 +39,9 @@ from handy_qwen.core.effects import (
     WakeAt,
     WatchEscape,
 )
-from handy_qwen.core.events import Copied, Delivery, FocusNoted, HotkeysSet
-from handy_qwen.core.types import (
-    Cues,
-    History,
-    HotkeyListener,
-    Inserter,
-    Post,
-    Recorder,
-    Samples,
-    Transcriber,
-)
+from handy_qwen.core.events import Copied, FocusNoted, HotkeysSet
+from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
+from handy_qwen.core.types import Delivery, Samples
 from handy_qwen.runtime.worker import Worker
 
 Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Keep, Submit
+from handy_qwen.core.types import Hotkey, Keep, Mode, Submit
 from handy_qwen.settings.readers import (
     HOTKEY,
     REPLACEMENT,

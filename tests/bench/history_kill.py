@@ -25,8 +25,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from handy_qwen.core.events import Delivery, Kept, Recovered
-from handy_qwen.core.types import RATE_HZ, EntryState
+from handy_qwen.core.events import Kept, Recovered
+from handy_qwen.core.types import RATE_HZ, Delivery, EntryState
 from handy_qwen.history import wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules

@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handy_qwen import files
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Submit
+from handy_qwen.core.types import Hotkey, Mode, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import (
     LiveWork,

@@ -3,9 +3,8 @@
 import pytest
 
 from handy_qwen.app.choices import choices_of, chord_title, live_of, recent_with, rules_of
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Method, Submit
+from handy_qwen.core.types import Hotkey, Method, Mode, Submit
 from handy_qwen.core.view import ModelChoice
 from handy_qwen.settings import Settings
 from handy_qwen.transcriber import Live

@@ -11,7 +11,6 @@ from handy_qwen.core.dictation import step
 from handy_qwen.core.events import (
     Configured,
     Delivered,
-    Delivery,
     EndCause,
     EscapePressed,
     Failed,
@@ -38,10 +37,9 @@ from handy_qwen.core.events import (
     Ticked,
     Transcribed,
 )
-from handy_qwen.core.gestures import Limits, Mode
 from handy_qwen.core.recovery import TRANSCRIBING_S
 from handy_qwen.core.state import Dictation, Stage
-from handy_qwen.core.types import Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState, Limits, Mode
 from handy_qwen.core.view import Choices, NoticeKind, Phase
 from tests.dictation import EDITOR, ERROR, RULES, Desk
 

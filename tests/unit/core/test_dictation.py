@@ -13,7 +13,6 @@ from handy_qwen.core.events import (
     Configured,
     Copied,
     Delivered,
-    Delivery,
     EndCause,
     EscapePressed,
     Failed,
@@ -44,11 +43,10 @@ from handy_qwen.core.events import (
     Transcribed,
     Trouble,
 )
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Submit, Target
+from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Mode, Submit, Target
 from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase
 from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
 

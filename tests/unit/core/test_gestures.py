@@ -15,18 +15,8 @@ from handy_qwen.core.events import (
     Requested,
     Ticked,
 )
-from handy_qwen.core.gestures import (
-    LIMITS,
-    Begin,
-    Cancel,
-    End,
-    Gestures,
-    Lock,
-    Mode,
-    Purpose,
-    closed,
-    step,
-)
+from handy_qwen.core.gestures import Begin, Cancel, End, Gestures, Lock, Purpose, closed, step
+from handy_qwen.core.types import LIMITS, Mode
 from handy_qwen.errors import HandyError
 
 AUTO, HOLD, TOGGLE = Mode.AUTO, Mode.HOLD, Mode.TOGGLE

@@ -8,7 +8,6 @@ from handy_qwen.core import effects as fx
 from handy_qwen.core.events import (
     Configured,
     Delivered,
-    Delivery,
     EscapePressed,
     Failed,
     FocusNoted,
@@ -27,7 +26,7 @@ from handy_qwen.core.events import (
 from handy_qwen.core.recording import ENDING_S
 from handy_qwen.core.recovery import REPLAYING_S
 from handy_qwen.core.state import Stage
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState, Method, Submit
+from handy_qwen.core.types import Delivery, DeliveryStatus, Entry, EntryState, Method, Submit
 from handy_qwen.core.view import NoticeKind, Phase
 from handy_qwen.errors import HandyError
 from tests.dictation import EDITOR, ERROR, NO_CHOICES, RULES, Desk

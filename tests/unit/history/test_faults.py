@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from handy_qwen.core.events import Delivery, Failed, Recovered
-from handy_qwen.core.types import DeliveryStatus, EntryState
+from handy_qwen.core.events import Failed, Recovered
+from handy_qwen.core.types import Delivery, DeliveryStatus, EntryState
 from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules

@@ -11,9 +11,8 @@ import pytest
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Configured, KeyDown, KeyUp, Noted, Progressed, Request, Requested, Ticked
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.state import NOTICE_S
-from handy_qwen.core.types import Hotkey, Rules
+from handy_qwen.core.types import Hotkey, Mode, Rules
 from handy_qwen.core.view import Choices, NoticeKind, Phase
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.runtime.controller import AGAIN_S, Controller

@@ -12,8 +12,8 @@ from handy_qwen.audio.connection import spawn
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Copied, Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
-from handy_qwen.core.types import Hotkey, Method, Submit, Target
+from handy_qwen.core.events import Copied, FocusNoted, Heard, Kept, RecordingBegan, Replayed
+from handy_qwen.core.types import Delivery, Hotkey, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
