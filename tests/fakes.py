@@ -206,14 +206,8 @@ class FakeHistory:
     def cancelled(self, take: int) -> None:
         self.told.append(f"{take} cancelled")
 
-    def delivering(self, take: int) -> None:
-        self.told.append(f"{take} delivering")
-
     def delivered(self, take: int, how: Delivery) -> None:
         self.told.append(f"{take} {how.name.lower()}")
-
-    def dropped(self, take: int) -> None:
-        self.told.append(f"{take} dropped")
 
     def adopt(self, take: int, entry: int) -> None:
         self.told.append(f"{take} is entry {entry}")

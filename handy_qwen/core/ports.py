@@ -1,8 +1,7 @@
 """What the dictation cycle needs from the outside, as Protocols.
 
-Every method may be called from the controller's thread and returns at once, unless its docstring says
-that it may wait: ``runtime.dispatch`` calls those on threads of their own. What takes time is answered with
-an event.
+Every method may be called from the controller's thread and returns at once, unless its docstring says that it
+may wait: ``handy_qwen.runtime.dispatch`` calls those on threads of their own. Slow results arrive as events.
 """
 
 from __future__ import annotations
@@ -36,37 +35,30 @@ class Watched(Protocol):
         """Start it again; what it was doing is given up.
 
         Raises:
-            HandyError: It cannot be.
+            HandyError: It cannot be started.
         """
 
 
 class HotkeyListener(Watched, Protocol):
-    """Reports the hotkeys, whichever window has the focus."""
+    """Reports the hotkeys, whichever window has the focus. ``revive`` posts HotkeysDied."""
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """Listen for ``hotkeys`` instead of those listened for until now. Posts KeyDown, KeyUp, KeyJoined.
+        """Listen for ``hotkeys`` instead of those before. Posts KeyDown, KeyUp, KeyJoined.
 
         May wait for the desktop, some seconds at most.
 
         Raises:
-            HotkeyError: A chord is unknown, another program holds it, or the desktop allows no listening.
+            HotkeyError: A chord is unknown, another program has it, or the desktop allows no listening.
         """
 
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
-        """Find out whether ``start`` would take ``hotkeys``, and change nothing. May wait some seconds.
-
-        Raises:
-            HotkeyError: As ``start`` would, as far as that can be known beforehand.
-        """
+        """Raise what ``start`` would, as far as that is known beforehand, and change nothing. May wait."""
 
     def watch_escape(self, is_wanted: bool) -> None:
-        """Report Escape (and swallow it) only while a take runs. Called where ``start`` is."""
+        """Report Escape (and swallow it) only while a take runs. Called on the same thread as ``start``."""
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""
-
-    def revive(self) -> None:
-        """Posts HotkeysDied, so that the cycle, which knows what to listen for, starts it again."""
 
 
 class Recorder(Protocol):
@@ -89,16 +81,16 @@ class Recorder(Protocol):
 
 
 class Transcriber(Protocol):
-    """The speech engine, working on a thread of its own."""
+    """The speech engine on a thread of its own."""
 
     def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
-        """Open take ``take``. Language "" is automatic; loads the model if it is not loaded.
+        """Open take ``take``; load the model if it is not loaded.
 
-        ``context`` are the user's words, in the order in which they matter.
+        Language "" is automatic. ``context`` are the user's words, most important first.
         """
 
     def feed(self, take: int, block: Samples) -> None:
-        """Hand over the next block of take ``take``. Any thread; never blocks; keeps the array."""
+        """Hand over the next block of take ``take``. Any thread; keeps the array."""
 
     def finish(self, take: int) -> None:
         """No more blocks will come. Transcribed or Failed follows, in the order of the takes."""
@@ -107,7 +99,7 @@ class Transcriber(Protocol):
         """Give up take ``take``; nothing more is posted for it."""
 
     def use_model(self, name: str) -> None:
-        """Load model ``name`` behind the present one. Posts ModelLoading, then ModelReady or ModelFailed."""
+        """Load model ``name`` beside the present one. Posts ModelLoading, then ModelReady or ModelFailed."""
 
     def close(self, timeout_s: float) -> None:
         """End the thread and give the memory back. Waits; called at exit."""
@@ -133,15 +125,14 @@ class Inserter(Protocol):
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
         """Put ``text`` into the focused window, trying ``method`` first and falling through to the next.
 
-        Posts Delivered. With a ``target`` that has lost the focus, nothing is inserted and Delivered
-        says HELD; ``target=None`` means "wherever the focus is".
+        Posts Delivered: HELD, with nothing inserted, if ``target`` has lost the focus. None is any window.
         """
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard, for the user to paste. May wait for the desktop.
 
         Raises:
-            InsertError: There is no clipboard to be had.
+            InsertError: No clipboard is available.
         """
 
     def close(self, timeout_s: float) -> None:
@@ -149,7 +140,7 @@ class Inserter(Protocol):
 
 
 class Cues(Protocol):
-    """Short sounds that tell without a look."""
+    """Short sounds."""
 
     def started(self) -> None:
         """A take began to record."""
@@ -159,18 +150,17 @@ class Cues(Protocol):
 
 
 class History(Protocol):
-    """What was said, on disk from its first block, by a thread of its own.
+    """What was said, written to disk from its first block by a thread of its own.
 
-    Nothing here raises, waits for the disk, or matters to the take: what goes wrong is told once by
-    ``Failed(0, error)``, and what could not be written is written when it can be. What is said of a
-    take that the history does not keep (one begun in private) is ignored.
+    Nothing here raises or waits for the disk: what goes wrong is reported once by ``Failed(0, error)``, and
+    what could not be written is written when it can be. Takes that it does not keep are ignored.
 
-    The order for a take: begin, feed ..., complete, then one of done, failed, cancelled; after done:
-    delivering, then delivered. A take may be cancelled at any time, and failed instead of complete.
+    The order for a take: begin, feed ..., complete, then one of done, failed, cancelled; after done,
+    delivered. A take may be cancelled at any time, and failed instead of complete.
     """
 
     def begin(self, take: int, *, language: str = "", model: str = "") -> None:
-        """Take ``take`` begins. ``language`` as asked for, "" is automatic. Posts Kept, unless in private."""
+        """Take ``take`` begins. ``language`` as asked for, "" is automatic. Posts Kept, unless private."""
 
     def feed(self, take: int, block: Samples) -> None:
         """The next block of take ``take``. Called on the microphone's thread; keeps the array."""
@@ -184,22 +174,13 @@ class History(Protocol):
         """The text as it is to be delivered; "" if nobody spoke."""
 
     def failed(self, take: int, title: str) -> None:
-        """There is no text, because of what ``title`` says. Of a take that is DONE: it keeps its text."""
+        """There is no text, for the reason in ``title``. A take that is DONE keeps its text."""
 
     def cancelled(self, take: int) -> None:
-        """The user gave it up. A replay that is given up leaves its entry as it was."""
-
-    def delivering(self, take: int) -> None:
-        """The insertion is about to begin: from now on until ``delivered`` nobody knows where it is."""
+        """The user cancelled it. A replay that is cancelled leaves its entry as it was."""
 
     def delivered(self, take: int, how: Delivery) -> None:
-        """It was seen to arrive where ``how`` says. A take that is HELD counts as not delivered.
-
-        Any thread: also the one that copies.
-        """
-
-    def dropped(self, take: int) -> None:
-        """The user does not want the (held) text any more."""
+        """What became of the text: BEGUN when its insertion begins, then how that ended. Any thread."""
 
     def adopt(self, take: int, entry: int) -> None:
         """From now on take ``take`` means entry ``entry``: a text from before that is offered again."""
@@ -207,8 +188,8 @@ class History(Protocol):
     def replay(self, take: int, entry: int, sink: Sink) -> None:
         """Adopt ``entry`` as take ``take`` and hand its sound to ``sink``, to be transcribed (again).
 
-        ``sink`` is called on a thread of the history's own. Posts Replayed after the last block, or
-        Failed with this take's number if there is no sound.
+        ``sink`` is called on the history's thread. Posts Replayed after the last block, or Failed with this
+        take's number if there is no sound.
         """
 
     def set_private(self, is_private: bool) -> None:

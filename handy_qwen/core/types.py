@@ -24,7 +24,7 @@ class Hotkey:
     """One key or chord that the user dictates with."""
 
     chord: str  # "ctrl_r", "f9", "ctrl+alt+d": names joined by "+"
-    language: str = ""  # English name, or "auto" to find it out; empty: the language of the settings
+    language: str = ""  # English name, or "auto" to detect it; empty: the language of the settings
     submit: str = ""  # empty: that of the settings
 
 
@@ -38,22 +38,28 @@ class Mode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The times that tell one gesture from another.
+    """The times that tell one gesture from another."""
 
-    Attributes:
-        hold_s: A press at least this long was held, a shorter one was a tap.
-        double_tap_s: The longest pause between two taps that belong together.
-        join_s: A take at least this old is not cancelled by a key that joins its hotkey.
-        bounce_s: A key that comes up and goes down again within this time never came up.
-    """
-
-    hold_s: float = 0.3
-    double_tap_s: float = 0.35
-    join_s: float = 1.0
-    bounce_s: float = 0.03
+    hold_s: float = 0.3  # a press at least this long was held, a shorter one was a tap
+    double_tap_s: float = 0.35  # the longest pause between two taps that belong together
+    join_s: float = 1.0  # a take at least this old is not cancelled by a key that joins its hotkey
+    bounce_s: float = 0.03  # a key that comes up and goes down again within this time never came up
 
 
-LIMITS = Limits()
+class Overlay(enum.StrEnum):
+    """Where the overlay is shown."""
+
+    OFF = "off"
+    TOP = "top"
+    BOTTOM = "bottom"
+
+
+class LiveMode(enum.StrEnum):
+    """How much is transcribed while the user still speaks, from most to least."""
+
+    FULL = "full"
+    FINAL_WINDOWS_ONLY = "final_windows_only"  # no drafts, hence no previews
+    OFF = "off"
 
 
 class Method(enum.StrEnum):
@@ -79,22 +85,31 @@ class Target:
     """A window that had the focus. ``window`` is the system's own handle, 0 if unknown."""
 
     window: int = 0
-    application: str = ""  # its class or executable, for the history and the spacing between takes
+    application: str = ""  # its class or executable, for the history
 
 
-class Delivery(enum.Enum):
+class Delivery(enum.StrEnum):
     """What became of a text."""
 
-    TYPED = enum.auto()
-    PASTED = enum.auto()
-    COPIED = enum.auto()  # it lies on the clipboard, for the user to paste
-    HELD = enum.auto()  # another window has the focus now: it waits to be pasted or copied
-    KEPT = enum.auto()  # the method is "none": only the history has it
+    NOWHERE = ""
+    BEGUN = "begun"  # its insertion began, and how it ended is unknown: it may be in the window
+    TYPED = "typed"
+    PASTED = "pasted"
+    COPIED = "copied"  # on the clipboard, for the user to paste
+    HELD = "held"  # another window has the focus now: it waits to be pasted or copied
+    KEPT = "kept"  # the method is "none": only the history has it
+    DROPPED = "dropped"  # the user discarded it
+    PRINTED = "printed"  # written by the command line
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the user has the text, or does not want it: it need not be offered again."""
+        return self not in {Delivery.NOWHERE, Delivery.BEGUN, Delivery.HELD}
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How takes are begun, ended and delivered. Taken as they are at each event, not at the take's start."""
+    """What the settings say to the dictation cycle. Read at each event, not at the take's start."""
 
     hotkeys: tuple[Hotkey, ...] = ()
     mode: Mode = Mode.AUTO
@@ -110,32 +125,18 @@ class Rules:
 
 
 class EntryState(enum.StrEnum):
-    """How far the history saw a take come."""
+    """How far the history saw a take come.
+
+    RECORDING --> WAITING --> DONE       its text is there
+                         `--> FAILED     it could not be transcribed; its sound is kept
+                         `--> CANCELLED  can be brought back for a while
+    """
 
     RECORDING = "recording"
     WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-class DeliveryStatus(enum.StrEnum):
-    """What is known of where a text went."""
-
-    NOWHERE = ""
-    BEGUN = "begun"  # its insertion began, and how it ended was not seen: it may stand in the window
-    TYPED = "typed"
-    PASTED = "pasted"
-    COPIED = "copied"
-    HELD = "held"  # it waits for its window
-    KEPT = "kept"  # the user wants texts nowhere but in the history
-    DROPPED = "dropped"  # the user let go of it
-    PRINTED = "printed"  # written by the command line
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the user has the text, or does not want it: it need not be offered again."""
-        return self not in {DeliveryStatus.NOWHERE, DeliveryStatus.BEGUN, DeliveryStatus.HELD}
 
 
 class Keep(enum.StrEnum):
@@ -148,17 +149,17 @@ class Keep(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One take in the history."""
+    """One take in the history. Its ``id`` is never reused; a take's number begins at 1 in each session."""
 
     id: int
     created_s: float  # seconds since 1970 in UTC, by a clock that may have been set back: order by ``id``
     state: EntryState
     duration_s: float = 0.0
     text: str = field(default="", repr=False)
-    language: str = ""  # English name: what was found out, or what was asked for
+    language: str = ""  # English name: what was detected, or what was asked for
     model: str = ""
     application: str = ""
-    whereabouts: DeliveryStatus = DeliveryStatus.NOWHERE
+    delivery: Delivery = Delivery.NOWHERE
     error: str = ""  # the title of what went wrong
     is_starred: bool = False
     has_audio: bool = False
@@ -166,4 +167,4 @@ class Entry:
     @property
     def is_undelivered(self) -> bool:
         """Whether there is a text that the user may never have got."""
-        return self.state is EntryState.DONE and bool(self.text) and not self.whereabouts.is_settled
+        return self.state is EntryState.DONE and bool(self.text) and not self.delivery.is_settled

@@ -84,7 +84,7 @@ def end(history, tell, take, chance):
         history.done(take, f"text of take {take}", language="English")
         tell("done", take)
         if how == "delivering":
-            history.delivering(take)
+            history.delivered(take, Delivery.BEGUN)
         elif how == "delivered":
             history.delivered(take, Delivery.TYPED)
     tell(how, take)

@@ -247,7 +247,7 @@ def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_b
     def fail(_turn):
         raise RuntimeError("odd")
 
-    monkeypatch.setattr("handy_qwen.core.dictation.look_at_clock", fail)
+    monkeypatch.setattr("handy_qwen.core.dictation._look_at_clock", fail)
     for _ in range(10):
         wake()
     assert program.clock.now_s >= 100 + NOTICE_S + 9 * AGAIN_S
@@ -260,7 +260,7 @@ def test_an_event_that_cannot_be_handled_is_told(monkeypatch):
     def fail(_turn, _take):
         raise RuntimeError("odd")
 
-    monkeypatch.setattr("handy_qwen.core.dictation.has_text", fail)
+    monkeypatch.setattr("handy_qwen.core.delivery.has_text", fail)
     program.dictate()
     assert [notice.title for notice in program.views[-1].notices] == ["Something went wrong."]
 
