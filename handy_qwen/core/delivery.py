@@ -14,7 +14,7 @@ from dataclasses import replace
 from handy_qwen.core import effects
 from handy_qwen.core.events import Copied, Delivered, FocusNoted, Transcribed
 from handy_qwen.core.orthography import join
-from handy_qwen.core.state import RECENT, Held, Insertion, Stage, Take, Turn
+from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.text import clean, fit
 from handy_qwen.core.types import Delivery, Mode, Submit, Target
 from handy_qwen.core.view import NoticeKind
@@ -45,7 +45,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
         turn.drop(take)
         if text:
             _remember(turn, take)
-            _hold(turn, take)
+            hold(turn, take)
             turn.notify(NoticeKind.HELD, "Recovered an unsent dictation.", HELD_HINT)
     elif text:
         turn.enter(take, Stage.READY)
@@ -93,7 +93,7 @@ def _insert(turn: Turn, take: Take) -> None:
     if not take.is_again:
         text = fit(text, rules, _previous(turn, take.target), language)
     _unhold(turn, before)
-    take = turn.enter(replace(take, text=text, brings=take.brings + _takes_of(before)), Stage.INSERTING)
+    take = turn.enter(replace(take, text=text, brings=take.brings + _numbers(before)), Stage.INSERTING)
     target = take.target if window else None
     turn.do(effects.Insert(take.number, text, target, turn.now.rules.method, take.submit, take.brings))
 
@@ -102,7 +102,7 @@ def _previous(turn: Turn, target: Target) -> str | None:
     last = turn.now.last
     if last is None or not target.window or last.target.window != target.window:
         return None
-    return last.text if turn.at_s - last.at_s <= CONTINUES_S else None
+    return last.text if turn.at_s - last.since_s <= CONTINUES_S else None
 
 
 def was_delivered(turn: Turn, event: Delivered) -> None:
@@ -116,20 +116,20 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
     _keep_delivery(turn, take.numbers, event.how)
     # What follows a submitted text begins anew: the line it continued has been sent.
     is_in_place = event.how in {Delivery.TYPED, Delivery.PASTED} and take.submit is Submit.OFF
-    turn.set(last=Insertion(take.text, take.target, turn.at_s) if is_in_place else None)
+    turn.set(last=replace(take, since_s=turn.at_s) if is_in_place else None)
     match event.how:
         case Delivery.COPIED if event.rest:
             turn.notify(NoticeKind.COPIED, PARTLY, "The rest is on the clipboard. Paste it to continue.")
         case Delivery.COPIED:
             turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, event.note or PASTE_IT)
         case Delivery.HELD if event.rest:
-            _hold(turn, replace(take, text=event.rest))
+            hold(turn, replace(take, text=event.rest))
             turn.notify(NoticeKind.HELD, PARTLY, event.note or HELD_HINT)
         case Delivery.HELD if event.may_have_arrived:
-            _hold(turn, _nowhere(take))
+            hold(turn, _nowhere(take))
             turn.notify(NoticeKind.HELD, *UNSURE)
         case Delivery.HELD:
-            _hold(turn, take)
+            hold(turn, take)
             title = "The text was not inserted." if event.note else HELD_TITLE
             turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
@@ -144,10 +144,10 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
 
 def _came_late(turn: Turn, event: Delivered) -> None:
     """A text that was taken for lost has gone somewhere after all: what has arrived waits no more."""
-    late = [one for one in turn.now.held if event.take in one.takes]
+    late = [one for one in turn.now.held if event.take in one.numbers]
     if event.how is not Delivery.HELD:
         _unhold(turn, late)
-        _keep_delivery(turn, _takes_of(late), event.how)
+        _keep_delivery(turn, _numbers(late), event.how)
     elif event.rest:
         rest = event.rest.strip(" ")
         turn.set(held=tuple(replace(one, text=rest) if one in late else one for one in turn.now.held))
@@ -169,35 +169,31 @@ def was_not_delivered(turn: Turn, take: Take) -> None:
     turn.drop(take)
     _keep_delivery(turn, take.numbers, Delivery.HELD)
     _remember(turn, take)
-    _hold(turn, take)
+    hold(turn, take)
     turn.set(last=None)
     deliver(turn)
 
 
 def drop_held(turn: Turn) -> None:
     """Discard the texts that wait."""
-    _keep_delivery(turn, _takes_of(turn.now.held), Delivery.DROPPED)
+    _keep_delivery(turn, _numbers(turn.now.held), Delivery.DROPPED)
     turn.set(held=())
 
 
-def _takes_of(held: Iterable[Held]) -> tuple[int, ...]:
-    return tuple(number for one in held for number in one.takes)
+def _numbers(held: Iterable[Take]) -> tuple[int, ...]:
+    return tuple(number for one in held for number in one.numbers)
 
 
 def _keep_delivery(turn: Turn, takes: tuple[int, ...], how: Delivery) -> None:
     turn.do(*(effects.KeepDelivery(number, how) for number in takes))
 
 
-def _hold(turn: Turn, take: Take) -> None:
-    hold(turn, Held(take.text.strip(" "), take.target, take.numbers))
+def hold(turn: Turn, take: Take) -> None:
+    """Let the text of ``take`` wait for its window, or for the user."""
+    turn.set(held=(*turn.now.held, replace(take, text=take.text.strip(" "))))
 
 
-def hold(turn: Turn, held: Held) -> None:
-    """Let a text wait for its window, or for the user."""
-    turn.set(held=(*turn.now.held, held))
-
-
-def _unhold(turn: Turn, chosen: Sequence[Held]) -> None:
+def _unhold(turn: Turn, chosen: Sequence[Take]) -> None:
     turn.set(held=tuple(one for one in turn.now.held if one not in chosen))
 
 
@@ -219,10 +215,10 @@ def paste_again(turn: Turn) -> None:
         turn.notify(NoticeKind.INFO, *NO_TEXT)
 
 
-def insert_held(turn: Turn, chosen: Sequence[Held]) -> None:
+def insert_held(turn: Turn, chosen: Sequence[Take]) -> None:
     """Insert ``chosen`` of what is held, as one text, wherever the focus is."""
     _unhold(turn, chosen)
-    _insert_again(turn, join(one.text for one in chosen), _takes_of(chosen))
+    _insert_again(turn, join(one.text for one in chosen), _numbers(chosen))
 
 
 def _insert_again(turn: Turn, text: str, brings: tuple[int, ...]) -> None:
@@ -235,14 +231,14 @@ def copy_last(turn: Turn) -> None:
     """Put what is held, or else the last text, on the clipboard. What is held stays until it is there."""
     texts = [one.text for one in turn.now.held] or list(turn.now.recent[:1])
     if texts:
-        turn.do(effects.Copy(join(texts), _takes_of(turn.now.held)))
+        turn.do(effects.Copy(join(texts), _numbers(turn.now.held)))
     else:
         turn.notify(NoticeKind.INFO, *NO_TEXT)
 
 
 def was_copied(turn: Turn, event: Copied) -> None:
     """A text is on the clipboard: if it was held, it need not wait any more."""
-    _unhold(turn, [one for one in turn.now.held if set(one.takes) <= set(event.takes)])
+    _unhold(turn, [one for one in turn.now.held if set(one.numbers) <= set(event.takes)])
     turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, PASTE_IT)
 
 

@@ -65,8 +65,8 @@ def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Ef
 def _read_gestures(turn: Turn, event: Event) -> None:
     rules = turn.now.rules
     mode = None if turn.now.is_rehearsing else rules.mode
-    state, actions, wake_s = gestures.step(turn.now.gestures, event, mode, rules.limits)
-    turn.set(gestures=state, gestures_wake_s=wake_s)
+    state, actions = gestures.step(turn.now.gestures, event, mode, rules.limits)
+    turn.set(gestures=state)
     for action in actions:
         if isinstance(action, gestures.Begin):
             recording.begin(turn, action.hotkey)
@@ -238,7 +238,7 @@ def _configure(turn: Turn, event: events.Configured) -> None:
     if new.is_private != old.is_private:
         turn.do(effects.PauseHistory(new.is_private))
     turn.set(is_listening=turn.now.is_listening or not new.hotkeys)  # else ListenFor is answered
-    turn.set(is_configured=True, rules=new, choices=replace(event.choices, languages=languages))
+    turn.set(rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return
     take = turn.now.recorded
@@ -355,7 +355,11 @@ def _loaded_by_s(turn: Turn) -> float | None:
 def _next_wake_s(turn: Turn) -> float | None:
     """When to be woken: never now, so that what stays due cannot keep the cycle from everything else."""
     now = turn.now
-    due = [now.gestures_wake_s, _loaded_by_s(turn), *(_due_s(turn, take) for take in now.takes)]
+    due = [
+        gestures.wake_at_s(now.gestures, now.rules.limits),
+        _loaded_by_s(turn),
+        *(_due_s(turn, take) for take in now.takes),
+    ]
     due += [one.until_s for one in now.notices]
     soonest_s = min((at_s for at_s in due if at_s is not None), default=math.inf)
     return None if soonest_s == math.inf else max(soonest_s, turn.at_s + SOON_S)

@@ -98,18 +98,15 @@ class Gestures:
 Step = tuple[Gestures, tuple[Action, ...]]
 
 
-def step(
-    state: Gestures, event: Event, mode: Mode | None, limits: Limits
-) -> tuple[Gestures, tuple[Action, ...], float | None]:
+def step(state: Gestures, event: Event, mode: Mode | None, limits: Limits) -> Step:
     """Advance by one event. With ``mode`` None (rehearsal) a press begins nothing.
 
     Returns:
-        The next state; what the cycle has to do, in order; when to be woken by Ticked, in seconds of
-        ``time.monotonic()``, if at all.
+        The next state, and what the cycle has to do, in order.
     """
     state, actions = _let_time_pass(state, _time_of(event), mode, limits)
     state, more = _act(state, event, mode, limits)
-    return state, actions + more, _wake_at_s(state, limits)
+    return state, actions + more
 
 
 def closed(state: Gestures) -> Gestures:
@@ -123,7 +120,8 @@ def _time_of(event: Event) -> float | None:
     return None
 
 
-def _wake_at_s(state: Gestures, limits: Limits) -> float | None:
+def wake_at_s(state: Gestures, limits: Limits) -> float | None:
+    """When ``state`` needs a Ticked (``time.monotonic()``); None: at no time."""
     due = [at_s + limits.bounce_s for _, at_s in state.releases]
     if state.press is not None and state.press.purpose is Purpose.END:
         due.append(state.press.at_s + limits.hold_s)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from handy_qwen.core import effects
 from handy_qwen.core.delivery import HELD_HINT, give_up, hold, insert_held
 from handy_qwen.core.events import Kept, Recalled, Recovered, Replayed
-from handy_qwen.core.state import RECENT, Held, Stage, Take, Turn
-from handy_qwen.core.types import Entry, EntryState, Target
+from handy_qwen.core.state import RECENT, Stage, Take, Turn
+from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import NoticeKind
 
 REPLAYING_S = 60.0  # the longest wait for the sound of a take; a slow disk reads an hour of it in 10 s
@@ -42,7 +42,7 @@ def _hold_entry(turn: Turn, entry: Entry) -> int:
     """Let the text of ``entry`` wait. Returns the take that it is from now on."""
     number = turn.number_take()
     turn.do(effects.Adopt(number, entry.id))
-    hold(turn, Held(entry.text, Target(), (number,)))
+    hold(turn, Take(number, Stage.READY, turn.at_s, turn.at_s, text=entry.text))
     turn.note_entry(number, entry.id)
     return number
 
@@ -56,10 +56,10 @@ def was_recalled(turn: Turn, event: Recalled) -> None:
         turn.notify(NoticeKind.INFO, "Transcribing it again.", "The text will wait for you.")
         return
     numbers = {number for number, one in turn.now.entries.items() if one == entry.id}
-    if not any(numbers & set(held.takes) for held in turn.now.held):
+    if not any(numbers & set(held.numbers) for held in turn.now.held):
         numbers = {_hold_entry(turn, entry)}
     if event.is_here:
-        insert_held(turn, [held for held in turn.now.held if numbers & set(held.takes)])
+        insert_held(turn, [held for held in turn.now.held if numbers & set(held.numbers)])
     else:
         turn.notify(NoticeKind.HELD, "Not inserted yet.", HELD_HINT)
 

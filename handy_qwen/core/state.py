@@ -77,40 +77,20 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A text that waits because the window it was meant for has lost the focus, or is not known any more."""
-
-    text: str = field(repr=False)
-    target: Target
-    takes: tuple[int, ...]  # whose text it is
-
-
-@dataclass(frozen=True, slots=True)
-class Insertion:
-    """The last text put into a window."""
-
-    text: str = field(repr=False)
-    target: Target
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Dictation:
     """The whole memory of the machine."""
 
-    is_configured: bool = False  # the settings are known
-    is_listening: bool = False  # it is known whether the hotkeys can be listened for
+    is_listening: bool = False  # it is known whether the hotkeys work
     rules: Rules = field(default_factory=Rules)
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
-    gestures_wake_s: float | None = None
     is_rehearsing: bool = False  # hotkeys are shown, but begin nothing
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
-    held: tuple[Held, ...] = ()  # oldest first
+    held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
     entries: Mapping[int, int] = field(default_factory=dict)  # of takes that may be needed -> in the history
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
-    last: Insertion | None = None
+    last: Take | None = None  # whose text was put into a window last, and since when it is there
     unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first
     cancelled: Take | None = None  # the last one that can be brought back
     failed: Take | None = None  # the last one that can be tried again
@@ -189,9 +169,8 @@ class Turn:
     def note_entry(self, number: int, entry: int) -> None:
         """Remember the entry of take ``number`` for as long as it may be needed."""
         now = self.now
-        takes = [*now.takes, now.cancelled, now.failed, now.finished]
+        takes = [*now.takes, *now.held, now.cancelled, now.failed, now.finished]
         needed = {one for take in takes if take is not None for one in take.numbers}
-        needed |= {one for held in now.held for one in held.takes}
         if number in needed:
             kept = {one: now.entries[one] for one in now.entries if one in needed}
             self.set(entries={**kept, number: entry})
@@ -271,7 +250,7 @@ def _phase(now: Dictation, recorded: Take | None) -> Phase:
     shown = [take for take in now.takes if not take.is_recovered]
     if any(take.stage is not Stage.INSERTING or not take.is_again for take in shown):
         return Phase.TRANSCRIBING
-    if now.is_loading or not (now.is_configured and now.is_listening):
+    if now.is_loading or not now.is_listening:
         return Phase.LOADING
     if any(one.is_lasting and one.subject != SETTINGS for one in now.notices):
         return Phase.PROBLEM

@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -106,12 +106,12 @@ class TextRules:
         return [one for key, one in self._keyed if key in folded]
 
     @cached_property
-    def _custom(self) -> Mapping[str, list[str]]:
-        return _by_first_character(self.custom_words)
+    def _custom(self) -> tuple[str, ...]:
+        return _spelled(self.custom_words)
 
     @cached_property
-    def _written(self) -> Mapping[str, list[str]]:
-        return _by_first_character(one.written for one in self.replacements if not one.is_regex)
+    def _written(self) -> tuple[str, ...]:
+        return _spelled(one.written for one in self.replacements if not one.is_regex)
 
     @cached_property
     def _keyed(self) -> list[tuple[str, Replacement]]:
@@ -185,19 +185,17 @@ def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str
     return text + " " if takes_space else text
 
 
-def _begins_with_one(text: str, words: Mapping[str, list[str]]) -> bool:
-    return any(
-        text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ")
-        for word in words.get(text[:1], ())
+def _begins_with_one(text: str, words: tuple[str, ...]) -> bool:
+    return (
+        text.startswith(words)
+        and any(  # of thousands hardly ever one is there
+            text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ") for word in words
+        )
     )
 
 
-def _by_first_character(words: Iterable[str]) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for word in map(_plain, words):
-        if word[:1].strip():
-            found.setdefault(word[0], []).append(word)
-    return found
+def _spelled(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word for word in map(_plain, words) if word[:1].strip())
 
 
 def _plain(text: str) -> str:

@@ -10,6 +10,7 @@ from handy_qwen.core import effects as fx
 from handy_qwen.core import events as ev
 from handy_qwen.core.dictation import step
 from handy_qwen.core.events import Request
+from handy_qwen.core.gestures import wake_at_s
 from handy_qwen.core.recovery import TRANSCRIBING_S
 from handy_qwen.core.state import Dictation, Stage
 from handy_qwen.core.types import Limits, Mode
@@ -93,7 +94,7 @@ def test_a_key_that_goes_up_while_an_effect_blocks_still_ends_its_take(mode):
     desk.at_s += 2.5
     ticked(desk)
     assert (desk.view.phase is Phase.RECORDING) == (mode is Mode.TOGGLE)
-    assert desk.now.gestures_wake_s is None
+    assert wake_at_s(desk.now.gestures, desk.now.rules.limits) is None
 
 
 # --- for any sequence of events and any clock ---------------------------------------------------------

@@ -15,7 +15,7 @@ from handy_qwen.core.events import (
     Requested,
     Ticked,
 )
-from handy_qwen.core.gestures import Begin, Cancel, End, Gestures, Purpose, closed, step
+from handy_qwen.core.gestures import Begin, Cancel, End, Gestures, Purpose, closed, step, wake_at_s
 from handy_qwen.core.types import Limits, Mode
 from handy_qwen.errors import HandyError
 
@@ -45,7 +45,8 @@ class Hands:
         return self.calls
 
     def _step(self, event):
-        self.state, calls, self.wake_at_s = step(self.state, event, self.mode, LIMITS)
+        self.state, calls = step(self.state, event, self.mode, LIMITS)
+        self.wake_at_s = wake_at_s(self.state, LIMITS)
         self.calls.extend(calls)
         self.times.extend([getattr(event, "at_s", None)] * len(calls))
 
@@ -132,9 +133,9 @@ def test_a_double_tap_locks_the_take():
 
 
 def test_a_quick_second_press_is_not_taken_for_a_bounce_when_the_wake_up_came_late():
-    state, _, _ = step(Gestures(), KeyDown(0, 1.0), HOLD, LIMITS)
-    state, _, _ = step(state, KeyUp(0, 2.0), HOLD, LIMITS)
-    _, calls, _ = step(state, KeyDown(0, 2.1), HOLD, LIMITS)
+    state, _ = step(Gestures(), KeyDown(0, 1.0), HOLD, LIMITS)
+    state, _ = step(state, KeyUp(0, 2.0), HOLD, LIMITS)
+    _, calls = step(state, KeyDown(0, 2.1), HOLD, LIMITS)
     assert calls == (End(), Begin(0))
 
 
@@ -194,7 +195,7 @@ def test_when_the_listener_dies_the_take_of_a_key_ends_and_that_of_a_request_goe
 
 
 def test_other_events_pass_by():
-    assert step(Gestures(), ModelUnloaded(), AUTO, LIMITS) == (Gestures(), (), None)
+    assert step(Gestures(), ModelUnloaded(), AUTO, LIMITS) == (Gestures(), ())
 
 
 # --- what holds for any sequence ----------------------------------------------------------------------
