@@ -11,8 +11,8 @@ hold up the next. Whatever a press cannot do at once, the user sees why: the tak
 that loads, or a notice.
 
 ``step`` takes a state, an event and the time, and returns the next state and the effects that the
-controller must carry out, in order. It reads no clock and starts no thread. Results that come late
-are told from present ones by the take's number.
+controller must carry out, in order. It reads no clock and starts no thread. Late results are
+recognized by the take's number.
 
 Every take has a deadline in each of its stages, or waits for one that has: if every other part of the
 program fell silent, time alone would bring each take to its end.

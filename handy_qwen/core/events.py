@@ -1,7 +1,7 @@
 """What can happen to the dictation cycle. Adapters post these from threads of their own.
 
-Every event that belongs to a take carries its number, so that a late one is told from a present one. Times
-are seconds of ``time.monotonic()``.
+Every event that belongs to a take carries its number, so that a late one is recognized. Times are seconds of
+``time.monotonic()``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the windows show of the models, and what they may ask for.
 
 The UI gets a new ``ModelList`` whenever something in it has changed, at most ten times a second. A list is
-complete: whoever has the last one needs none of those before.
+complete: the last one is all that is needed.
 
     AVAILABLE --install--> INSTALLING --done--> INSTALLED --remove--> AVAILABLE
         ^                     |   ^

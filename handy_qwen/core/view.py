@@ -2,8 +2,8 @@
 
 The controller hands a new ``View`` to its listener whenever something in it has changed; the UI carries it
 over to its own thread. The History window gets a new ``HistoryPage`` in the same way after every query and
-every change. Each is complete: whoever has the last one needs none of those before. They hold what the user
-said, so they are never logged.
+every change. Each is complete: the last one is all that is needed. They hold what the user said, so they are
+never logged.
 
 Times are seconds of ``time.monotonic()``.
 """
@@ -62,7 +62,7 @@ class NoticeKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to the user. ``number`` grows, so that a new one is told from one already shown."""
+    """One message to the user. ``number`` grows: a higher one has not been shown yet."""
 
     number: int
     kind: NoticeKind
@@ -216,7 +216,7 @@ class HistoryQuery:
 class HistoryPage:
     """The answer to a query."""
 
-    question: HistoryQuery = field(default_factory=HistoryQuery)
+    query: HistoryQuery = field(default_factory=HistoryQuery)
     entries: tuple[Entry, ...] = ()  # newest first
     has_more: bool = False
     retried: frozenset[int] = frozenset()  # ids of those being transcribed again
@@ -236,8 +236,8 @@ class HistoryCommands(Protocol):
     is gone from the disk when the window is closed, when the program ends, or when that while is over.
     """
 
-    def look(self, question: HistoryQuery) -> None:
-        """Answer ``question`` now, and again after every change, whoever makes it, until ``leave``."""
+    def look(self, query: HistoryQuery) -> None:
+        """Answer ``query`` now, and again after every change by anybody, until ``leave``."""
 
     def copy(self, entry: Entry) -> None:
         """Put the text on the clipboard."""

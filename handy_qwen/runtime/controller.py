@@ -29,7 +29,7 @@ AGAIN_S = 1.0  # before the cycle is woken again after a step that failed: what 
 
 
 class Controller:
-    """Runs ``step`` over an inbox, carries out its effects, and tells the listener what is to be shown.
+    """Runs ``step`` over an inbox, carries out its effects, and shows each new view.
 
     Threads: ``run_effect`` and ``on_view`` are called on the controller's own thread, named
     ``dictation``. Events and effects are logged by name only: they carry what the user said.
@@ -76,7 +76,7 @@ class Controller:
         return self._now.is_key_injected
 
     def show_again(self) -> None:
-        """Tell the listener what it was told last: somebody else has shown something. Any thread."""
+        """Show the last view again: something else was shown meanwhile. Any thread."""
         self._view = None
         self.post(Ticked(self._clock()))
 

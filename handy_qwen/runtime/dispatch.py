@@ -1,9 +1,8 @@
-"""What each effect of the dictation cycle does to the world, through the ports.
+"""Carries out each effect of the dictation cycle through the ports.
 
-Nothing here keeps the dictation thread waiting. Most ports work on threads of their own and are only told;
-what the desktop may take its time for is done on three more: ``focus`` asks which window has the focus,
-``copy`` copies, ``hotkeys-set`` sets the hotkeys. Each has its thread, because each can hang by itself,
-and to copy is the way out when a text cannot be inserted.
+Nothing here keeps the dictation thread waiting. Most ports have threads of their own; what may wait for the
+desktop is done on three more: ``focus`` asks which window has the focus, ``copy`` copies, ``hotkeys-set``
+sets the hotkeys. Each has its own: any of them can hang, and copying is the way out when inserting fails.
 """
 
 from __future__ import annotations
@@ -142,9 +141,9 @@ class Ports:
 
 
 def _hand_over(
-    history: History, transcriber: Transcriber, ear: ActivityDetector, take: int, block: Samples
+    history: History, transcriber: Transcriber, detector: ActivityDetector, take: int, block: Samples
 ) -> None:
     """The sink of a take. Called on the microphone's thread."""
     history.feed(take, block)
     transcriber.feed(take, block)
-    ear.listen(block)
+    detector.listen(block)

@@ -84,7 +84,7 @@ class Reader:
     def ask(self, **question):
         asked = HistoryQuery(**question)
         self.keeper.look(asked)
-        return self.wait(lambda past: past.question == asked)
+        return self.wait(lambda past: past.query == asked)
 
 
 @pytest.fixture
