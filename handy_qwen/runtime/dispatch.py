@@ -77,8 +77,22 @@ class Ports:
                 self._insert(effect)
             case effects.Copy():
                 self._later(self.copying, effect, partial(self._copy, effect))
+            case effects.Adopt(take, entry):
+                self.history.adopt(take, entry)
+            case effects.KeepSound(take):
+                self.history.complete(take)
+            case effects.KeepText(take, text, language, model, application):
+                self.history.done(take, text, language=language, model=model, application=application)
+            case effects.KeepFailure(take, title):
+                self.history.failed(take, title)
+            case effects.KeepCancellation(take):
+                self.history.cancelled(take)
+            case effects.KeepDelivery(take, how):
+                self.history.delivered(take, how)
+            case effects.PauseHistory(is_paused):
+                self.history.set_private(is_paused)
             case _:
-                self._remember(effect)
+                assert_never(effect)
 
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
@@ -105,31 +119,17 @@ class Ports:
             self.history.delivered(take, Delivery.COPIED)
         self.post(Copied(effect.takes))
 
-    def _remember(self, effect: effects.HistoryEffect) -> None:
-        """Carry out one of the effects that are about the history."""
-        match effect:
-            case effects.Adopt(take, entry):
-                self.history.adopt(take, entry)
-            case effects.KeepSound(take):
-                self.history.complete(take)
-            case effects.KeepText(take, text, language, model, application):
-                self.history.done(take, text, language=language, model=model, application=application)
-            case effects.KeepFailure(take, title):
-                self.history.failed(take, title)
-            case effects.KeepCancellation(take):
-                self.history.cancelled(take)
-            case effects.KeepDelivery(take, how):
-                self.history.delivered(take, how)
-            case effects.PauseHistory(is_paused):
-                self.history.set_private(is_paused)
-            case _:
-                assert_never(effect)
-
     def _start_recording(self, effect: effects.StartRecording) -> None:
-        take = effect.take
+        take, detector = effect.take, ActivityDetector(effect.take, self.post)
+
+        def sink(block: Samples) -> None:
+            """Called on the microphone's thread."""
+            self.history.feed(take, block)
+            self.transcriber.feed(take, block)
+            detector.listen(block)
+
         self.history.begin(take, language=effect.language, model=effect.model)
         self.transcriber.begin(take, effect.language, effect.context)
-        sink = partial(_hand_over, self.history, self.transcriber, ActivityDetector(take, self.post), take)
         self.recorder.start(take, sink)
 
     def _insert(self, effect: effects.Insert) -> None:
@@ -138,12 +138,3 @@ class Ports:
         self.inserter.insert(
             effect.take, effect.text, target=effect.target, method=effect.method, submit=effect.submit
         )
-
-
-def _hand_over(
-    history: History, transcriber: Transcriber, detector: ActivityDetector, take: int, block: Samples
-) -> None:
-    """The sink of a take. Called on the microphone's thread."""
-    history.feed(take, block)
-    transcriber.feed(take, block)
-    detector.listen(block)
