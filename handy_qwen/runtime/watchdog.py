@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from handy_qwen.core.types import Watched
+from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
