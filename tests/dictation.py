@@ -1,6 +1,7 @@
 """The dictation cycle on a desk of its own: events in, effects out, and time that passes when told."""
 
 from dataclasses import replace
+from typing import Self, TypeVar
 
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from handy_qwen.core import events as ev
 from handy_qwen.core.dictation import step
 from handy_qwen.core.state import Dictation, view_of
 from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Mode, Rules, Target
-from handy_qwen.core.view import Choices
+from handy_qwen.core.view import Choices, NoticeKind, View
 from handy_qwen.errors import HandyError
 
 ERROR = HandyError("It broke.", "Mend it.")
@@ -22,6 +23,7 @@ RULES = Rules(
     silence_s=10.0,
 )
 NO_CHOICES = Choices()
+AnyEffect = TypeVar("AnyEffect", bound=fx.Effect)
 EDITOR, TERMINAL = Target(1, "editor"), Target(2, "terminal")
 
 UNFINISHED = Entry(1, 0.0, EntryState.WAITING)
@@ -62,13 +64,14 @@ UNTIMED = st.one_of(  # any event but those that say when they happened
 class Desk:
     """Plays events to the cycle and lets time pass, waking it whenever it asked for that."""
 
-    def __init__(self, rules=RULES, choices=NO_CHOICES):
-        self.now, self.at_s, self.effects = Dictation(), 100.0, []
-        self.focus = Target()  # what has the focus; None: the desktop does not answer
+    def __init__(self, rules: Rules = RULES, choices: Choices = NO_CHOICES) -> None:
+        self.now, self.at_s = Dictation(), 100.0
+        self.effects: list[fx.Effect] = []
+        self.focus: Target | None = Target()  # what has the focus; None: the desktop does not answer
         self.play(ev.Configured(rules, choices))
         self.effects.clear()
 
-    def play(self, *events):
+    def play(self, *events: ev.Event) -> Self:
         for event in events:
             self.now, effects = step(self.now, event, self.at_s)
             self.effects += effects
@@ -79,7 +82,7 @@ class Desk:
                     self.play(ev.HotkeysSet())
         return self
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> Self:
         end_s = self.at_s + seconds
         while self.now.wake_at_s is not None and self.now.wake_at_s <= end_s:
             self.at_s = max(self.at_s, self.now.wake_at_s)
@@ -87,42 +90,42 @@ class Desk:
         self.at_s = end_s
         return self
 
-    def down(self, key=0):
+    def down(self, key: int = 0) -> Self:
         return self.play(ev.KeyDown(key, self.at_s))
 
-    def up(self, key=0):
+    def up(self, key: int = 0) -> Self:
         return self.play(ev.KeyUp(key, self.at_s)).wait(0.05)
 
-    def say(self, take, target=EDITOR, key=0):
+    def say(self, take: int, target: Target | None = EDITOR, key: int = 0) -> Self:
         """Press, speak for a second and let go; the recorder does its part."""
         self.focus = target
         self.down(key).play(ev.RecordingBegan(take, "mic")).wait(1).up(key)
         self.focus = Target()
         return self.recorded(take)
 
-    def recorded(self, take, cause=ev.EndCause.STOPPED, is_dead=False):
+    def recorded(self, take: int, cause: ev.EndCause = ev.EndCause.STOPPED, is_dead: bool = False) -> Self:
         return self.play(ev.RecordingEnded(take, cause, 1.0, is_dead))
 
-    def ask(self, what):
+    def ask(self, what: ev.Request) -> Self:
         return self.play(ev.Requested(what, self.at_s))
 
-    def hear(self, take, text, language="English"):
+    def hear(self, take: int, text: str, language: str = "English") -> Self:
         return self.play(ev.Transcribed(take, text, language, is_truncated=False))
 
-    def put(self, take, how=Delivery.TYPED, note="", rest=""):
+    def put(self, take: int, how: Delivery = Delivery.TYPED, note: str = "", rest: str = "") -> Self:
         return self.play(ev.Delivered(take, how, note, rest))
 
-    def done(self, kind):
+    def done(self, kind: type[AnyEffect]) -> list[AnyEffect]:
         return [effect for effect in self.effects if isinstance(effect, kind)]
 
     @property
-    def inserted(self):
+    def inserted(self) -> list[str]:
         return [effect.text for effect in self.done(fx.Insert)]
 
     @property
-    def notices(self):
+    def notices(self) -> list[NoticeKind]:
         return [notice.kind for notice in self.view.notices]
 
     @property
-    def view(self):
+    def view(self) -> View:
         return view_of(self.now)
