@@ -5,12 +5,14 @@ Each state has a shape of its own, so that it is told without color, and at 16 p
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+import functools
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
+from handy_qwen import paths
 from handy_qwen.core.view import Phase
-from handy_qwen.ui.overlay_card import drawing
 from handy_qwen.ui.style import PANEL_DARK_INK, PANEL_LIGHT_INK
 
 _FILES = {
@@ -22,6 +24,13 @@ _FILES = {
 }
 _SIZES_PX = (16, 20, 22, 24, 32, 48, 64)
 _HALO_OPACITY = 0.35
+
+
+@functools.cache
+def drawing(name: str, color: str) -> QSvgRenderer:
+    """A drawing in ``color`` (#rrggbb) instead of its ink."""
+    svg = paths.asset(f"icons/{name}.svg").read_bytes()
+    return QSvgRenderer(QByteArray(svg.replace(PANEL_DARK_INK.encode(), color.encode())))
 
 
 def tray_icon(phase: Phase, *, is_dark: bool) -> QIcon:

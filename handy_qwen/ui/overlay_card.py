@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
-import functools
 import math
 import textwrap
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QByteArray, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QBitmap,
     QFont,
@@ -22,12 +21,11 @@ from PySide6.QtGui import (
     QTextLayout,
     QTextOption,
 )
-from PySide6.QtSvg import QSvgRenderer
 
-from handy_qwen import paths
 from handy_qwen.core.view import HOTKEYS, NoticeKind, Phase, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.style import PANEL_DARK_INK, Scheme
+from handy_qwen.ui.icons import drawing
+from handy_qwen.ui.style import Scheme
 
 _REMARK = 48
 """Characters of a warning beside the live text, which must keep some room; the whole of it follows."""
@@ -350,13 +348,6 @@ def paint_sign(
     else:
         name, color = _DRAWINGS[mark]
         drawing(name, getattr(scheme, color)).render(painter, area.adjusted(4, 4, -4, -4))
-
-
-@functools.cache
-def drawing(name: str, color: str) -> QSvgRenderer:
-    """A drawing in ``color`` (#rrggbb) instead of its ink."""
-    svg = paths.asset(f"icons/{name}.svg").read_bytes()
-    return QSvgRenderer(QByteArray(svg.replace(PANEL_DARK_INK.encode(), color.encode())))
 
 
 def _paint_meter(painter: QPainter, area: QRectF, scheme: Scheme, level: float, turn: int) -> None:

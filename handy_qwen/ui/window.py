@@ -38,7 +38,8 @@ from PySide6.QtWidgets import (
 from handy_qwen import paths
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
-from handy_qwen.ui.widgets import FlowLayout, button
+from handy_qwen.ui.layouts import FlowLayout
+from handy_qwen.ui.widgets import button
 
 MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 GEOMETRY_FILE = "windows.ini"

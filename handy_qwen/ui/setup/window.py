@@ -35,7 +35,7 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.view import Commands, Meter, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.overlay_card import drawing
+from handy_qwen.ui.icons import drawing
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.hotkey_page import HotkeyPage
 from handy_qwen.ui.setup.page import Page, Progress

@@ -28,7 +28,8 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.widgets import FlowLayout, SecondaryText, Text, Title, announce, button, confirm
+from handy_qwen.ui.layouts import FlowLayout
+from handy_qwen.ui.widgets import SecondaryText, Text, Title, announce, button, confirm
 from handy_qwen.ui.window import GAP_PX, SMALL_GAP_PX, AppWindow
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.history_list import EntriesList

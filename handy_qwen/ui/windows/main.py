@@ -13,9 +13,10 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QMenu
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
+from handy_qwen.ui.layouts import FlowLayout
 from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.tray import ChoiceMenu, TrayMenu
-from handy_qwen.ui.widgets import FlowLayout, SecondaryText, Text, Title, announce, button
+from handy_qwen.ui.widgets import SecondaryText, Text, Title, announce, button
 from handy_qwen.ui.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX, AppWindow
 
 _ICON_PX = 48

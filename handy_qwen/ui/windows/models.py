@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.models import InstallStage, ModelCommands, ModelEntry, ModelList, ModelStatus
 from handy_qwen.ui import strings
+from handy_qwen.ui.layouts import FlowLayout
 from handy_qwen.ui.widgets import (
     Alert,
     Card,
-    FlowLayout,
     Pill,
     SecondaryText,
     Text,
