@@ -1,30 +1,82 @@
-"""Layouts that Qt has not got."""
+"""Layouts: rows and columns in one call, a row that wraps, and a body that scrolls."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QLayout, QLayoutItem
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLayout,
+    QLayoutItem,
+    QStyle,
+    QVBoxLayout,
+    QWidget,
+)
 
-_UNLIMITED_PX = 1 << 20
+MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
+Part = QWidget | QLayout | tuple[QWidget | QLayout, int] | int | None
+"""What goes into a row or column: a widget or layout, one with its stretch factor, a space in pixels, or
+None for a stretch."""
+
+
+def column(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QVBoxLayout:
+    """``parts`` below each other; as the layout of ``parent``, if given."""
+    layout = QVBoxLayout() if parent is None else QVBoxLayout(parent)
+    _fill(layout, parts, gap_px)
+    return layout
+
+
+def row(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QHBoxLayout:
+    """``parts`` beside each other; as the layout of ``parent``, if given."""
+    layout = QHBoxLayout() if parent is None else QHBoxLayout(parent)
+    _fill(layout, parts, gap_px)
+    return layout
+
+
+def form() -> QGridLayout:
+    """Labels in the first column, fields in the second, which takes the room."""
+    layout = QGridLayout()
+    layout.setHorizontalSpacing(GAP_PX)
+    layout.setVerticalSpacing(SMALL_GAP_PX)
+    layout.setColumnStretch(1, 1)
+    return layout
+
+
+def _fill(layout: QBoxLayout, parts: tuple[Part, ...], gap_px: int) -> None:
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(gap_px)
+    for part in parts:
+        if part is None:
+            layout.addStretch()
+        elif isinstance(part, int):
+            layout.addSpacing(part)
+        else:
+            item, stretch = part if isinstance(part, tuple) else (part, 0)
+            layout.addWidget(item, stretch) if isinstance(item, QWidget) else layout.addLayout(item, stretch)
 
 
 class FlowLayout(QLayout):
-    """A row that goes on in the next line where there is no room, however large the letters are.
+    """A row that wraps where there is no room, however large the letters are.
 
-    The first of a line that expands gets the room that is left over.
-    The widgets after ``push`` stand at the right end of their line.
+    The first item of a line that expands gets the room that is left over. The items after ``push`` are
+    aligned to the right end of their line.
     """
 
-    def __init__(self, gap_px: int) -> None:
+    def __init__(self, *widgets: QWidget, gap_px: int = GAP_PX) -> None:
         super().__init__()
         self._items: list[QLayoutItem] = []
-        self._pushed: int | None = None  # the place of the first that stands at the right
+        self._pushed: int | None = None
         self.setContentsMargins(0, 0, 0, 0)
         self.setSpacing(gap_px)
+        for widget in widgets:
+            self.addWidget(widget)
 
-    def push(self) -> None:
-        """What is added from now on stands at the right."""
+    def push(self, *widgets: QWidget) -> None:
+        """Align ``widgets``, and what is added from now on, to the right."""
         self._pushed = len(self._items)
+        for widget in widgets:
+            self.addWidget(widget)
 
     def addLayout(self, layout: QLayout) -> None:  # noqa: N802  named as in Qt's other layouts
         """Add a layout as one item."""
@@ -58,76 +110,57 @@ class FlowLayout(QLayout):
     def heightForWidth(self, width: int) -> int:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         lines = self._lines(width)
-        return sum(self._height(line, width) for line in lines) + self.spacing() * max(0, len(lines) - 1)
+        return sum(map(_height, lines)) + self.spacing() * max(0, len(lines) - 1)
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """All in one line. Called by Qt."""
-        shown = self._shown()
-        width = sum(self._items[place].sizeHint().width() for place in shown)
-        return QSize(width + self.spacing() * max(0, len(shown) - 1), self._height(shown))
+        line = next(iter(self._lines(1 << 20)), [])
+        return QSize(self._width(line), _height(line))
 
     def minimumSize(self) -> QSize:  # noqa: N802  the name is Qt's
         """The widest in a line of its own. Called by Qt."""
-        shown = self._shown()
-        width = max((self._items[place].minimumSize().width() for place in shown), default=0)
-        return QSize(width, self._height(shown))
+        width = max((item.minimumSize().width() for item in self._items if not item.isEmpty()), default=0)
+        return QSize(width, self.sizeHint().height())
 
     def setGeometry(self, area: QRect) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         super().setGeometry(area)
-        is_mirrored = self._is_mirrored()
+        parent = self.parentWidget()
+        direction = parent.layoutDirection() if parent is not None else Qt.LayoutDirection.LeftToRight
         top = area.top()
         for line in self._lines(area.width()):
-            height, left = self._height(line, area.width()), area.left()
-            right = area.right() + 1 - self._width(line[self._first_pushed(line) :], area.width())
-            spare = area.width() - self._width(line, area.width())
-            for number, place in enumerate(line):
-                if number == self._first_pushed(line):
-                    left = max(left, right)
-                size = self._size(place, area.width())
+            left, height, spare = area.left(), _height(line), area.width() - self._width(line)
+            for place, size in line:
                 if spare > 0 and self._items[place].expandingDirections() & Qt.Orientation.Horizontal:
                     size.setWidth(size.width() + spare)
                     spare = 0
-                corner = QPoint(left, top + (height - size.height()) // 2)
+                elif spare > 0 and self._pushed is not None and place >= self._pushed:
+                    left += spare
+                    spare = 0
+                box = QRect(QPoint(left, top + (height - size.height()) // 2), size)
+                self._items[place].setGeometry(QStyle.visualRect(direction, area, box))
                 left += size.width() + self.spacing()
-                if is_mirrored:
-                    corner.setX(area.left() + area.right() + 1 - corner.x() - size.width())
-                self._items[place].setGeometry(QRect(corner, size))
             top += height + self.spacing()
 
-    def _is_mirrored(self) -> bool:
-        parent = self.parentWidget()
-        return parent is not None and parent.layoutDirection() is Qt.LayoutDirection.RightToLeft
-
-    def _shown(self) -> list[int]:
-        return [place for place, item in enumerate(self._items) if not item.isEmpty()]
-
-    def _first_pushed(self, line: list[int]) -> int:
-        """The number in ``line`` of the first that stands at the right; its length if none does."""
-        pushed = self._pushed if self._pushed is not None else len(self._items)
-        return next((number for number, place in enumerate(line) if place >= pushed), len(line))
-
-    def _size(self, place: int, most_px: int) -> QSize:
-        item = self._items[place]
-        size = item.sizeHint()
-        size.setWidth(min(size.width(), most_px))
-        if item.hasHeightForWidth():
-            size.setHeight(max(item.heightForWidth(size.width()), item.minimumSize().height()))
-        return size
-
-    def _width(self, line: list[int], most_px: int) -> int:
-        return sum(self._size(place, most_px).width() for place in line) + self.spacing() * max(
-            0, len(line) - 1
-        )
-
-    def _height(self, line: list[int], most_px: int = _UNLIMITED_PX) -> int:
-        return max((self._size(place, most_px).height() for place in line), default=0)
-
-    def _lines(self, width: int) -> list[list[int]]:
-        lines: list[list[int]] = []
-        for place in self._shown():
-            if lines and self._width([*lines[-1], place], width) <= width:
-                lines[-1].append(place)
+    def _lines(self, width: int) -> list[list[tuple[int, QSize]]]:
+        """The lines for that ``width``: of each item its number and its size."""
+        lines: list[list[tuple[int, QSize]]] = []
+        for place, item in enumerate(self._items):
+            if item.isEmpty():
+                continue
+            size = item.sizeHint()
+            size.setWidth(min(size.width(), width))
+            if item.hasHeightForWidth():
+                size.setHeight(max(item.heightForWidth(size.width()), item.minimumSize().height()))
+            if lines and self._width([*lines[-1], (place, size)]) <= width:
+                lines[-1].append((place, size))
             else:
-                lines.append([place])
+                lines.append([(place, size)])
         return lines
+
+    def _width(self, line: list[tuple[int, QSize]]) -> int:
+        return sum(size.width() for _, size in line) + self.spacing() * max(0, len(line) - 1)
+
+
+def _height(line: list[tuple[int, QSize]]) -> int:
+    return max((size.height() for _, size in line), default=0)
