@@ -72,15 +72,10 @@ def language_title(name: str) -> str:
     return name if native == name else f"{native} ({name})"
 
 
-def keys_title(choices: Choices) -> str:
-    """The hotkeys; empty if there is none."""
-    return " / ".join(choices.hotkeys)
-
-
 def how_to_dictate(choices: Choices) -> str:
     """Which key to hold or press; empty if there is none."""
     how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK
-    return how.format(keys=keys_title(choices)) if choices.hotkeys else ""
+    return how.format(keys=" / ".join(choices.hotkeys)) if choices.hotkeys else ""
 
 
 def literal(title: str) -> str:

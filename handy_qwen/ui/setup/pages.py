@@ -228,19 +228,9 @@ class HotkeyPage(Page):
         self.cap.capture_ended.connect(self._on_capture_ended)
         self.change = Button(words.CHANGE, self._on_change)
         self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.went_down, self.came_up = Message(is_line=True), Message(is_line=True)
-        self._note = SecondaryText(words.NOT_SEEN)
         self._was_refused.connect(self._on_refused, Qt.ConnectionType.QueuedConnection)
-        keep_space_when_hidden(self.went_down, self.came_up)
-        card = Card(
-            GAP_PX,
-            row(None, self.cap, None),
-            SMALL_GAP_PX,
-            row(None, self.change, None),
-            row(None, self.went_down, self.came_up, None, gap_px=MARGIN_PX),
-            gap_px=GAP_PX,
-        )
-        self.fill(card, self.hint, self.objection, self._note, None)
+        keys = (GAP_PX, row(None, self.cap, None), SMALL_GAP_PX, row(None, self.change, None), GAP_PX)
+        self.fill(Card(*keys, gap_px=GAP_PX), self.hint, self.objection, None)
 
     def enter(self) -> None:
         """From now on the hotkey is only shown."""
@@ -281,18 +271,15 @@ class HotkeyPage(Page):
     def _look(self, is_down: bool) -> None:
         if is_down:
             self.dismiss_notices()
-            self.went_down.say(words.WENT_DOWN, "good")
-        elif self.cap.is_lit and self.went_down.words:
-            self.came_up.say(words.CAME_UP, "good")
-            self.hint.say(words.HOTKEY_WORKS[Mode(self._choices.mode)], "text")
-            self._note.hide()
+            self.hint.say(words.PRESSED, "good")
+        elif self.cap.is_lit and self.hint.words == words.PRESSED:
+            self.hint.say(words.HOTKEY_WORKS[Mode(self._choices.mode)], "good")
             self.set_progress(Progress.DONE)
 
     def _begin_again(self) -> None:
-        for message in (self.went_down, self.came_up, self.hint, self.objection):
-            message.say("")
+        self.hint.say(words.NOT_SEEN, "quiet", is_silent=True)
+        self.objection.say("")
         self._has_menu_key = False
-        self._note.show()
 
     def _on_change(self) -> None:
         if self.cap.is_capturing:
@@ -300,7 +287,6 @@ class HotkeyPage(Page):
             return
         self.dismiss_notices()
         self._begin_again()
-        self._note.hide()
         self.hint.say(words.CAPTURE_HINT, "text")
         self.change.setText(words.KEEP)
         self.cap.capture()
@@ -312,27 +298,26 @@ class HotkeyPage(Page):
     def _on_refused(self, error: HandyError) -> None:
         """The key stays as it is. Said until another one is chosen."""
         self._has_menu_key = False
-        self._note.hide()
         self.objection.say(error.title, hint=error.hint)
 
     def _on_capture_ended(self) -> None:
         if self.cap.hasFocus():
             self.change.setFocus()
         self.change.setText(words.CHANGE)
-        self.hint.say("")
-        self._note.show()
+        self.hint.say(words.NOT_SEEN, "quiet", is_silent=True)
 
 
 class DictationPage(Page):
     """Dictate into a field, as into any other window. Only a text that was dictated counts."""
 
     def __init__(self) -> None:
-        super().__init__(words.DICTATION, words.DICTATION_TITLE, "")
+        super().__init__(words.DICTATION, words.DICTATION_TITLE, words.DICTATION_LEAD)
         self._is_demo = True
         self._last = LastText()
         self.task, self.state, self.verdict = SecondaryText(), SecondaryText(), Message()
         self.field = QPlainTextEdit()
         self.field.setTabChangesFocus(True)
+        self.field.setPlaceholderText(words.FIELD_EMPTY)
         self.field.setMinimumHeight(_TEXT_PX)
         self.field.textChanged.connect(self._on_text)
         self.clear = Button(words.CLEAR, self._on_clear)
@@ -363,16 +348,16 @@ class DictationPage(Page):
         self.task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
         self._last.show_view(view)
         self._judge()
-        how = words.how_to(view.choices)
-        self.lead.setText(how.lead)
-        self.field.setPlaceholderText(how.empty_field)
+        how = strings.how_to_dictate(view.choices)
+        self.lead.setText(f"{how} {words.DICTATION_LEAD}".strip())
         if view.phase is Phase.RECORDING:
             self.dismiss_notices()
-            self.state.setText(words.how_to(view.choices, is_locked=view.is_locked).listening)
+            is_tapped = view.is_locked or view.choices.mode == Mode.TOGGLE
+            self.state.setText(words.PRESS_AGAIN if is_tapped else words.RELEASE)
         elif view.phase is Phase.TRANSCRIBING:
             self.state.setText(strings.TRANSCRIBING)
         else:
-            self.state.setText(words.LOADING if view.is_loading else how.ready)
+            self.state.setText(words.LOADING if view.is_loading else how)
 
     def _on_text(self) -> None:
         if self.field.toPlainText().startswith(" "):  # it continues what came into this window before
@@ -436,7 +421,7 @@ class DonePage(Page):
     wanted = Signal(int)  # the step to go back to
 
     def __init__(self, steps: Sequence[Page]) -> None:
-        super().__init__(words.DONE, words.DONE_TITLE, "")
+        super().__init__(words.DONE, words.DONE_TITLE, words.DONE_LEAD)
         self._steps = tuple(steps)
         self.rows = [_SummaryRow(step.name) for step in self._steps]
         card = Card()
@@ -471,7 +456,7 @@ class DonePage(Page):
     def show_view(self, view: View) -> None:
         """Name the hotkey."""
         super().show_view(view)
-        self.lead.setText(words.how_to(view.choices).done)
+        self.lead.setText(f"{strings.how_to_dictate(view.choices)} {words.DONE_LEAD}".strip())
 
 
 class _SummaryRow:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from handy_qwen.core.gestures import Mode
-from handy_qwen.core.view import Choices
-from handy_qwen.ui.strings import keys_title, tr
+from handy_qwen.ui.strings import tr
 
 TITLE, TITLE_OF_STEP = tr("Set up"), tr("Set up: {step}")
 LATER, BACK, NEXT, SKIP, FINISH = tr("Close set&up"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
@@ -42,7 +39,7 @@ CAPTURE_HINT = tr(
 NOT_A_HOTKEY = tr("That key can't be a hotkey. Try another one.")
 MENU_KEY = tr("Many programs use {keys} for a menu or a button.")
 MENU_KEY_HINT = tr("It won't reach them while Handy Qwen runs. Ctrl+Alt and a letter is safer.")
-WENT_DOWN, CAME_UP = tr("Pressed"), tr("Released")
+PRESSED = tr("Pressed. Now release it.")
 HOTKEY_WORKS = {
     Mode.AUTO: tr("It works. Hold it while you talk, or tap it to start and tap again to stop."),
     Mode.HOLD: tr("It works. Hold it while you talk."),
@@ -52,17 +49,20 @@ NOT_SEEN = tr(
     "Nothing happens? Another program may be using the key. Choose another one; on Wayland, set it in your "
     "desktop's keyboard settings."
 )
-NO_HOTKEY, YOUR_HOTKEY = tr("none"), tr("your hotkey")
+NO_HOTKEY = tr("none")
 
 DICTATION = tr("First text")
 DICTATION_TITLE = tr("Your first text")
-FIELD = tr("Your te&xt:")
+DICTATION_LEAD = tr("The text appears at the cursor.")
+FIELD, FIELD_EMPTY = tr("Your te&xt:"), tr("Click here, then dictate.")
 DICTATION_WORKS = tr("That's it. It works the same in every window.")
 DEMO_MISHEARD = tr(
     "The text was inserted, but not every word is right: the demo model knows only some 300 words. "
     "Say exactly the sentence above."
 )
 CLEAR = tr("Cl&ear")
+RELEASE = tr("Listening… Release the key when you're done.")
+PRESS_AGAIN = tr("Listening… Press the key again when you're done.")
 LOADING = tr("Loading the model… You can already speak.")
 
 MODEL = tr("Model")
@@ -85,39 +85,7 @@ AT_LOGIN_HINT = tr("Starts in the background, without a window. You can change t
 DONE = tr("Done")
 DONE_TITLE = tr("You're ready")
 DONE_TITLE_OPEN = tr("Almost ready")
+DONE_LEAD = tr("Your words appear in the focused window.")
 STEP_IS_OPEN = tr("not tried yet")
 STEP_IS_DONE = tr("works")
 FIND_AGAIN = tr("To run this guide again, choose Set up… in the tray menu or in Handy Qwen's window.")
-
-
-class HowTo(NamedTuple):
-    """What the pages say of dictating, which depends on whether the key is held or tapped."""
-
-    lead: str
-    empty_field: str
-    ready: str
-    listening: str
-    done: str
-
-
-HOLD = HowTo(
-    tr("Hold {keys}, speak, then release. The text appears at the cursor."),
-    tr("Click here, hold {keys} and speak."),
-    tr("Ready. Hold {keys}."),
-    tr("Listening… Release the key when you're done."),
-    tr("Hold {keys}, speak, release: your words appear in the focused window."),
-)
-TAP = HowTo(
-    tr("Press {keys}, speak, then press again. The text appears at the cursor."),
-    tr("Click here, press {keys} and speak."),
-    tr("Ready. Press {keys}."),
-    tr("Listening… Press the key again when you're done."),
-    tr("Press {keys}, speak, press again: your words appear in the focused window."),
-)
-
-
-def how_to(choices: Choices, *, is_locked: bool = False) -> HowTo:
-    """How to dictate; ``is_locked``: the key was tapped, whatever the settings say."""
-    keys = keys_title(choices) or YOUR_HOTKEY
-    how = TAP if is_locked or choices.mode == Mode.TOGGLE else HOLD
-    return HowTo(*(part.format(keys=keys) for part in how))

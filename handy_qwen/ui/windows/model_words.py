@@ -53,40 +53,23 @@ NEEDS_MEMORY = tr("Needs {needed} of memory; this computer has {available}. It m
 NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
 
 
-def state(entry: ModelEntry) -> tuple[str, str]:
-    """What the pill says, and its color."""
+def state(entry: ModelEntry) -> tuple[str, str, str]:
+    """What the pill says, its color, and what the first button says: empty if it has nothing to do."""
     match entry.standing:
         case ModelStatus.INSTALLED if entry.is_damaged:
-            return DAMAGED, "recording"
+            return DAMAGED, "recording", "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
         case ModelStatus.INSTALLED:
-            return (IN_USE, "good") if entry.is_chosen else (INSTALLED, "quiet")
+            return (IN_USE, "good", "") if entry.is_chosen else (INSTALLED, "quiet", USE)
         case ModelStatus.INSTALLING:
             assert entry.progress is not None
-            return STAGES[entry.progress.stage], "working"
+            stage = entry.progress.stage
+            return STAGES[stage], "working", PAUSE if stage is InstallStage.DOWNLOADING else CANCEL
         case _ if entry.problem is not None:
-            return FAILED, "recording"
+            return FAILED, "recording", RETRY
         case ModelStatus.PAUSED:
-            return PAUSED, "problem"
+            return PAUSED, "problem", RESUME
         case ModelStatus.AVAILABLE:
-            return (RECOMMENDED, "working") if entry.is_recommended else ("", "quiet")
-
-
-def primary(entry: ModelEntry) -> str:
-    """What the first button says; empty if there is nothing for it to do."""
-    match entry.standing:
-        case ModelStatus.INSTALLED if entry.is_damaged:
-            return "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
-        case ModelStatus.INSTALLED:
-            return "" if entry.is_chosen else USE
-        case ModelStatus.INSTALLING:
-            assert entry.progress is not None
-            return PAUSE if entry.progress.stage is InstallStage.DOWNLOADING else CANCEL
-        case _ if entry.problem is not None:
-            return RETRY
-        case ModelStatus.PAUSED:
-            return RESUME
-        case ModelStatus.AVAILABLE:
-            return INSTALL
+            return (RECOMMENDED, "working", INSTALL) if entry.is_recommended else ("", "quiet", INSTALL)
 
 
 def secondary(entry: ModelEntry) -> str:

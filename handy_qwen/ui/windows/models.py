@@ -159,7 +159,7 @@ class ModelCard(Card):
         before, self._entry = self._entry, entry
         self.setAccessibleName(entry.title)
         self.title.setText(entry.title)
-        state, color = words.state(entry)
+        state, color, primary = words.state(entry)
         if state != self._pill.text() and entry.name == before.name:
             announce(self, entry.title, state)
         self._pill.say(state, color)
@@ -172,7 +172,7 @@ class ModelCard(Card):
         self._warning.say(words.warning(entry, models))
         self.set_accent("good" if entry.is_chosen else "")
         self._label(self.secondary, words.secondary(entry))
-        self._label(self.primary, words.primary(entry))
+        self._label(self.primary, primary)
 
     def _label(self, button: QPushButton, text: str) -> None:
         if not text and button.hasFocus():
@@ -187,7 +187,7 @@ class ModelCard(Card):
         name = self._entry.name
         if self._entry.standing is ModelStatus.INSTALLING:
             self._commands.pause(name)
-        elif words.primary(self._entry) == words.USE:
+        elif self.primary.text() == words.USE:
             self._commands.use(name)
         else:
             self._commands.install(name)

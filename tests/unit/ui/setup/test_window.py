@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
 
 from handy_qwen import paths
 from handy_qwen.core.events import Request
+from handy_qwen.core.gestures import Mode
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.errors import HandyError
@@ -331,11 +332,11 @@ def test_while_the_page_is_up_the_hotkey_only_lights_up(window, asked):
     page = window.page
     window.show_view(replace(IDLE, is_key_down=True))
     assert page.cap.is_lit
-    assert page.went_down.words
+    assert page.hint.words == words.PRESSED
     assert not page.is_done
     window.show_view(IDLE)
     assert not page.cap.is_lit
-    assert page.came_up.words
+    assert page.hint.words == words.HOTKEY_WORKS[Mode.AUTO]
     assert page.is_done
     window.go_to(DICTATION)
     assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
@@ -562,8 +563,11 @@ def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window)
 @pytest.mark.parametrize(
     ("view", "text"),
     [
-        (IDLE, words.HOLD.ready.format(keys="Right Ctrl")),
-        (RECORDING, words.HOLD.listening),
+        (IDLE, strings.HOLD_AND_SPEAK.format(keys="Right Ctrl")),
+        (RECORDING, words.RELEASE),
+        (replace(RECORDING, is_locked=True), words.PRESS_AGAIN),
+        (replace(RECORDING, choices=Choices(mode="toggle")), words.PRESS_AGAIN),
+        (replace(IDLE, choices=Choices(hotkeys=("F9",), mode="toggle")), "Press F9 and speak."),
         (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), strings.TRANSCRIBING),
         (replace(IDLE, phase=Phase.LOADING, is_loading=True), words.LOADING),
     ],
