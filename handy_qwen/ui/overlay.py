@@ -17,9 +17,8 @@ from PySide6.QtWidgets import QWidget
 from handy_qwen.core.view import Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay_card import MARGIN_PX, CardPainter, Content, Mark, card_shape, content_of
-from handy_qwen.ui.style import scheme
+from handy_qwen.ui.style import application, scheme
 from handy_qwen.ui.widgets import announce, spoken
-from handy_qwen.ui.window import application
 
 _FRAME_MS = 50  # 20 frames a second while something moves
 _FADE_MS = 140

@@ -72,6 +72,14 @@ def language_title(name: str) -> str:
     return name if native == name else f"{native} ({name})"
 
 
+def microphones(choices: Choices) -> list[tuple[str, str]]:
+    """The microphones to choose from, and the one that is chosen but not connected: names and titles."""
+    devices = [("", DEFAULT_DEVICE), *((name, literal(name)) for name in choices.microphones)]
+    if choices.microphone and choices.microphone not in choices.microphones:
+        devices.append((choices.microphone, NOT_CONNECTED.format(device=literal(choices.microphone))))
+    return devices
+
+
 def how_to_dictate(choices: Choices) -> str:
     """Which key to hold or press; empty if there is none."""
     how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK

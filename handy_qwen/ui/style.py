@@ -236,11 +236,16 @@ class OutlinedStyle(QProxyStyle):
 
 def use_outlines() -> None:
     """Draw all windows so, where the style is Qt's own and not the system's. Safe to call twice."""
+    style = application().style()
+    if style.name() == _FUSION and not isinstance(style, OutlinedStyle):
+        application().setStyle(OutlinedStyle())
+
+
+def application() -> QApplication:
+    """The one there is: nothing is shown without it."""
     app = QApplication.instance()
-    if not isinstance(app, QApplication) or isinstance(app.style(), OutlinedStyle):
-        return
-    if app.style().name() == _FUSION:
-        app.setStyle(OutlinedStyle())
+    assert isinstance(app, QApplication), "made before the first window"
+    return app
 
 
 def _is_separator(item: QStyleOptionMenuItem) -> bool:

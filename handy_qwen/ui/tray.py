@@ -212,12 +212,7 @@ class TrayMenu(QMenu):
             choices.language,
             more=[(name, strings.language_title(name)) for name in choices.languages],
         )
-        devices = [("", strings.DEFAULT_DEVICE)]
-        devices += [(name, strings.literal(name)) for name in choices.microphones]
-        if choices.microphone and choices.microphone not in choices.microphones:
-            missing = strings.NOT_CONNECTED.format(device=strings.literal(choices.microphone))
-            devices.append((choices.microphone, missing))
-        self._microphones.show_entries(devices, choices.microphone)
+        self._microphones.show_entries(strings.microphones(choices), choices.microphone)
         automatic = strings.without_letter(strings.METHODS[choices.automatic_method])
         methods = [("", strings.AUTOMATIC_IS.format(what=automatic))]
         methods += [(method.value, title) for method, title in strings.METHODS.items()]

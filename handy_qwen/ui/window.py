@@ -20,7 +20,6 @@ from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QApplication,
     QCheckBox,
     QDialog,
     QFrame,
@@ -37,6 +36,7 @@ from handy_qwen.core.view import HistoryPage, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.style import application
 from handy_qwen.ui.widgets import Button
 
 GEOMETRY_FILE = "windows.ini"
@@ -226,13 +226,6 @@ class _FocusLoss(QObject):
         self._settling.stop()
         self._do(is_elsewhere)
         self.deleteLater()
-
-
-def application() -> QApplication:
-    """The one there is: nothing is shown without it."""
-    app = QApplication.instance()
-    assert isinstance(app, QApplication), "made before the first window"
-    return app
 
 
 def _by_eye(widget: QWidget) -> Iterator[QWidget]:

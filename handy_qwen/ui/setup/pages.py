@@ -87,24 +87,43 @@ class ModelPage(Page):
             self.progress_changed.emit()
 
 
-class MicrophonePage(Page):
-    """Choose a microphone, listen, read a sentence aloud, compare.
+class ReadingPage(Page):
+    """A page with a sentence to read aloud. Only a text that was dictated counts, not what was typed."""
 
-    The sentence goes the whole way, through the model and into the field, as every text does. Only what was
-    heard counts, not what was typed.
+    def __init__(self, name: str, title: str, lead: str) -> None:
+        super().__init__(name, title, lead)
+        self.task, self.sentence = SecondaryText(), Title(words.SENTENCE, scale=1.35)
+        self.verdict = Message()
+        self._is_demo = True
+        self._last = LastText()
+
+    def show_view(self, view: View) -> None:
+        """Say which words will do, and judge what was dictated."""
+        super().show_view(view)
+        self._is_demo = is_demo(view.choices)
+        self.task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
+        self._last.show_view(view)
+        self._judge()
+
+    def _judge(self) -> None:
+        raise NotImplementedError
+
+
+class MicrophonePage(ReadingPage):
+    """Choose a microphone, listen, read aloud, compare.
+
+    The sentence goes the whole way, through the model and into the field, as every text does.
     """
 
     def __init__(self, ask: Ask, commands: Commands, meter: Meter) -> None:
         super().__init__(words.MICROPHONE, words.MICROPHONE_TITLE, words.MICROPHONE_LEAD)
         self._ask, self._commands = ask, commands
         self._view = View()
-        self._devices: tuple[str, ...] | None = None
-        self._last = LastText()
-        self.task = SecondaryText()
+        self._devices: object = None
         self.device, self.meter, self.heard = QComboBox(), MeterBar(meter), QLineEdit()
         self.record = Button(words.LISTEN, self._on_record)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click must leave the cursor in the field
-        self.voice, self.verdict = SecondaryText(), Message()  # nothing is announced into the microphone
+        self.voice = SecondaryText()  # nothing is announced into the microphone
         # Microphones have long names, which must not make the window wide.
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.device.currentTextChanged.connect(self.device.setToolTip)
@@ -113,10 +132,9 @@ class MicrophonePage(Page):
         self.heard.setMinimumHeight(_FIELD_PX)
         self.heard.textChanged.connect(self._on_text)
         keep_space_when_hidden(self.voice, self.verdict)
-        sentence = Title(words.SENTENCE, scale=1.35)
         self.fill(
             row(labelled(words.DEVICE, self.device), (self.device, 1)),
-            Card(self.task, sentence, SMALL_GAP_PX, row(self.record, (self.meter, 1)), self.voice),
+            Card(self.task, self.sentence, SMALL_GAP_PX, row(self.record, (self.meter, 1)), self.voice),
             column(labelled(words.HEARD, self.heard), self.heard, self.verdict, gap_px=SMALL_GAP_PX),
             None,
         )
@@ -142,13 +160,10 @@ class MicrophonePage(Page):
 
     def show_view(self, view: View) -> None:
         """Show the devices, and what comes of the recording."""
-        super().show_view(view)
         self._view = view
+        super().show_view(view)
         is_recording = view.phase is Phase.RECORDING
         self.record.setText(words.STOP if is_recording else words.LISTEN)
-        self.task.setText(words.SAY_EXACTLY if is_demo(view.choices) else words.READ_THIS)
-        self._last.show_view(view)
-        self._judge()
         self.meter.run(is_recording and self.isVisible())
         is_loud = self.meter.loudest_db > MeterBar.VOICE_DB
         if is_recording:
@@ -157,13 +172,13 @@ class MicrophonePage(Page):
         self._show_devices(view.choices)
 
     def _show_devices(self, choices: Choices) -> None:
-        if choices.microphones != self._devices:
-            self._devices = choices.microphones
+        devices = strings.microphones(choices)
+        if devices != self._devices:
+            self._devices = devices
             self.device.clear()
-            self.device.addItem(words.DEFAULT_DEVICE, "")
-            for name in choices.microphones:
-                self.device.addItem(name, name)
-        self.device.setCurrentIndex(max(0, self.device.findData(choices.microphone)))
+            for name, title in devices:
+                self.device.addItem(strings.without_letter(title), name)
+        self.device.setCurrentIndex(self.device.findData(choices.microphone))
 
     def _on_record(self) -> None:
         self.heard.setFocus()
@@ -188,8 +203,7 @@ class MicrophonePage(Page):
 
     def _judge(self) -> None:
         text = self.heard.text()
-        is_dictated = self._last.is_in(text)
-        self.verdict.say(*self._verdict(text) if is_dictated else ("", "quiet"))
+        self.verdict.say(*self._verdict(text) if self._last.is_in(text) else ("", "quiet"))
         if self._is_fine():
             self.set_progress(Progress.DONE)
         self.progress_changed.emit()  # what Enter does may have changed
@@ -200,7 +214,7 @@ class MicrophonePage(Page):
         right = total - len(not_heard)
         if not not_heard:
             return words.HEARD_WELL, "good"
-        if right * 2 < total and not is_demo(self._view.choices):
+        if right * 2 < total and not self._is_demo:
             return words.HEARD_OWN, "good"
         if right:
             said = words.HEARD_PARTLY.format(right=right, total=total, missed=", ".join(not_heard))
@@ -307,15 +321,12 @@ class HotkeyPage(Page):
         self.hint.say(words.NOT_SEEN, "quiet", is_silent=True)
 
 
-class DictationPage(Page):
-    """Dictate into a field, as into any other window. Only a text that was dictated counts."""
+class DictationPage(ReadingPage):
+    """Dictate into a field, as into any other window."""
 
     def __init__(self) -> None:
         super().__init__(words.DICTATION, words.DICTATION_TITLE, words.DICTATION_LEAD)
-        self._is_demo = True
-        self._last = LastText()
-        self.task, self.state, self.verdict = SecondaryText(), SecondaryText(), Message()
-        self.field = QPlainTextEdit()
+        self.state, self.field = SecondaryText(), QPlainTextEdit()
         self.field.setTabChangesFocus(True)
         self.field.setPlaceholderText(words.FIELD_EMPTY)
         self.field.setMinimumHeight(_TEXT_PX)
@@ -325,7 +336,7 @@ class DictationPage(Page):
         self.clear.setEnabled(False)
         self.fill(
             self.task,
-            Title(words.SENTENCE, scale=1.35),
+            self.sentence,
             labelled(words.FIELD, self.field),
             (self.field, 1),
             row((self.state, 1), self.clear),
@@ -344,10 +355,6 @@ class DictationPage(Page):
     def show_view(self, view: View) -> None:
         """Say what is going on."""
         super().show_view(view)
-        self._is_demo = is_demo(view.choices)
-        self.task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
-        self._last.show_view(view)
-        self._judge()
         how = strings.how_to_dictate(view.choices)
         self.lead.setText(f"{how} {words.DICTATION_LEAD}".strip())
         if view.phase is Phase.RECORDING:

@@ -74,7 +74,7 @@ class SetupWindow(AppWindow):
         self._last.wanted.connect(self.go_to)
         self.pages: list[Page] = [*steps, self._last]
         self.place = 0  # of the page that is up
-        self.steps, self._edge = StepList([page.name for page in self.pages]), QFrame()
+        self.steps, self._edge = _StepList([page.name for page in self.pages]), QFrame()
         self.steps.wanted.connect(self.go_to)
         self.back = Button(words.BACK, lambda: self.go_to(self.place - 1))
         self.forward = Button(words.SKIP, self._on_forward)
@@ -194,29 +194,27 @@ class SetupWindow(AppWindow):
             one.setAutoDefault(True)
 
 
-class StepList(QWidget):
+class _StepList(QWidget):
     """The steps below each other: which one is up, what is done, and a way to any of them."""
 
     wanted = Signal(int)
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
-        self.entries = [StepEntry(place, name) for place, name in enumerate(names)]
+        self.entries = [_StepEntry(place, name) for place, name in enumerate(names)]
         for place, entry in enumerate(self.entries):
             entry.clicked.connect(lambda _checked, place=place: self.wanted.emit(place))
         column(*self.entries, None, gap_px=2, parent=self)
 
     def show_step(self, here: int) -> None:
-        """Mark the step that is up."""
         for place, entry in enumerate(self.entries):
             entry.show_state(entry.progress, is_here=place == here)
 
     def show_progress(self, place: int, progress: Progress) -> None:
-        """Mark how far a step is."""
         self.entries[place].show_state(progress, is_here=self.entries[place].is_here)
 
 
-class StepEntry(QAbstractButton):
+class _StepEntry(QAbstractButton):
     """A number or a check mark, and the name of the step."""
 
     def __init__(self, place: int, name: str) -> None:
@@ -230,27 +228,22 @@ class StepEntry(QAbstractButton):
 
     @property
     def is_done(self) -> bool:
-        """Whether the step has been shown to work."""
         return self.progress is Progress.DONE
 
     def show_state(self, progress: Progress, *, is_here: bool) -> None:
-        """Show how far the step is, and whether it is up."""
         self.is_here, self.progress = is_here, progress
         self.setAccessibleName(words.STEP_DONE.format(title=self.text()) if self.is_done else self.text())
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         width = QFontMetricsF(self.font()).horizontalAdvance(self.text())
         height = round(self.fontMetrics().height() * _STEP_LINES)
         return QSize(round(width * 1.1) + 2 * _INSET_PX + self._dot_px + _GAP_PX, height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         colors, font = scheme(), self.font()
         focus = QPen(colors.color("working"), 1.5) if self.hasFocus() else None
         background = colors.color("working", _HERE_ALPHA if self.is_here else _HOVER_ALPHA)

@@ -51,7 +51,7 @@ class HistoryWindow(AppWindow):
         self.pause = QCheckBox(words.PAUSE)
         self.pause.setToolTip(words.PAUSE_TIP)
         self.pause.clicked.connect(commands.pause_history)
-        self.list, self.detail = EntriesList(), Detail(history, insert=self._insert, delete=self._delete)
+        self.list, self.detail = EntriesList(), _Detail(history, insert=self._insert, delete=self._delete)
         self.list.setMinimumHeight(_LEAST_PX)
         self._notice, self._empty_title, self._empty_hint = Message(), Title(), SecondaryText()
         self._count = SecondaryText()
@@ -226,7 +226,7 @@ class SearchField(QLineEdit):
             super().keyPressEvent(event)
 
 
-class Detail(QWidget):
+class _Detail(QWidget):
     """What can be done with the dictations selected, and the whole text of one."""
 
     def __init__(
@@ -257,7 +257,6 @@ class Detail(QWidget):
         self.show_chosen(())
 
     def show_chosen(self, chosen: Sequence[Entry], choices: Choices | None = None) -> None:
-        """Show the one entry selected, or how many are."""
         self._chosen = chosen
         self._choices = choices or self._choices
         one = chosen[0] if len(chosen) == 1 else None
@@ -279,12 +278,10 @@ class Detail(QWidget):
         self.delete_button.setEnabled(bool(chosen))
 
     def copy(self) -> None:
-        """Put the text of the entry selected on the clipboard."""
         if self.copy_button.isEnabled():
             self._history.copy(self._chosen[0])
 
     def insert(self) -> None:
-        """Have the text of the entry selected inserted."""
         if self.insert_button.isEnabled():
             self._insert(self._chosen[0])
 

@@ -41,7 +41,7 @@ Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
 
-class EntriesModel(QAbstractListModel):
+class _EntriesModel(QAbstractListModel):
     """The entries of a ``HistoryPage`` for Qt's list."""
 
     def __init__(self) -> None:
@@ -49,22 +49,18 @@ class EntriesModel(QAbstractListModel):
         self._page = HistoryPage()
 
     def show_history(self, page: HistoryPage) -> None:
-        """Hold the entries of ``page`` instead of those before."""
         self.beginResetModel()
         self._page = page
         self.endResetModel()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All that are in the list."""
         return self._page.entries
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         return 0 if parent.isValid() else len(self.entries)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """What a row shows, and what a screen reader says of it. Called by Qt."""
         entry = self.entries[index.row()]
         if role == ENTRY:
             return entry
@@ -80,16 +76,14 @@ class EntriesModel(QAbstractListModel):
         return None
 
 
-class EntryPainter(QStyledItemDelegate):
+class _EntryPainter(QStyledItemDelegate):
     """Paints a row: its text, and in a quieter line below all that is known of it."""
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         lines = QFontMetricsF(option.font).height() + QFontMetricsF(_small_font(option)).height()
         return QSize(100, round(lines + _LINE_GAP_PX + 2 * _PAD_PX))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Called by Qt."""
         entry, (remark, color) = index.data(ENTRY), index.data(REMARK)
         headline = words.headline(entry)
         facts = "   ·   ".join(
@@ -167,9 +161,9 @@ class EntriesList(QListView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._model = EntriesModel()
+        self._model = _EntriesModel()
         self.setModel(self._model)
-        self.setItemDelegate(EntryPainter(self))
+        self.setItemDelegate(_EntryPainter(self))
         self.setAccessibleName(words.LIST)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)

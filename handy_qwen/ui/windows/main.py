@@ -68,7 +68,7 @@ class MainWindow(AppWindow):
         buttons, choosers = FlowLayout(gap_px=SMALL_GAP_PX), form()
         for action in actions:
             if isinstance(submenu := action.menu(), ChoiceMenu):
-                chooser, place = Chooser(submenu), choosers.count()
+                chooser, place = _Chooser(submenu), choosers.count()
                 choosers.addWidget(labelled(submenu.title(), chooser), place, 0)
                 choosers.addWidget(chooser, place, 1)
             else:
@@ -100,7 +100,7 @@ class MainWindow(AppWindow):
         return made
 
 
-class Chooser(QPushButton):
+class _Chooser(QPushButton):
     """A submenu of which one entry is chosen: its text is that entry, cut where there is no room for it."""
 
     def __init__(self, menu: ChoiceMenu) -> None:
@@ -118,15 +118,12 @@ class Chooser(QPushButton):
         self._fit()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """No wider for a long entry, such as the name of a microphone. Called by Qt."""
         return QSize(_CHOOSER_CHARACTERS * self.fontMetrics().averageCharWidth(), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         return self.sizeHint()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         super().resizeEvent(event)
         self._fit()
 
