@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
@@ -27,17 +28,14 @@ from handy_qwen.ui.windows.models import ModelsWindow
 class Desk(QObject):
     """Shows the last view, model list and history page it was given.
 
-    Threads: made and closed on Qt's thread; ``show_*`` and ``open`` may be called from any: a signal carries
-    what they are given over to Qt's.
+    Threads: made and closed on Qt's; ``show_*`` and ``open`` may be called from any: a signal carries the
+    call over to Qt's.
     """
 
     left_at_work = Signal(
         str
     )  # the Models window was closed while the model of this title is being installed
-    _view_came = Signal(object)
-    _models_came = Signal(object)
-    _page_came = Signal(object)
-    _window_wanted = Signal(object)
+    _called = Signal(object)  # Callable[[], None], to be called on Qt's thread
 
     def __init__(
         self,
@@ -58,10 +56,7 @@ class Desk(QObject):
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
-        self._view_came.connect(self._show_view)
-        self._models_came.connect(self._show_models)
-        self._page_came.connect(self._show_history)
-        self._window_wanted.connect(self._present)
+        self._called.connect(self._call)
         self._tray.show_view(self._view)
 
     @staticmethod
@@ -71,19 +66,19 @@ class Desk(QObject):
 
     def show_view(self, view: View) -> None:
         """Show what the program does. Any thread."""
-        self._view_came.emit(view)
+        self._called.emit(partial(self._show_view, view))
 
     def show_models(self, models: ModelList) -> None:
         """Show which models there are. Any thread."""
-        self._models_came.emit(models)
+        self._called.emit(partial(self._show_models, models))
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
-        self._page_came.emit(page)
+        self._called.emit(partial(self._show_history, page))
 
     def open(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread."""
-        self._window_wanted.emit(window)
+        self._called.emit(partial(self._present, window))
 
     def close(self) -> None:
         """Take everything off the screen, once."""
@@ -94,6 +89,9 @@ class Desk(QObject):
         self._overlay.close()
 
     @Slot(object)
+    def _call(self, call: Callable[[], None]) -> None:
+        call()
+
     def _show_view(self, view: View) -> None:
         self._view = view
         self._tray.show_view(view)
@@ -101,19 +99,16 @@ class Desk(QObject):
         for window in self._windows.values():
             window.show_view(view)
 
-    @Slot(object)
     def _show_models(self, models: ModelList) -> None:
         self._models = models
         self._tray.menu.show_models(models)
         for window in self._windows.values():
             window.show_models(models)
 
-    @Slot(object)
     def _show_history(self, page: HistoryPage) -> None:
         if Window.HISTORY in self._windows:
             self._windows[Window.HISTORY].show_history(page)
 
-    @Slot(object)
     def _present(self, window: Window) -> None:
         if window is Window.SETTINGS:
             self._commands.open_settings_file()

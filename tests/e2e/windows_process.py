@@ -80,11 +80,11 @@ def main():
     kinds = {"models": Window.MODELS, "history": Window.HISTORY, "main": Window.MAIN}
 
     def show(kind, state):
-        desk.open(kinds[kind])
-        window = desk._windows[kinds[kind]]
         if kind == "models":
             desk.show_models(SHELVES[state])
-        elif kind == "history":
+        desk.open(kinds[kind])
+        window = desk._windows[kinds[kind]]
+        if kind == "history":
             past = PASTS[state]
             window.search.setText(past.question.words)
             window.only.setCurrentIndex(window.only.findData(past.question.only))
