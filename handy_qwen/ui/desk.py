@@ -138,9 +138,9 @@ class Desk(QObject):
                 return MainWindow(self._tray.menu, self._commands)
 
     def _on_setup_closed(self) -> None:
-        """Leave something to go on with where there is no tray."""
-        is_alone = not any(window.isVisible() for window in self._windows.values())
-        if is_alone and not self.has_tray():
+        """Leave something to go on with after the first start, where there is no tray."""
+        is_open = any(window.isVisible() for window in self._windows.values())
+        if not (is_open or Window.MAIN in self._windows or self.has_tray()):
             self.open(Window.MAIN)
 
     def _ask(self, what: Request) -> None:
