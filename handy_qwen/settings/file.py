@@ -4,6 +4,15 @@
 writes that. A key that is absent has its default. ``version`` counts changes of the layout;
 ``MIGRATIONS[n]`` brings a document from version n to n + 1. A file of a newer version is read as far as it is
 understood and keeps its number.
+
+``SettingsStore`` holds the settings of the running program: one value that is swapped whole, and the file
+behind it. Changes go through ``update``, which saves them; changes made by hand in the file are found by
+``reload_if_changed``, which the program calls every second (a look at the file's time and size). No clock is
+asked: that of a network drive may be wrong.
+
+The file is the user's, who may be in the middle of editing it: one that cannot be read is never moved or
+replaced. Until it can be read again, the former settings hold (at the start, the defaults), and what is
+changed in the program waits to be written into it.
 """
 
 from __future__ import annotations
@@ -12,6 +21,7 @@ import difflib
 import errno
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -20,12 +30,11 @@ from typing import Any
 from handy_qwen import paths
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey
-from handy_qwen.errors import SettingsError
+from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.files import replace_file
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
-from handy_qwen.settings.fields import Settings
-from handy_qwen.settings.readers import item_of
+from handy_qwen.settings.fields import Settings, item_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +47,11 @@ _TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 _TABLES = {name: tuple(one.metadata["keys"]) for name, one in _FIELDS.items() if one.metadata["keys"]}
 _SHOWN_PROBLEMS = 3  # in a notice
+_SETTLED, _COARSE = 1, 3
+"""How many looks after that which found a change the file is read: many editors empty it before they write,
+and some file systems show the same time for all that is written within two seconds."""
+_FORMER = "Your previous settings stay active until you fix it. Until then, changes are not saved."
+_DEFAULTS = "The defaults are active until you fix it. Until then, changes are not saved."
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
 
@@ -357,3 +371,131 @@ def change(path: Path, **changes: object) -> Settings:
             ) from exc
         return new
     raise AssertionError  # the last try ends above
+
+
+class SettingsStore:
+    """Holds the settings and keeps them in step with ``path``.
+
+    Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and
+    call ``on_change`` there, after the swap. ``on_problem`` gets what is wrong with the file, all of it in
+    one, whenever that changes; None: it is right again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_change: Callable[[Settings], None] = lambda _: None,
+        on_problem: Callable[[HandyError | None], None] = lambda _: None,
+    ) -> None:
+        self.path = path
+        self.on_change = on_change
+        self.on_problem = on_problem
+        self._lock = threading.RLock()
+        self._seen: Stamp | None = None  # of the file as it was looked at last
+        self._looks = 0  # since it became so
+        self._value = Settings()
+        self._unsaved: dict[str, object] = {}
+        self._until = _DEFAULTS
+        self._refusal: SettingsError | None = None  # why the file could not be written
+        self._told: tuple[str, str] | None = None
+
+    @property
+    def value(self) -> Settings:
+        """The settings now."""
+        return self._value
+
+    def load(self) -> Settings:
+        """Read the file, or create it."""
+        with self._lock:
+            self._remember()
+            found = self._read()
+            if found.document is None:
+                # Whoever has a file has seen the guide of the first start.
+                self._value = replace(found.settings, set_up=True)
+            else:
+                self._value = found.settings
+                self._until = _FORMER
+                if not found.exists:
+                    self._write(found)
+        return self._value
+
+    def reload_if_changed(self) -> None:
+        """Look whether the file was changed by hand, and take the changes over."""
+        with self._lock:
+            seen, self._seen = self._seen, stamp_of(self.path)
+            self._looks = self._looks + 1 if seen == self._seen else 0
+            if self._looks in {_SETTLED, _COARSE}:
+                self._catch_up(self._read())
+
+    def update(self, **changes: object) -> Settings:
+        """Change settings and save them. Those that are not named keep what the file says.
+
+        Raises:
+            ValueError: A value does not pass its check.
+            TypeError: There is no such setting.
+        """
+        with self._lock:
+            new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
+            self._unsaved |= {name: getattr(new, name) for name in changes}
+            stamp = stamp_of(self.path)
+            if stamp == self._seen and self._looks >= _SETTLED:
+                self._catch_up(self._read())
+            else:  # somebody is writing it: the next looks will tell
+                self._seen, self._looks = stamp, 0
+                self._swap(new)
+            return self._value
+
+    def _catch_up(self, found: Configuration) -> None:
+        """Take over what the file says, and write into it what is not saved yet."""
+        base = self._value if found.document is None else found.settings
+        new = replace(base, **self._unsaved)  # type: ignore[arg-type]  # checked when they were set
+        if found.document is not None:
+            self._until = _FORMER
+            if self._unsaved:
+                self._write(found)
+        self._swap(new)
+
+    def _swap(self, new: Settings) -> None:
+        if new != self._value:
+            self._value = new
+            self.on_change(new)
+
+    def _read(self) -> Configuration:
+        """The file as it is now; tells what is wrong with it."""
+        found = read_configuration(self.path)
+        if found.exists and not self._unsaved:  # somebody else has made it
+            self._refusal = None
+        self._tell(found)
+        return found
+
+    def _write(self, found: Configuration) -> None:
+        try:
+            save(found, self._unsaved)
+        except ChangedMeanwhileError:
+            pass  # the next look finds the change, and what is unsaved is written then
+        except OSError as exc:
+            logger.warning("settings file not written: %s", type(exc).__name__)
+            self._refusal = SettingsError(
+                "The settings could not be saved.",
+                f"{self.path}: {exc.strerror}. They hold until Handy Qwen quits.",
+            )
+            self._tell(found)
+        else:
+            self._unsaved, self._refusal = {}, None
+            self._remember()
+            self._tell(read_configuration(self.path))
+
+    def _remember(self) -> None:
+        """The file is as it was read or written now."""
+        self._seen, self._looks = stamp_of(self.path), _SETTLED
+
+    def _tell(self, found: Configuration) -> None:
+        complaint = (None if found.error else self._refusal) or found.complaint(self._until)
+        told = (complaint.title, complaint.hint) if complaint else None
+        if told != self._told:
+            if complaint and self._told is None:  # its text may be the user's
+                logger.warning(
+                    "settings file: %d problems, broken: %s", len(found.problems), bool(found.error)
+                )
+            self._told = told
+            self.on_problem(complaint)

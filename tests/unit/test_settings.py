@@ -24,8 +24,7 @@ from handy_qwen.settings import (
 )
 from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.document import Document, TomlError, dump
-from handy_qwen.settings.fields import default_chord
-from handy_qwen.settings.readers import MAX_ITEMS, MAX_TEXT
+from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, default_chord
 
 SECRET = "my diary"
 
