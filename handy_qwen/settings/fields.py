@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement, pattern_error
-from handy_qwen.core.types import Hotkey, Keep, Submit
+from handy_qwen.core.types import Hotkey, Keep, Method, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
 
@@ -94,6 +94,16 @@ def choice(options: type[E]) -> Reader[E]:
             raise ValueError(f"must be one of {', '.join(options)}") from None
 
     return read
+
+
+def insertion(value: object) -> Method | None:
+    """A way to insert text; None for "auto"."""
+    if value is None or (isinstance(value, str) and value.strip().lower() == AUTOMATIC):
+        return None
+    try:
+        return choice(Method)(value)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join([AUTOMATIC, *Method])}") from None
 
 
 def several(read_one: Reader[T]) -> Reader[tuple[T, ...]]:
@@ -191,16 +201,6 @@ class Overlay(enum.StrEnum):
     BOTTOM = "bottom"
 
 
-class MeansOfInsertion(enum.StrEnum):
-    """How text gets into a window: a ``core.ports.Method``, or what suits this system."""
-
-    AUTO = "auto"
-    TYPE = "type"
-    PASTE = "paste"
-    COPY = "copy"
-    NONE = "none"
-
-
 class LiveWork(enum.StrEnum):
     """How much is done while the user still speaks."""
 
@@ -283,9 +283,9 @@ class Settings:
         "", known_language, 'the language you speak, such as "German" or "de"; "auto": detected automatically'
     )
     recent_languages: tuple[str, ...] = listed((), known_language, "languages chosen last, for the menu")
-    method: MeansOfInsertion = option(
-        MeansOfInsertion.AUTO,
-        choice(MeansOfInsertion),
+    method: Method | None = option(
+        None,
+        insertion,
         'how text gets into the window: "type", "paste", "copy" (only to the clipboard), "none",\n'
         'or "auto" for what suits this system',
     )

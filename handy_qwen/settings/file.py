@@ -1,9 +1,8 @@
 """The settings file: TOML with a comment for each setting.
 
 ``read_configuration`` reads it and never writes; ``edited`` changes single settings in its text, and ``save``
-writes that. A key that is absent has its default. ``version`` counts changes of the layout;
-``MIGRATIONS[n]`` brings a document from version n to n + 1. A file of a newer version is read as far as it is
-understood and keeps its number.
+writes that. A key that is absent has its default. ``version`` counts changes of the layout; a file of a newer
+version is read as far as it is understood and keeps its number.
 
 ``SettingsStore`` holds the settings of the running program: one value that is swapped whole, and the file
 behind it. Changes go through ``update``, which saves them; changes made by hand in the file are found by
@@ -32,6 +31,7 @@ from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.files import replace_file
+from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import Settings, item_of
@@ -39,7 +39,6 @@ from handy_qwen.settings.fields import Settings, item_of
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-MIGRATIONS: dict[int, Callable[[Document], Document]] = {}
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 Stamp = tuple[int, int, int]
@@ -87,7 +86,7 @@ class Configuration:
 
     Attributes:
         path: The file.
-        document: Its text, of the present version; that of a new file if there is none, None if it is broken.
+        document: Its text; that of a new file if there is none, None if it is broken.
         exists: It is there; else the defaults hold.
         stamp: Tells this state of the file from later ones; None if there is none.
         error: Why it cannot be read as a whole; None if it can.
@@ -138,7 +137,6 @@ def read_configuration(path: Path | None = None) -> Configuration:
         return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
     except TomlError as exc:
         return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
-    document = migrated(document)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
 
@@ -274,19 +272,7 @@ def _capital(text: str) -> str:
 def _default(one: Field[Any]) -> str:
     if isinstance(one.default, tuple):
         return "the default"
-    return f"the default, {dump(one.default)}," if one.default != "" else "the default"
-
-
-def migrated(document: Document) -> Document:
-    """``document`` brought to the present version."""
-    version = document.values.get("version", VERSION)
-    if isinstance(version, bool) or not isinstance(version, int):
-        version = VERSION
-    for step in range(version, VERSION):
-        if step in MIGRATIONS:
-            document = MIGRATIONS[step](document)
-        document = document.with_value("version", step + 1)
-    return document
+    return f"the default, {dump(_plain(one.default))}," if one.default != "" else "the default"
 
 
 def new_document() -> Document:
@@ -327,7 +313,7 @@ def _entries(value: object) -> Sequence[Hotkey | Replacement]:
 
 
 def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+    return AUTOMATIC if value is None else value
 
 
 def save(found: Configuration, changes: Mapping[str, object]) -> None:
