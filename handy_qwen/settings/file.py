@@ -21,26 +21,25 @@ import errno
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from handy_qwen import paths
-from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
-from handy_qwen.settings.fields import Settings, item_of
+from handy_qwen.settings.fields import Reader, Settings, item_of
 
 logger = logging.getLogger(__name__)
 
 VERSION = 1
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
+T = TypeVar("T")
 Stamp = tuple[int, int, int]
 _TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
@@ -112,7 +111,7 @@ class Configuration:
             return None
         if len(self.problems) == 1:
             (one,) = self.problems
-            hint = f"{_capital(one.effect)}. " if one.effect else ""
+            hint = f"{one.effect[0].upper()}{one.effect[1:]}. " if one.effect else ""
             title = f"Line {one.line} of {self.path.name}: {_ended(one.text)}"
             return SettingsError(title, f"{hint}Fix it in {self.path}.")
         told = [f"Line {one.line}: {_ended(one.text)}" for one in self.problems[:_SHOWN_PROBLEMS]]
@@ -170,40 +169,30 @@ class _Reader:
         if isinstance(raw, Mapping) and name in _TABLES:
             self._tell(f"write [[{name}]], with two brackets", (name,))
             raw = [raw]
-        try:
-            if one.metadata["item"] is None or not isinstance(raw, list):
-                return one.metadata["read"](raw)
-            kept = [item for at, entry in enumerate(raw) for item in self.entry(one, at, entry)]
-            return one.metadata["read"](kept) if kept or not raw else None
-        except ValueError as exc:
-            self._tell(f"{name} {exc}", (name,), f"{_default(one)} is used")
-            return None
+        if isinstance(raw, list) and raw and one.metadata["item"]:
+            raw = [item for at in range(len(raw)) if (item := self.entry(one, at, raw[at])) is not None]
+            if not raw:
+                return None
+        return self._checked(one.metadata["read"], raw, name, (name,), f"{_default(one)} is used")
 
-    def entry(self, one: Field[Any], at: int, entry: object) -> Iterator[Any]:
-        """What can be used of an entry of a list."""
+    def entry(self, one: Field[Any], at: int, entry: object) -> Any:  # noqa: ANN401  of any list
+        """What can be used of an entry of a list; None if nothing can."""
         place: Keys = (one.name, at)
         has_line = place in self._document.lines
         called = f"an entry of {one.name}" if has_line else f"entry {at + 1} of {one.name}"
-        told = len(self.problems)
-        if one.metadata["keys"] and isinstance(entry, Mapping):
-            entry = {key: value for key, value in entry.items() if self._is_good(one, (*place, key), value)}
-        try:
-            yield one.metadata["item"](entry)
-        except ValueError as exc:
-            if len(self.problems) == told:  # else one of its keys was bad, which is explained
-                self._tell(f"{called} {exc}", place, "it is left out")
+        keys, before = one.metadata["keys"], len(self.problems)
+        if keys and isinstance(entry, Mapping):
 
-    def _is_good(self, one: Field[Any], place: Keys, value: object) -> bool:
-        """Whether a key of an entry can be used; one in the wrong place is explained elsewhere."""
-        key = str(place[-1])
-        if key not in one.metadata["keys"]:
-            return False
-        try:
-            one.metadata["keys"][key](value)
-        except ValueError as exc:
-            self._tell(f"{key} of {one.name} {exc}", place, "it is not used")
-            return False
-        return True
+            def is_good(key: str, value: object) -> bool:
+                called = f"{key} of {one.name}"
+                return self._checked(keys[key], value, called, (*place, key), "it is not used") is not None
+
+            entry = {key: value for key, value in entry.items() if key in keys and is_good(key, value)}
+        explained = len(self.problems)
+        found = self._checked(one.metadata["item"], entry, called, place, "it is left out")
+        if explained > before:  # one of its keys was bad, which says it all
+            del self.problems[explained:]
+        return found
 
     def look_for_strangers(self) -> None:
         """Explain keys that no setting has: misspelt, or below the header of a table."""
@@ -211,52 +200,50 @@ class _Reader:
         version = values.get("version", VERSION)
         is_newer = isinstance(version, int) and version > VERSION
         for name, raw in values.items():
-            entries = raw if isinstance(raw, list) else [raw]
-            for at, entry in enumerate(entries):
-                if isinstance(entry, Mapping) and name not in {"version"}:
-                    place: Keys = (name, at) if isinstance(raw, list) else (name,)
-                    self._look_in_table(name, place, entry)
-            if name != "version" and name not in _FIELDS and not is_newer:
+            if name == "version":
+                continue
+            if name not in _FIELDS and not is_newer:
                 guess = _nearest(name, _FIELDS)
-                self._tell(
-                    f"{_shown(name)} is not a setting; did you mean {guess}?"
-                    if guess
-                    else "this key is not a setting",  # it may be anything the user says
-                    (name,),
-                )
+                meant = f"{_shown(name)} is not a setting; did you mean {guess}?"
+                self._tell(meant if guess else "this key is not a setting", (name,))
+            for at, entry in enumerate(raw if isinstance(raw, list) else [raw]):
+                if isinstance(entry, Mapping):
+                    self._look_in_table(name, (name, at) if isinstance(raw, list) else (name,), entry)
 
     def _look_in_table(self, name: str, place: Keys, entry: Mapping[str, object]) -> None:
-        known = _TABLES.get(name)
+        known = _TABLES.get(name, ())
+        header = f"[[{name}]]" if len(place) > 1 else f"[{name}]"
         for key in entry:
-            if known is not None and key in known:
+            if key in known:
                 continue
             if key in _FIELDS:
-                above = self._document.first_table_line
-                self._tell(
-                    f"{key} is inside {_header(name, place)} and not used; move it above line {above}"
-                    if above
-                    else f"{key} is inside {name} and not used",
-                    (*place, key),
+                line = self._document.first_table_line
+                where = (
+                    f"{header} and not used; move it above line {line}" if line else f"{name} and not used"
                 )
-            elif known is not None:
+                self._tell(f"{key} is inside {where}", (*place, key))
+            elif known:
                 guess = _nearest(key, known)
                 meant = f"did you mean {guess}?" if guess else f"known are {', '.join(known)}"
                 called = _shown(key) if guess else "a key"  # it may be anything the user says
-                self._tell(f"{called} is not known in {_header(name, place)}; {meant}", (*place, key))
+                self._tell(f"{called} is not known in {header}; {meant}", (*place, key))
+
+    def _checked(self, read: Reader[T], value: object, called: str, place: Keys, effect: str) -> T | None:
+        try:
+            return read(value)
+        except ValueError as exc:
+            self._tell(f"{called} {exc}", place, effect)
+            return None
 
     def _tell(self, text: str, place: Keys, effect: str = "") -> None:
         self.problems.append(Problem(text, self._document.line_of(place), effect))
-
-
-def _header(name: str, place: Keys) -> str:
-    return f"[[{name}]]" if len(place) > 1 else f"[{name}]"
 
 
 def _shown(name: str) -> str:
     return name if _PLAIN_NAME.fullmatch(name) else "a key"
 
 
-def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
     return found[0] if found else ""
 
@@ -265,14 +252,9 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _default(one: Field[Any]) -> str:
-    if isinstance(one.default, tuple):
-        return "the default"
-    return f"the default, {dump(_plain(one.default))}," if one.default != "" else "the default"
+    is_short = one.default != "" and not isinstance(one.default, tuple)
+    return f"the default, {dump(_plain(one.default))}," if is_short else "the default"
 
 
 def new_document() -> Document:
@@ -288,28 +270,19 @@ def new_document() -> Document:
     return Document("\n".join([*lines, ""]))
 
 
-def edited(document: Document, changes: Mapping[str, object]) -> Document:
+def edited(document: Document, changes: Mapping[str, Any]) -> Document:
     """``document`` with other values of some settings; everything else is as it was."""
     for name, value in changes.items():
         if name in _TABLES:
-            new = [item_of(entry) for entry in _entries(value)]
-            document = document.with_tables(name, _meanings(document, name), new, _TABLES[name])
+            reader, raw = _Reader(document), document.values.get(name)
+            entries = raw if isinstance(raw, list) else []
+            read = [reader.entry(_FIELDS[name], at, entry) for at, entry in enumerate(entries)]
+            old = [item_of(entry) if entry else {} for entry in read]
+            new = [item_of(entry) for entry in value]
+            document = document.with_tables(name, old, new, _TABLES[name])
         else:
             document = document.with_value(name, _plain(value))
     return document
-
-
-def _meanings(document: Document, name: str) -> list[Mapping[str, object]]:
-    """What each entry of the list ``name`` means now, in the words that it would be written with."""
-    raw, one, reader = document.values.get(name), _FIELDS[name], _Reader(document)
-    entries = raw if isinstance(raw, list) else []
-    read = [next(reader.entry(one, at, entry), None) for at, entry in enumerate(entries)]
-    return [item_of(entry) if entry is not None else {} for entry in read]
-
-
-def _entries(value: object) -> Sequence[Hotkey | Replacement]:
-    assert isinstance(value, tuple)
-    return value
 
 
 def _plain(value: object) -> object:
