@@ -155,29 +155,21 @@ def item_of(entry: Hotkey | Replacement) -> dict[str, object]:
 
 def hotkey(value: object) -> Hotkey:
     """A table with ``chord`` and, if wanted, ``language`` and ``submit``; or just the chord."""
-    table = _table({"chord": value} if isinstance(value, str) else value, HOTKEY)
-    if "chord" not in table:
-        raise ValueError("must have a chord")
-    return Hotkey(table["chord"], table.get("language", ""), table.get("submit", ""))
+    return Hotkey(**_table({"chord": value} if isinstance(value, str) else value, HOTKEY))
 
 
 def replacement(value: object) -> Replacement:
     """A table with ``heard`` and ``written`` and, if wanted, ``regex`` and ``case``."""
     table = _table(value, REPLACEMENT)
-    if "heard" not in table:
-        raise ValueError("must have heard")
-    read = Replacement(
-        table["heard"],
-        table.get("written", ""),
-        is_regex=table.get("regex", False),
-        is_case_sensitive=table.get("case", False),
-    )
+    flags = {"is_regex": table.get("regex", False), "is_case_sensitive": table.get("case", False)}
+    read = Replacement(table["heard"], table.get("written", ""), **flags)
     if pattern_error(read):
         raise ValueError("is not a valid regular expression")
     return read
 
 
 def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
+    """The keys of a table, each checked. The first of ``known`` must be there."""
     if isinstance(value, Hotkey | Replacement):
         value = item_of(value)
     if not isinstance(value, Mapping):
@@ -190,6 +182,8 @@ def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
             read[key] = known[key](item)
         except ValueError as exc:
             raise ValueError(f"has a key {key} that {exc}") from None
+    if (needed := next(iter(known))) not in read:
+        raise ValueError(f"must have a key {needed}")
     return read
 
 
