@@ -18,14 +18,28 @@ def test_the_topics_are_listed_with_their_titles(capsys):
         assert manual.title(topic) in told
 
 
-def test_a_page_is_written_as_it_is(capsys):
+def test_a_page_is_written_without_the_signs_of_markdown(capsys):
     assert main(["help", "Models"]) == 0
-    assert capsys.readouterr().out == manual.page("models")
+    page = capsys.readouterr().out
+    assert page.startswith("Models\n------\n")
+    assert "    handy-qwen model use qwen3-asr-0.6b " in page
+    assert "  on disk afterwards                0.6 GB          1.5 GB\n" in page
+    assert not re.search(r"`|\*\*|^#|\|-|\]\(", page, re.MULTILINE)
 
 
 def test_an_unknown_topic_is_refused_with_the_nearest(capsys):
     assert main(["help", "modles"]) == 2
     assert "Did you mean models?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["transcrbe", "x"], "transcribe"), (["history", "serch"], "search")]
+)
+def test_a_misspelt_command_is_refused_with_the_nearest(capsys, words, meant):
+    with pytest.raises(SystemExit) as wrong:
+        main(words)
+    assert wrong.value.code == 2
+    assert f"did you mean {meant}?" in capsys.readouterr().err
 
 
 def test_every_page_is_a_topic():
