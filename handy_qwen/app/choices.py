@@ -15,7 +15,7 @@ from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
 from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
-from handy_qwen.settings import LiveWork, Settings
+from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 from handy_qwen.transcriber import Live
@@ -63,9 +63,9 @@ def method_of(settings: Settings, default: Method) -> Method:
 
 def live_of(settings: Settings, *, is_on_battery: bool) -> Live:
     """How much is to be done while the user speaks: on battery the lesser of both settings."""
-    order = list(LiveWork)  # from most to least
+    order = list(Live)  # from most to least
     wanted = [settings.live, settings.live_on_battery] if is_on_battery else [settings.live]
-    return Live(max(wanted, key=order.index).value)
+    return max(wanted, key=order.index)
 
 
 def choices_of(

@@ -208,9 +208,15 @@ def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
         Exception: Whatever ``work`` raised.
     """
     future: Future[T] = Future()
-    thread = threading.Thread(target=_settle, args=(future, work), name="work", daemon=True)
+
+    def settle() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as exc:  # raised again where the result is asked for
+            future.set_exception(exc)
+
     try:
-        thread.start()
+        threading.Thread(target=settle, name="work", daemon=True).start()
         while not future.done():
             wait([future], 0.1)  # with a timeout, so that signals are looked at on every system
     except KeyboardInterrupt as exc:
@@ -229,13 +235,6 @@ def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
 def exit_status(interrupt: KeyboardInterrupt) -> int:
     """The exit status of a program that ``interrupt`` ended."""
     return SIGNALED + (interrupt.number if isinstance(interrupt, StoppedError) else signal.SIGINT)
-
-
-def _settle(future: Future[T], work: Callable[[], T]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as exc:  # raised again where the result is asked for
-        future.set_exception(exc)
 
 
 class InstallProgress:

@@ -146,6 +146,14 @@ class Method(enum.StrEnum):
     NONE = "none"
 
 
+class Live(enum.StrEnum):
+    """How much is done while the user still speaks, from most to least."""
+
+    FULL = "full"
+    FINAL_WINDOWS_ONLY = "final_windows_only"  # no drafts, hence no previews
+    OFF = "off"
+
+
 class Submit(enum.StrEnum):
     """The key pressed after the text."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.core.types import RATE_HZ, Samples
+from handy_qwen.core.types import RATE_HZ, Live, Samples
 from handy_qwen.errors import CancelledError, OutOfMemoryError
 
 if TYPE_CHECKING:  # slow to import: only the engine's threads do
@@ -17,14 +16,6 @@ if TYPE_CHECKING:  # slow to import: only the engine's threads do
     from handy_qwen.engine.qwen3.sessions import Cancel
 
 logger = logging.getLogger(__name__)
-
-
-class Live(enum.StrEnum):
-    """How much is done while the user still speaks."""
-
-    FULL = "full"
-    FINAL_WINDOWS_ONLY = "final_windows_only"  # no drafts, hence no previews
-    OFF = "off"
 
 
 class LiveText(Protocol):

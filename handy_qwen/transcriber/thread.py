@@ -22,10 +22,10 @@ from collections.abc import Callable
 from functools import partial
 
 from handy_qwen.core.events import Failed, Previewed, Progressed, Transcribed
-from handy_qwen.core.types import Post, Samples
+from handy_qwen.core.types import Live, Post, Samples
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.transcriber.job import Job, Live, LiveText, Model
+from handy_qwen.transcriber.job import Job, LiveText, Model
 from handy_qwen.transcriber.slot import ModelSlot
 
 logger = logging.getLogger(__name__)

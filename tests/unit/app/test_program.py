@@ -23,7 +23,7 @@ from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.runtime.worker import WatchedThread, Worker
-from handy_qwen.settings import LiveWork, Settings
+from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber, Live
@@ -531,7 +531,7 @@ def test_each_take_asks_again_whether_the_battery_is_used(bench, monkeypatch):
     assert desk.program._live_mode() is Live.FINAL_WINDOWS_ONLY
     monkeypatch.setattr(psutil, "sensors_battery", battery(True), raising=False)
     assert desk.program._live_mode() is Live.FULL
-    desk.program.change(live_on_battery=LiveWork.OFF)
+    desk.program.change(live_on_battery=Live.OFF)
     monkeypatch.setattr(psutil, "sensors_battery", battery(False), raising=False)
     assert desk.program._live_mode() is Live.OFF
 
