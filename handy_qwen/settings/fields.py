@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement, pattern_error
@@ -28,7 +28,6 @@ Reader = Callable[[object], T]
 
 MAX_TEXT = 500  # characters of a name, word or pattern
 MAX_ITEMS = 2000
-NO_KEYS: Mapping[str, Reader[Any]] = {}
 
 
 def text(value: object) -> str:
@@ -106,17 +105,20 @@ def insertion(value: object) -> Method | None:
         raise ValueError(f"must be one of {', '.join([AUTOMATIC, *Method])}") from None
 
 
-def several(read_one: Reader[T]) -> Reader[tuple[T, ...]]:
-    """A list of values that ``read_one`` takes."""
+@dataclass(frozen=True)
+class Several(Generic[T]):
+    """Reads a list. ``keys`` are those of an entry that is a table; a bad one costs no more than itself."""
 
-    def read(value: object) -> tuple[T, ...]:
+    item: Reader[T]
+    keys: Mapping[str, Reader[Any]] = field(default_factory=dict)
+
+    def __call__(self, value: object) -> tuple[T, ...]:
+        """The entries of ``value``, each checked."""
         if not isinstance(value, list | tuple):
             raise ValueError("must be a list")  # noqa: TRY004
         if len(value) > MAX_ITEMS:
             raise ValueError(f"must not have more than {MAX_ITEMS} entries")
-        return tuple(read_one(item) for item in value)
-
-    return read
+        return tuple(self.item(item) for item in value)
 
 
 def _submit(value: object) -> str:
@@ -202,18 +204,7 @@ def default_chord(platform: str = sys.platform) -> str:
 
 def option(default: T, read: Reader[T], meaning: str) -> T:
     """A field of ``Settings``."""
-    return field(default=default, metadata={"read": read, "meaning": meaning, "item": None, "keys": {}})
-
-
-def listed(
-    default: tuple[T, ...], item: Reader[T], meaning: str, keys: Mapping[str, Reader[Any]] = NO_KEYS
-) -> tuple[T, ...]:
-    """A field that holds a list. ``item`` reads one entry, so that a bad one can be left out.
-
-    ``keys``, of an entry that is a table, are read one by one, so that a bad one costs no more than itself.
-    """
-    metadata = {"read": several(item), "meaning": meaning, "item": item, "keys": keys}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={"read": read, "meaning": meaning})
 
 
 @dataclass(frozen=True)
@@ -268,7 +259,9 @@ class Settings:
     language: str = option(
         "", known_language, 'the language you speak, such as "German" or "de"; "auto": detected automatically'
     )
-    recent_languages: tuple[str, ...] = listed((), known_language, "languages chosen last, for the menu")
+    recent_languages: tuple[str, ...] = option(
+        (), Several(known_language), "languages chosen last, for the menu"
+    )
     method: Method | None = option(
         None,
         insertion,
@@ -287,8 +280,10 @@ class Settings:
         "continue the text inserted before into the same window: space, and small letter in a sentence",
     )
     remove_fillers: bool = option(False, flag, 'leave out "um", "uh" and their like')
-    custom_words: tuple[str, ...] = listed(
-        (), text, "names and terms that the model should know, the most important first: about 60 are used"
+    custom_words: tuple[str, ...] = option(
+        (),
+        Several(text),
+        "names and terms that the model should know, the most important first: about 60 are used",
     )
     overlay: Overlay = option(Overlay.BOTTOM, choice(Overlay), 'the overlay: "off", "top" or "bottom"')
     set_up: bool = option(
@@ -314,22 +309,20 @@ class Settings:
         "goes first, its text stays",
     )
     private: bool = option(False, flag, "the history is paused: nothing you say is kept")
-    hotkeys: tuple[Hotkey, ...] = listed(
+    hotkeys: tuple[Hotkey, ...] = option(
         (Hotkey(default_chord()),),
-        hotkey,
+        Several(hotkey, HOTKEY),
         "From here on each line belongs to the [[...]] above it: add all other settings above this line.\n"
         'chord: a key or several, such as "ctrl_r", "f9", "ctrl+alt+d"\n'
         "language: another than that above; submit: another than that above",
-        HOTKEY,
     )
-    replacements: tuple[Replacement, ...] = listed(
+    replacements: tuple[Replacement, ...] = option(
         (),
-        replacement,
+        Several(replacement, REPLACEMENT),
         "heard, written: write this wherever that was heard, as whole words\n"
         "regex = true: heard is a regular expression, left out if it takes longer than 0.2 s;\n"
         "case = true: capitals matter\n"
         'Under a line [[replacements]], for example: heard = "new line" and below it written = "\\n"',
-        REPLACEMENT,
     )
 
     def __post_init__(self) -> None:

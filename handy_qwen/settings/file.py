@@ -32,7 +32,7 @@ from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
-from handy_qwen.settings.fields import Reader, Settings, item_of
+from handy_qwen.settings.fields import Reader, Settings, Several, item_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,10 @@ T = TypeVar("T")
 Stamp = tuple[int, int, int]
 _TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
-_TABLES = {name: tuple(one.metadata["keys"]) for name, one in _FIELDS.items() if one.metadata["keys"]}
+_READERS: dict[str, Reader[Any]] = {name: one.metadata["read"] for name, one in _FIELDS.items()}
+_TABLES = {
+    name: tuple(read.keys) for name, read in _READERS.items() if isinstance(read, Several) and read.keys
+}
 _SHOWN_PROBLEMS = 3  # in a notice
 _SETTLED, _COARSE = 1, 3
 """How many looks after that which found a change the file is read: many editors empty it before they write,
@@ -150,7 +153,7 @@ def _bytes_of(path: Path) -> bytes:
 def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings in ``document``; what is wrong has its default, and is explained."""
     reader = _Reader(document)
-    values = {name: reader.field(one) for name, one in _FIELDS.items() if name in document.values}
+    values = {name: reader.field(name) for name in _FIELDS if name in document.values}
     reader.look_for_strangers()
     problems = sorted(reader.problems, key=lambda one: one.line)
     return Settings(**{name: value for name, value in values.items() if value is not None}), tuple(problems)
@@ -163,33 +166,35 @@ class _Reader:
         self._document = document
         self.problems: list[Problem] = []
 
-    def field(self, one: Field[Any]) -> Any:  # noqa: ANN401  of any setting
+    def field(self, name: str) -> Any:  # noqa: ANN401  of any setting
         """Its value; None if its default is to be used."""
-        raw, name = self._document.values[one.name], one.name
+        raw, read = self._document.values[name], _READERS[name]
         if isinstance(raw, Mapping) and name in _TABLES:
             self._tell(f"write [[{name}]], with two brackets", (name,))
             raw = [raw]
-        if isinstance(raw, list) and raw and one.metadata["item"]:
-            raw = [item for at in range(len(raw)) if (item := self.entry(one, at, raw[at])) is not None]
+        if isinstance(raw, list) and raw and isinstance(read, Several):
+            raw = [item for at in range(len(raw)) if (item := self.entry(name, at, raw[at])) is not None]
             if not raw:
                 return None
-        return self._checked(one.metadata["read"], raw, name, (name,), f"{_default(one)} is used")
+        return self._checked(read, raw, name, (name,), f"{_default(_FIELDS[name])} is used")
 
-    def entry(self, one: Field[Any], at: int, entry: object) -> Any:  # noqa: ANN401  of any list
+    def entry(self, name: str, at: int, entry: object) -> Any:  # noqa: ANN401  of any list
         """What can be used of an entry of a list; None if nothing can."""
-        place: Keys = (one.name, at)
-        has_line = place in self._document.lines
-        called = f"an entry of {one.name}" if has_line else f"entry {at + 1} of {one.name}"
-        keys, before = one.metadata["keys"], len(self.problems)
-        if keys and isinstance(entry, Mapping):
+        place: Keys = (name, at)
+        called = f"an entry of {name}" if place in self._document.lines else f"entry {at + 1} of {name}"
+        read, before = _READERS[name], len(self.problems)
+        assert isinstance(read, Several)
+        if read.keys and isinstance(entry, Mapping):
 
             def is_good(key: str, value: object) -> bool:
-                called = f"{key} of {one.name}"
-                return self._checked(keys[key], value, called, (*place, key), "it is not used") is not None
+                found = self._checked(
+                    read.keys[key], value, f"{key} of {name}", (*place, key), "it is not used"
+                )
+                return found is not None
 
-            entry = {key: value for key, value in entry.items() if key in keys and is_good(key, value)}
+            entry = {key: value for key, value in entry.items() if key in read.keys and is_good(key, value)}
         explained = len(self.problems)
-        found = self._checked(one.metadata["item"], entry, called, place, "it is left out")
+        found = self._checked(read.item, entry, called, place, "it is left out")
         if explained > before:  # one of its keys was bad, which says it all
             del self.problems[explained:]
         return found
@@ -276,7 +281,7 @@ def edited(document: Document, changes: Mapping[str, Any]) -> Document:
         if name in _TABLES:
             reader, raw = _Reader(document), document.values.get(name)
             entries = raw if isinstance(raw, list) else []
-            read = [reader.entry(_FIELDS[name], at, entry) for at, entry in enumerate(entries)]
+            read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
             old = [item_of(entry) if entry else {} for entry in read]
             new = [item_of(entry) for entry in value]
             document = document.with_tables(name, old, new, _TABLES[name])
