@@ -17,7 +17,9 @@ STATUS = {
 
 def test_the_answer_of_status_is_whole_on_stdout(run, running_app):
     with running_app(lambda _: {"status": STATUS}):
-        lines = "idle\nmodel: demo\nmicrophone: Headset\nheld: 2\nThe disk is full. Free some space.\nPaused.\n"
+        lines = (
+            "idle\nmodel: demo\nmicrophone: Headset\nheld: 2\nThe disk is full. Free some space.\nPaused.\n"
+        )
         assert run("status") == (0, lines, "")
         assert json.loads(run("status", "--json").out) == STATUS
 
