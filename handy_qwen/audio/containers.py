@@ -1,12 +1,8 @@
-"""Where in a file its recordings are. libsndfile believes what a header says, or refuses the file.
+"""Where in a file its recordings are. libsndfile believes what a header says about the size of the samples.
 
-    WAV, RF64, AIFF, CAF, W64   chunks: the one with the samples, whatever its header says about its size
-    AU                          one header, then samples
-    OGG, FLAC, MP3              one recording after the other, as ``cat`` joins them; so the others
-
-A recorder that was killed leaves a size of 0, one that writes into a pipe claims 2 or 4 GB, and some forget
-to pad a chunk of odd size. The samples are there all the same: libsndfile then gets a new header in front of
-them.
+A recorder that was killed leaves a size of 0 or an old one, and one that writes into a pipe claims 2 or 4 GB.
+The samples are there all the same, so libsndfile is shown the size they really have. Files joined by ``cat``
+are read one after the other; libsndfile alone stops after the first, or refuses the whole.
 
 Source: Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF and CAF, Sony's W64, Sun's AU; RFC 3533 section 6
 (OGG pages); the Xing header, as LAME writes it.
@@ -16,79 +12,52 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 _UNKNOWN_BYTES = 0x7FFF0000  # ffmpeg, sox and arecord write from 0x7FFFF000 up when they cannot know
-_LARGEST = 0xFFFFFFFF  # that 32 bits hold
 _MISCOUNTED_BYTES = 256  # a size that is too large by this much counts a header or padding
 _STALE_BYTES = 4096  # if more than this follows the samples, and is no chunk, it is samples too
-_CARRIED_BYTES = 1 << 16  # of chunks that go into a new header
-_SOUGHT_BYTES = 1 << 20  # how far to look for the samples when the chunks do not lead to them
 _BLOCK_BYTES = 1 << 20
 _MOST = 1000  # recordings in a file, or chunks before or after the samples
-_FIRST_PAGE, _LAST_PAGE = 0x02, 0x04
-_FLAC_BEGIN = b"fLaC\0\0\0\x22"  # and the length of the first block, which is always the same
-_TAG_BYTES = 128  # of an ID3v1 tag
-_APE_BYTES = 32  # of the header of an APE tag, which says how much follows
+_OGG_FIRST, _OGG_LAST = 0x02, 0x04  # flags of a page
+_FLAC_BEGIN = b"fLaC\0\0\0\x22"  # with the length of the first block, which is always the same
+_ID3V1_BYTES = 128
+_APE_HEADER_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One recording in a file: ``head``, and then the file's bytes from ``start`` to ``end``.
+class Part(NamedTuple):
+    """One recording: the file's bytes from ``start`` to ``end``, those at ``patch_at`` replaced by ``patch``.
 
     ``is_cut``: it ends too early. ``is_counted``: an MP3 that says how long it is; otherwise that is a guess.
     """
 
     start: int
     end: int
-    head: bytes = b""
+    patch_at: int = 0
+    patch: bytes = b""
     is_cut: bool = False
     is_counted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a kind of file is divided into chunks.
+class _Kind(NamedTuple):
+    """How a kind of file is divided into chunks. Sizes in bytes."""
 
-    Attributes:
-        form: Size of the file's own header, in bytes.
-        sound: How the name of the chunk with the samples begins.
-        description: How the name of the chunk that describes them begins.
-        name: Size of a chunk's name, in bytes.
-        size: Format of a chunk's size, for ``struct``.
-        align: Chunks begin at multiples of it, in bytes.
-        counts_header: The size includes the chunk's header.
-        preface: How many bytes precede the samples in their chunk.
-    """
-
-    form: int
-    sound: bytes
-    description: bytes
-    name: int
-    size: str
-    align: int
-    counts_header: bool = False
-    preface: int = 0
-
-    @property
-    def header(self) -> int:
-        """Size of a chunk's header, in bytes."""
-        return self.name + struct.calcsize(self.size)
-
-    def header_of(self, name: bytes, size: int) -> bytes:
-        """The header of a chunk that holds ``size`` bytes."""
-        size += self.header if self.counts_header else 0
-        return name + struct.pack(self.size, min(size, _LARGEST) if self.size[1] == "I" else size)
+    form_bytes: int  # the file's own header
+    sound: bytes  # how the name of the chunk with the samples begins
+    name_bytes: int  # of a chunk
+    size: str  # the format of a chunk's size, for ``struct``
+    align: int  # chunks begin at multiples of it
+    own_bytes: int = 0  # how much of its own header a chunk's size includes
+    preface: int = 0  # what precedes the samples in their chunk
 
 
 _KINDS = {
-    b"RIFF": _Kind(12, b"data", b"fmt ", 4, "<I", 2),
-    b"RF64": _Kind(12, b"data", b"fmt ", 4, "<I", 2),
-    b"RIFX": _Kind(12, b"data", b"fmt ", 4, ">I", 2),
-    b"FORM": _Kind(12, b"SSND", b"COMM", 4, ">I", 2, preface=8),
-    b"caff": _Kind(8, b"data", b"desc", 4, ">q", 1, preface=4),
-    b"riff": _Kind(40, b"data", b"fmt ", 16, "<Q", 8, counts_header=True),
+    b"RIFF": _Kind(12, b"data", 4, "<I", 2),
+    b"RF64": _Kind(12, b"data", 4, "<I", 2),
+    b"RIFX": _Kind(12, b"data", 4, ">I", 2),
+    b"FORM": _Kind(12, b"SSND", 4, ">I", 2, preface=8),
+    b"caff": _Kind(8, b"data", 4, ">q", 1, preface=4),
+    b"riff": _Kind(40, b"data", 16, "<q", 8, own_bytes=24),
 }
 _MAGIC = {*_KINDS, b".snd", b"OggS", b"fLaC"}
 
@@ -96,7 +65,7 @@ _MAGIC = {*_KINDS, b".snd", b"OggS", b"fLaC"}
 class _Chunk(NamedTuple):
     name: bytes
     body: int  # where it begins, in bytes from the file's beginning
-    size: int  # what its header says; negative if that is no size
+    size: int  # what its header says
 
 
 def parts_of(stream: BinaryIO, *, is_piped: bool = False) -> list[Part]:
@@ -127,22 +96,21 @@ class _File:
         """The recording that begins at ``start``."""
         magic = self._read(start, 4)
         if magic in _KINDS and (magic != b"FORM" or self._read(start + 8, 3) == b"AIF"):
-            return self._chunked(start, magic)
+            return self._chunked(start, _KINDS[magic])
         if magic == b".snd":
             return self._sun(start)
         if magic == b"OggS":
             return self._ogg(start)
         if magic == b"fLaC":
-            end = self._find(_FLAC_BEGIN, start + 4, self._size)
-            return Part(start, self._size if end < 0 else end)
+            return Part(start, self._next_flac(start + 4))
         return self._mpeg(start)
 
     def next_start(self, before: int, end: int) -> int | None:
         """Where another recording begins close behind ``end``, where the one at ``before`` ends."""
         if self._read(end, 8) == b"APETAGEX":
-            end += _APE_BYTES + int.from_bytes(self._read(end + 12, 4), "little")
+            end += _APE_HEADER_BYTES + int.from_bytes(self._read(end + 12, 4), "little")
         if self._read(end, 3) == b"TAG":
-            end += _TAG_BYTES
+            end += _ID3V1_BYTES
         may_be_mpeg = is_mpeg(self._read(before, 4))  # anything looks like it
         for at in (end, end + 1):  # padded, perhaps
             head = self._read(at, 4)
@@ -154,66 +122,43 @@ class _File:
         self._stream.seek(position)
         return self._stream.read(count)
 
-    def _find(self, wanted: bytes, position: int, end: int) -> int:
-        """Where ``wanted`` is next; -1 if it does not begin before ``end``."""
-        while position < end:
-            count = min(_BLOCK_BYTES, end - position)
-            at = self._read(position, count + len(wanted) - 1).find(wanted)
-            if at >= 0:
-                return position + at
-            position += count
-        return -1
-
     # --- chunks ------------------------------------------------------------------------------------------
 
-    def _chunked(self, start: int, magic: bytes) -> Part:
-        kind = _KINDS[magic]
-        position, is_in_order = start + kind.form, True
-        chunks: list[tuple[bytes, bytes]] = []
-        carried = _CARRIED_BYTES
-        long_size = 0  # RF64: the true size of the samples
+    def _chunked(self, start: int, kind: _Kind) -> Part:
+        chunk = self._chunk(kind, start + kind.form_bytes)
+        long_size_at = 0  # RF64: the true size of the samples
         for _ in range(_MOST):
-            chunk = self._chunk(kind, position)
-            if chunk is None:  # the size before was wrong
-                position, is_in_order = self._find(kind.sound, position, position + _SOUGHT_BYTES), False
-                chunk = self._chunk(kind, position) if position >= 0 else None
             if chunk is None or chunk.name.startswith(kind.sound):
                 break
             if chunk.name == b"ds64":
-                long_size = int.from_bytes(self._read(chunk.body + 8, 8), "little")
-            elif chunk.size <= carried:
-                carried -= chunk.size
-                chunks.append((chunk.name, self._read(chunk.body, chunk.size)))
-            position, is_next_in_order = self._behind(kind, start, chunk)
-            is_in_order &= is_next_in_order
+                long_size_at = chunk.body + 8
+            chunk = self._chunk(kind, self._end_of(kind, start, chunk))
         if chunk is None or not chunk.name.startswith(kind.sound):
             return Part(start, self._size, is_cut=True)
-        claimed = long_size if magic == b"RF64" and chunk.size in {0, _LARGEST} else chunk.size
-        tail = self._chain_end(kind, start, chunk._replace(size=claimed))
-        end, is_cut = self._extent(chunk.body, claimed, kind.preface, tail)
-        is_described = any(name.startswith(kind.description) for name, _ in chunks)
-        if is_described and not (is_in_order and end == chunk.body + claimed):
-            head = self._head(start, kind, [*chunks, (chunk.name, b"")], end - chunk.body)
-            return Part(chunk.body, end, head, is_cut)
-        return Part(start, max(end, tail), b"", is_cut)
+        size_at, form = chunk.body - struct.calcsize(kind.size), kind.size
+        if long_size_at and chunk.size in {0, 0xFFFFFFFF}:
+            size_at, form = long_size_at, "<Q"
+            chunk = chunk._replace(size=int.from_bytes(self._read(size_at, 8), "little"))
+        tail = self._chain_end(kind, start, chunk)
+        end, is_cut = self._extent(chunk.body, chunk.size, kind.preface, tail)
+        patch = b"" if end == chunk.body + chunk.size else _packed(form, end - chunk.body + kind.own_bytes)
+        return Part(start, max(end, tail), size_at, patch, is_cut)
 
     def _chunk(self, kind: _Kind, position: int) -> _Chunk | None:
         """The chunk at ``position``, None if nothing there looks like one."""
-        header = self._read(position, kind.header)
-        if len(header) < kind.header or not all(0x20 <= byte < 0x7F for byte in header[:4]):
+        header_bytes = kind.name_bytes + struct.calcsize(kind.size)
+        header = self._read(position, header_bytes)
+        if len(header) < header_bytes or not all(0x20 <= byte < 0x7F for byte in header[:4]):
             return None
-        name, body = header[: kind.name], position + kind.header
-        size: int = struct.unpack(kind.size, header[kind.name :])[0] - kind.header * kind.counts_header
+        name, body = header[: kind.name_bytes], position + header_bytes
+        size: int = struct.unpack(kind.size, header[kind.name_bytes :])[0] - kind.own_bytes
         is_here = 0 <= size <= self._size - body
         return _Chunk(name, body, size) if is_here or name.startswith(kind.sound) else None
 
-    def _behind(self, kind: _Kind, start: int, chunk: _Chunk) -> tuple[int, bool]:
-        """Where the next chunk begins, and whether it is aligned."""
+    def _end_of(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
+        """Where the chunk behind ``chunk`` begins."""
         end = chunk.body + chunk.size
-        aligned = end + (start - end) % kind.align
-        if aligned != end and self._chunk(kind, aligned) is None and self._chunk(kind, end) is not None:
-            return end, False
-        return aligned, True
+        return end + (start - end) % kind.align
 
     def _chain_end(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
         """Where the chunks end that follow ``chunk``; -1 if neither a chunk nor another recording follows."""
@@ -221,15 +166,22 @@ class _File:
             return -1
         end, first = chunk.body + chunk.size, chunk
         for _ in range(_MOST):
-            behind = self._chunk(kind, self._behind(kind, start, chunk)[0])
-            if (
-                behind is None
-                or behind.name[:4] in _MAGIC
-                or not 0 <= behind.size <= self._size - behind.body
-            ):
+            behind = self._chunk(kind, self._end_of(kind, start, chunk))
+            if behind is None or behind.name[:4] in _MAGIC:
+                break
+            if not 0 <= behind.size <= self._size - behind.body:
                 break
             chunk, end = behind, behind.body + behind.size
         return end if chunk is not first or self.next_start(start, end) is not None else -1
+
+    def _sun(self, start: int) -> Part:
+        offset, claimed = struct.unpack(">II", self._read(start + 4, 8).ljust(8, b"\0"))
+        body = start + offset
+        if not start + 24 <= body < self._size:
+            return Part(start, self._size)
+        tail = body + claimed if self.next_start(start, body + claimed) is not None else -1
+        end, is_cut = self._extent(body, claimed, 0, tail)
+        return Part(start, end, start + 8, _packed(">I", end - body), is_cut)
 
     def _extent(self, body: int, claimed: int, preface: int, tail: int) -> tuple[int, bool]:
         """Where the samples that begin at ``body`` end, and whether they are cut off there.
@@ -246,58 +198,28 @@ class _File:
             return body + min(claimed, left), False
         return self._size, not (is_unknown and self._is_piped)
 
-    def _head(self, start: int, kind: _Kind, chunks: list[tuple[bytes, bytes]], size: int) -> bytes:
-        """A header for ``size`` bytes in the last of ``chunks``."""
-        *others, (sound, _) = chunks
-        head = b"".join(
-            kind.header_of(name, len(body)) + body + bytes(-len(body) % kind.align) for name, body in others
-        )
-        head += kind.header_of(sound, size)
-        form = self._read(start, kind.form)
-        if kind.form == 8:  # CAF has no size of its own
-            return form + head
-        magic = b"RIFF" if form[:4] == b"RF64" else form[: kind.name]
-        rest = form[kind.header :]
-        return kind.header_of(magic, len(rest) + len(head) + size) + rest + head
-
-    def _sun(self, start: int) -> Part:
-        head = self._read(start, 12)
-        offset, claimed = struct.unpack(">II", head[4:]) if len(head) == 12 else (0, 0)
-        body = start + offset
-        if not start + 24 <= body < self._size:
-            return Part(start, self._size)
-        tail = body + claimed if self.next_start(start, body + claimed) is not None else -1
-        end, is_cut = self._extent(body, claimed, 0, tail)
-        if offset <= _CARRIED_BYTES and end != body + claimed:
-            whole = self._read(start, offset)
-            head = whole[:8] + struct.pack(">I", min(end - body, _LARGEST)) + whole[12:]
-            return Part(body, end, head, is_cut)
-        return Part(start, end, b"", is_cut)
-
     # --- frames and pages ----------------------------------------------------------------------------------
+
+    def _next_flac(self, position: int) -> int:
+        """Where the next FLAC begins, or the file ends."""
+        while position < self._size:
+            at = self._read(position, _BLOCK_BYTES + len(_FLAC_BEGIN) - 1).find(_FLAC_BEGIN)
+            if at >= 0:
+                return position + at
+            position += _BLOCK_BYTES
+        return self._size
 
     def _ogg(self, start: int) -> Part:
         """Walk the pages up to one that begins another stream behind this one."""
         position, has_begun, is_ended = start, False, False
-        while True:
-            head = self._read(position, 27 + 255)
-            if head[:4] != b"OggS":
-                position = self._find(b"OggS", position, self._size)
-                if position < 0:
-                    break
-                continue
-            flags = head[5] if len(head) >= 27 else 0
-            if flags & _FIRST_PAGE and has_begun:
-                return Part(start, position, b"", not is_ended)
-            has_begun |= not flags & _FIRST_PAGE
-            lacing = head[27 : 27 + head[26]] if len(head) >= 27 else b""
-            end = position + 27 + len(lacing) + sum(lacing)
-            is_whole = len(head) >= 27 and len(lacing) == head[26] and end <= self._size
-            is_ended = is_whole and bool(flags & _LAST_PAGE)
-            if not is_whole:
-                break
-            position = end
-        return Part(start, self._size, b"", not is_ended)
+        while (head := self._read(position, 27 + 255))[:4] == b"OggS" and len(head) >= 27:
+            flags, lacing = head[5], head[27 : 27 + head[26]]
+            if flags & _OGG_FIRST and has_begun:
+                return Part(start, position, is_cut=not is_ended)
+            has_begun |= not flags & _OGG_FIRST
+            position += 27 + len(lacing) + sum(lacing)
+            is_ended = bool(flags & _OGG_LAST) and position <= self._size
+        return Part(start, self._size, is_cut=not is_ended)
 
     def _mpeg(self, start: int) -> Part:
         """Read the Xing header of an MP3: how many bytes it has."""
@@ -305,14 +227,18 @@ class _File:
         while (head := self._read(position, 10))[:3] == b"ID3" and len(head) == 10:
             position += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))  # 7 bits in each
         head = self._read(position, 256)
-        at = next((at for mark in (b"Xing", b"Info") if (at := head.find(mark)) >= 0), -1)
+        at = max(head.find(b"Xing"), head.find(b"Info"))
         if at < 0:
             return Part(start, self._size)
         flags, frames_or_size, size = struct.unpack(">III", head[at + 4 : at + 16].ljust(12, b"\0"))
         counted = (size if flags & 1 else frames_or_size) if flags & 2 else 0
-        end = position + counted if counted else self._size
-        is_last = end >= self._size or self.next_start(start, end) is None
-        return Part(start, self._size if is_last else end, b"", is_counted=True)
+        is_joined = counted and self.next_start(start, position + counted) is not None
+        return Part(start, position + counted if is_joined else self._size, is_counted=True)
+
+
+def _packed(form: str, size: int) -> bytes:
+    """``size`` as a header has it, or the most that it can hold."""
+    return struct.pack(form, min(size, 0xFFFFFFFF) if form[1] == "I" else size)
 
 
 def is_mpeg(head: bytes) -> bool:
@@ -323,8 +249,8 @@ def is_mpeg(head: bytes) -> bool:
 class PartStream:
     """What the libraries read a part from: like a file that holds nothing else.
 
-    It takes any seek. Both libraries seek before the beginning in damaged files: they cope, where Python's
-    exception would land on the terminal. And it has no name: soundfile takes one that ends in ".raw" for an
+    It takes any seek: both libraries seek before the beginning in damaged files and cope, where Python's
+    exception would land on the terminal. It has no name: soundfile takes one that ends in ".raw" for an
     order not to look inside.
     """
 
@@ -332,18 +258,18 @@ class PartStream:
         self._stream = stream
         self._part = part
         self._position = 0
-        self._size = len(part.head) + part.end - part.start
+        self._size = part.end - part.start
 
     def read(self, count: int = -1) -> bytes:
         """The next ``count`` bytes, or all that are left."""
         left = max(0, self._size - self._position)
-        count = left if count < 0 else min(count, left)
-        data = self._part.head[self._position : self._position + count]
-        if len(data) < count:
-            self._stream.seek(self._part.start + self._position + len(data) - len(self._part.head))
-            data += self._stream.read(count - len(data))
+        begin = self._part.start + self._position
+        self._stream.seek(begin)
+        data = self._stream.read(left if count < 0 else min(count, left))
         self._position += len(data)
-        return data
+        at, patch = self._part.patch_at - begin, self._part.patch
+        first, last = max(at, 0), min(at + len(patch), len(data))
+        return data if first >= last else data[:first] + patch[first - at : last - at] + data[last:]
 
     def tell(self) -> int:
         """Where the next ``read`` begins."""
