@@ -16,6 +16,7 @@ import math
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from handy_qwen.audio.devices import Backend, Device, Stream, pick, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
@@ -26,6 +27,8 @@ STALLED_S = 1.0  # without a callback: the stream is dead
 FIRST_BLOCK_S = 3.0  # Bluetooth headsets take up to two seconds to begin
 OPENING_S = 2.5  # and as long to open; then another device is used
 
+Work = Callable[[float], None]
+"""Done on the microphone's thread, with the time in seconds."""
 Join = Callable[[float], None]
 Spawn = Callable[[Callable[[], None], str], Join]
 """Runs a job on a thread of its own, under a name; returns what waits for it, so many seconds at most."""
@@ -39,30 +42,6 @@ class Opening:
     since_s: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The opening has got as far as ``device``."""
-
-    opening: Opening
-    device: Device
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An opening is over, well or not."""
-
-    opening: Opening
-    stream: Stream | None
-    error: MicrophoneError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The devices there are; None if the system did not answer."""
-
-    devices: Sequence[Device] | None
-
-
 def spawn(job: Callable[[], None], name: str) -> Join:
     """Run ``job`` on a thread that does not keep the program from ending."""
     thread = threading.Thread(target=job, name=name, daemon=True)
@@ -71,13 +50,24 @@ def spawn(job: Callable[[], None], name: str) -> Join:
 
 
 class Connection:
-    """At most one open stream, and at most one opening that is waited for."""
+    """At most one open stream, and at most one opening that is waited for.
 
-    def __init__(
-        self, backend: Backend, report: Callable[[Chosen | Opened | Listed], None], spawn: Spawn = spawn
-    ) -> None:
+    Args:
+        backend: The sound system.
+        do: Has work done on the microphone's thread. Any thread.
+        spawn: Runs jobs that may hang.
+
+    Attributes:
+        on_opened: Gets the opening, its stream or None, and why it failed; is to call ``accept``.
+        on_listed: Gets the devices there are, if the system answers.
+    """
+
+    on_opened: Callable[[Opening, Stream | None, MicrophoneError | None, float], None]
+    on_listed: Callable[[Sequence[Device], float], None]
+
+    def __init__(self, backend: Backend, do: Callable[[Work], None], spawn: Spawn = spawn) -> None:
         self._backend = backend
-        self._report = report
+        self._do = do
         self._spawn = spawn
         self._written = 0
         self._progress_s = 0.0
@@ -93,7 +83,7 @@ class Connection:
         return frozenset(opening.device.handle for opening in self._hanging if opening.device is not None)
 
     def open(self, wanted: str, avoid: Collection[str] = ()) -> None:
-        """Begin to open what ``pick`` says, unless that is under way. ``Chosen`` and ``Opened`` come."""
+        """Begin to open what ``pick`` says, unless that is under way."""
         if self._opening is not None:
             return
         opening = self._opening = Opening()
@@ -103,15 +93,14 @@ class Connection:
         def job() -> None:
             try:
                 device = self._choose(wanted, avoid, hanging)
-                self._report(Chosen(opening, device))
-                stream = self._backend.open(device)
-            except MicrophoneError as error:
-                self._report(Opened(opening, None, error))
+                self._do(partial(self._start_clock, opening, device))
+                stream, error = self._backend.open(device), None
+            except MicrophoneError as exc:
+                stream, error = None, exc
             except Exception:  # the top of this thread
                 logger.exception("opening the microphone failed")
-                self._report(Opened(opening, None, broken()))
-            else:
-                self._report(Opened(opening, stream))
+                stream, error = None, broken()
+            self._do(partial(self.on_opened, opening, stream, error))
 
         self._spawn(job, "microphone-open")
 
@@ -121,9 +110,9 @@ class Connection:
             raise unresponsive(device)
         return device
 
-    def note_choice(self, chosen: Chosen, now_s: float) -> None:
-        """From now on the device has ``OPENING_S``."""
-        chosen.opening.device, chosen.opening.since_s = chosen.device, now_s
+    def _start_clock(self, opening: Opening, device: Device, now_s: float) -> None:
+        """From now on ``device`` has ``OPENING_S``."""
+        opening.device, opening.since_s = device, now_s
 
     def give_up_opening(self, now_s: float) -> Device | None:
         """Wait no longer for an opening that takes too long. Returns its device, None if all is well."""
@@ -135,7 +124,7 @@ class Connection:
         return opening.device
 
     def list(self) -> None:
-        """Begin to look which devices there are. ``Listed`` is reported; not to be called before it is."""
+        """Begin to look which devices there are. Not to be called while ``is_listing``."""
         self.is_listing = True
 
         def job() -> None:
@@ -146,26 +135,31 @@ class Connection:
                 logger.info("no list of microphones: %s", error.title)
             except Exception:  # the top of this thread
                 logger.exception("listing the microphones failed")
-            self._report(Listed(devices))
+            self._do(partial(self._note_list, devices))
 
         self._spawn(job, "microphone-list")
 
-    def accept(self, opened: Opened, now_s: float) -> bool:
+    def _note_list(self, devices: Sequence[Device] | None, now_s: float) -> None:
+        self.is_listing = False
+        if devices is not None:
+            self.on_listed(devices, now_s)
+
+    def accept(self, opening: Opening, stream: Stream | None, now_s: float) -> bool:
         """Take the stream that an opening brought. One that is late is used if there is no other.
 
         Returns:
             Whether the opening was waited for, or its stream is used nevertheless.
         """
-        if opened.opening in self._hanging:
-            self._hanging.remove(opened.opening)
-            if opened.stream is None or self.stream is not None:
-                self._close(opened.stream)
+        if opening in self._hanging:
+            self._hanging.remove(opening)
+            if stream is None or self.stream is not None:
+                self._close(stream)
                 return False
             if self._opening is not None:
                 self._hanging.append(self._opening)  # it is no longer waited for
         self._opening = None
         self.drop()
-        self.stream = opened.stream
+        self.stream = stream
         self._written = 0
         self._progress_s = now_s
         return True
@@ -190,8 +184,8 @@ class Connection:
 
     def watch(self, now_s: float) -> None:
         """Note whether samples have arrived since the last call."""
-        if self.stream is not None and self.stream.ring.written != self._written:
-            self._written = self.stream.ring.written
+        if self.stream is not None and self.stream.buffer.written != self._written:
+            self._written = self.stream.buffer.written
             self._progress_s = now_s
 
     def forgive(self, stop_s: float) -> None:

@@ -20,13 +20,13 @@ from types import ModuleType
 from typing import Any
 
 from handy_qwen.audio import pulse
-from handy_qwen.audio.devices import Device, HungError, Ring, no_microphone, tell_apart
+from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import HandyError, MicrophoneError
 
 logger = logging.getLogger(__name__)
 
-RING_S = 8.0  # how long the microphone's thread may be late before samples are lost
+BUFFER_S = 8.0  # how long the microphone's thread may be late before samples are lost
 LATENCY_S = 0.04  # 25 wake-ups a second and less; shorter costs CPU time all the while, warm or not
 LIST_FRESH_S = 2.0
 LIST_S = 3.0  # for PortAudio to list; then the list before is good enough
@@ -176,7 +176,7 @@ class _Callbacks:
     """What PortAudio's thread calls.
 
     An object apart from the stream: sounddevice's stream and its callback hold each other, so that they
-    and all they know live on until Python's garbage collector comes by. The ring, 1.5 MB, must not.
+    and all they know live on until Python's garbage collector comes by. The buffer, of up to 3 MB, must not.
     """
 
     def __init__(self, write: Callable[[memoryview], None]) -> None:
@@ -196,13 +196,13 @@ class _Callbacks:
 
 
 class InputStream:
-    """A stream of PortAudio that writes into a ring."""
+    """A stream of PortAudio that writes into a buffer."""
 
     def __init__(self, library: PortAudio, device: Device, place: Place, form: tuple[int, int]) -> None:
         rate_hz, channels = form
         self.device = device
-        self.ring = Ring(int(RING_S * rate_hz), channels)
-        self._callbacks = callbacks = _Callbacks(self.ring.write)
+        self.buffer = FrameBuffer(int(BUFFER_S * rate_hz), channels)
+        self._callbacks = callbacks = _Callbacks(self.buffer.write)
         self._library = library
 
         def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
@@ -245,11 +245,11 @@ class InputStream:
         """Stop and forget what was heard. Blocks as long as the sound server hangs, but hears no more."""
         self._callbacks.write = _ignore
         self._library.close_stream(self._stream)
-        self.ring.clear()
+        self.buffer.keep(0)
 
 
 def _ignore(_block: memoryview) -> None:
-    """What is left of a ring after the end."""
+    """What still arrives after the end."""
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from handy_qwen.audio.recorder import Configure, MicrophoneRecorder
+from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.control import ControlServer, Endpoint, ask
 from handy_qwen.core.events import Delivered, HotkeysDied, Noted
 from handy_qwen.core.types import Delivery, Method, Submit, Target
@@ -376,7 +376,7 @@ def test_the_microphone_lives_again():
         die(message, now_s)
 
     part._cycle.step = die_once
-    kill(part.thread, lambda: part._inbox.put(Configure("", 0.0)))
+    kill(part.thread, lambda: part.configure("", 0.0))
     part.close(30)
     assert not part.thread.has_died()
 
