@@ -17,8 +17,7 @@ from types import TracebackType
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import retention, wav
-from handy_qwen.history.store import Places, Row, Store
-from handy_qwen.history.writer import is_locked
+from handy_qwen.history.store import Places, Row, Store, is_locked
 
 BUSY_S = 5.0
 

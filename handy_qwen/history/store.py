@@ -1,8 +1,11 @@
-"""The rows of the history. Knows SQL; knows nothing of files, threads and rules.
+"""The database of the history: its rows, how it is opened and brought up to date, and set aside when damaged.
 
-All methods raise ``sqlite3.Error`` if the database is locked, full, damaged or not there. Rows are
-read as if anybody could have written them: what is no number becomes 0, an unknown state FAILED, the
-name of a file that is not one of ours none.
+Knows SQL; knows nothing of threads and rules. Rows are read as if anybody could have written them: what is no
+number becomes 0, an unknown state FAILED, the name of a file that is not one of ours none.
+
+SQLite in WAL mode, so that the command line reads while the program writes, and a process that is killed
+leaves a sound file behind. What is deleted is overwritten (``secure_delete``): it is what somebody said.
+``PRAGMA user_version`` counts the migrations that were run.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import re
 import secrets
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -20,19 +23,95 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handy_qwen import paths
-from handy_qwen.core.types import Delivery, Entry, EntryState, Keep
+from handy_qwen.core.types import DeliveryStatus, Entry, EntryState, Keep
 from handy_qwen.errors import HistoryError
+
+MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE take (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        created_ms INTEGER NOT NULL,              -- UTC, since 1970
+        state TEXT NOT NULL,                      -- core.types.EntryState
+        keep TEXT NOT NULL,                       -- core.types.Keep, as it was when the take began
+        file TEXT NOT NULL DEFAULT '',            -- name in the folder of takes, '' if there is no sound
+        duration_s REAL NOT NULL DEFAULT 0,
+        size_bytes INTEGER NOT NULL DEFAULT 0,
+        text TEXT NOT NULL DEFAULT '',
+        asked_language TEXT NOT NULL DEFAULT '',
+        language TEXT NOT NULL DEFAULT '',
+        model TEXT NOT NULL DEFAULT '',
+        application TEXT NOT NULL DEFAULT '',
+        whereabouts TEXT NOT NULL DEFAULT '',     -- core.types.DeliveryStatus
+        error TEXT NOT NULL DEFAULT '',
+        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
+        replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
+        is_starred INTEGER NOT NULL DEFAULT 0,
+        is_deleting INTEGER NOT NULL DEFAULT 0    -- its file goes first, then it
+    );
+    CREATE INDEX take_file ON take (file);
+    CREATE INDEX take_state ON take (state);
+    """,
+)
+"""Each brings the schema from its index to the next version. Never changed once released."""
+
 
 MOST_CHARS = 1_000_000
 """Of a text; nobody says more in one take."""
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
-T = TypeVar("T", EntryState, Delivery, Keep)
+T = TypeVar("T", EntryState, DeliveryStatus, Keep)
+
+
+class DamagedError(HistoryError):
+    """The file is no database, or its contents are damaged."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The history is damaged.", "Start the program: it sets it aside and begins a new one."
+        )
+
+
+class NewerError(HistoryError):
+    """A later version of the program has written it; to touch it would be to break it."""
+
+    def __init__(self) -> None:
+        super().__init__("The history was written by a newer version of the program.", "Update this one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of a history in ``folder``."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        """The rows. Beside it lie SQLite's own -wal and -shm."""
+        return self.folder / "history.db"
+
+    @property
+    def takes(self) -> Path:
+        """The folder of the sound, one file for each take."""
+        return self.folder / "takes"
+
+    def make(self) -> None:
+        """Create the folders.
+
+        Raises:
+            OSError: That is not possible.
+        """
+        paths.make_private(self.folder)
+        paths.make_private(self.takes)
+
+
+def default_folder() -> Path:
+    """The user's history."""
+    return paths.data_dir() / "history"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, as the database has it. See ``database.MIGRATIONS`` for the meaning of the columns."""
+    """One row, as the database has it. See ``MIGRATIONS`` for the meaning of the columns."""
 
     id: int
     created_ms: int
@@ -46,7 +125,7 @@ class Row:
     language: str = ""
     model: str = ""
     application: str = ""
-    whereabouts: Delivery = Delivery.NOWHERE
+    whereabouts: DeliveryStatus = DeliveryStatus.NOWHERE
     error: str = ""
     settled_ms: int = 0
     replays: int = 0
@@ -65,7 +144,7 @@ class Row:
             language=self.language or self.asked_language,
             model=self.model,
             application=self.application,
-            delivery=self.whereabouts,
+            whereabouts=self.whereabouts,
             error=self.error,
             is_starred=self.is_starred,
             has_audio=bool(self.file),
@@ -75,15 +154,15 @@ class Row:
 _NAMES = tuple(one.name for one in fields(Row))
 _COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
 
-_STATES = {one.value: one for one in EntryState}
-_KEEPS = {one.value: one for one in Keep}
-_WHEREABOUTS = {one.value: one for one in Delivery}
 # As bytes: whoever wrote them, they need not be UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
 
 class Store:
-    """An open database. Threads: the one that opened it."""
+    """An open database. Threads: the one that opened it.
+
+    All methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
+    """
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
         """Open ``path``.
@@ -123,7 +202,7 @@ class Store:
 
     def add(self, columns: dict[str, Any]) -> int:
         """Add a row and return its id."""
-        names = _known(columns)
+        names = list(columns)
         places = ", ".join("?" for _ in names)
         statement = f"INSERT INTO take ({', '.join(names)}) VALUES ({places})"
         number = self._connection.execute(statement, _storable(columns)).lastrowid
@@ -132,7 +211,7 @@ class Store:
 
     def change(self, number: int, columns: dict[str, Any], *, is_durable: bool = False) -> bool:
         """Change columns of a row; ``is_durable``: it outlasts a power cut from now on. False: it is gone."""
-        names = _known(columns)
+        names = list(columns)
         changes = ", ".join(f"{name} = ?" for name in names)
         if is_durable:
             self._connection.execute("PRAGMA synchronous=FULL")
@@ -243,12 +322,6 @@ def fold(text: str | bytes) -> str:
     return "".join(char for char in text if not unicodedata.combining(char))
 
 
-def _known(columns: dict[str, Any]) -> list[str]:
-    unknown = set(columns) - COLUMNS
-    assert not unknown, f"no columns: {unknown}"
-    return list(columns)
-
-
 def _storable(columns: dict[str, Any]) -> list[Any]:
     """The values; of texts what UTF-8 can hold: the name of an application may be any bytes."""
     return [
@@ -258,28 +331,7 @@ def _storable(columns: dict[str, Any]) -> list[Any]:
 
 
 def _row(found: tuple[Any, ...]) -> Row:
-    raw = dict(zip(_NAMES, found, strict=True))
-    file = _text(raw["file"])
-    return Row(
-        id=raw["id"],
-        created_ms=_whole(raw["created_ms"]),
-        state=_word(_STATES, raw["state"], EntryState.FAILED),
-        keep=_word(_KEEPS, raw["keep"], Keep.AUDIO_AND_TEXT),
-        file=file if is_file_name(file) else "",
-        duration_s=_real(raw["duration_s"]),
-        size_bytes=_whole(raw["size_bytes"]),
-        text=_text(raw["text"]),
-        asked_language=_text(raw["asked_language"]),
-        language=_text(raw["language"]),
-        model=_text(raw["model"]),
-        application=_text(raw["application"]),
-        whereabouts=_word(_WHEREABOUTS, raw["whereabouts"], Delivery.KEPT),
-        error=_text(raw["error"]),
-        settled_ms=_whole(raw["settled_ms"]),
-        replays=_whole(raw["replays"]),
-        is_starred=bool(raw["is_starred"]),
-        is_deleting=bool(raw["is_deleting"]),
-    )
+    return Row(**{name: _READERS.get(name, _text)(value) for name, value in zip(_NAMES, found, strict=True)})
 
 
 def _whole(value: object) -> int:
@@ -294,76 +346,29 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _word(words: dict[str, T], value: object, otherwise: T) -> T:
-    return words.get(value, otherwise) if isinstance(value, str) else otherwise
+def _file(value: object) -> str:
+    return value if isinstance(value, str) and is_file_name(value) else ""
 
 
-MIGRATIONS: Sequence[str] = (
-    """
-    CREATE TABLE take (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        created_ms INTEGER NOT NULL,              -- UTC, since 1970
-        state TEXT NOT NULL,                      -- core.entries.State
-        keep TEXT NOT NULL,                       -- core.entries.Keep, as it was when the take began
-        file TEXT NOT NULL DEFAULT '',            -- name in the folder of takes, '' if there is no sound
-        duration_s REAL NOT NULL DEFAULT 0,
-        size_bytes INTEGER NOT NULL DEFAULT 0,
-        text TEXT NOT NULL DEFAULT '',
-        asked_language TEXT NOT NULL DEFAULT '',
-        language TEXT NOT NULL DEFAULT '',
-        model TEXT NOT NULL DEFAULT '',
-        application TEXT NOT NULL DEFAULT '',
-        whereabouts TEXT NOT NULL DEFAULT '',     -- core.entries.Whereabouts
-        error TEXT NOT NULL DEFAULT '',
-        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
-        replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
-        is_starred INTEGER NOT NULL DEFAULT 0,
-        is_deleting INTEGER NOT NULL DEFAULT 0    -- its file goes first, then it
-    );
-    CREATE INDEX take_file ON take (file);
-    CREATE INDEX take_state ON take (state);
-    """,
-)
-"""Each brings the schema from its index to the next version. Never changed once released."""
-
-COLUMNS = frozenset(
-    [
-        "id",
-        "created_ms",
-        "state",
-        "keep",
-        "file",
-        "duration_s",
-        "size_bytes",
-        "text",
-        "asked_language",
-        "language",
-        "model",
-        "application",
-        "whereabouts",
-        "error",
-        "settled_ms",
-        "replays",
-        "is_starred",
-        "is_deleting",
-    ]
-)
+def _one_of(kind: type[T], otherwise: T) -> Callable[[object], T]:
+    words: dict[object, T] = {one.value: one for one in kind}
+    return lambda value: words.get(value, otherwise)
 
 
-class DamagedError(HistoryError):
-    """The file is no database, or its contents are damaged."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The history is damaged.", "Start the program: it sets it aside and begins a new one."
-        )
-
-
-class NewerError(HistoryError):
-    """A later version of the program has written it; to touch it would be to break it."""
-
-    def __init__(self) -> None:
-        super().__init__("The history was written by a newer version of the program.", "Update this one.")
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "id": int,
+    "created_ms": _whole,
+    "state": _one_of(EntryState, EntryState.FAILED),
+    "keep": _one_of(Keep, Keep.AUDIO_AND_TEXT),
+    "file": _file,
+    "duration_s": _real,
+    "size_bytes": _whole,
+    "whereabouts": _one_of(DeliveryStatus, DeliveryStatus.KEPT),
+    "settled_ms": _whole,
+    "replays": _whole,
+    "is_starred": bool,
+    "is_deleting": bool,
+}
 
 
 def connect(path: Path, busy_s: float) -> sqlite3.Connection:
@@ -433,7 +438,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _look_for_columns(connection: sqlite3.Connection) -> None:
     found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
-    if not found >= COLUMNS:
+    if not found.issuperset(_NAMES):
         raise DamagedError  # some other program's
 
 
@@ -456,8 +461,7 @@ def check(connection: sqlite3.Connection) -> None:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether ``error`` says that the file is damaged or none of ours, and waiting will not help."""
-    code = getattr(error, "sqlite_errorcode", None)  # none where it comes from the module itself
-    return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return error_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _is_unusable(error: sqlite3.Error) -> bool:
@@ -484,32 +488,11 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The files of a history in ``folder``."""
-
-    folder: Path
-
-    @property
-    def database(self) -> Path:
-        """The rows. Beside it lie SQLite's own -wal and -shm."""
-        return self.folder / "history.db"
-
-    @property
-    def takes(self) -> Path:
-        """The folder of the sound, one file for each take."""
-        return self.folder / "takes"
-
-    def make(self) -> None:
-        """Create the folders.
-
-        Raises:
-            OSError: That is not possible.
-        """
-        paths.make_private(self.folder)
-        paths.make_private(self.takes)
+def is_locked(error: BaseException) -> bool:
+    """Whether another process was at work for too long."""
+    return error_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def default_folder() -> Path:
-    """The user's history."""
-    return paths.data_dir() / "history"
+def error_code(error: BaseException) -> int:
+    """SQLite's primary result code; 0 if there is none, as where it comes from the module itself."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -177,12 +177,8 @@ def _blocks(file: BinaryIO, samples: int) -> Iterator[Samples]:
         if not len(block):
             return  # it became shorter meanwhile
         # Only a damaged disk makes numbers that no microphone gave.
-        yield np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0) if not _is_sound(block) else block
+        yield block if np.isfinite(block).all() else np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0)
         samples -= len(block)
-
-
-def _is_sound(block: Samples) -> bool:
-    return bool(np.isfinite(block).all())
 
 
 def _read_header(path: Path, file: BinaryIO) -> Sound:
@@ -199,35 +195,30 @@ def _read_header(path: Path, file: BinaryIO) -> Sound:
 
 
 class Journal:
-    """One take's file.
+    """The file of a take that is being recorded.
+
+    Blocks that cannot be written wait here, in memory, until they can. Writing goes straight to the system,
+    so a process that is killed leaves every block behind that was written; ``sync`` brings them through a
+    power cut.
 
     Attributes:
         samples: How many were fed; all of them are in the file or wait.
         is_synced: What was written is on the disk.
-        is_of_before: It was recorded in an earlier session.
+        is_of_before: It was recorded in an earlier session: only its stage can change.
     """
 
-    def __init__(self, path: Path, created_ms: int) -> None:
+    def __init__(self, path: Path, created_ms: int = 0, *, is_of_before: bool = False) -> None:
         self.path = path
         self.samples = 0
         self.is_synced = True
+        self.is_of_before = is_of_before
         self._created_ms = created_ms
         self._descriptor: int | None = None
         self._waiting: deque[memoryview] = deque()
         self._waiting_bytes = 0
-        self._stage = Stage.OPEN
-        self._noted = Stage.OPEN
+        self._stage = self._noted = Stage.COMPLETE if is_of_before else Stage.OPEN
         self._is_new = True
         self._is_gone = False
-        self.is_of_before = False
-
-    @classmethod
-    def of_before(cls, path: Path) -> Journal:
-        """The file of a take that was recorded in an earlier session: only its stage can change."""
-        journal = cls(path, 0)
-        journal._stage = journal._noted = Stage.COMPLETE
-        journal.is_of_before = True
-        return journal
 
     @property
     def duration_s(self) -> float:
@@ -261,8 +252,9 @@ class Journal:
         """
         if self._is_gone:
             return
-        if self._descriptor is None and (self._waiting or self._noted is not self._stage):
-            self._open()
+        is_due = bool(self._waiting) or self._noted is not self._stage
+        if self._descriptor is None and self._noted is Stage.OPEN and is_due:
+            self._descriptor = create(self.path, self._created_ms)
         while self._waiting and self._descriptor is not None:
             view = self._waiting[0]
             written = os.write(self._descriptor, view)
@@ -298,15 +290,13 @@ class Journal:
         self._is_gone = True
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._close()
+        self.close()
 
     def close(self) -> None:
         """Let go of the file as it is."""
-        self._close()
-
-    def _open(self) -> None:
-        if self._noted is Stage.OPEN:
-            self._descriptor = create(self.path, self._created_ms)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _end(self) -> None:
         """All blocks are written: complete the header, once; later only the stage changes."""
@@ -315,13 +305,8 @@ class Journal:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             write_all(self._descriptor, first)  # over what is there: it needs no space
             self.sync()
-            self._close()
+            self.close()
         else:
             with suppress(FileNotFoundError):  # only its text was kept
                 note_stage(self.path, self._stage)
         self._noted = self._stage
-
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None

@@ -68,7 +68,7 @@ def test_what_the_command_line_has_transcribed_is_not_offered_again(tmp_path):
         archive.transcribed(1, "there is one", language="", model="m")
     now = before.again()
     assert now.recovered.unfinished == now.recovered.undelivered == ()
-    now.end()
+    now.close()
 
 
 @pytest.mark.parametrize("number", [0, -1, 99, 2**63, 10**30])

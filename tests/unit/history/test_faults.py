@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from handy_qwen.core.events import Failed, Recovered
-from handy_qwen.core.types import Delivery, EntryState
+from handy_qwen.core.events import Delivery, Failed, Recovered
+from handy_qwen.core.types import DeliveryStatus, EntryState
 from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
@@ -83,14 +83,14 @@ def test_a_whole_take_by_the_port(start, tmp_path):
         history.feed(1, BLOCK)
     history.complete(1)
     history.done(1, "a text", language="German", application="xterm")
-    history.delivered(1, Delivery.BEGUN)
+    history.delivering(1)
     history.delivered(1, Delivery.PASTED)
     history.close(10.0)
     history.close(10.0)
     store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
     (row,) = store.oldest()
     store.close()
-    assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", Delivery.PASTED)
+    assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", DeliveryStatus.PASTED)
     assert samples(tmp_path / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 20).tobytes()
     assert not history.thread.has_died()
 
@@ -159,7 +159,7 @@ def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mo
     books.begin(1)
     books.speak(1, 0.5)
     books.complete(1)
-    books.done(1, "a text", "", "", "")
+    books.done(1, "a text")
     books.later(5)
     assert [error.title for error in books.complaints] == ["The disk is full."]
     (folder / "filler").unlink()
@@ -167,8 +167,8 @@ def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mo
     (row,) = books.rows()
     assert row.text == "a text"
     assert len(samples(books.places.takes / row.file)) == 8000
-    assert not books.writer.live[1].journal.waiting_samples
-    books.end()
+    assert not books.live[1].journal.waiting_samples
+    books.close()
 
 
 @pytest.mark.expects_log
@@ -178,15 +178,15 @@ def test_a_read_only_home_is_told_and_dictating_goes_on(mount):
     books = Books(folder / "history")
     for take in range(1, 4):
         books.dictate(take)
-        books.went(take, Delivery.TYPED)
+        books.went(take, DeliveryStatus.TYPED)
         books.later(3)
     assert 1 <= len(books.complaints) <= 2
     subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
     books.later(5)
     assert [row.text for row in books.rows()] == ["a text"] * 3
     assert len(books.files()) == 3
-    assert not books.writer.live
-    books.end()
+    assert not books.live
+    books.close()
 
 
 @pytest.mark.expects_log
@@ -194,7 +194,7 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
     other = sqlite3.connect(books.places.database, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     books.dictate(1)
-    books.went(1, Delivery.TYPED)
+    books.went(1, DeliveryStatus.TYPED)
     books.later(2)
     assert [error.title for error in books.complaints] == ["Another program holds the history."]
     assert len(books.files()) == 1  # the sound does not wait for the rows
@@ -202,8 +202,8 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
     other.close()
     books.later(2)
     (row,) = books.rows()
-    assert (row.text, row.whereabouts) == ("a text", Delivery.TYPED)
-    assert not books.writer.live
+    assert (row.text, row.whereabouts) == ("a text", DeliveryStatus.TYPED)
+    assert not books.live
 
 
 def stick(monkeypatch):
@@ -301,14 +301,14 @@ def test_what_was_said_is_in_no_log_and_no_complaint(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     books = Books(tmp_path / "history")
     books.dictate(1, text=marker)
-    books.went(1, Delivery.HELD)
+    books.went(1, DeliveryStatus.HELD)
     books.crash()
     again = books.again()
-    books.writer.store = None
+    books.store = None
     events = [*books.posted, *again.posted]
     assert marker not in caplog.text
     assert marker not in repr(events)
-    again.end()
+    again.close()
 
 
 OTHER_USER = """
@@ -341,7 +341,7 @@ def test_another_user_can_neither_read_nor_write_a_take(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    books.end()
+    books.close()
 
 
 @pytest.mark.expects_log
@@ -350,7 +350,7 @@ def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_so
     books.dictate(2, "two")
     books.crash()
     books.places.database.unlink()
-    books.writer.store = None
+    books.store = None
     real, asked = Store.row, []
 
     def row(store, number):
@@ -362,7 +362,7 @@ def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_so
         return real(store, number)
 
     monkeypatch.setattr(Store, "row", row)
-    books.writer.open()
+    books.open()
     assert len(asked) == 2
     books.later(2)
     assert [row.text for row in books.rows()] == ["one", "two"]
@@ -378,7 +378,7 @@ def test_a_press_by_mistake_is_not_rescued_if_the_database_was_held_when_it_was_
     other.execute("COMMIT")
     other.close()
     books.later(2)
-    assert (books.rows(), books.files(), books.writer.live) == ([], [], {})
+    assert (books.rows(), books.files(), books.live) == ([], [], {})
     again = books.again()
     assert again.recovered.unfinished == ()
-    again.end()
+    again.close()

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from handy_qwen.history.ledger import LiveTake
 from handy_qwen.history.store import Row, Store
-from handy_qwen.history.writer import LiveTake
 
 
 def test_takes_do_not_share_a_row_when_a_new_history_counts_from_one(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_takes_do_not_share_a_row_when_a_new_history_counts_from_one(tmp_path: P
     ]
     store = Store(tmp_path / "history.db", busy_s=1.0)
     for take, row in enumerate(rows, 1):
-        live = LiveTake.adopted(take, row)
+        live = LiveTake(take, row)
         live.has_new_store(store)
         live.save(store)
     assert [row.text for row in store.oldest()] == ["text 5", "text 1"]

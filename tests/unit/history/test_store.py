@@ -4,14 +4,24 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import Delivery, EntryState, Keep
-from handy_qwen.history import store
-from handy_qwen.history.store import DamagedError, NewerError, Store, fold, is_file_name, new_file_name
+from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.history.store import (
+    MIGRATIONS,
+    DamagedError,
+    NewerError,
+    Row,
+    Store,
+    fold,
+    is_file_name,
+    migrate,
+    new_file_name,
+)
 
 FIRST = {
     "created_ms": 5,
@@ -29,9 +39,9 @@ def test_a_row_comes_back_as_it_was_written(store):
         "Grüße aus Köln",
         EntryState.DONE,
         Keep.TEXT,
-        Delivery.NOWHERE,
+        DeliveryStatus.NOWHERE,
     )
-    assert store.change(number, {"whereabouts": Delivery.TYPED, "is_starred": 1}, is_durable=True)
+    assert store.change(number, {"whereabouts": DeliveryStatus.TYPED, "is_starred": 1}, is_durable=True)
     assert store.row(number).entry.is_starred
     assert not store.change(number + 1, {"text": ""})
 
@@ -117,7 +127,7 @@ ANYTHING = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    column=st.sampled_from(sorted(store.COLUMNS - {"id", "is_deleting"})),
+    column=st.sampled_from(sorted({one.name for one in fields(Row)} - {"id", "is_deleting"})),
     value=ANYTHING,
 )
 def test_a_strange_row_is_read_without_harm(memory_folders, column, value):
@@ -155,9 +165,9 @@ def test_our_own_names_are_known_again(created_ms):
 def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
     store = Store(tmp_path / "history.db", busy_s=1.0)
     number = store.add(FIRST)
-    more = [*store.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine'"]
-    store.migrate(store._connection, more)
-    store.migrate(store._connection, more)
+    more = [*MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine'"]
+    migrate(store._connection, more)
+    migrate(store._connection, more)
     assert store._connection.execute("SELECT mood FROM take").fetchall() == [("fine",)]
     assert store.row(number).text == FIRST["text"]
     store.close()
@@ -167,11 +177,11 @@ def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
 
 def test_a_migration_that_fails_changes_nothing(store):
     store.add(FIRST)
-    broken = [*store.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT; INSERT INTO nowhere VALUES (1)"]
+    broken = [*MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT; INSERT INTO nowhere VALUES (1)"]
     with pytest.raises(sqlite3.OperationalError):
-        store.migrate(store._connection, broken)
+        migrate(store._connection, broken)
     assert store.row(1).text == FIRST["text"]
-    store.migrate(store._connection)
+    migrate(store._connection)
 
 
 def test_a_database_of_another_program_is_damaged_in_our_eyes(tmp_path):
