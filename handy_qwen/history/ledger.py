@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.core.events import Failed, Kept, Recovered, Replayed
+from handy_qwen.core.events import Failed, Kept, Replayed
 from handy_qwen.core.types import RATE_HZ, DeliveryStatus, EntryState, Post, Samples, Sink
 from handy_qwen.errors import HandyError, HistoryError
 from handy_qwen.history import recovery, retention, wav
@@ -47,9 +47,7 @@ _COLUMNS = frozenset(Row.__slots__) - {"id"}
 
 
 class LiveTake:
-    """A take to which something can still happen.
-
-    What cannot be written now stays here as a change that is due.
+    """A take to which something can still happen. What cannot be written now stays here as due.
 
     Attributes:
         take: Its number in this session.
@@ -57,7 +55,7 @@ class LiveTake:
         before: Of a take that is replayed: its row before.
         journal: Its sound, None if that was written in an earlier session.
         is_gone: The user has deleted it.
-        is_leaving: All has happened to it that will; it is only to be written.
+        is_leaving: All has happened to it that will, whatever its state says.
         is_unwanted: It is only to be deleted.
     """
 
@@ -75,14 +73,14 @@ class LiveTake:
     @property
     def is_over(self) -> bool:
         """Whether nothing more can happen to it."""
-        if self.is_gone or self.row.state in {EntryState.FAILED, EntryState.CANCELLED}:
+        if self.is_gone or self.is_leaving or self.row.state in {EntryState.FAILED, EntryState.CANCELLED}:
             return True
         return self.row.state is EntryState.DONE and (not self.row.text or self.row.whereabouts.is_settled)
 
     @property
-    def is_saved(self) -> bool:
-        """Whether its row says what it should, and its file has all of its sound."""
-        return (self.is_gone or not self._due) and (self.journal is None or self.journal.is_written)
+    def is_row_saved(self) -> bool:
+        """Whether its row says what it should."""
+        return self.is_gone or not self._due
 
     @property
     def is_nothing(self) -> bool:
@@ -105,8 +103,6 @@ class LiveTake:
         Raises:
             sqlite3.Error: Not possible now; it stays due.
         """
-        if self.is_gone or not self._due:
-            return
         columns = {name: getattr(self.row, name) for name in self._due}
         if not self.row.id:
             self.row = replace(self.row, id=store.add(columns))
@@ -212,9 +208,10 @@ class Ledger:
         live = self.live.get(take)
         if live is None:
             return
-        had_text = live.before is not None and live.before.state is EntryState.DONE
-        if had_text or live.row.state is EntryState.DONE:
-            self._settle(live, is_over=had_text)
+        if live.before is not None and live.before.state is EntryState.DONE:
+            live.is_leaving = True
+        if live.is_leaving or live.row.state is EntryState.DONE:
+            self._settle(live)
             return
         live.set(state=EntryState.FAILED, error=title, settled_ms=self._now_ms(), replays=0)
         self._finish(live, Stage.SETTLED)
@@ -227,7 +224,8 @@ class Ledger:
             return
         if live.before is not None:
             live.set(state=live.before.state, replays=live.before.replays)
-            self._settle(live, is_over=True)
+            live.is_leaving = True
+            self._settle(live)
             return
         live.set(state=EntryState.CANCELLED, settled_ms=self._now_ms(), replays=0)
         self._finish(live, Stage.CANCELLED)
@@ -315,9 +313,8 @@ class Ledger:
 
     def _opened_store(self) -> Store:
         store, damage = recovery.open_or_renew(self.places.database, busy_s=BUSY_S)
-        if damage is not None:
-            hint = f"It was set aside as {damage.aside.name}. {damage.copied} entries could be saved."
-            self._post(Failed(0, HistoryError("The history was damaged.", hint)))
+        if damage:
+            self._post(Failed(0, HistoryError("The history was damaged.", damage)))
         try:
             for live in self.live.values():
                 live.has_new_store(store)
@@ -328,13 +325,14 @@ class Ledger:
 
     def _recover(self, store: Store) -> None:
         in_use = {live.row.file for live in self.live.values()}
-        found = recovery.put_in_order(store, self.places.takes, in_use=in_use, now_s=self._wall_s())
+        takes, now_s = self.places.takes, self._wall_s()
+        recovered, given_up = recovery.put_in_order(store, takes, in_use=in_use, now_s=now_s)
         self._is_recovered = True
         self.tidy_soon()
-        if found.given_up:
+        if given_up:
             hint = "It is kept: handy-qwen history list"
             self._post(Failed(0, HistoryError("A recording could not be transcribed.", hint)))
-        self._post(Recovered(found.unfinished, found.undelivered, found.recent))
+        self._post(recovered)
 
     def _row(self, entry: int) -> Row | None:
         """The row of an entry; None also if it cannot be read now."""
@@ -372,20 +370,19 @@ class Ledger:
         if not live.journal.is_of_before:
             size_bytes = wav.HEADER_BYTES + live.journal.samples * wav.SAMPLE_BYTES
             live.set(duration_s=live.journal.duration_s, size_bytes=size_bytes)
-        self._write(live)
 
-    def _settle(self, live: LiveTake, *, is_over: bool = False) -> None:
-        """Save what is known of the take, and let go of it if that was all."""
-        if live.is_nothing:
+    def _settle(self, live: LiveTake) -> None:
+        """Write what is due of a take, and let go of it when all has happened to it."""
+        if live.is_unwanted or live.is_nothing:
             self._forget(live)
             return
+        self._write(live)
         self._save(live)
-        if is_over or live.is_over:
+        if live.is_over:
             self.tidy_soon()
-            if live.is_saved:
+            if live.is_row_saved and (live.journal is None or live.journal.is_written):
                 del self.live[live.take]
             else:
-                live.is_leaving = True
                 self._retry_soon()
 
     def _forget(self, live: LiveTake) -> None:
@@ -422,6 +419,8 @@ class Ledger:
 
     def _save(self, live: LiveTake) -> None:
         """Make the row of a take say what it should, or see that it is tried again."""
+        if live.is_row_saved:
+            return
         if self.store is None:
             self._retry_soon()
             return
@@ -437,7 +436,11 @@ class Ledger:
 
     def _write(self, live: LiveTake) -> None:
         """Write the sound of a take, or see that it is tried again."""
-        if live.journal is None or (Kind.SOUND in self._troubles and self._retry_at_s is not None):
+        if (
+            live.journal is None
+            or live.journal.is_written
+            or (Kind.SOUND in self._troubles and self._retry_at_s is not None)
+        ):
             return  # it is tried again soon; not with every block
         try:
             live.journal.write()
@@ -452,14 +455,7 @@ class Ledger:
         """Try once more what did not work."""
         self.open()
         for live in list(self.live.values()):
-            if live.is_unwanted:
-                self._forget(live)
-                continue
-            self._write(live)
-            if not live.is_saved:
-                self._save(live)
-            if live.is_leaving and live.is_saved:
-                del self.live[live.take]
+            self._settle(live)
         self._count()
 
     def _sync_all(self) -> None:

@@ -272,13 +272,10 @@ class Store:
         """Rows whose deletion was begun."""
         return self._select("is_deleting", [])
 
-    def after(self, number: int) -> Row | None:
-        """The first row whose id is greater; those being deleted as well."""
-        return next(self._select("id > ?", [number], most=1), None)
-
-    def before(self, number: int) -> Row | None:
-        """The last row whose id is smaller; those being deleted as well."""
-        return next(self._select("id < ?", [number], order="id DESC", most=1), None)
+    def beside(self, number: int, *, is_before: bool) -> Row | None:
+        """The row with the next greater id, or the next smaller one; those being deleted as well."""
+        condition, order = ("id < ?", "id DESC") if is_before else ("id > ?", "id")
+        return next(self._select(condition, [number], order=order, most=1), None)
 
     def matching(self, words: Iterable[str], *, most: int = -1) -> Iterator[Row]:
         """Rows whose text or application holds each word, newest first. Accents and case do not matter.

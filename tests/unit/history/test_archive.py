@@ -176,7 +176,7 @@ def test_what_is_exported_can_be_read_again(entries):
     lines = [json.loads(line) for line in "".join(exported(entries, Format.JSONL)).split("\n") if line]
     assert [row["text"] for row in lines] == [entry.text for entry in entries]
     assert [row["text"] for row in table] == [entry.text for entry in entries]
-    assert all(tuple(row) == FIELDS for row in lines)
+    assert all(tuple(row) == tuple(FIELDS) for row in lines)
     assert [row["id"] for row in table] == [str(entry.id) for entry in entries]
 
 
