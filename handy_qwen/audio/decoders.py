@@ -1,7 +1,7 @@
 """Sound files to blocks of samples: libsndfile for sound, FFmpeg through PyAV for M4A, MP4 and video.
 
-    open_decoder --> SoundFileDecoder   WAV, FLAC, OGG, Opus, MP3, AIFF, CAF, AU, W64 ...
-                 `-> VideoDecoder       what libsndfile refuses, if PyAV (the extra "video") is installed
+    libsndfile   WAV, FLAC, OGG, Opus, MP3, AIFF, CAF, AU, W64 ...
+    PyAV         what libsndfile refuses, if PyAV (the extra "video") is installed
 
 Errors of both libraries end here. A file that cannot be opened is an AudioFileError; one that breaks off
 while it is read ends there, with ``is_truncated`` set. Nothing here resamples or mixes; see files.py.
@@ -38,16 +38,14 @@ Block: TypeAlias = npt.NDArray[np.float32]
 BLOCK_FRAMES = 4096  # a FLAC block: if one is damaged, no more than it is lost
 _UNRECOGNIZED, _UNSUPPORTED_ENCODING = 1, 4  # sndfile.h, SF_ERR_...
 _SOUND_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"riff")
-_MP3_MAGIC = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
 _RARE_MAGIC = (b"Speex   ", b"\x7fFLAC")  # in the first page of an OGG
 _WAV_CODEC = re.compile(rb"RIFF.{4}WAVEfmt .{4}(?!\x01\0|\x03\0|\xfe\xff)", re.DOTALL)  # no plain samples
+_VIDEO = re.compile(  # the beginnings of what only FFmpeg reads
+    rb".{4}(ftyp|moov|mdat)|\x1aE\xdf\xa3|.{8}AVI |0&\xb2u|FLV|\xff[\xf1\xf9]|#!AMR", re.DOTALL
+)
 _LEAST_BYTES = 16  # of a sound file
 _STDERR = 2
 _silencing = threading.RLock()
-_VIDEO_MAGIC = {  # what the file has at that offset
-    (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (0, b"\x1aE\xdf\xa3"), (8, b"AVI "), (0, b"0&\xb2u"),
-    (0, b"FLV"), (0, b"\xff\xf1"), (0, b"\xff\xf9"), (0, b"#!AMR"),
-}  # fmt: skip
 # Only files that hold their sound themselves: a playlist would have FFmpeg open other files, or the network.
 _VIDEO_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,aac,ac3,eac3,amr,amrnb,amrwb,mpeg,mpegts,wav,w64,"
@@ -85,19 +83,19 @@ def open_decoder(stream: BinaryIO, part: Part, name: Path) -> Decoder:
         AudioFileError: It is of no kind that can be read, or damaged.
     """
     try:
-        return SoundFileDecoder(stream, part)
+        return _SoundFileDecoder(stream, part)
     except soundfile.LibsndfileError as exc:
         if importlib.util.find_spec("av") is None:
             raise _refusal(stream, part, name, exc.code, has_video=False) from exc
         log.info("libsndfile cannot open the file (error %d), trying FFmpeg", exc.code)
         code = exc.code
     try:
-        return VideoDecoder(stream, part, name)
+        return _VideoDecoder(stream, part, name)
     except _NotForFFmpegError as exc:
         raise _refusal(stream, part, name, code, has_video=True) from exc
 
 
-class SoundFileDecoder:
+class _SoundFileDecoder:
     """libsndfile. Raises soundfile.LibsndfileError if the file is not for it."""
 
     def __init__(self, stream: BinaryIO, part: Part) -> None:
@@ -119,7 +117,6 @@ class SoundFileDecoder:
         self._least_frames = (frames - self._is_mp3 * _MP3_TOLERANCE_S * self.rate_hz) if is_known else 0
 
     def blocks(self) -> Iterator[Block]:
-        """The sound from its beginning; may be called again. Ends early if the file does."""
         if self._is_begun:
             self._file.seek(0)
         self._is_begun = True
@@ -143,7 +140,6 @@ class SoundFileDecoder:
         self.is_truncated = is_damaged or self._is_cut or decoded < self._least_frames
 
     def close(self) -> None:
-        """Let go of the library's memory, not of the file. Safe to call twice."""
         self._file.close()
 
 
@@ -178,7 +174,7 @@ def _mpg123_silenced() -> Iterator[None]:
         yield
 
 
-class VideoDecoder:
+class _VideoDecoder:
     """FFmpeg, for the first sound track. Raises _NotForFFmpegError if the file is not for it."""
 
     has_free_scale = False
@@ -205,7 +201,6 @@ class VideoDecoder:
         self.announced_frames = None if length_s is None else round(length_s * self.rate_hz)
 
     def blocks(self) -> Iterator[Block]:
-        """The sound from its beginning; may be called again. Ends early if the file does."""
         self.close()
         self._open()
         decoded = 0
@@ -223,7 +218,6 @@ class VideoDecoder:
         self.is_truncated = is_damaged or self._part.is_cut or decoded < least
 
     def close(self) -> None:
-        """Let go of the library's memory, not of the file. Safe to call twice."""
         self._container.close()
 
     def _open(self) -> None:
@@ -257,25 +251,16 @@ class _NotForFFmpegError(Exception):
 def _refusal(stream: BinaryIO, part: Part, name: Path, code: int, *, has_video: bool) -> AudioFileError:
     """The error for a file that nothing here can open. ``code``: why libsndfile would not."""
     head = PartStream(stream, part).read(64)
-    is_video = any(head[at : at + len(magic)] == magic for at, magic in _VIDEO_MAGIC)
+    is_video = _VIDEO.match(head) is not None
     is_rare = code == _UNSUPPORTED_ENCODING or any(magic in head for magic in _RARE_MAGIC)
     is_rare |= _WAV_CODEC.match(head) is not None
-    is_mp3 = head.startswith(_MP3_MAGIC)
     is_sound = head.startswith(_SOUND_MAGIC) and (code != _UNRECOGNIZED or len(head) < _LEAST_BYTES)
-    if (is_rare or is_video) and not has_video:
-        hint = f"For M4A, MP4, video and rarer codecs, PyAV is needed. {how_to_get('video')}"
-        return AudioFileError(name, "sound of this kind cannot be read", hint)
-    if is_mp3 and not has_video:
-        hint = f"PyAV reads more of them. {how_to_get('video')}"
-        return AudioFileError(name, "this MP3 is damaged, or of an unusual kind", hint)
-    if is_rare and not is_video:
-        return AudioFileError(name, "sound of this kind cannot be read", "Convert it to FLAC or WAV.")
-    if is_video or is_sound or is_mp3:
-        return AudioFileError(
-            name, "the file is damaged, or ends before its first sound", "Copy or record it again."
-        )
-    hint = "WAV, FLAC, OGG, Opus, MP3 and AIFF are read"
-    hint += (
-        ", and M4A, MP4 and video." if has_video else f"; with PyAV also M4A and MP4. {how_to_get('video')}"
-    )
-    return AudioFileError(name, "this is not a sound file, or of an unknown kind", hint)
+    install = "" if has_video else f" PyAV reads M4A, MP4, video and rarer codecs. {how_to_get('video')}"
+    if (is_rare and not is_video) or (is_video and not has_video):
+        hint = "Convert it to FLAC or WAV."
+        return AudioFileError(name, "sound of this kind cannot be read", hint + install)
+    if is_mpeg(head) or is_video or is_sound:
+        hint = "Copy or record it again." + (install if is_mpeg(head) else "")
+        return AudioFileError(name, "the file is damaged, or ends before its first sound", hint)
+    hint = "WAV, FLAC, OGG, Opus, MP3 and AIFF are read" + (", and M4A, MP4 and video." if has_video else ".")
+    return AudioFileError(name, "this is not a sound file, or of an unknown kind", hint + install)
