@@ -99,10 +99,7 @@ class Stream(Protocol):
     rate_hz: int
     buffer: FrameBuffer
     is_finished: bool  # it ended by itself: the device or the sound server went away
-
-    @property
-    def overflows(self) -> int:
-        """How often the system dropped samples because they were not taken in time."""
+    overflows: int  # how often the system dropped samples because they were not taken in time
 
     def close(self) -> None:
         """Give the device back and drop the sound. May block forever if the sound server hangs."""

@@ -172,29 +172,6 @@ class Microphones:
             subscription.stop()
 
 
-class _Callbacks:
-    """What PortAudio's thread calls.
-
-    An object apart from the stream: sounddevice's stream and its callback hold each other, so that they
-    and all they know live on until Python's garbage collector comes by. The buffer, of up to 3 MB, must not.
-    """
-
-    def __init__(self, write: Callable[[memoryview], None]) -> None:
-        self.write = write
-        self.is_finished = False
-        self.overflows = 0
-
-    def on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
-        """Called on PortAudio's thread."""
-        if status.input_overflow:
-            self.overflows += 1
-        self.write(memoryview(block))
-
-    def on_finished(self) -> None:
-        """Called on PortAudio's thread."""
-        self.is_finished = True
-
-
 class InputStream:
     """A stream of PortAudio that writes into a buffer."""
 
@@ -202,7 +179,9 @@ class InputStream:
         rate_hz, channels = form
         self.device = device
         self.buffer = FrameBuffer(int(BUFFER_S * rate_hz), channels)
-        self._callbacks = callbacks = _Callbacks(self.buffer.write)
+        self.is_finished = False
+        self.overflows = 0
+        self._is_closed = False
         self._library = library
 
         def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
@@ -215,8 +194,8 @@ class InputStream:
                 channels=channels,
                 dtype="float32",
                 latency=LATENCY_S,
-                callback=callbacks.on_block,
-                finished_callback=callbacks.on_finished,
+                callback=self._on_block,
+                finished_callback=self._on_finished,
             )
 
         self._stream = library.open_stream(make)
@@ -227,29 +206,21 @@ class InputStream:
             library.close_stream(self._stream)
             raise
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether it ended by itself, or is known to be worth nothing any more."""
-        return self._callbacks.is_finished
-
-    @is_finished.setter
-    def is_finished(self, value: bool) -> None:
-        self._callbacks.is_finished = value
-
-    @property
-    def overflows(self) -> int:
-        """How often the system dropped samples."""
-        return self._callbacks.overflows
-
     def close(self) -> None:
         """Stop and forget what was heard. Blocks as long as the sound server hangs, but hears no more."""
-        self._callbacks.write = _ignore
+        self._is_closed = True
         self._library.close_stream(self._stream)
         self.buffer.keep(0)
 
+    # --- on PortAudio's thread ---------------------------------------------------------------------------
 
-def _ignore(_block: memoryview) -> None:
-    """What still arrives after the end."""
+    def _on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
+        self.overflows += bool(status.input_overflow)
+        if not self._is_closed:
+            self.buffer.write(memoryview(block))
+
+    def _on_finished(self) -> None:
+        self.is_finished = True
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:

@@ -233,7 +233,7 @@ def test_nothing_more_is_heard_by_a_stream_whose_closing_hangs(portaudio, backen
     closing = Job(stream.close)
     assert portaudio.reached["close"].wait(LONG_S)
     portaudio.callback(bytes(400), 100, None, SimpleNamespace(input_overflow=False))
-    assert stream.ring.written == 0
+    assert stream.buffer.written == 0
     portaudio.gates["close"].set()
     closing.wait()
 
