@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from handy_qwen.audio.devices import Backend, Device, Stream, pick, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
@@ -32,6 +33,7 @@ Work = Callable[[float], None]
 Join = Callable[[float], None]
 Spawn = Callable[[Callable[[], None], str], Join]
 """Runs a job on a thread of its own, under a name; returns what waits for it, so many seconds at most."""
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +73,7 @@ class Connection:
         self._spawn = spawn
         self._written = 0
         self._progress_s = 0.0
-        self._closings: list[Join] = []
+        self._closing: Join | None = None
         self._opening: Opening | None = None
         self._hanging: list[Opening] = []
         self.stream: Stream | None = None
@@ -88,27 +90,18 @@ class Connection:
             return
         opening = self._opening = Opening()
         hanging = self.hanging
-        avoid = hanging.union(avoid)
+        work = partial(self._open, opening, wanted, hanging.union(avoid), hanging)
+        self._start("microphone-open", work, partial(self.on_opened, opening))
 
-        def job() -> None:
-            try:
-                device = self._choose(wanted, avoid, hanging)
-                self._do(partial(self._start_clock, opening, device))
-                stream, error = self._backend.open(device), None
-            except MicrophoneError as exc:
-                stream, error = None, exc
-            except Exception:  # the top of this thread
-                logger.exception("opening the microphone failed")
-                stream, error = None, broken()
-            self._do(partial(self.on_opened, opening, stream, error))
-
-        self._spawn(job, "microphone-open")
-
-    def _choose(self, wanted: str, avoid: Collection[str], hanging: Collection[str]) -> Device:
+    def _open(
+        self, opening: Opening, wanted: str, avoid: Collection[str], hanging: Collection[str]
+    ) -> Stream:
+        """Runs on a thread of its own."""
         device = pick(self._backend.devices(), wanted, avoid)
         if device.handle in hanging:  # there is no other
             raise unresponsive(device)
-        return device
+        self._do(partial(self._start_clock, opening, device))
+        return self._backend.open(device)
 
     def _start_clock(self, opening: Opening, device: Device, now_s: float) -> None:
         """From now on ``device`` has ``OPENING_S``."""
@@ -126,20 +119,11 @@ class Connection:
     def list(self) -> None:
         """Begin to look which devices there are. Not to be called while ``is_listing``."""
         self.is_listing = True
+        self._start("microphone-list", self._backend.devices, self._note_list)
 
-        def job() -> None:
-            devices = None
-            try:
-                devices = self._backend.devices()
-            except MicrophoneError as error:
-                logger.info("no list of microphones: %s", error.title)
-            except Exception:  # the top of this thread
-                logger.exception("listing the microphones failed")
-            self._do(partial(self._note_list, devices))
-
-        self._spawn(job, "microphone-list")
-
-    def _note_list(self, devices: Sequence[Device] | None, now_s: float) -> None:
+    def _note_list(
+        self, devices: Sequence[Device] | None, _error: MicrophoneError | None, now_s: float
+    ) -> None:
         self.is_listing = False
         if devices is not None:
             self.on_listed(devices, now_s)
@@ -170,17 +154,30 @@ class Connection:
         self._close(stream)
 
     def _close(self, stream: Stream | None) -> None:
-        if stream is None:
-            return
+        if stream is not None:
+            self._closing = self._start("microphone-close", stream.close, lambda *_: None)
+
+    def _start(
+        self,
+        name: str,
+        work: Callable[[], T],
+        done: Callable[[T | None, MicrophoneError | None, float], None],
+    ) -> Join:
+        """Do ``work`` on a thread of its own, then ``done`` with its result or error on the microphone's."""
 
         def job() -> None:
+            result, error = None, None
             try:
-                stream.close()
+                result = work()
+            except MicrophoneError as exc:
+                logger.info("%s: %s", name, exc.title)
+                error = exc
             except Exception:  # the top of this thread
-                logger.exception("closing the microphone failed")
+                logger.exception("%s failed", name)
+                error = broken()
+            self._do(partial(done, result, error))
 
-        self._closings = self._closings[-1:]
-        self._closings.append(self._spawn(job, "microphone-close"))
+        return self._spawn(job, name)
 
     def watch(self, now_s: float) -> None:
         """Note whether samples have arrived since the last call."""
@@ -207,8 +204,8 @@ class Connection:
 
     def wait_closed(self, timeout_s: float) -> None:
         """Wait for the stream given back last."""
-        for join in self._closings[-1:]:
-            join(timeout_s)
+        if self._closing is not None:
+            self._closing(timeout_s)
 
 
 def broken() -> MicrophoneError:
