@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import logging
 import math
-import queue
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,7 +28,7 @@ from handy_qwen.audio.take import SILENCE_DB, TAIL_S, Take
 from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
 from handy_qwen.core.ports import Post, Sink
 from handy_qwen.errors import MicrophoneError
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +72,15 @@ class MicrophoneRecorder:
     ) -> None:
         self._backend = backend
         self._clock = clock
-        self._inbox: queue.SimpleQueue[Work] = queue.SimpleQueue()
-        self._connection = Connection(backend, self._inbox.put, spawn)
+        self._connection = Connection(backend, self._do, spawn)
         self._cycle = _Cycle(self._connection, post, on_devices, device, warm_s)
         # Revived, it goes on with the take under way: from the buffer, which went on too.
-        self.thread = WatchedThread("microphone", self._run)
+        self.thread = Worker(
+            "microphone",
+            routine=partial(self._step, None),
+            pause_s=lambda: self._cycle.pause_s(self._clock()),
+            on_error=lambda _: self._cycle.give_up(self._clock()),
+        )
 
     def launch(self) -> None:
         """Start the thread. Commands given before are carried out then."""
@@ -87,23 +90,23 @@ class MicrophoneRecorder:
 
     def start(self, take: int, sink: Sink) -> None:
         """Begin take ``take``; one that is still running ends here, so that no sound belongs to both."""
-        self._inbox.put(partial(self._cycle.start, take, sink))
+        self._do(partial(self._cycle.start, take, sink))
 
     def stop(self, take: int) -> None:
         """End take ``take`` as soon as speech has ended."""
-        self._inbox.put(partial(self._cycle.stop, take))
+        self._do(partial(self._cycle.stop, take))
 
     def cancel(self, take: int) -> None:
         """End take ``take`` now."""
-        self._inbox.put(partial(self._cycle.cancel, take))
+        self._do(partial(self._cycle.cancel, take))
 
     def configure(self, device: str, warm_s: float) -> None:
         """Use other settings; a take that is being recorded stays with its device."""
-        self._inbox.put(partial(self._cycle.configure, device, warm_s))
+        self._do(partial(self._cycle.configure, device, warm_s))
 
     def refresh_devices(self) -> None:
         """Look for devices; ``on_devices`` gets them."""
-        self._inbox.put(self._cycle.list_soon)
+        self._do(self._cycle.list_soon)
 
     def level_db(self) -> float:
         """How loud the present take is, in dBFS; -100 while there is none. Implements ``core.view.Meter``."""
@@ -112,35 +115,21 @@ class MicrophoneRecorder:
     def close(self, timeout_s: float) -> None:
         """End the take, give the device back and end the thread. Waits. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
-        self.thread.may_end()
-        self._inbox.put(self._cycle.close)
-        self.thread.join(timeout_s)
+        self._do(self._cycle.close)
+        self.thread.stop(timeout_s)
         self._connection.wait_closed(max(0.0, end_s - time.monotonic()))
         self._backend.close()
 
     def run_pending(self) -> None:
         """Carry out what is in the inbox, then look at the stream. For tests, instead of the thread."""
-        while not self._inbox.empty():
-            self._cycle.step(self._inbox.get(), self._clock())
-        self._cycle.step(None, self._clock())
+        self.thread.run_pending()
+        self._step(None)
 
-    def _run(self) -> None:
-        while not self._cycle.is_closed:
-            self.thread.end()
-            work = self._next()
-            self.thread.begin(is_own=work is None)
-            try:
-                self._cycle.step(work, self._clock())
-            except Exception:  # the top of this thread
-                logger.exception("the microphone's thread failed; going on")
-                self._cycle.give_up(self._clock())
+    def _do(self, work: Work) -> None:
+        self.thread.do(partial(self._step, work))
 
-    def _next(self) -> Work | None:
-        """Wait for work; None when it is time to look at the stream."""
-        try:
-            return self._inbox.get(timeout=self._cycle.pause_s(self._clock()))
-        except queue.Empty:
-            return None
+    def _step(self, work: Work | None) -> None:
+        self._cycle.step(work, self._clock())
 
 
 class _Cycle:

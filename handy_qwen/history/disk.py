@@ -13,8 +13,6 @@ same: a crash must not cost a dictation. In private nothing is ever written.
 from __future__ import annotations
 
 import logging
-import queue
-import sqlite3
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,7 +23,7 @@ from handy_qwen.core.types import RATE_HZ, DeliveryStatus, Post, Samples, Sink
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.ledger import GOES_ON, Kind, Ledger, Troubles
 from handy_qwen.history.retention import Rules
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +32,7 @@ SLOW_S = 3.0
 MOST_WAITING_S = 3600.0
 """How much sound may wait in memory for the disk: 230 MB. What comes then is in the take, but not here."""
 SLOW = HistoryError("The disk does not answer.", GOES_ON)
+FAILED = HistoryError("The history failed.", "Dictating goes on. The log has the details.")
 CUT = HistoryError(
     "Only the beginning of this recording is kept.", "The disk does not answer. Its text will be whole."
 )
@@ -64,17 +63,22 @@ class DiskHistory:
         self._wall_s = wall_s
         self._troubles = Troubles(post, clock)
         self._ledger = Ledger(post, folder, rules, self._troubles, clock=clock, wall_s=wall_s)
-        self._inbox: queue.SimpleQueue[Callable[[], object] | tuple[int, Samples] | None] = (
-            queue.SimpleQueue()
-        )
-        self._busy_since_s: float | None = None  # written by the history's thread
-        self._fed_samples = 0  # written by the microphone's thread
+        self._fed_samples = 0  # written by the microphone's thread, as is the next
+        self._seen_piece: int | None = None  # what the history was at, and since when
+        self._seen_s = 0.0
         self._cut: set[int] = set()  # takes being recorded of which not all can be kept
         self._is_private = False
-        self.thread = WatchedThread("history", self._loop)  # revived, it goes on with the inbox
+        self.thread = Worker(  # revived, it goes on with the inbox
+            "history",
+            routine=self._ledger.work,
+            pause_s=self._ledger.pause_s,
+            after=self._after,
+            on_error=lambda _: post(Failed(0, FAILED)),
+        )
 
     def start(self) -> None:
         """Open the history, put it in order and post Recovered: all of that on its own thread."""
+        self.thread.do(self._ledger.open)
         self.thread.start()
 
     # --- the port ------------------------------------------------------------------------------------
@@ -84,7 +88,7 @@ class DiskHistory:
         if self._is_private:
             return
         created_ms = int(self._wall_s() * 1000)
-        self._do(partial(self._ledger.begin, take, created_ms, language, model))
+        self.thread.do(partial(self._ledger.begin, take, created_ms, language, model))
 
     def feed(self, take: int, block: Samples) -> None:
         """The next block. Called on the microphone's thread: a few microseconds, whatever the disk does."""
@@ -96,9 +100,11 @@ class DiskHistory:
             self._post(Failed(0, CUT))
             return
         self._fed_samples += len(block)
-        self._inbox.put((take, block))
-        since_s = self._busy_since_s
-        if since_s is not None and self._clock() - since_s > SLOW_S:
+        self.thread.do(partial(self._ledger.feed, take, block))
+        piece, now_s = self.thread.piece(), self._clock()
+        if piece is None or piece != self._seen_piece:
+            self._seen_piece, self._seen_s = piece, now_s
+        elif now_s - self._seen_s > SLOW_S:
             self._troubles.begin(Kind.SLOW, SLOW, is_logged=False)
 
     def complete(self, take: int) -> None:
@@ -109,7 +115,7 @@ class DiskHistory:
         self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
     ) -> None:
         """The text is there."""
-        self._do(partial(self._ledger.done, take, text, language, model, application))
+        self.thread.do(partial(self._ledger.done, take, text, language, model, application))
 
     def failed(self, take: int, title: str) -> None:
         """There is no text."""
@@ -121,23 +127,23 @@ class DiskHistory:
 
     def delivering(self, take: int) -> None:
         """The insertion is about to begin."""
-        self._do(partial(self._ledger.went, take, DeliveryStatus.BEGUN))
+        self.thread.do(partial(self._ledger.went, take, DeliveryStatus.BEGUN))
 
     def delivered(self, take: int, how: Delivery) -> None:
         """It was seen to arrive, or to be held."""
-        self._do(partial(self._ledger.went, take, DeliveryStatus[how.name]))
+        self.thread.do(partial(self._ledger.went, take, DeliveryStatus[how.name]))
 
     def dropped(self, take: int) -> None:
         """The user does not want the text any more."""
-        self._do(partial(self._ledger.went, take, DeliveryStatus.DROPPED))
+        self.thread.do(partial(self._ledger.went, take, DeliveryStatus.DROPPED))
 
     def adopt(self, take: int, entry: int) -> None:
         """From now on ``take`` means ``entry``."""
-        self._do(partial(self._ledger.adopt, take, entry))
+        self.thread.do(partial(self._ledger.adopt, take, entry))
 
     def replay(self, take: int, entry: int, sink: Sink) -> None:
         """Adopt ``entry`` and hand its sound to ``sink``, on a thread of its own."""
-        self._do(partial(self._ledger.replay, take, entry, sink))
+        self.thread.do(partial(self._ledger.replay, take, entry, sink))
 
     def set_private(self, is_private: bool) -> None:
         """Keep nothing of the takes that begin from now on. Any thread."""
@@ -145,58 +151,24 @@ class DiskHistory:
 
     def tidy(self) -> None:
         """The rules have changed: let go of what they do not cover any more. Any thread."""
-        self._do(self._ledger.tidy_soon)
+        self.thread.do(self._ledger.tidy_soon)
 
     def close(self, timeout_s: float) -> None:
         """Write what is left and end the thread."""
         if not self.thread.is_alive():
             return
-        self.thread.may_end()
-        self._inbox.put(None)
-        self.thread.join(timeout_s)
+        self.thread.do(self._ledger.close)
+        self.thread.stop(timeout_s)
         if self.thread.is_alive():
             logger.warning("the history's thread did not end in time: the disk does not answer")
 
-    # --- the history's thread ------------------------------------------------------------------------
-
-    def _do(self, work: Callable[[], object]) -> None:
-        self._inbox.put(work)
-
-    def _end(self, work: Callable[[], object], take: int) -> None:
+    def _end(self, work: Callable[[], None], take: int) -> None:
         """Do what ends a recording. A block that comes after it is left out by the journal."""
-        self._inbox.put(work)
+        self.thread.do(work)
         self._cut.discard(take)
 
-    def _loop(self) -> None:
-        self._guarded(self._ledger.open)
-        while True:
-            try:
-                item = self._inbox.get(timeout=self._ledger.pause_s())
-            except queue.Empty:
-                self._guarded(self._ledger.work, is_own=True)
-                continue
-            if item is None:
-                break
-            self._guarded(partial(self._ledger.feed, *item) if isinstance(item, tuple) else item)
-            if not self._ledger.pause_s():
-                self._guarded(self._ledger.work)
-        self._guarded(self._ledger.close)
-
-    def _guarded(self, work: Callable[[], object], *, is_own: bool = False) -> None:
-        """Do one thing; whatever goes wrong, the next one is done as well."""
-        self._busy_since_s = self._clock()
-        self.thread.begin(is_own=is_own)
-        try:
-            work()
-        except (OSError, sqlite3.Error) as exc:
-            logger.warning("the history met an error: %s", type(exc).__name__, exc_info=exc)
-        except Exception:
-            logger.exception("the history's thread met an unexpected error")
-            error = HistoryError("The history failed.", "Dictating goes on. The log has the details.")
-            self._post(Failed(0, error))
-        self.thread.end()
-        self._busy_since_s = None
+    def _after(self) -> None:
+        """After each piece of work: what has become due, and that the disk answers."""
+        if not self._ledger.pause_s():
+            self._ledger.work()
         self._troubles.end(Kind.SLOW)
-
-
-logger = logging.getLogger(__name__)

@@ -241,13 +241,11 @@ class Ledger:
             self._finish(live, Stage.SETTLED)
         self._settle(live)
 
-    def adopt(self, take: int, entry: int) -> LiveTake | None:
+    def adopt(self, take: int, entry: int) -> None:
         """From now on ``take`` means ``entry``, if there is one."""
         row = self._row(entry)
-        if row is None:
-            return None
-        live = self.live[take] = LiveTake(take, row)
-        return live
+        if row is not None:
+            self.live[take] = LiveTake(take, row)
 
     def replay(self, take: int, entry: int, sink: Sink) -> None:
         """Adopt ``entry`` and hand its sound to ``sink``."""
@@ -256,7 +254,8 @@ class Ledger:
         ):
             self._post(Failed(take, STILL_SPOKEN))
             return
-        live = self.adopt(take, entry)
+        self.adopt(take, entry)
+        live = self.live.get(take)
         if live is None or not live.row.file:
             self.live.pop(take, None)
             self._post(Failed(take, NO_SOUND))

@@ -95,7 +95,7 @@ def cues(speakers):
 
 def wait_until_taken(cues):
     """Wait until the thread has begun with what was asked for."""
-    while not cues._wanted.empty():
+    while not cues.thread.is_idle():
         threading.Event().wait(0.001)
 
 

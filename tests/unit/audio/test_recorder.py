@@ -338,7 +338,7 @@ def test_a_stream_that_is_not_to_stay_warm_is_given_back_in_the_moment_of_the_en
     studio = Studio(warm_s=0.0)
     studio.start(1, 0.2)
     studio.recorder.cancel(1)
-    studio.recorder._cycle.step(studio.recorder._inbox.get(), studio.now_s)
+    studio.recorder.run_pending()
     assert studio.recorder._connection.stream is None
 
 

