@@ -2,7 +2,8 @@
 
     PortAudio --> buffer --> thread "microphone": take --> sink
                                   ^        |
-        start, stop, cancel, hot-plug      `--> RecordingBegan, MicrophoneChanged, RecordingEnded, Failed
+        start, stop, cancel, hot-plug      `--> RecordingBegan, Heard, Muted, MicrophoneChanged,
+                                               RecordingEnded, Failed
 
 Kept warm, the stream goes on between takes, and a take begins with the last half second before the key, as
 far as no other take has it. After its end was asked for, a take goes on until speech has ended (take.py). A
@@ -25,8 +26,16 @@ from functools import partial
 from handy_qwen.audio.connection import Connection, Opening, Spawn, Work, broken, spawn
 from handy_qwen.audio.devices import Backend, Device, HungError, Stream, pick, unresponsive
 from handy_qwen.audio.take import SILENCE_DB, TAIL_S, Take
-from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
-from handy_qwen.core.ports import Post, Sink
+from handy_qwen.core.events import (
+    EndCause,
+    Failed,
+    Heard,
+    MicrophoneChanged,
+    Muted,
+    RecordingBegan,
+    RecordingEnded,
+)
+from handy_qwen.core.types import Post, Sink
 from handy_qwen.errors import MicrophoneError
 from handy_qwen.runtime.worker import Worker
 
@@ -39,7 +48,9 @@ PREROLL_S = 0.5
 TAIL_MIN_S = 0.04  # what the device still held when the end was asked for
 OPEN_S = 5.0  # for the first samples of a take, before it fails
 LOST_S = 3.0  # without samples after a stream was lost, before the take ends
-DEAD_S = 1.0  # of zeros, before it is looked whether the microphone is still there
+DEAD_S = 1.0  # of digital silence, before it is looked whether the microphone is still there
+MUTED_S = 1.5  # of it, before it is told: some headsets need a second to begin
+HEARD_EVERY_S = 0.5
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
 STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
@@ -334,9 +345,10 @@ class _Cycle:
         if take.pull(now_s):
             self.level_db = take.level_db()
             self._tell(take)
+            self._tell_activity(take, now_s)
         if self._connection.stream is None and now_s >= self._retry_s:
             self._connection.open(self._device, take.avoid)
-        if take.zero_s >= DEAD_S and not take.has_asked_why:  # the sound server may have moved us elsewhere
+        if take.still_s >= DEAD_S and not take.has_asked_why:  # the sound server may have moved us elsewhere
             take.has_asked_why = True
             self._list_s = now_s
         if take.stop_s is not None and self._is_over(take, now_s - take.stop_s):
@@ -357,6 +369,15 @@ class _Cycle:
         take.unresponsive = ""
         take.told_device = take.device
         take.is_broken = False
+
+    def _tell_activity(self, take: Take, now_s: float) -> None:
+        """Say when somebody speaks, and when the microphone gives nothing."""
+        if now_s >= take.next_heard_s and take.is_speaking():
+            take.next_heard_s = now_s + HEARD_EVERY_S
+            self._post(Heard(take.number, now_s))
+        if take.is_muted != (take.still_s >= MUTED_S):
+            take.is_muted = not take.is_muted
+            self._post(Muted(take.number, take.is_muted))
 
     def _is_over(self, take: Take, since_stop_s: float) -> bool:
         if since_stop_s >= TAIL_S:

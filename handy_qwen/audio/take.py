@@ -3,7 +3,8 @@
     buffer --> mono --> 16 kHz (conversion.py) --> sink
 
 People let go of the key while their last word is still in the air, so a take goes on until speech has ended,
-for ``TAIL_S`` at most. Energy alone decides: speech stands out from the quietest moments.
+for ``TAIL_S`` at most. Energy alone tells speech: it stands out from the quietest moments. The engine may be
+busy or not loaded, and a mistake costs little.
 
 Threads: the microphone's only.
 """
@@ -16,9 +17,8 @@ from collections import deque
 import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
-from handy_qwen.audio.devices import Frames, Stream
-from handy_qwen.core.ports import Sink
-from handy_qwen.core.types import RATE_HZ, Samples
+from handy_qwen.audio.devices import Stream
+from handy_qwen.core.types import RATE_HZ, Samples, Sink
 
 SILENCE_DB = -100.0
 TAIL_S = 0.4
@@ -29,6 +29,7 @@ _HANGOVER_FRAMES = 6  # 120 ms: longer than the closure of a "t", shorter than a
 _METER_FRAMES = 3
 _ABOVE_FLOOR = 3.0  # 9.5 dB
 _QUIET = 10 ** (-60 / 20)  # RMS; below it nothing is speech, however silent the room
+_STILL = 1e-6  # between the highest and the lowest sample (-120 dBFS); converters alone make more noise
 
 
 class Take:
@@ -43,9 +44,11 @@ class Take:
         avoid: Handles of the devices that went silent during this take.
         unresponsive: The name of a device that did not open for it, until the controller is told.
         told_device: The name of the device that was last told to the controller.
-        has_asked_why: The devices were looked at because of the zeros.
+        has_asked_why: The devices were looked at because of the silence.
         is_silent: Every sample so far was exactly zero.
-        zero_s: For how long every sample has been exactly zero.
+        still_s: For how long there was digital silence: nothing but zeros, or another constant.
+        is_muted: Muted was posted.
+        next_heard_s: When Heard may be posted again.
         tail_s: How much came after the end was asked for.
         dropped_frames: How many came too fast for us.
         overflows: How often the device dropped some itself.
@@ -62,7 +65,9 @@ class Take:
         self.told_device = ""
         self.has_asked_why = False
         self.is_silent = True
-        self.zero_s = 0.0
+        self.still_s = 0.0
+        self.is_muted = False
+        self.next_heard_s = now_s
         self.tail_s = 0.0
         self.dropped_frames = 0
         self.overflows = 0
@@ -89,7 +94,7 @@ class Take:
         self._gaps = stream.buffer.dropped, stream.overflows
         self._downmix = Downmix(stream.rate_hz)
         self._resampler = Resampler(stream.rate_hz)
-        self.zero_s = 0.0
+        self.still_s = 0.0
 
     def pull(self, now_s: float) -> bool:
         """Hand on what has arrived. True if any of it is new, not pre-roll."""
@@ -98,7 +103,6 @@ class Take:
             return False
         if self.stop_s is not None:
             self.tail_s += len(frames) / stream.rate_hz
-        self._watch_zeros(frames, stream.rate_hz)
         self._hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
         if stream.buffer.written <= self._fresh_from:
             return False
@@ -134,19 +138,14 @@ class Take:
         power = float(np.mean(np.square(list(self._levels)[-_METER_FRAMES:]))) if self._levels else 0.0
         return max(SILENCE_DB, 10 * math.log10(power)) if power else SILENCE_DB
 
-    def _watch_zeros(self, frames: Frames, rate_hz: int) -> None:
-        sounding = np.flatnonzero(frames) // frames.shape[1]
-        if len(sounding):
-            self.is_silent = False
-            self.zero_s = (len(frames) - 1 - int(sounding[-1])) / rate_hz
-        else:
-            self.zero_s += len(frames) / rate_hz
-
     def _hand_on(self, block: Samples) -> None:
         if not len(block):
             return
         self._samples += len(block)
         self._sink(block)
+        self.is_silent &= not block.any()
+        is_still = float(np.ptp(block)) <= _STILL
+        self.still_s = self.still_s + len(block) / RATE_HZ if is_still else 0.0
         whole = np.concatenate((self._rest, block))
         count = len(whole) // _FRAME
         frames = whole[: count * _FRAME].reshape(count, _FRAME)

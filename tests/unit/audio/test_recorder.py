@@ -8,7 +8,15 @@ import pytest
 from handy_qwen.audio.devices import Device, FrameBuffer
 from handy_qwen.audio.recorder import ALWAYS, MicrophoneRecorder
 from handy_qwen.audio.take import Take
-from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
+from handy_qwen.core.events import (
+    EndCause,
+    Failed,
+    Heard,
+    MicrophoneChanged,
+    Muted,
+    RecordingBegan,
+    RecordingEnded,
+)
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
 BUILT_IN = Device("Built-in", "built-in", 16_000, 1, is_default=True)
@@ -149,7 +157,8 @@ def test_a_take_has_every_sample_from_its_first_to_its_last(studio):
     samples = studio.samples(1)
     np.testing.assert_allclose(np.diff(samples), 1e-6, atol=1e-7)
     assert samples[0] == 0
-    assert [type(event) for event in studio.events] == [RecordingBegan, RecordingEnded]
+    told = [type(event) for event in studio.events if not isinstance(event, Heard)]
+    assert told == [RecordingBegan, RecordingEnded]
     ended = studio.of(RecordingEnded)[0]
     assert ended == RecordingEnded(1, EndCause.STOPPED, len(samples) / 16_000, is_dead=False)
 
@@ -677,6 +686,43 @@ def test_the_level_is_that_of_the_last_moment(studio):
     assert studio.recorder.level_db() == pytest.approx(-20, abs=0.1)
     studio.stop(1)
     assert studio.recorder.level_db() == -100
+
+
+@pytest.mark.parametrize("room", [0.0, 0.0005, 0.05])
+def test_a_steady_room_is_not_heard_however_loud(studio, room):
+    studio.value = room
+    studio.start(1, 3.0)
+    assert studio.of(Heard) == []
+
+
+def test_speech_is_heard_at_most_twice_a_second(studio):
+    studio.speak(1)
+    studio.run(0.5)
+    times = [event.at_s for event in studio.of(Heard)]
+    assert times[0] == pytest.approx(100.5, abs=3 * STEP_S)
+    np.testing.assert_allclose(np.diff(times), 0.5, atol=2 * STEP_S)
+
+
+def test_a_noise_that_stays_is_learned(studio):
+    studio.speak(1)
+    studio.run(2.0)
+    count = len(studio.of(Heard))
+    studio.run(3.0)
+    assert len(studio.of(Heard)) == count
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25, -1.0])
+def test_digital_silence_is_told_once_and_so_is_the_next_sound(studio, value):
+    studio.value = None
+    studio.start(1, 0.5)
+    studio.value = value
+    studio.run(1.4)
+    assert studio.of(Muted) == []
+    studio.run(1.0)
+    assert studio.of(Muted) == [Muted(1, is_muted=True)]
+    studio.value = None
+    studio.run(0.1)
+    assert studio.of(Muted) == [Muted(1, is_muted=True), Muted(1, is_muted=False)]
 
 
 @pytest.mark.expects_log
