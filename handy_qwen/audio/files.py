@@ -33,9 +33,8 @@ from typing import BinaryIO, Self, cast
 
 import numpy as np
 
-from handy_qwen.audio.containers import parts_of
 from handy_qwen.audio.conversion import Downmix, Resampler
-from handy_qwen.audio.decoders import Decoder, open_decoder
+from handy_qwen.audio.decoders import Decoder, open_decoder, parts_of
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.audio import files
-from handy_qwen.audio.containers import Part, PartStream, parts_of
+from handy_qwen.audio.decoders import Part, PartStream, parts_of
 
 RATE = 16_000
 SOUND = (0.3 * np.sin(np.arange(RATE) ** 1.3 / 50)).astype(np.float32)
