@@ -53,17 +53,15 @@ class Archive:
 
     def newest(self, most: int = -1) -> Iterator[Entry]:
         """Entries, newest first; ``most`` -1: all. One at a time: there may be many."""
-        return self._entries(self._store.newest(most=most)) if self._store is not None else iter(())
+        return self._entries(lambda store: store.newest(most=most))
 
     def oldest(self) -> Iterator[Entry]:
         """All entries, oldest first."""
-        return self._entries(self._store.oldest()) if self._store is not None else iter(())
+        return self._entries(Store.oldest)
 
     def matching(self, words: Sequence[str], most: int = -1) -> Iterator[Entry]:
         """Entries whose text or application holds all ``words``, newest first."""
-        if self._store is None:
-            return iter(())
-        return self._entries(self._store.matching(words, most=most))
+        return self._entries(lambda store: store.matching(words, most=most))
 
     def entry(self, number: int) -> Entry:
         """The entry with this id.
@@ -146,9 +144,9 @@ class Archive:
 
     # --- inside --------------------------------------------------------------------------------------
 
-    def _entries(self, rows: Iterator[Row]) -> Iterator[Entry]:
+    def _entries(self, rows_of: Callable[[Store], Iterator[Row]]) -> Iterator[Entry]:
         with self._told():
-            for row in rows:
+            for row in rows_of(self._store) if self._store is not None else ():
                 yield row.entry
 
     def _row(self, number: int) -> Row:

@@ -165,27 +165,38 @@ class Store:
     """
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
-        """Open ``path``.
+        """Open ``path``, create it if there is none, and bring it up to date.
+
+        Args:
+            path: Its folder must be there.
+            busy_s: How long to wait for another process before giving up.
 
         Raises:
             DamagedError: It cannot be used any more.
             NewerError: Its version is not known.
-            sqlite3.Error: It cannot be opened now.
+            sqlite3.Error: It cannot be opened now: locked, full, not permitted.
             OSError: It cannot be created.
         """
         self.path = path
-        self._connection = connect(path, busy_s)
+        self._connection = _connected(path, busy_s)
         self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self._connection.create_function("fold", 1, fold, deterministic=True)
         self._inode = path.stat().st_ino
 
     def check(self) -> None:
-        """Look whether all of it is whole.
+        """Look whether all of it is whole. Reads all of it: for the start.
 
         Raises:
             DamagedError: It is not.
         """
-        check(self._connection)
+        try:
+            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as exc:
+            if is_damage(exc):
+                raise DamagedError from exc
+            raise
+        if found != ("ok",):
+            raise DamagedError
 
     def is_in_place(self) -> bool:
         """Whether the file is still where it was opened: somebody may have deleted it meanwhile."""
@@ -202,24 +213,20 @@ class Store:
 
     def add(self, columns: dict[str, Any]) -> int:
         """Add a row and return its id."""
-        names = list(columns)
-        places = ", ".join("?" for _ in names)
-        statement = f"INSERT INTO take ({', '.join(names)}) VALUES ({places})"
+        values = ", ".join("?" for _ in columns)
+        statement = f"INSERT INTO take ({', '.join(columns)}) VALUES ({values})"
         number = self._connection.execute(statement, _storable(columns)).lastrowid
         assert number is not None, "an INSERT has a row"
         return number
 
     def change(self, number: int, columns: dict[str, Any], *, is_durable: bool = False) -> bool:
         """Change columns of a row; ``is_durable``: it outlasts a power cut from now on. False: it is gone."""
-        names = list(columns)
-        changes = ", ".join(f"{name} = ?" for name in names)
+        changes = ", ".join(f"{name} = ?" for name in columns)
         if is_durable:
             self._connection.execute("PRAGMA synchronous=FULL")
         try:
-            done = self._connection.execute(
-                f"UPDATE take SET {changes} WHERE id = ?",
-                [*_storable(columns), number],
-            )
+            statement = f"UPDATE take SET {changes} WHERE id = ?"
+            done = self._connection.execute(statement, [*_storable(columns), number])
         finally:
             if is_durable:
                 self._connection.execute("PRAGMA synchronous=NORMAL")
@@ -368,19 +375,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def connect(path: Path, busy_s: float) -> sqlite3.Connection:
-    """Open the database, create it if there is none, and bring it up to date.
-
-    Args:
-        path: Its folder must be there.
-        busy_s: How long to wait for another process before giving up.
-
-    Raises:
-        DamagedError: It cannot be used any more.
-        NewerError: Its version is not known.
-        sqlite3.Error: It cannot be opened now: locked, full, not permitted.
-        OSError: It cannot be created.
-    """
+def _connected(path: Path, busy_s: float) -> sqlite3.Connection:
+    """The open database, created if there was none, and up to date."""
     # Made here for its mode, which its -wal and -shm inherit. One that is there is opened by SQLite alone:
     # closing any descriptor of a file ends all locks that the process has on it, also those of a connection
     # on another thread, and then another process deletes the -wal that this one goes on writing to.
@@ -395,13 +391,21 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         connection.execute("PRAGMA secure_delete=ON").fetchone()
         connection.execute("PRAGMA trusted_schema=OFF")
         migrate(connection)
-        _look_for_columns(connection)
+        _check_columns(connection)
     except BaseException as exc:
         connection.close()
-        if isinstance(exc, sqlite3.Error) and (is_damage(exc) or _is_unusable(exc)):
+        # SQLITE_ERROR for what every history understands: "unsupported file format".
+        is_unusable = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        if isinstance(exc, sqlite3.Error) and (is_damage(exc) or is_unusable):
             raise DamagedError from exc
         raise
     return connection
+
+
+def _check_columns(connection: sqlite3.Connection) -> None:
+    found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
+    if not found.issuperset(_NAMES):
+        raise DamagedError  # some other program's
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
@@ -433,37 +437,9 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _look_for_columns(connection: sqlite3.Connection) -> None:
-    found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
-    if not found.issuperset(_NAMES):
-        raise DamagedError  # some other program's
-
-
-def check(connection: sqlite3.Connection) -> None:
-    """Look whether the database is whole. Reads all of it: for the start.
-
-    Raises:
-        DamagedError: It is not.
-        sqlite3.Error: It cannot be read now.
-    """
-    try:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as exc:
-        if is_damage(exc):
-            raise DamagedError from exc
-        raise
-    if found != ("ok",):
-        raise DamagedError
-
-
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether ``error`` says that the file is damaged or none of ours, and waiting will not help."""
     return error_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def _is_unusable(error: sqlite3.Error) -> bool:
-    """Whether what every history understands is not understood by this one: "unsupported file format"."""
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def set_aside(path: Path) -> Path:
