@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import errno
 import logging
+import math
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -150,8 +151,8 @@ class Ledger:
         self._clock = clock
         self._wall_s = wall_s
         self._is_recovered = False
-        self._sync_at_s: float | None = None
-        self._retry_at_s: float | None = None
+        self._sync_at_s = math.inf
+        self._retry_at_s = math.inf
         self._tidy_at_s = clock() + TIDY_S
 
     # --- what happens to a take ----------------------------------------------------------------------
@@ -181,9 +182,7 @@ class Ledger:
         """The recording has ended."""
         live = self.live.get(take)
         if live is not None and live.row.state is EntryState.RECORDING:
-            live.set(state=EntryState.WAITING)
-            self._finish(live, Stage.COMPLETE)
-            self._settle(live)
+            self._advance(live, Stage.COMPLETE, state=EntryState.WAITING)
 
     def done(self, take: int, text: str, language: str, model: str, application: str) -> None:
         """The text is there."""
@@ -191,7 +190,9 @@ class Ledger:
         if live is None:
             return
         known = {"language": language, "model": model, "application": application}
-        live.set(
+        self._advance(
+            live,
+            Stage.COMPLETE if text else Stage.SETTLED,
             is_urgent=True,
             state=EntryState.DONE,
             text=text,
@@ -200,22 +201,20 @@ class Ledger:
             replays=0,
             **{name: value for name, value in known.items() if value},
         )
-        self._finish(live, Stage.COMPLETE if text else Stage.SETTLED)
-        self._settle(live)
 
     def failed(self, take: int, title: str) -> None:
         """There is no text; that of an earlier time stays."""
         live = self.live.get(take)
         if live is None:
             return
-        if live.before is not None and live.before.state is EntryState.DONE:
-            live.is_leaving = True
+        live.is_leaving = live.before is not None and live.before.state is EntryState.DONE
         if live.is_leaving or live.row.state is EntryState.DONE:
             self._settle(live)
-            return
-        live.set(state=EntryState.FAILED, error=title, settled_ms=self._now_ms(), replays=0)
-        self._finish(live, Stage.SETTLED)
-        self._settle(live)
+        else:
+            now_ms = int(self._wall_s() * 1000)
+            self._advance(
+                live, Stage.SETTLED, state=EntryState.FAILED, error=title, settled_ms=now_ms, replays=0
+            )
 
     def cancelled(self, take: int) -> None:
         """The user gave it up; of a replay, the entry stays what it was."""
@@ -223,23 +222,18 @@ class Ledger:
         if live is None:
             return
         if live.before is not None:
-            live.set(state=live.before.state, replays=live.before.replays)
             live.is_leaving = True
-            self._settle(live)
-            return
-        live.set(state=EntryState.CANCELLED, settled_ms=self._now_ms(), replays=0)
-        self._finish(live, Stage.CANCELLED)
-        self._settle(live)
+            self._advance(live, None, state=live.before.state, replays=live.before.replays)
+        else:
+            now_ms = int(self._wall_s() * 1000)
+            self._advance(live, Stage.CANCELLED, state=EntryState.CANCELLED, settled_ms=now_ms, replays=0)
 
     def went(self, take: int, where: DeliveryStatus) -> None:
         """The text is there, or on its way."""
         live = self.live.get(take)
-        if live is None or live.row.state is not EntryState.DONE:
-            return
-        live.set(is_urgent=True, whereabouts=where)
-        if where.is_settled:
-            self._finish(live, Stage.SETTLED)
-        self._settle(live)
+        if live is not None and live.row.state is EntryState.DONE:
+            stage = Stage.SETTLED if where.is_settled else None
+            self._advance(live, stage, is_urgent=True, whereabouts=where)
 
     def adopt(self, take: int, entry: int) -> None:
         """From now on ``take`` means ``entry``, if there is one."""
@@ -271,17 +265,16 @@ class Ledger:
 
     def pause_s(self) -> float:
         """For how long nothing is due."""
-        times = [at_s for at_s in (self._sync_at_s, self._retry_at_s, self._tidy_at_s) if at_s is not None]
-        return max(0.0, min(times) - self._clock())
+        return max(0.0, min(self._sync_at_s, self._retry_at_s, self._tidy_at_s) - self._clock())
 
     def work(self) -> None:
         """Do what is due."""
         now_s = self._clock()
-        if self._retry_at_s is not None and now_s >= self._retry_at_s:
-            self._retry_at_s = None
+        if now_s >= self._retry_at_s:
+            self._retry_at_s = math.inf
             self._write_all()
-        if self._sync_at_s is not None and now_s >= self._sync_at_s:
-            self._sync_at_s = None
+        if now_s >= self._sync_at_s:
+            self._sync_at_s = math.inf
             self._sync_all()
         if now_s >= self._tidy_at_s:
             self._tidy_at_s = now_s + TIDY_S
@@ -344,7 +337,7 @@ class Ledger:
 
     def close(self) -> None:
         """Write what is left. What is unfinished is found at the next start."""
-        self._retry_at_s = None  # it is tried at once
+        self._retry_at_s = math.inf  # it is tried at once
         self._write_all()
         self._sync_all()
         for live in self.live.values():
@@ -359,16 +352,19 @@ class Ledger:
 
     # --- writing -------------------------------------------------------------------------------------
 
-    def _finish(self, live: LiveTake, stage: Stage) -> None:
-        """The sound is complete, or has come further."""
-        if live.journal is None:
-            if not live.row.file:
-                return
+    def _advance(
+        self, live: LiveTake, stage: Stage | None, *, is_urgent: bool = False, **columns: object
+    ) -> None:
+        """The take has come further: what its row says, and unless it is None the stage of its file."""
+        live.set(is_urgent=is_urgent, **columns)
+        if stage is not None and live.journal is None and live.row.file:
             live.journal = Journal(self.places.takes / live.row.file, is_of_before=True)
-        live.journal.finish(stage)
-        if not live.journal.is_of_before:
-            size_bytes = wav.HEADER_BYTES + live.journal.samples * wav.SAMPLE_BYTES
-            live.set(duration_s=live.journal.duration_s, size_bytes=size_bytes)
+        if stage is not None and live.journal is not None:
+            live.journal.finish(stage)
+            if not live.journal.is_of_before:
+                size_bytes = wav.HEADER_BYTES + live.journal.samples * wav.SAMPLE_BYTES
+                live.set(duration_s=live.journal.duration_s, size_bytes=size_bytes)
+        self._settle(live)
 
     def _settle(self, live: LiveTake) -> None:
         """Write what is due of a take, and let go of it when all has happened to it."""
@@ -393,28 +389,21 @@ class Ledger:
         if live.journal is not None:
             live.journal.abandon()
         try:
-            is_gone = self._delete(live)
+            row = self.store.row(live.row.id) if self.store is not None else None
+            if row is not None and self.store is not None:
+                retention.delete(self.store, self.places.takes, row)
+            elif live.journal is not None:
+                live.journal.path.unlink(missing_ok=True)
         except sqlite3.Error as exc:
             self._rows_failed(exc)
         except OSError as exc:
             self._sound_failed(exc)
         else:
-            if is_gone:
-                del self.live[live.take]
+            if live.row.id and self.store is None:
+                self._retry_soon()  # it may have a row
             else:
-                self._retry_soon()
+                del self.live[live.take]
         self._count()
-
-    def _delete(self, live: LiveTake) -> bool:
-        """Delete row and sound. False: the database is not open, and may have a row."""
-        if live.row.id and self.store is None:
-            return False
-        row = self.store.row(live.row.id) if self.store is not None else None
-        if row is not None and self.store is not None:
-            retention.delete(self.store, self.places.takes, row)
-        elif live.journal is not None:
-            live.journal.path.unlink(missing_ok=True)
-        return True
 
     def _save(self, live: LiveTake) -> None:
         """Make the row of a take say what it should, or see that it is tried again."""
@@ -438,7 +427,7 @@ class Ledger:
         if (
             live.journal is None
             or live.journal.is_written
-            or (Kind.SOUND in self._troubles and self._retry_at_s is not None)
+            or (Kind.SOUND in self._troubles and self._retry_at_s < math.inf)
         ):
             return  # it is tried again soon; not with every block
         try:
@@ -447,8 +436,8 @@ class Ledger:
             self._sound_failed(exc)
             return
         self._troubles.end(Kind.SOUND)
-        if not live.journal.is_synced and self._sync_at_s is None:
-            self._sync_at_s = self._clock() + SYNC_S
+        if not live.journal.is_synced:
+            self._sync_at_s = min(self._sync_at_s, self._clock() + SYNC_S)
 
     def _write_all(self) -> None:
         """Try once more what did not work."""
@@ -486,15 +475,11 @@ class Ledger:
         self._retry_soon()
 
     def _retry_soon(self) -> None:
-        if self._retry_at_s is None:
-            self._retry_at_s = self._clock() + RETRY_S
+        self._retry_at_s = min(self._retry_at_s, self._clock() + RETRY_S)
 
     def _count(self) -> None:
         waiting = sum(live.journal.waiting_samples for live in self.live.values() if live.journal)
         self.taken_samples = self.fed_samples - waiting
-
-    def _now_ms(self) -> int:
-        return int(self._wall_s() * 1000)
 
 
 def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
