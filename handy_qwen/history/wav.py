@@ -92,33 +92,6 @@ def header(created_ms: int, stage: Stage, samples: int | None) -> bytes:
     )
 
 
-def create(path: Path, created_ms: int) -> int:
-    """Create the file of a take that begins, readable by its owner only, and return its descriptor.
-
-    Raises:
-        OSError: The folder cannot be written to, or is full; no file is left behind then.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        write_all(descriptor, header(created_ms, Stage.OPEN, None))
-    except OSError:
-        os.close(descriptor)
-        path.unlink(missing_ok=True)
-        raise
-    return descriptor
-
-
-def write_all(descriptor: int, raw: bytes) -> None:
-    """Write all of ``raw``: the system may take less at a time.
-
-    Raises:
-        OSError: Not all of it could be written.
-    """
-    while raw:
-        raw = raw[os.write(descriptor, raw) :]
-
-
 def note_stage(path: Path, stage: Stage) -> None:
     """Note how far the take has come, and nothing else.
 
@@ -254,7 +227,7 @@ class Journal:
             return
         is_due = bool(self._waiting) or self._noted is not self._stage
         if self._descriptor is None and self._noted is Stage.OPEN and is_due:
-            self._descriptor = create(self.path, self._created_ms)
+            self._descriptor = _create(self.path, self._created_ms)
         while self._waiting and self._descriptor is not None:
             view = self._waiting[0]
             written = os.write(self._descriptor, view)
@@ -303,10 +276,28 @@ class Journal:
         if self._noted is Stage.OPEN and self._descriptor is not None:
             first = header(self._created_ms, self._stage, self.samples)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            write_all(self._descriptor, first)  # over what is there: it needs no space
+            _write_all(self._descriptor, first)  # over what is there: it needs no space
             self.sync()
             self.close()
         else:
             with suppress(FileNotFoundError):  # only its text was kept
                 note_stage(self.path, self._stage)
         self._noted = self._stage
+
+
+def _create(path: Path, created_ms: int) -> int:
+    """Create the file of a take that begins, readable by its owner only, and return its descriptor."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _write_all(descriptor, header(created_ms, Stage.OPEN, None))
+    except OSError:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+def _write_all(descriptor: int, raw: bytes) -> None:
+    while raw:  # the system may take less at a time
+        raw = raw[os.write(descriptor, raw) :]
