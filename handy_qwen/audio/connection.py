@@ -1,12 +1,11 @@
-"""The one stream the recorder listens to: how it is opened, watched, given up and given back.
+"""The recorder's one stream: how it is opened, watched, given up and closed.
 
-PortAudio tells nobody that a microphone is gone. The stream may end, or its callbacks may stop, or
-go on with zeros from somewhere else. And to open or to close a stream takes as long as the sound
-server pleases, forever if it hangs. So both are done on threads made for the purpose, which are
-left behind if need be; what they achieve comes back as a message. One opening is waited for at most. A device
-that takes too long to open is avoided until its opening is over after all.
+PortAudio does not report that a microphone is gone: the stream may end, its callbacks may stop, or they may
+go on with zeros. Opening and closing block for as long as the sound server hangs. So both run on throwaway
+threads, and their results come back to the microphone's thread. At most one opening is waited for; a device
+that takes too long to open is avoided until its opening has returned.
 
-Threads: everything here is called on the microphone's thread, but for the jobs.
+Threads: the microphone's, except where noted.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class Opening:
-    """An attempt to open a stream. ``device`` is known, and the time runs, once there is a list of them."""
+    """An attempt to open a stream. ``device`` and ``since_s`` are set once the devices have been listed."""
 
     device: Device | None = None
     since_s: float = math.inf
@@ -117,7 +116,7 @@ class Connection:
         return opening.device
 
     def list(self) -> None:
-        """Begin to look which devices there are. Not to be called while ``is_listing``."""
+        """Begin to list the devices. Not to be called while ``is_listing``."""
         self.is_listing = True
         self._start("microphone-list", self._backend.devices, self._note_list)
 
@@ -185,8 +184,8 @@ class Connection:
             self._written = self.stream.buffer.written
             self._progress_s = now_s
 
-    def forgive(self, stop_s: float) -> None:
-        """Nothing could arrive for so long: nobody was there to take it."""
+    def skip_pause(self, stop_s: float) -> None:
+        """The process was stopped for ``stop_s``; that does not count as silence."""
         self._progress_s += stop_s
         if self._opening is not None:
             self._opening.since_s += stop_s
@@ -209,7 +208,7 @@ class Connection:
 
 
 def broken() -> MicrophoneError:
-    """Something went wrong that nobody thought of; the log has it."""
+    """An unexpected error; the log has it."""
     return MicrophoneError(
         "The microphone failed for a reason that is in the log.",
         MicrophoneReason.UNRESPONSIVE,

@@ -1,4 +1,4 @@
-"""Short sounds that tell that a take began or ended. Off unless the settings turn them on.
+"""Short sounds when a take begins and ends. Off by default.
 
 A sound is worth something only at its moment: one that finds the thread still busy with another is
 left out, and so is every one while the sound server hangs. Failure is logged once until a sound

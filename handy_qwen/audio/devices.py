@@ -125,7 +125,7 @@ class Backend(Protocol):
     def watch(self, on_change: Callable[[], None]) -> None:
         """Call ``on_change`` (from any thread) when devices or the default may have changed.
 
-        Takes effect with the next call of ``devices``; sound systems that tell nothing never call.
+        Takes effect with the next call of ``devices``; not all sound systems report changes.
         """
 
     def close(self) -> None:
@@ -136,8 +136,8 @@ def pick(devices: Sequence[Device], wanted: str = "", avoid: Collection[str] = (
     """The device named ``wanted`` if it is there, otherwise the default one, otherwise any microphone.
 
     A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It
-    is used if it is ``wanted``, or if it is the default although there are microphones, which somebody
-    must have decided; otherwise it counts as no microphone.
+    is used if it is ``wanted``, or if it is the default although there are microphones, which must
+    be on purpose; otherwise it does not count as a microphone.
 
     Args:
         devices: What there is.

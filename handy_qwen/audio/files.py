@@ -181,7 +181,7 @@ def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
 
 
 def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
-    """Read a whole sound file. A file that breaks off is logged as a warning; see ``read`` to be told.
+    """Read a whole sound file. A file that breaks off is logged as a warning; ``read`` reports it.
 
     Returns:
         Shape (n,), n >= 1, float32 in [-1, 1], 16 kHz.
@@ -278,7 +278,7 @@ def _refuse_if_empty(name: Path, stream: BinaryIO) -> None:
 
 
 class Loudness:
-    """The level of a recording, block by block, and what it tells of one that gave no text."""
+    """The level of a recording, block by block, to explain why it gave no text."""
 
     def __init__(self) -> None:
         self._samples = 0

@@ -84,22 +84,22 @@ class Microphones:
     def _pulse_devices(self) -> list[Device] | None:
         with self._guard:
             known, changes = self._known, self._changes
-            is_told = self._subscription is not None and self._subscription.is_alive
-        if known is not None and is_told:
+            is_subscribed = self._subscription is not None and self._subscription.is_alive
+        if known is not None and is_subscribed:
             return known
         found = pulse.devices()
         if found is None and self._has_server:
             raise HungError  # PortAudio's own list is of no use while the server is away
         self._has_server = found is not None
-        if found is not None and not is_told and self._subscribe():
-            found = pulse.devices()  # what changed before the subscription was not told
+        if found is not None and not is_subscribed and self._subscribe():
+            found = pulse.devices()  # changes before the subscription were not reported
         with self._guard:
             if changes == self._changes:
                 self._known = found
         return found
 
     def _subscribe(self) -> bool:
-        """Have changes told. Only once the server has answered: a subscription without one ends at once."""
+        """Subscribe to changes, once the server has answered: without one a subscription ends at once."""
         with self._guard:
             if self._on_change is None:
                 return False
@@ -160,7 +160,7 @@ class Microphones:
         return InputStream(self._library, device, place, last)
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Have ``on_change`` called on changes, from the next ``devices`` on, where the system tells them."""
+        """Have ``on_change`` called on changes, from the next ``devices`` on, where there are any."""
         with self._guard:
             self._on_change = on_change
 

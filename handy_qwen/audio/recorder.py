@@ -49,7 +49,7 @@ TAIL_MIN_S = 0.04  # what the device still held when the end was asked for
 OPEN_S = 5.0  # for the first samples of a take, before it fails
 LOST_S = 3.0  # without samples after a stream was lost, before the take ends
 DEAD_S = 1.0  # of digital silence, before it is looked whether the microphone is still there
-MUTED_S = 1.5  # of it, before it is told: some headsets need a second to begin
+MUTED_S = 1.5  # of it before Muted is posted: some headsets take a second to start
 HEARD_EVERY_S = 0.5
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
@@ -171,7 +171,7 @@ class _Cycle:
         self._warm_s = warm_s
         self._take: Take | None = None
         self._is_outdated = False  # another device is to be used as soon as no take is recorded
-        self._devices: Sequence[Device] | None = None  # as last told
+        self._devices: Sequence[Device] | None = None  # as last reported
         self._error: MicrophoneError | None = None  # of the last opening
         self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
         self._retry_s = -math.inf
@@ -189,7 +189,7 @@ class _Cycle:
 
     def step(self, work: Work | None, now_s: float) -> None:
         """Do ``work``, if there is any, and then whatever is due."""
-        self._forgive_stop(now_s)
+        self._notice_pause(now_s)
         self._connection.watch(now_s)
         if work is not None and not self.is_closed:
             work(now_s)
@@ -201,26 +201,26 @@ class _Cycle:
             self._try_another(device, now_s)
         if self._take is not None:
             self._advance(self._take, now_s)
-        if self._take is None:  # perhaps just now
+        if self._take is None:  # it may have just ended
             self._rest(now_s)
         if now_s >= self._list_s and not self._connection.is_listing:
             self._list_s = math.inf
             self._connection.list()
 
     def give_up(self, now_s: float) -> None:
-        """After an error that nobody thought of: no take, no stream, ready for the next start."""
+        """After an unexpected error: no take, no stream, ready for the next start."""
         self._connection.drop()
         self._fail(broken(), now_s)
 
-    def _forgive_stop(self, now_s: float) -> None:
-        """After a time in which nothing of this process ran, no stream is dead because nothing came."""
+    def _notice_pause(self, now_s: float) -> None:
+        """The process was stopped or the machine slept: that counts for no deadline."""
         stop_s, self._looked_s = now_s - self._looked_s, now_s
         if stop_s < STOPPED_S or not (self._take or self._connection.stream):
             return
-        self._connection.forgive(stop_s)
+        self._connection.skip_pause(stop_s)
         if self._take is not None:
             logger.info("nothing ran for %.1f s; take %d goes on", stop_s, self._take.number)
-            self._take.forgive(stop_s)
+            self._take.skip_pause(stop_s)
 
     # --- commands ----------------------------------------------------------------------------------
 
@@ -344,8 +344,8 @@ class _Cycle:
         """Carry the present take on, and see whether it is over."""
         if take.pull(now_s):
             self.level_db = take.level_db()
-            self._tell(take)
-            self._tell_activity(take, now_s)
+            self._report_device(take)
+            self._report_activity(take, now_s)
         if self._connection.stream is None and now_s >= self._retry_s:
             self._connection.open(self._device, take.avoid)
         if take.still_s >= DEAD_S and not take.has_asked_why:  # the sound server may have moved us elsewhere
@@ -359,19 +359,19 @@ class _Cycle:
             else:
                 self._fail(self._error or HungError(), now_s)
 
-    def _tell(self, take: Take) -> None:
-        """New samples have come: say so if they are the first, or the first of another device."""
+    def _report_device(self, take: Take) -> None:
+        """New samples have arrived: report the first of the take, and the first from another device."""
         if not take.began:
             take.began = True
             self._post(RecordingBegan(take.number, take.device))
-        if take.unresponsive not in ("", take.device) or take.told_device not in ("", take.device):
+        if take.unresponsive not in ("", take.device) or take.reported_device not in ("", take.device):
             self._post(MicrophoneChanged(take.number, take.device, take.unresponsive))
         take.unresponsive = ""
-        take.told_device = take.device
+        take.reported_device = take.device
         take.is_broken = False
 
-    def _tell_activity(self, take: Take, now_s: float) -> None:
-        """Say when somebody speaks, and when the microphone gives nothing."""
+    def _report_activity(self, take: Take, now_s: float) -> None:
+        """Post when somebody speaks, and when the microphone is muted."""
         if now_s >= take.next_heard_s and take.is_speaking():
             take.next_heard_s = now_s + HEARD_EVERY_S
             self._post(Heard(take.number, now_s))

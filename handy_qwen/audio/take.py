@@ -3,7 +3,7 @@
     buffer --> mono --> 16 kHz (conversion.py) --> sink
 
 People let go of the key while their last word is still in the air, so a take goes on until speech has ended,
-for ``TAIL_S`` at most. Energy alone tells speech: it stands out from the quietest moments. The engine may be
+for ``TAIL_S`` at most. Speech is detected by energy alone, against the quietest moments: the engine may be
 busy or not loaded, and a mistake costs little.
 
 Threads: the microphone's only.
@@ -42,8 +42,8 @@ class Take:
         heard_s: When samples arrived last; its start, before the first ones.
         is_broken: A device was lost and none has taken its place.
         avoid: Handles of the devices that went silent during this take.
-        unresponsive: The name of a device that did not open for it, until the controller is told.
-        told_device: The name of the device that was last told to the controller.
+        unresponsive: The name of a device that did not open, until that is reported.
+        reported_device: The name of the device that was last reported.
         has_asked_why: The devices were looked at because of the silence.
         is_silent: Every sample so far was exactly zero.
         still_s: For how long there was digital silence: nothing but zeros, or another constant.
@@ -62,7 +62,7 @@ class Take:
         self.is_broken = False
         self.avoid: set[str] = set()
         self.unresponsive = ""
-        self.told_device = ""
+        self.reported_device = ""
         self.has_asked_why = False
         self.is_silent = True
         self.still_s = 0.0
@@ -110,7 +110,7 @@ class Take:
         return True
 
     def detach(self, now_s: float) -> None:
-        """Hand on all that is left of the stream, and let go of it."""
+        """Hand on what is left of the stream, and release it."""
         stream = self._stream
         if stream is not None:
             self.pull(now_s)
@@ -119,8 +119,8 @@ class Take:
             self.overflows += stream.overflows - self._gaps[1]
             self._stream = None
 
-    def forgive(self, stop_s: float) -> None:
-        """Nothing could be heard for so long: that counts for no deadline."""
+    def skip_pause(self, stop_s: float) -> None:
+        """The process was stopped for ``stop_s``: that counts for no deadline."""
         self.heard_s += stop_s
         if self.stop_s is not None:
             self.stop_s += stop_s

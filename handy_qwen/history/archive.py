@@ -25,15 +25,15 @@ class Archive:
     """The entries of a history. All methods raise ``HistoryError`` if it cannot be read or written.
 
     Args:
-        folder: Where it lies. If there is none yet, there are no entries.
-        is_app_running: Whether somebody may be at work on entries; asked when it matters.
+        folder: Of the history; if there is none yet, there are no entries.
+        is_app_running: Whether the app may be working on entries; called when it matters.
     """
 
     def __init__(self, folder: Path, *, is_app_running: Callable[[], bool] = lambda: True) -> None:
         self._places = Places(folder)
         self._is_app_running = is_app_running
         self._store: Store | None = None
-        with self._told():
+        with self._explained():
             if self._places.database.is_file():
                 self._store = Store(self._places.database, busy_s=BUSY_S)
 
@@ -111,7 +111,7 @@ class Archive:
         """
         self.check_is_free(number)
         row = self._row(number)
-        with self._told():
+        with self._explained():
             assert self._store is not None, "it has a row"
             if not retention.delete(self._store, self._places.takes, row):
                 raise HistoryError(
@@ -121,7 +121,7 @@ class Archive:
     def forget_traces(self) -> None:
         """Overwrite what SQLite's log still holds of what was deleted. To be called after deleting."""
         if self._store is not None:
-            with suppress(sqlite3.Error):  # somebody reads: the running program does it later
+            with suppress(sqlite3.Error):  # there is a reader: the running program does it later
                 self._store.checkpoint()
 
     def transcribed(self, number: int, text: str, *, language: str, model: str) -> None:
@@ -145,12 +145,12 @@ class Archive:
     # --- inside --------------------------------------------------------------------------------------
 
     def _entries(self, rows_of: Callable[[Store], Iterator[Row]]) -> Iterator[Entry]:
-        with self._told():
+        with self._explained():
             for row in rows_of(self._store) if self._store is not None else ():
                 yield row.entry
 
     def _row(self, number: int) -> Row:
-        with self._told():
+        with self._explained():
             row = self._store.row(number) if self._store is not None else None
         if row is None:
             raise HistoryError(f"There is no entry {number}.", "See: handy-qwen history list")
@@ -158,12 +158,12 @@ class Archive:
 
     def _change(self, number: int, columns: dict[str, object]) -> None:
         self._row(number)
-        with self._told():
+        with self._explained():
             assert self._store is not None, "it has a row"
             self._store.change(number, columns, is_durable=True)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Say what went wrong in the user's words."""
         try:
             yield

@@ -3,8 +3,8 @@
     any method --> inbox --> thread "history" --> ledger: a file for the sound, a row for the rest
 
 Nobody waits for the disk. What cannot be written stays due in memory and is tried again every second;
-the user is told once. Sound is brought through a power cut (fsync) once a second while it comes, and at
-its end; rows where text is at stake.
+the user is notified once. Sound is synced to the disk once a second while it is recorded, and at its end;
+rows where text is at stake.
 
 With "keep nothing", and with "text only" until the text was delivered, the sound is on the disk all the
 same: a crash must not cost a dictation. In private nothing is ever written.
@@ -150,7 +150,7 @@ class DiskHistory:
         self._is_private = is_private
 
     def tidy(self) -> None:
-        """The rules have changed: let go of what they do not cover any more. Any thread."""
+        """The rules have changed: delete what they no longer cover. Any thread."""
         self.thread.do(self._ledger.tidy_soon)
 
     def close(self, timeout_s: float) -> None:

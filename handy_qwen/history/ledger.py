@@ -1,7 +1,7 @@
 """The takes of the running program, as far as the history has to know them: a row and a file for each.
 
 Everything here may wait for the disk, and runs on the history's thread. What fails because of the disk stays
-due in memory and is told once; ``work`` tries again.
+due in memory and is reported once; ``work`` tries again.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ logger = logging.getLogger(__name__)
 
 SYNC_S = 1.0  # between two times that the sound is brought through a power cut
 RETRY_S = 1.0
-TIDY_S = 900.0  # cancelled takes and old ones go even if nobody dictates
+TIDY_S = 900.0  # cancelled and old takes are deleted even if nobody dictates
 BUSY_S = 0.25  # sound waits meanwhile
-TOLD_AGAIN_S = 600.0
+REPORTED_AGAIN_S = 600.0
 GOES_ON = "Dictating goes on; what is said is kept in memory and written when that is possible again."
 NO_SOUND = HistoryError("The recording is not there any more.", "It was deleted, or only its text was kept.")
 STILL_SPOKEN = HistoryError("This dictation is still being spoken.", "Try again when it has ended.")
@@ -367,7 +367,7 @@ class Ledger:
         self._settle(live)
 
     def _settle(self, live: LiveTake) -> None:
-        """Write what is due of a take, and let go of it when all has happened to it."""
+        """Write what is due of a take, and drop it when nothing more can happen to it."""
         if live.is_unwanted or live.is_nothing:
             self._forget(live)
             return
@@ -381,7 +381,7 @@ class Ledger:
                 self._retry_soon()
 
     def _forget(self, live: LiveTake) -> None:
-        """Nothing of the take is wanted: a press by mistake, or one that nobody spoke into.
+        """Delete the take: a press by mistake, or one without speech.
 
         While its row cannot be deleted it stays live: left alone, it would be rescued at the next start.
         """
@@ -511,7 +511,7 @@ class Kind(enum.Enum):
 
 
 class Troubles:
-    """Tells the user of each kind of trouble once while it lasts.
+    """Reports each kind of trouble to the user once while it lasts.
 
     Threads: any; each kind belongs to one of them.
     """
@@ -520,7 +520,7 @@ class Troubles:
         self._post = post
         self._clock = clock
         self._lasting: set[Kind] = set()
-        self._told_s: dict[str, float] = {}  # by title: two kinds may say the same
+        self._reported_s: dict[str, float] = {}  # by title: two kinds may say the same
 
     def __contains__(self, kind: Kind) -> bool:
         return kind in self._lasting
@@ -532,9 +532,9 @@ class Troubles:
         self._lasting.add(kind)
         if is_logged:
             logger.warning("history: %s", error)
-        told_s = self._told_s.get(error.title)
-        if told_s is None or self._clock() - told_s >= TOLD_AGAIN_S:
-            self._told_s[error.title] = self._clock()
+        reported_s = self._reported_s.get(error.title)
+        if reported_s is None or self._clock() - reported_s >= REPORTED_AGAIN_S:
+            self._reported_s[error.title] = self._clock()
             self._post(Failed(0, error))
 
     def end(self, kind: Kind) -> None:

@@ -1,4 +1,4 @@
-"""Putting the history in order at the start, when nobody else writes.
+"""Putting the history in order at the start, when no other process writes.
 
 open --damaged--> set aside, begin anew, copy what can be read
 |

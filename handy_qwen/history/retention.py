@@ -80,7 +80,7 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
 
 def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     """Whether nothing of it is wanted any more, whatever there is besides."""
-    # Of a clock that was set back by more than that nobody knows how long ago it was.
+    # A clock that was set back by more than that says nothing about how long ago it was.
     settled_ago_s = abs(now_s - row.settled_ms / 1000)
     if row.state is EntryState.CANCELLED:
         return row.keep is Keep.NOTHING or settled_ago_s > CANCELLED_S

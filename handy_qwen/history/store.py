@@ -56,7 +56,7 @@ MIGRATIONS: Sequence[str] = (
 
 
 MOST_CHARS = 1_000_000
-"""Of a text; nobody says more in one take."""
+"""Of a text; no take has more."""
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
 T = TypeVar("T", EntryState, DeliveryStatus, Keep)
@@ -86,7 +86,7 @@ class Places:
 
     @property
     def database(self) -> Path:
-        """The rows. Beside it lie SQLite's own -wal and -shm."""
+        """The rows. SQLite keeps its -wal and -shm beside it."""
         return self.folder / "history.db"
 
     @property
@@ -199,7 +199,7 @@ class Store:
             raise DamagedError
 
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened: somebody may have deleted it meanwhile."""
+        """Whether the file is still where it was opened: it may have been deleted meanwhile."""
         try:
             return self.path.stat().st_ino == self._inode
         except OSError:
@@ -287,7 +287,7 @@ class Store:
     def matching(self, words: Iterable[str], *, most: int = -1) -> Iterator[Row]:
         """Rows whose text or application holds each word, newest first. Accents and case do not matter.
 
-        Every text is looked through: a word may stand within another (as in German) or between others
+        Every text is searched: a word may be part of another (as in German) or between others
         without spaces (as in Chinese), which full-text indexes by words do not find.
         """
         folded = [fold(word) for word in words]
@@ -316,7 +316,7 @@ def is_file_name(name: str) -> bool:
 
 
 def fold(text: str | bytes) -> str:
-    """``text`` without what a search does not tell apart: case, accents, widths. Bytes are UTF-8."""
+    """``text`` without what a search ignores: case, accents, widths. Bytes are UTF-8."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if text.isascii():

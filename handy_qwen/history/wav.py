@@ -2,14 +2,13 @@
 
     RIFF  fmt (float32, mono, 16 kHz)  fact  hqtk (ours)  data  samples ...
 
-Samples are the very float32 values that the engine got, so that a take transcribed again by the same model
-gives the same text; as 16 bits they would be rounded and clipped. It costs 64 kB/s, and every common
-player reads it.
+Samples are the very float32 values that the engine got, so that transcribing a take again with the same model
+gives the same text; 16 bits would round and clip them. It costs 64 kB/s, and every common player reads it.
 
-While a take is recorded the sizes in the header are unknown and say so (0xFFFFFFFF, as of a stream); how
-much there is tells the file's length. What is left over of a sample at its end is cut off. The header is
-completed when the recording ends, or by ``repair`` after a crash. Our own chunk tells how far the take had
-come, so that rows can be made anew from the files.
+While a take is recorded the sizes in the header are unknown (0xFFFFFFFF, as in a stream); the length of the
+file says how much there is, and part of a sample at its end is cut off. The header is completed when the
+recording ends, or by ``repair`` after a crash. Our own chunk says how far the take had come, so that rows can
+be rebuilt from the files.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE), format tag 3.
 """
@@ -38,7 +37,7 @@ BYTES_PER_S = RATE_HZ * SAMPLE_BYTES
 BLOCK_SAMPLES = RATE_HZ  # one read
 
 _UNKNOWN = 0xFFFFFFFF
-_LARGEST = 0xFFFFFFF0  # what the format can tell; nobody speaks for 18 hours
+_LARGEST = 0xFFFFFFF0  # that the format can hold: 18 hours
 _HEADER = struct.Struct("<4sI4s 4sIHHIIHHH 4sII 4sIBB q 52x 4sI")
 _NAMES = (b"RIFF", b"WAVE", b"fmt ", b"fact", b"hqtk", b"data")
 _VERSION = 1
@@ -64,7 +63,7 @@ class NotATakeError(HistoryError):
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What a file tells of its take."""
+    """What a file says about its take."""
 
     created_ms: int
     stage: Stage
