@@ -56,19 +56,23 @@ class Connection:
     Args:
         backend: The sound system.
         do: Has work done on the microphone's thread. Any thread.
-        spawn: Runs jobs that may hang.
-
-    Attributes:
         on_opened: Gets the opening, its stream or None, and why it failed; is to call ``accept``.
         on_listed: Gets the devices there are, if the system answers.
+        spawn: Runs jobs that may hang.
     """
 
-    on_opened: Callable[[Opening, Stream | None, MicrophoneError | None, float], None]
-    on_listed: Callable[[Sequence[Device], float], None]
-
-    def __init__(self, backend: Backend, do: Callable[[Work], None], spawn: Spawn = spawn) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        do: Callable[[Work], None],
+        on_opened: Callable[[Opening, Stream | None, MicrophoneError | None, float], None],
+        on_listed: Callable[[Sequence[Device], float], None],
+        spawn: Spawn = spawn,
+    ) -> None:
         self._backend = backend
         self._do = do
+        self._on_opened = on_opened
+        self._on_listed = on_listed
         self._spawn = spawn
         self._written = 0
         self._progress_s = 0.0
@@ -90,7 +94,7 @@ class Connection:
         opening = self._opening = Opening()
         hanging = self.hanging
         work = partial(self._open, opening, wanted, hanging.union(avoid), hanging)
-        self._start("microphone-open", work, partial(self.on_opened, opening))
+        self._start("microphone-open", work, partial(self._on_opened, opening))
 
     def _open(
         self, opening: Opening, wanted: str, avoid: Collection[str], hanging: Collection[str]
@@ -125,7 +129,7 @@ class Connection:
     ) -> None:
         self.is_listing = False
         if devices is not None:
-            self.on_listed(devices, now_s)
+            self._on_listed(devices, now_s)
 
     def accept(self, opening: Opening, stream: Stream | None, now_s: float) -> bool:
         """Take the stream that an opening brought. One that is late is used if there is no other.

@@ -36,7 +36,7 @@ from handy_qwen.core.events import (
     RecordingEnded,
 )
 from handy_qwen.core.types import Post, Sink
-from handy_qwen.errors import MicrophoneError
+from handy_qwen.errors import HandyError, MicrophoneError
 from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,13 @@ SETTLE_S = 0.1  # one unplugging is many changes
 class MicrophoneRecorder:
     """Implements ``core.ports.Recorder``. Any thread may call; only ``close`` waits.
 
+        no stream --open--> opening --> warm <--> taking
+            ^                             |          |
+            `------- idle, lost ----------+--- lost -'
+
+    A take and a stream come and go independently: a take may wait for a stream, outlive the one it began
+    with, and end without; a stream may be kept between takes.
+
     Args:
         post: Gets the events.
         backend: The sound system.
@@ -81,16 +88,26 @@ class MicrophoneRecorder:
         clock: Callable[[], float] = time.monotonic,
         spawn: Spawn = spawn,
     ) -> None:
+        self._post = post
         self._backend = backend
+        self._device = device
+        self._warm_s = warm_s
+        self._on_devices = on_devices
         self._clock = clock
-        self._connection = Connection(backend, self._do, spawn)
-        self._cycle = _Cycle(self._connection, post, on_devices, device, warm_s)
+        self._connection = Connection(backend, self._do, self._on_opened, self._on_listed, spawn)
+        self._take: Take | None = None
+        self._is_outdated = False  # another device is to be used as soon as no take is recorded
+        self._devices: Sequence[Device] | None = None  # as last reported
+        self._error: MicrophoneError | None = None  # of the last opening
+        self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
+        self._retry_s = -math.inf
+        self._list_s = math.inf
+        self._looked_s = math.inf
+        self._level_db = SILENCE_DB
+        self._is_closed = False
         # Revived, it goes on with the take under way: from the buffer, which went on too.
         self.thread = Worker(
-            "microphone",
-            routine=partial(self._step, None),
-            pause_s=lambda: self._cycle.pause_s(self._clock()),
-            on_error=lambda _: self._cycle.give_up(self._clock()),
+            "microphone", routine=partial(self._step, None), pause_s=self._pause_s, on_error=self._give_up
         )
 
     def launch(self) -> None:
@@ -101,32 +118,32 @@ class MicrophoneRecorder:
 
     def start(self, take: int, sink: Sink) -> None:
         """Begin take ``take``; one that is still running ends here, so that no sound belongs to both."""
-        self._do(partial(self._cycle.start, take, sink))
+        self._do(partial(self._start, take, sink))
 
     def stop(self, take: int) -> None:
         """End take ``take`` as soon as speech has ended."""
-        self._do(partial(self._cycle.stop, take))
+        self._do(partial(self._stop, take))
 
     def cancel(self, take: int) -> None:
         """End take ``take`` now."""
-        self._do(partial(self._cycle.cancel, take))
+        self._do(partial(self._cancel, take))
 
     def configure(self, device: str, warm_s: float) -> None:
         """Use other settings; a take that is being recorded stays with its device."""
-        self._do(partial(self._cycle.configure, device, warm_s))
+        self._do(partial(self._configure, device, warm_s))
 
     def refresh_devices(self) -> None:
         """Look for devices; ``on_devices`` gets them."""
-        self._do(self._cycle.list_soon)
+        self._do(self._list_soon)
 
     def level_db(self) -> float:
         """How loud the present take is, in dBFS; -100 while there is none. Implements ``core.view.Meter``."""
-        return self._cycle.level_db
+        return self._level_db
 
     def close(self, timeout_s: float) -> None:
         """End the take, give the device back and end the thread. Waits. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
-        self._do(self._cycle.close)
+        self._do(self._close)
         self.thread.stop(timeout_s)
         self._connection.wait_closed(max(0.0, end_s - time.monotonic()))
         self._backend.close()
@@ -136,64 +153,26 @@ class MicrophoneRecorder:
         self.thread.run_pending()
         self._step(None)
 
+    # --- on the microphone's thread --------------------------------------------------------------------
+
     def _do(self, work: Work) -> None:
         self.thread.do(partial(self._step, work))
 
-    def _step(self, work: Work | None) -> None:
-        self._cycle.step(work, self._clock())
-
-
-class _Cycle:
-    """The present take, the present stream, and what is to be done about them: no thread, queue or clock.
-
-        no stream --open--> opening --> warm <--> taking
-            ^                             |          |
-            `------- idle, lost ----------+--- lost -'
-
-    A take and a stream come and go independently: a take may wait for a stream, outlive the one it began
-    with, and end without; a stream may be kept between takes.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        post: Post,
-        on_devices: Callable[[Sequence[Device]], None],
-        device: str,
-        warm_s: float,
-    ) -> None:
-        self._connection = connection
-        connection.on_opened = self._on_opened
-        connection.on_listed = self._on_listed
-        self._post = post
-        self._on_devices = on_devices
-        self._device = device
-        self._warm_s = warm_s
-        self._take: Take | None = None
-        self._is_outdated = False  # another device is to be used as soon as no take is recorded
-        self._devices: Sequence[Device] | None = None  # as last reported
-        self._error: MicrophoneError | None = None  # of the last opening
-        self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
-        self._retry_s = -math.inf
-        self._list_s = math.inf
-        self._looked_s = math.inf
-        self.level_db = SILENCE_DB
-        self.is_closed = False
-
-    def pause_s(self, now_s: float) -> float | None:
+    def _pause_s(self) -> float | None:
         """How long nothing has to be done without a call; None: for ever."""
         if self._take is not None:
             return POLL_S
-        is_waiting = self._connection.stream or now_s < self._keep_until_s or self._list_s < math.inf
+        is_waiting = self._connection.stream or self._clock() < self._keep_until_s or self._list_s < math.inf
         return POLL_IDLE_S if is_waiting else None
 
-    def step(self, work: Work | None, now_s: float) -> None:
+    def _step(self, work: Work | None) -> None:
         """Do ``work``, if there is any, and then whatever is due."""
+        now_s = self._clock()
         self._notice_pause(now_s)
         self._connection.watch(now_s)
-        if work is not None and not self.is_closed:
+        if work is not None and not self._is_closed:
             work(now_s)
-        if self.is_closed:
+        if self._is_closed:
             return
         if self._connection.is_lost(now_s):
             self._lose(now_s)
@@ -207,10 +186,10 @@ class _Cycle:
             self._list_s = math.inf
             self._connection.list()
 
-    def give_up(self, now_s: float) -> None:
+    def _give_up(self, _error: HandyError) -> None:
         """After an unexpected error: no take, no stream, ready for the next start."""
         self._connection.drop()
-        self._fail(broken(), now_s)
+        self._fail(broken(), self._clock())
 
     def _notice_pause(self, now_s: float) -> None:
         """The process was stopped or the machine slept: that counts for no deadline."""
@@ -222,10 +201,7 @@ class _Cycle:
             logger.info("nothing ran for %.1f s; take %d goes on", stop_s, self._take.number)
             self._take.skip_pause(stop_s)
 
-    # --- commands ----------------------------------------------------------------------------------
-
-    def start(self, number: int, sink: Sink, now_s: float) -> None:
-        """Begin take ``number``."""
+    def _start(self, number: int, sink: Sink, now_s: float) -> None:
         if self._take is not None:
             self._end(self._take, EndCause.STOPPED, now_s)
         take = self._take = Take(number, sink, now_s)
@@ -238,34 +214,29 @@ class _Cycle:
         stream.buffer.keep(int(PREROLL_S * stream.rate_hz) if is_recent else 0)
         take.attach(stream, is_fresh=False)
 
-    def stop(self, number: int, now_s: float) -> None:
-        """End take ``number`` when speech has ended."""
+    def _stop(self, number: int, now_s: float) -> None:
         if self._take and self._take.number == number and self._take.stop_s is None:
             self._take.pull(now_s)
             self._take.stop_s = now_s
 
-    def cancel(self, number: int, now_s: float) -> None:
-        """End take ``number`` now."""
+    def _cancel(self, number: int, now_s: float) -> None:
         if self._take and self._take.number == number:
             self._end(self._take, EndCause.CANCELLED, now_s)
 
-    def configure(self, device: str, warm_s: float, now_s: float) -> None:
-        """Use the device named ``device`` ("": the default), and keep it for ``warm_s`` after a take."""
+    def _configure(self, device: str, warm_s: float, now_s: float) -> None:
         self._device = device
         self._warm_s = warm_s
         self._keep_until_s = now_s + warm_s
         self._list_s = now_s
 
-    def list_soon(self, now_s: float) -> None:
-        """Devices may have come or gone."""
+    def _list_soon(self, now_s: float) -> None:
         self._list_s = min(self._list_s, now_s + SETTLE_S)
 
-    def close(self, now_s: float) -> None:
-        """The program ends."""
+    def _close(self, now_s: float) -> None:
         if self._take:
             self._end(self._take, EndCause.STOPPED, now_s)
         self._connection.drop()
-        self.is_closed = True
+        self._is_closed = True
 
     # --- the stream --------------------------------------------------------------------------------
 
@@ -283,7 +254,7 @@ class _Cycle:
             if error is not None and not may_recover:
                 self._fail(error, now_s)
             return
-        self.list_soon(now_s)  # something may have changed while it was opened
+        self._list_soon(now_s)  # something may have changed while it was opened
         if take is not None:
             take.attach(stream, is_fresh=True)
 
@@ -343,7 +314,7 @@ class _Cycle:
     def _advance(self, take: Take, now_s: float) -> None:
         """Carry the present take on, and see whether it is over."""
         if take.pull(now_s):
-            self.level_db = take.level_db()
+            self._level_db = take.level_db()
             self._report_device(take)
             self._report_activity(take, now_s)
         if self._connection.stream is None and now_s >= self._retry_s:
@@ -406,6 +377,6 @@ class _Cycle:
         if self._connection.stream is not None:
             self._connection.stream.buffer.keep(0)
         self._keep_until_s = now_s + self._warm_s
-        self.level_db = SILENCE_DB
+        self._level_db = SILENCE_DB
         if self._is_outdated:
             self._connection.drop()

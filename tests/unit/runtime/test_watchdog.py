@@ -369,14 +369,7 @@ def test_the_microphone_lives_again():
     part = MicrophoneRecorder(lambda _: None, NoSound(), on_devices=listed.put)
     part.launch()
     assert listed.get(timeout=30) == []
-    step = part._cycle.step
-
-    def die_once(message, now_s):
-        part._cycle.step = step
-        die(message, now_s)
-
-    part._cycle.step = die_once
-    kill(part.thread, lambda: part.configure("", 0.0))
+    kill(part.thread, lambda: part.thread.do(die))
     part.close(30)
     assert not part.thread.has_died()
 
