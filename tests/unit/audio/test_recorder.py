@@ -21,6 +21,8 @@ from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
 BUILT_IN = Device("Built-in", "built-in", 16_000, 1, is_default=True)
 HEADSET = Device("Headset", "headset", 48_000, 2)
+HEADSET_BY_DEFAULT = Device("Headset", "headset", 48_000, 2, is_default=True)
+BUILT_IN_BESIDES = Device("Built-in", "built-in", 16_000, 1)
 STEP_S = 0.02
 ROOM = 0.01
 BUSY = MicrophoneError("The microphone is used by another program.", MicrophoneReason.BUSY, "Close it.")
@@ -81,10 +83,10 @@ class FakeBackend:
 class Studio:
     """A recorder, its fakes, and a clock that ``run`` moves while the microphones hear ``value``."""
 
-    def __init__(self, **options):
+    def __init__(self, backend=None, **options):
         self.now_s = 100.0
         self.value = 0.1
-        self.backend = FakeBackend()
+        self.backend = backend or FakeBackend()
         self.events = []
         self.lists = []
         self.blocks = {}
@@ -135,6 +137,21 @@ class Studio:
         self.recorder.stop(take)
         self.run(seconds)
 
+    def record(self, take, seconds, more=0.6):
+        """Begin take ``take``, end it after ``seconds``, and let ``more`` pass."""
+        self.start(take, seconds)
+        self.stop(take, more)
+
+    def plug(self, *devices):
+        """From now on these are the devices, and the system says so."""
+        self.backend.present = list(devices)
+        self.recorder.refresh_devices()
+        self.run(0.5)
+
+    @property
+    def ended(self):
+        return self.of(RecordingEnded)[0]
+
     def samples(self, take):
         return np.concatenate([np.zeros(0, np.float32), *self.blocks[take]])
 
@@ -152,14 +169,13 @@ def studio():
 
 def test_a_take_has_every_sample_from_its_first_to_its_last(studio):
     studio.value = None
-    studio.start(1, 1.0)
-    studio.stop(1)
+    studio.record(1, 1.0)
     samples = studio.samples(1)
     np.testing.assert_allclose(np.diff(samples), 1e-6, atol=1e-7)
     assert samples[0] == 0
     told = [type(event) for event in studio.events if not isinstance(event, Heard)]
     assert told == [RecordingBegan, RecordingEnded]
-    ended = studio.of(RecordingEnded)[0]
+    ended = studio.ended
     assert ended == RecordingEnded(1, EndCause.STOPPED, len(samples) / 16_000, is_dead=False)
 
 
@@ -175,11 +191,10 @@ def test_the_beginning_is_told_with_the_first_samples_not_before(studio):
 
 def test_any_rate_and_number_of_channels_becomes_16_khz_mono(studio):
     studio.backend.present = [HEADSET]
-    studio.start(1, 1.0)
-    studio.stop(1)
+    studio.record(1, 1.0)
     samples = studio.samples(1)
     assert samples.dtype == np.float32
-    assert len(samples) == pytest.approx(studio.of(RecordingEnded)[0].duration_s * 16_000)
+    assert len(samples) == pytest.approx(studio.ended.duration_s * 16_000)
     assert len(samples) == pytest.approx(16_000 * 1.04, abs=16_000 * 0.05)
     np.testing.assert_allclose(samples[2000:-2000], 0.1, atol=1e-3)
 
@@ -205,14 +220,12 @@ def test_a_command_for_another_take_changes_nothing(studio):
 def test_every_sample_leaves_the_resampler_at_the_end():
     studio = Studio(warm_s=0.0)
     studio.backend.present = [HEADSET]
-    studio.start(1, 1.0)
-    studio.stop(1)
+    studio.record(1, 1.0)
     assert len(studio.samples(1)) == pytest.approx(studio.backend.streams[0].heard / 3, abs=1)
 
 
 def test_a_warm_stream_found_dead_at_the_key_is_tried_again_for_a_while(studio):
-    studio.start(1, 0.5)
-    studio.stop(1)
+    studio.record(1, 0.5)
     studio.backend.streams[0].is_finished = True
     studio.backend.error = BUSY
     studio.start(2, 1.0)
@@ -230,7 +243,7 @@ def test_a_cancelled_take_gets_nothing_more(studio, device):
     studio.recorder.cancel(1)
     studio.run(0.5)
     assert len(studio.samples(1)) == before
-    assert studio.of(RecordingEnded)[0].cause is EndCause.CANCELLED
+    assert studio.ended.cause is EndCause.CANCELLED
 
 
 def test_a_take_that_is_over_before_the_device_opened_ends_empty(studio):
@@ -244,7 +257,7 @@ def test_the_end_of_the_program_ends_the_take_with_what_was_heard(studio):
     studio.start(1, 0.5)
     studio.recorder.close(0.0)
     studio.run()
-    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
+    assert studio.ended.cause is EndCause.STOPPED
     assert len(studio.samples(1)) == 8000
     assert studio.backend.opened == []
 
@@ -253,12 +266,10 @@ def test_the_end_of_the_program_ends_the_take_with_what_was_heard(studio):
 
 
 def test_a_warm_stream_gives_the_half_second_before_the_key(studio):
-    studio.start(1, 0.2)
-    studio.stop(1, 2.0)
+    studio.record(1, 0.2, 2.0)
     studio.value = None
     studio.run(0.5)
-    studio.start(2, 1.0)
-    studio.stop(2)
+    studio.record(2, 1.0)
     samples = studio.samples(2)
     assert len(samples) == pytest.approx(16_000 * 1.54, abs=16_000 * STEP_S)
     np.testing.assert_allclose(np.diff(samples), 1e-6, atol=1e-7)
@@ -266,10 +277,8 @@ def test_a_warm_stream_gives_the_half_second_before_the_key(studio):
 
 def test_no_sound_belongs_to_two_takes(studio):
     studio.value = None
-    studio.start(1, 0.5)
-    studio.stop(1, 0.2)
-    studio.start(2, 0.5)
-    studio.stop(2, 0.2)
+    studio.record(1, 0.5, 0.2)
+    studio.record(2, 0.5, 0.2)
     assert studio.samples(2)[0] > studio.samples(1)[-1]
 
 
@@ -283,16 +292,14 @@ def test_sound_of_a_cancelled_take_is_not_in_the_next(studio):
 
 def test_a_take_that_begins_in_the_tail_of_another_ends_that_one_without_a_gap(studio):
     studio.value = None  # ever louder, as if somebody began to speak
-    studio.start(1, 0.5)
-    studio.stop(1, 0.1)
+    studio.record(1, 0.5, 0.1)
     studio.start(2, 0.5)
     assert [event.take for event in studio.of(RecordingEnded)] == [1]
     assert studio.samples(2)[0] == pytest.approx(studio.samples(1)[-1] + 1e-6)
 
 
 def test_a_stream_that_stood_still_gives_no_pre_roll(studio):
-    studio.start(1, 0.5)
-    studio.stop(1, 2.0)
+    studio.record(1, 0.5, 2.0)
     stream = studio.backend.streams[0]
     stream.is_stalled = True
     studio.run(0.8)
@@ -312,20 +319,18 @@ def test_the_tail_lasts_until_speech_has_ended(studio):
 
 
 def test_the_tail_is_short_when_nobody_speaks(studio):
-    studio.start(1, 1.0)
-    studio.stop(1, 0.1)
-    assert studio.of(RecordingEnded)[0].duration_s == pytest.approx(1.04, abs=STEP_S)
+    studio.record(1, 1.0, 0.1)
+    assert studio.ended.duration_s == pytest.approx(1.04, abs=STEP_S)
 
 
 def test_the_tail_ends_although_somebody_goes_on_speaking(studio):
     studio.speak(1)
     studio.stop(1, 0.5)
-    assert studio.of(RecordingEnded)[0].duration_s == pytest.approx(1.4, abs=2 * STEP_S)
+    assert studio.ended.duration_s == pytest.approx(1.4, abs=2 * STEP_S)
 
 
 def test_between_takes_no_more_than_the_pre_roll_is_kept_in_memory(studio):
-    studio.start(1, 1.0)
-    studio.stop(1, 5.0)
+    studio.record(1, 1.0, 5.0)
     assert 8000 <= len(studio.backend.streams[0].buffer.read()) <= 8000 + STEP_S * 16_000
 
 
@@ -337,18 +342,9 @@ def test_between_takes_no_more_than_the_pre_roll_is_kept_in_memory(studio):
 )
 def test_the_stream_is_kept_as_long_as_the_settings_say(warm_s, after_s, is_open):
     studio = Studio(warm_s=warm_s)
-    studio.start(1, 0.2)
-    studio.stop(1, 0.1)
+    studio.record(1, 0.2, 0.1)
     studio.run(after_s)
     assert bool(studio.backend.opened) is is_open
-
-
-def test_a_stream_that_is_not_to_stay_warm_is_given_back_in_the_moment_of_the_end():
-    studio = Studio(warm_s=0.0)
-    studio.start(1, 0.2)
-    studio.recorder.cancel(1)
-    studio.recorder.run_pending()
-    assert studio.recorder._connection.stream is None
 
 
 def test_an_always_warm_stream_is_open_before_the_first_take_and_opened_again_when_lost():
@@ -377,14 +373,8 @@ def test_other_settings_take_effect_between_takes(studio):
 
 
 def test_the_default_device_is_followed_while_warm(studio):
-    studio.start(1, 0.5)
-    studio.stop(1)
-    studio.backend.present = [
-        Device("Built-in", "built-in", 16_000, 1),
-        Device("Headset", "headset", 48_000, 2, is_default=True),
-    ]
-    studio.recorder.refresh_devices()
-    studio.run(0.5)
+    studio.record(1, 0.5)
+    studio.plug(BUILT_IN_BESIDES, HEADSET_BY_DEFAULT)
     assert [stream.device.name for stream in studio.backend.opened] == ["Headset"]
     assert [device.name for device in studio.lists[-1]] == ["Built-in", "Headset"]
 
@@ -395,9 +385,7 @@ def test_the_devices_are_told_when_they_change_and_only_then(studio):
     studio.recorder.refresh_devices()
     studio.run(0.5)
     assert studio.lists == [[BUILT_IN]]
-    studio.backend.present = [BUILT_IN, HEADSET]
-    studio.recorder.refresh_devices()
-    studio.run(0.5)
+    studio.plug(BUILT_IN, HEADSET)
     assert studio.lists[1:] == [[BUILT_IN, HEADSET]]
 
 
@@ -431,11 +419,9 @@ def test_a_monitor_in_use_is_kept_when_the_last_microphone_goes(studio):
     monitor = Device("Monitor", "monitor", 48_000, 2, is_default=True, is_monitor=True)
     studio.backend.present = [monitor, HEADSET]
     studio.start(1, 0.5)
-    studio.backend.present = [monitor]
-    studio.recorder.refresh_devices()
-    studio.run(0.5)
+    studio.plug(monitor)
     studio.stop(1)
-    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
+    assert studio.ended.cause is EndCause.STOPPED
 
 
 def test_the_wanted_device_is_returned_to_when_it_is_plugged_in_again():
@@ -499,17 +485,12 @@ class HangingBackend(FakeBackend):
         return super().open(device)
 
 
-HEADSET_BY_DEFAULT = Device("Headset", "headset", 48_000, 2, is_default=True)
-BUILT_IN_BESIDES = Device("Built-in", "built-in", 16_000, 1)
-
-
 class SlowStudio(Studio):
     """Jobs run on threads; one that is over within a moment is waited for."""
 
     def __init__(self, *slow, **options):
         self.threads = []
-        super().__init__(**options)
-        self.backend = self.recorder._backend = self.recorder._connection._backend = HangingBackend(*slow)
+        super().__init__(HangingBackend(*slow), **options)
 
     def spawn(self, job, name):
         thread = threading.Thread(target=job, name=name, daemon=True)
@@ -528,10 +509,9 @@ class SlowStudio(Studio):
 @pytest.mark.expects_log
 def test_another_device_is_used_and_told_when_one_hangs_while_opening():
     studio = SlowStudio("Headset")
-    studio.start(1, 4.0)
-    studio.stop(1)
+    studio.record(1, 4.0)
     assert studio.events[:2] == [RecordingBegan(1, "Built-in"), MicrophoneChanged(1, "Built-in", "Headset")]
-    assert studio.of(RecordingEnded)[0].duration_s > 1.0
+    assert studio.ended.duration_s > 1.0
     assert studio.of(Failed) == []
     studio.release()
 
@@ -540,8 +520,7 @@ def test_another_device_is_used_and_told_when_one_hangs_while_opening():
 def test_a_device_that_hangs_is_not_tried_again_while_it_does_and_is_used_once_it_is_over():
     studio = SlowStudio("Headset")
     for take in (1, 2):
-        studio.start(take, 4.0)
-        studio.stop(take)
+        studio.record(take, 4.0)
         studio.recorder.refresh_devices()
         studio.run(0.5)
     assert studio.backend.tried == ["Headset", "Built-in"], "the stream stays warm, the list changes nothing"
@@ -565,23 +544,18 @@ def test_a_take_without_another_device_waits_for_the_one_that_is_slow():
 
 
 @pytest.mark.expects_log
-def test_a_take_whose_only_device_hangs_fails_with_its_name():
-    studio = SlowStudio("Headset")
-    studio.backend.present = [HEADSET_BY_DEFAULT]
-    studio.start(1, 6.0)
-    (failed,) = studio.of(Failed)
-    assert failed.error.title == "Headset does not respond."
-    assert failed.error.hint
-    assert studio.backend.tried == ["Headset"]
-    studio.release()
-
-
-@pytest.mark.expects_log
-def test_a_take_all_of_whose_devices_hang_tries_each_once():
+@pytest.mark.parametrize(
+    ("devices", "title"),
+    [([HEADSET_BY_DEFAULT], "Headset does not respond."), ([HEADSET_BY_DEFAULT, BUILT_IN_BESIDES], "")],
+)
+def test_a_take_all_of_whose_devices_hang_tries_each_once_and_fails(devices, title):
     studio = SlowStudio("Headset", "Built-in")
+    studio.backend.present = devices
     studio.start(1, 6.0)
-    assert studio.of(Failed) != []
-    assert studio.backend.tried == ["Headset", "Built-in"]
+    (failed, *_) = studio.of(Failed)
+    assert failed.error.title.startswith(title)
+    assert failed.error.hint
+    assert studio.backend.tried == [device.name for device in devices]
     studio.release()
 
 
@@ -595,26 +569,20 @@ def test_an_always_warm_stream_is_opened_with_another_device_if_one_hangs():
     assert [stream.device.name for stream in studio.backend.opened] == ["Headset"]
 
 
-def test_a_device_that_ends_is_replaced_by_another_and_nothing_heard_is_lost(studio):
+@pytest.mark.parametrize("how", ["ends", "callbacks stop", "gives zeros"])
+def test_a_device_that_is_lost_is_replaced_by_another_and_nothing_heard_is_lost(studio, how):
     studio.backend.present = [BUILT_IN, HEADSET]
     studio.start(1, 1.0)
-    studio.backend.present = [HEADSET]
-    studio.backend.streams[0].is_finished = True
-    studio.run(1.0)
+    lost = studio.backend.streams[0]
+    studio.backend.present = [HEADSET] if how != "callbacks stop" else [BUILT_IN, HEADSET]
+    studio.value = 0.0 if how == "gives zeros" else 0.1  # the sound server has moved the stream elsewhere
+    lost.is_finished, lost.is_stalled = how == "ends", how == "callbacks stop"
+    studio.run(2.0)
     studio.stop(1)
     assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Headset")]
-    ended = studio.of(RecordingEnded)[0]
-    assert ended.cause is EndCause.STOPPED
-    assert ended.duration_s > 1.9
-
-
-def test_a_device_whose_callbacks_stop_is_replaced_by_another(studio):
-    studio.backend.present = [BUILT_IN, HEADSET]
-    studio.start(1, 1.0)
-    studio.backend.streams[0].is_stalled = True
-    studio.run(2.0)
-    assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Headset")]
-    assert studio.backend.streams[0].is_closed
+    assert lost.is_closed
+    assert studio.ended.cause is EndCause.STOPPED
+    assert studio.ended.duration_s > 1.9
 
 
 def test_the_same_device_is_used_again_when_the_sound_server_is_back(studio):
@@ -626,8 +594,8 @@ def test_the_same_device_is_used_again_when_the_sound_server_is_back(studio):
     studio.run(1.0)
     studio.stop(1)
     assert studio.of(MicrophoneChanged) == []
-    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
-    assert studio.of(RecordingEnded)[0].duration_s > 1.6
+    assert studio.ended.cause is EndCause.STOPPED
+    assert studio.ended.duration_s > 1.6
 
 
 def test_a_take_whose_device_is_lost_for_good_ends_with_what_was_heard(studio):
@@ -645,35 +613,14 @@ def test_a_take_stopped_while_its_device_is_lost_says_so(studio):
     studio.backend.present = []
     studio.run(0.5)
     studio.stop(1)
-    assert studio.of(RecordingEnded)[0].cause is EndCause.DEVICE_LOST
-
-
-def test_a_take_moved_elsewhere_by_the_sound_server_is_noticed_by_its_zeros(studio):
-    studio.backend.present = [BUILT_IN, HEADSET]
-    studio.start(1, 1.0)
-    studio.backend.present = [HEADSET]
-    studio.value = 0.0
-    studio.run(1.5)
-    assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Headset")]
-
-
-def test_a_closing_that_hangs_keeps_nothing_waiting(studio):
-    studio.backend.present = [BUILT_IN, HEADSET]
-    studio.start(1, 1.0)
-    hanging = studio.backend.streams[0]
-    hanging.close = lambda: None  # it never gets to its end
-    hanging.is_stalled = True
-    studio.run(2.0)
-    studio.stop(1)
-    assert studio.of(RecordingEnded)[0].cause is EndCause.STOPPED
+    assert studio.ended.cause is EndCause.DEVICE_LOST
 
 
 @pytest.mark.parametrize(("value", "is_dead"), [(0.0, True), (1e-6, False)])
 def test_a_muted_microphone_is_told_from_a_quiet_room(studio, value, is_dead):
     studio.value = value
-    studio.start(1, 2.0)
-    studio.stop(1)
-    assert studio.of(RecordingEnded)[0].is_dead is is_dead
+    studio.record(1, 2.0)
+    assert studio.ended.is_dead is is_dead
 
 
 def test_the_level_is_that_of_the_last_moment(studio):
@@ -735,21 +682,16 @@ def test_gaps_are_logged(studio, caplog):
 
 
 @pytest.mark.expects_log
-def test_an_error_nobody_thought_of_fails_the_take_and_not_the_thread(caplog):
-    studio = Studio()
-    events = studio.events
-    broken = FakeBackend()
-    broken.devices = lambda: 1 / 0
-    studio.recorder._connection._backend = broken
+def test_an_unexpected_error_fails_the_take_and_not_the_thread(studio, caplog):
+    studio.backend.devices = lambda: 1 / 0
     studio.start(1, 0.1)
-    assert isinstance(events[0], Failed)
+    assert isinstance(studio.events[0], Failed)
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_two_hundred_takes_use_one_stream_and_keep_nothing(studio):
     for take in range(1, 201):
-        studio.start(take, 0.1)
-        studio.stop(take, 0.1)
+        studio.record(take, 0.1, 0.1)
     assert len(studio.of(RecordingEnded)) == 200
     assert len(studio.backend.streams) == 1
     assert studio.recorder.level_db() == -100
