@@ -21,7 +21,7 @@ from pathlib import Path
 from handy_qwen.core.events import Delivery, Failed
 from handy_qwen.core.types import RATE_HZ, DeliveryStatus, Post, Samples, Sink
 from handy_qwen.errors import HistoryError
-from handy_qwen.history.ledger import GOES_ON, Kind, Ledger, Troubles
+from handy_qwen.history.ledger import GOES_ON, Complaints, Ledger
 from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.worker import Worker
 
@@ -61,8 +61,8 @@ class DiskHistory:
         self._post = post
         self._clock = clock
         self._wall_s = wall_s
-        self._troubles = Troubles(post, clock)
-        self._ledger = Ledger(post, folder, rules, self._troubles, clock=clock, wall_s=wall_s)
+        self._complaints = Complaints(post, clock)
+        self._ledger = Ledger(post, folder, rules, self._complaints, clock=clock, wall_s=wall_s)
         self._fed_samples = 0  # written by the microphone's thread, as is the next
         self._seen_piece: int | None = None  # what the history was at, and since when
         self._seen_s = 0.0
@@ -105,7 +105,7 @@ class DiskHistory:
         if piece is None or piece != self._seen_piece:
             self._seen_piece, self._seen_s = piece, now_s
         elif now_s - self._seen_s > SLOW_S:
-            self._troubles.begin(Kind.SLOW, SLOW, is_logged=False)
+            self._complaints.report(SLOW, is_logged=False)
 
     def complete(self, take: int) -> None:
         """The recording has ended."""
@@ -168,7 +168,6 @@ class DiskHistory:
         self._cut.discard(take)
 
     def _after(self) -> None:
-        """After each piece of work: what has become due, and that the disk answers."""
+        """Do what has become due while calls kept coming."""
         if not self._ledger.pause_s():
             self._ledger.work()
-        self._troubles.end(Kind.SLOW)

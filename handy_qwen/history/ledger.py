@@ -6,7 +6,6 @@ due in memory and is reported once; ``work`` tries again.
 
 from __future__ import annotations
 
-import enum
 import errno
 import logging
 import math
@@ -40,7 +39,7 @@ SYNC_S = 1.0  # between two times that the sound is brought through a power cut
 RETRY_S = 1.0
 TIDY_S = 900.0  # cancelled and old takes are deleted even if nobody dictates
 BUSY_S = 0.25  # sound waits meanwhile
-REPORTED_AGAIN_S = 600.0
+QUIET_S = 600.0  # without an error, before it is reported again
 GOES_ON = "Dictating goes on; what is said is kept in memory and written when that is possible again."
 NO_SOUND = HistoryError("The recording is not there any more.", "It was deleted, or only its text was kept.")
 STILL_SPOKEN = HistoryError("This dictation is still being spoken.", "Try again when it has ended.")
@@ -135,7 +134,7 @@ class Ledger:
         post: Post,
         folder: Path,
         rules: Callable[[], Rules],
-        troubles: Troubles,
+        complaints: Complaints,
         *,
         clock: Callable[[], float],
         wall_s: Callable[[], float],
@@ -147,10 +146,11 @@ class Ledger:
         self.taken_samples = 0
         self._post = post
         self._rules = rules
-        self._troubles = troubles
+        self._complaints = complaints
         self._clock = clock
         self._wall_s = wall_s
         self._is_recovered = False
+        self._is_sound_failing = False
         self._sync_at_s = math.inf
         self._retry_at_s = math.inf
         self._tidy_at_s = clock() + TIDY_S
@@ -297,11 +297,9 @@ class Ledger:
             if not self._is_recovered:
                 self._recover(self.store)
         except NewerError as exc:
-            self._troubles.begin(Kind.ROWS, exc)
+            self._complaints.report(exc)
         except (sqlite3.Error, OSError) as exc:
             self._rows_failed(exc)
-        else:
-            self._troubles.end(Kind.ROWS)
 
     def _opened_store(self) -> Store:
         store, damage = recovery.open_or_renew(self.places.database, busy_s=BUSY_S)
@@ -418,7 +416,6 @@ class Ledger:
         except sqlite3.Error as exc:
             self._rows_failed(exc)
             return
-        self._troubles.end(Kind.ROWS)
         if is_new:
             self._post(Kept(live.take, live.row.id))
 
@@ -427,7 +424,7 @@ class Ledger:
         if (
             live.journal is None
             or live.journal.is_written
-            or (Kind.SOUND in self._troubles and self._retry_at_s < math.inf)
+            or (self._is_sound_failing and self._retry_at_s < math.inf)
         ):
             return  # it is tried again soon; not with every block
         try:
@@ -435,7 +432,7 @@ class Ledger:
         except OSError as exc:
             self._sound_failed(exc)
             return
-        self._troubles.end(Kind.SOUND)
+        self._is_sound_failing = False
         if not live.journal.is_synced:
             self._sync_at_s = min(self._sync_at_s, self._clock() + SYNC_S)
 
@@ -465,13 +462,14 @@ class Ledger:
     # --- trouble -------------------------------------------------------------------------------------
 
     def _sound_failed(self, exc: OSError) -> None:
-        self._troubles.begin(Kind.SOUND, _sound_error(exc, self.places.takes))
+        self._is_sound_failing = True
+        self._complaints.report(_sound_error(exc, self.places.takes))
         self._retry_soon()
 
     def _rows_failed(self, exc: sqlite3.Error | OSError) -> None:
         if isinstance(exc, sqlite3.Error) and is_damage(exc):
             self._close_store()  # it is looked at, and set aside, when it is opened again
-        self._troubles.begin(Kind.ROWS, _row_error(exc, self.places.database))
+        self._complaints.report(_row_error(exc, self.places.database))
         self._retry_soon()
 
     def _retry_soon(self) -> None:
@@ -502,46 +500,25 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
         post(Replayed(take, samples / RATE_HZ))
 
 
-class Kind(enum.Enum):
-    """What does not work."""
+class Complaints:
+    """Reports what does not work to the user: once while it lasts, and again if it returns after a while.
 
-    SOUND = enum.auto()
-    ROWS = enum.auto()
-    SLOW = enum.auto()
-
-
-class Troubles:
-    """Reports each kind of trouble to the user once while it lasts.
-
-    Threads: any; each kind belongs to one of them.
+    Threads: any.
     """
 
     def __init__(self, post: Post, clock: Callable[[], float]) -> None:
         self._post = post
         self._clock = clock
-        self._lasting: set[Kind] = set()
-        self._reported_s: dict[str, float] = {}  # by title: two kinds may say the same
+        self._last_s: dict[str, float] = {}  # by title
 
-    def __contains__(self, kind: Kind) -> bool:
-        return kind in self._lasting
-
-    def begin(self, kind: Kind, error: HandyError, *, is_logged: bool = True) -> None:
-        """Something of this kind does not work. The log may be on the disk that is stuck, and block."""
-        if kind in self._lasting:
-            return
-        self._lasting.add(kind)
-        if is_logged:
-            logger.warning("history: %s", error)
-        reported_s = self._reported_s.get(error.title)
-        if reported_s is None or self._clock() - reported_s >= REPORTED_AGAIN_S:
-            self._reported_s[error.title] = self._clock()
+    def report(self, error: HandyError, *, is_logged: bool = True) -> None:
+        """``error`` has happened. The log may be on the disk that is stuck, and block."""
+        now_s = self._clock()
+        last_s, self._last_s[error.title] = self._last_s.get(error.title, -math.inf), now_s
+        if now_s - last_s >= QUIET_S:
+            if is_logged:
+                logger.warning("history: %s", error)
             self._post(Failed(0, error))
-
-    def end(self, kind: Kind) -> None:
-        """It works again."""
-        if kind in self._lasting:
-            self._lasting.discard(kind)
-            logger.info("history: trouble is over: %s", kind.name.lower())
 
 
 def _sound_error(exc: OSError, folder: Path) -> HistoryError:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.core.events import Failed, Kept, Recovered, Replayed
-from handy_qwen.history.ledger import Ledger, Troubles
+from handy_qwen.history.ledger import Complaints, Ledger
 from handy_qwen.history.retention import Rules
 from handy_qwen.history.store import Store
 
@@ -36,7 +36,7 @@ class Books(Ledger):
             self.posted.append,
             folder,
             lambda: self.rules,
-            Troubles(self.posted.append, lambda: self.now_s),
+            Complaints(self.posted.append, lambda: self.now_s),
             clock=lambda: self.now_s,
             wall_s=lambda: self.wall_s,
         )
