@@ -183,12 +183,6 @@ def test_an_error_nobody_thought_of_does_not_end_the_thread(cues, speakers, capl
     assert len(speakers.played) == 1
 
 
-def test_the_thread_ends_once_and_may_be_ended_twice(cues):
-    cues.stop(10)
-    cues.stop(10)
-    assert not cues.thread.is_alive()
-
-
 @pytest.mark.parametrize("name", ["start.wav", "stop.wav"])
 def test_the_sounds_are_short_and_soft_and_make_no_click(name):
     samples, rate_hz = soundfile.read(Path(asset("sounds")) / name)

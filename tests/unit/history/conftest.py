@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from handy_qwen.core.events import Failed, Kept, Recovered, Replayed
+from handy_qwen.core.events import Failed, Kept, Recovered
 from handy_qwen.history.ledger import Complaints, Ledger
 from handy_qwen.history.retention import Rules
 from handy_qwen.history.store import Store
@@ -84,20 +84,25 @@ class Books(Ledger):
         """The next start of the program."""
         return Books(self.folder, self.rules, self.wall_s)
 
+    def of(self, kind):
+        return [event for event in self.posted if isinstance(event, kind)]
+
     @property
     def recovered(self):
-        (one,) = [event for event in self.posted if isinstance(event, Recovered)]
+        (one,) = self.of(Recovered)
         return one
 
     @property
     def complaints(self):
-        return [event.error for event in self.posted if isinstance(event, Failed) and not event.take]
+        return [event.error for event in self.of(Failed) if not event.take]
 
     def entry_of(self, take):
-        return next(event.entry for event in self.posted if isinstance(event, Kept) and event.take == take)
+        return next(event.entry for event in self.of(Kept) if event.take == take)
 
-    def replayed(self):
-        return [event for event in self.posted if isinstance(event, Replayed)]
+    @property
+    def row(self):
+        (row,) = self.rows()
+        return row
 
     def rows(self):
         return list(self.store.oldest())

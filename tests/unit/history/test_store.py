@@ -5,11 +5,13 @@ import stat
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import handy_qwen
 from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
 from handy_qwen.history.store import (
     MIGRATIONS,
@@ -204,3 +206,10 @@ def test_what_was_deleted_is_overwritten(store):
     left = b"".join(path.read_bytes() for path in store.path.parent.glob("history.db*"))
     assert marker.encode() not in left
     assert store._connection.execute("PRAGMA secure_delete").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("name", ["history", "history.db"])
+def test_no_other_module_spells_out_the_way_to_the_history(name):
+    root = Path(handy_qwen.__file__).parent
+    spelled = [path for path in root.rglob("*.py") if f'/ "{name}"' in path.read_text(encoding="utf-8")]
+    assert spelled == [root / "history" / "store.py"]
