@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sqlite3
 import tempfile
 import threading
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.core.events import Failed, Kept, Recovered
+from handy_qwen.core.types import DeliveryStatus
 from handy_qwen.history.ledger import Complaints, Ledger
 from handy_qwen.history.retention import Rules
 from handy_qwen.history.store import Store
@@ -57,6 +60,10 @@ class Books(Ledger):
         self.speak(take, seconds)
         self.complete(take)
         self.done(take, text, "English", "m", "xterm")
+
+    def deliver(self, take, text="a text", seconds=2.0, how=DeliveryStatus.TYPED):
+        self.dictate(take, text, seconds)
+        self.went(take, how)
 
     def replay(self, take, entry, sink=lambda _: None):
         """Have it read, and wait for the end: on a busy machine the thread for it would outlive the test."""
@@ -109,6 +116,15 @@ class Books(Ledger):
 
     def files(self):
         return sorted(path.name for path in self.places.takes.iterdir())
+
+
+@contextmanager
+def held(path):
+    """Another program holds the database."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("COMMIT")
 
 
 class MemoryFolders:

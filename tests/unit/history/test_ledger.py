@@ -116,8 +116,7 @@ def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
 
 
 def test_to_keep_nothing_from_now_on_does_not_delete_the_past(books):
-    books.dictate(1)
-    books.went(1, DeliveryStatus.TYPED)
+    books.deliver(1)
     books.rules = Rules(keep=Keep.NOTHING)
     books.tidy_soon()
     books.later(0)
@@ -127,16 +126,14 @@ def test_to_keep_nothing_from_now_on_does_not_delete_the_past(books):
 def test_limits_are_kept_after_each_take(books):
     books.rules = Rules(most_entries=3)
     for take in range(1, 8):
-        books.dictate(take, text=f"text {take}")
-        books.went(take, DeliveryStatus.TYPED)
+        books.deliver(take, text=f"text {take}")
         books.later(0)
     assert [row.text for row in books.rows()] == ["text 5", "text 6", "text 7"]
     assert len(books.files()) == 3
 
 
 def test_a_replay_gives_back_what_was_said(books):
-    books.dictate(1)
-    books.went(1, DeliveryStatus.TYPED)
+    books.deliver(1)
     heard = []
     books.replay(2, books.entry_of(1), heard.append)
     assert books.of(Replayed)
@@ -148,8 +145,7 @@ def test_a_replay_gives_back_what_was_said(books):
 
 @pytest.mark.parametrize("outcome", ["failed", "cancelled"])
 def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, outcome):
-    books.dictate(1)
-    books.went(1, DeliveryStatus.TYPED)
+    books.deliver(1)
     before = books.row
     books.replay(2, before.id)
     books.failed(2, "Out of memory.") if outcome == "failed" else books.cancelled(2)
@@ -209,8 +205,7 @@ def test_what_is_not_known_is_ignored(books):
 
 
 def test_a_held_text_waits_in_the_books_until_it_is_dropped(books):
-    books.dictate(1)
-    books.went(1, DeliveryStatus.HELD)
+    books.deliver(1, how=DeliveryStatus.HELD)
     assert books.row.entry.is_undelivered
     books.went(1, DeliveryStatus.DROPPED)
     assert not books.row.entry.is_undelivered
@@ -218,8 +213,7 @@ def test_a_held_text_waits_in_the_books_until_it_is_dropped(books):
 
 def test_memory_does_not_grow_with_the_number_of_takes(books):
     for take in range(1, 30):
-        books.dictate(take, seconds=0.2)
-        books.went(take, DeliveryStatus.TYPED)
+        books.deliver(take, seconds=0.2)
     assert not books.live
     assert books.taken_samples == books.fed_samples == 29 * 3200
 

@@ -48,8 +48,7 @@ def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
 
 
 def test_a_text_that_was_not_delivered_is_offered_until_it_is(before):
-    before.dictate(1)
-    before.went(1, DeliveryStatus.BEGUN)
+    before.deliver(1, how=DeliveryStatus.BEGUN)
     before.crash()
     second = before.again()
     (entry,) = second.recovered.undelivered
@@ -79,8 +78,7 @@ def test_a_text_is_offered_for_a_week_and_then_only_listed(before):
 
 
 def test_a_delivered_text_is_not_offered_again_but_recent(before):
-    before.dictate(1)
-    before.went(1, DeliveryStatus.TYPED)
+    before.deliver(1)
     before.crash()
     recovered = before.again().recovered
     assert recovered.unfinished == recovered.undelivered == ()
@@ -158,7 +156,7 @@ def test_other_files_among_the_recordings_are_left_alone(before, tmp_path):
 @pytest.mark.parametrize("has_row", [True, False])
 def test_a_take_killed_before_its_first_block_leaves_nothing(before, has_row):
     before.begin(1)
-    (row,) = before.rows()
+    row = before.row
     (before.places.takes / row.file).write_bytes(b"RIFF")
     if not has_row:
         before.store.remove(row.id)
@@ -182,8 +180,7 @@ def test_an_unfinished_recording_that_is_damaged_is_kept_for_whoever_can_read_it
 
 
 def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
-    before.dictate(1)
-    before.went(1, DeliveryStatus.TYPED)
+    before.deliver(1)
     before.begin(2)
     before.speak(2)
     before.failed(2, "No model.")
@@ -196,9 +193,8 @@ def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
 
 @pytest.mark.parametrize("has_file", [True, False])
 def test_a_deletion_that_was_begun_is_finished(before, has_file):
-    before.dictate(1)
-    before.went(1, DeliveryStatus.TYPED)
-    (row,) = before.rows()
+    before.deliver(1)
+    row = before.row
     before.store.change(row.id, {"is_deleting": 1})
     if not has_file:
         (before.places.takes / row.file).unlink()
@@ -211,7 +207,7 @@ def test_a_deletion_that_was_begun_is_finished(before, has_file):
 
 def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
     before.dictate(1)
-    (row,) = before.rows()
+    row = before.row
 
     def refuse(*_, **__):
         raise PermissionError(13, "no")
@@ -230,8 +226,7 @@ def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
 
 def many(before, count=60):
     for take in range(1, count + 1):
-        before.dictate(take, text=f"text {take} " + "word " * 80, seconds=0.1)
-        before.went(take, DeliveryStatus.TYPED)
+        before.deliver(take, text=f"text {take} " + "word " * 80, seconds=0.1)
     before.close()
     return before.places.database
 
