@@ -35,7 +35,7 @@ from handy_qwen.core.events import (
     RecordingBegan,
     RecordingEnded,
 )
-from handy_qwen.core.types import Post, Sink
+from handy_qwen.core.ports import Post, Sink
 from handy_qwen.errors import HandyError, MicrophoneError
 from handy_qwen.runtime.worker import Worker
 

@@ -18,8 +18,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.core.events import Delivery, Failed
-from handy_qwen.core.types import RATE_HZ, DeliveryStatus, Post, Samples, Sink
+from handy_qwen.core.events import Failed
+from handy_qwen.core.ports import Post, Sink
+from handy_qwen.core.types import RATE_HZ, Delivery, Samples
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.ledger import GOES_ON, Complaints, Ledger
 from handy_qwen.history.retention import Rules
@@ -125,17 +126,9 @@ class DiskHistory:
         """The user gave it up."""
         self._end(partial(self._ledger.cancelled, take), take)
 
-    def delivering(self, take: int) -> None:
-        """The insertion is about to begin."""
-        self.thread.do(partial(self._ledger.went, take, DeliveryStatus.BEGUN))
-
     def delivered(self, take: int, how: Delivery) -> None:
-        """It was seen to arrive, or to be held."""
-        self.thread.do(partial(self._ledger.went, take, DeliveryStatus[how.name]))
-
-    def dropped(self, take: int) -> None:
-        """The user does not want the text any more."""
-        self.thread.do(partial(self._ledger.went, take, DeliveryStatus.DROPPED))
+        """What became of the text."""
+        self.thread.do(partial(self._ledger.went, take, how))
 
     def adopt(self, take: int, entry: int) -> None:
         """From now on ``take`` means ``entry``."""

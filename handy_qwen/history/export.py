@@ -39,7 +39,7 @@ FIELDS: dict[str, Callable[[Entry], object]] = {
     "language": lambda entry: entry.language,
     "model": lambda entry: entry.model,
     "application": lambda entry: entry.application,
-    "delivered": lambda entry: entry.whereabouts.value,
+    "delivered": lambda entry: entry.delivery.value,
     "error": lambda entry: entry.error,
     "starred": lambda entry: entry.is_starred,
     "audio": lambda entry: entry.has_audio,

@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from handy_qwen.core.events import Failed, Kept, Replayed
-from handy_qwen.core.types import RATE_HZ, DeliveryStatus, EntryState, Post, Samples, Sink
+from handy_qwen.core.ports import Post, Sink
+from handy_qwen.core.types import RATE_HZ, Delivery, EntryState, Samples
 from handy_qwen.errors import HandyError, HistoryError
 from handy_qwen.history import recovery, retention, wav
 from handy_qwen.history.retention import SHORTEST_S, Rules
@@ -197,7 +198,7 @@ class Ledger:
             state=EntryState.DONE,
             text=text,
             error="",
-            whereabouts=DeliveryStatus.NOWHERE,
+            whereabouts=Delivery.NOWHERE,
             replays=0,
             **{name: value for name, value in known.items() if value},
         )
@@ -228,7 +229,7 @@ class Ledger:
             now_ms = int(self._wall_s() * 1000)
             self._advance(live, Stage.CANCELLED, state=EntryState.CANCELLED, settled_ms=now_ms, replays=0)
 
-    def went(self, take: int, where: DeliveryStatus) -> None:
+    def went(self, take: int, where: Delivery) -> None:
         """The text is there, or on its way."""
         live = self.live.get(take)
         if live is not None and live.row.state is EntryState.DONE:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handy_qwen import paths
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState, Keep
+from handy_qwen.core.types import Delivery, Entry, EntryState, Keep
 from handy_qwen.errors import HistoryError
 
 MIGRATIONS: Sequence[str] = (
@@ -41,7 +41,7 @@ MIGRATIONS: Sequence[str] = (
         language TEXT NOT NULL DEFAULT '',
         model TEXT NOT NULL DEFAULT '',
         application TEXT NOT NULL DEFAULT '',
-        whereabouts TEXT NOT NULL DEFAULT '',     -- core.types.DeliveryStatus
+        whereabouts TEXT NOT NULL DEFAULT '',     -- core.types.Delivery
         error TEXT NOT NULL DEFAULT '',
         settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
         replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
@@ -59,7 +59,7 @@ MOST_CHARS = 1_000_000
 """Of a text; no take has more."""
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
-T = TypeVar("T", EntryState, DeliveryStatus, Keep)
+T = TypeVar("T", EntryState, Delivery, Keep)
 
 
 class DamagedError(HistoryError):
@@ -125,7 +125,7 @@ class Row:
     language: str = ""
     model: str = ""
     application: str = ""
-    whereabouts: DeliveryStatus = DeliveryStatus.NOWHERE
+    whereabouts: Delivery = Delivery.NOWHERE
     error: str = ""
     settled_ms: int = 0
     replays: int = 0
@@ -144,7 +144,7 @@ class Row:
             language=self.language or self.asked_language,
             model=self.model,
             application=self.application,
-            whereabouts=self.whereabouts,
+            delivery=self.whereabouts,
             error=self.error,
             is_starred=self.is_starred,
             has_audio=bool(self.file),
@@ -367,7 +367,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "file": _file,
     "duration_s": _real,
     "size_bytes": _whole,
-    "whereabouts": _one_of(DeliveryStatus, DeliveryStatus.KEPT),
+    "whereabouts": _one_of(Delivery, Delivery.KEPT),
     "settled_ms": _whole,
     "replays": _whole,
     "is_starred": bool,

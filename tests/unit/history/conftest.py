@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.core.events import Failed, Kept, Recovered
-from handy_qwen.core.types import DeliveryStatus
+from handy_qwen.core.types import Delivery
 from handy_qwen.history.ledger import Complaints, Ledger
 from handy_qwen.history.retention import Rules
 from handy_qwen.history.store import Store
@@ -61,7 +61,7 @@ class Books(Ledger):
         self.complete(take)
         self.done(take, text, "English", "m", "xterm")
 
-    def deliver(self, take, text="a text", seconds=2.0, how=DeliveryStatus.TYPED):
+    def deliver(self, take, text="a text", seconds=2.0, how=Delivery.TYPED):
         self.dictate(take, text, seconds)
         self.went(take, how)
 

@@ -12,8 +12,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from handy_qwen.core.events import Delivery, Failed, Recovered
-from handy_qwen.core.types import DeliveryStatus, EntryState
+from handy_qwen.core.events import Failed, Recovered
+from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
@@ -94,12 +94,12 @@ def test_a_whole_take_by_the_port(start, tmp_path):
         history.feed(1, BLOCK)
     history.complete(1)
     history.done(1, "a text", language="German", application="xterm")
-    history.delivering(1)
+    history.delivered(1, Delivery.BEGUN)
     history.delivered(1, Delivery.PASTED)
     history.close(10.0)
     history.close(10.0)
     (row,) = rows(tmp_path / "history")
-    assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", DeliveryStatus.PASTED)
+    assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", Delivery.PASTED)
     assert samples(tmp_path / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 20).tobytes()
     assert not history.thread.has_died()
 
@@ -197,7 +197,7 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
         assert len(books.files()) == 1  # the sound does not wait for the rows
     books.later(2)
     row = books.row
-    assert (row.text, row.whereabouts) == ("a text", DeliveryStatus.TYPED)
+    assert (row.text, row.whereabouts) == ("a text", Delivery.TYPED)
     assert not books.live
 
 
@@ -290,7 +290,7 @@ def test_what_was_said_is_in_no_log_and_no_complaint(tmp_path, caplog):
     marker = "correct horse battery staple"
     caplog.set_level(logging.DEBUG)
     books = Books(tmp_path / "history")
-    books.deliver(1, text=marker, how=DeliveryStatus.HELD)
+    books.deliver(1, text=marker, how=Delivery.HELD)
     books.crash()
     again = books.again()
     books.store = None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.core.events import Failed, Replayed
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history import wav
 from handy_qwen.history.ledger import LiveTake
 from handy_qwen.history.retention import CANCELLED_S, Rules
@@ -30,10 +30,10 @@ def test_a_take_has_a_row_and_its_sound_from_the_first_block(books):
 
 def test_a_take_that_goes_well_is_all_there(books):
     books.dictate(1)
-    assert books.row.whereabouts is DeliveryStatus.NOWHERE
-    books.went(1, DeliveryStatus.BEGUN)
-    assert books.row.whereabouts is DeliveryStatus.BEGUN
-    books.went(1, DeliveryStatus.TYPED)
+    assert books.row.whereabouts is Delivery.NOWHERE
+    books.went(1, Delivery.BEGUN)
+    assert books.row.whereabouts is Delivery.BEGUN
+    books.went(1, Delivery.TYPED)
     row = books.row
     assert (row.state, row.text, row.language, row.application) == (
         EntryState.DONE,
@@ -41,7 +41,7 @@ def test_a_take_that_goes_well_is_all_there(books):
         "English",
         "xterm",
     )
-    assert (row.duration_s, row.whereabouts) == (2.0, DeliveryStatus.TYPED)
+    assert (row.duration_s, row.whereabouts) == (2.0, Delivery.TYPED)
     assert row.size_bytes == (books.places.takes / row.file).stat().st_size
     assert wav.look(books.places.takes / row.file).stage is Stage.SETTLED
     assert not books.live
@@ -110,7 +110,7 @@ def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
     books.dictate(1)
     books.later(5000)
     assert (len(books.rows()), len(books.files())) == (1, 1)  # it was not delivered yet
-    books.went(1, DeliveryStatus.PASTED)
+    books.went(1, Delivery.PASTED)
     books.later(0)
     assert (len(books.rows()), len(books.files())) == (rows, files)
 
@@ -188,7 +188,7 @@ def test_an_entry_that_the_user_deletes_meanwhile_stays_deleted(books):
     books._save(books.live[1])
     assert books.live[1].is_over
     books.done(1, "a text")
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     assert books.rows() == []
     assert not books.live
 
@@ -197,7 +197,7 @@ def test_what_is_not_known_is_ignored(books):
     books.speak(9)
     books.complete(9)
     books.done(9, "a text")
-    books.went(9, DeliveryStatus.TYPED)
+    books.went(9, Delivery.TYPED)
     books.cancelled(9)
     books.failed(9, "")
     assert books.rows() == []
@@ -205,9 +205,9 @@ def test_what_is_not_known_is_ignored(books):
 
 
 def test_a_held_text_waits_in_the_books_until_it_is_dropped(books):
-    books.deliver(1, how=DeliveryStatus.HELD)
+    books.deliver(1, how=Delivery.HELD)
     assert books.row.entry.is_undelivered
-    books.went(1, DeliveryStatus.DROPPED)
+    books.went(1, Delivery.DROPPED)
     assert not books.row.entry.is_undelivered
 
 

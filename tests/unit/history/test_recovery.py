@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import DeliveryStatus, EntryState
+from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import recovery, retention, wav
 from handy_qwen.history.store import new_file_name
 from handy_qwen.history.wav import Stage
@@ -42,24 +42,24 @@ def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
     heard = []
     now.replay(1, entry.id, heard.append)
     now.done(1, "found again")
-    now.went(1, DeliveryStatus.TYPED)
+    now.went(1, Delivery.TYPED)
     now.close()
     assert before.again().recovered.unfinished == ()
 
 
 def test_a_text_that_was_not_delivered_is_offered_until_it_is(before):
-    before.deliver(1, how=DeliveryStatus.BEGUN)
+    before.deliver(1, how=Delivery.BEGUN)
     before.crash()
     second = before.again()
     (entry,) = second.recovered.undelivered
-    assert (entry.text, entry.whereabouts) == ("a text", DeliveryStatus.BEGUN)
+    assert (entry.text, entry.delivery) == ("a text", Delivery.BEGUN)
     second.adopt(5, entry.id)
-    second.went(5, DeliveryStatus.HELD)
+    second.went(5, Delivery.HELD)
     second.crash()
     third = second.again()
     assert len(third.recovered.undelivered) == 1
     third.adopt(1, entry.id)
-    third.went(1, DeliveryStatus.PASTED)
+    third.went(1, Delivery.PASTED)
     third.crash()
     assert third.again().recovered.undelivered == ()
 
@@ -384,13 +384,13 @@ def act(run, model, open_takes, what, take):
         run.done(take, f"text of {entry}")
         model.texts[entry] = f"text of {entry}"
     elif what == "delivering":
-        run.went(take, DeliveryStatus.BEGUN)
+        run.went(take, Delivery.BEGUN)
     elif what == "typed" and state is EntryState.DONE:
-        run.went(take, DeliveryStatus.TYPED)
+        run.went(take, Delivery.TYPED)
         model.settled.add(entry)
         del open_takes[take]
     elif what == "held":
-        run.went(take, DeliveryStatus.HELD)
+        run.went(take, Delivery.HELD)
     elif what in {"cancel", "fail"} and state in {EntryState.RECORDING, EntryState.WAITING}:
         run.cancelled(take) if what == "cancel" else run.failed(take, "It failed.")
         model.settled.add(entry)
