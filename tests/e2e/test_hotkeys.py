@@ -17,6 +17,7 @@ from Xlib.ext import xtest
 from handy_qwen.core.events import KeyDown, KeyUp
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys import x11
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.x11.xkb import Xkb
 from tests.e2e.desk import QtTarget, XtermTarget, require
@@ -764,8 +765,10 @@ leaks_sockets = pytest.mark.filterwarnings(
 
 
 @leaks_sockets
-def test_a_lost_x_server_lets_the_key_go_and_is_reported(server):
-    with listening(server.display, "ctrl_r", retry_s=(0.05, 0.05)) as (heard, listener):
+def test_a_lost_x_server_lets_the_key_go_and_is_reported(server, monkeypatch):
+    monkeypatch.setattr(x11, "RETRY_S", (0.05, 0.05))
+    with listening(server.display, "ctrl_r") as (heard, listener):
+        listener.watch_escape(True)
         keyboard = display.Display(server.display)
         xtest.fake_input(keyboard, X.KeyPress, 105)
         keyboard.sync()
@@ -817,8 +820,9 @@ def test_what_is_checked_beforehand_is_not_listened_for(desk):
 
 
 @leaks_sockets
-def test_a_restarted_x_server_is_found_again(server):
-    with listening(server.display, "f9", retry_s=[0.2] * 100) as (heard, _):
+def test_a_restarted_x_server_is_found_again(server, monkeypatch):
+    monkeypatch.setattr(x11, "RETRY_S", [0.2] * 100)
+    with listening(server.display, "f9") as (heard, _):
         server.tap(75)
         assert heard.wait(2) == ["KeyDown 0", "KeyUp 0"]
         server.kill()

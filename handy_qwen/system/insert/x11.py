@@ -1,7 +1,14 @@
 """The X11 backend: focus, keyboard and clipboard put together.
 
-Threads: see ``Backend``. The keyboard has a connection of its own for the worker's thread, and so has
-what fetches other programs' clipboards; ours has one for its own thread, and the focus one behind a lock.
+How text gets in was decided by trying (Xvfb, openbox; Qt 6, GTK 3, xterm; us, de, fr, ru). Ctrl+V
+means nothing to a terminal and does not exist on a layout without Latin letters; Shift+Insert works
+everywhere, but terminals then take PRIMARY. Typing needs keycodes for what the layout lacks, and
+each change of those makes every program on the desktop read the keyboard again: it is the second
+choice. A delay before the old clipboard comes back loses against a slow window, whatever the delay;
+so we wait for that window's own request.
+
+Threads: see ``Backend``. The keyboard and what fetches other programs' clipboards each have a connection
+for the worker's thread, the clipboard has one for its own thread, and the focus one behind a lock.
 """
 
 from __future__ import annotations
@@ -13,20 +20,17 @@ from collections.abc import Callable, Sequence
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import Deadline, Injection, Inserted, no_focus
+from handy_qwen.system.insert.backend import Deadline, Injection, Inserted
 from handy_qwen.system.x11 import keymap as km
-from handy_qwen.system.x11 import windows
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
-from handy_qwen.system.x11.connection import connect, guarded
-from handy_qwen.system.x11.keyboard import HeldModifiers, Keyboard, Pause
+from handy_qwen.system.x11.connection import Pause, connect, disconnect
+from handy_qwen.system.x11.keyboard import RELEASE_WAIT_S, Keyboard
 from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
-from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
+from handy_qwen.system.x11.windows import FocusReader, is_terminal
 
 logger = logging.getLogger(__name__)
 
-RELEASE_WAIT_S = 1.0  # how long the user may take to let go of the hotkey
 FETCH_WAIT_S = 4.0  # how long a window may take to fetch what is pasted
-POLL_S = 0.05
 SUBMIT_PAUSE_S = 0.04  # programs of several processes hand text and key on by different ways
 REST_AFTER_S = 10.0  # a window that was stuck for a while still finds the characters on their keys
 CHORDS = {
@@ -47,27 +51,21 @@ class X11:
         release_wait_s: float = RELEASE_WAIT_S,
         may_release: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Connect to ``display``.
-
-        Args:
-            display: ``:0``, say.
-            pause: Waits for so many seconds, or until the program ends.
-            release_wait_s: How long the user is given to let modifiers go.
-            may_release: Whether those still held then may be released; while not, they are waited for.
+        """Connect to ``display`` (``:0``, say). For the other arguments see ``Keyboard``.
 
         Raises:
             InsertError: The X server cannot be reached, or lacks what is needed.
         """
         self._pause = pause
-        self._release_wait_s = release_wait_s
-        self._may_release = may_release
         self._injection = Injection()
         self._focus = FocusReader(display)
         self._connection = connect(display)
-        self._keyboard = Keyboard(self._connection, self._injection, pause)
+        self._keyboard = Keyboard(
+            self._connection, self._injection, pause, release_wait_s=release_wait_s, may_release=may_release
+        )
         self._clipboard = Clipboard(display)
         self._display = display
-        self._keeper: SelectionCache | None = None  # made when first needed, and anew after a failure
+        self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
         self._typed_at_s = 0.0
 
     @property
@@ -81,47 +79,33 @@ class X11:
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Fetch what is on the clipboard."""
-        if self._keeper is not None:
-            self._keeper.try_again()
+        if self._cache is not None:
+            self._cache.try_again()
         self._fetch(SELECTIONS, Deadline(is_awaited))
 
     def type_text(self, text: str) -> Inserted:
-        """Type ``text`` into the focused window.
-
-        Raises:
-            InsertError: Nothing was typed.
-        """
-        place, held = self._place()
+        """See ``Backend``."""
+        window = self._keyboard.wait_for_window()
         self._typed_at_s = time.monotonic()
-        arrived = self._keyboard.type_text(
-            text,
-            is_there=place.still_is,
-            let_go=lambda: held.let_go(self._release_wait_s, self._pause),
-            keep_up=held.are_up,
-            barrier=lambda: windows.wait_for_window(self._connection, place.window, self._pause),
-        )
+        arrived = self._keyboard.type_text(text, window)
         self._typed_at_s = time.monotonic()
         return arrived
 
     def paste_text(self, text: str) -> Inserted:
-        """Paste ``text`` into the focused window.
-
-        Raises:
-            InsertError: Nothing was sent.
-        """
-        place, held = self._place()
-        window = place.window
+        """See ``Backend``."""
+        window = self._keyboard.wait_for_window()
         application = self._focus.target().application
-        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window)
+        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window.window)
         kept = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], Deadline())
-        offer = self._clipboard.offer(text, window, kept)
+        offer = self._clipboard.offer(text, window.window, kept)
         try:
             offer.is_armed = True
-            self._keyboard.chord(km.SHIFT_L, km.INSERT, is_there=place.still_is, keep_up=held.are_up)
+            self._keyboard.chord(km.SHIFT_L, km.INSERT, window=window)
         except InsertError:
             self._clipboard.withdraw(offer)
             raise
-        if not self._is_fetched(offer):
+        offer.settled.wait(FETCH_WAIT_S)
+        if not offer.is_fetched:
             try:
                 self._clipboard.leave(offer)
             except InsertError as problem:  # it has been sent all the same
@@ -130,23 +114,14 @@ class X11:
         return Inserted(len(text))
 
     def copy(self, text: str) -> None:
-        """Leave ``text`` on the clipboard.
-
-        Raises:
-            InsertError: The clipboard cannot be had.
-        """
+        """See ``Backend``."""
         self._clipboard.copy(text)
 
     def submit(self, submit: Submit) -> None:
-        """Press the key after the text.
-
-        Raises:
-            InsertError: It cannot be pressed.
-        """
+        """See ``Backend``."""
         if submit in CHORDS:
             self._pause(SUBMIT_PAUSE_S)
-            place, held = self._place()
-            self._keyboard.chord(*CHORDS[submit], is_there=place.still_is, keep_up=held.are_up)
+            self._keyboard.chord(*CHORDS[submit], window=self._keyboard.wait_for_window())
 
     def rest(self, is_idle: bool) -> float | None:
         """Take the characters off the spare keycodes when typing is long over."""
@@ -169,58 +144,34 @@ class X11:
         except InsertError as problem:
             logger.debug("spare keys were not freed: %s", problem.reason.name)
         self._clipboard.close(3.0)
-        if self._keeper is not None:
-            self._keeper.close()
+        if self._cache is not None:
+            self._cache.close()
         self._focus.close()
-        with guarded("Closing the connection"):
-            self._connection.close()
+        disconnect(self._connection)
 
-    def _place(self) -> tuple[FocusedWindow, HeldModifiers]:
-        """Where the keys go, once the user has let go of his own; and how to keep those up.
-
-        Raises:
-            InsertError: No window has the focus, or another one since.
-        """
-        with guarded("Looking at the keyboard"):
-            place = FocusedWindow(self._connection)
-            if not place.window:
-                raise no_focus()
-            held = HeldModifiers(self._keyboard, self._may_release)
-            held.let_go(self._release_wait_s, self._pause)
-            if not place.still_is():
-                raise no_focus()
-        return place, held
-
-    def _fetch(self, selections: Sequence[str], patience: Deadline) -> dict[str, Snapshot]:
+    def _fetch(self, selections: Sequence[str], deadline: Deadline) -> dict[str, Snapshot]:
         """What is on ``selections``.
 
         Raises:
             InsertError: It cannot be had, or not in time.
         """
         try:
-            if self._keeper is None:
-                self._keeper = SelectionCache(connect(self._display))
-            return self._keeper.fetch(selections, self._clipboard.window, patience)
+            if self._cache is None:
+                self._cache = SelectionCache(connect(self._display))
+            return self._cache.fetch(selections, self._clipboard.window, deadline)
         except InsertError as problem:
-            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._keeper is not None:
-                self._keeper.close()
-                self._keeper = None
+            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:
+                self._cache.close()
+                self._cache = None
             raise
 
     def _has_been_replaced(self, offer: Offer, text: str) -> bool:
         """Whether the user has copied something instead: managers may take over the text that they see."""
-        if not offer.lost.is_set():
+        if not offer.is_lost:
             return False
         try:
             there = self._fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]]
         except InsertError:
             return True
-        values = there.content.values.values() if there.content else ()
+        values = there.content.values() if there.content else ()
         return bool(there.owner) and all(value.data != text.encode() for value in values)
-
-    def _is_fetched(self, offer: Offer) -> bool:
-        end = time.monotonic() + FETCH_WAIT_S
-        while not offer.fetched.wait(POLL_S):
-            if offer.lost.is_set() or time.monotonic() > end:
-                return offer.fetched.is_set()
-        return True

@@ -45,7 +45,7 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
         (Session(Kind.WINDOWS), ("windows", "Windows")),
         (Session(Kind.MACOS), ("macos", "MacOS")),
         (Session(Kind.WAYLAND, wayland="w", display=":1"), ("wayland", "Wayland")),
-        (Session(Kind.X11, display="far.example:0"), ("x11.desktop", "X11")),
+        (Session(Kind.X11, display="far.example:0"), ("x11", "X11")),
     ],
 )
 def test_each_system_has_its_backend(monkeypatch, session, adapter):
