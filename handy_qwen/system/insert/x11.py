@@ -95,6 +95,8 @@ class X11:
         """See ``Backend``."""
         window = self._keyboard.wait_for_window()
         application = self._focus.target().application
+        # A text field with marked text owns PRIMARY. If that were taken, the field would drop the mark, and
+        # the text would not be replaced.
         with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window.window)
         kept = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], Deadline())
         offer = self._clipboard.offer(text, window.window, kept)
@@ -150,11 +152,7 @@ class X11:
         disconnect(self._connection)
 
     def _fetch(self, selections: Sequence[str], deadline: Deadline) -> dict[str, Snapshot]:
-        """What is on ``selections``.
-
-        Raises:
-            InsertError: It cannot be had, or not in time.
-        """
+        """What is on ``selections``; raises if it cannot be had in time."""
         try:
             if self._cache is None:
                 self._cache = SelectionCache(connect(self._display))

@@ -55,18 +55,16 @@ class Offer:
 
 
 class Clipboard:
-    """The two selections of one X server.
+    """The two selections of the X server ``name``.
 
     Attributes:
         thread: For the watchdog.
+
+    Raises:
+        InsertError: The X server cannot be reached.
     """
 
     def __init__(self, name: str) -> None:
-        """Connect and start the thread.
-
-        Raises:
-            InsertError: The X server cannot be reached.
-        """
         self._name = name
         self._wake_reader, self._wake_writer = os.pipe()
         self._tasks = Tasks(lambda: os.write(self._wake_writer, b"x"))

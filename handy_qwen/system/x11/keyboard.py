@@ -60,8 +60,8 @@ class _Plan:
     layout: km.Keymap  # without the spare keycodes
     group: int
     access: Access
-    ways: dict[int, km.Stroke]
-    presses: dict[int, km.Stroke | None]  # by modifier mask: the key for it
+    strokes: dict[int, km.Stroke]  # by keysym
+    presses: dict[int, int]  # by modifier mask: the key for it
     batches: Sequence[tuple[str, list[int]]]  # each with the keysyms that need a spare place for it
 
 
@@ -121,8 +121,8 @@ class Keyboard:
             InsertError: Nothing was pressed.
         """
         with guarded("Pressing a key"), self._sending(), self._without_locks():
-            ways = self._layout_ways(km.parse(self._xkb.map_bytes()))
-            codes = [ways[keysym].code for keysym in keysyms if keysym in ways]
+            keys = self._keys(self._xkb.keymap())
+            codes = [keys[keysym].code for keysym in keysyms if keysym in keys]
             if len(codes) < len(keysyms):
                 raise unsupported("A key of the chord")
             access = self._xkb.access()
@@ -211,7 +211,8 @@ class Keyboard:
     def _wait_for_release(self) -> None:
         """Return with no modifier down; while ``may_release`` forbids that, not before the program ends."""
         # Num Lock changes no character of ours.
-        self._modifiers = {code: m for code, m in self._modifier_codes().items() if m != X.Mod2Mask}
+        masks = self._modifier_codes(self._xkb.keymap())
+        self._modifiers = {code: mask for code, mask in masks.items() if mask != X.Mod2Mask}
         end_s = time.monotonic() + self._release_wait_s
         while self._held() and (time.monotonic() < end_s or not self._may_release()):
             if self._pause(RELEASE_POLL_S):
@@ -243,12 +244,12 @@ class Keyboard:
             for code in sorted(held):
                 self._send(code, is_press=False)
 
-    def _modifier_codes(self) -> dict[int, int]:
+    def _modifier_codes(self, layout: km.Keymap) -> dict[int, int]:
         """Modifier masks by keycode.
 
         0 for keys known by their symbol alone: the mask of AltGr belongs to a keycode on no keyboard.
         """
-        codes = dict.fromkeys(km.parse(self._xkb.map_bytes()).modifiers(), 0)
+        codes = dict.fromkeys(layout.modifiers(), 0)
         rows = self._display.get_modifier_mapping()
         return codes | {code: 1 << place for place, row in enumerate(rows) for code in row if code}
 
@@ -259,14 +260,25 @@ class Keyboard:
         if access.slow_s or access.bounce_s:
             raise InsertError("Slow Keys or Bounce Keys is on.", InsertReason.NOT_TYPEABLE)
         self._has_map_changed()  # what changed until now is in the map that is read next
-        layout = km.parse(self._xkb.map_bytes())
+        layout = self._xkb.keymap()
+        modifiers = self._modifier_codes(layout)
         # The last keycode is the hotkeys': they tap it to end auto-repeat, and it must mean nothing.
-        reserved = {*self._modifier_codes(), self._display.display.info.max_keycode}
-        self._spare.adopt(layout, reserved)
+        self._spare.adopt(layout, {*modifiers, self._display.display.info.max_keycode})
         plain = layout.without(self._spare.codes)
-        ways = self._layout_ways(plain)
-        presses = {km.SHIFT: ways.get(km.SHIFT_L), self._level3_mask(layout): ways.get(km.LEVEL3)}
-        return _Plan(plain, self._xkb.state().group, access, ways, presses, self._batches(text, ways))
+        keys = self._keys(plain)
+        presses = {km.SHIFT: keys[km.SHIFT_L].code} if km.SHIFT_L in keys else {}
+        # By convention AltGr sets the fifth modifier, but layouts may differ.
+        masks = {modifiers[code] for code, key in layout.keys.items() if km.LEVEL3 in key.symbols}
+        level3 = next((mask for mask in LEVEL3_MASKS if mask in masks), 0)
+        if level3 and km.LEVEL3 in keys:
+            presses[level3] = keys[km.LEVEL3].code
+        strokes = self._keys(plain, 0, *presses, sum(presses))
+        return _Plan(plain, self._xkb.state().group, access, strokes, presses, self._batches(text, strokes))
+
+    def _keys(self, layout: km.Keymap, *held: int) -> dict[int, km.Stroke]:
+        """The strokes of ``layout`` by keysym, in the group in force; of all locks only Num Lock is on."""
+        state = self._xkb.state()
+        return layout.strokes(state.group, state.locked & ~DROPPED_LOCKS, held or (0,))
 
     def _follow(self, plan: _Plan, window: FocusedWindow) -> bool:
         """Type as ``plan`` says. Returns False if the keyboard has changed, raises if the focus has."""
@@ -299,7 +311,7 @@ class Keyboard:
             return False
         if not self._has_map_changed():
             return True
-        layout = km.parse(self._xkb.map_bytes())
+        layout = self._xkb.keymap()
         return layout.without(self._spare.codes) == plan.layout and self._spare.is_in_place(layout, missing)
 
     def _has_map_changed(self) -> bool:
@@ -311,19 +323,16 @@ class Keyboard:
 
     def _type(self, character: str, plan: _Plan) -> None:
         keysyms = km.keysyms_of(character)
-        stroke = next((plan.ways[k] for k in keysyms if k in plan.ways), None) or self._spare.stroke(
-            keysyms[0]
-        )
+        own = (plan.strokes[keysym] for keysym in keysyms if keysym in plan.strokes)
+        stroke = next(own, None) or self._spare.stroke(keysyms[0])
         assert stroke is not None, "the batches provide for every character"
-        held = [key.code for mask, key in plan.presses.items() if key and stroke.modifiers & mask]
+        held = [code for mask, code in plan.presses.items() if stroke.modifiers & mask]
         self._strike([*held, stroke.code], plan.access)
 
-    def _batches(self, text: str, ways: dict[int, km.Stroke]) -> list[tuple[str, list[int]]]:
+    def _batches(self, text: str, strokes: dict[int, km.Stroke]) -> list[tuple[str, list[int]]]:
         """Cut ``text`` into pieces, each with the keysyms that need a spare place for it."""
-        missing = [
-            None if any(k in ways for k in km.keysyms_of(character)) else km.keysyms_of(character)[0]
-            for character in text
-        ]
+        keysyms = map(km.keysyms_of, text)
+        missing = [None if any(k in strokes for k in wanted) else wanted[0] for wanted in keysyms]
         different = len({keysym for keysym in missing if keysym is not None})
         capacity = self._spare.capacity
         # In several batches, one half of the places rests while the other is used.
@@ -343,25 +352,6 @@ class Keyboard:
         if len(batches) > MAX_BATCHES * 2:
             raise InsertError("The text has too many different characters.", InsertReason.NOT_TYPEABLE)
         return batches
-
-    def _layout_ways(self, layout: km.Keymap) -> dict[int, km.Stroke]:
-        """The strokes of ``layout`` in the group in force, by keysym; no modifier but Num Lock is locked."""
-        state = self._xkb.state()
-        locked = state.locked & ~DROPPED_LOCKS
-        ways = layout.strokes(state.group, locked, (0,))
-        extra = [0] + ([km.SHIFT] if km.SHIFT_L in ways else [])
-        level3 = self._level3_mask(layout) if km.LEVEL3 in ways else 0
-        extra += [level3, level3 | km.SHIFT] if level3 and km.SHIFT_L in ways else []
-        return layout.strokes(state.group, locked, tuple(extra))
-
-    def _level3_mask(self, layout: km.Keymap) -> int:
-        """The modifier that AltGr sets; by convention the fifth, but layouts may differ."""
-        masks = {
-            mask
-            for code, mask in self._modifier_codes().items()
-            if code in layout.keys and km.LEVEL3 in layout.keys[code].symbols
-        }
-        return next((mask for mask in LEVEL3_MASKS if mask in masks), 0)
 
     @contextmanager
     def _without_locks(self) -> Iterator[None]:

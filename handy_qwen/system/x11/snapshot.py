@@ -60,14 +60,13 @@ class Snapshot:
 
 
 class SelectionCache(Requestor):
-    """Fetches the selections of other programs. For one thread."""
+    """Fetches the selections of other programs. For one thread.
+
+    Raises:
+        InsertError: The X server lacks XFIXES.
+    """
 
     def __init__(self, connection: XObject) -> None:
-        """Listen for changes of the owners.
-
-        Raises:
-            InsertError: The X server lacks XFIXES.
-        """
         super().__init__(connection)
         if not connection.has_extension(xfixes.extname):
             raise unsupported("Seeing who owns the clipboard (the XFIXES extension)")

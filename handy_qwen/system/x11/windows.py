@@ -31,23 +31,18 @@ _TERMINALS = """
 
 
 def is_terminal(window_class: str) -> bool:
-    """Whether ``window_class`` (WM_CLASS) is a terminal: its Shift+Insert takes PRIMARY, not CLIPBOARD.
-
-    Only for terminals is PRIMARY taken when they own it themselves: a text field with marked text owns
-    PRIMARY, and would drop the mark, and with it the wish to have that text replaced.
-    """
+    """Whether ``window_class`` (WM_CLASS) is a terminal: its Shift+Insert takes PRIMARY, not CLIPBOARD."""
     return window_class.lower() in _TERMINALS.split()
 
 
 class FocusReader:
-    """Looks at the focus on a connection of its own. Safe on any thread."""
+    """Looks at the focus on a connection of its own to the X server ``name``. Safe on any thread.
+
+    Raises:
+        InsertError: It cannot be reached.
+    """
 
     def __init__(self, name: str) -> None:
-        """Connect to the X server ``name``.
-
-        Raises:
-            InsertError: It cannot be reached.
-        """
         self._lock = threading.Lock()
         self._display = connect(name)
 
@@ -73,9 +68,6 @@ class FocusReader:
 class FocusedWindow:
     """Where the keys go at one moment, to see later whether they still go there. For one thread.
 
-    The input focus may move inside the window (from field to field, in some toolkits), but not to
-    another program or to none, and the window must stay the active one.
-
     Attributes:
         window: The active window, or else that with the focus; 0 if the keys go to none.
     """
@@ -88,7 +80,7 @@ class FocusedWindow:
         self.window = (self._active or self._focus) if self._focus else 0
 
     def still_is(self) -> bool:
-        """Whether the keys still go there."""
+        """Whether the window is active and has the focus, perhaps in another field (some toolkits)."""
         focus = _focus_window(self._display)
         is_same = focus == self._focus or (
             focus and _client_of(self._display, focus) == _client_of(self._display, self._focus)
@@ -96,10 +88,9 @@ class FocusedWindow:
         return bool(is_same) and _active_window(self._display) == self._active
 
     def wait_until_read(self, pause: Pause) -> None:
-        """Wait until the window has dealt with all keys sent so far, or has had its time.
+        """Wait until the window has dealt with all keys sent so far: its answer to a ping comes behind them.
 
-        The answer to _NET_WM_PING comes behind all events that were there before. Windows that do not
-        know it (xterm) are given a fixed time.
+        Windows that do not know _NET_WM_PING (xterm) are given a fixed time.
         """
         window = self._display.create_resource_object("window", self.window)
         protocols = window.get_full_property(self._display.get_atom("WM_PROTOCOLS"), X.AnyPropertyType)

@@ -15,6 +15,7 @@ from Xlib.protocol import rq
 
 from handy_qwen.system.insert.backend import unsupported
 from handy_qwen.system.x11.connection import XObject
+from handy_qwen.system.x11.keymap import Keymap, parse
 
 EXTENSION = "XKEYBOARD"
 CORE_KEYBOARD = 0x100
@@ -44,10 +45,10 @@ class _SelectEvents(rq.Request):  # type: ignore[misc] # python-xlib is untyped
     _request = _request_format(
         1,
         rq.Card16("affected"),
-        rq.Card16("clear"),
+        rq.Pad(2),  # kinds to clear
         rq.Card16("select_all"),
-        rq.Card16("affected_map_parts"),
-        rq.Card16("map_parts"),
+        rq.Card16("affected_map"),
+        rq.Card16("map"),
     )
 
 
@@ -129,39 +130,27 @@ def _find(connection: XObject) -> XObject | None:
 
 
 class Xkb:
-    """The extension on one connection. For the thread of that connection.
+    """The extension, and its events of the given ``kinds``, on one connection. For the thread of that.
 
     Attributes:
         event_type: The type of the events. Connections that know the extension get no MappingNotify: a
             changed keyboard map is announced by these.
+
+    Raises:
+        InsertError: The X server does not have it.
     """
 
     def __init__(self, connection: XObject, kinds: Collection[int] = (NEW_KEYBOARD, MAP)) -> None:
-        """Ask for the extension and its events of the given ``kinds``.
-
-        Raises:
-            InsertError: The X server does not have it.
-        """
         found = _find(connection)
         if found is None:
             raise unsupported("The keyboard extension of the X server")
-        self._to_device = {
-            "display": connection.display,
-            "opcode": found.major_opcode,
-            "device": CORE_KEYBOARD,
-        }
         self.event_type = int(found.first_event)
         connection.extension_add_event(self.event_type, _Notify)
-        _UseExtension(display=connection.display, opcode=found.major_opcode, major=1, minor=0)
+        extension = {"display": connection.display, "opcode": found.major_opcode}
+        _UseExtension(**extension, major=1, minor=0)
+        self._to_device = {**extension, "device": CORE_KEYBOARD}
         chosen = sum(1 << kind for kind in kinds)
-        _SelectEvents(
-            **self._to_device,
-            affected=chosen,
-            clear=0,
-            select_all=chosen,
-            affected_map_parts=0xFF,
-            map_parts=0xFF,
-        )
+        _SelectEvents(**self._to_device, affected=chosen, select_all=chosen, affected_map=0xFF, map=0xFF)
 
     def state(self) -> State:
         """Modifiers and group as they are now."""
@@ -181,9 +170,9 @@ class Xkb:
         """Set the locks in the mask ``affected`` to ``locks``, and end the latches in ``unlatched``."""
         _LatchLockState(**self._to_device, affected_locks=affected, locks=locks, affected_latches=unlatched)
 
-    def map_bytes(self) -> bytes:
-        """Key types and symbols of all keys: the reply as it came, from its ninth byte on."""
-        return bytes(_GetMap(**self._to_device, whole=TYPES_AND_SYMBOLS).rest)
+    def keymap(self) -> Keymap:
+        """The keyboard map in force."""
+        return parse(bytes(_GetMap(**self._to_device, whole=TYPES_AND_SYMBOLS).rest))
 
 
 class Locks:
