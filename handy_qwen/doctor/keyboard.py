@@ -14,7 +14,7 @@ from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.settings import MeansOfInsertion
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import parse_chord
-from handy_qwen.system.insert import backend_for, default_method
+from handy_qwen.system.insert import DEFAULT_METHOD, backend_for
 from handy_qwen.system.insert.backend import CHAINS
 from handy_qwen.system.session import Kind
 
@@ -38,7 +38,7 @@ def check_insertion(context: Context) -> Iterator[Finding]:
     """Look which ways there are."""
     settings = context.configuration.settings
     is_auto = settings.method is MeansOfInsertion.AUTO
-    method = default_method(platform=context.platform) if is_auto else Method(settings.method.value)
+    method = DEFAULT_METHOD if is_auto else Method(settings.method.value)
     if method is Method.NONE:
         yield warning(
             INSERTION, 'Texts are not inserted: method = "none" in the settings.', 'Set method = "auto".'
@@ -114,7 +114,7 @@ def _error(context: Context) -> InsertError | None:
         return None
     stopping = threading.Event()
     try:
-        backend = backend_for(context.session, context.environment, stopping)
+        backend = backend_for(context.session, stopping.wait)
         if context.platform == "darwin":
             _require_accessibility()
         backend.close()
@@ -129,11 +129,10 @@ def _require_accessibility() -> None:
     """Say what is missing, without asking the user for it as the app does."""
     import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
 
-    from handy_qwen.errors import InsertReason
-    from handy_qwen.system.insert.macos import NOT_ALLOWED
+    from handy_qwen.system.insert.macos import not_allowed
 
     if not Quartz.CGPreflightPostEventAccess():
-        raise InsertError("macOS does not let us press keys.", InsertReason.DENIED_BY_USER, NOT_ALLOWED)
+        raise not_allowed()
 
 
 def _has_keyboard_portal() -> bool:

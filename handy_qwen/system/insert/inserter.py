@@ -18,7 +18,8 @@ from handy_qwen.core.events import Delivered, Delivery, Failed
 from handy_qwen.core.types import Method, Post, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Backend, Inserted, printable
+from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Backend, Inserted, Way, has_tool, printable
+from handy_qwen.system.session import Kind, Session
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,12 @@ class DesktopInserter:
     """Implements ``Inserter`` with a ``Backend``."""
 
     def __init__(
-        self, post: Post, backend: Backend, *, stopping: threading.Event, last_resort: LastResort
+        self,
+        post: Post,
+        backend: Backend,
+        *,
+        stopping: threading.Event,
+        last_resort: LastResort | None = None,
     ) -> None:
         """Start the thread.
 
@@ -59,12 +65,12 @@ class DesktopInserter:
             post: Takes Delivered and Failed.
             backend: How it is done here.
             stopping: Set by ``close``; ends the pauses of the backend.
-            last_resort: Copies when the backend cannot.
+            last_resort: Copies when the back end cannot; None: with pyperclip.
         """
         self._post = post
         self._backend = backend
         self._stopping = stopping
-        self._last_resort = last_resort
+        self._last_resort = last_resort or copy_with_pyperclip
         self._jobs: queue.SimpleQueue[_Job | _Prepare | None] = queue.SimpleQueue()
         self._job: _Job | None = None  # the one under way
         self.thread = WatchedThread("insert", self._run, on_revive=self._give_up)
@@ -285,3 +291,13 @@ def copy_with_pyperclip(text: str) -> None:
         InsertReason.UNSUPPORTED_DESKTOP,
         "On Linux, install xclip or wl-clipboard.",
     )
+
+
+def last_resort_way(session: Session) -> Way:
+    """What ``copy_with_pyperclip`` finds here, as far as that can be seen without importing pyperclip."""
+    if session.kind in (Kind.WINDOWS, Kind.MACOS):
+        return Way(Method.COPY, "clipboard (the system's)")
+    tools = ("wl-copy",) if session.kind is Kind.WAYLAND else ("xclip", "xsel")
+    found = [tool for tool in tools if has_tool(tool)]
+    name = f"clipboard ({found[0] if found else ' or '.join(tools)})"
+    return Way(Method.COPY, name, bool(found) and session.kind is not Kind.NONE)

@@ -28,7 +28,7 @@ from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
 from handy_qwen.system.insert.tasks import ANSWER_S, Tasks, described
-from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, Api, NotMemory
+from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, NotMemory, Win32
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class WindowsClipboard:
         thread: For the watchdog.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Win32) -> None:
         """Start the thread.
 
         Raises:

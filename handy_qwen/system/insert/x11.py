@@ -15,73 +15,66 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import Deadline, Injection, Inserted
+from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
+from handy_qwen.system.insert.pasting import Chord, PastingBackend
+from handy_qwen.system.session import Session
 from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
-from handy_qwen.system.x11.connection import Pause, connect, disconnect
-from handy_qwen.system.x11.keyboard import RELEASE_WAIT_S, Keyboard
+from handy_qwen.system.x11.connection import connect, disconnect
+from handy_qwen.system.x11.keyboard import Keyboard
 from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
-from handy_qwen.system.x11.windows import FocusReader, is_terminal
+from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
 
 logger = logging.getLogger(__name__)
 
-FETCH_WAIT_S = 4.0  # how long a window may take to fetch what is pasted
-SUBMIT_PAUSE_S = 0.04  # programs of several processes hand text and key on by different ways
 REST_AFTER_S = 10.0  # a window that was stuck for a while still finds the characters on their keys
-CHORDS = {
-    Submit.ENTER: (km.RETURN,),
-    Submit.CTRL_ENTER: (km.CONTROL_L, km.RETURN),
-    Submit.SUPER_ENTER: (km.SUPER_L, km.RETURN),
-}
 
 
-class X11:
-    """One X server. Implements ``Backend``."""
+class X11(PastingBackend[FocusedWindow]):
+    """The back end for an X server."""
 
-    def __init__(
-        self,
-        display: str,
-        pause: Pause,
-        *,
-        release_wait_s: float = RELEASE_WAIT_S,
-        may_release: Callable[[], bool] = lambda: True,
-    ) -> None:
-        """Connect to ``display`` (``:0``, say). For the other arguments see ``Keyboard``.
+    NAME, PASTE_LABEL = "X11", "Shift+Insert"
+    PASTE = (km.SHIFT_L, km.INSERT)
+    SUBMIT: ClassVar = {
+        Submit.ENTER: (km.RETURN,),
+        Submit.CTRL_ENTER: (km.CONTROL_L, km.RETURN),
+        Submit.SUPER_ENTER: (km.SUPER_L, km.RETURN),
+    }
 
-        Raises:
-            InsertError: The X server cannot be reached, or lacks what is needed.
-        """
-        self._pause = pause
-        self._injection = Injection()
-        self._focus = FocusReader(display)
-        self._connection = connect(display)
+    def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
+        """See ``Backend``."""
+        super().__init__(session, pause, may_release)
+        self._display = session.display
+        self._focus = FocusReader(self._display)
+        self._connection = connect(self._display)
         self._keyboard = Keyboard(
-            self._connection, self._injection, pause, release_wait_s=release_wait_s, may_release=may_release
+            self._connection,
+            self._injection,
+            pause,
+            release_wait_s=self.RELEASE_WAIT_S,
+            may_release=may_release,
         )
-        self._clipboard = Clipboard(display)
-        self._display = display
+        self._clipboard = Clipboard(self._display)
         self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
+        self._there: dict[str, Snapshot] = {}
+        self._offered = Offer(0)
+        self._text = ""
         self._typed_at_s = 0.0
 
     @property
     def clipboard_thread(self) -> WatchedThread:
-        """The thread that serves the clipboard."""
+        """See ``Backend``."""
         return self._clipboard.thread
 
     def focused(self) -> Target:
-        """The window with the focus."""
+        """See ``Backend``."""
         return self._focus.target()
-
-    def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Fetch what is on the clipboard."""
-        if self._cache is not None:
-            self._cache.try_again()
-        self._fetch(SELECTIONS, Deadline(is_awaited))
 
     def type_text(self, text: str) -> Inserted:
         """See ``Backend``."""
@@ -90,40 +83,6 @@ class X11:
         arrived = self._keyboard.type_text(text, window)
         self._typed_at_s = time.monotonic()
         return arrived
-
-    def paste_text(self, text: str) -> Inserted:
-        """See ``Backend``."""
-        window = self._keyboard.wait_for_window()
-        application = self._focus.target().application
-        # A text field with marked text owns PRIMARY. If that were taken, the field would drop the mark, and
-        # the text would not be replaced.
-        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window.window)
-        kept = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], Deadline())
-        offer = self._clipboard.offer(text, window.window, kept)
-        try:
-            offer.is_armed = True
-            self._keyboard.chord(km.SHIFT_L, km.INSERT, window=window)
-        except InsertError:
-            self._clipboard.withdraw(offer)
-            raise
-        offer.settled.wait(FETCH_WAIT_S)
-        if not offer.is_fetched:
-            try:
-                self._clipboard.leave(offer)
-            except InsertError as problem:  # it has been sent all the same
-                logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
-            return Inserted(None, may_copy=not self._has_been_replaced(offer, text))
-        return Inserted(len(text))
-
-    def copy(self, text: str) -> None:
-        """See ``Backend``."""
-        self._clipboard.copy(text)
-
-    def submit(self, submit: Submit) -> None:
-        """See ``Backend``."""
-        if submit in CHORDS:
-            self._pause(SUBMIT_PAUSE_S)
-            self._keyboard.chord(*CHORDS[submit], window=self._keyboard.wait_for_window())
 
     def rest(self, is_idle: bool) -> float | None:
         """Take the characters off the spare keycodes when typing is long over."""
@@ -135,12 +94,9 @@ class X11:
         self._keyboard.rest()
         return None
 
-    def was_injecting(self, at_s: float) -> bool:
-        """Whether an XTEST event of ``at_s`` may be ours."""
-        return self._injection.was_injecting(at_s)
-
     def close(self) -> None:
-        """Give the connections back, the clipboard's last."""
+        """See ``Backend``. The clipboard's connection comes last."""
+        super().close()
         try:
             self._keyboard.rest()
         except InsertError as problem:
@@ -150,6 +106,46 @@ class X11:
             self._cache.close()
         self._focus.close()
         disconnect(self._connection)
+
+    def _await_focus(self) -> FocusedWindow:
+        return self._keyboard.wait_for_window()
+
+    def _press(self, chord: Chord, focus: FocusedWindow) -> None:
+        self._keyboard.chord(*chord, window=focus)
+
+    def _save(self, deadline: Deadline, focus: FocusedWindow | None) -> None:
+        if focus is None:
+            if self._cache is not None:
+                self._cache.try_again()
+            self._fetch(SELECTIONS, deadline)
+            return
+        # A text field with marked text owns PRIMARY. If that were taken, the field would drop the mark, and
+        # the text would not be replaced.
+        application = self._focus.target().application
+        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(focus.window)
+        self._there = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], deadline)
+
+    def _offer(self, text: str, focus: FocusedWindow) -> None:
+        self._text = text
+        self._offered = self._clipboard.offer(text, focus.window, self._there)
+        self._offered.is_armed = True
+
+    def _is_fetched(self) -> bool:
+        offer = self._offered
+        offer.settled.wait(self.FETCH_WAIT_S)
+        if not offer.is_fetched:
+            try:
+                self._clipboard.leave(offer)
+            except InsertError as problem:  # it has been sent all the same
+                logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
+        return offer.is_fetched
+
+    def _restore(self) -> None:
+        if not self._offered.is_fetched:  # otherwise the clipboard's thread does it, after the last fetch
+            self._clipboard.withdraw(self._offered)
+
+    def _keep(self, text: str) -> None:
+        self._clipboard.copy(text)
 
     def _fetch(self, selections: Sequence[str], deadline: Deadline) -> dict[str, Snapshot]:
         """What is on ``selections``; raises if it cannot be had in time."""
@@ -163,13 +159,13 @@ class X11:
                 self._cache = None
             raise
 
-    def _has_been_replaced(self, offer: Offer, text: str) -> bool:
-        """Whether the user has copied something instead: managers may take over the text that they see."""
-        if not offer.is_lost:
-            return False
+    def _is_ours(self) -> bool:
+        """See ``PastingBackend``. Clipboard managers may take over the text that they see."""
+        if not self._offered.is_lost:
+            return True
         try:
             there = self._fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]]
         except InsertError:
-            return True
+            return False
         values = there.content.values() if there.content else ()
-        return bool(there.owner) and all(value.data != text.encode() for value in values)
+        return not there.owner or any(value.data == self._text.encode() for value in values)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend, tasks
-from handy_qwen.system.insert.backend import Deadline, DelayedRestore, chunks
+from handy_qwen.system.insert.backend import Deadline, chunks
+from handy_qwen.system.insert.pasting import DelayedRestore
 from handy_qwen.system.insert.tasks import Tasks
 from tests.fakes import FakeClock
 
