@@ -207,14 +207,15 @@ def _try(context: Context, backend: str, names: str) -> Finding:
 
 def _ask_portal(wanted: Sequence[Hotkey], names: str) -> Finding:
     """Open a session of global shortcuts and close it: nothing is bound, so the user is not asked."""
-    from handy_qwen.system.hotkeys.portal import Portal, PortalError, shortcuts_for
+    from handy_qwen.system.hotkeys.portal import shortcuts_for
+    from handy_qwen.system.portal import PortalError, PortalSession
 
     try:
         *shortcuts, _cancel = shortcuts_for(wanted)
     except HotkeyError as error:
         return failed(HOTKEYS, error, backend="portal")
     try:
-        Portal("SESSION").close()
+        PortalSession("GlobalShortcuts").close()
     except PortalError as exc:
         return problem(
             HOTKEYS,

@@ -16,7 +16,6 @@ from Xlib.ext import xtest
 from handy_qwen.core.events import KeyDown, KeyUp
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys import x11
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.x11 import xkb
 from tests.e2e.desk import QtTarget, XtermTarget, require
@@ -692,7 +691,7 @@ leaks_sockets = pytest.mark.filterwarnings(
 
 @leaks_sockets
 def test_a_lost_x_server_lets_the_key_go_and_is_reported(server, monkeypatch):
-    monkeypatch.setattr(x11, "RETRY_S", (0.05, 0.05))
+    monkeypatch.setattr(X11Hotkeys, "RETRY_S", (0.05, 0.05))
     with listening(server.display, "ctrl_r") as (heard, listener):
         listener.watch_escape(True)
         keyboard = display.Display(server.display)
@@ -746,7 +745,7 @@ def test_what_is_checked_beforehand_is_not_listened_for(desk, other):
 
 @leaks_sockets
 def test_a_restarted_x_server_is_found_again(server, monkeypatch):
-    monkeypatch.setattr(x11, "RETRY_S", [0.2] * 100)
+    monkeypatch.setattr(X11Hotkeys, "RETRY_S", [0.2] * 100)
     with listening(server.display, "f9") as (heard, _):
         server.tap(75)
         assert heard.wait(2) == PRESS

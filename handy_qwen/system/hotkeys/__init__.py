@@ -83,11 +83,11 @@ def hotkeys_for(
         case Kind.WINDOWS:
             from handy_qwen.system.hotkeys.windows import WindowsHotkeys
 
-            return WindowsHotkeys(post, was_injecting=was_injecting)
+            return WindowsHotkeys(post, was_injecting)
         case Kind.MACOS:
             from handy_qwen.system.hotkeys.macos import MacHotkeys
 
-            return MacHotkeys(post, was_injecting=was_injecting)
+            return MacHotkeys(post, was_injecting)
         case Kind.WAYLAND:
             from handy_qwen.system.hotkeys.portal import PortalHotkeys
 

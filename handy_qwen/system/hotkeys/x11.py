@@ -23,155 +23,109 @@ locker does not keep the hotkeys from being heard. Needs X Input 2.1 (2011).
 
 from __future__ import annotations
 
-import logging
-import select
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 
 from handy_qwen.core.types import Hotkey, Post
-from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, chords_of
-from handy_qwen.system.hotkeys.listener import Inbox, ListenerThread
+from handy_qwen.system.hotkeys.listener import ConnectedListener, WasInjecting, never
 from handy_qwen.system.hotkeys.x11_session import Session
 from handy_qwen.system.x11.connection import LOST
 
-logger = logging.getLogger(__name__)
 
-RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-_ANSWER_S = 10.0
+class X11Hotkeys(ConnectedListener[Session]):
+    """Listens for hotkeys on an X server.
 
-
-class X11Hotkeys(ListenerThread):
-    """Listens for hotkeys on an X server. Implements HotkeyListener. See ``hotkeys_for`` for the arguments.
-
-    When the connection breaks, the thread tries again after each of ``RETRY_S``; after the last it posts
-    HotkeysFailed and ends, and ``start`` may be tried again.
+    Args:
+        post: Takes the events, on the thread ``hotkeys``.
+        was_injecting: See ``hotkeys_for``.
+        display: The X display.
     """
 
-    def __init__(
-        self, post: Post, *, display: str, was_injecting: Callable[[float], bool] = lambda _at_s: False
-    ) -> None:
+    LOST = LOST
+
+    def __init__(self, post: Post, was_injecting: WasInjecting = never, *, display: str) -> None:
         super().__init__(post)
         self._was_injecting = was_injecting
         self._display = display
         # Owned by the thread:
-        self._session: Session | None = None
         self._chords: tuple[Chord, ...] | None = None  # None: not started
         self._is_escape_wanted = False
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """Listen for ``hotkeys`` instead of those listened for until now. Waits until it is so.
+        """See ``HotkeyListener``. Waits until it is so.
 
         Raises:
             HotkeyError: INVALID, TAKEN (the hint proposes a chord that is free) or UNSUPPORTED_DESKTOP.
                 What was listened for before still is.
         """
         chords = chords_of(hotkeys, knows_own_keys=False)
-        self._ask(lambda: self._use(chords))
+        self._call(lambda: self._use(chords), is_start=True)
 
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
         chords = chords_of(hotkeys, knows_own_keys=False)
-        if self._inbox is not None:
-            self._ask(lambda: self._check(chords))
+        self._call(lambda: self._check(chords))
 
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape, and take it from the focused program, only while a take runs. Returns at once."""
         if self._inbox is not None:
             self._inbox.put(lambda: self._watch_escape(is_wanted))
 
-    def _ask(self, command: Callable[[], None]) -> None:
-        try:
-            self._do(command, _ANSWER_S, _unresponsive())
-        except LOST as exc:
-            raise _lost() from exc
-
-    # --- the thread --------------------------------------------------------------------------------
+    # --- the thread ----------------------------------------------------------------------------------
 
     def _use(self, chords: Sequence[Chord]) -> None:
-        if self._session is None:
-            self._connect(chords)
-        else:
-            self._session.use(chords)
-        self._chords = tuple(chords)
+        if self._connection is not None:
+            self._connection.use(chords)
+            self._chords = tuple(chords)
+            return
+        before, self._chords = self._chords, tuple(chords)
+        try:
+            self._connection = self._connect()
+        except BaseException:
+            self._chords = before
+            raise
 
     def _check(self, chords: Sequence[Chord]) -> None:
-        if self._session is None:
-            raise _unresponsive()
-        self._session.check_free(chords)
+        if self._connection is None:
+            raise self._unresponsive()
+        self._connection.check_free(chords)
 
     def _watch_escape(self, is_wanted: bool) -> None:
         self._is_escape_wanted = is_wanted
-        if self._session is not None:
-            self._session.watch_escape(is_wanted)
+        if self._connection is not None:
+            self._connection.watch_escape(is_wanted)
 
-    def _serve(self, thread: WatchedThread, inbox: Inbox) -> None:
-        delays = iter(RETRY_S)
-        while not thread.is_ending():
-            session = self._session
-            sources = [inbox.fileno()]
-            timeout_s = None
-            if session is not None:
-                sources += session.filenos()
-                timeout_s = session.timeout_s()
-            elif self._chords is not None:
-                timeout_s = next(delays, None)
-                if timeout_s is None:
-                    raise _lost()
-                logger.info("connecting to the X server again in %.1f s", timeout_s)
-            thread.end()
-            select.select(sources, [], [], timeout_s)
-            thread.begin()
-            try:
-                if session is not None:
-                    session.drain()  # keys pressed before a command was given come before it
-                inbox.run()
-                if self._session is None and self._chords is not None and not thread.is_ending():
-                    with suppress(HandyError):
-                        self._connect(self._chords)
-                        delays = iter(RETRY_S)
-                if self._session is not None:
-                    # Once more: commands and checks leave events in python-xlib's own buffer, which select
-                    # does not see; and what a key has done counts before what its state is now.
-                    self._session.drain()
-                    self._session.check()
-                    self._session.drain()
-            except LOST:
-                self._disconnect()
+    def _is_wanted(self) -> bool:
+        return self._chords is not None
 
-    def _connect(self, chords: Sequence[Chord]) -> None:
-        """Listen for ``chords`` on a new connection.
-
-        Raises:
-            HotkeyError: See ``start``.
-        """
-        self._session = Session(self._display, self._post, self._was_injecting)
+    def _connect(self) -> Session:
+        session = Session(self._display, self._post, self._was_injecting)
         try:
-            self._session.use(chords)
-            self._session.watch_escape(self._is_escape_wanted)
+            session.use(self._chords or ())
+            session.watch_escape(self._is_escape_wanted)
         except BaseException:
-            self._disconnect()
-            raise
-
-    def _disconnect(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.let_go()
             session.close()
+            raise
+        return session
+
+    def _hear(self, connection: Session) -> None:
+        connection.drain()
+        connection.check()  # what a key has done counts before what its state is now
+        connection.drain()  # checks leave events in python-xlib's own buffer, which select does not see
+
+    def _let_go(self, connection: Session) -> None:
+        connection.let_go()
+
+    def _lost(self) -> HotkeyError:
+        return _error(
+            "Hotkeys stopped working: the connection to the X server was lost.", "Start the program again."
+        )
+
+    def _unresponsive(self) -> HotkeyError:
+        title = "The hotkeys could not be set up: the X server does not answer."
+        return _error(title, "Try again, or start the program again.")
 
 
-def _lost() -> HotkeyError:
-    return HotkeyError(
-        "Hotkeys stopped working: the connection to the X server was lost.",
-        HotkeyReason.UNSUPPORTED_DESKTOP,
-        "Start the program again.",
-    )
-
-
-def _unresponsive() -> HotkeyError:
-    return HotkeyError(
-        "The hotkeys could not be set up: the X server does not answer.",
-        HotkeyReason.UNSUPPORTED_DESKTOP,
-        "Try again, or start the program again.",
-    )
+def _error(title: str, hint: str) -> HotkeyError:
+    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)

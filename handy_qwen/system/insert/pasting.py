@@ -12,12 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Generic, TypeVar
 
 from handy_qwen.core.types import Method, Submit
-from handy_qwen.errors import InsertError
+from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.inbox import Inbox, Result
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
     Backend,
@@ -36,6 +38,8 @@ from handy_qwen.system.session import Session
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.01
+ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
+ASK_AGAIN_S = 0.05
 
 Chord = tuple[int, ...]
 """Keys in the system's own codes: modifiers first, the key itself last."""
@@ -249,3 +253,31 @@ class DelayedRestore:
                     return self.AGAIN_S
             self._due_s = None
             return None
+
+
+def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
+    """Have ``call`` made on the clipboard's thread, and return what it returns.
+
+    What is not done in time is cancelled, and not begun later. Without ``deadline`` it has ``ANSWER_S``.
+
+    Raises:
+        InsertError: It failed, or took too long.
+    """
+    future = inbox.put(call)
+    end_s = time.monotonic() + ANSWER_S
+    while (end_s - time.monotonic() if deadline is None else deadline.left_s()) > 0:
+        try:
+            return future.result(ASK_AGAIN_S)
+        except TimeoutError:
+            continue
+        except InsertError:
+            raise
+        except Exception:  # the thread has logged it; its message may quote the clipboard
+            raise InsertError("The clipboard refused.", InsertReason.UNSUPPORTED_DESKTOP) from None
+    future.cancel()
+    raise unsupported("An answering clipboard")
+
+
+def described(problem: BaseException) -> str:
+    """What went wrong and where, for the log; without the message, which may quote the clipboard."""
+    return type(problem).__name__ + "\n" + "".join(traceback.format_tb(problem.__traceback__))

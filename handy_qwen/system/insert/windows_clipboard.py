@@ -1,4 +1,4 @@
-"""The Windows clipboard with delayed rendering, so that we see who fetches.
+"""The Windows clipboard with delayed rendering, which shows who fetches.
 
     take what is there -> own: promise text -> WM_RENDERFORMAT: who has the clipboard open?
          the target's process -> fetched; somebody else -> rendered for him, then promised anew
@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.inbox import Inbox
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
-from handy_qwen.system.insert.tasks import ANSWER_S, Tasks, described
+from handy_qwen.system.insert.pasting import ANSWER_S, ask, described
 from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, NotMemory, Win32
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Saved:
     """What was on the clipboard when it had the number ``sequence``, by format."""
 
     sequence: int
@@ -90,10 +90,10 @@ class WindowsClipboard:
         self._ready = threading.Event()
         self._pausing = threading.Event()
         self._is_closing = False
-        self._tasks = Tasks(lambda: api.wake(self._window))
+        self._inbox = self._new_inbox()
         self._promise: Promise | None = None
-        self._taken: Kept | None = None  # what is there now, taken in advance
-        self._saved: Kept | None = None  # what comes back after the paste
+        self._taken: Saved | None = None  # what is there now, taken in advance
+        self._saved: Saved | None = None  # what comes back after the paste
         self.thread = WatchedThread("clipboard", self._run, on_revive=self._revive)
         self.thread.start()
         if not self._ready.wait(ANSWER_S) or not self._window:
@@ -101,14 +101,14 @@ class WindowsClipboard:
 
     # --- any thread --------------------------------------------------------------------------------
 
-    def take(self, patience: Deadline) -> None:
+    def take(self, deadline: Deadline) -> None:
         """Take what is there, so that it can come back.
 
         Raises:
             InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
         """
         try:
-            self._do(lambda: self._take(patience), patience)
+            ask(self._inbox, lambda: self._take(deadline), deadline)
         except InsertError as problem:
             raise clipboard_in_use() from problem
 
@@ -119,7 +119,7 @@ class WindowsClipboard:
             InsertError: Another program keeps the clipboard open, or has written to it since.
         """
         promise = Promise(text, process)
-        self._do(lambda: self._begin(promise))
+        ask(self._inbox, lambda: self._begin(promise))
         return promise
 
     def restore(self, promise: Promise) -> None:
@@ -128,7 +128,7 @@ class WindowsClipboard:
         Raises:
             InsertError: Another program keeps it open. May be tried again.
         """
-        self._do(lambda: self._restore(promise))
+        ask(self._inbox, lambda: self._restore(promise))
 
     def is_ours(self) -> bool:
         """Whether nobody has copied anything since our text."""
@@ -140,7 +140,7 @@ class WindowsClipboard:
         Raises:
             InsertError: Another program keeps the clipboard open.
         """
-        self._do(lambda: self._keep(text))
+        ask(self._inbox, lambda: self._keep(text))
 
     def close(self, timeout_s: float) -> None:
         """End the thread. What we promised is rendered before."""
@@ -149,14 +149,13 @@ class WindowsClipboard:
         self._api.wake(self._window)
         self.thread.join(timeout_s)
 
-    def _do(self, run: Callable[[], None], patience: Deadline | None = None) -> None:
-        if not self.thread.is_alive():
-            raise unsupported("The clipboard")
-        self._tasks.do(run, patience)
+    def _new_inbox(self) -> Inbox:
+        return Inbox(lambda: self._api.wake(self._window))
 
     def _revive(self) -> None:
         """The thread died, and its window with it. Called on the watchdog's thread."""
         self._promise, self._taken, self._saved = None, None, None
+        self._inbox = self._new_inbox()
 
     # --- the thread "clipboard" --------------------------------------------------------------------
 
@@ -166,12 +165,13 @@ class WindowsClipboard:
         except Exception as problem:
             logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
-            self._tasks.give_up()
+            self._inbox.reject(unsupported("The clipboard"))
             self._ready.set()
 
     def _on_ready(self, window: int) -> None:
         self._window = window
         self._ready.set()
+        self._api.wake(window)  # for what was put in while there was none
 
     def _on_message(self, message: int, format_id: int) -> None:
         self.thread.begin()
@@ -181,7 +181,7 @@ class WindowsClipboard:
             elif message == WM_RENDERALLFORMATS:
                 self._render_all()
             elif message == WM_APP:
-                self._tasks.work_off()
+                self._inbox.run()
                 if self._is_closing:
                     self._api.quit()
         except Exception as problem:  # Windows calls this: it could not go any further
@@ -198,7 +198,7 @@ class WindowsClipboard:
             "Another program keeps the clipboard open.", InsertReason.UNSUPPORTED_DESKTOP, "Try again."
         )
 
-    def _take(self, patience: Deadline) -> None:
+    def _take(self, deadline: Deadline) -> None:
         if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
             return  # the text before this one is there, or nothing has changed since
         self._taken = None
@@ -215,11 +215,11 @@ class WindowsClipboard:
             for format_id in worth_keeping(there):
                 data = self._get(format_id)
                 left -= len(data or b"")
-                if left < 0 or patience.left_s() <= 0:
+                if left < 0 or deadline.left_s() <= 0:
                     raise clipboard_in_use()
                 if data is not None:
                     formats[format_id] = data
-            self._taken = Kept(self._api.sequence(), formats)  # it changes when promises are kept
+            self._taken = Saved(self._api.sequence(), formats)  # it changes when promises are kept
         finally:
             self._api.close_clipboard()
 
@@ -269,7 +269,7 @@ class WindowsClipboard:
             promise.fetched.set()
         elif promise.renewals > 0:
             promise.renewals -= 1
-            self._tasks.post(lambda: self._renew(promise))
+            self._inbox.put(lambda: self._renew(promise))
 
     def _render_all(self) -> None:
         """Our window goes: whoever pastes later must still get the text."""

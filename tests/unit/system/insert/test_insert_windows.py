@@ -29,6 +29,7 @@ from handy_qwen.system.insert.win32 import (
 from handy_qwen.system.insert.windows import Windows, strokes
 from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, CONCEAL, encoded
 from handy_qwen.system.session import Kind, Session
+from tests.e2e.desk.processes import wait_until
 
 WINDOWS = Session(Kind.WINDOWS)
 TARGET, TARGET_PROCESS, MANAGER = 100, 10, 200
@@ -367,7 +368,7 @@ def test_an_exception_on_the_clipboards_thread_is_no_success(fake, backend):
         backend.copy("said")
     with pytest.raises(InsertError):
         backend.paste_text("said")
-    assert backend.clipboard_thread.piece() is None
+    wait_until(lambda: backend.clipboard_thread.piece() is None, "the end of its work")
     del fake.empty_clipboard
     backend.copy("said")
     assert fake.text() == "said"
@@ -384,16 +385,9 @@ def test_a_clipboard_thread_that_dies_is_seen_and_can_be_started_again(fake, bac
     with pytest.raises(InsertError):
         backend.copy("said")
     backend.clipboard_thread.revive()
-    wait_until_ready(backend)
+    wait_until(backend.clipboard_thread.is_alive, "the thread")
     backend.copy("said")
     assert fake.text() == "said"
-
-
-def wait_until_ready(backend):
-    for _ in range(500):
-        if backend.clipboard_thread.is_alive():
-            return
-        threading.Event().wait(0.01)
 
 
 def typed(fake):
