@@ -88,7 +88,7 @@ class DesktopInserter:
     def prepare(self, method: Method) -> None:
         """A text may have to be inserted soon. See ``Inserter``."""
         if method is Method.PASTE:
-            self.thread.do(lambda: self._try("preparing", self._prepare))
+            self.thread.do(self._prepare)
 
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
         """Put ``text`` into the focused window. See ``Inserter``."""
@@ -111,7 +111,7 @@ class DesktopInserter:
         if self.thread.is_ending():
             return
         self.thread.may_end()
-        self.thread.do(lambda: self._try("closing", self._backend.close))
+        self.thread.do(self._close_backend)
         self.thread.stop(timeout_s)
         self._stopping.set()
         if self.thread.is_alive():
@@ -126,7 +126,10 @@ class DesktopInserter:
     # --- the thread "insert" -------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        self._backend.prepare(lambda: not self.thread.is_idle())
+        self._try("preparing", lambda: self._backend.prepare(lambda: not self.thread.is_idle()))
+
+    def _close_backend(self) -> None:
+        self._try("closing", self._backend.close)
 
     def _rest(self) -> None:
         self._rest_s = None

@@ -15,7 +15,6 @@ it gets an error, and the watchdog starts it again with a new connection.
 from __future__ import annotations
 
 import logging
-import os
 import select
 import threading
 import time
@@ -24,8 +23,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.inbox import Result, SelectableInbox
 from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
-from handy_qwen.system.insert.tasks import Result, Tasks, described
+from handy_qwen.system.insert.pasting import ask, described
 from handy_qwen.system.x11.connection import LOST, connect, guarded
 from handy_qwen.system.x11.selection import (
     PRIVATE_FORMAT,
@@ -66,15 +66,16 @@ class Clipboard:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._wake_reader, self._wake_writer = os.pipe()
-        self._tasks = Tasks(lambda: os.write(self._wake_writer, b"x"))
-        self._is_closed = False
+        self._inbox = SelectableInbox()
         self._connect()
         self.thread = WatchedThread("clipboard", self._run, on_revive=self._connect)
         self.thread.start()
 
     def _connect(self) -> None:
         """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
+        if self._inbox.is_over:
+            self._inbox.close()
+            self._inbox = SelectableInbox()
         self._offer: Offer | None = None
         self._saved: dict[str, Content | None] = {}  # by selection: what comes back; None: it was empty
         self._restore_at_s: float | None = None
@@ -123,31 +124,26 @@ class Clipboard:
 
     def close(self, timeout_s: float) -> None:
         """Bring back what is still due, hand the content to a clipboard manager, end the thread."""
-        if self._is_closed:
+        if self.thread.is_ending():
             return
-        self._is_closed = True
         self.thread.may_end()
-        os.write(self._wake_writer, b"x")
+        self._inbox.put(lambda: None)  # wakes the thread
         self.thread.join(timeout_s)
         if not self.thread.is_alive():
-            os.close(self._wake_reader)
-            os.close(self._wake_writer)
+            self._inbox.close()
 
-    def _do(self, run: Callable[[], Result]) -> Result:
-        if self._is_closed or not self.thread.is_alive():
-            raise unsupported("The clipboard")
-
+    def _do(self, call: Callable[[], Result]) -> Result:
         def guardedly() -> Result:
             with guarded("Using the clipboard"):
-                return run()
+                return call()
 
-        return self._tasks.do(guardedly)
+        return ask(self._inbox, guardedly)
 
     # --- the thread "clipboard" --------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            while not self._is_closed:
+            while not self.thread.is_ending():
                 self._step()
             self._restore()
             self._hand_over()
@@ -157,7 +153,7 @@ class Clipboard:
             logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
             self._lose_offer()
-            self._tasks.give_up()
+            self._inbox.reject(unsupported("The clipboard"))
             self._owner.close()
 
     def _step(self) -> None:
@@ -168,11 +164,13 @@ class Clipboard:
         self._owner.work()
         left_s = None if self._restore_at_s is None else max(self._restore_at_s - time.monotonic(), 0)
         self.thread.end()
-        readable, _, _ = select.select([self._owner.connection, self._wake_reader], [], [], left_s)
-        if self._wake_reader in readable:
+        readable, _, _ = select.select([self._owner.connection, self._inbox], [], [], left_s)
+        if self._inbox in readable:
             self.thread.begin()
-            os.read(self._wake_reader, 1024)
-            self._tasks.work_off()
+            try:
+                self._inbox.run()
+            except Exception as problem:  # whoever waits for the answer has got it
+                logger.error("the clipboard failed: %s", described(problem))  # noqa: TRY400 (see there)
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Snapshot]) -> None:
         stamp = self._owner.stamp()  # all changes before are known now, and those after count as later
