@@ -20,8 +20,17 @@ from typing import ClassVar
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always, chunks, no_focus
-from handy_qwen.system.insert.pasting import Chord, PastingBackend
+from handy_qwen.system.insert.backend import (
+    Deadline,
+    Inserted,
+    MayRelease,
+    Pause,
+    always,
+    chunks,
+    clipboard_in_use,
+    no_focus,
+)
+from handy_qwen.system.insert.pasting import Chord, PastingBackend, ask
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
 from handy_qwen.system.session import Session
@@ -146,10 +155,15 @@ class Windows(PastingBackend[int]):
                 self._api.send(events[sent:])
 
     def _save(self, deadline: Deadline, _focus: int | None) -> None:
-        self._clipboard.take(deadline)
+        try:
+            ask(self._clipboard.inbox, lambda: self._clipboard.save(deadline), deadline)
+        except InsertError as problem:
+            raise clipboard_in_use() from problem
 
     def _offer(self, text: str, focus: int) -> None:
-        self._promise = self._clipboard.promise(text, self._api.process(focus))
+        promise = Promise(text, self._api.process(focus))
+        ask(self._clipboard.inbox, lambda: self._clipboard.promise(promise))
+        self._promise = promise
 
     def _is_fetched(self) -> bool:
         return self._promise is not None and self._promise.fetched.wait(self.FETCH_WAIT_S)
@@ -158,11 +172,11 @@ class Windows(PastingBackend[int]):
         return self._clipboard.is_ours()
 
     def _restore(self) -> None:
-        if self._promise is not None:
-            self._clipboard.restore(self._promise)
+        if (promise := self._promise) is not None:
+            ask(self._clipboard.inbox, lambda: self._clipboard.restore(promise))
 
     def _keep(self, text: str) -> None:
-        self._clipboard.keep(text)
+        ask(self._clipboard.inbox, lambda: self._clipboard.keep(text))
 
     def _held(self) -> list[int]:
         return [key for key in MODIFIERS if self._api.is_down(key)]
