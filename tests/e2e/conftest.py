@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.desk import Desktop, QtTarget, require
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,25 @@ def editor(desktop):
     target = desktop.open(QtTarget)
     yield target
     target.close()
+
+
+@pytest.fixture(scope="module")
+def windows(bench):
+    """A window of each kind on the desktop of the module's ``bench``."""
+    desk, _ = bench
+    opened = {kind: desk.open(kind) for kind in (QtTarget, GtkTarget, XtermTarget)}
+    yield opened
+    for window in opened.values():
+        window.close()
+
+
+@pytest.fixture
+def window(windows, request):
+    """The window of the kind that the test names, or the Qt one; empty, with the focus."""
+    chosen = windows[getattr(request, "param", QtTarget)]
+    chosen.focus()
+    chosen.clear()
+    return chosen
 
 
 @pytest.fixture(autouse=True)

@@ -241,7 +241,7 @@ def test_what_says_that_it_is_too_large_is_not_fetched(reader, programs):
 def busy(clipboard):
     """The clipboard's thread is busy inside, and has not seen what happened meanwhile when it goes on."""
     is_busy, go_on = threading.Event(), threading.Event()
-    clipboard._tasks.post(lambda: (is_busy.set(), go_on.wait(10)))
+    clipboard._inbox.put(lambda: (is_busy.set(), go_on.wait(10)))
     assert is_busy.wait(10)
     try:
         yield
@@ -265,7 +265,7 @@ def test_what_is_copied_between_the_look_and_the_paste_is_not_destroyed(desk, re
         paste = threading.Thread(target=offer)
         paste.start()
         programs[0].own("CLIPBOARD", "copied")
-        wait_until(lambda: clipboard._tasks._queue.qsize() == 1, "the offer to wait")
+        wait_until(lambda: len(clipboard._inbox._calls) == 1, "the offer to wait")
     paste.join(10)
     assert problems == [InsertReason.CLIPBOARD_IN_USE]
     assert read(reader) == "copied"

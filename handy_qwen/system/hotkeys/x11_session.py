@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from Xlib import X, error
@@ -283,11 +284,9 @@ class Session:
         """One that no program holds: the same key with other modifiers, or else a usual one."""
         variants = [f"{start}+{chord.key}" for start in ("ctrl+alt", "ctrl+super", "ctrl+alt+shift")]
         for proposal in map(parse_chord, (*variants, *_SPARE_CHORDS)):
-            try:
+            with suppress(HotkeyError):  # this keyboard has no such key
                 if proposal not in chords and self._is_free(keys, proposal):
                     return proposal
-            except HotkeyError:
-                continue  # this keyboard has no such key
         return None
 
 

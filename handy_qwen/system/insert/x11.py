@@ -53,13 +53,8 @@ class X11(PastingBackend[FocusedWindow]):
         self._display = session.display
         self._focus = FocusReader(self._display)
         self._connection = connect(self._display)
-        self._keyboard = Keyboard(
-            self._connection,
-            self._injection,
-            pause,
-            release_wait_s=self.RELEASE_WAIT_S,
-            may_release=may_release,
-        )
+        wait_s = self.RELEASE_WAIT_S
+        self._keyboard = Keyboard(self._connection, self._injection, pause, wait_s, may_release)
         self._clipboard = Clipboard(self._display)
         self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
         self._there: dict[str, Snapshot] = {}

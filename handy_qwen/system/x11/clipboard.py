@@ -174,7 +174,7 @@ class Clipboard:
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Snapshot]) -> None:
         stamp = self._owner.stamp()  # all changes before are known now, and those after count as later
-        ours = {selection: self._owner.owned(selection) for selection in there}
+        ours = {selection: self._owner.owned.get(selection) for selection in there}
         for selection, snapshot in there.items():
             # Without an owner by now: it has ended, or it was us, and the paste before has been given back.
             if ours[selection] is None and self._owner.owner_of(selection) not in {0, snapshot.owner}:
@@ -198,7 +198,7 @@ class Clipboard:
 
     def _restore(self) -> None:
         for selection, content in self._saved.items():
-            if self._owner.owned(selection) is not None:
+            if selection in self._owner.owned:
                 self._owner.give_back(selection, content)
         self._forget()
 
@@ -212,7 +212,7 @@ class Clipboard:
 
     def _hand_over(self) -> None:
         """Let a clipboard manager take CLIPBOARD over, because we are about to end."""
-        content = self._owner.owned("CLIPBOARD")
+        content = self._owner.owned.get("CLIPBOARD")
         if content is None or PRIVATE_FORMAT in content or not self._owner.owner_of("CLIPBOARD_MANAGER"):
             return
         end_s = time.monotonic() + HAND_OVER_S

@@ -7,7 +7,7 @@ logged by name, and the request counts as not done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -19,9 +19,6 @@ logger = logging.getLogger(__name__)
 
 XObject: TypeAlias = Any
 """A connection, window, event or error of python-xlib, which has no types."""
-
-Pause = Callable[[float], object]
-"""Waits for so many seconds, or until the program ends."""
 
 LOST = (error.ConnectionClosedError, OSError)
 """What python-xlib raises when the server is gone."""

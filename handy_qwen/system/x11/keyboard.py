@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,15 +31,14 @@ from Xlib import X, Xatom
 from Xlib.ext import xtest
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import Injection, Inserted, no_focus, unsupported
+from handy_qwen.system.insert.backend import Injection, Inserted, MayRelease, Pause, no_focus, unsupported
 from handy_qwen.system.x11 import keymap as km
-from handy_qwen.system.x11.connection import Pause, XObject, guarded, server_grab
+from handy_qwen.system.x11.connection import XObject, guarded, server_grab
 from handy_qwen.system.x11.windows import FocusedWindow
 from handy_qwen.system.x11.xkb import Access, Xkb
 
 logger = logging.getLogger(__name__)
 
-RELEASE_WAIT_S = 1.0  # how long the user may take to let go of the hotkey
 RELEASE_POLL_S = 0.01
 MAX_PLANS = 8  # a layout that changes more often under one text is not going to stay
 ACCEPTED_S = 0.03  # what is added to the time that Slow Keys and Bounce Keys ask for
@@ -68,12 +67,7 @@ class _Plan:
 class Keyboard:
     """The keyboard of one X server. For the thread of its connection.
 
-    Args:
-        connection: The connection.
-        injection: Is told while keys are sent.
-        pause: Waits for so many seconds, or until the program ends.
-        release_wait_s: How long the user is given to let modifiers go.
-        may_release: Whether those still held then may be released; while not, they are waited for.
+    The user is given ``release_wait_s`` to release modifiers; see ``Backend`` for ``may_release``.
 
     Raises:
         InsertError: The X server lacks XTEST or XKEYBOARD.
@@ -84,9 +78,8 @@ class Keyboard:
         connection: XObject,
         injection: Injection,
         pause: Pause,
-        *,
-        release_wait_s: float = RELEASE_WAIT_S,
-        may_release: Callable[[], bool] = lambda: True,
+        release_wait_s: float,
+        may_release: MayRelease,
     ) -> None:
         self._display = connection
         self._injection = injection

@@ -72,19 +72,15 @@ class Stroke:
     modifiers: int
 
 
-@dataclass(frozen=True, slots=True)
-class _KeyType:
-    """Which level the modifiers in ``mask`` choose; 0 for combinations that are not in ``levels``."""
-
-    mask: int
-    levels: Mapping[int, int]
+_KeyType = tuple[int, Mapping[int, int]]
+"""The modifiers that choose the level, and the levels of their combinations; 0 for those that are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """The symbols of a key: those of group ``g``, level ``l`` stand at ``g * width + l``."""
+    """A key: its types in four groups; the symbol of group ``g``, level ``l`` is at ``g * width + l``."""
 
-    types: tuple[int, int, int, int]
+    types: tuple[int, ...]
     groups: int
     out_of_range: int
     width: int
@@ -126,8 +122,8 @@ class Keymap:
 
     def _symbol(self, key: _Key, group: int, modifiers: int) -> int:
         used = key.group(group)
-        kind = self.types[key.types[used]]
-        place = used * key.width + kind.levels.get(modifiers & kind.mask, 0)
+        mask, levels = self.types[key.types[used]]
+        place = used * key.width + levels.get(modifiers & mask, 0)
         return key.symbols[place] if place < len(key.symbols) else 0
 
     def without(self, codes: frozenset[int]) -> Keymap:
@@ -153,10 +149,9 @@ def parse(data: bytes) -> Keymap:
         kinds.append(kind)
     found = {}
     for code in range(first, first + keys):
-        *places, info, width, count = struct.unpack_from("=6BH", data, at)
+        *kinds_by_group, info, width, count = struct.unpack_from("=6BH", data, at)
         symbols = struct.unpack_from(f"={count}I", data, at + 8)
-        t0, t1, t2, t3 = places
-        found[code] = _Key((t0, t1, t2, t3), info & 0x0F, info, width, symbols)
+        found[code] = _Key(tuple(kinds_by_group), info & 0x0F, info, width, symbols)
         at += 8 + 4 * count
     return Keymap(tuple(kinds), found)
 
@@ -168,7 +163,7 @@ def _parse_type(data: bytes, at: int) -> tuple[_KeyType, int]:
         is_active, combination, level = struct.unpack_from("=3B", data, at + 8 + 8 * place)
         if is_active:
             levels[combination] = level
-    return _KeyType(mask, levels), at + 8 + 8 * entries + (4 * entries if does_preserve else 0)
+    return (mask, levels), at + 8 + 8 * entries + (4 * entries if does_preserve else 0)
 
 
 def keysyms_of(character: str) -> tuple[int, ...]:

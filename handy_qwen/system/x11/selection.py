@@ -266,21 +266,18 @@ class SelectionOwner(Requestor):
     """A connection that owns selections and answers those who ask for them. For one thread.
 
     Attributes:
+        owned: What we serve, by selection.
         on_fetch: Called with the requestor's window when content has been fetched completely.
         on_lost: Called with the selection when another program has taken it.
     """
 
     def __init__(self, connection: XObject) -> None:
         super().__init__(connection)
-        self._owned: dict[str, Content] = {}
+        self.owned: dict[str, Content] = {}
         self._since: dict[str, int] = {}
         self._transfers: dict[tuple[int, int], _Transfer] = {}  # by window and property
         self.on_fetch: Callable[[int], None] = lambda _: None
         self.on_lost: Callable[[str], None] = lambda _: None
-
-    def owned(self, selection: str) -> Content | None:
-        """What we serve as ``selection``; None if it is not ours."""
-        return self._owned.get(selection)
 
     def own(self, selection: str, content: Content, stamp: int | None = None) -> None:
         """Serve ``content`` as ``selection`` from ``stamp`` on, or from now.
@@ -290,7 +287,7 @@ class SelectionOwner(Requestor):
         """
         self._take(selection, content, self.stamp() if stamp is None else stamp)
         if self.owner_of(selection) != self.window.id:
-            del self._owned[selection]
+            del self.owned[selection]
             raise InsertError("The clipboard cannot be taken.", InsertReason.UNSUPPORTED_DESKTOP)
 
     def give_back(self, selection: str, content: Content | None) -> None:
@@ -301,11 +298,11 @@ class SelectionOwner(Requestor):
         """
         stamp = self.stamp()
         if self.owner_of(selection) != self.window.id:
-            self._owned.pop(selection, None)
+            self.owned.pop(selection, None)
         elif content is not None:
             self._take(selection, content, stamp)
         else:
-            self._owned.pop(selection, None)
+            self.owned.pop(selection, None)
             request.SetSelectionOwner(
                 display=self.connection.display,
                 onerror=None,
@@ -316,7 +313,7 @@ class SelectionOwner(Requestor):
             self.connection.sync()
 
     def _take(self, selection: str, content: Content, stamp: int) -> None:
-        self._owned[selection], self._since[selection] = content, stamp
+        self.owned[selection], self._since[selection] = content, stamp
         self.window.set_selection_owner(self.atom(selection), stamp)
         self.connection.sync()
 
@@ -333,7 +330,7 @@ class SelectionOwner(Requestor):
             self._answer(happened)
         elif happened.type == X.SelectionClear:
             selection = self.name_of(happened.atom)
-            if self._owned.pop(selection, None) is not None:
+            if self.owned.pop(selection, None) is not None:
                 self.on_lost(selection)
         elif happened.type == X.PropertyNotify and happened.state == X.PropertyDelete:
             self._go_on(happened.window.id, happened.atom)
@@ -352,7 +349,7 @@ class SelectionOwner(Requestor):
 
     def _answer(self, asked: XObject) -> None:
         prop = asked.property or asked.target  # programs from before the conventions name no property
-        content = self._owned.get(self.name_of(asked.selection))
+        content = self.owned.get(self.name_of(asked.selection))
         try:
             is_given = content is not None and self._give(content, asked, asked.target, prop)
         except error.XError as problem:  # it has gone, or its property does not take so much

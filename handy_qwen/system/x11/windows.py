@@ -18,7 +18,8 @@ from Xlib.ext import res
 from Xlib.protocol import event
 
 from handy_qwen.core.types import Target
-from handy_qwen.system.x11.connection import LOST, Pause, XObject, connect, disconnect
+from handy_qwen.system.insert.backend import Pause
+from handy_qwen.system.x11.connection import LOST, XObject, connect, disconnect
 
 PING_S = 4.0
 WITHOUT_PING_S = 0.15
