@@ -5,12 +5,16 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from handy_qwen.core.events import Delivered, Delivery, Event
 from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.system.insert.x11 import X11
 from handy_qwen.system.session import Kind, Session
-from tests.e2e.desk import Desktop
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget
+
+every_window = pytest.mark.parametrize("window", [QtTarget, GtkTarget, XtermTarget], indirect=True)
 
 
 class Insertion:

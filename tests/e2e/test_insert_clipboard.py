@@ -13,7 +13,7 @@ import pytest
 from handy_qwen.core.events import Delivered, Delivery
 from handy_qwen.core.types import Method, Target
 from handy_qwen.system.insert import backend
-from handy_qwen.system.insert import x11 as x11_desktop
+from handy_qwen.system.insert.x11 import X11
 from handy_qwen.system.x11 import snapshot
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.desk.processes import wait_until
@@ -69,7 +69,7 @@ def test_a_window_that_never_takes_it_leaves_the_text_on_the_clipboard_with_a_no
     bench, window, monkeypatch
 ):
     desk, insertion = bench
-    monkeypatch.setattr(x11_desktop, "FETCH_WAIT_S", 1.0)
+    monkeypatch.setattr(X11, "FETCH_WAIT_S", 1.0)
     copy(desk, OLD.encode())
     window.freeze()
     insertion.begin(TEXT, Method.PASTE)
@@ -320,7 +320,7 @@ def test_programs_get_the_text_in_the_format_they_ask_for(bench, target):
 
 def test_nothing_of_a_text_reaches_the_log(bench, window, caplog, monkeypatch):
     desk, insertion = bench
-    monkeypatch.setattr(x11_desktop, "FETCH_WAIT_S", 1.0)
+    monkeypatch.setattr(X11, "FETCH_WAIT_S", 1.0)
     with caplog.at_level("DEBUG"):
         for method in (Method.TYPE, Method.PASTE, Method.COPY):
             insertion.insert("a very secret sentence", method)
