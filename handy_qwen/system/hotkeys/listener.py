@@ -1,7 +1,7 @@
 """What the listeners of the systems have in common.
 
 ``ConnectedListener`` is for connections to the desktop that may break (X11, the portal), ``HookedListener``
-for systems that show every key to a hook (Windows, macOS).
+for systems that show every key to a hook (Windows, macOS), ``Listener`` for neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed
 from handy_qwen.core.types import Hotkey, Post
-from handy_qwen.errors import HandyError, HotkeyError
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, missing_key
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
@@ -35,53 +35,35 @@ def never(_at_s: float) -> bool:
     return False
 
 
-class Selectable(Protocol):
-    """A connection to the desktop. For one thread."""
-
-    def filenos(self) -> Sequence[int]:
-        """What to select on."""
-
-    def timeout_s(self) -> float | None:
-        """How long to wait for something to come before looking again; None: for ever."""
-
-    def close(self) -> None:
-        """Release it."""
-
-
-Connection = TypeVar("Connection", bound=Selectable)
-
-
-class ConnectedListener(ABC, Generic[Connection]):
-    """A listener whose connection to the desktop may break. Comes back after each of ``RETRY_S``.
-
-    Threads: the connection belongs to the thread ``hotkeys``, which calls ``post`` and the methods that
-    subclasses implement. When it gives up, it posts HotkeysFailed and ends; ``start`` may be tried again.
+class Listener:
+    """A listener with its thread, as the watchdog sees it. This class itself is for desktops without hotkeys.
 
     Args:
         post: Takes the events.
     """
 
-    RETRY_S: ClassVar[Sequence[float]] = (0.5, 1.0, 2.0, 4.0, 8.0)  # before each attempt to come back
-    LOST: ClassVar[tuple[type[Exception], ...]]  # what a broken connection raises
-    ANSWER_S: ClassVar = 10.0  # how long a call to the thread may take
-
     def __init__(self, post: Post) -> None:
         self._post = post
-        self._inbox: SelectableInbox | None = None
         self._thread: WatchedThread | None = None
-        self._connection: Connection | None = None
 
-    # --- any thread ----------------------------------------------------------------------------------
+    def start(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        self.check(hotkeys)
+
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        if hotkeys:
+            raise HotkeyError(
+                "Hotkeys do not work on this desktop.",
+                HotkeyReason.UNSUPPORTED_DESKTOP,
+                'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
+            )
+
+    def watch_escape(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
 
     def stop(self) -> None:
-        """Stop listening and release everything. Safe to call twice."""
-        thread, self._thread = self._thread, None
-        inbox, self._inbox = self._inbox, None
-        if thread is not None and inbox is not None:
-            thread.may_end()
-            inbox.put(lambda: None)  # wakes the thread
-            thread.join(5.0)
-            inbox.close()
+        """See ``HotkeyListener``."""
 
     def has_died(self) -> bool:
         """See ``Watched``."""
@@ -101,6 +83,51 @@ class ConnectedListener(ABC, Generic[Connection]):
     def revive(self) -> None:
         """See ``HotkeyListener``."""
         self._post(HotkeysDied())
+
+
+class Selectable(Protocol):
+    """A connection to the desktop. For one thread."""
+
+    def filenos(self) -> Sequence[int]:
+        """What to select on."""
+
+    def timeout_s(self) -> float | None:
+        """How long to wait for something to come before looking again; None: for ever."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+Connection = TypeVar("Connection", bound=Selectable)
+
+
+class ConnectedListener(Listener, ABC, Generic[Connection]):
+    """A listener whose connection to the desktop may break. Comes back after each of ``RETRY_S``.
+
+    Threads: the connection belongs to the thread ``hotkeys``, which calls ``post`` and the methods that
+    subclasses implement. When it gives up, it posts HotkeysFailed and ends; ``start`` may be tried again.
+    """
+
+    RETRY_S: ClassVar[Sequence[float]] = (0.5, 1.0, 2.0, 4.0, 8.0)  # before each attempt to come back
+    LOST: ClassVar[tuple[type[Exception], ...]]  # what a broken connection raises
+    ANSWER_S: ClassVar = 10.0  # how long a call to the thread may take
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post)
+        self._inbox: SelectableInbox | None = None
+        self._connection: Connection | None = None
+
+    # --- any thread ----------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop listening and release everything. Safe to call twice."""
+        thread, self._thread = self._thread, None
+        inbox, self._inbox = self._inbox, None
+        if thread is not None and inbox is not None:
+            thread.may_end()
+            inbox.put(lambda: None)  # wakes the thread
+            thread.join(5.0)
+            inbox.close()
 
     def _call(self, call: Callable[[], None], *, is_start: bool = False) -> None:
         """Have ``call`` made on the thread, and wait. ``is_start`` starts the thread if it does not run.
@@ -245,7 +272,7 @@ class Hook(Protocol):
         """Whether its thread runs."""
 
 
-class HookedListener(ABC):
+class HookedListener(Listener, ABC):
     """A listener for a system that shows every key to a hook.
 
     Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
@@ -263,7 +290,7 @@ class HookedListener(ABC):
     ]  # whether the real state includes keys that the focused program did not get
 
     def __init__(self, post: Post, was_injecting: WasInjecting = never) -> None:
-        self._post = post
+        super().__init__(post)
         self._was_injecting = was_injecting
         self._hooks: tuple[Hook, ...] = ()
         self._hooks_lock = threading.Lock()
@@ -274,7 +301,6 @@ class HookedListener(ABC):
         self._bindings: tuple[Binding, ...] = ()
         self._is_escape_wanted = False
         self._tracker = self._new_tracker()
-        self._thread = WatchedThread("hotkeys", self._run)
 
     # --- any thread ----------------------------------------------------------------------------------
 
@@ -295,9 +321,9 @@ class HookedListener(ABC):
         with self._hooks_lock:
             if not self._hooks:
                 self._hooks = self._listen()
-        if not self._thread.is_alive():
-            self._thread = WatchedThread("hotkeys", self._run)
-            self._thread.start()
+        if self._thread is None or not self._thread.is_alive():
+            thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread))
+            thread.start()
 
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
@@ -310,20 +336,8 @@ class HookedListener(ABC):
             self._tracker.is_escape_watched = is_wanted
 
     def has_died(self) -> bool:
-        """Whether a hook, or the thread, ended without having been asked to. Any thread."""
-        return self._thread.has_died() or any(not hook.is_alive() for hook in self._hooks)
-
-    def piece(self) -> int | None:
-        """See ``Watched``."""
-        return self._thread.piece()
-
-    def own_pieces(self) -> int:
-        """See ``Watched``."""
-        return self._thread.own_pieces()
-
-    def revive(self) -> None:
-        """See ``HotkeyListener``."""
-        self._post(HotkeysDied())
+        """See ``Watched``. Also when a hook has ended."""
+        return super().has_died() or any(not hook.is_alive() for hook in self._hooks)
 
     def stop(self) -> None:
         """See ``HotkeyListener``."""
@@ -333,9 +347,11 @@ class HookedListener(ABC):
             hook.stop()
         with self._lock:
             self._report(self._tracker.let_go(time.monotonic()))
-            self._thread.may_end()
+            if (thread := self._thread) is not None:
+                thread.may_end()
             self._changed.notify_all()
-        self._thread.join(2.0)
+        if thread is not None:
+            thread.join(2.0)
 
     # --- for subclasses ------------------------------------------------------------------------------
 
@@ -389,17 +405,16 @@ class HookedListener(ABC):
 
     # --- the thread ----------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _run(self, thread: WatchedThread) -> None:
         try:
-            while self._look_again():
+            while self._look_again(thread):
                 pass
         except Exception:
             logger.exception("the thread of the hotkeys failed")
             problem = HandyError("The hotkeys stopped working.", "Start the program again.")
             self._post(HotkeysFailed(problem))
 
-    def _look_again(self) -> bool:
-        thread = self._thread
+    def _look_again(self, thread: WatchedThread) -> bool:
         with self._lock:
             self._changed.wait_for(lambda: thread.is_ending() or self._tracker.is_hotkey_down)
             self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)

@@ -44,7 +44,7 @@ from handy_qwen.errors import (
 )
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.settings import Settings, read_configuration
-from handy_qwen.system.hotkeys import NoHotkeys
+from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.portal import PortalError
 from handy_qwen.system.session import session_of
 
@@ -276,7 +276,7 @@ def test_a_running_app_keeps_its_hotkeys_to_itself():
     assert "Right Ctrl" in finding.text
 
 
-class Taken(NoHotkeys):
+class Taken(Listener):
     """A system where another program has them."""
 
     def __init__(self):

@@ -7,7 +7,7 @@ import pytest
 from handy_qwen.core.events import HotkeysDied
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys import NoHotkeys, hotkeys_for
+from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.session import Kind, Session
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its libraries are on Linux only")
@@ -24,7 +24,7 @@ def post(event):
         (Kind.MACOS, "MacHotkeys"),
         (Kind.X11, "X11Hotkeys"),
         (Kind.WAYLAND, "PortalHotkeys"),
-        (Kind.NONE, "NoHotkeys"),
+        (Kind.NONE, "Listener"),
     ],
 )
 def test_each_system_has_its_own_and_all_can_be_looked_after(kind, adapter):
@@ -41,7 +41,7 @@ def test_each_system_has_its_own_and_all_can_be_looked_after(kind, adapter):
 
 
 def test_no_hotkeys_says_so_and_names_a_way_out():
-    listener = NoHotkeys(post)
+    listener = hotkeys_for(post, Session(Kind.NONE))
     listener.start([])
     with pytest.raises(HotkeyError) as refused:
         listener.start([Hotkey("f9")])
