@@ -88,69 +88,67 @@ class _WindowClass(ctypes.Structure):
     )
 
 
+HANDLE, BOOL, DWORD, TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_wchar_p
+WPARAM, LPARAM, PDWORD = ctypes.c_size_t, ctypes.c_ssize_t, ctypes.POINTER(DWORD)
+
+# What has pointers or handles in it, which are 64 bits wide: result and arguments, by library and name.
+DECLARED: dict[str, dict[str, tuple[Any, ...]]] = {
+    "user32": {
+        "GetForegroundWindow": (HANDLE,),
+        "GetOpenClipboardWindow": (HANDLE,),
+        "GetClipboardOwner": (HANDLE,),
+        "OpenClipboard": (BOOL, HANDLE),
+        "GetClipboardData": (HANDLE, DWORD),
+        "SetClipboardData": (HANDLE, DWORD, HANDLE),
+        "IsHungAppWindow": (BOOL, HANDLE),
+        "GetClipboardSequenceNumber": (DWORD,),
+        "SystemParametersInfoW": (BOOL, DWORD, DWORD, ctypes.POINTER(_FilterKeys), DWORD),
+        "GetClassNameW": (ctypes.c_int, HANDLE, TEXT, ctypes.c_int),
+        "GetWindowThreadProcessId": (DWORD, HANDLE, PDWORD),
+        "PostMessageW": (BOOL, HANDLE, DWORD, WPARAM, LPARAM),
+        "DefWindowProcW": (LPARAM, HANDLE, DWORD, WPARAM, LPARAM),
+        "CreateWindowExW": (HANDLE, DWORD, TEXT, TEXT, DWORD, *[ctypes.c_int] * 4, *[HANDLE] * 4),
+        "DestroyWindow": (BOOL, HANDLE),
+        "GetAsyncKeyState": (ctypes.c_int16, ctypes.c_int),
+        "RegisterClassW": (ctypes.c_uint16, ctypes.POINTER(_WindowClass)),
+        "UnregisterClassW": (BOOL, TEXT, HANDLE),
+    },
+    "gdi32": {
+        "GetEnhMetaFileBits": (DWORD, HANDLE, DWORD, ctypes.c_char_p),
+        "SetEnhMetaFileBits": (HANDLE, DWORD, ctypes.c_char_p),
+        "DeleteEnhMetaFile": (BOOL, HANDLE),
+    },
+    "kernel32": {
+        "GlobalAlloc": (HANDLE, DWORD, ctypes.c_size_t),
+        "GlobalFree": (HANDLE, HANDLE),
+        "GlobalLock": (HANDLE, HANDLE),
+        "GlobalUnlock": (BOOL, HANDLE),
+        "GlobalSize": (ctypes.c_size_t, HANDLE),
+        "OpenProcess": (HANDLE, DWORD, BOOL, DWORD),
+        "CloseHandle": (BOOL, HANDLE),
+        "GetModuleHandleW": (HANDLE, TEXT),
+        "QueryFullProcessImageNameW": (BOOL, HANDLE, DWORD, TEXT, PDWORD),
+    },
+    "advapi32": {
+        "OpenProcessToken": (BOOL, HANDLE, DWORD, ctypes.POINTER(HANDLE)),
+        "GetTokenInformation": (BOOL, HANDLE, ctypes.c_int, PDWORD, DWORD, PDWORD),
+    },
+}
+
+
 class Win32:
     """The functions. Clipboard calls belong to the thread of ``run_window``."""
 
     def __init__(self) -> None:
-        """Load the libraries and declare what has pointers in it: handles are 64 bits wide."""
+        """Load the libraries."""
         load: Any = getattr(ctypes, "WinDLL")  # noqa: B009 (absent on other systems, for the type checker)
-        self._user = load("user32", use_last_error=True)
-        self._kernel = load("kernel32", use_last_error=True)
-        self._gdi = load("gdi32", use_last_error=True)
-        self._security = load("advapi32", use_last_error=True)
-        handle, number = ctypes.c_void_p, ctypes.c_uint32
-        declared = {
-            (self._user, "GetForegroundWindow"): (handle, []),
-            (self._user, "GetOpenClipboardWindow"): (handle, []),
-            (self._user, "GetClipboardOwner"): (handle, []),
-            (self._user, "OpenClipboard"): (ctypes.c_int, [handle]),
-            (self._user, "GetClipboardData"): (handle, [number]),
-            (self._user, "SetClipboardData"): (handle, [number, handle]),
-            (self._user, "IsHungAppWindow"): (ctypes.c_int, [handle]),
-            (self._user, "GetClipboardSequenceNumber"): (number, []),
-            (self._user, "SystemParametersInfoW"): (
-                ctypes.c_int,
-                [number, number, ctypes.POINTER(_FilterKeys), number],
-            ),
-            (self._gdi, "GetEnhMetaFileBits"): (number, [handle, number, ctypes.c_char_p]),
-            (self._gdi, "SetEnhMetaFileBits"): (handle, [number, ctypes.c_char_p]),
-            (self._gdi, "DeleteEnhMetaFile"): (ctypes.c_int, [handle]),
-            (self._user, "GetClassNameW"): (ctypes.c_int, [handle, ctypes.c_wchar_p, ctypes.c_int]),
-            (self._user, "GetWindowThreadProcessId"): (number, [handle, ctypes.POINTER(number)]),
-            (self._user, "PostMessageW"): (ctypes.c_int, [handle, number, ctypes.c_size_t, ctypes.c_ssize_t]),
-            (self._user, "DefWindowProcW"): (
-                ctypes.c_ssize_t,
-                [handle, number, ctypes.c_size_t, ctypes.c_ssize_t],
-            ),
-            (self._user, "CreateWindowExW"): (
-                handle,
-                [number, ctypes.c_wchar_p, ctypes.c_wchar_p, number, *[ctypes.c_int] * 4, *[handle] * 4],
-            ),
-            (self._user, "DestroyWindow"): (ctypes.c_int, [handle]),
-            (self._user, "GetAsyncKeyState"): (ctypes.c_int16, [ctypes.c_int]),
-            (self._user, "RegisterClassW"): (ctypes.c_uint16, [ctypes.POINTER(_WindowClass)]),
-            (self._user, "UnregisterClassW"): (ctypes.c_int, [ctypes.c_wchar_p, handle]),
-            (self._kernel, "GlobalAlloc"): (handle, [number, ctypes.c_size_t]),
-            (self._kernel, "GlobalFree"): (handle, [handle]),
-            (self._kernel, "GlobalLock"): (handle, [handle]),
-            (self._kernel, "GlobalUnlock"): (ctypes.c_int, [handle]),
-            (self._kernel, "GlobalSize"): (ctypes.c_size_t, [handle]),
-            (self._kernel, "OpenProcess"): (handle, [number, ctypes.c_int, number]),
-            (self._kernel, "CloseHandle"): (ctypes.c_int, [handle]),
-            (self._security, "OpenProcessToken"): (ctypes.c_int, [handle, number, ctypes.POINTER(handle)]),
-            (self._security, "GetTokenInformation"): (
-                ctypes.c_int,
-                [handle, ctypes.c_int, ctypes.POINTER(number), number, ctypes.POINTER(number)],
-            ),
-            (self._kernel, "GetModuleHandleW"): (handle, [ctypes.c_wchar_p]),
-            (self._kernel, "QueryFullProcessImageNameW"): (
-                ctypes.c_int,
-                [handle, number, ctypes.c_wchar_p, ctypes.POINTER(number)],
-            ),
-        }
-        for (library, name), (result, arguments) in declared.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
+        libraries = {name: load(name, use_last_error=True) for name in DECLARED}
+        for name, functions in DECLARED.items():
+            for function, (result, *arguments) in functions.items():
+                declared = getattr(libraries[name], function)
+                declared.restype, declared.argtypes = result, arguments
+        self._user, self._gdi = libraries["user32"], libraries["gdi32"]
+        self._kernel, self._security = libraries["kernel32"], libraries["advapi32"]
 
     def _last_error(self) -> int:
         get: Callable[[], int] = getattr(ctypes, "get_last_error")  # noqa: B009 (absent on other systems)
