@@ -37,7 +37,6 @@ BROKEN = (OSError, RuntimeError, StopIteration, LookupError, ValueError, TypeErr
 
 _PATH = "/org/freedesktop/portal/desktop"
 _BUS = "org.freedesktop.DBus"
-_DENIED = 1  # the code of a Response: the user said no
 _NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 
 Options = Mapping[str, tuple[str, object]]
@@ -57,7 +56,7 @@ class RefusedError(PortalError):
 
 
 class DeniedError(PortalError):
-    """The user said no."""
+    """The user said no, or the dialog ended in some other way."""
 
 
 class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
@@ -188,10 +187,8 @@ class PortalSession:
             while not (found := [message for message in self._signals if rule.matches(message)]):
                 self._connection.recv_messages(timeout=self._left_s())
             code, results = found[0].body
-            if code == _DENIED:
-                raise DeniedError(method)
             if code:
-                raise PortalError(f"{method} was refused")
+                raise DeniedError(f"{method} was refused")
             return dict(results)
         except BROKEN as exc:
             raise PortalError("the portal does not answer as it should") from exc
