@@ -190,18 +190,11 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             thread.begin(is_own=is_lost)
             if inbox.fileno() in readable:
                 self._take_in()  # keys pressed before a call was made come before it
-                self._make_calls(inbox)
+                self._survives(inbox.run)
             if self._connection is None and self._is_wanted() and not thread.is_ending():
                 self._reconnect()
             if self._take_in():  # calls leave events in the library's own buffer, which select does not see
                 delays = iter(self.RETRY_S)
-
-    def _make_calls(self, inbox: SelectableInbox) -> None:
-        try:
-            inbox.run()
-        except self.LOST as exc:
-            logger.info("the connection of the hotkeys broke: %s", exc)
-            self._disconnect()
 
     def _reconnect(self) -> None:
         failed: tuple[type[Exception], ...] = (HandyError, *self.LOST)
@@ -212,10 +205,13 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
 
     def _take_in(self) -> bool:
         """Process what has come. False if there is no connection, or it broke."""
-        if self._connection is None:
-            return False
+        connection = self._connection
+        return connection is not None and self._survives(lambda: self._hear(connection))
+
+    def _survives(self, step: Callable[[], None]) -> bool:
+        """Whether the connection survives ``step``."""
         try:
-            self._hear(self._connection)
+            step()
         except self.LOST as exc:
             logger.info("the connection of the hotkeys broke: %s", exc)
             self._disconnect()
