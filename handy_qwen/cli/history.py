@@ -441,7 +441,7 @@ def details(entry: Entry) -> list[tuple[str, str]]:
         ("language", entry.language),
         ("model", entry.model),
         ("application", entry.application),
-        ("delivered", entry.whereabouts.value or ("no" if entry.text else "")),
+        ("delivered", entry.delivery.value or ("no" if entry.text else "")),
         ("error", entry.error),
         ("starred", "yes" if entry.is_starred else ""),
         ("sound", "yes" if entry.has_audio else "no"),

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Keep, Submit
+from handy_qwen.core.types import Hotkey, Keep, LiveMode, Mode, Overlay, Submit
 from handy_qwen.settings.readers import (
     HOTKEY,
     REPLACEMENT,
@@ -32,14 +31,6 @@ T = TypeVar("T")
 NO_KEYS: Mapping[str, Reader[Any]] = {}
 
 
-class Overlay(enum.StrEnum):
-    """Where the overlay is shown."""
-
-    OFF = "off"
-    TOP = "top"
-    BOTTOM = "bottom"
-
-
 class MeansOfInsertion(enum.StrEnum):
     """How text gets into a window: a ``core.ports.Method``, or what suits this system."""
 
@@ -48,14 +39,6 @@ class MeansOfInsertion(enum.StrEnum):
     PASTE = "paste"
     COPY = "copy"
     NONE = "none"
-
-
-class LiveWork(enum.StrEnum):
-    """How much is done while the user still speaks."""
-
-    FULL = "full"
-    FINAL_WINDOWS_ONLY = "final_windows_only"
-    OFF = "off"
 
 
 def default_chord(platform: str = sys.platform) -> str:
@@ -117,16 +100,16 @@ class Settings:
         "minutes without use until the model frees its memory; 0: never, -1: at once. It loads again when\n"
         "the key goes down; nothing you say meanwhile is lost",
     )
-    live: LiveWork = option(
-        LiveWork.FULL,
-        choice(LiveWork),
+    live: LiveMode = option(
+        LiveMode.FULL,
+        choice(LiveMode),
         'work done while you speak: "full" shows the text as it comes, "final_windows_only" shows none but\n'
         'has most of the work done when you let go, "off" begins when you let go. With the 0.6B model on\n'
         "two slow cores the engine works for up to two thirds of the time while you speak, up to a third of\n"
         "it, or not at all",
     )
-    live_on_battery: LiveWork = option(
-        LiveWork.FINAL_WINDOWS_ONLY, choice(LiveWork), "the same while the machine runs on its battery"
+    live_on_battery: LiveMode = option(
+        LiveMode.FINAL_WINDOWS_ONLY, choice(LiveMode), "the same while the machine runs on its battery"
     )
     language: str = option(
         "", known_language, 'the language you speak, such as "German" or "de"; "auto": detected automatically'

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.core.types import RATE_HZ, Samples
+from handy_qwen.core.types import RATE_HZ, LiveMode, Samples
 from handy_qwen.errors import CancelledError, OutOfMemoryError
 
 if TYPE_CHECKING:  # slow to import: only the engine's threads do
@@ -17,14 +16,6 @@ if TYPE_CHECKING:  # slow to import: only the engine's threads do
     from handy_qwen.engine.qwen3.sessions import Cancel
 
 logger = logging.getLogger(__name__)
-
-
-class Live(enum.StrEnum):
-    """How much is done while the user still speaks."""
-
-    FULL = "full"
-    FINAL_WINDOWS_ONLY = "final_windows_only"  # no drafts, hence no previews
-    OFF = "off"
 
 
 class LiveText(Protocol):
@@ -76,7 +67,7 @@ class Job:
     take: int
     language: str
     context: tuple[str, ...]
-    live_mode: Live | None = None  # None: not asked for yet
+    live_mode: LiveMode | None = None  # None: not asked for yet
     heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
     forgotten_samples: int = 0  # those before ``heard``
     fed: int = 0  # blocks of ``heard`` that the live transcription has
@@ -135,7 +126,7 @@ class Job:
         """Give the model back; what is not settled is transcribed at the end. On the engine's thread."""
         self.give_up_live()
         self.model = self.stop = None
-        self.live_mode = Live.OFF
+        self.live_mode = LiveMode.OFF
 
     def text(self, on_progress: Callable[[float], None]) -> Transcript:
         """Transcribe what is left of it. Called on the engine's thread, as is ``on_progress``.

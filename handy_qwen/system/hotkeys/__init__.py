@@ -13,7 +13,7 @@ window of such a program has the focus, so it is no alternative: Wayland comes f
 
 from __future__ import annotations
 
-from handy_qwen.core.types import HotkeyListener, Post
+from handy_qwen.core.ports import HotkeyListener, Post
 from handy_qwen.system.hotkeys.listener import Listener, WasInjecting, never
 from handy_qwen.system.session import Kind, Session
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed
-from handy_qwen.core.types import Hotkey, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, missing_key

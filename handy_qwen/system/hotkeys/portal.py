@@ -33,7 +33,8 @@ from jeepney import Message
 from jeepney.low_level import HeaderFields
 
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp, Trouble
-from handy_qwen.core.types import Hotkey, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, chords_of

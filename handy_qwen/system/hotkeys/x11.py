@@ -25,7 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from handy_qwen.core.types import Hotkey, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, chords_of
 from handy_qwen.system.hotkeys.listener import ConnectedListener, WasInjecting, never

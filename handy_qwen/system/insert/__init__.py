@@ -18,7 +18,8 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from handy_qwen.core.types import Inserter, Method, Post
+from handy_qwen.core.ports import Inserter, Post
+from handy_qwen.core.types import Method
 from handy_qwen.errors import InsertError
 from handy_qwen.system.insert.backend import Backend, MayRelease, Pause, Way, always
 from handy_qwen.system.insert.inserter import DesktopInserter, last_resort_way

@@ -14,7 +14,7 @@ from handy_qwen import paths
 from handy_qwen.audio.files import read
 from handy_qwen.cli import history, main
 from handy_qwen.control import ControlServer, Endpoint
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.history.store import default_folder
 from tests.unit.history.conftest import Books
 
@@ -26,7 +26,7 @@ def books(app_home):  # noqa: ARG001  in its folder
     """A history with three entries: a text, one that was cancelled, one that failed."""
     books = Books(default_folder())
     books.dictate(1, text="Grüße aus\tKöln\nund zurück")
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     with read(str(SPEECH)) as audio:
         blocks = list(audio)
     for take in (2, 3):
