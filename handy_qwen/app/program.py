@@ -35,7 +35,7 @@ from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
-from handy_qwen.system.insert import default_method, inserter_for
+from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber, Model
 
@@ -70,7 +70,7 @@ class Program:
         self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
-        self._method: Method = default_method()
+        self._method: Method = DEFAULT_METHOD
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
         self._ports: Ports | None = None

@@ -14,7 +14,7 @@ from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, 
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import parse_chord
-from handy_qwen.system.insert import backend_for, default_method
+from handy_qwen.system.insert import DEFAULT_METHOD, backend_for
 from handy_qwen.system.insert.backend import CHAINS
 from handy_qwen.system.session import Kind
 
@@ -37,7 +37,7 @@ class Way:
 def check_insertion(context: Context) -> Iterator[Finding]:
     """Look which ways there are."""
     settings = context.configuration.settings
-    method = settings.method or default_method(platform=context.platform)
+    method = settings.method or DEFAULT_METHOD
     if method is Method.NONE:
         yield warning(
             INSERTION, 'Texts are not inserted: method = "none" in the settings.', 'Set method = "auto".'
@@ -113,7 +113,7 @@ def _error(context: Context) -> InsertError | None:
         return None
     stopping = threading.Event()
     try:
-        backend = backend_for(context.session, context.environment, stopping)
+        backend = backend_for(context.session, stopping.wait)
         if context.platform == "darwin":
             _require_accessibility()
         backend.close()
@@ -128,11 +128,10 @@ def _require_accessibility() -> None:
     """Say what is missing, without asking the user for it as the app does."""
     import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
 
-    from handy_qwen.errors import InsertReason
-    from handy_qwen.system.insert.macos import NOT_ALLOWED
+    from handy_qwen.system.insert.macos import not_allowed
 
     if not Quartz.CGPreflightPostEventAccess():
-        raise InsertError("macOS does not let us press keys.", InsertReason.DENIED_BY_USER, NOT_ALLOWED)
+        raise not_allowed()
 
 
 def _has_keyboard_portal() -> bool:
@@ -207,14 +206,15 @@ def _try(context: Context, backend: str, names: str) -> Finding:
 
 def _ask_portal(wanted: Sequence[Hotkey], names: str) -> Finding:
     """Open a session of global shortcuts and close it: nothing is bound, so the user is not asked."""
-    from handy_qwen.system.hotkeys.portal import Portal, PortalError, shortcuts_for
+    from handy_qwen.system.hotkeys.portal import shortcuts_for
+    from handy_qwen.system.portal import PortalError, PortalSession
 
     try:
         *shortcuts, _cancel = shortcuts_for(wanted)
     except HotkeyError as error:
         return failed(HOTKEYS, error, backend="portal")
     try:
-        Portal("SESSION").close()
+        PortalSession("GlobalShortcuts").close()
     except PortalError as exc:
         return problem(
             HOTKEYS,

@@ -44,8 +44,8 @@ from handy_qwen.errors import (
 )
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.settings import Settings, read_configuration
-from handy_qwen.system.hotkeys import NoHotkeys
-from handy_qwen.system.hotkeys.portal import PortalError
+from handy_qwen.system.hotkeys.listener import Listener
+from handy_qwen.system.portal import PortalError
 from handy_qwen.system.session import session_of
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -276,7 +276,7 @@ def test_a_running_app_keeps_its_hotkeys_to_itself():
     assert "Right Ctrl" in finding.text
 
 
-class Taken(NoHotkeys):
+class Taken(Listener):
     """A system where another program has them."""
 
     def __init__(self):
@@ -310,7 +310,7 @@ def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subje
     ],
 )
 def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chord, status, said):
-    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", lambda _bus: SimpleNamespace(close=print))
+    monkeypatch.setattr("handy_qwen.system.portal.PortalSession", lambda _bus: SimpleNamespace(close=print))
     configuration = read_configuration()
     changed = replace(configuration, settings=replace(Settings(), hotkeys=(Hotkey(chord),)))
     (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
@@ -322,7 +322,7 @@ def test_a_session_without_a_portal_is_a_problem(monkeypatch):
     def refuse(_bus):
         raise PortalError("the portal does not answer")
 
-    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", refuse)
+    monkeypatch.setattr("handy_qwen.system.portal.PortalSession", refuse)
     (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert "the portal does not answer" in finding.text

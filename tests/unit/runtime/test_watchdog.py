@@ -382,7 +382,7 @@ def test_the_engine_is_one_of_them():
 
 def test_a_listener_that_died_is_started_again_by_the_cycle():
     posted = []
-    listener = X11Hotkeys(posted.append)
+    listener = X11Hotkeys(posted.append, display=":9876")
     assert not listener.has_died()
     listener._thread = WatchedThread("hotkeys", lambda: None)
     listener._thread.start()
