@@ -406,9 +406,7 @@ TARGETS = (
     Target("package graph", partial(use_package, "decoder.onnx"), _bytes_of(PACKAGE / "decoder.onnx"), 8),
     Target("package weights", partial(use_package, "encoder.data"), _bytes_of(PACKAGE / "encoder.data"), 8),
     Target("package table", partial(use_package, "embedding.data"), _bytes_of(PACKAGE / "embedding.data"), 8),
-    Target(
-        "package tokenizer", partial(use_package, "tokenizer.data"), _bytes_of(PACKAGE / "tokenizer.data"), 8
-    ),
+    Target("package tokens", partial(use_package, "tokens.data"), _bytes_of(PACKAGE / "tokens.data"), 8),
     Target("graph", use_graph, _bytes_of(PACKAGE / "frontend.onnx"), 2),
     Target("published config", use_published_config, damaged_json(PUBLISHED)),
     Target("checkpoint config", use_checkpoint_config, _checkpoint_file("config.json"), 8, 256 << 20),

@@ -2,18 +2,23 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as FastTokenizer
 
-from handy_qwen.engine.qwen3.tokenizer import MARKERS, load_tokenizer
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.tokenizer import MARKERS, TABLE_FILE, TOKENIZER_FILE, load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
-from tests.conftest import CHECKPOINT
+from tests.conftest import CHECKPOINT, ROOT
 from tests.golden.reference import qwen3_asr_tokenizer
 
+EARLIER = ROOT / "tests" / "data" / "tokenizer.data"
 PARTS = ("vocab.json", "merges.txt", "tokenizer_config.json")
 TEXTS = [
     "Please send the report to Anna on Monday.",
@@ -104,16 +109,43 @@ def test_half_a_character_becomes_a_replacement_character(whole):
 
 def test_a_saved_tokenizer_is_the_same(whole, assembled, tmp_path):
     assembled.save(tmp_path)
-    again = load_tokenizer(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {TABLE_FILE, TOKENIZER_FILE}
+    assert_same(load_tokenizer(tmp_path), whole)
+
+
+def test_the_tokenizer_of_an_earlier_versions_package_is_the_same(whole, tmp_path):
+    """It has one file, with the merges in it."""
+    shutil.copy(EARLIER, tmp_path)
+    assert_same(load_tokenizer(tmp_path), whole)
+
+
+def assert_same(tokenizer, whole):
     for text in TEXTS:
-        assert again.encode(text) == whole.encode(text)
-        assert again.decode(whole.encode(text)) == whole.decode(whole.encode(text))
-    assert [again.marker(name) for name in MARKERS] == [whole.marker(name) for name in MARKERS]
+        assert tokenizer.encode(text) == whole.encode(text)
+    ids = range(-1, 645)
+    assert [tokenizer.decode([index]) for index in ids] == [whole.decode([index]) for index in ids]
+    assert [tokenizer.marker(name) for name in MARKERS] == [whole.marker(name) for name in MARKERS]
 
 
-def test_saving_where_it_cannot_be_is_an_error_of_the_system(whole, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        whole.save(tmp_path / "no")
+@pytest.mark.parametrize("pieces", [("system", "\n"), ("language", " Macedonian"), ("\n",)])
+def test_a_text_in_pieces_has_the_ids_of_the_text(whole, official, pieces):
+    for tokenizer in (whole, official[0]):
+        assert tokenizer.encode_pieces(*pieces) == tokenizer.encode("".join(pieces))
+
+
+def test_the_library_is_loaded_only_when_a_text_has_to_be_encoded(whole, tmp_path):
+    whole.save(tmp_path)
+    code = (
+        "import pathlib, sys\n"
+        "from handy_qwen.engine.qwen3.prompt import build_prompt\n"
+        "from handy_qwen.engine.qwen3.tokenizer import load_tokenizer\n"
+        "tokenizer = load_tokenizer(pathlib.Path(sys.argv[1]))\n"
+        "tokenizer.decode(build_prompt(tokenizer, language='English').head)\n"
+        "assert 'tokenizers' not in sys.modules\n"
+        "build_prompt(tokenizer, context='Anna')\n"
+        "assert 'tokenizers' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=True)
 
 
 # ---- against the library that the checkpoint's files are made for ---------------------------------------
@@ -285,3 +317,55 @@ def test_merges_may_be_pairs_or_strings(tmp_path, whole, form):
     parsed["model"]["merges"] = [form(pair) for pair in pairs]
     (tmp_path / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
     assert load_tokenizer(tmp_path).encode(TEXTS[0]) == whole.encode(TEXTS[0])
+
+
+# ---- the table of a package ------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["tokens.data", "tokenizer.data"])
+def table(request, whole, tmp_path):
+    """The file that a package keeps its tokens in, of this version and of an earlier one."""
+    if request.param == EARLIER.name:
+        return Path(shutil.copy(EARLIER, tmp_path))
+    whole.save(tmp_path)
+    return tmp_path / request.param
+
+
+def test_a_table_that_is_too_short_or_too_long_is_refused(table):
+    data = table.read_bytes()
+    for cut in (*range(64), len(data) // 2, len(data) - 1):
+        table.write_bytes(data[:cut])
+        with pytest.raises(ModelCorruptError, match=table.name):
+            load_tokenizer(table.parent)
+    table.write_bytes(data + b"\0")
+    with pytest.raises(ModelCorruptError):
+        load_tokenizer(table.parent)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_table_is_refused_or_gives_text(table, data):
+    original = table.read_bytes()
+    damaged = bytearray(original)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    table.write_bytes(damaged)
+    try:
+        tokenizer = load_tokenizer(table.parent)
+        assert isinstance(tokenizer.decode(range(700)), str)
+        ids = tokenizer.encode("Please send the report, Straße")
+        assert isinstance(tokenizer.decode(ids), str)
+    except ModelCorruptError:
+        pass
+    finally:
+        table.write_bytes(original)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"model": {"type": "BPE"}}'])
+def test_a_damaged_file_for_the_library_is_named_once_it_is_needed(whole, tmp_path, content):
+    whole.save(tmp_path)
+    (tmp_path / TOKENIZER_FILE).write_text(content, encoding="utf-8")
+    tokenizer = load_tokenizer(tmp_path)
+    assert build_prompt(tokenizer).head == build_prompt(whole).head
+    with pytest.raises(ModelCorruptError, match=TOKENIZER_FILE):
+        tokenizer.encode("Anna")
