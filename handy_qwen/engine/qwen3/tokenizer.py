@@ -23,7 +23,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ _EARLIER_TABLE_FILE = "tokenizer.data"
 _MAGIC = b"HQ-TOKEN"
 _MOST_BYTES = 64 << 20  # Qwen's tokenizer.json has 11 MB
 _NO_BYTE = 0xFFFF
+_CONSTANT_PIECES = 64  # of prompts, with the names of all languages
 _PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -93,11 +94,12 @@ class TokenTable:
             return b""
         return self.blob[self.offsets[index] : self.offsets[index + 1]].tobytes()
 
-    def find(self, token: bytes) -> int | None:
-        """The id of the token with these bytes."""
+    def find(self, text: str) -> int | None:
+        """The id of the token that is ``text``; None if there is none. Takes a millisecond."""
+        token = np.frombuffer(text.encode(), np.uint8)
         ids = np.flatnonzero(np.diff(self.offsets) == len(token))
         places = self.offsets[ids, None] + np.arange(len(token))
-        found = ids[(self.blob[places] == np.frombuffer(token, np.uint8)).all(axis=1)]
+        found = ids[(self.blob[places] == token).all(axis=1)]
         return int(found[0]) if len(found) else None
 
     def save(self, path: Path) -> None:
@@ -123,6 +125,7 @@ class Tokenizer:
         self._table = table
         self._path = path
         self._marker_ids = frozenset(table.markers.values())
+        self._find = lru_cache(_CONSTANT_PIECES)(table.find)
 
     def marker(self, name: str) -> int:
         """The id of a marker such as ``<|im_start|>``.
@@ -164,8 +167,7 @@ class Tokenizer:
         Raises:
             ModelCorruptError: The files of the tokenizer are damaged.
         """
-        found = [self._table.find(piece.encode()) for piece in pieces]
-        ids = [index for index in found if index is not None]
+        ids = [index for index in map(self._find, pieces) if index is not None]
         return ids if len(ids) == len(pieces) else self.encode("".join(pieces))
 
     def decode(self, ids: Iterable[int]) -> str:
