@@ -28,7 +28,7 @@ from handy_qwen.engine.qwen3.manifest import Manifest, TableForm, describe, is_p
 from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ConversionError
-from handy_qwen.files import sync_folder, sync_tree
+from handy_qwen.files import replace_folder, sync_tree
 from handy_qwen.languages import ALL_LANGUAGES
 
 DEFAULT_PASS_S = 180.0
@@ -106,7 +106,9 @@ def convert(
             )
             manifest.save(partial)
             sync_tree(partial)
-            _put_in_place(partial, destination)
+            aside = partial.with_name(partial.name + _ASIDE)
+            replace_folder(partial, destination, aside)
+            shutil.rmtree(aside, ignore_errors=True)
         except OSError as exc:
             reason = exc.strerror or _SHORT_WRITE
             raise ConversionError(
@@ -255,7 +257,7 @@ def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> 
 def _tidy(destination: Path) -> None:
     """Put in order what a killed process left behind.
 
-    The older package, if it was killed between the two renames of ``_put_in_place``, and what was not
+    The older package, if it was killed between the two renames of ``replace_folder``, and what was not
     finished: a day old, so that it is not that of a process at work.
     """
     own = re.compile(rf"\.{re.escape(destination.name)}\.[0-9a-f]{{8}}({re.escape(_ASIDE)})?")
@@ -271,20 +273,3 @@ def _tidy(destination: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.rename(destination)
-
-
-def _put_in_place(partial: Path, destination: Path) -> None:
-    """Rename; an older package is moved aside first and removed once the new one is in place."""
-    aside = partial.with_name(partial.name + _ASIDE)
-    is_replacing = destination.exists()
-    if is_replacing:
-        destination.rename(aside)
-    try:
-        partial.rename(destination)
-    except BaseException:
-        if is_replacing:
-            aside.rename(destination)
-        raise
-    sync_folder(destination.parent)
-    if is_replacing:
-        shutil.rmtree(aside, ignore_errors=True)

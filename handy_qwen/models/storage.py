@@ -26,7 +26,7 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.errors import InstallationError
-from handy_qwen.files import sync_folder, sync_tree, try_lock
+from handy_qwen.files import replace_folder, sync_tree, try_lock
 
 SPARE_BYTES = 256 << 20
 """What stays free on the disk."""
@@ -123,19 +123,9 @@ class ModelPaths:
         Raises:
             InstallationError: The folder cannot be renamed.
         """
-        old = self.work / "old"
         try:
             sync_tree(self.package)  # what it was made from is about to be deleted
-            had_one = self.final.exists()
-            if had_one:
-                self.final.rename(old)
-            try:
-                self.package.rename(self.final)
-            except BaseException:
-                if had_one:
-                    old.rename(self.final)
-                raise
-            sync_folder(self.final.parent)
+            replace_folder(self.package, self.final, self.work / "old")
         except OSError as exc:
             raise InstallationError(
                 f"The model could not be put into {self.final}: {exc.strerror}.",
