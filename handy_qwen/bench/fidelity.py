@@ -29,11 +29,11 @@ import numpy as np
 from handy_qwen.bench.wer import Recording, Score, Scorer, measure_errors, total
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PLAIN, PRESETS, Preset
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.recognizer import Recognizer, open_parts
-from handy_qwen.engine.qwen3.sessions import Cancel
 
 Progress = Callable[[str, float], None]
 T = TypeVar("T")
@@ -184,7 +184,7 @@ def answer(model: ModelParts, mels: list[Float32], count: int) -> ExactAnswer:
 
 def _read(model: ModelParts, features: list[Float32]) -> None:
     prompt = build_prompt(model.tokenizer)
-    model.decoder.rewind(0)
+    model.decoder.truncate(0)
     model.decoder.extend(prompt.head)
     for window in features:
         model.decoder.extend(window)

@@ -21,8 +21,7 @@ from handy_qwen.errors import AudioFileError, HandyError
 from handy_qwen.extras import how_to_get
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.qwen3.recognizer import Recognizer
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel, Model
 
 _SOUNDS = (".flac", ".wav")
 _LISTS = ".trans.txt"
@@ -134,7 +133,7 @@ def sounds_without_text(folder: Path, recordings: Iterable[Recording]) -> list[P
 
 
 def measure_errors(
-    recognizer: Recognizer,
+    recognizer: Model,
     recordings: Iterable[Recording],
     *,
     scorer: Scorer,

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from handy_qwen.bench.speed import Machine, ModelSpeed
     from handy_qwen.bench.wer import Recording, Score, Scorer
     from handy_qwen.cli.transcribe import Subparsers
-    from handy_qwen.engine.qwen3.recognizer import Recognizer
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel, Model
     from handy_qwen.errors import AudioFileError
 
 _LEAST_S, _MOST_S, _MOST = 0.1, 3600.0, 10_000
@@ -99,7 +98,7 @@ def _settle(options: argparse.Namespace) -> None:
 
 def _run_wer(options: argparse.Namespace) -> int:
     from handy_qwen.bench.wer import Scorer, find_recordings, sounds_without_text, total
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
     scorer, recordings = Scorer(), find_recordings(options.wer)
     untold = sounds_without_text(options.wer, recordings)
@@ -133,7 +132,7 @@ def _run_wer(options: argparse.Namespace) -> int:
 class _Errors:
     """The work of ``--wer``, done on another thread so that it can be interrupted."""
 
-    recognizer: Recognizer
+    recognizer: Model
     scorer: Scorer
     language: str
     cancel: Cancel
@@ -168,7 +167,7 @@ def _row(score: Score) -> str:
 
 def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.bench.speed import load_now, measure_machine, measure_model
-    from handy_qwen.engine.qwen3.sessions import default_threads
+    from handy_qwen.engine import default_threads
     from handy_qwen.models.installed import find_model
 
     load = load_now()

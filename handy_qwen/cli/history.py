@@ -26,9 +26,7 @@ from handy_qwen.cli.terminal import ProgressLine, interruptible
 
 if TYPE_CHECKING:  # slow to import: argument errors come at once
     from handy_qwen.cli.transcribe import Context
-    from handy_qwen.engine.api import Transcript
-    from handy_qwen.engine.qwen3.recognizer import Recognizer
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel, Model, Transcript
     from handy_qwen.history.archive import Archive
 import unicodedata
 
@@ -358,7 +356,7 @@ def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
     from handy_qwen.cli.transcribe import context_of, opened, tell_context
     from handy_qwen.core.text import clean
     from handy_qwen.core.types import Method
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
     sound = archive.audio(entry.id)
     settings = read_settings()
@@ -382,7 +380,7 @@ def retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
 
 
 def _transcribed(
-    recognizer: Recognizer, path: Path, language: str, context: Context, cancel: Cancel
+    recognizer: Model, path: Path, language: str, context: Context, cancel: Cancel
 ) -> Transcript:
     """Runs on a thread of its own. Features as when dictating, so that the same model writes the same."""
     from handy_qwen.core.types import RATE_HZ

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 import time
 
 from handy_qwen.core.models import InstallStage, Progress

@@ -28,9 +28,7 @@ from handy_qwen.files import replacing
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.files import Loudness
-    from handy_qwen.engine.qwen3.prompt import FittedWords
-    from handy_qwen.engine.qwen3.recognizer import Recognizer
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel, FittedWords, Model
 
     Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -102,7 +100,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 class Job:
     """What is the same for all files of one call."""
 
-    recognizer: Recognizer
+    recognizer: Model
     language: str
     context: str
     exact: bool
@@ -166,7 +164,7 @@ def _succeeds(work: Callable[[], None]) -> bool:
 def _results(names: list[str], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
     """The result of each file that can be transcribed; for the others, says why not."""
     from handy_qwen.audio.files import Loudness
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
     cancel, progress = Cancel(), ProgressLine()
     for name in names:
@@ -189,7 +187,7 @@ def _results(names: list[str], job: Job) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 @contextmanager
-def opened(model: str, threads: int | None, language: str = "") -> Iterator[Recognizer]:
+def opened(model: str, threads: int | None, language: str = "") -> Iterator[Model]:
     """Load a model, tell what should be known about it, and close it at the end.
 
     Raises:
@@ -197,7 +195,7 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         LanguageError: It does not know ``language``.
     """
 
-    def load() -> Recognizer:
+    def load() -> Model:
         from handy_qwen.models.installed import load_recognizer
 
         return load_recognizer(asked_or_used(model), threads)
@@ -212,9 +210,7 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         recognizer.close()
 
 
-def tell_context(
-    recognizer: Recognizer, context: Context, *, is_for_file: bool = False
-) -> FittedWords | None:
+def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = False) -> FittedWords | None:
     """Say what of ``context`` the model does not read.
 
     Args:

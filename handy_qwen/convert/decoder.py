@@ -22,8 +22,9 @@ from onnx import TensorProto
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
 from handy_qwen.convert.graph import CONTRIB, Graph, append_aligned, quantize_blocks
 from handy_qwen.convert.presets import Precision
-from handy_qwen.engine.qwen3.manifest import EMBEDDING_FILE, TableForm
+from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
+from handy_qwen.engine.qwen3.names import EMBEDDING_FILE
 
 _TO_THE_END = np.iinfo(np.int64).max
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.model import (
     TOKENS_PER_CHUNK,
     AudioEncoder,
@@ -21,7 +22,6 @@ from handy_qwen.engine.qwen3.model import (
     TextDecoder,
 )
 from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
-from handy_qwen.engine.qwen3.sessions import Cancel
 
 TOKENS_PER_S = 3.4  # of English speech
 UNSETTLED_S = 2.0
@@ -124,10 +124,10 @@ class _Decoder:
             logits[row, token] = logits[row].max() + 1
         return logits
 
-    def rewind(self, length: int) -> None:
+    def truncate(self, length: int) -> None:
         """See ``backend.TextDecoder``."""
         del self._is_audio[length:]
-        self._decoder.rewind(length)
+        self._decoder.truncate(length)
 
     def close(self) -> None:
         """See ``backend.TextDecoder``."""

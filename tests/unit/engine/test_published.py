@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3 import published
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.published import choose_graphs, is_published_layout, open_published
 from handy_qwen.engine.qwen3.published_graph import check_weights, read_graph
-from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import CancelledError, ModelCorruptError, ModelMissingError
 from tests.golden.random_checkpoint import write_random_checkpoint
@@ -49,13 +49,13 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(package):
-    return open_published(package, audio_pad=PAD, threads=1)
+    return open_published(package, threads=1)
 
 
 @pytest.fixture
 def decoder(package):
     """A decoder that has read nothing yet."""
-    return open_published(package, audio_pad=PAD, threads=1).decoder
+    return open_published(package, threads=1).decoder
 
 
 @pytest.fixture
@@ -85,7 +85,6 @@ def nothing_opened(monkeypatch):
     def refuse(path, **_):
         pytest.fail(f"{path} was opened")
 
-    monkeypatch.setattr(published, "open_session", refuse)
     monkeypatch.setattr(published, "open_session", refuse)
 
 
@@ -254,7 +253,7 @@ def test_single_steps_give_what_the_formulas_give(decoder, reference, runs):
 def test_a_draft_gives_to_the_bit_what_writing_gives(tmp_path, runs, dtype):
     """In 4 bits the two graphs differ in their output head, so that it matters which one judges a word."""
     write_published_layout(CHECKPOINT, tmp_path, dtype=dtype)
-    written, drafted = (open_published(tmp_path, audio_pad=PAD, threads=1).decoder for _ in range(2))
+    written, drafted = (open_published(tmp_path, threads=1).decoder for _ in range(2))
     audio, answer = features(40), [11, 500, 12, 13, 14, 15, 16, 17]
     read(written, HEAD, audio, TAIL)
     expected = [written.logits(1, Cancel())]
@@ -263,11 +262,11 @@ def test_a_draft_gives_to_the_bit_what_writing_gives(tmp_path, runs, dtype):
         expected.append(written.logits(1, Cancel()))
     read(drafted, HEAD, features(9, seed=1), TAIL)  # an earlier, shorter attempt
     drafted.logits(1, Cancel())
-    drafted.rewind(len(HEAD))
+    drafted.truncate(len(HEAD))
     runs.clear()
     read(drafted, audio, TAIL, answer[:5], [600, 601])
     found = drafted.logits(8, Cancel())[:6]
-    drafted.rewind(len(HEAD) + 40 + len(TAIL) + 5)
+    drafted.truncate(len(HEAD) + 40 + len(TAIL) + 5)
     drafted.extend(answer[5:])
     rest = drafted.logits(3, Cancel())
     assert np.array_equal(np.concatenate([found, rest]), np.concatenate(expected))
@@ -280,7 +279,7 @@ def test_a_prompt_read_again_as_it_was_is_not_run_again(decoder, runs):
     first = decoder.logits(1, Cancel())
     read(decoder, [11, 12])
     decoder.logits(1, Cancel())
-    decoder.rewind(len(HEAD))
+    decoder.truncate(len(HEAD))
     read(decoder, audio.copy(), list(TAIL))
     assert np.array_equal(decoder.logits(1, Cancel()), first)
     assert runs == ["init", "step", "step"]
@@ -293,7 +292,7 @@ def test_an_answer_made_part_of_the_prompt_is_read_as_prompt(decoder, reference,
     decoder.logits(1, Cancel())
     read(decoder, [11])
     decoder.logits(1, Cancel())
-    decoder.rewind(len(HEAD))
+    decoder.truncate(len(HEAD))
     read(decoder, audio, TAIL, [11, 12])
     assert_close(decoder.logits(1, Cancel()), reference.logits(HEAD, audio, TAIL, [11, 12])[-1:])
     assert runs == ["init", "step", "init"]
@@ -303,7 +302,7 @@ def test_rows_that_differ_are_read(decoder, reference, runs):
     audio, other = features(40), features(40, seed=1)
     read(decoder, HEAD, audio, TAIL)
     decoder.logits(1, Cancel())
-    decoder.rewind(len(HEAD))
+    decoder.truncate(len(HEAD))
     read(decoder, other, TAIL)
     assert_close(decoder.logits(1, Cancel()), reference.logits(HEAD, other, TAIL)[-1:])
     assert runs == ["init", "init"]
@@ -333,7 +332,7 @@ def test_audio_in_pieces_is_the_audio_in_one(decoder, runs):
     audio = features(25)
     read(decoder, HEAD, audio, TAIL)
     whole = decoder.logits(1, Cancel())
-    decoder.rewind(0)
+    decoder.truncate(0)
     read(decoder, HEAD, audio[:10], audio[10:11], audio[11:], TAIL[:1], TAIL[1:])
     assert decoder.length == len(HEAD) + 25 + len(TAIL)
     assert np.array_equal(decoder.logits(1, Cancel()), whole)
@@ -364,12 +363,12 @@ def test_a_long_answer_outgrows_the_first_buffer(decoder, reference):
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4), st.booleans()), min_size=1, max_size=6))
 def test_any_course_of_reading_and_going_back_ends_in_the_same_logits(model, reference, course):
     decoder, rng = model.decoder, np.random.default_rng(0)
-    decoder.rewind(0)
+    decoder.truncate(0)
     decoder.extend(HEAD)
     parts = [[i] for i in HEAD]
     for back, count, is_audio in course:
         keep = max(len(parts) - back, 1)
-        decoder.rewind(keep)
+        decoder.truncate(keep)
         del parts[keep:]
         new = features(count, seed=count) if is_audio else [int(i) for i in rng.integers(0, 600, count)]
         decoder.extend(new)
@@ -461,7 +460,7 @@ def known(request, package, tmp_path_factory):
         checkpoint, folder = (tmp_path_factory.mktemp(name) for name in ("checkpoint", "random"))
         write_random_checkpoint(checkpoint)
         write_published_layout(checkpoint, folder)
-    return request.param, open_published(folder, audio_pad=PAD, threads=1), load_tokenizer(folder)
+    return request.param, open_published(folder, threads=1), load_tokenizer(folder)
 
 
 LONGEST = 330_000  # samples: three windows are enough
@@ -494,7 +493,7 @@ def test_texts_are_those_of_the_reference_token_by_token(known):
     assert len(cases) >= 9
     for case in cases:
         prompt = build_prompt(tokenizer, language=case.language, context=case.context)
-        model.decoder.rewind(0)
+        model.decoder.truncate(0)
         read(model.decoder, prompt.head, encoded(model, samples_of(case.source)), prompt.tail)
         assert model.decoder.length == case.prompt_tokens
         for step, token in enumerate(case.ids):
@@ -514,7 +513,7 @@ def test_either_form_of_table_and_data_file_gives_the_same(tmp_path, reference, 
     write_published_layout(CHECKPOINT, tmp_path, embed_dtype=embed_dtype, shared_data=shared_data)
     assert (tmp_path / "decoder_weights.data").exists() == shared_data
     assert (tmp_path / "decoder_step.onnx.data").exists() != shared_data
-    decoder = open_published(tmp_path, audio_pad=PAD, threads=1).decoder
+    decoder = open_published(tmp_path, threads=1).decoder
     audio = features(30)
     read(decoder, HEAD, audio, TAIL)
     decoder.logits(1, Cancel())
@@ -526,7 +525,7 @@ def test_either_form_of_table_and_data_file_gives_the_same(tmp_path, reference, 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("int8", 0.01), ("int4", 0.12)])
 def test_a_quantized_package_gives_nearly_the_same(tmp_path, reference, dtype, tolerance):
     write_published_layout(CHECKPOINT, tmp_path, dtype=dtype, suffix=dtype)
-    decoder = open_published(tmp_path, audio_pad=PAD, threads=1).decoder
+    decoder = open_published(tmp_path, threads=1).decoder
     audio = features(30)
     read(decoder, HEAD, audio, TAIL)
     found = [decoder.logits(1, Cancel())]
@@ -537,27 +536,15 @@ def test_a_quantized_package_gives_nearly_the_same(tmp_path, reference, dtype, t
 
 
 @pytest.mark.parametrize(
-    ("present", "quantization", "expected"),
-    [
-        ({"", "int4"}, "", "int4"),
-        ({"", "int8"}, "", "int8"),
-        ({"fp16", "int8"}, "", "int8"),
-        ({"", "fp16"}, "", "fp16"),
-        ({""}, "", ""),
-        ({"", "int4"}, "fp32", ""),
-        ({"", "int4"}, "int8", ""),
-        ({"", "int4", "int8"}, "int8", "int8"),
-        ({""}, "int4", ""),
-    ],
+    ("present", "expected"),
+    [({"", "int4"}, "int4"), ({"", "int8"}, "int8"), ({"fp16", "int8"}, "int8"), ({"", "fp16"}, "fp16")],
 )
-def test_the_precision_asked_for_is_taken_or_float32(tmp_path, present, quantization, expected):
+def test_the_smallest_precision_is_used(tmp_path, present, expected):
     for infix in present:
         for name in published.GRAPHS:
             (tmp_path / f"{name}{infix and '.'}{infix}.onnx").touch()
-    chosen = choose_graphs(tmp_path, quantization)
-    assert {path.name for path in chosen.values()} == {
-        f"{name}{expected and '.'}{expected}.onnx" for name in published.GRAPHS
-    }
+    chosen = choose_graphs(tmp_path)
+    assert {path.name for path in chosen.values()} == {f"{name}.{expected}.onnx" for name in published.GRAPHS}
 
 
 def test_each_graph_falls_back_on_its_own(tmp_path):
@@ -568,8 +555,6 @@ def test_each_graph_falls_back_on_its_own(tmp_path):
         "decoder_init.int4.onnx",
         "decoder_step.int8.onnx",
     ]
-    with pytest.raises(ModelMissingError, match=r"decoder_step\.int4\.onnx"):
-        choose_graphs(tmp_path, "int4")
 
 
 def test_a_missing_graph_is_named_in_the_precision_of_the_others(tmp_path):
@@ -577,11 +562,6 @@ def test_a_missing_graph_is_named_in_the_precision_of_the_others(tmp_path):
     (tmp_path / "decoder_init.int4.onnx").touch()
     with pytest.raises(ModelMissingError, match=r"decoder_step\.int4\.onnx"):
         choose_graphs(tmp_path)
-
-
-def test_an_unknown_precision_is_the_callers_mistake(package):
-    with pytest.raises(ValueError, match="int3"):
-        open_published(package, audio_pad=PAD, threads=1, quantization="int3")
 
 
 def test_the_layout_is_told_by_its_two_decoders(package, tmp_path):
@@ -601,7 +581,7 @@ def test_a_package_of_links_works_as_download_caches_have_them(package, tmp_path
     for number, path in enumerate(package.iterdir()):
         shutil.copy(path, blobs / str(number))
         (links / path.name).symlink_to(Path(os.path.relpath(blobs / str(number), links)))
-    decoder = open_published(links, audio_pad=PAD, threads=1).decoder
+    decoder = open_published(links, threads=1).decoder
     decoder.extend(HEAD)
     assert decoder.logits(1, Cancel()).shape == (1, 640)
 
@@ -614,7 +594,7 @@ def test_a_package_of_links_works_as_download_caches_have_them(package, tmp_path
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(ModelMissingError) as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == folder / name
     assert caught.value.hint
 
@@ -626,7 +606,7 @@ def test_a_file_cut_short_is_named(folder, name, part):
     path = folder / name
     os.truncate(path, int(path.stat().st_size * part))
     with pytest.raises(ModelCorruptError) as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == path
     assert caught.value.hint
 
@@ -648,7 +628,7 @@ def test_a_file_cut_short_is_named(folder, name, part):
 def test_a_file_of_something_else_is_named(folder, name, content):
     (folder / name).write_bytes(content)
     with pytest.raises(ModelCorruptError) as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == folder / name
 
 
@@ -658,7 +638,7 @@ def test_a_pointer_instead_of_the_file_is_explained(folder):
         b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
     )
     with pytest.raises(ModelCorruptError, match=r"encoder\.onnx .*Git LFS pointer"):
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
 
 
 @pytest.mark.usefixtures("nothing_opened")
@@ -669,7 +649,7 @@ def test_a_graph_in_the_place_of_another_is_named(folder, name, other):
     wrong = folder / (other if other != name else "decoder_step.onnx")
     shutil.copy(wrong, folder / name)
     with pytest.raises(ModelCorruptError, match="input") as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == folder / name
 
 
@@ -693,7 +673,7 @@ def test_files_of_different_models_are_told_apart(folder, section, key, number, 
     config[section][key] = number
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(ModelCorruptError) as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == folder / named
 
 
@@ -703,7 +683,7 @@ def test_a_configuration_of_another_form_is_named(folder, wrong):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(config | wrong), encoding="utf-8")
     with pytest.raises(ModelCorruptError) as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == folder / "config.json"
 
 
@@ -713,7 +693,7 @@ def test_a_table_in_another_type_than_stated_is_refused(folder, stated, named):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(config | {"embed_tokens_dtype": stated}), encoding="utf-8")
     with pytest.raises(ModelCorruptError) as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == folder / named
 
 
@@ -721,7 +701,7 @@ def test_a_table_of_unstated_type_is_float32(folder):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     del config["embed_tokens_dtype"]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    open_published(folder, audio_pad=PAD, threads=1).decoder.close()
+    open_published(folder, threads=1).decoder.close()
 
 
 @pytest.mark.usefixtures("nothing_opened")
@@ -733,7 +713,7 @@ def test_an_export_of_the_early_form_is_explained(folder):
     )
     onnx.save(graph, folder / "decoder_init.onnx")
     with pytest.raises(ModelCorruptError, match="early export") as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert "andrewleech/qwen3-asr-0.6b-onnx" in caught.value.hint
 
 
@@ -745,7 +725,7 @@ def test_weights_outside_the_folder_are_not_looked_for(folder, location):
     next(entry for entry in tensor.external_data if entry.key == "location").value = location
     (folder / "decoder_step.onnx").write_bytes(graph.SerializeToString())
     with pytest.raises(ModelCorruptError, match="outside its own folder"):
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
 
 
 def test_a_graph_that_onnx_runtime_refuses_is_named_too(folder):
@@ -753,7 +733,7 @@ def test_a_graph_that_onnx_runtime_refuses_is_named_too(folder):
     graph.graph.node[0].op_type = "NoSuchOperator"
     (folder / "decoder_step.onnx").write_bytes(graph.SerializeToString())
     with pytest.raises(ModelCorruptError) as caught:
-        open_published(folder, audio_pad=PAD, threads=1)
+        open_published(folder, threads=1)
     assert caught.value.path == folder / "decoder_step.onnx"
 
 
