@@ -84,7 +84,7 @@ class Manifest:
 
     def save(self, folder: Path) -> None:
         """Write the manifest into ``folder``."""
-        text = json.dumps({**asdict(self), "config": self.config.as_dict()}, indent=1, ensure_ascii=False)
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
         (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -62,6 +62,28 @@ class TextConfig:
     rope_theta: float
     rms_eps: float
 
+    @classmethod
+    def from_json(cls, raw: dict[str, Any], layers: str) -> TextConfig:
+        """Read the ``text_config`` of a checkpoint, or the ``decoder`` of a published model.
+
+        ``layers`` is the key of the number of layers.
+
+        Raises:
+            KeyError, TypeError, ValueError: It describes another kind of model.
+        """
+        rope = raw.get("rope_parameters") or raw
+        return cls(
+            layers=int(raw[layers]),
+            hidden=int(raw["hidden_size"]),
+            heads=int(raw["num_attention_heads"]),
+            kv_heads=int(raw["num_key_value_heads"]),
+            head_dim=int(raw["head_dim"]),
+            ffn=int(raw["intermediate_size"]),
+            vocab=int(raw["vocab_size"]),
+            rope_theta=float(rope["rope_theta"]),
+            rms_eps=float(raw["rms_norm_eps"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
@@ -89,13 +111,9 @@ class ModelConfig:
         if text.heads % text.kv_heads or text.head_dim % 2:
             raise ValueError("the sizes of the decoder contradict each other")
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest; ``from_dict`` reads it back."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> ModelConfig:
-        """Read what ``as_dict`` wrote.
+        """Read what ``dataclasses.asdict`` made of one.
 
         Raises:
             KeyError, TypeError: A field is missing or unknown.
@@ -113,7 +131,6 @@ class ModelConfig:
         """
         thinker = raw.get("thinker_config", raw)
         audio, text = thinker["audio_config"], thinker["text_config"]
-        rope = text.get("rope_parameters") or text
         return cls(
             AudioConfig(
                 layers=int(audio["encoder_layers"]),
@@ -126,17 +143,7 @@ class ModelConfig:
                 chunk_frames=2 * int(audio["n_window"]),
                 window_frames=int(audio["n_window_infer"]),
             ),
-            TextConfig(
-                layers=int(text["num_hidden_layers"]),
-                hidden=int(text["hidden_size"]),
-                heads=int(text["num_attention_heads"]),
-                kv_heads=int(text["num_key_value_heads"]),
-                head_dim=int(text["head_dim"]),
-                ffn=int(text["intermediate_size"]),
-                vocab=int(text["vocab_size"]),
-                rope_theta=float(rope["rope_theta"]),
-                rms_eps=float(text["rms_norm_eps"]),
-            ),
+            TextConfig.from_json(text, layers="num_hidden_layers"),
             tuple(raw.get("support_languages") or languages),
         )
 

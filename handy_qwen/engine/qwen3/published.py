@@ -148,7 +148,7 @@ def read_config(path: Path) -> tuple[ModelConfig, str]:
 
 
 def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
-    audio, text = raw["encoder"], raw["decoder"]
+    audio = raw["encoder"]
     return ModelConfig(
         AudioConfig(
             layers=int(audio["num_layers"]),
@@ -159,17 +159,7 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
             output_dim=int(audio["output_dim"]),
             mel_bins=int(audio["num_mel_bins"]),
         ),
-        TextConfig(
-            layers=int(text["num_layers"]),
-            hidden=int(text["hidden_size"]),
-            heads=int(text["num_attention_heads"]),
-            kv_heads=int(text["num_key_value_heads"]),
-            head_dim=int(text["head_dim"]),
-            ffn=int(text["intermediate_size"]),
-            vocab=int(text["vocab_size"]),
-            rope_theta=float(text["rope_theta"]),
-            rms_eps=float(text["rms_norm_eps"]),
-        ),
+        TextConfig.from_json(raw["decoder"], layers="num_layers"),
         ALL_LANGUAGES,
     )
 
@@ -245,13 +235,11 @@ class PublishedEncoder:
 class PublishedDecoder:
     """Implements ``model.TextDecoder`` with one graph that reads a whole prompt and one that reads one row.
 
-    Neither reads several rows on top of a cache, and the two do not agree to the last digit: in the packages
-    of 4 bits decoder_init has its output head in float32 and decoder_step has it in 4 bits. Of 440 choices of
-    the demo model they make 3 differently. Each row is therefore always read in the same way, whatever was
-    read or drafted
-    before: decoder_init reads all rows up to the first whose logits are wanted, which is the prompt, and
-    decoder_step reads those after it, which are the answer. A draft is verified step by step and saves
-    nothing, but it cannot change the text.
+    Neither reads several rows on top of a cache, so a draft saves nothing. The two do not agree to the last
+    digit: in the packages of 4 bits decoder_init has its output head in float32 and decoder_step has it in 4
+    bits. Of 440 choices of the demo model they make 3 differently. Each row is therefore always read in the
+    same way: decoder_init reads all rows up to the first whose logits are wanted, which is the prompt, and
+    decoder_step reads those after it, which are the answer.
 
     Rows that were read, truncated and recorded again are recognized: if they make the same prompt, its keys,
     values and last logits are still there.
@@ -277,11 +265,11 @@ class PublishedDecoder:
         self._prompt_rows = 0  # how many of them are the prompt; 0 until logits are asked for
         self._read: list[int | bytes] = []  # the rows whose keys and values are in the cache
         self._read_at_once = 0  # how many of them decoder_init read
-        self._last_logits: Float32 = np.empty(0, np.float32)  # of the last of those; shape (vocab,)
+        self._prompt_logits: Float32 = np.empty(0, np.float32)  # of the last of those; shape (1, vocab)
 
     @property
     def draft_rows(self) -> int:
-        """See ``model.TextDecoder``. Every row after the prompt costs a run of its own."""
+        """See ``model.TextDecoder``."""
         return 0
 
     @property
@@ -290,7 +278,7 @@ class PublishedDecoder:
         return len(self._rows)
 
     def extend(self, rows: Rows) -> None:
-        """See ``model.TextDecoder``."""
+        """See ``model.TextDecoder``. All audio of a prompt follows one another."""
         if not isinstance(rows, np.ndarray):
             self._rows.extend(int(i) for i in rows)
             return
@@ -303,20 +291,15 @@ class PublishedDecoder:
         cancel.check()
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
-        """See ``model.TextDecoder``. Here ``count`` may also include rows read before."""
-        if not 1 <= count <= self.length:
+        """See ``model.TextDecoder``. ``count`` is 1, as there are no drafts."""
+        if count != 1 or not self._rows:
             raise ValueError(f"logits of {count} rows asked for, of {self.length}")
-        logits = np.empty((count, self._config.vocab), np.float32)
-        first = self.length - count
-        if not self._prompt_rows or first < self._prompt_rows - 1:
-            self._prompt_rows = min(first + 1, self._end_of_first_audio())
-        prompt = self._prompt_rows
+        prompt = self._prompt_rows = self._prompt_rows or self.length
         if self._read_at_once != prompt or self._known_rows() < prompt:
             self._run_init(prompt, cancel)
-        if first == prompt - 1:
-            logits[0] = self._last_logits
-        for row in range(min(self._known_rows(), max(first, prompt)), self.length):
-            self._run_step(row, logits[row - first] if row >= first else None, cancel)
+        logits = self._prompt_logits
+        for row in range(max(prompt, min(self._known_rows(), self.length - 1)), self.length):
+            logits = self._run_step(row, cancel)
         return logits
 
     def truncate(self, length: int) -> None:
@@ -336,13 +319,6 @@ class PublishedDecoder:
         pairs = zip(self._rows, self._read, strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
-    def _end_of_first_audio(self) -> int:
-        """How many rows decoder_init can read at once: it takes one stretch of audio, with ids around it."""
-        kinds = [isinstance(row, bytes) for row in self._rows]
-        start = kinds.index(True) if True in kinds else self.length
-        end = kinds.index(False, start) if False in kinds[start:] else self.length
-        return kinds.index(True, end) if True in kinds[end:] else self.length
-
     def _run_init(self, rows: int, cancel: Cancel) -> None:
         """Read the first ``rows`` rows at once."""
         recorded = self._rows[:rows]
@@ -351,19 +327,18 @@ class PublishedDecoder:
         ids = np.array([self._audio_pad if isinstance(row, bytes) else row for row in recorded], np.int64)
         # The graph puts features over the embeddings at `offset`. Without audio it gets what is there anyway.
         features = np.frombuffer(b"".join(audio), np.float32) if audio else self._table.rows([int(ids[0])])
-        every = np.empty((1, rows, self._config.vocab), np.float32)
         feeds: dict[str, npt.NDArray[Any]] = {
             "input_ids": ids[None],
             "position_ids": np.arange(rows, dtype=np.int64)[None],
             "audio_features": features.reshape(1, -1, self._config.hidden),
             "audio_offset": np.array([offset], np.int64),
         }
-        self._run(self._init, feeds, every, rows, cancel)
+        logits = self._run(self._init, feeds, rows, rows, cancel)
         self._read, self._read_at_once = recorded, rows
-        self._last_logits = every[0, -1].copy()
+        self._prompt_logits = logits[-1:].copy()
 
-    def _run_step(self, row: int, logits: Float32 | None, cancel: Cancel) -> None:
-        """Read row number ``row`` on top of those before it."""
+    def _run_step(self, row: int, cancel: Cancel) -> Float32:
+        """Read row number ``row`` on top of those before it. Logits of shape (1, vocab)."""
         recorded = self._rows[row]
         if isinstance(recorded, bytes):
             vector: Float32 = np.frombuffer(recorded, np.float32)
@@ -377,28 +352,33 @@ class PublishedDecoder:
             "past_keys": keys,
             "past_values": values,
         }
-        out = np.empty(self._config.vocab, np.float32) if logits is None else logits
-        self._run(self._step, feeds, out.reshape(1, 1, -1), row + 1, cancel)
+        logits = self._run(self._step, feeds, 1, row + 1, cancel)
         self._read.append(recorded)
+        return logits
 
     def _run(
         self,
         session: ort.InferenceSession,
         feeds: dict[str, npt.NDArray[Any]],
-        logits: Float32,
+        new_rows: int,
         rows: int,
         cancel: Cancel,
-    ) -> None:
-        """Run a graph into ``logits`` and a cache of ``rows``; if it fails, the cache stays as it was."""
+    ) -> Float32:
+        """Run a graph that makes a cache of ``rows``; if it fails, the cache stays as it was.
+
+        Returns:
+            Logits of the new rows. Shape (new_rows, vocab).
+        """
+        logits: Float32 = np.empty((new_rows, self._config.vocab), np.float32)
         keys, values = self._cache.next(rows)
-        outputs = {"logits": logits, "present_keys": keys, "present_values": values}
         binding = session.io_binding()
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
-        for name, array in outputs.items():
+        for name, array in (("logits", logits[None]), ("present_keys", keys), ("present_values", values)):
             binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(array))
         run_bound(session, binding, cancel)
         self._cache.commit(rows)
+        return logits
 
 
 class _StackedCache:

@@ -264,13 +264,16 @@ def test_a_draft_gives_to_the_bit_what_writing_gives(tmp_path, runs, dtype):
     drafted.logits(1, Cancel())
     drafted.truncate(len(HEAD))
     runs.clear()
-    read(drafted, audio, TAIL, answer[:5], [600, 601])
-    found = drafted.logits(8, Cancel())[:6]
-    drafted.truncate(len(HEAD) + 40 + len(TAIL) + 5)
-    drafted.extend(answer[5:])
-    rest = drafted.logits(3, Cancel())
-    assert np.array_equal(np.concatenate([found, rest]), np.concatenate(expected))
-    assert runs == ["init"] + ["step"] * 10
+    read(drafted, audio, TAIL)
+    found = [drafted.logits(1, Cancel())]
+    for wrong, token in enumerate(answer):
+        drafted.extend([600 + wrong])
+        drafted.logits(1, Cancel())
+        drafted.truncate(len(HEAD) + 40 + len(TAIL) + wrong)
+        drafted.extend([token])
+        found.append(drafted.logits(1, Cancel()))
+    assert np.array_equal(np.concatenate(found), np.concatenate(expected))
+    assert runs == ["init"] + ["step"] * 2 * len(answer)
 
 
 def test_a_prompt_read_again_as_it_was_is_not_run_again(decoder, runs):
@@ -308,24 +311,9 @@ def test_rows_that_differ_are_read(decoder, reference, runs):
     assert runs == ["init", "init"]
 
 
-def test_logits_further_back_than_the_prompts_end_can_be_had_too(decoder, reference, runs):
-    audio = features(20)
-    read(decoder, HEAD, audio, TAIL)
-    decoder.logits(1, Cancel())
-    assert_close(decoder.logits(len(TAIL), Cancel()), reference.logits(HEAD, audio, TAIL)[-len(TAIL) :])
-    assert runs == ["init", "init"] + ["step"] * (len(TAIL) - 1)
-
-
-def test_audio_after_text_after_audio_is_read_too(decoder, reference, runs):
-    first, second = features(20), features(3, seed=1)
-    read(decoder, HEAD, first, TAIL, second, [12])
-    assert_close(decoder.logits(2, Cancel()), reference.logits(HEAD, first, TAIL, second, [12])[-2:])
-    assert runs == ["init"] + ["step"] * 4
-
-
 def test_a_prompt_without_audio_is_read_too(decoder, reference):
     decoder.extend(HEAD)
-    assert_close(decoder.logits(len(HEAD), Cancel()), reference.logits(HEAD))
+    assert_close(decoder.logits(1, Cancel()), reference.logits(HEAD)[-1:])
 
 
 def test_audio_in_pieces_is_the_audio_in_one(decoder, runs):
@@ -361,29 +349,29 @@ def test_a_long_answer_outgrows_the_first_buffer(decoder, reference):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4), st.booleans()), min_size=1, max_size=6))
-def test_any_course_of_reading_and_going_back_ends_in_the_same_logits(model, reference, course):
+def test_any_course_of_reading_and_truncating_ends_in_the_same_logits(model, reference, course):
     decoder, rng = model.decoder, np.random.default_rng(0)
     decoder.truncate(0)
-    decoder.extend(HEAD)
-    parts = [[i] for i in HEAD]
-    for back, count, is_audio in course:
-        keep = max(len(parts) - back, 1)
-        decoder.truncate(keep)
-        del parts[keep:]
-        new = features(count, seed=count) if is_audio else [int(i) for i in rng.integers(0, 600, count)]
+    start = [HEAD, features(3), TAIL]
+    read(decoder, *start)
+    tokens, prompt = [], decoder.length
+    for back, count, is_asked in course:
+        del tokens[max(len(tokens) - back, 0) :]
+        decoder.truncate(prompt + len(tokens))
+        new = [int(i) for i in rng.integers(0, 600, count)]
         decoder.extend(new)
-        parts += [row[None] if is_audio else [row] for row in new]
-        assert decoder.length == len(parts)
-        asked = min(count, 2)
-        found = decoder.logits(asked, Cancel())
-    assert_close(found, reference.logits(*parts)[-asked:])
+        tokens += new
+        if is_asked:
+            decoder.logits(1, Cancel())
+    assert decoder.length == prompt + len(tokens)
+    assert_close(decoder.logits(1, Cancel()), reference.logits(*start, tokens)[-1:])
 
 
-def test_logits_of_rows_that_do_not_exist_are_refused(decoder):
-    decoder.extend(HEAD)
-    for count in (0, len(HEAD) + 1):
-        with pytest.raises(ValueError, match="asked for"):
-            decoder.logits(count, Cancel())
+@pytest.mark.parametrize(("rows", "count"), [(HEAD, 0), (HEAD, 2), ([], 1)])
+def test_only_the_logits_of_the_last_row_can_be_had(decoder, rows, count):
+    decoder.extend(rows)
+    with pytest.raises(ValueError, match="asked for"):
+        decoder.logits(count, Cancel())
 
 
 def test_features_of_another_width_are_refused(decoder):
