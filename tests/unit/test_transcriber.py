@@ -4,6 +4,7 @@ import queue
 import threading
 import weakref
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from handy_qwen.core.events import (
     Transcribed,
 )
 from handy_qwen.core.types import LiveMode
-from handy_qwen.engine.api import LiveText, Model, Preview, Transcript
+from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber import EngineTranscriber
 from handy_qwen.transcriber.thread import Job
@@ -123,10 +124,6 @@ class FakeModel:
         self.is_closed.set()
 
 
-_model: type[Model] = FakeModel
-_live: type[LiveText] = FakeLive
-
-
 class Bench:
     """A transcriber and the events it posts, one after the other."""
 
@@ -180,6 +177,13 @@ class Bench:
             self.transcriber.feed(take, BLOCK)
         return self
 
+    def text_of(self, take):
+        """A whole take, and its text."""
+        self.say(take).transcriber.finish(take)
+        event = self.skip_to(Transcribed)
+        assert event.take == take
+        return event.text
+
 
 @pytest.fixture
 def bench():
@@ -227,6 +231,7 @@ def test_a_model_that_cannot_be_closed_keeps_no_other_from_being_loaded(bench):
     desk.transcriber.use_model("new")
     desk.gates["old"].set()
     assert desk.skip_to(ModelReady).name == "new"
+    assert desk.text_of(1).startswith("new")
     desk.idle_s = 0.0
     desk.transcriber.wake()
     desk.skip_to(ModelUnloaded)
@@ -283,9 +288,7 @@ def test_a_take_can_be_cancelled_while_its_text_is_written(bench):
     assert model.is_finishing.wait(30)
     desk.transcriber.cancel(1)
     model.waits_for_cancel = False
-    desk.say(2)
-    desk.transcriber.finish(2)
-    assert desk.skip_to(Transcribed).take == 2
+    assert desk.text_of(2)
 
 
 def test_a_take_can_be_cancelled_while_the_model_loads(bench):
@@ -348,9 +351,7 @@ def test_an_error_of_the_engine_fails_the_take_and_not_the_next(bench, error):
     desk.transcriber.finish(1)
     assert desk.expect(Failed).take == 1
     model.error = None
-    desk.say(2)
-    desk.transcriber.finish(2)
-    assert desk.expect(Transcribed).take == 2
+    assert desk.text_of(2)
 
 
 def test_a_language_the_model_does_not_know_fails_the_take_when_all_was_said(bench):
@@ -393,14 +394,10 @@ def test_another_model_is_loaded_behind_the_present_one(bench):
     desk.gates["new"] = threading.Event()
     desk.transcriber.use_model("new")
     desk.expect(ModelLoading)
-    desk.say(1)
-    desk.transcriber.finish(1)
-    assert desk.expect(Transcribed).text.startswith("old")
+    assert desk.text_of(1).startswith("old")
     desk.gates["new"].set()
     assert desk.expect(ModelReady).name == "new"
-    desk.say(2)
-    desk.transcriber.finish(2)
-    assert desk.expect(Transcribed).text.startswith("new")
+    assert desk.text_of(2).startswith("new")
     assert old.is_closed.is_set()
 
 
@@ -410,9 +407,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_present_one(bench):
     desk.transcriber.use_model("absent")
     desk.expect(ModelLoading)
     desk.expect(ModelFailed)
-    desk.say(1)
-    desk.transcriber.finish(1)
-    assert desk.expect(Transcribed).text.startswith("old")
+    assert desk.text_of(1).startswith("old")
 
 
 @pytest.mark.parametrize("first", ["m", "absent"])
@@ -439,12 +434,10 @@ def test_an_idle_model_gives_its_memory_back_and_comes_again(bench):
     desk.expect(ModelUnloaded)
     assert model.is_closed.is_set()
     desk.models["m"] = FakeModel()
-    desk.say(2)
-    desk.transcriber.finish(2)
-    assert desk.skip_to(Transcribed).take == 2
+    assert desk.text_of(2)
 
 
-def test_an_unload_at_once_happens_as_soon_as_no_take_is_there(bench):
+def test_no_model_is_unloaded_under_a_take(bench):
     model = FakeModel()
     desk = bench(model, live=LiveMode.OFF, idle_s=0.0).say(1)
     desk.expect(ModelLoading)
@@ -597,9 +590,7 @@ def test_what_is_said_about_an_unknown_take_is_ignored(bench):
     desk.transcriber.feed(7, BLOCK)
     desk.transcriber.finish(7)
     desk.transcriber.cancel(7)
-    desk.say(1)
-    desk.transcriber.finish(1)
-    assert desk.expect(Transcribed).take == 1
+    assert desk.text_of(1)
 
 
 @pytest.mark.expects_log
@@ -613,9 +604,7 @@ def test_an_error_that_nobody_foresaw_fails_the_takes_and_the_thread_goes_on(ben
     desk.transcriber.finish(1)
     assert desk.skip_to(Failed).take == 1
     model.live, model.error = working, None
-    desk.say(2)
-    desk.transcriber.finish(2)
-    assert desk.skip_to(Transcribed).take == 2
+    assert desk.text_of(2)
 
 
 @pytest.mark.expects_log
@@ -627,9 +616,7 @@ def test_an_unforeseen_error_before_a_complete_take_has_its_model_fails_it_and_n
     desk.transcriber.finish(1)
     assert desk.expect(Failed).take == 1
     model.check_files = check
-    desk.say(2)
-    desk.transcriber.finish(2)
-    assert desk.expect(Transcribed).take == 2
+    assert desk.text_of(2)
 
 
 @pytest.mark.expects_log
@@ -657,21 +644,6 @@ def test_a_take_is_answered_when_there_is_no_thread_to_load_its_model_on(bench, 
         desk.expect(ModelFailed)
     desk.transcriber.finish(1)
     assert desk.skip_to(Transcribed).take == 1
-
-
-@pytest.mark.expects_log
-def test_a_model_that_cannot_be_closed_when_another_is_wanted_does_not_keep_that_from_being_loaded(bench):
-    first, second = FakeModel("m"), FakeModel("n")
-    first.close = lambda: 1 / 0
-    desk = bench(first, second, live=LiveMode.OFF)
-    desk.gates["m"] = threading.Event()
-    desk.transcriber.use_model("m")
-    desk.expect(ModelLoading)
-    desk.transcriber.use_model("n")
-    desk.say(1)
-    desk.transcriber.finish(1)
-    desk.gates["m"].set()
-    assert desk.skip_to(Transcribed).text == "n: 480 at once"
 
 
 def test_a_long_take_gives_a_sign_of_life_once_a_second(bench):
@@ -726,23 +698,18 @@ FAULTS = st.dictionaries(
 )
 
 
-class Faulty:
-    """Stands before a model and what it makes: each call may fail first, as often as it is told."""
+def faulty(one, faults):
+    """``one``, whose methods may fail first, as often as ``faults`` says, as may those of what it makes."""
+    for name in PLACES:
+        if (method := getattr(one, name, None)) is not None:
+            setattr(one, name, partial(attempt, faults, name, method))
+    return one
 
-    def __init__(self, inner, faults):
-        self.inner, self.faults = inner, faults
 
-    def __getattr__(self, name):
-        what = getattr(self.inner, name)
-        if not callable(what):
-            return what
-
-        def call(*given, **named):
-            fail(self.faults, name)
-            made = what(*given, **named)
-            return Faulty(made, self.faults) if name == "live" else made
-
-        return call
+def attempt(faults, name, method, *given, **named):
+    fail(faults, name)
+    made = method(*given, **named)
+    return faulty(made, faults) if name == "live" else made
 
 
 def fail(faults, name):
@@ -760,7 +727,7 @@ def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, li
 
     def load(_name):
         fail(faults, "load")
-        return Faulty(FakeModel(), faults)
+        return faulty(FakeModel(), faults)
 
     transcriber = EngineTranscriber(events.put, load, name="m", live_mode=lambda: live)
     takes = dict(enumerate(cancelled, 1))
