@@ -56,7 +56,7 @@ class DiskInstaller:
     def measure(self, name: str) -> float:
         """Seconds for ten seconds of speech."""
         from handy_qwen.bench.speed import measure_model
-        from handy_qwen.engine.qwen3.sessions import default_threads
+        from handy_qwen.engine import default_threads
         from handy_qwen.models.installed import find_model
 
         threads = self._threads() or default_threads()

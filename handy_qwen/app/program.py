@@ -27,6 +27,7 @@ from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import LiveMode, Method, Rules
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.engine.api import Model
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
@@ -37,7 +38,7 @@ from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.session import session_of
-from handy_qwen.transcriber import EngineTranscriber, Model
+from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.cues import SoundCues

@@ -254,7 +254,7 @@ def _run_demo(_options: argparse.Namespace) -> int:
     from handy_qwen.audio.files import load
     from handy_qwen.cli.transcribe import opened
     from handy_qwen.core.models import DEMO
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
     cancel = Cancel()
     with opened(DEMO, None) as recognizer:
@@ -465,7 +465,7 @@ def _report(
     from handy_qwen.audio.files import load
     from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
     from handy_qwen.bench.wer import find_recordings
-    from handy_qwen.engine.qwen3.sessions import default_threads
+    from handy_qwen.engine import default_threads
 
     recordings = find_recordings(options.recordings) if options.recordings else []
     clips = [load(path) for path in sorted(paths.asset("speech").glob("*.flac"))]

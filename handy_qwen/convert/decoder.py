@@ -25,8 +25,9 @@ from onnx import TensorProto
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks
 from handy_qwen.convert.presets import Precision
-from handy_qwen.engine.qwen3.manifest import EMBEDDING_FILE, TableForm
+from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
+from handy_qwen.engine.qwen3.names import EMBEDDING_FILE
 
 
 def write_decoder(path: Path, weights: Checkpoint, config: TextConfig, precision: Precision) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from handy_qwen import paths
 from handy_qwen.core.models import DEMO, ModelEntry, ModelStatus
+from handy_qwen.engine import load_model
+from handy_qwen.engine.api import FittedWords, Model
 from handy_qwen.engine.json_files import read_object
 from handy_qwen.engine.qwen3.manifest import (
     MANIFEST_FILE,
@@ -23,9 +25,8 @@ from handy_qwen.engine.qwen3.manifest import (
     load_manifest,
     sha256_of,
 )
-from handy_qwen.engine.qwen3.prompt import FittedWords, fit_words
+from handy_qwen.engine.qwen3.prompt import fit_words
 from handy_qwen.engine.qwen3.published import is_published_layout
-from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import (
     EngineError,
@@ -101,7 +102,7 @@ def find_model(asked: str) -> InstalledModel:
     )
 
 
-def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
+def load_recognizer(asked: str = "", threads: int | None = None) -> Model:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
     It is called as its folder is, also if that was renamed: one model, one name.
@@ -113,7 +114,7 @@ def load_recognizer(asked: str = "", threads: int | None = None) -> Recognizer:
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
-    return Recognizer.load(found.folder, voice_model=voice_model, threads=threads, name=found.name)
+    return load_model(found.folder, voice_model=voice_model, threads=threads, name=found.name)
 
 
 def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:

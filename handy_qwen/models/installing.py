@@ -27,9 +27,9 @@ from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.convert.source import SUFFIXES, check_is_source, model_type, opened_source, repository_name
 from handy_qwen.core.models import DEMO, InstallStage
+from handy_qwen.engine import load_model
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, is_package, load_manifest, sha256_of
 from handy_qwen.engine.qwen3.published import is_published_layout
-from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.errors import EngineError, HandyError, InstallationError
 from handy_qwen.models.catalogue import CatalogueModel, Layout
 from handy_qwen.models.installed import (
@@ -167,7 +167,7 @@ def self_test(folder: Path) -> None:
     Raises:
         EngineError: It does not.
     """
-    recognizer = Recognizer.load(folder, voice_model=paths.asset(VOICE_MODEL))
+    recognizer = load_model(folder, voice_model=paths.asset(VOICE_MODEL))
     try:
         recognizer.self_test()
     finally:

@@ -14,10 +14,10 @@ import pytest
 from handy_qwen.convert import package as package_module
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.recognizer import open_parts
-from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
 from tests.conftest import CHECKPOINT
 from tests.golden.random_checkpoint import random_tensors, write_random_checkpoint, write_safetensors
