@@ -35,7 +35,7 @@ from handy_qwen.files import replacing
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.files import Loudness
     from handy_qwen.core.types import Samples
-    from handy_qwen.engine.api import Cancel, FittedWords, Model, Transcript
+    from handy_qwen.engine.api import Cancel, FittedWords, LiveText, Model, Transcript
 
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others

@@ -24,14 +24,14 @@ def test_rows_of_a_plain_table_are_its_numbers(tmp_path, dtype):
 def test_rows_of_bytes_are_what_the_codes_stand_for():
     blocks = quantize_blocks(WEIGHTS, bits=8, block=BLOCK)
     rows = EmbeddingTable(blocks.codes, blocks.scales).rows(IDS)
-    np.testing.assert_array_equal(rows, dequantize_blocks(blocks)[IDS])
+    np.testing.assert_array_equal(rows, dequantize_blocks(blocks, 8)[IDS])
     assert np.abs(rows - WEIGHTS[IDS]).max() < np.abs(WEIGHTS).max() / 127
 
 
 def test_rows_of_nibbles_are_what_the_codes_stand_for():
     blocks = quantize_blocks(WEIGHTS, bits=4, block=BLOCK)
     rows = EmbeddingTable(blocks.codes, blocks.scales, blocks.zeros).rows(IDS)
-    np.testing.assert_array_equal(rows, dequantize_blocks(blocks)[IDS])
+    np.testing.assert_array_equal(rows, dequantize_blocks(blocks, 4)[IDS])
     assert np.abs(rows - WEIGHTS[IDS]).max() < np.ptp(WEIGHTS) / 15
 
 
