@@ -87,6 +87,29 @@ def test_imports_keep_to_their_layer(path):
             assert top in sys.stdlib_module_names | outside | {"__future__"}, f"{layer} must not import {top}"
 
 
+def test_no_module_imports_itself_through_others():
+    """Also not in a function or for types only: whoever needs a circle has not found the seam."""
+    names = {
+        ".".join(("handy_qwen", *path.relative_to(ROOT).with_suffix("").parts)): path for path in MODULES
+    }
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    imported = {name: set(within(path, names)) - {name} for name, path in names.items()}
+    while leaves := [name for name, others in imported.items() if not others & set(imported)]:
+        for name in leaves:
+            del imported[name]
+    assert not imported, "these import each other, or what does"
+
+
+def within(path, names):
+    """The modules of ``names`` that the one at ``path`` imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (part if part in names else node.module for part in parts)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_stay_small(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 600, "find the seam"
