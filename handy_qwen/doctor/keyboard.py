@@ -12,7 +12,6 @@ from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.doctor.desktop import display_of
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
-from handy_qwen.settings import MeansOfInsertion
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 from handy_qwen.system.insert import DEFAULT_METHOD, backend_for
@@ -38,8 +37,7 @@ class Way:
 def check_insertion(context: Context) -> Iterator[Finding]:
     """Look which ways there are."""
     settings = context.configuration.settings
-    is_auto = settings.method is MeansOfInsertion.AUTO
-    method = DEFAULT_METHOD if is_auto else Method(settings.method.value)
+    method = settings.method or DEFAULT_METHOD
     if method is Method.NONE:
         yield warning(
             INSERTION, 'Texts are not inserted: method = "none" in the settings.', 'Set method = "auto".'
