@@ -9,7 +9,10 @@ from handy_qwen.system.insert.windows import Windows
 from handy_qwen.system.session import Kind, Session
 from tests.unit.system.insert.fake_systems import FakeMac, FakeWindows
 
-SYSTEMS = {"windows": (FakeWindows, Windows, Kind.WINDOWS), "macos": (FakeMac, MacOS, Kind.MACOS)}
+SYSTEMS = {
+    "windows": (FakeWindows, Windows, Kind.WINDOWS, "windows.Win32"),
+    "macos": (FakeMac, MacOS, Kind.MACOS, "macos.Quartz"),
+}
 
 
 @pytest.fixture
@@ -22,10 +25,11 @@ def fake(request):
 @pytest.fixture
 def backend(fake, monkeypatch):
     """The back end on ``fake``, in a hurry."""
-    system, kind = next((made, kind) for cls, made, kind in SYSTEMS.values() if type(fake) is cls)
+    system, kind, api = next(made for cls, *made in SYSTEMS.values() if type(fake) is cls)
+    monkeypatch.setattr(f"handy_qwen.system.insert.{api}", lambda: fake)
     monkeypatch.setattr(system, "RELEASE_WAIT_S", 0.05)
     monkeypatch.setattr(system, "FETCH_WAIT_S", 0.5)
     monkeypatch.setattr(system, "RESTORE_AFTER_S", 0.05)
-    made = system(Session(kind), threading.Event().wait, api=fake)
+    made = system(Session(kind), threading.Event().wait)
     yield made
     made.close()

@@ -99,7 +99,8 @@ def backend(monkeypatch):
 
         make.asked = 0
         monkeypatch.setattr(wayland, "PortalKeyboard", open_keyboard)
-        return Wayland(Session(Kind.WAYLAND, "wayland-0"), lambda _s: None, run=tools)
+        monkeypatch.setattr(wayland, "run_tool", tools)
+        return Wayland(Session(Kind.WAYLAND, "wayland-0"), lambda _s: None)
 
     return make
 

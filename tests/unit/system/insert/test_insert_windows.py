@@ -181,7 +181,9 @@ def typed(fake):
 def test_what_windows_took_is_what_counts_as_typed(text, room):
     assume(text[0] != "🙂" or room > 2)  # half a character is none
     fake = FakeWindows()
-    backend = Windows(Session(Kind.WINDOWS), lambda _: None, api=fake)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "Win32", lambda: fake)
+        backend = Windows(Session(Kind.WINDOWS), lambda _: None)
     fake.room = room
     arrived = backend.type_text(text)
     fake.room = None
