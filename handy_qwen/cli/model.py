@@ -124,15 +124,14 @@ def _add_convert(verbs: Subparsers) -> None:
 
 def _run_list(options: argparse.Namespace) -> int:
     from handy_qwen.models.catalogue import read_catalogue
-    from handy_qwen.models.installed import installed_models
-    from handy_qwen.models.shelf import shelf_entries
+    from handy_qwen.models.installed import installed_models, model_entries
 
     catalogue = read_catalogue()
     if catalogue.problem:
         complain(catalogue.problem)
     folders = {model.name: model.folder for model in installed_models()}
     used = used_folder()
-    entries = sorted(shelf_entries(catalogue), key=lambda entry: entry.name not in folders)
+    entries = sorted(model_entries(catalogue), key=lambda entry: entry.name not in folders)
     if options.json:
         rows = [_row(entry, folders, used) for entry in entries]
         write_json(rows)
@@ -335,12 +334,17 @@ def _check_is_model(folder: Path) -> None:
 
 
 def _run_remove(options: argparse.Namespace) -> int:
-    from handy_qwen.models.installed import find_model, installed_models
-    from handy_qwen.models.installing import check_removable, discard_download, partial_bytes, remove
-    from handy_qwen.models.storage import size_text
+    from handy_qwen.models.installed import (
+        check_removable,
+        discard_download,
+        find_model,
+        installed_models,
+        remove,
+    )
+    from handy_qwen.models.storage import ModelPaths, size_text
 
     is_installed = options.model in {model.name for model in installed_models()}
-    if not is_installed and (partial := partial_bytes(options.model)):
+    if not is_installed and (partial := ModelPaths(options.model).partial_bytes()):
         _check_agrees(options, f"Delete the unfinished download of {options.model}, {size_text(partial)}?")
         discard_download(options.model)
         _write_done(options, None, f"the download of {options.model} is deleted\n")

@@ -46,11 +46,9 @@ from handy_qwen.engine.qwen3.published_graph import (
     DOWNLOAD_AGAIN,
     FLOAT,
     INT64,
-    GraphFacts,
     Port,
+    check_files,
     check_ports,
-    check_weights,
-    read_graph,
 )
 from handy_qwen.engine.qwen3.sessions import Cancel, open_session, run, run_bound
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
@@ -98,12 +96,8 @@ def open_published(folder: Path, *, audio_pad: int, threads: int, quantization: 
     config, embed_type = read_config(folder / "config.json")
     paths = choose_graphs(folder, quantization)
     table = _open_table(folder / "embed_tokens.bin", config.text, embed_type)
-    for name, path in paths.items():
-        facts = read_graph(path)
-        if name == "decoder_init":
-            _refuse_earlier_form(path, facts)
-        check_ports(path, facts, *_ports(name, config))
-        check_weights(path, facts)
+    for path in paths.values():
+        check_files(path)
     with ThreadPoolExecutor(thread_name_prefix="load") as pool:  # what takes long is done outside of Python
         encoder = pool.submit(PublishedEncoder, paths["encoder"], config, threads)
         decoder = PublishedDecoder(
@@ -124,6 +118,7 @@ class PublishedEncoder:
         self._path = path
         self._config = config
         self._session = open_session(path, threads=threads)
+        check_ports(path, self._session, *_encoder_ports(config))
 
     def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
         """Nothing can be done for a part of a window. See ``backend.AudioEncoder``."""
@@ -240,8 +235,9 @@ def _open_table(path: Path, config: TextConfig, embed_type: str) -> FloatTable:
     return FloatTable(path, (config.vocab, config.hidden), dtype)
 
 
-def _refuse_earlier_form(path: Path, facts: GraphFacts) -> None:
-    if "input_embeds" in facts.inputs and "input_ids" not in facts.inputs:
+def _refuse_earlier_form(path: Path, session: ort.InferenceSession) -> None:
+    names = {port.name for port in session.get_inputs()}
+    if "input_embeds" in names and "input_ids" not in names:
         raise ModelCorruptError(
             path,
             "it is an early export that wants embeddings where today's take token ids",
@@ -249,22 +245,20 @@ def _refuse_earlier_form(path: Path, facts: GraphFacts) -> None:
         )
 
 
-def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, Port]]:
-    """Inputs and outputs that graph ``name`` must have."""
-    text = config.text
-    if name == "encoder":
-        features = Port(FLOAT, (1, None, text.hidden))
-        return {"mel": Port(FLOAT, (1, N_MELS, None))}, {"audio_features": features}
+def _encoder_ports(config: ModelConfig) -> tuple[dict[str, Port], dict[str, Port]]:
+    """Inputs and outputs that the encoder must have."""
+    features = Port(FLOAT, (1, None, config.text.hidden))
+    return {"mel": Port(FLOAT, (1, N_MELS, None))}, {"audio_features": features}
+
+
+def _decoder_ports(text: TextConfig, *, is_step: bool) -> tuple[dict[str, Port], dict[str, Port]]:
+    """Inputs and outputs that a decoder must have."""
     cache = Port(FLOAT, (text.layers, None, text.kv_heads, None, text.head_dim))
-    row = 1 if name == "decoder_step" else None
-    positions = Port(INT64, (None, row))
-    inputs = {"position_ids": positions}
-    if name == "decoder_step":
-        inputs |= {
-            "input_embeds": Port(FLOAT, (None, 1, text.hidden)),
-            "past_keys": cache,
-            "past_values": cache,
-        }
+    row = 1 if is_step else None
+    inputs = {"position_ids": Port(INT64, (None, row))}
+    if is_step:
+        inputs |= {"input_embeds": Port(FLOAT, (None, 1, text.hidden))}
+        inputs |= {"past_keys": cache, "past_values": cache}
     else:
         inputs |= {"input_ids": Port(INT64, (None, None)), "audio_offset": Port(INT64, (1,))}
         inputs |= {"audio_features": Port(FLOAT, (None, None, text.hidden))}
@@ -334,7 +328,10 @@ class PublishedDecoder:
         self._table = table
         self._audio_pad = audio_pad
         self._init = open_session(init, threads=threads)
+        _refuse_earlier_form(init, self._init)
+        check_ports(init, self._init, *_decoder_ports(config, is_step=False))
         self._step = open_session(step, threads=threads)
+        check_ports(step, self._step, *_decoder_ports(config, is_step=True))
         self._cache = _StackedCache(config)
         self._rows: list[int | bytes] = []  # what is recorded: token ids, and the bytes of feature rows
         self._prompt_rows = 0  # how many of them are the prompt; 0 until logits are asked for
