@@ -74,10 +74,9 @@ class SelectableInbox(Inbox):
     def __init__(self) -> None:
         super().__init__(self._write)
         self._reader, self._writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        os.set_blocking(self._writer, False)
-        self._pipe_lock = threading.Lock()
         self._is_closed = False
+        for end in (self._reader, self._writer):
+            os.set_blocking(end, False)
 
     def fileno(self) -> int:
         """For ``select``."""
@@ -85,21 +84,23 @@ class SelectableInbox(Inbox):
 
     def run(self) -> None:
         """See ``Inbox``."""
-        with self._pipe_lock, contextlib.suppress(BlockingIOError):  # empty
+        with self._lock, contextlib.suppress(BlockingIOError):  # empty
             while not self._is_closed and os.read(self._reader, 4096):
                 pass
         super().run()
 
     def close(self) -> None:
         """Release the pipe. Safe to call twice."""
-        with self._pipe_lock:
+        with self._lock:
             if not self._is_closed:
                 self._is_closed = True
                 os.close(self._reader)
                 os.close(self._writer)
 
     def _write(self) -> None:
-        with self._pipe_lock:
+        with (
+            self._lock,
+            contextlib.suppress(BlockingIOError),
+        ):  # full: the thread has not looked yet, and will
             if not self._is_closed:
-                with contextlib.suppress(BlockingIOError):  # full: the thread has not looked yet, and will
-                    os.write(self._writer, b"\0")
+                os.write(self._writer, b"\0")

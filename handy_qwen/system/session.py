@@ -1,8 +1,8 @@
 """Which desktop this is. The one place that decides it; everything else asks here.
 
-The environment is hearsay. Variables are inherited by tmux and ssh, kept by systemd's user services from a
-session that is gone, and ``startx`` on a console leaves XDG_SESSION_TYPE at "tty". A display that answers
-is a fact, so both kinds are tried:
+The environment cannot be trusted. Variables are inherited by tmux and ssh, kept by systemd's user services
+from a session that is gone, and ``startx`` on a console leaves XDG_SESSION_TYPE at "tty". A display that
+answers is a fact, so both kinds are tried:
 
 * A Wayland compositor that answers makes it a Wayland session, also beside an X server: that one is XWayland.
   Exception: XDG_SESSION_TYPE says "x11" and the X server is a real one. Then the compositor runs in a window,

@@ -1,8 +1,8 @@
 """A desktop's backend for the portal of global shortcuts, behind the real xdg-desktop-portal.
 
 Run as a program of its own. Prints a line for each call; obeys lines on its standard input: ``press NAME``,
-``release NAME``, ``close``, ``change NAME KEY``. In the environment, what it says to a wish for shortcuts:
-``CODE`` (0; 1: the user says no; 2: GNOME's way to say yes) and ``BOUND`` ("all", "none", "keyless").
+``release NAME``, ``close``. In the environment, ``CODE`` is its answer to a wish for shortcuts (2: yes, as
+GNOME says it).
 """
 
 import os
@@ -69,10 +69,8 @@ class Backend:
             case "BindShortcuts":
                 for name, facts in message.body[2]:
                     say(f"bind {name} {facts.get('preferred_trigger', ('s', '-'))[1]}")
-                how = os.environ.get("BOUND", "all")
-                key = {"trigger_description": ("s", "" if how == "keyless" else "a key")}
-                bound = [] if how == "none" else [(name, key) for name, _ in message.body[2]]
-                results = {"shortcuts": ("a(sa{sv})", bound)} if bound else {}
+                key = {"trigger_description": ("s", "a key")}
+                results = {"shortcuts": ("a(sa{sv})", [(name, key) for name, _ in message.body[2]])}
                 return new_method_return(message, "ua{sv}", (int(os.environ.get("CODE", "0")), results))
             case "GetAll":
                 return new_method_return(message, "a{sv}", ({"version": ("u", 1)},))
@@ -88,11 +86,6 @@ class Backend:
                 member = "Activated" if kind == "press" else "Deactivated"
                 body = (self.session, name, int(time.time() * 1000), {})
                 self.connection.send(new_signal(SHORTCUTS, member, "osta{sv}", body))
-            case ["change", name, key]:
-                bound = [(name, {"trigger_description": ("s", key)})]
-                self.connection.send(
-                    new_signal(SHORTCUTS, "ShortcutsChanged", "oa(sa{sv})", (self.session, bound))
-                )
             case ["close"]:
                 session = DBusAddress(self.session, interface="org.freedesktop.impl.portal.Session")
                 self.connection.send(new_signal(session, "Closed"))

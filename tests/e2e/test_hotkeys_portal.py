@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp, Trouble
+from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp
 from handy_qwen.core.types import Hotkey
-from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.portal import PortalHotkeys
 from tests.e2e.desk.processes import Processes, wait_until
@@ -197,16 +196,6 @@ def test_a_bus_that_is_gone_is_reported(desk, heard, monkeypatch):
     listener.stop()
 
 
-def test_a_user_who_says_no_is_told_what_follows(tmp_path, heard):
-    with PortalDesk(tmp_path, CODE="1") as desk:
-        listener = PortalHotkeys(heard.put, bus=desk.bus)
-        listener.start([Hotkey("f9")])
-        failed = next_event(heard)
-        assert isinstance(failed, HotkeysFailed)
-        assert failed.error.reason is HotkeyReason.DENIED_BY_USER
-        listener.stop()
-
-
 def test_a_portal_that_crashed_is_asked_anew(desk, listener, heard):
     listener.start([Hotkey("f9")])
     desk.bound(2)
@@ -229,32 +218,6 @@ def test_what_was_bound_counts_and_not_the_code_of_the_answer(tmp_path, heard):
         desk.tell("press no-such-shortcut")
         desk.tell("press dictate")
         assert isinstance(next_event(heard), KeyDown), "and nothing was reported as failed"
-        listener.stop()
-
-
-@pytest.mark.parametrize("code", ["0", "2"])
-def test_hotkeys_that_were_not_bound_are_told_whatever_the_code(tmp_path, heard, code):
-    with PortalDesk(tmp_path, CODE=code, BOUND="none") as desk:
-        listener = PortalHotkeys(heard.put, bus=desk.bus)
-        listener.start([Hotkey("f9")])
-        failed = next_event(heard)
-        assert isinstance(failed, HotkeysFailed)
-        assert failed.error.reason is HotkeyReason.UNSUPPORTED_DESKTOP
-        listener.stop()
-
-
-@pytest.mark.parametrize("proof", ["change dictate F9", "press dictate"])
-def test_a_hotkey_that_got_no_key_is_told_until_it_has_one(tmp_path, heard, proof):
-    with PortalDesk(tmp_path, BOUND="keyless") as desk:
-        listener = PortalHotkeys(heard.put, bus=desk.bus)
-        listener.start([Hotkey("ctrl_r")])
-        failed = next_event(heard)
-        assert isinstance(failed, HotkeysFailed)
-        assert "no key for “Dictate”" in failed.error.title
-        desk.tell(proof)
-        assert next_event(heard) == Trouble(HOTKEYS, None)
-        desk.tell("press dictate")
-        assert isinstance(next_event(heard), KeyDown)
         listener.stop()
 
 

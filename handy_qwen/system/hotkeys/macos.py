@@ -2,16 +2,15 @@
 
     CGEventTap --(pynput's threads)--> HookedListener --> post
 
-Left and right modifiers are told apart by the device bits of the event's flags; pynput itself looks at
-the common bit only, which stays set while the other side is held. Letters are places on the keyboard: "d"
-is the key that writes it on a US keyboard. Our own keys are known by the process they come from.
+Left and right modifiers differ in the device bits of the event's flags; pynput looks only at the common bit,
+which stays set while the other side is held. Letters are positions on the keyboard: "d" is the key that
+writes it on a US keyboard. Our own keys are recognized by the process they come from.
 
-A tap that may keep keys from the focused program needs the permission "Accessibility", one that listens
-"Input Monitoring"; both are asked for, and missing ones reported by name. The system turns off a tap
-that answers late and says so: it is made anew.
+A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; both are
+requested, and missing ones reported by name. The system disables a tap that answers late and reports it; the
+tap is then replaced. While a password field has the focus (Secure Input), no program hears keys.
 
-Not yet run on macOS: written from the documentation, and tested with stand-ins for pynput and Quartz.
-While a password field has the focus (Secure Input), no program hears keys.
+Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz.
 
 Source: CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
 """
@@ -151,7 +150,7 @@ class MacHotkeys(HookedListener):
         return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
 
     def _renew(self) -> None:
-        """Make the tap anew. On a thread of its own: the old one waits for the listener to end."""
+        """Replace the tap. On a thread of its own: the old one waits for the listener to end."""
         try:
             with self._hooks_lock:
                 old, self._hooks = self._hooks, ()
@@ -160,11 +159,11 @@ class MacHotkeys(HookedListener):
                 for hook in old:
                     hook.stop()
                 self._hooks = self._listen()
-            logger.info("the event tap had been turned off and was made anew")
+            logger.info("the event tap had been disabled and was replaced")
         except HandyError as exc:
             self._post(HotkeysFailed(exc))
         except Exception:
-            logger.exception("the event tap could not be made anew")
+            logger.exception("the event tap could not be replaced")
             self._post(HotkeysFailed(HandyError("The hotkeys stopped working.", "Start the program again.")))
 
 

@@ -1,16 +1,16 @@
-"""From single keys going down and up to hotkeys going down and up. The same on every system.
+"""Turns keys going down and up into hotkeys going down and up. The same on every system.
 
-Knows keys as numbers (keycodes, virtual keys; mouse buttons are negative), and neither names nor
-clocks nor the system. A hotkey goes down with the press that completes it:
+Keys are numbers here (keycodes, virtual keys; mouse buttons are negative); there are no names, no clock and
+no system. A hotkey goes down with the press that completes it:
 
 * a chord with a key: that key goes down while just its modifiers are held;
 * a lone chord (modifiers only): its last modifier goes down while no other modifier and no mouse
   button is held. Ordinary keys may still be down: fast typists overlap.
 
-It comes up with the first of its members. While a lone one is down, any other key or button that
-goes down *joins* it. A release that the system did not deliver is found by asking for the real
-state: regularly while a hotkey is down, and before another key that seems to be held disables one.
-That second look passes over young presses: when events are late, the state is ahead of them.
+It comes up with the first of its members. While a lone one is down, any other key or button that goes down
+*joins* it. A release that the system did not deliver is found by asking for the real state: regularly while a
+hotkey is down, and before another key that seems to be held blocks one. The latter ignores recent presses:
+when events are late, the state is ahead of them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Tracker:
 
     @property
     def is_hotkey_down(self) -> bool:
-        """Whether any hotkey is down, so that its release is worth looking for."""
+        """Whether any hotkey is down."""
         return bool(self._down)
 
     @property
@@ -142,7 +142,7 @@ class Tracker:
         return {code: since_s for code, since_s in old.items() if not self._is_down(code)}
 
     def forget(self, missing: Mapping[int, float], at_s: float) -> list[Event]:
-        """What is ``missing`` has come up unnoticed, unless it was let go or pressed anew meanwhile."""
+        """Release what is ``missing``, unless it was released or pressed again meanwhile."""
         lost = [code for code, since_s in missing.items() if self._held.get(code) == since_s]
         return [event for code in lost for event in self.release(code, at_s)]
 
@@ -151,7 +151,7 @@ class Tracker:
         return self.forget(self.missing(at_s, older_s=older_s), at_s)
 
     def let_go(self, at_s: float) -> list[Event]:
-        """Listening ends or begins anew: every hotkey that is down comes up."""
+        """Listening ends or restarts: every hotkey that is down comes up."""
         self._held.clear()
         return [event for hotkey in list(self._down) for event in self._come_up(hotkey, at_s)]
 

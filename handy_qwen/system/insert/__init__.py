@@ -16,9 +16,8 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from typing import Protocol
 
-from handy_qwen.core.ports import Inserter, Post
+from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Method
 from handy_qwen.errors import InsertError
 from handy_qwen.system.insert.backend import Backend, MayRelease, Pause, Way, always
@@ -31,13 +30,6 @@ DEFAULT_METHOD = Method.PASTE
 """One key chord whatever the text, the layout or an input method in between, on all systems.
 
 Typing is slow in consoles, and counts as many steps to undo."""
-
-
-class InjectingInserter(Inserter, Protocol):
-    """An inserter that knows when it presses keys, so that hotkeys can ignore them."""
-
-    def was_injecting(self, at_s: float) -> bool:
-        """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours. Any thread, at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,7 @@ class Description:
     remedy: str
 
 
-def inserter_for(post: Post, session: Session, *, may_release: MayRelease = always) -> InjectingInserter:
+def inserter_for(post: Post, session: Session, *, may_release: MayRelease = always) -> DesktopInserter:
     """The inserter for this desktop. Starts its thread. Never fails: at worst it only copies.
 
     Args:

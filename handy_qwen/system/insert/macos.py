@@ -180,12 +180,10 @@ class MacOS(PastingBackend[int]):
     RESTORE_AFTER_S = 0.6
     SUBMIT_PAUSE_S = 0.06
 
-    def __init__(
-        self, session: Session, pause: Pause, may_release: MayRelease = always, *, api: Quartz | None = None
-    ) -> None:
-        """See ``Backend``. ``api`` is for tests."""
+    def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
+        """See ``Backend``."""
         super().__init__(session, pause, may_release)
-        self._api = api or Quartz()
+        self._api = Quartz()
         self._taken: _Saved | None = None  # what is on the pasteboard now, saved in advance
         self._saved: list[Item] = []  # what comes back after the paste
         self._ours = -1  # the change count of what we wrote

@@ -71,8 +71,6 @@ TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "
 NO_PRIMARY = b"rimary selection"
 EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
 
-Run = Callable[[Sequence[str], bytes, float], bytes]
-"""Runs a tool with input and so many seconds, returns its output. See ``run_tool`` for what it raises."""
 Options = tuple[str, ...]
 """Which clipboard, for wl-copy and wl-paste."""
 CLIPBOARD: Options = ()
@@ -214,14 +212,11 @@ class Wayland(PastingBackend[None]):
     RESTORE_AFTER_S = 2.0
     SUBMIT_PAUSE_S = 0.0  # the above will do
 
-    def __init__(
-        self, session: Session, pause: Pause, may_release: MayRelease = always, *, run: Run = run_tool
-    ) -> None:
-        """See ``Backend``. ``run`` runs a tool."""
+    def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
+        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         if not session.wayland:
             raise unsupported("A Wayland display")
-        self._run = run
         self._portal: PortalKeyboard | None = None
         self._is_portal_denied = False
         self._saved: dict[Options, _Saved | None] = {}  # by clipboard; None: it was empty
@@ -253,7 +248,7 @@ class Wayland(PastingBackend[None]):
         self._await_focus()
         try:
             with self._injection.under_way():
-                self._run(("wtype", "-"), text.encode(), TOOL_S + TYPE_S * len(text))
+                run_tool(("wtype", "-"), text.encode(), TOOL_S + TYPE_S * len(text))
         except Unsure:
             return UNKNOWN
         return Inserted(len(text))
@@ -287,7 +282,7 @@ class Wayland(PastingBackend[None]):
     def _press_by_wtype(self, chord: Chord) -> None:
         held = [part for key in chord[:-1] for part in ("-M", WTYPE[key])]
         released = [part for key in reversed(chord[:-1]) for part in ("-m", WTYPE[key])]
-        self._run(("wtype", *held, "-k", WTYPE[chord[-1]], *released), b"", TOOL_S)
+        run_tool(("wtype", *held, "-k", WTYPE[chord[-1]], *released), b"", TOOL_S)
 
     def _press_by_portal(self, chord: Chord) -> None:
         if self._is_portal_denied:
@@ -306,14 +301,14 @@ class Wayland(PastingBackend[None]):
 
     def _press_by_ydotool(self, chord: Chord) -> None:
         down = [f"{EVDEV[key]}:1" for key in chord]
-        self._run(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
+        run_tool(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
 
     # --- clipboard ---------------------------------------------------------------------------------
 
     def _tool(self, *command: str, data: bytes = b"", wait_s: float = TOOL_S) -> bytes:
         """Run a clipboard tool: one that was killed has failed."""
         try:
-            return self._run(command, data, wait_s)
+            return run_tool(command, data, wait_s)
         except Unsure:
             raise unsupported(f"An answering {command[0]}") from None
 

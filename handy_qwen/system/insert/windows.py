@@ -60,12 +60,10 @@ class Windows(PastingBackend[int]):
         Submit.SUPER_ENTER: (VK_LWIN, VK_RETURN),
     }
 
-    def __init__(
-        self, session: Session, pause: Pause, may_release: MayRelease = always, *, api: Win32 | None = None
-    ) -> None:
-        """See ``Backend``. ``api`` is for tests."""
+    def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
+        """See ``Backend``."""
         super().__init__(session, pause, may_release)
-        self._api = api or Win32()
+        self._api = Win32()
         self._clipboard = WindowsClipboard(self._api)
         self._promise: Promise | None = None  # of the last paste
 

@@ -1,7 +1,7 @@
 """The Windows clipboard with delayed rendering, which shows who fetches.
 
     save what is there -> own: promise text -> WM_RENDERFORMAT: who has the clipboard open?
-         the target's process -> fetched; somebody else -> rendered for him, then promised anew
+         the target's process -> fetched; any other -> rendered for it, then promised again
 
 A promise can be kept once only: after a clipboard manager has had it, the target's own fetch would go unseen,
 so the text is promised again, a few times at most. Formats that keep the text out of the history and off the

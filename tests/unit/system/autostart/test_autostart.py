@@ -17,6 +17,7 @@ from handy_qwen.system.autostart import (
     RUN,
     Launch,
     MacAutostart,
+    State,
     WindowsAutostart,
     XdgAutostart,
     autostart_for,
@@ -105,37 +106,41 @@ def test_turning_it_on_again_replaces_what_is_started(autostart):
 # --- the command ------------------------------------------------------------------------------------
 
 
-def test_of_an_appimage_the_file_is_started_not_where_it_is_mounted():
-    environment = {"APPIMAGE": "/home/me/Apps/Handy Qwen.AppImage"}
-    launch = launch_for(environment, executable="/tmp/.mount_x/python", is_frozen=True)
-    assert launch.command == ("/home/me/Apps/Handy Qwen.AppImage", "--hidden")
-
-
-def test_of_a_frozen_program_the_executable_is_started():
-    launch = launch_for({}, executable="/opt/handy-qwen/handy-qwen", is_frozen=True)
-    assert launch == Launch(("/opt/handy-qwen/handy-qwen", "--hidden"))
+@pytest.mark.parametrize(
+    ("environment", "is_frozen", "launch"),
+    [
+        # of an AppImage the file is started, not where it is mounted
+        (
+            {"APPIMAGE": "/home/me/Handy Qwen.AppImage"},
+            True,
+            Launch(("/home/me/Handy Qwen.AppImage", "--hidden")),
+        ),
+        ({}, True, Launch(("/opt/x", "--hidden"))),
+        # a second instance is started as itself
+        (
+            {"HANDY_QWEN_HOME": "/tmp/second"},
+            True,
+            Launch(("/opt/x", "--hidden"), variables={"HANDY_QWEN_HOME": "/tmp/second"}),
+        ),
+        # not installed, and no checkout
+        ({}, False, Launch(("/opt/x", "-m", "handy_qwen", "--hidden"))),
+    ],
+)
+def test_this_copy_is_started_however_it_was_installed(tmp_path, environment, is_frozen, launch):
+    assert launch_for(environment, executable="/opt/x", is_frozen=is_frozen, checkout=tmp_path) == launch
 
 
 @pytest.mark.parametrize(("platform", "name"), [("linux", "handy-qwen"), ("win32", "handy-qwen.exe")])
 def test_of_an_installed_one_the_script_beside_the_interpreter_is_started(tmp_path, platform, name):
-    script = tmp_path / "bin" / name
-    script.parent.mkdir()
-    script.touch()
-    launch = launch_for({}, platform=platform, executable=str(tmp_path / "bin" / "python"), is_frozen=False)
-    assert launch.command == (str(script), "--hidden")
-    assert launch.folder is None
+    (tmp_path / name).touch()
+    launch = launch_for({}, platform=platform, executable=str(tmp_path / "python"), is_frozen=False)
+    assert launch == Launch((str(tmp_path / name), "--hidden"))
 
 
 def test_a_checkout_that_is_not_installed_is_started_in_its_folder(tmp_path):
     (tmp_path / "pyproject.toml").touch()
     launch = launch_for({}, executable="/usr/bin/python3", is_frozen=False, checkout=tmp_path)
-    assert launch.command == ("/usr/bin/python3", "-m", "handy_qwen", "--hidden")
-    assert launch.folder == tmp_path
-
-
-def test_a_second_instance_is_started_as_itself():
-    launch = launch_for({"HANDY_QWEN_HOME": "/tmp/second"}, executable="/opt/x", is_frozen=True)
-    assert launch.variables == {"HANDY_QWEN_HOME": "/tmp/second"}
+    assert launch == Launch(("/usr/bin/python3", "-m", "handy_qwen", "--hidden"), tmp_path)
 
 
 # --- Linux ------------------------------------------------------------------------------------------
@@ -199,15 +204,17 @@ def test_a_desktop_starts_the_program_with_its_variable(tmp_path):
     assert shown.read_text(encoding="utf-8") == "--hidden|/tmp/x y"
 
 
-@pytest.mark.parametrize("mark", ["Hidden=true", "X-GNOME-Autostart-enabled=false"])
-def test_an_entry_that_the_desktop_switched_off_is_off(mark, tmp_path):
-    (tmp_path / FILE).write_text(f"[Desktop Entry]\nExec=/usr/bin/env\n{mark}\n", encoding="utf-8")
-    assert not XdgAutostart(tmp_path).state().is_on
-
-
-def test_an_entry_that_somebody_broke_tells_no_command(tmp_path):
-    (tmp_path / FILE).write_text('[Desktop Entry]\nExec="/usr/bin/env\n', encoding="utf-8")
-    assert XdgAutostart(tmp_path).state().command == ()
+@pytest.mark.parametrize(
+    ("lines", "state"),
+    [
+        ("Exec=/usr/bin/env\nHidden=true", State(is_on=False, command=("/usr/bin/env",))),
+        ("Exec=/usr/bin/env\nX-GNOME-Autostart-enabled=false", State(is_on=False, command=("/usr/bin/env",))),
+        ('Exec="/usr/bin/env', State(is_on=True)),  # somebody broke it
+    ],
+)
+def test_an_entry_is_read_as_the_desktop_or_somebody_left_it(lines, state, tmp_path):
+    (tmp_path / FILE).write_text(f"[Desktop Entry]\n{lines}\n", encoding="utf-8")
+    assert XdgAutostart(tmp_path).state() == state
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind this user")
@@ -227,12 +234,15 @@ def test_a_file_where_the_folder_should_be_is_told_and_nothing_is_left_behind(tm
 # --- Windows ----------------------------------------------------------------------------------------
 
 
-def test_a_path_with_spaces_is_quoted_in_the_registry():
-    registry = Registry()
-    WindowsAutostart(registry).turn_on(Launch((r"C:\Program Files\Handy Qwen\handy-qwen.exe", "--hidden")))
+def test_a_path_with_spaces_is_quoted_in_the_registry_and_other_programs_entries_stay():
+    registry, launch = Registry(), Launch((r"C:\Program Files\Handy Qwen\handy-qwen.exe", "--hidden"))
+    registry.keys[RUN] = Registry.Key({"Other": "other.exe"})
+    autostart = WindowsAutostart(registry)
+    autostart.turn_on(launch)
     assert registry.keys[RUN][NAME] == r'"C:\Program Files\Handy Qwen\handy-qwen.exe" --hidden'
-    state = WindowsAutostart(registry).state()
-    assert state.command == (r"C:\Program Files\Handy Qwen\handy-qwen.exe", "--hidden")
+    assert autostart.state().command == launch.command
+    autostart.turn_off()
+    assert registry.keys[RUN] == {"Other": "other.exe"}
 
 
 def test_what_task_manager_switched_off_is_off_and_turning_it_on_takes_that_back():
@@ -246,14 +256,6 @@ def test_what_task_manager_switched_off_is_off_and_turning_it_on_takes_that_back
     assert registry.keys[APPROVED] == {"Other": b"\x03"}, "other programs' entries stay"
     registry.keys[APPROVED][NAME] = b"\x02" + bytes(11)
     assert autostart.state().is_on
-
-
-def test_other_programs_entries_are_left_alone():
-    registry = Registry()
-    registry.keys[RUN] = Registry.Key({"Other": "other.exe"})
-    WindowsAutostart(registry).turn_on(LAUNCH)
-    WindowsAutostart(registry).turn_off()
-    assert registry.keys[RUN] == {"Other": "other.exe"}
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,41 @@ def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
     listener.stop()
 
 
+KEYED, KEYLESS = {"dictate": "F9"}, {"dictate": ""}
+
+
+@pytest.mark.parametrize(
+    ("signals", "reports"),
+    [
+        ([Signal("Refused")], ["not allowed"]),
+        ([Signal("Bound")], ["did not accept"]),
+        ([Signal("Bound", keys={"cancel": "F8"})], ["did not accept"]),
+        ([Signal("Bound", keys=KEYLESS)], ["no key for “Dictate”"]),
+        ([Signal("Bound", keys=KEYLESS), Signal("Changed", keys=KEYED)], ["no key for", None]),
+        ([Signal("Bound", keys=KEYLESS), Signal("Activated", "dictate")], ["no key for", None, KeyDown]),
+        ([Signal("Activated", "no-such"), Signal("Activated", "dictate")], [KeyDown]),
+    ],
+)
+def test_what_the_desktop_did_not_bind_is_reported_until_it_works(monkeypatch, signals, reports):
+    desktop = Desktop(monkeypatch)
+    posted = queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9")])
+    desktop.sessions[0].say(*signals)
+    for expected in reports:
+        event = posted.get(timeout=30)
+        if expected is None:
+            assert event == Trouble(HOTKEYS, None)
+        elif isinstance(expected, str):
+            assert isinstance(event, HotkeysFailed)
+            assert expected in event.error.title
+            is_denied = event.error.reason is HotkeyReason.DENIED_BY_USER
+            assert is_denied == (expected == "not allowed")
+        else:
+            assert isinstance(event, expected)
+    listener.stop()
+
+
 @pytest.mark.parametrize(
     ("member", "name", "is_lasting"),
     [

@@ -44,8 +44,44 @@ class Keyboard:
         return events
 
 
-def test_repeats_are_one_press():
-    assert Keyboard(PLAIN_F9).play(F9, F9, F9, (F9,), F9) == [KeyDown(2, 0), KeyUp(2, 0), KeyDown(2, 0)]
+def down(hotkey):
+    return KeyDown(hotkey, 0)
+
+
+def up(hotkey):
+    return KeyUp(hotkey, 0)
+
+
+@pytest.mark.parametrize(
+    ("bindings", "steps", "events"),
+    [
+        # repeats are one press
+        ([PLAIN_F9], [F9, F9, F9, (F9,), F9], [down(2), up(2), down(2)]),
+        # with one modifier more it is another chord
+        *(([CTRL_D, PLAIN_F9], [extra, CTRL_L, D, F9], []) for extra in (SHIFT, ALT)),
+        # the key before its modifier is no chord, and the other side is another key
+        ([CTRL_D], [D, CTRL_L], []),
+        ([RIGHT_CTRL], [CTRL_L], []),
+        # a lone modifier goes down among ordinary keys, but not among other modifiers or in a drag
+        ([RIGHT_CTRL], [D, CTRL_R], [down(0)]),
+        ([RIGHT_CTRL], [SHIFT, CTRL_R], []),
+        ([RIGHT_CTRL], [BUTTON, CTRL_R], []),
+        ([PLAIN_F9], [BUTTON, F9], [down(2)]),
+        # what goes down beside a lone modifier joins it once, and nothing joins a chord that has a key
+        *(
+            ([RIGHT_CTRL], [CTRL_R, other, (other,), F9, (CTRL_R,)], [down(0), KeyJoined(0, 0), up(0)])
+            for other in (D, SHIFT, BUTTON)
+        ),
+        ([PLAIN_F9], [F9, D, BUTTON], [down(2)]),
+        # a chord that begins with a lone hotkey takes over from it
+        ([RIGHT_CTRL, CTRL_D], [CTRL_R, D], [down(0), KeyJoined(0, 0), down(1)]),
+        # two modifiers make a lone hotkey in either order
+        ([CTRL_ALT], [CTRL_L, ALT, (CTRL_L,)], [down(3), up(3)]),
+        ([CTRL_ALT], [ALT, CTRL_R, (ALT,)], [down(3), up(3)]),
+    ],
+)
+def test_what_completes_a_hotkey_what_joins_it_and_what_ends_it(bindings, steps, events):
+    assert Keyboard(*bindings).play(*steps) == events
 
 
 def test_with_latched_modifiers_a_key_is_the_hotkey_that_they_make_of_it():
@@ -66,46 +102,6 @@ def test_any_member_ends_a_chord(first):
     keyboard.play(CTRL_R)
     assert keyboard.play((first,)) == ([KeyUp(1, 0)] if first == D else [])
     assert keyboard.play((CTRL_L,), (CTRL_R,)) == ([] if first == D else [KeyUp(1, 0)])
-
-
-@pytest.mark.parametrize("extra", [SHIFT, ALT])
-def test_with_one_modifier_more_it_is_another_chord(extra):
-    assert Keyboard(CTRL_D, PLAIN_F9).play(extra, CTRL_L, D, F9) == []
-
-
-def test_the_key_before_its_modifier_is_no_chord():
-    assert Keyboard(CTRL_D).play(D, CTRL_L) == []
-
-
-def test_a_lone_modifier_goes_down_among_ordinary_keys_but_not_among_other_modifiers_or_in_a_drag():
-    assert Keyboard(RIGHT_CTRL).play(D, CTRL_R) == [KeyDown(0, 0)]
-    assert Keyboard(RIGHT_CTRL).play(SHIFT, CTRL_R) == []
-    assert Keyboard(RIGHT_CTRL).play(BUTTON, CTRL_R) == []
-    assert Keyboard(PLAIN_F9).play(BUTTON, F9) == [KeyDown(2, 0)]
-
-
-def test_the_other_side_is_another_key():
-    assert Keyboard(RIGHT_CTRL).play(CTRL_L) == []
-
-
-@pytest.mark.parametrize("other", [D, SHIFT, BUTTON])
-def test_what_goes_down_beside_a_lone_modifier_joins_it_once(other):
-    events = Keyboard(RIGHT_CTRL).play(CTRL_R, other, (other,), F9, (CTRL_R,))
-    assert events == [KeyDown(0, 0), KeyJoined(0, 0), KeyUp(0, 0)]
-
-
-def test_nothing_joins_a_chord_that_has_a_key():
-    assert Keyboard(PLAIN_F9).play(F9, D, BUTTON) == [KeyDown(2, 0)]
-
-
-def test_a_chord_that_begins_with_a_lone_hotkey_takes_over_from_it():
-    events = Keyboard(RIGHT_CTRL, CTRL_D).play(CTRL_R, D)
-    assert events == [KeyDown(0, 0), KeyJoined(0, 0), KeyDown(1, 0)]
-
-
-def test_two_modifiers_make_a_lone_hotkey_in_either_order():
-    assert Keyboard(CTRL_ALT).play(CTRL_L, ALT, (CTRL_L,)) == [KeyDown(3, 0), KeyUp(3, 0)]
-    assert Keyboard(CTRL_ALT).play(ALT, CTRL_R, (ALT,)) == [KeyDown(3, 0), KeyUp(3, 0)]
 
 
 def test_escape_is_reported_while_watched_and_only_by_itself_or_with_the_hotkey():

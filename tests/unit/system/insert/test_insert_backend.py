@@ -1,6 +1,7 @@
-"""What all windowing systems share: waiting, giving the clipboard back."""
+"""What all windowing systems share: waiting, giving the clipboard back, what may be inserted at all."""
 
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend
-from handy_qwen.system.insert.backend import Deadline, chunks
+from handy_qwen.system.insert.backend import Deadline, Injection, chunks, printable
 from handy_qwen.system.insert.pasting import DelayedRestore
 from tests.fakes import FakeClock
 
@@ -99,3 +100,40 @@ def test_pieces_lose_nothing_and_are_no_longer_than_allowed(text, limit):
     assert "".join(cut) == text
     assert all(piece and len(piece) <= limit for piece in cut)
     assert all("\n" not in piece or piece == "\n" for piece in cut)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
+def test_characters_that_can_be_seen_are_left_as_they_are(text):
+    assert printable(text) == text
+
+
+@given(st.text(st.characters()))
+def test_nothing_that_a_terminal_would_obey_gets_through(text):
+    shown = printable(text)
+    shown.encode()  # no halves of characters
+    assert not any(c < " " and c not in "\n\t" for c in shown)
+    assert printable(shown) == shown
+
+
+def test_line_ends_of_other_systems_become_line_feeds():
+    assert printable("a\r\nb\rc\nd\te") == "a\nb\nc\nd\te"
+    assert printable("\x1b[31mred\x00\x9b") == "[31mred"
+    assert printable("\ud83d half") == "\ufffd half"
+
+
+def test_injection_is_told_by_the_time_of_the_keys_however_late_one_asks():
+    injection = Injection(lag_s=3.0)
+    before_s = time.monotonic()
+    assert not injection.was_injecting(before_s)
+    with injection.under_way(), injection.under_way():
+        during_s = time.monotonic()
+        assert injection.was_injecting(during_s)
+        assert not injection.was_injecting(before_s - 1.0)
+    assert injection.was_injecting(during_s)
+    assert injection.was_injecting(during_s + 2.9), "nobody knows the time of the last key exactly"
+    assert not injection.was_injecting(time.monotonic() + 3.1)
+    for _ in range(3):
+        with injection.under_way():
+            pass
+    assert injection.was_injecting(during_s), "those before are remembered"
+    assert not injection.was_injecting(before_s - 1.0)

@@ -8,13 +8,12 @@ import time
 
 import pytest
 
-from handy_qwen.core.events import Delivered, Failed
 from handy_qwen.core.types import Delivery, Method, Submit, Target
-from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.errors import InsertError
 from handy_qwen.system import insert
 from handy_qwen.system.insert import backend_for, describe, inserter_for
-from handy_qwen.system.insert.backend import Backend, Injection
-from handy_qwen.system.insert.inserter import COPIED_NOTE, DesktopInserter, copy_with_pyperclip
+from handy_qwen.system.insert.backend import Backend
+from handy_qwen.system.insert.inserter import DesktopInserter, copy_with_pyperclip
 from handy_qwen.system.session import Kind, Session
 
 
@@ -87,63 +86,22 @@ def test_each_module_can_be_imported_on_any_system(module):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.fixture
-def nowhere():
-    """Makes an inserter without a desktop, and the queue of what it posts."""
-    made = []
-
-    def make(copy):
-        posted = queue.SimpleQueue()
-        made.append(
-            DesktopInserter(
-                posted.put,
-                Backend(Session(Kind.NONE), print),
-                stopping=threading.Event(),
-                last_resort=copy,
-            )
-        )
-        return made[-1], posted
-
-    yield make
-    for inserter in made:
-        inserter.close(30)
-
-
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE, Method.COPY])
-def test_without_a_way_in_every_text_is_copied_and_a_note_says_so(nowhere, method):
-    copied = []
-    inserter, posted = nowhere(copied.append)
+def test_without_a_way_in_every_text_is_copied_and_a_note_says_so(method):
+    copied, posted = [], queue.SimpleQueue()
+    nowhere = Backend(Session(Kind.NONE), print)
+    inserter = DesktopInserter(posted.put, nowhere, stopping=threading.Event(), last_resort=copied.append)
+    inserter.prepare(method)
     inserter.insert(4, "said\x1b", target=None, method=method, submit=Submit.ENTER)
     delivered = posted.get(timeout=30)
+    inserter.close(30)
     assert copied == ["said"]
     assert delivered.how is Delivery.COPIED
     assert bool(delivered.note) == (method is not Method.COPY)
     assert inserter.focused() == Target()
     assert not inserter.was_injecting(time.monotonic())
-
-
-def test_without_a_way_in_none_is_none_and_a_failure_is_reported(nowhere):
-    error = InsertError("No.", InsertReason.UNSUPPORTED_DESKTOP)
-
-    def refuse(_):
-        raise error
-
-    inserter, posted = nowhere(refuse)
-    inserter.insert(4, "said", target=None, method=Method.NONE, submit=Submit.OFF)
-    inserter.insert(5, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
-    assert posted.get(timeout=30) == Delivered(4, Delivery.KEPT)
-    assert posted.get(timeout=30) == Failed(5, error)
     with pytest.raises(InsertError):
-        inserter.copy("said")
-
-
-def test_without_a_way_in_the_caller_does_not_wait_for_the_clipboard(nowhere):
-    gate = threading.Event()
-    inserter, posted = nowhere(lambda _text: gate.wait(30))
-    inserter.insert(4, "said", target=None, method=Method.PASTE, submit=Submit.OFF)
-    assert posted.empty()
-    gate.set()
-    assert posted.get(timeout=30) == Delivered(4, Delivery.COPIED, COPIED_NOTE)
+        nowhere.submit(Submit.ENTER)
 
 
 def test_the_last_resort_says_what_to_install_and_nothing_of_the_text(monkeypatch):
@@ -168,21 +126,3 @@ def test_the_last_resort_copies(monkeypatch):
     monkeypatch.setattr(pyperclip, "copy", copied.append)
     copy_with_pyperclip("said")
     assert copied == ["said"]
-
-
-def test_injection_is_told_by_the_time_of_the_keys_however_late_one_asks():
-    injection = Injection(lag_s=3.0)
-    before_s = time.monotonic()
-    assert not injection.was_injecting(before_s)
-    with injection.under_way(), injection.under_way():
-        during_s = time.monotonic()
-        assert injection.was_injecting(during_s)
-        assert not injection.was_injecting(before_s - 1.0)
-    assert injection.was_injecting(during_s)
-    assert injection.was_injecting(during_s + 2.9), "nobody knows the time of the last key exactly"
-    assert not injection.was_injecting(time.monotonic() + 3.1)
-    for _ in range(3):
-        with injection.under_way():
-            pass
-    assert injection.was_injecting(during_s), "those before are remembered"
-    assert not injection.was_injecting(before_s - 1.0)

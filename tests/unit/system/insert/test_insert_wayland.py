@@ -99,14 +99,24 @@ def backend(monkeypatch):
 
         make.asked = 0
         monkeypatch.setattr(wayland, "PortalKeyboard", open_keyboard)
-        return Wayland(Session(Kind.WAYLAND, "wayland-0"), lambda _s: None, run=tools)
+        monkeypatch.setattr(wayland, "run_tool", tools)
+        return Wayland(Session(Kind.WAYLAND, "wayland-0"), lambda _s: None)
 
     return make
 
 
-def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there(backend):
-    tools = FakeTools()
-    way = backend(tools)
+@pytest.fixture
+def tools():
+    return FakeTools()
+
+
+@pytest.fixture
+def way(backend, tools):
+    """The back end with all tools."""
+    return backend(tools)
+
+
+def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there(tools, way):
     way.paste_text("said 🙂")
     assert (tools.data, tools.primary) == ("said 🙂".encode(),) * 2
     assert tools.keys == [("wtype", "-M", "shift", "-k", "Insert", "-m", "shift")]
@@ -114,54 +124,32 @@ def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there(b
     assert tools.offered == {False: {"text/html": b"<b>old</b>"}, True: {}}
 
 
-def test_what_the_user_copies_meanwhile_stays(backend):
-    tools = FakeTools()
-    way = backend(tools)
-    way.paste_text("said")
-    tools.offered[False] = {"text/plain": b"newer"}
+@pytest.mark.parametrize(
+    ("steps", "left"),
+    [
+        (("one", "two"), b"<b>old</b>"),
+        (("one", b"newer"), b"newer"),
+        (("one", b"newer", "two"), b"newer"),
+    ],
+)
+def test_what_was_there_before_the_first_paste_comes_back_unless_the_user_copies(tools, way, steps, left):
+    for step in steps:
+        if isinstance(step, str):
+            way.paste_text(step)
+        else:
+            tools.offered[False] = {"text/plain": step}
     way.close()
-    assert tools.data == b"newer"
+    assert (tools.data, tools.primary) == (left, b"")
 
 
-def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(backend):
-    tools = FakeTools()
-    way = backend(tools)
-    way.paste_text("one")
-    way.paste_text("two")
-    way.close()
-    assert tools.data == b"<b>old</b>"
-
-
-def test_what_the_user_copies_between_two_pastes_in_a_row_is_what_comes_back(backend):
-    tools = FakeTools()
-    way = backend(tools)
-    way.paste_text("one")
-    tools.offered[False] = {"text/plain": b"newer"}
-    way.paste_text("two")
-    way.close()
-    assert tools.data == b"newer"
-    assert tools.primary == b""
-
-
-def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was(backend):
-    tools = FakeTools()
+def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was(tools, way):
     tools.offered[False] = {"text/plain": b"password", wayland.PRIVATE_KIND: b"secret"}
     tools.offered[True] = {"text/plain": b"marked"}
-    way = backend(tools)
     way.paste_text("said")
     assert tools.private == {False: True, True: True}
     way.close()
     assert (tools.data, tools.primary) == (b"password", b"marked")
     assert tools.private == {False: True, True: False}
-
-
-def test_an_empty_clipboard_is_empty_again(backend):
-    tools = FakeTools()
-    tools.offered = {False: {}, True: {}}
-    way = backend(tools)
-    way.paste_text("said")
-    way.rest(is_idle=True)
-    assert tools.data == b""
 
 
 def test_an_older_wl_copy_knows_nothing_of_privacy_but_still_copies(backend):
@@ -201,9 +189,8 @@ def test_without_any_key_tool_the_clipboard_is_put_back_and_the_error_says_what_
     assert tools.data == b"<b>old</b>"
 
 
-def test_typing_hands_the_text_over_by_standard_input_where_no_process_list_shows_it(backend):
-    tools = FakeTools()
-    backend(tools).type_text("said")
+def test_typing_hands_the_text_over_by_standard_input_where_no_process_list_shows_it(tools, way):
+    way.type_text("said")
     assert tools.keys == [("wtype", "-", b"said")]
 
 

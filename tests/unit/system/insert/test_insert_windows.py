@@ -1,224 +1,37 @@
-"""The Windows backend against a Windows of our own: which keys, which clipboard, in which order."""
+"""The Windows back end against a Windows of our own: which keys, which clipboard, in which order."""
 
 import ctypes
 import os
 import threading
-import time
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import Submit, Target
+from handy_qwen.core.types import Submit
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert import backend as backend_module
 from handy_qwen.system.insert import windows, windows_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted
 from handy_qwen.system.insert.pasting import DelayedRestore
-from handy_qwen.system.insert.win32 import (
-    KEYUP,
-    UNICODE,
-    WM_APP,
-    WM_RENDERALLFORMATS,
-    WM_RENDERFORMAT,
-    Input,
-    KeyEvent,
-    NotMemory,
-    Win32,
-)
+from handy_qwen.system.insert.win32 import KEYUP, UNICODE, Input, KeyEvent
 from handy_qwen.system.insert.windows import Windows, strokes
-from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, CONCEAL, encoded
+from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, encoded
 from handy_qwen.system.session import Kind, Session
 from tests.e2e.desk.processes import wait_until
-
-WINDOWS = Session(Kind.WINDOWS)
-TARGET, TARGET_PROCESS, MANAGER = 100, 10, 200
-OURS = 300
-HTML, FILES = 0xC0A0, 15
-BITMAP, METAFILE, DIB, DIBV5, EMF = 2, 3, 8, 17, 14
-
-
-class FakeWindows(Win32):
-    """A clipboard, a keyboard and a message loop. The target pastes when the chord says so."""
-
-    def __init__(self):
-        self.sent, self.held, self.refuses = [], set(), False
-        self.locked, self.room, self.filters = set(), None, False
-        self.on_send = lambda: None
-        self.number, self.hung, self.asked, self.unreadable = 1, set(), [], set()
-        self.elevated = set()
-        self.front, self.kinds = TARGET, {TARGET: "Notepad"}
-        self.content = {CF_UNICODETEXT: encoded("old"), HTML: b"<b>old</b>", FILES: b"C:\\a"}
-        self.owner_window, self.opener = 900, 0
-        self.names = {}
-        self.messages, self.waking = [], threading.Condition()
-        self.pasted, self.manager_reads, self.pastes = [], False, True
-        self.reads_by_manager = 0
-
-    # keyboard
-    def send(self, events):
-        self.on_send()
-        if self.refuses:
-            return 0
-        if self.room is not None:
-            events = events[: self.room]
-            self.room -= len(events)
-        self.sent += events
-        downs = [e.key for e in events if not e.flags & KEYUP]
-        if downs in ([windows.VK_LCONTROL, windows.VK_V], [windows.VK_LSHIFT, windows.VK_INSERT]):
-            self._chord()
-        for event in events:
-            if event.flags & KEYUP:
-                self.held -= {event.key} - self.locked
-        return len(events)
-
-    def _chord(self):
-        if self.manager_reads:
-            self.post(lambda: self._read(MANAGER))
-        if self.pastes:
-            self.post(lambda: self._read(TARGET), after_s=0.15)
-
-    def _read(self, window):
-        """Another program fetches the text."""
-        self.opener = window
-        if self.content.get(CF_UNICODETEXT) is None:
-            self.on_message(WM_RENDERFORMAT, CF_UNICODETEXT)
-        text = self.content[CF_UNICODETEXT].decode("utf-16-le").removesuffix("\0").replace("\r\n", "\n")
-        self.opener = 0
-        if window == TARGET:
-            self.pasted.append(text)
-        else:
-            self.reads_by_manager += 1
-
-    def is_down(self, key):
-        return key in self.held
-
-    def filters_keys(self):
-        return self.filters
-
-    def foreground(self):
-        return self.front
-
-    def window_class(self, window):
-        return self.kinds[window]
-
-    def process(self, window):
-        return {TARGET: TARGET_PROCESS, MANAGER: 20, OURS: 30}.get(window, 0)
-
-    def is_elevated(self, process):
-        return process in self.elevated
-
-    def executable(self, process):
-        return {TARGET_PROCESS: "notepad.exe"}[process]
-
-    # messages
-    def post(self, message, after_s=0.0):
-        with self.waking:
-            self.messages.append((time.monotonic() + after_s, message))
-            self.waking.notify()
-
-    def run_window(self, on_ready, on_message):
-        self.on_message, self.is_running = on_message, True
-        on_ready(OURS)
-        while self.is_running:
-            with self.waking:
-                now = time.monotonic()
-                due = next((m for m in self.messages if m[0] <= now), None)
-                if due is None:
-                    self.waking.wait(0.01)
-                    continue
-                self.messages.remove(due)
-            due[1]()
-        on_message(WM_RENDERALLFORMATS, 0)
-
-    def wake(self, window):
-        assert window == OURS
-        self.post(lambda: self.on_message(WM_APP, 0))
-
-    def quit(self):
-        self.is_running = False
-
-    # clipboard
-    def open_clipboard(self, window):
-        if self.opener:
-            return False
-        self.opener = window
-        return True
-
-    def close_clipboard(self):
-        assert self.opener == OURS
-        self.opener = 0
-
-    def empty_clipboard(self):
-        assert self.opener == OURS
-        self.content = {}
-        self.owner_window = OURS
-        self.number += 1
-
-    def formats(self):
-        assert self.opener == OURS
-        return list(self.content)
-
-    def sequence(self):
-        return self.number
-
-    def is_hung(self, window):
-        return window in self.hung
-
-    def get(self, format_id):
-        self.asked.append(format_id)
-        if format_id in self.unreadable:
-            raise NotMemory
-        data = self.content[format_id]
-        if callable(data):  # promised by its owner, and made now
-            self.number += 1
-            data = self.content[format_id] = data()
-        return data
-
-    def set(self, format_id, data):
-        assert self.opener, "somebody has it open: we, or the one who asks"
-        self.content[format_id] = data
-        self.number += 1
-        return True
-
-    def copies(self, content):
-        """The user copies something in another program."""
-        self.content, self.owner_window = content, 901
-        self.number += 1
-
-    def register(self, name):
-        return self.names.setdefault(name, 0xC100 + len(self.names))
-
-    def reader(self):
-        return self.opener
-
-    def owner(self):
-        return self.owner_window
-
-    def text(self):
-        data = self.content.get(CF_UNICODETEXT)
-        return None if data is None else data.decode("utf-16-le").removesuffix("\0")
-
-
-@pytest.fixture
-def fake():
-    return FakeWindows()
-
-
-@pytest.fixture
-def backend(fake, monkeypatch):
-    monkeypatch.setattr(Windows, "RELEASE_WAIT_S", 0.05)
-    monkeypatch.setattr(Windows, "FETCH_WAIT_S", 1.0)
-    monkeypatch.setattr(Windows, "RESTORE_AFTER_S", 0.05)
-    made = Windows(WINDOWS, threading.Event().wait, api=fake)
-    yield made
-    made.close()
-
-
-def rest(backend):
-    """What the worker does until nothing is due."""
-    while (wait_s := backend.rest(is_idle=True)) is not None:
-        threading.Event().wait(wait_s)
+from tests.unit.system.insert.fake_systems import (
+    BITMAP,
+    DIB,
+    DIBV5,
+    EMF,
+    HTML,
+    MANAGER,
+    METAFILE,
+    TARGET,
+    TARGET_PROCESS,
+    FakeWindows,
+    reason_of,
+    rest,
+)
 
 
 def test_a_character_is_typed_as_its_utf16_units():
@@ -252,17 +65,6 @@ def test_windows_that_refuse_keys_are_an_error(fake, backend):
     assert fake.text() == "old", "what was there is back"
 
 
-def test_the_window_gets_this_text_and_the_user_all_formats_back(fake, backend):
-    backend.paste_text("said\nmore")
-    assert fake.pasted == ["said\nmore"]
-    assert {fake.names[name] for name in CONCEAL} <= set(fake.content), "marked as private"
-    rest(backend)
-    assert fake.content == {CF_UNICODETEXT: encoded("old"), HTML: b"<b>old</b>", FILES: b"C:\\a"}
-    backend.paste_text("again")
-    rest(backend)
-    assert fake.content[HTML] == b"<b>old</b>", "all formats, also when we put them there ourselves"
-
-
 OLD = {CF_UNICODETEXT: encoded("old")}
 
 
@@ -283,28 +85,7 @@ def test_a_drawing_comes_back_as_its_metafile(fake, backend):
     assert fake.content == {EMF: b"lines"}
 
 
-def test_what_is_taken_in_advance_is_not_asked_for_again_unless_it_changes(fake, backend):
-    fake.copies({HTML: lambda: b"one"})
-    backend.prepare(lambda: False)
-    assert fake.asked == [HTML]
-    backend.prepare(lambda: True)
-    backend.paste_text("said")
-    assert fake.asked == [HTML]
-    rest(backend)
-    backend.prepare(lambda: False)
-    fake.copies({HTML: b"two"})
-    backend.paste_text("said")
-    rest(backend)
-    assert fake.content == {HTML: b"two"}
-
-
-def refused(make):
-    with pytest.raises(InsertError) as caught:
-        make()
-    return caught.value.reason
-
-
-@pytest.mark.parametrize("why", ["unreadable", "too large", "hung", "kept open", "too slow"])
+@pytest.mark.parametrize("why", ["unreadable", "too large", "hung", "kept open"])
 def test_what_cannot_be_kept_is_left_alone(fake, backend, monkeypatch, why):
     monkeypatch.setattr(windows_clipboard, "OPEN_PAUSE_S", 0.0)
     content = {CF_UNICODETEXT: encoded("old"), HTML: b"<b>old</b>"}
@@ -315,12 +96,10 @@ def test_what_cannot_be_kept_is_left_alone(fake, backend, monkeypatch, why):
         monkeypatch.setattr(windows_clipboard, "KEEP_BYTES", 9)
     elif why == "hung":
         fake.hung = {901}
-    elif why == "kept open":
-        fake.opener = MANAGER
     else:
-        monkeypatch.setattr(backend_module, "WAIT_S", 0.0)
-    assert refused(lambda: backend.paste_text("said")) is InsertReason.CLIPBOARD_IN_USE
-    assert refused(lambda: backend.prepare(lambda: True)) is InsertReason.CLIPBOARD_IN_USE
+        fake.opener = MANAGER
+    assert reason_of(backend.paste_text, "said") is InsertReason.CLIPBOARD_IN_USE
+    assert reason_of(backend.prepare, lambda: True) is InsertReason.CLIPBOARD_IN_USE
     fake.opener = 0
     assert fake.content == content
     assert fake.sent == []
@@ -402,7 +181,9 @@ def typed(fake):
 def test_what_windows_took_is_what_counts_as_typed(text, room):
     assume(text[0] != "🙂" or room > 2)  # half a character is none
     fake = FakeWindows()
-    backend = Windows(WINDOWS, lambda _: None, api=fake)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "Win32", lambda: fake)
+        backend = Windows(Session(Kind.WINDOWS), lambda _: None)
     fake.room = room
     arrived = backend.type_text(text)
     fake.room = None
@@ -434,7 +215,7 @@ def test_typing_stops_when_another_window_gets_the_focus(fake, backend):
 def test_a_paste_does_not_go_to_a_window_that_came_while_a_key_was_held(fake, backend):
     fake.held = {windows.VK_RCONTROL}
     fake.on_send = lambda: setattr(fake, "front", MANAGER)
-    assert refused(lambda: backend.paste_text("said")) is InsertReason.NO_FOCUS
+    assert reason_of(backend.paste_text, "said") is InsertReason.NO_FOCUS
     assert fake.text() == "old"
 
 
@@ -448,14 +229,14 @@ def test_a_modifier_pressed_while_a_text_is_typed_is_released(fake, backend):
 @pytest.mark.parametrize("insert", ["type_text", "paste_text"])
 def test_a_locked_modifier_keeps_the_text_back(fake, backend, insert):
     fake.held = fake.locked = {windows.VK_LCONTROL}
-    assert refused(lambda: getattr(backend, insert)("said")) is InsertReason.NOT_TYPEABLE
+    assert reason_of(getattr(backend, insert), "said") is InsertReason.NOT_TYPEABLE
     assert typed_units(fake) == []
     assert fake.text() == "old"
 
 
 def test_with_filter_keys_nothing_is_typed(fake, backend):
     fake.filters = True
-    assert refused(lambda: backend.type_text("said")) is InsertReason.NOT_TYPEABLE
+    assert reason_of(backend.type_text, "said") is InsertReason.NOT_TYPEABLE
     assert fake.sent == []
 
 
@@ -494,29 +275,6 @@ def test_a_clipboard_manager_does_not_pass_for_the_window(fake, backend):
     assert backend.paste_text("said again") == UNKNOWN
 
 
-def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(fake, backend):
-    backend.paste_text("one")
-    assert backend.rest(is_idle=False) == 0.0
-    backend.paste_text("two")
-    rest(backend)
-    assert fake.pasted == ["one", "two"]
-    assert fake.text() == "old"
-
-
-def test_what_the_user_copies_meanwhile_stays(fake, backend):
-    backend.paste_text("said")
-    fake.copies({CF_UNICODETEXT: encoded("newer")})
-    rest(backend)
-    assert fake.text() == "newer"
-
-
-def test_what_the_user_copies_while_the_window_is_stuck_is_not_to_be_replaced(fake, backend):
-    fake.pastes = False
-    fake.on_send = lambda: fake.copies({CF_UNICODETEXT: encoded("newer")})
-    assert backend.paste_text("said") == Inserted(None, may_copy=False)
-    assert fake.text() == "newer"
-
-
 @pytest.mark.parametrize("name", ["FileGroupDescriptorW", "FileContents"])
 def test_files_that_only_their_owner_can_hand_over_are_left_alone(fake, backend, name):
     """Copied in a mail or an archive: they are on no disk."""
@@ -551,13 +309,6 @@ def test_a_window_of_an_administrator_gets_no_keys_and_nobody_believes_that_it_d
     fake.elevated.add(os.getpid())  # as we are
     getattr(backend, method)("said")
     assert fake.sent
-
-
-def test_a_copied_text_stays(fake, backend):
-    backend.copy("said")
-    assert fake.text() == "said"
-    backend.close()
-    assert fake.text() == "said"
 
 
 def test_a_promise_is_kept_when_the_program_ends(fake, backend):
@@ -615,16 +366,6 @@ def test_keys_let_go_in_time_are_only_waited_for(fake, backend, monkeypatch):
 def test_the_key_after_the_text(fake, backend, submit, keys):
     backend.submit(submit)
     assert [e.key for e in fake.sent if not e.flags & KEYUP] == keys
-
-
-def test_without_a_window_nothing_is_sent(fake, backend):
-    assert backend.focused() == Target(TARGET, "notepad.exe")
-    fake.front = 0
-    assert backend.focused() == Target()
-    with pytest.raises(InsertError) as caught:
-        backend.paste_text("said")
-    assert caught.value.reason is InsertReason.NO_FOCUS
-    assert fake.text() == "old"
 
 
 def test_the_structure_for_sendinput_has_the_size_that_windows_expects():

@@ -1,0 +1,274 @@
+"""A Windows and a macOS of our own: a keyboard, a clipboard, and a window that pastes."""
+
+import threading
+import time
+
+import pytest
+
+from handy_qwen.errors import InsertError
+from handy_qwen.system.insert import windows
+from handy_qwen.system.insert.macos import COMMAND, KEY_V, MARKS, TEXT_TYPE, Quartz
+from handy_qwen.system.insert.win32 import (
+    KEYUP,
+    WM_APP,
+    WM_RENDERALLFORMATS,
+    WM_RENDERFORMAT,
+    NotMemory,
+    Win32,
+)
+from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, CONCEAL, encoded
+
+TARGET, TARGET_PROCESS, MANAGER = 100, 10, 200
+OURS = 300
+HTML, FILES = 0xC0A0, 15
+BITMAP, METAFILE, DIB, DIBV5, EMF = 2, 3, 8, 17, 14
+
+
+OLD = [{TEXT_TYPE: b"old", "public.html": b"<b>old</b>"}, {"public.png": b"\x89PNG"}]
+
+
+class FakeWindows(Win32):
+    """A clipboard, a keyboard and a message loop. The target pastes when the chord says so."""
+
+    def __init__(self):
+        self.sent, self.held, self.refuses = [], set(), False
+        self.locked, self.room, self.filters = set(), None, False
+        self.on_send = lambda: None
+        self.number, self.hung, self.asked, self.unreadable = 1, set(), [], set()
+        self.elevated = set()
+        self.front, self.kinds = TARGET, {TARGET: "Notepad"}
+        self.content = {CF_UNICODETEXT: encoded("old"), HTML: b"<b>old</b>", FILES: b"C:\\a"}
+        self.owner_window, self.opener = 900, 0
+        self.names = {}
+        self.messages, self.waking = [], threading.Condition()
+        self.pasted, self.manager_reads, self.pastes = [], False, True
+        self.reads_by_manager = 0
+
+    # keyboard
+    def send(self, events):
+        self.on_send()
+        if self.refuses:
+            return 0
+        if self.room is not None:
+            events = events[: self.room]
+            self.room -= len(events)
+        self.sent += events
+        downs = [e.key for e in events if not e.flags & KEYUP]
+        if downs in ([windows.VK_LCONTROL, windows.VK_V], [windows.VK_LSHIFT, windows.VK_INSERT]):
+            self._chord()
+        for event in events:
+            if event.flags & KEYUP:
+                self.held -= {event.key} - self.locked
+        return len(events)
+
+    def _chord(self):
+        if self.manager_reads:
+            self.post(lambda: self._read(MANAGER))
+        if self.pastes:
+            self.post(lambda: self._read(TARGET), after_s=0.15)
+
+    def _read(self, window):
+        """Another program fetches the text."""
+        self.opener = window
+        if self.content.get(CF_UNICODETEXT) is None:
+            self.on_message(WM_RENDERFORMAT, CF_UNICODETEXT)
+        text = self.content[CF_UNICODETEXT].decode("utf-16-le").removesuffix("\0").replace("\r\n", "\n")
+        self.opener = 0
+        if window == TARGET:
+            self.pasted.append(text)
+        else:
+            self.reads_by_manager += 1
+
+    def is_down(self, key):
+        return key in self.held
+
+    def filters_keys(self):
+        return self.filters
+
+    def foreground(self):
+        return self.front
+
+    def window_class(self, window):
+        return self.kinds[window]
+
+    def process(self, window):
+        return {TARGET: TARGET_PROCESS, MANAGER: 20, OURS: 30}.get(window, 0)
+
+    def is_elevated(self, process):
+        return process in self.elevated
+
+    def executable(self, process):
+        return {TARGET_PROCESS: "notepad.exe"}[process]
+
+    # messages
+    def post(self, message, after_s=0.0):
+        with self.waking:
+            self.messages.append((time.monotonic() + after_s, message))
+            self.waking.notify()
+
+    def run_window(self, on_ready, on_message):
+        self.on_message, self.is_running = on_message, True
+        on_ready(OURS)
+        while self.is_running:
+            with self.waking:
+                now = time.monotonic()
+                due = next((m for m in self.messages if m[0] <= now), None)
+                if due is None:
+                    self.waking.wait(0.01)
+                    continue
+                self.messages.remove(due)
+            due[1]()
+        on_message(WM_RENDERALLFORMATS, 0)
+
+    def wake(self, window):
+        assert window == OURS
+        self.post(lambda: self.on_message(WM_APP, 0))
+
+    def quit(self):
+        self.is_running = False
+
+    # clipboard
+    def open_clipboard(self, window):
+        if self.opener:
+            return False
+        self.opener = window
+        return True
+
+    def close_clipboard(self):
+        assert self.opener == OURS
+        self.opener = 0
+
+    def empty_clipboard(self):
+        assert self.opener == OURS
+        self.content = {}
+        self.owner_window = OURS
+        self.number += 1
+
+    def formats(self):
+        assert self.opener == OURS
+        return list(self.content)
+
+    def sequence(self):
+        return self.number
+
+    def is_hung(self, window):
+        return window in self.hung
+
+    def get(self, format_id):
+        self.asked.append(format_id)
+        if format_id in self.unreadable:
+            raise NotMemory
+        data = self.content[format_id]
+        if callable(data):  # promised by its owner, and made now
+            self.number += 1
+            data = self.content[format_id] = data()
+        return data
+
+    def set(self, format_id, data):
+        assert self.opener, "somebody has it open: we, or the one who asks"
+        self.content[format_id] = data
+        self.number += 1
+        return True
+
+    def copies(self, content):
+        """The user copies something in another program."""
+        self.content, self.owner_window = content, 901
+        self.number += 1
+
+    def register(self, name):
+        return self.names.setdefault(name, 0xC100 + len(self.names))
+
+    def reader(self):
+        return self.opener
+
+    def owner(self):
+        return self.owner_window
+
+    def copies_text(self, text):
+        self.copies({CF_UNICODETEXT: encoded(text)})
+
+    def text(self):
+        """The text on the clipboard; None if it is only promised."""
+        data = self.content.get(CF_UNICODETEXT)
+        return None if data is None else data.decode("utf-16-le").removesuffix("\0")
+
+    def loses_focus(self):
+        self.front = 0
+
+    def is_private(self):
+        return {self.names.get(name) for name in CONCEAL} <= set(self.content)
+
+
+class FakeMac(Quartz):
+    """A pasteboard and a keyboard; the frontmost application pastes on Cmd+V."""
+
+    def __init__(self):
+        self.content, self.count, self.marks = list(OLD), 5, ()
+        self.sent, self.flags, self.front = [], 0, (77, "com.example.Editor")
+        self.is_allowed, self.pastes, self.pasted = True, True, []
+        self.promised = None
+        self.asked, self.on_send = [], lambda: None
+
+    def may_post(self):
+        return self.is_allowed
+
+    def key(self, code, *, is_press, flags, text):
+        self.sent.append((code, is_press, flags, text))
+        self.on_send()
+        if is_press and code == KEY_V and flags == COMMAND and self.pastes:
+            text, on_fetch = self.promised
+            self.pasted.append(text)
+            on_fetch()
+
+    def held_flags(self):
+        return self.flags
+
+    def frontmost(self):
+        return self.front
+
+    def change_count(self):
+        return self.count
+
+    def kinds(self):
+        return [list(item) for item in self.content]
+
+    def data(self, item, kind):
+        self.asked.append(kind)
+        value = self.content[item][kind]
+        return value() if callable(value) else value
+
+    def write(self, items):
+        self.content, self.promised = list(items), None
+        self.count += 1
+        return self.count
+
+    def promise(self, text, marks, on_fetch):
+        self.content, self.promised, self.marks = [], (text, on_fetch), tuple(marks)
+        self.count += 1
+        return self.count
+
+    def copies_text(self, text):
+        self.write([{TEXT_TYPE: text.encode()}])
+
+    def text(self):
+        """The text on the pasteboard; None if it is only promised."""
+        return None if self.promised else self.content[0][TEXT_TYPE].decode()
+
+    def loses_focus(self):
+        self.front = (0, "")
+
+    def is_private(self):
+        return MARKS[0] in (self.marks if self.promised else self.content[0])
+
+
+def rest(backend):
+    """What the inserter does until nothing is due."""
+    while (wait_s := backend.rest(is_idle=True)) is not None:
+        threading.Event().wait(wait_s)
+
+
+def reason_of(call, *arguments):
+    """Why ``call`` fails."""
+    with pytest.raises(InsertError) as caught:
+        call(*arguments)
+    return caught.value.reason
