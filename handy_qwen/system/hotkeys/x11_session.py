@@ -107,14 +107,13 @@ class Session:
         """
         keys = NamedKeys(self._display)
         tracker = self._new_tracker(keys, chords)
-        owner = {grab: chord for chord in chords for grab in _grabs(keys, chord)}
-        taken = self._grabs.replace(owner, keys.lock_masks())
+        hotkey_of = {grab: place for place, chord in enumerate(chords) for grab in _grabs(keys, chord)}
+        taken = self._grabs.replace(hotkey_of, keys.lock_masks())
         if taken is not None:
-            raise self._taken(owner[taken], chords, keys)
+            raise self._taken(chords[hotkey_of[taken]], chords, keys)
         self.let_go()
         tracker.assume(self._held_modifiers(keys), time.monotonic())
-        self._keys, self._tracker, self._chords = keys, tracker, tuple(chords)
-        self._hotkey_of = {grab: chords.index(chord) for grab, chord in owner.items()}
+        self._keys, self._tracker, self._chords, self._hotkey_of = keys, tracker, tuple(chords), hotkey_of
         self._apply_escape()
 
     def check_free(self, chords: Sequence[Chord]) -> None:
@@ -156,11 +155,9 @@ class Session:
         """Look for presses that were accepted, releases that were lost, and a layout that changed."""
         self._confirm()
         now_s = time.monotonic()
-        if self._tracker.is_hotkey_down:
-            missing = self._tracker.missing(now_s)
-            if missing:
-                self.drain()  # the release may be under way: it came before the answer about the state
-                self._report(self._tracker.forget(missing, now_s))
+        if self._tracker.is_hotkey_down and (missing := self._tracker.missing(now_s)):
+            self.drain()  # the release may be under way: it came before the answer about the state
+            self._report(self._tracker.forget(missing, now_s))
         if self._remap_at_s is not None and now_s >= self._remap_at_s and not self._was_injecting(now_s):
             self._remap_at_s = None
             self._follow_layout()
@@ -325,15 +322,12 @@ class Grabs:
     def replace(self, wanted: Iterable[Grab], lock_masks: Iterable[int]) -> Grab | None:
         """Hold ``wanted`` and nothing else. If another program holds one, return that and change nothing."""
         wanted, locks = set(wanted), tuple(lock_masks)
-        added: list[Grab] = []
-        for grab in sorted(wanted):
-            if self._grabbed.get(grab) == locks:
-                continue
+        added = [grab for grab in sorted(wanted) if self._grabbed.get(grab) != locks]
+        for place, grab in enumerate(added):
             if not self._take(grab, locks):
-                for other in added:
+                for other in added[:place]:
                     self._release(other, locks)
                 return grab
-            added.append(grab)
         for grab, old_locks in list(self._grabbed.items()):
             if grab not in wanted:
                 self._release(grab, old_locks)

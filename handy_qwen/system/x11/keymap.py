@@ -106,19 +106,16 @@ class Keymap:
     keys: Mapping[int, _Key]
 
     def strokes(self, group: int, locked: int, extra: tuple[int, ...]) -> dict[int, Stroke]:
-        """The easiest way to each keysym while the modifiers ``locked`` are in force.
+        """The easiest stroke for each keysym while ``group`` and the modifiers ``locked`` are in force.
 
-        Args:
-            group: The group in force.
-            locked: Mask of modifiers that stay as they are.
-            extra: Masks of modifiers that may be held, the easiest first: 0, Shift, AltGr say.
+        ``extra`` are masks of modifiers that may be held, the easiest first: 0, Shift, AltGr say.
         """
-        ways: dict[int, Stroke] = {}
+        strokes: dict[int, Stroke] = {}
         for held in extra:
             for code, key in self.keys.items():
                 if key.groups and (symbol := self._symbol(key, group, locked | held)):
-                    ways.setdefault(symbol, Stroke(code, held))
-        return ways
+                    strokes.setdefault(symbol, Stroke(code, held))
+        return strokes
 
     def _symbol(self, key: _Key, group: int, modifiers: int) -> int:
         used = key.group(group)

@@ -111,17 +111,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the accessibility features of the X server do to keys.
+    """What the accessibility features of the X server do to keys."""
 
-    Attributes:
-        slow_s: How long a key must be down to count (Slow Keys); 0: not at all.
-        bounce_s: How long after a key the same one does not count again (Bounce Keys).
-        is_sticky: A modifier that is tapped goes with the next key (Sticky Keys).
-    """
-
-    slow_s: float = 0.0
-    bounce_s: float = 0.0
-    is_sticky: bool = False
+    slow_s: float = 0.0  # how long a key must be down to count (Slow Keys)
+    bounce_s: float = 0.0  # how long after a key the same one does not count again (Bounce Keys)
+    is_sticky: bool = False  # a modifier that is tapped goes with the next key (Sticky Keys)
 
 
 def _find(connection: XObject) -> XObject | None:
