@@ -114,29 +114,6 @@ def settle(desk, target, text):
     return target.wait_for_text(text)
 
 
-def test_holding_right_ctrl_is_one_press_and_one_release(desk, keys):
-    with listening(desk.display, "ctrl_r") as (heard, _):
-        keys.down("Control_R")
-        assert heard.wait(1) == ["KeyDown 0"]
-        keys.up("Control_R")
-        assert heard.wait(2) == PRESS
-        keys.chord("Control_L")
-        keys.chord("Control_R")
-        assert heard.wait(4) == PRESS * 2, "only the right one counts"
-
-
-def test_auto_repeat_is_folded_and_reaches_nobody(desk, keys, terminal):
-    desk.run("xset", "r", "rate", "150", "50")
-    with listening(desk.display, "f9") as (heard, _):
-        keys.down("F9")
-        time.sleep(1.0)
-        keys.up("F9")
-        assert heard.wait(2) == PRESS
-        assert settle(desk, terminal, "ok") == "ok"
-        assert heard.short() == PRESS
-    desk.run("xset", "r", "rate", "660", "25")
-
-
 @pytest.mark.parametrize(
     ("chord", "names"),
     [

@@ -318,21 +318,6 @@ def test_programs_get_the_text_in_the_format_they_ask_for(bench, target):
     assert desk.clipboard("image/png") == b""
 
 
-def test_nothing_of_a_text_reaches_the_log(bench, window, caplog, monkeypatch):
-    desk, insertion = bench
-    monkeypatch.setattr(X11, "FETCH_WAIT_S", 1.0)
-    with caplog.at_level("DEBUG"):
-        for method in (Method.TYPE, Method.PASTE, Method.COPY):
-            insertion.insert("a very secret sentence", method)
-        window.freeze()
-        insertion.insert("a very secret sentence", Method.PASTE)
-        window.thaw()
-    assert "unknown whether the text arrived" in caplog.text
-    assert "secret" not in caplog.text
-    wait_until(lambda: window.text().count("sentence") == 3, "all three")
-    assert desk.clipboard()
-
-
 def test_the_clipboard_thread_survives_windows_that_vanish_while_asking(bench, window):
     desk, insertion = bench
     text = "x" * 300_000

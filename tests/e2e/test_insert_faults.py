@@ -21,7 +21,7 @@ from tests.e2e.desk import Desktop, QtTarget, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import insertion_on
 
-pytestmark = [pytest.mark.desktop, pytest.mark.expects_log]
+pytestmark = pytest.mark.desktop
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,7 @@ class Fault:
                 raise self.problem
 
 
+@pytest.mark.expects_log
 @pytest.mark.parametrize(
     ("kind", "step"), [(error.BadWindow, 3), (RuntimeError, 5), (error.ConnectionClosedError, 7)]
 )
@@ -87,6 +88,8 @@ def test_a_fault_at_any_request_is_never_a_success_and_never_the_end(desk, reade
         fault = Fault(problem, number)
         use(clipboard, reader, f"text {number}")
         has_come, fault.left = fault.left < 0, -1
+        if clipboard._inbox.is_over:  # it may not quite have ended when the caller gets its error
+            clipboard.thread.join(10)
         if not clipboard.thread.is_alive():
             assert clipboard.thread.has_died()
             clipboard.thread.revive()
@@ -122,20 +125,21 @@ def test_a_paste_may_begin_at_the_moment_when_the_one_before_is_given_back(desk,
     clipboard.close(10)
 
 
+@pytest.mark.expects_log
 def test_a_paste_fails_visibly_when_the_clipboards_thread_dies_under_it(desk, monkeypatch):
     with insertion_on(desk) as insertion:
         window = desk.open(QtTarget)
-        deal_with = SelectionOwner.deal_with
+        handle = SelectionOwner.handle
 
         def die(*_):
             raise RuntimeError("a secret")
 
         copied = []
         monkeypatch.setattr(insertion.inserter, "_last_resort", copied.append)
-        monkeypatch.setattr(SelectionOwner, "deal_with", die)
+        monkeypatch.setattr(SelectionOwner, "handle", die)
         insertion.begin("said", Method.PASTE)
         delivered = insertion.result()
-        monkeypatch.setattr(SelectionOwner, "deal_with", deal_with)
+        monkeypatch.setattr(SelectionOwner, "handle", handle)
         assert (delivered.how, delivered.note) == (Delivery.COPIED, inserter.UNKNOWN_NOTE)
         assert insertion.backend.clipboard_thread.has_died()
         assert insertion.inserter.clipboard_thread is insertion.backend.clipboard_thread
@@ -179,7 +183,7 @@ class Program:
     def _run(self):
         while not self._is_over:
             with self._lock:
-                self.server.work()
+                self.server.process_events()
             select.select([self.server.connection], [], [], 0.01)
 
 
@@ -271,7 +275,7 @@ def test_what_is_copied_between_the_look_and_the_paste_is_not_destroyed(desk, re
     clipboard.close(10)
 
 
-def test_a_stall_in_the_middle_of_a_transfer_leaves_the_owner_alone(keeper, programs):
+def test_a_stall_in_the_middle_of_a_transfer_leaves_the_owner_alone(keeper, programs, monkeypatch):
     program, _ = programs
     program.own("CLIPBOARD", "x" * (1 << 20))
     go_on, pieces = program.server._go_on, []
@@ -286,6 +290,7 @@ def test_a_stall_in_the_middle_of_a_transfer_leaves_the_owner_alone(keeper, prog
         keeper.fetch(SELECTIONS[:1], 0, Deadline())
     assert problem.value.reason is InsertReason.CLIPBOARD_IN_USE
     program.server._go_on = go_on
+    monkeypatch.setattr(backend, "WAIT_S", 10.0)
     keeper.try_again()
     kept = keeper.fetch(SELECTIONS[:1], 0, Deadline())
     assert len(kept["CLIPBOARD"].content["UTF8_STRING"].data) == 1 << 20

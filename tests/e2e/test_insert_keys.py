@@ -30,22 +30,6 @@ def bench():
 
 
 @every_window
-@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
-def test_caps_lock_turns_no_letter_around_and_stays_on(bench, window, method):
-    desk, insertion = bench
-    desk.keys.chord("Caps_Lock")
-    desk.keys.chord("Num_Lock")
-    try:
-        insertion.insert(TEXT, method)
-        assert window.wait_for_text(TEXT) == TEXT
-        assert desk.keys.modifiers() == LOCK | NUM_LOCK
-    finally:
-        desk.keys.chord("Caps_Lock")
-        desk.keys.chord("Num_Lock")
-    assert desk.keys.modifiers() == 0
-
-
-@every_window
 @pytest.mark.parametrize("key", ["Control_R", "Alt_L", "Super_R", "Alt_R"])
 def test_a_key_let_go_in_time_is_waited_for(bench, window, key):
     desk, insertion = bench
@@ -150,7 +134,7 @@ def xkb(bench):
 
 @every_window
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
-@pytest.mark.parametrize("modifier", [X.ShiftMask, X.ControlMask, X.Mod1Mask, X.Mod4Mask, X.Mod5Mask])
+@pytest.mark.parametrize("modifier", [LOCK, X.ShiftMask, X.ControlMask, X.Mod1Mask, X.Mod4Mask, X.Mod5Mask])
 def test_a_locked_modifier_does_no_harm_and_stays_locked(bench, window, xkb, method, modifier):
     desk, insertion = bench
     xkb.lock(modifier | NUM_LOCK)

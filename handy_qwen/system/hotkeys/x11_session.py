@@ -142,12 +142,12 @@ class Session:
         while self._display.pending_events():
             event = self._display.next_event()
             if event.type == GenericEventCode:
-                self._hear(event.evtype, event.data)
+                self._handle_raw(event.evtype, event.data)
                 continue
             is_remapped = event.type == X.MappingNotify
             if event.type == self._locks.event_type:
                 self._confirm()  # what a key has done it has done after it was accepted
-                is_remapped = self._locks.hear(event)
+                is_remapped = self._locks.handle(event)
             if is_remapped:
                 self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
 
@@ -172,7 +172,7 @@ class Session:
         for connection in self._connections:
             disconnect(connection)
 
-    def _hear(self, kind: int, data: rq.DictWrapper) -> None:
+    def _handle_raw(self, kind: int, data: rq.DictWrapper) -> None:
         code, source = int(data["detail"]), int(data["sourceid"])
         is_button = kind in (xinput.RawButtonPress, xinput.RawButtonRelease)
         at_s = self._clock.at_s(int(data["time"]), time.monotonic())
@@ -207,12 +207,12 @@ class Session:
 
     def _press(self, key: int, at_s: float) -> None:
         if key > 0:
-            self._grabs.pressed(key)  # before anybody hears of it and types
+            self._grabs.pressed(key)  # before the event makes this program type
         events = self._tracker.press(key, at_s, self._latched_hotkey(key))
-        self._locks.leave(key)
+        self._locks.allow(key)
         for event in events:
             if isinstance(event, KeyDown):
-                self._locks.undo(self._tracker.down_codes(event.hotkey))
+                self._locks.suppress(self._tracker.down_codes(event.hotkey))
         self._report(map(_as_injected, events) if self._sources.get(key, set()) <= self._xtest else events)
 
     def _latched_hotkey(self, key: int) -> int | None:
@@ -245,7 +245,7 @@ class Session:
         self._grabs.watch_escape(grabs if self._is_escape_wanted else (), self._keys.lock_masks())
 
     def _follow_layout(self) -> None:
-        """Go where the keys are now. Mostly nothing that matters here has moved, and nothing is disturbed."""
+        """Bind the chords anew if their keys have moved. Mostly they have not, and nothing is disturbed."""
         try:
             if _places(NamedKeys(self._display), self._chords) != _places(self._keys, self._chords):
                 self.use(self._chords)

@@ -8,8 +8,8 @@ process, of the window that had the focus; clipboard managers fetch everything a
 counter.
 
 Threads: ``clipboard`` runs the loop and alone touches the connection; the public methods of
-``Clipboard`` hand it a task and may be called from any thread. If the thread dies, whoever waits for
-it gets an error, and the watchdog starts it again with a new connection.
+``Clipboard`` hand it a task and may be called from any thread. If the thread dies, callers that wait
+get an error, and the watchdog starts it again with a new connection.
 """
 
 from __future__ import annotations
@@ -153,15 +153,15 @@ class Clipboard:
             logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
             self._lose_offer()
-            self._inbox.reject(unsupported("The clipboard"))
             self._owner.close()
+            self._inbox.reject(unsupported("The clipboard"))
 
     def _step(self) -> None:
         """Wait for something to happen and deal with it."""
         self.thread.begin()
         if self._restore_at_s is not None and time.monotonic() >= self._restore_at_s:
             self._restore()
-        self._owner.work()
+        self._owner.process_events()
         left_s = None if self._restore_at_s is None else max(self._restore_at_s - time.monotonic(), 0)
         self.thread.end()
         readable, _, _ = select.select([self._owner.connection, self._inbox], [], [], left_s)
@@ -169,7 +169,7 @@ class Clipboard:
             self.thread.begin()
             try:
                 self._inbox.run()
-            except Exception as problem:  # whoever waits for the answer has got it
+            except Exception as problem:  # the caller gets it, too
                 logger.error("the clipboard failed: %s", described(problem))  # noqa: TRY400 (see there)
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Snapshot]) -> None:

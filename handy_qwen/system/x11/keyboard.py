@@ -231,7 +231,7 @@ class Keyboard:
         controls = {code for code, mask in self._modifiers.items() if mask == X.ControlMask}
         with self._sending():
             if controls and any(self._modifiers[code] & MENUS for code in held) and not held & controls:
-                # A tap on Control in between makes it a chord, which nobody takes for a call of the menu.
+                # A tap on Control in between makes it a chord, which opens no menu.
                 self._send(min(controls), is_press=True)
                 self._send(min(controls), is_press=False)
             for code in sorted(held):
@@ -401,7 +401,7 @@ class SpareKeys:
         return frozenset(self._codes)
 
     def adopt(self, keymap: km.Keymap, reserved: Iterable[int]) -> None:
-        """Find out what is spare in ``keymap``, and forget what somebody else has changed since."""
+        """Find out what is spare in ``keymap``, and forget what other programs have changed since."""
         lost = {place[0] for keysym, place in self._places.items() if not _is_at(keymap, keysym, place)}
         self._places = {k: place for k, place in self._places.items() if place[0] not in lost}
         self._ours = {code for code in self._ours - lost if code in keymap.keys}

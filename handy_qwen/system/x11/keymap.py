@@ -35,7 +35,7 @@ _OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
 _GREEK_SIGMAS = {0x7D2: "\u03a3", 0x7F2: "\u03c3", 0x7F3: "\u03c2"}
 # Letters with accents are in another order than in the character set.
 _GREEK_PLAIN = frozenset((*range(0x7C1, 0x7DA), *range(0x7E1, 0x7FA)))
-_KEYSYMS = {  # name of a key -> keysyms; the first that the layout has; the rest stand in for it
+_KEYSYMS = {  # name of a key -> keysyms; the first that the layout has counts
     "ctrl_l": "Control_L",
     "ctrl_r": "Control_R",
     "alt_l": "Alt_L Meta_L",
@@ -164,7 +164,7 @@ def _parse_type(data: bytes, at: int) -> tuple[_KeyType, int]:
 
 
 def keysyms_of(character: str) -> tuple[int, ...]:
-    """All keysyms that stand for ``character``; the first is the one to put on a spare key."""
+    """All keysyms of ``character``; the first is the one to put on a spare key."""
     if character in NAMED:
         return (NAMED[character],)
     point = ord(character)

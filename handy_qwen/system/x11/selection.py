@@ -1,6 +1,6 @@
 """Selections (the clipboard, the marked text) from program to program, in both directions.
 
-X11 has no clipboard but the program that owns the selection and answers whoever asks. Content larger than
+X11 has no clipboard but the program that owns the selection and answers requests. Content larger than
 one request goes in pieces (INCR): the sender announces it, and writes a piece whenever the receiver has
 deleted the one before; an empty piece ends it. X11 names a format by an atom; names are kept here, so
 that content outlives connections. It is never logged, and ``repr`` does not show it.
@@ -217,7 +217,7 @@ class Requestor:
     def _await(self, is_wanted: Callable[[XObject], bool], is_over: Callable[[], bool]) -> XObject:
         """The first answer to one of our conversions that ``is_wanted``; others before it are dropped."""
         while True:
-            self.work()
+            self.process_events()
             while self._arrived:
                 if is_wanted(found := self._arrived.pop(0)):
                     return found
@@ -225,8 +225,8 @@ class Requestor:
                 raise NotFetchedError
             select.select([self.connection], [], [], POLL_S)
 
-    def work(self) -> None:
-        """Deal with all events that are there. Call before waiting: some may have been read already."""
+    def process_events(self) -> None:
+        """Handle all events that have come. Call before waiting: some may have been read already."""
         while self.connection.pending_events():
             happened = self.connection.next_event()
             is_ours = happened.type == X.PropertyNotify and happened.window.id == self.window.id
@@ -234,12 +234,12 @@ class Requestor:
                 self._arrived.append(happened)
                 continue
             try:
-                self.deal_with(happened)
+                self.handle(happened)
             except error.XError as problem:  # a window that vanished while it asked
                 log_error(problem)
 
-    def deal_with(self, happened: XObject) -> None:
-        """An event that is no answer."""
+    def handle(self, happened: XObject) -> None:
+        """Handle an event that is no answer to a conversion."""
 
 
 @dataclass
@@ -317,15 +317,15 @@ class SelectionOwner(Requestor):
         self.window.set_selection_owner(self.atom(selection), stamp)
         self.connection.sync()
 
-    def work(self) -> None:
-        """Deal with all events that are there, and end transfers that nobody fetches any more."""
-        super().work()
+    def process_events(self) -> None:
+        """Handle all events that have come, and end transfers whose receiver is gone."""
+        super().process_events()
         stale = time.monotonic() - STALE_S
         for key in [key for key, transfer in self._transfers.items() if transfer.touched_s < stale]:
             self._end(*key)
 
-    def deal_with(self, happened: XObject) -> None:
-        """Somebody asks for content, has taken a piece of it, or has become the owner."""
+    def handle(self, happened: XObject) -> None:
+        """Another program asks for content, has taken a piece of it, or has become the owner."""
         if happened.type == X.SelectionRequest:
             self._answer(happened)
         elif happened.type == X.SelectionClear:

@@ -2,7 +2,7 @@
 
 The owner may be slow (a picture is made into a file only when it is asked for), hang, or refuse. If its
 content cannot be had, the selection must not be taken from it. A format that the owner refuses
-cannot be had by anybody, so nothing is lost with it; one that is too large or too slow would be.
+is refused to all, so nothing is lost with it; one that is too large or too slow would be lost.
 
 The fetching is done in advance, on a connection of its own, and stays valid until the X server reports
 another owner (XFIXES). What has been fetched before time ran out is kept for the next try.
@@ -43,7 +43,7 @@ class _Offered:
     formats: list[str] | None = None  # as it names them; None: not asked yet
     values: dict[str, Value | None] = field(default_factory=dict, repr=False)  # None: refused
     is_too_large: bool = False
-    is_late: bool = False  # time ran out: nobody shall wait for it again in vain
+    is_late: bool = False  # time ran out: it is not waited for again
 
     def content(self) -> Content | None:
         """All that there is, in the order of the owner; None if that is nothing."""
@@ -53,7 +53,7 @@ class _Offered:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a selection held when ``owner`` owned it (0: nobody); None: nothing."""
+    """What a selection held when ``owner`` owned it (0: no window); None: nothing."""
 
     owner: int
     content: Content | None
@@ -88,7 +88,7 @@ class SelectionCache(Requestor):
                 self._has_changed = False
                 taken = {selection: self._snapshot(selection, ours, deadline) for selection in selections}
                 self.connection.sync()
-                self.work()  # to hear of all changes before
+                self.process_events()  # so that all changes before are known
                 if not self._has_changed:
                     return taken
                 if deadline.left_s() <= 0:
@@ -99,7 +99,7 @@ class SelectionCache(Requestor):
         for offered in self._offered.values():
             offered.is_late = False
 
-    def deal_with(self, happened: XObject) -> None:
+    def handle(self, happened: XObject) -> None:
         """Another program may have taken a selection."""
         if happened.type == self._changed:
             self._offered.pop(self.name_of(happened.selection), None)
@@ -108,7 +108,7 @@ class SelectionCache(Requestor):
     def _snapshot(self, selection: str, ours: int, deadline: Deadline) -> Snapshot:
         """What is on ``selection``; anything if another program takes it meanwhile."""
         owner = self.owner_of(selection)
-        self.work()
+        self.process_events()
         if not owner or owner == ours:
             self._offered.pop(selection, None)
             return Snapshot(owner, None)

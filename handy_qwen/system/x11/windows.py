@@ -1,7 +1,7 @@
 """Windows: which has the focus, which program it belongs to, whether it has dealt with its keys.
 
 The *client* of a window is the base of its resource ids: all windows of one connection to the X server
-share it. That tells the request of the focused program from that of a clipboard manager. A program
+share it. That distinguishes the focused program's request from a clipboard manager's. A program
 with two connections is recognized by its process (X-Resource 1.2), where the server knows it.
 
 Source: Extended Window Manager Hints 1.5.
@@ -54,7 +54,7 @@ class FocusReader:
                 window = _active_window(self._display) or _focus_window(self._display)
                 return Target(window, self._class_of(window)) if window else Target()
         except (error.XError, *LOST):
-            return Target()  # it closed between two requests: nobody has the focus
+            return Target()  # it closed between two requests
 
     def close(self) -> None:
         """Give the connection back."""
@@ -77,7 +77,7 @@ class FocusedWindow:
         self._display = connection
         self._active = _active_window(connection)
         self._focus = _focus_window(connection)
-        # Window managers may still call a window active that has lost the focus to nobody.
+        # Window managers may still call a window active that has lost the focus to none.
         self.window = (self._active or self._focus) if self._focus else 0
 
     def still_is(self) -> bool:

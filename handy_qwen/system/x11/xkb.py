@@ -172,18 +172,18 @@ class Xkb:
 class Locks:
     """What the extension makes of keys between the raw event and the focused program.
 
-    A press of Caps Lock or Num Lock toggles a lock, whoever grabs or hears it; with Sticky Keys a modifier
-    that is tapped is latched, and locked when it is tapped twice. The events tell which key changed what,
-    so what a hotkey changed is changed back. Slow Keys and Bounce Keys delay presses or drop them, after
-    the raw event. Without the extension (servers for thin clients) there is none of this.
+    A press of Caps Lock or Num Lock toggles a lock, whatever program grabs it; with Sticky Keys a modifier
+    that is tapped is latched, and locked when it is tapped twice. The events name the key that did it, so
+    what a hotkey changes is changed back. Slow Keys and Bounce Keys delay presses or drop them, after the
+    raw event. Without the extension (servers for thin clients) there is none of this.
 
     Attributes:
-        event_type: The type of the events to pass to ``hear``.
+        event_type: The type of the events to pass to ``handle``.
         is_filtering: Whether Slow Keys or Bounce Keys are on.
     """
 
     def __init__(self, display: XObject) -> None:
-        self._undone: frozenset[int] = frozenset()
+        self._suppressed: frozenset[int] = frozenset()
         self._state = State(0, 0, 0, 0)
         self.event_type = -1
         self.is_filtering = False
@@ -198,22 +198,22 @@ class Locks:
         """The modifiers that were latched or locked before the press that is being dealt with."""
         return self._state.latched | self._state.locked
 
-    def undo(self, codes: Collection[int]) -> None:
-        """From now on change back what the keys ``codes`` latch and lock."""
-        self._undone = self._undone.union(codes)
+    def suppress(self, codes: Collection[int]) -> None:
+        """Undo from now on what the keys ``codes`` latch and lock."""
+        self._suppressed = self._suppressed.union(codes)
 
-    def leave(self, code: int) -> None:
+    def allow(self, code: int) -> None:
         """Let the key ``code`` latch and lock again."""
-        self._undone -= {code}
+        self._suppressed -= {code}
 
-    def hear(self, event: rq.Event) -> bool:
+    def handle(self, event: rq.Event) -> bool:
         """Take in an event of the extension. Returns whether the keyboard map may have changed."""
         if event.kind == CONTROLS:
             self._follow_controls()
         elif event.kind == STATE:
             rest = bytes(event.rest)
             before, now = self._state, State(rest[2], rest[3], rest[4], rest[5])
-            if rest[20] in self._undone:  # the key that did it
+            if rest[20] in self._suppressed:  # the key that did it
                 locks, latches = before.locked ^ now.locked, now.latched & ~before.latched
                 if locks or latches:
                     self._xkb.lock(locks, before.locked & locks, unlatched=latches)

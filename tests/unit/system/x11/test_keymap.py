@@ -92,16 +92,9 @@ def test_keys_without_symbols_are_spare(layout):
 
 @pytest.mark.parametrize(
     ("character", "keysym"),
-    [
-        ("a", 0x61),
-        ("é", 0xE9),
-        ("€", 0x10020AC),
-        ("я", 0x100044F),
-        ("🙂", 0x101F642),
-        ("\n", 0xFF0D),
-        ("\t", 0xFF09),
-        ("'", 0x27),
-    ],
+    list(
+        zip("aé€я🙂\n\t'", (0x61, 0xE9, 0x10020AC, 0x100044F, 0x101F642, 0xFF0D, 0xFF09, 0x27), strict=True)
+    ),
 )
 def test_the_keysym_for_a_spare_key(character, keysym):
     assert km.keysyms_of(character)[0] == keysym
@@ -110,24 +103,16 @@ def test_the_keysym_for_a_spare_key(character, keysym):
 @pytest.mark.parametrize(
     ("character", "keysym"),
     [
-        ("я", 0x6D1),  # Cyrillic_ya
-        ("ё", 0x6A3),  # Cyrillic_io
-        ("ї", 0x6A7),  # Ukrainian_yi
-        ("ł", 0x1B3),  # lstroke
-        ("א", 0xCE0),  # hebrew_aleph
-        ("λ", 0x7EB),  # Greek_lamda
-        ("\u03c3", 0x7F2),  # Greek_sigma
-        ("ς", 0x7F3),  # Greek_finalsmallsigma
-        ("ส", 0xDCA),  # Thai_sosua
-        ("ش", 0x5D4),  # Arabic_sheen
-        ("€", 0x20AC),  # EuroSign
+        *zip("яёї", (0x6D1, 0x6A3, 0x6A7), strict=True),
+        *zip("λ\u03c3ς", (0x7EB, 0x7F2, 0x7F3), strict=True),
+        *zip("łאสش€", (0x1B3, 0xCE0, 0xDCA, 0x5D4, 0x20AC), strict=True),
     ],
 )
 def test_layouts_may_name_a_character_by_its_old_keysym(character, keysym):
     assert keysym in km.keysyms_of(character)
 
 
-@pytest.mark.parametrize("character", ["Ά", "ώ", "ύ"])
+@pytest.mark.parametrize("character", "Άώύ")
 def test_old_keysyms_in_another_order_than_their_character_set_are_not_guessed(character):
     assert len(km.keysyms_of(character)) == 1
 
@@ -168,22 +153,24 @@ class FakeX:
         """Nothing waits."""
 
 
-def empty_keymap(x, codes):
-    keys = [
-        ((ONE,), 1, 1, (0,)) if c in codes and c not in x.mapping else ((), 0, 0, ()) for c in range(8, 30)
-    ]
-    plain = km.parse(wire(keys))
+def keymap(x, codes):
+    """The map in force on ``x``, whose keys are ``codes``, empty but for what was changed."""
+    plain = km.parse(wire([((ONE,), 1, 1, (0,))] * 22))
     changed = {
         code: km.parse(wire([((TWO,), 2, 1, pair)], code)).keys[code] for code, pair in x.mapping.items()
     }
-    full = {code: key for code, key in plain.keys.items() if code in codes} | changed
-    return km.Keymap(plain.types, full)
+    return km.Keymap(plain.types, {code: plain.keys[code] for code in codes} | changed)
+
+
+def spare_keys(x, codes, reserved=()):
+    spare = SpareKeys(x)
+    spare.adopt(keymap(x, codes), reserved)
+    return spare
 
 
 def test_spare_keys_take_two_characters_each_and_neighbors_change_together():
     x = FakeX()
-    spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11, 12, 20}), reserved=[20])
+    spare = spare_keys(x, {10, 11, 12, 20}, reserved=[20])
     assert spare.capacity == 6
     spare.assign([1, 2, 3])
     assert x.requests == [(10, 2)]
@@ -195,34 +182,23 @@ def test_spare_keys_take_two_characters_each_and_neighbors_change_together():
 
 
 def test_the_longest_unused_character_makes_room():
-    x = FakeX()
-    spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10}), reserved=[])
-    spare.assign([1, 2])
-    spare.assign([1])  # used again
-    spare.assign([3])
+    spare = spare_keys(FakeX(), {10})
+    for wanted in ([1, 2], [1], [3]):
+        spare.assign(wanted)
     assert spare.stroke(2) is None
     assert spare.stroke(1) == km.Stroke(10, 0)
     assert spare.stroke(3) == km.Stroke(10, km.SHIFT)
 
 
-def test_characters_stay_where_they_are_for_the_next_text():
+def test_characters_stay_for_the_next_text_unless_somebody_else_has_changed_their_key():
     x = FakeX()
-    spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
-    spare.assign([1, 2])
-    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
-    assert spare.stroke(2) == km.Stroke(10, km.SHIFT)
-    assert not spare.needs_change([1, 2])
-
-
-def test_a_keyboard_that_somebody_else_has_changed_is_seen():
-    x = FakeX()
-    spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
+    spare = spare_keys(x, {10, 11})
     spare.assign([1, 2, 3])
+    spare.adopt(keymap(x, {10, 11}), reserved=[])
+    assert spare.stroke(2) == km.Stroke(10, km.SHIFT)
+    assert not spare.needs_change([1, 2, 3])
     x.mapping[10] = (99, 99)
-    spare.adopt(empty_keymap(x, {10, 11}), reserved=[])
+    spare.adopt(keymap(x, {10, 11}), reserved=[])
     assert spare.stroke(1) is None
     assert spare.stroke(3) == km.Stroke(11, 0)
     assert spare.codes == {11}
@@ -231,8 +207,7 @@ def test_a_keyboard_that_somebody_else_has_changed_is_seen():
 def test_all_is_given_back_and_what_a_crash_left_is_found_again():
     x = FakeX(leftovers=[10, 11])
     x.mapping = {10: (5, 5), 11: (6, 6)}
-    spare = SpareKeys(x)
-    spare.adopt(empty_keymap(x, {10, 11, 12}), reserved=[])
+    spare = spare_keys(x, {10, 11, 12})
     assert spare.codes == {10, 11, 12}
     assert spare.is_in_use
     spare.release()
