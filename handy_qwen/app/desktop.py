@@ -15,12 +15,10 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.choices import chord_title
 from handy_qwen.app.closing import in_order
-from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
 from handy_qwen.system.compositing import compositing_for
-from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import Kind, displays_of, session_of
 
 logger = logging.getLogger(__name__)
@@ -106,11 +104,10 @@ def run(*, is_hidden: bool) -> int:
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
-    commands = AppCommands(program, open_with_desktop, way_out.ask, windows.call)
     is_composited = compositing_for(lambda: session_of(os.environ))
     desk = Desk(
         program.controller.post,
-        commands,
+        program,
         program.level_db,
         windows.models,
         windows.past,

@@ -13,12 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.app import choices, machine
 from handy_qwen.app.answers import Answers
-from handy_qwen.app.choices import choices_of, kept_of, live_of, rules_of, unknown_language
+from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.effects import Effect
@@ -28,7 +29,7 @@ from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import LiveMode, Method, Rules
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.engine.api import Model
-from handy_qwen.errors import UNEXPECTED, HandyError
+from handy_qwen.errors import UNEXPECTED, HandyError, SettingsError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
@@ -37,6 +38,7 @@ from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
+from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber
 
@@ -58,14 +60,22 @@ TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for th
 
 
 class Program:
-    """The program without its windows.
+    """The program without its windows. Implements ``core.view.Commands``; any thread may call those.
 
     Args:
         quit_app: Ends the program. Called on any thread.
         is_hidden: Start without a word.
+        open_file: Opens a file or folder as the user would; False: no program does.
     """
 
-    def __init__(self, quit_app: Callable[[], None], *, is_hidden: bool) -> None:
+    def __init__(
+        self,
+        quit_app: Callable[[], None],
+        *,
+        is_hidden: bool,
+        open_file: Callable[[Path], bool] = open_with_desktop,
+    ) -> None:
+        self._quit_app, self._open_file = quit_app, open_file
         self._on_view: Listener | None = None
         self._open_window: Callable[[Window], None] = lambda _window: None
         self._has_tray = True
@@ -91,7 +101,7 @@ class Program:
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Trouble(SETTINGS, error)),
         )
-        self._answers = Answers(self.controller.post, quit_app, self.open_window)
+        self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=lambda: RELOAD_S)
         self._watchdog = Watchdog(
@@ -287,25 +297,26 @@ class Program:
             self.controller.post(Failed(0, exc))
         self.configure()
 
-    def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front. Any thread; returns at once."""
-        self._open_window(window)
-
     def _show_autostart(self) -> None:
         self._is_autostarted = choices.is_autostarted()
         self.configure()
 
-    def use_autostart(self, is_on: bool) -> None:
-        """Start the program when the user logs in, or not. Any thread; returns at once."""
+    def model_in_use(self) -> str:
+        """The name of the model that writes the texts; "" before it is known which there are. Any thread."""
+        return self._applied.model or (self._models[0] if self._models else "")
 
-        def use() -> None:
-            try:
-                choices.set_autostart(is_on)
-            except HandyError as exc:
-                self.controller.post(Failed(0, exc))
-            self._show_autostart()
+    def rules(self) -> Rules:
+        """What the settings say to the dictation cycle. Any thread."""
+        return rules_of(self._applied, self._method)
 
-        self.chores.do(use)
+    # --- commands ------------------------------------------------------------------------------------
+
+    def change(self, **changes: object) -> None:
+        """Change settings, by their names. Any thread; returns at once."""
+        if "language" in changes:
+            recent = recent_with(str(changes["language"]), self.store.value.recent_languages)
+            changes["recent_languages"] = recent
+        self.chores.do(lambda: self._change(changes))
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
@@ -325,33 +336,53 @@ class Program:
 
         self.chores.do(use)
 
-    def refresh(self) -> None:
-        """Look for microphones and models again. Any thread; returns at once."""
-        if self._recorder is not None:
-            self._recorder.refresh_devices()
-        self.chores.do(self.list_models)
-        self.chores.do(self._show_autostart)
+    def use_autostart(self, is_on: bool) -> None:
+        """Start the program when the user logs in, or not. Any thread; returns at once."""
 
-    def model_in_use(self) -> str:
-        """The name of the model that writes the texts; "" before it is known which there are. Any thread."""
-        return self._applied.model or (self._models[0] if self._models else "")
+        def use() -> None:
+            try:
+                choices.set_autostart(is_on)
+            except HandyError as exc:
+                self.controller.post(Failed(0, exc))
+            self._show_autostart()
 
-    def rules(self) -> Rules:
-        """What the settings say to the dictation cycle. Any thread."""
-        return rules_of(self._applied, self._method)
+        self.chores.do(use)
 
-    def copy(self, text: str) -> None:
+    def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard. Any thread; returns at once."""
         if self._ports is not None:
             self._ports.copy_text(text)
         else:
             self.controller.post(Failed(0, self._broken))
 
-    # --- settings ------------------------------------------------------------------------------------
+    def refresh_choices(self) -> None:
+        """Look for microphones and models again. Any thread; returns at once."""
+        if self._recorder is not None:
+            self._recorder.refresh_devices()
+        self.chores.do(self.list_models)
+        self.chores.do(self._show_autostart)
 
-    def change(self, **changes: object) -> None:
-        """Change settings. Any thread; returns at once."""
-        self.chores.do(lambda: self._change(changes))
+    def open_window(self, window: Window) -> None:
+        """Bring ``window`` to the front, or open the settings file. Any thread; returns at once."""
+        if window is Window.SETTINGS:
+            self.chores.do(self._open_settings_file)
+        else:
+            self._open_window(window)
+
+    def quit(self) -> None:
+        """End the program. Any thread; returns at once."""
+        self._quit_app()
+
+    def _open_settings_file(self) -> None:
+        """In the user's editor; without one, show its folder and say where it is."""
+        path = self.store.path
+        if self._open_file(path):
+            return
+        hint = f"It is {path}." + (" Its folder is open now." if self._open_file(path.parent) else "")
+        error = SettingsError("No program opened the settings file.", f"Open it in a text editor. {hint}")
+        self.controller.post(Failed(0, error))
+
+    # --- settings ------------------------------------------------------------------------------------
 
     def _change(self, changes: dict[str, object]) -> None:
         try:

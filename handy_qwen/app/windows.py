@@ -43,7 +43,7 @@ class ProgramWindows:
         )
         self.past = HistoryKeeper(
             program.controller.post,
-            copy=program.copy,
+            copy=program.copy_text,
             transcribe=self._transcribe,
             model=program.model_in_use,
             folder=default_folder(),
@@ -66,7 +66,7 @@ class ProgramWindows:
 
     def _use(self, name: str) -> None:
         self._program.change(model=name)
-        self._program.refresh()
+        self._program.refresh_choices()
 
     def workers(self) -> dict[str, Watched]:
         """The threads that work for the windows, by what ``watches`` calls them."""

@@ -144,17 +144,8 @@ class Commands(Protocol):
     written to the settings file.
     """
 
-    def use_model(self, name: str) -> None:
-        """Load the model ``name`` (of ``Choices.models``) beside the present one; "" is automatic."""
-
-    def use_language(self, name: str) -> None:
-        """Dictate in ``name`` (of ``Choices.languages``) from the next take on; "" is automatic."""
-
-    def use_microphone(self, name: str) -> None:
-        """Record from ``name`` (of ``Choices.microphones``) from the next take on; "" is the default."""
-
-    def use_method(self, method: Method | None) -> None:
-        """Insert texts by ``method`` from the next one on; None is automatic."""
+    def change(self, **changes: object) -> None:
+        """Change settings, by their names; see ``settings.fields.Settings``."""
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
@@ -165,9 +156,6 @@ class Commands(Protocol):
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not."""
 
-    def pause_history(self, is_paused: bool) -> None:
-        """Keep nothing of what is said from now on, or keep it again."""
-
     def copy_text(self, text: str) -> None:
         """Put ``text`` (of ``View.recent`` or ``View.held``) on the clipboard."""
 
@@ -175,10 +163,7 @@ class Commands(Protocol):
         """Look for microphones and models again: the menu is about to open."""
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front."""
-
-    def open_settings_file(self) -> None:
-        """Open the settings file in the user's editor."""
+        """Bring ``window`` to the front; SETTINGS opens the settings file in the user's editor."""
 
     def quit(self) -> None:
         """End the program in an orderly way."""

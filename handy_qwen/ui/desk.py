@@ -110,9 +110,6 @@ class Desk(QObject):
             self._windows[Window.HISTORY].show_history(page)
 
     def _present(self, window: Window) -> None:
-        if window is Window.SETTINGS:
-            self._commands.open_settings_file()
-            return
         if window not in self._windows:
             self._windows[window] = self._made(window)
             self._windows[window].show_view(self._view)

@@ -113,17 +113,19 @@ class TrayMenu(QMenu):
         self.addSeparator()
         self._retry = self._add_request(strings.RETRY, Request.RETRY)
         self._bring_back = self._add_request(strings.BRING_BACK, Request.BRING_BACK)
-        self._private = self._add_switch(strings.PAUSE_HISTORY, commands.pause_history)
+        self._private = self._add_switch(strings.PAUSE_HISTORY, lambda is_on: commands.change(private=is_on))
         self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
         self.addSeparator()
-        self._models = ChoiceMenu(self, strings.MODEL, commands.use_model)
-        self._languages = ChoiceMenu(self, strings.LANGUAGE, commands.use_language)
-        self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
+        self._models = ChoiceMenu(self, strings.MODEL, lambda name: commands.change(model=name))
+        self._languages = ChoiceMenu(self, strings.LANGUAGE, lambda name: commands.change(language=name))
+        self._microphones = ChoiceMenu(
+            self, strings.MICROPHONE, lambda name: commands.change(microphone=name)
+        )
         self._methods = ChoiceMenu(self, strings.METHOD, self._use_method)
         self.addSeparator()
         self._models_window = self._add_window(strings.MODELS_WINDOW, Window.MODELS)
         self._add_window(strings.SETUP_WINDOW, Window.SETUP)
-        self._add_entry(strings.SETTINGS_FILE, commands.open_settings_file)
+        self._add_window(strings.SETTINGS_FILE, Window.SETTINGS)
         self._add_window(strings.HELP, Window.HELP)
         self._autostart = self._add_switch(strings.AUTOSTART, commands.use_autostart)
         self._version = self._add_line(strings.VERSION)
@@ -187,7 +189,7 @@ class TrayMenu(QMenu):
         return action
 
     def _use_method(self, name: str) -> None:
-        self._commands.use_method(Method(name) if name else None)
+        self._commands.change(method=Method(name) if name else None)
 
     def _show_recent(self, texts: tuple[str, ...]) -> None:
         if texts == self._recent_shown:

@@ -127,7 +127,7 @@ class MicrophonePage(ReadingPage):
         # Microphones have long names, which must not make the window wide.
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.device.currentTextChanged.connect(self.device.setToolTip)
-        self.device.activated.connect(lambda place: commands.use_microphone(self.device.itemData(place)))
+        self.device.activated.connect(lambda place: commands.change(microphone=self.device.itemData(place)))
         self.heard.setPlaceholderText(words.HEARD_EMPTY)
         self.heard.setMinimumHeight(_FIELD_PX)
         self.heard.textChanged.connect(self._on_text)

@@ -50,7 +50,7 @@ class HistoryWindow(AppWindow):
             self.only.addItem(title, only)
         self.pause = QCheckBox(words.PAUSE)
         self.pause.setToolTip(words.PAUSE_TIP)
-        self.pause.clicked.connect(commands.pause_history)
+        self.pause.clicked.connect(lambda is_on: commands.change(private=is_on))
         self.list, self.detail = EntriesList(), _Detail(history, insert=self._insert, delete=self._delete)
         self.list.setMinimumHeight(_LEAST_PX)
         self._notice, self._empty_title, self._empty_hint = Message(), Title(), SecondaryText()
