@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("qapp", "app_home")
 
 @pytest.fixture
 def window(asked):
-    made = SetupWindow(asked, asked, lambda: -18.0, asked)
+    made = SetupWindow(asked, asked, lambda: -18.0, asked.models)
     made.show_view(IDLE)
     made.present()
     yield made
@@ -484,7 +484,7 @@ def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(w
     window.show_view(IDLE)
     page.change.click()
     send(page.cap, DOWN, Qt.Key.Key_A)
-    threading.Thread(target=asked.refuse, args=(HandyError("A alone would not do.", "Try F9."),)).start()
+    threading.Thread(target=asked.callbacks["use_hotkey"], args=(HandyError("A alone would not do.", "Try F9."),)).start()
     qtbot.waitUntil(page.objection.isVisible)
     assert [label.text() for label in page.objection.findChildren(QLabel)] == [
         "A alone would not do.",
