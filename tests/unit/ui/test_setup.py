@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
 
 from handy_qwen import paths
 from handy_qwen.core.events import Request
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
+from handy_qwen.core.types import Mode
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
@@ -484,7 +484,9 @@ def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(w
     window.show_view(IDLE)
     page.change.click()
     send(page.cap, DOWN, Qt.Key.Key_A)
-    threading.Thread(target=asked.callbacks["use_hotkey"], args=(HandyError("A alone would not do.", "Try F9."),)).start()
+    threading.Thread(
+        target=asked.callbacks["use_hotkey"], args=(HandyError("A alone would not do.", "Try F9."),)
+    ).start()
     qtbot.waitUntil(page.objection.isVisible)
     assert [label.text() for label in page.objection.findChildren(QLabel)] == [
         "A alone would not do.",

@@ -59,7 +59,7 @@ def checked(menu):
         (strings.MODELS_WINDOW, ("open_window", Window.MODELS), None),
         (strings.HISTORY_WINDOW, ("open_window", Window.HISTORY), None),
         (strings.HELP, ("open_window", Window.HELP), None),
-        (strings.SETUP_WINDOW, ("open_setup",), None),
+        (strings.SETUP_WINDOW, ("open_window", Window.SETUP), None),
         (strings.SETTINGS_FILE, ("open_settings_file",), None),
         (strings.QUIT, ("quit",), None),
     ],
