@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from handy_qwen import paths
 from handy_qwen.core.events import Request
@@ -20,11 +20,19 @@ from handy_qwen.ui.setup.page import missed
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.widgets import MeterBar
 from tests.e2e.shelves import SHELVES
+from tests.unit.ui.gallery import buttons, labels, letters
 
-IDLE = View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl",), microphones=("Desk", "Headset")))
+CHOICES = Choices(hotkeys=("Right Ctrl",), microphones=("Desk", "Headset"))
+IDLE = View(phase=Phase.IDLE, choices=CHOICES)
 RECORDING = replace(IDLE, phase=Phase.RECORDING, began_s=1.0)
+PRESSED = replace(IDLE, is_key_down=True)
 MODEL, MICROPHONE, HOTKEY, DICTATION, AUTOSTART, DONE = range(6)
+DOWN, UP = QEvent.Type.KeyPress, QEvent.Type.KeyRelease
 pytestmark = pytest.mark.usefixtures("qapp", "app_home")
+
+
+def choosing(**choices):
+    return replace(IDLE, choices=replace(CHOICES, **choices))
 
 
 @pytest.fixture
@@ -37,6 +45,18 @@ def window(asked):
     made.deleteLater()
 
 
+@pytest.fixture
+def page_of(window, asked):
+    """Brings a page up; nothing has been asked for then."""
+
+    def made(place):
+        window.go_to(place)
+        asked.calls.clear()
+        return window.page
+
+    return made
+
+
 def requests(asked):
     return [call for call in asked.calls if isinstance(call, Request)]
 
@@ -47,8 +67,7 @@ def commands(asked, name):
 
 def say(window, text, *, typed=False, model="demo"):
     """Have ``text`` dictated into the page's field, or typed there."""
-    page = window.page
-    view = replace(IDLE, choices=replace(IDLE.choices, model=model))
+    page, view = window.page, choosing(model=model)
     if not typed:
         window.show_view(replace(view, phase=Phase.RECORDING, began_s=1.0))
         window.show_view(replace(view, phase=Phase.TRANSCRIBING))
@@ -63,8 +82,12 @@ def default_button(window):
     return found
 
 
-def notice(number, kind=NoticeKind.FAILED, **more):
+def notice(number, kind=NoticeKind.DEAD_MICROPHONE, **more):
     return replace(IDLE, notices=(Notice(number, kind, "It broke.", "Mend it.", **more),))
+
+
+def send(widget, kind, code, virtual=0):
+    QApplication.sendEvent(widget, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier, 0, virtual, 0))
 
 
 # --- the window -------------------------------------------------------------------------------------
@@ -85,33 +108,26 @@ def test_every_step_can_be_skipped_and_gone_back_to(window):
     assert not window.isVisible()
 
 
-def test_closed_half_way_it_comes_up_where_it_was_and_finished_at_its_beginning(window):
-    window.go_to(DICTATION)
+@pytest.mark.parametrize(("left", "found"), [(DICTATION, DICTATION), (DONE, MODEL)])
+def test_closed_half_way_it_comes_up_where_it_was_and_finished_at_its_beginning(window, left, found):
+    window.go_to(left)
     window.close()
     window.present()
-    assert window.place == DICTATION
-    window.go_to(DONE)
-    window.forward.click()
-    window.present()
-    assert window.place == MODEL
+    assert window.place == found
 
 
-def test_what_is_done_is_marked_and_named_for_who_cannot_see_it(window):
-    window.go_to(DICTATION)
+def test_what_is_done_is_marked_and_named_for_who_cannot_see_it(window, page_of):
+    page_of(DICTATION)
     say(window, words.SENTENCE)
-    assert window.steps.entries[DICTATION].is_done
     assert window.steps.entries[DICTATION].accessibleName() == words.STEP_DONE.format(title=words.DICTATION)
     assert window.steps.entries[HOTKEY].accessibleName() == words.HOTKEY
 
 
-def test_all_buttons_and_fields_have_names_and_no_two_a_letter(window):
-    for place, page in enumerate(window.pages):
-        window.go_to(place)
-        shown = [one for one in window.findChildren(QAbstractButton) if one.isVisible()]
-        assert all(one.accessibleName() or one.text() for one in shown), page.name
-        titles = [one.text() for one in shown if "&" in one.text()]
-        letters = [title[title.index("&") + 1].lower() for title in titles]
-        assert len(letters) == len(set(letters)), (page.name, titles)
+@pytest.mark.parametrize("place", range(6))
+def test_no_two_buttons_have_the_same_letter(window, place):
+    window.go_to(place)
+    underlined = letters([one.text() for one in buttons(window)])
+    assert len(underlined) == len(set(underlined)) > 0
 
 
 def test_escape_closes_and_enter_presses_what_has_the_keyboard(window, qtbot):
@@ -122,10 +138,9 @@ def test_escape_closes_and_enter_presses_what_has_the_keyboard(window, qtbot):
     assert not window.isVisible()
 
 
-def test_the_button_that_looks_like_it_is_the_one_that_enter_presses(window, asked, qtbot):
+def test_the_button_that_looks_like_it_is_the_one_that_enter_presses(window, asked, page_of, qtbot):
     assert default_button(window) is window.forward
-    window.go_to(MICROPHONE)
-    page = window.page
+    page = page_of(MICROPHONE)
     assert default_button(window) is page.record
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
     assert requests(asked) == [Request.START]
@@ -137,9 +152,8 @@ def test_the_button_that_looks_like_it_is_the_one_that_enter_presses(window, ask
     assert default_button(window) is window.back
 
 
-def test_enter_goes_on_from_a_check_box_and_leaves_it_as_it_is(window, asked, qtbot):
-    window.go_to(AUTOSTART)
-    assert window.focusWidget() is window.page.box
+def test_enter_goes_on_from_a_check_box_and_leaves_it_as_it_is(window, asked, page_of, qtbot):
+    assert page_of(AUTOSTART).box is window.focusWidget()
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
     assert window.place == DONE
     assert not commands(asked, "use_autostart")
@@ -148,8 +162,7 @@ def test_enter_goes_on_from_a_check_box_and_leaves_it_as_it_is(window, asked, qt
 def test_the_keyboard_waits_for_the_first_model_and_is_left_where_the_user_put_it(window):
     assert window.focusWidget() is window.scrolled
     window.show_models(SHELVES["empty"])
-    first = window.focusWidget()
-    assert first is window.page.first_focus()
+    assert window.focusWidget() is window.page.first_focus()
     window.steps.entries[MICROPHONE].setFocus()
     window.show_models(SHELVES["downloading"])
     assert window.focusWidget() is window.steps.entries[MICROPHONE]
@@ -168,14 +181,30 @@ def test_no_page_scrolls_because_another_one_is_high(window, qtbot):
     assert bar.value() == 0, "it begins at its top"
 
 
+def test_what_fails_is_told_until_the_next_try_and_what_lasts_on_every_page(window, page_of):
+    page = page_of(MICROPHONE)
+    window.show_view(notice(3))
+    assert page.trouble.isVisible()
+    page.record.click()
+    window.show_view(notice(3))
+    assert not page.trouble.isVisible()
+    window.show_view(notice(4))
+    assert page.trouble.isVisible()
+    page = page_of(HOTKEY)
+    window.show_view(notice(4))
+    assert not page.trouble.isVisible()
+    window.show_view(notice(4, NoticeKind.FAILED, is_lasting=True))
+    assert page.trouble.isVisible()
+
+
 # --- microphone -------------------------------------------------------------------------------------
 
 
-def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_button(window, asked, qtbot):
-    window.go_to(MICROPHONE)
-    page = window.page
+def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_button(
+    window, asked, page_of, qtbot
+):
+    page = page_of(MICROPHONE)
     page.record.click()
-    assert requests(asked) == [Request.START]
     assert window.focusWidget() is page.heard
     window.show_view(RECORDING)
     assert page.record.text() == words.STOP
@@ -183,8 +212,8 @@ def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_bu
     qtbot.waitUntil(lambda: requests(asked) == [Request.START, Request.STOP])
 
 
-def test_the_sentence_read_well_counts_whatever_its_punctuation(window, qtbot):
-    window.go_to(MICROPHONE)
+def test_the_sentence_read_well_counts_whatever_its_punctuation(window, page_of, qtbot):
+    page_of(MICROPHONE)
     page = say(window, "the meeting starts at five o'clock")
     assert page.verdict.words == words.HEARD_WELL
     assert page.is_done
@@ -198,31 +227,37 @@ def test_the_sentence_read_well_counts_whatever_its_punctuation(window, qtbot):
     assert not window.page.cap.is_capturing, "and is still held"
 
 
-def test_what_was_typed_proves_no_microphone(window):
-    window.go_to(MICROPHONE)
+ALMOST = words.HEARD_PARTLY.format(right=5, total=6, missed="five")
+
+
+@pytest.mark.parametrize(
+    ("place", "model", "text", "verdict"),
+    [
+        (MICROPHONE, "demo", "The meeting starts at nine o'clock.", ALMOST),
+        (MICROPHONE, "demo", "Good evening to you.", words.HEARD_NOTHING),
+        (MICROPHONE, "big", "The meeting starts at nine o'clock.", ALMOST),
+        (MICROPHONE, "big", "Guten Abend, lieber Computer.", words.HEARD_OWN),
+        (DICTATION, "demo", words.SENTENCE, words.DICTATION_WORKS),
+        (DICTATION, "demo", "Please send the chairs to Anna.", words.DEMO_MISHEARD),
+        (DICTATION, "big", "Please send the chairs to Anna.", words.DICTATION_WORKS),
+    ],
+)
+def test_with_the_demo_model_the_sentence_counts_and_with_a_full_one_the_users_own_words(
+    window, place, model, text, verdict
+):
+    window.go_to(place)
+    page = say(window, text, model=model)
+    assert page.verdict.words == verdict
+    assert page.is_done is (verdict in {words.HEARD_OWN, words.DICTATION_WORKS})
+    assert page.task.text() == (words.SAY_EXACTLY if model == "demo" else words.READ_THIS)
+
+
+@pytest.mark.parametrize("place", [MICROPHONE, DICTATION])
+def test_what_was_typed_proves_nothing(window, page_of, place):
+    page_of(place)
     page = say(window, words.SENTENCE, typed=True)
     assert page.verdict.words == ""
     assert not page.is_done
-
-
-def test_with_the_demo_model_the_sentence_is_compared_word_by_word(window):
-    window.go_to(MICROPHONE)
-    page = say(window, "The meeting starts at nine o'clock.")
-    assert page.verdict.words == words.HEARD_PARTLY.format(right=5, total=6, missed="five")
-    assert not page.is_done
-    say(window, "Good evening to you.")
-    assert page.verdict.words == words.HEARD_NOTHING
-    assert not page.is_done
-
-
-def test_with_a_full_model_the_users_own_words_count_but_a_sentence_misheard_does_not(window):
-    window.go_to(MICROPHONE)
-    page = say(window, "The meeting starts at nine o'clock.", model="big")
-    assert page.verdict.words == words.HEARD_PARTLY.format(right=5, total=6, missed="five")
-    assert not page.is_done
-    say(window, "Guten Abend, lieber Computer.", model="big")
-    assert page.verdict.words == words.HEARD_OWN
-    assert page.is_done
 
 
 @pytest.mark.parametrize(
@@ -239,52 +274,38 @@ def test_the_words_that_were_missed_are_named(text, not_there):
     assert missed("The meeting starts at five o'clock.", text) == not_there
 
 
-@pytest.mark.parametrize("place", [MICROPHONE, DICTATION])
-@pytest.mark.parametrize(("model", "asked_for"), [("demo", words.SAY_EXACTLY), ("big", words.READ_THIS)])
-def test_only_the_demo_model_asks_for_exactly_the_sentence(window, place, model, asked_for):
-    window.show_view(replace(IDLE, choices=replace(IDLE.choices, model=model)))
-    assert window.pages[place].task.text() == asked_for
-
-
-def test_a_second_try_does_not_begin_with_a_space(window):
-    page = window.pages[MICROPHONE]
-    page.heard.setText(f" {words.SENTENCE}")
-    assert page.heard.text() == words.SENTENCE
+def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window):
+    heard, field = window.pages[MICROPHONE].heard, window.pages[DICTATION].field
+    heard.setText(f" {words.SENTENCE}")
+    assert heard.text() == words.SENTENCE
+    field.insertPlainText(" Good evening.")
+    field.insertPlainText(" Good night.")
+    assert field.toPlainText() == "Good evening. Good night."
 
 
 def test_the_microphones_are_offered_and_one_is_chosen(window, asked):
-    page = window.pages[MICROPHONE]
-    assert [page.device.itemText(n) for n in range(3)] == [
-        strings.without_letter(strings.DEFAULT_DEVICE),
-        "Desk",
-        "Headset",
-    ]
-    window.show_view(replace(IDLE, choices=replace(IDLE.choices, microphone="Headset")))
-    assert page.device.currentText() == "Headset"
-    window.show_view(replace(IDLE, choices=replace(IDLE.choices, microphone="Gone")))
-    assert page.device.currentText() == "Gone (not connected)"
-    page.device.activated.emit(1)
+    device = window.pages[MICROPHONE].device
+    assert [device.itemText(n) for n in range(3)] == ["System default", "Desk", "Headset"]
+    window.show_view(choosing(microphone="Headset"))
+    assert device.currentText() == "Headset"
+    window.show_view(choosing(microphone="Gone"))
+    assert device.currentText() == "Gone (not connected)"
+    device.activated.emit(1)
     assert commands(asked, "use_microphone") == [("Desk",)]
 
 
-def test_leaving_the_page_gives_up_what_is_recorded(window, asked):
-    window.go_to(MICROPHONE)
+@pytest.mark.parametrize("leave", [lambda window: window.forward.click(), lambda window: window.close()])
+def test_leaving_the_page_gives_up_what_is_recorded(window, asked, page_of, leave):
+    page_of(MICROPHONE)
     window.show_view(RECORDING)
-    window.forward.click()
+    leave(window)
     assert requests(asked)[0] is Request.CANCEL
 
 
-def test_closing_the_window_does_so_too(window, asked):
-    window.go_to(MICROPHONE)
+def test_a_voice_moves_the_meter_and_is_told_of(window, page_of, qtbot):
+    page = page_of(MICROPHONE)
     window.show_view(RECORDING)
-    window.close()
-    assert requests(asked) == [Request.CANCEL]
-
-
-def test_a_voice_moves_the_meter_and_is_told_of(window, qtbot):
-    window.go_to(MICROPHONE)
-    page = window.page
-    window.show_view(RECORDING)
+    assert page.voice.text() == words.TOO_QUIET
     qtbot.waitUntil(lambda: page.meter.loudest_db == -18.0)
     window.show_view(RECORDING)
     assert page.voice.text() == words.LOUD_ENOUGH
@@ -303,25 +324,6 @@ def test_the_meter_asks_for_the_level_only_while_it_runs(qtbot):
     assert len(asked) == count
 
 
-def test_what_fails_is_told_until_the_next_try(window):
-    window.go_to(MICROPHONE)
-    page = window.page
-    window.show_view(notice(3, NoticeKind.DEAD_MICROPHONE))
-    assert page.trouble.isVisible()
-    page.record.click()
-    window.show_view(notice(3, NoticeKind.DEAD_MICROPHONE))
-    assert not page.trouble.isVisible()
-    window.show_view(notice(4, NoticeKind.DEAD_MICROPHONE))
-    assert page.trouble.isVisible()
-
-
-def test_what_lasts_is_told_on_every_page(window):
-    window.show_view(notice(3, is_lasting=True))
-    window.go_to(HOTKEY)
-    window.show_view(notice(3, is_lasting=True))
-    assert window.page.trouble.isVisible()
-
-
 def test_the_demo_model_knows_the_sentence(demo_recognizer):
     from handy_qwen.audio.files import load
 
@@ -332,143 +334,112 @@ def test_the_demo_model_knows_the_sentence(demo_recognizer):
 # --- hotkey -----------------------------------------------------------------------------------------
 
 
-def test_while_the_page_is_up_the_hotkey_only_lights_up(window, asked):
+@pytest.mark.parametrize("mode", Mode)
+def test_while_the_page_is_up_the_hotkey_only_lights_up(window, asked, mode):
     window.go_to(HOTKEY)
-    assert requests(asked) == [Request.REHEARSE]
-    page = window.page
-    window.show_view(replace(IDLE, is_key_down=True))
+    page, released = window.page, choosing(mode=mode)
+    window.show_view(replace(released, is_key_down=True))
     assert page.cap.is_lit
     assert page.hint.words == words.PRESSED
     assert not page.is_done
-    window.show_view(IDLE)
+    window.show_view(released)
     assert not page.cap.is_lit
-    assert page.hint.words == words.HOTKEY_WORKS[Mode.AUTO]
+    assert page.hint.words == words.HOTKEY_WORKS[mode]
     assert page.is_done
     window.go_to(DICTATION)
     assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
 
 
-def test_closing_the_window_gives_the_hotkey_back(window, asked):
-    window.go_to(HOTKEY)
+def test_closing_or_minimizing_the_window_gives_the_hotkey_back(window, asked, page_of):
+    page = page_of(HOTKEY)
     window.close()
-    assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
     window.present()
-    assert requests(asked)[-1] is Request.REHEARSE
-
-
-def test_a_window_that_is_minimized_gives_the_hotkey_back(window, asked):
-    window.go_to(HOTKEY)
-    window.page.change.click()
+    page.change.click()
     window.showMinimized()
-    assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
-    assert not window.page.cap.is_capturing
+    assert not page.cap.is_capturing
     window.showNormal()
-    assert requests(asked) == [Request.REHEARSE, Request.PERFORM, Request.REHEARSE]
     window.showMaximized()
     window.showNormal()
-    assert len(requests(asked)) == 3
+    assert requests(asked) == [Request.PERFORM, Request.REHEARSE] * 2
 
 
-def send(widget, kind, code, virtual=0):
-    QApplication.sendEvent(widget, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier, 0, virtual, 0))
-
-
-DOWN, UP = QEvent.Type.KeyPress, QEvent.Type.KeyRelease
-
-
-def test_another_key_is_chosen_by_pressing_it(window, asked):
-    window.go_to(HOTKEY)
-    page = window.page
+def test_another_key_is_chosen_by_pressing_it(window, asked, page_of):
+    page = page_of(HOTKEY)
+    window.show_view(PRESSED)
+    window.show_view(IDLE)
     page.change.click()
-    assert page.cap.is_capturing
+    assert page.cap.accessibleName() == strings.PRESS_KEY
     send(page.cap, DOWN, Qt.Key.Key_F8)
     assert commands(asked, "use_hotkey") == [("f8",)]
     assert not page.cap.is_capturing
-    window.show_view(replace(IDLE, choices=replace(IDLE.choices, hotkeys=("F8",))))
+    window.show_view(choosing(hotkeys=("F8",)))
     assert page.cap.accessibleName() == "F8"
     assert not page.is_done, "the new one has not been tried"
 
 
 @pytest.mark.parametrize("code", [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Space])
-def test_keys_of_the_window_itself_are_taken_as_well(window, asked, code):
-    window.go_to(HOTKEY)
-    window.page.change.click()
-    send(window.page.cap, DOWN, code)
+def test_keys_of_the_window_itself_are_taken_as_well(window, asked, page_of, code):
+    page = page_of(HOTKEY)
+    page.change.click()
+    send(page.cap, DOWN, code)
     assert len(commands(asked, "use_hotkey")) == 1
     assert window.place == HOTKEY
 
 
-def test_escape_and_a_click_elsewhere_keep_the_key(window, asked):
-    window.go_to(HOTKEY)
-    page = window.page
+def test_escape_a_click_elsewhere_cancel_and_the_present_key_keep_the_key(window, asked, page_of):
+    page = page_of(HOTKEY)
     page.change.click()
     send(page.cap, DOWN, Qt.Key.Key_Escape)
     assert not page.cap.is_capturing
     assert window.isVisible()
     assert window.focusWidget() is page.change, "the keyboard is where it was"
-    page.change.click()
-    window.forward.setFocus()
-    assert not page.cap.is_capturing
-    assert window.focusWidget() is window.forward
-    assert page.change.text() == words.CHANGE
+    for end in (window.forward.setFocus, page.change.click, lambda: window.show_view(PRESSED)):
+        page.change.click()
+        assert page.cap.is_capturing
+        end()
+        assert not page.cap.is_capturing
+        assert page.change.text() == words.CHANGE
+        assert page.cap.accessibleName() == "Right Ctrl"
     assert commands(asked, "use_hotkey") == []
 
 
-def test_a_key_without_a_name_is_refused_and_another_can_be_pressed(window, asked):
-    window.go_to(HOTKEY)
-    window.page.change.click()
-    send(window.page.cap, DOWN, Qt.Key.Key_Kanji)
-    assert window.page.cap.is_capturing
-    send(window.page.cap, DOWN, Qt.Key.Key_F8)
-    assert commands(asked, "use_hotkey") == [("f8",)]
-
-
-def test_a_screen_reader_reads_what_the_key_shows(window):
-    window.go_to(HOTKEY)
-    page = window.page
-    window.show_view(replace(IDLE, choices=replace(IDLE.choices, hotkeys=("Right Ctrl",))))
-    assert page.cap.accessibleName() == "Right Ctrl"
+def test_a_key_without_a_name_is_refused_with_its_modifiers_and_another_can_be_pressed(asked, page_of):
+    page = page_of(HOTKEY)
     page.change.click()
-    assert page.cap.accessibleName() == strings.PRESS_KEY
-    page.change.click()
-    assert page.cap.accessibleName() == "Right Ctrl"
-
-
-def test_the_modifier_of_a_key_without_a_name_does_not_become_the_hotkey(window, asked):
-    window.go_to(HOTKEY)
-    window.page.change.click()
     for kind, code, virtual in (
         (DOWN, Qt.Key.Key_Control, 0xFFE3),
         (DOWN, Qt.Key.Key_Kanji, 0),
         (UP, Qt.Key.Key_Kanji, 0),
         (UP, Qt.Key.Key_Control, 0xFFE3),
     ):
-        send(window.page.cap, kind, code, virtual)
+        send(page.cap, kind, code, virtual)
     assert commands(asked, "use_hotkey") == []
-    assert window.page.cap.is_capturing
+    assert page.cap.is_capturing
+    send(page.cap, DOWN, Qt.Key.Key_F8)
+    assert commands(asked, "use_hotkey") == [("f8",)]
 
 
-def test_while_a_key_is_taken_no_button_shows_a_letter(window):
-    window.go_to(HOTKEY)
-    page, buttons = window.page, window.findChildren(QAbstractButton)
-    before = [one.text() for one in buttons]
-    assert any("&" in title for title in before)
+def test_while_a_key_is_taken_no_button_shows_a_letter(window, page_of):
+    page, found = page_of(HOTKEY), window.findChildren(QAbstractButton)
+    before = [one.text() for one in found]
+    assert letters(before)
     page.change.click()
-    assert not any("&" in one.text() for one in buttons)
+    assert not letters(one.text() for one in found)
     send(page.cap, DOWN, Qt.Key.Key_Escape)
-    assert [one.text() for one in buttons] == before
+    assert [one.text() for one in found] == before
 
 
 @pytest.mark.parametrize(("modifiers", "is_menu"), [(("Alt",), True), (("Control", "Alt"), False)])
-def test_a_key_that_programs_use_for_menus_is_taken_with_a_warning_that_lasts(window, modifiers, is_menu):
-    window.go_to(HOTKEY)
-    page = window.page
+def test_a_key_that_programs_use_for_menus_is_taken_with_a_warning_that_lasts(
+    window, page_of, modifiers, is_menu
+):
+    page = page_of(HOTKEY)
     page.change.click()
     symbols = {"Alt": 0xFFE9, "Control": 0xFFE3}
     for name in modifiers:
         send(page.cap, DOWN, getattr(Qt.Key, f"Key_{name}"), symbols[name])
     send(page.cap, DOWN, Qt.Key.Key_I)
-    new = replace(IDLE, choices=replace(IDLE.choices, hotkeys=("Alt+I",)))
+    new = choosing(hotkeys=("Alt+I",))
     window.show_view(new)
     assert page.objection.isVisible() == is_menu
     window.show_view(replace(new, is_key_down=True))
@@ -477,23 +448,17 @@ def test_a_key_that_programs_use_for_menus_is_taken_with_a_warning_that_lasts(wi
     assert page.objection.isVisible() == is_menu
 
 
-def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(window, asked, qtbot):
-    window.go_to(HOTKEY)
-    page = window.page
-    window.show_view(replace(IDLE, is_key_down=True))
+def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(window, asked, page_of, qtbot):
+    page = page_of(HOTKEY)
+    window.show_view(PRESSED)
     window.show_view(IDLE)
     page.change.click()
     send(page.cap, DOWN, Qt.Key.Key_A)
-    threading.Thread(
-        target=asked.callbacks["use_hotkey"], args=(HandyError("A alone would not do.", "Try F9."),)
-    ).start()
+    refusal = HandyError("A alone would not do.", "Try F9.")
+    threading.Thread(target=asked.callbacks["use_hotkey"], args=(refusal,)).start()
     qtbot.waitUntil(page.objection.isVisible)
-    assert [label.text() for label in page.objection.findChildren(QLabel)] == [
-        "A alone would not do.",
-        "Try F9.",
-    ]
+    assert labels(page.objection) == ["A alone would not do.", "Try F9."]
     assert page.is_done
-    assert page.cap.accessibleName() == "Right Ctrl"
     window.show_view(replace(IDLE, is_loading=True))
     assert page.objection.isVisible()
     assert not page.trouble.isVisible(), "once is enough"
@@ -501,81 +466,36 @@ def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(w
     assert not page.objection.isVisible()
 
 
-def test_the_present_key_pressed_again_ends_the_choice(window, asked):
-    window.go_to(HOTKEY)
-    window.page.change.click()
-    window.show_view(replace(IDLE, is_key_down=True))
-    assert not window.page.cap.is_capturing
-    assert commands(asked, "use_hotkey") == []
-
-
 # --- text, model, login, end ------------------------------------------------------------------------
 
 
-def test_the_first_text_in_the_field_is_what_counts(window):
-    window.go_to(DICTATION)
-    page = window.page
+def test_the_first_text_in_the_field_is_what_counts_and_the_field_can_be_cleared(window, page_of):
+    page = page_of(DICTATION)
     assert window.focusWidget() is page.field
-    assert "Right Ctrl" in page.lead.text()
+    assert page.lead.text() == f"Hold Right Ctrl and speak. {words.DICTATION_LEAD}"
     say(window, words.SENTENCE)
-    assert page.verdict.words == words.DICTATION_WORKS
-    assert page.is_done
     page.clear.click()
     assert page.field.toPlainText() == ""
     assert window.focusWidget() is page.field
     assert page.is_done, "it has worked once"
 
 
-def test_a_typed_text_is_no_dictation(window):
-    window.go_to(DICTATION)
-    page = say(window, "x", typed=True)
-    assert not page.is_done
-    assert window.forward.text() == words.SKIP
-    assert page.verdict.words == ""
-
-
-def test_a_text_dictated_on_another_page_does_not_count_here(window):
-    window.go_to(MICROPHONE)
+def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_again(window, page_of):
+    page_of(MICROPHONE)
     say(window, words.SENTENCE)
-    window.go_to(DICTATION)
-    page = say(window, words.SENTENCE, typed=True)
-    assert not page.is_done
-
-
-def test_the_same_sentence_counts_on_every_page_it_is_said_on(window):
-    window.go_to(MICROPHONE)
-    say(window, words.SENTENCE)
-    window.go_to(DICTATION)
+    page_of(DICTATION)
+    assert not say(window, words.SENTENCE, typed=True).is_done
     assert say(window, words.SENTENCE).is_done
-
-
-def test_what_the_demo_model_makes_of_other_words_is_no_success(window):
-    window.go_to(DICTATION)
-    page = say(window, "Please send the chairs to Anna.")
-    assert page.verdict.words == words.DEMO_MISHEARD
-    assert not page.is_done
-    page.clear.click()
-    say(window, "Please send the chairs to Anna.", model="big")
-    assert page.verdict.words == words.DICTATION_WORKS
-    assert page.is_done
-
-
-def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window):
-    field = window.pages[DICTATION].field
-    field.insertPlainText(" Good evening.")
-    assert field.toPlainText() == "Good evening."
-    field.insertPlainText(" Good night.")
-    assert field.toPlainText() == "Good evening. Good night."
 
 
 @pytest.mark.parametrize(
     ("view", "text"),
     [
-        (IDLE, strings.HOLD_AND_SPEAK.format(keys="Right Ctrl")),
+        (IDLE, "Hold Right Ctrl and speak."),
+        (choosing(mode="toggle"), "Press Right Ctrl and speak."),
         (RECORDING, words.RELEASE),
         (replace(RECORDING, is_locked=True), words.PRESS_AGAIN),
         (replace(RECORDING, choices=Choices(mode="toggle")), words.PRESS_AGAIN),
-        (replace(IDLE, choices=Choices(hotkeys=("F9",), mode="toggle")), "Press F9 and speak."),
         (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), strings.TRANSCRIBING),
         (replace(IDLE, phase=Phase.LOADING, is_loading=True), words.LOADING),
     ],
@@ -585,102 +505,85 @@ def test_the_page_says_what_is_going_on(window, view, text):
     assert window.pages[DICTATION].state.text() == text
 
 
-def shelf(standing):
-    full = ModelEntry("big", "Big", standing=standing, is_recommended=True)
+def models(status, **more):
+    full = ModelEntry("big", "Big", standing=status, is_recommended=True, **more)
     demo = ModelEntry("demo", "Demo", standing=ModelStatus.INSTALLED, is_permanent=True)
     return ModelList((demo, full))
 
 
+def downloading(share):
+    progress = Progress(InstallStage.DOWNLOADING, share=share, done_bytes=43, total_bytes=100)
+    return models(ModelStatus.INSTALLING, progress=progress)
+
+
 def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
-    window.go_to(MODEL)
     assert commands(asked, "refresh") == [()]
-    window.show_models(shelf(ModelStatus.AVAILABLE))
-    page = window.page
-    assert not page.is_done
-    page.first_focus().click()
+    window.show_models(models(ModelStatus.AVAILABLE))
+    assert list(window.page.cards.by_name) == ["big"]
+    window.page.first_focus().click()
     assert commands(asked, "install") == [("big",)]
-    window.show_models(shelf(ModelStatus.INSTALLED))
-    assert page.is_done
+    window.show_models(models(ModelStatus.INSTALLED))
+    assert window.page.is_done
     assert window.forward.text() == words.NEXT
     window.show_models(ModelList())
-    assert not page.is_done
+    assert not window.page.is_done
 
 
 def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(window):
-    window.go_to(MODEL)
-    window.show_models(installing(0.43))
+    window.show_models(downloading(0.43))
     assert window.forward.text() == words.NEXT
     assert window.page.verdict.words == words.MODEL_COMES
     assert not window.page.is_done
     window.go_to(DONE)
     row = window.page.rows[MODEL]
-    assert row.state.text() == "downloading 43 %"
-    assert row.again.isHidden()
-    window.show_models(installing(0.44))
-    assert row.state.text() == "downloading 44 %"
-    window.show_models(shelf(ModelStatus.INSTALLED))
-    assert row.state.text() == words.MODEL_FULL
-    window.show_models(shelf(ModelStatus.PAUSED))
-    assert row.state.text() == words.MODEL_DEMO
-    assert not row.again.isHidden()
-
-
-def installing(share):
-    progress = Progress(InstallStage.DOWNLOADING, share=share, done_bytes=43, total_bytes=100)
-    return ModelList((ModelEntry("big", "Big", standing=ModelStatus.INSTALLING, progress=progress),))
+    for shown, said, is_settled in (
+        (downloading(0.43), "downloading 43 %", True),
+        (downloading(0.44), "downloading 44 %", True),
+        (models(ModelStatus.INSTALLED), words.MODEL_FULL, True),
+        (models(ModelStatus.PAUSED), words.MODEL_DEMO, False),
+    ):
+        window.show_models(shown)
+        assert row.state.text() == said
+        assert row.again.isHidden() is is_settled
 
 
 def test_a_model_that_is_installed_moves_to_the_top(window):
-    window.go_to(MODEL)
-    page = window.page
+    def order(**statuses):
+        entries = [ModelEntry(name, name, is_recommended=name == "quick") for name in ("rare", "quick")]
+        window.show_models(ModelList(tuple(replace(one, standing=statuses[one.name]) for one in entries)))
+        return list(window.page.cards.by_name)
 
-    def order(**standings):
-        models = [ModelEntry(name, name, is_recommended=name == "quick") for name in ("rare", "quick")]
-        window.show_models(ModelList(tuple(replace(m, standing=standings[m.name]) for m in models)))
-        page.layout().activate()
-        page.cards.layout().activate()
-        names = sorted(page.cards.by_name, key=lambda name: page.cards.by_name[name].y())
-        assert names == list(page.cards.by_name), "the first focus is that of the first card"
-        return names
-
-    assert order(rare=ModelStatus.AVAILABLE, quick=ModelStatus.AVAILABLE) == ["quick", "rare"]
-    cards = dict(page.cards.by_name)
-    assert order(rare=ModelStatus.INSTALLED, quick=ModelStatus.AVAILABLE) == ["rare", "quick"]
-    assert page.cards.by_name == cards, "they are the same, so that what has the keyboard keeps it"
-    assert order(rare=ModelStatus.INSTALLED, quick=ModelStatus.INSTALLED) == ["quick", "rare"]
+    available, installed = ModelStatus.AVAILABLE, ModelStatus.INSTALLED
+    assert order(rare=available, quick=available) == ["quick", "rare"]
+    assert order(rare=installed, quick=available) == ["rare", "quick"]
+    assert order(rare=installed, quick=installed) == ["quick", "rare"]
 
 
-def test_start_at_login_is_asked_for_and_shown(window, asked):
-    window.go_to(AUTOSTART)
-    window.page.box.click()
+def test_start_at_login_is_asked_for_and_shown(window, asked, page_of):
+    page = page_of(AUTOSTART)
+    page.box.click()
     assert commands(asked, "use_autostart") == [(True,)]
-    window.show_view(replace(IDLE, choices=replace(IDLE.choices, is_autostarted=True)))
-    assert window.page.box.isChecked()
-    assert window.page.summary == words.AT_LOGIN_ON
-    assert window.page.is_done
+    window.show_view(choosing(is_autostarted=True))
+    assert page.box.isChecked()
+    assert page.summary == words.AT_LOGIN_ON
+    assert page.is_done
 
 
-def test_a_start_at_login_that_nobody_asked_for_is_no_success_but_nothing_is_missing_either(window):
-    window.go_to(AUTOSTART)
+def test_a_start_at_login_that_nobody_asked_for_is_no_success_but_nothing_is_missing_either(window, page_of):
+    assert not page_of(AUTOSTART).is_done
     assert window.forward.text() == words.NEXT
-    assert not window.page.is_done
-    window.go_to(DONE)
-    row = window.page.rows[AUTOSTART]
+    row = page_of(DONE).rows[AUTOSTART]
     assert row.state.text() == words.AT_LOGIN_OFF
     assert row.again.isHidden()
 
 
-def test_the_end_says_what_was_left_out_and_leads_back_to_it(window):
-    window.go_to(DICTATION)
+def test_the_end_says_what_was_left_out_and_leads_back_to_it(window, page_of):
+    page_of(DICTATION)
     say(window, words.SENTENCE)
-    window.go_to(DONE)
-    assert window.page.title.text() == words.DONE_TITLE_OPEN
-    again = [one for one in window.page.findChildren(QAbstractButton) if one.isVisible()]
-    assert [one.accessibleName().partition(": ")[2] for one in again] == [
-        words.MODEL,
-        words.MICROPHONE,
-        words.HOTKEY,
-        words.AUTOSTART,
-    ]
+    page = page_of(DONE)
+    assert page.title.text() == words.DONE_TITLE_OPEN
+    again = [one for one in page.findChildren(QAbstractButton) if one.isVisible()]
+    open_steps = [words.MODEL, words.MICROPHONE, words.HOTKEY, words.AUTOSTART]
+    assert [one.accessibleName().partition(": ")[2] for one in again] == open_steps
     again[2].click()
     assert window.place == HOTKEY
