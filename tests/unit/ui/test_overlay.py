@@ -64,25 +64,25 @@ NO_HOTKEY = replace(FAILED, is_lasting=True, subject=HOTKEYS)
         ),
         (  # nothing is heard at all
             replace(RECORDING, is_locked=True, notices=(DEAD,)),
-            Content(Mark.SILENT, "Title.", "Hint.", began_s=1.0, is_locked=True),
+            Content(Mark.DEAD_MICROPHONE, "Title.", "Hint.", began_s=1.0, is_locked=True),
         ),
         (  # what was said before it was muted stays, and the lock does not hide the remark
             replace(RECORDING, is_locked=True, notices=(DEAD,), committed="Good"),
             Content(Mark.METER, "Good", is_live=True, began_s=1.0, remark="Title."),
         ),
-        (replace(IDLE, notices=(DEAD, FAILED)), Content(Mark.PROBLEM, "Title.", "Hint.")),
+        (replace(IDLE, notices=(DEAD, FAILED)), Content(Mark.FAILED, "Title.", "Hint.")),
         (TRANSCRIBING, Content(Mark.BUSY, strings.TRANSCRIBING)),
         (
             replace(TRANSCRIBING, committed="Good", tentative=" even", is_loading=True),
             Content(Mark.BUSY, "Good even", is_live=True, remark=strings.MODEL_LOADS),
         ),
-        (replace(IDLE, held=("Hi.",)), Content(Mark.WAITING, strings.WAITING_TITLE, strings.WAITING_HINT)),
+        (replace(IDLE, held=("Hi.",)), Content(Mark.HELD, strings.WAITING_TITLE, strings.WAITING_HINT)),
         # What is wrong with the hotkey is said in the guide, while that tries it.
         (replace(IDLE, notices=(NO_HOTKEY,), is_rehearsing=True), None),
-        (replace(IDLE, notices=(NO_HOTKEY,)), Content(Mark.PROBLEM, "Title.", "Hint.")),
+        (replace(IDLE, notices=(NO_HOTKEY,)), Content(Mark.FAILED, "Title.", "Hint.")),
         (
             replace(IDLE, notices=(FAILED, NO_HOTKEY), is_rehearsing=True),
-            Content(Mark.PROBLEM, "Title.", "Hint."),
+            Content(Mark.FAILED, "Title.", "Hint."),
         ),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_long_take_costs_no_more_to_fit_than_a_short_one():
 
 
 def test_a_notice_has_four_lines_and_loses_its_end():
-    title, rest = parts(Content(Mark.PROBLEM, "Line 3 is not right.", "why and what to do " * 10))
+    title, rest = parts(Content(Mark.FAILED, "Line 3 is not right.", "why and what to do " * 10))
     assert title == "Line 3 is not right."
     assert rest.startswith("\nwhy and")
     assert rest.endswith("…")
@@ -163,7 +163,7 @@ def test_a_notice_has_four_lines_and_loses_its_end():
 
 @pytest.mark.parametrize("length", range(1, 14))
 def test_a_title_that_fits_nowhere_is_given_up(length):
-    assert len("".join(parts(Content(Mark.PROBLEM, "x" * length, "why" * 3), line=1))) <= 4
+    assert len("".join(parts(Content(Mark.FAILED, "x" * length, "why" * 3), line=1))) <= 4
 
 
 @pytest.mark.parametrize(
