@@ -95,7 +95,7 @@ def moment(created_s: float, now: QDateTime) -> str:
 
 
 def empty(query: HistoryQuery, choices: Choices) -> tuple[str, str]:
-    """What stands in an empty list, in two lines."""
+    """The two lines of an empty list."""
     if query.words.strip():
         return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=query.words.strip())
     if query.only is not HistoryFilter.ALL:
