@@ -82,6 +82,7 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Take everything off the screen, once."""
+        self._called.disconnect(self._call)  # nothing is shown any more
         for window in self._windows.values():
             window.blockSignals(True)  # nothing goes on: the program ends
             window.close()

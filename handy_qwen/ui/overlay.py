@@ -25,7 +25,7 @@ _FADE_MS = 140
 _GAP_PX = 40  # to the edge of the screen
 _QUIET_DB, _LOUD_DB = -55.0, -12.0  # ends of the meter: a quiet room, a voice close by
 _FALL_PER_FRAME = 0.12  # the meter rises at once and falls softly
-_URGENT = {Mark.SILENT, Mark.PROBLEM}
+_URGENT = {Mark.DEAD_MICROPHONE, Mark.FAILED}
 _FLAGS = (
     Qt.WindowType.FramelessWindowHint
     | Qt.WindowType.WindowStaysOnTopHint
@@ -71,12 +71,7 @@ class OverlayWindow(QWidget):
         """Show what ``view`` says, or disappear."""
         self._view = view
         content = content_of(view) if _can_be_placed() else None
-        if (
-            content is not None
-            and content.mark is Mark.WAITING
-            and not view.notices
-            and self._covers_window()
-        ):
+        if content is not None and content.mark is Mark.HELD and not view.notices and self._covers_window():
             content = None
         is_at_top = view.choices.overlay == "top"
         if content == self._wanted and is_at_top == self._is_at_top:

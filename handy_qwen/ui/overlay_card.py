@@ -49,7 +49,7 @@ _BAR_HEIGHTS = (0.55, 0.8, 1.0, 0.8, 0.55)
 
 
 class Mark(enum.Enum):
-    """The mark at the left: its drawing, and the color of that in the scheme.
+    """The mark at the left: its drawing, and the color of that in the scheme. A notice has that of its kind.
 
     ``METER`` moves with the voice and ``BUSY`` turns: they are painted.
     """
@@ -59,21 +59,11 @@ class Mark(enum.Enum):
     STARTING = "mark-microphone", "quiet"
     INFO = "mark-info", "working"
     NO_SPEECH = "mark-nospeech", "problem"
-    SILENT = "mark-silent", "problem"
+    DEAD_MICROPHONE = "mark-silent", "problem"
+    MICROPHONE_LOST = DEAD_MICROPHONE
     COPIED = "mark-copied", "good"
-    WAITING = "mark-held", "problem"
-    PROBLEM = "mark-warning", "recording"
-
-
-_NOTICE_MARKS = {
-    NoticeKind.INFO: Mark.INFO,
-    NoticeKind.NO_SPEECH: Mark.NO_SPEECH,
-    NoticeKind.DEAD_MICROPHONE: Mark.SILENT,
-    NoticeKind.MICROPHONE_LOST: Mark.SILENT,
-    NoticeKind.COPIED: Mark.COPIED,
-    NoticeKind.HELD: Mark.WAITING,
-    NoticeKind.FAILED: Mark.PROBLEM,
-}
+    HELD = "mark-held", "problem"
+    FAILED = "mark-warning", "recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +95,12 @@ def content_of(view: View) -> Content | None:
     notices = [one for one in view.notices if not (view.is_rehearsing and one.subject == HOTKEYS)]
     if notices:  # while the guide tries the hotkey, what is wrong with it is shown there
         notice = notices[-1]
-        return Content(_NOTICE_MARKS[notice.kind], notice.title, notice.hint)
+        return Content(Mark[notice.kind.name], notice.title, notice.hint)
     if view.phase is Phase.TRANSCRIBING:
         text = view.committed + view.tentative
         return Content(Mark.BUSY, text or strings.TRANSCRIBING, is_live=bool(text), remark=_remark(view))
     if view.held:
-        return Content(Mark.WAITING, strings.WAITING_TITLE, strings.WAITING_HINT)
+        return Content(Mark.HELD, strings.WAITING_TITLE, strings.WAITING_HINT)
     return None
 
 
@@ -120,7 +110,7 @@ def _recording(view: View) -> Content:
     is_muted = warning is not None and warning.kind is NoticeKind.DEAD_MICROPHONE
     if warning is not None and is_muted and not is_live:
         return Content(
-            Mark.SILENT, warning.title, warning.hint, began_s=view.began_s, is_locked=view.is_locked
+            Mark.DEAD_MICROPHONE, warning.title, warning.hint, began_s=view.began_s, is_locked=view.is_locked
         )
     idle = strings.LISTENING if view.device else strings.STARTING
     return Content(

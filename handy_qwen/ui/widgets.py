@@ -223,15 +223,15 @@ class Card(QFrame):
 
 
 class Icon(QWidget):
-    """One of the program's drawings, tinted. ``name`` is its file among the icons."""
+    """One of the program's drawings, tinted."""
 
-    def __init__(self, name: str = "", color: str = "quiet", size_px: int = 20) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._name, self._color = name, color
-        self.setFixedSize(QSize(size_px, size_px))
+        self._name, self._color = "mark-info", "quiet"
+        self.setFixedSize(QSize(20, 20))
 
     def set_drawing(self, name: str, color: str) -> None:
-        """Show another drawing, in a color of the scheme."""
+        """Show the drawing of the file ``name`` in ``color``, a field of ``style.Scheme``."""
         self._name, self._color = name, color
         self.update()
 

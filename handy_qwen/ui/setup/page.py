@@ -10,7 +10,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.view import Choices, NoticeKind, Phase, View
+from handy_qwen.core.view import Choices, NoticeKind, View
 from handy_qwen.ui.layouts import SMALL_GAP_PX, Part, column
 from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.setup import words
@@ -94,26 +94,6 @@ class Page(QWidget):
         if progress is not self.progress:
             self.progress = progress
             self.progress_changed.emit()
-
-
-class LastText:
-    """The text of the last dictation since ``forget``: a field may hold it, or what the user typed."""
-
-    def __init__(self) -> None:
-        self._is_new, self._text = False, ""
-
-    def show_view(self, view: View) -> None:
-        """Take what ``view`` says."""
-        self._text = view.recent[0] if view.recent else ""
-        self._is_new = self._is_new or view.phase is Phase.TRANSCRIBING
-
-    def forget(self) -> None:
-        """What was dictated until now does not count."""
-        self._is_new = False
-
-    def is_in(self, text: str) -> bool:
-        """Whether ``text`` holds what was dictated."""
-        return self._is_new and bool(self._text) and self._text in text
 
 
 def is_demo(choices: Choices) -> bool:

@@ -26,7 +26,6 @@ from handy_qwen.ui.key_cap import KeyCap, is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column, row
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import (
-    LastText,
     Page,
     Progress,
     is_demo,
@@ -95,18 +94,23 @@ class ReadingPage(Page):
         self.task, self.sentence = SecondaryText(), Title(words.SENTENCE, scale=1.35)
         self.verdict = Message()
         self._is_demo = True
-        self._last = LastText()
+        self._last_text = ""
+        self._has_dictated = False  # since the page came up, or Listen was pressed
 
     def show_view(self, view: View) -> None:
         """Say which words will do, and judge what was dictated."""
         super().show_view(view)
         self._is_demo = is_demo(view.choices)
         self.task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
-        self._last.show_view(view)
+        self._last_text = view.recent[0] if view.recent else ""
+        self._has_dictated = self._has_dictated or view.phase is Phase.TRANSCRIBING
         self._judge()
 
     def _judge(self) -> None:
         raise NotImplementedError
+
+    def _is_dictated(self, text: str) -> bool:
+        return self._has_dictated and bool(self._last_text) and self._last_text in text
 
 
 class MicrophonePage(ReadingPage):
@@ -186,7 +190,7 @@ class MicrophonePage(ReadingPage):
             self._ask(Request.STOP)
             return
         self.dismiss_notices()
-        self._last.forget()
+        self._has_dictated = False
         self.heard.clear()
         self._ask(Request.START)
 
@@ -203,7 +207,7 @@ class MicrophonePage(ReadingPage):
 
     def _judge(self) -> None:
         text = self.heard.text()
-        self.verdict.say(*self._verdict(text) if self._last.is_in(text) else ("", "quiet"))
+        self.verdict.say(*self._verdict(text) if self._is_dictated(text) else ("", "quiet"))
         if self._is_fine():
             self.set_progress(Progress.DONE)
         self.progress_changed.emit()  # what Enter does may have changed
@@ -346,7 +350,7 @@ class DictationPage(ReadingPage):
     def enter(self) -> None:
         """From now on texts count."""
         super().enter()
-        self._last.forget()
+        self._has_dictated = False
 
     def first_focus(self) -> QWidget:
         """The field."""
@@ -375,7 +379,7 @@ class DictationPage(ReadingPage):
 
     def _judge(self) -> None:
         text = self.field.toPlainText()
-        if not self._last.is_in(text):
+        if not self._is_dictated(text):
             self.verdict.say("")
         elif self._is_demo and missed(words.SENTENCE, text):
             self.verdict.say(words.DEMO_MISHEARD)

@@ -94,11 +94,11 @@ def moment(created_s: float, now: QDateTime) -> str:
     return f"{day} {locale.toString(at.time(), short)}"
 
 
-def empty(question: HistoryQuery, choices: Choices) -> tuple[str, str]:
-    """What stands in an empty list, in two lines."""
-    if question.words.strip():
-        return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=question.words.strip())
-    if question.only is not HistoryFilter.ALL:
+def empty(query: HistoryQuery, choices: Choices) -> tuple[str, str]:
+    """The two lines of an empty list."""
+    if query.words.strip():
+        return NOTHING_FOUND, NOTHING_FOUND_HINT.format(words=query.words.strip())
+    if query.only is not HistoryFilter.ALL:
         return NOTHING_OF_KIND, NOTHING_OF_KIND_HINT
     return NOTHING_YET, f"{how_to_dictate(choices)} {NOTHING_YET_HINT}".strip()
 

@@ -1,39 +1,50 @@
-"""Qt without a screen, and stand-ins for whom the windows talk to."""
+"""Qt without a screen, and a stand-in for all that the windows talk to."""
 
+import inspect
 import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 import pytest
 
-from handy_qwen.core.view import Choices, ModelChoice
+from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.view import Choices, Commands, HistoryCommands, ModelChoice
 
 
 class Asked:
-    """Keeps what was asked for: requests, and commands with their arguments."""
+    """Implements ``ask`` and a protocol of commands: keeps what was asked for, in its order.
 
-    def __init__(self):
-        self.calls = []
+    A call that the protocol does not allow is an error. Callbacks are kept aside, by the command's name.
+    """
+
+    def __init__(self, protocol, calls=None):
+        self.calls, self.callbacks = [] if calls is None else calls, {}
+        for name, method in inspect.getmembers(protocol, inspect.isfunction):
+            if not name.startswith("_"):
+                setattr(self, name, self._command(name, inspect.signature(method)))
 
     def __call__(self, what):
         self.calls.append(what)
 
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *arguments: self.calls.append((name, *arguments))
+    def _command(self, name, signature):
+        def take(*arguments, **options):
+            signature.bind(self, *arguments, **options)
+            plain = [one for one in arguments if not callable(one)]
+            self.callbacks[name] = next((one for one in arguments if callable(one)), None)
+            self.calls.append((name, *plain, *([options] if options else [])))
 
-    # With a function that takes any number of arguments, Qt passes none.
-    def use_autostart(self, is_on):
-        self.calls.append(("use_autostart", is_on))
+        def take_one(argument):  # to a function that takes any number, Qt gives none
+            take(argument)
 
-    def pause_history(self, is_paused):
-        self.calls.append(("pause_history", is_paused))
+        return take_one if len(signature.parameters) == 2 else take
 
 
 @pytest.fixture
 def asked():
-    return Asked()
+    """What tray and windows ask of the program, and with ``models`` and ``history`` of their keepers."""
+    made = Asked(Commands)
+    made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
+    return made
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""Every window of the program in its fullest states, for tests of what all of them must fulfil."""
+"""Every window of the program in its fullest states, and what is to be seen in them."""
 
 from dataclasses import replace
+
+from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.view import Notice, NoticeKind, Phase
 from handy_qwen.ui.setup.window import SetupWindow
@@ -27,7 +29,7 @@ TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 
 
 def models(asked, state):
-    window = ModelsWindow(asked)
+    window = ModelsWindow(asked.models)
     window.show_models(SHELVES[state])
     for card in window.cards.by_name.values():
         card.languages.toggle.setChecked(True)
@@ -35,7 +37,7 @@ def models(asked, state):
 
 
 def history(asked, state):
-    window = HistoryWindow(asked, asked)
+    window = HistoryWindow(asked.history, asked)
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
@@ -55,7 +57,7 @@ def main(asked, view):
 
 
 def setup(asked, place):
-    window = SetupWindow(asked, asked, lambda: -20.0, asked)
+    window = SetupWindow(asked, asked, lambda: -20.0, asked.models)
     window.show_view(CHOOSING)
     window.show_models(SHELVES["empty"])
     window.go_to(place)
@@ -64,7 +66,7 @@ def setup(asked, place):
 
 WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
-    "models-looking": (lambda asked, _: ModelsWindow(asked), ""),
+    "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
     **{f"history-{state}": (history, state) for state in PASTS},
     "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
@@ -81,3 +83,19 @@ def open_window(qtbot, asked, name):
     window.present()
     qtbot.waitExposed(window)
     return window
+
+
+def labels(widget):
+    """What the labels in ``widget`` say that are to be seen."""
+    return [label.text() for label in widget.findChildren(QLabel) if label.isVisible()]
+
+
+def letters(titles):
+    """The underlined letter of each title that has one."""
+    found = [title.replace("&&", "").partition("&")[2][:1].lower() for title in titles]
+    return [letter for letter in found if letter]
+
+
+def buttons(widget):
+    """The buttons and check boxes in ``widget`` that are to be seen."""
+    return [one for one in widget.findChildren(QAbstractButton) if one.isVisible() and one.text()]

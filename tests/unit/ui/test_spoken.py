@@ -16,10 +16,16 @@ from handy_qwen.ui.widgets import announce, spoken
 from handy_qwen.ui.windows import history_words
 from tests.e2e.pasts import PASTS
 from tests.e2e.shelves import SHELVES
-from tests.unit.ui.gallery import TROUBLED, WINDOWS, models, open_window
-from tests.unit.ui.gallery import main as main_window
+from tests.unit.ui.gallery import TROUBLED, WINDOWS, open_window
 
-pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+pytestmark = [
+    pytest.mark.qt_log_ignore("This plugin does not support"),
+    pytest.mark.usefixtures("app_home"),  # which keeps the windows' sizes
+]
+IDLE = View(phase=Phase.IDLE)
+SILENT = Notice(1, NoticeKind.DEAD_MICROPHONE, "The microphone is silent.", "Is it muted?")
+RECORDING = View(phase=Phase.RECORDING, began_s=0.0, device="Desk")
+MUTED = replace(RECORDING, notices=(SILENT,))
 MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 INTERACTIVE = {
     QAccessible.Role.Button,
@@ -52,7 +58,7 @@ def name_of(interface):
 
 
 @pytest.fixture(params=WINDOWS)
-def window(qtbot, asked, app_home, request):  # noqa: ARG001  the home keeps the window's size
+def window(qtbot, asked, request):
     return open_window(qtbot, asked, request.param)
 
 
@@ -91,7 +97,7 @@ def test_tab_follows_the_eye(window):
     assert order[-1].parentWidget() is window  # the buttons at the foot come last
 
 
-def test_lists_read_out_each_row_once(qtbot, asked, app_home):  # noqa: ARG001
+def test_lists_read_out_each_row_once(qtbot, asked):
     window = open_window(qtbot, asked, "history-full")
     for row, entry in enumerate(PASTS["full"].entries):
         said = window.list.model().index(row).data(Qt.ItemDataRole.AccessibleTextRole)
@@ -127,25 +133,19 @@ def said(monkeypatch):
     return events
 
 
-def test_the_guide_speaks_neither_into_the_microphone_nor_twice_nor_while_it_is_closed(
-    qtbot,
-    asked,
-    app_home,  # noqa: ARG001
-    said,
-):
+def test_the_guide_speaks_neither_into_the_microphone_nor_twice_nor_while_it_is_closed(qtbot, asked, said):
     guide = open_window(qtbot, asked, "setup-1")
-    silent = Notice(1, NoticeKind.DEAD_MICROPHONE, "The microphone is silent.", "Is it muted?")
-    recording = View(phase=Phase.RECORDING, began_s=0.0, device="Desk")
-    guide.show_view(recording)
-    guide.show_view(replace(recording, notices=(silent,)))
+    unseen = replace(MUTED, choices=Choices(overlay="off"))
+    guide.show_view(RECORDING)
+    guide.show_view(MUTED)
     assert said == [], "the overlay says it"
-    guide.show_view(recording)
-    guide.show_view(replace(recording, notices=(silent,), choices=Choices(overlay="off")))
+    guide.show_view(RECORDING)
+    guide.show_view(unseen)
     assert said == [("The microphone is silent. Is it muted?", False)], "only the page that is up says it"
     guide.close()
     said.clear()
-    guide.show_view(View(phase=Phase.IDLE, choices=Choices(overlay="off")))
-    guide.show_view(replace(recording, notices=(silent,), choices=Choices(overlay="off")))
+    guide.show_view(IDLE)
+    guide.show_view(unseen)
     assert said == []
 
 
@@ -162,44 +162,41 @@ def test_announcements_are_made_only_where_somebody_listens(qtbot, monkeypatch):
 def test_the_overlay_is_announced_but_nothing_is_said_into_the_microphone(qtbot, said):
     overlay = OverlayWindow(lambda: -20.0)
     qtbot.addWidget(overlay)
-    overlay.show_view(View(phase=Phase.RECORDING, began_s=0.0))
-    overlay.show_view(View(phase=Phase.RECORDING, began_s=0.0, device="Desk"))
-    overlay.show_view(
-        View(phase=Phase.RECORDING, began_s=0.0, device="Desk", committed="Good", tentative=" e")
-    )
+    for view in (
+        replace(RECORDING, device=""),
+        RECORDING,
+        replace(RECORDING, committed="Good", tentative=" e"),
+    ):
+        overlay.show_view(view)
     assert said == []
-    silent = Notice(1, NoticeKind.DEAD_MICROPHONE, "The microphone is silent.", "Is it muted?")
-    overlay.show_view(View(phase=Phase.RECORDING, began_s=0.0, device="Desk", notices=(silent,)))
+    overlay.show_view(MUTED)
     assert said == [("The microphone is silent. Is it muted?", True)]
-    overlay.show_view(View(phase=Phase.IDLE, notices=(silent,)))
+    overlay.show_view(replace(IDLE, notices=(SILENT,)))
     assert len(said) == 1, "it has been said"
     lost = Notice(2, NoticeKind.MICROPHONE_LOST, "Microphone disconnected.")
-    overlay.show_view(View(phase=Phase.RECORDING, began_s=0.0, device="Desk", notices=(lost,)))
+    overlay.show_view(replace(RECORDING, notices=(lost,)))
     assert said[1:] == [("Microphone disconnected.", False)]
 
 
-def test_where_no_overlay_can_be_shown_the_windows_say_what_is_wrong(
-    qtbot,
-    asked,
-    app_home,  # noqa: ARG001
-    said,
-    monkeypatch,
-):
-    monkeypatch.setattr(QGuiApplication, "platformName", lambda: "wayland")
-    desk = main_window(asked, View(phase=Phase.IDLE))
-    qtbot.addWidget(desk)
-    desk.present()
-    desk.show_view(TROUBLED)
-    assert said == [("The hotkey F9 is taken. Choose another.", False)]
+def test_what_is_wrong_is_said_once_by_the_overlay_or_by_the_window(qtbot, asked, said, monkeypatch):
+    for platform, overlay, is_said in (
+        ("xcb", "bottom", False),
+        ("xcb", "off", True),
+        ("wayland", "bottom", True),
+    ):
+        monkeypatch.setattr(QGuiApplication, "platformName", lambda platform=platform: platform)
+        window = open_window(qtbot, asked, "main")
+        said.clear()
+        for _ in range(2):
+            window.show_view(replace(TROUBLED, choices=replace(TROUBLED.choices, overlay=overlay)))
+        assert said == [("The hotkey F9 is taken. Choose another.", False)] * is_said
 
 
-def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, app_home, said):  # noqa: ARG001
-    window = models(asked, "empty")
-    qtbot.addWidget(window)
-    window.present()
+def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, said):
+    window = open_window(qtbot, asked, "models-empty")
     assert said == []
-    window.show_models(SHELVES["downloading"])
-    window.show_models(SHELVES["downloading"])
+    for _ in range(2):
+        window.show_models(SHELVES["downloading"])
     assert said == [("Qwen3-ASR 0.6B. Downloading", False), ("Qwen3-ASR 1.7B. Waiting", False)]
     history = open_window(qtbot, asked, "history-full")
     said.clear()
@@ -210,14 +207,3 @@ def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, app_home, s
         "9 dictations",
         "Another program holds the history. Try again in a moment.",
     ]
-    said.clear()
-    desk = main_window(asked, View(phase=Phase.IDLE))
-    qtbot.addWidget(desk)
-    desk.present()
-    desk.show_view(TROUBLED)
-    assert said == [], "the overlay says it"
-    desk.show_view(View(phase=Phase.IDLE))
-    unseen = replace(TROUBLED, choices=replace(TROUBLED.choices, overlay="off"))
-    desk.show_view(unseen)
-    desk.show_view(unseen)
-    assert said == [("The hotkey F9 is taken. Choose another.", False)]

@@ -13,6 +13,10 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon, tray_icon
 from handy_qwen.ui.tray import Tray, TrayMenu, tooltip
 from tests.e2e.shelves import SHELVES
+from tests.unit.ui.gallery import letters
+
+IDLE = View(phase=Phase.IDLE)
+PROBLEM = Notice(1, NoticeKind.FAILED, "The hotkey is taken.", "Choose another.", is_lasting=True)
 
 
 @pytest.fixture
@@ -39,144 +43,129 @@ def checked(menu):
 
 
 @pytest.mark.parametrize(
-    ("title", "call"),
+    ("title", "call", "shown"),
     [
-        (strings.START, Request.TOGGLE),
-        (strings.PASTE_AGAIN, Request.PASTE_AGAIN),
-        (strings.COPY_LAST, Request.COPY_LAST),
-        (strings.SETTINGS_FILE, ("open_settings_file",)),
-        (strings.QUIT, ("quit",)),
+        (strings.START, Request.TOGGLE, {}),
+        (strings.STOP, Request.TOGGLE, {"phase": Phase.RECORDING}),
+        (strings.CANCEL, Request.CANCEL, {"phase": Phase.RECORDING}),
+        (strings.CANCEL, Request.CANCEL, {"phase": Phase.TRANSCRIBING, "waiting": 1}),
+        (strings.PASTE_AGAIN, Request.PASTE_AGAIN, {"recent": ("Good evening.",)}),
+        (strings.COPY_LAST, Request.COPY_LAST, {"recent": ("Good evening.",)}),
+        (strings.PASTE_HELD, Request.PASTE_AGAIN, {"held": ("Good evening.",)}),
+        (strings.DROP_HELD, Request.DROP_HELD, {"held": ("Good evening.",)}),
+        (strings.RETRY, Request.RETRY, {"can_retry": True}),
+        (strings.BRING_BACK, Request.BRING_BACK, {"can_bring_back": True}),
+        (strings.GET_MODEL, ("open_window", Window.MODELS), {"choices": Choices(is_demo_only=True)}),
+        (strings.MODELS_WINDOW, ("open_window", Window.MODELS), None),
+        (strings.HISTORY_WINDOW, ("open_window", Window.HISTORY), None),
+        (strings.HELP, ("open_window", Window.HELP), None),
+        (strings.SETUP_WINDOW, ("open_window", Window.SETUP), None),
+        (strings.SETTINGS_FILE, ("open_settings_file",), None),
+        (strings.QUIT, ("quit",), None),
     ],
 )
-def test_entries_ask_for_what_they_say(menu, asked, title, call):
-    menu.show_view(View(phase=Phase.IDLE, recent=("Good evening.",)))
+def test_entries_ask_for_what_they_say_where_there_is_something_to_ask_for(menu, asked, title, call, shown):
+    menu.show_view(IDLE)
+    if shown and title != strings.STOP:
+        assert title not in titles(menu) or not entry(menu, title).isEnabled()
+    menu.show_view(replace(IDLE, **shown or {}))
     entry(menu, title).trigger()
     assert asked.calls == [call]
 
 
-def test_what_failed_or_was_cancelled_can_be_asked_for_while_it_is_kept(menu, asked):
-    menu.show_view(View(phase=Phase.IDLE))
-    assert not entry(menu, strings.RETRY).isEnabled()
-    assert not entry(menu, strings.BRING_BACK).isEnabled()
-    menu.show_view(View(phase=Phase.IDLE, can_retry=True, can_bring_back=True))
-    entry(menu, strings.RETRY).trigger()
-    entry(menu, strings.BRING_BACK).trigger()
-    assert asked.calls == [Request.RETRY, Request.BRING_BACK]
-
-
-def test_a_history_that_is_paused_is_checked_in_the_menu_and_told_in_thetooltip(menu, asked):
-    pause = entry(menu, strings.PAUSE_HISTORY)
-    menu.show_view(View(phase=Phase.IDLE))
-    assert not pause.isChecked()
-    pause.trigger()
-    assert asked.calls == [("pause_history", True)]
-    private = View(phase=Phase.IDLE, choices=Choices(is_private=True))
-    menu.show_view(private)
-    assert pause.isChecked()
-    assert strings.HISTORY_PAUSED in tooltip(private)
-    pause.trigger()
-    assert asked.calls[1:] == [("pause_history", False)]
-
-
-def test_start_becomes_stop_and_cancel_wakes_up_while_recording(menu, asked):
-    menu.show_view(View(phase=Phase.IDLE))
-    assert not entry(menu, strings.CANCEL).isEnabled()
-    menu.show_view(View(phase=Phase.RECORDING))
-    assert strings.STOP in titles(menu)
-    entry(menu, strings.CANCEL).trigger()
-    assert asked.calls == [Request.CANCEL]
-
-
-def test_cancel_works_while_takes_wait_for_their_text(menu):
-    menu.show_view(View(phase=Phase.TRANSCRIBING, waiting=1))
-    assert entry(menu, strings.CANCEL).isEnabled()
-
-
-def test_choices_are_offered_checked_and_made(menu, asked, choices):
-    menu.show_view(View(phase=Phase.IDLE, choices=choices))
-    models = submenu(menu, strings.MODEL)
-    assert titles(models) == ["&Automatic (Qwen3-ASR 1.7B)", "Qwen3-ASR 1.7B", "Demo && test"]
-    assert checked(models) == ["Demo && test"]
-    entry(models, "Qwen3-ASR 1.7B").trigger()
-    assert asked.calls == [("use_model", "big")]
+@pytest.mark.parametrize(
+    ("title", "field", "command"),
+    [
+        (strings.PAUSE_HISTORY, "is_private", "pause_history"),
+        (strings.AUTOSTART, "is_autostarted", "use_autostart"),
+    ],
+)
+def test_what_can_be_switched_is_shown_as_it_is(menu, asked, title, field, command):
+    menu.show_view(IDLE)
+    entry(menu, title).trigger()
+    menu.show_view(replace(IDLE, choices=Choices(**{field: True})))
+    assert entry(menu, title).isChecked()
+    entry(menu, title).trigger()
+    assert asked.calls == [(command, True), (command, False)]
 
 
 def test_languages_stand_with_the_recent_ones_first_and_all_in_a_submenu(menu, asked, choices):
-    menu.show_view(View(phase=Phase.IDLE, choices=choices))
-    languages = submenu(menu, strings.LANGUAGE)
-    german = strings.language_title("German")
+    menu.show_view(replace(IDLE, choices=choices))
+    languages, german = submenu(menu, strings.LANGUAGE), "Deutsch (German)"
     assert titles(languages) == [strings.AUTOMATIC, german, strings.ALL_LANGUAGES]
-    assert checked(languages) == [german]
     every = submenu(languages, strings.ALL_LANGUAGES)
-    assert len(titles(every)) == 3
-    assert checked(every) == [german]
+    assert titles(every) == ["English", strings.language_title("French"), german]
+    assert checked(languages) == checked(every) == [german]
     entry(every, strings.language_title("French")).trigger()
-    entry(languages, strings.AUTOMATIC).trigger()
-    assert asked.calls == [("use_language", "French"), ("use_language", "")]
+    assert asked.calls == [("use_language", "French")]
 
 
 def test_a_choice_that_was_not_accepted_is_not_shown_as_made(menu, choices):
-    menu.show_view(View(phase=Phase.IDLE, choices=choices))
+    menu.show_view(replace(IDLE, choices=choices))
     microphones = submenu(menu, strings.MICROPHONE)
     entry(microphones, "Headset").trigger()
-    menu.show_view(View(phase=Phase.IDLE, choices=choices))
+    menu.show_view(replace(IDLE, choices=choices))
     assert checked(microphones) == ["Desk"]
 
 
-def test_methods_are_offered(menu, asked):
-    menu.show_view(View(phase=Phase.IDLE, choices=Choices(method=Method.PASTE)))
-    methods = submenu(menu, strings.METHOD)
-    assert checked(methods) == [strings.METHODS[Method.PASTE]]
-    entry(methods, strings.METHODS[Method.COPY]).trigger()
-    assert asked.calls == [("use_method", Method.COPY)]
+CHOSEN = Choices(
+    model="demo",
+    models=(ModelChoice("big", "Qwen & co"), ModelChoice("demo", "Demo")),
+    language="German",
+    microphone="Desk",
+    microphones=("Desk",),
+    method=Method.COPY,
+    automatic_method=Method.PASTE,
+)
 
 
-def test_every_choice_has_a_way_back_to_the_default_which_says_what_that_is(menu, asked):
-    chosen = Choices(
-        model="demo",
-        models=(ModelChoice("big", "Qwen & co"), ModelChoice("demo", "Demo")),
-        language="German",
-        microphone="Desk",
-        microphones=("Desk",),
-        method=Method.COPY,
-        automatic_method=Method.PASTE,
-    )
-    menu.show_view(View(phase=Phase.IDLE, choices=chosen))
-    for title, default, call in (
-        (strings.MODEL, "&Automatic (Qwen && co)", ("use_model", "")),
-        (strings.LANGUAGE, strings.AUTOMATIC, ("use_language", "")),
-        (strings.MICROPHONE, strings.DEFAULT_DEVICE, ("use_microphone", "")),
-        (strings.METHOD, "&Automatic (Paste)", ("use_method", None)),
-    ):
-        choice = submenu(menu, title)
-        assert titles(choice)[0] == default
-        assert checked(choice) != [default]
-        entry(choice, default).trigger()
-        assert asked.calls.pop() == call
+@pytest.mark.parametrize(
+    ("title", "entries", "calls"),
+    [
+        (strings.MODEL, ("&Automatic (Qwen && co)", "Demo"), [("use_model", ""), ("use_model", "demo")]),
+        (
+            strings.LANGUAGE,
+            (strings.AUTOMATIC, "Deutsch (German)"),
+            [("use_language", ""), ("use_language", "German")],
+        ),
+        (
+            strings.MICROPHONE,
+            (strings.DEFAULT_DEVICE, "Desk"),
+            [("use_microphone", ""), ("use_microphone", "Desk")],
+        ),
+        (
+            strings.METHOD,
+            ("&Automatic (Paste)", strings.METHODS[Method.COPY]),
+            [("use_method", None), ("use_method", Method.COPY)],
+        ),
+    ],
+)
+def test_a_choice_is_taken_back_and_made_again(menu, asked, title, entries, calls):
+    menu.show_view(replace(IDLE, choices=CHOSEN))
+    choice, (default, chosen) = submenu(menu, title), entries
+    assert titles(choice)[0] == default
+    assert checked(choice) == [chosen]
+    entry(choice, default).trigger()
+    entry(choice, chosen).trigger()
+    assert asked.calls == calls
 
 
 def test_what_is_chosen_by_itself_is_checked_as_that_alone(menu):
     automatic = Choices(
-        model="demo",
-        models=(ModelChoice("demo", "Demo"),),
-        is_model_automatic=True,
-        method=Method.TYPE,
-        is_method_automatic=True,
-        automatic_method=Method.TYPE,
+        model="demo", models=CHOSEN.models[1:], is_model_automatic=True, is_method_automatic=True
     )
-    menu.show_view(View(phase=Phase.IDLE, choices=automatic))
+    menu.show_view(replace(IDLE, choices=automatic))
     assert checked(submenu(menu, strings.MODEL)) == ["&Automatic (Demo)"]
     assert checked(submenu(menu, strings.METHOD)) == ["&Automatic (Type)"]
 
 
 def test_a_chosen_microphone_that_is_not_there_is_shown_as_such(menu, choices):
-    menu.show_view(View(phase=Phase.IDLE, choices=replace(choices, microphone="R&D headset")))
+    menu.show_view(replace(IDLE, choices=replace(choices, microphone="R&D headset")))
     missing = strings.NOT_CONNECTED.format(device="R&&D headset")
     assert checked(submenu(menu, strings.MICROPHONE)) == [missing]
 
 
 def test_a_language_is_one_name_in_a_list():
-    assert strings.language_title("German") == "Deutsch (German)"
     assert strings.language_title("English") == "English"
     assert all("·" not in strings.language_title(name) for name in strings.NATIVE_NAMES)
 
@@ -188,7 +177,7 @@ def test_without_a_model_the_menu_says_so(menu):
 
 def test_recent_texts_are_shortened_and_copied_whole(menu, asked):
     text = "A & B, " * 40
-    menu.show_view(View(phase=Phase.IDLE, recent=(text,)))
+    menu.show_view(replace(IDLE, recent=(text,)))
     (shown,) = titles(submenu(menu, strings.RECENT))
     assert len(shown) < 80
     assert "A && B" in shown
@@ -196,56 +185,45 @@ def test_recent_texts_are_shortened_and_copied_whole(menu, asked):
     assert asked.calls == [("copy_text", text)]
 
 
-def test_a_waiting_text_can_be_pasted_or_dropped(menu, asked):
-    menu.show_view(View(phase=Phase.IDLE))
-    assert strings.DROP_HELD not in titles(menu)
-    menu.show_view(View(phase=Phase.IDLE, held=("Good evening.",)))
-    entry(menu, strings.PASTE_HELD).trigger()
-    entry(menu, strings.DROP_HELD).trigger()
-    assert asked.calls == [Request.PASTE_AGAIN, Request.DROP_HELD]
-
-
-def test_a_lasting_problem_heads_the_menu_and_thetooltip(menu):
-    problem = Notice(1, NoticeKind.FAILED, "The hotkey is taken.", "Choose another.", is_lasting=True)
-    view = View(phase=Phase.PROBLEM, notices=(problem,))
-    menu.show_view(view)
+def test_a_lasting_problem_heads_the_menu(menu):
+    menu.show_view(View(phase=Phase.PROBLEM, notices=(PROBLEM,)))
     assert titles(menu)[0] == "The hotkey is taken. Choose another."
     assert not menu.actions()[0].isEnabled()
-    assert "The hotkey is taken." in tooltip(view)
-    menu.show_view(View(phase=Phase.IDLE))
+    menu.show_view(IDLE)
     assert titles(menu)[0] == strings.START
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ({"choices": Choices(hotkeys=("Right Ctrl", "F9"))}, "Hold Right Ctrl / F9 and speak."),
+        ({"choices": Choices(hotkeys=("F9",), mode="toggle")}, "Press F9 and speak."),
+        ({"choices": Choices(is_private=True)}, strings.HISTORY_PAUSED),
+        ({"notices": (PROBLEM,)}, "The hotkey is taken."),
+        *(({"phase": phase}, strings.PHASES[phase]) for phase in Phase),
+    ],
+)
+def test_the_tooltip_tells_the_state_the_key_and_what_is_wrong(shown, said):
+    assert said in tooltip(replace(IDLE, **shown))
 
 
 @pytest.mark.parametrize(
     ("overlay", "platform", "is_told"),
     [("bottom", "xcb", False), ("off", "xcb", True), ("bottom", "wayland", True)],
 )
-@pytest.mark.usefixtures("qtbot")
+@pytest.mark.usefixtures("qapp")
 def test_a_lasting_problem_that_no_overlay_shows_is_told_by_the_desktop_once(
-    asked,
-    monkeypatch,
-    overlay,
-    platform,
-    is_told,
+    asked, monkeypatch, overlay, platform, is_told
 ):
     told = []
     monkeypatch.setattr(QGuiApplication, "platformName", lambda: platform)
     monkeypatch.setattr(QSystemTrayIcon, "supportsMessages", lambda: True)
     monkeypatch.setattr(QSystemTrayIcon, "showMessage", lambda _icon, title, *_: told.append(title))
-    problem = Notice(1, NoticeKind.FAILED, "The hotkey is taken.", "Choose another.", is_lasting=True)
-    tray = Tray(lambda _request: None, asked)
+    tray = Tray(asked, asked)
     for _ in range(2):
-        tray.show_view(View(phase=Phase.PROBLEM, notices=(problem,), choices=Choices(overlay=overlay)))
+        tray.show_view(View(phase=Phase.PROBLEM, notices=(PROBLEM,), choices=Choices(overlay=overlay)))
     tray.close()
     assert told == ["The hotkey is taken."] * is_told
-
-
-def test_thetooltip_tells_the_key():
-    tip = tooltip(View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl", "F9"))))
-    assert "Hold Right Ctrl / F9 and speak." in tip
-    assert "Press F9 and speak." in tooltip(
-        View(phase=Phase.IDLE, choices=Choices(hotkeys=("F9",), mode="toggle"))
-    )
 
 
 def test_the_menu_looks_for_devices_when_it_opens(menu, asked):
@@ -268,37 +246,10 @@ def test_all_icons_are_there_and_differ():
     assert not app_icon().pixmap(64, 64).isNull()
 
 
-@pytest.mark.usefixtures("qapp")
-def test_the_tray_shows_each_phase(asked):
-    tray = Tray(asked, asked)
-    for phase in Phase:
-        tray.show_view(View(phase=phase))
-        assert strings.PHASES[phase] in tray._icon.toolTip()
-    tray.close()
-
-
 def test_every_entry_has_a_letter_of_its_own(menu):
     menu.show_view(View(phase=Phase.RECORDING, held=("Good evening.",)))
-    letters = [title[title.index("&") + 1].lower() for title in titles(menu) if title != strings.VERSION]
-    assert len(set(letters)) == len(letters)
-
-
-@pytest.mark.parametrize(
-    ("title", "window"),
-    [(strings.MODELS_WINDOW, Window.MODELS), (strings.HISTORY_WINDOW, Window.HISTORY)],
-)
-def test_windows_are_opened(menu, asked, title, window):
-    entry(menu, title).trigger()
-    assert asked.calls == [("open_window", window)]
-
-
-def test_with_only_the_demo_the_way_to_a_full_model_heads_the_menu(menu, asked):
-    menu.show_view(View(phase=Phase.IDLE, choices=Choices(is_demo_only=True)))
-    assert titles(menu)[0] == strings.GET_MODEL
-    entry(menu, strings.GET_MODEL).trigger()
-    assert asked.calls == [("open_window", Window.MODELS)]
-    menu.show_view(View(phase=Phase.IDLE))
-    assert strings.GET_MODEL not in titles(menu)
+    underlined = letters(titles(menu))
+    assert len(underlined) == len(set(underlined)) == len(titles(menu)) - 1, "all but the version"
 
 
 def test_an_installation_is_told_of_while_it_lasts(menu):

@@ -1,0 +1,589 @@
+"""The guide with stand-ins around it: what each page shows, asks for, and counts as done."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
+
+from handy_qwen import paths
+from handy_qwen.core.events import Request
+from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
+from handy_qwen.core.types import Mode
+from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.errors import HandyError
+from handy_qwen.ui import strings
+from handy_qwen.ui.setup import words
+from handy_qwen.ui.setup.page import missed
+from handy_qwen.ui.setup.window import SetupWindow
+from handy_qwen.ui.widgets import MeterBar
+from tests.e2e.shelves import SHELVES
+from tests.unit.ui.gallery import buttons, labels, letters
+
+CHOICES = Choices(hotkeys=("Right Ctrl",), microphones=("Desk", "Headset"))
+IDLE = View(phase=Phase.IDLE, choices=CHOICES)
+RECORDING = replace(IDLE, phase=Phase.RECORDING, began_s=1.0)
+PRESSED = replace(IDLE, is_key_down=True)
+MODEL, MICROPHONE, HOTKEY, DICTATION, AUTOSTART, DONE = range(6)
+DOWN, UP = QEvent.Type.KeyPress, QEvent.Type.KeyRelease
+pytestmark = pytest.mark.usefixtures("qapp", "app_home")
+
+
+def choosing(**choices):
+    return replace(IDLE, choices=replace(CHOICES, **choices))
+
+
+@pytest.fixture
+def window(asked):
+    made = SetupWindow(asked, asked, lambda: -18.0, asked.models)
+    made.show_view(IDLE)
+    made.present()
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def page_of(window, asked):
+    """Brings a page up; nothing has been asked for then."""
+
+    def made(place):
+        window.go_to(place)
+        asked.calls.clear()
+        return window.page
+
+    return made
+
+
+def requests(asked):
+    return [call for call in asked.calls if isinstance(call, Request)]
+
+
+def commands(asked, name):
+    return [call[1:] for call in asked.calls if isinstance(call, tuple) and call[0] == name]
+
+
+def say(window, text, *, typed=False, model="demo"):
+    """Have ``text`` dictated into the page's field, or typed there."""
+    page, view = window.page, choosing(model=model)
+    if not typed:
+        window.show_view(replace(view, phase=Phase.RECORDING, began_s=1.0))
+        window.show_view(replace(view, phase=Phase.TRANSCRIBING))
+    page.heard.setText(text) if window.place == MICROPHONE else page.field.insertPlainText(text)
+    window.show_view(view if typed else replace(view, recent=(text.strip(),)))
+    return page
+
+
+def default_button(window):
+    """The button that looks like the one that Enter presses."""
+    (found,) = [one for one in window.findChildren(QPushButton) if one.isDefault() and one.isVisible()]
+    return found
+
+
+def notice(number, kind=NoticeKind.DEAD_MICROPHONE, **more):
+    return replace(IDLE, notices=(Notice(number, kind, "It broke.", "Mend it.", **more),))
+
+
+def send(widget, kind, code, virtual=0):
+    QApplication.sendEvent(widget, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier, 0, virtual, 0))
+
+
+# --- the window -------------------------------------------------------------------------------------
+
+
+def test_every_step_can_be_skipped_and_gone_back_to(window):
+    for place in range(5):
+        assert window.place == place
+        assert window.forward.text() == (words.SKIP if place != AUTOSTART else words.NEXT)
+        window.forward.click()
+    assert window.forward.text() == words.FINISH
+    window.back.click()
+    assert window.place == AUTOSTART
+    window.steps.entries[HOTKEY].click()
+    assert window.place == HOTKEY
+    window.steps.entries[DONE].click()
+    window.forward.click()
+    assert not window.isVisible()
+
+
+@pytest.mark.parametrize(("left", "found"), [(DICTATION, DICTATION), (DONE, MODEL)])
+def test_closed_half_way_it_comes_up_where_it_was_and_finished_at_its_beginning(window, left, found):
+    window.go_to(left)
+    window.close()
+    window.present()
+    assert window.place == found
+
+
+def test_what_is_done_is_marked_and_named_for_who_cannot_see_it(window, page_of):
+    page_of(DICTATION)
+    say(window, words.SENTENCE)
+    assert window.steps.entries[DICTATION].accessibleName() == words.STEP_DONE.format(title=words.DICTATION)
+    assert window.steps.entries[HOTKEY].accessibleName() == words.HOTKEY
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_no_two_buttons_have_the_same_letter(window, place):
+    window.go_to(place)
+    underlined = letters([one.text() for one in buttons(window)])
+    assert len(underlined) == len(set(underlined)) > 0
+
+
+def test_escape_closes_and_enter_presses_what_has_the_keyboard(window, qtbot):
+    window.forward.setFocus()
+    qtbot.keyClick(window.forward, Qt.Key.Key_Return)
+    assert window.place == MICROPHONE
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.isVisible()
+
+
+def test_the_button_that_looks_like_it_is_the_one_that_enter_presses(window, asked, page_of, qtbot):
+    assert default_button(window) is window.forward
+    page = page_of(MICROPHONE)
+    assert default_button(window) is page.record
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    assert requests(asked) == [Request.START]
+    window.show_view(RECORDING)
+    assert default_button(window) is page.record, "Enter in the field ends the recording"
+    say(window, words.SENTENCE)
+    assert default_button(window) is window.forward
+    window.back.setFocus()
+    assert default_button(window) is window.back
+
+
+def test_enter_goes_on_from_a_check_box_and_leaves_it_as_it_is(window, asked, page_of, qtbot):
+    assert page_of(AUTOSTART).box is window.focusWidget()
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    assert window.place == DONE
+    assert not commands(asked, "use_autostart")
+
+
+def test_the_keyboard_waits_for_the_first_model_and_is_left_where_the_user_put_it(window):
+    assert window.focusWidget() is window.scrolled
+    window.show_models(SHELVES["empty"])
+    assert window.focusWidget() is window.page.first_focus()
+    window.steps.entries[MICROPHONE].setFocus()
+    window.show_models(SHELVES["downloading"])
+    assert window.focusWidget() is window.steps.entries[MICROPHONE]
+
+
+def test_no_page_scrolls_because_another_one_is_high(window, qtbot):
+    window.show_models(SHELVES["empty"])
+    bar = window.scrolled.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)  # the models are many
+    bar.setValue(bar.maximum())
+    for place in range(MICROPHONE, DONE + 1):
+        window.go_to(place)
+        qtbot.waitUntil(lambda: bar.maximum() == 0)
+    window.go_to(MODEL)
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    assert bar.value() == 0, "it begins at its top"
+
+
+def test_what_fails_is_told_until_the_next_try_and_what_lasts_on_every_page(window, page_of):
+    page = page_of(MICROPHONE)
+    window.show_view(notice(3))
+    assert page.trouble.isVisible()
+    page.record.click()
+    window.show_view(notice(3))
+    assert not page.trouble.isVisible()
+    window.show_view(notice(4))
+    assert page.trouble.isVisible()
+    page = page_of(HOTKEY)
+    window.show_view(notice(4))
+    assert not page.trouble.isVisible()
+    window.show_view(notice(4, NoticeKind.FAILED, is_lasting=True))
+    assert page.trouble.isVisible()
+
+
+# --- microphone -------------------------------------------------------------------------------------
+
+
+def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_button(
+    window, asked, page_of, qtbot
+):
+    page = page_of(MICROPHONE)
+    page.record.click()
+    assert window.focusWidget() is page.heard
+    window.show_view(RECORDING)
+    assert page.record.text() == words.STOP
+    qtbot.keyClick(page.heard, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: requests(asked) == [Request.START, Request.STOP])
+
+
+def test_the_sentence_read_well_counts_whatever_its_punctuation(window, page_of, qtbot):
+    page_of(MICROPHONE)
+    page = say(window, "the meeting starts at five o'clock")
+    assert page.verdict.words == words.HEARD_WELL
+    assert page.is_done
+    assert window.forward.text() == words.NEXT
+    page.heard.setFocus()
+    qtbot.keyClick(page.heard, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.place == HOTKEY)
+    assert not window.page.cap.is_capturing, "it was one Enter, for one thing"
+    repeat = QKeyEvent(DOWN, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "\r", True)
+    QApplication.sendEvent(window.focusWidget(), repeat)
+    assert not window.page.cap.is_capturing, "and is still held"
+
+
+ALMOST = words.HEARD_PARTLY.format(right=5, total=6, missed="five")
+
+
+@pytest.mark.parametrize(
+    ("place", "model", "text", "verdict"),
+    [
+        (MICROPHONE, "demo", "The meeting starts at nine o'clock.", ALMOST),
+        (MICROPHONE, "demo", "Good evening to you.", words.HEARD_NOTHING),
+        (MICROPHONE, "big", "The meeting starts at nine o'clock.", ALMOST),
+        (MICROPHONE, "big", "Guten Abend, lieber Computer.", words.HEARD_OWN),
+        (DICTATION, "demo", words.SENTENCE, words.DICTATION_WORKS),
+        (DICTATION, "demo", "Please send the chairs to Anna.", words.DEMO_MISHEARD),
+        (DICTATION, "big", "Please send the chairs to Anna.", words.DICTATION_WORKS),
+    ],
+)
+def test_with_the_demo_model_the_sentence_counts_and_with_a_full_one_the_users_own_words(
+    window, place, model, text, verdict
+):
+    window.go_to(place)
+    page = say(window, text, model=model)
+    assert page.verdict.words == verdict
+    assert page.is_done is (verdict in {words.HEARD_OWN, words.DICTATION_WORKS})
+    assert page.task.text() == (words.SAY_EXACTLY if model == "demo" else words.READ_THIS)
+
+
+@pytest.mark.parametrize("place", [MICROPHONE, DICTATION])
+def test_what_was_typed_proves_nothing(window, page_of, place):
+    page_of(place)
+    page = say(window, words.SENTENCE, typed=True)
+    assert page.verdict.words == ""
+    assert not page.is_done
+
+
+@pytest.mark.parametrize(
+    ("text", "not_there"),
+    [
+        ("The meeting starts at five o'clock.", []),
+        ("the meeting starts at five", ["o'clock"]),
+        ("Well, the meeting starts at about five o'clock", []),
+        ("five o'clock", ["the", "meeting", "starts", "at"]),
+        ("", ["the", "meeting", "starts", "at", "five", "o'clock"]),
+    ],
+)
+def test_the_words_that_were_missed_are_named(text, not_there):
+    assert missed("The meeting starts at five o'clock.", text) == not_there
+
+
+def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window):
+    heard, field = window.pages[MICROPHONE].heard, window.pages[DICTATION].field
+    heard.setText(f" {words.SENTENCE}")
+    assert heard.text() == words.SENTENCE
+    field.insertPlainText(" Good evening.")
+    field.insertPlainText(" Good night.")
+    assert field.toPlainText() == "Good evening. Good night."
+
+
+def test_the_microphones_are_offered_and_one_is_chosen(window, asked):
+    device = window.pages[MICROPHONE].device
+    assert [device.itemText(n) for n in range(3)] == ["System default", "Desk", "Headset"]
+    window.show_view(choosing(microphone="Headset"))
+    assert device.currentText() == "Headset"
+    window.show_view(choosing(microphone="Gone"))
+    assert device.currentText() == "Gone (not connected)"
+    device.activated.emit(1)
+    assert commands(asked, "use_microphone") == [("Desk",)]
+
+
+@pytest.mark.parametrize("leave", [lambda window: window.forward.click(), lambda window: window.close()])
+def test_leaving_the_page_gives_up_what_is_recorded(window, asked, page_of, leave):
+    page_of(MICROPHONE)
+    window.show_view(RECORDING)
+    leave(window)
+    assert requests(asked)[0] is Request.CANCEL
+
+
+def test_a_voice_moves_the_meter_and_is_told_of(window, page_of, qtbot):
+    page = page_of(MICROPHONE)
+    window.show_view(RECORDING)
+    assert page.voice.text() == words.TOO_QUIET
+    qtbot.waitUntil(lambda: page.meter.loudest_db == -18.0)
+    window.show_view(RECORDING)
+    assert page.voice.text() == words.LOUD_ENOUGH
+
+
+def test_the_meter_asks_for_the_level_only_while_it_runs(qtbot):
+    asked = []
+    bar = MeterBar(lambda: asked.append(True) or -30.0)
+    qtbot.addWidget(bar)
+    bar.show()
+    bar.run(True)
+    qtbot.waitUntil(lambda: len(asked) > 2)
+    bar.hide()
+    count = len(asked)
+    qtbot.wait(150)
+    assert len(asked) == count
+
+
+def test_the_demo_model_knows_the_sentence(demo_recognizer):
+    from handy_qwen.audio.files import load
+
+    samples = load(paths.asset("speech/meeting.flac"))
+    assert missed(words.SENTENCE, demo_recognizer.transcribe(samples, exact=True).text) == []
+
+
+# --- hotkey -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_while_the_page_is_up_the_hotkey_only_lights_up(window, asked, mode):
+    window.go_to(HOTKEY)
+    page, released = window.page, choosing(mode=mode)
+    window.show_view(replace(released, is_key_down=True))
+    assert page.cap.is_lit
+    assert page.hint.words == words.PRESSED
+    assert not page.is_done
+    window.show_view(released)
+    assert not page.cap.is_lit
+    assert page.hint.words == words.HOTKEY_WORKS[mode]
+    assert page.is_done
+    window.go_to(DICTATION)
+    assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
+
+
+def test_closing_or_minimizing_the_window_gives_the_hotkey_back(window, asked, page_of):
+    page = page_of(HOTKEY)
+    window.close()
+    window.present()
+    page.change.click()
+    window.showMinimized()
+    assert not page.cap.is_capturing
+    window.showNormal()
+    window.showMaximized()
+    window.showNormal()
+    assert requests(asked) == [Request.PERFORM, Request.REHEARSE] * 2
+
+
+def test_another_key_is_chosen_by_pressing_it(window, asked, page_of):
+    page = page_of(HOTKEY)
+    window.show_view(PRESSED)
+    window.show_view(IDLE)
+    page.change.click()
+    assert page.cap.accessibleName() == strings.PRESS_KEY
+    send(page.cap, DOWN, Qt.Key.Key_F8)
+    assert commands(asked, "use_hotkey") == [("f8",)]
+    assert not page.cap.is_capturing
+    window.show_view(choosing(hotkeys=("F8",)))
+    assert page.cap.accessibleName() == "F8"
+    assert not page.is_done, "the new one has not been tried"
+
+
+@pytest.mark.parametrize("code", [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Space])
+def test_keys_of_the_window_itself_are_taken_as_well(window, asked, page_of, code):
+    page = page_of(HOTKEY)
+    page.change.click()
+    send(page.cap, DOWN, code)
+    assert len(commands(asked, "use_hotkey")) == 1
+    assert window.place == HOTKEY
+
+
+def test_escape_a_click_elsewhere_cancel_and_the_present_key_keep_the_key(window, asked, page_of):
+    page = page_of(HOTKEY)
+    page.change.click()
+    send(page.cap, DOWN, Qt.Key.Key_Escape)
+    assert not page.cap.is_capturing
+    assert window.isVisible()
+    assert window.focusWidget() is page.change, "the keyboard is where it was"
+    for end in (window.forward.setFocus, page.change.click, lambda: window.show_view(PRESSED)):
+        page.change.click()
+        assert page.cap.is_capturing
+        end()
+        assert not page.cap.is_capturing
+        assert page.change.text() == words.CHANGE
+        assert page.cap.accessibleName() == "Right Ctrl"
+    assert commands(asked, "use_hotkey") == []
+
+
+def test_a_key_without_a_name_is_refused_with_its_modifiers_and_another_can_be_pressed(asked, page_of):
+    page = page_of(HOTKEY)
+    page.change.click()
+    for kind, code, virtual in (
+        (DOWN, Qt.Key.Key_Control, 0xFFE3),
+        (DOWN, Qt.Key.Key_Kanji, 0),
+        (UP, Qt.Key.Key_Kanji, 0),
+        (UP, Qt.Key.Key_Control, 0xFFE3),
+    ):
+        send(page.cap, kind, code, virtual)
+    assert commands(asked, "use_hotkey") == []
+    assert page.cap.is_capturing
+    send(page.cap, DOWN, Qt.Key.Key_F8)
+    assert commands(asked, "use_hotkey") == [("f8",)]
+
+
+def test_while_a_key_is_taken_no_button_shows_a_letter(window, page_of):
+    page, found = page_of(HOTKEY), window.findChildren(QAbstractButton)
+    before = [one.text() for one in found]
+    assert letters(before)
+    page.change.click()
+    assert not letters(one.text() for one in found)
+    send(page.cap, DOWN, Qt.Key.Key_Escape)
+    assert [one.text() for one in found] == before
+
+
+@pytest.mark.parametrize(("modifiers", "is_menu"), [(("Alt",), True), (("Control", "Alt"), False)])
+def test_a_key_that_programs_use_for_menus_is_taken_with_a_warning_that_lasts(
+    window, page_of, modifiers, is_menu
+):
+    page = page_of(HOTKEY)
+    page.change.click()
+    symbols = {"Alt": 0xFFE9, "Control": 0xFFE3}
+    for name in modifiers:
+        send(page.cap, DOWN, getattr(Qt.Key, f"Key_{name}"), symbols[name])
+    send(page.cap, DOWN, Qt.Key.Key_I)
+    new = choosing(hotkeys=("Alt+I",))
+    window.show_view(new)
+    assert page.objection.isVisible() == is_menu
+    window.show_view(replace(new, is_key_down=True))
+    window.show_view(new)
+    assert page.is_done
+    assert page.objection.isVisible() == is_menu
+
+
+def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(window, asked, page_of, qtbot):
+    page = page_of(HOTKEY)
+    window.show_view(PRESSED)
+    window.show_view(IDLE)
+    page.change.click()
+    send(page.cap, DOWN, Qt.Key.Key_A)
+    refusal = HandyError("A alone would not do.", "Try F9.")
+    threading.Thread(target=asked.callbacks["use_hotkey"], args=(refusal,)).start()
+    qtbot.waitUntil(page.objection.isVisible)
+    assert labels(page.objection) == ["A alone would not do.", "Try F9."]
+    assert page.is_done
+    window.show_view(replace(IDLE, is_loading=True))
+    assert page.objection.isVisible()
+    assert not page.trouble.isVisible(), "once is enough"
+    page.change.click()
+    assert not page.objection.isVisible()
+
+
+# --- text, model, login, end ------------------------------------------------------------------------
+
+
+def test_the_first_text_in_the_field_is_what_counts_and_the_field_can_be_cleared(window, page_of):
+    page = page_of(DICTATION)
+    assert window.focusWidget() is page.field
+    assert page.lead.text() == f"Hold Right Ctrl and speak. {words.DICTATION_LEAD}"
+    say(window, words.SENTENCE)
+    page.clear.click()
+    assert page.field.toPlainText() == ""
+    assert window.focusWidget() is page.field
+    assert page.is_done, "it has worked once"
+
+
+def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_again(window, page_of):
+    page_of(MICROPHONE)
+    say(window, words.SENTENCE)
+    page_of(DICTATION)
+    assert not say(window, words.SENTENCE, typed=True).is_done
+    assert say(window, words.SENTENCE).is_done
+
+
+@pytest.mark.parametrize(
+    ("view", "text"),
+    [
+        (IDLE, "Hold Right Ctrl and speak."),
+        (choosing(mode="toggle"), "Press Right Ctrl and speak."),
+        (RECORDING, words.RELEASE),
+        (replace(RECORDING, is_locked=True), words.PRESS_AGAIN),
+        (replace(RECORDING, choices=Choices(mode="toggle")), words.PRESS_AGAIN),
+        (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), strings.TRANSCRIBING),
+        (replace(IDLE, phase=Phase.LOADING, is_loading=True), words.LOADING),
+    ],
+)
+def test_the_page_says_what_is_going_on(window, view, text):
+    window.show_view(view)
+    assert window.pages[DICTATION].state.text() == text
+
+
+def models(status, **more):
+    full = ModelEntry("big", "Big", standing=status, is_recommended=True, **more)
+    demo = ModelEntry("demo", "Demo", standing=ModelStatus.INSTALLED, is_permanent=True)
+    return ModelList((demo, full))
+
+
+def downloading(share):
+    progress = Progress(InstallStage.DOWNLOADING, share=share, done_bytes=43, total_bytes=100)
+    return models(ModelStatus.INSTALLING, progress=progress)
+
+
+def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
+    assert commands(asked, "refresh") == [()]
+    window.show_models(models(ModelStatus.AVAILABLE))
+    assert list(window.page.cards.by_name) == ["big"]
+    window.page.first_focus().click()
+    assert commands(asked, "install") == [("big",)]
+    window.show_models(models(ModelStatus.INSTALLED))
+    assert window.page.is_done
+    assert window.forward.text() == words.NEXT
+    window.show_models(ModelList())
+    assert not window.page.is_done
+
+
+def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(window):
+    window.show_models(downloading(0.43))
+    assert window.forward.text() == words.NEXT
+    assert window.page.verdict.words == words.MODEL_COMES
+    assert not window.page.is_done
+    window.go_to(DONE)
+    row = window.page.rows[MODEL]
+    for shown, said, is_settled in (
+        (downloading(0.43), "downloading 43 %", True),
+        (downloading(0.44), "downloading 44 %", True),
+        (models(ModelStatus.INSTALLED), words.MODEL_FULL, True),
+        (models(ModelStatus.PAUSED), words.MODEL_DEMO, False),
+    ):
+        window.show_models(shown)
+        assert row.state.text() == said
+        assert row.again.isHidden() is is_settled
+
+
+def test_a_model_that_is_installed_moves_to_the_top(window):
+    def order(**statuses):
+        entries = [ModelEntry(name, name, is_recommended=name == "quick") for name in ("rare", "quick")]
+        window.show_models(ModelList(tuple(replace(one, standing=statuses[one.name]) for one in entries)))
+        return list(window.page.cards.by_name)
+
+    available, installed = ModelStatus.AVAILABLE, ModelStatus.INSTALLED
+    assert order(rare=available, quick=available) == ["quick", "rare"]
+    assert order(rare=installed, quick=available) == ["rare", "quick"]
+    assert order(rare=installed, quick=installed) == ["quick", "rare"]
+
+
+def test_start_at_login_is_asked_for_and_shown(window, asked, page_of):
+    page = page_of(AUTOSTART)
+    page.box.click()
+    assert commands(asked, "use_autostart") == [(True,)]
+    window.show_view(choosing(is_autostarted=True))
+    assert page.box.isChecked()
+    assert page.summary == words.AT_LOGIN_ON
+    assert page.is_done
+
+
+def test_a_start_at_login_that_nobody_asked_for_is_no_success_but_nothing_is_missing_either(window, page_of):
+    assert not page_of(AUTOSTART).is_done
+    assert window.forward.text() == words.NEXT
+    row = page_of(DONE).rows[AUTOSTART]
+    assert row.state.text() == words.AT_LOGIN_OFF
+    assert row.again.isHidden()
+
+
+def test_the_end_says_what_was_left_out_and_leads_back_to_it(window, page_of):
+    page_of(DICTATION)
+    say(window, words.SENTENCE)
+    page = page_of(DONE)
+    assert page.title.text() == words.DONE_TITLE_OPEN
+    again = [one for one in page.findChildren(QAbstractButton) if one.isVisible()]
+    open_steps = [words.MODEL, words.MICROPHONE, words.HOTKEY, words.AUTOSTART]
+    assert [one.accessibleName().partition(": ")[2] for one in again] == open_steps
+    again[2].click()
+    assert window.place == HOTKEY
