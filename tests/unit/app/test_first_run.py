@@ -118,11 +118,11 @@ def test_the_autostart_is_shown_and_changed(desk, tmp_path):
     start(desk)
     entry = tmp_path / "xdg" / "autostart" / "handy-qwen.desktop"
     assert not desk.view.choices.is_autostarted
-    desk.commands.use_autostart(True)
+    desk.program.use_autostart(True)
     desk.run()
     assert desk.view.choices.is_autostarted
     assert "--hidden" in entry.read_text(encoding="utf-8")
-    desk.commands.use_autostart(False)
+    desk.program.use_autostart(False)
     desk.run()
     assert not desk.view.choices.is_autostarted
     assert not entry.exists()
@@ -131,7 +131,7 @@ def test_the_autostart_is_shown_and_changed(desk, tmp_path):
 def test_an_autostart_that_cannot_be_changed_is_told(desk, tmp_path):
     start(desk)
     (tmp_path / "xdg").write_text("no folder", encoding="utf-8")
-    desk.commands.use_autostart(True)
+    desk.program.use_autostart(True)
     desk.run()
     assert any("autostart entry" in title for title in desk.titles)
     assert not desk.view.choices.is_autostarted
@@ -140,12 +140,12 @@ def test_an_autostart_that_cannot_be_changed_is_told(desk, tmp_path):
 def test_a_new_hotkey_is_listened_for_and_kept(desk):
     start(desk)
     refused = []
-    desk.commands.use_hotkey("f9", refused.append)
+    desk.program.use_hotkey("f9", refused.append)
     desk.run()
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
     assert desk.view.choices.hotkeys == ("F9",)
     assert refused == []
-    desk.commands.use_hotkey("a", refused.append)
+    desk.program.use_hotkey("a", refused.append)
     desk.run()
     assert [error.hint for error in refused] == ["Try Ctrl+Alt+A."]
     assert refused[0].title not in desk.titles, "who asked shows it"
@@ -157,7 +157,7 @@ def test_a_hotkey_of_another_program_is_not_even_tried(desk):
     taken = HotkeyError("Another program uses F9.", HotkeyReason.TAKEN, "F8 is free.")
     desk.hotkeys.error = taken
     refused = []
-    desk.commands.use_hotkey("f9", refused.append)
+    desk.program.use_hotkey("f9", refused.append)
     desk.run()
     assert refused == [taken]
     assert desk.view.choices.hotkeys == ("Right Ctrl",)

@@ -11,14 +11,13 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.app import machine, program
-from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
 from handy_qwen.core.types import LiveMode, Method, Submit
-from handy_qwen.core.view import Phase
+from handy_qwen.core.view import Phase, Window
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
@@ -64,7 +63,7 @@ class Bench:
 
     def __init__(self, monkeypatch, *, models=("demo",), error=None, inserter_error=None):
         self.models, self.views, self.quits, self.opened = models, [], [], []
-        self.program = Program(lambda: self.quits.append(True), is_hidden=False)
+        self.program = Program(lambda: self.quits.append(True), is_hidden=False, open_file=self._open_file)
         monkeypatch.setattr(self.program, "_build", self._fail(error) if error else self._build)
         monkeypatch.setattr(self.program.chores, "do", lambda chore: chore())
         monkeypatch.setattr(self.program.chores, "start", lambda: None)
@@ -78,9 +77,6 @@ class Bench:
         )
         self.inserter_error = inserter_error
         self.openable = lambda _path: True
-        self.commands = AppCommands(
-            self.program, self._open_file, lambda: self.quits.append(True), self.opened.append
-        )
 
     def _open_file(self, path):
         self.opened.append(path)
@@ -189,7 +185,7 @@ def test_a_part_that_cannot_be_built_is_a_lasting_problem_and_no_silence(bench, 
     assert title in desk.run().titles, "a press is answered, too"
     assert desk.view.phase is Phase.PROBLEM
     desk.program.change(sounds=True)
-    desk.program.copy("text")
+    desk.program.copy_text("text")
     desk.program.refresh()
     assert desk.program.level_db() == -100.0
     assert desk.run().program.store.value.sounds
@@ -197,10 +193,10 @@ def test_a_part_that_cannot_be_built_is_a_lasting_problem_and_no_silence(bench, 
 
 def test_what_the_menus_choose_is_done_and_written_to_the_file(bench):
     desk = bench(models=("big", "demo")).start()
-    desk.commands.use_model("demo")
-    desk.commands.use_language("German")
-    desk.commands.use_microphone("Webcam")
-    desk.commands.use_method(Method.TYPE)
+    desk.program.change(model="demo")
+    desk.program.change(language="German")
+    desk.program.change(microphone="Webcam")
+    desk.program.change(method=Method.TYPE)
     desk.run()
     assert desk.transcriber.model == "demo"
     assert desk.recorder.configured == ("Webcam", 30.0)
@@ -214,13 +210,13 @@ def test_what_the_menus_choose_is_done_and_written_to_the_file(bench):
 
 def test_a_choice_can_be_taken_back_and_the_menus_know_what_is_chosen_by_itself(bench):
     desk = bench(models=("big", "demo")).start()
-    desk.commands.use_model("demo")
-    desk.commands.use_method(Method.COPY)
+    desk.program.change(model="demo")
+    desk.program.change(method=Method.COPY)
     choices = desk.run().view.choices
     assert not choices.is_model_automatic
     assert not choices.is_method_automatic
-    desk.commands.use_model("")
-    desk.commands.use_method(None)
+    desk.program.change(model="")
+    desk.program.change(method=None)
     choices = desk.run().view.choices
     assert (choices.is_model_automatic, choices.model) == (True, "big")
     assert choices.is_method_automatic
@@ -271,14 +267,14 @@ def test_custom_words_that_do_not_fit_are_told_when_the_settings_change_and_coun
 
 def test_pausing_the_history_is_written_to_the_file_and_reaches_it(bench):
     desk = bench().start()
-    desk.commands.pause_history(True)
+    desk.program.change(private=True)
     desk.run()
     assert desk.history.told == ["private"]
     assert desk.view.choices.is_private
     assert "private = true" in desk.program.store.path.read_text(encoding="utf-8")
     again = bench().start()
     assert again.history.told == ["private"], "until the user lifts it, over a restart too"
-    again.commands.pause_history(False)
+    again.program.change(private=False)
     again.run()
     assert again.history.told == ["private", "not private"]
 
@@ -308,7 +304,7 @@ def test_the_parts_are_looked_after_also_if_the_start_fails_behind_them(bench, m
 
 def test_a_text_that_cannot_be_copied_before_the_parts_are_there_is_not_passed_over(bench):
     desk = bench()
-    desk.program.copy("old text")
+    desk.program.copy_text("old text")
     assert [event for event in desk.posted if isinstance(event, Failed)] == [Failed(0, desk.program._broken)]
 
 
@@ -397,17 +393,17 @@ def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
 @pytest.mark.expects_log
 def test_a_text_is_copied_and_a_failure_told(bench):
     desk = bench().start()
-    desk.commands.copy_text("old text")
+    desk.program.copy_text("old text")
     assert desk.inserter.copied == ["old text"]
     error = InsertError("There is no clipboard.", InsertReason.UNSUPPORTED_DESKTOP)
     failing = bench(inserter_error=error).start()
-    failing.commands.copy_text("old text")
+    failing.program.copy_text("old text")
     assert [event for event in failing.posted if isinstance(event, Failed)] == [Failed(0, error)]
 
 
 def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench):
     desk = bench().start()
-    desk.commands.refresh_choices()
+    desk.program.refresh_choices()
     assert desk.recorder.refreshed == 1
     desk.program._on_devices(
         [SimpleNamespace(name="Webcam", is_monitor=False), SimpleNamespace(name="Speakers", is_monitor=True)]
@@ -418,8 +414,8 @@ def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench
 
 def test_the_menu_opens_the_settings_file_and_quits(bench):
     desk = bench().start()
-    desk.commands.open_settings_file()
-    desk.commands.quit()
+    desk.program.open_window(Window.SETTINGS)
+    desk.program.quit()
     assert desk.opened == [Path(desk.program.store.path)]
     assert desk.quits == [True]
 
@@ -451,7 +447,7 @@ def test_a_change_that_cannot_be_is_refused_in_a_notice(bench):
 def test_without_an_editor_the_folder_is_opened_and_the_place_told(bench, has_folder):
     desk = bench().start()
     desk.openable = lambda path: has_folder and path.is_dir()
-    desk.commands.open_settings_file()
+    desk.program.open_window(Window.SETTINGS)
     place = Path(desk.program.store.path)
     assert desk.opened == [place, place.parent]
     (notice,) = desk.run().view.notices[-1:]

@@ -36,7 +36,8 @@ class Asked:
         def take_one(argument):  # to a function that takes any number, Qt gives none
             take(argument)
 
-        return take_one if len(signature.parameters) == 2 else take
+        kinds = [parameter.kind.name for parameter in signature.parameters.values()]
+        return take_one if kinds[1:] == ["POSITIONAL_OR_KEYWORD"] else take
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def checked(menu):
         (strings.HISTORY_WINDOW, ("open_window", Window.HISTORY), None),
         (strings.HELP, ("open_window", Window.HELP), None),
         (strings.SETUP_WINDOW, ("open_window", Window.SETUP), None),
-        (strings.SETTINGS_FILE, ("open_settings_file",), None),
+        (strings.SETTINGS_FILE, ("open_window", Window.SETTINGS), None),
         (strings.QUIT, ("quit",), None),
     ],
 )
@@ -97,7 +97,7 @@ def test_languages_stand_with_the_recent_ones_first_and_all_in_a_submenu(menu, a
     assert titles(every) == ["English", strings.language_title("French"), german]
     assert checked(languages) == checked(every) == [german]
     entry(every, strings.language_title("French")).trigger()
-    assert asked.calls == [("use_language", "French")]
+    assert asked.calls == [("change", {"language": "French"})]
 
 
 def test_a_choice_that_was_not_accepted_is_not_shown_as_made(menu, choices):
@@ -122,21 +122,25 @@ CHOSEN = Choices(
 @pytest.mark.parametrize(
     ("title", "entries", "calls"),
     [
-        (strings.MODEL, ("&Automatic (Qwen && co)", "Demo"), [("use_model", ""), ("use_model", "demo")]),
+        (
+            strings.MODEL,
+            ("&Automatic (Qwen && co)", "Demo"),
+            [("change", {"model": ""}), ("change", {"model": "demo"})],
+        ),
         (
             strings.LANGUAGE,
             (strings.AUTOMATIC, "Deutsch (German)"),
-            [("use_language", ""), ("use_language", "German")],
+            [("change", {"language": ""}), ("change", {"language": "German"})],
         ),
         (
             strings.MICROPHONE,
             (strings.DEFAULT_DEVICE, "Desk"),
-            [("use_microphone", ""), ("use_microphone", "Desk")],
+            [("change", {"microphone": ""}), ("change", {"microphone": "Desk"})],
         ),
         (
             strings.METHOD,
             ("&Automatic (Paste)", strings.METHODS[Method.COPY]),
-            [("use_method", None), ("use_method", Method.COPY)],
+            [("change", {"method": None}), ("change", {"method": Method.COPY})],
         ),
     ],
 )

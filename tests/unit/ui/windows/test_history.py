@@ -220,7 +220,7 @@ def test_rows_can_be_read_aloud(window):
 
 def test_the_history_is_paused_and_says_so(window, asked):
     window.pause.click()
-    assert asked.calls == [("pause_history", True)]
+    assert asked.calls == [("change", {"private": True})]
     window.show_view(PRIVATE)
     assert window.pause.isChecked()
     assert strings.HISTORY_PAUSED in said(window)

@@ -71,7 +71,7 @@ def test_buttons_follow_the_entries_and_ask_for_the_same(window, menu, asked):
         Request.CANCEL,
         Request.DROP_HELD,
         ("open_window", Window.HISTORY),
-        ("pause_history", True),
+        ("change", {"private": True}),
     ]
     assert window.isVisible()
 
