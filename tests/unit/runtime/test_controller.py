@@ -1,7 +1,6 @@
 """The controller and the cycle together, on fakes and without a thread; then the thread itself."""
 
 import logging
-import queue
 import threading
 import time
 from dataclasses import replace
@@ -210,47 +209,26 @@ def test_what_was_shown_last_is_shown_again_when_asked_for():
     assert program.views == [seen]
 
 
-class Nobody:
-    """An inbox in which nothing ever is: whoever waits there lets the time pass, and never without end."""
-
-    def __init__(self, clock):
-        self.clock = clock
-
-    def get(self, timeout):
-        assert timeout is not None, "it sleeps for ever"
-        self.clock.now_s += timeout
-        raise queue.Empty
-
-    def put(self, event):
-        """What the fakes answer at once is not to be heard."""
-
-
-def left_alone(program, monkeypatch):
-    """From now on nothing comes in. Returns what the thread does next, and again."""
-    monkeypatch.setattr(program.controller.thread, "_inbox", Nobody(program.clock))
-    return program.controller.thread._turn
-
-
-def test_a_take_ends_by_itself_after_a_sleep_longer_than_it_may_last(monkeypatch):
+def test_a_take_ends_by_itself_after_a_sleep_longer_than_it_may_last():
     program = Program().configure()
-    program.play(KeyDown(0, program.clock()))
-    program.clock.now_s += 8 * 3600
-    left_alone(program, monkeypatch)()
+    program.play(KeyDown(0, program.clock())).wait(8 * 3600)
     assert program.recorder.open is None
 
 
 @pytest.mark.expects_log
 def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_busy(monkeypatch):
     program = Program().configure().play(Requested(Request.SHOW, 100.0))
-    wake = left_alone(program, monkeypatch)
+    tried_s = []
 
-    def fail(_turn):
+    def fail(turn):
+        tried_s.append(turn.at_s)
         raise RuntimeError("odd")
 
     monkeypatch.setattr("handy_qwen.core.dictation._look_at_clock", fail)
-    for _ in range(10):
-        wake()
-    assert program.clock.now_s >= 100 + NOTICE_S + 9 * AGAIN_S
+    for _ in range(40):
+        program.wait(NOTICE_S / 10)
+    assert 2 < len(tried_s) < 40
+    assert min(np.diff(tried_s)) >= AGAIN_S
 
 
 @pytest.mark.expects_log

@@ -2,23 +2,28 @@
 
 import queue
 import threading
+from functools import partial
 from typing import get_args
 
 import numpy as np
 import pytest
 
 from handy_qwen import paths
+from handy_qwen.audio import devices
 from handy_qwen.audio.connection import spawn
 from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Copied, FocusNoted, Kept, RecordingBegan, Replayed
+from handy_qwen.core.ports import HotkeyListener, Inserter
 from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
 from tests.fakes import (
@@ -165,21 +170,20 @@ hanging = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExcept
 class Blocked:
     """Whatever is asked of it takes until the gate is open, and ends its thread then.
 
-    ``called`` tells what was asked, and on which thread.
+    It has the methods of ``kinds``. ``called`` tells what was asked, and on which thread.
     """
 
-    def __init__(self, gate):
+    def __init__(self, gate, *kinds):
         self.gate = gate
         self.called = queue.SimpleQueue()
+        for name in {name for kind in kinds for name in dir(kind) if not name.startswith("_")}:
+            setattr(self, name, partial(self.block, name))
 
-    def __getattr__(self, name):
-        def block(*_args, **_more):
-            self.called.put((name, threading.current_thread().name))
-            self.gate.is_open.wait(60)
-            if threading.current_thread() is not threading.main_thread():
-                raise SystemExit
-
-        return block
+    def block(self, name, *_args, **_more):
+        self.called.put((name, threading.current_thread().name))
+        self.gate.is_open.wait(60)
+        if threading.current_thread() is not threading.main_thread():
+            raise SystemExit
 
 
 class Gate:
@@ -239,19 +243,18 @@ def test_no_effect_is_forgotten_here():
 
 @hanging
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
-    hangs = Blocked(gate)
-    events = queue.SimpleQueue()
+    hangs, events = Blocked(gate, HotkeyListener, PortAudio, devices.Backend, Backend), queue.SimpleQueue()
 
     def live_mode():
-        hangs.live_mode()
+        hangs.block("live mode")
         return LiveMode.OFF
 
     history = DiskHistory(events.put, tmp_path, Rules)
-    history._ledger.open = hangs.open
+    history._ledger.open = partial(hangs.block, "open")
     history.start()
     recorder = MicrophoneRecorder(events.put, hangs, spawn=spawn)
     recorder.thread.start()
-    transcriber = EngineTranscriber(events.put, hangs.load, live_mode=live_mode)
+    transcriber = EngineTranscriber(events.put, partial(hangs.block, "load"), live_mode=live_mode)
     cues = SoundCues(hangs, paths.asset("sounds"), is_on=True)
     inserter = DesktopInserter(events.put, hangs, stopping=threading.Event(), last_resort=hangs.copy)
     ports = Ports(
@@ -275,7 +278,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
     ],
 )
 def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effect, asked, thread):
-    hangs, events = Blocked(gate), []
+    hangs, events = Blocked(gate, HotkeyListener, Inserter), []
     hangs.prepare = lambda _method: None
     ports = Ports(*[hangs] * 6, events.append, lambda _effect, work: work())
     gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
@@ -286,7 +289,7 @@ def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effe
 
 @hanging
 def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
-    hangs, events = Blocked(gate), queue.SimpleQueue()
+    hangs, events = Blocked(gate, HotkeyListener, Inserter), queue.SimpleQueue()
     well = FakeInserter(events.put)
     well.focused = hangs.focused
     history = FakeHistory(events.put)
