@@ -26,32 +26,13 @@ from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
-from tests.fakes import (
-    AT_ONCE,
-    FakeCues,
-    FakeHistory,
-    FakeHotkeys,
-    FakeInserter,
-    FakeRecorder,
-    FakeTranscriber,
-)
+from tests.fakes import FakeHistory, FakeInserter, fake_ports
 
 
 def desk():
     events = []
     loud, quiet = np.full(1600, 0.2, np.float32), np.full(1600, 0.0001, np.float32)
-    ports = Ports(
-        FakeHotkeys(),
-        FakeRecorder(events.append, [quiet, loud]),
-        FakeTranscriber(events.append),
-        FakeInserter(events.append),
-        FakeCues(),
-        FakeHistory(events.append),
-        events.append,
-        lambda _effect, work: work(),
-        **AT_ONCE,
-    )
-    return ports, events
+    return fake_ports(events.append, blocks=[quiet, loud]), events
 
 
 def test_the_window_at_the_press_is_noted():
@@ -311,17 +292,8 @@ def test_what_fails_on_another_thread_is_told_as_an_event(effect):
 
     views = queue.SimpleQueue()
     controller = Controller(pytest.fail, views.put)
-    events = []
-    ports = Ports(
-        FakeHotkeys(error),
-        FakeRecorder(events.append),
-        FakeTranscriber(events.append),
-        FakeInserter(events.append),
-        FakeCues(),
-        FakeHistory(events.append),
-        controller.post,
-        controller.attempt,
-    )
+    ports = fake_ports(controller.post, controller.attempt, workers={})
+    ports.hotkeys.error = error
     ports.inserter.copy = fail
     ports.run(effect)
     controller.start()
@@ -330,4 +302,3 @@ def test_what_fails_on_another_thread_is_told_as_an_event(effect):
     for lane in (ports.copying, ports.setting):
         lane.stop(30)
     assert (notice.title, notice.is_lasting) == (error.title, isinstance(effect, fx.ListenFor))
-    assert events == []
