@@ -90,11 +90,19 @@ class Desk:
         self.at_s = end_s
         return self
 
+    def oversleep(self, seconds: float) -> Self:
+        """Let time pass in which nothing runs: what was due is woken afterwards."""
+        self.at_s += seconds
+        return self.play(ev.Ticked(self.at_s))
+
     def down(self, key: int = 0) -> Self:
         return self.play(ev.KeyDown(key, self.at_s))
 
     def up(self, key: int = 0) -> Self:
         return self.play(ev.KeyUp(key, self.at_s)).wait(0.05)
+
+    def join(self, key: int = 0) -> Self:
+        return self.play(ev.KeyJoined(key, self.at_s))
 
     def say(self, take: int, target: Target | None = EDITOR, key: int = 0) -> Self:
         """Press, speak for a second and let go; the recorder does its part."""

@@ -21,15 +21,9 @@ HOUR_S = 3600.0
 MOST_WAKE_UPS = 150  # without anything else happening: some deadlines for each take and each notice
 
 
-def ticked(desk):
-    """Wake the cycle now, however late that is."""
-    return desk.play(ev.Ticked(desk.at_s))
-
-
 def test_a_take_whose_longest_time_passed_while_the_machine_slept_ends_and_its_text_is_wanted():
     desk = Desk().down().begun(1)
-    desk.at_s += 8 * HOUR_S
-    ticked(desk)
+    desk.oversleep(8 * HOUR_S)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.recorded(1).done(fx.Transcribe) == [fx.Transcribe(1)]
 
@@ -91,8 +85,7 @@ def test_a_model_that_does_not_load_is_told_until_it_is_there():
 def test_a_key_that_goes_up_while_an_effect_blocks_still_ends_its_take(mode):
     desk = Desk(replace(RULES, mode=mode)).down().begun(1).wait(1)
     desk.play(ev.KeyUp(0, desk.at_s))
-    desk.at_s += 2.5
-    ticked(desk)
+    desk.oversleep(2.5)
     assert (desk.view.phase is Phase.RECORDING) == (mode is Mode.TOGGLE)
     assert wake_at_s(desk.now.gestures, desk.now.rules.limits) is None
 

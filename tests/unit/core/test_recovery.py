@@ -296,15 +296,9 @@ def test_an_entry_that_waits_already_is_known_although_its_text_was_fitted_or_jo
     assert desk.view.held == ("One. Two.",)
 
 
-def stopped(desk, seconds):
-    """Let the process be stopped for so long: the clock goes on, and nobody is woken in time."""
-    desk.at_s += seconds
-    return desk.play(ev.Ticked(desk.at_s))
-
-
 def test_a_hands_free_take_goes_on_after_the_process_was_stopped():
     desk = Desk().ask(Request.START).begun(1).wait(2)
-    stopped(desk, 30)
+    desk.oversleep(30)
     assert desk.view.phase is Phase.RECORDING
     desk.wait(RULES.silence_s + 1)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)], "silence counts again from then on"
@@ -312,10 +306,10 @@ def test_a_hands_free_take_goes_on_after_the_process_was_stopped():
 
 def test_a_recorder_and_an_inserter_get_their_time_after_the_process_was_stopped():
     desk = Desk().down().begun(1).wait(1).up()
-    stopped(desk, 60).wait(ENDING_S - 1)
+    desk.oversleep(60).wait(ENDING_S - 1)
     assert desk.notices == []
     desk.recorded(1).hear(1, "Hello.")
-    stopped(desk, 600).wait(1)
+    desk.oversleep(600).wait(1)
     assert desk.notices == []
     desk.put(1)
     assert kept(desk) == [fx.KeepDelivery(1, Delivery.TYPED)]

@@ -184,12 +184,6 @@ def test_what_was_shown_last_is_shown_again_when_asked_for():
     assert program.views == [seen]
 
 
-def test_a_take_ends_by_itself_after_a_sleep_longer_than_it_may_last():
-    program = Program().configure()
-    program.play(KeyDown(0, program.clock())).wait(8 * 3600)
-    assert program.ports.recorder.open is None
-
-
 @pytest.mark.expects_log
 def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_busy(monkeypatch):
     program = Program().configure().play(Requested(Request.SHOW, 100.0))
