@@ -21,7 +21,7 @@ HOUR_S = 3600.0
 MOST_WAKE_UPS = 150  # without anything else happening: some deadlines for each take and each notice
 
 
-def test_a_take_whose_longest_time_passed_while_the_machine_slept_ends_and_its_text_is_wanted():
+def test_a_take_whose_longest_time_passed_while_the_machine_slept_ends_and_is_transcribed():
     desk = Desk().down().begun(1)
     desk.oversleep(8 * HOUR_S)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
@@ -71,7 +71,7 @@ def test_a_take_tried_again_while_another_is_spoken_is_not_late_before_the_engin
     assert desk.wait(0.2 * TRANSCRIBING_S).now.takes == ()
 
 
-def test_a_model_that_does_not_load_is_told_until_it_is_there():
+def test_a_model_that_does_not_load_is_reported_until_it_is_there():
     desk = Desk().play(ev.ModelLoading("m")).wait(TRANSCRIBING_S - 1)
     assert desk.view.phase is Phase.LOADING
     desk.wait(2)

@@ -45,7 +45,7 @@ def test_a_text_waits_while_another_program_holds_the_key_of_the_next_take():
     assert desk.inserted == ["One.", " Two."]
 
 
-def test_a_replacement_that_takes_too_long_is_left_out_and_the_user_told():
+def test_a_replacement_that_takes_too_long_is_left_out_with_a_notice():
     slow = TextRules(
         replacements=(
             Replacement(r"(.*)(.*)(.*)(.*)(.*)(.*)(.*)\1\2\3\4\5\6\7[0-9]", "never", is_regex=True),
@@ -56,7 +56,7 @@ def test_a_replacement_that_takes_too_long_is_left_out_and_the_user_told():
     assert desk.notices == [NoticeKind.INFO]
 
 
-def test_what_the_program_has_to_tell_is_shown_for_a_while():
+def test_what_the_program_notes_is_shown_for_a_while():
     desk = Desk().play(ev.Noted("Only the demo model is installed.", "It knows some words."))
     assert [(one.kind, one.hint) for one in desk.view.notices] == [(NoticeKind.INFO, "It knows some words.")]
     assert desk.wait(10).notices == []
@@ -67,14 +67,14 @@ def test_a_text_waits_for_no_key_on_a_real_keyboard():
     assert desk.inserted == ["One."]
 
 
-def test_a_key_that_a_program_never_lets_go_holds_no_text_back_once_its_take_is_over():
+def test_a_key_that_a_program_never_releases_delays_no_text_once_its_take_is_over():
     desk = Desk().say(1).play(ev.KeyDown(0, 101.1, is_injected=True)).hear(1, "One.").wait(1)
     assert desk.inserted == []
     desk.wait(RULES.max_take_s)
     assert desk.inserted == ["One."]
 
 
-def test_an_insertion_that_waits_for_such_a_key_is_not_taken_for_lost():
+def test_an_insertion_that_waits_for_such_a_key_is_not_given_up():
     desk = Desk(replace(RULES, max_take_s=900)).say(1).hear(1, "One.")
     desk.play(ev.KeyDown(0, 101.1, is_injected=True)).wait(2 * INSERTING_S).up().wait(INSERTING_S / 2)
     assert desk.notices == []
@@ -82,7 +82,7 @@ def test_an_insertion_that_waits_for_such_a_key_is_not_taken_for_lost():
     assert desk.view.recent == ("One.",)
 
 
-def test_the_last_press_decides_whose_key_it_is():
+def test_the_last_press_decides_whether_the_key_is_injected():
     desk = Desk().play(ev.KeyDown(0, 100, is_injected=True)).wait(1).up().recorded(1).down().hear(1, "One.")
     assert desk.inserted == ["One."]
 
@@ -93,7 +93,7 @@ def test_a_hotkey_brings_its_own_language_and_submit_key():
     assert desk.done(fx.Insert)[0].submit is Submit.ENTER
 
 
-def test_a_text_waits_a_moment_for_its_window_to_be_told():
+def test_a_text_waits_a_moment_for_its_window_to_be_reported():
     desk = Desk()
     desk.focus = None
     desk.down().wait(0.5).up().recorded(1).hear(1, "Hello.")
@@ -103,7 +103,7 @@ def test_a_text_waits_a_moment_for_its_window_to_be_told():
 
 
 @pytest.mark.parametrize("is_told_late", [False, True])
-def test_a_text_goes_into_no_window_at_all_if_its_own_was_not_told_in_time(is_told_late):
+def test_a_text_goes_into_no_window_if_its_own_was_not_reported_in_time(is_told_late):
     desk = Desk()
     desk.focus = None
     desk.down().begun(1).wait(FOCUS_S + 0.1)
@@ -124,7 +124,7 @@ def test_a_hotkey_can_be_automatic_where_the_settings_name_a_language():
     assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].language == "French"
 
 
-def test_a_window_that_is_not_told_holds_the_next_text_up_for_a_moment_only():
+def test_a_window_that_is_not_reported_delays_the_next_text_for_a_moment_only():
     desk = Desk()
     desk.focus = None
     desk.down().wait(0.4).up().recorded(1)
@@ -134,7 +134,7 @@ def test_a_window_that_is_not_told_holds_the_next_text_up_for_a_moment_only():
 
 def test_the_window_of_the_press_is_not_changed_by_a_second_answer():
     desk = Desk().down().play(ev.FocusNoted(1, TERMINAL)).wait(1).up().recorded(1).hear(1, "Hello.")
-    assert desk.done(fx.Insert)[0].target is None, "what was told first: that nobody can tell"
+    assert desk.done(fx.Insert)[0].target is None, "the first answer was that it is unknown"
 
 
 def test_a_take_without_a_known_window_goes_wherever_the_focus_is():
@@ -169,7 +169,7 @@ def test_a_press_during_the_tail_begins_as_soon_as_the_tail_has_ended():
     assert [effect.take for effect in desk.done(fx.StopRecording)] == [1, 2]
 
 
-def test_a_key_let_go_before_its_take_could_begin_still_gives_a_take():
+def test_a_key_released_before_its_take_could_begin_still_gives_a_take():
     desk = Desk().down().wait(1).up().down().wait(0.2).up()
     desk.recorded(1)
     assert [effect.take for effect in desk.done(fx.StopRecording)] == [1, 2]
@@ -197,7 +197,7 @@ def test_cancel_works_while_transcribing():
     assert desk.now.takes == ()
 
 
-def test_cancel_during_the_tail_gives_up_all_that_is_on_its_way():
+def test_cancel_during_the_tail_cancels_all_takes_under_way():
     desk = Desk().say(1).down().wait(1).up().down().wait(0.1).up().escape()
     assert desk.now.takes == ()
     assert [effect.take for effect in desk.done(fx.CancelTranscription)] == [2, 1]
@@ -289,7 +289,7 @@ def test_a_text_that_is_held_after_it_was_taken_for_lost_waits_once():
     assert desk.view.held == ("One.",)
 
 
-def test_a_text_that_may_arrive_late_is_not_brought_along_by_the_next_one():
+def test_a_text_that_may_arrive_late_is_not_inserted_with_the_next_one():
     desk = Desk().say(1).hear(1, "One.").wait(INSERTING_S + 1).say(2).hear(2, "Two.")
     assert (desk.inserted, desk.view.held) == (["One.", "Two."], ("One.",))
 
@@ -308,14 +308,14 @@ def test_of_a_text_that_arrives_in_part_after_it_was_taken_for_lost_only_the_res
     assert desk.view.held == ("two.",)
 
 
-def test_a_dead_microphone_is_told_from_a_quiet_room():
+def test_a_dead_microphone_is_not_a_quiet_room():
     desk = Desk().down().wait(1).up().recorded(1, is_dead=True)
     assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
     assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
     assert desk.now.takes == ()
 
 
-def test_a_muted_microphone_is_told_while_one_speaks_until_the_next_sound():
+def test_a_muted_microphone_is_reported_until_the_next_sound():
     desk = Desk().down().begun(1).wait(1.5).play(ev.Muted(1, is_muted=True)).wait(30)
     assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
     assert desk.view.phase is Phase.RECORDING
@@ -326,7 +326,7 @@ def test_a_muted_microphone_is_told_while_one_speaks_until_the_next_sound():
     assert desk.notices == []
 
 
-def test_a_take_muted_to_its_end_is_told_for_a_while_and_the_next_does_not_carry_it():
+def test_the_notice_about_a_take_muted_to_its_end_does_not_last_into_the_next():
     desk = Desk().down().begun(1).play(ev.Muted(1, is_muted=True)).wait(3).up()
     desk.recorded(1, is_dead=True)
     assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
@@ -352,7 +352,7 @@ def test_however_a_muted_take_ends_its_notice_ends_with_it(end):
     assert NoticeKind.DEAD_MICROPHONE not in desk.notices
 
 
-def test_what_was_said_of_an_earlier_take_is_not_said_beside_the_next():
+def test_notices_about_an_earlier_take_leave_with_the_next():
     desk = Desk().say(1).hear(1, "")
     assert desk.notices == [NoticeKind.NO_SPEECH]
     assert desk.down().begun(2).notices == []
@@ -391,7 +391,7 @@ def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():
     assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
 
 
-def test_late_words_about_a_take_change_nothing():
+def test_late_events_of_a_take_change_nothing():
     desk = Desk().say(1).hear(1, "One.").put(1)
     before = desk.now
     desk.play(
@@ -458,7 +458,7 @@ def test_of_a_text_that_arrived_in_part_only_the_rest_waits():
     assert desk.done(fx.Insert)[-1].text == "three."
 
 
-def test_it_is_said_that_the_rest_of_a_text_is_on_the_clipboard():
+def test_a_notice_says_that_the_rest_of_a_text_is_on_the_clipboard():
     desk = Desk().say(1).hear(1, "One two three.").put(1, Delivery.COPIED, rest=" three.")
     assert desk.view.held == ()
     assert desk.notices == [NoticeKind.COPIED]
@@ -492,7 +492,7 @@ def test_a_held_text_can_be_copied_or_dropped():
     assert desk.view.recent == ("Two.", "One.")
 
 
-def test_a_held_text_that_could_not_be_copied_still_waits_and_is_not_said_to_be_on_the_clipboard():
+def test_a_held_text_that_could_not_be_copied_still_waits():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST).fail(0)
     assert desk.view.held == ("One.",)
     assert desk.notices == [NoticeKind.HELD, NoticeKind.FAILED]
@@ -541,7 +541,7 @@ def test_asking_for_a_text_before_there_is_one_says_so(what):
         (Delivery.KEPT, "", [NoticeKind.INFO]),
     ],
 )
-def test_the_user_learns_where_the_text_went_if_not_into_the_window(how, note, kinds):
+def test_a_notice_says_where_the_text_went_if_not_into_the_window(how, note, kinds):
     assert Desk().say(1).hear(1, "One.").put(1, how, note).notices == kinds
 
 
@@ -551,7 +551,7 @@ def test_spacing_follows_the_last_text_in_the_same_window_only():
     assert desk.inserted == ["One and", " the two.", "Three."]
 
 
-def test_a_text_inserted_long_ago_tells_nothing_about_the_spacing():
+def test_a_text_inserted_long_ago_does_not_decide_the_spacing():
     desk = Desk().say(1).hear(1, "One").put(1).wait(CONTINUES_S).say(2).hear(2, "Two.")
     assert desk.inserted == ["One", "Two."]
 
@@ -566,7 +566,7 @@ def test_replacements_apply_before_insertion():
     assert Desk(rules).say(1).hear(1, "I use quen.").inserted == ["I use Qwen."]
 
 
-def test_a_line_break_said_alone_is_inserted_and_held_but_is_no_text_to_offer_again():
+def test_a_line_break_said_alone_is_inserted_and_held_but_not_offered_again():
     rules = replace(RULES, text=TextRules(replacements=(Replacement("new line", "\n"),)))
     desk = Desk(rules).say(1).hear(1, "One.").put(1).say(2).hear(2, "New line.")
     assert desk.inserted == ["One.", "\n"]
@@ -643,7 +643,7 @@ def test_settings_that_leave_the_keys_alone_leave_the_take_alone():
     assert desk.done(fx.ListenFor) == []
 
 
-def test_a_take_whose_key_is_set_anew_ends():
+def test_a_take_ends_when_its_key_is_changed():
     desk = Desk().down().configure(replace(RULES, mode=Mode.TOGGLE))
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     desk.recorded(1).down()
@@ -663,7 +663,7 @@ def test_a_take_begun_by_request_outlives_new_hotkeys():
         (Mode.TOGGLE, "Press the key, speak, then press it again."),
     ],
 )
-def test_who_said_nothing_reads_how_the_key_works(mode, hint):
+def test_a_take_without_speech_shows_how_the_key_works(mode, hint):
     desk = Desk().configure(replace(RULES, mode=mode)).ask(Request.START)
     desk.ask(Request.STOP).recorded(1).hear(1, "")
     assert [notice.hint for notice in desk.view.notices] == [hint]

@@ -22,13 +22,13 @@ def left(number, text="", **more):
     return Entry(number, 0.0, EntryState.DONE if text else EntryState.WAITING, text=text, **more)
 
 
-def rescued(*unfinished):
-    """A desk whose model is ready and which was told of entries without a text."""
+def recovering(*unfinished):
+    """A desk whose model is ready, with these entries of the history that have no text yet."""
     return Desk().play(READY, ev.Recovered(tuple(left(number) for number in unfinished), ()))
 
 
 def kept(desk):
-    """What the history was told to keep, but texts and sounds."""
+    """What the history is to keep, except texts and sounds."""
     kinds = (fx.KeepFailure, fx.KeepCancellation, fx.KeepDelivery)
     return [effect for effect in desk.effects if isinstance(effect, kinds)]
 
@@ -105,8 +105,8 @@ def test_unfinished_takes_are_transcribed_one_after_the_other_once_the_model_is_
     assert NoticeKind.HELD in desk.notices
 
 
-def test_what_is_being_rescued_stays_in_the_background():
-    desk = rescued(5)
+def test_what_is_being_recovered_stays_in_the_background():
+    desk = recovering(5)
     assert desk.now.takes[0].stage is Stage.REPLAYING
     assert (desk.view.phase, desk.view.waiting, desk.view.take) == (Phase.IDLE, 0, 0)
     assert desk.done(fx.WatchEscape) == []
@@ -115,8 +115,8 @@ def test_what_is_being_rescued_stays_in_the_background():
 
 
 @pytest.mark.parametrize("is_replayed", [False, True])
-def test_a_take_spoken_now_goes_before_what_is_being_rescued(is_replayed):
-    desk = rescued(5, 6)
+def test_a_take_spoken_now_goes_before_what_is_being_recovered(is_replayed):
+    desk = recovering(5, 6)
     if is_replayed:
         desk.replayed(1)
     desk.down().play(ev.FocusNoted(2, EDITOR)).begun(2)
@@ -129,8 +129,8 @@ def test_a_take_spoken_now_goes_before_what_is_being_rescued(is_replayed):
     assert desk.done(fx.Replay)[-1].entry == 5
 
 
-def test_a_rescue_that_fails_is_told_and_the_next_begins():
-    desk = rescued(5, 6).fail(1)
+def test_a_recovery_that_fails_is_reported_and_the_next_begins():
+    desk = recovering(5, 6).fail(1)
     assert kept(desk) == [fx.KeepFailure(1, "It broke.")]
     assert [effect.entry for effect in desk.done(fx.Replay)] == [5, 6]
 
@@ -154,12 +154,12 @@ def test_a_failed_take_can_be_tried_again_when_its_entry_came_late():
     assert before.hint == ERROR.hint, "nothing is promised that is not known yet"
     (after,) = desk.keep(1, 10).view.notices
     assert after.hint == f"It's saved: choose Transcribe last recording again. {ERROR.hint}"
-    assert after.number == before.number, "it is no news, and not told twice"
+    assert after.number == before.number, "it is not shown again"
     desk.ask(Request.RETRY)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
 
 
-def test_a_cancelled_take_whose_entry_came_late_can_be_brought_back_and_the_user_is_told_so():
+def test_a_cancelled_take_whose_entry_came_late_can_be_restored_and_the_notice_says_so():
     desk = Desk().down().begun(1).wait(2).escape()
     assert desk.view.notices[-1].hint == ""
     desk.keep(1, 10)
@@ -183,7 +183,7 @@ def test_without_anything_kept_there_is_nothing_to_come_back(what):
 
 
 @pytest.mark.parametrize("is_recording", [True, False])
-def test_a_cancelled_take_can_be_brought_back_and_the_user_is_told_so(is_recording):
+def test_a_cancelled_take_can_be_restored_and_the_notice_says_so(is_recording):
     desk = Desk().down().play(ev.FocusNoted(1, EDITOR)).begun(1).keep(1, 10).wait(2)
     if not is_recording:
         desk.up().recorded(1)
@@ -198,7 +198,7 @@ def test_a_cancelled_take_can_be_brought_back_and_the_user_is_told_so(is_recordi
     assert not desk.view.can_bring_back
 
 
-def test_a_slip_of_the_finger_does_not_replace_the_take_that_can_be_brought_back():
+def test_a_slip_of_the_finger_does_not_replace_the_take_that_can_be_restored():
     desk = Desk().down().begun(1).keep(1, 10).wait(2).escape()
     desk.up().wait(10).down().begun(2).keep(2, 11).escape()
     assert desk.view.notices[-1].hint == ""
@@ -212,7 +212,7 @@ def test_sound_that_does_not_come_from_the_disk_fails_the_replay_after_a_while()
     assert desk.view.can_retry
 
 
-def test_pausing_the_history_is_told_to_it_once():
+def test_the_history_is_paused_once():
     private = replace(RULES, is_private=True)
     desk = Desk().configure(private).configure(private)
     assert desk.done(fx.PauseHistory) == [fx.PauseHistory(is_paused=True)]
@@ -238,7 +238,7 @@ def test_a_listener_that_starts_again_hears_whether_escape_is_wanted_which_the_d
 
 
 def test_late_answers_about_replays_that_are_gone_change_nothing():
-    desk = rescued(5).down()
+    desk = recovering(5).down()
     before = desk.now
     assert desk.replayed(1).keep(99, 1).play(ev.Delivered(1, Delivery.TYPED)).now == before
 
@@ -315,7 +315,7 @@ def test_a_recorder_and_an_inserter_get_their_time_after_the_process_was_stopped
     assert kept(desk) == [fx.KeepDelivery(1, Delivery.TYPED)]
 
 
-def test_of_a_take_that_never_heard_anything_nothing_is_said_to_be_saved():
+def test_no_notice_says_that_a_take_without_sound_is_saved():
     desk = Desk().down().play(ev.FocusNoted(1, EDITOR)).keep(1, 10)
     desk.play(ev.Failed(1, HandyError("No microphone was found.", "Plug one in.")))
     (notice,) = [one for one in desk.view.notices if one.title == "No microphone was found."]

@@ -69,7 +69,7 @@ def test_the_views_tell_the_story_in_order():
     assert phases[-1] is Phase.IDLE
 
 
-def test_the_same_view_is_not_told_twice():
+def test_the_same_view_is_not_shown_twice():
     program = Program().configure()
     before = len(program.views)
     program.play(Ticked(program.clock()), Ticked(program.clock()))
@@ -102,7 +102,7 @@ def test_an_effect_that_breaks_is_reported_without_its_details():
 
 
 @pytest.mark.expects_log
-def test_hotkeys_that_cannot_be_had_are_a_lasting_problem():
+def test_hotkeys_that_cannot_be_set_are_a_lasting_problem():
     program = Program()
     program.ports.hotkeys.error = HandyError("The key is taken.")
     program.configure()
@@ -201,7 +201,7 @@ def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_b
 
 
 @pytest.mark.expects_log
-def test_an_event_that_cannot_be_handled_is_told(monkeypatch):
+def test_an_event_that_cannot_be_handled_is_reported(monkeypatch):
     program = Program().configure()
 
     def fail(_turn, _take):

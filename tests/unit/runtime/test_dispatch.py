@@ -254,7 +254,7 @@ def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
 
 @pytest.mark.parametrize("effect", [fx.Copy("diary", (6,)), fx.ListenFor(())])
 @pytest.mark.expects_log
-def test_what_fails_on_another_thread_is_told_as_an_event(effect):
+def test_a_failure_on_another_thread_comes_as_an_event(effect):
     error = HandyError("The desktop refused.")
 
     def fail(_what):
