@@ -777,7 +777,7 @@ class Watch:
                 case Stage.RECORDING | Stage.ENDING:
                     self.play(ev.RecordingEnded(take.number, ev.EndCause.STOPPED, 1.0, is_dead=False))
                 case Stage.REPLAYING:
-                    self.replayed(take.number)
+                    self.play(ev.Replayed(take.number, 1.0))
                 case Stage.TRANSCRIBING:
                     self.play(ev.Transcribed(take.number, "a", "English", is_truncated=False))
                 case _:
