@@ -68,7 +68,7 @@ class Desk:
         self.now, self.at_s = Dictation(), 100.0
         self.effects: list[fx.Effect] = []
         self.focus: Target | None = Target()  # what has the focus; None: the desktop does not answer
-        self.play(ev.Configured(rules, choices))
+        self.configure(rules, choices)
         self.effects.clear()
 
     def play(self, *events: ev.Event) -> Self:
@@ -90,18 +90,44 @@ class Desk:
         self.at_s = end_s
         return self
 
+    def oversleep(self, seconds: float) -> Self:
+        """Let time pass in which nothing runs: what was due is woken afterwards."""
+        self.at_s += seconds
+        return self.play(ev.Ticked(self.at_s))
+
     def down(self, key: int = 0) -> Self:
         return self.play(ev.KeyDown(key, self.at_s))
 
     def up(self, key: int = 0) -> Self:
         return self.play(ev.KeyUp(key, self.at_s)).wait(0.05)
 
+    def join(self, key: int = 0) -> Self:
+        return self.play(ev.KeyJoined(key, self.at_s))
+
     def say(self, take: int, target: Target | None = EDITOR, key: int = 0) -> Self:
         """Press, speak for a second and let go; the recorder does its part."""
         self.focus = target
-        self.down(key).play(ev.RecordingBegan(take, "mic")).wait(1).up(key)
+        self.down(key).begun(take).wait(1).up(key)
         self.focus = Target()
         return self.recorded(take)
+
+    def begun(self, take: int) -> Self:
+        return self.play(ev.RecordingBegan(take, "mic"))
+
+    def escape(self) -> Self:
+        return self.play(ev.EscapePressed(self.at_s))
+
+    def keep(self, take: int, entry: int) -> Self:
+        return self.play(ev.Kept(take, entry))
+
+    def fail(self, take: int) -> Self:
+        return self.play(ev.Failed(take, ERROR))
+
+    def replayed(self, take: int) -> Self:
+        return self.play(ev.Replayed(take, 1.0))
+
+    def configure(self, rules: Rules = RULES, choices: Choices = NO_CHOICES) -> Self:
+        return self.play(ev.Configured(rules, choices))
 
     def recorded(self, take: int, cause: ev.EndCause = ev.EndCause.STOPPED, is_dead: bool = False) -> Self:
         return self.play(ev.RecordingEnded(take, cause, 1.0, is_dead))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from handy_qwen.core.events import (
     Delivered,
@@ -17,6 +17,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Sink, Transcriber
 from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
+from handy_qwen.runtime.dispatch import Attempt, Ports
 from handy_qwen.runtime.worker import Worker
 
 
@@ -256,3 +257,25 @@ _transcriber: Callable[[Post], Transcriber] = FakeTranscriber
 _inserter: Callable[[Post], Inserter] = FakeInserter
 _cues: type[Cues] = FakeCues
 _history: Callable[[Post], History] = FakeHistory
+
+
+def fake_ports(
+    post: Post,
+    attempt: Attempt = lambda _effect, work: work(),
+    *,
+    blocks: Sequence[Samples] = (),
+    text: str = "Hello.",
+    workers: Mapping[str, Worker] = AT_ONCE,
+) -> Ports:
+    """Fakes for all ports: what takes time happens at once."""
+    return Ports(
+        FakeHotkeys(),
+        FakeRecorder(post, blocks),
+        FakeTranscriber(post, text),
+        FakeInserter(post),
+        FakeCues(),
+        FakeHistory(post),
+        post,
+        attempt,
+        **workers,
+    )

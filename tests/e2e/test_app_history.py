@@ -98,7 +98,7 @@ def test_a_cancelled_take_is_brought_back(desktop, app, editor):
     desktop.keys.chord("Escape")
     desktop.hardware.up("Control_R")
     status = wait_until(lambda: (s := app.status())["can_bring_back"] and s, "the cancellation")
-    assert any("restore it" in notice["hint"] for notice in status["notices"])
+    assert any("Restore cancelled dictation" in notice["hint"] for notice in status["notices"])
     desktop.screenshot("app-cancelled")
     assert app.run("bring-back").returncode == 0
     assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS

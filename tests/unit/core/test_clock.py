@@ -15,27 +15,21 @@ from handy_qwen.core.recovery import TRANSCRIBING_S
 from handy_qwen.core.state import Dictation, Stage
 from handy_qwen.core.types import Limits, Mode
 from handy_qwen.core.view import Choices, NoticeKind, Phase
-from tests.dictation import ERROR, KEYS, RULES, TAKES, UNTIMED, Desk
+from tests.dictation import KEYS, RULES, TAKES, UNTIMED, Desk
 
 HOUR_S = 3600.0
 MOST_WAKE_UPS = 150  # without anything else happening: some deadlines for each take and each notice
 
 
-def ticked(desk):
-    """Wake the cycle now, however late that is."""
-    return desk.play(ev.Ticked(desk.at_s))
-
-
-def test_a_take_whose_longest_time_passed_while_the_machine_slept_ends_and_its_text_is_wanted():
-    desk = Desk().down().play(ev.RecordingBegan(1, "mic"))
-    desk.at_s += 8 * HOUR_S
-    ticked(desk)
+def test_a_take_whose_longest_time_passed_while_the_machine_slept_ends_and_is_transcribed():
+    desk = Desk().down().begun(1)
+    desk.oversleep(8 * HOUR_S)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.recorded(1).done(fx.Transcribe) == [fx.Transcribe(1)]
 
 
 def test_a_sleep_that_the_clock_does_not_count_is_part_of_the_take():
-    desk = Desk().down().play(ev.RecordingBegan(1, "mic"), ev.Slept(RULES.max_take_s - 10)).wait(5)
+    desk = Desk().down().begun(1).play(ev.Slept(RULES.max_take_s - 10)).wait(5)
     assert desk.done(fx.StopRecording) == []
     assert desk.wait(6).done(fx.StopRecording) == [fx.StopRecording(1)]
 
@@ -47,7 +41,7 @@ def test_a_sleep_makes_nobody_late_who_was_to_answer():
 
 
 def test_a_text_is_awaited_as_long_as_the_engine_moves_and_no_longer():
-    desk = Desk().say(1).play(ev.Kept(1, 10))
+    desk = Desk().say(1).keep(1, 10)
     for _ in range(20):
         desk.wait(0.9 * TRANSCRIBING_S).play(ev.Progressed(1))
     assert desk.view.phase is Phase.TRANSCRIBING
@@ -67,9 +61,9 @@ def test_a_take_is_not_late_while_the_engine_is_at_work_on_another_or_loads_its_
 
 
 def test_a_take_tried_again_while_another_is_spoken_is_not_late_before_the_engine_comes_to_it():
-    desk = Desk(replace(RULES, max_take_s=7200.0, silence_s=0.0)).say(1).play(ev.Kept(1, 10))
-    desk.play(ev.Failed(1, ERROR)).ask(Request.START).play(ev.RecordingBegan(2, "mic"))
-    desk.ask(Request.RETRY).play(ev.Replayed(3, 1.0))
+    desk = Desk(replace(RULES, max_take_s=7200.0, silence_s=0.0)).say(1).keep(1, 10)
+    desk.fail(1).ask(Request.START).begun(2)
+    desk.ask(Request.RETRY).replayed(3)
     desk.wait(1.5 * TRANSCRIBING_S)
     assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
     desk.ask(Request.CANCEL).wait(0.9 * TRANSCRIBING_S)
@@ -77,7 +71,7 @@ def test_a_take_tried_again_while_another_is_spoken_is_not_late_before_the_engin
     assert desk.wait(0.2 * TRANSCRIBING_S).now.takes == ()
 
 
-def test_a_model_that_does_not_load_is_told_until_it_is_there():
+def test_a_model_that_does_not_load_is_reported_until_it_is_there():
     desk = Desk().play(ev.ModelLoading("m")).wait(TRANSCRIBING_S - 1)
     assert desk.view.phase is Phase.LOADING
     desk.wait(2)
@@ -89,10 +83,9 @@ def test_a_model_that_does_not_load_is_told_until_it_is_there():
 
 @pytest.mark.parametrize("mode", Mode)
 def test_a_key_that_goes_up_while_an_effect_blocks_still_ends_its_take(mode):
-    desk = Desk(replace(RULES, mode=mode)).down().play(ev.RecordingBegan(1, "mic")).wait(1)
+    desk = Desk(replace(RULES, mode=mode)).down().begun(1).wait(1)
     desk.play(ev.KeyUp(0, desk.at_s))
-    desk.at_s += 2.5
-    ticked(desk)
+    desk.oversleep(2.5)
     assert (desk.view.phase is Phase.RECORDING) == (mode is Mode.TOGGLE)
     assert wake_at_s(desk.now.gestures, desk.now.rules.limits) is None
 

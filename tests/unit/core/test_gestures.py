@@ -265,7 +265,7 @@ def test_a_press_that_means_something_belongs_to_a_key_that_is_down_and_to_an_op
 
 @settings(max_examples=200)
 @given(history=HISTORIES, held_s=st.floats(LIMITS.hold_s + 0.001, 600), mode=st.sampled_from([AUTO, HOLD]))
-def test_speech_held_for_long_is_never_thrown_away_but_on_request(history, held_s, mode):
+def test_speech_held_for_long_is_discarded_on_request_only(history, held_s, mode):
     hands, now_s = play(history, mode)
     hands.send(*(KeyUp(hotkey, now_s) for hotkey in range(3)), Requested(Request.STOP, now_s + 1))
     hands.calls.clear()

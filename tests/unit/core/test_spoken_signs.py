@@ -186,7 +186,7 @@ def test_french_quotation_marks_have_narrow_spaces_inside():
     )
 
 
-def test_a_line_break_said_alone_is_inserted_behind_what_stands_there():
+def test_a_line_break_said_alone_is_inserted_after_the_text_before():
     assert fit(said("New line."), RULES, "Hello.", "English") == "\n"
     assert fit("The next", RULES, "Hello.\n", "English") == "The next"
 

@@ -53,16 +53,16 @@ def test_the_first_of_two_replacements_for_the_same_words_counts():
 
 
 @pytest.mark.parametrize(("heard", "written"), [("(", ""), ("a", r"\1"), ("a", r"\g<x>")])
-def test_what_is_wrong_with_a_pattern_is_told(heard, written):
+def test_what_is_wrong_with_a_pattern_is_reported(heard, written):
     assert pattern_error(Replacement(heard, written, is_regex=True))
 
 
-def test_a_pattern_that_would_take_for_ever_is_left_out_and_told():
+def test_a_pattern_that_would_take_for_ever_is_left_out_and_reported():
     slow = Replacement(r"(.*)(.*)(.*)(.*)(.*)(.*)(.*)\1\2\3\4\5\6\7[0-9]", "never", is_regex=True)
     rules = TextRules(replacements=(slow, Replacement("a", "b")))
-    told = []
-    assert clean("a " * 40, rules, "English", told.append) == "b " * 39 + "b"
-    assert told == [slow]
+    left_out = []
+    assert clean("a " * 40, rules, "English", left_out.append) == "b " * 39 + "b"
+    assert left_out == [slow]
 
 
 def test_nothing_is_wrong_with_a_good_pattern():
@@ -91,7 +91,7 @@ def test_nothing_is_wrong_with_a_good_pattern():
         ("Really?", "Yes.", " Yes."),
     ],
 )
-def test_a_text_continues_what_stands_before_it(previous, text, result):
+def test_a_text_continues_what_is_before_it(previous, text, result):
     assert fit(text, PLAIN, previous, "English") == result
 
 

@@ -178,10 +178,10 @@ def test_no_replacement_is_missed_because_of_capitals(heard):
             assert clean(text, TextRules((Replacement(heard, "☆"),)), "") == "☆", text
 
 
-def test_a_pattern_that_writes_without_end_is_left_out_and_told():
+def test_a_pattern_that_writes_without_end_is_left_out_and_reported():
     greedy = Replacement(r"(?s)(?=(.*))", r"\1" * 100, is_regex=True)
-    told = []
+    left_out = []
     text = "word " * 2_000
-    assert clean(text, TextRules(replacements=(greedy,)), "English", told.append) == text.strip()
-    assert told == [greedy]
+    assert clean(text, TextRules(replacements=(greedy,)), "English", left_out.append) == text.strip()
+    assert left_out == [greedy]
     assert len(text) ** 2 * 50 > PATTERN_CHARACTERS

@@ -1,7 +1,6 @@
 """The controller and the cycle together, on fakes and without a thread; then the thread itself."""
 
 import logging
-import queue
 import threading
 import time
 from dataclasses import replace
@@ -16,17 +15,7 @@ from handy_qwen.core.types import Hotkey, Mode, Rules
 from handy_qwen.core.view import Choices, NoticeKind, Phase
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.runtime.controller import AGAIN_S, Controller
-from handy_qwen.runtime.dispatch import Ports
-from tests.fakes import (
-    AT_ONCE,
-    FakeClock,
-    FakeCues,
-    FakeHistory,
-    FakeHotkeys,
-    FakeInserter,
-    FakeRecorder,
-    FakeTranscriber,
-)
+from tests.fakes import FakeClock, fake_ports
 
 SECRET = "my diary says so"
 RULES = Rules(hotkeys=(Hotkey("ctrl_r"),), mode=Mode.HOLD, context=("Qwen",))
@@ -39,23 +28,8 @@ class Program:
         self.clock = FakeClock()
         self.views = []
         self.controller = Controller(self.run, self.views.append, self.clock)
-        post = self.controller.post
-        self.hotkeys = FakeHotkeys()
-        self.recorder = FakeRecorder(post, [np.full(160, 0.1, np.float32)])
-        self.transcriber = FakeTranscriber(post, SECRET)
-        self.inserter = FakeInserter(post)
-        self.cues = FakeCues()
-        self.ports = Ports(
-            self.hotkeys,
-            self.recorder,
-            self.transcriber,
-            self.inserter,
-            self.cues,
-            FakeHistory(post),
-            post,
-            self.controller.attempt,
-            **AT_ONCE,
-        )
+        blocks = [np.full(160, 0.1, np.float32)]
+        self.ports = fake_ports(self.controller.post, self.controller.attempt, blocks=blocks, text=SECRET)
 
     def run(self, effect):
         self.ports.run(effect)
@@ -81,12 +55,12 @@ class Program:
 
 def test_a_press_and_a_release_put_the_text_into_the_window():
     program = Program().configure().dictate()
-    assert program.inserter.texts == [SECRET]
-    assert program.transcriber.begun == [(1, "", ("Qwen",))]
-    assert len(program.transcriber.fed) == 1
-    assert program.cues.played == ["started", "stopped"]
-    assert program.hotkeys.hotkeys == RULES.hotkeys
-    assert not program.hotkeys.is_escape_wanted
+    assert program.ports.inserter.texts == [SECRET]
+    assert program.ports.transcriber.begun == [(1, "", ("Qwen",))]
+    assert len(program.ports.transcriber.fed) == 1
+    assert program.ports.cues.played == ["started", "stopped"]
+    assert program.ports.hotkeys.hotkeys == RULES.hotkeys
+    assert not program.ports.hotkeys.is_escape_wanted
 
 
 def test_the_views_tell_the_story_in_order():
@@ -95,7 +69,7 @@ def test_the_views_tell_the_story_in_order():
     assert phases[-1] is Phase.IDLE
 
 
-def test_the_same_view_is_not_told_twice():
+def test_the_same_view_is_not_shown_twice():
     program = Program().configure()
     before = len(program.views)
     program.play(Ticked(program.clock()), Ticked(program.clock()))
@@ -111,26 +85,26 @@ def test_time_that_passes_wakes_the_cycle():
 @pytest.mark.expects_log
 def test_an_effect_that_fails_is_reported_and_the_next_take_works():
     program = Program().configure()
-    program.recorder.error = HandyError("No microphone.", "Plug one in.")
+    program.ports.recorder.error = HandyError("No microphone.", "Plug one in.")
     program.dictate()
     assert [notice.title for notice in program.views[-1].notices] == ["No microphone."]
-    program.recorder.error = None
+    program.ports.recorder.error = None
     program.dictate()
-    assert program.inserter.texts == [SECRET]
+    assert program.ports.inserter.texts == [SECRET]
 
 
 @pytest.mark.expects_log
 def test_an_effect_that_breaks_is_reported_without_its_details():
     program = Program().configure()
-    program.recorder.error = RuntimeError("boom")
+    program.ports.recorder.error = RuntimeError("boom")
     program.dictate()
     assert [notice.title for notice in program.views[-1].notices] == ["Something went wrong."]
 
 
 @pytest.mark.expects_log
-def test_hotkeys_that_cannot_be_had_are_a_lasting_problem():
+def test_hotkeys_that_cannot_be_set_are_a_lasting_problem():
     program = Program()
-    program.hotkeys.error = HandyError("The key is taken.")
+    program.ports.hotkeys.error = HandyError("The key is taken.")
     program.configure()
     assert program.views[-1].phase is Phase.PROBLEM
 
@@ -139,7 +113,7 @@ def test_hotkeys_that_cannot_be_had_are_a_lasting_problem():
 def test_a_failing_clean_up_of_a_take_that_is_gone_is_only_logged():
     program = Program().configure()
     program.play(Requested(Request.START, 100.0))
-    program.transcriber.cancel = None  # calling it raises TypeError
+    program.ports.transcriber.cancel = None  # calling it raises TypeError
     program.play(Requested(Request.CANCEL, 100.0))
     assert [notice.kind for notice in program.views[-1].notices] == [NoticeKind.INFO]
 
@@ -148,10 +122,10 @@ def test_a_failing_clean_up_of_a_take_that_is_gone_is_only_logged():
 def test_nothing_the_user_said_is_logged(caplog):
     caplog.set_level(logging.DEBUG)
     program = Program().configure()
-    program.inserter.error = InsertError("It did not work.", InsertReason.NO_FOCUS)
+    program.ports.inserter.error = InsertError("It did not work.", InsertReason.NO_FOCUS)
     program.dictate()
     program.play(Requested(Request.COPY_LAST, 100.0))
-    assert program.inserter.copied == [SECRET]
+    assert program.ports.inserter.copied == [SECRET]
     assert caplog.records
     assert SECRET not in caplog.text
     assert "diary" not in caplog.text
@@ -174,7 +148,7 @@ def test_a_broken_listener_or_an_unknown_event_does_not_end_the_cycle():
 def test_hotkeys_that_fail_after_others_were_chosen_do_not_stay_a_problem():
     program = Program()
     late = []
-    program.hotkeys.start = late.append
+    program.ports.hotkeys.start = late.append
     program.configure().play(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices()))
 
     def fail():
@@ -210,51 +184,24 @@ def test_what_was_shown_last_is_shown_again_when_asked_for():
     assert program.views == [seen]
 
 
-class Nobody:
-    """An inbox in which nothing ever is: whoever waits there lets the time pass, and never without end."""
-
-    def __init__(self, clock):
-        self.clock = clock
-
-    def get(self, timeout):
-        assert timeout is not None, "it sleeps for ever"
-        self.clock.now_s += timeout
-        raise queue.Empty
-
-    def put(self, event):
-        """What the fakes answer at once is not to be heard."""
-
-
-def left_alone(program, monkeypatch):
-    """From now on nothing comes in. Returns what the thread does next, and again."""
-    monkeypatch.setattr(program.controller.thread, "_inbox", Nobody(program.clock))
-    return program.controller.thread._turn
-
-
-def test_a_take_ends_by_itself_after_a_sleep_longer_than_it_may_last(monkeypatch):
-    program = Program().configure()
-    program.play(KeyDown(0, program.clock()))
-    program.clock.now_s += 8 * 3600
-    left_alone(program, monkeypatch)()
-    assert program.recorder.open is None
-
-
 @pytest.mark.expects_log
 def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_busy(monkeypatch):
     program = Program().configure().play(Requested(Request.SHOW, 100.0))
-    wake = left_alone(program, monkeypatch)
+    tried_s = []
 
-    def fail(_turn):
+    def fail(turn):
+        tried_s.append(turn.at_s)
         raise RuntimeError("odd")
 
     monkeypatch.setattr("handy_qwen.core.dictation._look_at_clock", fail)
-    for _ in range(10):
-        wake()
-    assert program.clock.now_s >= 100 + NOTICE_S + 9 * AGAIN_S
+    for _ in range(40):
+        program.wait(NOTICE_S / 10)
+    assert 2 < len(tried_s) < 40
+    assert min(np.diff(tried_s)) >= AGAIN_S
 
 
 @pytest.mark.expects_log
-def test_an_event_that_cannot_be_handled_is_told(monkeypatch):
+def test_an_event_that_cannot_be_handled_is_reported(monkeypatch):
     program = Program().configure()
 
     def fail(_turn, _take):

@@ -2,51 +2,48 @@
 
 import queue
 import threading
+from functools import partial
 from typing import get_args
 
 import numpy as np
 import pytest
 
 from handy_qwen import paths
+from handy_qwen.audio import devices
 from handy_qwen.audio.connection import spawn
 from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Copied, FocusNoted, Kept, RecordingBegan, Replayed
+from handy_qwen.core.events import (
+    Copied,
+    Delivered,
+    EndCause,
+    FocusNoted,
+    HotkeysSet,
+    Kept,
+    RecordingBegan,
+    RecordingEnded,
+    Replayed,
+    Transcribed,
+)
+from handy_qwen.core.ports import HotkeyListener, Inserter
 from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
-from tests.fakes import (
-    AT_ONCE,
-    FakeCues,
-    FakeHistory,
-    FakeHotkeys,
-    FakeInserter,
-    FakeRecorder,
-    FakeTranscriber,
-)
+from tests.fakes import FakeHistory, FakeInserter, fake_ports
 
 
 def desk():
     events = []
     loud, quiet = np.full(1600, 0.2, np.float32), np.full(1600, 0.0001, np.float32)
-    ports = Ports(
-        FakeHotkeys(),
-        FakeRecorder(events.append, [quiet, loud]),
-        FakeTranscriber(events.append),
-        FakeInserter(events.append),
-        FakeCues(),
-        FakeHistory(events.append),
-        events.append,
-        lambda _effect, work: work(),
-        **AT_ONCE,
-    )
-    return ports, events
+    return fake_ports(events.append, blocks=[quiet, loud]), events
 
 
 def test_the_window_at_the_press_is_noted():
@@ -65,64 +62,48 @@ def test_a_recording_feeds_the_engine_and_the_history():
     assert ports.history.fed == [1, 1]
 
 
-def test_every_other_effect_reaches_its_port():
-    ports, events = desk()
-    for effect in [
-        fx.PrepareInsertion(1, Method.PASTE),
-        fx.StartRecording(1, "", ""),
-        fx.StopRecording(1),
-        fx.StartRecording(2, "", ""),
-        fx.CancelRecording(2),
-        fx.Transcribe(1),
-        fx.CancelTranscription(2),
-        fx.Insert(1, "Hello.", None, Method.TYPE, Submit.OFF),
-        fx.Copy("Hello."),
-        fx.ListenFor(()),
+def everything(take):
+    """Each effect there is."""
+    return [
+        fx.PrepareInsertion(take, Method.PASTE),
+        fx.StartRecording(take, "", ""),
+        fx.StopRecording(take),
+        fx.CancelRecording(take),
+        fx.Transcribe(take),
+        fx.CancelTranscription(take),
+        fx.Insert(take, "diary", None, Method.PASTE, Submit.ENTER, (7,)),
+        fx.Copy("diary", (take,)),
+        fx.Replay(take, 1, "", ""),
+        fx.Adopt(take, 1),
+        fx.KeepSound(take),
+        fx.KeepText(take, "diary", "", "", ""),
+        fx.KeepFailure(take, "It broke."),
+        fx.KeepCancellation(take),
+        fx.KeepDelivery(take, Delivery.TYPED),
+        fx.PauseHistory(is_paused=True),
+        fx.ListenFor((Hotkey("ctrl_r"),)),
         fx.WatchEscape(is_wanted=True),
         fx.PlayCue(fx.Cue.STARTED),
         fx.PlayCue(fx.Cue.STOPPED),
-    ]:
-        ports.run(effect)
-    assert ports.recorder.open is None
-    assert ports.transcriber.cancelled == [2]
-    assert ports.inserter.prepared == [Method.PASTE]
-    assert ports.inserter.texts == ["Hello."]
-    assert ports.inserter.copied == ["Hello."]
-    assert ports.hotkeys.is_escape_wanted
-    assert ports.cues.played == ["started", "stopped"]
-    told = [event for event in events if not isinstance(event, Kept)]
-    assert len(told) == 9  # focus, began and ended twice, transcribed, delivered, copied, hotkeys set
-
-
-def test_what_the_history_is_to_keep_reaches_it():
-    ports, events = desk()
-    for effect in [
-        fx.KeepSound(1),
-        fx.KeepText(1, "diary", "English", "demo", "editor"),
-        fx.Insert(1, "diary", None, Method.TYPE, Submit.OFF, (7,)),
-        fx.KeepDelivery(1, Delivery.TYPED),
-        fx.KeepDelivery(2, Delivery.DROPPED),
-        fx.KeepFailure(3, "It broke."),
-        fx.KeepCancellation(4),
-        fx.Adopt(5, 50),
-        fx.Copy("diary", (6,)),
-        fx.PauseHistory(is_paused=True),
-    ]:
-        ports.run(effect)
-    assert ports.history.told == [
-        "1 complete",
-        "1 done",
-        "1 begun",
-        "7 begun",
-        "1 typed",
-        "2 dropped",
-        "3 failed: It broke.",
-        "4 cancelled",
-        "5 is entry 50",
-        "6 copied",
-        "private",
     ]
-    assert ports.history.texts == ["diary"]
+
+
+def test_every_effect_reaches_its_port():
+    ports, events = desk()
+    for effect in [fx.StartRecording(9, "", ""), fx.CancelRecording(9), *everything(1)]:
+        ports.run(effect)
+    ends = [event.cause for event in events if isinstance(event, RecordingEnded)]
+    assert ends == [EndCause.CANCELLED, EndCause.STOPPED]
+    assert ports.transcriber.cancelled == [1]
+    assert ports.inserter.prepared == [Method.PASTE]
+    assert ports.inserter.texts == ports.inserter.copied == ports.history.texts == ["diary"]
+    assert (ports.hotkeys.hotkeys, ports.hotkeys.is_escape_wanted) == ((Hotkey("ctrl_r"),), True)
+    assert ports.cues.played == ["started", "stopped"]
+    before = "9 begun, 1 begun, 1 begun, 7 begun, 1 copied, 1 replays entry 1, 1 is entry 1"
+    after = "1 complete, 1 done, 1 failed: It broke., 1 cancelled, 1 typed, private"
+    assert ", ".join(ports.history.told) == f"{before}, {after}"
+    answers = {FocusNoted, Transcribed, Delivered, Copied, HotkeysSet, Replayed}
+    assert answers <= {type(event) for event in events}
     assert "diary" not in repr(events)
 
 
@@ -165,21 +146,20 @@ hanging = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExcept
 class Blocked:
     """Whatever is asked of it takes until the gate is open, and ends its thread then.
 
-    ``called`` tells what was asked, and on which thread.
+    It has the methods of ``kinds``. ``called`` tells what was asked, and on which thread.
     """
 
-    def __init__(self, gate):
+    def __init__(self, gate, *kinds):
         self.gate = gate
         self.called = queue.SimpleQueue()
+        for name in {name for kind in kinds for name in dir(kind) if not name.startswith("_")}:
+            setattr(self, name, partial(self.block, name))
 
-    def __getattr__(self, name):
-        def block(*_args, **_more):
-            self.called.put((name, threading.current_thread().name))
-            self.gate.is_open.wait(60)
-            if threading.current_thread() is not threading.main_thread():
-                raise SystemExit
-
-        return block
+    def block(self, name, *_args, **_more):
+        self.called.put((name, threading.current_thread().name))
+        self.gate.is_open.wait(60)
+        if threading.current_thread() is not threading.main_thread():
+            raise SystemExit
 
 
 class Gate:
@@ -208,50 +188,24 @@ def run_in_time(ports, effect):
     assert not thread.is_alive(), f"{type(effect).__name__} keeps the dictation thread waiting"
 
 
-def everything(take):
-    """Each effect there is."""
-    return [
-        fx.PrepareInsertion(1, Method.PASTE),
-        fx.StartRecording(take, "", ""),
-        fx.StopRecording(take),
-        fx.CancelRecording(take),
-        fx.Transcribe(take),
-        fx.CancelTranscription(take),
-        fx.Insert(take, "diary", None, Method.PASTE, Submit.ENTER),
-        fx.Copy("diary", (take,)),
-        fx.Replay(take, 1, "", ""),
-        fx.Adopt(take, 1),
-        fx.KeepSound(take),
-        fx.KeepText(take, "diary", "", "", ""),
-        fx.KeepFailure(take, "It broke."),
-        fx.KeepCancellation(take),
-        fx.KeepDelivery(take, Delivery.TYPED),
-        fx.PauseHistory(is_paused=False),
-        fx.ListenFor((Hotkey("ctrl_r"),)),
-        fx.WatchEscape(is_wanted=True),
-        fx.PlayCue(fx.Cue.STARTED),
-    ]
-
-
 def test_no_effect_is_forgotten_here():
     assert {type(effect) for effect in everything(1)} == set(get_args(fx.Effect))
 
 
 @hanging
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
-    hangs = Blocked(gate)
-    events = queue.SimpleQueue()
+    hangs, events = Blocked(gate, HotkeyListener, PortAudio, devices.Backend, Backend), queue.SimpleQueue()
 
     def live_mode():
-        hangs.live_mode()
+        hangs.block("live mode")
         return LiveMode.OFF
 
     history = DiskHistory(events.put, tmp_path, Rules)
-    history._ledger.open = hangs.open
+    history._ledger.open = partial(hangs.block, "open")
     history.start()
     recorder = MicrophoneRecorder(events.put, hangs, spawn=spawn)
     recorder.thread.start()
-    transcriber = EngineTranscriber(events.put, hangs.load, live_mode=live_mode)
+    transcriber = EngineTranscriber(events.put, partial(hangs.block, "load"), live_mode=live_mode)
     cues = SoundCues(hangs, paths.asset("sounds"), is_on=True)
     inserter = DesktopInserter(events.put, hangs, stopping=threading.Event(), last_resort=hangs.copy)
     ports = Ports(
@@ -275,7 +229,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
     ],
 )
 def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effect, asked, thread):
-    hangs, events = Blocked(gate), []
+    hangs, events = Blocked(gate, HotkeyListener, Inserter), []
     hangs.prepare = lambda _method: None
     ports = Ports(*[hangs] * 6, events.append, lambda _effect, work: work())
     gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
@@ -286,7 +240,7 @@ def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effe
 
 @hanging
 def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
-    hangs, events = Blocked(gate), queue.SimpleQueue()
+    hangs, events = Blocked(gate, HotkeyListener, Inserter), queue.SimpleQueue()
     well = FakeInserter(events.put)
     well.focused = hangs.focused
     history = FakeHistory(events.put)
@@ -300,7 +254,7 @@ def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
 
 @pytest.mark.parametrize("effect", [fx.Copy("diary", (6,)), fx.ListenFor(())])
 @pytest.mark.expects_log
-def test_what_fails_on_another_thread_is_told_as_an_event(effect):
+def test_a_failure_on_another_thread_comes_as_an_event(effect):
     error = HandyError("The desktop refused.")
 
     def fail(_what):
@@ -308,17 +262,8 @@ def test_what_fails_on_another_thread_is_told_as_an_event(effect):
 
     views = queue.SimpleQueue()
     controller = Controller(pytest.fail, views.put)
-    events = []
-    ports = Ports(
-        FakeHotkeys(error),
-        FakeRecorder(events.append),
-        FakeTranscriber(events.append),
-        FakeInserter(events.append),
-        FakeCues(),
-        FakeHistory(events.append),
-        controller.post,
-        controller.attempt,
-    )
+    ports = fake_ports(controller.post, controller.attempt, workers={})
+    ports.hotkeys.error = error
     ports.inserter.copy = fail
     ports.run(effect)
     controller.start()
@@ -327,4 +272,3 @@ def test_what_fails_on_another_thread_is_told_as_an_event(effect):
     for lane in (ports.copying, ports.setting):
         lane.stop(30)
     assert (notice.title, notice.is_lasting) == (error.title, isinstance(effect, fx.ListenFor))
-    assert events == []
