@@ -235,3 +235,14 @@ def test_takes_do_not_share_a_row_when_a_new_history_counts_from_one(store):
         live.has_new_store(store)
         live.save(store)
     assert [row.text for row in store.oldest()] == ["text 5", "text 1"]
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("left", [None, b"no sound"])
+def test_sound_that_cannot_be_read_any_more_fails_its_replay(books, left):
+    books.deliver(1)
+    path = books.places.takes / books.row.file
+    path.unlink() if left is None else path.write_bytes(left)
+    books.replay(2, books.row.id)
+    assert [event.take for event in books.of(Failed)] == [2]
+    assert not books.of(Replayed)
