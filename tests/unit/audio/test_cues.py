@@ -11,10 +11,7 @@ import soundfile
 from handy_qwen.audio import cues as cues_module
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.paths import asset
-
-
-class PortAudioError(Exception):
-    pass
+from tests.unit.audio.conftest import PortAudioError
 
 
 class CallbackStop(Exception):  # noqa: N818 sounddevice's name

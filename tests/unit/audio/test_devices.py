@@ -75,9 +75,6 @@ def test_the_list_of_the_sound_server_is_read():
         Device("Monitor of Null Output", "speakers.monitor", 48_000, 2, is_monitor=True),
         Device("Mikrofon: Größe M", "alsa_input.usb", 16_000, 1, is_default=True),
     ]
-
-
-def test_an_empty_list_has_no_devices():
     assert pulse.parse("", "") == []
 
 
@@ -88,13 +85,12 @@ def put_pactl(folder, monkeypatch, script):
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
-def test_without_a_sound_server_there_is_no_list(tmp_path, monkeypatch):
-    put_pactl(tmp_path, monkeypatch, "echo Connection refused >&2; exit 1")
-    assert pulse.devices() is None
-
-
-def test_without_the_tool_there_is_no_list(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
+@pytest.mark.parametrize("script", ["echo Connection refused >&2; exit 1", None])
+def test_without_a_sound_server_or_the_tool_there_is_no_list(tmp_path, monkeypatch, script):
+    if script:
+        put_pactl(tmp_path, monkeypatch, script)
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path))
     assert pulse.devices() is None
 
 

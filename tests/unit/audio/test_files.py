@@ -5,7 +5,6 @@ import io
 import logging
 import os
 import stat
-import struct
 import sys
 import threading
 import tracemalloc
@@ -19,7 +18,6 @@ from handy_qwen.audio import decoders, files
 from handy_qwen.errors import AudioFileError
 
 RATE = 16_000
-IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def chirp(rate_hz=RATE, seconds=1.0, channels=1):
@@ -58,17 +56,10 @@ def refusal(path, stdin=None):
 # --- kinds -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("subtype", "tolerance"),
-    [
-        ("PCM_U8", 1 / 120),
-        ("PCM_16", 1 / 32000),
-        ("PCM_24", 1e-6),
-        ("PCM_32", 1e-6),
-        ("FLOAT", 0),
-        ("DOUBLE", 0),
-    ],
-)
+WIDTHS = {"PCM_U8": 1 / 120, "PCM_16": 1 / 32000, "PCM_24": 1e-6, "PCM_32": 1e-6, "FLOAT": 0, "DOUBLE": 0}
+
+
+@pytest.mark.parametrize(("subtype", "tolerance"), WIDTHS.items())
 def test_every_width_of_sample_has_the_same_scale(saved, subtype, tolerance):
     samples = chirp()
     np.testing.assert_allclose(files.load(saved(encoded(samples, subtype=subtype))), samples, atol=tolerance)
@@ -85,13 +76,6 @@ def test_any_rate_becomes_16_khz_as_if_resampled_at_once(saved, rate):
     samples = chirp(rate, seconds=2.0)
     loaded = files.load(saved(encoded(samples, rate, subtype="FLOAT")))
     np.testing.assert_allclose(loaded, soxr.resample(samples, rate, RATE, quality="HQ"), atol=1e-6)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 6])
-def test_channels_are_averaged(saved, channels):
-    samples = chirp(channels=channels)
-    loaded = files.load(saved(encoded(samples, subtype="FLOAT")))
-    np.testing.assert_allclose(loaded, samples.reshape(len(samples), -1).mean(axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -121,26 +105,6 @@ def test_every_kind_of_file_is_read_whole(saved, kind, subtype, rate, tolerance)
     n = min(loaded.size, expected.size)
     assert abs(loaded.size - expected.size) < 0.06 * RATE
     assert np.sqrt(((loaded[:n] - expected[:n]) ** 2).mean()) < tolerance
-
-
-@pytest.mark.parametrize(
-    ("kind", "subtype", "signs"),
-    [
-        ("WAV", "PCM_16", (1, -1)),
-        ("WAV", "FLOAT", (1, -1)),
-        ("WAV", "PCM_16", (1, -1, 1, -1)),
-        ("FLAC", None, (1, -1, 1, -1)),
-        ("MP3", None, (1, -1)),
-    ],
-)
-@pytest.mark.parametrize("from_s", [0.0, 1.5])
-def test_channels_of_opposite_sign_do_not_cancel_each_other(saved, kind, subtype, signs, from_s):
-    rate = 44_100
-    mono = chirp(rate, 3.0)
-    flips = np.where(np.arange(len(mono))[:, None] < from_s * rate, 1, np.array(signs, np.float32))
-    loaded = files.load(saved(encoded(mono[:, None] * flips, rate, kind, subtype)))
-    parts = np.sqrt((loaded[: loaded.size // 1600 * 1600].reshape(-1, 1600) ** 2).mean(axis=1))
-    assert parts[:-1].min() > 0.1, "a tenth of a second is lost"
 
 
 def test_a_name_says_nothing_about_the_kind(saved):
@@ -252,16 +216,6 @@ def test_standard_input_carries_a_file_of_any_kind(monkeypatch, kind, spool_byte
     assert samples.size == pytest.approx(RATE, abs=0.06 * RATE)
 
 
-def test_a_wav_that_was_written_into_a_pipe_is_whole():  # see test_containers.py for the other kinds
-    data = encoded(chirp())
-    at = data.index(b"data") + 4
-    for claimed in (0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000):
-        head = data[:4] + struct.pack("<I", min(claimed + 36, 0xFFFFFFFF)) + data[8:at]
-        with files.read("-", io.BytesIO(head + struct.pack("<I", claimed) + data[at + 4 :])) as file:
-            assert sum(block.size for block in file) == RATE
-            assert not file.is_truncated
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_the_spool_on_disk_is_for_the_owner_only_and_has_no_name(monkeypatch):
     monkeypatch.setattr(files, "_SPOOL_BYTES", 1 << 10)
@@ -282,14 +236,8 @@ def test_a_named_pipe_is_read_like_standard_input(tmp_path):
 
 
 def test_problems_of_standard_input_are_named():
-    assert "standard input: it is empty" in refusal_of_stdin(b"")
-    assert "standard input: this is not a sound file" in refusal_of_stdin(b"\x01\x02" * 9000)  # bare samples
-
-
-def refusal_of_stdin(data):
-    with pytest.raises(AudioFileError) as caught:
-        files.load("-", io.BytesIO(data))
-    return caught.value.title
+    assert "standard input: it is empty" in refusal("-", io.BytesIO(b""))
+    assert "standard input: this is not a sound file" in refusal("-", io.BytesIO(b"\x01\x02" * 9000))
 
 
 def test_a_terminal_is_not_waited_for():
@@ -300,14 +248,12 @@ def test_a_terminal_is_not_waited_for():
         def read(self, *_):
             raise AssertionError("this would wait for the keyboard")
 
-    with pytest.raises(AudioFileError, match="no sound is piped"):
-        files.load("-", Terminal())
+    assert "no sound is piped" in refusal("-", Terminal())
 
 
 def test_a_program_without_standard_input_says_so(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(AudioFileError, match="no sound is piped"):
-        files.load("-")
+    assert "no sound is piped" in refusal("-")
 
 
 def test_a_full_disk_is_named():
@@ -315,8 +261,7 @@ def test_a_full_disk_is_named():
         def read(self, *_):
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(AudioFileError, match="No space left"):
-        files.load("-", Full())
+    assert "No space left" in refusal("-", Full())
 
 
 # --- what is no sound file ---------------------------------------------------------------------------
@@ -333,13 +278,6 @@ def test_a_path_below_a_file_is_named(saved):
 @pytest.mark.parametrize("path", ["a\0b.wav", "x" * 5000])
 def test_an_impossible_path_is_named(path):
     assert "cannot be opened" in refusal(path)
-
-
-@pytest.mark.skipif(IS_ROOT or sys.platform == "win32", reason="root may read everything")
-def test_a_file_without_permission_is_named(saved):
-    path = saved(encoded(chirp()))
-    path.chmod(0)
-    assert "may not read" in refusal(path)
 
 
 def test_a_refusal_of_the_system_is_named(saved, monkeypatch):
@@ -459,15 +397,6 @@ def test_an_mp3_that_does_not_say_how_long_it_is_is_whole_nevertheless(saved, mo
         assert not file.is_truncated
 
 
-def test_chunks_before_and_after_the_samples_do_not_matter(saved):
-    data = encoded(chirp())
-    at = data.index(b"data")
-    listed = data[:at] + b"LIST" + struct.pack("<I", 5) + b"INFOx\0" + data[at:] + b"id3 \4\0\0\0abcd"
-    with files.read(saved(listed[:4] + struct.pack("<I", len(listed) - 8) + listed[8:])) as file:
-        assert sum(block.size for block in file) == RATE
-        assert not file.is_truncated
-
-
 @pytest.mark.parametrize("damage", ["cut", "rubbish behind", "rubbish within", "bits"])
 def test_what_mpg123_says_about_a_damaged_mp3_stays_off_the_terminal(saved, damage, capfd):
     data = encoded(chirp(44_100, 4.0), 44_100, "MP3")
@@ -520,18 +449,6 @@ def test_an_mp3_is_read_although_no_more_files_can_be_opened(saved, monkeypatch)
 MP4_HEAD = b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom" + bytes(4000)
 
 
-def test_without_pyav_the_hint_for_an_m4a_is_how_to_install_it(saved, monkeypatch):
-    find_spec = decoders.importlib.util.find_spec
-    monkeypatch.setattr(
-        decoders.importlib.util, "find_spec", lambda name: None if name == "av" else find_spec(name)
-    )
-    with pytest.raises(AudioFileError) as caught:
-        files.load(saved(MP4_HEAD, "memo.m4a"))
-    assert "cannot be read" in caught.value.title
-    assert "pip install" in caught.value.hint
-    assert caught.value.hint.endswith(" av")
-
-
 SPEEX_HEAD = b"OggS\0\2" + bytes(20) + b"\1\x50Speex   1.2" + bytes(3000)
 FLAC_IN_OGG_HEAD = b"OggS\0\2" + bytes(20) + b"\1\x33\x7fFLAC\1\0" + bytes(3000)
 WMA_IN_WAV = encoded(np.zeros(4000, np.float32)).replace(b"fmt \x10\0\0\0\1\0", b"fmt \x10\0\0\0\x61\1")
@@ -540,6 +457,7 @@ WMA_IN_WAV = encoded(np.zeros(4000, np.float32)).replace(b"fmt \x10\0\0\0\1\0", 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
+        (MP4_HEAD, "of this kind cannot be read"),
         (SPEEX_HEAD, "of this kind cannot be read"),
         (FLAC_IN_OGG_HEAD, "of this kind cannot be read"),
         (WMA_IN_WAV, "of this kind cannot be read"),
@@ -554,6 +472,7 @@ def test_without_pyav_the_hint_for_what_it_reads_is_how_to_install_it(saved, mon
     with pytest.raises(AudioFileError) as caught:
         files.load(saved(data))
     assert words in caught.value.title
+    assert "pip install" in caught.value.hint
     assert caught.value.hint.endswith(" av")
 
 

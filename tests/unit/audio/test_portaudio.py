@@ -4,7 +4,6 @@ import builtins
 import ctypes
 import sys
 import threading
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -17,95 +16,12 @@ from handy_qwen.audio.devices import HungError
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import HandyError, MicrophoneError
-
-LONG_S = 20.0
-
-
-class PortAudioError(Exception):
-    pass
-
-
-class FakePortAudio:
-    """A native library without locks: it notes what would have crashed, and hangs where it is told to."""
-
-    PortAudioError = PortAudioError
-    default = SimpleNamespace(hostapi=0)
-
-    def __init__(self, *names):
-        self.names = list(names or ("Headset", "Built-in"))
-        self.gates = {}  # what hangs, until its gate opens
-        self.reached = {}
-        self.inside = 0
-        self.streams = 0
-        self.is_started = True
-        self.starts = 0
-        self.crashes = []
-        self.threads = set()
-        self._guard = threading.Lock()
-
-    def hang(self, name):
-        self.gates[name], self.reached[name] = threading.Event(), threading.Event()
-
-    def release(self, name):
-        self.gates[name].set()
-
-    @contextmanager
-    def native(self, name, *, is_exclusive=False):
-        with self._guard:
-            self.threads.add(threading.current_thread().name)
-            if is_exclusive and self.inside:
-                self.crashes.append(f"{name} under a call")
-            if not is_exclusive and not self.is_started:
-                self.crashes.append(f"{name} without PortAudio")
-            self.inside += 1
-        try:
-            if name in self.gates:
-                self.reached[name].set()
-                assert self.gates[name].wait(LONG_S)
-            yield
-        finally:
-            with self._guard:
-                self.inside -= 1
-
-    def query_hostapis(self):
-        return ({"name": "Core Audio", "devices": range(len(self.names)), "default_input_device": 0},)
-
-    def query_devices(self, index=None):
-        infos = [{"name": n, "max_input_channels": 1, "default_samplerate": 16e3} for n in self.names]
-        return infos if index is None else infos[index]
-
-    def RawInputStream(self, **options):  # noqa: N802 sounddevice's name
-        with self.native(f"open {self.names[options['device']]}"):
-            self.streams += 1
-        self.callback = options["callback"]
-        return SimpleNamespace(samplerate=16e3, start=self.start, close=self.close)
-
-    def start(self):
-        with self.native("start"):
-            pass
-
-    def close(self):
-        with self.native("close"):
-            self.streams -= 1
-
-    def _terminate(self):
-        if self.streams:
-            self.crashes.append("ended under a stream")
-        with self.native("terminate", is_exclusive=True):
-            self.is_started = False
-
-    def _initialize(self):
-        with self.native("initialize", is_exclusive=True):
-            self.is_started = True
-            self.starts += 1
-
-    def _exit_handler(self):
-        raise AssertionError("it waits for streams that hang")
+from tests.unit.audio.conftest import LONG_S, FakePortAudio, PortAudioError, info
 
 
 @pytest.fixture
 def portaudio(monkeypatch):
-    fake = FakePortAudio()
+    fake = FakePortAudio(info("Headset", 1), info("Built-in", 1))
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
     monkeypatch.setattr(portaudio_module, "atexit", SimpleNamespace(register=id, unregister=id))
     monkeypatch.setattr(portaudio_module, "LIMIT_S", 0.05)
@@ -197,7 +113,7 @@ def test_portaudio_is_not_ended_under_a_stream_that_is_being_opened(portaudio, b
     headset = backend.devices()[0]
     starts = portaudio.starts
     hanging = stuck(portaudio, "open Headset", lambda: backend.open(headset))
-    portaudio.names.append("Webcam")  # PortAudio has it; the real one would not see it yet
+    portaudio.devices.append(info("Webcam", 1))  # PortAudio has it; the real one would not see it yet
     for _ in range(3):
         assert len(Job(backend.devices).wait().result) == 3
     assert portaudio.starts == starts, "it was not looked for new ones"
@@ -233,7 +149,7 @@ def test_a_closing_that_hangs_keeps_no_other_from_being_opened(portaudio, backen
 def test_nothing_more_is_heard_by_a_stream_whose_closing_hangs(portaudio, backend):
     stream = backend.open(backend.devices()[0])
     closing = stuck(portaudio, "close", stream.close)
-    portaudio.callback(bytes(400), 100, None, SimpleNamespace(input_overflow=False))
+    portaudio.opened[-1]["callback"](bytes(400), 100, None, SimpleNamespace(input_overflow=False))
     assert stream.buffer.written == 0
     portaudio.release("close")
     closing.wait()
@@ -385,7 +301,7 @@ def test_an_end_that_hangs_does_not_keep_the_program_from_ending(portaudio, monk
 @given(steps=st.lists(st.sampled_from(["open", "hang", "list", "close", "release"]), min_size=3, max_size=9))
 def test_nothing_is_ended_under_a_call_or_a_stream_in_whatever_order(steps):
     with pytest.MonkeyPatch.context() as patch:
-        fake = FakePortAudio()
+        fake = FakePortAudio(info("Headset", 1), info("Built-in", 1))
         patch.setitem(sys.modules, "sounddevice", fake)
         patch.setattr(portaudio_module, "atexit", SimpleNamespace(register=id, unregister=id))
         patch.setattr(microphones_module, "LIST_FRESH_S", 0.0)

@@ -55,9 +55,12 @@ class Books(Ledger):
     def done(self, take, text="a text", language="", model="", application=""):
         super().done(take, text, language, model, application)
 
-    def dictate(self, take, text="a text", seconds=2.0):
+    def record(self, take, seconds=2.0):
         self.begin(take)
         self.speak(take, seconds)
+
+    def dictate(self, take, text="a text", seconds=2.0):
+        self.record(take, seconds)
         self.complete(take)
         self.done(take, text, "English", "m", "xterm")
 
@@ -86,6 +89,11 @@ class Books(Ledger):
                 live.journal.close()
         if self.store is not None:
             self.store.close()
+
+    def crashed(self):
+        """The next start after a crash."""
+        self.crash()
+        return self.again()
 
     def again(self):
         """The next start of the program."""

@@ -59,8 +59,7 @@ def test_a_new_text_takes_the_place_of_the_old(archive):
 
 def test_what_the_command_line_has_transcribed_is_not_offered_again(tmp_path):
     before = Books(tmp_path / "history")
-    before.begin(1)
-    before.speak(1)
+    before.record(1)
     before.crash()
     with Archive(before.folder) as archive:
         archive.transcribed(1, "there is one", language="", model="m")

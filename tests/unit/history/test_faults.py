@@ -158,8 +158,7 @@ def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mo
     folder = mount("size=200k")
     (folder / "filler").write_bytes(bytes(204_800))
     books = Books(folder / "history")
-    books.begin(1)
-    books.speak(1, 0.5)
+    books.record(1, 0.5)
     books.complete(1)
     books.done(1, "a text")
     books.later(5)
@@ -291,8 +290,7 @@ def test_what_was_said_is_in_no_log_and_no_complaint(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     books = Books(tmp_path / "history")
     books.deliver(1, text=marker, how=Delivery.HELD)
-    books.crash()
-    again = books.again()
+    again = books.crashed()
     books.store = None
     events = [*books.posted, *again.posted]
     assert marker not in caplog.text
@@ -357,8 +355,7 @@ def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_so
 
 @pytest.mark.expects_log
 def test_a_press_by_mistake_is_not_rescued_if_the_database_was_held_when_it_was_to_go(books):
-    books.begin(1)
-    books.speak(1, 0.3)
+    books.record(1, 0.3)
     with held(books.places.database):
         books.cancelled(1)
     books.later(2)

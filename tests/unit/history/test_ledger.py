@@ -68,8 +68,7 @@ def test_text_outlasts_a_power_cut_before_anything_is_done_with_it(books):
 
 
 def test_a_press_by_mistake_leaves_nothing(books):
-    books.begin(1)
-    books.speak(1, 0.5)
+    books.record(1, 0.5)
     books.cancelled(1)
     books.speak(1, 0.5)  # the microphone is not quite as quick
     assert books.rows() == []
@@ -77,8 +76,7 @@ def test_a_press_by_mistake_leaves_nothing(books):
 
 
 def test_a_cancelled_take_stays_for_a_while_and_then_goes(books):
-    books.begin(1)
-    books.speak(1, 2.0)
+    books.record(1, 2.0)
     books.cancelled(1)
     books.later(CANCELLED_S - 1)
     assert books.row.state is EntryState.CANCELLED
@@ -88,8 +86,7 @@ def test_a_cancelled_take_stays_for_a_while_and_then_goes(books):
 
 
 def test_a_take_that_failed_is_kept_with_its_reason(books):
-    books.begin(1)
-    books.speak(1)
+    books.record(1)
     books.failed(1, "The model is gone.")
     books.later(5000)
     assert (books.row.state, books.row.error) == (EntryState.FAILED, "The model is gone.")
@@ -153,8 +150,7 @@ def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, outcome)
 
 
 def test_a_cancelled_take_can_be_brought_back(books):
-    books.begin(1)
-    books.speak(1)
+    books.record(1)
     books.cancelled(1)
     books.replay(2, books.entry_of(1))
     assert books.row.state is EntryState.WAITING
@@ -164,8 +160,7 @@ def test_a_cancelled_take_can_be_brought_back(books):
 
 
 def test_what_is_still_spoken_is_not_replayed(books):
-    books.begin(1)
-    books.speak(1, 0.5)
+    books.record(1, 0.5)
     books.replay(2, books.entry_of(1))
     assert [event.take for event in books.of(Failed)] == [2]
     books.speak(1, 0.5)
@@ -180,8 +175,7 @@ def test_a_replay_of_what_is_not_there_fails(books, entry):
 
 
 def test_an_entry_that_the_user_deletes_meanwhile_stays_deleted(books):
-    books.begin(1)
-    books.speak(1)
+    books.record(1)
     books.complete(1)
     books.store.remove(books.entry_of(1))
     books.live[1].set(error="something to save")
@@ -235,3 +229,14 @@ def test_takes_do_not_share_a_row_when_a_new_history_counts_from_one(store):
         live.has_new_store(store)
         live.save(store)
     assert [row.text for row in store.oldest()] == ["text 5", "text 1"]
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("left", [None, b"no sound"])
+def test_sound_that_cannot_be_read_any_more_fails_its_replay(books, left):
+    books.deliver(1)
+    path = books.places.takes / books.row.file
+    path.unlink() if left is None else path.write_bytes(left)
+    books.replay(2, books.row.id)
+    assert [event.take for event in books.of(Failed)] == [2]
+    assert not books.of(Replayed)

@@ -32,10 +32,8 @@ def test_folders_are_the_owners_only(books):
 
 
 def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
-    before.begin(1)
-    before.speak(1, 3.0)
-    before.crash()
-    now = before.again()
+    before.record(1, 3.0)
+    now = before.crashed()
     (entry,) = now.recovered.unfinished
     assert (entry.state, entry.duration_s) == (EntryState.WAITING, 3.0)
     assert wav.look(now.places.takes / now.rows()[0].file).stage is Stage.COMPLETE
@@ -49,53 +47,45 @@ def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
 
 def test_a_text_that_was_not_delivered_is_offered_until_it_is(before):
     before.deliver(1, how=Delivery.BEGUN)
-    before.crash()
-    second = before.again()
+    second = before.crashed()
     (entry,) = second.recovered.undelivered
     assert (entry.text, entry.delivery) == ("a text", Delivery.BEGUN)
     second.adopt(5, entry.id)
     second.went(5, Delivery.HELD)
-    second.crash()
-    third = second.again()
+    third = second.crashed()
     assert len(third.recovered.undelivered) == 1
     third.adopt(1, entry.id)
     third.went(1, Delivery.PASTED)
-    third.crash()
-    assert third.again().recovered.undelivered == ()
+    assert third.crashed().recovered.undelivered == ()
 
 
 def test_a_text_is_offered_for_a_week_and_then_only_listed(before):
     before.dictate(1)
     before.wall_s += 7 * 86_400 - 1
-    before.crash()
-    second = before.again()
+    second = before.crashed()
     assert len(second.recovered.undelivered) == 1
     second.wall_s += 2
-    second.crash()
-    third = second.again()
+    third = second.crashed()
     assert third.recovered.undelivered == ()
     assert third.rows()[0].entry.is_undelivered
 
 
 def test_a_delivered_text_is_not_offered_again_but_recent(before):
     before.deliver(1)
-    before.crash()
-    recovered = before.again().recovered
+    recovered = before.crashed().recovered
     assert recovered.unfinished == recovered.undelivered == ()
     assert [entry.text for entry in recovered.recent] == ["a text"]
 
 
 def test_a_take_that_ends_the_program_is_given_up_after_two_tries(before):
-    before.begin(1)
-    before.speak(1)
+    before.record(1)
     before.crash()
     run = before
     for _ in range(recovery.MOST_REPLAYS):
         run = run.again()
         (entry,) = run.recovered.unfinished
         run.replay(1, entry.id)
-        run.crash()
-    last = run.again()
+        last = run.crashed()
     assert last.recovered.unfinished == ()
     assert [row.state for row in last.rows()] == [EntryState.FAILED]
     assert len(last.complaints) == 1
@@ -103,20 +93,16 @@ def test_a_take_that_ends_the_program_is_given_up_after_two_tries(before):
 
 
 def test_a_rescue_that_made_way_does_not_count_as_a_try(before):
-    before.begin(1)
-    before.speak(1)
-    before.crash()
-    run = before.again()
+    before.record(1)
+    run = before.crashed()
     for take in range(1, 6):
         run.replay(take, run.recovered.unfinished[0].id)
         run.cancelled(take)
-    run.crash()
-    assert len(run.again().recovered.unfinished) == 1
+    assert len(run.crashed().recovered.unfinished) == 1
 
 
 def test_sound_without_a_row_gets_one(before):
-    before.begin(1)
-    before.speak(1)
+    before.record(1)
     before.crash()
     for path in before.places.folder.glob("history.db*"):
         path.unlink()
@@ -137,8 +123,7 @@ def test_sound_without_a_row_gets_one(before):
 def test_only_sound_whose_text_is_awaited_is_transcribed_again(before, stage, state):
     path = before.places.takes / new_file_name(5000)
     path.write_bytes(wav.header(5000, stage, 4) + bytes(16))
-    before.crash()
-    now = before.again()
+    now = before.crashed()
     assert [row.state for row in now.rows()] == [state]
     assert len(now.recovered.unfinished) == (state is EntryState.WAITING)
 
@@ -147,8 +132,7 @@ def test_other_files_among_the_recordings_are_left_alone(before, tmp_path):
     (before.places.takes / "notes.txt").write_text("mine")
     (before.places.takes / new_file_name(1)).write_text("no sound " * 100)
     (before.places.takes / new_file_name(2)).symlink_to(tmp_path / "elsewhere")
-    before.crash()
-    now = before.again()
+    now = before.crashed()
     assert now.rows() == []
     assert len(now.files()) == 3
 
@@ -160,16 +144,14 @@ def test_a_take_killed_before_its_first_block_leaves_nothing(before, has_row):
     (before.places.takes / row.file).write_bytes(b"RIFF")
     if not has_row:
         before.store.remove(row.id)
-    before.crash()
-    now = before.again()
+    now = before.crashed()
     assert now.rows() == []
     assert now.files() == []
     assert now.recovered.unfinished == ()
 
 
 def test_an_unfinished_recording_that_is_damaged_is_kept_for_whoever_can_read_it(before):
-    before.begin(1)
-    before.speak(1)
+    before.record(1)
     before.crash()
     (path,) = before.places.takes.iterdir()
     path.write_bytes(bytes(1000))
@@ -181,8 +163,7 @@ def test_an_unfinished_recording_that_is_damaged_is_kept_for_whoever_can_read_it
 
 def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
     before.deliver(1)
-    before.begin(2)
-    before.speak(2)
+    before.record(2)
     before.failed(2, "No model.")
     before.crash()
     for path in before.places.takes.iterdir():
@@ -198,8 +179,7 @@ def test_a_deletion_that_was_begun_is_finished(before, has_file):
     before.store.change(row.id, {"is_deleting": 1})
     if not has_file:
         (before.places.takes / row.file).unlink()
-    before.crash()
-    now = before.again()
+    now = before.crashed()
     assert now.rows() == []
     assert now.files() == []
     assert row.file not in now.store.files()
@@ -217,8 +197,7 @@ def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
         assert not retention.delete(before.store, before.places.takes, row)
     assert before.rows() == []
     assert before.files()
-    before.crash()
-    assert before.again().files() == []
+    assert before.crashed().files() == []
 
 
 # --- damage ------------------------------------------------------------------------------------------
@@ -262,8 +241,7 @@ def test_a_damaged_database_is_set_aside_and_what_can_be_is_saved(before, damage
 @pytest.mark.expects_log
 def test_damage_in_the_middle_of_a_run_does_not_cost_the_take(books):
     books.dictate(1, text="the first " * 200)
-    books.begin(2)
-    books.speak(2)
+    books.record(2)
     books.store.checkpoint()
     path = books.places.database
     path.write_bytes(os.urandom(path.stat().st_size))
@@ -292,8 +270,7 @@ def test_with_a_newer_database_takes_go_on_into_files(before):
     raw = before.places.database.read_bytes()
     now = before.again()
     assert "newer version" in now.complaints[0].title
-    now.begin(2)
-    now.speak(2)
+    now.record(2)
     now.later(3)
     now.crash()
     assert before.places.database.read_bytes() == raw
@@ -333,8 +310,7 @@ def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_f
             takes = list(open_takes)
             take = takes[which % len(takes)] if takes else None
             if what == "begin":
-                run.begin(number)
-                run.speak(number, 1.0)
+                run.record(number, 1.0)
                 entry = run.entry_of(number)
                 open_takes[number] = entry
                 model.samples[entry] = 16_000
@@ -350,8 +326,7 @@ def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_f
                 rescue(run, model, open_takes, number)
             elif take is not None:
                 act(run, model, open_takes, what, take)
-        run.crash()
-        run = run.again()
+        run = run.crashed()
         check(run, model)
     finally:
         run.close()

@@ -1,0 +1,23 @@
+"""Why a recording gave no text, told by its level and length."""
+
+import numpy as np
+import pytest
+
+from handy_qwen.audio.files import Loudness
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "words"),
+    [
+        (0.2, 0.1, "too short (0.20 s)"),
+        (1.0, 0.0, "silent"),
+        (1.0, 1e-5, "silent"),
+        (1.0, 5e-4, "too quiet (-66 dBFS at its loudest)"),
+        (1.0, 0.1, "no speech was found"),
+    ],
+)
+def test_a_recording_without_text_is_explained(seconds, level, words):
+    loudness = Loudness()
+    for block in np.array_split(np.full(int(16_000 * seconds), level, np.float32), 3):
+        loudness.feed(block)
+    assert words in loudness.why_no_text()
