@@ -109,7 +109,7 @@ def test_what_programs_leave_behind_is_passed_over(tmp_path):
 
 def test_files_in_several_folders_or_twice_are_refused(tmp_path, place):
     error = refused(tar(tmp_path / "m.tar.gz", ("a/config.json", b"{}"), ("b/config.json", b"{}")), place)
-    assert "its files lie in several folders" in error.title
+    assert "its files are in several folders" in error.title
     error = refused(tar(tmp_path / "n.tar.gz", ("config.json", b"{}"), ("./config.json", b"{}")), place)
     assert "it holds the same file twice" in error.title
 

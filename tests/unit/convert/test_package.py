@@ -63,45 +63,25 @@ def edited(folder, name, change):
 # ---- the same model however it is stored ----------------------------------------------------------------
 
 
-def renamed(folder, rule, config=None):
-    """Write the random checkpoint with other names of tensors."""
+def transformers_5(folder):
+    """With the names that transformers 5 gives to tensors and settings."""
     write_random_checkpoint(folder)
-    tensors = {rule(name): tensor for name, tensor in random_tensors().items()}
+
+    def rename(name):
+        name = name.removeprefix("thinker.")
+        if name.startswith("model."):
+            return name.replace("model.", "model.language_model.", 1)
+        return f"model.{name}"
+
+    def change(raw):
+        inner = raw["thinker_config"] | {"support_languages": raw["support_languages"]}
+        text = inner["text_config"]
+        text["rope_parameters"] = {"rope_theta": text.pop("rope_theta"), **text.pop("rope_scaling")}
+        return inner
+
+    tensors = {rename(name): tensor for name, tensor in random_tensors().items()}
     write_safetensors(folder / "model.safetensors", tensors)
-    if config:
-        edited(folder, "config.json", config)
-
-
-def without_thinker(name):
-    return name.removeprefix("thinker.")
-
-
-def of_transformers_5(name):
-    name = without_thinker(name)
-    return (
-        name.replace("model.", "model.language_model.", 1) if name.startswith("model.") else f"model.{name}"
-    )
-
-
-def config_of_transformers_5(raw):
-    inner = raw["thinker_config"] | {"support_languages": raw["support_languages"]}
-    text = inner["text_config"]
-    text["rope_parameters"] = {"rope_theta": text.pop("rope_theta"), **text.pop("rope_scaling")}
-    return inner
-
-
-def float16(folder):
-    """fp16 cannot hold every bf16 number, but all of these but the smallest."""
-    write_random_checkpoint(folder)
-    path = folder / "model.safetensors"
-    header, body, offset = {}, b"", 0
-    for name, tensor in random_tensors().items():
-        half = tensor.astype("<f2")
-        end = offset + half.nbytes
-        header[name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [offset, end]}
-        body, offset = body + half.tobytes(), end
-    raw = json.dumps(header).encode()
-    path.write_bytes(len(raw).to_bytes(8, "little") + raw + body)
+    edited(folder, "config.json", change)
 
 
 def three_tokenizer_files(folder):
@@ -113,13 +93,8 @@ def three_tokenizer_files(folder):
 
 
 WAYS = {
-    "bfloat16": lambda folder: write_random_checkpoint(folder, bfloat16=True),
-    "float16": float16,
-    "shards": lambda folder: write_random_checkpoint(folder, shards=3),
-    "lm_head": lambda folder: write_random_checkpoint(folder, lm_head=True),
     "bfloat16, lm_head, shards": lambda f: write_random_checkpoint(f, bfloat16=True, lm_head=True, shards=2),
-    "no thinker": lambda folder: renamed(folder, without_thinker),
-    "transformers 5": lambda folder: renamed(folder, of_transformers_5, config_of_transformers_5),
+    "transformers 5": transformers_5,
     "vocab.json and merges.txt": three_tokenizer_files,
 }
 

@@ -58,7 +58,7 @@ def test_name_and_password_are_those_that_were_written(hub, monkeypatch, scheme)
 def test_a_proxy_that_wants_another_password_is_said_at_once(monkeypatch, scheme):
     with LocalProxy(user="me:other") as proxy:
         monkeypatch.setenv("all_proxy", f"{scheme}://me:{PASSWORD}@{proxy.address}")
-        with pytest.raises(DownloadError, match="wants a name and a password") as caught:
+        with pytest.raises(DownloadError, match="needs a name and a password") as caught:
             download()
     assert caught.value.reason is DownloadReason.REFUSED
     assert "s3cr" not in str(caught.value)
@@ -71,7 +71,7 @@ def test_a_tunnel_that_is_closed_names_the_variable(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.invalid")
     with LocalProxy(user="me:other") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
-        with pytest.raises(DownloadError, match="The proxy in HTTPS_PROXY wants a name and a password"):
+        with pytest.raises(DownloadError, match="The proxy in HTTPS_PROXY needs a name and a password"):
             download()
 
 
