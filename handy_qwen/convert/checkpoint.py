@@ -148,7 +148,7 @@ class Checkpoint:
                         raise ModelCorruptError(path, problem, _AGAIN)
                     yield values
         except OSError as exc:
-            reason, hint = f"it cannot be read ({exc.strerror})", "Check the disk it lies on."
+            reason, hint = f"it cannot be read ({exc.strerror})", "Check the disk that it is on."
             raise ModelCorruptError(path, reason, hint) from exc
 
 
@@ -208,7 +208,7 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
     """Compare ``weights`` with what ``config`` says; return how many bytes a conversion reads.
 
     Done before anything is written: a conversion takes minutes, and weights of another model would make a
-    package that cannot be told from a good one until it is run.
+    package that looks like a good one until it is run.
 
     Raises:
         ModelCorruptError: A tensor is missing or of another shape, or the output head is one of its own.

@@ -191,7 +191,7 @@ def _check_layout(folder: Path, called: str) -> None:
         )
     if model_type(folder / "config.json") == _ALIGNER:
         raise ConversionError(
-            f"{called} is Qwen3-ForcedAligner, which tells when words were said, and cannot transcribe.",
+            f"{called} is Qwen3-ForcedAligner, which finds when words were said, and cannot transcribe.",
             "Give Qwen3-ASR instead.",
         )
     suffixes = {path.suffix for path in files}
@@ -255,7 +255,7 @@ def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> Non
     except _BROKEN as exc:
         raise ModelCorruptError(source, "it is no archive, or a broken one", "Download it again.") from exc
     except RuntimeError as exc:  # zipfile's way to ask for a password
-        raise ModelCorruptError(source, "it wants a password", "Unpack it first.") from exc
+        raise ModelCorruptError(source, "it needs a password", "Unpack it first.") from exc
     except OSError as exc:
         if exc.errno is None:  # gzip's and bz2's way to complain of broken contents
             raise ModelCorruptError(source, "it is broken", "Download it again.") from exc
@@ -342,7 +342,7 @@ class _Unpacker:
             raise _sherpa_error(self._source.name)
         parent = PurePosixPath(*parts[:-1])
         if self._top not in {None, parent}:
-            self._refuse("its files lie in several folders")
+            self._refuse("its files are in several folders")
         self._top = parent
         return True
 

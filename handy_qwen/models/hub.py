@@ -392,7 +392,7 @@ def offline_error() -> DownloadError:
 
 def _closed_proxy(which: str) -> DownloadError:
     return DownloadError(
-        f"{which} wants a name and a password, or other ones.",
+        f"{which} needs a name and a password, or different ones.",
         DownloadReason.REFUSED,
         "Write them into its address: http://name:password@host:port.",
     )

@@ -32,7 +32,7 @@ _SYSTEM = "the system's settings"
 class ProxyFailedError(httpx2.ProxyError):
     """The proxy does not work.
 
-    ``source`` says where it is named, ``is_closed`` that it wants a password, ``is_there`` that it answered.
+    ``source`` says where it is named, ``is_closed`` that it needs a password, ``is_there`` that it answered.
     """
 
     def __init__(self, source: str, message: str, *, is_there: bool) -> None:

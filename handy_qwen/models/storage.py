@@ -50,7 +50,7 @@ class ModelPaths:
         if self.name != Path(self.name).name or self.name[:1] in {"", "."}:
             raise InstallationError(
                 f"A model cannot be called {self.name!r}.",
-                "Give its name, as handy-qwen model list tells it.",
+                "Give its name, as handy-qwen model list shows it.",
             )
 
     @property

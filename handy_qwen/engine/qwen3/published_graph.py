@@ -89,7 +89,7 @@ def check_ports(
     found_inputs = {port.name: port for port in session.get_inputs()}
     found_outputs = {port.name: port for port in session.get_outputs()}
     for name in sorted(found_inputs.keys() - inputs.keys()):
-        raise ModelCorruptError(path, f"it wants an input {name} that is not known here", DOWNLOAD_AGAIN)
+        raise ModelCorruptError(path, f"it needs an input {name} that is not known here", DOWNLOAD_AGAIN)
     for kind, expected, found in (("input", inputs, found_inputs), ("output", outputs, found_outputs)):
         for name, port in expected.items():
             if name not in found:

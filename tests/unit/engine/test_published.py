@@ -588,6 +588,24 @@ def test_a_table_of_unstated_type_is_float32(folder):
     open_published(folder, threads=1).decoder.close()
 
 
+@pytest.mark.parametrize(
+    ("output", "dtype", "words"),
+    [
+        ("features", onnx.TensorProto.FLOAT, "it has no output audio_features, so it is another kind"),
+        ("audio_features", onnx.TensorProto.DOUBLE, "its input mel has the type tensor(double) and not"),
+    ],
+)
+def test_a_graph_with_other_ports_is_named(folder, output, dtype, words):
+    ports = [onnx.helper.make_tensor_value_info(name, dtype, [1, 128, "time"]) for name in ("mel", output)]
+    node = onnx.helper.make_node("Identity", ["mel"], [output])
+    graph = onnx.helper.make_graph([node], "other", ports[:1], ports[1:])
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=[opset]), folder / "encoder.onnx")
+    with pytest.raises(ModelCorruptError) as caught:
+        open_published(folder, threads=1)
+    assert words in caught.value.title
+
+
 def test_an_export_of_the_early_form_is_explained(folder):
     ports = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", "seq_len", 192])

@@ -231,7 +231,9 @@ def test_nobody_at_the_address_is_said(monkeypatch):
     assert caught.value.reason is DownloadReason.OFFLINE
 
 
-@pytest.mark.parametrize("endpoint", ["huggingface.co", "ftp://huggingface.co", "http://[::1"])
+@pytest.mark.parametrize(
+    "endpoint", ["huggingface.co", "ftp://huggingface.co", "http://[::1", "http://hub..example"]
+)
 @pytest.mark.usefixtures("hub_home")
 def test_an_address_that_is_none_is_said(monkeypatch, endpoint):
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
