@@ -186,7 +186,7 @@ def test_a_part_that_cannot_be_built_is_a_lasting_problem_and_no_silence(bench, 
     assert desk.view.phase is Phase.PROBLEM
     desk.program.change(sounds=True)
     desk.program.copy_text("text")
-    desk.program.refresh()
+    desk.program.refresh_choices()
     assert desk.program.level_db() == -100.0
     assert desk.run().program.store.value.sounds
 

@@ -102,11 +102,6 @@ def test_without_a_tray_the_main_window_is_left_when_the_guide_closes(qtbot, des
     assert (Window.MAIN in desk._windows) is not has_tray
 
 
-def test_the_settings_window_is_the_file(qtbot, desk, asked):
-    desk.open(Window.SETTINGS)
-    qtbot.waitUntil(lambda: asked.calls == [("open_window", Window.SETTINGS)])
-
-
 def test_an_installation_left_behind_is_told_but_not_at_the_end(qtbot, desk):
     desk.show_models(shelf(DOWNLOADING))
     models = window(qtbot, desk, Window.MODELS)

@@ -74,19 +74,23 @@ def test_entries_ask_for_what_they_say_where_there_is_something_to_ask_for(menu,
 
 
 @pytest.mark.parametrize(
-    ("title", "field", "command"),
+    ("title", "field", "calls"),
     [
-        (strings.PAUSE_HISTORY, "is_private", "pause_history"),
-        (strings.AUTOSTART, "is_autostarted", "use_autostart"),
+        (
+            strings.PAUSE_HISTORY,
+            "is_private",
+            [("change", {"private": True}), ("change", {"private": False})],
+        ),
+        (strings.AUTOSTART, "is_autostarted", [("use_autostart", True), ("use_autostart", False)]),
     ],
 )
-def test_what_can_be_switched_is_shown_as_it_is(menu, asked, title, field, command):
+def test_what_can_be_switched_is_shown_as_it_is(menu, asked, title, field, calls):
     menu.show_view(IDLE)
     entry(menu, title).trigger()
     menu.show_view(replace(IDLE, choices=Choices(**{field: True})))
     assert entry(menu, title).isChecked()
     entry(menu, title).trigger()
-    assert asked.calls == [(command, True), (command, False)]
+    assert asked.calls == calls
 
 
 def test_languages_stand_with_the_recent_ones_first_and_all_in_a_submenu(menu, asked, choices):
