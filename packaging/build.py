@@ -50,20 +50,21 @@ def main(kinds: Sequence[str]) -> int:
 def make_environment() -> None:
     """Make build/environment: what the program needs, the tools, and the program as it is now.
 
-    What is in it decides what is shipped, so it is made anew when pyproject.toml or Python has changed.
+    What is in it decides what is shipped: uv.lock names every version and its checksum. It is made anew when
+    those or Python have changed.
     """
-    project = product.ROOT / "pyproject.toml"
-    made_of = f"{sys.version} {hashlib.sha256(project.read_bytes()).hexdigest()}"
+    made_of = f"{sys.version} {hashlib.sha256((product.ROOT / 'uv.lock').read_bytes()).hexdigest()}"
     pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     if not MADE_OF.is_file() or MADE_OF.read_text(encoding="utf-8") != made_of:
         if ENVIRONMENT.exists():
             shutil.rmtree(ENVIRONMENT)
         run([sys.executable, "-m", "venv", str(ENVIRONMENT)])
-        run([*pip, "--upgrade", "pip>=25.1"])  # groups came with pip 25.1
-        run([*pip, "--group", f"{project}:package", str(product.ROOT)])
+        run([*pip, "uv"])
+        os.environ["UV_PROJECT_ENVIRONMENT"] = str(ENVIRONMENT)
+        locked = ["sync", "--frozen", "--inexact", "--no-install-project", "--group", "package"]
+        run([str(PYTHON), "-m", "uv", *locked, "--project", str(product.ROOT)])
         MADE_OF.write_text(made_of, encoding="utf-8")
-    else:
-        run([*pip, "--no-deps", "--force-reinstall", str(product.ROOT)])
+    run([*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", str(product.ROOT)])
 
 
 def build_wheel() -> None:

@@ -6,7 +6,10 @@ usage: python3 packaging/dev.py COMMAND
     ci       install what the tests need, too, then: check, test (all of them, on a virtual desktop)
     check    ruff and mypy
     test     the tests; further arguments go to pytest, e.g. test tests/unit -k tokenizer
+    coverage the tests, and which lines of the program they never reach
+    installed the tests of the app, on the handy-qwen of an installed package
     fmt      format the code
+    lock     write uv.lock, of which packages are built, with the newest libraries that pyproject.toml allows
     fresh    run try and ci on bare systems of Debian 12 and 13; see fresh.py
 
 On Debian and Ubuntu missing system libraries are installed with apt-get (through sudo unless root);
@@ -62,10 +65,15 @@ def try_out(_arguments: Sequence[str]) -> int:
 
 def ci(_arguments: Sequence[str]) -> int:
     """Install all that the tests need and run everything."""
+    need_all()
+    return check([]) or test([])
+
+
+def need_all() -> None:
+    """Install what all tests need."""
     need_system(programs.packages(Use.TRY, Use.CI))
     need_python(["-e", ".[video]", "--group", "test"])  # sound in videos is tested, too
     os.environ["HANDY_QWEN_REQUIRE_DESKTOP"] = "1"  # no test may be skipped for want of a screen
-    return check([]) or test([])
 
 
 def check(_arguments: Sequence[str]) -> int:
@@ -84,6 +92,39 @@ def test(arguments: Sequence[str]) -> int:
     return run([str(PYTHON), "-m", "pytest", "-q", *spread, *arguments])
 
 
+def coverage(_arguments: Sequence[str]) -> int:
+    """The tests, measured. Programs that tests start are not."""
+    need_all()
+    return test(
+        [
+            "--numprocesses",
+            "4",
+            "--dist",
+            "loadfile",
+            "--cov",
+            "handy_qwen",
+            "--cov-report",
+            "term:skip-covered",
+        ]
+    )
+
+
+def installed(_arguments: Sequence[str]) -> int:
+    """The tests of the app, on the program of an installed package."""
+    program = shutil.which("handy-qwen")
+    if program is None:
+        sys.exit("Install a package first: there is no handy-qwen on PATH.")
+    need_all()
+    os.environ["HANDY_QWEN_TEST_COMMAND"] = program
+    return test(["tests/e2e/test_app.py", "tests/e2e/test_app_start.py", "tests/e2e/test_first_run.py"])
+
+
+def lock(_arguments: Sequence[str]) -> int:
+    """Find the newest versions that fit together, on all systems and Pythons."""
+    need_python(["uv"])
+    return run([str(PYTHON), "-m", "uv", "lock", "--upgrade"])
+
+
 def fmt(_arguments: Sequence[str]) -> int:
     """Format the code and mend what can be mended by itself."""
     return run([str(PYTHON), "-m", "ruff", "check", "--fix", "-q", "."]) or run(
@@ -91,7 +132,17 @@ def fmt(_arguments: Sequence[str]) -> int:
     )
 
 
-COMMANDS = {"try": try_out, "ci": ci, "check": check, "test": test, "fmt": fmt, "fresh": fresh.fresh}
+COMMANDS = {
+    "try": try_out,
+    "ci": ci,
+    "check": check,
+    "test": test,
+    "coverage": coverage,
+    "installed": installed,
+    "fmt": fmt,
+    "lock": lock,
+    "fresh": fresh.fresh,
+}
 
 
 def need_system(wanted: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,15 @@ CHECKPOINT = ROOT / "tests" / "data" / "demo-checkpoint"
 VOICE_MODEL = paths.asset("vad/silero_vad_16k_op15.onnx")
 
 
-def pytest_configure():
+def pytest_configure() -> None:
     """What tests start hears signals, also where the tests run in the background."""
     ignore_for_this_process_only()
 
 
 @pytest.fixture(autouse=True)
-def no_unexpected_warnings(request, caplog):
+def no_unexpected_warnings(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
     """A test that logs a warning or worse fails, unless it says it expects one."""
     yield
     if request.node.get_closest_marker("expects_log"):
@@ -34,14 +37,14 @@ def no_unexpected_warnings(request, caplog):
 
 
 @pytest.fixture
-def app_home(tmp_path, monkeypatch):
+def app_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for the program under test: settings, models, logs, socket."""
     monkeypatch.setenv("HANDY_QWEN_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
 
 @pytest.fixture(scope="session")
-def recordings():
+def recordings() -> Path:
     """The folder with recordings of real speech, which are not part of the project."""
     folder = Path(os.environ.get("HANDY_QWEN_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
@@ -50,7 +53,7 @@ def recordings():
 
 
 @pytest.fixture(scope="session")
-def exact_package(tmp_path_factory):
+def exact_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo model in float32."""
     folder = tmp_path_factory.mktemp("models") / "demo-exact"
     convert(CHECKPOINT, folder, PRESETS["exact"], Details("demo-exact", pass_s=8.0))
@@ -58,7 +61,7 @@ def exact_package(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def random_package(tmp_path_factory):
+def random_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model of random weights whose answers vary, in float32."""
     folder = tmp_path_factory.mktemp("models")
     write_random_checkpoint(folder / "checkpoint")
@@ -67,7 +70,7 @@ def random_package(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def exact_recognizer(exact_package):
+def exact_recognizer(exact_package: Path) -> Iterator[Recognizer]:
     """The demo model in float32, loaded."""
     recognizer = Recognizer.load(exact_package, voice_model=VOICE_MODEL, threads=2)
     yield recognizer
@@ -75,7 +78,7 @@ def exact_recognizer(exact_package):
 
 
 @pytest.fixture(scope="session")
-def random_recognizer(random_package):
+def random_recognizer(random_package: Path) -> Iterator[Recognizer]:
     """The random model, loaded."""
     recognizer = Recognizer.load(random_package, voice_model=VOICE_MODEL, threads=2)
     yield recognizer
@@ -83,7 +86,7 @@ def random_recognizer(random_package):
 
 
 @pytest.fixture(scope="session")
-def demo_recognizer():
+def demo_recognizer() -> Iterator[Recognizer]:
     """The demo model as it ships."""
     recognizer = Recognizer.load(paths.asset("demo-model"), voice_model=VOICE_MODEL, threads=2)
     yield recognizer

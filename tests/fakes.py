@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from handy_qwen.core.events import (
     Delivered,
-    Delivery,
     EndCause,
     Kept,
     RecordingBegan,
@@ -16,21 +15,8 @@ from handy_qwen.core.events import (
     Replayed,
     Transcribed,
 )
-from handy_qwen.core.types import (
-    Cues,
-    History,
-    Hotkey,
-    HotkeyListener,
-    Inserter,
-    Method,
-    Post,
-    Recorder,
-    Samples,
-    Sink,
-    Submit,
-    Target,
-    Transcriber,
-)
+from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Sink, Transcriber
+from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
 from handy_qwen.runtime.worker import Worker
 
 
@@ -220,14 +206,8 @@ class FakeHistory:
     def cancelled(self, take: int) -> None:
         self.told.append(f"{take} cancelled")
 
-    def delivering(self, take: int) -> None:
-        self.told.append(f"{take} delivering")
-
     def delivered(self, take: int, how: Delivery) -> None:
         self.told.append(f"{take} {how.name.lower()}")
-
-    def dropped(self, take: int) -> None:
-        self.told.append(f"{take} dropped")
 
     def adopt(self, take: int, entry: int) -> None:
         self.told.append(f"{take} is entry {entry}")

@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,6 +33,8 @@ CHUNK_FRAMES, CHUNK_TOKENS, WINDOW_TOKENS = 100, 13, 104
 BLOCK = 64  # weights that share a scale
 INLINE_BELOW_BYTES = 1024  # smaller tensors stay in the graph
 MASKED = float(np.finfo(np.float32).min)
+
+Weights = dict[str, np.ndarray]
 
 
 def write_published_layout(
@@ -75,7 +78,7 @@ def write_published_layout(
     return folder
 
 
-def read_safetensors(checkpoint: Path) -> dict[str, np.ndarray]:
+def read_safetensors(checkpoint: Path) -> Weights:
     """All tensors of a checkpoint as float32, by name."""
     tensors = {}
     for path in sorted(checkpoint.glob("*.safetensors")):
@@ -93,7 +96,7 @@ def read_safetensors(checkpoint: Path) -> dict[str, np.ndarray]:
     return tensors
 
 
-def config_json(thinker: dict, checkpoint: Path) -> dict:
+def config_json(thinker: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
     """The config.json of the published packages, with the ids of this checkpoint's tokenizer."""
     audio, text = thinker["audio_config"], thinker["text_config"]
     tokenizer = json.loads((checkpoint / "tokenizer.json").read_text(encoding="utf-8"))
@@ -145,7 +148,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
 
-    def op(self, kind: str, *inputs: str, out: str = "", domain: str = "", **attributes) -> str:
+    def op(self, kind: str, *inputs: str, out: str = "", domain: str = "", **attributes: Any) -> str:
         """Append a node with one output and return the output's name."""
         out = out or f"{kind}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [out], domain=domain, **attributes))
@@ -178,14 +181,14 @@ def gelu(g: Graph, x: str) -> str:
     return g.op("Mul", g.op("Mul", x, inner), g.scalar(0.5))
 
 
-def linear(g: Graph, x: str, weights: dict[str, np.ndarray], name: str) -> str:
+def linear(g: Graph, x: str, weights: Weights, name: str) -> str:
     """A matrix product with the transposed weight, and the bias if the checkpoint has one."""
     y = g.op("MatMul", x, g.tensor(f"{name}.weight", weights[f"{name}.weight"].T))
     bias = weights.get(f"{name}.bias")
     return y if bias is None else g.op("Add", y, g.tensor(f"{name}.bias", bias))
 
 
-def layer_norm(g: Graph, x: str, weights: dict[str, np.ndarray], name: str) -> str:
+def layer_norm(g: Graph, x: str, weights: Weights, name: str) -> str:
     """LayerNorm over the last axis."""
     scale = g.tensor(f"{name}.weight", weights[f"{name}.weight"])
     bias = g.tensor(f"{name}.bias", weights[f"{name}.bias"])
@@ -202,7 +205,7 @@ def attend(g: Graph, q: str, k: str, v: str, *, mask: str | None, head_dim: int)
     return g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), g.ints(0, 0, -1))
 
 
-def conv_tokens(g: Graph, weights: dict[str, np.ndarray], prefix: str, d_model: int) -> str:
+def conv_tokens(g: Graph, weights: Weights, prefix: str, d_model: int) -> str:
     """Chunks of 100 frames, the last one filled up with 0, through the convolutions: (chunks, 13, d)."""
     frames = g.op("Shape", "mel", start=2, end=3, out="frames")
     missing = g.op("Mod", g.op("Sub", g.ints(CHUNK_FRAMES), g.op("Mod", frames, g.ints(CHUNK_FRAMES))),
@@ -241,7 +244,7 @@ def window_mask(g: Graph, total: str) -> str:
     return g.op("Unsqueeze", g.op("Mul", filling, g.scalar(MASKED)), g.ints(1, 2))
 
 
-def encoder_model(weights: dict[str, np.ndarray], audio: dict) -> onnx.ModelProto:
+def encoder_model(weights: Weights, audio: dict[str, Any]) -> onnx.ModelProto:
     """The audio encoder, attention inside windows of 104 tokens."""
     g, prefix, d_model = Graph(), "thinker.audio_tower.", audio["d_model"]
     heads = audio["encoder_attention_heads"]
@@ -309,7 +312,7 @@ def quantize(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray, np.
 class Decoder:
     """The nodes that both decoder graphs share."""
 
-    def __init__(self, weights: dict[str, np.ndarray], text: dict, bits: int) -> None:
+    def __init__(self, weights: Weights, text: dict[str, Any], bits: int) -> None:
         self.g = Graph()
         self.weights, self.text, self.bits = weights, text, bits
 
@@ -400,7 +403,7 @@ class Decoder:
         return self.rms_norm(x, "thinker.model.norm")
 
 
-def decoder_model(weights: dict[str, np.ndarray], text: dict, bits: int, *, is_step: bool) -> onnx.ModelProto:
+def decoder_model(weights: Weights, text: dict[str, Any], bits: int, *, is_step: bool) -> onnx.ModelProto:
     """decoder_init, or decoder_step."""
     decoder = Decoder(weights, text, bits)
     g, hidden = decoder.g, text["hidden_size"]

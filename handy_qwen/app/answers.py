@@ -10,8 +10,8 @@ from typing import Any
 
 from handy_qwen import __version__
 from handy_qwen.core.events import Request, Requested
+from handy_qwen.core.ports import Post
 from handy_qwen.core.recovery import NOTHING_HINT
-from handy_qwen.core.types import Post
 from handy_qwen.core.view import Phase, View, Window
 from handy_qwen.errors import ControlError
 

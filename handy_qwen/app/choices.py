@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from handy_qwen.core.gestures import LIMITS
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.text import TextRules
-from handy_qwen.core.types import Hotkey, Method, Rules
+from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
 from handy_qwen.history import retention as history
@@ -18,7 +17,6 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
-from handy_qwen.transcriber import Live
 
 RECENT_LANGUAGES = 5
 
@@ -28,7 +26,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
     return Rules(
         hotkeys=settings.hotkeys,
         mode=settings.mode,
-        limits=replace(LIMITS, hold_s=settings.hold_s),
+        limits=Limits(hold_s=settings.hold_s),
         language=settings.language,
         context=settings.custom_words,
         method=method_of(settings, default_method),
@@ -61,9 +59,9 @@ def method_of(settings: Settings, default: Method) -> Method:
     return settings.method or default
 
 
-def live_of(settings: Settings, *, is_on_battery: bool) -> Live:
+def live_of(settings: Settings, *, is_on_battery: bool) -> LiveMode:
     """How much is to be done while the user speaks: on battery the lesser of both settings."""
-    order = list(Live)  # from most to least
+    order = list(LiveMode)  # from most to least
     wanted = [settings.live, settings.live_on_battery] if is_on_battery else [settings.live]
     return max(wanted, key=order.index)
 
@@ -89,9 +87,9 @@ def choices_of(
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,
-        overlay=settings.overlay.value,
+        overlay=settings.overlay,
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
-        mode=settings.mode.value,
+        mode=settings.mode,
         is_private=settings.private,
         is_autostarted=is_autostarted,
     )

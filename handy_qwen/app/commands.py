@@ -65,10 +65,6 @@ class AppCommands:
         """Look for microphones and models again."""
         self._program.refresh()
 
-    def open_setup(self) -> None:
-        """Bring the guide of the first start to the front."""
-        self._open_window(Window.SETUP)
-
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front."""
         self._open_window(window)

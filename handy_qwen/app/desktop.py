@@ -19,7 +19,7 @@ from handy_qwen.app.closing import in_order
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Requested
-from handy_qwen.core.gestures import Mode
+from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
 from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.opening import open_with_desktop

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, Post, Watched
+from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.types import Entry
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places

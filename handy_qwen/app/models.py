@@ -29,7 +29,7 @@ from handy_qwen.core.models import (
     Problem,
     Progress,
 )
-from handy_qwen.core.types import Post, Watched
+from handy_qwen.core.ports import Post, Watched
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.files import replace_file
 from handy_qwen.runtime import watchdog

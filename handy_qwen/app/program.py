@@ -24,7 +24,8 @@ from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.types import Method, Rules, Watched
+from handy_qwen.core.ports import Watched
+from handy_qwen.core.types import LiveMode, Method, Rules
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime import watchdog
@@ -36,7 +37,7 @@ from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import default_method, inserter_for
 from handy_qwen.system.session import session_of
-from handy_qwen.transcriber import EngineTranscriber, Live, Model
+from handy_qwen.transcriber import EngineTranscriber, Model
 
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.cues import SoundCues
@@ -451,7 +452,7 @@ class Program:
         self._microphones = tuple(device.name for device in devices if not device.is_monitor)
         self.configure()
 
-    def _live_mode(self) -> Live:
+    def _live_mode(self) -> LiveMode:
         return live_of(self.store.value, is_on_battery=machine.is_on_battery())
 
     def _load_model(self, name: str) -> Model:

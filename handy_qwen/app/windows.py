@@ -16,7 +16,7 @@ from handy_qwen.app.installer import DiskInstaller
 from handy_qwen.app.models import ModelKeeper, Speeds
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Noted
-from handy_qwen.core.types import Watched
+from handy_qwen.core.ports import Watched
 from handy_qwen.core.view import Commands, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.ui.desk import Carrier, Desk, Guide, Windows

@@ -1,8 +1,8 @@
-"""Telling from loudness alone whether somebody speaks, and whether the microphone hears anything at all.
+"""Detects from loudness alone whether somebody speaks, and whether the microphone is muted.
 
-Speech is at least three times (10 dB) louder than the room. The room's level is the lowest that was
-met, let up slowly (a factor of two in ten seconds), so that a fan that starts is learned. No model is
-asked: the engine may be busy or not loaded, and a take that goes on too long costs little.
+Speech is at least three times (10 dB) louder than the room. The room's level is the lowest one
+measured, rising slowly (a factor of two in ten seconds), so that a fan that starts becomes part of it. No
+model is used: the engine may be busy or not loaded, and a take that goes on too long costs little.
 
 A microphone that is muted gives zeros, or a constant; the quietest room is never as still as that.
 """
@@ -13,21 +13,21 @@ import time
 from collections.abc import Callable
 
 from handy_qwen.core.events import Heard, Muted
-from handy_qwen.core.types import RATE_HZ, Post, Samples
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import RATE_HZ, Samples
 
 ABOVE_ROOM = 3.0  # a ratio of RMS values
 QUIETEST = 0.001  # RMS (-60 dBFS) below which nothing counts, however quiet the room
 ROOM_DOUBLES_S = 10.0
 EVERY_S = 0.5
 STILL = 1e-6  # between the highest and the lowest sample (-120 dBFS); converters alone make more noise
-MUTED_S = 1.5  # of stillness, before it is said: some headsets need a second to begin
+MUTED_S = 1.5  # of silence before it is reported: some headsets need a second to begin
 
 
 class ActivityDetector:
-    """Listens to one take. Lives on the microphone's thread.
+    """Listens to one take, on the microphone's thread.
 
-    Posts Heard while something is louder than the room, and Muted when it is as still as no room is, and
-    when it is so no longer.
+    Posts Heard while something is louder than the room, and Muted when digital silence begins and ends.
     """
 
     def __init__(self, take: int, post: Post, clock: Callable[[], float] = time.monotonic) -> None:

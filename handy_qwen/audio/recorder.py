@@ -28,7 +28,7 @@ from handy_qwen.audio.connection import Chosen, Connection, Listed, Opened, Spaw
 from handy_qwen.audio.devices import Backend, Device, HungError, pick, unresponsive
 from handy_qwen.audio.take import SILENCE_DB, TAIL_S, IsSpeaking, Take, is_speaking_by_energy
 from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
-from handy_qwen.core.types import Post, Sink
+from handy_qwen.core.ports import Post, Sink
 from handy_qwen.errors import MicrophoneError
 from handy_qwen.runtime.worker import WatchedThread
 

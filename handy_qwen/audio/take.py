@@ -15,7 +15,8 @@ import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
 from handy_qwen.audio.devices import Frames, Stream
-from handy_qwen.core.types import RATE_HZ, Samples, Sink
+from handy_qwen.core.ports import Sink
+from handy_qwen.core.types import RATE_HZ, Samples
 
 SILENCE_DB = -100.0
 MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play

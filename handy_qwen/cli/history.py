@@ -381,7 +381,7 @@ def _details(entry: Entry, sound: str) -> list[tuple[str, str]]:
         ("language", entry.language),
         ("model", entry.model),
         ("application", entry.application),
-        ("delivered", entry.whereabouts.value or ("no" if entry.text else "")),
+        ("delivered", entry.delivery.value or ("no" if entry.text else "")),
         ("error", entry.error),
         ("starred", "yes" if entry.is_starred else ""),
         ("sound", sound or "no"),

@@ -1,150 +1,11 @@
-"""What the dictation cycle can ask of the outside. Carried out by ``runtime.dispatch``, in order."""
+"""What the dictation cycle asks of the outside, carried out in order by ``handy_qwen.runtime.dispatch``."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
 
-from handy_qwen.core.events import Delivery
-from handy_qwen.core.types import Hotkey, Method, Submit, Target
-
-
-@dataclass(frozen=True, slots=True)
-class NoteFocus:
-    """Find out which window has the focus; FocusNoted answers."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareInsertion:
-    """A text will have to be inserted by ``method``."""
-
-    method: Method
-
-
-@dataclass(frozen=True, slots=True)
-class StartRecording:
-    """Open take ``take`` in the engine and record it."""
-
-    take: int
-    language: str
-    context: tuple[str, ...] = field(repr=False)
-    model: str = ""  # for the history
-
-
-@dataclass(frozen=True, slots=True)
-class StopRecording:
-    """End the recording of take ``take`` once speech has ended; RecordingEnded answers."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRecording:
-    """End the recording of take ``take`` now. Another may begin at once."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class Transcribe:
-    """Take ``take`` is complete: its text is wanted."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class CancelTranscription:
-    """Nobody wants the text of take ``take`` any more."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """Put ``text`` into ``target``; into whatever has the focus if that is None."""
-
-    take: int
-    text: str = field(repr=False)
-    target: Target | None
-    method: Method
-    submit: Submit
-    brings: tuple[int, ...] = ()  # takes whose texts are part of it
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Put ``text`` on the clipboard, for the user to paste; Copied answers. It is the text of ``takes``."""
-
-    text: str = field(repr=False)
-    takes: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Open take ``take`` in the engine and feed it the sound of an entry of the history; Replayed answers."""
-
-    take: int
-    entry: int
-    language: str
-    context: tuple[str, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """Take ``take`` means an entry of the history from now on."""
-
-    take: int
-    entry: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeepSound:
-    """All the sound of take ``take`` is there, and its text is awaited."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeepText:
-    """The history keeps the text of take ``take``."""
-
-    take: int
-    text: str = field(repr=False)
-    language: str
-    model: str
-    application: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeepFailure:
-    """The history keeps why take ``take`` has no text."""
-
-    take: int
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeepCancellation:
-    """The history keeps that take ``take`` was given up."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeepDelivery:
-    """The history keeps what became of the text of take ``take``; None: nobody wants it any more."""
-
-    take: int
-    how: Delivery | None
-
-
-@dataclass(frozen=True, slots=True)
-class PauseHistory:
-    """Keep nothing of the takes that begin from now on, or keep them again."""
-
-    is_paused: bool
+from handy_qwen.core.types import Delivery, Hotkey, Method, Submit, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,32 +37,139 @@ class PlayCue:
 
 
 @dataclass(frozen=True, slots=True)
-class WakeAt:
-    """Post Ticked at this time, and at none set before; None: at no time."""
+class StartRecording:
+    """Open take ``take`` in the engine and record it."""
 
-    at_s: float | None
+    take: int
+    language: str
+    context: tuple[str, ...] = field(repr=False)
+    model: str = ""  # for the history
 
 
-Effect = (
-    NoteFocus
-    | PrepareInsertion
-    | StartRecording
-    | StopRecording
-    | CancelRecording
-    | Transcribe
-    | CancelTranscription
-    | Insert
-    | Copy
-    | Replay
-    | Adopt
-    | KeepSound
-    | KeepText
-    | KeepFailure
-    | KeepCancellation
-    | KeepDelivery
-    | PauseHistory
-    | ListenFor
-    | WatchEscape
-    | PlayCue
-    | WakeAt
-)
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """End the recording of take ``take`` once speech has ended; RecordingEnded answers."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRecording:
+    """End the recording of take ``take`` now. Another may begin at once."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Open take ``take`` in the engine and feed it the sound of an entry of the history; Replayed answers."""
+
+    take: int
+    entry: int
+    language: str
+    context: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Take ``take`` is complete: Transcribed answers."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTranscription:
+    """The text of take ``take`` is not wanted any more."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareInsertion:
+    """Take ``take`` will be inserted by ``method``. FocusNoted says into which window."""
+
+    take: int
+    method: Method
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Put ``text`` into ``target``, or into whatever has the focus if that is None. Delivered answers."""
+
+    take: int
+    text: str = field(repr=False)
+    target: Target | None
+    method: Method
+    submit: Submit
+    brings: tuple[int, ...] = ()  # takes whose texts are part of it
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Put ``text``, which is that of ``takes``, on the clipboard. Copied answers."""
+
+    text: str = field(repr=False)
+    takes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take ``take`` means an entry of the history from now on."""
+
+    take: int
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSound:
+    """The history has all the sound of take ``take``, and its text is awaited."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepText:
+    """The history keeps the text of take ``take``."""
+
+    take: int
+    text: str = field(repr=False)
+    language: str
+    model: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepFailure:
+    """The history keeps why take ``take`` has no text."""
+
+    take: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCancellation:
+    """The history keeps that take ``take`` was cancelled."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDelivery:
+    """The history keeps what became of the text of take ``take``."""
+
+    take: int
+    how: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class PauseHistory:
+    """Keep nothing of the takes that begin from now on, or keep them again."""
+
+    is_paused: bool
+
+
+HotkeyEffect = ListenFor | WatchEscape
+EngineEffect = StartRecording | StopRecording | CancelRecording | Replay | Transcribe | CancelTranscription
+InsertionEffect = PrepareInsertion | Insert | Copy
+HistoryEffect = Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
+Effect = HotkeyEffect | PlayCue | EngineEffect | InsertionEffect | HistoryEffect

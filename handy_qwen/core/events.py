@@ -1,30 +1,27 @@
 """What can happen to the dictation cycle. Adapters post these from threads of their own.
 
-Every event that belongs to a take carries its number, so that a late one is told from a
-present one. Times are seconds of ``time.monotonic()``.
+Every event that belongs to a take carries its number, so that a late one is recognized. Times are seconds of
+``time.monotonic()``.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from handy_qwen.core.types import Delivery, Entry, Hotkey, Rules, Target
+from handy_qwen.core.view import Choices
 from handy_qwen.errors import HandyError
 
-if TYPE_CHECKING:  # these modules build on this one
-    from handy_qwen.core.types import Entry, Hotkey, Rules, Target
-    from handy_qwen.core.view import Choices
-
-# --- the hotkeys' thread -----------------------------------------------------------------------------
+# --- hotkeys -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDown:
-    """Hotkey number ``hotkey`` (its place in the settings) went down. Auto-repeat is folded away.
+    """Hotkey number ``hotkey`` (its index in the settings) went down. Auto-repeat is left out.
 
-    ``is_injected`` says that another program holds it (a remote desktop, an on-screen keyboard): to
-    let go of its modifiers is to let go of the hotkey, which a real keyboard does not notice.
+    ``is_injected``: another program holds it (a remote desktop, an on-screen keyboard), so that releasing
+    its modifiers releases the hotkey; a real keyboard does not notice that.
     """
 
     hotkey: int
@@ -34,7 +31,7 @@ class KeyDown:
 
 @dataclass(frozen=True, slots=True)
 class KeyUp:
-    """Hotkey number ``hotkey`` came up: any member of its chord was let go."""
+    """Hotkey ``hotkey`` came up: any member of its chord was released."""
 
     hotkey: int
     at_s: float
@@ -42,7 +39,7 @@ class KeyUp:
 
 @dataclass(frozen=True, slots=True)
 class KeyJoined:
-    """Another key went down while lone-modifier hotkey ``hotkey`` was held: it was a chord, not a call."""
+    """Another key went down while lone-modifier hotkey ``hotkey`` was held: it was a shortcut."""
 
     hotkey: int
     at_s: float
@@ -50,22 +47,19 @@ class KeyJoined:
 
 @dataclass(frozen=True, slots=True)
 class EscapePressed:
-    """The cancel key went down while a take was running."""
+    """The cancel key went down while it was watched."""
 
     at_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class HotkeysSet:
-    """The hotkeys that were asked for are listened for."""
+    """ListenFor has been carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class HotkeysFailed:
-    """The hotkeys cannot be listened for, or the listener died and could not be restarted.
-
-    ``asked`` are those that could not be set; None: it is the listener itself.
-    """
+    """``asked`` could not be listened for; None: the listener died and could not be restarted."""
 
     error: HandyError
     asked: tuple[Hotkey, ...] | None = None
@@ -76,15 +70,7 @@ class HotkeysDied:
     """The listener's thread has ended, for whatever reason: listen again."""
 
 
-# --- the microphone's thread -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingBegan:
-    """The first samples of take ``take`` have arrived from ``device``."""
-
-    take: int
-    device: str
+# --- the microphone ----------------------------------------------------------------------------------
 
 
 class EndCause(enum.Enum):
@@ -96,10 +82,18 @@ class EndCause(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingBegan:
+    """The first samples of take ``take`` have arrived from ``device``."""
+
+    take: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingEnded:
     """The last block of take ``take`` has been handed to its sink.
 
-    ``is_dead`` says that every sample was exactly zero: a muted or unplugged microphone, not a quiet room.
+    ``is_dead``: every sample was exactly zero, as from a muted microphone, not a quiet room.
     """
 
     take: int
@@ -110,10 +104,7 @@ class RecordingEnded:
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneChanged:
-    """Take ``take`` goes on with another device, because the one it began with went away.
-
-    Or it begins with another, because the device named ``unresponsive`` did not open.
-    """
+    """Take ``take`` goes on with ``device``: the one before was lost, or ``unresponsive`` did not open."""
 
     take: int
     device: str
@@ -136,7 +127,7 @@ class Muted:
     is_muted: bool
 
 
-# --- the engine's thread -----------------------------------------------------------------------------
+# --- the engine --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +147,7 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class ModelFailed:
-    """The model ``name`` could not be loaded. What was loaded before stays."""
+    """The model ``name`` could not be loaded. The one loaded before stays."""
 
     name: str
     error: HandyError
@@ -172,13 +163,13 @@ class Previewed:
     """The text of take ``take`` so far. ``committed`` only grows; ``tentative`` may still change."""
 
     take: int
-    committed: str
-    tentative: str
+    committed: str = field(repr=False)
+    tentative: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """The engine has come further with the text of take ``take``. At most once a second."""
+    """The engine is still working on take ``take``. At most once a second."""
 
     take: int
 
@@ -188,38 +179,36 @@ class Transcribed:
     """The engine is done with take ``take``. An empty ``text`` means that nobody spoke."""
 
     take: int
-    text: str
+    text: str = field(repr=False)
     language: str  # English name, "" if unknown
     is_truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something the cycle asked for during take ``take`` did not work."""
+    """An effect of take ``take`` failed; 0: something else did."""
 
     take: int
     error: HandyError
 
 
-# --- the insertion's thread --------------------------------------------------------------------------
+# --- insertion ---------------------------------------------------------------------------------------
 
 
-class Delivery(enum.Enum):
-    """What became of a text."""
+@dataclass(frozen=True, slots=True)
+class FocusNoted:
+    """``target`` had the focus when take ``take`` began."""
 
-    TYPED = enum.auto()
-    PASTED = enum.auto()
-    COPIED = enum.auto()  # it lies on the clipboard, for the user to paste
-    HELD = enum.auto()  # another window has the focus now: it waits to be pasted or copied
-    KEPT = enum.auto()  # the method is "none": only the history has it
+    take: int
+    target: Target
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked.
 
-    With ``rest`` the first part is in the window, and ``how`` is about the rest: COPIED or HELD.
-    HELD and ``may_have_arrived``: it may be in the window already, so nothing but the user inserts it again.
+    With ``rest`` the first part is in the window, and ``how`` is about the rest: COPIED or HELD. HELD and
+    ``may_have_arrived``: it may be in the window already, so only the user inserts it again.
     """
 
     take: int
@@ -231,30 +220,21 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What was to be copied lies on the clipboard; it was the held text of ``takes``, if there are any."""
+    """A Copy has been carried out: the held text of ``takes`` is on the clipboard."""
 
     takes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FocusNoted:
-    """``target`` had the focus when take ``take`` was called for."""
-
-    take: int
-    target: Target
-
-
-# --- the history's thread ----------------------------------------------------------------------------
+# --- the history -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What earlier sessions left behind, oldest first; once per start, also if there is nothing.
+    """What earlier sessions left behind, oldest first; posted once per start, also if there is nothing.
 
-    ``unfinished`` have sound but no text yet: the program ended before. ``undelivered`` have a text that
-    the user may never have got, in the last week. Each comes again at the next start, unless it was
-    settled by then; an unfinished one that was being replayed at two ends of the program is given up as
-    FAILED.
+    ``unfinished`` have sound but no text: the program ended before. ``undelivered`` have a text of the last
+    week that the user may never have got. Each comes again at the next start unless it is settled by then;
+    an unfinished one during whose replay the program ended twice is given up as FAILED.
     """
 
     unfinished: tuple[Entry, ...]
@@ -264,7 +244,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Take ``take`` has an entry in the history now, from which it can be replayed."""
+    """Take ``take`` has ``entry`` in the history now, from which it can be replayed."""
 
     take: int
     entry: int
@@ -272,13 +252,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """All the sound of take ``take``, which comes from the history, has been handed to its sink."""
+    """The last block of take ``take``, which comes from the history, has been handed to its sink."""
 
     take: int
     duration_s: float
 
 
-# --- tray, overlay and command line ------------------------------------------------------------------
+# --- the user ----------------------------------------------------------------------------------------
 
 
 class Request(enum.Enum):
@@ -300,7 +280,7 @@ class Request(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The user asked for ``what`` through the tray, the overlay or the command line."""
+    """The user asked for ``what`` through the tray, a window or the command line."""
 
     what: Request
     at_s: float
@@ -319,6 +299,9 @@ class Recalled:
     is_here: bool = False
 
 
+# --- the program -------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Configured:
     """The settings, the models or the devices are these now. The first one starts the hotkeys."""
@@ -329,7 +312,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The program has something to tell that is no failure."""
+    """The program has something to say that is no failure."""
 
     title: str
     hint: str
@@ -357,38 +340,13 @@ class Slept:
     for_s: float
 
 
-Event = (
-    KeyDown
-    | KeyUp
-    | KeyJoined
-    | EscapePressed
-    | HotkeysSet
-    | HotkeysFailed
-    | HotkeysDied
-    | RecordingBegan
-    | RecordingEnded
-    | MicrophoneChanged
-    | Heard
-    | Muted
-    | ModelLoading
-    | ModelReady
-    | ModelFailed
-    | ModelUnloaded
-    | Previewed
-    | Progressed
-    | Transcribed
-    | Failed
-    | Delivered
-    | Copied
-    | FocusNoted
-    | Recovered
-    | Kept
-    | Replayed
-    | Requested
-    | Recalled
-    | Configured
-    | Noted
-    | Trouble
-    | Ticked
-    | Slept
-)
+KeyEvent = KeyDown | KeyUp | KeyJoined | EscapePressed
+HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysDied
+MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
+ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
+EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
+InsertionEvent = FocusNoted | Delivered | Copied
+HistoryEvent = Recovered | Kept | Replayed
+UserEvent = Requested | Recalled
+ProgramEvent = Configured | Noted | Trouble | Ticked | Slept
+Event = HotkeyEvent | MicrophoneEvent | EngineEvent | InsertionEvent | HistoryEvent | UserEvent | ProgramEvent

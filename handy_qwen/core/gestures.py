@@ -1,36 +1,31 @@
 """From keys going down and up to takes that begin and end: hold, tap, double tap, shortcut.
 
     mode     a press of the hotkey                         what ends the take
-    hold     begins a take                                 letting go
+    hold     begins a take                                 releasing the key
     toggle   begins a take                                 the next tap
-    auto     begins a take; held for ``hold_s`` or more    letting go
+    auto     begins a take; held for ``hold_s`` or more    releasing the key
              begins a take; a short tap                    the next tap, or a limit on silence
              two short taps, one soon after the other      the next tap, and nothing but the user
 
-What was decided, and why:
-
 * A take begins when the key goes down, before it is known what the press will turn out to be, so
   that no speech is lost. Only the end of a take waits for anything.
-* **Lock**: the second of two taps within ``double_tap_s`` makes the take hands-free for good: it
-  yields ``Lock``, the cycle shows it and lets no limit on silence end it. One more tap ends it. If
-  the second press is held for ``hold_s`` it was talk after a slip of the finger: it ends at release.
+* **Lock**: the second of two taps within ``double_tap_s`` makes the take hands-free: the UI shows it,
+  and no limit on silence ends it. One more tap does. If the second press is held for ``hold_s`` it was
+  speech after a slip of the finger: it ends at release.
 * A tap that ends a take does so when the key comes *up* (or has been down for ``hold_s``): only
   then is it certain that no other key joins it, that is, that it was no shortcut.
-* **Shortcuts** (``KeyJoined``): a take that this very press began is cancelled without a word if it
-  is younger than ``join_s``. An older one is speech: it goes on until the key is let go. A press
+* **Shortcuts** (``KeyJoined``): a take begun by this very press is cancelled silently if it is
+  younger than ``join_s``. An older one is speech: it goes on until the key is released. A press
   that was about to end or lock a take only loses that meaning.
 * **Bounce**: a release counts only ``bounce_s`` after it happened; if the key is down again by then
-  it never happened. This is the one wait on the way to the text, and the microphone's own
-  tail (which listens on until speech has ended) covers it.
+  it never happened. This is the one wait on the way to the text, and it overlaps with the recorder's
+  own wait for the end of speech.
 * **Several hotkeys**: while the key that speaks is held, others are ignored. During a hands-free take
   another hotkey ends that take and begins its own at once.
-* **Requests** (tray, command line) open and close takes like keys. Such a take is hands-free, belongs
+* **Requests** (tray, command line) open and close takes as keys do. Such a take is hands-free, belongs
   to no hotkey, and any hotkey's tap ends it. A key still held when its take was ended by something
-  else means nothing until it is let go.
-* If the listener dies, the take that a key began ends there: no key could end it any more.
-
-``step`` takes a state and an event and returns the next state, the calls for the dictation cycle
-in order, and when it wants to be woken by ``Ticked``. It reads no clock.
+  else means nothing until it is released.
+* If the listener dies, a take begun by a key ends: no key could end it any more.
 """
 
 from __future__ import annotations
@@ -38,46 +33,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
-from handy_qwen.core.events import (
-    EscapePressed,
-    Event,
-    HotkeysDied,
-    HotkeysFailed,
-    KeyDown,
-    KeyJoined,
-    KeyUp,
-    Request,
-    Requested,
-    Ticked,
-)
-
-
-class Mode(enum.StrEnum):
-    """How the hotkeys work."""
-
-    AUTO = "auto"
-    HOLD = "hold"
-    TOGGLE = "toggle"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The times that tell one gesture from another.
-
-    Attributes:
-        hold_s: A press at least this long was held, a shorter one was a tap.
-        double_tap_s: The longest pause between two taps that belong together.
-        join_s: A take at least this old is not cancelled by a key that joins its hotkey.
-        bounce_s: A key that comes up and goes down again within this time never came up.
-    """
-
-    hold_s: float = 0.3
-    double_tap_s: float = 0.35
-    join_s: float = 1.0
-    bounce_s: float = 0.03
-
-
-LIMITS = Limits()
+from handy_qwen.core import events
+from handy_qwen.core.events import Event, Request
+from handy_qwen.core.types import Limits, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +52,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Throw the take away, silently."""
+    """Discard the take silently."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """The take is hands-free now: show it, and let no limit on silence end it."""
-
-
-Call = Begin | End | Cancel | Lock
+Action = Begin | End | Cancel
 
 
 class Purpose(enum.Enum):
@@ -120,142 +73,117 @@ class Press:
     hotkey: int
     at_s: float
     purpose: Purpose
+    is_injected: bool = False  # see KeyDown
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTake:
-    """The take that is being recorded.
+    """The take that is being recorded."""
 
-    Attributes:
-        hotkey: Whose it is; None: a request began it.
-        is_locked: A double tap made it hands-free for good.
-        tapped_at_s: When the tap that left it open came up; None: a second tap would not belong to one.
-    """
-
-    hotkey: int | None
-    is_locked: bool = False
-    tapped_at_s: float | None = None
+    hotkey: int | None  # whose it is; None: a request began it
+    is_locked: bool = False  # hands-free until the next tap, however long nothing is heard
+    tapped_at_s: float | None = None  # when the tap that left it open came up; None: no double tap may follow
 
 
 @dataclass(frozen=True, slots=True)
 class Gestures:
-    """What the keys have said so far.
-
-    Attributes:
-        take: The take that is open, None if there is none.
-        press: The press that means something; None during a hands-free take and when nothing runs.
-        down: Every hotkey that is down, whether its press means something or not.
-        releases: Releases that may still turn out to be a bounce: hotkey and time.
-    """
+    """The state of the keys."""
 
     take: OpenTake | None = None
-    press: Press | None = None
-    down: frozenset[int] = frozenset()
-    releases: tuple[tuple[int, float], ...] = ()
+    press: Press | None = None  # the press that means something; None during a hands-free take
+    down: frozenset[int] = frozenset()  # every hotkey that is down, whether its press means something or not
+    releases: tuple[tuple[int, float], ...] = ()  # hotkey and time of those that may still be a bounce
 
 
-Step = tuple[Gestures, tuple[Call, ...]]
+Step = tuple[Gestures, tuple[Action, ...]]
 
 
-def step(
-    state: Gestures, event: Event, mode: Mode, limits: Limits = LIMITS
-) -> tuple[Gestures, tuple[Call, ...], float | None]:
-    """Take ``event`` in.
+def step(state: Gestures, event: Event, mode: Mode | None, limits: Limits) -> Step:
+    """Advance by one event. With ``mode`` None (rehearsal) a press begins nothing.
 
     Returns:
-        The next state; what the cycle has to do, in order; when to be woken (as of ``time.monotonic()``),
-        if at all.
+        The next state, and what the cycle has to do, in order.
     """
-    state, calls = _let_time_pass(state, _time_of(event), mode, limits)
+    state, actions = _let_time_pass(state, _time_of(event), mode, limits)
     state, more = _act(state, event, mode, limits)
-    return state, calls + more, _wake_at_s(state, limits)
+    return state, actions + more
 
 
 def closed(state: Gestures) -> Gestures:
-    """The take is over for a reason of its own: a lost device, a limit, a failure.
-
-    Its key, if it is still down, means nothing now.
-    """
+    """The take is over, for whatever reason. Its key, if still down, means nothing."""
     return replace(state, take=None, press=None)
 
 
 def _time_of(event: Event) -> float | None:
-    match event:
-        case KeyDown() | KeyUp() | KeyJoined() | EscapePressed() | Requested() | Ticked():
-            return event.at_s
-        case _:
-            return None
+    if isinstance(event, events.KeyEvent | events.Requested | events.Ticked):
+        return event.at_s
+    return None
 
 
-def _wake_at_s(state: Gestures, limits: Limits) -> float | None:
+def wake_at_s(state: Gestures, limits: Limits) -> float | None:
+    """When ``state`` needs a Ticked (``time.monotonic()``); None: at no time."""
     due = [at_s + limits.bounce_s for _, at_s in state.releases]
     if state.press is not None and state.press.purpose is Purpose.END:
         due.append(state.press.at_s + limits.hold_s)
     return min(due, default=None)
 
 
-def _let_time_pass(state: Gestures, now_s: float | None, mode: Mode, limits: Limits) -> Step:
+def _let_time_pass(state: Gestures, now_s: float | None, mode: Mode | None, limits: Limits) -> Step:
     """Do what was waiting for a time that has come."""
-    calls: tuple[Call, ...] = ()
+    actions: tuple[Action, ...] = ()
     if now_s is None:
-        return state, calls
+        return state, actions
     for release in state.releases:
         hotkey, at_s = release
         if now_s >= at_s + limits.bounce_s:
             rest = tuple(other for other in state.releases if other != release)
-            state, more = _let_go(replace(state, releases=rest), hotkey, at_s, mode, limits)
-            calls += more
+            state, more = _release(replace(state, releases=rest), hotkey, at_s, mode, limits)
+            actions += more
     press = state.press
     if press is not None and press.purpose is Purpose.END and now_s >= press.at_s + limits.hold_s:
-        state, calls = closed(state), (*calls, End())
-    return state, calls
+        state, actions = closed(state), (*actions, End())
+    return state, actions
 
 
-def _act(state: Gestures, event: Event, mode: Mode, limits: Limits) -> Step:
+def _act(state: Gestures, event: Event, mode: Mode | None, limits: Limits) -> Step:
     match event:
-        case KeyDown(hotkey, at_s, _):
-            return _press(state, hotkey, at_s, mode, limits)
-        case KeyUp(hotkey, at_s):
-            return _come_up(state, hotkey, at_s), ()
-        case KeyJoined(hotkey, at_s):
+        case events.KeyDown():
+            return _press(state, event, mode, limits)
+        case events.KeyUp(hotkey, at_s):
+            return _key_up(state, hotkey, at_s), ()
+        case events.KeyJoined(hotkey, at_s):
             return _join(state, hotkey, at_s, limits)
-        case Requested() | EscapePressed():
-            return _request(state, event.what if isinstance(event, Requested) else Request.CANCEL)
-        case HotkeysFailed() | HotkeysDied():
+        case events.EscapePressed() | events.Requested():
+            return _request(state, event.what if isinstance(event, events.Requested) else Request.CANCEL)
+        case events.HotkeysFailed() | events.HotkeysDied():
             return _lose_keys(state)
     return state, ()
 
 
-def _press(state: Gestures, hotkey: int, at_s: float, mode: Mode, limits: Limits) -> Step:
+def _press(state: Gestures, event: events.KeyDown, mode: Mode | None, limits: Limits) -> Step:
+    hotkey, at_s = event.hotkey, event.at_s
     if hotkey in state.down:  # a bounce: the release that was waiting never happened
         return replace(state, releases=tuple(r for r in state.releases if r[0] != hotkey)), ()
     state = replace(state, down=state.down | {hotkey})
-    take = state.take
-    if take is None:
-        return _begin(state, hotkey, at_s)
-    if state.press is not None:
+    take, press = state.take, Press(hotkey, at_s, Purpose.TALK, event.is_injected)
+    if mode is None or state.press is not None:
         return state, ()
-    if take.hotkey not in (hotkey, None):
-        state, calls = _begin(state, hotkey, at_s)
-        return state, (End(), *calls)
+    if take is None or take.hotkey not in (hotkey, None):
+        began = replace(state, take=OpenTake(hotkey), press=press), (Begin(hotkey),)
+        return began if take is None else (began[0], (End(), *began[1]))
     tap_s = take.tapped_at_s
     is_second = mode is Mode.AUTO and tap_s is not None and at_s - tap_s <= limits.double_tap_s
-    return replace(state, press=Press(hotkey, at_s, Purpose.LOCK if is_second else Purpose.END)), ()
+    return replace(state, press=replace(press, purpose=Purpose.LOCK if is_second else Purpose.END)), ()
 
 
-def _begin(state: Gestures, hotkey: int, at_s: float) -> Step:
-    state = replace(state, take=OpenTake(hotkey), press=Press(hotkey, at_s, Purpose.TALK))
-    return state, (Begin(hotkey),)
-
-
-def _come_up(state: Gestures, hotkey: int, at_s: float) -> Gestures:
+def _key_up(state: Gestures, hotkey: int, at_s: float) -> Gestures:
     is_waiting = any(other == hotkey for other, _ in state.releases)
     if hotkey not in state.down or is_waiting:
         return state
     return replace(state, releases=(*state.releases, (hotkey, at_s)))
 
 
-def _let_go(state: Gestures, hotkey: int, at_s: float, mode: Mode, limits: Limits) -> Step:
+def _release(state: Gestures, hotkey: int, at_s: float, mode: Mode | None, limits: Limits) -> Step:
     """The key came up at ``at_s``, and it was no bounce."""
     state = replace(state, down=state.down - {hotkey})
     press, take = state.press, state.take
@@ -266,7 +194,7 @@ def _let_go(state: Gestures, hotkey: int, at_s: float, mode: Mode, limits: Limit
         case Purpose.TALK if mode is Mode.TOGGLE or (mode is Mode.AUTO and is_tap):
             return replace(state, take=replace(take, tapped_at_s=at_s), press=None), ()
         case Purpose.LOCK if is_tap:
-            return replace(state, take=OpenTake(take.hotkey, is_locked=True), press=None), (Lock(),)
+            return replace(state, take=OpenTake(take.hotkey, is_locked=True), press=None), ()
         case _:
             return closed(state), (End(),)
 

@@ -1,15 +1,14 @@
 """What the windows show of the models, and what they may ask for.
 
-Whoever keeps the models hands a new ``Shelf`` to its listener whenever something in it has changed, on a
-thread of its own and at most ten times a second; the UI carries it over to its own. A shelf is complete:
-whoever has the last one needs none of those before.
+The UI gets a new ``ModelList`` whenever something in it has changed, at most ten times a second. A list is
+complete: the last one is all that is needed.
 
     AVAILABLE --install--> INSTALLING --done--> INSTALLED --remove--> AVAILABLE
         ^                     |   ^
         `---- discard --- PAUSED -' install
 
-What went wrong last stands in ``ModelEntry.problem``, whatever the standing: of an installation that
-failed (to be tried again), of a removal, or of a model on disk that turned out not to work (``is_damaged``).
+``ModelEntry.problem`` is what went wrong last, whatever the status: in an installation (to be tried again),
+in a removal, or in loading a model on disk (``is_damaged``).
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class ModelStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an installation is. ``share`` is that of the present stage, None if it cannot be told."""
+    """How far an installation is. ``share`` is that of the present stage, None if unknown."""
 
     stage: InstallStage
     share: float | None = None  # 0 to 1
@@ -54,7 +53,7 @@ class Progress:
     total_bytes: int = 0  # 0: this stage is not measured in bytes
     rate_bytes_s: float = 0.0  # 0: not known yet
     remaining_s: float | None = None
-    is_stalled: bool = False  # nothing comes any more: the connection is lost, and tried again
+    is_stalled: bool = False  # nothing comes any more: the connection is retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class ModelEntry:
     standing: ModelStatus = ModelStatus.AVAILABLE
     is_recommended: bool = False  # the one to begin with on this machine
     is_chosen: bool = False  # texts are written by it
-    is_imported: bool = False  # it came from a folder or archive: nobody knows where to get it again
+    is_imported: bool = False  # it came from a folder or archive, and cannot be downloaded again
     is_damaged: bool = False  # INSTALLED, but it could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
     progress: Progress | None = None  # while INSTALLING
@@ -108,23 +107,23 @@ class ModelList:
 
 
 ModelListener = Callable[[ModelList], None]
-"""Takes what is to be shown. Called on a thread of the keeper's; must neither block nor raise."""
+"""Shows a list. Called on any thread; must neither block nor raise."""
 
 
 class ModelCommands(Protocol):
     """What the windows ask for. Called on Qt's thread; every method returns at once.
 
-    The answer is a new ``Shelf``; what fails stands in the entry's ``problem``.
+    The answer is a new ``ModelList``; failures are in the entry's ``problem``.
     """
 
     def refresh(self) -> None:
-        """Look again which models there are and how much room there is; imports that failed are forgotten."""
+        """Look again for models and free space; failed imports are forgotten."""
 
     def look(self) -> None:
         """Look again: the model in use is another one, or there are others."""
 
     def install(self, name: str) -> None:
-        """Install ``name``, going on with what is here of it. One at a time; others wait their turn."""
+        """Install ``name``, resuming if a part of it is here. One at a time; others wait their turn."""
 
     def pause(self, name: str) -> None:
         """Stop installing ``name`` and keep what is here of it."""
@@ -133,7 +132,7 @@ class ModelCommands(Protocol):
         """Delete what is here of the unfinished ``name``."""
 
     def use(self, name: str) -> None:
-        """Let ``name`` write the texts from now on."""
+        """Transcribe with ``name`` from now on."""
 
     def remove(self, name: str) -> None:
         """Delete the installed ``name``."""
@@ -142,4 +141,4 @@ class ModelCommands(Protocol):
         """Install the model in the folder or archive ``source``. It gets an entry of its own."""
 
     def measure(self, name: str) -> None:
-        """Find out how fast the installed ``name`` is on this machine."""
+        """Measure how fast the installed ``name`` is on this machine."""

@@ -1,8 +1,15 @@
-"""What belongs between two texts: a space, a narrow one, or nothing; and whether a sentence has ended.
+"""Where a text meets another: spaces, quotation marks, ends of sentences, and capitals.
 
 A quotation mark opens in one language and closes in another. Which it does is decided by those before it,
 by the space before it, and only then by the language.
+
+A word that begins a text was written with a capital by the model, which took it for a sentence of its own.
+Whether it would have one inside a sentence cannot be known: names, weekdays and German nouns have. So only
+words that surely have none become lower case: articles, pronouns, conjunctions, prepositions and the like.
+Words that are also names ("Will", "May") and polite pronouns ("Sie", "Вы") are not among them.
 """
+
+# ruff: noqa: RUF001  the punctuation of many scripts is the subject
 
 from __future__ import annotations
 
@@ -10,9 +17,6 @@ import re
 from collections.abc import Iterable
 
 from handy_qwen.languages import extends, has_space_between, is_unspaced
-
-# ruff: noqa: RUF001  the punctuation of many scripts is the subject
-
 
 NARROW = "\u202f"  # no-break; French has it before ; : ? ! » and after «
 COMMAS = ",、，､،፣၊՝"
@@ -157,6 +161,8 @@ def _is_greek(character: str) -> bool:
 
 # ruff: noqa: RUF001  letters of many scripts
 
+
+# ---- capitals -------------------------------------------------------------------------------------------
 
 _ORDINARY = {  # English name of the language -> words, in lower case
     "English": """a an the and or but nor so yet for if because although though while when where whether

@@ -7,23 +7,25 @@ return NFC, in which letters with accents are one character each where there is 
 characters but line breaks and tabs.
 
 The model writes spoken commands as words of a sentence: "Hello, comma, how are you?" A replacement that
-writes punctuation or a line break therefore takes the place of the punctuation around the command, and what
+writes punctuation or a line break therefore replaces the punctuation around the command as well, and what
 follows gets its space and its capital. Everything else that a replacement writes is left as the user wrote
 it. All replacements look at what the model wrote, none at what another has written; where two would replace
-the same words, the one that takes more of them does, and of equals the first. There may be thousands: only
-those whose letters are in the text are searched for.
+the same words, the longer match wins, and of equals the first. There may be thousands: only those whose
+letters are in the text are searched for.
 
 The user's regular expressions run in the library ``regex``: Python's own cannot be stopped, and one
 careless pattern ("(a+)+b") would keep the program busy for hours. One that takes longer than
 ``PATTERN_S``, or writes more than ``PATTERN_CHARACTERS``, is left out.
 """
 
+# ruff: noqa: RUF001  the punctuation of many scripts is the subject
+
 from __future__ import annotations
 
 import re
 import unicodedata
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -48,8 +50,6 @@ from handy_qwen.languages import extends, is_hangul, is_of_word, is_unspaced
 if TYPE_CHECKING:
     import regex
 
-# ruff: noqa: RUF001  the punctuation of many scripts is the subject
-
 
 PATTERN_S = 0.2  # for one regular expression on one text; a sound one needs a thousandth of it
 PATTERN_CHARACTERS = 1_000_000
@@ -69,12 +69,11 @@ _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*[,.!?…]*")
 class Replacement:
     """Write ``written`` wherever ``heard`` was heard.
 
-    A plain ``heard`` stands for whole words only; Korean ones may have particles where words are written for
-    them, and scripts without
-    spaces have no borders. Arabic and Hebrew prefixes count as part of the word: a letter such as ``ב`` may
-    as well be the first of another word. ``written`` is taken as it is; if it is of small letters alone, its
-    first follows that of what was heard at the start of a sentence ("Btw" gives "By the way"). With
-    ``is_regex`` both are Python's, and ``written`` may refer to groups.
+    A plain ``heard`` matches whole words only; Korean ones may have particles if ``written`` has words, and
+    scripts without spaces have no word boundaries. Arabic and Hebrew prefixes count as part of the word: a
+    letter such as ``ב`` may as well be the first of another word. ``written`` is used as it is; only if all
+    of it is lower case does it get a capital where ``heard`` had one at the start of a sentence ("Btw" gives
+    "By the way"). With ``is_regex`` both are Python's, and ``written`` may refer to groups.
     """
 
     heard: str
@@ -107,12 +106,12 @@ class TextRules:
         return [one for key, one in self._keyed if key in folded]
 
     @cached_property
-    def _custom(self) -> Mapping[str, list[str]]:
-        return _by_first_character(self.custom_words)
+    def _custom(self) -> tuple[str, ...]:
+        return _spelled(self.custom_words)
 
     @cached_property
-    def _written(self) -> Mapping[str, list[str]]:
-        return _by_first_character(one.written for one in self.replacements if not one.is_regex)
+    def _written(self) -> tuple[str, ...]:
+        return _spelled(one.written for one in self.replacements if not one.is_regex)
 
     @cached_property
     def _keyed(self) -> list[tuple[str, Replacement]]:
@@ -135,10 +134,10 @@ def clean(
         text: What the model wrote.
         rules: The user's choices.
         language: English name of what was spoken.
-        on_slow: Told of each regular expression that was left out because it took too long.
+        on_slow: Called for each regular expression that was left out because it took too long.
 
     Raises:
-        regex.error: A replacement's pattern is none; ``pattern_error`` finds that beforehand.
+        regex.error: A replacement's pattern is invalid; ``pattern_error`` finds that beforehand.
     """
     text = _plain(text).strip()
     if rules.is_without_fillers:
@@ -168,7 +167,7 @@ def pattern_error(replacement: Replacement) -> str:
 
 
 def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str:
-    """Make ``text`` continue what stands before it.
+    """Make ``text`` continue what is before it.
 
     Args:
         text: What ``clean`` made.
@@ -186,19 +185,17 @@ def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str
     return text + " " if takes_space else text
 
 
-def _begins_with_one(text: str, words: Mapping[str, list[str]]) -> bool:
-    return any(
-        text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ")
-        for word in words.get(text[:1], ())
+def _begins_with_one(text: str, words: tuple[str, ...]) -> bool:
+    return (
+        text.startswith(words)
+        and any(  # of thousands hardly ever one is there
+            text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ") for word in words
+        )
     )
 
 
-def _by_first_character(words: Iterable[str]) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for word in map(_plain, words):
-        if word[:1].strip():
-            found.setdefault(word[0], []).append(word)
-    return found
+def _spelled(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word for word in map(_plain, words) if word[:1].strip())
 
 
 def _plain(text: str) -> str:
@@ -237,20 +234,6 @@ def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
 
     heard = unicodedata.normalize("NFC", replacement.heard)
     return regex.compile(heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
-
-
-def _fillers(text: str, rules: TextRules, language: str) -> list[_Found]:
-    """The hesitations in ``text`` that are neither the user's own words nor part of what is replaced."""
-    found = [
-        _Found(start, end, "")
-        for start, end in find_fillers(text, language)
-        if not rules.has_custom(text[start:end])
-    ]
-    if not found:
-        return []
-    plain = [one for one in rules.replacements_in(text) if not one.is_regex]
-    taken = {id(one) for one in _apart([match for one in plain for match in _matches(text, one)] + found)}
-    return [one for one in found if id(one) in taken]
 
 
 def _matches(text: str, replacement: Replacement) -> Iterable[_Found]:
@@ -319,6 +302,94 @@ def _is_whole(text: str, start: int, end: int, *, may_have_particle: bool) -> bo
     if is_hangul(after) and is_hangul(last):
         return may_have_particle
     return any(is_unspaced(one) or is_hangul(one) for one in (after, last))
+
+
+# ---- hesitations ----------------------------------------------------------------------------------------
+
+# Only sounds that are no words of the language are listed: "um" is English hesitation but Portuguese "one"
+# and German "around". What may mean something (English "like", German "also", Chinese "嗯" and Korean "어" as
+# "yes") stays, and so does a sound written as a name or an abbreviation ("The ER doctor", "Um Kulthum"), one
+# that asks ("Hm?"), is quoted ("I said “um”."), or is part of an address ("um.edu") or a unit ("5 um").
+
+_FILLERS = {  # English name of the language -> hesitations, in lower case
+    "English": "uh uhh uhm um umm er erm hm hmm",
+    "German": "äh ähm öh öhm hm hmm",
+    "French": "euh heu hum hmm",
+    "Spanish": "eh ehm em mmm",
+    "Italian": "ehm uhm mmm",
+    "Portuguese": "hum hmm ahn",
+    "Dutch": "eh ehm uh uhm",
+    "Swedish": "eh ehm öh öhm hmm",
+    "Danish": "øh øhm hmm",
+    "Finnish": "öö ööö öh hmm",
+    "Polish": "eee yyy hmm",
+    "Czech": "ehm eee hmm",
+    "Hungarian": "öö ööö hmm",
+    "Romanian": "ăă ăăă îîî hmm",
+    "Turkish": "ııı eee hmm",
+    "Greek": "εεε χμ χμμ",
+    "Russian": "э ээ эээ э-э э-э-э эм ммм хм",
+    "Macedonian": "ммм хм",
+    "Vietnamese": "ừm ờm",
+    "Korean": "음",
+    "Chinese": "呃",
+    "Cantonese": "呃",
+    "Japanese": """えーと えーっと えっと ええと あのー えー
+        えーとですね えーっとですね えっとですね ええとですね""",
+}
+_BRIEF = 2
+"""Sounds of fewer letters are hesitations only where a comma or the end follows: "э" is a letter, 음 a sound,
+and "えー" begins other words. Those of scripts with spaces may have two."""
+_OF_ADDRESS = r"\w'’/@\\-"
+_BEGINS_QUOTED = {*OPENS, *QUOTES}
+_ENDS_QUOTED = re.compile(rf"[{re.escape(STOPS)}]*[{re.escape(QUOTES + CLOSES)}]")
+
+
+def _find_fillers(text: str, language: str) -> Iterator[tuple[int, int]]:
+    """Beginning and end of each hesitation of ``language`` (its English name) in ``text``."""
+    pattern = _filler_pattern(language)
+    for match in pattern.finditer(text) if pattern else ():
+        sound, start = match[0], match.start()
+        if text[start - 1 : start] in _BEGINS_QUOTED and _ENDS_QUOTED.match(text, match.end()):
+            continue
+        if sound != sound.lower():
+            rest = text[match.end() : match.end() + 2]
+            is_name = len(sound) > 1 and sound[1:] != sound[1:].lower()
+            is_name = is_name or (rest[:1].isspace() and rest[1:].isupper() and rest[1:] != "I")
+            if is_name or not ends_sentence(text[max(0, start - 20) : start]):
+                continue
+        yield match.span()
+
+
+@lru_cache(maxsize=32)
+def _filler_pattern(language: str) -> re.Pattern[str] | None:
+    if language not in _FILLERS:
+        return None
+    sounds = sorted(_FILLERS[language].split(), key=len, reverse=True)
+    pause = rf"(?=\s*(?:[{COMMAS}.。…]|$))"
+    spaced: list[str] = []
+    unspaced: list[str] = []
+    for sound in sounds:
+        is_brief = len(sound) < _BRIEF + is_unspaced(sound[0])
+        (unspaced if is_unspaced(sound[0]) else spaced).append(re.escape(sound) + pause * is_brief)
+    if unspaced:
+        return re.compile(rf"(?<![^\s{COMMAS}。！？!?.…])(?:{'|'.join(unspaced)})(?![!?！？])")
+    before = rf"(?<![{_OF_ADDRESS}])(?<!\w\.)(?<!\d\s)"
+    return re.compile(rf"{before}(?:{'|'.join(spaced)})(?![{_OF_ADDRESS}]|[.:]\w|\s?[!?])", re.IGNORECASE)
+
+
+def _fillers(text: str, rules: TextRules, language: str) -> list[_Found]:
+    """The hesitations in ``text`` that are neither the user's own words nor part of what is replaced."""
+    found = [
+        _Found(start, end, "")
+        for start, end in _find_fillers(text, language)
+        if not rules.has_custom(text[start:end])
+    ]
+    if not found:
+        return []
+    plain = [one for one in rules.replacements_in(text) if not one.is_regex]
+    taken = {id(one) for one in _apart([match for one in plain for match in _matches(text, one)] + found)}
+    return [one for one in found if id(one) in taken]
 
 
 # ---- writing it -----------------------------------------------------------------------------------------
@@ -519,73 +590,3 @@ def _is_free_right(after: str) -> bool:
 def _blanks_after(text: str, start: int) -> int:
     run = _BLANK_RUN.match(text, start)
     return run.end() if run else start
-
-
-# ruff: noqa: RUF001  the punctuation of many scripts is the subject
-
-
-_FILLERS = {  # English name of the language -> hesitations, in lower case
-    "English": "uh uhh uhm um umm er erm hm hmm",
-    "German": "äh ähm öh öhm hm hmm",
-    "French": "euh heu hum hmm",
-    "Spanish": "eh ehm em mmm",
-    "Italian": "ehm uhm mmm",
-    "Portuguese": "hum hmm ahn",
-    "Dutch": "eh ehm uh uhm",
-    "Swedish": "eh ehm öh öhm hmm",
-    "Danish": "øh øhm hmm",
-    "Finnish": "öö ööö öh hmm",
-    "Polish": "eee yyy hmm",
-    "Czech": "ehm eee hmm",
-    "Hungarian": "öö ööö hmm",
-    "Romanian": "ăă ăăă îîî hmm",
-    "Turkish": "ııı eee hmm",
-    "Greek": "εεε χμ χμμ",
-    "Russian": "э ээ эээ э-э э-э-э эм ммм хм",
-    "Macedonian": "ммм хм",
-    "Vietnamese": "ừm ờm",
-    "Korean": "음",
-    "Chinese": "呃",
-    "Cantonese": "呃",
-    "Japanese": """えーと えーっと えっと ええと あのー えー
-        えーとですね えーっとですね えっとですね ええとですね""",
-}
-_BRIEF = 2
-"""Sounds of fewer letters are hesitations only where a comma or the end follows: "э" is a letter, 음 a sound,
-and "えー" begins other words. Those of scripts with spaces may have two."""
-_OF_ADDRESS = r"\w'’/@\\-"
-_BEGINS_QUOTED = {*OPENS, *QUOTES}
-_ENDS_QUOTED = re.compile(rf"[{re.escape(STOPS)}]*[{re.escape(QUOTES + CLOSES)}]")
-
-
-def find_fillers(text: str, language: str) -> Iterator[tuple[int, int]]:
-    """Beginning and end of each hesitation of ``language`` (its English name) in ``text``."""
-    pattern = _filler_pattern(language)
-    for match in pattern.finditer(text) if pattern else ():
-        sound, start = match[0], match.start()
-        if text[start - 1 : start] in _BEGINS_QUOTED and _ENDS_QUOTED.match(text, match.end()):
-            continue
-        if sound != sound.lower():
-            rest = text[match.end() : match.end() + 2]
-            is_name = len(sound) > 1 and sound[1:] != sound[1:].lower()
-            is_name = is_name or (rest[:1].isspace() and rest[1:].isupper() and rest[1:] != "I")
-            if is_name or not ends_sentence(text[max(0, start - 20) : start]):
-                continue
-        yield match.span()
-
-
-@lru_cache(maxsize=32)
-def _filler_pattern(language: str) -> re.Pattern[str] | None:
-    if language not in _FILLERS:
-        return None
-    sounds = sorted(_FILLERS[language].split(), key=len, reverse=True)
-    pause = rf"(?=\s*(?:[{COMMAS}.。…]|$))"
-    spaced: list[str] = []
-    unspaced: list[str] = []
-    for sound in sounds:
-        is_brief = len(sound) < _BRIEF + is_unspaced(sound[0])
-        (unspaced if is_unspaced(sound[0]) else spaced).append(re.escape(sound) + pause * is_brief)
-    if unspaced:
-        return re.compile(rf"(?<![^\s{COMMAS}。！？!?.…])(?:{'|'.join(unspaced)})(?![!?！？])")
-    before = rf"(?<![{_OF_ADDRESS}])(?<!\w\.)(?<!\d\s)"
-    return re.compile(rf"{before}(?:{'|'.join(spaced)})(?![{_OF_ADDRESS}]|[.:]\w|\s?[!?])", re.IGNORECASE)

@@ -1,29 +1,30 @@
-"""What the tray and the overlay show, and what they may ask for.
+"""What the tray, the overlay and the windows show, and what they may ask for.
 
-The controller hands a new ``View`` to its listener whenever something in it has changed, on the
-controller's thread; the UI carries it over to its own. A view is complete: whoever has the last
-one needs none of those before. It holds what the user said, so it is never logged.
+The controller hands a new ``View`` to its listener whenever something in it has changed; the UI carries it
+over to its own thread. The History window gets a new ``HistoryPage`` in the same way after every query and
+every change. Each is complete: the last one is all that is needed. They hold what the user said, so they are
+never logged.
 
-Times are seconds of ``time.monotonic()``. Only the level meter takes another way (``Meter``): it
-changes too often to be worth a view.
+Times are seconds of ``time.monotonic()``.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Method
+from handy_qwen.core.types import Entry, EntryState, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
 HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 SETTINGS = "settings"
-"""The subject of notices about the settings file. Dictation works all the same, with what holds instead."""
+"""The subject of notices about the settings file. Dictation works in spite of them, with other settings."""
 
 
 class Phase(enum.Enum):
@@ -32,7 +33,7 @@ class Phase(enum.Enum):
     RECORDING = enum.auto()
     TRANSCRIBING = enum.auto()  # no microphone open; one or more takes wait for their text
     LOADING = enum.auto()  # the model is being loaded, and no take waits for it
-    PROBLEM = enum.auto()  # dictation does not work until something is mended; a lasting notice says what
+    PROBLEM = enum.auto()  # dictation does not work; a lasting notice says why
     IDLE = enum.auto()
 
 
@@ -61,16 +62,17 @@ class NoticeKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to the user. ``number`` grows, so that a new one is told from one already shown."""
+    """One message to the user. ``number`` grows: a higher one has not been shown yet."""
 
     number: int
     kind: NoticeKind
     title: str
     hint: str = ""
-    is_lasting: bool = (
-        False  # stays until what it tells of is mended; others leave ``View`` after some seconds
-    )
-    subject: str = ""  # what one that lasts is about: "hotkeys", "model"
+    is_lasting: bool = False  # stays until its cause is gone; others leave ``View`` after some seconds
+    subject: str = ""  # what a lasting one is about; of those about the same only the newest stays
+    until_s: float = math.inf  # when it leaves ``View``
+    take: int = 0  # once the history has this take ...
+    kept_hint: str = ""  # ... the hint becomes this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,9 @@ class Choices:
     method: Method = Method.TYPE  # the one in use
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
-    overlay: str = "bottom"  # "off", "top" or "bottom"
+    overlay: Overlay = Overlay.BOTTOM
     hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
-    mode: str = "auto"  # "auto", "hold" or "toggle"
+    mode: Mode = Mode.AUTO
     is_private: bool = False  # the history is paused: nothing is kept
     is_autostarted: bool = False  # the program starts when the user logs in
 
@@ -109,9 +111,7 @@ class View:
     """All that tray and overlay show."""
 
     phase: Phase = Phase.LOADING
-    is_loading: bool = (
-        False  # the model is being loaded, whatever the phase: a take recorded now is answered later
-    )
+    is_loading: bool = False  # the model is being loaded, whatever the phase: texts come later
     take: int = 0  # the take that the overlay is about; 0: none
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
@@ -130,18 +130,11 @@ class View:
     choices: Choices = field(default_factory=Choices)
 
 
-class Listener(Protocol):
-    """Whoever wants to know what is to be shown."""
+Listener = Callable[[View], None]
+"""Shows a view. Called on the controller's thread; must neither block nor raise."""
 
-    def __call__(self, view: View) -> None:
-        """Show ``view``. Called on the controller's thread; must neither block nor raise."""
-
-
-class Meter(Protocol):
-    """How loud the microphone is at the moment, for the overlay to poll while a take is recorded."""
-
-    def __call__(self) -> float:
-        """Level of the last tenth of a second in dBFS (0 is full scale, -100 is silence). Any thread."""
+Meter = Callable[[], float]
+"""The level of the last tenth of a second, in dBFS from -100 to 0, for the UI to poll. Any thread."""
 
 
 class Commands(Protocol):
@@ -152,7 +145,7 @@ class Commands(Protocol):
     """
 
     def use_model(self, name: str) -> None:
-        """Load the model ``name`` (of ``Choices.models``) behind the present one; "" is automatic."""
+        """Load the model ``name`` (of ``Choices.models``) beside the present one; "" is automatic."""
 
     def use_language(self, name: str) -> None:
         """Dictate in ``name`` (of ``Choices.languages``) from the next take on; "" is automatic."""
@@ -166,7 +159,7 @@ class Commands(Protocol):
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
 
-        ``on_refused`` is called, on any thread, with the reason why it cannot be; then nothing has changed.
+        If that is not possible nothing changes, and ``on_refused`` is called with the reason, on any thread.
         """
 
     def use_autostart(self, is_on: bool) -> None:
@@ -184,9 +177,6 @@ class Commands(Protocol):
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front."""
 
-    def open_setup(self) -> None:
-        """Bring the guide of the first start to the front."""
-
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor."""
 
@@ -203,17 +193,14 @@ class HistoryFilter(enum.Enum):
 
     def admits(self, entry: Entry) -> bool:
         """Whether ``entry`` is one of them."""
+        open_states = {EntryState.FAILED, EntryState.CANCELLED, EntryState.WAITING}
         match self:
             case HistoryFilter.ALL:
                 return True
             case HistoryFilter.STARRED:
                 return entry.is_starred
             case HistoryFilter.OPEN:
-                return entry.is_undelivered or entry.state in {
-                    EntryState.FAILED,
-                    EntryState.CANCELLED,
-                    EntryState.WAITING,
-                }
+                return entry.is_undelivered or entry.state in open_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,26 +214,30 @@ class HistoryQuery:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """The answer to a question."""
+    """The answer to a query."""
 
-    question: HistoryQuery = field(default_factory=HistoryQuery)
+    query: HistoryQuery = field(default_factory=HistoryQuery)
     entries: tuple[Entry, ...] = ()  # newest first
     has_more: bool = False
-    retried: frozenset[int] = frozenset()  # ids of those that are being transcribed again
+    retried: frozenset[int] = frozenset()  # ids of those being transcribed again
     deleted: int = 0  # how many entries an undo would bring back
-    exported: Path | None = None  # where entries were written to, as the answer to ``export``
+    exported: Path | None = None  # the file that ``export`` wrote
     problem: Problem | None = None
 
 
 HistoryListener = Callable[[HistoryPage], None]
-"""Takes what is to be shown. Called on a thread of the keeper's; must neither block nor raise."""
+"""Shows a page. Called on any thread; must neither block nor raise."""
 
 
 class HistoryCommands(Protocol):
-    """What the window asks for. Called on Qt's thread; every method returns at once."""
+    """What the History window asks for. Called on Qt's thread; every method returns at once.
 
-    def look(self, question: HistoryQuery) -> None:
-        """Answer ``question`` now, and again after every change, whoever makes it, until ``leave``."""
+    Deleting takes two steps. What is deleted is out of sight at once and can be brought back for a while; it
+    is gone from the disk when the window is closed, when the program ends, or when that while is over.
+    """
+
+    def look(self, query: HistoryQuery) -> None:
+        """Answer ``query`` now, and again after every change by anybody, until ``leave``."""
 
     def copy(self, entry: Entry) -> None:
         """Put the text on the clipboard."""
@@ -257,21 +248,23 @@ class HistoryCommands(Protocol):
     def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
         """Transcribe the sound again, also of what was cancelled.
 
-        With the model in use if ``model`` is empty, and in the language it was recorded in if that is
-        None ("" is automatic).
+        Args:
+            entry: Whose sound.
+            model: "" is the one in use.
+            language: "" is automatic, None the one it was recorded in.
         """
 
     def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
-        """Exempt entries from being deleted by themselves, or no longer."""
+        """Exempt entries from automatic deletion, or no longer."""
 
     def delete(self, ids: Sequence[int]) -> None:
-        """Take entries out of sight; see above."""
+        """Take entries out of sight."""
 
     def undo_delete(self) -> None:
         """Bring back what was deleted and is not gone yet."""
 
     def leave(self) -> None:
-        """The window is closed: answer no more, and let what was deleted be gone for good."""
+        """The window is closed: answer no more, and delete for good what was deleted."""
 
     def export(self, target: Path, ids: Sequence[int] | None) -> None:
-        """Write entries (None: all) to ``target``; its ending says how: .txt, .csv or .jsonl."""
+        """Write entries (None: all) to ``target``; the extension says how: .txt, .csv or .jsonl."""

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handy_qwen.core.types import Hotkey, HotkeyListener, Method
+from handy_qwen.core.ports import HotkeyListener
+from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.doctor.desktop import display_of
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import retention, wav
 from handy_qwen.history.store import Places, Row, Store
@@ -142,7 +142,7 @@ class Archive:
             "replays": 0,
         }
         if not row.whereabouts.is_settled:
-            columns["whereabouts"] = DeliveryStatus.PRINTED
+            columns["whereabouts"] = Delivery.PRINTED
         self._change(number, columns)
         if row.file:
             with suppress(OSError):  # the row says it; the file only matters if that is lost

@@ -21,8 +21,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from handy_qwen.core.events import Delivery, Failed, Replayed
-from handy_qwen.core.types import RATE_HZ, DeliveryStatus, EntryState, Post, Samples, Sink
+from handy_qwen.core.events import Failed, Replayed
+from handy_qwen.core.ports import Post, Sink
+from handy_qwen.core.types import RATE_HZ, Delivery, EntryState, Samples
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import wav
 from handy_qwen.history.retention import Rules
@@ -118,17 +119,9 @@ class DiskHistory:
         """The user gave it up."""
         self._end(partial(self._ledger.cancelled, take), take)
 
-    def delivering(self, take: int) -> None:
-        """The insertion is about to begin."""
-        self._do(partial(self._ledger.went, take, DeliveryStatus.BEGUN))
-
     def delivered(self, take: int, how: Delivery) -> None:
-        """It was seen to arrive, or to be held."""
-        self._do(partial(self._ledger.went, take, DeliveryStatus[how.name]))
-
-    def dropped(self, take: int) -> None:
-        """The user does not want the text any more."""
-        self._do(partial(self._ledger.went, take, DeliveryStatus.DROPPED))
+        """What became of the text."""
+        self._do(partial(self._ledger.went, take, how))
 
     def adopt(self, take: int, entry: int) -> None:
         """From now on ``take`` means ``entry``."""
@@ -225,7 +218,7 @@ class Ledger:
             "text": "",
             "asked_language": language,
             "model": model,
-            "whereabouts": DeliveryStatus.NOWHERE,
+            "whereabouts": Delivery.NOWHERE,
         }
         live = LiveTake(take, columns, Journal(self._writer.places.takes / name, created_ms))
         self._live[take] = live
@@ -259,7 +252,7 @@ class Ledger:
             state=EntryState.DONE,
             text=text,
             error="",
-            whereabouts=DeliveryStatus.NOWHERE,
+            whereabouts=Delivery.NOWHERE,
             replays=0,
             **{name: value for name, value in known.items() if value},
         )
@@ -291,7 +284,7 @@ class Ledger:
         self._writer.finish(live, Stage.CANCELLED)
         self._writer.settle(take, live)
 
-    def went(self, take: int, where: DeliveryStatus) -> None:
+    def went(self, take: int, where: Delivery) -> None:
         """The text is there, or on its way."""
         live = self._live.get(take)
         if live is None or live.state is not EntryState.DONE:

@@ -54,7 +54,7 @@ def record(entry: Entry) -> dict[str, object]:
         "language": entry.language,
         "model": entry.model,
         "application": entry.application,
-        "delivered": entry.whereabouts.value,
+        "delivered": entry.delivery.value,
         "error": entry.error,
         "starred": entry.is_starred,
         "audio": entry.has_audio,

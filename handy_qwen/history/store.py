@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handy_qwen import paths
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState, Keep
+from handy_qwen.core.types import Delivery, Entry, EntryState, Keep
 from handy_qwen.errors import HistoryError
 
 MOST_CHARS = 1_000_000
 """Of a text; nobody says more in one take."""
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
-T = TypeVar("T", EntryState, DeliveryStatus, Keep)
+T = TypeVar("T", EntryState, Delivery, Keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Row:
     language: str = ""
     model: str = ""
     application: str = ""
-    whereabouts: DeliveryStatus = DeliveryStatus.NOWHERE
+    whereabouts: Delivery = Delivery.NOWHERE
     error: str = ""
     settled_ms: int = 0
     replays: int = 0
@@ -65,7 +65,7 @@ class Row:
             language=self.language or self.asked_language,
             model=self.model,
             application=self.application,
-            whereabouts=self.whereabouts,
+            delivery=self.whereabouts,
             error=self.error,
             is_starred=self.is_starred,
             has_audio=bool(self.file),
@@ -77,7 +77,7 @@ _COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else n
 
 _STATES = {one.value: one for one in EntryState}
 _KEEPS = {one.value: one for one in Keep}
-_WHEREABOUTS = {one.value: one for one in DeliveryStatus}
+_WHEREABOUTS = {one.value: one for one in Delivery}
 # As bytes: whoever wrote them, they need not be UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
@@ -273,7 +273,7 @@ def _row(found: tuple[Any, ...]) -> Row:
         language=_text(raw["language"]),
         model=_text(raw["model"]),
         application=_text(raw["application"]),
-        whereabouts=_word(_WHEREABOUTS, raw["whereabouts"], DeliveryStatus.KEPT),
+        whereabouts=_word(_WHEREABOUTS, raw["whereabouts"], Delivery.KEPT),
         error=_text(raw["error"]),
         settled_ms=_whole(raw["settled_ms"]),
         replays=_whole(raw["replays"]),

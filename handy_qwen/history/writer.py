@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen.core.events import Failed, Kept, Recovered
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.errors import HandyError, HistoryError
 from handy_qwen.history import recovery, retention, wav
 from handy_qwen.history.retention import SHORTEST_S, Rules
@@ -368,9 +369,9 @@ class LiveTake:
         return Keep(self.columns["keep"])
 
     @property
-    def whereabouts(self) -> DeliveryStatus:
+    def whereabouts(self) -> Delivery:
         """Where its text is."""
-        return DeliveryStatus(self.columns["whereabouts"])
+        return Delivery(self.columns["whereabouts"])
 
     @property
     def is_over(self) -> bool:

@@ -12,15 +12,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from handy_qwen.core import effects
 from handy_qwen.core.dictation import step
-from handy_qwen.core.effects import (
-    CancelRecording,
-    CancelTranscription,
-    Effect,
-    ListenFor,
-    NoteFocus,
-    WakeAt,
-)
+from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Event, Failed, HotkeysFailed, Ticked
 from handy_qwen.core.state import Dictation, view_of
 from handy_qwen.core.view import Listener, View
@@ -29,11 +23,13 @@ from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+IGNORED = effects.CancelRecording | effects.CancelTranscription | effects.PrepareInsertion
+"""Their failure ends no take: the first two are about one that is gone; without its window a text is held."""
 AGAIN_S = 1.0  # before the cycle is woken again after a step that failed: what was due still is
 
 
 class Controller:
-    """Runs ``step`` over an inbox, carries out its effects, and tells the listener what is to be shown.
+    """Runs ``step`` over an inbox, carries out its effects, and shows each new view.
 
     Threads: ``run_effect`` and ``on_view`` are called on the controller's own thread, named
     ``dictation``. Events and effects are logged by name only: they carry what the user said.
@@ -70,10 +66,9 @@ class Controller:
             error = HandyError(*UNEXPECTED)
         else:
             return
-        if isinstance(effect, ListenFor):
+        if isinstance(effect, effects.ListenFor):
             self.post(HotkeysFailed(error, effect.hotkeys))
-        elif not isinstance(effect, CancelRecording | CancelTranscription | NoteFocus):
-            # The first two belong to a take that is gone; one whose window is not told waits for the user.
+        elif not isinstance(effect, IGNORED):
             self.post(Failed(getattr(effect, "take", 0), error))
 
     def is_key_injected(self) -> bool:
@@ -81,7 +76,7 @@ class Controller:
         return self._now.is_key_injected
 
     def show_again(self) -> None:
-        """Tell the listener what it was told last: somebody else has shown something. Any thread."""
+        """Show the last view again: something else was shown meanwhile. Any thread."""
         self._view = None
         self.post(Ticked(self._clock()))
 
@@ -112,7 +107,7 @@ class Controller:
 
     def _handle(self, event: Event) -> None:
         try:
-            self._now, effects = step(self._now, event, self._clock())
+            self._now, asked = step(self._now, event, self._clock())
         except Exception:
             logger.exception("%s could not be handled", type(event).__name__)
             self._not_before_s = self._clock() + AGAIN_S
@@ -120,11 +115,10 @@ class Controller:
                 self.post(Failed(0, HandyError(*UNEXPECTED)))
             return
         logger.debug(
-            "%s -> %s", type(event).__name__, ", ".join(type(e).__name__ for e in effects) or "nothing"
+            "%s -> %s", type(event).__name__, ", ".join(type(e).__name__ for e in asked) or "nothing"
         )
-        for effect in effects:
-            if not isinstance(effect, WakeAt):  # the state holds the time; ``_next`` looks there
-                self.attempt(effect, partial(self._run_effect, effect))
+        for effect in asked:
+            self.attempt(effect, partial(self._run_effect, effect))
         self._show()
 
     def _show(self) -> None:

@@ -1,9 +1,8 @@
-"""What each effect of the dictation cycle does to the world, through the ports.
+"""Carries out each effect of the dictation cycle through the ports.
 
-Nothing here keeps the dictation thread waiting. Most ports work on threads of their own and are only told;
-what the desktop may take its time for is done on three more: ``focus`` asks which window has the focus,
-``copy`` copies, ``hotkeys-set`` sets the hotkeys. Each has its thread, because each can hang by itself,
-and to copy is the way out when a text cannot be inserted.
+Nothing here keeps the dictation thread waiting. Most ports have threads of their own; what may wait for the
+desktop is done on three more: ``focus`` asks which window has the focus, ``copy`` copies, ``hotkeys-set``
+sets the hotkeys. Each has its own: any of them can hang, and copying is the way out when inserting fails.
 """
 
 from __future__ import annotations
@@ -14,46 +13,12 @@ from functools import partial
 from typing import assert_never
 
 from handy_qwen.audio.activity import ActivityDetector
-from handy_qwen.core.effects import (
-    Adopt,
-    CancelRecording,
-    CancelTranscription,
-    Copy,
-    Cue,
-    Effect,
-    Insert,
-    KeepCancellation,
-    KeepDelivery,
-    KeepFailure,
-    KeepSound,
-    KeepText,
-    ListenFor,
-    NoteFocus,
-    PauseHistory,
-    PlayCue,
-    PrepareInsertion,
-    Replay,
-    StartRecording,
-    StopRecording,
-    Transcribe,
-    WakeAt,
-    WatchEscape,
-)
-from handy_qwen.core.events import Copied, Delivery, FocusNoted, HotkeysSet
-from handy_qwen.core.types import (
-    Cues,
-    History,
-    HotkeyListener,
-    Inserter,
-    Post,
-    Recorder,
-    Samples,
-    Transcriber,
-)
+from handy_qwen.core import effects
+from handy_qwen.core.effects import Effect
+from handy_qwen.core.events import Copied, FocusNoted, HotkeysSet
+from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
+from handy_qwen.core.types import Delivery, Samples
 from handy_qwen.runtime.worker import Worker
-
-Memory = Replay | Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
-
 
 SETTING_S = 0.5  # how long the end waits for hotkeys that are being set
 
@@ -84,40 +49,54 @@ class Ports:
             HandyError: Whatever the port in question raises.
         """
         match effect:
-            case NoteFocus():
-                self._later(self.focus, effect, partial(self._note_focus, effect))
-            case PrepareInsertion(method):
-                self.inserter.prepare(method)
-            case StartRecording():
-                self._start_recording(effect)
-            case StopRecording(take):
-                self.recorder.stop(take)
-            case CancelRecording(take):
-                self.recorder.cancel(take)
-            case Transcribe(take):
-                self.transcriber.finish(take)
-            case CancelTranscription(take):
-                self.transcriber.cancel(take)
-            case Insert():
-                self._insert(effect)
-            case Copy():
-                self._later(self.copying, effect, partial(self._copy, effect))
-            case ListenFor():
+            case effects.ListenFor():
                 self._later(self.setting, effect, partial(self._listen_for, effect))
-            case WatchEscape(is_wanted):  # after the hotkeys that it goes with
+            case effects.WatchEscape(is_wanted):  # after the hotkeys that it goes with
                 self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted))
-            case PlayCue(Cue.STARTED):
+            case effects.PlayCue(effects.Cue.STARTED):
                 self.cues.started()
-            case PlayCue():
+            case effects.PlayCue():
                 self.cues.stopped()
-            case WakeAt():
-                pass  # the controller is the clock
+            case effects.StartRecording():
+                self._start_recording(effect)
+            case effects.StopRecording(take):
+                self.recorder.stop(take)
+            case effects.CancelRecording(take):
+                self.recorder.cancel(take)
+            case effects.Replay(take, entry, language, context):
+                self.transcriber.begin(take, language, context)
+                self.history.replay(take, entry, partial(self.transcriber.feed, take))
+            case effects.Transcribe(take):
+                self.transcriber.finish(take)
+            case effects.CancelTranscription(take):
+                self.transcriber.cancel(take)
+            case effects.PrepareInsertion(_, method):
+                self._later(self.focus, effect, partial(self._note_focus, effect))
+                self.inserter.prepare(method)
+            case effects.Insert():
+                self._insert(effect)
+            case effects.Copy():
+                self._later(self.copying, effect, partial(self._copy, effect))
+            case effects.Adopt(take, entry):
+                self.history.adopt(take, entry)
+            case effects.KeepSound(take):
+                self.history.complete(take)
+            case effects.KeepText(take, text, language, model, application):
+                self.history.done(take, text, language=language, model=model, application=application)
+            case effects.KeepFailure(take, title):
+                self.history.failed(take, title)
+            case effects.KeepCancellation(take):
+                self.history.cancelled(take)
+            case effects.KeepDelivery(take, how):
+                self.history.delivered(take, how)
+            case effects.PauseHistory(is_paused):
+                self.history.set_private(is_paused)
             case _:
-                self._remember(effect)
+                assert_never(effect)
 
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
-        self._later(self.copying, Copy(text), partial(self.inserter.copy, text))
+        self._later(self.copying, effects.Copy(text), partial(self.inserter.copy, text))
 
     def stop_hotkeys(self, _timeout_s: float) -> None:
         """Stop listening. If hotkeys are being set, shortly after: else they would be listened for again."""
@@ -127,64 +106,35 @@ class Ports:
     def _later(self, worker: Worker, effect: Effect, work: Callable[[], None]) -> None:
         worker.do(partial(self.attempt, effect, work))
 
-    def _note_focus(self, effect: NoteFocus) -> None:
+    def _note_focus(self, effect: effects.PrepareInsertion) -> None:
         self.post(FocusNoted(effect.take, self.inserter.focused()))
 
-    def _listen_for(self, effect: ListenFor) -> None:
+    def _listen_for(self, effect: effects.ListenFor) -> None:
         self.hotkeys.start(effect.hotkeys)
         self.post(HotkeysSet())
 
-    def _copy(self, effect: Copy) -> None:
+    def _copy(self, effect: effects.Copy) -> None:
         self.inserter.copy(effect.text)
         for take in effect.takes:
             self.history.delivered(take, Delivery.COPIED)
         self.post(Copied(effect.takes))
 
-    def _remember(self, effect: Memory) -> None:
-        """Carry out one of the effects that are about the history."""
-        match effect:
-            case Replay(take, entry, language, context):
-                self.transcriber.begin(take, language, context)
-                self.history.replay(take, entry, partial(self.transcriber.feed, take))
-            case Adopt(take, entry):
-                self.history.adopt(take, entry)
-            case KeepSound(take):
-                self.history.complete(take)
-            case KeepText(take, text, language, model, application):
-                self.history.done(take, text, language=language, model=model, application=application)
-            case KeepFailure(take, title):
-                self.history.failed(take, title)
-            case KeepCancellation(take):
-                self.history.cancelled(take)
-            case KeepDelivery(take, how):
-                if how is None:
-                    self.history.dropped(take)
-                else:
-                    self.history.delivered(take, how)
-            case PauseHistory(is_paused):
-                self.history.set_private(is_paused)
-            case _:
-                assert_never(effect)
+    def _start_recording(self, effect: effects.StartRecording) -> None:
+        take, detector = effect.take, ActivityDetector(effect.take, self.post)
 
-    def _start_recording(self, effect: StartRecording) -> None:
-        take = effect.take
+        def sink(block: Samples) -> None:
+            """Called on the microphone's thread."""
+            self.history.feed(take, block)
+            self.transcriber.feed(take, block)
+            detector.listen(block)
+
         self.history.begin(take, language=effect.language, model=effect.model)
         self.transcriber.begin(take, effect.language, effect.context)
-        sink = partial(_hand_over, self.history, self.transcriber, ActivityDetector(take, self.post), take)
         self.recorder.start(take, sink)
 
-    def _insert(self, effect: Insert) -> None:
+    def _insert(self, effect: effects.Insert) -> None:
         for take in (effect.take, *effect.brings):
-            self.history.delivering(take)
+            self.history.delivered(take, Delivery.BEGUN)
         self.inserter.insert(
             effect.take, effect.text, target=effect.target, method=effect.method, submit=effect.submit
         )
-
-
-def _hand_over(
-    history: History, transcriber: Transcriber, ear: ActivityDetector, take: int, block: Samples
-) -> None:
-    """The sink of a take. Called on the microphone's thread."""
-    history.feed(take, block)
-    transcriber.feed(take, block)
-    ear.listen(block)

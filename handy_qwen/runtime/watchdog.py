@@ -1,16 +1,15 @@
-"""Looks after the threads: the program never sits there deaf without a word.
+"""Watches the threads, so that the program never hangs without a word.
 
     has died or spins  --> started again, with a notice;  soon after again: a lasting notice with a remedy
     does not move      --> a lasting notice, taken back as soon as it moves
 
-A part spins if it begins piece after piece of work of its own accord: it is alive and moves, and keeps a
-processor busy for nothing.
+A part spins if it begins piece after piece of work of its own accord: it keeps a processor busy for nothing.
 
-It is also the one that notices a sleep of the machine, after which a recording must not simply go on.
+It also notices when the machine has slept, after which a recording must not simply go on.
 
-What dies inside a part (a stream, a connection, a take) is that part's own business; here are the threads
-themselves. A thread stuck in native code cannot be ended, only told of. Looks are counted, not seconds: a
-machine that slept, or a process that was stopped, has not been stuck.
+What dies inside a part (a stream, a connection, a take) is that part's business; this is about the threads.
+A thread stuck in native code cannot be ended, only reported. Looks are counted, not seconds: a machine that
+slept, or a process that was stopped, has not been stuck.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
-from handy_qwen.core.types import Watched
+from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
@@ -192,58 +192,48 @@ MODELS_WORK = "work on models"
 HISTORY_WINDOW = "history window"
 HISTORY_RETRY = "transcribing again"
 CUES = "cues"
-NAMES = {  # what the user would call it
-    CYCLE: "Dictating",
-    CHORES: "Changing settings",
-    CONTROL: "The command line",
-    MICROPHONE: "The microphone",
-    INSERT: "Inserting texts",
-    CLIPBOARD: "The clipboard",
-    ENGINE: "The speech engine",
-    HOTKEYS: "Listening for the hotkeys",
-    HISTORY: "The history",
-    FOCUS: "Finding the focused window",
-    COPYING: "Copying texts",
-    SETTING: "Setting the hotkeys",
-    MODELS: "The list of models",
-    MODELS_WORK: "Installing models",
-    HISTORY_WINDOW: "The history window",
-    HISTORY_RETRY: "Transcribing again",
-    CUES: "The sounds at start and stop",
-}
-STUCK_S = {
-    CYCLE: 10.0,  # it only hands over
-    CHORES: 120.0,  # to look for models imports the engine
-    CONTROL: 30.0,
-    MICROPHONE: 10.0,
-    INSERT: 70.0,  # beyond what the cycle allows one text
-    CLIPBOARD: 30.0,  # a program may take 20 to hand over what it has copied
-    ENGINE: 300.0,  # one run over a minute of sound with a large model on a slow machine takes two
-    HOTKEYS: 60.0,
-    HISTORY: 60.0,  # a disk that sleeps takes 20
-    FOCUS: 10.0,
-    COPYING: 60.0,  # on Wayland a program is started for each of some steps
-    SETTING: 30.0,  # a portal has 15 s to answer
-    MODELS: 120.0,  # to look at them imports the engine
-    MODELS_WORK: 600.0,  # to measure one loads it and lets it run, without a sign meanwhile
-    HISTORY_WINDOW: 120.0,  # an export of all
-    CUES: math.inf,  # a sound system that hangs is told of by the microphone
-    HISTORY_RETRY: 300.0,  # as the engine, and one model is loaded more
-}
-MOST_OWN = {CYCLE: 40}  # it wakes itself some times a second at most, and never more than a hundred
-REMEDIES = {
-    INSERT: "Copy texts from the menu, or quit and start again.",
-    ENGINE: "Quit and start again: what you said is saved.",
-    FOCUS: "Texts wait in the tray menu until it does.",
-    COPYING: "Paste texts from the tray menu, or quit and start again.",
+
+
+class Expected(NamedTuple):
+    """What is expected of a part, and what the user is told when it fails; as in ``Watch``."""
+
+    title: str
+    stuck_s: float
+    remedy: str = Watch.remedy
+    most_own: int = Watch.most_own
+
+
+EXPECTED = {
+    # The cycle only hands over; it wakes itself a few times a second, and never more than a hundred.
+    CYCLE: Expected("Dictating", 10.0, most_own=40),
+    CHORES: Expected("Changing settings", 120.0),  # to look for models imports the engine
+    CONTROL: Expected("The command line", 30.0),
+    MICROPHONE: Expected("The microphone", 10.0),
+    # Beyond what the cycle allows one text.
+    INSERT: Expected("Inserting texts", 70.0, "Copy texts from the menu, or quit and start again."),
+    CLIPBOARD: Expected("The clipboard", 30.0),  # a program may take 20 to hand over what it has copied
+    # A run over a minute of sound with a large model on a slow machine takes two.
+    ENGINE: Expected("The speech engine", 300.0, "Quit and start again: what you said is saved."),
+    HOTKEYS: Expected("Listening for the hotkeys", 60.0),
+    HISTORY: Expected("The history", 60.0),  # a disk that sleeps takes 20
+    FOCUS: Expected("Finding the focused window", 10.0, "Texts wait in the tray menu until it does."),
+    # On Wayland some steps start a program each.
+    COPYING: Expected("Copying texts", 60.0, "Paste texts from the tray menu, or quit and start again."),
+    SETTING: Expected("Setting the hotkeys", 30.0),  # a portal has 15 s to answer
+    MODELS: Expected("The list of models", 120.0),  # to look at them imports the engine
+    MODELS_WORK: Expected("Installing models", 600.0),  # measuring one shows no sign meanwhile
+    HISTORY_WINDOW: Expected("The history window", 120.0),  # an export of all
+    HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
+    CUES: Expected(
+        "The sounds at start and stop", math.inf
+    ),  # the microphone tells of a sound system that hangs
 }
 
 
 def watches_of(threads: Mapping[str, Watched | None]) -> list[Watch]:
-    """The watches over ``threads``, by subject; None is not there."""
-    return [_watch(subject, thread) for subject, thread in threads.items() if thread is not None]
-
-
-def _watch(subject: str, watched: Watched) -> Watch:
-    remedy, most_own = REMEDIES.get(subject, Watch.remedy), MOST_OWN.get(subject, Watch.most_own)
-    return Watch(subject, watched, NAMES[subject], STUCK_S[subject], remedy, most_own)
+    """The watches over ``threads``, by subject; None: there is no such thread here."""
+    return [
+        Watch(subject, thread, *EXPECTED[subject])
+        for subject, thread in threads.items()
+        if thread is not None
+    ]

@@ -16,9 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement, pattern_error
-from handy_qwen.core.types import Hotkey, Keep, Live, Method, Submit
+from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
 
@@ -189,14 +188,6 @@ def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
     return read
 
 
-class Overlay(enum.StrEnum):
-    """Where the overlay is shown."""
-
-    OFF = "off"
-    TOP = "top"
-    BOTTOM = "bottom"
-
-
 def default_chord(platform: str = sys.platform) -> str:
     """The key that types nothing and is under the right hand."""
     return "alt_r" if platform == "darwin" else "ctrl_r"
@@ -245,16 +236,16 @@ class Settings:
         "minutes without use until the model frees its memory; 0: never, -1: at once. It loads again when\n"
         "the key goes down; nothing you say meanwhile is lost",
     )
-    live: Live = option(
-        Live.FULL,
-        choice(Live),
+    live: LiveMode = option(
+        LiveMode.FULL,
+        choice(LiveMode),
         'work done while you speak: "full" shows the text as it comes, "final_windows_only" shows none but\n'
         'has most of the work done when you let go, "off" begins when you let go. With the 0.6B model on\n'
         "two slow cores the engine works for up to two thirds of the time while you speak, up to a third of\n"
         "it, or not at all",
     )
-    live_on_battery: Live = option(
-        Live.FINAL_WINDOWS_ONLY, choice(Live), "the same while the machine runs on its battery"
+    live_on_battery: LiveMode = option(
+        LiveMode.FINAL_WINDOWS_ONLY, choice(LiveMode), "the same while the machine runs on its battery"
     )
     language: str = option(
         "", known_language, 'the language you speak, such as "German" or "de"; "auto": detected automatically'

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.core.types import RATE_HZ, Live, Samples
+from handy_qwen.core.types import RATE_HZ, LiveMode, Samples
 from handy_qwen.errors import CancelledError, OutOfMemoryError
 
 if TYPE_CHECKING:  # slow to import: only the engine's threads do
@@ -67,7 +67,7 @@ class Job:
     take: int
     language: str
     context: tuple[str, ...]
-    live_mode: Live | None = None  # None: not asked for yet
+    live_mode: LiveMode | None = None  # None: not asked for yet
     heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
     forgotten_samples: int = 0  # those before ``heard``
     fed: int = 0  # blocks of ``heard`` that the live transcription has
@@ -126,7 +126,7 @@ class Job:
         """Give the model back; what is not settled is transcribed at the end. On the engine's thread."""
         self.give_up_live()
         self.model = self.stop = None
-        self.live_mode = Live.OFF
+        self.live_mode = LiveMode.OFF
 
     def text(self, on_progress: Callable[[float], None]) -> Transcript:
         """Transcribe what is left of it. Called on the engine's thread, as is ``on_progress``.

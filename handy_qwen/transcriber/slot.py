@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from handy_qwen.core.events import ModelFailed, ModelLoading, ModelReady, ModelUnloaded
-from handy_qwen.core.types import Post
+from handy_qwen.core.ports import Post
 from handy_qwen.errors import EngineError, HandyError, OutOfMemoryError
 from handy_qwen.transcriber.job import Model
 

@@ -22,7 +22,8 @@ from collections.abc import Callable
 from functools import partial
 
 from handy_qwen.core.events import Failed, Previewed, Progressed, Transcribed
-from handy_qwen.core.types import Live, Post, Samples
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import LiveMode, Samples
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.transcriber.job import Job, LiveText, Model
@@ -52,7 +53,7 @@ class EngineTranscriber:
         load: Callable[[str], Model],
         *,
         name: str = "",
-        live_mode: Callable[[], Live] = lambda: Live.FULL,
+        live_mode: Callable[[], LiveMode] = lambda: LiveMode.FULL,
         idle_s: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -208,11 +209,11 @@ class EngineTranscriber:
         job.model = self._slot.present
         if job.live_mode is None:
             job.live_mode = self._live_mode()
-        if job.live_mode is Live.OFF or job.is_complete:
+        if job.live_mode is LiveMode.OFF or job.is_complete:
             return True  # all at once, at the end
         try:
             job.live = job.model.live(
-                language=job.language or None, context=job.context, drafts=job.live_mode is Live.FULL
+                language=job.language or None, context=job.context, drafts=job.live_mode is LiveMode.FULL
             )
         except HandyError as exc:  # a language that this model does not know: say so when all was said
             logger.info("no live transcription: %s", type(exc).__name__)
@@ -228,7 +229,7 @@ class EngineTranscriber:
             job.feed_live()
             has_more = job.live.advance()
             job.forget_settled()
-            if job.live_mode is Live.FULL:
+            if job.live_mode is LiveMode.FULL:
                 self._show(job, job.live)
         except CancelledError:
             return False

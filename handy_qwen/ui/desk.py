@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
-from handy_qwen.core.types import Post
+from handy_qwen.core.ports import Post
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View, Window
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow

@@ -13,8 +13,7 @@ import re
 from PySide6.QtCore import QLocale
 
 from handy_qwen import __version__, paths
-from handy_qwen.core.gestures import Mode
-from handy_qwen.core.types import Method
+from handy_qwen.core.types import Method, Mode
 from handy_qwen.core.view import Choices, Phase
 from handy_qwen.languages import NATIVE_NAMES
 

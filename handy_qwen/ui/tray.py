@@ -132,7 +132,7 @@ class TrayMenu(QMenu):
         )
         self.addSeparator()
         self._shelf = self._entry(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
-        self._entry(strings.SETUP_WINDOW, commands.open_setup)
+        self._entry(strings.SETUP_WINDOW, lambda: commands.open_window(Window.SETUP))
         self._entry(strings.SETTINGS_FILE, commands.open_settings_file)
         self._entry(strings.HELP, lambda: commands.open_window(Window.HELP))
         self._autostart = self.addAction(strings.AUTOSTART)

@@ -25,8 +25,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from handy_qwen.core.events import Delivery, Kept, Recovered
-from handy_qwen.core.types import RATE_HZ, EntryState
+from handy_qwen.core.events import Kept, Recovered
+from handy_qwen.core.types import RATE_HZ, Delivery, EntryState
 from handy_qwen.history import wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
@@ -84,7 +84,7 @@ def end(history, tell, take, chance):
         history.done(take, f"text of take {take}", language="English")
         tell("done", take)
         if how == "delivering":
-            history.delivering(take)
+            history.delivered(take, Delivery.BEGUN)
         elif how == "delivered":
             history.delivered(take, Delivery.TYPED)
     tell(how, take)

@@ -1,12 +1,14 @@
 """Fixtures for tests on the virtual desktop."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.e2e.desk import Desktop, QtTarget, require
 
 
 @pytest.fixture(scope="module")
-def desktop():
+def desktop() -> Iterator[Desktop]:
     """A desktop with window manager, tray and sound, shared by the tests of one module."""
     require()
     with Desktop() as desk:
@@ -14,7 +16,7 @@ def desktop():
 
 
 @pytest.fixture(scope="module")
-def silent_desktop():
+def silent_desktop() -> Iterator[Desktop]:
     """The same without tray and sound, for tests that need keys and windows only."""
     require(sound=False)
     with Desktop(tray=False, sound=False) as desk:
@@ -22,7 +24,7 @@ def silent_desktop():
 
 
 @pytest.fixture
-def editor(desktop):
+def editor(desktop: Desktop) -> Iterator[QtTarget]:
     """An empty window to type into, which has the focus."""
     target = desktop.open(QtTarget)
     yield target
@@ -30,7 +32,7 @@ def editor(desktop):
 
 
 @pytest.fixture(autouse=True)
-def no_key_stays_down(request):
+def no_key_stays_down(request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test on a desktop no key is down; one that is fails the test, and is let go."""
     yield
     for name in ("desktop", "silent_desktop"):

@@ -5,8 +5,8 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
-from handy_qwen.core.events import Delivered, Delivery, Event
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.events import Delivered, Event
+from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.system.insert.inserter import DesktopInserter, copy_with_pyperclip
 from handy_qwen.system.insert.x11 import X11
 from tests.e2e.desk import Desktop

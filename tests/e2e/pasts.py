@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import Choices, HistoryFilter, HistoryPage, HistoryQuery, ModelChoice, Phase, View
 
 DAY_S = 86_400.0
@@ -23,7 +23,7 @@ ENTRIES = (
         "English",
         QUICK,
         "thunderbird",
-        DeliveryStatus.PASTED,
+        Delivery.PASTED,
         has_audio=True,
         is_starred=True,
     ),
@@ -36,7 +36,7 @@ ENTRIES = (
         "German",
         GOOD,
         "firefox",
-        DeliveryStatus.HELD,
+        Delivery.HELD,
     ),
     Entry(
         6,
@@ -61,7 +61,7 @@ ENTRIES = (
         "Chinese",
         QUICK,
         "firefox",
-        DeliveryStatus.TYPED,
+        Delivery.TYPED,
     ),
     Entry(
         2,
@@ -72,7 +72,7 @@ ENTRIES = (
         "Arabic",
         GOOD,
         "soffice",
-        DeliveryStatus.TYPED,
+        Delivery.TYPED,
     ),
     Entry(
         1,
@@ -83,7 +83,7 @@ ENTRIES = (
         "English",
         GOOD,
         "evolution",
-        DeliveryStatus.COPIED,
+        Delivery.COPIED,
     ),
 )
 CHOICES = Choices(

@@ -84,7 +84,7 @@ def test_a_take_whose_model_vanished_is_tried_again_when_it_is_back(desktop, app
         app.dictate("report")
         status = wait_until(lambda: (s := app.status())["can_retry"] and s, "the failure", timeout_s=30)
         hints = [notice["hint"] for notice in status["notices"]]
-        assert any("transcribe it again from the menu" in hint for hint in hints), status
+        assert any("Transcribe last recording again" in hint for hint in hints), status
         desktop.screenshot("app-model-gone")
     finally:
         away.rename(app.model)  # the tests that follow need it

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history.store import Places, Store
 from tests.e2e.app import App
 from tests.e2e.desk import QtTarget
@@ -29,7 +29,7 @@ def app(silent_desktop):
             "state": EntryState.DONE,
             "keep": Keep.AUDIO_AND_TEXT,
             "text": TEXT,
-            "whereabouts": DeliveryStatus.COPIED,
+            "whereabouts": Delivery.COPIED,
         }
     )
     store.close()
@@ -98,7 +98,7 @@ def test_insert_again_goes_to_the_window_before_and_the_history_knows(silent_des
 
     def delivered():
         entry = json.loads(app.run("history", "show", "last", "--json").stdout)
-        return entry["delivered"] in {DeliveryStatus.TYPED, DeliveryStatus.PASTED}
+        return entry["delivered"] in {Delivery.TYPED, Delivery.PASTED}
 
     wait_until(delivered, "the delivery")
     editor.close()

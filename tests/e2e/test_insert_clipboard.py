@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.core.events import Delivered, Delivery
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.events import Delivered
+from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.system.insert import backend
 from handy_qwen.system.insert import x11 as x11_desktop
 from handy_qwen.system.x11 import snapshot

@@ -9,8 +9,7 @@ import pytest
 from Xlib import display, error
 from Xlib.protocol import display as protocol
 
-from handy_qwen.core.events import Delivery
-from handy_qwen.core.types import Method
+from handy_qwen.core.types import Delivery, Method
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend, inserter
 from handy_qwen.system.insert.backend import Deadline

@@ -8,8 +8,8 @@ from Xlib import X, display
 from Xlib.ext import record
 from Xlib.protocol import rq
 
-from handy_qwen.core.events import Delivered, Delivery, KeyDown, KeyUp
-from handy_qwen.core.types import Hotkey, Method, Submit
+from handy_qwen.core.events import Delivered, KeyDown, KeyUp
+from handy_qwen.core.types import Delivery, Hotkey, Method, Submit
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert import x11 as x11_desktop
 from handy_qwen.system.x11.keyboard import LEFTOVERS

@@ -10,8 +10,7 @@ import random
 
 import pytest
 
-from handy_qwen.core.events import Delivery
-from handy_qwen.core.types import Method
+from handy_qwen.core.types import Delivery, Method
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.insertion import insertion_on
 

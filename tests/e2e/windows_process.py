@@ -97,8 +97,8 @@ def main():
         else:
             windows.open(Window.HISTORY)
             past, window = PASTS[state], windows._history
-            window.search.setText(past.question.words)
-            window.only.setCurrentIndex(window.only.findData(past.question.only))
+            window.search.setText(past.query.words)
+            window.only.setCurrentIndex(window.only.findData(past.query.only))
             windows.on_past(past)
         for other in (windows._history, windows._models, start):
             if other is not None and other is not window:

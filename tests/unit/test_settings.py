@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handy_qwen import files
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Live, Method, Submit
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import (
     Settings,
@@ -496,7 +495,7 @@ def test_whatever_a_file_holds_it_can_be_read_and_every_problem_has_a_line(raw, 
         mode=st.sampled_from(Mode),
         submit=st.sampled_from(Submit),
         method=st.none() | st.sampled_from(Method),
-        live=st.sampled_from(Live),
+        live=st.sampled_from(LiveMode),
         hold_s=st.floats(0.1, 2),
         custom_words=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), max_size=3),
         replacements=st.lists(

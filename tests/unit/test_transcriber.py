@@ -21,9 +21,10 @@ from handy_qwen.core.events import (
     Progressed,
     Transcribed,
 )
+from handy_qwen.core.types import LiveMode as Live
 from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
-from handy_qwen.transcriber import EngineTranscriber, Live, LiveText, Model
+from handy_qwen.transcriber import EngineTranscriber, LiveText, Model
 from handy_qwen.transcriber.job import Job
 from tests.fakes import FakeClock
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from handy_qwen.core.events import HotkeysDied
-from handy_qwen.core.types import Hotkey, HotkeyListener, Post
+from handy_qwen.core.ports import HotkeyListener, Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.session import Kind, Session
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from handy_qwen.core.events import Event, HotkeysFailed
-from handy_qwen.core.types import Hotkey, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, missing_key

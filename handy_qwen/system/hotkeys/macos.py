@@ -26,7 +26,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from handy_qwen.core.events import HotkeysDied, HotkeysFailed
-from handy_qwen.core.types import Hotkey, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.hooked import HookedKeys
 

@@ -31,7 +31,8 @@ from jeepney.low_level import HeaderFields
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
 from handy_qwen.core.events import EscapePressed, HotkeysDied, HotkeysFailed, KeyDown, KeyUp, Trouble
-from handy_qwen.core.types import Hotkey, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread

@@ -39,7 +39,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 
 from handy_qwen.core.events import HotkeysDied, HotkeysFailed
-from handy_qwen.core.types import Hotkey, Post
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import Chord, chords_of

@@ -17,7 +17,7 @@ from Xlib.ext.ge import GenericEventCode
 from Xlib.protocol import rq
 
 from handy_qwen.core.events import Event, KeyDown
-from handy_qwen.core.types import Post
+from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.system.hotkeys.chord import Chord, parse_chord
 from handy_qwen.system.hotkeys.tracker import Tracker

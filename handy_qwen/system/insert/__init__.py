@@ -21,7 +21,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from handy_qwen.core.types import Inserter, Method, Post, Submit, Target
+from handy_qwen.core.ports import Inserter, Post
+from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.errors import InsertError
 from handy_qwen.system.insert.backend import Backend, Inserted, unsupported
 from handy_qwen.system.insert.inserter import DesktopInserter, LastResort, copy_with_pyperclip

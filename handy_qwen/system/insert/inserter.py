@@ -14,8 +14,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from handy_qwen.core.events import Delivered, Delivery, Failed
-from handy_qwen.core.types import Method, Post, Submit, Target
+from handy_qwen.core.events import Delivered, Failed
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Backend, Inserted, printable

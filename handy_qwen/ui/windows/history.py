@@ -67,7 +67,7 @@ class HistoryWindow(AppWindow):
 
     def show_past(self, past: HistoryPage) -> None:
         """Show an answer; one to a question that is no longer asked is let go."""
-        if past.question.words != self.search.text() or past.question.only is not self.only.currentData():
+        if past.query.words != self.search.text() or past.query.only is not self.only.currentData():
             return
         self._past = past
         self.list.show_past(past)
@@ -96,7 +96,7 @@ class HistoryWindow(AppWindow):
     def _tell(self) -> None:
         """Say what is wrong, what was done, or that nothing is saved; and why the list is empty."""
         past = self._past
-        self._empty.say(*words.empty(past.question, self._view.choices))
+        self._empty.say(*words.empty(past.query, self._view.choices))
         said, color = "", "problem"
         if past.problem is not None:
             said, color = f"{past.problem.title} {past.problem.hint}".strip(), "recording"
@@ -121,7 +121,7 @@ class HistoryWindow(AppWindow):
         self._look()
 
     def _look_further(self) -> None:
-        if self._past.has_more and self._past.question.most == self._most:
+        if self._past.has_more and self._past.query.most == self._most:
             self._most += _PAGE
             self._look()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QDate, QDateTime, QLocale
 
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import Choices, HistoryFilter, HistoryQuery
 from handy_qwen.ui.strings import clock, how_to_dictate, ntr, tr
 
@@ -54,9 +54,9 @@ STATES = {  # what a row says instead of a text
     EntryState.CANCELLED: tr("Cancelled"),
 }
 PLACES = {  # what is said of a text that the user may want to do something about
-    DeliveryStatus.NOWHERE: tr("Not delivered"),
-    DeliveryStatus.BEGUN: tr("Perhaps not delivered"),
-    DeliveryStatus.HELD: tr("Not inserted yet"),
+    Delivery.NOWHERE: tr("Not delivered"),
+    Delivery.BEGUN: tr("Perhaps not delivered"),
+    Delivery.HELD: tr("Not inserted yet"),
 }
 TODAY, YESTERDAY = tr("Today"), tr("Yesterday")
 
@@ -73,7 +73,7 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
     if is_retried:
         return RETRIED, "working"
     if entry.state is EntryState.DONE:
-        return (PLACES[entry.whereabouts], "problem") if entry.is_undelivered else ("", "")
+        return (PLACES[entry.delivery], "problem") if entry.is_undelivered else ("", "")
     colors = {EntryState.FAILED: "recording", EntryState.CANCELLED: "quiet"}
     return STATES[entry.state], colors.get(entry.state, "working")
 

@@ -4,12 +4,13 @@ Prints ``ready``, and for each fetch ``fetched`` or ``fetched private``. Takes n
 """
 
 import sys
+from typing import Any
 
 from Xlib import X, Xatom, display
 from Xlib.ext import xfixes
 
 
-def fetch(connection, window, target: str) -> bytes:
+def fetch(connection: Any, window: Any, target: str) -> bytes:  # python-xlib has no types
     clipboard, prop = connection.intern_atom("CLIPBOARD"), connection.intern_atom("FETCHED")
     window.convert_selection(clipboard, connection.intern_atom(target), prop, X.CurrentTime)
     while True:

@@ -163,8 +163,8 @@ class Desktop:
         Raises:
             subprocess.CalledProcessError: It failed.
         """
-        settings = {"env": self.env, "capture_output": True, "text": True, "timeout": 60} | options
-        return str(subprocess.run(command, check=True, **settings).stdout)
+        settings: dict[str, Any] = {"env": self.env, "capture_output": True, "timeout": 60} | options
+        return str(subprocess.run(command, check=True, text=True, **settings).stdout)
 
     def open(self, kind: type[AnyTarget]) -> AnyTarget:
         """Open a window that takes text, and give it the focus."""

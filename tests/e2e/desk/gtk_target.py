@@ -17,7 +17,7 @@ def say(event: str, **fields: object) -> None:
     print(json.dumps({"event": event, **fields}), flush=True)  # noqa: T201 (this is the protocol)
 
 
-class Window(Gtk.Window):
+class Window(Gtk.Window):  # type: ignore[misc]  # GTK has no types
     """The text view and its reports."""
 
     def __init__(self) -> None:

@@ -38,8 +38,10 @@ class Processes:
     def start(self, name: str, command: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
         """Start ``command``. Unless ``options`` say otherwise, it prints to ``<folder>/<name>.log``."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log} | options
-            process = subprocess.Popen([str(part) for part in command], start_new_session=True, **options)
+            files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            process: subprocess.Popen[Any] = subprocess.Popen(
+                [str(part) for part in command], start_new_session=True, **(files | options)
+            )
         self._running.append(process)
         return process
 

@@ -3,12 +3,10 @@
 import pytest
 
 from handy_qwen.app.choices import choices_of, chord_title, live_of, recent_with, rules_of
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Method, Submit
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.core.view import ModelChoice
 from handy_qwen.settings import Settings
-from handy_qwen.transcriber import Live
 
 
 def test_every_setting_of_the_cycle_reaches_it():
@@ -48,10 +46,10 @@ def test_a_method_of_the_users_own_counts_more_than_that_of_the_system():
 @pytest.mark.parametrize(
     ("live", "on_battery", "is_on_battery", "result"),
     [
-        ("full", "off", False, Live.FULL),
-        ("full", "off", True, Live.OFF),
-        ("full", "final_windows_only", True, Live.FINAL_WINDOWS_ONLY),
-        ("off", "full", True, Live.OFF),
+        ("full", "off", False, LiveMode.FULL),
+        ("full", "off", True, LiveMode.OFF),
+        ("full", "final_windows_only", True, LiveMode.FINAL_WINDOWS_ONLY),
+        ("off", "full", True, LiveMode.OFF),
     ],
 )
 def test_on_battery_the_lesser_of_both_settings_holds(live, on_battery, is_on_battery, result):

@@ -6,7 +6,7 @@ import pytest
 
 from handy_qwen.app.history import HistoryKeeper
 from handy_qwen.core.events import Failed, Noted, Recalled
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.core.view import HistoryFilter, HistoryQuery
 from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
@@ -84,7 +84,7 @@ class Reader:
     def ask(self, **question):
         asked = HistoryQuery(**question)
         self.keeper.look(asked)
-        return self.wait(lambda past: past.question == asked)
+        return self.wait(lambda past: past.query == asked)
 
 
 @pytest.fixture
@@ -197,10 +197,10 @@ def change(folder, number, **columns):
 
 
 def test_what_others_write_is_shown_to_who_looks(reader, folder):
-    change(folder, 3, whereabouts=DeliveryStatus.BEGUN)
-    assert reader.ask().entries[1].whereabouts is DeliveryStatus.BEGUN
-    change(folder, 3, whereabouts=DeliveryStatus.PASTED)
-    reader.wait(lambda past: past.entries[1].whereabouts is DeliveryStatus.PASTED)
+    change(folder, 3, whereabouts=Delivery.BEGUN)
+    assert reader.ask().entries[1].delivery is Delivery.BEGUN
+    change(folder, 3, whereabouts=Delivery.PASTED)
+    reader.wait(lambda past: past.entries[1].delivery is Delivery.PASTED)
 
 
 def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, monkeypatch):
@@ -213,7 +213,7 @@ def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, mo
         assert looks.acquire(timeout=WAIT_S)
     assert len(reader.pasts) == 1
     reader.keeper.leave()
-    change(folder, 3, whereabouts=DeliveryStatus.PASTED)
+    change(folder, 3, whereabouts=Delivery.PASTED)
     reader.keeper.close(WAIT_S)
     assert len(reader.pasts) == 1
 

@@ -17,7 +17,7 @@ from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
-from handy_qwen.core.types import Method, Submit
+from handy_qwen.core.types import LiveMode, Method, Submit
 from handy_qwen.core.view import Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
@@ -26,7 +26,7 @@ from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.inserter import DesktopInserter
-from handy_qwen.transcriber import EngineTranscriber, Live
+from handy_qwen.transcriber import EngineTranscriber
 from tests.fakes import (
     AT_ONCE,
     FakeCues,
@@ -152,7 +152,7 @@ def bench(app_home, monkeypatch):
 
 
 def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench, monkeypatch):
-    monkeypatch.setattr(program.first_run, "is_guide_due", lambda *_, **__: False)
+    monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     desk = bench().start()
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["ctrl_r"]
     assert desk.transcriber.model == ""
@@ -162,7 +162,7 @@ def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench,
 
 
 def test_only_the_demo_model_being_there_is_told(bench, monkeypatch):
-    monkeypatch.setattr(program.first_run, "is_guide_due", lambda *_, **__: False)
+    monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     notices = {one.title: one.hint for one in bench().start().view.notices}
     assert "tray → Models" in notices[program.DEMO_NOTICE]
 
@@ -288,7 +288,7 @@ def test_a_take_is_in_the_history_with_all_that_became_of_it(bench):
     desk.program._answers.answer("start")
     desk.run().program._answers.answer("stop")
     desk.run()
-    assert desk.history.told == ["1 begun", "1 complete", "1 done", "1 delivering", "1 typed"]
+    assert desk.history.told == ["1 begun", "1 complete", "1 done", "1 begun", "1 typed"]
     desk.program._answers.answer("retry")
     desk.run()
     assert desk.history.told[5] == "2 replays entry 101"
@@ -528,12 +528,12 @@ def test_where_nobody_knows_of_a_battery_there_is_none(monkeypatch, error):
 def test_each_take_asks_again_whether_the_battery_is_used(bench, monkeypatch):
     desk = bench().start()
     monkeypatch.setattr(psutil, "sensors_battery", battery(False), raising=False)
-    assert desk.program._live_mode() is Live.FINAL_WINDOWS_ONLY
+    assert desk.program._live_mode() is LiveMode.FINAL_WINDOWS_ONLY
     monkeypatch.setattr(psutil, "sensors_battery", battery(True), raising=False)
-    assert desk.program._live_mode() is Live.FULL
-    desk.program.change(live_on_battery=Live.OFF)
+    assert desk.program._live_mode() is LiveMode.FULL
+    desk.program.change(live_on_battery=LiveMode.OFF)
     monkeypatch.setattr(psutil, "sensors_battery", battery(False), raising=False)
-    assert desk.program._live_mode() is Live.OFF
+    assert desk.program._live_mode() is LiveMode.OFF
 
 
 def test_errors_are_those_of_the_program(bench):

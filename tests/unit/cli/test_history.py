@@ -13,7 +13,7 @@ import soundfile
 from handy_qwen import paths
 from handy_qwen.audio.files import read
 from handy_qwen.cli import history
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.history.store import default_folder
 from tests.unit.history.conftest import Books
 
@@ -26,7 +26,7 @@ def books(app_home):  # noqa: ARG001  in its folder
     """A history with three entries: a text, one that was cancelled, one that failed."""
     books = Books(default_folder())
     books.dictate(1, text=TEXT)
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     with read(str(paths.asset("speech/report.flac"))) as audio:
         blocks = list(audio)
     for take in (2, 3):

@@ -7,43 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
+from handy_qwen.core import events as ev
 from handy_qwen.core.dictation import step
-from handy_qwen.core.events import (
-    Configured,
-    Delivered,
-    Delivery,
-    EndCause,
-    EscapePressed,
-    Failed,
-    FocusNoted,
-    Heard,
-    HotkeysDied,
-    Kept,
-    KeyDown,
-    KeyJoined,
-    KeyUp,
-    ModelLoading,
-    ModelReady,
-    Noted,
-    Previewed,
-    Progressed,
-    Recalled,
-    RecordingBegan,
-    RecordingEnded,
-    Recovered,
-    Replayed,
-    Request,
-    Requested,
-    Slept,
-    Ticked,
-    Transcribed,
-)
-from handy_qwen.core.gestures import Limits, Mode
+from handy_qwen.core.events import Request
+from handy_qwen.core.gestures import wake_at_s
 from handy_qwen.core.recovery import TRANSCRIBING_S
 from handy_qwen.core.state import Dictation, Stage
-from handy_qwen.core.types import Entry, EntryState
+from handy_qwen.core.types import Limits, Mode
 from handy_qwen.core.view import Choices, NoticeKind, Phase
-from tests.dictation import EDITOR, ERROR, RULES, Desk
+from tests.dictation import ERROR, KEYS, RULES, TAKES, UNTIMED, Desk
 
 HOUR_S = 3600.0
 MOST_WAKE_UPS = 150  # without anything else happening: some deadlines for each take and each notice
@@ -51,11 +23,11 @@ MOST_WAKE_UPS = 150  # without anything else happening: some deadlines for each 
 
 def ticked(desk):
     """Wake the cycle now, however late that is."""
-    return desk.play(Ticked(desk.at_s))
+    return desk.play(ev.Ticked(desk.at_s))
 
 
 def test_a_take_whose_longest_time_passed_while_the_machine_slept_ends_and_its_text_is_wanted():
-    desk = Desk().down().play(RecordingBegan(1, "mic"))
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic"))
     desk.at_s += 8 * HOUR_S
     ticked(desk)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
@@ -63,21 +35,21 @@ def test_a_take_whose_longest_time_passed_while_the_machine_slept_ends_and_its_t
 
 
 def test_a_sleep_that_the_clock_does_not_count_is_part_of_the_take():
-    desk = Desk().down().play(RecordingBegan(1, "mic"), Slept(RULES.max_take_s - 10)).wait(5)
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic"), ev.Slept(RULES.max_take_s - 10)).wait(5)
     assert desk.done(fx.StopRecording) == []
     assert desk.wait(6).done(fx.StopRecording) == [fx.StopRecording(1)]
 
 
 def test_a_sleep_makes_nobody_late_who_was_to_answer():
-    desk = Desk().say(1).play(Slept(8 * HOUR_S)).wait(60)
+    desk = Desk().say(1).play(ev.Slept(8 * HOUR_S)).wait(60)
     assert desk.notices == []
     assert desk.hear(1, "Hello.").inserted == ["Hello."]
 
 
 def test_a_text_is_awaited_as_long_as_the_engine_moves_and_no_longer():
-    desk = Desk().say(1).play(Kept(1, 10))
+    desk = Desk().say(1).play(ev.Kept(1, 10))
     for _ in range(20):
-        desk.wait(0.9 * TRANSCRIBING_S).play(Progressed(1))
+        desk.wait(0.9 * TRANSCRIBING_S).play(ev.Progressed(1))
     assert desk.view.phase is Phase.TRANSCRIBING
     desk.wait(TRANSCRIBING_S + 1)
     assert [one.kind for one in desk.view.notices] == [NoticeKind.FAILED]
@@ -89,15 +61,15 @@ def test_a_text_is_awaited_as_long_as_the_engine_moves_and_no_longer():
 
 
 def test_a_take_is_not_late_while_the_engine_is_at_work_on_another_or_loads_its_model():
-    desk = Desk().say(1).say(2).wait(0.9 * TRANSCRIBING_S).play(ModelLoading("m"))
+    desk = Desk().say(1).say(2).wait(0.9 * TRANSCRIBING_S).play(ev.ModelLoading("m"))
     desk.wait(0.9 * TRANSCRIBING_S).hear(1, "One.").wait(0.9 * TRANSCRIBING_S)
     assert [take.number for take in desk.now.takes if take.stage is Stage.TRANSCRIBING] == [2]
 
 
 def test_a_take_tried_again_while_another_is_spoken_is_not_late_before_the_engine_comes_to_it():
-    desk = Desk(replace(RULES, max_take_s=7200.0, silence_s=0.0)).say(1).play(Kept(1, 10))
-    desk.play(Failed(1, ERROR)).ask(Request.START).play(RecordingBegan(2, "mic"))
-    desk.ask(Request.RETRY).play(Replayed(3, 1.0))
+    desk = Desk(replace(RULES, max_take_s=7200.0, silence_s=0.0)).say(1).play(ev.Kept(1, 10))
+    desk.play(ev.Failed(1, ERROR)).ask(Request.START).play(ev.RecordingBegan(2, "mic"))
+    desk.ask(Request.RETRY).play(ev.Replayed(3, 1.0))
     desk.wait(1.5 * TRANSCRIBING_S)
     assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
     desk.ask(Request.CANCEL).wait(0.9 * TRANSCRIBING_S)
@@ -106,29 +78,27 @@ def test_a_take_tried_again_while_another_is_spoken_is_not_late_before_the_engin
 
 
 def test_a_model_that_does_not_load_is_told_until_it_is_there():
-    desk = Desk().play(ModelLoading("m")).wait(TRANSCRIBING_S - 1)
+    desk = Desk().play(ev.ModelLoading("m")).wait(TRANSCRIBING_S - 1)
     assert desk.view.phase is Phase.LOADING
     desk.wait(2)
     assert desk.view.phase is Phase.PROBLEM
     assert "does not load" in desk.view.notices[0].title
-    desk.play(ModelReady("m", ()))
+    desk.play(ev.ModelReady("m", ()))
     assert (desk.view.phase, desk.notices) == (Phase.IDLE, [])
 
 
 @pytest.mark.parametrize("mode", Mode)
 def test_a_key_that_goes_up_while_an_effect_blocks_still_ends_its_take(mode):
-    desk = Desk(replace(RULES, mode=mode)).down().play(RecordingBegan(1, "mic")).wait(1)
-    desk.play(KeyUp(0, desk.at_s))
+    desk = Desk(replace(RULES, mode=mode)).down().play(ev.RecordingBegan(1, "mic")).wait(1)
+    desk.play(ev.KeyUp(0, desk.at_s))
     desk.at_s += 2.5
     ticked(desk)
     assert (desk.view.phase is Phase.RECORDING) == (mode is Mode.TOGGLE)
-    assert desk.now.gestures_wake_s is None
+    assert wake_at_s(desk.now.gestures, desk.now.rules.limits) is None
 
 
 # --- for any sequence of events and any clock ---------------------------------------------------------
 
-TAKES = st.integers(1, 4)
-KEYS = st.integers(0, 1)
 RULES_OF_SOMEBODY = st.builds(
     lambda mode, silence_s, max_take_s, hold_s: replace(
         RULES, mode=mode, silence_s=silence_s, max_take_s=max_take_s, limits=Limits(hold_s=hold_s)
@@ -139,37 +109,21 @@ RULES_OF_SOMEBODY = st.builds(
     st.sampled_from([0.1, 0.3, 2.0]),
 )
 TIMED = st.one_of(  # made of the time at which they happened, which may be a while before they are handled
-    st.builds(lambda key, by: lambda at_s: KeyDown(key, at_s, is_injected=by), KEYS, st.booleans()),
-    st.builds(lambda key: lambda at_s: KeyUp(key, at_s), KEYS),
-    st.builds(lambda key: lambda at_s: KeyJoined(key, at_s), KEYS),
-    st.just(EscapePressed),
-    st.just(Ticked),
-    st.builds(lambda what: lambda at_s: Requested(what, at_s), st.sampled_from(Request)),
-    st.builds(lambda take: lambda at_s: Heard(take, at_s), TAKES),
+    st.builds(lambda key, by: lambda at_s: ev.KeyDown(key, at_s, is_injected=by), KEYS, st.booleans()),
+    st.builds(lambda key: lambda at_s: ev.KeyUp(key, at_s), KEYS),
+    st.builds(lambda key: lambda at_s: ev.KeyJoined(key, at_s), KEYS),
+    st.just(ev.EscapePressed),
+    st.just(ev.Ticked),
+    st.builds(lambda what: lambda at_s: ev.Requested(what, at_s), st.sampled_from(Request)),
+    st.builds(lambda take: lambda at_s: ev.Heard(take, at_s), TAKES),
 )
-UNTIMED = st.one_of(
-    st.builds(RecordingBegan, TAKES, st.just("mic")),
-    st.builds(RecordingEnded, TAKES, st.sampled_from(EndCause), st.just(1.0), st.booleans()),
-    st.builds(Transcribed, TAKES, st.sampled_from(["", "a"]), st.just("English"), st.booleans()),
-    st.builds(Failed, st.integers(0, 4), st.just(ERROR)),
-    st.builds(Delivered, TAKES, st.sampled_from(Delivery)),
-    st.builds(FocusNoted, TAKES, st.just(EDITOR)),
-    st.builds(Previewed, TAKES, st.just("a"), st.just("b")),
-    st.just(HotkeysDied()),
-    st.builds(Kept, TAKES, st.integers(10, 20)),
-    st.builds(Replayed, TAKES, st.just(1.0)),
-    st.just(Recovered((Entry(1, 0.0, EntryState.WAITING),), (Entry(2, 0.0, EntryState.DONE, text="Old."),))),
-    st.just(Recalled(Entry(3, 0.0, EntryState.FAILED), is_sound=True)),
-    st.just(ModelReady("m", ("English",))),
-    st.just(ModelLoading("m")),
-    st.just(Noted("Something.", "")),
-    st.builds(Progressed, TAKES),
-    st.builds(Slept, st.sampled_from([1.0, 8 * HOUR_S])),
-    st.builds(lambda rules: Configured(rules, Choices()), RULES_OF_SOMEBODY),
-).map(lambda event: lambda _at_s: event)
+CONFIGURED = st.builds(lambda rules: lambda _at_s: ev.Configured(rules, Choices()), RULES_OF_SOMEBODY)
 PASSES_S = st.sampled_from([0.0, 0.001, 0.02, 0.4, 2.5, 61.0, 8 * HOUR_S])
 LAGS_S = st.sampled_from([0.0, 0.001, 0.05, 3.0])
-STEPS = st.lists(st.tuples(st.one_of(TIMED, UNTIMED), PASSES_S, LAGS_S), max_size=30)
+STEPS = st.lists(
+    st.tuples(st.one_of(TIMED, UNTIMED.map(lambda event: lambda _at_s: event), CONFIGURED), PASSES_S, LAGS_S),
+    max_size=30,
+)
 
 
 def advanced(now, event, at_s):
@@ -182,7 +136,7 @@ def advanced(now, event, at_s):
 @settings(max_examples=400, deadline=None)
 @given(RULES_OF_SOMEBODY, STEPS)
 def test_after_any_event_the_next_wake_up_lies_ahead_and_time_alone_ends_every_take(rules, steps):
-    now, at_s = advanced(Dictation(), Configured(rules, Choices()), 100.0), 100.0
+    now, at_s = advanced(Dictation(), ev.Configured(rules, Choices()), 100.0), 100.0
     for make, passes_s, lag_s in steps:
         at_s += passes_s
         now = advanced(now, make(at_s - lag_s), at_s)
@@ -190,7 +144,7 @@ def test_after_any_event_the_next_wake_up_lies_ahead_and_time_alone_ends_every_t
         if now.wake_at_s is None:
             break
         at_s = now.wake_at_s
-        now = advanced(now, Ticked(at_s), at_s)
+        now = advanced(now, ev.Ticked(at_s), at_s)
     assert now.wake_at_s is None, "it goes on waking itself"
     assert now.takes == (), "a take waits for ever"
-    assert all(one.notice.is_lasting for one in now.shown)
+    assert all(one.is_lasting for one in now.notices)

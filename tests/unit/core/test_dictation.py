@@ -7,55 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
+from handy_qwen.core import events as ev
 from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
 from handy_qwen.core.dictation import can_be_cancelled, step
-from handy_qwen.core.events import (
-    Configured,
-    Copied,
-    Delivered,
-    Delivery,
-    EndCause,
-    EscapePressed,
-    Failed,
-    FocusNoted,
-    Heard,
-    HotkeysDied,
-    HotkeysFailed,
-    HotkeysSet,
-    Kept,
-    KeyDown,
-    KeyJoined,
-    MicrophoneChanged,
-    ModelFailed,
-    ModelLoading,
-    ModelReady,
-    ModelUnloaded,
-    Muted,
-    Noted,
-    Previewed,
-    Recalled,
-    RecordingBegan,
-    RecordingEnded,
-    Recovered,
-    Replayed,
-    Request,
-    Requested,
-    Ticked,
-    Transcribed,
-    Trouble,
-)
-from handy_qwen.core.gestures import Mode
+from handy_qwen.core.events import Request
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Submit, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Target
 from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase
-from tests.dictation import EDITOR, ERROR, RULES, TERMINAL, Desk
+from tests.dictation import EDITOR, ERROR, KEYS, RULES, TERMINAL, UNTIMED, Desk
 
 
 def test_one_take_is_recorded_transcribed_and_inserted():
     desk = Desk().say(1).hear(1, "Hello.")
-    assert desk.done(fx.NoteFocus) == [fx.NoteFocus(1)]
     assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
@@ -69,7 +34,7 @@ def test_one_take_is_recorded_transcribed_and_inserted():
 def test_a_text_waits_while_another_program_holds_the_key_of_the_next_take():
     desk = Desk().say(1)
     desk.focus = EDITOR
-    desk.play(KeyDown(0, 101.1, is_injected=True)).wait(1)
+    desk.play(ev.KeyDown(0, 101.1, is_injected=True)).wait(1)
     desk.hear(1, "One.").wait(10)
     assert desk.inserted == []
     assert desk.view.waiting == 1, "and the user sees that it does"
@@ -91,7 +56,7 @@ def test_a_replacement_that_takes_too_long_is_left_out_and_the_user_told():
 
 
 def test_what_the_program_has_to_tell_is_shown_for_a_while():
-    desk = Desk().play(Noted("Only the demo model is installed.", "It knows some words."))
+    desk = Desk().play(ev.Noted("Only the demo model is installed.", "It knows some words."))
     assert [(one.kind, one.hint) for one in desk.view.notices] == [(NoticeKind.INFO, "It knows some words.")]
     assert desk.wait(10).notices == []
 
@@ -102,7 +67,7 @@ def test_a_text_waits_for_no_key_on_a_real_keyboard():
 
 
 def test_a_key_that_a_program_never_lets_go_holds_no_text_back_once_its_take_is_over():
-    desk = Desk().say(1).play(KeyDown(0, 101.1, is_injected=True)).hear(1, "One.").wait(1)
+    desk = Desk().say(1).play(ev.KeyDown(0, 101.1, is_injected=True)).hear(1, "One.").wait(1)
     assert desk.inserted == []
     desk.wait(RULES.max_take_s)
     assert desk.inserted == ["One."]
@@ -110,14 +75,14 @@ def test_a_key_that_a_program_never_lets_go_holds_no_text_back_once_its_take_is_
 
 def test_an_insertion_that_waits_for_such_a_key_is_not_taken_for_lost():
     desk = Desk(replace(RULES, max_take_s=900)).say(1).hear(1, "One.")
-    desk.play(KeyDown(0, 101.1, is_injected=True)).wait(2 * INSERTING_S).up().wait(INSERTING_S / 2)
+    desk.play(ev.KeyDown(0, 101.1, is_injected=True)).wait(2 * INSERTING_S).up().wait(INSERTING_S / 2)
     assert desk.notices == []
     desk.put(1)
     assert desk.view.recent == ("One.",)
 
 
 def test_the_last_press_decides_whose_key_it_is():
-    desk = Desk().play(KeyDown(0, 100, is_injected=True)).wait(1).up().recorded(1).down().hear(1, "One.")
+    desk = Desk().play(ev.KeyDown(0, 100, is_injected=True)).wait(1).up().recorded(1).down().hear(1, "One.")
     assert desk.inserted == ["One."]
 
 
@@ -132,7 +97,7 @@ def test_a_text_waits_a_moment_for_its_window_to_be_told():
     desk.focus = None
     desk.down().wait(0.5).up().recorded(1).hear(1, "Hello.")
     assert desk.inserted == []
-    desk.play(FocusNoted(1, EDITOR))
+    desk.play(ev.FocusNoted(1, EDITOR))
     assert desk.done(fx.Insert)[0].target == EDITOR
 
 
@@ -140,9 +105,9 @@ def test_a_text_waits_a_moment_for_its_window_to_be_told():
 def test_a_text_goes_into_no_window_at_all_if_its_own_was_not_told_in_time(is_told_late):
     desk = Desk()
     desk.focus = None
-    desk.down().play(RecordingBegan(1, "mic")).wait(FOCUS_S + 0.1)
+    desk.down().play(ev.RecordingBegan(1, "mic")).wait(FOCUS_S + 0.1)
     if is_told_late:
-        desk.play(FocusNoted(1, TERMINAL))  # where the user is by now
+        desk.play(ev.FocusNoted(1, TERMINAL))  # where the user is by now
     desk.up().recorded(1).hear(1, "Hello.")
     assert desk.inserted == []
     assert desk.view.held == ("Hello.",)
@@ -167,7 +132,7 @@ def test_a_window_that_is_not_told_holds_the_next_text_up_for_a_moment_only():
 
 
 def test_the_window_of_the_press_is_not_changed_by_a_second_answer():
-    desk = Desk().down().play(FocusNoted(1, TERMINAL)).wait(1).up().recorded(1).hear(1, "Hello.")
+    desk = Desk().down().play(ev.FocusNoted(1, TERMINAL)).wait(1).up().recorded(1).hear(1, "Hello.")
     assert desk.done(fx.Insert)[0].target is None, "what was told first: that nobody can tell"
 
 
@@ -178,7 +143,7 @@ def test_a_take_without_a_known_window_goes_wherever_the_focus_is():
 def test_sounds_tell_when_samples_flow_and_when_the_user_is_done():
     desk = Desk().down()
     assert desk.done(fx.PlayCue) == []
-    desk.play(RecordingBegan(1, "mic")).wait(1).up()
+    desk.play(ev.RecordingBegan(1, "mic")).wait(1).up()
     assert desk.done(fx.PlayCue) == [fx.PlayCue(fx.Cue.STARTED), fx.PlayCue(fx.Cue.STOPPED)]
 
 
@@ -217,7 +182,7 @@ def test_a_second_press_during_the_same_tail_goes_on_with_the_waiting_take():
 
 
 def test_text_of_a_cancelled_take_is_not_inserted():
-    desk = Desk().down().play(EscapePressed(100.0)).recorded(1, EndCause.CANCELLED).hear(1, "late")
+    desk = Desk().down().play(ev.EscapePressed(100.0)).recorded(1, ev.EndCause.CANCELLED).hear(1, "late")
     assert desk.inserted == []
     assert desk.done(fx.CancelRecording) == [fx.CancelRecording(1)]
     assert desk.notices == [NoticeKind.INFO]
@@ -232,7 +197,7 @@ def test_cancel_works_while_transcribing():
 
 
 def test_cancel_during_the_tail_gives_up_all_that_is_on_its_way():
-    desk = Desk().say(1).down().wait(1).up().down().wait(0.1).up().play(EscapePressed(200.0))
+    desk = Desk().say(1).down().wait(1).up().down().wait(0.1).up().play(ev.EscapePressed(200.0))
     assert desk.now.takes == ()
     assert [effect.take for effect in desk.done(fx.CancelTranscription)] == [2, 1]
     assert desk.done(fx.CancelRecording) == [fx.CancelRecording(2)]
@@ -253,12 +218,12 @@ def test_cancel_with_nothing_to_cancel_says_nothing():
 def test_a_cancelled_take_does_not_hold_up_the_next():
     desk = Desk().say(1).down().wait(1).up()
     desk.recorded(2).hear(2, "Two.")
-    desk.play(Failed(1, ERROR))
+    desk.play(ev.Failed(1, ERROR))
     assert desk.inserted == ["Two."]
 
 
 def test_a_shortcut_with_the_hotkey_is_no_take_and_says_nothing():
-    desk = Desk().down().play(KeyJoined(0, 100.0))
+    desk = Desk().down().play(ev.KeyJoined(0, 100.0))
     assert desk.done(fx.CancelRecording) == [fx.CancelRecording(1)]
     assert desk.notices == []
 
@@ -275,7 +240,7 @@ def test_a_failure_is_reported_and_the_next_take_works(stage):
         desk.wait(1).up()
     if stage == "transcribing":
         desk.recorded(1)
-    desk.play(Failed(1, ERROR))
+    desk.play(ev.Failed(1, ERROR))
     assert desk.notices == [NoticeKind.FAILED]
     assert desk.now.takes == ()
     desk.up().say(2).hear(2, "Two.")
@@ -283,31 +248,31 @@ def test_a_failure_is_reported_and_the_next_take_works(stage):
 
 
 def test_a_take_that_fails_while_it_waits_lets_the_one_before_go_on():
-    desk = Desk().down().wait(1).up().down().play(Failed(2, ERROR)).recorded(1).hear(1, "One.")
+    desk = Desk().down().wait(1).up().down().play(ev.Failed(2, ERROR)).recorded(1).hear(1, "One.")
     assert desk.inserted == ["One."]
     assert len(desk.done(fx.StartRecording)) == 1
 
 
 def test_a_failure_of_a_tail_begins_the_take_that_waited_for_it():
-    desk = Desk().down().wait(1).up().down().play(Failed(1, ERROR))
+    desk = Desk().down().wait(1).up().down().play(ev.Failed(1, ERROR))
     assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
 
 
 def test_a_failure_cannot_hurt_a_text_that_is_there():
-    desk = Desk().say(1).say(2).hear(2, "Two.").play(Failed(2, ERROR)).hear(1, "One.").put(1)
+    desk = Desk().say(1).say(2).hear(2, "Two.").play(ev.Failed(2, ERROR)).hear(1, "One.").put(1)
     assert desk.inserted == ["One.", " Two."]
 
 
 def test_a_failure_of_no_take_is_reported():
-    assert Desk().play(Failed(0, ERROR)).notices == [NoticeKind.FAILED]
+    assert Desk().play(ev.Failed(0, ERROR)).notices == [NoticeKind.FAILED]
 
 
 def test_a_late_failure_is_not_reported():
-    assert Desk().say(1).hear(1, "One.").put(1).play(Failed(1, ERROR)).notices == []
+    assert Desk().say(1).hear(1, "One.").put(1).play(ev.Failed(1, ERROR)).notices == []
 
 
 def test_a_text_that_cannot_be_inserted_waits_and_the_next_goes_on():
-    desk = Desk().say(1).say(2, target=TERMINAL).hear(1, "One.").hear(2, "Two.").play(Failed(1, ERROR))
+    desk = Desk().say(1).say(2, target=TERMINAL).hear(1, "One.").hear(2, "Two.").play(ev.Failed(1, ERROR))
     assert desk.view.held == ("One.",)
     assert desk.inserted == ["One.", "Two."]
 
@@ -340,7 +305,7 @@ def test_a_text_that_may_arrive_late_is_not_brought_along_by_the_next_one():
 
 
 def test_a_text_that_may_have_arrived_waits_for_the_user_alone():
-    desk = Desk().say(1).hear(1, "One.").play(Delivered(1, Delivery.HELD, may_have_arrived=True))
+    desk = Desk().say(1).hear(1, "One.").play(ev.Delivered(1, Delivery.HELD, may_have_arrived=True))
     assert (desk.view.held, desk.notices) == (("One.",), [NoticeKind.HELD])
     desk.say(2).hear(2, "Two.").put(2)
     assert (desk.inserted, desk.view.held) == (["One.", "Two."], ("One.",))
@@ -367,10 +332,10 @@ def test_a_dead_microphone_is_told_from_a_quiet_room():
 
 
 def test_a_muted_microphone_is_told_while_one_speaks_until_the_next_sound():
-    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1.5).play(Muted(1, is_muted=True)).wait(30)
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic")).wait(1.5).play(ev.Muted(1, is_muted=True)).wait(30)
     assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
     assert desk.view.phase is Phase.RECORDING
-    desk.play(Muted(1, is_muted=False))
+    desk.play(ev.Muted(1, is_muted=False))
     assert desk.notices == []
     desk.up().recorded(1).hear(1, "Hello.")
     assert desk.inserted == ["Hello."]
@@ -378,39 +343,39 @@ def test_a_muted_microphone_is_told_while_one_speaks_until_the_next_sound():
 
 
 def test_a_take_muted_to_its_end_is_told_for_a_while_and_the_next_does_not_carry_it():
-    desk = Desk().down().play(RecordingBegan(1, "mic"), Muted(1, is_muted=True)).wait(3).up()
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic"), ev.Muted(1, is_muted=True)).wait(3).up()
     desk.recorded(1, is_dead=True)
     assert desk.notices == [NoticeKind.DEAD_MICROPHONE]
     assert not desk.view.notices[0].is_lasting
-    desk.down().play(RecordingBegan(2, "mic"))
+    desk.down().play(ev.RecordingBegan(2, "mic"))
     assert desk.notices == []
-    desk.play(Muted(1, is_muted=True))
+    desk.play(ev.Muted(1, is_muted=True))
     assert desk.notices == [], "it comes late, of a take that is over"
 
 
 @pytest.mark.parametrize(
     "end",
     [
-        EscapePressed(200.0),
-        Failed(1, ERROR),
-        Requested(Request.CANCEL, 200.0),
-        RecordingEnded(1, EndCause.DEVICE_LOST, 1.0, is_dead=False),
-        RecordingEnded(1, EndCause.STOPPED, 1.0, is_dead=False),
+        ev.EscapePressed(200.0),
+        ev.Failed(1, ERROR),
+        ev.Requested(Request.CANCEL, 200.0),
+        ev.RecordingEnded(1, ev.EndCause.DEVICE_LOST, 1.0, is_dead=False),
+        ev.RecordingEnded(1, ev.EndCause.STOPPED, 1.0, is_dead=False),
     ],
 )
 def test_however_a_muted_take_ends_its_notice_ends_with_it(end):
-    desk = Desk().down().play(RecordingBegan(1, "mic"), Muted(1, is_muted=True), end)
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic"), ev.Muted(1, is_muted=True), end)
     assert NoticeKind.DEAD_MICROPHONE not in desk.notices
 
 
 def test_what_was_said_of_an_earlier_take_is_not_said_beside_the_next():
     desk = Desk().say(1).hear(1, "")
     assert desk.notices == [NoticeKind.NO_SPEECH]
-    assert desk.down().play(RecordingBegan(2, "mic")).notices == []
+    assert desk.down().play(ev.RecordingBegan(2, "mic")).notices == []
 
 
 def test_what_was_heard_before_the_microphone_went_away_is_transcribed():
-    desk = Desk().down().wait(1).recorded(1, EndCause.DEVICE_LOST)
+    desk = Desk().down().wait(1).recorded(1, ev.EndCause.DEVICE_LOST)
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     assert desk.notices == [NoticeKind.MICROPHONE_LOST]
     desk.up().say(2)
@@ -418,19 +383,19 @@ def test_what_was_heard_before_the_microphone_went_away_is_transcribed():
 
 
 def test_a_microphone_lost_before_anything_was_heard_says_so():
-    desk = Desk().down().recorded(1, EndCause.DEVICE_LOST, is_dead=True)
+    desk = Desk().down().recorded(1, ev.EndCause.DEVICE_LOST, is_dead=True)
     assert desk.view.notices[0].hint == "Nothing was recorded."
     assert desk.done(fx.Transcribe) == []
 
 
 def test_a_take_that_goes_on_with_another_microphone_says_so():
-    desk = Desk().down().play(MicrophoneChanged(1, "webcam"), MicrophoneChanged(7, "none"))
+    desk = Desk().down().play(ev.MicrophoneChanged(1, "webcam"), ev.MicrophoneChanged(7, "none"))
     assert desk.view.device == "webcam"
     assert desk.notices == [NoticeKind.MICROPHONE_LOST]
 
 
 def test_a_microphone_that_does_not_respond_is_named_with_the_one_used_instead():
-    desk = Desk().down().play(MicrophoneChanged(1, "webcam", "headset"))
+    desk = Desk().down().play(ev.MicrophoneChanged(1, "webcam", "headset"))
     notice = desk.view.notices[-1]
     assert (notice.title, notice.hint) == ("headset does not respond.", "Recording continues with webcam.")
 
@@ -445,7 +410,9 @@ def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():
 def test_late_words_about_a_take_change_nothing():
     desk = Desk().say(1).hear(1, "One.").put(1)
     before = desk.now
-    desk.play(RecordingBegan(1, "x"), Previewed(1, "a", "b"), FocusNoted(1, TERMINAL), Heard(1, 1.0))
+    desk.play(
+        ev.RecordingBegan(1, "x"), ev.Previewed(1, "a", "b"), ev.FocusNoted(1, TERMINAL), ev.Heard(1, 1.0)
+    )
     desk.hear(1, "Again.").put(1).recorded(1)
     assert desk.now == before
 
@@ -461,7 +428,7 @@ TOGGLED = replace(RULES, mode=Mode.AUTO)
 
 
 def test_a_take_left_open_by_a_tap_ends_when_nobody_speaks():
-    desk = Desk(TOGGLED).down().wait(0.1).up().wait(8).play(Heard(1, 108.0)).wait(9)
+    desk = Desk(TOGGLED).down().wait(0.1).up().wait(8).play(ev.Heard(1, 108.0)).wait(9)
     assert desk.done(fx.StopRecording) == []
     desk.wait(2)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
@@ -492,7 +459,7 @@ def test_requests_begin_and_end_takes():
 
 
 def test_live_text_is_shown():
-    desk = Desk().down().play(Previewed(1, "Hello", "wor"))
+    desk = Desk().down().play(ev.Previewed(1, "Hello", "wor"))
     assert (desk.view.committed, desk.view.tentative) == ("Hello", "wor")
 
 
@@ -525,7 +492,7 @@ def test_it_is_said_that_the_rest_of_a_text_is_on_the_clipboard():
 
 
 def test_a_press_prepares_the_insertion():
-    assert Desk().down().done(fx.PrepareInsertion) == [fx.PrepareInsertion(Method.PASTE)]
+    assert Desk().down().done(fx.PrepareInsertion) == [fx.PrepareInsertion(1, Method.PASTE)]
 
 
 def test_a_held_text_goes_before_the_next_one_for_its_window():
@@ -545,7 +512,7 @@ def test_a_text_continues_the_held_one_that_it_brings_along():
 def test_a_held_text_can_be_copied_or_dropped():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST)
     assert desk.done(fx.Copy) == [fx.Copy("One.", (1,))]
-    desk.play(Copied((1,)))
+    desk.play(ev.Copied((1,)))
     assert desk.view.held == ()
     assert desk.notices == [NoticeKind.HELD, NoticeKind.COPIED]
     desk.say(2).hear(2, "Two.").put(2, Delivery.HELD).ask(Request.DROP_HELD)
@@ -554,7 +521,9 @@ def test_a_held_text_can_be_copied_or_dropped():
 
 
 def test_a_held_text_that_could_not_be_copied_still_waits_and_is_not_said_to_be_on_the_clipboard():
-    desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST).play(Failed(0, ERROR))
+    desk = (
+        Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST).play(ev.Failed(0, ERROR))
+    )
     assert desk.view.held == ("One.",)
     assert desk.notices == [NoticeKind.HELD, NoticeKind.FAILED]
     desk.ask(Request.COPY_LAST)
@@ -563,8 +532,16 @@ def test_a_held_text_that_could_not_be_copied_still_waits_and_is_not_said_to_be_
 
 def test_a_text_held_after_the_copy_was_asked_for_goes_on_waiting():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.COPY_LAST)
-    desk.say(2, target=TERMINAL).hear(2, "Two.").put(2, Delivery.HELD).play(Copied((1,)))
+    desk.say(2, target=TERMINAL).hear(2, "Two.").put(2, Delivery.HELD).play(ev.Copied((1,)))
     assert desk.view.held == ("Two.",)
+
+
+def test_a_text_pasted_again_that_is_held_waits_until_it_is_copied_itself():
+    desk = Desk().say(1).hear(1, "One.").put(1).ask(Request.PASTE_AGAIN).put(2, Delivery.HELD)
+    desk.play(ev.Copied())
+    assert desk.view.held == ("One.",)
+    desk.ask(Request.COPY_LAST).play(ev.Copied(desk.done(fx.Copy)[-1].takes))
+    assert desk.view.held == ()
 
 
 def test_the_last_text_can_be_pasted_again_and_copied():
@@ -630,52 +607,52 @@ def test_a_line_break_said_alone_is_inserted_and_held_but_is_no_text_to_offer_ag
 
 
 def test_a_truncated_transcript_says_so():
-    desk = Desk().say(1).play(Transcribed(1, "One", "English", is_truncated=True))
+    desk = Desk().say(1).play(ev.Transcribed(1, "One", "English", is_truncated=True))
     assert desk.notices == [NoticeKind.INFO]
     assert desk.inserted == ["One"]
 
 
 def test_the_model_shows_in_the_phase():
-    desk = Desk().play(ModelLoading("m"))
+    desk = Desk().play(ev.ModelLoading("m"))
     assert desk.view.phase is Phase.LOADING
     desk.down()
     assert (desk.view.phase, desk.view.is_loading) == (Phase.RECORDING, True)
     desk.wait(1).up().recorded(1)
     assert desk.view.phase is Phase.TRANSCRIBING
-    desk.hear(1, "One.").put(1).play(ModelReady("m", ("German", "English")))
+    desk.hear(1, "One.").put(1).play(ev.ModelReady("m", ("German", "English")))
     assert desk.view.phase is Phase.IDLE
     assert desk.view.choices.languages == ("English", "German")
 
 
 def test_a_model_that_cannot_be_loaded_is_a_problem_until_one_can():
-    desk = Desk().play(ModelLoading("m"), ModelFailed("m", ERROR)).wait(60)
+    desk = Desk().play(ev.ModelLoading("m"), ev.ModelFailed("m", ERROR)).wait(60)
     assert desk.view.phase is Phase.PROBLEM
     assert desk.view.notices[0].is_lasting
-    desk.play(ModelLoading("m"), ModelReady("m", ()))
+    desk.play(ev.ModelLoading("m"), ev.ModelReady("m", ()))
     assert desk.view.phase is Phase.IDLE
 
 
 def test_a_mistake_in_the_settings_file_lasts_but_keeps_nobody_from_dictating():
-    desk = Desk().play(Trouble(SETTINGS, ERROR)).wait(60)
+    desk = Desk().play(ev.Trouble(SETTINGS, ERROR)).wait(60)
     assert desk.view.notices[0].is_lasting
     assert desk.view.phase is Phase.IDLE
-    assert desk.play(Trouble("language", ERROR)).view.phase is Phase.PROBLEM
+    assert desk.play(ev.Trouble("language", ERROR)).view.phase is Phase.PROBLEM
 
 
 def test_a_model_that_cannot_replace_the_present_one_is_no_lasting_problem():
-    desk = Desk().play(ModelReady("m", ()), ModelLoading("n"), ModelFailed("n", ERROR))
+    desk = Desk().play(ev.ModelReady("m", ()), ev.ModelLoading("n"), ev.ModelFailed("n", ERROR))
     assert desk.view.phase is Phase.IDLE
     assert desk.notices == [NoticeKind.FAILED]
-    assert not desk.play(ModelUnloaded()).now.has_model
+    assert not desk.play(ev.ModelUnloaded()).now.has_model
 
 
 def test_hotkeys_that_fail_are_a_problem_until_others_are_set():
-    desk = Desk().play(HotkeysFailed(ERROR))
+    desk = Desk().play(ev.HotkeysFailed(ERROR))
     assert desk.view.phase is Phase.PROBLEM
     assert [notice.subject for notice in desk.view.notices] == [HOTKEYS]
-    assert desk.play(Trouble(HOTKEYS, None)).view.phase is Phase.IDLE, "they can work again by themselves"
-    desk.play(HotkeysFailed(ERROR))
-    desk.play(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices()))
+    assert desk.play(ev.Trouble(HOTKEYS, None)).view.phase is Phase.IDLE, "they can work again by themselves"
+    desk.play(ev.HotkeysFailed(ERROR))
+    desk.play(ev.Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices()))
     assert desk.done(fx.ListenFor) == [fx.ListenFor((Hotkey("f8"),))]
     assert desk.view.phase is Phase.IDLE
 
@@ -684,27 +661,27 @@ def test_a_late_failure_of_hotkeys_that_are_not_wanted_any_more_is_no_problem():
     refused, wanted = (Hotkey("f8"),), (Hotkey("f7"),)
     desk = Desk()
     for hotkeys in (refused, wanted):
-        desk.play(Configured(replace(RULES, hotkeys=hotkeys), Choices()))
-    desk.play(HotkeysFailed(ERROR, refused), HotkeysSet())
+        desk.play(ev.Configured(replace(RULES, hotkeys=hotkeys), Choices()))
+    desk.play(ev.HotkeysFailed(ERROR, refused), ev.HotkeysSet())
     assert (desk.view.phase, desk.notices) == (Phase.IDLE, [])
-    assert desk.play(HotkeysFailed(ERROR, wanted)).view.phase is Phase.PROBLEM
+    assert desk.play(ev.HotkeysFailed(ERROR, wanted)).view.phase is Phase.PROBLEM
 
 
 def test_settings_that_leave_the_keys_alone_leave_the_take_alone():
-    desk = Desk().down().play(Configured(replace(RULES, language="French"), Choices()))
+    desk = Desk().down().play(ev.Configured(replace(RULES, language="French"), Choices()))
     assert desk.done(fx.StopRecording) == []
     assert desk.done(fx.ListenFor) == []
 
 
 def test_a_take_whose_key_is_set_anew_ends():
-    desk = Desk().down().play(Configured(replace(RULES, mode=Mode.TOGGLE), Choices()))
+    desk = Desk().down().play(ev.Configured(replace(RULES, mode=Mode.TOGGLE), Choices()))
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     desk.recorded(1).down()
     assert [effect.take for effect in desk.done(fx.StartRecording)] == [1, 2]
 
 
 def test_a_take_begun_by_request_outlives_new_hotkeys():
-    desk = Desk().ask(Request.START).play(Configured(replace(RULES, mode=Mode.TOGGLE), Choices()))
+    desk = Desk().ask(Request.START).play(ev.Configured(replace(RULES, mode=Mode.TOGGLE), Choices()))
     assert desk.done(fx.StopRecording) == []
     assert desk.ask(Request.STOP).done(fx.StopRecording) == [fx.StopRecording(1)]
 
@@ -717,7 +694,7 @@ def test_a_take_begun_by_request_outlives_new_hotkeys():
     ],
 )
 def test_who_said_nothing_reads_how_the_key_works(mode, hint):
-    desk = Desk().play(Configured(replace(RULES, mode=mode), Choices())).ask(Request.START)
+    desk = Desk().play(ev.Configured(replace(RULES, mode=mode), Choices())).ask(Request.START)
     desk.ask(Request.STOP).recorded(1).hear(1, "")
     assert [notice.hint for notice in desk.view.notices] == [hint]
 
@@ -726,18 +703,18 @@ def test_the_greeting_says_that_the_program_runs_and_how_to_use_it():
     desk = Desk(choices=Choices(hotkeys=("Right Ctrl", "F9"))).ask(Request.SHOW)
     assert desk.view.notices[0].hint == "Hold Right Ctrl or F9 and speak."
     assert Desk().ask(Request.SHOW).view.notices[0].hint == ""
-    toggled = Configured(replace(RULES, mode=Mode.TOGGLE), Choices(hotkeys=("F9",)))
+    toggled = ev.Configured(replace(RULES, mode=Mode.TOGGLE), Choices(hotkeys=("F9",)))
     assert Desk().play(toggled).ask(Request.SHOW).view.notices[0].hint == "Press F9 and speak."
 
 
 def test_before_the_settings_have_come_and_the_hotkeys_are_listened_for_the_program_is_loading():
     assert view_of(Dictation()).phase is Phase.LOADING
-    now, effects = step(Dictation(), Configured(RULES, Choices()), 100.0)
+    now, effects = step(Dictation(), ev.Configured(RULES, Choices()), 100.0)
     assert fx.ListenFor(RULES.hotkeys) in effects
     assert view_of(now).phase is Phase.LOADING
-    assert view_of(step(now, HotkeysSet(), 101.0)[0]).phase is Phase.IDLE
-    assert view_of(step(now, HotkeysFailed(ERROR), 101.0)[0]).phase is Phase.PROBLEM
-    now, effects = step(Dictation(), Configured(replace(RULES, hotkeys=()), Choices()), 100.0)
+    assert view_of(step(now, ev.HotkeysSet(), 101.0)[0]).phase is Phase.IDLE
+    assert view_of(step(now, ev.HotkeysFailed(ERROR), 101.0)[0]).phase is Phase.PROBLEM
+    now, effects = step(Dictation(), ev.Configured(replace(RULES, hotkeys=()), Choices()), 100.0)
     assert view_of(now).phase is Phase.IDLE, "there is nothing to wait for"
 
 
@@ -753,36 +730,14 @@ def test_notices_leave_after_some_seconds():
 
 # --- for any sequence of events ----------------------------------------------------------------------
 
-TAKES = st.integers(1, 4)
-KEYS = st.integers(0, 1)
 EVENTS = st.one_of(
     st.builds(lambda key: ("down", key), KEYS),
     st.builds(lambda key: ("up", key), KEYS),
     st.builds(lambda key: ("joined", key), KEYS),
     st.sampled_from([("wait", 0.05), ("wait", 0.4), ("wait", 5.0), ("wait", 70.0)]),
-    st.just(("escape", None)),
+    st.sampled_from([("escape", None), ("oversleep", 100.0)]),
     st.builds(lambda what: ("ask", what), st.sampled_from(Request)),
-    st.builds(RecordingBegan, TAKES, st.just("mic")),
-    st.builds(RecordingEnded, TAKES, st.sampled_from(EndCause), st.just(1.0), st.booleans()),
-    st.builds(Transcribed, TAKES, st.sampled_from(["", "a", "B."]), st.just("English"), st.booleans()),
-    st.builds(Failed, TAKES, st.just(ERROR)),
-    st.builds(Delivered, TAKES, st.sampled_from(Delivery)),
-    st.builds(Copied, st.lists(TAKES, max_size=2).map(tuple)),
-    st.builds(FocusNoted, TAKES, st.sampled_from([EDITOR, TERMINAL, Target()])),
-    st.builds(Previewed, TAKES, st.just("a"), st.just("b")),
-    st.builds(MicrophoneChanged, TAKES, st.just("webcam")),
-    st.builds(Muted, TAKES, st.booleans()),
-    st.just(HotkeysFailed(ERROR)),
-    st.just(HotkeysDied()),
-    st.builds(Kept, TAKES, st.integers(10, 20)),
-    st.builds(Replayed, TAKES, st.just(1.0)),
-    st.just(Recovered((Entry(1, 0.0, EntryState.WAITING),), (Entry(2, 0.0, EntryState.DONE, text="Old."),))),
-    st.just(Recalled(Entry(3, 0.0, EntryState.FAILED), is_sound=True)),
-    st.just(ModelReady("m", ("English",))),
-    st.just(("oversleep", 100.0)),
-    st.just(ModelLoading("m")),
-    st.just(ModelFailed("m", ERROR)),
-    st.just(Configured(replace(RULES, hotkeys=(Hotkey("f8"),)), Choices())),
+    UNTIMED,
 )
 
 
@@ -799,7 +754,7 @@ class Watch:
     def play(self, action):
         desk = self.desk
         before = {take.number for take in desk.now.takes}
-        if isinstance(action, RecordingEnded) and action.take == self.microphone:
+        if isinstance(action, ev.RecordingEnded) and action.take == self.microphone:
             self.microphone = None  # a recorder ends only what it records
         match action:
             case ("down", key):
@@ -807,14 +762,14 @@ class Watch:
             case ("up", key):
                 desk.up(key)
             case ("joined", key):
-                desk.play(KeyJoined(key, desk.at_s))
+                desk.play(ev.KeyJoined(key, desk.at_s))
             case ("wait", seconds):
                 desk.wait(seconds)
             case ("oversleep", seconds):
                 desk.at_s += seconds
-                desk.play(Ticked(desk.at_s))
+                desk.play(ev.Ticked(desk.at_s))
             case ("escape", _):
-                desk.play(EscapePressed(desk.at_s))
+                desk.play(ev.EscapePressed(desk.at_s))
             case ("ask", what):
                 desk.ask(what)
             case _:
@@ -855,7 +810,7 @@ class Watch:
         assert stages.count(Stage.INSERTING) + stages.count(Stage.RECORDING) <= 2
         assert sum(stage in {Stage.RECORDING, Stage.ENDING} for stage in stages) <= 1
         assert stages.count(Stage.WAITING) <= 1
-        is_muted = any(one.subject == MUTED for one in now.shown)
+        is_muted = any(one.subject == MUTED for one in now.notices)
         assert not is_muted or {Stage.RECORDING, Stage.ENDING} & set(stages), "said of no take"
         is_open = any(take.is_open for take in now.takes)
         assert is_open == (now.gestures.take is not None), "keys and cycle disagree"
@@ -870,14 +825,14 @@ class Watch:
             take = self.desk.now.takes[0]
             match take.stage:
                 case Stage.RECORDING | Stage.ENDING:
-                    self.play(RecordingEnded(take.number, EndCause.STOPPED, 1.0, is_dead=False))
+                    self.play(ev.RecordingEnded(take.number, ev.EndCause.STOPPED, 1.0, is_dead=False))
                 case Stage.REPLAYING:
-                    self.play(Replayed(take.number, 1.0))
+                    self.play(ev.Replayed(take.number, 1.0))
                 case Stage.TRANSCRIBING:
-                    self.play(Transcribed(take.number, "a", "English", is_truncated=False))
+                    self.play(ev.Transcribed(take.number, "a", "English", is_truncated=False))
                 case _:
                     inserting = [one for one in self.desk.now.takes if one.stage is Stage.INSERTING]
-                    self.play(Delivered((inserting or [take])[0].number, Delivery.TYPED))
+                    self.play(ev.Delivered((inserting or [take])[0].number, Delivery.TYPED))
 
 
 @settings(max_examples=300, deadline=None)
@@ -915,7 +870,7 @@ def test_texts_are_inserted_in_the_order_of_their_takes_in_whatever_order_they_c
             case "empty":
                 desk.hear(take, "")
             case _:
-                desk.play(Failed(take, ERROR))
+                desk.play(ev.Failed(take, ERROR))
     for take in range(1, 6):
         desk.put(take)
     assert [text.strip() for text in desk.inserted] == [f"{n + 1}." for n in range(5) if results[n] == "text"]

@@ -15,20 +15,11 @@ from handy_qwen.core.events import (
     Requested,
     Ticked,
 )
-from handy_qwen.core.gestures import (
-    LIMITS,
-    Begin,
-    Cancel,
-    End,
-    Gestures,
-    Lock,
-    Mode,
-    Purpose,
-    closed,
-    step,
-)
+from handy_qwen.core.gestures import Begin, Cancel, End, Gestures, Purpose, closed, step, wake_at_s
+from handy_qwen.core.types import Limits, Mode
 from handy_qwen.errors import HandyError
 
+LIMITS = Limits()
 AUTO, HOLD, TOGGLE = Mode.AUTO, Mode.HOLD, Mode.TOGGLE
 LATE_S = 60.0
 
@@ -54,7 +45,8 @@ class Hands:
         return self.calls
 
     def _step(self, event):
-        self.state, calls, self.wake_at_s = step(self.state, event, self.mode)
+        self.state, calls = step(self.state, event, self.mode, LIMITS)
+        self.wake_at_s = wake_at_s(self.state, LIMITS)
         self.calls.extend(calls)
         self.times.extend([getattr(event, "at_s", None)] * len(calls))
 
@@ -63,115 +55,61 @@ def tap(at_s, hotkey=0, lasts_s=0.1):
     return KeyDown(hotkey, at_s), KeyUp(hotkey, at_s + lasts_s)
 
 
-# --- one gesture each ---------------------------------------------------------------------------------
+# --- keys -------------------------------------------------------------------------------------------
+
+# Name: modes, keys, calls. Of the keys "0+1" is hotkey 0 going down at 1 s, "0-1" its coming up, and "0*1" a
+# key that joins it; a late wake-up follows. Of the calls "0" begins a take for it, "." ends, "x" cancels it.
+GESTURES = {
+    "a take begins the moment the key goes down": (Mode, "0+1", "0"),
+    "a held key ends the take when it is released": ([AUTO, HOLD], "0+1 0-3", "0."),
+    "a press of exactly the limit was held": ([AUTO], "0+0 0-0.3", "0."),
+    "a short press in hold mode ends the take all the same": ([HOLD], "0+1 0-1.1", "0."),
+    "a tap leaves the take open": ([AUTO, TOGGLE], "0+1 0-1.1", "0"),
+    "the next tap ends it": ([AUTO, TOGGLE], "0+1 0-1.1 0+40 0-40.1", "0."),
+    "a long press in toggle mode leaves the take open": ([TOGGLE], "0+1 0-5", "0"),
+    "a key held instead of tapped ends a hands-free take": ([AUTO], "0+1 0-1.1 0+10 0-12", "0."),
+    "a third tap ends a take that two have locked": ([AUTO], "0+1 0-1.1 0+1.3 0-1.4 0+1.5 0-1.6", "0."),
+    "a locked take goes on": ([AUTO], "0+1 0-1.1 0+1.3 0-1.4", "0"),
+    "there is no double tap in toggle mode": ([TOGGLE], "0+1 0-1.1 0+1.3 0-1.4", "0."),
+    "a second press that is held is speech until it is released": ([AUTO], "0+1 0-1.1 0+1.3 0-4", "0."),
+    "a shortcut cancels the take its modifier began": (Mode, "0+1 0*1.2 0*1.4 0-1.5", "0x"),
+    "a key that joins late does not discard the speech": ([AUTO], "0+1 0*2 0-9", "0."),
+    "a shortcut leaves a take alone that a tap just opened": (
+        [AUTO],
+        "0+1 0-1.1 0+1.2 0*1.3 0-1.4 !",
+        "0",
+    ),
+    "a shortcut leaves a hands-free take alone": ([AUTO], "0+1 0-1.1 0+20 0*20.1 0-20.2", "0"),
+    "a tap ends that take": ([AUTO], "0+1 0-1.1 0+20 0*20.1 0-20.2 0+40 0-40.1", "0."),
+    "a tap after a shortcut is no second of two": (
+        [AUTO],
+        "0+1 0-1.1 0+1.2 0*1.21 0-1.22 0+1.3 0-1.4 !",
+        "0.",
+    ),
+    "a key that joins after the release changes nothing": ([AUTO], "0+1 0-1.9 0*1.91", "0."),
+    "a bounce as the key goes down is no release": ([AUTO], "0+1 0-1.005 0+1.01 0-4", "0."),
+    "a release of a key that never went down is ignored": ([AUTO], "0-1 0*1.1", ""),
+    "another hotkey is ignored while one is held": ([AUTO], "0+1 1+2 0-3 1-4", "0."),
+    "another hotkey takes over from a hands-free take": ([AUTO], "0+1 0-1.1 1+5 1-8", "0.1."),
+}
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_take_begins_the_moment_the_key_goes_down(mode):
-    assert Hands(mode).send(KeyDown(3, 1.0)) == [Begin(3)]
+@pytest.mark.parametrize("name", GESTURES)
+def test_what_keys_mean(name):
+    modes, keys, calls = GESTURES[name]
+    kinds = {"+": KeyDown, "-": KeyUp, "*": KeyJoined}
+    played = [
+        Ticked(LATE_S) if one == "!" else kinds[one[1]](int(one[0]), float(one[2:])) for one in keys.split()
+    ]
+    meant = {".": End(), "x": Cancel()}
+    expected = [meant.get(one) or Begin(int(one)) for one in calls]
+    for mode in modes:
+        assert Hands(mode).send(*played, Ticked(LATE_S)) == expected, mode
 
 
-@pytest.mark.parametrize("mode", [AUTO, HOLD])
-def test_letting_go_of_a_held_key_ends_the_take_after_no_more_than_the_bounce_time(mode):
-    hands = Hands(mode)
-    hands.send(KeyDown(0, 1.0), KeyUp(0, 3.0), Ticked(LATE_S))
-    assert hands.calls == [Begin(0), End()]
-    assert hands.times[1] == pytest.approx(3.0 + LIMITS.bounce_s)
-
-
-def test_a_press_of_exactly_the_limit_was_held():
-    assert Hands().send(KeyDown(0, 0.0), KeyUp(0, LIMITS.hold_s), Ticked(LATE_S)) == [Begin(0), End()]
-
-
-def test_a_short_press_in_hold_mode_ends_the_take_all_the_same():
-    assert Hands(HOLD).send(*tap(1.0), Ticked(LATE_S)) == [Begin(0), End()]
-
-
-@pytest.mark.parametrize("mode", [AUTO, TOGGLE])
-def test_a_tap_leaves_the_take_open_until_the_next_tap(mode):
-    hands = Hands(mode)
-    assert hands.send(*tap(1.0), Ticked(LATE_S)) == [Begin(0)]
-    assert hands.send(*tap(61.0), Ticked(2 * LATE_S)) == [Begin(0), End()]
-
-
-def test_a_long_press_in_toggle_mode_leaves_the_take_open():
-    assert Hands(TOGGLE).send(KeyDown(0, 1.0), KeyUp(0, 5.0), Ticked(LATE_S)) == [Begin(0)]
-
-
-def test_a_key_held_instead_of_tapped_ends_a_hands_free_take_before_it_comes_up():
-    hands = Hands()
-    hands.send(*tap(1.0), KeyDown(0, 10.0), Ticked(10.0 + LIMITS.hold_s))
-    assert hands.calls == [Begin(0), End()]
-    assert hands.send(KeyUp(0, 12.0), Ticked(LATE_S)) == [Begin(0), End()]
-    assert hands.state == Gestures()
-
-
-def test_a_double_tap_locks_the_take_and_one_more_tap_ends_it():
-    hands = Hands()
-    assert hands.send(*tap(1.0), *tap(1.3), Ticked(5.0)) == [Begin(0), Lock()]
-    assert hands.state.take.is_locked
-    assert hands.send(*tap(30.0), Ticked(LATE_S)) == [Begin(0), Lock(), End()]
-
-
-def test_a_third_tap_soon_after_the_lock_ends_the_take():
-    assert Hands().send(*tap(1.0), *tap(1.3), *tap(1.5), Ticked(5.0)) == [Begin(0), Lock(), End()]
-
-
-def test_there_is_no_double_tap_in_toggle_mode():
-    assert Hands(TOGGLE).send(*tap(1.0), *tap(1.3), Ticked(5.0)) == [Begin(0), End()]
-
-
-def test_a_second_press_that_is_held_is_talk_and_ends_when_let_go():
-    hands = Hands()
-    hands.send(*tap(1.0), KeyDown(0, 1.3), Ticked(3.0))
-    assert hands.calls == [Begin(0)]
-    assert hands.send(KeyUp(0, 4.0), Ticked(5.0)) == [Begin(0), End()]
-
-
-# --- shortcuts ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_shortcut_cancels_the_take_its_modifier_began(mode):
-    hands = Hands(mode)
-    hands.send(KeyDown(0, 1.0), KeyJoined(0, 1.2), KeyJoined(0, 1.4), KeyUp(0, 1.5), Ticked(2.0))
-    assert hands.calls == [Begin(0), Cancel()]
-    assert hands.state == Gestures()
-
-
-def test_a_key_that_joins_late_does_not_throw_the_speech_away():
-    hands = Hands()
-    hands.send(KeyDown(0, 1.0), KeyJoined(0, 1.0 + LIMITS.join_s), KeyUp(0, 9.0), Ticked(LATE_S))
-    assert hands.calls == [Begin(0), End()]
-
-
-@pytest.mark.parametrize("at_s", [1.2, 20.0])
-def test_a_shortcut_during_a_hands_free_take_leaves_it_alone(at_s):
-    hands = Hands()
-    hands.send(*tap(1.0), KeyDown(0, at_s), KeyJoined(0, at_s + 0.1), KeyUp(0, at_s + 0.2), Ticked(30.0))
-    assert hands.calls == [Begin(0)]
-    assert hands.send(*tap(40.0), Ticked(LATE_S)) == [Begin(0), End()]
-
-
-def test_a_tap_after_a_shortcut_is_not_the_second_of_two():
-    hands = Hands()
-    hands.send(*tap(1.0), KeyDown(0, 1.2), KeyJoined(0, 1.21), KeyUp(0, 1.22), *tap(1.3), Ticked(3.0))
-    assert hands.calls == [Begin(0), End()]
-
-
-def test_a_key_that_joins_after_the_release_changes_nothing():
-    hands = Hands()
-    hands.send(KeyDown(0, 1.0), KeyUp(0, 1.9), KeyJoined(0, 1.91), Ticked(2.0))
-    assert hands.calls == [Begin(0), End()]
-
-
-# --- bounce and lost events ---------------------------------------------------------------------------
-
-
-def test_a_bouncing_key_is_one_press():
-    hands = Hands()
-    hands.send(KeyDown(0, 1.0), KeyUp(0, 1.005), KeyDown(0, 1.01))  # as it goes down
-    hands.send(KeyUp(0, 4.0), KeyDown(0, 4.008), KeyUp(0, 4.012), Ticked(LATE_S))  # and as it comes up
+def test_the_end_of_a_take_waits_no_longer_than_a_bounce_may_last():
+    hands = Hands(HOLD)
+    hands.send(KeyDown(0, 1.0), KeyUp(0, 4.0), KeyDown(0, 4.008), KeyUp(0, 4.012), Ticked(LATE_S))
     assert hands.calls == [Begin(0), End()]
     assert hands.times[1] == pytest.approx(4.012 + LIMITS.bounce_s)
 
@@ -183,31 +121,22 @@ def test_a_release_reported_twice_counts_from_the_first():
     assert hands.times[1] == pytest.approx(2.0 + LIMITS.bounce_s)
 
 
-def test_a_release_of_a_key_that_never_went_down_is_ignored():
-    assert Hands().send(KeyUp(0, 1.0), KeyJoined(0, 1.1), Ticked(LATE_S)) == []
+def test_a_key_held_instead_of_tapped_ends_a_hands_free_take_before_it_comes_up():
+    hands = Hands()
+    assert hands.send(*tap(1.0), KeyDown(0, 10.0), Ticked(10.0 + LIMITS.hold_s)) == [Begin(0), End()]
+
+
+def test_a_double_tap_locks_the_take():
+    hands = Hands()
+    hands.send(*tap(1.0), *tap(1.3), Ticked(5.0))
+    assert hands.state.take.is_locked
 
 
 def test_a_quick_second_press_is_not_taken_for_a_bounce_when_the_wake_up_came_late():
-    state, _, _ = step(Gestures(), KeyDown(0, 1.0), HOLD)
-    state, _, _ = step(state, KeyUp(0, 2.0), HOLD)
-    _, calls, _ = step(state, KeyDown(0, 2.1), HOLD)
+    state, _ = step(Gestures(), KeyDown(0, 1.0), HOLD, LIMITS)
+    state, _ = step(state, KeyUp(0, 2.0), HOLD, LIMITS)
+    _, calls = step(state, KeyDown(0, 2.1), HOLD, LIMITS)
     assert calls == (End(), Begin(0))
-
-
-# --- several hotkeys ----------------------------------------------------------------------------------
-
-
-def test_another_hotkey_is_ignored_while_one_is_held():
-    hands = Hands()
-    hands.send(KeyDown(0, 1.0), KeyDown(1, 2.0), KeyUp(0, 3.0), KeyUp(1, 4.0), Ticked(LATE_S))
-    assert hands.calls == [Begin(0), End()]
-    assert hands.state == Gestures()
-
-
-def test_another_hotkey_takes_over_from_a_hands_free_take():
-    hands = Hands()
-    hands.send(*tap(1.0, hotkey=0), KeyDown(1, 5.0), KeyUp(1, 8.0), Ticked(LATE_S))
-    assert hands.calls == [Begin(0), End(), Begin(1), End()]
 
 
 # --- requests, escape, failures -----------------------------------------------------------------------
@@ -266,7 +195,7 @@ def test_when_the_listener_dies_the_take_of_a_key_ends_and_that_of_a_request_goe
 
 
 def test_other_events_pass_by():
-    assert step(Gestures(), ModelUnloaded(), AUTO) == (Gestures(), (), None)
+    assert step(Gestures(), ModelUnloaded(), AUTO, LIMITS) == (Gestures(), ())
 
 
 # --- what holds for any sequence ----------------------------------------------------------------------
@@ -297,21 +226,16 @@ def play(history, mode):
 @given(history=HISTORIES, mode=st.sampled_from(list(Mode)))
 def test_takes_begin_and_end_in_turn(history, mode):
     hands, _ = play(history, mode)
-    is_open = is_locked = False
+    is_open = False
     for call in hands.calls:
         match call:
             case Begin():
                 assert not is_open
-                is_open, is_locked = True, False
-            case Lock():
-                assert is_open
-                assert not is_locked, "locked twice"
-                is_locked = True
+                is_open = True
             case _:
                 assert is_open
                 is_open = False
     assert is_open == (hands.state.take is not None)
-    assert (hands.state.take is not None and hands.state.take.is_locked) == (is_open and is_locked)
 
 
 @settings(max_examples=400)

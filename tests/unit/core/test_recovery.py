@@ -5,34 +5,17 @@ from dataclasses import replace
 import pytest
 
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import (
-    Configured,
-    Delivered,
-    Delivery,
-    EscapePressed,
-    Failed,
-    FocusNoted,
-    HotkeysDied,
-    HotkeysFailed,
-    Kept,
-    ModelReady,
-    Recalled,
-    RecordingBegan,
-    Recovered,
-    Replayed,
-    Request,
-    Ticked,
-    Trouble,
-)
+from handy_qwen.core import events as ev
+from handy_qwen.core.events import Request
 from handy_qwen.core.recording import ENDING_S
 from handy_qwen.core.recovery import REPLAYING_S
 from handy_qwen.core.state import Stage
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState, Method, Submit
+from handy_qwen.core.types import Delivery, Entry, EntryState, Method, Submit
 from handy_qwen.core.view import NoticeKind, Phase
 from handy_qwen.errors import HandyError
 from tests.dictation import EDITOR, ERROR, NO_CHOICES, RULES, Desk
 
-READY = ModelReady("demo", ("English", "German"))
+READY = ev.ModelReady("demo", ("English", "German"))
 
 
 def left(number, text="", **more):
@@ -41,7 +24,7 @@ def left(number, text="", **more):
 
 def rescued(*unfinished):
     """A desk whose model is ready and which was told of entries without a text."""
-    return Desk().play(READY, Recovered(tuple(left(number) for number in unfinished), ()))
+    return Desk().play(READY, ev.Recovered(tuple(left(number) for number in unfinished), ()))
 
 
 def kept(desk):
@@ -51,7 +34,7 @@ def kept(desk):
 
 
 def test_every_step_of_a_take_is_kept():
-    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "Hello.").put(1)
+    desk = Desk().say(1).play(ev.Kept(1, 10)).hear(1, "Hello.").put(1)
     assert desk.done(fx.KeepSound) == [fx.KeepSound(1)]
     assert desk.done(fx.KeepText) == [fx.KeepText(1, "Hello.", "English", "", "editor")]
     assert kept(desk) == [fx.KeepDelivery(1, Delivery.TYPED)]
@@ -61,7 +44,7 @@ def test_every_step_of_a_take_is_kept():
 def test_a_delivery_is_kept_only_when_it_was_seen():
     desk = Desk().say(1).hear(1, "Hello.")
     assert kept(desk) == []
-    desk.play(Failed(1, ERROR))
+    desk.play(ev.Failed(1, ERROR))
     assert kept(desk) == [fx.KeepDelivery(1, Delivery.HELD)]
 
 
@@ -80,17 +63,17 @@ def test_texts_held_twice_are_all_kept_as_delivered_when_they_are_pasted():
 
 def test_held_texts_that_are_dropped_are_not_offered_again():
     desk = Desk().say(1).hear(1, "One.").put(1, Delivery.HELD).ask(Request.DROP_HELD)
-    assert kept(desk)[-1] == fx.KeepDelivery(1, None)
+    assert kept(desk)[-1] == fx.KeepDelivery(1, Delivery.DROPPED)
 
 
 def test_a_take_in_which_nobody_spoke_and_one_from_a_dead_microphone_have_an_empty_text():
-    desk = Desk().say(1).hear(1, "").down().play(RecordingBegan(2, "mic")).recorded(2, is_dead=True)
+    desk = Desk().say(1).hear(1, "").down().play(ev.RecordingBegan(2, "mic")).recorded(2, is_dead=True)
     assert [(one.take, one.text) for one in desk.done(fx.KeepText)] == [(1, ""), (2, "")]
 
 
 def test_a_text_that_an_earlier_session_did_not_deliver_waits_and_is_never_typed_by_itself():
-    text = left(7, "From before.", whereabouts=DeliveryStatus.BEGUN)
-    desk = Desk().play(Recovered((), (text,))).wait(60)
+    text = left(7, "From before.", delivery=Delivery.BEGUN)
+    desk = Desk().play(ev.Recovered((), (text,))).wait(60)
     assert desk.done(fx.Adopt) == [fx.Adopt(1, 7)]
     assert desk.view.held == ("From before.",)
     assert desk.inserted == []
@@ -101,21 +84,21 @@ def test_a_text_that_an_earlier_session_did_not_deliver_waits_and_is_never_typed
 
 
 def test_the_last_texts_of_earlier_sessions_are_in_the_menu():
-    desk = Desk().play(Recovered((), (), (left(2, "Two."), left(1, "One."), left(3, ""))))
+    desk = Desk().play(ev.Recovered((), (), (left(2, "Two."), left(1, "One."), left(3, ""))))
     assert desk.view.recent == ("Two.", "One.")
     assert desk.notices == []
 
 
 def test_unfinished_takes_are_transcribed_one_after_the_other_once_the_model_is_ready():
-    desk = Desk().play(Recovered((left(5, language="German"), left(6)), ()))
+    desk = Desk().play(ev.Recovered((left(5, language="German"), left(6)), ()))
     assert desk.done(fx.Replay) == []
     desk.play(READY)
     assert desk.done(fx.Replay) == [fx.Replay(1, 5, "German", ("Qwen",))]
-    desk.play(Replayed(1, 2.0))
+    desk.play(ev.Replayed(1, 2.0))
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     desk.hear(1, "Five.")
     assert desk.done(fx.Replay)[-1] == fx.Replay(2, 6, "", ("Qwen",))
-    desk.play(Replayed(2, 2.0)).hear(2, "Six.")
+    desk.play(ev.Replayed(2, 2.0)).hear(2, "Six.")
     assert desk.view.held == ("Five.", "Six.")
     assert desk.inserted == []
     assert desk.done(fx.KeepSound) == [], "the history has it"
@@ -127,7 +110,7 @@ def test_what_is_being_rescued_stays_in_the_background():
     assert desk.now.takes[0].stage is Stage.REPLAYING
     assert (desk.view.phase, desk.view.waiting, desk.view.take) == (Phase.IDLE, 0, 0)
     assert desk.done(fx.WatchEscape) == []
-    desk.play(EscapePressed(desk.at_s)).ask(Request.CANCEL)
+    desk.play(ev.EscapePressed(desk.at_s)).ask(Request.CANCEL)
     assert len(desk.now.takes) == 1
 
 
@@ -135,8 +118,8 @@ def test_what_is_being_rescued_stays_in_the_background():
 def test_a_take_spoken_now_goes_before_what_is_being_rescued(is_replayed):
     desk = rescued(5, 6)
     if is_replayed:
-        desk.play(Replayed(1, 2.0))
-    desk.down().play(FocusNoted(2, EDITOR), RecordingBegan(2, "mic"))
+        desk.play(ev.Replayed(1, 2.0))
+    desk.down().play(ev.FocusNoted(2, EDITOR), ev.RecordingBegan(2, "mic"))
     assert desk.done(fx.CancelTranscription) == [fx.CancelTranscription(1)]
     assert [entry.id for entry in desk.now.unfinished] == [5, 6]
     desk.wait(1).up().recorded(2).hear(2, "Now.")
@@ -147,52 +130,52 @@ def test_a_take_spoken_now_goes_before_what_is_being_rescued(is_replayed):
 
 
 def test_a_rescue_that_fails_is_told_and_the_next_begins():
-    desk = rescued(5, 6).play(Failed(1, ERROR))
+    desk = rescued(5, 6).play(ev.Failed(1, ERROR))
     assert kept(desk) == [fx.KeepFailure(1, "It broke.")]
     assert [effect.entry for effect in desk.done(fx.Replay)] == [5, 6]
 
 
 def test_a_failed_take_is_kept_and_can_be_tried_again_into_its_window():
-    desk = Desk().say(1).play(Kept(1, 10))
+    desk = Desk().say(1).play(ev.Kept(1, 10))
     assert not desk.view.can_retry
-    desk.play(Failed(1, ERROR))
-    assert "transcribe it again from the menu" in desk.view.notices[-1].hint
+    desk.play(ev.Failed(1, ERROR))
+    assert "Transcribe last recording again" in desk.view.notices[-1].hint
     assert desk.view.can_retry
     desk.ask(Request.RETRY)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
     assert desk.view.phase is Phase.TRANSCRIBING
-    desk.play(Replayed(2, 1.0)).hear(2, "At last.")
+    desk.play(ev.Replayed(2, 1.0)).hear(2, "At last.")
     assert desk.done(fx.Insert)[-1].target == EDITOR
 
 
 def test_a_failed_take_can_be_tried_again_when_its_entry_came_late():
-    desk = Desk().say(1).play(Failed(1, ERROR))
+    desk = Desk().say(1).play(ev.Failed(1, ERROR))
     (before,) = desk.view.notices
     assert before.hint == ERROR.hint, "nothing is promised that is not known yet"
-    (after,) = desk.play(Kept(1, 10)).view.notices
-    assert after.hint == f"It's saved: transcribe it again from the menu. {ERROR.hint}"
+    (after,) = desk.play(ev.Kept(1, 10)).view.notices
+    assert after.hint == f"It's saved: choose Transcribe last recording again. {ERROR.hint}"
     assert after.number == before.number, "it is no news, and not told twice"
     desk.ask(Request.RETRY)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
 
 
 def test_a_cancelled_take_whose_entry_came_late_can_be_brought_back_and_the_user_is_told_so():
-    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(2).play(EscapePressed(102.0))
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic")).wait(2).play(ev.EscapePressed(102.0))
     assert desk.view.notices[-1].hint == ""
-    desk.play(Kept(1, 10))
-    assert "restore it" in desk.view.notices[-1].hint
+    desk.play(ev.Kept(1, 10))
+    assert "Restore cancelled dictation" in desk.view.notices[-1].hint
     assert desk.view.can_bring_back
 
 
 def test_the_last_take_can_be_transcribed_again_in_another_language():
-    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "Hallo.").put(1)
-    desk.play(Configured(replace(RULES, language="German"), NO_CHOICES)).ask(Request.RETRY)
+    desk = Desk().say(1).play(ev.Kept(1, 10)).hear(1, "Hallo.").put(1)
+    desk.play(ev.Configured(replace(RULES, language="German"), NO_CHOICES)).ask(Request.RETRY)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "German", ("Qwen",))]
 
 
 @pytest.mark.parametrize("what", [Request.RETRY, Request.BRING_BACK])
 def test_without_anything_kept_there_is_nothing_to_come_back(what):
-    desk = Desk().say(1).play(Failed(1, ERROR)).ask(Request.CANCEL).ask(what)
+    desk = Desk().say(1).play(ev.Failed(1, ERROR)).ask(Request.CANCEL).ask(what)
     assert desk.done(fx.Replay) == []
     assert desk.view.notices[-1].title.startswith("There is nothing")
     assert not desk.view.can_retry
@@ -201,75 +184,85 @@ def test_without_anything_kept_there_is_nothing_to_come_back(what):
 
 @pytest.mark.parametrize("is_recording", [True, False])
 def test_a_cancelled_take_can_be_brought_back_and_the_user_is_told_so(is_recording):
-    desk = Desk().down().play(FocusNoted(1, EDITOR), RecordingBegan(1, "mic"), Kept(1, 10)).wait(2)
+    desk = Desk().down().play(ev.FocusNoted(1, EDITOR), ev.RecordingBegan(1, "mic"), ev.Kept(1, 10)).wait(2)
     if not is_recording:
         desk.up().recorded(1)
-    desk.play(EscapePressed(desk.at_s))
+    desk.play(ev.EscapePressed(desk.at_s))
     assert kept(desk) == [fx.KeepCancellation(1)]
-    assert "restore it" in desk.view.notices[-1].hint
+    assert "Restore cancelled dictation" in desk.view.notices[-1].hint
     assert desk.view.can_bring_back
     desk.ask(Request.BRING_BACK)
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
-    desk.play(Replayed(2, 2.0)).hear(2, "Back.")
+    desk.play(ev.Replayed(2, 2.0)).hear(2, "Back.")
     assert desk.inserted == ["Back."]
     assert not desk.view.can_bring_back
 
 
 def test_a_slip_of_the_finger_does_not_replace_the_take_that_can_be_brought_back():
-    desk = Desk().down().play(RecordingBegan(1, "mic"), Kept(1, 10)).wait(2).play(EscapePressed(102.0))
-    desk.up().wait(10).down().play(RecordingBegan(2, "mic"), Kept(2, 11)).play(EscapePressed(desk.at_s))
+    desk = (
+        Desk().down().play(ev.RecordingBegan(1, "mic"), ev.Kept(1, 10)).wait(2).play(ev.EscapePressed(102.0))
+    )
+    desk.up().wait(10).down().play(ev.RecordingBegan(2, "mic"), ev.Kept(2, 11)).play(
+        ev.EscapePressed(desk.at_s)
+    )
     assert desk.view.notices[-1].hint == ""
-    assert desk.now.cancelled.entry == 10
+    assert desk.now.entry_of(desk.now.cancelled) == 10
 
 
 def test_sound_that_does_not_come_from_the_disk_fails_the_replay_after_a_while():
-    desk = Desk().say(1).play(Kept(1, 10), Failed(1, ERROR)).ask(Request.RETRY).wait(REPLAYING_S + 1)
+    desk = Desk().say(1).play(ev.Kept(1, 10), ev.Failed(1, ERROR)).ask(Request.RETRY).wait(REPLAYING_S + 1)
     assert desk.now.takes == ()
     assert kept(desk)[-1].take == 2
     assert desk.view.can_retry
 
 
 def test_pausing_the_history_is_told_to_it_once():
-    desk = Desk().play(*[Configured(replace(RULES, is_private=True), NO_CHOICES)] * 2)
+    desk = Desk().play(*[ev.Configured(replace(RULES, is_private=True), NO_CHOICES)] * 2)
     assert desk.done(fx.PauseHistory) == [fx.PauseHistory(is_paused=True)]
-    desk.play(Configured(RULES, NO_CHOICES))
+    desk.play(ev.Configured(RULES, NO_CHOICES))
     assert desk.done(fx.PauseHistory)[-1] == fx.PauseHistory(is_paused=False)
 
 
 def test_trouble_with_a_part_lasts_until_it_is_mended():
-    desk = Desk().play(READY, Trouble("engine", ERROR)).wait(60)
+    desk = Desk().play(READY, ev.Trouble("engine", ERROR)).wait(60)
     assert desk.view.phase is Phase.PROBLEM
     assert desk.view.notices[-1].is_lasting
-    desk.play(Trouble("engine", None))
+    desk.play(ev.Trouble("engine", None))
     assert desk.view.notices == ()
 
 
 def test_hotkeys_that_died_are_listened_for_again_and_their_take_ends():
-    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1).play(HotkeysFailed(ERROR), HotkeysDied())
+    desk = (
+        Desk()
+        .down()
+        .play(ev.RecordingBegan(1, "mic"))
+        .wait(1)
+        .play(ev.HotkeysFailed(ERROR), ev.HotkeysDied())
+    )
     assert desk.done(fx.ListenFor) == [fx.ListenFor(RULES.hotkeys)]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.view.notices == ()
 
 
 def test_a_listener_that_starts_again_hears_whether_escape_is_wanted_which_the_dead_one_could_not():
-    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1)
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic")).wait(1)
     assert desk.done(fx.WatchEscape) == [fx.WatchEscape(is_wanted=True)]
-    desk.play(HotkeysDied())
+    desk.play(ev.HotkeysDied())
     again = desk.effects.index(fx.ListenFor(RULES.hotkeys))
     assert fx.WatchEscape(is_wanted=True) in desk.effects[again:]
-    desk.recorded(1).hear(1, "").play(HotkeysDied())
+    desk.recorded(1).hear(1, "").play(ev.HotkeysDied())
     assert desk.effects[-2:] == [fx.ListenFor(RULES.hotkeys), fx.WatchEscape(is_wanted=False)]
 
 
 def test_late_answers_about_replays_that_are_gone_change_nothing():
     desk = rescued(5).down()
     before = desk.now
-    assert desk.play(Replayed(1, 1.0), Kept(99, 1), Delivered(1, Delivery.TYPED)).now == before
+    assert desk.play(ev.Replayed(1, 1.0), ev.Kept(99, 1), ev.Delivered(1, Delivery.TYPED)).now == before
 
 
 def test_a_text_chosen_in_the_history_waits_once_and_is_known_as_that_entry():
-    entry = left(7, "Good evening.", whereabouts=DeliveryStatus.TYPED)
-    desk = Desk().play(READY, Recalled(entry, is_sound=False), Recalled(entry, is_sound=False))
+    entry = left(7, "Good evening.", delivery=Delivery.TYPED)
+    desk = Desk().play(READY, ev.Recalled(entry, is_sound=False), ev.Recalled(entry, is_sound=False))
     assert [one.text for one in desk.now.held] == ["Good evening."]
     assert desk.done(fx.Adopt) == [fx.Adopt(1, 7)]
     desk.ask(Request.PASTE_AGAIN)
@@ -277,55 +270,57 @@ def test_a_text_chosen_in_the_history_waits_once_and_is_known_as_that_entry():
 
 
 def test_a_text_chosen_in_the_history_is_inserted_where_the_focus_is_without_what_else_waits():
-    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "One.").put(1, Delivery.HELD)
-    entry = left(7, "Good evening.", whereabouts=DeliveryStatus.TYPED)
-    desk.play(Recalled(entry, is_sound=False, is_here=True))
+    desk = Desk().say(1).play(ev.Kept(1, 10)).hear(1, "One.").put(1, Delivery.HELD)
+    entry = left(7, "Good evening.", delivery=Delivery.TYPED)
+    desk.play(ev.Recalled(entry, is_sound=False, is_here=True))
     insert = desk.done(fx.Insert)[-1]
     assert (insert.text, insert.target) == ("Good evening.", None)
     assert desk.view.held == ("One.",)
-    desk.play(Delivered(insert.take, Delivery.PASTED))
+    desk.play(ev.Delivered(insert.take, Delivery.PASTED))
     assert desk.done(fx.KeepDelivery)[-1] == fx.KeepDelivery(2, Delivery.PASTED)
     assert desk.view.held == ("One.",)
 
 
 def test_a_text_of_the_history_that_could_not_be_inserted_waits():
-    desk = Desk().play(READY, Recalled(left(7, "Good evening."), is_sound=False, is_here=True))
-    desk.play(Failed(desk.done(fx.Insert)[-1].take, ERROR))
+    desk = Desk().play(READY, ev.Recalled(left(7, "Good evening."), is_sound=False, is_here=True))
+    desk.play(ev.Failed(desk.done(fx.Insert)[-1].take, ERROR))
     assert desk.view.held == ("Good evening.",)
 
 
 def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_and_its_text_waits():
     entry = Entry(7, 0.0, EntryState.FAILED, language="German", has_audio=True)
-    desk = Desk().play(READY, Recalled(entry, is_sound=True))
+    desk = Desk().play(READY, ev.Recalled(entry, is_sound=True))
     assert desk.done(fx.Replay) == [fx.Replay(1, 7, "German", ("Qwen",))]
-    desk.play(Replayed(1, 2.0)).hear(1, "Guten Abend.")
+    desk.play(ev.Replayed(1, 2.0)).hear(1, "Guten Abend.")
     assert [one.text for one in desk.now.held] == ["Guten Abend."]
     assert desk.done(fx.Insert) == []
 
 
 def test_an_entry_waits_once_however_often_it_is_recalled_and_another_with_the_same_text_beside_it():
-    desk = Desk().play(Recalled(left(7, "Yes."), is_sound=False), Recalled(left(8, "Yes."), is_sound=False))
-    desk.play(Recalled(left(7, "Yes."), is_sound=False))
+    desk = Desk().play(
+        ev.Recalled(left(7, "Yes."), is_sound=False), ev.Recalled(left(8, "Yes."), is_sound=False)
+    )
+    desk.play(ev.Recalled(left(7, "Yes."), is_sound=False))
     assert desk.view.held == ("Yes.", "Yes.")
     assert desk.done(fx.Adopt) == [fx.Adopt(1, 7), fx.Adopt(2, 8)]
 
 
 def test_an_entry_that_waits_already_is_known_although_its_text_was_fitted_or_joined_to_another():
-    desk = Desk().say(1).play(Kept(1, 10)).hear(1, "One.").put(1, Delivery.HELD)
-    desk.say(2).play(Kept(2, 11)).hear(2, "Two.").put(2, Delivery.HELD)
+    desk = Desk().say(1).play(ev.Kept(1, 10)).hear(1, "One.").put(1, Delivery.HELD)
+    desk.say(2).play(ev.Kept(2, 11)).hear(2, "Two.").put(2, Delivery.HELD)
     assert desk.view.held == ("One. Two.",)
-    desk.play(Recalled(left(10, "One."), is_sound=False), Recalled(left(11, "Two."), is_sound=False))
+    desk.play(ev.Recalled(left(10, "One."), is_sound=False), ev.Recalled(left(11, "Two."), is_sound=False))
     assert desk.view.held == ("One. Two.",)
 
 
 def stopped(desk, seconds):
     """Let the process be stopped for so long: the clock goes on, and nobody is woken in time."""
     desk.at_s += seconds
-    return desk.play(Ticked(desk.at_s))
+    return desk.play(ev.Ticked(desk.at_s))
 
 
 def test_a_hands_free_take_goes_on_after_the_process_was_stopped():
-    desk = Desk().ask(Request.START).play(RecordingBegan(1, "mic")).wait(2)
+    desk = Desk().ask(Request.START).play(ev.RecordingBegan(1, "mic")).wait(2)
     stopped(desk, 30)
     assert desk.view.phase is Phase.RECORDING
     desk.wait(RULES.silence_s + 1)
@@ -333,7 +328,7 @@ def test_a_hands_free_take_goes_on_after_the_process_was_stopped():
 
 
 def test_a_recorder_and_an_inserter_get_their_time_after_the_process_was_stopped():
-    desk = Desk().down().play(RecordingBegan(1, "mic")).wait(1).up()
+    desk = Desk().down().play(ev.RecordingBegan(1, "mic")).wait(1).up()
     stopped(desk, 60).wait(ENDING_S - 1)
     assert desk.notices == []
     desk.recorded(1).hear(1, "Hello.")
@@ -344,14 +339,14 @@ def test_a_recorder_and_an_inserter_get_their_time_after_the_process_was_stopped
 
 
 def test_the_longest_take_ends_in_spite_of_a_stop():
-    desk = Desk().ask(Request.START).play(RecordingBegan(1, "mic"))
+    desk = Desk().ask(Request.START).play(ev.RecordingBegan(1, "mic"))
     stopped(desk, RULES.max_take_s + 1).wait(0.1)
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
 
 
 def test_of_a_take_that_never_heard_anything_nothing_is_said_to_be_saved():
-    desk = Desk().down().play(FocusNoted(1, EDITOR), Kept(1, 10))
-    desk.play(Failed(1, HandyError("No microphone was found.", "Plug one in.")))
+    desk = Desk().down().play(ev.FocusNoted(1, EDITOR), ev.Kept(1, 10))
+    desk.play(ev.Failed(1, HandyError("No microphone was found.", "Plug one in.")))
     (notice,) = [one for one in desk.view.notices if one.title == "No microphone was found."]
     assert notice.hint == "Plug one in."
     assert not desk.view.can_retry

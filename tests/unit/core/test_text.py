@@ -1,7 +1,5 @@
 """What becomes of a transcript before it is inserted."""
 
-# ruff: noqa: RUF001  the punctuation of many scripts is the subject
-
 import pytest
 
 from handy_qwen.core.orthography import ends_sentence, join
@@ -72,30 +70,6 @@ def test_nothing_is_wrong_with_a_good_pattern():
 
 
 @pytest.mark.parametrize(
-    ("language", "text", "result"),
-    [
-        ("English", "Well, um, I think", "Well, I think"),
-        ("English", "I um think", "I think"),
-        ("English", "Um, so we think.", "So we think."),
-        ("English", "Yes. Um, i think.", "Yes. I think."),
-        ("English", "Yes. Um. No.", "Yes. No."),
-        ("English", "I, um, uh, think", "I, think"),
-        ("English", "Um.", ""),
-        ("English", "uh-huh, the um-thing", "uh-huh, the um-thing"),
-        ("English", "so\num, then", "so\nThen"),
-        ("Portuguese", "um dia", "um dia"),
-        ("German", "Ähm, das ist äh gut.", "Das ist gut."),
-        ("Japanese", "えーと、今日はいい天気です。あのー、はい", "今日はいい天気です。はい"),
-        ("Chinese", "呃，我觉得可以", "我觉得可以"),
-        ("Klingon", "um", "um"),
-    ],
-)
-def test_fillers_of_the_language_are_taken_out_if_wanted(language, text, result):
-    assert clean(text, TextRules(is_without_fillers=True), language) == result
-    assert clean(text, PLAIN, language) == text
-
-
-@pytest.mark.parametrize(
     ("previous", "text", "result"),
     [
         (None, "Hello.", "Hello."),
@@ -145,21 +119,9 @@ def test_a_space_can_follow_where_words_are_spaced(text, result):
     assert fit(text, TextRules(has_trailing_space=True), None, "English") == result
 
 
-@pytest.mark.parametrize(
-    ("text", "ends"),
-    [
-        ("", True),
-        ("a.", True),
-        ('a."', True),
-        ("a\n ", True),
-        ("a\n- ", True),
-        ("- ", False),
-        ("a,", False),
-        ("好。", True),
-    ],
-)
-def test_sentences_end_with_their_marks_or_a_line_break(text, ends):
-    assert ends_sentence(text) is ends
+def test_sentences_end_with_their_marks_or_a_line_break():
+    assert all(map(ends_sentence, ["", "a.", 'a."', "a\n ", "a\n- ", "好。"]))
+    assert not any(map(ends_sentence, ["- ", "a,"]))
 
 
 def test_texts_are_joined_with_spaces_where_words_are_spaced():

@@ -225,6 +225,19 @@ def test_the_users_own_words_keep_their_capital():
 @pytest.mark.parametrize(
     ("language", "text", "result"),
     [
+        ("English", "Well, um, I think", "Well, I think"),
+        ("English", "I um think", "I think"),
+        ("English", "Um, so we think.", "So we think."),
+        ("English", "Yes. Um, i think.", "Yes. I think."),
+        ("English", "Yes. Um. No.", "Yes. No."),
+        ("English", "Um.", ""),
+        ("English", "uh-huh, the um-thing", "uh-huh, the um-thing"),
+        ("English", "so\num, then", "so\nThen"),
+        ("Portuguese", "um dia", "um dia"),
+        ("German", "Ähm, das ist äh gut.", "Das ist gut."),
+        ("Japanese", "えーと、今日はいい天気です。あのー、はい", "今日はいい天気です。はい"),
+        ("Chinese", "呃，我觉得可以", "我觉得可以"),
+        ("Klingon", "um", "um"),
         ("English", "The ER doctor", "The ER doctor"),
         ("English", "ER is on", "ER is on"),
         ("English", "an HMM model, hmm, fine", "an HMM model, fine"),
@@ -269,6 +282,7 @@ def test_the_users_own_words_keep_their_capital():
 )
 def test_only_hesitations_of_the_language_are_taken_out(language, text, result):
     assert clean(text, TextRules(is_without_fillers=True), language) == result
+    assert clean(text, PLAIN, language) == text
 
 
 def test_a_hesitation_stays_where_it_is_a_word_of_the_user():
@@ -280,30 +294,13 @@ def test_a_hesitation_stays_where_it_is_a_word_of_the_user():
     assert clean("One new um line two", rules, "English") == "One\nTwo"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a։",
-        "a؟",
-        "a۔",
-        "a।",
-        "a॥",
-        "a။",
-        "a។",
-        "a።",
-        "a。",
-        "a．",
-        "a！",
-        "a‼",
-        "τι;",
-        "“a.”",
-        "„a.“",
-        "「a。」",
-        "a.)",
-    ],
-)
-def test_sentences_end_with_the_marks_of_their_script(text):
-    assert ends_sentence(text)
+@pytest.mark.parametrize("end", [*"։؟۔।॥။។።。．！‼", ".”", ".)"])
+def test_sentences_end_with_the_marks_of_their_script(end):
+    assert ends_sentence(f"a{end}")
+
+
+def test_sentences_end_with_the_marks_of_their_language():
+    assert all(map(ends_sentence, ["τι;", "“a.”", "„a.“", "「a。」"]))
     assert not ends_sentence("a;")
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.export import FIELDS, Format, as_json, exported, local_time
@@ -22,7 +22,7 @@ from tests.unit.history.conftest import START_S, Books
 def archive(books):
     for take, text in [(1, "Grüße aus Köln"), (2, "second"), (3, "")]:
         books.dictate(take, text=text)
-        books.went(take, DeliveryStatus.TYPED)
+        books.went(take, Delivery.TYPED)
     with Archive(books.folder) as archive:
         yield archive
 
@@ -142,7 +142,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost(books):
         other.start()
     for take in range(1, 30):
         books.dictate(take, text=f"take {take}", seconds=0.1)
-        books.went(take, DeliveryStatus.TYPED)
+        books.went(take, Delivery.TYPED)
     for other in others:
         other.join(60.0)
         assert other.exitcode == 0

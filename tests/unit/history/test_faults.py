@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from handy_qwen.core.events import Delivery, Failed, Recovered
-from handy_qwen.core.types import DeliveryStatus, EntryState
+from handy_qwen.core.events import Failed, Recovered
+from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
@@ -83,14 +83,14 @@ def test_a_whole_take_by_the_port(start, tmp_path):
         history.feed(1, BLOCK)
     history.complete(1)
     history.done(1, "a text", language="German", application="xterm")
-    history.delivering(1)
+    history.delivered(1, Delivery.BEGUN)
     history.delivered(1, Delivery.PASTED)
     history.close(10.0)
     history.close(10.0)
     store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
     (row,) = store.oldest()
     store.close()
-    assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", DeliveryStatus.PASTED)
+    assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", Delivery.PASTED)
     assert samples(tmp_path / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 20).tobytes()
     assert not history.thread.has_died()
 
@@ -178,7 +178,7 @@ def test_a_read_only_home_is_told_and_dictating_goes_on(mount):
     books = Books(folder / "history")
     for take in range(1, 4):
         books.dictate(take)
-        books.went(take, DeliveryStatus.TYPED)
+        books.went(take, Delivery.TYPED)
         books.later(3)
     assert 1 <= len(books.complaints) <= 2
     subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
@@ -194,7 +194,7 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
     other = sqlite3.connect(books.places.database, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     books.dictate(1)
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     books.later(2)
     assert [error.title for error in books.complaints] == ["Another program holds the history."]
     assert len(books.files()) == 1  # the sound does not wait for the rows
@@ -202,7 +202,7 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
     other.close()
     books.later(2)
     (row,) = books.rows()
-    assert (row.text, row.whereabouts) == ("a text", DeliveryStatus.TYPED)
+    assert (row.text, row.whereabouts) == ("a text", Delivery.TYPED)
     assert not books.writer.live
 
 
@@ -301,7 +301,7 @@ def test_what_was_said_is_in_no_log_and_no_complaint(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     books = Books(tmp_path / "history")
     books.dictate(1, text=marker)
-    books.went(1, DeliveryStatus.HELD)
+    books.went(1, Delivery.HELD)
     books.crash()
     again = books.again()
     books.writer.store = None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.core.events import Failed
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history import wav
 from handy_qwen.history.retention import CANCELLED_S, Rules
 from handy_qwen.history.wav import Stage
@@ -33,10 +33,10 @@ def test_a_take_has_a_row_and_its_sound_from_the_first_block(books):
 
 def test_a_take_that_goes_well_is_all_there(books):
     books.dictate(1)
-    assert only(books).whereabouts is DeliveryStatus.NOWHERE
-    books.went(1, DeliveryStatus.BEGUN)
-    assert only(books).whereabouts is DeliveryStatus.BEGUN
-    books.went(1, DeliveryStatus.TYPED)
+    assert only(books).whereabouts is Delivery.NOWHERE
+    books.went(1, Delivery.BEGUN)
+    assert only(books).whereabouts is Delivery.BEGUN
+    books.went(1, Delivery.TYPED)
     row = only(books)
     assert (row.state, row.text, row.language, row.application) == (
         EntryState.DONE,
@@ -44,7 +44,7 @@ def test_a_take_that_goes_well_is_all_there(books):
         "English",
         "xterm",
     )
-    assert (row.duration_s, row.whereabouts) == (2.0, DeliveryStatus.TYPED)
+    assert (row.duration_s, row.whereabouts) == (2.0, Delivery.TYPED)
     assert row.size_bytes == (books.places.takes / row.file).stat().st_size
     assert wav.look(books.places.takes / row.file).stage is Stage.SETTLED
     assert not books.writer.live
@@ -113,14 +113,14 @@ def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
     books.dictate(1)
     books.later(5000)
     assert (len(books.rows()), len(books.files())) == (1, 1)  # it was not delivered yet
-    books.went(1, DeliveryStatus.PASTED)
+    books.went(1, Delivery.PASTED)
     books.later(0)
     assert (len(books.rows()), len(books.files())) == (rows, files)
 
 
 def test_to_keep_nothing_from_now_on_does_not_delete_the_past(books):
     books.dictate(1)
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     books.rules = Rules(keep=Keep.NOTHING)
     books.writer.tidy_soon()
     books.later(0)
@@ -131,7 +131,7 @@ def test_limits_are_kept_after_each_take(books):
     books.rules = Rules(most_entries=3)
     for take in range(1, 8):
         books.dictate(take, text=f"text {take}")
-        books.went(take, DeliveryStatus.TYPED)
+        books.went(take, Delivery.TYPED)
         books.later(0)
     assert [row.text for row in books.rows()] == ["text 5", "text 6", "text 7"]
     assert len(books.files()) == 3
@@ -139,7 +139,7 @@ def test_limits_are_kept_after_each_take(books):
 
 def test_a_replay_gives_back_what_was_said(books):
     books.dictate(1)
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     heard = []
     books.replay(2, books.entry_of(1), heard.append)
     wait_for(books.replayed)
@@ -162,7 +162,7 @@ def wait_for(condition, seconds=10.0):
 @pytest.mark.parametrize("outcome", ["failed", "cancelled"])
 def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, outcome):
     books.dictate(1)
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     before = only(books)
     books.replay(2, before.id, lambda _: None)
     books.failed(2, "Out of memory.") if outcome == "failed" else books.cancelled(2)
@@ -205,7 +205,7 @@ def test_an_entry_that_the_user_deletes_meanwhile_stays_deleted(books):
     books.writer.save(books.writer.live[1])
     assert books.writer.live[1].is_over
     books.done(1, "a text", "", "", "")
-    books.went(1, DeliveryStatus.TYPED)
+    books.went(1, Delivery.TYPED)
     assert books.rows() == []
     assert not books.writer.live
 
@@ -214,7 +214,7 @@ def test_what_is_not_known_is_ignored(books):
     books.speak(9)
     books.complete(9)
     books.done(9, "a text", "", "", "")
-    books.went(9, DeliveryStatus.TYPED)
+    books.went(9, Delivery.TYPED)
     books.cancelled(9)
     books.failed(9, "")
     assert books.rows() == []
@@ -223,15 +223,15 @@ def test_what_is_not_known_is_ignored(books):
 
 def test_a_held_text_waits_in_the_books_until_it_is_dropped(books):
     books.dictate(1)
-    books.went(1, DeliveryStatus.HELD)
+    books.went(1, Delivery.HELD)
     assert only(books).entry.is_undelivered
-    books.went(1, DeliveryStatus.DROPPED)
+    books.went(1, Delivery.DROPPED)
     assert not only(books).entry.is_undelivered
 
 
 def test_memory_does_not_grow_with_the_number_of_takes(books):
     for take in range(1, 30):
         books.dictate(take, seconds=0.2)
-        books.went(take, DeliveryStatus.TYPED)
+        books.went(take, Delivery.TYPED)
     assert not books.writer.live
     assert books.writer.taken_samples == books.writer.fed_samples == 29 * 3200

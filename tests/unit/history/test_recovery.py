@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import DeliveryStatus, EntryState
+from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import recovery, retention, wav
 from handy_qwen.history.store import new_file_name
 from handy_qwen.history.wav import Stage
@@ -42,25 +42,25 @@ def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
     heard = []
     now.replay(1, entry.id, heard.append)
     now.done(1, "found again", "", "", "")
-    now.went(1, DeliveryStatus.TYPED)
+    now.went(1, Delivery.TYPED)
     now.end()
     assert before.again().recovered.unfinished == ()
 
 
 def test_a_text_that_was_not_delivered_is_offered_until_it_is(before):
     before.dictate(1)
-    before.went(1, DeliveryStatus.BEGUN)
+    before.went(1, Delivery.BEGUN)
     before.crash()
     second = before.again()
     (entry,) = second.recovered.undelivered
-    assert (entry.text, entry.whereabouts) == ("a text", DeliveryStatus.BEGUN)
+    assert (entry.text, entry.delivery) == ("a text", Delivery.BEGUN)
     second.adopt(5, entry.id)
-    second.went(5, DeliveryStatus.HELD)
+    second.went(5, Delivery.HELD)
     second.crash()
     third = second.again()
     assert len(third.recovered.undelivered) == 1
     third.adopt(1, entry.id)
-    third.went(1, DeliveryStatus.PASTED)
+    third.went(1, Delivery.PASTED)
     third.crash()
     assert third.again().recovered.undelivered == ()
 
@@ -80,7 +80,7 @@ def test_a_text_is_offered_for_a_week_and_then_only_listed(before):
 
 def test_a_delivered_text_is_not_offered_again_but_recent(before):
     before.dictate(1)
-    before.went(1, DeliveryStatus.TYPED)
+    before.went(1, Delivery.TYPED)
     before.crash()
     recovered = before.again().recovered
     assert recovered.unfinished == recovered.undelivered == ()
@@ -183,7 +183,7 @@ def test_an_unfinished_recording_that_is_damaged_is_kept_for_whoever_can_read_it
 
 def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
     before.dictate(1)
-    before.went(1, DeliveryStatus.TYPED)
+    before.went(1, Delivery.TYPED)
     before.begin(2)
     before.speak(2)
     before.failed(2, "No model.")
@@ -197,7 +197,7 @@ def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
 @pytest.mark.parametrize("has_file", [True, False])
 def test_a_deletion_that_was_begun_is_finished(before, has_file):
     before.dictate(1)
-    before.went(1, DeliveryStatus.TYPED)
+    before.went(1, Delivery.TYPED)
     (row,) = before.rows()
     before.writer.store.change(row.id, {"is_deleting": 1})
     if not has_file:
@@ -231,7 +231,7 @@ def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
 def many(before, count=60):
     for take in range(1, count + 1):
         before.dictate(take, text=f"text {take} " + "word " * 80, seconds=0.1)
-        before.went(take, DeliveryStatus.TYPED)
+        before.went(take, Delivery.TYPED)
     before.end()
     return before.places.database
 
@@ -389,13 +389,13 @@ def act(run, model, open_takes, what, take):
         run.done(take, f"text of {entry}", "", "", "")
         model.texts[entry] = f"text of {entry}"
     elif what == "delivering":
-        run.went(take, DeliveryStatus.BEGUN)
+        run.went(take, Delivery.BEGUN)
     elif what == "typed" and state is EntryState.DONE:
-        run.went(take, DeliveryStatus.TYPED)
+        run.went(take, Delivery.TYPED)
         model.settled.add(entry)
         del open_takes[take]
     elif what == "held":
-        run.went(take, DeliveryStatus.HELD)
+        run.went(take, Delivery.HELD)
     elif what in {"cancel", "fail"} and state in {EntryState.RECORDING, EntryState.WAITING}:
         run.cancelled(take) if what == "cancel" else run.failed(take, "It failed.")
         model.settled.add(entry)

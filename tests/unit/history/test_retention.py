@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history.retention import CANCELLED_S, FAILED_S, Going, Rules, plan
 from handy_qwen.history.store import Row
 
@@ -23,7 +23,7 @@ DONE = Row(
     1.0,
     64_000,
     "text",
-    whereabouts=DeliveryStatus.TYPED,
+    whereabouts=Delivery.TYPED,
 )
 
 
@@ -39,11 +39,11 @@ def going(row, rules=None, now_s=NOW_S):
         ({"created_ms": NOW_MS - 91 * DAY_MS, "is_starred": True}, None),
         ({"created_ms": NOW_MS + 400 * DAY_MS}, None),  # the clock was set back since
         ({"keep": Keep.TEXT}, Going.AUDIO),
-        ({"keep": Keep.TEXT, "whereabouts": DeliveryStatus.HELD}, None),
+        ({"keep": Keep.TEXT, "whereabouts": Delivery.HELD}, None),
         ({"keep": Keep.TEXT, "text": ""}, Going.ENTRY),
         ({"keep": Keep.NOTHING}, Going.ENTRY),
-        ({"keep": Keep.NOTHING, "whereabouts": DeliveryStatus.BEGUN}, None),
-        ({"keep": Keep.NOTHING, "whereabouts": DeliveryStatus.DROPPED}, Going.ENTRY),
+        ({"keep": Keep.NOTHING, "whereabouts": Delivery.BEGUN}, None),
+        ({"keep": Keep.NOTHING, "whereabouts": Delivery.DROPPED}, Going.ENTRY),
         ({"keep": Keep.NOTHING, "state": EntryState.WAITING, "text": ""}, None),
         ({"keep": Keep.NOTHING, "state": EntryState.FAILED, "settled_ms": NOW_MS - 1000}, None),
         (
@@ -69,7 +69,7 @@ ROWS = st.lists(
         created_ms=st.integers(NOW_MS - 200 * DAY_MS, NOW_MS),
         state=st.sampled_from(EntryState),
         keep=st.sampled_from(Keep),
-        whereabouts=st.sampled_from(DeliveryStatus),
+        whereabouts=st.sampled_from(Delivery),
         text=st.sampled_from(["", "text"]),
         file=st.sampled_from(["", NAME]),
         size_bytes=st.integers(0, 1000),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import DeliveryStatus, EntryState, Keep
+from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history import store
 from handy_qwen.history.store import DamagedError, NewerError, Store, fold, is_file_name, new_file_name
 
@@ -29,9 +29,9 @@ def test_a_row_comes_back_as_it_was_written(store):
         "Grüße aus Köln",
         EntryState.DONE,
         Keep.TEXT,
-        DeliveryStatus.NOWHERE,
+        Delivery.NOWHERE,
     )
-    assert store.change(number, {"whereabouts": DeliveryStatus.TYPED, "is_starred": 1}, is_durable=True)
+    assert store.change(number, {"whereabouts": Delivery.TYPED, "is_starred": 1}, is_durable=True)
     assert store.row(number).entry.is_starred
     assert not store.change(number + 1, {"text": ""})
 

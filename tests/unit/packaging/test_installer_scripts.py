@@ -5,9 +5,12 @@ import plistlib
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from handy_qwen.cli import build_parser
 from tests.conftest import ROOT
@@ -124,7 +127,7 @@ def test_each_step_of_a_workflow_does_one_thing_and_each_job_ends(job):
     assert job["runs-on"]
     for step in job["steps"]:
         assert ("run" in step) != ("uses" in step), step
-        assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step.get("uses", "a/b@v1"))
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step.get("uses", f"a/b@{0:040}"))
 
 
 @pytest.mark.parametrize("job", list(jobs()))
@@ -174,4 +177,14 @@ def test_all_three_systems_build_and_sum_their_packages():
     assert {"wheel", "deb", "tar", "check", "sums"} <= built["linux"]
     assert {"windows", "sums"} <= built["windows"]
     assert {"macos", "sums"} <= built["macos"]
-    assert workflow["jobs"]["release"]["needs"] == ["linux", "windows", "macos"]
+    assert workflow["jobs"]["release"]["needs"] == ["linux-installed", "windows", "macos"]
+
+
+def test_packages_are_built_of_versions_that_fit_what_the_program_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    locked = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    versions = {package["name"]: package.get("version", "") for package in locked}
+    groups = project["dependency-groups"].values()
+    for line in (*project["project"]["dependencies"], *(line for group in groups for line in group)):
+        asked = Requirement(line)
+        assert asked.specifier.contains(versions[canonicalize_name(asked.name)]), line

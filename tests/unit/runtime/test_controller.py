@@ -11,9 +11,8 @@ import pytest
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Configured, KeyDown, KeyUp, Noted, Progressed, Request, Requested, Ticked
-from handy_qwen.core.gestures import Mode
 from handy_qwen.core.state import NOTICE_S
-from handy_qwen.core.types import Hotkey, Rules
+from handy_qwen.core.types import Hotkey, Mode, Rules
 from handy_qwen.core.view import Choices, NoticeKind, Phase
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.runtime.controller import AGAIN_S, Controller
@@ -248,7 +247,7 @@ def test_a_step_that_fails_whenever_its_time_has_come_does_not_keep_the_thread_b
     def fail(_turn):
         raise RuntimeError("odd")
 
-    monkeypatch.setattr("handy_qwen.core.dictation.look_at_clock", fail)
+    monkeypatch.setattr("handy_qwen.core.dictation._look_at_clock", fail)
     for _ in range(10):
         wake()
     assert program.clock.now_s >= 100 + NOTICE_S + 9 * AGAIN_S
@@ -261,7 +260,7 @@ def test_an_event_that_cannot_be_handled_is_told(monkeypatch):
     def fail(_turn, _take):
         raise RuntimeError("odd")
 
-    monkeypatch.setattr("handy_qwen.core.dictation.has_text", fail)
+    monkeypatch.setattr("handy_qwen.core.delivery.has_text", fail)
     program.dictate()
     assert [notice.title for notice in program.views[-1].notices] == ["Something went wrong."]
 

@@ -12,15 +12,15 @@ from handy_qwen.audio.connection import spawn
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Copied, Delivery, FocusNoted, Heard, Kept, RecordingBegan, Replayed
-from handy_qwen.core.types import Hotkey, Method, Submit, Target
+from handy_qwen.core.events import Copied, FocusNoted, Heard, Kept, RecordingBegan, Replayed
+from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.system.insert.inserter import DesktopInserter
-from handy_qwen.transcriber import EngineTranscriber, Live
+from handy_qwen.transcriber import EngineTranscriber
 from tests.fakes import (
     AT_ONCE,
     FakeCues,
@@ -51,7 +51,7 @@ def desk():
 
 def test_the_window_at_the_press_is_noted():
     ports, events = desk()
-    ports.run(fx.NoteFocus(3))
+    ports.run(fx.PrepareInsertion(3, Method.PASTE))
     assert events == [FocusNoted(3, Target(1, "editor"))]
 
 
@@ -68,7 +68,7 @@ def test_a_recording_feeds_the_engine_and_tells_that_something_was_heard():
 def test_every_other_effect_reaches_its_port():
     ports, events = desk()
     for effect in [
-        fx.PrepareInsertion(Method.PASTE),
+        fx.PrepareInsertion(1, Method.PASTE),
         fx.StartRecording(1, "", ""),
         fx.StopRecording(1),
         fx.StartRecording(2, "", ""),
@@ -81,7 +81,6 @@ def test_every_other_effect_reaches_its_port():
         fx.WatchEscape(is_wanted=True),
         fx.PlayCue(fx.Cue.STARTED),
         fx.PlayCue(fx.Cue.STOPPED),
-        fx.WakeAt(1.0),
     ]:
         ports.run(effect)
     assert ports.recorder.open is None
@@ -92,7 +91,9 @@ def test_every_other_effect_reaches_its_port():
     assert ports.hotkeys.is_escape_wanted
     assert ports.cues.played == ["started", "stopped"]
     told = [event for event in events if not isinstance(event, Kept)]
-    assert len(told) == 10  # began and heard twice, ended twice, transcribed, delivered, copied, hotkeys set
+    assert (
+        len(told) == 11
+    )  # focus, began and heard twice, ended twice, transcribed, delivered, copied, hotkeys set
 
 
 def test_what_the_history_is_to_keep_reaches_it():
@@ -102,7 +103,7 @@ def test_what_the_history_is_to_keep_reaches_it():
         fx.KeepText(1, "diary", "English", "demo", "editor"),
         fx.Insert(1, "diary", None, Method.TYPE, Submit.OFF, (7,)),
         fx.KeepDelivery(1, Delivery.TYPED),
-        fx.KeepDelivery(2, None),
+        fx.KeepDelivery(2, Delivery.DROPPED),
         fx.KeepFailure(3, "It broke."),
         fx.KeepCancellation(4),
         fx.Adopt(5, 50),
@@ -113,8 +114,8 @@ def test_what_the_history_is_to_keep_reaches_it():
     assert ports.history.told == [
         "1 complete",
         "1 done",
-        "1 delivering",
-        "7 delivering",
+        "1 begun",
+        "7 begun",
         "1 typed",
         "2 dropped",
         "3 failed: It broke.",
@@ -212,8 +213,7 @@ def run_in_time(ports, effect):
 def everything(take):
     """Each effect there is."""
     return [
-        fx.NoteFocus(take),
-        fx.PrepareInsertion(Method.PASTE),
+        fx.PrepareInsertion(1, Method.PASTE),
         fx.StartRecording(take, "", ""),
         fx.StopRecording(take),
         fx.CancelRecording(take),
@@ -232,7 +232,6 @@ def everything(take):
         fx.ListenFor((Hotkey("ctrl_r"),)),
         fx.WatchEscape(is_wanted=True),
         fx.PlayCue(fx.Cue.STARTED),
-        fx.WakeAt(None),
     ]
 
 
@@ -247,7 +246,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
 
     def live_mode():
         hangs.live_mode()
-        return Live.OFF
+        return LiveMode.OFF
 
     history = DiskHistory(events.put, tmp_path, Rules)
     history._writer.open = hangs.open
@@ -271,7 +270,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
 @pytest.mark.parametrize(
     ("effect", "asked", "thread"),
     [
-        (fx.NoteFocus(1), "focused", "focus"),
+        (fx.PrepareInsertion(1, Method.PASTE), "focused", "focus"),
         (fx.Copy("diary"), "copy", "copy"),
         (fx.ListenFor(()), "start", "hotkeys-set"),
         (fx.WatchEscape(is_wanted=True), "watch_escape", "hotkeys-set"),
@@ -279,6 +278,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
 )
 def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effect, asked, thread):
     hangs, events = Blocked(gate), []
+    hangs.prepare = lambda _method: None
     ports = Ports(*[hangs] * 6, events.append, lambda _effect, work: work())
     gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
     run_in_time(ports, effect)
@@ -294,7 +294,7 @@ def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
     history = FakeHistory(events.put)
     ports = Ports(hangs, hangs, hangs, well, hangs, history, events.put, lambda _effect, work: work())
     gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
-    for effect in (fx.NoteFocus(1), fx.ListenFor(()), fx.Copy("diary", (6,))):
+    for effect in (fx.PrepareInsertion(1, Method.PASTE), fx.ListenFor(()), fx.Copy("diary", (6,))):
         ports.run(effect)
     assert events.get(timeout=30) == Copied((6,))
     assert history.told == ["6 copied"]

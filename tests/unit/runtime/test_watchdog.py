@@ -7,8 +7,8 @@ import pytest
 
 from handy_qwen.audio.recorder import Configure, MicrophoneRecorder
 from handy_qwen.control import ControlServer, Endpoint, ask
-from handy_qwen.core.events import Delivered, Delivery, HotkeysDied, Noted
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.events import Delivered, HotkeysDied, Noted
+from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog

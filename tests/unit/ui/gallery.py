@@ -39,8 +39,8 @@ def history(asked, state):
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
-    window.search.setText(past.question.words)
-    window.only.setCurrentIndex(window.only.findData(past.question.only))
+    window.search.setText(past.query.words)
+    window.only.setCurrentIndex(window.only.findData(past.query.only))
     window.show_past(past)
     return window
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from handy_qwen.core.events import Delivered, Delivery, Failed
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.events import Delivered, Failed
+from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import insert
 from handy_qwen.system.insert import NoDesktop, backend_for, inserter_for

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.core.events import Delivered, Delivery, Failed
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.events import Delivered, Failed
+from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted
 from handy_qwen.system.insert.inserter import COPIED_NOTE, IN_USE_NOTE, UNKNOWN_NOTE, DesktopInserter

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handy_qwen.core.view import Choices, View
+from handy_qwen.core.view import Choices, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.tray import TrayMenu
 
@@ -21,7 +21,7 @@ def entry(menu, title):
 
 def test_the_guide_is_found_again_in_the_menu(menu, asked):
     entry(menu, strings.SETUP_WINDOW).trigger()
-    assert asked.calls == [("open_setup",)]
+    assert asked.calls == [("open_window", Window.SETUP)]
 
 
 def test_start_at_login_is_shown_and_switched(menu, asked):

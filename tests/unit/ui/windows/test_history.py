@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QDateTime, Qt
 from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QWidget
 
-from handy_qwen.core.types import DeliveryStatus, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery
 from handy_qwen.ui import strings
 from handy_qwen.ui import window as window_module
@@ -269,7 +269,7 @@ def test_rows_can_be_read_aloud(window):
     text = window.list.model().index(STARRED).data(Qt.ItemDataRole.AccessibleTextRole)
     for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.STARRED):
         assert part in text
-    assert words.PLACES[DeliveryStatus.HELD] in window.list.model().index(HELD).data(
+    assert words.PLACES[Delivery.HELD] in window.list.model().index(HELD).data(
         Qt.ItemDataRole.AccessibleTextRole
     )
 
