@@ -27,6 +27,7 @@ from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import LiveMode, Method, Rules
 from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.engine.api import Model
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
@@ -35,9 +36,9 @@ from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
-from handy_qwen.system.insert import default_method, inserter_for
+from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.session import session_of
-from handy_qwen.transcriber import EngineTranscriber, Model
+from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.cues import SoundCues
@@ -70,7 +71,7 @@ class Program:
         self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
-        self._method: Method = default_method()
+        self._method: Method = DEFAULT_METHOD
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
         self._ports: Ports | None = None
@@ -186,7 +187,6 @@ class Program:
         if self._transcriber is not None:
             self._transcriber.use_model(self._applied.model)
         self.list_models()
-        self._count_words(is_new=False)
         self._show_autostart()
         if choices.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
             self._open_window(Window.SETUP)
@@ -367,7 +367,7 @@ class Program:
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model):
-            self._count_words(is_new=True)
+            self._count_words()
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -376,7 +376,7 @@ class Program:
             self._cues.is_on = new.sounds
         self.configure()
 
-    def _count_words(self, *, is_new: bool) -> None:
+    def _count_words(self) -> None:
         """Log how many custom words the model reads, and tell if not all of them. Called on ``chores``."""
         words = self._applied.custom_words
         if not words:
@@ -395,7 +395,7 @@ class Program:
             fitted.tokens,
             fitted.limit,
         )
-        if is_new and fitted.left_out:
+        if fitted.left_out:
             self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
 
     def configure(self) -> None:

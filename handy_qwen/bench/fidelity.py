@@ -1,6 +1,6 @@
-"""How far the rounded weights of a package carry its answers from those of the checkpoint it was made of.
+"""What quantization costs: how far a package's answers are from those of the checkpoint it was made of.
 
-Each part is looked at alone, the others in float32, and then all together:
+Each part is measured alone, with the others in float32, and then all together:
 
     convolutions, encoder    features of real speech, and what they change in the logits
     decoder                  logits: of its layers
@@ -8,10 +8,10 @@ Each part is looked at alone, the others in float32, and then all together:
     all                      the package itself
 
 Logits are compared along the tokens that the exact model writes, so that one early difference does not make
-everything after it incomparable. An error is the length of the difference divided by that of the exact
-vector; of logits without their mean, which changes no choice.
+everything after it incomparable. An error is the norm of the difference divided by that of the exact vector;
+of logits without their mean, which changes no choice.
 
-The float32 graphs are as large as the checkpoint and made in a temporary folder, one after the other.
+The float32 graphs are as large as the checkpoint and are made in a temporary folder, one after the other.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ import numpy as np
 from handy_qwen.bench.wer import Recording, Score, Scorer, measure_errors, total
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PLAIN, PRESETS, Preset
+from handy_qwen.engine import load_model
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
-from handy_qwen.engine.qwen3.prompt import build_prompt
-from handy_qwen.engine.qwen3.recognizer import Recognizer, open_parts
-from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
+from handy_qwen.engine.qwen3.recognizer import open_parts
 
 Progress = Callable[[str, float], None]
 T = TypeVar("T")
-_ENDS = ("<|im_end|>", "<|endoftext|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def measure_fidelity(
     """
     mels = [list(windows(log_mel(clip))) for clip in clips]
     exact = PRESETS["exact"]
-    alone = {  # part -> its form, and a model that has it in that part only
+    alone = {  # part -> its form, and a preset that quantizes that part only
         "convolutions": (preset.convolutions, replace(exact, convolutions=preset.convolutions)),
         "encoder": (preset.encoder, replace(exact, encoder=preset.encoder)),
         "decoder": (preset.decoder, replace(exact, decoder=preset.decoder)),
@@ -109,24 +109,24 @@ def measure_fidelity(
         progress("float32", 0.0)
         convert(source, place, exact, Details("exact"))
         expected = with_model(place, threads, lambda model: [answer(model, mel, tokens) for mel in mels])
-        shutil.rmtree(place)  # or two would lie there while the next is made
+        shutil.rmtree(place)  # there may be no room for two
         for number, (part, (form, variant)) in enumerate(alone.items(), start=1):
             if form != PLAIN:
                 progress(part, number / (len(alone) + 2))
                 convert(source, place, variant, Details(part))
-                led = partial(compare, part, str(form), mels=mels, expected=expected)
-                found.append(with_model(place, threads, led))
+                measure = partial(compare, part, str(form), mels=mels, expected=expected)
+                found.append(with_model(place, threads, measure))
                 shutil.rmtree(place)
     progress("all", 0.9)
-    led = partial(compare, "all", preset.name, mels=mels, expected=expected)
-    found.append(with_model(package, threads, led))
+    measure = partial(compare, "all", preset.name, mels=mels, expected=expected)
+    found.append(with_model(package, threads, measure))
     return Fidelity(preset.name, len(mels), sum(len(clip.tokens) for clip in expected), tuple(found))
 
 
 def measure_presets(
     source: Path, beside: Path, recordings: list[Recording], *, voice_model: Path, threads: int
 ) -> dict[str, Score]:
-    """Word errors of each preset's package of ``source``, made for the while in ``beside``'s folder.
+    """Word errors of each preset's package of ``source``, made temporarily beside the folder ``beside``.
 
     Raises:
         EngineError: A model cannot be loaded or run.
@@ -138,11 +138,11 @@ def measure_presets(
         for name, preset in PRESETS.items():
             place = Path(folder) / name
             convert(source, place, preset, Details(name))
-            recognizer = Recognizer.load(place, voice_model=voice_model, threads=threads)
-            scores = measure_errors(recognizer, recordings, scorer=scorer, language="", cancel=Cancel())
+            model = load_model(place, voice_model=voice_model, threads=threads)
+            scores = measure_errors(model, recordings, scorer=scorer, language="", cancel=Cancel())
             found[name] = total(scores)
-            recognizer.close()
-            del recognizer, scores  # or Windows would not let go of the files
+            model.close()
+            del model, scores  # or Windows would not let go of the files
             shutil.rmtree(place)
     return found
 
@@ -169,32 +169,32 @@ def encode(model: ModelParts, mels: list[Float32]) -> list[Float32]:
 
 def answer(model: ModelParts, mels: list[Float32], count: int) -> ExactAnswer:
     """Let the model write up to ``count`` tokens."""
-    features, cancel = encode(model, mels), Cancel()
-    ends = {model.tokenizer.marker(name) for name in _ENDS}
-    _read(model, features)
+    features = encode(model, mels)
+    prompt = _read(model, features)
     tokens: list[int] = []
     rows: list[Float32] = []
-    while len(tokens) < count and not ends & set(tokens):
+    while len(tokens) < count and not prompt.ends & set(tokens):
         if tokens:
             model.decoder.extend(tokens[-1:])
-        rows.append(model.decoder.logits(1, cancel)[0].copy())
+        rows.append(model.decoder.logits(1, Cancel())[0].copy())
         tokens.append(int(rows[-1].argmax()))
     return ExactAnswer(features, tokens, np.stack(rows))
 
 
-def _read(model: ModelParts, features: list[Float32]) -> None:
+def _read(model: ModelParts, features: list[Float32]) -> Prompt:
     prompt = build_prompt(model.tokenizer)
-    model.decoder.rewind(0)
+    model.decoder.truncate(0)
     model.decoder.extend(prompt.head)
-    for window in features:
-        model.decoder.extend(window)
+    for rows in features:
+        model.decoder.extend(rows)
     model.decoder.extend(prompt.tail)
+    return prompt
 
 
 def compare(
     part: str, form: str, model: ModelParts, mels: list[list[Float32]], expected: list[ExactAnswer]
 ) -> PartError:
-    """Let ``model`` hear the same windows and lead it along the exact tokens."""
+    """Give ``model`` the same windows and the exact tokens."""
     encoded, logits, agreed = [], [], []
     for windows_of_clip, exact in zip(mels, expected, strict=True):
         own = encode(model, windows_of_clip)
@@ -213,7 +213,7 @@ def _centered(logits: Float32) -> Float32:
 
 
 def _error(pairs: list[tuple[Float32, Float32]]) -> float:
-    """Length of the differences by that of the exact values, over all clips."""
+    """Norm of the differences divided by that of the exact values, over all clips."""
     off = sum(float(np.square(found - exact, dtype=np.float64).sum()) for found, exact in pairs)
     size = sum(float(np.square(exact, dtype=np.float64).sum()) for _, exact in pairs)
     return (off / size) ** 0.5 if size else 0.0

@@ -1,4 +1,4 @@
-"""Seconds per stage of a model on clips of several lengths, with a fixed number of tokens written."""
+"""How fast a model is on this machine, and the limits of the machine: without them a time says little."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel
-from handy_qwen.engine.qwen3.model import Float32, ModelParts
-from handy_qwen.engine.qwen3.prompt import build_prompt
-from handy_qwen.engine.qwen3.recognizer import open_parts
-from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen import paths
+from handy_qwen.engine import load_model
+from handy_qwen.engine.api import Model
+from handy_qwen.models.installed import VOICE_MODEL
+
+_RATE_HZ = 16_000
+_READ_BYTES = 512 << 20  # far more than any cache holds
+_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,67 +54,34 @@ def measure_model(
 ) -> ModelSpeed:
     """Load the model in ``folder`` and run it on noise.
 
-    Noise costs what speech costs, and the number of tokens is given, so that models of random weights can be
+    Noise takes as long as speech, and the number of tokens is fixed, so that models of random weights can be
     measured as well.
 
     Raises:
         EngineError: The model cannot be loaded or run.
     """
-    begin = time.perf_counter()
-    model = open_parts(folder, threads)
-    load_s = time.perf_counter() - begin
+    model = load_model(folder, voice_model=paths.asset(VOICE_MODEL), threads=threads)
     loaded = resident_bytes()
     try:
         clips = tuple(_measure_clip(model, clip_s, tokens, rounds) for clip_s in clips_s)
     finally:
-        model.decoder.close()
+        model.close()
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     read = (size for name, size in sizes.items() if name in {"decoder.data", "embedding.data"})
-    return ModelSpeed(model.name, sum(sizes.values()), sum(read), load_s, loaded, peak_bytes(), clips)
+    return ModelSpeed(model.name, sum(sizes.values()), sum(read), model.load_s, loaded, peak_bytes(), clips)
 
 
-def _measure_clip(model: ModelParts, clip_s: float, tokens: int, rounds: int) -> ClipSpeed:
-    _run(model, _noise(clip_s), tokens)  # what is done once only, for a clip of this length
-    runs = [_run(model, _noise(clip_s), tokens) for _ in range(rounds)]
-    stages = [statistics.median(stage) for stage in zip(*runs, strict=True)]
-    features_s, encoder_s, prefill_s, decode_s = stages
-    return ClipSpeed(clip_s, features_s, encoder_s, prefill_s, decode_s / max(1, tokens - 1), sum(stages))
+def _measure_clip(model: Model, clip_s: float, tokens: int, rounds: int) -> ClipSpeed:
+    def run() -> tuple[float, ...]:
+        # Different noise each time, so that nothing remembered of the last clip helps
+        noise = 0.05 * np.random.default_rng().standard_normal(int(clip_s * _RATE_HZ))
+        found = model.measure(noise.astype(np.float32), tokens)
+        step_s = found.decode_s / max(1, tokens - 1)
+        return found.features_s, found.encoder_s, found.prefill_s, step_s, found.total_s
 
-
-def _run(model: ModelParts, samples: Float32, tokens: int) -> tuple[float, float, float, float]:
-    """Seconds for features, encoder, prefill and all tokens but the first."""
-    cancel, prompt, decoder = Cancel(), build_prompt(model.tokenizer), model.decoder
-    frames = model.config.audio.window_frames
-    begin = time.perf_counter()
-    mel = log_mel(samples)
-    featured = time.perf_counter()
-    windows = [np.ascontiguousarray(mel[:, i : i + frames]) for i in range(0, mel.shape[1], frames)]
-    rows = [model.encoder.encode(window, cancel) for window in windows]
-    encoded = time.perf_counter()
-    decoder.rewind(0)
-    decoder.extend(prompt.head)
-    for window in rows[:-1]:
-        decoder.extend(window)
-        decoder.flush(cancel)
-    decoder.extend(rows[-1])
-    decoder.extend(prompt.tail)
-    token = int(decoder.logits(1, cancel)[0].argmax())
-    prefilled = time.perf_counter()
-    for _ in range(tokens - 1):
-        decoder.extend((token,))
-        token = int(decoder.logits(1, cancel)[0].argmax())
-    end = time.perf_counter()
-    return featured - begin, encoded - featured, prefilled - encoded, end - prefilled
-
-
-def _noise(seconds: float) -> Float32:
-    """Different noise each time, so that nothing remembered of the last clip helps."""
-    noise = np.random.default_rng().standard_normal(int(seconds * SAMPLE_RATE))
-    return (0.05 * noise).astype(np.float32)
-
-
-_READ_BYTES = 512 << 20  # far more than any cache holds
-_ROUNDS = 3
+    run()  # what is done once only, for a clip of this length
+    runs = [run() for _ in range(rounds)]
+    return ClipSpeed(clip_s, *(statistics.median(stage) for stage in zip(*runs, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

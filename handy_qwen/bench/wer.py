@@ -3,8 +3,8 @@
     report.flac  report.txt                             a text for each recording
     84-121123.trans.txt  84-121123-0000.flac …          a line for each: its name, a space, its text
 
-Texts are compared as is usual, after Whisper's normalization (no case, no punctuation, one spelling, numbers
-in digits for English); where words are not set apart by spaces, each letter counts as a word.
+Texts are compared after Whisper's normalization, as is usual (no case, no punctuation, one spelling, numbers
+in digits for English); in scripts without spaces, each letter counts as a word.
 
 Source: Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision (2022), appendix C.
 """
@@ -21,8 +21,7 @@ from handy_qwen.errors import AudioFileError, HandyError
 from handy_qwen.extras import how_to_get
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.qwen3.recognizer import Recognizer
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel, Model
 
 _SOUNDS = (".flac", ".wav")
 _LISTS = ".trans.txt"
@@ -134,7 +133,7 @@ def sounds_without_text(folder: Path, recordings: Iterable[Recording]) -> list[P
 
 
 def measure_errors(
-    recognizer: Recognizer,
+    model: Model,
     recordings: Iterable[Recording],
     *,
     scorer: Scorer,
@@ -144,12 +143,11 @@ def measure_errors(
 ) -> Iterator[Score]:
     """Transcribe each recording and compare.
 
-    Without a ``language`` that of the normalization is what the model hears; where it hears English in what
-    is another language, it is wrong anyway. A recording that cannot be read ends it, or is left out if there
-    is an ``on_unreadable`` to be told.
+    Without a ``language``, texts are normalized for the language that the model hears. A recording that
+    cannot be read raises an error, or is left out if there is an ``on_unreadable`` to call.
 
     Raises:
-        AudioFileError: A recording cannot be read, and nobody is told.
+        AudioFileError: A recording cannot be read, and there is no ``on_unreadable``.
         LanguageError: The model does not know ``language``.
         CancelledError: ``cancel`` was set.
         EngineError: A run failed.
@@ -165,7 +163,7 @@ def measure_errors(
             on_unreadable(exc)
             continue
         begin = time.perf_counter()
-        found = recognizer.transcribe(samples, language=language or None, exact=True, cancel=cancel)
+        found = model.transcribe(samples, language=language, exact=True, cancel=cancel)
         took_s = time.perf_counter() - begin
         score = scorer.score(recording.path.name, recording.text, found.text, found.language)
         yield replace(score, duration_s=found.duration_s, took_s=took_s)

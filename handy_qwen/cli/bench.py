@@ -70,7 +70,7 @@ def _settle(options: argparse.Namespace) -> None:
 
 def _run_wer(options: argparse.Namespace) -> int:
     from handy_qwen.bench.wer import Scorer, find_recordings, measure_errors, sounds_without_text, total
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
     scorer, recordings = Scorer(), find_recordings(options.wer)
     without_text = sounds_without_text(options.wer, recordings)
@@ -126,7 +126,7 @@ def _row(score: Score) -> str:
 
 def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.bench.speed import load_now, measure_machine, measure_model
-    from handy_qwen.engine.qwen3.sessions import default_threads
+    from handy_qwen.engine import default_threads
     from handy_qwen.models.installed import find_model
 
     load = load_now()

@@ -271,7 +271,7 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
     from handy_qwen.cli.transcribe import fed, opened, tell_context
     from handy_qwen.core.text import clean
     from handy_qwen.core.types import RATE_HZ, Method
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
     from handy_qwen.history import wav
 
     sound = archive.audio(entry.id)

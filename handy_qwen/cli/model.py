@@ -124,15 +124,14 @@ def _add_convert(verbs: Subparsers) -> None:
 
 def _run_list(options: argparse.Namespace) -> int:
     from handy_qwen.models.catalogue import read_catalogue
-    from handy_qwen.models.installed import installed_models
-    from handy_qwen.models.shelf import shelf_entries
+    from handy_qwen.models.installed import installed_models, model_entries
 
     catalogue = read_catalogue()
     if catalogue.problem:
         complain(catalogue.problem)
     folders = {model.name: model.folder for model in installed_models()}
     used = used_folder()
-    entries = sorted(shelf_entries(catalogue), key=lambda entry: entry.name not in folders)
+    entries = sorted(model_entries(catalogue), key=lambda entry: entry.name not in folders)
     if options.json:
         rows = [_row(entry, folders, used) for entry in entries]
         write_json(rows)
@@ -255,7 +254,7 @@ def _run_demo(_options: argparse.Namespace) -> int:
     from handy_qwen.audio.files import load
     from handy_qwen.cli.transcribe import opened
     from handy_qwen.core.models import DEMO
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
     cancel = Cancel()
     with opened(DEMO, None) as recognizer:
@@ -335,12 +334,17 @@ def _check_is_model(folder: Path) -> None:
 
 
 def _run_remove(options: argparse.Namespace) -> int:
-    from handy_qwen.models.installed import find_model, installed_models
-    from handy_qwen.models.installing import check_removable, discard_download, partial_bytes, remove
-    from handy_qwen.models.storage import size_text
+    from handy_qwen.models.installed import (
+        check_removable,
+        discard_download,
+        find_model,
+        installed_models,
+        remove,
+    )
+    from handy_qwen.models.storage import ModelPaths, size_text
 
     is_installed = options.model in {model.name for model in installed_models()}
-    if not is_installed and (partial := partial_bytes(options.model)):
+    if not is_installed and (partial := ModelPaths(options.model).partial_bytes()):
         _check_agrees(options, f"Delete the unfinished download of {options.model}, {size_text(partial)}?")
         discard_download(options.model)
         _write_done(options, None, f"the download of {options.model} is deleted\n")
@@ -461,7 +465,7 @@ def _report(
     from handy_qwen.audio.files import load
     from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
     from handy_qwen.bench.wer import find_recordings
-    from handy_qwen.engine.qwen3.sessions import default_threads
+    from handy_qwen.engine import default_threads
 
     recordings = find_recordings(options.recordings) if options.recordings else []
     clips = [load(path) for path in sorted(paths.asset("speech").glob("*.flac"))]

@@ -22,7 +22,7 @@ from handy_qwen.core.models import InstallStage, Progress
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
 SIGNALED = 128
 """Added to a signal's number, the exit status of a program that the signal ended."""

@@ -35,11 +35,7 @@ from handy_qwen.files import replacing
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.files import Loudness
     from handy_qwen.core.types import Samples
-    from handy_qwen.engine.api import Transcript
-    from handy_qwen.engine.qwen3.live import LiveTranscription
-    from handy_qwen.engine.qwen3.prompt import FittedWords
-    from handy_qwen.engine.qwen3.recognizer import Recognizer
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel, FittedWords, LiveText, Model, Transcript
 
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others
@@ -128,11 +124,11 @@ def _succeeds(work: Callable[[], None]) -> bool:
 
 
 def _results(
-    names: list[str], recognizer: Recognizer, options: argparse.Namespace
+    names: list[str], recognizer: Model, options: argparse.Namespace
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The result of each file that can be transcribed; for the others, says why not."""
     from handy_qwen.audio.files import Loudness
-    from handy_qwen.engine.qwen3.sessions import Cancel
+    from handy_qwen.engine.api import Cancel
 
     cancel = Cancel()
     for name in names:
@@ -150,7 +146,7 @@ def _results(
 
 
 @contextmanager
-def opened(model: str, threads: int | None, language: str = "") -> Iterator[Recognizer]:
+def opened(model: str, threads: int | None, language: str = "") -> Iterator[Model]:
     """Load a model, tell what should be known about it, and close it at the end.
 
     Raises:
@@ -158,7 +154,7 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         LanguageError: It does not know ``language``.
     """
 
-    def load() -> Recognizer:
+    def load() -> Model:
         from handy_qwen.models.installed import load_recognizer
 
         return load_recognizer(asked_or_used(model), threads)
@@ -173,9 +169,7 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Reco
         recognizer.close()
 
 
-def tell_context(
-    recognizer: Recognizer, context: Context, *, is_for_file: bool = False
-) -> FittedWords | None:
+def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = False) -> FittedWords | None:
     """Say what of ``context`` the model does not read.
 
     Args:
@@ -197,7 +191,7 @@ def tell_context(
 
 
 def _transcribed(
-    name: str, recognizer: Recognizer, options: argparse.Namespace, loudness: Loudness, cancel: Cancel
+    name: str, recognizer: Model, options: argparse.Namespace, loudness: Loudness, cancel: Cancel
 ) -> dict[str, Any]:
     """Transcribe one file. Runs on a thread of its own."""
     from handy_qwen.audio.files import read
@@ -227,9 +221,7 @@ def _transcribed(
         }
 
 
-def fed(
-    live: LiveTranscription, blocks: Iterable[Samples], name: str, total_samples: int | None
-) -> Transcript:
+def fed(live: LiveText, blocks: Iterable[Samples], name: str, total_samples: int | None) -> Transcript:
     """The transcript of ``blocks``. Shows how much is done, where it is known how many samples will come."""
     progress, heard = ProgressLine(), 0
     try:

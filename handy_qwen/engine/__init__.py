@@ -1,1 +1,47 @@
-"""Qwen3-ASR on ONNX Runtime: samples in, text out. Knows nothing of the app (see MODEL.md)."""
+"""Speech recognition: samples in, text out. Knows nothing of the app.
+
+``api`` has the types that the rest of the program uses; each family of models is a package of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from handy_qwen.engine.api import Model
+
+_MAX_THREADS = 8
+
+
+def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, name: str = "") -> Model:
+    """Load the model in ``folder``.
+
+    Args:
+        folder: A package made by ``convert``, or a model in the published ONNX layout.
+        voice_model: The file of the voice activity detector.
+        threads: For each session; None for ``default_threads``.
+        name: What to call it; if empty, the name in its files.
+
+    Raises:
+        ModelMissingError: A file is missing.
+        ModelCorruptError: A file is truncated, changed, or of another model.
+        EngineError: The folder may not be read.
+    """
+    from handy_qwen.engine.qwen3.recognizer import Recognizer
+
+    return Recognizer.load(folder, voice_model=voice_model, threads=threads or default_threads(), name=name)
+
+
+def default_threads() -> int:
+    """Threads for one session: one for each physical core that this process may use, at most 8.
+
+    Two threads on one core share its arithmetic, and while text is written the bottleneck is memory.
+    Source: on 8 cores with 16 threads, 6 were faster than 16 (cjpais/Handy, pull request 1120).
+    """
+    import psutil
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    physical = psutil.cpu_count(logical=False) or usable
+    return max(1, min(physical, usable, _MAX_THREADS))

@@ -1,30 +1,80 @@
-"""What the engine hands back."""
+"""What the rest of the program uses of the engine: a model, live transcription, and what they return.
+
+A family of models is a package beside this module; ``handy_qwen.engine.load_model`` opens a model folder of
+any. Importing this module loads no library.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.engine.qwen3.output import join_texts
+from handy_qwen.errors import CancelledError
+from handy_qwen.languages import has_space_between
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Samples = npt.NDArray[np.float32]
+
+LIVE_SEGMENT_S = 60.0
+"""Longest segment when the text must be ready at once: every token written reads the whole cache."""
+
+
+class Cancel:
+    """Stops work from another thread, also in the middle of a run of a graph."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._stop: Callable[[], None] | None = None
+
+    def set(self) -> None:
+        """Stop whatever was given this object. Any thread; cannot be undone."""
+        self._is_set = True
+        if (stop := self._stop) is not None:
+            stop()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether ``set`` was called."""
+        return self._is_set
+
+    def check(self) -> None:
+        """Raise CancelledError if ``set`` was called."""
+        if self._is_set:
+            raise CancelledError
+
+    @contextmanager
+    def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Have ``set`` call ``stop``, on its own thread, while the block runs.
+
+        Raises:
+            CancelledError: ``set`` was called before.
+        """
+        self._stop = stop
+        try:
+            self.check()  # after the assignment: whichever thread comes first, the work is stopped
+            yield
+        finally:
+            self._stop = None
 
 
 @dataclass(slots=True)
 class Timings:
-    """Seconds spent in each stage; ``total_s`` is from the first sample's arrival in the engine to the text.
+    """Seconds spent in each stage, drafts included, and from the beginning to the text (``total_s``).
 
-    ``prefill_s`` is the reading of prompt and audio (with the first tokens of a draft), ``decode_s`` the
-    writing. ``drafts_s`` is the time for drafts that became no answer, which the stages do not count;
-    ``finish_s`` is what was left to do when nothing more was to come.
+    ``prefill_s`` is the time to read prompt and audio and to write the first token, ``decode_s`` the time to
+    write the others.
     """
 
     features_s: float = 0.0
     encoder_s: float = 0.0
     prefill_s: float = 0.0
     decode_s: float = 0.0
-    drafts_s: float = 0.0
-    finish_s: float = 0.0
     total_s: float = 0.0
 
     @contextmanager
@@ -36,27 +86,14 @@ class Timings:
         finally:
             setattr(self, stage, getattr(self, stage) + time.perf_counter() - begin)
 
-    @property
-    def stages_s(self) -> float:
-        """All stages of the answer together."""
-        return self.features_s + self.encoder_s + self.prefill_s + self.decode_s
-
-    def add_stages(self, other: Timings) -> None:
-        """Add the stages of ``other``."""
-        self.features_s += other.features_s
-        self.encoder_s += other.encoder_s
-        self.prefill_s += other.prefill_s
-        self.decode_s += other.decode_s
-
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """The text of a clip.
 
-    ``language`` is the English name of the language heard, several joined by commas if it changed from one
-    pass to the next, empty if nobody spoke. ``is_truncated`` says that the model was cut off before it had
-    ended, so that words may be missing. ``tokens`` are those of all passes, one after the other. Of the
-    ``tried_draft_tokens``, which were checked instead of written, ``kept_draft_tokens`` were right.
+    ``language`` is the English name of the language heard, several joined by commas if it changed between
+    segments, empty if nobody spoke. ``is_truncated``: the model was stopped before it had finished, so words
+    may be missing. ``tokens`` are those of all segments.
     """
 
     text: str
@@ -66,14 +103,9 @@ class Transcript:
     is_truncated: bool
     duration_s: float
     timings: Timings = field(default_factory=Timings)
-    tried_draft_tokens: int = 0
-    kept_draft_tokens: int = 0
 
     def followed_by(self, rest: Transcript) -> Transcript:
-        """The text of a clip of which this is the beginning, and ``rest`` what comes behind it.
-
-        The timings are those of ``rest``: the beginning was written while nobody waited.
-        """
+        """The text of a clip that consists of this one and ``rest``, with the timings of ``rest``."""
         languages = [name for part in (self, rest) for name in part.language.split(",") if name]
         return replace(
             rest,
@@ -82,8 +114,6 @@ class Transcript:
             tokens=(*self.tokens, *rest.tokens),
             is_truncated=self.is_truncated or rest.is_truncated,
             duration_s=self.duration_s + rest.duration_s,
-            tried_draft_tokens=self.tried_draft_tokens + rest.tried_draft_tokens,
-            kept_draft_tokens=self.kept_draft_tokens + rest.kept_draft_tokens,
         )
 
 
@@ -93,3 +123,177 @@ class Preview:
 
     committed: str = ""
     tentative: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedWords:
+    """Which words of a list the model reads.
+
+    ``text`` holds the ``used`` ones; it has ``tokens`` tokens, at most ``limit``. ``left_out`` are the
+    positions in the list of those that do not fit; empty and repeated entries count as neither.
+    """
+
+    text: str
+    tokens: int
+    limit: int
+    used: int
+    left_out: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """How many different words there are."""
+        return self.used + len(self.left_out)
+
+    @property
+    def summary(self) -> str:
+        """How many fit, as a sentence."""
+        if not self.left_out:
+            return f"All {self.total} words fit, {self.tokens} of {self.limit} tokens."
+        return f"{self.used} of {self.total} words fit; the rest are not used."
+
+
+class LiveText(Protocol):
+    """The transcription of one take while it is recorded.
+
+    Threads: ``feed``, ``stop_drafting`` and ``cancel`` may be called from any; the rest from one, the
+    engine's. Every method of that thread raises CancelledError after ``cancel``, AudioFormatError for samples
+    that are no numbers, and EngineError if a run fails.
+    """
+
+    def feed(self, block: Samples) -> None:
+        """Take in the next samples. Shape (n,), float32 in [-1, 1], 16 kHz; any n. The array is kept.
+
+        Raises:
+            AudioFormatError: ``block`` has another shape or dtype.
+        """
+
+    def advance(self) -> bool:
+        """Do one piece of the work that is due. Returns whether more is due already."""
+
+    def preview(self) -> Preview:
+        """The text so far, as the last draft has it."""
+
+    def stop_drafting(self) -> None:
+        """Start no more drafts and stop the current one, keeping its tokens: ``finish`` comes next.
+
+        A draft made at a pause goes on as long as nothing was said since: ``finish`` would have to do the
+        same.
+        """
+
+    def finish(self) -> Transcript:
+        """Transcribe the rest. Nothing may be fed afterwards."""
+
+    @property
+    def settled_samples(self) -> int:
+        """How many of the samples fed are not needed again, because their text is final."""
+
+    def settled(self) -> Transcript:
+        """The text of the ``settled_samples``, also after a failure."""
+
+    def cancel(self) -> None:
+        """Give the take up; what is running raises CancelledError."""
+
+
+class Model(Protocol):
+    """A loaded model. One transcription at a time: the next begins when the last is finished or cancelled."""
+
+    load_s: float
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    @property
+    def notice(self) -> str:
+        """What a user should know before relying on its text; usually empty."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """English names of the languages it knows."""
+
+    def live(
+        self,
+        *,
+        language: str | None = None,
+        context: str | Sequence[str] = "",
+        exact: bool = False,
+        drafts: bool = True,
+        segment_s: float = LIVE_SEGMENT_S,
+        cancel: Cancel | None = None,
+    ) -> LiveText:
+        """Begin a transcription of samples that are still coming in.
+
+        Args:
+            language: Name or ISO code; None or "" detects it.
+            context: Names and terms that may come up, of which as many as fit are read; or any text, which is
+                read as it is and truncated if it is too long.
+            exact: Compute features over the whole clip, as the reference does, and read the silence at its
+            end.
+            drafts: Whether to write drafts, for the preview and for a quicker end.
+            segment_s: Longest segment if not ``exact``; a shorter one takes less memory.
+            cancel: Stops the work from another thread.
+
+        Raises:
+            LanguageError: The model does not know ``language``.
+        """
+
+    def transcribe(
+        self,
+        samples: Samples,
+        *,
+        language: str | None = None,
+        context: str | Sequence[str] = "",
+        exact: bool = False,
+        segment_s: float = LIVE_SEGMENT_S,
+        cancel: Cancel | None = None,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Transcript:
+        """Transcribe a whole clip: ``samples``, shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
+
+        For the other arguments see ``live``. ``on_progress`` is called on this thread with the share of the
+        samples that is done, 0 to 1.
+
+        Raises:
+            AudioFormatError: ``samples`` are something else.
+            LanguageError: The model does not know ``language``.
+            CancelledError: ``cancel`` was set.
+            EngineError: A run failed.
+        """
+
+    def check_files(self) -> None:
+        """Raise ModelCorruptError if a file was cut short since loading: a run could crash."""
+
+    def check_language(self, language: str) -> None:
+        """Raise LanguageError if the model does not know ``language``; "" is always known."""
+
+    def fit_words(self, words: Sequence[str], *, is_for_file: bool = False) -> FittedWords:
+        """Which of ``words`` the model reads as its context: more for a file than in dictation."""
+
+    def is_context_read_whole(self, context: str) -> bool:
+        """Whether the model reads all of ``context``, without truncating it."""
+
+    def self_test(self) -> None:
+        """Run the model on a tone.
+
+        Raises:
+            EngineError: A run failed, or its numbers are not finite or all the same.
+        """
+
+    def measure(self, samples: Samples, tokens: int) -> Timings:
+        """Run each stage once on ``samples`` and write exactly ``tokens`` tokens, whatever they are.
+
+        Raises:
+            EngineError: A run failed.
+        """
+
+    def close(self) -> None:
+        """Free the memory. Nothing may be called afterwards."""
+
+
+def join_texts(parts: Sequence[str]) -> str:
+    """Join the texts of consecutive segments, with a space where the scripts on both sides use spaces."""
+    joined = ""
+    for part in filter(None, parts):
+        needs_space = bool(joined) and has_space_between(joined[-1], part[0])
+        joined += (" " if needs_space else "") + part
+    return joined

@@ -1,7 +1,7 @@
-"""JSON files of models and checkpoints, read as if anybody could have written them.
+"""JSON files of models and checkpoints, which anybody could have written.
 
-Too large, nested too deeply, a key that comes twice, a number that is none: all of it is a ValueError here,
-and what a reader stumbles over afterwards becomes one error that names the file.
+A file that is too large or nested too deeply, a key that comes twice, and NaN are all a ValueError; whatever
+fails while such a file is used becomes one error that names the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REINSTALL = "Install or convert the model again."
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """The JSON object that ``data`` holds, in UTF-8.
+    """The JSON object in ``data``, which is UTF-8.
 
     Raises:
         ValueError: It holds something else.
@@ -29,7 +29,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise ValueError("it is too large")
     try:
-        found = json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_no_number)
+        found = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_reject_constant)
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
     if not isinstance(found, dict):
@@ -42,7 +42,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It holds something else, or is no file.
+        ValueError: It holds something else, or is no regular file.
     """
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would never end
         raise ValueError("it is no file")
@@ -52,17 +52,17 @@ def read_object(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def as_corrupt(path: Path, problem: str, hint: str = REINSTALL, missing: str = REINSTALL) -> Iterator[None]:
-    """Take what ``path`` says at its word inside; where that goes wrong, it is the file's fault.
+    """Turn whatever fails in the block, which uses what is in ``path``, into an error about that file.
 
     Args:
         path: The file.
-        problem: What to say of it then.
+        problem: What is wrong with it then.
         hint: What to do then.
-        missing: What to do if it is not there.
+        missing: What to do if it is missing.
 
     Raises:
-        ModelMissingError: It is not there.
-        ModelCorruptError: It cannot be read, or says what cannot be.
+        ModelMissingError: It is missing.
+        ModelCorruptError: It cannot be read, or its contents are impossible.
     """
     try:
         yield
@@ -74,12 +74,12 @@ def as_corrupt(path: Path, problem: str, hint: str = REINSTALL, missing: str = R
         raise ModelCorruptError(path, problem, hint) from exc
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key comes twice")
     return found
 
 
-def _no_number(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")

@@ -1,6 +1,5 @@
 """The Transcriber port on our own engine."""
 
-from handy_qwen.transcriber.job import LiveText, Model
 from handy_qwen.transcriber.thread import EngineTranscriber
 
-__all__ = ["EngineTranscriber", "LiveText", "Model"]
+__all__ = ["EngineTranscriber"]

@@ -1,9 +1,9 @@
-"""The model in use: loaded, replaced by another, given back.
+"""The model in use: loaded, replaced by another, unloaded.
 
     wanted --model-load--> present --replaced, still used by a take--> retired --> closed
 
-Threads: everything here is called on the engine's thread. ``model-load`` lives while a model is being
-loaded and only hands the result over, so that takes go on with the present model meanwhile.
+Threads: everything here is called on the engine's thread. ``model-load`` exists while a model is being loaded
+and only hands the result over, so that takes go on with the present model meanwhile.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from functools import partial
 
 from handy_qwen.core.events import ModelFailed, ModelLoading, ModelReady, ModelUnloaded
 from handy_qwen.core.ports import Post
+from handy_qwen.engine.api import Model
 from handy_qwen.errors import EngineError, HandyError, OutOfMemoryError
-from handy_qwen.transcriber.job import Model
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class ModelSlot:
         post: Where the events go.
         load: Loads a model. Called on ``model-load``; raises HandyErrors.
         name: The model to begin with.
-        hand_over: Has a function called on the engine's thread. Any thread.
+        do: Has a function called on the engine's thread. Any thread.
         on_ready: The present model is another one.
         on_none: There is no model, because of that error.
     """
@@ -42,14 +42,14 @@ class ModelSlot:
         load: Callable[[str], Model],
         name: str,
         *,
-        hand_over: Callable[[Callable[[], None]], None],
+        do: Callable[[Callable[[], None]], None],
         on_ready: Callable[[], None],
         on_none: Callable[[HandyError], None],
     ) -> None:
         self._post = post
         self._load_model = load
         self._name = name
-        self._hand_over = hand_over
+        self._do = do
         self._on_ready = on_ready
         self._on_none = on_none
         self._retired: list[Model] = []  # replaced, and still used by a take
@@ -57,24 +57,24 @@ class ModelSlot:
         self.present: Model | None = None
 
     def switch(self, name: str) -> None:
-        """Load the model ``name`` behind the present one."""
+        """Load the model ``name`` while the present one stays in use."""
         self._name = name
         self._load()
 
     def ensure(self) -> None:
-        """Load the model if none is there."""
+        """Load the model if there is none."""
         if self.present is None:
             self._load()
 
     def close_unused(self, used: Collection[Model | None]) -> None:
-        """Close the models that were replaced and that nobody uses any more."""
+        """Close the replaced models that no take uses any more."""
         for model in [one for one in self._retired if one not in used]:
             self._retired.remove(model)
             _close(model)
             return_freed_memory()
 
     def unload(self) -> None:
-        """Close all models, which nobody may use any more, and give the memory back."""
+        """Close all models, which no take may use any more, and free the memory."""
         models = [model for model in [*self._retired, self.present] if model is not None]
         self._retired.clear()
         self.present = None
@@ -87,7 +87,7 @@ class ModelSlot:
 
     def _load(self) -> None:
         if self._loading is not None:
-            return  # ``_loaded`` looks whether it is still the one that is wanted
+            return  # ``_loaded`` checks whether it is still the one that is wanted
         self._loading = self._name
         self._post(ModelLoading(self._name))
         thread = threading.Thread(
@@ -95,12 +95,12 @@ class ModelSlot:
         )
         try:
             thread.start()
-        except RuntimeError:  # the system gives no more threads: nobody would ever say how it went
+        except RuntimeError:  # the system gives no more threads
             logger.exception("the model could not be loaded")
             self._not_loaded(self._name, _not_loadable())
 
     def _load_behind(self, name: str) -> None:
-        """Runs on ``model-load``. Whatever ends it, the engine's thread hears of it."""
+        """Runs on ``model-load``. Whatever ends it, the engine's thread gets the result."""
         error: HandyError = _not_loadable()
         model: Model | None = None
         try:
@@ -112,8 +112,7 @@ class ModelSlot:
         except Exception:
             logger.exception("the model could not be loaded")
         finally:
-            loaded = partial(self._loaded, name, model) if model else partial(self._not_loaded, name, error)
-            self._hand_over(loaded)
+            self._do(partial(self._loaded, name, model) if model else partial(self._not_loaded, name, error))
 
     def _loaded(self, name: str, model: Model) -> None:
         self._loading = None
@@ -141,7 +140,7 @@ class ModelSlot:
 def _close(model: Model) -> None:
     try:
         model.close()
-    except Exception:  # it is not used any more, whatever becomes of its memory; the next one is
+    except Exception:  # it is not used any more; the next one still has to be loaded
         logger.exception("a model could not be closed")
 
 
@@ -149,14 +148,10 @@ def _not_loadable() -> EngineError:
     return EngineError("The speech model could not be loaded.", "The log has the details.")
 
 
-logger = logging.getLogger(__name__)
-
-
 def return_freed_memory() -> None:
-    """Have what was freed leave the process. Takes some milliseconds.
+    """Return freed memory to the system. Takes some milliseconds.
 
-    glibc keeps freed memory for the next allocation; malloc_trim is its way of letting go. Elsewhere the
-    allocators do that by themselves.
+    glibc keeps it for the next allocation until malloc_trim is called; other allocators do that themselves.
     """
     gc.collect()
     if not sys.platform.startswith("linux"):

@@ -1,11 +1,11 @@
 """The speech engine at work: one thread, one job after another, in the order of the takes.
 
-    begin --> [blocks pile up until the model is there] --> live.feed, live.advance ... --> live.finish
-                             ^-- memory ran short: the model is loaded anew, the work done in smaller pieces
+    begin --> [blocks wait until the model is loaded] --> live.feed, live.advance ... --> live.finish
+                             ^-- memory ran short: the model is loaded again, the work done in smaller pieces
 
-While a take is recorded its live transcription advances piece by piece; between two pieces the thread
-looks at its inbox. A live transcription that fails is not the end of the take: the sound is kept until its
-text stands, and what has none yet is transcribed at the end.
+While a take is recorded its live transcription advances piece by piece; between two pieces the thread handles
+its inbox. A live transcription that fails does not end the take: the sound is kept until its text is final,
+and the rest is transcribed at the end.
 
 Threads: ``engine`` runs the model, ``model-load`` loads it (slot.py). ``feed`` and ``cancel`` may be called
 from any thread. The engine's modules are imported by ``load``, hence on ``model-load``: they are slow to
@@ -15,28 +15,140 @@ import.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from handy_qwen.core.events import Failed, Previewed, Progressed, Transcribed
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import LiveMode, Samples
+from handy_qwen.core.types import RATE_HZ, LiveMode, Samples
+from handy_qwen.engine.api import Cancel, LiveText, Model, Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
-from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.transcriber.job import Job, LiveText, Model
+from handy_qwen.runtime.worker import Worker
 from handy_qwen.transcriber.slot import ModelSlot
 
 logger = logging.getLogger(__name__)
 
 PREVIEW_S = 0.1  # between two previews
-PROGRESS_S = 1.0  # between two signs that the text of a complete take comes on
+PROGRESS_S = 1.0  # between two events that say that a complete take is being transcribed
+SEGMENTS_S = (60.0, 20.0, 8.0)
+"""The longest segment: shorter each time that memory runs short."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One take on its way through the engine.
+
+    Its sound is kept until its text is final: what is settled is never transcribed again, whatever fails, and
+    an hour takes no more memory than some minutes. All methods but ``cancel`` and ``complete`` are called on
+    the engine's thread.
+    """
+
+    take: int
+    language: str
+    context: tuple[str, ...]
+    live_mode: LiveMode | None = None  # None: not asked for yet
+    heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
+    forgotten_samples: int = 0  # those before ``heard``
+    fed: int = 0  # blocks of ``heard`` that the live transcription has
+    model: Model | None = None
+    live: LiveText | None = None
+    settled: Transcript | None = None  # of a live transcription that was given up
+    is_complete: bool = False
+    is_cancelled: bool = False
+    stop: Callable[[], None] | None = None  # ends what the engine is doing for this job
+    shown: Preview = field(default_factory=Preview)
+    next_preview_s: float = 0.0
+    shortages: int = 0  # how often memory ran short
+
+    def cancel(self) -> None:
+        """Give the job up. Any thread: whichever comes first, this or ``guard``, the work is stopped."""
+        self.is_cancelled = True
+        if (stop := self.stop) is not None:
+            stop()
+
+    def guard(self, stop: Callable[[], None]) -> None:
+        """Have ``cancel`` call ``stop``, which ends the work that follows."""
+        self.stop = stop
+        if self.is_cancelled:
+            stop()
+
+    def complete(self) -> None:
+        """All of it was heard; a draft under way would only delay the text. Any thread."""
+        self.is_complete = True
+        if (live := self.live) is not None:
+            live.stop_drafting()
+
+    def feed_live(self, live: LiveText) -> None:
+        """Feed the live transcription what it has not had yet."""
+        while self.fed < len(self.heard):
+            live.feed(self.heard[self.fed])
+            self.fed += 1
+
+    def forget_settled(self, live: LiveText) -> None:
+        """Drop the sound whose text is final."""
+        settled_samples = live.settled_samples
+        while self.fed and self.forgotten_samples + len(self.heard[0]) <= settled_samples:
+            self.forgotten_samples += len(self.heard.popleft())
+            self.fed -= 1
+
+    def give_up_live(self) -> None:
+        """Continue without the live transcription, from where its text is final."""
+        if self.live is not None:
+            self.settled, self.live = self.live.settled(), None
+
+    def start_over(self) -> None:
+        """Release the model; what is not settled is transcribed at the end."""
+        self.give_up_live()
+        self.model = self.stop = None
+        self.live_mode = LiveMode.OFF
+
+    def text(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
+        """Transcribe what is left of it.
+
+        Raises:
+            HandyError: What the engine raises; CancelledError after ``cancel``.
+            MemoryError: What Python raises itself.
+        """
+        if (live := self.live) is not None:
+            try:
+                self.feed_live(live)
+                while live.advance():  # an engine that is late does the rest piece by piece
+                    on_progress(0.0)
+                return live.finish()
+            except (CancelledError, OutOfMemoryError, MemoryError):
+                raise
+            except Exception as exc:  # the sound is kept: try once more, all at once
+                logger.warning("live transcription failed: %s", type(exc).__name__, exc_info=exc)
+                self.give_up_live()
+        rest = self._text_at_once(model, on_progress)
+        return self.settled.followed_by(rest) if self.settled else rest
+
+    def _text_at_once(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
+        import numpy as np
+
+        samples = np.concatenate(self.heard) if self.heard else np.zeros(0, np.float32)
+        if self.settled:
+            samples = samples[round(self.settled.duration_s * RATE_HZ) - self.forgotten_samples :]
+        if not len(samples):
+            return Transcript("", "", is_language_forced=False, tokens=(), is_truncated=False, duration_s=0.0)
+        cancel = Cancel()
+        self.guard(cancel.set)
+        return model.transcribe(
+            samples,
+            language=self.language,
+            context=self.context,
+            segment_s=SEGMENTS_S[self.shortages],
+            cancel=cancel,
+            on_progress=on_progress,
+        )
 
 
 class EngineTranscriber:
-    """Implements the Transcriber port on the Recognizer that ``load`` returns for a model's name.
+    """Implements the Transcriber port on the model that ``load`` returns for a name.
 
     Args:
         post: Where the events go.
@@ -61,16 +173,21 @@ class EngineTranscriber:
         self._live_mode = live_mode
         self._idle_s = idle_s
         self._clock = clock
-        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._jobs: dict[int, Job] = {}  # in the order of the takes; changed under the lock
         self._lock = threading.Lock()
-        self._slot = ModelSlot(
-            post, load, name, hand_over=self._inbox.put, on_ready=self._has_model, on_none=self._fail_complete
-        )
         self._used_s = clock()
         self._has_more = False
         self._progressed_s = clock()
-        self.thread = WatchedThread("engine", self._loop, on_revive=self._recover)
+        self.thread = Worker(
+            "engine",
+            routine=self._unload_idle,
+            pause_s=self._pause_s,
+            after=self._work_if_idle,
+            on_revive=self._recover,
+        )
+        self._slot = ModelSlot(
+            post, load, name, do=self.thread.do, on_ready=self._has_model, on_none=self._fail_complete
+        )
         self.thread.start()
 
     # --- the port ------------------------------------------------------------------------------------
@@ -79,20 +196,20 @@ class EngineTranscriber:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
             self._jobs[take] = Job(take, language, context)
-        self._inbox.put(self._slot.ensure)
+        self.thread.do(self._slot.ensure)
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
         job = self._jobs.get(take)
         if job is not None and not job.is_complete:
             job.heard.append(block)
-            self._inbox.put(_look)
+            self.wake()
 
     def finish(self, take: int) -> None:
         """No more blocks will come."""
         if (job := self._jobs.get(take)) is not None:
             job.complete()
-            self._inbox.put(_look)
+            self.wake()
 
     def cancel(self, take: int) -> None:
         """Give up take ``take``. Any thread."""
@@ -100,91 +217,67 @@ class EngineTranscriber:
             job = self._jobs.pop(take, None)
         if job is not None:
             job.cancel()
-            self._inbox.put(_look)
+            self.wake()
 
     def use_model(self, name: str) -> None:
-        """Load model ``name`` behind the present one."""
-        self._inbox.put(partial(self._slot.switch, name))
+        """Load model ``name`` while the present one stays in use."""
+        self.thread.do(partial(self._slot.switch, name))
 
     def wake(self) -> None:
-        """Look again what the settings say. Any thread."""
-        self._inbox.put(_look)
+        """Check again what there is to do and what the settings say. Any thread."""
+        self.thread.do(_check)
 
     def close(self, timeout_s: float) -> None:
-        """End the thread and give the memory back. Safe to call twice."""
-        self.thread.may_end()
+        """End the thread and free the memory. Safe to call twice."""
         for take in list(self._jobs):
             self.cancel(take)
-        self._inbox.put(None)
-        self.thread.join(timeout_s)
+        self.thread.do(self._slot.unload)
+        self.thread.stop(timeout_s)
 
-    # --- the engine's thread: the inbox --------------------------------------------------------------
+    # --- the engine's thread: when to do what --------------------------------------------------------
 
-    def _loop(self) -> None:
-        is_running = True
-        while is_running:
-            is_running = self._turn()
-        self._slot.unload()
-
-    def _turn(self) -> bool:
-        """Obey all that is in the inbox, then do one piece of work. False: the end has come."""
-        self.thread.end()
-        command = self._next()
-        while command is not None:
-            self.thread.begin(is_own=command in (_go_on, self._unload_idle))
-            try:
-                command()
-            except Exception:  # what it left undone is tried again when a complete take needs it
-                logger.exception("the engine's thread met an unexpected error")
-            if self._inbox.empty():
-                self._has_more = self._work_guarded()
-                return True
-            command = self._inbox.get()
-        return False
-
-    def _next(self) -> Callable[[], None] | None:
-        timeout_s: float | None = None
+    def _pause_s(self) -> float | None:
         if self._has_more:
-            timeout_s = 0.0
-        elif self._slot.present and not self._jobs and (idle_s := self._idle_s()) is not None:
-            timeout_s = max(0.0, self._used_s + idle_s - self._clock())
-        try:
-            return self._inbox.get(timeout=timeout_s)
-        except queue.Empty:
-            return _go_on if self._has_more else self._unload_idle
+            return 0.0
+        if self._slot.present and not self._jobs and (idle_s := self._idle_s()) is not None:
+            return max(0.0, self._used_s + idle_s - self._clock())
+        return None
+
+    def _unload_idle(self) -> None:
+        if not self._has_more and not self._jobs:
+            self._slot.unload()
 
     def _has_model(self) -> None:
         self._used_s = self._clock()
 
-    def _unload_idle(self) -> None:
-        if not self._jobs:
-            self._slot.unload()
+    def _work_if_idle(self) -> None:
+        """Do one piece of work once the inbox is empty; an unforeseen error costs the oldest take at most."""
+        if not self.thread.is_idle():
+            return
+        try:
+            self._has_more = self._work()
+        except Exception:
+            logger.exception("the engine's thread met an unexpected error")
+            self._has_more = self._fail_oldest()
 
     # --- the engine's thread: the takes --------------------------------------------------------------
 
-    def _work_guarded(self) -> bool:
-        """``_work``; an error that nobody foresaw costs the oldest take at most, and never the thread."""
-        try:
-            return self._work()
-        except Exception:
-            logger.exception("the engine's thread met an unexpected error")
-            return self._stumble()
-
     def _work(self) -> bool:
-        """Do one piece of work for the oldest take; the model takes one at a time. True: there is more."""
+        """Do one piece of work for the oldest take. True: there is more."""
         self._slot.close_unused([job.model for job in list(self._jobs.values())])
         job = next(iter(list(self._jobs.values())), None)
         if job is None or not self._is_model_whole(job):
             return False
-        if job.model is None and not self._open(job):
-            return self._slot.present is not None and bool(self._jobs)
+        model = job.model or self._open(job)
+        if model is None:
+            return False
         if job.is_complete:
-            self._finish(job)
+            self._finish(job, model)
             return bool(self._jobs)
         return self._advance(job)
 
     def _is_model_whole(self, job: Job) -> bool:
-        """Whether the files of the model can be used. If not, it is given up, and loading it tells why."""
+        """Whether the files of the model can be used. If not, it is loaded again, which reports why."""
         model = job.model or self._slot.present
         if model is None:
             return True
@@ -200,66 +293,64 @@ class EngineTranscriber:
         self._slot.ensure()
         return False
 
-    def _open(self, job: Job) -> bool:
-        """Let ``job`` use the model. False: the model is not there, or does not take the job."""
-        if self._slot.present is None:
+    def _open(self, job: Job) -> Model | None:
+        """Let ``job`` use the model, if there is one."""
+        model = self._slot.present
+        if model is None:
             if job.is_complete:
                 self._slot.ensure()  # it could not be loaded when the take began: perhaps it can now
-            return False
-        job.model = self._slot.present
+            return None
+        job.model = model
         if job.live_mode is None:
             job.live_mode = self._live_mode()
         if job.live_mode is LiveMode.OFF or job.is_complete:
-            return True  # all at once, at the end
+            return model  # all at once, at the end
         try:
-            job.live = job.model.live(
-                language=job.language or None, context=job.context, drafts=job.live_mode is LiveMode.FULL
+            job.live = model.live(
+                language=job.language, context=job.context, drafts=job.live_mode is LiveMode.FULL
             )
-        except HandyError as exc:  # a language that this model does not know: say so when all was said
+        except HandyError as exc:  # a language that this model does not know: reported at the end
             logger.info("no live transcription: %s", type(exc).__name__)
-            return True
-        job.guard(job.live.cancel)
-        return True
+        else:
+            job.guard(job.live.cancel)
+        return model
 
     def _advance(self, job: Job) -> bool:
         """Keep the live transcription of ``job`` going. True: it has more to do."""
-        if job.live is None or job.is_cancelled:
+        live = job.live
+        if live is None or job.is_cancelled:
             return False
         try:
-            job.feed_live()
-            has_more = job.live.advance()
-            job.forget_settled()
+            job.feed_live(live)
+            has_more = live.advance()
+            job.forget_settled(live)
             if job.live_mode is LiveMode.FULL:
-                self._show(job, job.live)
+                self._show(job, live.preview())
         except CancelledError:
             return False
         except (OutOfMemoryError, MemoryError):
-            self._inbox.put(partial(self._save_memory, job))  # out of here, where the error holds the model
+            self.thread.do(partial(self._save_memory, job))  # out of here, where the error holds the model
             job.give_up_live()
             return False
-        except Exception as exc:  # whatever it was: the sound is kept, and the take has another chance
+        except Exception as exc:  # whatever it was: the sound is kept and transcribed at the end
             logger.warning("live transcription gave up: %s", type(exc).__name__, exc_info=exc)
             job.give_up_live()
             return False
         return has_more
 
-    def _show(self, job: Job, live: LiveText) -> None:
+    def _show(self, job: Job, preview: Preview) -> None:
         now_s = self._clock()
-        if now_s < job.next_preview_s:
-            return
-        preview = live.preview()
-        if (preview.committed, preview.tentative) != job.shown:
-            job.shown = (preview.committed, preview.tentative)
-            job.next_preview_s = now_s + PREVIEW_S
+        if now_s >= job.next_preview_s and preview != job.shown:
+            job.shown, job.next_preview_s = preview, now_s + PREVIEW_S
             self._post(Previewed(job.take, preview.committed, preview.tentative))
 
-    def _finish(self, job: Job) -> None:
+    def _finish(self, job: Job, model: Model) -> None:
         try:
-            transcript = job.text(partial(self._comes_on, job))
+            transcript = job.text(model, partial(self._progress, job))
         except CancelledError:
-            self._fail(job, _failed())  # unless it was the user, who hears no more of it
+            self._fail(job, _failed())  # unless the user cancelled it: then nothing is posted
         except (OutOfMemoryError, MemoryError):
-            self._inbox.put(partial(self._save_memory, job))  # out of here, where the error holds the model
+            self.thread.do(partial(self._save_memory, job))  # out of here, where the error holds the model
         except HandyError as exc:
             self._fail(job, exc)
         except Exception:
@@ -271,8 +362,7 @@ class EngineTranscriber:
                     Transcribed(job.take, transcript.text, transcript.language, transcript.is_truncated)
                 )
 
-    def _comes_on(self, job: Job, _share: float) -> None:
-        """The text of a complete take has come further."""
+    def _progress(self, job: Job, _share: float) -> None:
         self.thread.begin()
         now_s = self._clock()
         if now_s - self._progressed_s >= PROGRESS_S:
@@ -280,14 +370,15 @@ class EngineTranscriber:
             self._post(Progressed(job.take))
 
     def _save_memory(self, job: Job) -> None:
-        """Memory ran short: load the model anew, which may be half changed now, and take smaller pieces."""
-        logger.warning("memory ran short for the %d. time in a take", job.shortages + 1)
-        has_smaller = job.begin_again()
+        """After memory ran short: load the model again, as it may be half changed, for smaller segments."""
+        job.shortages += 1
+        logger.warning("memory ran short for the %d. time in a take", job.shortages)
+        job.start_over()
         for other in list(self._jobs.values()):
             if other.model is not None:
                 other.start_over()
         self._slot.unload()
-        if not has_smaller:
+        if job.shortages >= len(SEGMENTS_S):
             self._fail(job, OutOfMemoryError())
         if self._jobs:
             self._slot.ensure()
@@ -297,15 +388,15 @@ class EngineTranscriber:
             self._post(Failed(job.take, error))
 
     def _fail_complete(self, error: HandyError) -> None:
-        """Fail what waits for its text. What is still being spoken goes on, and has a try at its end."""
+        """Fail the takes that wait for their text. Those still being recorded are tried at their end."""
         for job in [one for one in list(self._jobs.values()) if one.is_complete]:
             self._fail(job, error)
 
-    def _stumble(self) -> bool:
-        """Something unforeseen happened to the oldest take: it fails if it is complete, else starts over.
+    def _fail_oldest(self) -> bool:
+        """After an unforeseen error: the oldest take fails if it is complete, else starts over.
 
         Returns:
-            Whether there is more to do: of one that is still being spoken, only when more of it comes.
+            Whether there is more to do; for a take still being recorded, only when more of it comes.
         """
         job = next(iter(list(self._jobs.values())), None)
         if job is None:
@@ -317,13 +408,13 @@ class EngineTranscriber:
         return bool(self._jobs)
 
     def _recover(self) -> None:
-        """The thread died and is started again: it must not wait for somebody to tell it to work."""
-        self._stumble()
+        """The thread died and is started again: it must not wait for a call."""
+        self._fail_oldest()
         self._has_more = False
-        self._inbox.put(_look)
+        self.wake()
 
     def _drop(self, job: Job) -> bool:
-        """Let go of a job. False: it was cancelled before, and nobody wants to hear of it."""
+        """Forget a job. False: it was cancelled before, and nothing is posted."""
         self._used_s = self._clock()
         with self._lock:
             return self._jobs.pop(job.take, None) is not None
@@ -333,9 +424,5 @@ def _failed() -> EngineError:
     return EngineError("The take could not be transcribed.", "The log has the details.")
 
 
-def _look() -> None:
-    """Nothing but a reason to look what there is to do."""
-
-
-def _go_on() -> None:
-    """Nothing but the thread's own reason to look: there is more to do."""
+def _check() -> None:
+    """Does nothing: the thread checks what to do after every call."""

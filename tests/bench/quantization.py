@@ -36,11 +36,12 @@ from handy_qwen.convert.encoder import write_frontend
 from handy_qwen.convert.graph import CONTRIB, Graph, quantize_channels
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import CHANNELS, PLAIN, PRESETS, Precision
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.manifest import load_manifest
 from handy_qwen.engine.qwen3.model import AudioConfig
 from handy_qwen.engine.qwen3.recognizer import Recognizer
-from handy_qwen.engine.qwen3.sessions import Cancel, open_session
+from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.errors import ConversionError
 
 ROOT = Path(__file__).resolve().parents[2]

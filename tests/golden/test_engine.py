@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.features import frame_count, log_mel
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.recognizer import open_parts
-from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
 from tests.golden.clips import clip
@@ -117,7 +117,7 @@ def generated(model, samples, case, *, steps):
     """``steps`` greedy tokens, whatever they are, and the logits of each step."""
     prompt = build_prompt(model.tokenizer, language=case.language, context=case.context)
     decoder, cancel = model.decoder, Cancel()
-    decoder.rewind(0)
+    decoder.truncate(0)
     for rows in (prompt.head, encoded(model, samples), prompt.tail):
         decoder.extend(rows)
     ids, logits = [], []

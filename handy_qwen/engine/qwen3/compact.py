@@ -1,4 +1,4 @@
-"""Runs the graphs of our compact package (see convert/ for how they are made).
+"""Runs the graphs of our compact package, which ``convert`` makes.
 
     frontend.onnx   mel (chunks, 1, 128, 100)                    -> tokens (chunks, 13, d_model)
     encoder.onnx    hidden (1, tokens <= 104, d_model)           -> features (1, tokens, hidden)
@@ -6,49 +6,99 @@
     head.onnx       hidden (count, hidden)                       -> logits (count, vocab)
 
 The cache is one buffer per layer for keys and one for values, bound once as past and as present: the graph
-writes new rows behind the old ones, and going back is a matter of passing a smaller length. The embedding
-table is not part of any graph's input: rows are looked up in the memory-mapped weights that the output head
-is made of, too.
+writes new rows behind the old ones, and truncating is passing a smaller length. The embedding table is no
+input
+of any graph: rows are looked up in the memory-mapped weights that the output head uses, too.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from handy_qwen.engine.qwen3.model import TOKENS_PER_CHUNK, AudioConfig, Float32, Rows, TextConfig
-from handy_qwen.engine.qwen3.sessions import Cancel, open_session, run, run_bound
+from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.qwen3 import names
+from handy_qwen.engine.qwen3.manifest import Manifest, load_manifest
+from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, ModelParts, Rows, TextConfig
+from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
+from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 _ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
 _DRAFT_ROWS = 32  # a run of more saves little, and the output head, one operator, could not be stopped soon
 _CACHE_STEP = 512  # rows by which the cache grows at least
+_OTHER_SIZES = "its sizes are not those in the manifest"
 
 
-def audio_tokens(frames: int, config: AudioConfig) -> int:
-    """Audio tokens that a window of ``frames`` frames gives: three halvings, rounded up, in each chunk."""
-    full, rest = divmod(frames, config.chunk_frames)
-    for _ in range(3):
-        rest = -(-rest // 2)
-    return full * TOKENS_PER_CHUNK + rest
+def open_compact(folder: Path, threads: int) -> ModelParts:
+    """Open a package. Raises ModelMissingError, ModelCorruptError and OutOfMemoryError."""
+    manifest = load_manifest(folder)
+    config = manifest.config
+    # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long
+    # as all the rest, which is therefore done on one other thread: more would only slow them down.
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+        head = pool.submit(_open_head, folder, config.text, threads)
+        encoder = pool.submit(CompactEncoder, folder, config.audio, threads)
+        tokenizer = pool.submit(_open_tokenizer, folder, config)
+        layers = _open_layers(folder, config.text, threads)
+        table = open_table(folder, manifest)
+        return ModelParts(
+            name=manifest.name,
+            config=config,
+            decoder=CompactDecoder(layers, head.result(), config=config.text, table=table),
+            encoder=encoder.result(),
+            tokenizer=tokenizer.result(),
+            pass_s=manifest.pass_s,
+            notice=manifest.notice,
+        )
 
 
-class EmbeddingTable(Protocol):
-    """Rows of the embedding matrix."""
+def _open_tokenizer(folder: Path, config: ModelConfig) -> Tokenizer:
+    tokenizer = load_tokenizer(folder)
+    tokenizer.check_fits(config.text.vocab)
+    return tokenizer
 
-    def rows(self, ids: Sequence[int]) -> Float32:
-        """Embeddings of ``ids``. Shape (len(ids), hidden), float32."""
+
+def _open_head(folder: Path, config: TextConfig, threads: int) -> ort.InferenceSession:
+    path = folder / names.HEAD_FILE
+    session = open_session(path, threads=threads)
+    ports = (*session.get_inputs(), *session.get_outputs())
+    if [port.shape[1:] for port in ports] != [[config.hidden], [config.vocab]]:
+        raise ModelCorruptError(path, _OTHER_SIZES)
+    return session
+
+
+def _open_layers(folder: Path, config: TextConfig, threads: int) -> ort.InferenceSession:
+    """Open the decoder's layers, whose sizes must be those of the buffers that will be bound to them."""
+    path = folder / names.DECODER_FILE
+    session = open_session(path, threads=threads)
+    ports = {
+        port.name: tuple(size for size in port.shape if isinstance(size, int))  # the others are free
+        for port in (*session.get_inputs(), *session.get_outputs())
+    }
+    expected = {
+        name: (1, config.kv_heads, config.head_dim)
+        for layer in range(min(config.layers, len(ports)))  # a wrong number of them may be any
+        for pair in names.cache_names(layer)
+        for name in pair
+    }
+    found = {name: shape for name, shape in ports.items() if name.startswith((names.PAST, names.PRESENT))}
+    rows = ports.get(names.EMBEDS), ports.get(names.HIDDEN)
+    if found != expected or rows != ((1, config.hidden), (config.hidden,)):
+        raise ModelCorruptError(path, _OTHER_SIZES)
+    return session
 
 
 class CompactEncoder:
-    """Implements ``backend.AudioEncoder``.
+    """Implements ``model.AudioEncoder``.
 
     Remembers what the convolutions made of each chunk of the last window: while somebody speaks, the same
     window is encoded again and again, each time with a little more at its end.
@@ -56,112 +106,74 @@ class CompactEncoder:
 
     def __init__(self, folder: Path, config: AudioConfig, threads: int) -> None:
         self._config = config
-        self._frontend = open_session(folder / "frontend.onnx", threads=threads)
-        self._layers = open_session(folder / "encoder.onnx", threads=threads)
+        self._frontend = open_session(folder / names.FRONTEND_FILE, threads=threads)
+        self._layers = open_session(folder / names.ENCODER_FILE, threads=threads)
         # By the chunk's place in the window: mel (128, 100) and its tokens (13, d_model)
         self._seen: dict[int, tuple[Float32, Float32]] = {}
 
     def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
-        """See ``backend.AudioEncoder``."""
-        self._convolved(index, mel, cancel)
+        """See ``model.AudioEncoder``."""
+        self._convolve(index, mel, cancel)
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """See ``backend.AudioEncoder``."""
-        frames = mel.shape[1]
-        chunk = self._config.chunk_frames
+        """See ``model.AudioEncoder``."""
+        frames, chunk = mel.shape[1], self._config.chunk_frames
         count = -(-frames // chunk)
-        padded = np.zeros(
-            (mel.shape[0], count * chunk), np.float32
-        )  # zeros are what the model was trained with
+        padded = np.zeros((mel.shape[0], count * chunk), np.float32)  # the model was trained with zeros
         padded[:, :frames] = mel
         hidden = np.concatenate(
-            [self._convolved(i, padded[:, i * chunk : (i + 1) * chunk], cancel) for i in range(count)]
+            [self._convolve(i, padded[:, i * chunk : (i + 1) * chunk], cancel) for i in range(count)]
         )
-        hidden = hidden[None, : audio_tokens(frames, self._config)]
-        features: Float32 = run(self._layers, {"hidden": hidden}, cancel)[0][0]
+        hidden = hidden[None, : self._config.tokens(frames)]
+        features: Float32 = run(self._layers, {names.HIDDEN: hidden}, cancel)[0][0]
         return features
 
-    def _convolved(self, index: int, mel: Float32, cancel: Cancel) -> Float32:
+    def _convolve(self, index: int, mel: Float32, cancel: Cancel) -> Float32:
         """Tokens of chunk number ``index`` of the window. Shape (13, d_model)."""
         seen = self._seen.get(index)
         if seen is not None and np.array_equal(seen[0], mel):
             return seen[1]
-        tokens: Float32 = run(self._frontend, {"mel": mel[None, None]}, cancel)[0][0]
+        tokens: Float32 = run(self._frontend, {names.MEL: mel[None, None]}, cancel)[0][0]
         self._seen[index] = mel.copy(), tokens
         return tokens
 
 
-class OutputHead:
-    """The last product: rows in, logits out."""
-
-    def __init__(self, folder: Path, config: TextConfig, threads: int) -> None:
-        """Open the graph.
-
-        Raises:
-            ModelMissingError, ModelCorruptError: It is not there, cannot be loaded, or has other sizes.
-        """
-        path = folder / "head.onnx"
-        self._session = open_session(path, threads=threads)
-        ports = (*self._session.get_inputs(), *self._session.get_outputs())
-        if [port.shape[1:] for port in ports] != [[config.hidden], [config.vocab]]:
-            raise ModelCorruptError(path, "its sizes are not those that the manifest states")
-
-    def logits(self, hidden: Float32, cancel: Cancel) -> Float32:
-        """Logits of each row. Shape (rows, vocab), float32.
-
-        Raises:
-            CancelledError: ``cancel`` was set before or meanwhile.
-            EngineError: The run failed.
-        """
-        logits: Float32 = run(self._session, {"hidden": hidden}, cancel)[0]
-        return logits
-
-
-def open_layers(folder: Path, config: TextConfig, threads: int) -> ort.InferenceSession:
-    """Open the graph of the decoder's layers.
-
-    Raises:
-        ModelMissingError, ModelCorruptError: It is not there, cannot be loaded, or has other sizes.
-    """
-    path = folder / "decoder.onnx"
-    session = open_session(path, threads=threads)
-    if not _has_sizes(session, config):
-        raise ModelCorruptError(path, "its sizes are not those that the manifest states")
-    return session
-
-
 class CompactDecoder:
-    """Implements ``backend.TextDecoder`` on a cache that is bound once and grows by doubling."""
+    """Implements ``model.TextDecoder`` on a cache that is bound once and grows by doubling."""
 
     def __init__(
-        self, layers: ort.InferenceSession, head: OutputHead, *, config: TextConfig, table: EmbeddingTable
+        self,
+        layers: ort.InferenceSession,
+        head: ort.InferenceSession,
+        *,
+        config: TextConfig,
+        table: EmbeddingTable,
     ) -> None:
-        """``layers`` is what ``open_layers`` returned."""
-        self._session = layers
+        self._layers = layers
         self._head = head
         self._config = config
         self._table = table
         self._pending: list[Float32] = []
         self._done = 0  # rows whose keys and values are in the cache
         self._opening: list[int] = []  # the token ids that the rows recorded begin with
-        self._kept: list[int] = []  # those that the cache begins with, also after going back to the start
+        self._kept: list[int] = []  # those that the cache begins with, also after it was truncated
         self._capacity = 0
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
-        self._binding = self._session.io_binding()
+        self._binding = self._layers.io_binding()
         self._grow(_CACHE_STEP, keep=0)
 
     @property
     def draft_rows(self) -> int:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         return _DRAFT_ROWS
 
     @property
     def length(self) -> int:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         return self._done + sum(len(rows) for rows in self._pending)
 
     def extend(self, rows: Rows) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         if isinstance(rows, np.ndarray):
             self._pending.append(rows)
             return
@@ -170,16 +182,17 @@ class CompactDecoder:
         self._pending.append(self._table.rows(rows))
 
     def flush(self, cancel: Cancel) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         if self._pending:
             self._read(0, cancel)
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
-        """See ``backend.TextDecoder``."""
-        return self._head.logits(self._read(count, cancel), cancel)
+        """See ``model.TextDecoder``."""
+        logits: Float32 = run(self._head, {names.HIDDEN: self._read(count, cancel)}, cancel)[0]
+        return logits
 
-    def rewind(self, length: int) -> None:
-        """See ``backend.TextDecoder``."""
+    def truncate(self, length: int) -> None:
+        """See ``model.TextDecoder``."""
         while self._pending and self.length - len(self._pending[-1]) >= length:
             self._pending.pop()
         if self._pending and self.length > length:
@@ -188,10 +201,10 @@ class CompactDecoder:
         del self._opening[length:]
 
     def close(self) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         self._pending.clear()
         self._cache.clear()
-        del self._binding, self._session, self._head
+        del self._binding, self._layers, self._head
 
     def _read(self, count: int, cancel: Cancel) -> Float32:
         """Read what is recorded; return what the head needs for the last ``count`` rows."""
@@ -202,7 +215,7 @@ class CompactDecoder:
         known = 0 if self._done else min(self._known_rows(), len(rows) - count)
         start, rows = self._done + known, rows[known:]
         self._grow(start + len(rows), keep=start)
-        del self._kept[start:]  # a run that is stopped leaves anything behind
+        del self._kept[start:]  # a cancelled run leaves anything behind
         parts: list[Float32] = []
         for first in range(0, len(rows), _ROWS_PER_RUN):
             part = rows[first : first + _ROWS_PER_RUN]
@@ -221,12 +234,12 @@ class CompactDecoder:
     def _run(self, rows: Float32, start: int, wanted: int, cancel: Cancel) -> Float32:
         """Read ``rows`` behind the first ``start``; return the last ``wanted``. Shape (wanted, hidden)."""
         binding, total = self._binding, start + len(rows)
-        binding.bind_cpu_input("inputs_embeds", np.ascontiguousarray(rows[None]))
-        binding.bind_cpu_input("seqlens_k", np.array([total - 1], np.int32))
-        binding.bind_cpu_input("total_length", np.array(total, np.int32))
-        binding.bind_cpu_input("count", np.array([-wanted], np.int64))
-        binding.bind_output("hidden")
-        run_bound(self._session, binding, cancel)
+        binding.bind_cpu_input(names.EMBEDS, np.ascontiguousarray(rows[None]))
+        binding.bind_cpu_input(names.SEQLENS_K, np.array([total - 1], np.int32))
+        binding.bind_cpu_input(names.TOTAL_LENGTH, np.array(total, np.int32))
+        binding.bind_cpu_input(names.COUNT, np.array([-wanted], np.int64))
+        binding.bind_output(names.HIDDEN)
+        run_bound(self._layers, binding, cancel)
         hidden: Float32 = binding.get_outputs()[0].numpy()
         return hidden
 
@@ -237,38 +250,20 @@ class CompactDecoder:
         config, old = self._config, self._cache
         self._capacity = max(self._capacity * 2, math.ceil(rows / _CACHE_STEP) * _CACHE_STEP)
         shape = (1, config.kv_heads, self._capacity, config.head_dim)
-        self._binding = self._session.io_binding()
-        self._binding.bind_output("hidden")
+        self._binding = self._layers.io_binding()
+        self._binding.bind_output(names.HIDDEN)
         for layer in range(config.layers):
-            for part in ("key", "value"):
-                name = f"{part}.{layer}"
+            for past, present in names.cache_names(layer):
                 buffer = np.zeros(shape, np.float32)
-                if name in old:
-                    buffer[:, :, :keep] = old.pop(name)[:, :, :keep]
-                self._cache[name] = buffer
+                if past in old:
+                    buffer[:, :, :keep] = old.pop(past)[:, :, :keep]
+                self._cache[past] = buffer
                 value = ort.OrtValue.ortvalue_from_numpy(buffer)
-                self._binding.bind_ortvalue_input(f"past.{name}", value)
-                self._binding.bind_ortvalue_output(f"present.{name}", value)
+                self._binding.bind_ortvalue_input(past, value)
+                self._binding.bind_ortvalue_output(present, value)
         cosine, sine = rotary_tables(config, self._capacity)
-        self._binding.bind_cpu_input("cos_cache", cosine)
-        self._binding.bind_cpu_input("sin_cache", sine)
-
-
-def _has_sizes(decoder: ort.InferenceSession, config: TextConfig) -> bool:
-    """Whether a graph is that of ``config``, as far as the buffers go that are bound to it."""
-    ports = {
-        port.name: tuple(size for size in port.shape if isinstance(size, int))  # the others are free
-        for port in (*decoder.get_inputs(), *decoder.get_outputs())
-    }
-    cache = {
-        f"{time}.{part}.{layer}": (1, config.kv_heads, config.head_dim)
-        for time in ("past", "present")
-        for part in ("key", "value")
-        for layer in range(min(config.layers, len(ports)))  # a wrong number of them may be any
-    }
-    found = {name: shape for name, shape in ports.items() if name.startswith(("past.", "present."))}
-    rows = ports.get("inputs_embeds"), ports.get("hidden")
-    return found == cache and rows == ((1, config.hidden), (config.hidden,))
+        self._binding.bind_cpu_input(names.COSINE, cosine)
+        self._binding.bind_cpu_input(names.SINE, sine)
 
 
 def rotary_tables(config: TextConfig, length: int) -> tuple[Float32, Float32]:
@@ -281,38 +276,20 @@ def rotary_tables(config: TextConfig, length: int) -> tuple[Float32, Float32]:
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
-class FloatTable:
-    """A table of plain numbers. Shape (vocab, hidden), float32 or float16."""
+class EmbeddingTable:
+    """Rows of the embedding matrix, looked up in memory-mapped weights. Threads: any.
 
-    def __init__(self, path: Path, shape: tuple[int, int], dtype: npt.DTypeLike = np.float32) -> None:
-        self._rows = map_array(path, shape, dtype)
+    Plain numbers, or quantized blocks with a scale each: value = (code - zero) * scale. 8-bit codes have the
+    zero 128; 4-bit codes, two to a byte with the low half first, have a zero point for each block.
+    """
 
-    def rows(self, ids: Sequence[int]) -> Float32:
-        """Embeddings of ``ids``. Shape (len(ids), hidden), float32."""
-        return np.asarray(self._rows[np.asarray(ids, np.int64)], np.float32)
-
-
-class Int8Table:
-    """A table of 8-bit blocks with one scale each: value = (code - 128) * scale."""
-
-    def __init__(self, codes: npt.NDArray[np.uint8], scales: Float32) -> None:
-        """Codes of shape (vocab, blocks, block size), uint8; scales of shape (vocab, blocks), float32."""
-        self._codes = codes
-        self._scales = scales
-
-    def rows(self, ids: Sequence[int]) -> Float32:
-        """Embeddings of ``ids``. Shape (len(ids), hidden), float32."""
-        index = np.asarray(ids, np.int64)
-        centered = self._codes[index].astype(np.float32) - np.float32(128)
-        _, blocks, block = centered.shape
-        return (centered * self._scales[index][:, :, None]).reshape(len(index), blocks * block)
-
-
-class Int4Table:
-    """A table of 4-bit blocks with a scale and a zero point each: value = (code - zero) * scale."""
-
-    def __init__(self, codes: npt.NDArray[np.uint8], scales: Float32, zeros: npt.NDArray[np.uint8]) -> None:
-        """Codes (vocab, blocks, block / 2), zeros (vocab, ceil(blocks / 2)), two to a byte, low first."""
+    def __init__(
+        self,
+        codes: npt.NDArray[Any],
+        scales: Float32 | None = None,
+        zeros: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Plain: (vocab, hidden), float32 or float16. Quantized: see ``manifest.TableFormat``."""
         self._codes = codes
         self._scales = scales
         self._zeros = zeros
@@ -320,10 +297,30 @@ class Int4Table:
     def rows(self, ids: Sequence[int]) -> Float32:
         """Embeddings of ``ids``. Shape (len(ids), hidden), float32."""
         index = np.asarray(ids, np.int64)
-        scales = self._scales[index]
-        codes = _halves(self._codes[index]).astype(np.float32)
-        zeros = _halves(self._zeros[index])[:, : scales.shape[1]].astype(np.float32)
-        return ((codes - zeros[..., None]) * scales[..., None]).reshape(len(index), -1)
+        codes = self._codes[index]
+        if self._scales is None:
+            return np.asarray(codes, np.float32)
+        scales = self._scales[index][..., None]
+        zeros: Float32 | np.float32 = np.float32(128)
+        if self._zeros is not None:
+            codes = _halves(codes)
+            zeros = _halves(self._zeros[index])[:, : scales.shape[1], None].astype(np.float32)
+        values: Float32 = (codes.astype(np.float32) - zeros) * scales
+        return values.reshape(len(index), codes.shape[1] * codes.shape[2])
+
+
+def open_table(folder: Path, manifest: Manifest) -> EmbeddingTable:
+    """Map the embedding table of a package into memory. Raises as ``map_array``."""
+    path, text, form = folder / names.EMBEDDING_FILE, manifest.config.text, manifest.embedding
+    if form.bits == 32:
+        return EmbeddingTable(map_array(path, (text.vocab, text.hidden), np.float32))
+    blocks = text.hidden // form.block
+    codes = map_array(path, (text.vocab, blocks, form.block * form.bits // 8), np.uint8)
+    scales = map_array(path, (text.vocab, blocks), np.float32, form.scales_offset_bytes)
+    if form.bits == 8:
+        return EmbeddingTable(codes, scales)
+    zeros = map_array(path, (text.vocab, -(-blocks // 2)), np.uint8, form.zeros_offset_bytes)
+    return EmbeddingTable(codes, scales, zeros)
 
 
 def _halves(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -2,10 +2,11 @@
 
     samples (n,) --STFT 400/160, Hann--> power (n // 160, 201) --Slaney, 128 bins--> log10 --> (128, n // 160)
 
-The last STFT frame is dropped and the floor is the maximum minus 8: both are the reference's habits, not
-ours. ``raw_chunk`` gives the logarithms before that floor, 100 frames at a time: each chunk depends on its
-own samples only and is always computed in the same shape, so that a clip heard in pieces has bit for bit
-the features of the same clip read from a file.
+As in the reference, the last STFT frame is dropped and the floor is the maximum minus 8. ``log_mel_chunk``
+gives
+the logarithms before that floor, 100 frames at a time: each chunk depends on its own samples only and is
+always computed in the same shape, so that a streamed clip has bit for bit the features of the same clip read
+from a file.
 
 Source: WhisperFeatureExtractor (transformers; version in tests/golden/data/versions.json) with the
 settings of Qwen3-ASR: 128 bins, 0 to 8000 Hz, no padding to 30 s, at least 8000 samples.
@@ -46,7 +47,7 @@ def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
 
     Args:
         samples: The clip up to now. Shape (n,), float32 in [-1, 1], 16 kHz, n >= 2. If fewer than
-            ``samples_needed(chunk)``, its last frames see the clip mirrored at its end.
+            ``samples_needed(chunk)``, the clip is mirrored at its end for its last frames.
         chunk: From 0.
 
     Returns:
@@ -69,11 +70,11 @@ def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
 
 
 def normalize(raw: Float32, top: float) -> Float32:
-    """Put the floor under ``raw`` and scale it: what the encoder sees.
+    """Apply the floor to ``raw`` and scale it: the encoder's input.
 
     Args:
         raw: Logarithms of mel power. Any shape, float32.
-        top: The largest logarithm of the clip (or of what has been heard of it).
+        top: The largest logarithm of the clip so far.
     """
     floored: Float32 = np.maximum(raw, np.float32(top - DYNAMIC_RANGE))
     scaled: Float32 = (floored + np.float32(4.0)) * np.float32(0.25)

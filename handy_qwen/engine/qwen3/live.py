@@ -1,161 +1,155 @@
-"""Transcription that keeps pace with the speaker.
+"""Transcription that keeps up with the speaker.
 
     feed(block) ... feed(block)      any thread, at once
     advance() while it returns True  the engine's thread: windows that are final, then drafts
-    preview()                        what a draft has shown so far
+    preview()                        the text of the drafts so far
     finish()                         the engine's thread: the text
 
-While somebody speaks, ``advance`` reads each window of 8 s as it becomes final, and now and then writes a
-draft of the answer. At a pause the draft is the answer: if only silence follows, ``finish`` returns it.
-Otherwise ``finish`` reads the window still filling, checks the last draft and writes the rest.
+While somebody speaks, ``advance`` reads each window of 8 s as it becomes final, and from time to time writes
+a draft of the answer. At a pause the draft is the answer: if only silence follows, ``finish`` returns it.
+Otherwise ``finish`` reads the incomplete window, verifies the last draft and writes the rest.
 
-A file goes the same way, all fed at once. Drafts change how long ``finish`` takes, never the text.
-
-Threads: ``feed``, ``stop_drafting`` and ``cancel`` may be called from any; the rest from one, the engine's.
+A file is transcribed in the same way, without drafts. Drafts change how long ``finish`` takes, never the
+text.
 """
 
 from __future__ import annotations
 
 import queue
+import re
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from handy_qwen.engine.api import Preview, Timings, Transcript
+from handy_qwen.engine.api import Cancel, Preview, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
-from handy_qwen.engine.qwen3.output import Answer, is_echo, join_texts, parse_answer
-from handy_qwen.engine.qwen3.preview import PreviewText
+from handy_qwen.engine.qwen3.output import Answer, is_echo, parse_answer
 from handy_qwen.engine.qwen3.prompt import Prompt
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.segmenter import ClosedSegment, Segmenter
-from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import AudioFormatError, CancelledError
+from handy_qwen.languages import UNSPACED_CLASS
 
-_HEARD_AT_ONCE_SAMPLES = SAMPLE_RATE  # between two looks at ``cancel``
+_FED_AT_ONCE_SAMPLES = SAMPLE_RATE  # between two checks of ``cancel``
+
+_DRAFT_EVERY_S = 1.0
+_WORK_SHARE = 0.3
+"""Of the time while somebody speaks, for windows and drafts together."""
+
+_UNSETTLED_WORDS = 3.0
+_CHARACTER_WORDS = 0.5
+_SEARCHED_UNITS = 6  # to either side of where a draft should go on
+# Marks that belong to the character before them: vowels and tones of those scripts, voicing of kana
+_MARKS = (
+    r"\u0e31\u0e33-\u0e3a\u0e45\u0e47-\u0e4e\u0eb1\u0eb3-\u0ebc\u0ec8-\u0ecd"
+    r"\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
+)
+_UNIT = re.compile(rf"\s*(?:[{UNSPACED_CLASS}][{_MARKS}]*|[^\s{UNSPACED_CLASS}]+)")
+_UNSPACED_UNIT = re.compile(rf"\s*[{UNSPACED_CLASS}]")
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer to the first ``samples`` samples of a segment.
+
+    All of it if ``is_done``; otherwise its beginning, continued with the tokens of the draft before.
+    """
+
+    samples: int = 0
+    tokens: list[int] = field(default_factory=list)
+    is_done: bool = False
+    is_complete: bool = False  # the model ended it itself
 
 
 class LiveTranscription:
-    """One take. Made by ``Recognizer.live``; owns the model until it is finished or cancelled."""
+    """One take; implements ``api.LiveText``. Uses the model until it is finished or cancelled."""
 
     def __init__(
         self,
         model: ModelParts,
         prompt: Prompt,
-        splitter: Segmenter,
+        segmenter: Segmenter,
         *,
-        language: str | None,
-        context: str,
         is_exact: bool,
         has_drafts: bool,
         cancel: Cancel,
     ) -> None:
         self._model = model
         self._prompt = prompt
-        self._splitter = splitter
-        self._language = language
-        self._context = context
+        self._segmenter = segmenter
         self._is_exact = is_exact
         self._has_drafts = has_drafts and not is_exact
         self._cancel = cancel
         self._draft_cancel = Cancel()
         self._inbox: queue.SimpleQueue[Float32] = queue.SimpleQueue()
-        self._begin_s: float | None = None
-        self._waiting: list[ClosedSegment] = []  # passages that ended and are still to be transcribed
+        self._begin_s = time.perf_counter()
+        self._closed: list[ClosedSegment] = []  # still to be transcribed
         self._answers: list[Answer] = []
         self._tokens: list[int] = []
         self._settled_samples = 0
         self._is_truncated = False
-        self._tried_draft_tokens = self._kept_draft_tokens = 0
         self._timings = Timings()
         self._preview = PreviewText()
         self._is_head_read = not self._has_drafts  # without drafts it is read with what follows it
-        self._begin_passage()
+        self._begin_segment()
 
     def feed(self, block: Float32) -> None:
-        """Hear the next samples. Shape (n,), float32 in [-1, 1], 16 kHz; any n. The array is kept.
-
-        Raises:
-            AudioFormatError: ``block`` is something else.
-        """
+        """See ``api.LiveText``."""
         if block.ndim != 1 or block.dtype != np.float32:
             raise AudioFormatError(f"Audio must be 1-D float32, not {block.ndim}-D {block.dtype}.")
-        if self._begin_s is None:
-            self._begin_s = time.perf_counter()
         self._inbox.put(block)
 
     def advance(self) -> bool:
-        """Do one piece of the work that is due: a passage that ended, a window that is final, or a draft.
-
-        Returns:
-            Whether more is due already.
-
-        Raises:
-            CancelledError: ``cancel`` was called.
-            AudioFormatError: A block held values that are no numbers.
-            EngineError: A run failed.
-        """
+        """See ``api.LiveText``: a closed segment, the prompt, a window that is final, or a draft."""
         self._cancel.check()
-        self._hear()
-        if self._waiting:
+        self._take_in()
+        if self._closed:
             self._transcribe_next()
             return True
         if self._is_exact:
             return False
         if not self._is_head_read:
-            self._passage.read_head(self._cancel)
+            self._segment.prefill(self._cancel)
             self._is_head_read = True
             return True
         begin = time.perf_counter()
-        if self._passage.advance(self._splitter.open_samples, self._cancel):
-            self._schedule.spent(time.perf_counter() - begin)
+        if self._segment.advance(self._segmenter.open_samples, self._cancel):
+            self._schedule.delay(time.perf_counter() - begin)
             return True
         return self._has_drafts and not self._draft_cancel.is_set and self._work_ahead()
 
     def preview(self) -> Preview:
-        """The text so far, as the last draft shows it."""
+        """See ``api.LiveText``."""
         return self._preview.shown
 
     def stop_drafting(self) -> None:
-        """Begin no more drafts and stop one under way, keeping what it has written. Any thread.
-
-        ``finish`` comes next. A draft made at a pause goes on, as long as nothing was said since: it is what
-        ``finish`` would have to do.
-        """
+        """See ``api.LiveText``."""
         self._draft_cancel.set()
 
     def cancel(self) -> None:
-        """Give the take up. Whatever is running raises CancelledError. Any thread."""
+        """See ``api.LiveText``."""
         self._cancel.set()
         self._draft_cancel.set()
 
     def finish(self) -> Transcript:
-        """Transcribe the rest. Nothing may be fed afterwards.
-
-        Raises:
-            CancelledError: ``cancel`` was called.
-            AudioFormatError: A block held values that are no numbers.
-            EngineError: A run failed.
-        """
-        begin_s = time.perf_counter()
+        """See ``api.LiveText``."""
         self._cancel.check()
-        self._hear()
-        self._waiting += self._splitter.finish()
-        while self._waiting:
+        self._take_in()
+        self._closed += self._segmenter.finish()
+        while self._closed:
             self._transcribe_next()
-        now_s = time.perf_counter()
-        self._timings.finish_s = now_s - begin_s
-        self._timings.total_s = now_s - (begin_s if self._begin_s is None else self._begin_s)
-        return self._transcript(self._splitter.heard_samples)
+        self._timings.total_s = time.perf_counter() - self._begin_s
+        return self._transcript(self._segmenter.heard_samples)
 
     @property
     def settled_samples(self) -> int:
-        """How many of the samples fed will not be needed again: their text stands. The engine's thread."""
+        """See ``api.LiveText``."""
         return self._settled_samples
 
     def settled(self) -> Transcript:
-        """The text of the ``settled_samples``, also after a failure. The engine's thread."""
+        """See ``api.LiveText``."""
         return self._transcript(self._settled_samples)
 
     def _transcript(self, samples: int) -> Transcript:
@@ -164,52 +158,48 @@ class LiveTranscription:
         return Transcript(
             text=join_texts([answer.text for answer in self._answers]),
             language=",".join(languages),
-            is_language_forced=self._prompt.is_language_forced,
+            is_language_forced=bool(self._prompt.language),
             tokens=tuple(self._tokens),
             is_truncated=self._is_truncated,
             duration_s=samples / SAMPLE_RATE,
             timings=self._timings,
-            tried_draft_tokens=self._tried_draft_tokens,
-            kept_draft_tokens=self._kept_draft_tokens,
         )
 
-    def _begin_passage(self) -> None:
-        self._passage = Segment(self._model, self._prompt, self._timings, is_exact=self._is_exact)
+    def _begin_segment(self) -> None:
+        self._segment = Segment(self._model, self._prompt, self._timings, is_exact=self._is_exact)
         self._draft = Draft()
         self._schedule = DraftSchedule()
 
-    def _hear(self) -> None:
-        """Take in what was fed."""
+    def _take_in(self) -> None:
+        """Give the segmenter what was fed."""
         while not self._inbox.empty():
             block = self._inbox.get()
-            for first in range(0, len(block), _HEARD_AT_ONCE_SAMPLES):
+            for first in range(0, len(block), _FED_AT_ONCE_SAMPLES):
                 self._cancel.check()
-                self._waiting += self._splitter.feed(block[first : first + _HEARD_AT_ONCE_SAMPLES])
+                self._closed += self._segmenter.feed(block[first : first + _FED_AT_ONCE_SAMPLES])
 
     def _transcribe_next(self) -> None:
-        """Write the answer to the first passage that ended and begin the next."""
-        closed, draft = self._waiting[0], self._draft
-        if closed.end and not (draft.is_done and draft.samples == closed.end):
-            self._discard(draft)
-            draft = Draft(samples=closed.end)
-            self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
+        """Write the answer to the first closed segment and begin the next."""
+        closed, draft = self._closed[0], self._draft
         text = ""
         if closed.end:
+            if not (draft.is_done and draft.samples == closed.end):
+                draft = Draft(samples=closed.end)
+                self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
             answer = self._answer_of(draft, closed.speech_s)
             text = answer.text
             self._answers.append(answer)
             self._tokens += draft.tokens
             self._is_truncated |= not draft.is_complete
-            self._timings.add_stages(draft.timings)
         self._settled_samples = closed.start + len(closed.samples)
-        del self._waiting[0]
-        self._preview.end_passage(text)
-        self._begin_passage()
+        del self._closed[0]
+        self._preview.end_segment(text)
+        self._begin_segment()
 
     def _work_ahead(self) -> bool:
-        """Do something that leaves less to do when the key comes up, if there is anything."""
-        splitter = self._splitter
-        if not splitter.is_at_rest and self._passage.prepare(splitter.open_samples, self._cancel):
+        """Do something that leaves less to do when the key is released, if there is anything."""
+        segmenter = self._segmenter
+        if not segmenter.is_at_rest and self._segment.prepare(segmenter.open_samples, self._cancel):
             return True
         is_due = self._is_draft_due()
         if is_due:
@@ -217,105 +207,73 @@ class LiveTranscription:
         return is_due
 
     def _is_draft_due(self) -> bool:
-        splitter = self._splitter
-        now = len(splitter.open_samples)
+        segmenter = self._segmenter
+        now = len(segmenter.open_samples)
         if now == 0 or (self._draft.is_done and self._draft.samples == now):
             return False
-        if splitter.is_at_rest or splitter.is_in_gap:
-            return splitter.is_at_rest
-        return self._schedule.is_due(now, self._passage.missing_samples(splitter.open_samples))
+        if segmenter.is_at_rest or segmenter.is_in_gap:
+            return segmenter.is_at_rest
+        return self._schedule.is_due(now, self._segment.missing_samples(segmenter.open_samples))
 
     def _make_draft(self) -> None:
         """Write the answer as if the take had ended here."""
-        samples, old = self._splitter.open_samples, self._draft
-        is_at_rest, speech_s = self._splitter.is_at_rest, self._splitter.speech_s() if self._context else 0.0
+        samples, old = self._segmenter.open_samples, self._draft
+        is_at_rest = self._segmenter.is_at_rest
+        speech_s = self._segmenter.speech_s() if self._prompt.context else 0.0
         begin = time.perf_counter()
         self._draft = draft = Draft(samples=len(samples))
-        self._discard(old)
         try:
             self._write(draft, samples, old.tokens, self._cancel if is_at_rest else self._draft_cancel)
         except CancelledError:
             self._cancel.check()
-            draft.tokens += old.tokens[len(draft.tokens) :]  # what it had no time to check may still be right
+            draft.tokens += old.tokens[len(draft.tokens) :]  # what could not be verified may still be right
         self._schedule.drafted(len(samples), time.perf_counter() - begin)
         if draft.is_done:
             self._preview.show(self._answer_of(draft, speech_s).text)
 
     def _write(self, draft: Draft, samples: Float32, old: list[int], cancel: Cancel) -> None:
-        """Fill ``draft`` with the answer to ``samples``, trying the tokens ``old`` first."""
+        """Fill ``draft`` with the answer to ``samples``, verifying the tokens ``old`` first."""
         is_last = draft is not self._draft
-        gives_way = not is_last and not self._splitter.is_at_rest
-        generated = self._passage.answer(
+        draft.is_complete = self._segment.answer(
             samples,
             old,
             cancel,
             written=draft.tokens,
-            timings=draft.timings,
             poll=self._cancel.check if is_last else self._stop_stale_draft,
-            is_in_pieces=gives_way,
+            is_in_pieces=not is_last and not self._segmenter.is_at_rest,
         )
-        self._tried_draft_tokens += generated.tried_draft_tokens
-        self._kept_draft_tokens += generated.kept_draft_tokens
-        draft.is_complete, draft.is_done = generated.is_complete, True
+        draft.is_done = True
 
     def _stop_stale_draft(self) -> None:
-        """Stop the draft under way if something was said since, and an answer to that is wanted now.
-
-        Raises:
-            CancelledError: To stop it.
-        """
-        self._hear()
-        splitter, drafted = self._splitter, self._draft.samples
-        if self._waiting:
-            is_stale = self._waiting[0].end != drafted
+        """Raise CancelledError if more was said since the draft began and an answer to that is wanted now."""
+        self._take_in()
+        segmenter, drafted = self._segmenter, self._draft.samples
+        if self._closed:
+            is_stale = self._closed[0].end != drafted
         else:
-            is_wanted_anew = splitter.is_at_rest or self._draft_cancel.is_set
-            is_stale = is_wanted_anew and len(splitter.open_samples) != drafted
+            is_wanted = segmenter.is_at_rest or self._draft_cancel.is_set
+            is_stale = is_wanted and len(segmenter.open_samples) != drafted
         if is_stale:
             raise CancelledError
 
-    def _discard(self, draft: Draft) -> None:
-        """Count what a draft cost that becomes no answer."""
-        self._timings.drafts_s += draft.timings.stages_s
-
     def _answer_of(self, draft: Draft, speech_s: float) -> Answer:
-        """Make text of a draft's tokens."""
-        answer = parse_answer(
-            draft.tokens,
-            self._model.tokenizer,
-            self._prompt,
-            language=self._language,
-            is_complete=draft.is_complete,
-        )
-        if self._context and is_echo(answer.text, self._context, speech_s):
+        prompt = self._prompt
+        answer = parse_answer(draft.tokens, self._model.tokenizer, prompt, is_complete=draft.is_complete)
+        if prompt.context and is_echo(answer.text, prompt.context, speech_s):
             return Answer("", answer.language)
         return answer
 
 
-_EVERY_S = 1.0
-_SHARE = 0.3
-"""Of the time while somebody speaks, for windows and drafts together."""
+class DraftSchedule:
+    """When the next draft of a segment is due, in samples of the segment.
 
-
-@dataclass(slots=True)
-class Draft:
-    """An answer to the first ``samples`` samples of a passage.
-
-    Whole if ``is_done``; else what there was time for, followed by what an older draft has there.
+    Drafts use processor time and battery. They are therefore written only as often as leaves the engine idle
+    for a
+    part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always one.
     """
 
-    samples: int = 0
-    tokens: list[int] = field(default_factory=list)
-    is_done: bool = False
-    is_complete: bool = False  # the model ended it by itself
-    timings: Timings = field(default_factory=Timings)
-
-
-class DraftSchedule:
-    """When the next draft of a passage is due, in samples of the passage."""
-
     def __init__(self) -> None:
-        self._next = int(_EVERY_S * SAMPLE_RATE)
+        self._next = int(_DRAFT_EVERY_S * SAMPLE_RATE)
         self._took_s = 0.0  # the last draft
 
     def is_due(self, samples: int, until_window: int) -> bool:
@@ -326,11 +284,79 @@ class DraftSchedule:
         """
         return samples >= self._next and until_window > self._took_s * SAMPLE_RATE
 
-    def spent(self, seconds: float) -> None:
+    def delay(self, seconds: float) -> None:
         """Other work took ``seconds``."""
-        self._next += int(seconds / _SHARE * SAMPLE_RATE)
+        self._next += int(seconds / _WORK_SHARE * SAMPLE_RATE)
 
     def drafted(self, samples: int, seconds: float) -> None:
         """A draft of ``samples`` took ``seconds``."""
-        self._next = samples + int(max(_EVERY_S, seconds / _SHARE) * SAMPLE_RATE)
+        self._next = samples + int(max(_DRAFT_EVERY_S, seconds / _WORK_SHARE) * SAMPLE_RATE)
         self._took_s = seconds
+
+
+class PreviewText:
+    """Turns a sequence of drafts into a preview that does not flicker.
+
+    A word is committed once two drafts in a row have it and a few more words have followed: a model changes
+    what it heard at the very end of the audio. In scripts without spaces, a character counts as half a word.
+    Committed text never changes; if a later draft contradicts it, it is continued from where that draft
+    agrees again. The text of the take is what ``finish`` returns, not this.
+    """
+
+    def __init__(self) -> None:
+        self._ended = ""  # segments that ended, as they were shown
+        self._committed: list[str] = []  # of the open segment, as are the drafts
+        self._last: list[str] = []
+        self.shown = Preview()
+
+    def show(self, text: str) -> None:
+        """Take a new draft: the text of the open segment."""
+        units = _UNIT.findall(text)
+        agreed = next(
+            (i for i, (old, new) in enumerate(zip(self._last, units, strict=False)) if old != new),
+            min(len(self._last), len(units)),
+        )
+        begin = self._continuation(units)
+        self._committed += units[begin : min(agreed, _settled_units(units))]
+        self._last = units
+        self._show(units[self._continuation(units) :])
+
+    def end_segment(self, text: str) -> None:
+        """The open segment ended: all of ``text`` will stay.
+
+        If it was cut before the end of the last draft, what that has beyond it belongs to the next.
+        """
+        units = _UNIT.findall(text)
+        self._committed += units[self._continuation(units) :]
+        self._show(self._last[self._continuation(self._last) :] if units else [])
+        self._ended, self._committed, self._last = self.shown.committed, [], []
+
+    def _show(self, tentative: list[str]) -> None:
+        committed = "".join(self._committed)
+        whole = join_texts([self._ended, committed + "".join(tentative)])
+        rest = len("".join(tentative))
+        if not committed:  # the space between two segments is committed with the word after it
+            rest = len(whole) - len(self._ended)
+        self.shown = Preview(whole[: len(whole) - rest], whole[len(whole) - rest :])
+
+    def _continuation(self, units: list[str]) -> int:
+        """Where in a draft's ``units`` the text goes on after the committed ones."""
+        count = len(self._committed)
+        if not count or units[:count] == self._committed:
+            return count
+        for length in (3, 2, 1):
+            last = self._committed[-length:]
+            ends = range(max(length, count - _SEARCHED_UNITS), min(len(units), count + _SEARCHED_UNITS) + 1)
+            found = [end for end in ends if units[end - length : end] == last]
+            if found:
+                return min(found, key=lambda end: abs(end - count))
+        return min(count, len(units))
+
+
+def _settled_units(units: list[str]) -> int:
+    """How many of ``units`` are far enough from the end."""
+    words, count = 0.0, len(units)
+    while count and words < _UNSETTLED_WORDS:
+        count -= 1
+        words += _CHARACTER_WORDS if _UNSPACED_UNIT.match(units[count]) else 1.0
+    return count

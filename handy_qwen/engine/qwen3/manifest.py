@@ -1,7 +1,7 @@
 """The manifest of our compact package: what the folder holds and how it was made.
 
-The manifest is written last, so that a folder with one is complete, and it names every file with its size
-and SHA-256, so that a damaged one is found before its weights are believed.
+The manifest is written last, so that a folder with one is complete. It names every file with its size and
+SHA-256, so that a damaged one is found before its weights are used.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from handy_qwen.engine.json_files import as_corrupt, read_object
@@ -17,14 +17,16 @@ from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 MANIFEST_FILE = "manifest.json"
-EMBEDDING_FILE = "embedding.data"
 FORMAT = 2
 """Raised when an older program could not run a newer package, or a newer one an older package."""
-_FROM_ITS_SOURCE = (
-    "Install it again (handy-qwen model install), or convert its checkpoint again (model convert)."
-)
+_REINSTALL = "Install it again (handy-qwen model install), or convert its checkpoint again (model convert)."
+_NOT_A_MANIFEST = "it is not the manifest of a package"
 _PIECE_BYTES = 1 << 20
 _MAX_PASS_S = 1200.0  # what the model was trained on
+
+
+def _ignore(_bytes: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,7 @@ class TableForm:
     zeros_offset_bytes: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            TypeError, ValueError: A field is of another type or out of range.
-        """
+        """Raise TypeError or ValueError for values that are impossible."""
         if self.bits not in {4, 8, 32} or min(astuple(self)) < 0 or (self.bits < 32) != (self.block > 0):
             raise ValueError("a table of another form")
 
@@ -73,14 +71,10 @@ class Manifest:
     files: dict[str, FileEntry]
     licence: str = ""
     notice: str = ""
-    format: int = field(default=FORMAT)
+    format: int = FORMAT
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            TypeError, ValueError: A field is of another type or out of range.
-        """
+        """Raise TypeError or ValueError for values that are impossible."""
         if not all(isinstance(text, str) for text in (self.name, self.preset, self.licence, self.notice)):
             raise TypeError("a name that is no text")
         if not (isinstance(self.precision, dict) and isinstance(self.source, dict)):
@@ -90,7 +84,7 @@ class Manifest:
 
     def save(self, folder: Path) -> None:
         """Write the manifest into ``folder``."""
-        text = json.dumps({**asdict(self), "config": self.config.as_dict()}, indent=1, ensure_ascii=False)
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
         (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -98,11 +92,11 @@ def load_manifest(folder: Path) -> Manifest:
     """Read and check the manifest; the files' sizes are compared, their hashes are not (see ``find_damage``).
 
     Raises:
-        ModelMissingError: The manifest or a file that it names is not there.
+        ModelMissingError: The manifest or a file that it names is missing.
         ModelCorruptError: It is unreadable, of a newer format, or a file has another size.
     """
     path = folder / MANIFEST_FILE
-    with as_corrupt(path, "it is not the manifest of a package"):
+    with as_corrupt(path, _NOT_A_MANIFEST):
         raw = read_object(path)
         _check_format(path, raw.get("format"))
         files = {_plain_name(name): FileEntry(**entry) for name, entry in raw.pop("files").items()}
@@ -116,10 +110,17 @@ def load_manifest(folder: Path) -> Manifest:
 
 def _check_format(path: Path, found: object) -> None:
     if isinstance(found, int) and 0 < found < FORMAT:
-        raise ModelCorruptError(path, "an older version of the program made the package", _FROM_ITS_SOURCE)
+        raise ModelCorruptError(path, "an older version of the program made the package", _REINSTALL)
     if found != FORMAT:
         problem = f"it is of format {found!r}, not {FORMAT}"
         raise ModelCorruptError(path, problem, "Update the program or convert again.")
+
+
+def _plain_name(name: object) -> str:
+    """A manifest must not reach outside its folder."""
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError("a name of a file is a path")
+    return name
 
 
 def is_package(folder: Path) -> bool:
@@ -132,14 +133,14 @@ def is_package(folder: Path) -> bool:
 
 
 def other_files(folder: Path) -> list[str]:
-    """Names of what the package ``folder`` holds and its manifest does not name, sorted.
+    """Names of what is in the package ``folder`` and not in its manifest, sorted.
 
     Raises:
         ModelCorruptError: The manifest is damaged.
         OSError: The folder cannot be read.
     """
     path = folder / MANIFEST_FILE
-    with as_corrupt(path, "it is not the manifest of a package"):
+    with as_corrupt(path, _NOT_A_MANIFEST):
         known = {MANIFEST_FILE, *read_object(path)["files"].keys()}
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in known)
 
@@ -148,7 +149,7 @@ def find_damage(folder: Path, manifest: Manifest) -> None:
     """Compare the SHA-256 of every file.
 
     Raises:
-        ModelMissingError: A file is not there.
+        ModelMissingError: A file is missing.
         ModelCorruptError: A file is not the one that was written.
     """
     for name, entry in manifest.files.items():
@@ -157,8 +158,16 @@ def find_damage(folder: Path, manifest: Manifest) -> None:
             raise ModelCorruptError(folder / name, "its contents have changed")
 
 
-def sha256_of(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> str:
-    """SHA-256 of a file, hexadecimal. ``on_read`` is told after each piece how many bytes it was.
+def _check_size(path: Path, entry: FileEntry) -> None:
+    if not path.is_file():
+        raise ModelMissingError(path)
+    size = path.stat().st_size
+    if size != entry.size_bytes:
+        raise ModelCorruptError(path, f"it has {size} bytes instead of {entry.size_bytes}")
+
+
+def sha256_of(path: Path, on_read: Callable[[int], None] = _ignore) -> str:
+    """SHA-256 of a file, hexadecimal. ``on_read`` is called after each piece with its size in bytes.
 
     Raises:
         OSError: The file cannot be read.
@@ -171,21 +180,6 @@ def sha256_of(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) 
     return digest.hexdigest()
 
 
-def describe(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> FileEntry:
+def describe(path: Path, on_read: Callable[[int], None] = _ignore) -> FileEntry:
     """Size and SHA-256 of a file that was just written. For ``on_read`` see ``sha256_of``."""
     return FileEntry(path.stat().st_size, sha256_of(path, on_read))
-
-
-def _check_size(path: Path, entry: FileEntry) -> None:
-    if not path.is_file():
-        raise ModelMissingError(path)
-    size = path.stat().st_size
-    if size != entry.size_bytes:
-        raise ModelCorruptError(path, f"it has {size} bytes instead of {entry.size_bytes}")
-
-
-def _plain_name(name: object) -> str:
-    """A manifest must not reach outside its folder."""
-    if not isinstance(name, str) or Path(name).name != name:
-        raise ValueError("a name of a file is a path")
-    return name

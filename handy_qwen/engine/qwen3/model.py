@@ -1,115 +1,27 @@
-"""What every kind of model folder gives the engine: an audio encoder and a text decoder.
+"""What a Qwen3-ASR model is: its sizes, an audio encoder and a text decoder.
 
-The two halves are the same whether the graphs are our compact ones (compact.py) or the published ones
-(published.py); everything above this line knows only these Protocols.
+The two halves are the same whether the graphs are those of our package (compact.py) or the published ones
+(published.py). Names of sizes are those of the model's configuration where the literature has no shorter one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.tokenizer import Tokenizer
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = "Sequence[int] | Float32"
 """What the decoder reads: token ids, or audio features of shape (rows, hidden)."""
 
-
-class AudioEncoder(Protocol):
-    """Mel in, audio features out, one window at a time."""
-
-    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
-        """Do now what can be done for a whole second of a window still filling.
-
-        Saves work only if ``encode`` finds the same numbers there; never changes what it returns.
-
-        Args:
-            index: Which second of the window, from 0.
-            mel: As for ``encode``. Shape (128, 100).
-            cancel: Stops the run.
-
-        Raises:
-            CancelledError: ``cancel`` was set.
-            EngineError: The run failed.
-        """
-
-    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """Encode one window.
-
-        Args:
-            mel: Normalized log-mel. Shape (128, frames), 1 <= frames <= 800 (8 s).
-            cancel: Stops the run.
-
-        Returns:
-            Shape (tokens, hidden), float32; 13 tokens for each full second, fewer for a part of one.
-
-        Raises:
-            CancelledError: ``cancel`` was set.
-            EngineError: The run failed.
-        """
-
-
-class TextDecoder(Protocol):
-    """The language model with its cache: reads rows, tells the logits of the last ones, goes back."""
-
-    @property
-    def draft_rows(self) -> int:
-        """Most tokens of a draft worth checking in one run; 0 if that saves nothing over writing them."""
-
-    @property
-    def length(self) -> int:
-        """Rows read so far (recorded ones included)."""
-
-    def extend(self, rows: Rows) -> None:
-        """Record the next rows. The work may wait until ``flush`` or ``logits``."""
-
-    def flush(self, cancel: Cancel) -> None:
-        """Do now what can be done for the rows recorded, so that ``logits`` has less to do.
-
-        Raises:
-            CancelledError: ``cancel`` was set; the rows stay recorded.
-            EngineError: The run failed.
-        """
-
-    def logits(self, count: int, cancel: Cancel) -> Float32:
-        """Logits after each of the last ``count`` rows, of those recorded since the last run.
-
-        Returns:
-            Shape (count, vocab), float32. Valid until the next call.
-
-        Raises:
-            CancelledError: ``cancel`` was set; the rows stay recorded.
-            EngineError: The run failed.
-        """
-
-    def rewind(self, length: int) -> None:
-        """Forget all rows after the first ``length``."""
-
-    def close(self) -> None:
-        """Give the memory back. Nothing may be called afterwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelParts:
-    """An opened model folder."""
-
-    name: str
-    config: ModelConfig
-    tokenizer: Tokenizer
-    encoder: AudioEncoder
-    decoder: TextDecoder
-    pass_s: float  # the longest clip that is read in one go
-    notice: str = ""  # what a user should know before trusting its text
-
-
-_MOST = 1 << 20  # of anything that is counted; the largest known is the vocabulary, 151 936
+_MAX_SIZE = 1 << 20  # of anything that is counted; the largest known is the vocabulary, 151 936
 TOKENS_PER_CHUNK = 13
 """Audio tokens that one convolution chunk of 100 frames gives: 100 halved three times, rounded up."""
 
@@ -128,6 +40,13 @@ class AudioConfig:
     chunk_frames: int = 100  # frames that the convolutions see together: 1 s
     window_frames: int = 800  # frames whose tokens attend to each other: 8 s
 
+    def tokens(self, frames: int) -> int:
+        """Audio tokens of a window of ``frames`` frames: three halvings, rounded up, in each chunk."""
+        full, rest = divmod(frames, self.chunk_frames)
+        for _ in range(3):
+            rest = -(-rest // 2)
+        return full * TOKENS_PER_CHUNK + rest
+
 
 @dataclass(frozen=True, slots=True)
 class TextConfig:
@@ -143,6 +62,28 @@ class TextConfig:
     rope_theta: float
     rms_eps: float
 
+    @classmethod
+    def from_json(cls, raw: dict[str, Any], layers: str) -> TextConfig:
+        """Read the ``text_config`` of a checkpoint, or the ``decoder`` of a published model.
+
+        ``layers`` is the key of the number of layers.
+
+        Raises:
+            KeyError, TypeError, ValueError: It describes another kind of model.
+        """
+        rope = raw.get("rope_parameters") or raw
+        return cls(
+            layers=int(raw[layers]),
+            hidden=int(raw["hidden_size"]),
+            heads=int(raw["num_attention_heads"]),
+            kv_heads=int(raw["num_key_value_heads"]),
+            head_dim=int(raw["head_dim"]),
+            ffn=int(raw["intermediate_size"]),
+            vocab=int(raw["vocab_size"]),
+            rope_theta=float(rope["rope_theta"]),
+            rms_eps=float(raw["rms_norm_eps"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
@@ -153,10 +94,10 @@ class ModelConfig:
     languages: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse sizes that cannot be run; a configuration file may say anything.
+        """Reject sizes that cannot be run; a configuration file may say anything.
 
         Raises:
-            TypeError, ValueError: A field is of another type, or the sizes contradict each other.
+            TypeError, ValueError: A field has another type, or the sizes contradict each other.
         """
         audio, text = self.audio, self.text
         *counts, rope_theta, rms_eps = astuple(text)
@@ -170,13 +111,9 @@ class ModelConfig:
         if text.heads % text.kv_heads or text.head_dim % 2:
             raise ValueError("the sizes of the decoder contradict each other")
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest; ``from_dict`` reads it back."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> ModelConfig:
-        """Read what ``as_dict`` wrote.
+        """Read what ``dataclasses.asdict`` made of one.
 
         Raises:
             KeyError, TypeError: A field is missing or unknown.
@@ -185,14 +122,15 @@ class ModelConfig:
 
     @classmethod
     def from_checkpoint(cls, raw: dict[str, Any], languages: tuple[str, ...]) -> ModelConfig:
-        """Read an official ``config.json``; ``languages`` stand in where it names none.
+        """Read an official ``config.json``, with ``languages`` if it names none.
+
+        That of the checkpoint has a ``thinker_config`` around what that of transformers 5 has.
 
         Raises:
             KeyError, TypeError, ValueError: The file describes another kind of model.
         """
         thinker = raw.get("thinker_config", raw)
         audio, text = thinker["audio_config"], thinker["text_config"]
-        rope = text.get("rope_parameters") or text
         return cls(
             AudioConfig(
                 layers=int(audio["encoder_layers"]),
@@ -205,19 +143,78 @@ class ModelConfig:
                 chunk_frames=2 * int(audio["n_window"]),
                 window_frames=int(audio["n_window_infer"]),
             ),
-            TextConfig(
-                layers=int(text["num_hidden_layers"]),
-                hidden=int(text["hidden_size"]),
-                heads=int(text["num_attention_heads"]),
-                kv_heads=int(text["num_key_value_heads"]),
-                head_dim=int(text["head_dim"]),
-                ffn=int(text["intermediate_size"]),
-                vocab=int(text["vocab_size"]),
-                rope_theta=float(rope["rope_theta"]),
-                rms_eps=float(text["rms_norm_eps"]),
-            ),
+            TextConfig.from_json(text, layers="num_hidden_layers"),
             tuple(raw.get("support_languages") or languages),
         )
+
+
+class AudioEncoder(Protocol):
+    """Mel in, audio features out, one window at a time. Both methods raise CancelledError and EngineError."""
+
+    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
+        """Do now what can be done for second number ``index`` of an incomplete window. ``mel``: (128, 100).
+
+        Saves work if ``encode`` is given the same numbers there; never changes what it returns.
+        """
+
+    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
+        """Encode one window.
+
+        Args:
+            mel: Normalized log-mel. Shape (128, frames), 1 <= frames <= 800 (8 s).
+            cancel: Stops the run.
+
+        Returns:
+            Shape (tokens, hidden), float32; 13 tokens for each full second, fewer for a part of one.
+        """
+
+
+class TextDecoder(Protocol):
+    """The language model with its KV cache.
+
+    ``flush`` and ``logits`` raise EngineError, and CancelledError if ``cancel`` was set: the rows stay
+    recorded.
+    """
+
+    @property
+    def draft_rows(self) -> int:
+        """Most tokens of a draft worth verifying in one run; 0 if that saves nothing over writing them."""
+
+    @property
+    def length(self) -> int:
+        """Rows read so far (recorded ones included)."""
+
+    def extend(self, rows: Rows) -> None:
+        """Record the next rows. The work may wait until ``flush`` or ``logits``."""
+
+    def flush(self, cancel: Cancel) -> None:
+        """Do now what can be done for the rows recorded, so that ``logits`` has less to do."""
+
+    def logits(self, count: int, cancel: Cancel) -> Float32:
+        """Logits after each of the last ``count`` rows, of those recorded since the last run.
+
+        Returns:
+            Shape (count, vocab), float32. Valid until the next call.
+        """
+
+    def truncate(self, length: int) -> None:
+        """Forget all rows after the first ``length``."""
+
+    def close(self) -> None:
+        """Free the memory. Nothing may be called afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParts:
+    """The parts of an opened model folder."""
+
+    name: str
+    config: ModelConfig
+    tokenizer: Tokenizer
+    encoder: AudioEncoder
+    decoder: TextDecoder
+    pass_s: float  # the longest segment that it reads
+    notice: str = ""  # what a user should know before relying on its text
 
 
 def _check(values: list[Any], kind: type | tuple[type, ...]) -> None:
@@ -225,7 +222,7 @@ def _check(values: list[Any], kind: type | tuple[type, ...]) -> None:
     for value in values:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{type(value).__name__} instead of {kind}")
-        if isinstance(value, int) and value > _MOST:
+        if isinstance(value, int) and value > _MAX_SIZE:
             raise ValueError("a size is out of range")
         if not (0 < value < math.inf if isinstance(value, int | float) else value):
             raise ValueError("a value is out of range")

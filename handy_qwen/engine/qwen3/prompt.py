@@ -4,8 +4,9 @@ r"""The official chat template, in token ids.
     <|im_start|>user\n<|audio_start|>{audio features}<|audio_end|><|im_end|>\n
     <|im_start|>assistant\n[language {name}<asr_text>]
 
-``head`` is what comes before the audio, ``tail`` what comes after it. With a language given, the model's own
-first words are put into its mouth and it goes on with the text alone.
+``head`` comes before the audio, ``tail`` after it. A language is forced by giving the model the beginning of
+its
+own answer: it continues with the text alone.
 
 Source: chat_template.json of Qwen/Qwen3-ASR-0.6B and _build_text_prompt in QwenLM/Qwen3-ASR.
 """
@@ -16,16 +17,17 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from handy_qwen.engine.api import FittedWords
 from handy_qwen.engine.qwen3.tokenizer import Tokenizer
 
 MAX_CONTEXT_TOKENS = 1024
-"""Longest system message that is read; what is longer loses its end. A vocabulary, not a book."""
+"""Longest system message that is read; a longer one is truncated."""
 WORDS_TOKENS = 200
-"""Budget for a list of words in dictation: beyond some hundred tokens the model begins to hear words that
-nobody said, the more easily the less is said."""
+"""Most tokens of a list of words in dictation: beyond some hundred tokens the model hallucinates words, the
+more easily the less is said."""
 FILE_WORDS_TOKENS = MAX_CONTEXT_TOKENS - 2
-"""Budget for a list of words that is given with a file: all there is behind "system" and its line break."""
-_TOKEN_CHARACTERS = 20  # hardly one has more; what is longer than all tokens together is not worth counting
+"""Most tokens of a list of words for a file: all there are after "system" and its line break."""
+_TOKEN_CHARACTERS = 20  # hardly one has more; a word longer than all tokens together is not encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +36,11 @@ class Prompt:
 
     head: tuple[int, ...]
     tail: tuple[int, ...]
-    is_language_forced: bool
+    language: str  # English name, if it is forced
+    context: str
     is_context_cut: bool  # it was longer than MAX_CONTEXT_TOKENS
     asr_text: int  # divides "language English" from the text
-    ends: frozenset[int]  # either of them ends the answer
-
-
-@dataclass(frozen=True, slots=True)
-class FittedWords:
-    """What of a list of words the model reads.
-
-    ``text`` holds the ``used`` ones, ``tokens`` is its length, at most ``limit``. ``left_out`` are the
-    positions in the list of those that do not fit; empty entries and repeated ones count as neither.
-    """
-
-    text: str
-    tokens: int
-    limit: int
-    used: int
-    left_out: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        """How many different words there are."""
-        return self.used + len(self.left_out)
-
-    @property
-    def summary(self) -> str:
-        """How many fit, as a sentence."""
-        if not self.left_out:
-            return f"All {self.total} words fit, {self.tokens} of {self.limit} tokens."
-        return f"{self.used} of {self.total} words fit; the rest are not used."
+    ends: frozenset[int]  # each of them ends the answer
 
 
 def fit_words(tokenizer: Tokenizer, words: Iterable[str], limit: int = WORDS_TOKENS) -> FittedWords:
@@ -84,12 +60,10 @@ def fit_words(tokenizer: Tokenizer, words: Iterable[str], limit: int = WORDS_TOK
         if not word or word in seen:
             continue
         seen.add(word)
-        # A space begins a new piece of text, so that the tokens of the whole are those of its words.
-        cost = (
-            len(tokenizer.encode(f" {word}" if fitting else word))
-            if len(word) <= _TOKEN_CHARACTERS * limit
-            else limit + 1
-        )
+        cost = limit + 1
+        if len(word) <= _TOKEN_CHARACTERS * limit:
+            # A space begins a new piece of text, so that the tokens of the whole are those of its words.
+            cost = len(tokenizer.encode(f" {word}" if fitting else word))
         if tokens + cost > limit:
             left_out.append(position)
             continue
@@ -104,30 +78,31 @@ def _one_line(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(spaced.split()))
 
 
-def build_prompt(tokenizer: Tokenizer, *, language: str | None = None, context: str = "") -> Prompt:
-    """Build the prompt for one pass.
+def build_prompt(tokenizer: Tokenizer, *, language: str = "", context: str = "") -> Prompt:
+    """Build the prompt for one segment.
 
     Args:
         tokenizer: That of the model.
-        language: English name of the language spoken; None lets the model find out.
+        language: English name of the language spoken; "" lets the model detect it.
         context: Names and terms that may come up, or any text; becomes the system message.
 
     Raises:
-        ModelCorruptError: The tokenizer lacks one of the template's markers.
+        ModelCorruptError: The tokenizer lacks one of the template's markers, or its files are damaged.
     """
     start, end = tokenizer.marker("<|im_start|>"), tokenizer.marker("<|im_end|>")
-    newline = tokenizer.encode("\n")
-    asr_text = tokenizer.marker("<asr_text>")
-    system = tokenizer.encode(f"system\n{context}")  # in one go: the line break may join the context's first
-    head = [start, *system[:MAX_CONTEXT_TOKENS], end, *newline]
-    head += [start, *tokenizer.encode("user\n"), tokenizer.marker("<|audio_start|>")]
-    tail = [tokenizer.marker("<|audio_end|>"), end, *newline, start, *tokenizer.encode("assistant\n")]
-    if language is not None:
-        tail += [*tokenizer.encode(f"language {language}"), asr_text]
+    pieces, asr_text = tokenizer.encode_pieces, tokenizer.marker("<asr_text>")
+    # In one go: the line break may become one token with what the context begins with.
+    system = tokenizer.encode(f"system\n{context}") if context else pieces("system", "\n")
+    head = [start, *system[:MAX_CONTEXT_TOKENS], end, *pieces("\n")]
+    head += [start, *pieces("user", "\n"), tokenizer.marker("<|audio_start|>")]
+    tail = [tokenizer.marker("<|audio_end|>"), end, *pieces("\n"), start, *pieces("assistant", "\n")]
+    if language:
+        tail += [*pieces("language", *(f" {word}" for word in language.split())), asr_text]
     return Prompt(
         head=tuple(head),
         tail=tuple(tail),
-        is_language_forced=language is not None,
+        language=language,
+        context=context,
         is_context_cut=len(system) > MAX_CONTEXT_TOKENS,
         asr_text=asr_text,
         ends=frozenset((end, tokenizer.marker("<|endoftext|>"))),

@@ -2,17 +2,18 @@
 
     encoder.onnx        mel (1, 128, time)              -> audio_features (1, tokens, hidden)
     decoder_init.onnx   ids, positions, audio features  -> logits of all rows, the cache
-    decoder_step.onnx   one embedding row, the cache    -> logits, the cache
+    decoder_step.onnx   one embedding row, the cache    -> logits of that row, the cache + 1
     embed_tokens.bin    the embedding table (vocab, hidden), float32 or float16
     config.json         sizes;  tokenizer.json and what belongs to it
 
-The weights of the decoders lie beside them in files of any name (decoder_weights.data, ...onnx.data). Each
-graph may be there in several precisions, told apart by an infix: ``decoder_init.int4.onnx``. One without
-infix is float32 and stands in where the wanted precision is missing, graph by graph.
+The weights of the decoders are beside them in files of any name (decoder_weights.data, ...onnx.data). Each
+graph
+may exist in several precisions with an infix: ``decoder_init.int4.onnx``; one without is float32. The
+smallest is used, graph by graph.
 
-Everything that can be known without running a graph is checked before one is opened, so that an incomplete
-or mixed folder gives one error that names the file. The token ids in config.json are not used: ids are
-looked up in the tokenizer.
+Everything that can be known without running a graph is checked before one is opened, so that an incomplete or
+mixed folder gives one error that names the file. The token ids in config.json are not used: ids are looked up
+in the tokenizer.
 
 Source: https://github.com/andrewleech/qwen3-asr-onnx (third form of its packages, input_ids in decoder_init)
 and the engine in its author's branch of transcribe-rs.
@@ -24,159 +25,107 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.json_files import as_corrupt, read_object
-from handy_qwen.engine.qwen3.compact import FloatTable, audio_tokens
+from handy_qwen.engine.qwen3.compact import EmbeddingTable, map_array
 from handy_qwen.engine.qwen3.features import HOP, N_FFT, N_MELS, SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import (
     AudioConfig,
-    AudioEncoder,
     Float32,
     ModelConfig,
+    ModelParts,
     Rows,
     TextConfig,
-    TextDecoder,
 )
 from handy_qwen.engine.qwen3.published_graph import (
     DOWNLOAD_AGAIN,
     FLOAT,
     INT64,
-    GraphFacts,
     Port,
+    check_files,
     check_ports,
-    check_weights,
-    read_graph,
 )
-from handy_qwen.engine.qwen3.sessions import Cancel, open_session, run, run_bound
+from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from handy_qwen.languages import ALL_LANGUAGES
 
 GRAPHS = ("encoder", "decoder_init", "decoder_step")
-PRECISIONS = ("int4", "int8", "fp16", "fp32")
-"""From the smallest, which is also the fastest: on a CPU reading the weights is what a step waits for."""
+_INFIXES = (".int4", ".int8", ".fp16", "")
+"""From the smallest, which is also the fastest: on a CPU reading the weights is the bottleneck of a step."""
 
 PASS_S = 60.0
-"""Longest clip in one go. decoder_init gives the logits of all rows: 0.6 MB each, 0.5 GB for a minute."""
+"""Longest segment. decoder_init gives the logits of all rows: 0.6 MB each, 0.5 GB for a minute."""
 
 _CURRENT = "huggingface.co/andrewleech/qwen3-asr-0.6b-onnx or qwen3-asr-1.7b-onnx"
 _EMBED_TYPES = {"float32": np.float32, "float16": np.float16}
-
-
-class Published(NamedTuple):
-    """An opened folder."""
-
-    config: ModelConfig
-    encoder: AudioEncoder
-    decoder: TextDecoder
+_CACHE_STEP = 256  # rows by which the cache grows at least
 
 
 def is_published_layout(folder: Path) -> bool:
     """Whether ``folder`` is of this layout, complete or not: no other has a decoder in two graphs."""
-    names = (f"{name}{infix}.onnx" for name in GRAPHS[1:] for infix in ("", ".int4", ".int8", ".fp16"))
-    return any((folder / name).is_file() for name in names)
+    return any((folder / f"{name}{infix}.onnx").is_file() for name in GRAPHS[1:] for infix in _INFIXES)
 
 
-def open_published(folder: Path, *, audio_pad: int, threads: int, quantization: str = "") -> Published:
-    """Open a folder of the published layout.
-
-    Args:
-        folder: The folder.
-        audio_pad: Id of ``<|audio_pad|>`` in the folder's tokenizer.
-        threads: For each session, at least 1.
-        quantization: One of PRECISIONS, or "" for the smallest that is there, graph by graph.
+def open_published(folder: Path, threads: int) -> ModelParts:
+    """Open a folder of the published layout, with ``threads`` threads for each session.
 
     Raises:
         ModelMissingError: A file is missing.
         ModelCorruptError: A file is cut short, or belongs to another model or to an earlier layout.
-        ValueError: ``quantization`` is not known.
     """
+    tokenizer = load_tokenizer(folder)
     config, embed_type = read_config(folder / "config.json")
-    paths = choose_graphs(folder, quantization)
+    paths = choose_graphs(folder)
     table = _open_table(folder / "embed_tokens.bin", config.text, embed_type)
-    for name, path in paths.items():
-        facts = read_graph(path)
-        if name == "decoder_init":
-            _refuse_earlier_form(path, facts)
-        check_ports(path, facts, *_ports(name, config))
-        check_weights(path, facts)
-    with ThreadPoolExecutor(thread_name_prefix="load") as pool:  # what takes long is done outside of Python
-        encoder = pool.submit(PublishedEncoder, paths["encoder"], config, threads)
-        decoder = PublishedDecoder(
-            paths["decoder_init"],
-            paths["decoder_step"],
-            config=config.text,
-            table=table,
-            audio_pad=audio_pad,
-            threads=threads,
+    for path in paths.values():
+        check_files(path)
+    tokenizer.check_fits(config.text.vocab)
+    audio_pad = tokenizer.marker("<|audio_pad|>")
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:  # the slow part is done outside of Python
+        encoder = pool.submit(_open_graph, "encoder", paths, config, threads)
+        init = _open_graph("decoder_init", paths, config, threads)
+        step = _open_graph("decoder_step", paths, config, threads)
+        return ModelParts(
+            name=folder.name,
+            config=config,
+            tokenizer=tokenizer,
+            encoder=PublishedEncoder(encoder.result(), paths["encoder"], config),
+            decoder=PublishedDecoder(init, step, config=config.text, table=table, audio_pad=audio_pad),
+            pass_s=PASS_S,
         )
-        return Published(config, encoder.result(), decoder)
 
 
-class PublishedEncoder:
-    """Implements ``backend.AudioEncoder``."""
-
-    def __init__(self, path: Path, config: ModelConfig, threads: int) -> None:
-        self._path = path
-        self._config = config
-        self._session = open_session(path, threads=threads)
-
-    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
-        """Nothing can be done for a part of a window. See ``backend.AudioEncoder``."""
-
-    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """See ``backend.AudioEncoder``.
-
-        Raises:
-            ModelCorruptError: The graph gave another number of tokens than the model has.
-        """
-        (features,) = run(self._session, {"mel": np.ascontiguousarray(mel[None])}, cancel, ["audio_features"])
-        expected = (1, audio_tokens(mel.shape[1], self._config.audio), self._config.text.hidden)
-        if features.shape != expected:
-            problem = f"it made features of shape {features.shape} of {mel.shape[1]} frames, not {expected}"
-            raise ModelCorruptError(self._path, problem, DOWNLOAD_AGAIN)
-        audio_features: Float32 = features[0]
-        return audio_features
-
-
-def choose_graphs(folder: Path, quantization: str = "") -> dict[str, Path]:
-    """The file of each graph in the precision asked for; see the module's head.
+def choose_graphs(folder: Path) -> dict[str, Path]:
+    """The file of each graph in its smallest precision.
 
     Raises:
-        ModelMissingError: A graph is there neither in the precision asked for nor in float32.
-        ValueError: ``quantization`` is not known.
+        ModelMissingError: There is none; it names the file in the precision of the other graphs.
     """
-    if quantization not in ("", *PRECISIONS):
-        raise ValueError(f"unknown precision {quantization!r}; known are {', '.join(PRECISIONS)}")
-    wanted = [quantization, "fp32"] if quantization else PRECISIONS
-    chosen = {}
-    for name in GRAPHS:
-        files = [folder / f"{name}{_infix(precision)}.onnx" for precision in wanted]
-        found = next((path for path in files if path.is_file()), None)
-        if found is None:
-            raise ModelMissingError(files[0] if quantization else _likely(folder, name), DOWNLOAD_AGAIN)
-        chosen[name] = found
-    return chosen
-
-
-def _likely(folder: Path, name: str) -> Path:
-    """The file of graph ``name`` in the precision that the other graphs are there in."""
-    siblings = [
-        (precision, f"{graph}{_infix(precision)}.onnx") for precision in PRECISIONS for graph in GRAPHS
+    found = [
+        next((infix for infix in _INFIXES if (folder / f"{name}{infix}.onnx").is_file()), None)
+        for name in GRAPHS
     ]
-    precision = next((precision for precision, file in siblings if (folder / file).is_file()), "fp32")
-    return folder / f"{name}{_infix(precision)}.onnx"
+    likely = min((infix for infix in found if infix is not None), key=_INFIXES.index, default="")
+    chosen = {}
+    for name, infix in zip(GRAPHS, found, strict=True):
+        if infix is None:
+            raise ModelMissingError(folder / f"{name}{likely}.onnx", DOWNLOAD_AGAIN)
+        chosen[name] = folder / f"{name}{infix}.onnx"
+    return chosen
 
 
 def read_config(path: Path) -> tuple[ModelConfig, str]:
     """Read config.json: the sizes, and the type of the numbers in embed_tokens.bin.
 
     Raises:
-        ModelMissingError, ModelCorruptError: It is not there, or describes another kind of model.
+        ModelMissingError, ModelCorruptError: It is missing, or describes another kind of model.
     """
     with as_corrupt(path, "it does not describe a model of this layout", DOWNLOAD_AGAIN, DOWNLOAD_AGAIN):
         raw = read_object(path)
@@ -187,16 +136,13 @@ def read_config(path: Path) -> tuple[ModelConfig, str]:
     ours = {"sample_rate": SAMPLE_RATE, "n_fft": N_FFT, "hop_length": HOP, "n_mels": N_MELS}
     for key, expected in ours.items():
         if mel.get(key, expected) != expected:
-            raise ModelCorruptError(
-                path, f"it asks for features with another {key} than {expected}", DOWNLOAD_AGAIN
-            )
-    if config.audio.output_dim != config.text.hidden or config.audio.mel_bins != N_MELS:
-        raise ModelCorruptError(path, "its encoder and its decoder do not fit together", DOWNLOAD_AGAIN)
+            problem = f"it needs features with another {key} than {expected}"
+            raise ModelCorruptError(path, problem, DOWNLOAD_AGAIN)
     return config, embed_type
 
 
 def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
-    audio, text = raw["encoder"], raw["decoder"]
+    audio = raw["encoder"]
     return ModelConfig(
         AudioConfig(
             layers=int(audio["num_layers"]),
@@ -207,26 +153,12 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
             output_dim=int(audio["output_dim"]),
             mel_bins=int(audio["num_mel_bins"]),
         ),
-        TextConfig(
-            layers=int(text["num_layers"]),
-            hidden=int(text["hidden_size"]),
-            heads=int(text["num_attention_heads"]),
-            kv_heads=int(text["num_key_value_heads"]),
-            head_dim=int(text["head_dim"]),
-            ffn=int(text["intermediate_size"]),
-            vocab=int(text["vocab_size"]),
-            rope_theta=float(text["rope_theta"]),
-            rms_eps=float(text["rms_norm_eps"]),
-        ),
+        TextConfig.from_json(raw["decoder"], layers="num_layers"),
         ALL_LANGUAGES,
     )
 
 
-def _infix(precision: str) -> str:
-    return "" if precision == "fp32" else f".{precision}"
-
-
-def _open_table(path: Path, config: TextConfig, embed_type: str) -> FloatTable:
+def _open_table(path: Path, config: TextConfig, embed_type: str) -> EmbeddingTable:
     """Map embed_tokens.bin after a look at its size, which is all that tells it from another model's."""
     if not path.is_file():
         raise ModelMissingError(path, DOWNLOAD_AGAIN)
@@ -234,17 +166,27 @@ def _open_table(path: Path, config: TextConfig, embed_type: str) -> FloatTable:
     expected, found = config.vocab * config.hidden * dtype.itemsize, path.stat().st_size
     if found != expected:
         shape = f"{config.vocab} x {config.hidden} numbers in {embed_type}"
-        raise ModelCorruptError(
-            path, f"it has {found} bytes and not the {expected} of {shape}", DOWNLOAD_AGAIN
-        )
-    return FloatTable(path, (config.vocab, config.hidden), dtype)
+        problem = f"it has {found} bytes and not the {expected} of {shape}"
+        raise ModelCorruptError(path, problem, DOWNLOAD_AGAIN)
+    return EmbeddingTable(map_array(path, (config.vocab, config.hidden), dtype))
 
 
-def _refuse_earlier_form(path: Path, facts: GraphFacts) -> None:
-    if "input_embeds" in facts.inputs and "input_ids" not in facts.inputs:
+def _open_graph(
+    name: str, paths: Mapping[str, Path], config: ModelConfig, threads: int
+) -> ort.InferenceSession:
+    session = open_session(paths[name], threads=threads)
+    if name == "decoder_init":
+        _refuse_earlier_form(paths[name], session)
+    check_ports(paths[name], session, *_ports(name, config))
+    return session
+
+
+def _refuse_earlier_form(path: Path, session: ort.InferenceSession) -> None:
+    names = {port.name for port in session.get_inputs()}
+    if "input_embeds" in names and "input_ids" not in names:
         raise ModelCorruptError(
             path,
-            "it is an early export that wants embeddings where today's take token ids",
+            "it is an early export that takes embeddings where current ones take token ids",
             f"Download a current package: {_CURRENT}.",
         )
 
@@ -257,103 +199,91 @@ def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, P
         return {"mel": Port(FLOAT, (1, N_MELS, None))}, {"audio_features": features}
     cache = Port(FLOAT, (text.layers, None, text.kv_heads, None, text.head_dim))
     row = 1 if name == "decoder_step" else None
-    positions = Port(INT64, (None, row))
-    inputs = {"position_ids": positions}
+    inputs = {"position_ids": Port(INT64, (None, row))}
     if name == "decoder_step":
-        inputs |= {
-            "input_embeds": Port(FLOAT, (None, 1, text.hidden)),
-            "past_keys": cache,
-            "past_values": cache,
-        }
+        inputs["input_embeds"] = Port(FLOAT, (None, 1, text.hidden))
+        inputs |= {"past_keys": cache, "past_values": cache}
     else:
         inputs |= {"input_ids": Port(INT64, (None, None)), "audio_offset": Port(INT64, (1,))}
-        inputs |= {"audio_features": Port(FLOAT, (None, None, text.hidden))}
+        inputs["audio_features"] = Port(FLOAT, (None, None, text.hidden))
     logits = Port(FLOAT, (None, row, text.vocab))
     return inputs, {"logits": logits, "present_keys": cache, "present_values": cache}
 
 
-_CACHE_STEP = 256  # rows by which the cache grows at least
+class PublishedEncoder:
+    """Implements ``model.AudioEncoder``."""
 
+    def __init__(self, session: ort.InferenceSession, path: Path, config: ModelConfig) -> None:
+        """``path`` is that of the graph, for errors."""
+        self._session = session
+        self._path = path
+        self._config = config
 
-class _StackedCache:
-    """Keys and values of all layers, packed, in one of two buffers of equal size."""
+    def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
+        """Nothing can be done for a part of a window. See ``model.AudioEncoder``."""
 
-    def __init__(self, config: TextConfig) -> None:
-        self._outer = (config.layers, 1, config.kv_heads)
-        self._head_dim = config.head_dim
-        self.rows = 0
-        self._capacity = 0
-        self._held = self._spare = (np.empty(0, np.float32), np.empty(0, np.float32))
+    def encode(self, mel: Float32, cancel: Cancel) -> Float32:
+        """See ``model.AudioEncoder``.
 
-    def past(self, rows: int) -> tuple[Float32, Float32]:
-        """Keys and values of the first ``rows`` rows held; the others are forgotten.
-
-        Returns:
-            Each of shape (layers, 1, kv_heads, rows, head_dim), contiguous.
+        Raises:
+            ModelCorruptError: The graph gave another number of tokens than the model has.
         """
-        if rows < self.rows:
-            kept = [self._view(buffer, self.rows)[:, :, :, :rows] for buffer in self._held]
-            for target, source in zip(self.room(rows), kept, strict=True):
-                target[:] = source
-            self.commit(rows)
-        return self._view(self._held[0], rows), self._view(self._held[1], rows)
-
-    def room(self, rows: int) -> tuple[Float32, Float32]:
-        """Where a graph may write the keys and values of ``rows`` rows; ``commit`` makes them count."""
-        if rows > self._capacity:
-            self._capacity = max(2 * self._capacity, -(-rows // _CACHE_STEP) * _CACHE_STEP)
-        size = int(np.prod(self._outer)) * self._capacity * self._head_dim
-        if len(self._spare[0]) < size:
-            self._spare = (np.empty(size, np.float32), np.empty(size, np.float32))
-        return self._view(self._spare[0], rows), self._view(self._spare[1], rows)
-
-    def commit(self, rows: int) -> None:
-        """What was written into ``room(rows)`` is the cache from now on."""
-        self._held, self._spare = self._spare, self._held
-        self.rows = rows
-
-    def _view(self, buffer: Float32, rows: int) -> Float32:
-        shape = (*self._outer, rows, self._head_dim)
-        return buffer[: int(np.prod(shape))].reshape(shape)
+        (features,) = run(self._session, {"mel": np.ascontiguousarray(mel[None])}, cancel, ["audio_features"])
+        expected = (1, self._config.audio.tokens(mel.shape[1]), self._config.text.hidden)
+        if features.shape != expected:
+            problem = f"it made features of shape {features.shape} of {mel.shape[1]} frames, not {expected}"
+            raise ModelCorruptError(self._path, problem, DOWNLOAD_AGAIN)
+        audio_features: Float32 = features[0]
+        return audio_features
 
 
 class PublishedDecoder:
-    """Implements ``backend.TextDecoder``."""
+    """Implements ``model.TextDecoder`` with one graph that reads a whole prompt and one that reads one row.
+
+    Neither reads several rows on top of a cache, so a draft saves nothing. The two do not agree to the last
+    digit: in the packages of 4 bits decoder_init has its output head in float32 and decoder_step has it in 4
+    bits. Of 440 choices of the demo model they make 3 differently. Each row is therefore always read in the
+    same way: decoder_init reads all rows up to the first whose logits are wanted, which is the prompt, and
+    decoder_step reads those after it, which are the answer.
+
+    Rows that were read, truncated and recorded again are recognized: if they make the same prompt, its keys,
+    values and last logits are still there.
+    """
 
     def __init__(
         self,
-        init: Path,
-        step: Path,
+        init: ort.InferenceSession,
+        step: ort.InferenceSession,
         *,
         config: TextConfig,
-        table: FloatTable,
+        table: EmbeddingTable,
         audio_pad: int,
-        threads: int,
     ) -> None:
+        """``audio_pad`` is the id of ``<|audio_pad|>``."""
+        self._init = init
+        self._step = step
         self._config = config
         self._table = table
         self._audio_pad = audio_pad
-        self._init = open_session(init, threads=threads)
-        self._step = open_session(step, threads=threads)
         self._cache = _StackedCache(config)
         self._rows: list[int | bytes] = []  # what is recorded: token ids, and the bytes of feature rows
         self._prompt_rows = 0  # how many of them are the prompt; 0 until logits are asked for
         self._read: list[int | bytes] = []  # the rows whose keys and values are in the cache
         self._read_at_once = 0  # how many of them decoder_init read
-        self._last_logits: Float32 = np.empty(0, np.float32)  # of the last of those; shape (vocab,)
+        self._prompt_logits: Float32 = np.empty(0, np.float32)  # of the last of those; shape (1, vocab)
 
     @property
     def draft_rows(self) -> int:
-        """See ``backend.TextDecoder``. Every row behind the prompt costs a run of its own."""
+        """See ``model.TextDecoder``."""
         return 0
 
     @property
     def length(self) -> int:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         return len(self._rows)
 
     def extend(self, rows: Rows) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``. All audio of a prompt follows one another."""
         if not isinstance(rows, np.ndarray):
             self._rows.extend(int(i) for i in rows)
             return
@@ -362,34 +292,29 @@ class PublishedDecoder:
         self._rows.extend(np.asarray(row, np.float32).tobytes() for row in rows)
 
     def flush(self, cancel: Cancel) -> None:
-        """See ``backend.TextDecoder``. Nothing can be done ahead: a prompt is read in one run."""
+        """See ``model.TextDecoder``. Nothing can be done ahead: a prompt is read in one run."""
         cancel.check()
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
-        """See ``backend.TextDecoder``. Here ``count`` may also reach back to rows read before."""
-        if not 1 <= count <= self.length:
+        """See ``model.TextDecoder``. ``count`` is 1, as there are no drafts."""
+        if count != 1 or not self._rows:
             raise ValueError(f"logits of {count} rows asked for, of {self.length}")
-        logits = np.empty((count, self._config.vocab), np.float32)
-        first = self.length - count
-        if not self._prompt_rows or first < self._prompt_rows - 1:
-            self._prompt_rows = min(first + 1, self._end_of_first_audio())
-        prompt = self._prompt_rows
+        prompt = self._prompt_rows = self._prompt_rows or self.length
         if self._read_at_once != prompt or self._known_rows() < prompt:
             self._run_init(prompt, cancel)
-        if first == prompt - 1:
-            logits[0] = self._last_logits
-        for row in range(min(self._known_rows(), max(first, prompt)), self.length):
-            self._run_step(row, logits[row - first] if row >= first else None, cancel)
+        logits = self._prompt_logits
+        for row in range(max(prompt, min(self._known_rows(), self.length - 1)), self.length):
+            logits = self._run_step(row, cancel)
         return logits
 
-    def rewind(self, length: int) -> None:
-        """See ``backend.TextDecoder``."""
+    def truncate(self, length: int) -> None:
+        """See ``model.TextDecoder``."""
         del self._rows[length:]
         if length < self._prompt_rows:
             self._prompt_rows = 0
 
     def close(self) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         self._rows.clear()
         self._read.clear()
         del self._init, self._step, self._cache, self._table
@@ -399,13 +324,6 @@ class PublishedDecoder:
         pairs = zip(self._rows, self._read, strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
-    def _end_of_first_audio(self) -> int:
-        """How many rows decoder_init can read at once: it takes one stretch of audio, with ids around it."""
-        kinds = [isinstance(row, bytes) for row in self._rows]
-        start = kinds.index(True) if True in kinds else self.length
-        end = kinds.index(False, start) if False in kinds[start:] else self.length
-        return kinds.index(True, end) if True in kinds[end:] else self.length
-
     def _run_init(self, rows: int, cancel: Cancel) -> None:
         """Read the first ``rows`` rows at once."""
         recorded = self._rows[:rows]
@@ -414,19 +332,18 @@ class PublishedDecoder:
         ids = np.array([self._audio_pad if isinstance(row, bytes) else row for row in recorded], np.int64)
         # The graph puts features over the embeddings at `offset`. Without audio it gets what is there anyway.
         features = np.frombuffer(b"".join(audio), np.float32) if audio else self._table.rows([int(ids[0])])
-        every = np.empty((1, rows, self._config.vocab), np.float32)
         feeds: dict[str, npt.NDArray[Any]] = {
             "input_ids": ids[None],
             "position_ids": np.arange(rows, dtype=np.int64)[None],
             "audio_features": features.reshape(1, -1, self._config.hidden),
             "audio_offset": np.array([offset], np.int64),
         }
-        self._run(self._init, feeds, every, cancel)
+        logits = self._run(self._init, feeds, rows, rows, cancel)
         self._read, self._read_at_once = recorded, rows
-        self._last_logits = every[0, -1].copy()
+        self._prompt_logits = logits[-1:].copy()
 
-    def _run_step(self, row: int, logits: Float32 | None, cancel: Cancel) -> None:
-        """Read row number ``row`` on top of those before it."""
+    def _run_step(self, row: int, cancel: Cancel) -> Float32:
+        """Read row number ``row`` on top of those before it. Logits of shape (1, vocab)."""
         recorded = self._rows[row]
         if isinstance(recorded, bytes):
             vector: Float32 = np.frombuffer(recorded, np.float32)
@@ -440,25 +357,74 @@ class PublishedDecoder:
             "past_keys": keys,
             "past_values": values,
         }
-        out = np.empty(self._config.vocab, np.float32) if logits is None else logits
-        self._run(self._step, feeds, out.reshape(1, 1, -1), cancel)
+        logits = self._run(self._step, feeds, 1, row + 1, cancel)
         self._read.append(recorded)
+        return logits
 
     def _run(
         self,
         session: ort.InferenceSession,
         feeds: dict[str, npt.NDArray[Any]],
-        logits: Float32,
+        new_rows: int,
+        rows: int,
         cancel: Cancel,
-    ) -> None:
-        """Run either graph into ``logits`` and the cache. A run that fails leaves the cache as it was."""
-        rows = logits.shape[1] + (feeds["past_keys"].shape[3] if "past_keys" in feeds else 0)
-        keys, values = self._cache.room(rows)
-        outputs = {"logits": logits, "present_keys": keys, "present_values": values}
+    ) -> Float32:
+        """Run a graph that makes a cache of ``rows``; if it fails, the cache stays as it was.
+
+        Returns:
+            Logits of the new rows. Shape (new_rows, vocab).
+        """
+        logits: Float32 = np.empty((new_rows, self._config.vocab), np.float32)
+        keys, values = self._cache.next(rows)
         binding = session.io_binding()
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
-        for name, array in outputs.items():
+        for name, array in (("logits", logits[None]), ("present_keys", keys), ("present_values", values)):
             binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(array))
         run_bound(session, binding, cancel)
         self._cache.commit(rows)
+        return logits
+
+
+class _StackedCache:
+    """Keys and values of all layers in two buffers of equal size that take turns.
+
+    Both graphs copy the whole cache in every run: one buffer is read while the other is written, so that
+    nothing is allocated.
+    """
+
+    def __init__(self, config: TextConfig) -> None:
+        self._shape = (2, config.layers, 1, config.kv_heads)  # keys, values
+        self._head_dim = config.head_dim
+        self._rows = 0
+        self._capacity = 0
+        self._held = self._spare = np.empty(0, np.float32)
+
+    def past(self, rows: int) -> Float32:
+        """Keys and values of the first ``rows`` rows held; the others are forgotten.
+
+        Returns:
+            Each of shape (layers, 1, kv_heads, rows, head_dim), contiguous.
+        """
+        if rows < self._rows:
+            self.next(rows)[:] = self._view(self._held, self._rows)[..., :rows, :]
+            self.commit(rows)
+        return self._view(self._held, rows)
+
+    def next(self, rows: int) -> Float32:
+        """Where a graph may write the keys and values of ``rows`` rows; ``commit`` makes them count."""
+        if rows > self._capacity:
+            self._capacity = max(2 * self._capacity, -(-rows // _CACHE_STEP) * _CACHE_STEP)
+        size = int(np.prod(self._shape)) * self._capacity * self._head_dim
+        if self._spare.size < size:
+            self._spare = np.empty(size, np.float32)
+        return self._view(self._spare, rows)
+
+    def commit(self, rows: int) -> None:
+        """What was written into ``next(rows)`` is the cache from now on."""
+        self._held, self._spare = self._spare, self._held
+        self._rows = rows
+
+    def _view(self, buffer: Float32, rows: int) -> Float32:
+        shape = (*self._shape, rows, self._head_dim)
+        return buffer[: int(np.prod(shape))].reshape(shape)

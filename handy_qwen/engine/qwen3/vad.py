@@ -1,19 +1,19 @@
-"""Where somebody speaks, told by Silero VAD on a session of our own.
+"""Voice activity: where somebody speaks (Silero VAD), and whether what follows the last word is silence.
 
     samples --frames of 512--> [64 of the frame before | 512], as it is and raised --Silero, batch of 2-->
-            the higher probability per 32 ms --hysteresis--> segments (start, end) in samples
+            the higher probability per 32 ms --hysteresis--> spans (start, end) in samples
 
-This is knowledge about the audio and never cuts it: a detector that is wrong must cost nobody a word.
-For that reason the thresholds lean towards hearing too much.
+The detector only describes the audio and never cuts it: a wrong decision must lose no word. The thresholds
+therefore prefer false alarms.
 
-Silero is unsure about faint voices: a digit spoken at a peak of 0.06 scores 0.5, at 0.006 it scores as
-little as noise does. So it listens twice, to the sound as it is and to the sound raised to the peak of
-a clear voice, by at most 40 dB; either may hear speech. (Raised alone will not do: film music that was
-raised made it deaf to the voice that followed.) Noise stays noise at any level: recorded and synthetic
-noise scored below 0.1. The peak is remembered for some seconds and never looks ahead, so the result
-depends on the samples alone and not on how they were cut into blocks.
+Silero is unsure about faint voices: a digit spoken at a peak of 0.06 scores 0.5, at 0.006 as little as noise.
+So it is given the sound as it is and raised to the peak of a clear voice, by at most 40 dB; either may be
+speech. (Raised sound alone is not enough: after raised film music, a voice was not detected.) Noise stays
+noise at any
+level: recorded and synthetic noise scored below 0.1. The peak is remembered for some seconds and never looks
+ahead, so the result depends on the samples alone, not on how they were divided into blocks.
 
-Threads: a VoiceStream belongs to one thread. Streams of one detector may run side by side.
+Threads: a VoiceStream belongs to one thread.
 Source: silero-vad 6.2.3 (MIT), OnnxWrapper; see assets/vad/README.md for the tensors.
 """
 
@@ -23,15 +23,14 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from handy_qwen.engine.qwen3.features import SAMPLE_RATE
-from handy_qwen.engine.qwen3.sessions import Cancel, run
+from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.qwen3.features import SAMPLE_RATE, Float32
+from handy_qwen.engine.qwen3.sessions import run
 from handy_qwen.errors import AudioFormatError
 
 if TYPE_CHECKING:
     import onnxruntime
-from handy_qwen.engine.qwen3.model import Float32
 
 FRAME_SAMPLES = 512
 CONTEXT_SAMPLES = 64
@@ -39,55 +38,34 @@ CONTEXT_SAMPLES = 64
 ONSET_PROBABILITY = 0.3  # speech begins with ONSET_FRAMES frames of at least this
 ONSET_FRAMES = 2  # one frame alone is a click; the shortest word lasts some 200 ms
 RELEASE_PROBABILITY = 0.15  # while speaking, a frame of at least this is speech
-HANGOVER_FRAMES = 6  # 192 ms: a shorter gap lies inside a word or between two
+HANGOVER_FRAMES = 6  # 192 ms: a shorter gap is inside a word or between two
 
 _CLEAR_PEAK = 0.25
-_MAX_GAIN = 100.0  # 40 dB: beyond it, 16-bit rounding is all there is to hear
+_MAX_GAIN = 100.0  # 40 dB: beyond it, there is only 16-bit quantization noise
 _PEAK_HALF_LIFE_S = 2.0
 _PEAK_DECAY = 0.5 ** (FRAME_SAMPLES / SAMPLE_RATE / _PEAK_HALF_LIFE_S)
-_LISTENERS = 2  # to the sound as it is, to the raised sound
-_STATE_SHAPE = (2, _LISTENERS, 128)
+_STATE_SHAPE = (2, 2, 128)  # the second: the sound as it is, the raised sound
 
-Samples = npt.NDArray[np.float32]
+LOUD_SHARE = 0.25
+"""Of the speaker's mean amplitude (-12 dB): above it, sound is no silence. A fan in the room stays below."""
+_NOISE_FRAMES, _LOUD_FRAMES = 8, 6  # so many of the last 256 ms must be loud; a click is shorter
 
 
 class SpeechSpan(NamedTuple):
-    """A stretch of speech, in samples from the beginning; ``end`` is the first sample after it."""
+    """A span of speech, in samples from the beginning; ``end`` is the first sample after it."""
 
     start: int
     end: int
 
 
-class VoiceDetector:
-    """Finds speech in 16 kHz audio. ``session`` is one of the Silero model, with a single thread."""
-
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self._session = session
-
-    def stream(self, kept_s: float = 60.0) -> VoiceStream:
-        """Begin to listen. ``kept_s``: for how long probabilities are kept; segments all are."""
-        return VoiceStream(self._session, kept_s)
-
-    def detect(self, samples: Samples) -> list[SpeechSpan]:
-        """All speech in ``samples``. Shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
-
-        Raises:
-            AudioFormatError: ``samples`` is something else, or holds values that are not numbers.
-        """
-        stream = self.stream(kept_s=1.0)
-        stream.feed(samples)
-        stream.finish()
-        return stream.segments()
-
-
 class VoiceStream:
-    """Speech in audio that is still coming in.
+    """Speech in 16 kHz audio that is still coming in.
 
-    What has been fed is judged in whole frames: up to 511 samples (32 ms) wait for the next block,
-    or for ``finish``.
+    Only whole frames are judged: up to 511 samples (32 ms) wait for the next block, or for ``finish``.
+    ``session`` is one of the Silero model, with a single thread.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, kept_s: float) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         self._rate = np.array(SAMPLE_RATE, np.int64)
         self._state = np.zeros(_STATE_SHAPE, np.float32)
@@ -97,11 +75,10 @@ class VoiceStream:
         self._peak = 0.0
         self._fed_samples = 0
         self._is_finished = False
-        self._kept: deque[float] = deque(maxlen=max(1, round(kept_s * SAMPLE_RATE / FRAME_SAMPLES)))
         self._hysteresis = _Hysteresis()
 
-    def feed(self, block: Samples) -> None:
-        """Listen to the next samples. Shape (n,), float32 in [-1, 1], 16 kHz; any n.
+    def feed(self, block: Float32) -> None:
+        """Judge the next samples. Shape (n,), float32 in [-1, 1], 16 kHz; any n.
 
         Raises:
             AudioFormatError: ``block`` is something else, or holds values that are not numbers.
@@ -125,33 +102,18 @@ class VoiceStream:
         self._is_finished = True
 
     @property
-    def probabilities(self) -> Samples:
-        """Probability of speech in each of the last frames, oldest first. Shape (frames,), float32."""
-        return np.array(self._kept, np.float32)
-
-    @property
-    def has_speech(self) -> bool:
-        """Somebody has spoken."""
-        return self._hysteresis.end_frame > 0
-
-    @property
-    def is_speaking(self) -> bool:
-        """Somebody spoke within the last 192 ms (HANGOVER_FRAMES)."""
-        return self._hysteresis.is_speaking
-
-    @property
     def speech_end_samples(self) -> int:
         """Where the last speech so far ends, in samples from the beginning; 0 if there was none."""
         return min(self._hysteresis.end_frame * FRAME_SAMPLES, self._fed_samples)
 
-    def segments(self) -> list[SpeechSpan]:
+    def spans(self) -> list[SpeechSpan]:
         """All speech so far, in order and without overlap; the last one may still grow."""
         return [
             SpeechSpan(start * FRAME_SAMPLES, min(end * FRAME_SAMPLES, self._fed_samples))
-            for start, end in self._hysteresis.stretches()
+            for start, end in self._hysteresis.spans()
         ]
 
-    def _judge(self, frame: Samples) -> None:
+    def _judge(self, frame: Float32) -> None:
         """Give one frame to the model. Shape (512,)."""
         window = self._window
         window[0, :CONTEXT_SAMPLES] = window[0, -CONTEXT_SAMPLES:]
@@ -159,11 +121,9 @@ class VoiceStream:
         both = np.concatenate((window, window * self._gain(frame)))  # (2, 576)
         feeds = {"input": both, "state": self._state, "sr": self._rate}
         output, self._state = run(self._session, feeds, self._never, ("output", "stateN"))
-        probability = float(output.max())  # of (2, 1)
-        self._kept.append(probability)
-        self._hysteresis.push(probability)
+        self._hysteresis.push(float(output.max()))  # of (2, 1)
 
-    def _gain(self, frame: Samples) -> np.float32:
+    def _gain(self, frame: Float32) -> np.float32:
         """The factor that brings faint sound to the level of a clear voice; loud sound stays as it is."""
         peak = float(np.abs(frame).max())
         if not np.isfinite(peak):  # one such value would make every later probability meaningless
@@ -175,13 +135,13 @@ class VoiceStream:
 
 
 class _Hysteresis:
-    """Turns probabilities into stretches of frames. Knows nothing of samples or models."""
+    """Turns probabilities into spans of frames."""
 
     def __init__(self) -> None:
-        self.is_speaking = False
         self.end_frame = 0  # the one after the last frame of speech
+        self._is_speaking = False
         self._frames = 0
-        self._start_frame = 0  # of the present stretch, while speaking
+        self._start_frame = 0  # of the present span, while speaking
         self._above_release = 0  # frames in a row up to now
         self._above_onset = 0
         self._closed: list[tuple[int, int]] = []
@@ -191,41 +151,35 @@ class _Hysteresis:
         self._frames += 1
         self._above_release = self._above_release + 1 if probability >= RELEASE_PROBABILITY else 0
         self._above_onset = self._above_onset + 1 if probability >= ONSET_PROBABILITY else 0
-        if self.is_speaking:
+        if self._is_speaking:
             if self._above_release:
                 self.end_frame = self._frames
             elif self._frames - self.end_frame >= HANGOVER_FRAMES:
                 self._closed.append((self._start_frame, self.end_frame))
-                self.is_speaking = False
+                self._is_speaking = False
         elif self._above_onset >= ONSET_FRAMES:
-            self.is_speaking = True
+            self._is_speaking = True
             self._start_frame = self._frames - self._above_release  # the quiet beginning of the word too
             self.end_frame = self._frames
 
-    def stretches(self) -> list[tuple[int, int]]:
+    def spans(self) -> list[tuple[int, int]]:
         """Every (first frame, frame after the last) so far, the present one included."""
-        return [*self._closed, (self._start_frame, self.end_frame)] if self.is_speaking else [*self._closed]
-
-
-LOUD_SHARE = 0.25
-"""Of the speaker's mean amplitude (-12 dB): above it, sound is no silence. A fan in the room stays below."""
-_FRAMES, _LOUD_FRAMES = 8, 6  # so many of the last 256 ms must be loud
+        return [*self._closed, (self._start_frame, self.end_frame)] if self._is_speaking else [*self._closed]
 
 
 class TrailingNoise:
-    """Follows the frames of a take in order."""
+    """Whether lasting noise, which might be words that the detector missed, follows the last word.
+
+    A detector can miss a voice behind music; in silence there is none to miss.
+    """
 
     def __init__(self) -> None:
         self._speech_energy = 0.0  # sum over the frames in which somebody spoke
         self._speech_frames = 0
-        self._loud: deque[bool] = deque(maxlen=_FRAMES)
+        self._loud: deque[bool] = deque(maxlen=_NOISE_FRAMES)
 
     def push(self, frame: Float32, *, is_speech: bool) -> bool:
-        """Take the next frame. Shape (n,), n >= 1.
-
-        Returns:
-            Whether there is lasting noise up to the end of this frame.
-        """
+        """Take the next frame, of shape (n,), n >= 1; return whether there is noise up to its end."""
         energy = float(np.dot(frame, frame)) / len(frame)
         if is_speech:
             self._speech_energy += energy

@@ -17,7 +17,7 @@ import numpy as np
 from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.core.models import DEMO
-from handy_qwen.engine.qwen3.sessions import default_threads
+from handy_qwen.engine import default_threads
 from handy_qwen.models.installed import VOICE_MODEL, find_model
 from tests.bench.live.speed import bench_live, live_row, measure_drafts
 

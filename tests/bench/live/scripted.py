@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.model import (
     TOKENS_PER_CHUNK,
     AudioEncoder,
@@ -21,7 +22,6 @@ from handy_qwen.engine.qwen3.model import (
     TextDecoder,
 )
 from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
-from handy_qwen.engine.qwen3.sessions import Cancel
 
 TOKENS_PER_S = 3.4  # of English speech
 UNSETTLED_S = 2.0
@@ -55,14 +55,14 @@ def scripted_token(index: int, audio_tokens: int, prompt: Prompt) -> int:
 
 
 class _Encoder:
-    """Implements ``backend.AudioEncoder``."""
+    """Implements ``model.AudioEncoder``."""
 
     def __init__(self, encoder: AudioEncoder, on_run: OnRun) -> None:
         self._encoder = encoder
         self._on_run = on_run
 
     def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
-        """See ``backend.AudioEncoder``."""
+        """See ``model.AudioEncoder``."""
 
         def run() -> Float32:
             self._encoder.prepare(index, mel, cancel)
@@ -71,12 +71,12 @@ class _Encoder:
         self._on_run("encoder", run)
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """See ``backend.AudioEncoder``."""
+        """See ``model.AudioEncoder``."""
         return self._on_run("encoder", lambda: self._encoder.encode(mel, cancel))
 
 
 class _Decoder:
-    """Implements ``backend.TextDecoder``."""
+    """Implements ``model.TextDecoder``."""
 
     def __init__(self, decoder: TextDecoder, prompt: Prompt, on_run: OnRun) -> None:
         self._decoder = decoder
@@ -87,23 +87,23 @@ class _Decoder:
 
     @property
     def draft_rows(self) -> int:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         return self._decoder.draft_rows
 
     @property
     def length(self) -> int:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         return self._decoder.length
 
     def extend(self, rows: Rows) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         is_audio = not isinstance(rows, (list, tuple))
         self._is_audio += [is_audio] * len(rows)
         self._has_new_audio |= is_audio
         self._decoder.extend(rows)
 
     def flush(self, cancel: Cancel) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
 
         def run() -> Float32:
             self._decoder.flush(cancel)
@@ -112,7 +112,7 @@ class _Decoder:
         self._on_run("prefill", run)
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         stage = "prefill" if self._has_new_audio else "decode"
         self._has_new_audio = False
         logits = self._on_run(stage, lambda: self._decoder.logits(count, cancel))
@@ -124,11 +124,11 @@ class _Decoder:
             logits[row, token] = logits[row].max() + 1
         return logits
 
-    def rewind(self, length: int) -> None:
-        """See ``backend.TextDecoder``."""
+    def truncate(self, length: int) -> None:
+        """See ``model.TextDecoder``."""
         del self._is_audio[length:]
-        self._decoder.rewind(length)
+        self._decoder.truncate(length)
 
     def close(self) -> None:
-        """See ``backend.TextDecoder``."""
+        """See ``model.TextDecoder``."""
         self._decoder.close()

@@ -7,17 +7,19 @@ What is computed, and how long that takes, is real (dictation.py); what is writt
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
+from handy_qwen.engine.qwen3 import generation
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32
 from handy_qwen.engine.qwen3.recognizer import Recognizer, open_parts
 from handy_qwen.engine.qwen3.sessions import open_session
-from handy_qwen.engine.qwen3.vad import SpeechSpan, VoiceDetector
+from handy_qwen.engine.qwen3.vad import SpeechSpan, VoiceStream
 from handy_qwen.errors import HandyError
 from tests.bench.live.dictation import Clock, Dictation, dictate
 from tests.bench.live.scripted import scripted
@@ -85,12 +87,14 @@ def bench_live(
         EngineError: The model cannot be loaded or run.
         HandyError: Nobody speaks in ``speech``.
     """
-    detector = VoiceDetector(open_session(voice_model, threads=1))
-    voices = detector.detect(speech)
+    session = open_session(voice_model, threads=1)
+    stream = VoiceStream(session)
+    stream.feed(speech)
+    voices = stream.spans()
     if not voices:
         raise HandyError("Nobody speaks in what is to be dictated.", "Give recordings of speech.")
     clock = Clock()
-    recognizer = Recognizer(scripted(open_parts(folder, threads), clock.run), detector, 0.0)
+    recognizer = Recognizer(scripted(open_parts(folder, threads), clock.run), session, 0.0)
     rows = []
     try:
         recognizer.transcribe(speech[: 10 * SAMPLE_RATE])  # what is done once only, on the first run
@@ -112,15 +116,20 @@ def measure_drafts(
     Raises:
         EngineError: The model cannot be loaded or run.
     """
+    accept, counts = generation._Answer.accept, []
+
+    def counted(answer: generation._Answer, proposed: Sequence[int], choices: Sequence[int]) -> int:
+        counts.append((len(proposed), accept(answer, proposed, choices)))
+        return counts[-1][1]
+
     recognizer = Recognizer.load(folder, voice_model=voice_model, threads=threads)
     try:
-        found = [dictate(recognizer.live(), Clock(), samples).transcript for samples in recordings]
+        with patch.object(generation._Answer, "accept", counted):
+            for samples in recordings:
+                dictate(recognizer.live(), Clock(), samples)
     finally:
         recognizer.close()
-    return DraftShare(
-        sum(transcript.tried_draft_tokens for transcript in found),
-        sum(transcript.kept_draft_tokens for transcript in found),
-    )
+    return DraftShare(sum(tried for tried, _ in counts), sum(kept for _, kept in counts))
 
 
 def live_row(row: LiveSpeed | None = None) -> str:

@@ -328,7 +328,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     program._cues = cues = SoundCues(None, bench.home)
-    listener = X11Hotkeys(lambda _: None)
+    listener = X11Hotkeys(lambda _: None, display=":9876")
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
     clipboard = WatchedThread("clipboard", lambda: None)
     backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)

@@ -10,7 +10,7 @@ import soundfile
 from handy_qwen import paths
 from handy_qwen.bench.wer import Recording, Scorer, find_recordings, measure_errors, total
 from handy_qwen.cli import main
-from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen.engine.api import Cancel
 from handy_qwen.errors import HandyError
 
 

@@ -36,7 +36,7 @@ def books(app_home):  # noqa: ARG001  in its folder
     books.cancelled(2)
     books.failed(3, "The model is gone.")
     yield books
-    books.end()
+    books.close()
 
 
 @pytest.fixture

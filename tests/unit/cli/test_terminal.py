@@ -18,7 +18,7 @@ from handy_qwen.cli.terminal import (
     stoppable,
     write,
 )
-from handy_qwen.engine.qwen3.sessions import Cancel
+from handy_qwen.engine.api import Cancel
 from handy_qwen.errors import HandyError
 
 

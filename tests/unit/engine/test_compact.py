@@ -5,10 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3 import compact
-from handy_qwen.engine.qwen3.compact import audio_tokens, rotary_tables
+from handy_qwen.engine.qwen3.compact import rotary_tables
 from handy_qwen.engine.qwen3.recognizer import open_parts
-from handy_qwen.engine.qwen3.sessions import Cancel, run
+from handy_qwen.engine.qwen3.sessions import run
 from handy_qwen.errors import CancelledError
 
 IDS = np.random.default_rng(2).integers(0, 500, 1500).tolist()
@@ -23,13 +24,13 @@ def model(random_package):
 
 @pytest.fixture
 def decoder(model):
-    model.decoder.rewind(0)
+    model.decoder.truncate(0)
     return model.decoder
 
 
 def logits_of(decoder, ids, count=1):
     """With every row read anew."""
-    decoder.rewind(0)
+    decoder.truncate(0)
     decoder._kept.clear()
     decoder.extend(ids)
     return decoder.logits(count, Cancel()).copy()
@@ -42,7 +43,7 @@ def assert_close(one, other):
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("xflr"), st.integers(1, 40)), max_size=12))
 def test_any_course_of_reading_and_going_back_ends_in_the_same_logits(decoder, course):
-    decoder.rewind(0)
+    decoder.truncate(0)
     read, new = [], 0
     for what, number in course:
         if what == "x":
@@ -59,7 +60,7 @@ def test_any_course_of_reading_and_going_back_ends_in_the_same_logits(decoder, c
             kept = min(number, len(read))
             new = max(0, new - (len(read) - kept))
             read = read[:kept]
-            decoder.rewind(kept)
+            decoder.truncate(kept)
         assert decoder.length == len(read)
     read += IDS[-3:]
     decoder.extend(IDS[-3:])
@@ -92,7 +93,7 @@ def test_rows_kept_from_the_last_prompt_never_show(decoder, prompts):
     for number, (shared, others, is_flushed) in enumerate(prompts):
         ids = ids[:shared] + [i + number for i in IDS[:others]] + IDS[5:8]
         features = decoder._table.rows(IDS[20:24])
-        decoder.rewind(0)
+        decoder.truncate(0)
         decoder.extend(ids)
         if is_flushed:
             decoder.flush(Cancel())
@@ -100,7 +101,7 @@ def test_rows_kept_from_the_last_prompt_never_show(decoder, prompts):
         found = decoder.logits(2, Cancel()).copy()
         assert decoder.length == len(ids) + 4
         kept, decoder._kept = decoder._kept, []
-        decoder.rewind(0)
+        decoder.truncate(0)
         decoder.extend(ids)
         decoder.extend(features)
         assert_close(found, decoder.logits(2, Cancel()))
@@ -118,7 +119,7 @@ def test_a_prompt_that_was_read_is_not_read_again(decoder, monkeypatch):
     monkeypatch.setattr(decoder, "_run", spy)
     decoder._kept.clear()
     for ids in (IDS[:9], IDS[:9], IDS[:5] + IDS[30:34]):
-        decoder.rewind(0)
+        decoder.truncate(0)
         decoder.extend(ids)
         decoder.flush(Cancel())
         decoder.extend(decoder._table.rows(IDS[20:24]))
@@ -135,16 +136,16 @@ def test_rows_of_a_run_that_was_given_up_are_not_kept(decoder, monkeypatch):
         layers(rows[:-1], start, 1, cancel)
         raise CancelledError
 
-    decoder.rewind(0)
+    decoder.truncate(0)
     decoder.extend(IDS[:20])
     monkeypatch.setattr(decoder, "_run", stopped)
     with pytest.raises(CancelledError):
         decoder.logits(1, Cancel())
     monkeypatch.undo()
-    decoder.rewind(0)
+    decoder.truncate(0)
     decoder.extend(IDS[20:40])  # what was there before
     decoder.flush(Cancel())
-    decoder.rewind(0)
+    decoder.truncate(0)
     decoder.extend(IDS[:20])
     assert_close(decoder.logits(1, Cancel()), expected)
 
@@ -162,7 +163,7 @@ def test_more_logits_than_new_rows_are_the_callers_mistake(decoder):
 
 def test_work_given_up_can_be_taken_up_again(decoder):
     expected = logits_of(decoder, IDS[:20])
-    decoder.rewind(0)
+    decoder.truncate(0)
     decoder.extend(IDS[:20])
     cancel = Cancel()
     cancel.set()
@@ -183,7 +184,7 @@ def test_rows_may_be_ids_or_embeddings(decoder):
     [(1, 1), (8, 1), (9, 2), (50, 7), (99, 13), (100, 13), (101, 14), (799, 104), (800, 104)],
 )
 def test_tokens_of_a_window(model, frames, tokens):
-    assert audio_tokens(frames, model.config.audio) == tokens
+    assert model.config.audio.tokens(frames) == tokens
     mel = np.random.default_rng(frames).normal(size=(128, frames)).astype(np.float32)
     assert model.encoder.encode(mel, Cancel()).shape == (tokens, model.config.text.hidden)
 

@@ -29,7 +29,7 @@ def test_a_slow_machine_is_idle_for_most_of_the_time():
 def test_windows_count_too():
     schedule = DraftSchedule()
     schedule.drafted(5 * RATE, 0.05)
-    schedule.spent(0.6)
+    schedule.delay(0.6)
     assert not schedule.is_due(7 * RATE, FAR)
     assert schedule.is_due(8 * RATE + 1, FAR)
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handy_qwen.engine.api import join_texts
 from handy_qwen.engine.qwen3.output import (
     MAX_REPEATS,
     Answer,
     cut_repetitions,
     is_echo,
-    join_texts,
     loop_start,
     parse_answer,
 )
@@ -27,13 +27,13 @@ def tokenizer():
 def parse(tokenizer):
     """Parse an answer given as text, in which ``|`` stands for the token that divides it."""
 
-    def parse(answer, *, language=None, is_complete=True):
+    def parse(answer, *, language="", is_complete=True):
         prompt = build_prompt(tokenizer, language=language)
         tokens = []
         for number, part in enumerate(answer.split("|")):
             tokens += [prompt.asr_text] if number else []
             tokens += tokenizer.encode(part)
-        return parse_answer(tokens, tokenizer, prompt, language=language, is_complete=is_complete)
+        return parse_answer(tokens, tokenizer, prompt, is_complete=is_complete)
 
     return parse
 
@@ -84,7 +84,7 @@ def test_letters_that_spell_the_division_do_not_divide(parse):
 def test_half_a_character_at_the_end_is_dropped(tokenizer):
     prompt = build_prompt(tokenizer, language="English")
     tokens = tokenizer.encode("Yes, é")
-    parsed = parse_answer(tokens[:-1], tokenizer, prompt, language="English", is_complete=False)
+    parsed = parse_answer(tokens[:-1], tokenizer, prompt, is_complete=False)
     assert parsed.text in {"Yes,", "Yes, é"}
     assert "\ufffd" not in parsed.text
 

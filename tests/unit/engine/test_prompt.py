@@ -31,7 +31,7 @@ def test_a_plain_prompt_has_the_form_of_the_chat_template(tokenizer):
     system = [start, *text("system\n"), end, *text("\n")]
     assert prompt.head == (*system, start, *text("user\n"), audio_start)
     assert prompt.tail == (audio_end, end, *text("\n"), start, *text("assistant\n"))
-    assert not prompt.is_language_forced
+    assert prompt.language == ""
     assert prompt.ends == {end, tokenizer.marker("<|endoftext|>")}
 
 
@@ -40,7 +40,7 @@ def test_a_language_is_put_into_the_models_mouth(tokenizer):
     assert forced.head == plain.head
     said = (*tokenizer.encode("language German"), tokenizer.marker("<asr_text>"))
     assert forced.tail == plain.tail + said
-    assert forced.is_language_forced
+    assert forced.language == "German"
 
 
 def test_a_context_stands_in_the_system_turn_and_nowhere_else(tokenizer):

@@ -8,8 +8,8 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
+from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3 import segment
-from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError, LanguageError
 from tests.golden.clips import clip
 

@@ -9,7 +9,9 @@ import pytest
 from onnx import TensorProto, helper
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from handy_qwen.engine.qwen3.sessions import Cancel, default_threads, open_session, run
+from handy_qwen.engine import default_threads
+from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.qwen3.sessions import open_session, run
 from handy_qwen.errors import (
     CancelledError,
     EngineError,

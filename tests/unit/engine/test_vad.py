@@ -32,7 +32,7 @@ class ScriptedSession:
         self.states = []
 
     def run(self, outputs, feeds, _options):
-        assert outputs == ("output", "stateN")
+        assert list(outputs) == ["output", "stateN"]
         assert feeds["sr"].dtype == np.int64
         assert int(feeds["sr"]) == RATE
         self.windows.append(feeds["input"].copy())
@@ -49,14 +49,36 @@ def scripted(probabilities):
 
 
 def heard(*probabilities):
-    stream = vad.VoiceDetector(ScriptedSession()).stream()
+    stream = vad.VoiceStream(ScriptedSession())
     stream.feed(scripted(probabilities))
     return stream
 
 
+class Recorded:
+    """The Silero model; keeps the probability of each frame."""
+
+    def __init__(self, session):
+        self.session, self.probabilities = session, []
+
+    def run(self, *given):
+        output, state = self.session.run(*given)
+        self.probabilities.append(float(output.max()))
+        return [output, state]
+
+
 @pytest.fixture(scope="module")
-def detector():
-    return vad.VoiceDetector(open_session(MODEL, threads=1))
+def session():
+    return open_session(MODEL, threads=1)
+
+
+def judged(session, *blocks):
+    """The stream after ``blocks``, and the probability of each of its frames."""
+    recorded = Recorded(session)
+    stream = vad.VoiceStream(recorded)
+    for block in blocks:
+        stream.feed(block)
+    stream.finish()
+    return stream, recorded.probabilities
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +96,7 @@ def babble():
 def test_a_window_is_the_end_of_the_frame_before_and_the_frame():
     session = ScriptedSession()
     samples = np.linspace(0.3, 0.9, 3 * FRAME, dtype=np.float32)
-    vad.VoiceDetector(session).stream().feed(samples)
+    vad.VoiceStream(session).feed(samples)
     context = vad.CONTEXT_SAMPLES
     assert [w.shape for w in session.windows] == [(2, context + FRAME)] * 3
     assert not session.windows[0][:, :context].any()
@@ -84,14 +106,14 @@ def test_a_window_is_the_end_of_the_frame_before_and_the_frame():
 
 def test_the_state_is_carried_from_frame_to_frame():
     session = ScriptedSession()
-    vad.VoiceDetector(session).stream().feed(scripted([0, 0, 0]))
+    vad.VoiceStream(session).feed(scripted([0, 0, 0]))
     assert [s.shape for s in session.states] == [(2, 2, 128)] * 3
     assert [float(s.max()) for s in session.states] == [0, 1, 2]
 
 
 def test_faint_sound_is_also_listened_to_at_the_level_of_a_clear_voice():
     session = ScriptedSession()
-    stream = vad.VoiceDetector(session).stream()
+    stream = vad.VoiceStream(session)
     stream.feed(np.full(FRAME, 0.005, np.float32))
     plain, raised = session.windows[0]
     assert plain.max() == np.float32(0.005)
@@ -104,26 +126,22 @@ def test_faint_sound_is_also_listened_to_at_the_level_of_a_clear_voice():
 
 def test_the_gain_ends_at_40_db():
     session = ScriptedSession()
-    vad.VoiceDetector(session).stream().feed(np.full(FRAME, 1e-5, np.float32))
+    vad.VoiceStream(session).feed(np.full(FRAME, 1e-5, np.float32))
     assert session.windows[0][1].max() == pytest.approx(1e-3)
 
 
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(0, 2 * RATE), max_size=12))
-def test_probabilities_do_not_depend_on_how_the_audio_was_cut(detector, babble, cuts):
-    whole, pieces = detector.stream(), detector.stream()
-    whole.feed(babble)
-    for piece in np.split(babble, sorted(cuts)):
-        pieces.feed(piece)
-    for stream in (whole, pieces):
-        stream.finish()
-    np.testing.assert_array_equal(whole.probabilities, pieces.probabilities)
-    assert whole.probabilities.max() > 0.2  # not only the zeros of silence were compared
-    assert whole.segments() == pieces.segments()
+def test_probabilities_do_not_depend_on_how_the_audio_was_cut(session, babble, cuts):
+    whole, expected = judged(session, babble)
+    pieces, found = judged(session, *np.split(babble, sorted(cuts)))
+    assert found == expected
+    assert max(found) > 0.2  # not only the zeros of silence were compared
+    assert whole.spans() == pieces.spans()
 
 
 def test_the_callers_memory_may_be_used_again():
-    first, second = (vad.VoiceDetector(ScriptedSession()).stream() for _ in range(2))
+    first, second = (vad.VoiceStream(ScriptedSession()) for _ in range(2))
     block = np.full(FRAME - 1, 0.9, np.float32)
     for stream in (first, second):
         stream.feed(block)
@@ -138,16 +156,9 @@ def test_finish_judges_the_rest_once_and_ends_the_stream():
     stream.feed(scripted([0.9])[: FRAME // 2])
     stream.finish()
     stream.finish()
-    assert stream.probabilities.size == 3
+    assert len(stream._session.windows) == 3
     with pytest.raises(ValueError, match="finished"):
         stream.feed(np.zeros(1, np.float32))
-
-
-def test_only_the_last_probabilities_are_kept():
-    stream = vad.VoiceDetector(ScriptedSession()).stream(kept_s=0.32)
-    stream.feed(scripted([0.0] * 100 + [1.0] * 10))
-    assert stream.probabilities.tolist() == [1.0] * 10
-    assert stream.probabilities.dtype == np.float32
 
 
 @pytest.mark.parametrize("block", [np.zeros((2, 600), np.float32), np.zeros(600), np.zeros(600, np.int16)])
@@ -169,45 +180,39 @@ def test_a_value_that_is_no_number_is_an_error_and_not_the_end_of_all_detection(
 
 def test_nothing_heard_is_no_speech():
     stream = heard()
-    assert (stream.has_speech, stream.is_speaking, stream.speech_end_samples) == (False, False, 0)
-    assert stream.segments() == []
+    assert (stream.spans(), stream.speech_end_samples) == ([], 0)
 
 
 def test_one_frame_alone_is_a_click():
-    assert heard(0, 1, 0, 0, 1, 0).segments() == []
+    assert heard(0, 1, 0, 0, 1, 0).spans() == []
 
 
 def test_two_frames_are_speech_from_the_first_of_them():
     stream = heard(0, 0, 0.3, 0.3)
-    assert stream.is_speaking
-    assert stream.has_speech
-    assert stream.segments() == [(2 * FRAME, 4 * FRAME)]
+    assert stream.spans() == [(2 * FRAME, 4 * FRAME)]
 
 
 def test_speech_begins_with_the_quiet_frames_before_the_onset():
-    assert heard(0, 0.2, 0.2, 0.9, 0.9).segments() == [(FRAME, 5 * FRAME)]
+    assert heard(0, 0.2, 0.2, 0.9, 0.9).spans() == [(FRAME, 5 * FRAME)]
 
 
 def test_speech_goes_on_while_frames_are_above_the_release():
     stream = heard(0.9, 0.9, 0.16, 0.16, 0.14)
     assert stream.speech_end_samples == 4 * FRAME
-    assert stream.is_speaking
 
 
 def test_speech_is_over_when_the_hangover_is_and_ends_before_it():
     quiet = [0.0] * (HANGOVER - 1)
-    assert heard(0.9, 0.9, *quiet).is_speaking
-    stream = heard(0.9, 0.9, *quiet, 0.0)
-    assert not stream.is_speaking
-    assert stream.has_speech
+    assert heard(0.9, 0.9, *quiet, 0.15).speech_end_samples == (HANGOVER + 2) * FRAME
+    stream = heard(0.9, 0.9, *quiet, 0.0, 0.15)
     assert stream.speech_end_samples == 2 * FRAME
-    assert stream.segments() == [(0, 2 * FRAME)]
+    assert stream.spans() == [(0, 2 * FRAME)]
 
 
 def test_a_short_gap_joins_and_a_long_one_parts():
-    assert len(heard(0.9, 0.9, *[0.0] * (HANGOVER - 1), 0.9, 0.9).segments()) == 1
+    assert len(heard(0.9, 0.9, *[0.0] * (HANGOVER - 1), 0.9, 0.9).spans()) == 1
     parted = heard(0.9, 0.9, *[0.0] * HANGOVER, 0.9, 0.9)
-    assert parted.segments() == [(0, 2 * FRAME), ((2 + HANGOVER) * FRAME, (4 + HANGOVER) * FRAME)]
+    assert parted.spans() == [(0, 2 * FRAME), ((2 + HANGOVER) * FRAME, (4 + HANGOVER) * FRAME)]
 
 
 def test_speech_never_ends_after_the_last_sample():
@@ -217,21 +222,20 @@ def test_speech_never_ends_after_the_last_sample():
     stream.feed(rest)
     stream._hysteresis.push(0.9)  # what the padded rest may come to
     assert stream.speech_end_samples == 2 * FRAME + 100
-    assert stream.segments() == [(0, 2 * FRAME + 100)]
+    assert stream.spans() == [(0, 2 * FRAME + 100)]
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9]), max_size=80))
 @settings(deadline=None)
-def test_segments_are_in_order_apart_and_hold_every_pair_of_loud_frames(probabilities):
+def test_spans_are_in_order_apart_and_hold_every_pair_of_loud_frames(probabilities):
     stream = heard(*probabilities)
-    segments = stream.segments()
-    assert stream.has_speech == bool(segments)
-    assert stream.speech_end_samples == (segments[-1].end if segments else 0)
-    for before, after in pairwise(segments):
+    spans = stream.spans()
+    assert stream.speech_end_samples == (spans[-1].end if spans else 0)
+    for before, after in pairwise(spans):
         assert after.start - before.end >= HANGOVER * FRAME
     for i, pair in enumerate(pairwise(probabilities)):
         if min(pair) >= vad.ONSET_PROBABILITY:
-            assert any(s.start <= i * FRAME and (i + 2) * FRAME <= s.end for s in segments)
+            assert any(s.start <= i * FRAME and (i + 2) * FRAME <= s.end for s in spans)
 
 
 # --- the shipped model -------------------------------------------------------------------------------
@@ -242,44 +246,41 @@ def test_the_model_is_the_one_its_readme_names():
     assert f"`{digest}`" in (ASSETS / "README.md").read_text(encoding="utf-8")
 
 
-def test_loud_sound_scores_as_in_the_plain_loop_that_silero_documents(detector, babble):
+def test_loud_sound_scores_as_in_the_plain_loop_that_silero_documents(session, babble):
     loud = babble / np.abs(babble).max()
-    session = open_session(MODEL, threads=1)
     state, context, expected = np.zeros((2, 1, 128), np.float32), np.zeros(64, np.float32), []
     for frame in loud[: loud.size // 512 * 512].reshape(-1, 512):
         window = np.concatenate((context, frame))[None]
         score, state = session.run(None, {"input": window, "state": state, "sr": np.array(16_000)})
         context = frame[-64:]
         expected.append(score[0, 0])
-    stream = detector.stream()
-    stream.feed(loud)
-    np.testing.assert_allclose(stream.probabilities, expected, atol=1e-4)
+    np.testing.assert_allclose(judged(session, loud)[1][: len(expected)], expected, atol=1e-4)
     assert max(expected) > 0.2
 
 
 @pytest.mark.parametrize("level", [1.0, 0.03, 0.001])
-def test_noise_clicks_and_hum_are_no_speech(detector, level):
+def test_noise_clicks_and_hum_are_no_speech(session, level):
     rng = np.random.default_rng(0)
     t = np.arange(6 * RATE) / RATE
     clicks = np.zeros(t.size)
     clicks[rng.integers(0, t.size, 40)] = 1
     hum = 0.5 * np.sin(2 * np.pi * 50 * t) + 0.2 * np.sin(2 * np.pi * 150 * t)
     for sound in (rng.standard_normal(t.size) * 0.2, clicks, hum):
-        assert detector.detect((sound * level).astype(np.float32)) == []
+        assert judged(session, (sound * level).astype(np.float32))[0].spans() == []
 
 
 @pytest.mark.parametrize("n", [0, 1, 511, 512, 16_000])
-def test_digital_silence_of_any_length_is_no_speech(detector, n):
-    assert detector.detect(np.zeros(n, np.float32)) == []
+def test_digital_silence_of_any_length_is_no_speech(session, n):
+    assert judged(session, np.zeros(n, np.float32))[0].spans() == []
 
 
-def test_two_streams_of_a_detector_do_not_mix(detector, babble):
-    first, second, alone = (detector.stream() for _ in range(3))
+def test_two_streams_of_a_session_do_not_mix(session, babble):
+    recorded = Recorded(session)
+    first, second = vad.VoiceStream(recorded), vad.VoiceStream(session)
     for block in np.split(babble, 10):
         first.feed(block)
         second.feed(block[::-1].copy())
-        alone.feed(block)
-    np.testing.assert_array_equal(first.probabilities, alone.probabilities)
+    assert recorded.probabilities == judged(session, babble)[1][: len(recorded.probabilities)]
 
 
 # --- recordings --------------------------------------------------------------------------------------
@@ -295,26 +296,25 @@ def recordings(is_speech):
 
 
 @pytest.mark.parametrize("level_db", [0, -40])
-def test_speech_is_heard_in_every_recording_also_through_a_weak_microphone(detector, level_db):
+def test_speech_is_heard_in_every_recording_also_through_a_weak_microphone(session, level_db):
     missed = []
     for name, samples in recordings(is_speech=True):
         start = samples[: 14 * RATE]  # one of them begins with ten seconds of music
         weak = np.round(start * 10 ** (level_db / 20) * 32768) / 32768  # 16 bits are all it has
-        if not detector.detect(weak.astype(np.float32)):
+        if not judged(session, weak.astype(np.float32))[0].spans():
             missed.append(name)
     assert missed == []
 
 
 @pytest.mark.parametrize("level_db", [0, -20, -40])
-def test_recorded_noise_and_silence_stay_far_below_the_onset(detector, level_db):
+def test_recorded_noise_and_silence_stay_far_below_the_onset(session, level_db):
     for name, samples in recordings(is_speech=False):
-        stream = detector.stream()
-        stream.feed((samples * 10 ** (level_db / 20)).astype(np.float32))
-        assert stream.probabilities.max() < vad.ONSET_PROBABILITY / 2, name
+        _, found = judged(session, (samples * 10 ** (level_db / 20)).astype(np.float32))
+        assert max(found) < vad.ONSET_PROBABILITY / 2, name
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.001])
-def test_the_end_of_speech_is_found_within_a_tenth_of_a_second_or_so(detector, noise):
+def test_the_end_of_speech_is_found_within_a_tenth_of_a_second_or_so(session, noise):
     rng = np.random.default_rng(1)
     late_ms = {}
     for name, samples in recordings(is_speech=True):
@@ -324,7 +324,7 @@ def test_the_end_of_speech_is_found_within_a_tenth_of_a_second_or_so(detector, n
         level = np.sqrt((windows**2).mean(axis=1))
         end = (int(np.nonzero(level > level.max() * 10 ** (-35 / 20))[0][-1]) + 1) * 160
         padded = np.concatenate((samples[:end], np.zeros(RATE, np.float32)))
-        stream = detector.stream()
+        stream = vad.VoiceStream(session)
         stream.feed((padded + rng.standard_normal(padded.size) * noise).astype(np.float32))
         late_ms[name] = (stream.speech_end_samples - end) / 16
     assert len(late_ms) > 10

@@ -1,7 +1,7 @@
 """Sizes of a model: the three spellings, and what cannot be run."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_the_spelling_of_transformers_5_is_read():
 
 
 def test_what_is_written_is_read_back():
-    assert ModelConfig.from_dict(json.loads(json.dumps(config().as_dict()))) == config()
+    assert ModelConfig.from_dict(json.loads(json.dumps(asdict(config())))) == config()
 
 
 @pytest.mark.parametrize("part", ["audio", "text"])
@@ -47,7 +47,7 @@ def test_what_is_written_is_read_back():
 def test_a_size_that_is_none_is_refused(part, wrong):
     kind = {"audio": AudioConfig, "text": TextConfig}[part]
     for field in fields(kind):
-        raw = config().as_dict()
+        raw = asdict(config())
         raw[part][field.name] = wrong
         with pytest.raises((TypeError, ValueError)):
             ModelConfig.from_dict(raw)
@@ -66,7 +66,7 @@ def test_a_size_that_is_none_is_refused(part, wrong):
     ],
 )
 def test_sizes_that_contradict_each_other_are_refused(part, name, value):
-    raw = config().as_dict()
+    raw = asdict(config())
     raw[part][name] = value
     with pytest.raises(ValueError, match=r"contradict|another kind"):
         ModelConfig.from_dict(raw)
@@ -75,15 +75,15 @@ def test_sizes_that_contradict_each_other_are_refused(part, name, value):
 @pytest.mark.parametrize("languages", [["English", 7], ["", "English"], [None]])
 def test_languages_that_are_no_names_are_refused(languages):
     with pytest.raises((TypeError, ValueError)):
-        ModelConfig.from_dict(config().as_dict() | {"languages": languages})
+        ModelConfig.from_dict(asdict(config()) | {"languages": languages})
 
 
 def test_missing_and_unknown_fields_are_refused():
-    raw = config().as_dict()
+    raw = asdict(config())
     del raw["text"]["layers"]
     with pytest.raises(TypeError):
         ModelConfig.from_dict(raw)
     with pytest.raises(TypeError):
-        ModelConfig.from_dict(config().as_dict() | {"audio": {"size": 1}})
+        ModelConfig.from_dict(asdict(config()) | {"audio": {"size": 1}})
     with pytest.raises(KeyError):
         ModelConfig.from_checkpoint({"model_type": "bert"}, ())

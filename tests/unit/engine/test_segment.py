@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from handy_qwen.engine.api import Timings
+from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3 import compact
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.segment import Segment, token_limit
-from handy_qwen.engine.qwen3.sessions import Cancel
 from handy_qwen.errors import CancelledError
 
 RATE = 16_000
@@ -26,7 +25,9 @@ def passage_of(recognizer, *, exact=False):
 
 def answer(passage, samples, draft=(), cancel=None, **more):
     more = {"poll": lambda: None} | more
-    return passage.answer(samples, draft, cancel or Cancel(), written=[], timings=Timings(), **more).tokens
+    tokens = []
+    passage.answer(samples, draft, cancel or Cancel(), written=tokens, **more)
+    return tokens
 
 
 @pytest.mark.parametrize(("seconds", "tokens"), [(0.1, 128), (8, 128), (60, 752)])
@@ -62,7 +63,7 @@ def test_the_head_read_before_makes_no_difference(random_recognizer):
     samples = sound(3 * RATE)
     wanted = answer(passage_of(random_recognizer), samples)
     passage = passage_of(random_recognizer)
-    passage.read_head(Cancel())
+    passage.prefill(Cancel())
     assert answer(passage, samples) == wanted
 
 
@@ -72,7 +73,7 @@ def test_work_given_up_can_be_taken_up_again(random_recognizer):
     passage = passage_of(random_recognizer)
     cancel.set()
     for work in (
-        passage.read_head,
+        passage.prefill,
         lambda c: passage.advance(samples, c),
         lambda c: answer(passage, samples, (), c),
     ):
@@ -87,11 +88,11 @@ def test_features_of_a_whole_clip_have_one_floor(random_recognizer):
     samples = sound(12 * RATE)
     exact, live = passage_of(random_recognizer, exact=True), None
     answer(exact, samples)
-    tops = [mark.top for mark in exact._marks]
+    tops = [mark.top for mark in exact._ends]
     assert tops[0] == tops[1]
     live = passage_of(random_recognizer)
     answer(live, samples)
-    assert live._marks[1].top < tops[1]
+    assert live._ends[1].top < tops[1]
 
 
 def test_seconds_prepared_while_the_speaker_goes_on_need_no_convolutions_later(

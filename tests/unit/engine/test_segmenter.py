@@ -1,7 +1,5 @@
 """Passages: the same for any cutting into blocks, nothing lost between them, memory bounded."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,10 +17,6 @@ class LoudIsSpeech:
 
     def __init__(self):
         self.heard, self.sounds, self.carry = 0, [], np.zeros(0, np.float32)
-
-    def stream(self, kept_s):
-        assert kept_s > 0
-        return self
 
     def feed(self, samples):
         waiting = np.concatenate((self.carry, samples))
@@ -48,7 +42,7 @@ class LoudIsSpeech:
     def speech_end_samples(self):
         return self.sounds[-1].end if self.sounds else 0
 
-    def segments(self):
+    def spans(self):
         return list(self.sounds)
 
 
@@ -172,10 +166,8 @@ def test_an_hour_takes_no_more_memory_than_three_minutes():
 
 def test_segments_are_looked_through_only_when_a_passage_ends():
     voice = LoudIsSpeech()
-    splitter = Segmenter(
-        SimpleNamespace(stream=lambda **_: voice), limit_samples=60 * RATE, trims_silence=True
-    )
-    voice.segments = None
+    splitter = Segmenter(voice, limit_samples=60 * RATE, trims_silence=True)
+    voice.spans = None
     splitter.feed(take(10.0, -0.5))
     assert splitter.is_at_rest
     assert len(splitter.open_samples) > 10 * RATE

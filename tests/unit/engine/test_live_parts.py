@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.engine.qwen3.preview import PreviewText
+from handy_qwen.engine.qwen3.live import PreviewText
 
 
 def shown(*drafts):
@@ -61,17 +61,17 @@ def test_a_vowel_sign_stays_with_its_letter():
 def test_passages_are_joined_with_a_space():
     preview = PreviewText()
     preview.show("Hello there.")
-    preview.end_passage("Hello there.")
+    preview.end_segment("Hello there.")
     preview.show("How are")
     assert (preview.shown.committed, preview.shown.tentative) == ("Hello there.", " How are")
-    preview.end_passage("How are you?")
+    preview.end_segment("How are you?")
     assert (preview.shown.committed, preview.shown.tentative) == ("Hello there. How are you?", "")
 
 
 def test_what_was_shown_beyond_the_end_of_a_passage_stays_to_be_seen():
     preview = PreviewText()
     preview.show("It is late. Where is Emma?")
-    preview.end_passage("It is late.")
+    preview.end_segment("It is late.")
     assert (preview.shown.committed, preview.shown.tentative) == ("It is late.", " Where is Emma?")
     preview.show("Where is Emma? Hello.")
     assert preview.shown.committed + preview.shown.tentative == "It is late. Where is Emma? Hello."
@@ -79,7 +79,7 @@ def test_what_was_shown_beyond_the_end_of_a_passage_stays_to_be_seen():
 
 def test_passages_in_chinese_are_joined_without():
     preview = PreviewText()
-    preview.end_passage("你好。")
+    preview.end_segment("你好。")
     preview.show("今天")
     assert preview.shown.committed + preview.shown.tentative == "你好。今天"
 
@@ -92,7 +92,7 @@ def test_committed_text_only_grows(steps):
     preview, before = PreviewText(), ""
     for is_end, text in steps:
         if is_end:
-            preview.end_passage(text)
+            preview.end_segment(text)
         else:
             preview.show(text)
         assert preview.shown.committed.startswith(before)
