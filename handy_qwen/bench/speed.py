@@ -61,14 +61,14 @@ def measure_model(
         EngineError: The model cannot be loaded or run.
     """
     model = load_model(folder, voice_model=paths.asset(VOICE_MODEL), threads=threads)
-    loaded = resident_bytes()
+    loaded, name = resident_bytes(), model.name
     try:
         clips = tuple(_measure_clip(model, clip_s, tokens, rounds) for clip_s in clips_s)
     finally:
         model.close()
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     read = (size for name, size in sizes.items() if name in {"decoder.data", "embedding.data"})
-    return ModelSpeed(model.name, sum(sizes.values()), sum(read), model.load_s, loaded, peak_bytes(), clips)
+    return ModelSpeed(name, sum(sizes.values()), sum(read), model.load_s, loaded, peak_bytes(), clips)
 
 
 def _measure_clip(model: Model, clip_s: float, tokens: int, rounds: int) -> ClipSpeed:

@@ -229,8 +229,7 @@ class Document:
                     self._below((name, start + both - 1))[-1].tail += self._newline + text
 
     def _set_entry(self, place: Path, old: Entry, new: Entry, known: Sequence[str]) -> None:
-        # tables inside the entry come after its keys
-        last = [one for one in self._below(place) if one.depth == len(place)][-1]
+        added = ""
         for key in known:
             plain = self._plain((*place, key))
             for one in self._below((*place, key)):
@@ -239,7 +238,9 @@ class Document:
             if plain and key in new and old.get(key) != new[key]:
                 plain.assign(dump(new[key]), self._newline)
             elif not plain and key in new:
-                last.tail += f"{key} = {dump(new[key])}{self._newline}"
+                added += f"{key} = {dump(new[key])}{self._newline}"
+        # tables inside the entry come after its keys
+        [one for one in self._below(place) if one.depth == len(place)][-1].tail += added
 
 
 def dump(value: object) -> str:

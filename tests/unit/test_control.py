@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import textwrap
 import threading
 
 import pytest
@@ -27,19 +26,26 @@ def meeting(request, tmp_path):
 
 
 @pytest.fixture
-def start(meeting):
+def serve():
+    """Starts servers, which end with the test."""
     servers = []
 
-    def start(answer=lambda command: {"heard": command}):
+    def serve(meeting, answer=lambda command: {"heard": command}):
         servers.append(ControlServer(meeting, answer))
         servers[-1].start()
         return servers[-1]
 
-    yield start
+    yield serve
     for one in servers:
         one.close()
         one.close()
     assert not any(thread.name == "control" for thread in threading.enumerate())
+
+
+@pytest.fixture
+def start(meeting, serve):
+    """Starts a server at ``meeting``."""
+    return lambda *answer: serve(meeting, *answer)
 
 
 def raw(meeting, data):
@@ -57,20 +63,10 @@ def raw(meeting, data):
         return json.loads(answer) if answer else None
 
 
-def secret_of(meeting):
-    connection, secret = meeting.connect(5)
-    connection.close()
-    return secret
-
-
-def test_a_command_is_answered(meeting, start):
-    start()
+def test_a_command_is_answered_also_at_length(meeting, start):
+    start(lambda command: {"heard": command, "text": "ä" * 300_000})
     assert ask(meeting, "status")["heard"] == "status"
-
-
-def test_a_long_answer_arrives_whole(meeting, start):
-    start(lambda _: {"text": "ä" * 300_000})
-    assert ask(meeting, "last")["text"] == "ä" * 300_000
+    assert ask(meeting, "status")["text"] == "ä" * 300_000
 
 
 def test_nobody_listening_is_said_so(meeting):
@@ -145,18 +141,16 @@ def test_a_caller_who_goes_away_does_not_end_the_server(meeting, start):
     assert len(ask(meeting, "last")["text"]) == 3_000_000
 
 
-def test_the_loopback_device_wants_the_secret(tmp_path):
+def test_the_loopback_device_wants_the_secret(tmp_path, serve):
     meeting = Endpoint(tmp_path / "run", is_unix=False)
-    one = ControlServer(meeting, lambda _: {})
-    one.start()
-    try:
-        for secret in ("", "0" * 64, 7, None):
-            request = {"protocol": PROTOCOL, "command": "quit", "secret": secret}
-            assert raw(meeting, json.dumps(request).encode() + b"\n")["ok"] is False
-        assert len(secret_of(meeting)) == 64
-        assert ask(meeting, "quit")["ok"] is True
-    finally:
-        one.close()
+    serve(meeting)
+    for secret in ("", "0" * 64, 7, None):
+        request = {"protocol": PROTOCOL, "command": "quit", "secret": secret}
+        assert raw(meeting, json.dumps(request).encode() + b"\n")["ok"] is False
+    connection, secret = meeting.connect(5)
+    connection.close()
+    assert len(secret) == 64
+    assert ask(meeting, "quit")["ok"] is True
 
 
 @pytest.mark.parametrize(
@@ -184,28 +178,19 @@ def test_only_the_user_can_reach_the_socket(meeting, start):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who calls")
 @pytest.mark.expects_log
-def test_another_user_is_refused_even_if_he_gets_in(tmp_path, monkeypatch):
+def test_another_user_is_refused_even_if_he_gets_in(tmp_path, monkeypatch, serve):
     meeting = Endpoint(tmp_path / "run", is_unix=True)
     asked = []
-    one = ControlServer(meeting, lambda command: asked.append(command) or {})
-    one.start()
-    try:
-        monkeypatch.setattr(endpoint.os, "geteuid", lambda: 123_456)
-        with pytest.raises(ControlError, match="not running"):
-            ask(meeting, "quit")  # who calls looks as well
-        with socket.socket(socket.AF_UNIX) as caller:
-            caller.connect(str(meeting.path))
-            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-                caller.sendall(b'{"protocol": 1, "command": "quit"}\n')
-                assert caller.recv(1000) == b""
-        assert asked == []
-    finally:
-        one.close()
-
-
-@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
-def test_a_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):
+    serve(meeting, lambda command: asked.append(command) or {})
     monkeypatch.setattr(endpoint.os, "geteuid", lambda: 123_456)
+    with pytest.raises(ControlError, match="not running"):
+        ask(meeting, "quit")  # who calls looks as well
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(meeting.path))
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            caller.sendall(b'{"protocol": 1, "command": "quit"}\n')
+            assert caller.recv(1000) == b""
+    assert asked == []
     with pytest.raises(ControlError, match="somebody else"):
         Endpoint(tmp_path / "run", is_unix=True).listen()
 
@@ -218,16 +203,13 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
         InstanceLock(tmp_path / "file" / "run").acquire()
 
 
-def test_what_a_crash_left_is_replaced(meeting, start):
+def test_what_a_crash_left_is_replaced_and_an_orderly_end_leaves_nothing(meeting, start):
     left, _ = meeting.listen()
     left.close()  # without removing its file
     assert meeting.path.exists()
-    start()
+    one = start()
     assert ask(meeting, "status")["heard"] == "status"
-
-
-def test_nothing_is_left_after_an_orderly_end(meeting, start):
-    start().close()
+    one.close()
     assert not meeting.path.exists()
 
 
@@ -243,17 +225,13 @@ def test_a_socket_that_was_removed_does_not_hinder_the_end(meeting, start):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets only")
-def test_a_folder_with_a_very_long_name_works(tmp_path):
-    folder = tmp_path / ("long" * 30) / "run"
-    meeting = Endpoint(folder, is_unix=True)
-    assert meeting.path.parent != folder
-    one = ControlServer(meeting, lambda command: {"heard": command})
-    one.start()
-    try:
-        assert ask(Endpoint(folder, is_unix=True), "status")["heard"] == "status"
-    finally:
-        one.close()
-        meeting.path.parent.rmdir()
+def test_a_folder_with_a_very_long_name_works(tmp_path, serve):
+    meeting = Endpoint(tmp_path / ("long" * 30) / "run", is_unix=True)
+    assert meeting.path.parent != meeting.folder
+    one = serve(meeting)
+    assert ask(Endpoint(meeting.folder, is_unix=True), "status")["heard"] == "status"
+    one.close()
+    meeting.path.parent.rmdir()
 
 
 def test_a_line_may_come_in_pieces():
@@ -275,14 +253,10 @@ def test_the_lock_is_held_by_one_and_given_back(tmp_path):
 
 
 def test_of_many_started_at_once_exactly_one_wins_and_a_killed_one_leaves_no_lock(tmp_path):
-    code = textwrap.dedent(
-        """
-        import sys, pathlib
-        from handy_qwen.control import InstanceLock
-        lock = InstanceLock(pathlib.Path(sys.argv[1]))
-        print(lock.acquire(), flush=True)
-        sys.stdin.readline()
-        """
+    code = (
+        "import sys, pathlib; from handy_qwen.control import InstanceLock; "
+        "lock = InstanceLock(pathlib.Path(sys.argv[1])); "
+        "print(lock.acquire(), flush=True); sys.stdin.readline()"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     started = [

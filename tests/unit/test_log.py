@@ -33,6 +33,7 @@ def test_what_happens_is_written_with_time_and_thread(log):
     text = log.path.read_text()
     assert "INFO    MainThread handy_qwen.test: model loaded" in text
     assert "details" not in text
+    assert (log.path.parent / CRASH_FILE).is_file(), "crashes in native code have a file"
 
 
 def test_debug_says_more_and_also_to_the_terminal(tmp_path):
@@ -59,7 +60,7 @@ def test_only_the_owner_can_read_the_log_also_after_it_was_rotated(log, monkeypa
 
 
 @pytest.mark.expects_log
-def test_uncaught_errors_of_main_and_threads_and_destructors_are_logged(log):
+def test_uncaught_errors_of_main_and_threads_and_destructors_are_logged(log, capsys):
     def fail():
         raise RuntimeError("in a thread")
 
@@ -74,19 +75,11 @@ def test_uncaught_errors_of_main_and_threads_and_destructors_are_logged(log):
     thread.join()
     sys.unraisablehook = log_module._log_unraisable
     Fragile()
-    error = RuntimeError("in main")
-    sys.excepthook(RuntimeError, error, None)
+    sys.excepthook(RuntimeError, RuntimeError("in main"), None)
     text = log.path.read_text()
     assert "uncaught error in worker" in text
     for place in ("in a thread", "in a destructor", "in main"):
         assert f"RuntimeError: {place}" in text
-
-
-def test_an_interrupt_is_no_error(log, capsys):
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert log.path.read_text() == ""
+    assert log.path.read_text() == text, "an interrupt is no error"
     assert "KeyboardInterrupt" in capsys.readouterr().err
-
-
-def test_crashes_in_native_code_have_a_file(log):
-    assert (log.path.parent / CRASH_FILE).is_file()
