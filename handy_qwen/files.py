@@ -88,6 +88,24 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
+def replace_folder(new: Path, place: Path, aside: Path) -> None:
+    """Rename ``new`` to ``place``. What was there goes to ``aside``, and comes back if that fails.
+
+    Raises:
+        OSError: A folder cannot be renamed.
+    """
+    is_replacing = place.exists()
+    if is_replacing:
+        place.rename(aside)
+    try:
+        new.rename(place)
+    except BaseException:
+        if is_replacing:
+            aside.rename(place)
+        raise
+    sync_folder(place.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names in ``folder`` are on the disk, where the system can.
 

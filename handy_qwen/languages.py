@@ -1,4 +1,4 @@
-"""The languages of Qwen3-ASR: one table of every way to name them.
+"""The languages of Qwen3-ASR and their scripts: every way to name them; where words end, where spaces are.
 
 Source of the English names, which the model was trained with: the model card of Qwen3-ASR and
 SUPPORTED_LANGUAGES in QwenLM/Qwen3-ASR (2026-01). Codes: ISO 639-1, 639-2 (both forms) and 639-3.
@@ -61,21 +61,18 @@ def _key(name: str) -> str:
     return " ".join("".join(char for char in letters if not unicodedata.combining(char)).split())
 
 
-def _rows() -> list[tuple[str, list[str], str, list[str]]]:
-    found = []
-    for name, row in _TABLE.items():
-        codes, native, others = row.split("|")
-        found.append((name, codes.split(), native.strip(), [one for one in others.split(",") if one.strip()]))
-    return found
-
-
-LANGUAGES = {codes[0]: name for name, codes, _native, _others in _rows()}
+_ROWS = [
+    (name, codes.split(), native.strip(), [one for one in others.split(",") if one.strip()])
+    for name, row in _TABLE.items()
+    for codes, native, others in [row.split("|")]
+]
+LANGUAGES = {codes[0]: name for name, codes, _native, _others in _ROWS}
 """The usual code of each language -> its English name."""
 ALL_LANGUAGES = tuple(LANGUAGES.values())
-NATIVE_NAMES = {name: native for name, _codes, native, _others in _rows()}
+NATIVE_NAMES = {name: native for name, _codes, native, _others in _ROWS}
 """English name -> as its speakers write it."""
-_BY_CODE = {code: name for name, codes, _native, _others in _rows() for code in codes}
-_BY_NAME = {_key(one): name for name, _codes, native, others in _rows() for one in (name, native, *others)}
+_BY_CODE = {code: name for name, codes, _native, _others in _ROWS for code in codes}
+_BY_NAME = {_key(one): name for name, _codes, native, others in _ROWS for one in (name, native, *others)}
 
 
 def code_of(name: str) -> str:
@@ -128,6 +125,8 @@ def _nearest(wanted: str, known: Sequence[str]) -> str:
     return names[close[0]] if close else ""
 
 
+# --- scripts -----------------------------------------------------------------------------------------
+
 _UNSPACED = (  # first and last code point of the blocks whose scripts have no spaces between words
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Burmese
@@ -160,7 +159,7 @@ def is_unspaced(character: str) -> bool:
 
 
 def has_space_between(left: str, right: str) -> bool:
-    """Whether a space parts two words of which one ends with ``left`` and the next begins with ``right``.
+    """Whether a space separates two words of which one ends with ``left`` and the next begins with ``right``.
 
     Chinese and Japanese have none beside words of other scripts either; Thai and its neighbours do.
     """

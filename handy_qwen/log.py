@@ -29,9 +29,7 @@ KEPT = 2  # older files
 LINE = "%(asctime)s.%(msecs)03d %(levelname)-7s %(threadName)s %(name)s: %(message)s"
 
 
-class PrivateFileHandler(logging.handlers.RotatingFileHandler):
-    """A rotating file with mode 0600 from its first byte."""
-
+class _PrivateFileHandler(logging.handlers.RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
         return _open_private(Path(self.baseFilename))
 
@@ -53,7 +51,7 @@ class Log:
         self._level = root.level
         root.setLevel(logging.DEBUG if is_debug else logging.INFO)
         self._handlers: list[logging.Handler] = [
-            PrivateFileHandler(self.path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
+            _PrivateFileHandler(self.path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
         ]
         if console is not None:
             self._handlers.append(logging.StreamHandler(console))

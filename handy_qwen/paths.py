@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 
@@ -18,23 +20,14 @@ APP_NAME = "handy-qwen"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
 
 
-def _home() -> Path | None:
-    home = os.environ.get(HOME_VARIABLE)
-    if not home:
-        return None
-    if home.startswith("~"):
-        _require_home()
-    return Path(home).expanduser().absolute()
-
-
 def user_home() -> Path:
     """The user's own folder. Without one, paths in it would begin with a plain ``~``, wherever that is.
 
     Raises:
         HandyError: There is none.
     """
-    told = None if os.name == "nt" else os.environ.get("HOME")
-    home = Path(os.path.expanduser("~") if told is None else told)  # noqa: PTH111  Path's own raises
+    named = None if os.name == "nt" else os.environ.get("HOME")
+    home = Path(os.path.expanduser("~") if named is None else named)  # noqa: PTH111  Path's own raises
     if not home.is_absolute():
         raise HandyError(
             "This user has no home directory.",
@@ -43,10 +36,15 @@ def user_home() -> Path:
     return home
 
 
-def _require_home(instead: str = "") -> None:
-    """See that there is one, unless the variable ``instead`` names another place."""
-    if not (instead and Path(os.environ.get(instead, "")).is_absolute()):
+def _folder(name: str, variable: str, usual: Callable[[str, Literal[False]], Path]) -> Path:
+    """The folder ``name`` of HANDY_QWEN_HOME; else the ``usual`` one, which ``variable`` may move."""
+    if home := os.environ.get(HOME_VARIABLE):
+        if home.startswith("~"):
+            user_home()
+        return Path(home).expanduser().absolute() / name
+    if not Path(os.environ.get(variable, "")).is_absolute():
         user_home()
+    return usual(APP_NAME, False)
 
 
 def config_dir() -> Path:
@@ -55,10 +53,7 @@ def config_dir() -> Path:
     Raises:
         HandyError: The user has no home directory. So do all functions here that lead to the user's folders.
     """
-    if home := _home():
-        return home / "config"
-    _require_home("XDG_CONFIG_HOME")
-    return platformdirs.user_config_path(APP_NAME, appauthor=False)
+    return _folder("config", "XDG_CONFIG_HOME", platformdirs.user_config_path)
 
 
 def settings_file() -> Path:
@@ -68,10 +63,7 @@ def settings_file() -> Path:
 
 def data_dir() -> Path:
     """The folder of what must not be lost: takes, history, the user's own model catalogue."""
-    if home := _home():
-        return home / "data"
-    _require_home("XDG_DATA_HOME")
-    return platformdirs.user_data_path(APP_NAME, appauthor=False)
+    return _folder("data", "XDG_DATA_HOME", platformdirs.user_data_path)
 
 
 def models_dir() -> Path:
@@ -81,31 +73,24 @@ def models_dir() -> Path:
 
 def log_dir() -> Path:
     """The folder of the log files."""
-    if home := _home():
-        return home / "log"
-    _require_home("XDG_STATE_HOME")
-    return platformdirs.user_log_path(APP_NAME, appauthor=False)
+    return _folder("log", "XDG_STATE_HOME", platformdirs.user_log_path)
 
 
 def runtime_dir() -> Path:
-    """The folder of the socket through which the running program is reached.
+    """The folder of the control socket.
 
-    Where the system gives the user none of his own, it lies with the data: never in a folder that
-    others can write to.
+    Where the system gives the user none, it is with the data: never in a folder that others can write to.
     """
-    home = _home()
-    if home:
-        return home / "run"
-    if sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR"):
+    is_linux, names = sys.platform.startswith("linux"), (HOME_VARIABLE, "XDG_RUNTIME_DIR")
+    if is_linux and not any(map(os.environ.get, names)):
         return data_dir() / "run"
-    _require_home("XDG_RUNTIME_DIR")
-    return platformdirs.user_runtime_path(APP_NAME, appauthor=False)
+    return _folder("run", "XDG_RUNTIME_DIR", platformdirs.user_runtime_path)
 
 
 def asset(name: str) -> Path:
     """A file or folder that ships with the program, such as ``icons/tray-idle.svg``.
 
-    In an installed program the assets lie inside the package; in a checkout beside it.
+    An installed program has the assets inside the package; a checkout, beside it.
     """
     inside = Path(__file__).parent / "assets"
     return (inside if inside.is_dir() else Path(__file__).parents[1] / "assets") / name

@@ -14,7 +14,7 @@ from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
 from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
-from handy_qwen.settings import MeansOfInsertion, Settings
+from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
@@ -56,7 +56,7 @@ def kept_of(settings: Settings) -> history.Rules:
 
 def method_of(settings: Settings, default: Method) -> Method:
     """How text gets into a window."""
-    return default if settings.method is MeansOfInsertion.AUTO else Method(settings.method.value)
+    return settings.method or default
 
 
 def live_of(settings: Settings, *, is_on_battery: bool) -> LiveMode:
@@ -85,7 +85,7 @@ def choices_of(
         microphone=settings.microphone,
         microphones=tuple(microphones),
         method=method_of(settings, default_method),
-        is_method_automatic=settings.method is MeansOfInsertion.AUTO,
+        is_method_automatic=settings.method is None,
         automatic_method=default_method,
         overlay=settings.overlay,
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),

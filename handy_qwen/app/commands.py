@@ -11,7 +11,6 @@ from handy_qwen.core.events import Failed
 from handy_qwen.core.types import Method
 from handy_qwen.core.view import Window
 from handy_qwen.errors import HandyError, SettingsError
-from handy_qwen.settings import MeansOfInsertion
 
 
 class AppCommands:
@@ -44,7 +43,7 @@ class AppCommands:
 
     def use_method(self, method: Method | None) -> None:
         """Insert texts by ``method`` from the next one on; None is automatic."""
-        self._program.change(method=method.value if method else MeansOfInsertion.AUTO.value)
+        self._program.change(method=method)
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey, or say why not."""

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from functools import cache
 from types import FrameType
 
@@ -18,7 +17,6 @@ from handy_qwen.app.choices import chord_title
 from handy_qwen.app.closing import in_order
 from handy_qwen.app.commands import AppCommands
 from handy_qwen.app.program import Program
-from handy_qwen.core.events import Requested
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
 from handy_qwen.system.compositing import compositing_for
@@ -104,32 +102,32 @@ def run(*, is_hidden: bool) -> int:
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
     from handy_qwen.app.windows import ProgramWindows
-    from handy_qwen.ui.desk import Desk, Guide
+    from handy_qwen.ui.desk import Desk
 
     program = Program(way_out.ask, is_hidden=is_hidden)
     windows = ProgramWindows(program)
     commands = AppCommands(program, open_with_desktop, way_out.ask, windows.call)
     is_composited = compositing_for(lambda: session_of(os.environ))
-    desk = Desk(program.controller.post, commands, program.level_db, is_composited)
-    guide = Guide(
-        lambda what: program.controller.post(Requested(what, time.monotonic())),
+    desk = Desk(
+        program.controller.post,
         commands,
         program.level_db,
         windows.models,
+        windows.past,
+        is_composited=is_composited,
     )
-    desk.view_changed.connect(guide.show_view)
-    windows.show(desk, commands, guide)
+    windows.show(desk)
     logger.info("the tray icon is shown")
 
     @cache
     def end() -> None:
-        in_order(guide.close, windows.close, desk.close, lambda: program.close(windows.keepers()))
+        in_order(desk.close, lambda: program.close(windows.keepers()))
 
     # At the end of a session Windows ends the process right after this signal.
     app.aboutToQuit.connect(end)
     try:
         has_tray = desk.has_tray()
-        program.start(desk.on_view, windows.call, windows.workers(), has_tray=has_tray)
+        program.start(desk.show_view, windows.call, windows.workers(), has_tray=has_tray)
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()

@@ -24,9 +24,9 @@ class DiskInstaller:
 
     def entries(self) -> Sequence[ModelEntry]:
         """All models, installed or not."""
-        from handy_qwen.models.shelf import shelf_entries
+        from handy_qwen.models.installed import model_entries
 
-        return shelf_entries()
+        return model_entries()
 
     def install(self, name: str, tell: Tell) -> None:
         """Install ``name`` of the catalogue."""
@@ -43,13 +43,13 @@ class DiskInstaller:
 
     def discard(self, name: str) -> None:
         """Delete what is here of an unfinished one."""
-        from handy_qwen.models.installing import discard_download
+        from handy_qwen.models.installed import discard_download
 
         discard_download(name)
 
     def remove(self, name: str) -> None:
         """Delete an installed one."""
-        from handy_qwen.models.installing import remove
+        from handy_qwen.models.installed import remove
 
         remove(name)
 

@@ -36,7 +36,7 @@ from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore
 from handy_qwen.system.hotkeys import hotkeys_for
-from handy_qwen.system.insert import default_method, inserter_for
+from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber
 
@@ -71,7 +71,7 @@ class Program:
         self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
-        self._method: Method = default_method()
+        self._method: Method = DEFAULT_METHOD
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
         self._ports: Ports | None = None
@@ -187,7 +187,6 @@ class Program:
         if self._transcriber is not None:
             self._transcriber.use_model(self._applied.model)
         self.list_models()
-        self._count_words(is_new=False)
         self._show_autostart()
         if choices.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
             self._open_window(Window.SETUP)
@@ -368,7 +367,7 @@ class Program:
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model):
-            self._count_words(is_new=True)
+            self._count_words()
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -377,7 +376,7 @@ class Program:
             self._cues.is_on = new.sounds
         self.configure()
 
-    def _count_words(self, *, is_new: bool) -> None:
+    def _count_words(self) -> None:
         """Log how many custom words the model reads, and tell if not all of them. Called on ``chores``."""
         words = self._applied.custom_words
         if not words:
@@ -396,7 +395,7 @@ class Program:
             fitted.tokens,
             fitted.limit,
         )
-        if is_new and fitted.left_out:
+        if fitted.left_out:
             self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
 
     def configure(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,26 +16,23 @@ from handy_qwen.app.models import ModelKeeper, Speeds
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
-from handy_qwen.core.view import Commands, Window
+from handy_qwen.core.view import Window
 from handy_qwen.history.store import default_folder
-from handy_qwen.ui.desk import Carrier, Desk, Guide, Windows
+from handy_qwen.ui.desk import Desk
 
 SPEEDS_FILE = "speeds.json"
 GOES_ON = "The installation continues.", "{model}: open Models again to see its progress."
 
 
 class ProgramWindows:
-    """Builds the windows, connects them with what works for them, and takes them off the screen.
+    """Builds what works for the windows, and connects them with it.
 
     Threads: Qt's; ``call`` may be called from any.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._windows: Windows | None = None
-        self._openers: dict[Window, Callable[[], None]] = {}
-        self._calls = Carrier()
-        self._calls.carried.connect(self._open)
+        self._desk: Desk | None = None
         self.models = ModelKeeper(
             DiskInstaller(lambda: program.store.value.threads or None),
             Speeds(paths.data_dir() / SPEEDS_FILE),
@@ -53,34 +49,16 @@ class ProgramWindows:
             folder=default_folder(),
         )
 
-    def show(self, desk: Desk, commands: Commands, guide: Guide) -> None:
-        """Connect all with the tray and the guide. A window itself is made when it is asked for."""
-        windows = self._windows = Windows(self.models, self.past, commands)
-        self.models.listener, self.past.listener = windows.on_shelf, windows.on_past
-        windows.shelf_changed.connect(desk.show_shelf)
-        windows.shelf_changed.connect(guide.show_shelf)
-        windows.left_at_work.connect(self._tell_of_work)
-        desk.view_changed.connect(windows.show_view)
-        self._openers = {
-            Window.MAIN: desk.open,
-            Window.MODELS: partial(windows.open, Window.MODELS),
-            Window.HISTORY: partial(windows.open, Window.HISTORY),
-            Window.HELP: partial(windows.open, Window.HELP),
-            Window.SETUP: guide.open,
-            Window.SETTINGS: commands.open_settings_file,
-        }
+    def show(self, desk: Desk) -> None:
+        """Connect ``desk`` with what works for its windows."""
+        self._desk = desk
+        self.models.listener, self.past.listener = desk.show_models, desk.show_history
+        desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread; returns at once."""
-        self._calls.carry(window)
-
-    def _open(self, window: Window) -> None:
-        self._openers[window]()
-
-    def close(self) -> None:
-        """Take the windows off the screen."""
-        if self._windows is not None:
-            self._windows.close()
+        if self._desk is not None:
+            self._desk.open(window)
 
     def keepers(self) -> dict[str, Close]:
         """What works for the windows, to be ended: it finishes deleting and pauses installations."""

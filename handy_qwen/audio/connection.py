@@ -1,12 +1,11 @@
-"""The one stream the recorder listens to: how it is opened, watched, given up and given back.
+"""The recorder's one stream: how it is opened, watched, given up and closed.
 
-PortAudio tells nobody that a microphone is gone. The stream may end, or its callbacks may stop, or
-go on with zeros from somewhere else. And to open or to close a stream takes as long as the sound
-server pleases, forever if it hangs. So both are done on threads made for the purpose, which are
-left behind if need be; what they achieve comes back as a message. One opening is waited for at most. A device
-that takes too long to open is avoided until its opening is over after all.
+PortAudio does not report that a microphone is gone: the stream may end, its callbacks may stop, or they may
+go on with zeros. Opening and closing block for as long as the sound server hangs. So both run on throwaway
+threads, and their results come back to the microphone's thread. At most one opening is waited for; a device
+that takes too long to open is avoided until its opening has returned.
 
-Threads: everything here is called on the microphone's thread, but for the jobs.
+Threads: the microphone's, except where noted.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import math
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from handy_qwen.audio.devices import Backend, Device, Stream, pick, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
@@ -26,41 +27,20 @@ STALLED_S = 1.0  # without a callback: the stream is dead
 FIRST_BLOCK_S = 3.0  # Bluetooth headsets take up to two seconds to begin
 OPENING_S = 2.5  # and as long to open; then another device is used
 
+Work = Callable[[float], None]
+"""Done on the microphone's thread, with the time in seconds."""
 Join = Callable[[float], None]
 Spawn = Callable[[Callable[[], None], str], Join]
 """Runs a job on a thread of its own, under a name; returns what waits for it, so many seconds at most."""
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
 class Opening:
-    """An attempt to open a stream. ``device`` is known, and the time runs, once there is a list of them."""
+    """An attempt to open a stream. ``device`` and ``since_s`` are set once the devices have been listed."""
 
     device: Device | None = None
     since_s: float = math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The opening has got as far as ``device``."""
-
-    opening: Opening
-    device: Device
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An opening is over, well or not."""
-
-    opening: Opening
-    stream: Stream | None
-    error: MicrophoneError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The devices there are; None if the system did not answer."""
-
-    devices: Sequence[Device] | None
 
 
 def spawn(job: Callable[[], None], name: str) -> Join:
@@ -71,17 +51,32 @@ def spawn(job: Callable[[], None], name: str) -> Join:
 
 
 class Connection:
-    """At most one open stream, and at most one opening that is waited for."""
+    """At most one open stream, and at most one opening that is waited for.
+
+    Args:
+        backend: The sound system.
+        do: Has work done on the microphone's thread. Any thread.
+        on_opened: Gets the opening, its stream or None, and why it failed; is to call ``accept``.
+        on_listed: Gets the devices there are, if the system answers.
+        spawn: Runs jobs that may hang.
+    """
 
     def __init__(
-        self, backend: Backend, report: Callable[[Chosen | Opened | Listed], None], spawn: Spawn = spawn
+        self,
+        backend: Backend,
+        do: Callable[[Work], None],
+        on_opened: Callable[[Opening, Stream | None, MicrophoneError | None, float], None],
+        on_listed: Callable[[Sequence[Device], float], None],
+        spawn: Spawn = spawn,
     ) -> None:
         self._backend = backend
-        self._report = report
+        self._do = do
+        self._on_opened = on_opened
+        self._on_listed = on_listed
         self._spawn = spawn
         self._written = 0
         self._progress_s = 0.0
-        self._closings: list[Join] = []
+        self._closing: Join | None = None
         self._opening: Opening | None = None
         self._hanging: list[Opening] = []
         self.stream: Stream | None = None
@@ -93,37 +88,27 @@ class Connection:
         return frozenset(opening.device.handle for opening in self._hanging if opening.device is not None)
 
     def open(self, wanted: str, avoid: Collection[str] = ()) -> None:
-        """Begin to open what ``pick`` says, unless that is under way. ``Chosen`` and ``Opened`` come."""
+        """Begin to open what ``pick`` says, unless that is under way."""
         if self._opening is not None:
             return
         opening = self._opening = Opening()
         hanging = self.hanging
-        avoid = hanging.union(avoid)
+        work = partial(self._open, opening, wanted, hanging.union(avoid), hanging)
+        self._start("microphone-open", work, partial(self._on_opened, opening))
 
-        def job() -> None:
-            try:
-                device = self._choose(wanted, avoid, hanging)
-                self._report(Chosen(opening, device))
-                stream = self._backend.open(device)
-            except MicrophoneError as error:
-                self._report(Opened(opening, None, error))
-            except Exception:  # the top of this thread
-                logger.exception("opening the microphone failed")
-                self._report(Opened(opening, None, broken()))
-            else:
-                self._report(Opened(opening, stream))
-
-        self._spawn(job, "microphone-open")
-
-    def _choose(self, wanted: str, avoid: Collection[str], hanging: Collection[str]) -> Device:
+    def _open(
+        self, opening: Opening, wanted: str, avoid: Collection[str], hanging: Collection[str]
+    ) -> Stream:
+        """Runs on a thread of its own."""
         device = pick(self._backend.devices(), wanted, avoid)
         if device.handle in hanging:  # there is no other
             raise unresponsive(device)
-        return device
+        self._do(partial(self._start_clock, opening, device))
+        return self._backend.open(device)
 
-    def note_choice(self, chosen: Chosen, now_s: float) -> None:
-        """From now on the device has ``OPENING_S``."""
-        chosen.opening.device, chosen.opening.since_s = chosen.device, now_s
+    def _start_clock(self, opening: Opening, device: Device, now_s: float) -> None:
+        """From now on ``device`` has ``OPENING_S``."""
+        opening.device, opening.since_s = device, now_s
 
     def give_up_opening(self, now_s: float) -> Device | None:
         """Wait no longer for an opening that takes too long. Returns its device, None if all is well."""
@@ -135,37 +120,33 @@ class Connection:
         return opening.device
 
     def list(self) -> None:
-        """Begin to look which devices there are. ``Listed`` is reported; not to be called before it is."""
+        """Begin to list the devices. Not to be called while ``is_listing``."""
         self.is_listing = True
+        self._start("microphone-list", self._backend.devices, self._note_list)
 
-        def job() -> None:
-            devices = None
-            try:
-                devices = self._backend.devices()
-            except MicrophoneError as error:
-                logger.info("no list of microphones: %s", error.title)
-            except Exception:  # the top of this thread
-                logger.exception("listing the microphones failed")
-            self._report(Listed(devices))
+    def _note_list(
+        self, devices: Sequence[Device] | None, _error: MicrophoneError | None, now_s: float
+    ) -> None:
+        self.is_listing = False
+        if devices is not None:
+            self._on_listed(devices, now_s)
 
-        self._spawn(job, "microphone-list")
-
-    def accept(self, opened: Opened, now_s: float) -> bool:
+    def accept(self, opening: Opening, stream: Stream | None, now_s: float) -> bool:
         """Take the stream that an opening brought. One that is late is used if there is no other.
 
         Returns:
             Whether the opening was waited for, or its stream is used nevertheless.
         """
-        if opened.opening in self._hanging:
-            self._hanging.remove(opened.opening)
-            if opened.stream is None or self.stream is not None:
-                self._close(opened.stream)
+        if opening in self._hanging:
+            self._hanging.remove(opening)
+            if stream is None or self.stream is not None:
+                self._close(stream)
                 return False
             if self._opening is not None:
                 self._hanging.append(self._opening)  # it is no longer waited for
         self._opening = None
         self.drop()
-        self.stream = opened.stream
+        self.stream = stream
         self._written = 0
         self._progress_s = now_s
         return True
@@ -176,26 +157,39 @@ class Connection:
         self._close(stream)
 
     def _close(self, stream: Stream | None) -> None:
-        if stream is None:
-            return
+        if stream is not None:
+            self._closing = self._start("microphone-close", stream.close, lambda *_: None)
+
+    def _start(
+        self,
+        name: str,
+        work: Callable[[], T],
+        done: Callable[[T | None, MicrophoneError | None, float], None],
+    ) -> Join:
+        """Do ``work`` on a thread of its own, then ``done`` with its result or error on the microphone's."""
 
         def job() -> None:
+            result, error = None, None
             try:
-                stream.close()
+                result = work()
+            except MicrophoneError as exc:
+                logger.info("%s: %s", name, exc.title)
+                error = exc
             except Exception:  # the top of this thread
-                logger.exception("closing the microphone failed")
+                logger.exception("%s failed", name)
+                error = broken()
+            self._do(partial(done, result, error))
 
-        self._closings = self._closings[-1:]
-        self._closings.append(self._spawn(job, "microphone-close"))
+        return self._spawn(job, name)
 
     def watch(self, now_s: float) -> None:
         """Note whether samples have arrived since the last call."""
-        if self.stream is not None and self.stream.ring.written != self._written:
-            self._written = self.stream.ring.written
+        if self.stream is not None and self.stream.buffer.written != self._written:
+            self._written = self.stream.buffer.written
             self._progress_s = now_s
 
-    def forgive(self, stop_s: float) -> None:
-        """Nothing could arrive for so long: nobody was there to take it."""
+    def skip_pause(self, stop_s: float) -> None:
+        """The process was stopped for ``stop_s``; that does not count as silence."""
         self._progress_s += stop_s
         if self._opening is not None:
             self._opening.since_s += stop_s
@@ -213,12 +207,12 @@ class Connection:
 
     def wait_closed(self, timeout_s: float) -> None:
         """Wait for the stream given back last."""
-        for join in self._closings[-1:]:
-            join(timeout_s)
+        if self._closing is not None:
+            self._closing(timeout_s)
 
 
 def broken() -> MicrophoneError:
-    """Something went wrong that nobody thought of; the log has it."""
+    """An unexpected error; the log has it."""
     return MicrophoneError(
         "The microphone failed for a reason that is in the log.",
         MicrophoneReason.UNRESPONSIVE,

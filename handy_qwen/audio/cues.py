@@ -1,4 +1,4 @@
-"""Short sounds that tell that a take began or ended. Off unless the settings turn them on.
+"""Short sounds when a take begins and ends. Off by default.
 
 A sound is worth something only at its moment: one that finds the thread still busy with another is
 left out, and so is every one while the sound server hangs. Failure is logged once until a sound
@@ -8,8 +8,8 @@ plays again: a computer without speakers is no reason for a line of log at every
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +19,7 @@ import soundfile
 from handy_qwen.audio.devices import Frames
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import AudioFileError, HandyError
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +40,8 @@ class SoundCues:
         self.is_on = is_on
         self._library = library
         self._folder = folder
-        self._wanted: queue.Queue[str | None] = queue.Queue(maxsize=1)
         self._has_failed = False
-        self.thread = WatchedThread("cues", self._run)
-        self.thread.start()
+        self.thread = Worker("cues", is_lazy=True, on_error=self._note_failure)
 
     def started(self) -> None:
         """A take began to record."""
@@ -55,34 +53,17 @@ class SoundCues:
 
     def stop(self, timeout_s: float) -> None:
         """End the thread after the sound that is playing. Safe to call twice."""
-        self.thread.may_end()
+        self.thread.stop(timeout_s)
         if self.thread.is_alive():
-            try:
-                self._wanted.put(None, timeout=timeout_s)
-            except queue.Full:
-                logger.info("the sound system hangs; its thread is left behind")
-            else:
-                self.thread.join(timeout_s)
+            logger.info("the sound system hangs; its thread is left behind")
 
     def _play(self, name: str) -> None:
-        if self.is_on:
-            try:
-                self._wanted.put_nowait(name)
-            except queue.Full:
-                logger.debug("a cue is left out: the one before is not over")
-
-    def _run(self) -> None:
-        while (name := self._wanted.get()) is not None:
-            self.thread.begin()
-            try:
-                self._sound(name)
-            except HandyError as error:
-                self._note_failure(error)
-            except Exception:  # the top of this thread
-                logger.exception("cues failed; going on")
-            else:
-                self._has_failed = False
-            self.thread.end()
+        if not self.is_on:
+            return
+        if self.thread.is_idle():
+            self.thread.do(partial(self._sound, name))
+        else:
+            logger.debug("a cue is left out: the one before is not over")
 
     def _sound(self, name: str) -> None:
         """Play one file to its end.
@@ -112,8 +93,9 @@ class SoundCues:
             sound.is_over.wait(len(samples) / rate_hz + PATIENCE_S)
         finally:
             self._library.close_stream(stream)
+        self._has_failed = False
 
-    def _note_failure(self, error: Exception) -> None:
+    def _note_failure(self, error: HandyError) -> None:
         level = logging.DEBUG if self._has_failed else logging.WARNING
         logger.log(level, "no sound could be played: %s", error)
         self._has_failed = True

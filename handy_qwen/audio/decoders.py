@@ -1,12 +1,19 @@
 """Sound files to blocks of samples: libsndfile for sound, FFmpeg through PyAV for M4A, MP4 and video.
 
-    open_decoder --> SoundFileDecoder   WAV, FLAC, OGG, Opus, MP3, AIFF, CAF, AU, W64 ...
-                 `-> VideoDecoder       what libsndfile refuses, if PyAV (the extra "video") is installed
+    parts_of       which recordings are in the file, and how long their samples really are
+    open_decoder   libsndfile: WAV, FLAC, OGG, Opus, MP3, AIFF, CAF, AU, W64 ...
+                   PyAV (the extra "video"): what libsndfile refuses
 
 Errors of both libraries end here. A file that cannot be opened is an AudioFileError; one that breaks off
 while it is read ends there, with ``is_truncated`` set. Nothing here resamples or mixes; see files.py.
 
-Source: soundfile 0.14 with libsndfile 1.2.2, PyAV 18.
+libsndfile believes what a header says about the size of the samples. A recorder that was killed leaves a
+size of 0 or an old one, and one that writes into a pipe claims 2 or 4 GB. The samples are there all the same,
+so libsndfile is shown the size they really have. Files joined by ``cat`` are read one after the other;
+libsndfile alone stops after the first, or refuses the whole.
+
+Source: soundfile 0.14 with libsndfile 1.2.2, PyAV 18. Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF
+and CAF, Sony's W64, Sun's AU; RFC 3533 section 6 (OGG pages); the Xing header, as LAME writes it.
 """
 
 from __future__ import annotations
@@ -15,18 +22,18 @@ import importlib.util
 import logging
 import os
 import re
+import struct
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from handy_qwen.audio.containers import Part, PartStream, is_mpeg
 from handy_qwen.errors import AudioFileError
 from handy_qwen.extras import how_to_get
 
@@ -38,16 +45,14 @@ Block: TypeAlias = npt.NDArray[np.float32]
 BLOCK_FRAMES = 4096  # a FLAC block: if one is damaged, no more than it is lost
 _UNRECOGNIZED, _UNSUPPORTED_ENCODING = 1, 4  # sndfile.h, SF_ERR_...
 _SOUND_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"riff")
-_MP3_MAGIC = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
 _RARE_MAGIC = (b"Speex   ", b"\x7fFLAC")  # in the first page of an OGG
 _WAV_CODEC = re.compile(rb"RIFF.{4}WAVEfmt .{4}(?!\x01\0|\x03\0|\xfe\xff)", re.DOTALL)  # no plain samples
+_VIDEO = re.compile(  # the beginnings of what only FFmpeg reads
+    rb".{4}(ftyp|moov|mdat)|\x1aE\xdf\xa3|.{8}AVI |0&\xb2u|FLV|\xff[\xf1\xf9]|#!AMR", re.DOTALL
+)
 _LEAST_BYTES = 16  # of a sound file
 _STDERR = 2
 _silencing = threading.RLock()
-_VIDEO_MAGIC = {  # what the file has at that offset
-    (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (0, b"\x1aE\xdf\xa3"), (8, b"AVI "), (0, b"0&\xb2u"),
-    (0, b"FLV"), (0, b"\xff\xf1"), (0, b"\xff\xf9"), (0, b"#!AMR"),
-}  # fmt: skip
 # Only files that hold their sound themselves: a playlist would have FFmpeg open other files, or the network.
 _VIDEO_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,aac,ac3,eac3,amr,amrnb,amrwb,mpeg,mpegts,wav,w64,"
@@ -85,19 +90,19 @@ def open_decoder(stream: BinaryIO, part: Part, name: Path) -> Decoder:
         AudioFileError: It is of no kind that can be read, or damaged.
     """
     try:
-        return SoundFileDecoder(stream, part)
+        return _SoundFileDecoder(stream, part)
     except soundfile.LibsndfileError as exc:
         if importlib.util.find_spec("av") is None:
             raise _refusal(stream, part, name, exc.code, has_video=False) from exc
         log.info("libsndfile cannot open the file (error %d), trying FFmpeg", exc.code)
         code = exc.code
     try:
-        return VideoDecoder(stream, part, name)
+        return _VideoDecoder(stream, part, name)
     except _NotForFFmpegError as exc:
         raise _refusal(stream, part, name, code, has_video=True) from exc
 
 
-class SoundFileDecoder:
+class _SoundFileDecoder:
     """libsndfile. Raises soundfile.LibsndfileError if the file is not for it."""
 
     def __init__(self, stream: BinaryIO, part: Part) -> None:
@@ -119,7 +124,6 @@ class SoundFileDecoder:
         self._least_frames = (frames - self._is_mp3 * _MP3_TOLERANCE_S * self.rate_hz) if is_known else 0
 
     def blocks(self) -> Iterator[Block]:
-        """The sound from its beginning; may be called again. Ends early if the file does."""
         if self._is_begun:
             self._file.seek(0)
         self._is_begun = True
@@ -143,7 +147,6 @@ class SoundFileDecoder:
         self.is_truncated = is_damaged or self._is_cut or decoded < self._least_frames
 
     def close(self) -> None:
-        """Let go of the library's memory, not of the file. Safe to call twice."""
         self._file.close()
 
 
@@ -178,7 +181,7 @@ def _mpg123_silenced() -> Iterator[None]:
         yield
 
 
-class VideoDecoder:
+class _VideoDecoder:
     """FFmpeg, for the first sound track. Raises _NotForFFmpegError if the file is not for it."""
 
     has_free_scale = False
@@ -205,7 +208,6 @@ class VideoDecoder:
         self.announced_frames = None if length_s is None else round(length_s * self.rate_hz)
 
     def blocks(self) -> Iterator[Block]:
-        """The sound from its beginning; may be called again. Ends early if the file does."""
         self.close()
         self._open()
         decoded = 0
@@ -223,7 +225,6 @@ class VideoDecoder:
         self.is_truncated = is_damaged or self._part.is_cut or decoded < least
 
     def close(self) -> None:
-        """Let go of the library's memory, not of the file. Safe to call twice."""
         self._container.close()
 
     def _open(self) -> None:
@@ -257,25 +258,283 @@ class _NotForFFmpegError(Exception):
 def _refusal(stream: BinaryIO, part: Part, name: Path, code: int, *, has_video: bool) -> AudioFileError:
     """The error for a file that nothing here can open. ``code``: why libsndfile would not."""
     head = PartStream(stream, part).read(64)
-    is_video = any(head[at : at + len(magic)] == magic for at, magic in _VIDEO_MAGIC)
+    is_video = _VIDEO.match(head) is not None
     is_rare = code == _UNSUPPORTED_ENCODING or any(magic in head for magic in _RARE_MAGIC)
     is_rare |= _WAV_CODEC.match(head) is not None
-    is_mp3 = head.startswith(_MP3_MAGIC)
     is_sound = head.startswith(_SOUND_MAGIC) and (code != _UNRECOGNIZED or len(head) < _LEAST_BYTES)
-    if (is_rare or is_video) and not has_video:
-        hint = f"For M4A, MP4, video and rarer codecs, PyAV is needed. {how_to_get('video')}"
-        return AudioFileError(name, "sound of this kind cannot be read", hint)
-    if is_mp3 and not has_video:
-        hint = f"PyAV reads more of them. {how_to_get('video')}"
-        return AudioFileError(name, "this MP3 is damaged, or of an unusual kind", hint)
-    if is_rare and not is_video:
-        return AudioFileError(name, "sound of this kind cannot be read", "Convert it to FLAC or WAV.")
-    if is_video or is_sound or is_mp3:
-        return AudioFileError(
-            name, "the file is damaged, or ends before its first sound", "Copy or record it again."
-        )
-    hint = "WAV, FLAC, OGG, Opus, MP3 and AIFF are read"
-    hint += (
-        ", and M4A, MP4 and video." if has_video else f"; with PyAV also M4A and MP4. {how_to_get('video')}"
-    )
-    return AudioFileError(name, "this is not a sound file, or of an unknown kind", hint)
+    install = "" if has_video else f" PyAV reads M4A, MP4, video and rarer codecs. {how_to_get('video')}"
+    if (is_rare and not is_video) or (is_video and not has_video):
+        hint = "Convert it to FLAC or WAV."
+        return AudioFileError(name, "sound of this kind cannot be read", hint + install)
+    if is_mpeg(head) or is_video or is_sound:
+        hint = "Copy or record it again." + (install if is_mpeg(head) else "")
+        return AudioFileError(name, "the file is damaged, or ends before its first sound", hint)
+    hint = "WAV, FLAC, OGG, Opus, MP3 and AIFF are read" + (", and M4A, MP4 and video." if has_video else ".")
+    return AudioFileError(name, "this is not a sound file, or of an unknown kind", hint + install)
+
+
+# --- the recordings in a file ----------------------------------------------------------------------------
+
+_UNKNOWN_BYTES = 0x7FFF0000  # ffmpeg, sox and arecord write from 0x7FFFF000 up when they cannot know
+_MISCOUNTED_BYTES = 256  # a size that is too large by this much counts a header or padding
+_STALE_BYTES = 4096  # if more than this follows the samples, and is no chunk, it is samples too
+_BLOCK_BYTES = 1 << 20
+_MOST = 1000  # recordings in a file, or chunks before or after the samples
+_OGG_FIRST, _OGG_LAST = 0x02, 0x04  # flags of a page
+_FLAC_BEGIN = b"fLaC\0\0\0\x22"  # with the length of the first block, which is always the same
+_ID3V1_BYTES = 128
+_APE_HEADER_BYTES = 32
+
+
+class Part(NamedTuple):
+    """One recording: the file's bytes from ``start`` to ``end``, those at ``patch_at`` replaced by ``patch``.
+
+    ``is_cut``: it ends too early. ``is_counted``: an MP3 that says how long it is; otherwise that is a guess.
+    """
+
+    start: int
+    end: int
+    patch_at: int = 0
+    patch: bytes = b""
+    is_cut: bool = False
+    is_counted: bool = False
+
+
+class _Kind(NamedTuple):
+    """How a kind of file is divided into chunks. Sizes in bytes."""
+
+    form_bytes: int  # the file's own header
+    sound: bytes  # how the name of the chunk with the samples begins
+    name_bytes: int  # of a chunk
+    size: str  # the format of a chunk's size, for ``struct``
+    align: int  # chunks begin at multiples of it
+    own_bytes: int = 0  # how much of its own header a chunk's size includes
+    preface: int = 0  # what precedes the samples in their chunk
+
+
+_KINDS = {
+    b"RIFF": _Kind(12, b"data", 4, "<I", 2),
+    b"RF64": _Kind(12, b"data", 4, "<I", 2),
+    b"RIFX": _Kind(12, b"data", 4, ">I", 2),
+    b"FORM": _Kind(12, b"SSND", 4, ">I", 2, preface=8),
+    b"caff": _Kind(8, b"data", 4, ">q", 1, preface=4),
+    b"riff": _Kind(40, b"data", 16, "<q", 8, own_bytes=24),
+}
+_MAGIC = {*_KINDS, b".snd", b"OggS", b"fLaC"}
+
+
+class _Chunk(NamedTuple):
+    name: bytes
+    body: int  # where it begins, in bytes from the file's beginning
+    size: int  # what its header says
+
+
+def parts_of(stream: BinaryIO, *, is_piped: bool = False) -> list[Part]:
+    """The recordings in a file, at least one; a file of an unknown kind is one. Rewinds ``stream``.
+
+    Args:
+        stream: Seekable.
+        is_piped: It came through a pipe: whoever wrote it could not go back to fill in the size.
+    """
+    file = _File(stream, is_piped=is_piped)
+    parts, start = [file.part(0)], 0
+    while len(parts) < _MOST and (following := file.next_start(start, parts[-1].end)) is not None:
+        start = following
+        parts.append(file.part(start))
+    stream.seek(0)
+    return parts
+
+
+class _File:
+    """What is in a file, without decoding any of it."""
+
+    def __init__(self, stream: BinaryIO, *, is_piped: bool) -> None:
+        self._stream = stream
+        self._is_piped = is_piped
+        self._size = stream.seek(0, os.SEEK_END)
+
+    def part(self, start: int) -> Part:
+        """The recording that begins at ``start``."""
+        magic = self._read(start, 4)
+        if magic in _KINDS and (magic != b"FORM" or self._read(start + 8, 3) == b"AIF"):
+            return self._chunked(start, _KINDS[magic])
+        if magic == b".snd":
+            return self._sun(start)
+        if magic == b"OggS":
+            return self._ogg(start)
+        if magic == b"fLaC":
+            return Part(start, self._next_flac(start + 4))
+        return self._mpeg(start)
+
+    def next_start(self, before: int, end: int) -> int | None:
+        """Where another recording begins close behind ``end``, where the one at ``before`` ends."""
+        if self._read(end, 8) == b"APETAGEX":
+            end += _APE_HEADER_BYTES + int.from_bytes(self._read(end + 12, 4), "little")
+        if self._read(end, 3) == b"TAG":
+            end += _ID3V1_BYTES
+        may_be_mpeg = is_mpeg(self._read(before, 4))  # anything looks like it
+        for at in (end, end + 1):  # padded, perhaps
+            head = self._read(at, 4)
+            if head in _MAGIC or (may_be_mpeg and is_mpeg(head)):
+                return at
+        return None
+
+    def _read(self, position: int, count: int) -> bytes:
+        self._stream.seek(position)
+        return self._stream.read(count)
+
+    def _chunked(self, start: int, kind: _Kind) -> Part:
+        chunk = self._chunk(kind, start + kind.form_bytes)
+        long_size_at = 0  # RF64: the true size of the samples
+        for _ in range(_MOST):
+            if chunk is None or chunk.name.startswith(kind.sound):
+                break
+            if chunk.name == b"ds64":
+                long_size_at = chunk.body + 8
+            chunk = self._chunk(kind, self._end_of(kind, start, chunk))
+        if chunk is None or not chunk.name.startswith(kind.sound):
+            return Part(start, self._size, is_cut=True)
+        size_at, form = chunk.body - struct.calcsize(kind.size), kind.size
+        if long_size_at and chunk.size in {0, 0xFFFFFFFF}:
+            size_at, form = long_size_at, "<Q"
+            chunk = chunk._replace(size=int.from_bytes(self._read(size_at, 8), "little"))
+        tail = self._chain_end(kind, start, chunk)
+        end, is_cut = self._extent(chunk.body, chunk.size, kind.preface, tail)
+        patch = b"" if end == chunk.body + chunk.size else _packed(form, end - chunk.body + kind.own_bytes)
+        return Part(start, max(end, tail), size_at, patch, is_cut)
+
+    def _chunk(self, kind: _Kind, position: int) -> _Chunk | None:
+        """The chunk at ``position``, None if nothing there looks like one."""
+        header_bytes = kind.name_bytes + struct.calcsize(kind.size)
+        header = self._read(position, header_bytes)
+        if len(header) < header_bytes or not all(0x20 <= byte < 0x7F for byte in header[:4]):
+            return None
+        name, body = header[: kind.name_bytes], position + header_bytes
+        size: int = struct.unpack(kind.size, header[kind.name_bytes :])[0] - kind.own_bytes
+        is_here = 0 <= size <= self._size - body
+        return _Chunk(name, body, size) if is_here or name.startswith(kind.sound) else None
+
+    def _end_of(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
+        """Where the chunk behind ``chunk`` begins."""
+        end = chunk.body + chunk.size
+        return end + (start - end) % kind.align
+
+    def _chain_end(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
+        """Where the chunks end that follow ``chunk``; -1 if neither a chunk nor another recording follows."""
+        if not 0 <= chunk.size < self._size - chunk.body:
+            return -1
+        end, first = chunk.body + chunk.size, chunk
+        for _ in range(_MOST):
+            behind = self._chunk(kind, self._end_of(kind, start, chunk))
+            if behind is None or behind.name[:4] in _MAGIC:
+                break
+            if not 0 <= behind.size <= self._size - behind.body:
+                break
+            chunk, end = behind, behind.body + behind.size
+        return end if chunk is not first or self.next_start(start, end) is not None else -1
+
+    def _sun(self, start: int) -> Part:
+        offset, claimed = struct.unpack(">II", self._read(start + 4, 8).ljust(8, b"\0"))
+        body = start + offset
+        if not start + 24 <= body < self._size:
+            return Part(start, self._size)
+        tail = body + claimed if self.next_start(start, body + claimed) is not None else -1
+        end, is_cut = self._extent(body, claimed, 0, tail)
+        return Part(start, end, start + 8, _packed(">I", end - body), is_cut)
+
+    def _extent(self, body: int, claimed: int, preface: int, tail: int) -> tuple[int, bool]:
+        """Where the samples that begin at ``body`` end, and whether they are cut off there.
+
+        Args:
+            body: In bytes from the beginning of the file.
+            claimed: Their size according to the header, with the preface.
+            preface: The size of a chunk without samples.
+            tail: Where the chunks behind them end; -1 if there are none, nor another recording.
+        """
+        left = self._size - body
+        is_unknown = claimed < 0 or claimed <= preface < left or claimed > max(left, _UNKNOWN_BYTES)
+        if tail >= 0 or (not is_unknown and -_MISCOUNTED_BYTES <= left - claimed <= _STALE_BYTES):
+            return body + min(claimed, left), False
+        return self._size, not (is_unknown and self._is_piped)
+
+    def _next_flac(self, position: int) -> int:
+        """Where the next FLAC begins, or the file ends."""
+        while position < self._size:
+            at = self._read(position, _BLOCK_BYTES + len(_FLAC_BEGIN) - 1).find(_FLAC_BEGIN)
+            if at >= 0:
+                return position + at
+            position += _BLOCK_BYTES
+        return self._size
+
+    def _ogg(self, start: int) -> Part:
+        """Walk the pages up to one that begins another stream behind this one."""
+        position, has_begun, is_ended = start, False, False
+        while (head := self._read(position, 27 + 255))[:4] == b"OggS" and len(head) >= 27:
+            flags, lacing = head[5], head[27 : 27 + head[26]]
+            if flags & _OGG_FIRST and has_begun:
+                return Part(start, position, is_cut=not is_ended)
+            has_begun |= not flags & _OGG_FIRST
+            position += 27 + len(lacing) + sum(lacing)
+            is_ended = bool(flags & _OGG_LAST) and position <= self._size
+        return Part(start, self._size, is_cut=not is_ended)
+
+    def _mpeg(self, start: int) -> Part:
+        """Read the Xing header of an MP3: how many bytes it has."""
+        position = start
+        while (head := self._read(position, 10))[:3] == b"ID3" and len(head) == 10:
+            position += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))  # 7 bits in each
+        head = self._read(position, 256)
+        at = max(head.find(b"Xing"), head.find(b"Info"))
+        if at < 0:
+            return Part(start, self._size)
+        flags, frames_or_size, size = struct.unpack(">III", head[at + 4 : at + 16].ljust(12, b"\0"))
+        counted = (size if flags & 1 else frames_or_size) if flags & 2 else 0
+        is_joined = counted and self.next_start(start, position + counted) is not None
+        return Part(start, position + counted if is_joined else self._size, is_counted=True)
+
+
+def _packed(form: str, size: int) -> bytes:
+    """``size`` as a header has it, or the most that it can hold."""
+    return struct.pack(form, min(size, 0xFFFFFFFF) if form[1] == "I" else size)
+
+
+def is_mpeg(head: bytes) -> bool:
+    """Whether an MP3 may begin so."""
+    return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2)
+
+
+class PartStream:
+    """What the libraries read a part from: like a file that holds nothing else.
+
+    It takes any seek: both libraries seek before the beginning in damaged files and cope, where Python's
+    exception would land on the terminal. It has no name: soundfile takes one that ends in ".raw" for an
+    order not to look inside.
+    """
+
+    def __init__(self, stream: BinaryIO, part: Part) -> None:
+        self._stream = stream
+        self._part = part
+        self._position = 0
+        self._size = part.end - part.start
+
+    def read(self, count: int = -1) -> bytes:
+        """The next ``count`` bytes, or all that are left."""
+        left = max(0, self._size - self._position)
+        begin = self._part.start + self._position
+        self._stream.seek(begin)
+        data = self._stream.read(left if count < 0 else min(count, left))
+        self._position += len(data)
+        at, patch = self._part.patch_at - begin, self._part.patch
+        first, last = max(at, 0), min(at + len(patch), len(data))
+        return data if first >= last else data[:first] + patch[first - at : last - at] + data[last:]
+
+    def tell(self) -> int:
+        """Where the next ``read`` begins."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; not before the beginning, which the library sees from ``tell``."""
+        position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if position >= 0:
+            self._position = position
+        return self._position

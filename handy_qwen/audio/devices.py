@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -35,20 +36,73 @@ class Device:
     is_monitor: bool = False
 
 
+Frames: TypeAlias = "npt.NDArray[np.float32]"
+"""Sound as the device gives it. Shape (frames, channels), float32 in [-1, 1], the device's rate."""
+
+
+class FrameBuffer:
+    """Sound on its way from PortAudio's thread to the microphone's: one writes, one reads, neither waits.
+
+    There is no lock: each end of a deque may be used by another thread. When ``capacity`` frames are waiting,
+    the oldest give way.
+
+    Attributes:
+        written: How many frames were ever written. Belongs to the writer, like ``dropped``.
+        dropped: How many of them gave way before they were read.
+    """
+
+    def __init__(self, capacity: int, channels: int) -> None:
+        self.written = 0
+        self.dropped = 0
+        self._taken = 0  # by the reader
+        self._capacity = capacity
+        self._channels = channels
+        self._frame_bytes = 4 * channels
+        self._blocks: deque[bytes] = deque()
+
+    def write(self, block: memoryview) -> None:
+        """Append interleaved float32 frames, given as bytes."""
+        self._blocks.append(bytes(block))
+        self.written += block.nbytes // self._frame_bytes
+        while self._waiting() > self._capacity and (oldest := self._pop()):
+            self.dropped += len(oldest) // self._frame_bytes
+
+    def read(self) -> Frames:
+        """Take out all that is waiting."""
+        data = b"".join(iter(self._pop, b""))
+        self._taken += len(data) // self._frame_bytes
+        return np.frombuffer(data, np.float32).reshape(-1, self._channels)
+
+    def keep(self, frames: int) -> None:
+        """Drop all but the last ``frames``, or a block more. For the reader."""
+        while self._waiting() > frames and (oldest := self._pop()):
+            self._taken += (count := len(oldest) // self._frame_bytes)
+            if self._waiting() < frames:
+                self._blocks.appendleft(oldest)
+                self._taken -= count
+                break
+
+    def _waiting(self) -> int:
+        return self.written - self.dropped - self._taken
+
+    def _pop(self) -> bytes:
+        try:
+            return self._blocks.popleft()
+        except IndexError:
+            return b""
+
+
 class Stream(Protocol):
-    """A microphone that is open and fills its ring."""
+    """A microphone that is open and fills its buffer."""
 
     device: Device
     rate_hz: int
-    ring: Ring
+    buffer: FrameBuffer
     is_finished: bool  # it ended by itself: the device or the sound server went away
-
-    @property
-    def overflows(self) -> int:
-        """How often the system dropped samples because they were not taken in time."""
+    overflows: int  # how often the system dropped samples because they were not taken in time
 
     def close(self) -> None:
-        """Give the device back and clear the ring. May block forever if the sound server hangs."""
+        """Give the device back and drop the sound. May block forever if the sound server hangs."""
 
 
 class Backend(Protocol):
@@ -71,7 +125,7 @@ class Backend(Protocol):
     def watch(self, on_change: Callable[[], None]) -> None:
         """Call ``on_change`` (from any thread) when devices or the default may have changed.
 
-        Takes effect with the next call of ``devices``; sound systems that tell nothing never call.
+        Takes effect with the next call of ``devices``; not all sound systems report changes.
         """
 
     def close(self) -> None:
@@ -82,8 +136,8 @@ def pick(devices: Sequence[Device], wanted: str = "", avoid: Collection[str] = (
     """The device named ``wanted`` if it is there, otherwise the default one, otherwise any microphone.
 
     A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It
-    is used if it is ``wanted``, or if it is the default although there are microphones, which somebody
-    must have decided; otherwise it counts as no microphone.
+    is used if it is ``wanted``, or if it is the default although there are microphones, which must
+    be on purpose; otherwise it does not count as a microphone.
 
     Args:
         devices: What there is.
@@ -142,75 +196,3 @@ def tell_apart(names: Sequence[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         apart.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return apart
-
-
-Frames: TypeAlias = "npt.NDArray[np.float32]"
-"""Sound as the device gives it. Shape (frames, channels), float32 in [-1, 1], the device's rate."""
-
-
-class Ring:
-    """Room for ``capacity`` frames of ``channels`` samples, allocated once."""
-
-    def __init__(self, capacity: int, channels: int) -> None:
-        if capacity < 1 or channels < 1:
-            raise ValueError(f"a ring needs frames and channels, not {capacity} and {channels}")
-        self.capacity = capacity
-        self.channels = channels
-        self._frames = np.zeros((capacity, channels), np.float32)
-        self._bytes = self._frames.data.cast("B")
-        self._frame_bytes = 4 * channels
-        self._claimed = 0
-        self._written = 0
-        self._forgotten = 0
-
-    @property
-    def written(self) -> int:
-        """How many frames were ever written. Any thread."""
-        return self._written
-
-    def write(self, block: memoryview) -> None:
-        """Append interleaved float32 frames, given as bytes, overwriting the oldest.
-
-        Called on PortAudio's thread: copies memory and moves two numbers, nothing else.
-        """
-        source = block
-        frame_bytes = self._frame_bytes
-        count = source.nbytes // frame_bytes
-        end = self._written + count
-        self._claimed = end
-        if count > self.capacity:  # only the last of them fit
-            source = source[(count - self.capacity) * frame_bytes :]
-            count = self.capacity
-        at = (end - count) % self.capacity
-        head = min(count, self.capacity - at) * frame_bytes
-        start = at * frame_bytes
-        self._bytes[start : start + head] = source[:head]
-        if head < count * frame_bytes:
-            self._bytes[: count * frame_bytes - head] = source[head:]
-        self._written = end
-
-    def read(self, start: int, stop: int) -> tuple[Frames, int]:
-        """Copy the frames from position ``start`` up to ``stop``, which must have been written.
-
-        Returns:
-            The frames that were still there, and how many at the beginning were not.
-        """
-        first = min(max(start, self._written - self.capacity), stop)
-        places = np.arange(first, stop) % self.capacity
-        frames = self._frames[places]  # a copy
-        overtaken = min(max(self._claimed - self.capacity - first, 0), stop - first)
-        return frames[overtaken:], first + overtaken - start
-
-    def forget(self, position: int) -> None:
-        """Erase the frames before ``position``, so that no more is in memory than may be needed.
-
-        Call it often: what lies in the older half of the ring is left to the writer, who may be there.
-        """
-        first = max(self._forgotten, self._claimed - self.capacity // 2)
-        if position > first:
-            self._frames[np.arange(first, position) % self.capacity] = 0.0
-            self._forgotten = position
-
-    def clear(self) -> None:
-        """Forget the sound. Call it when nothing writes any more."""
-        self._frames.fill(0.0)

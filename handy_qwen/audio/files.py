@@ -29,14 +29,12 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 import numpy as np
 
-from handy_qwen.audio.containers import parts_of
 from handy_qwen.audio.conversion import Downmix, Resampler
-from handy_qwen.audio.decoders import Decoder, open_decoder
+from handy_qwen.audio.decoders import Decoder, open_decoder, parts_of
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
 
@@ -46,25 +44,25 @@ STDIN = "-"
 _STDIN_NAME = Path("standard input")
 _SPOOL_BYTES = 32 << 20  # kept in memory; what is longer goes to a temporary file that only the user can read
 _RATES_HZ = range(1_000, 1_000_001)
+_LOUDNESS_FRAME = RATE_HZ // 10
+_SHORT_S = 0.3  # no word is shorter
+_SILENT_DB = -85.0  # less than one step of 16 bits
+_QUIET_DB = -60.0
 
 
 class AudioFile:
     """A sound file that is being read: iterate over it, once, for its blocks.
 
     Each block has the shape (n,), n >= 1 and mostly some thousand, float32 in [-1, 1], 16 kHz. Iterating
-    raises AudioFileError for samples that are no numbers. The file is closed at the end of the iteration,
-    or by ``close`` or ``with``.
+    raises AudioFileError for samples that are not numbers. The file is closed at the end of the iteration,
+    or by ``close`` or ``with``. Belongs to one thread at a time.
 
     Attributes:
         path: Where it came from.
-        rate_hz: Its own sample rate.
-        channels: Its own number of channels.
         total_samples: How many samples at 16 kHz will come, None if unknown. From the header: within one
             for WAV and FLAC, about right for others, too many if the file breaks off. Unknown as well if it
             holds more than one recording.
         is_truncated: The file broke off, or was damaged from there on. Known after the last block.
-
-    Threads: belongs to one thread at a time.
     """
 
     def __init__(self, path: Path, stream: BinaryIO, *, is_piped: bool = False) -> None:
@@ -73,22 +71,16 @@ class AudioFile:
         self._stream = stream
         first, *self._further = parts_of(stream, is_piped=is_piped)
         self._decoder: Decoder = open_decoder(stream, first, path)
-        self.rate_hz = self._decoder.rate_hz
-        self.channels = self._decoder.channels
-        if self.rate_hz not in _RATES_HZ:
+        rate_hz = self._decoder.rate_hz
+        if rate_hz not in _RATES_HZ:
             raise AudioFileError(
-                path, f"its sample rate of {self.rate_hz} Hz makes no sense", "Convert it to WAV."
+                path, f"its sample rate of {rate_hz} Hz makes no sense", "Convert it to WAV."
             )
         frames = None if self._further else self._decoder.announced_frames
-        self.total_samples = None if frames is None else round(frames * RATE_HZ / self.rate_hz)
+        self.total_samples = None if frames is None else round(frames * RATE_HZ / rate_hz)
         self._blocks = self._decoded()
         block = next(self._blocks)  # what is wrong with a file mostly shows here
         self._unread = itertools.chain([block], self._blocks)
-
-    @property
-    def duration_s(self) -> float | None:
-        """How long it is, None if unknown."""
-        return None if self.total_samples is None else self.total_samples / RATE_HZ
 
     def __iter__(self) -> Iterator[Samples]:
         return self._unread
@@ -96,9 +88,7 @@ class AudioFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -191,7 +181,7 @@ def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
 
 
 def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
-    """Read a whole sound file. A file that breaks off is logged as a warning; see ``read`` to be told.
+    """Read a whole sound file. A file that breaks off is logged as a warning; ``read`` reports it.
 
     Returns:
         Shape (n,), n >= 1, float32 in [-1, 1], 16 kHz.
@@ -287,14 +277,8 @@ def _refuse_if_empty(name: Path, stream: BinaryIO) -> None:
     stream.seek(0)
 
 
-FRAME = RATE_HZ // 10
-SHORT_S = 0.3  # no word is shorter
-SILENT_DB = -85.0  # less than one step of 16 bits
-QUIET_DB = -60.0
-
-
 class Loudness:
-    """The level of what was heard, block by block. Belongs to one thread."""
+    """The level of a recording, block by block, to explain why it gave no text."""
 
     def __init__(self) -> None:
         self._samples = 0
@@ -303,18 +287,18 @@ class Loudness:
     def feed(self, block: Samples) -> None:
         """Hear the next block, of any length; it is not kept."""
         self._samples += len(block)
-        for at in range(0, len(block), FRAME):
-            power = float(np.mean(np.square(block[at : at + FRAME], dtype=np.float64)))
+        for at in range(0, len(block), _LOUDNESS_FRAME):
+            power = float(np.mean(np.square(block[at : at + _LOUDNESS_FRAME], dtype=np.float64)))
             self._loudest = max(self._loudest, power)
 
     def why_no_text(self) -> str:
         """Why nothing was understood in it, as the end of a sentence."""
         duration_s = self._samples / RATE_HZ
         loudest_db = 10 * math.log10(self._loudest) if self._loudest else -math.inf
-        if duration_s < SHORT_S:
+        if duration_s < _SHORT_S:
             return f"the recording is too short ({duration_s:.2f} s)"
-        if loudest_db < SILENT_DB:
+        if loudest_db < _SILENT_DB:
             return "the recording is silent"
-        if loudest_db < QUIET_DB:
+        if loudest_db < _QUIET_DB:
             return f"the recording is too quiet ({loudest_db:.0f} dBFS at its loudest)"
         return "no speech was found"

@@ -20,13 +20,13 @@ from types import ModuleType
 from typing import Any
 
 from handy_qwen.audio import pulse
-from handy_qwen.audio.devices import Device, HungError, Ring, no_microphone, tell_apart
+from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import HandyError, MicrophoneError
 
 logger = logging.getLogger(__name__)
 
-RING_S = 8.0  # how long the microphone's thread may be late before samples are lost
+BUFFER_S = 8.0  # how long the microphone's thread may be late before samples are lost
 LATENCY_S = 0.04  # 25 wake-ups a second and less; shorter costs CPU time all the while, warm or not
 LIST_FRESH_S = 2.0
 LIST_S = 3.0  # for PortAudio to list; then the list before is good enough
@@ -84,22 +84,22 @@ class Microphones:
     def _pulse_devices(self) -> list[Device] | None:
         with self._guard:
             known, changes = self._known, self._changes
-            is_told = self._subscription is not None and self._subscription.is_alive
-        if known is not None and is_told:
+            is_subscribed = self._subscription is not None and self._subscription.is_alive
+        if known is not None and is_subscribed:
             return known
         found = pulse.devices()
         if found is None and self._has_server:
             raise HungError  # PortAudio's own list is of no use while the server is away
         self._has_server = found is not None
-        if found is not None and not is_told and self._subscribe():
-            found = pulse.devices()  # what changed before the subscription was not told
+        if found is not None and not is_subscribed and self._subscribe():
+            found = pulse.devices()  # changes before the subscription were not reported
         with self._guard:
             if changes == self._changes:
                 self._known = found
         return found
 
     def _subscribe(self) -> bool:
-        """Have changes told. Only once the server has answered: a subscription without one ends at once."""
+        """Subscribe to changes, once the server has answered: without one a subscription ends at once."""
         with self._guard:
             if self._on_change is None:
                 return False
@@ -160,7 +160,7 @@ class Microphones:
         return InputStream(self._library, device, place, last)
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Have ``on_change`` called on changes, from the next ``devices`` on, where the system tells them."""
+        """Have ``on_change`` called on changes, from the next ``devices`` on, where there are any."""
         with self._guard:
             self._on_change = on_change
 
@@ -172,37 +172,16 @@ class Microphones:
             subscription.stop()
 
 
-class _Callbacks:
-    """What PortAudio's thread calls.
-
-    An object apart from the stream: sounddevice's stream and its callback hold each other, so that they
-    and all they know live on until Python's garbage collector comes by. The ring, 1.5 MB, must not.
-    """
-
-    def __init__(self, write: Callable[[memoryview], None]) -> None:
-        self.write = write
-        self.is_finished = False
-        self.overflows = 0
-
-    def on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
-        """Called on PortAudio's thread."""
-        if status.input_overflow:
-            self.overflows += 1
-        self.write(memoryview(block))
-
-    def on_finished(self) -> None:
-        """Called on PortAudio's thread."""
-        self.is_finished = True
-
-
 class InputStream:
-    """A stream of PortAudio that writes into a ring."""
+    """A stream of PortAudio that writes into a buffer."""
 
     def __init__(self, library: PortAudio, device: Device, place: Place, form: tuple[int, int]) -> None:
         rate_hz, channels = form
         self.device = device
-        self.ring = Ring(int(RING_S * rate_hz), channels)
-        self._callbacks = callbacks = _Callbacks(self.ring.write)
+        self.buffer = FrameBuffer(int(BUFFER_S * rate_hz), channels)
+        self.is_finished = False
+        self.overflows = 0
+        self._is_closed = False
         self._library = library
 
         def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
@@ -215,8 +194,8 @@ class InputStream:
                 channels=channels,
                 dtype="float32",
                 latency=LATENCY_S,
-                callback=callbacks.on_block,
-                finished_callback=callbacks.on_finished,
+                callback=self._on_block,
+                finished_callback=self._on_finished,
             )
 
         self._stream = library.open_stream(make)
@@ -227,29 +206,21 @@ class InputStream:
             library.close_stream(self._stream)
             raise
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether it ended by itself, or is known to be worth nothing any more."""
-        return self._callbacks.is_finished
-
-    @is_finished.setter
-    def is_finished(self, value: bool) -> None:
-        self._callbacks.is_finished = value
-
-    @property
-    def overflows(self) -> int:
-        """How often the system dropped samples."""
-        return self._callbacks.overflows
-
     def close(self) -> None:
         """Stop and forget what was heard. Blocks as long as the sound server hangs, but hears no more."""
-        self._callbacks.write = _ignore
+        self._is_closed = True
         self._library.close_stream(self._stream)
-        self.ring.clear()
+        self.buffer.keep(0)
 
+    # --- on PortAudio's thread ---------------------------------------------------------------------------
 
-def _ignore(_block: memoryview) -> None:
-    """What is left of a ring after the end."""
+    def _on_block(self, block: Any, _frames: int, _time: Any, status: Any) -> None:  # noqa: ANN401 cffi's
+        self.overflows += bool(status.input_overflow)
+        if not self._is_closed:
+            self.buffer.write(memoryview(block))
+
+    def _on_finished(self) -> None:
+        self.is_finished = True
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:

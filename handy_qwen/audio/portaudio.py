@@ -1,26 +1,24 @@
-"""PortAudio, through sounddevice: one thread of our own makes all calls into it.
+"""PortAudio, through sounddevice: all calls into it are made by one thread.
 
     open, start, close, list  -->  queue  -->  thread "portaudio"  -->  PortAudio
 
-PortAudio locks nothing. It sees new devices only when it is ended and started again, and ending it under a
-stream that is open, or is just being opened, crashes the program. On Windows what one thread got from it may
-not be good for another. So calls go one after the other, through ``Library.call``, and a stream counts from
-before its opening until after its closing.
+PortAudio has no locks. It sees new devices only after a restart, and restarting while a stream is open or
+being opened crashes the process. On Windows, what one thread got from it may not work on another. So calls
+are serialized by ``PortAudio.call``, and a stream counts from before its opening until after its closing.
 
-Any call may hang: a headset that connects, a sound server that died. A thread inside a library cannot be
+Any call may hang: a headset that is connecting, a sound server that died. A thread inside a library cannot be
 ended, and a second copy of PortAudio would hang with the first. So:
 
-* A call that takes longer than its ``limit_s`` while another waits is left behind on its thread, and a new
-  thread goes on with the queue. The late call makes no further one; its result reaches whoever still waits.
-* As long as any call is inside, left behind or not, PortAudio is not restarted. New devices are not seen
-  then, but the known ones can be opened.
-* Where the start itself hangs there is nothing to go on with: calls fail with HungError until it is over.
+* A call that takes longer than its ``limit_s`` while another waits is abandoned with its thread, and a new
+  thread takes over the queue. The late call makes no further one; its result reaches whoever still waits.
+* While any call is inside, abandoned or not, PortAudio is not restarted: new devices are not seen then, but
+  the known ones can be opened.
+* Where the start itself hangs, calls fail with HungError until it is over.
 
-What remains: a late call that opens or closes a stream enters or removes it in PortAudio's own list, two
-instructions, perhaps while the new thread does the same. The alternative is no microphone until the next
-login.
+A late call that opens or closes a stream edits PortAudio's own list, two instructions, perhaps while the new
+thread does the same. That risk is accepted: the alternative is no microphone until the next login.
 
-Threads: ``call`` blocks; call it on threads that can be given up.
+Threads: ``call`` blocks; call it on threads that can be abandoned.
 """
 
 from __future__ import annotations
@@ -174,7 +172,7 @@ class PortAudio:
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        """Keep other calls from beginning. Yields False if one is inside, or this one was left behind."""
+        """Keep other calls from starting. Yields False if one is inside, or this one was abandoned."""
         with self._state:
             is_alone = self._inside == 1 and self._thread is threading.current_thread()
             self._is_starting |= is_alone
@@ -306,7 +304,7 @@ def _join_apartment() -> None:
 
 
 def worded(error: Exception) -> MicrophoneError:
-    """A PortAudioError as one that tells what to do.
+    """A PortAudioError as one that says what to do.
 
     Source: ``PaErrorCode`` in portaudio.h, v19.7; args are (text, code, (host API, its code, its text)).
     """

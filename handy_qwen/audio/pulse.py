@@ -1,12 +1,12 @@
-"""The microphones of PulseAudio, and of PipeWire in its place, as ``pactl`` tells them.
+"""The microphones of PulseAudio or PipeWire, listed by ``pactl``.
 
-PortAudio knows only one device there, ``pulse``, so the list comes from elsewhere and the choice
-is made by the variable PULSE_SOURCE, which libpulse reads each time it connects.
+PortAudio knows only one device there, ``pulse``, so the list comes from ``pactl`` and the choice is made by
+the variable PULSE_SOURCE, which libpulse reads each time it connects. ``pactl list`` is read as text, which
+is fixed in the C locale: the JSON writer of PulseAudio 16 replaces every description that is not ASCII by
+"(null)".
 
-``pactl list`` is read as text although it could write JSON: the JSON writer of PulseAudio 16
-replaces every description that is not ASCII by "(null)". In the C locale the text is fixed.
-
-Threads: ``devices`` runs on the caller's and may take ``TIMEOUT_S``; ``Subscription`` has one of its own.
+Threads: ``devices`` blocks for up to ``TIMEOUT_S`` per call of pactl; ``Subscription`` has a thread of its
+own.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Subscription:
 
     @property
     def is_alive(self) -> bool:
-        """Whether changes are still being told."""
+        """Whether changes are still reported."""
         return self._process.poll() is None
 
     def _run(self) -> None:

@@ -1,54 +1,78 @@
 """The microphone: takes recorded without losing their first and last words.
 
-    PortAudio --> ring --> thread "microphone": take --> sink
-                                 ^        |
-       start, stop, cancel, hot-plug      `--> RecordingBegan, MicrophoneChanged, RecordingEnded, Failed
+    PortAudio --> buffer --> thread "microphone": take --> sink
+                                  ^        |
+        start, stop, cancel, hot-plug      `--> RecordingBegan, Heard, Muted, MicrophoneChanged,
+                                               RecordingEnded, Failed
 
-Kept warm, the stream goes on between takes; the ring overwrites itself, and a take begins with the
-last half second before the key, as far as no other take has it. After its end was asked for, a take
-goes on until speech has ended (tail.py). A device that dies while a take is recorded is given up, and
-the take goes on with another, or with the same when it is back; without one it ends with what was
-heard. The user's choice of a device is never changed.
+Kept warm, the stream goes on between takes, and a take begins with the last half second before the key, as
+far as no other take has it. After its end was asked for, a take goes on until speech has ended (take.py). A
+device that dies while a take is recorded is given up, and the take goes on with another, or with the same
+when it is back; without one it ends with what was heard. The user's choice of a device is never changed.
 
-Nothing that the sound system may keep waiting runs on the microphone's thread (connection.py), so
-the recorder answers whatever hangs. The thread polls, because PortAudio's callback must not wake it:
-waking takes a lock.
+Nothing that the sound system may keep waiting runs on the microphone's thread (connection.py), so the
+recorder answers whatever hangs. The thread polls, because PortAudio's callback must not wake it: waking takes
+a lock.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import queue
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
-from handy_qwen.audio.connection import Chosen, Connection, Listed, Opened, Spawn, broken, spawn
-from handy_qwen.audio.devices import Backend, Device, HungError, pick, unresponsive
-from handy_qwen.audio.take import SILENCE_DB, TAIL_S, IsSpeaking, Take, is_speaking_by_energy
-from handy_qwen.core.events import EndCause, Failed, MicrophoneChanged, RecordingBegan, RecordingEnded
+from handy_qwen.audio.connection import Connection, Opening, Spawn, Work, broken, spawn
+from handy_qwen.audio.devices import Backend, Device, HungError, Stream, pick, unresponsive
+from handy_qwen.audio.take import SILENCE_DB, TAIL_S, Take
+from handy_qwen.core.events import (
+    EndCause,
+    Failed,
+    Heard,
+    MicrophoneChanged,
+    Muted,
+    RecordingBegan,
+    RecordingEnded,
+)
 from handy_qwen.core.ports import Post, Sink
-from handy_qwen.errors import MicrophoneError
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.errors import HandyError, MicrophoneError
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+ALWAYS = math.inf  # how long a stream may be kept warm
 POLL_S = 0.02
 POLL_IDLE_S = 0.25
+PREROLL_S = 0.5
+TAIL_MIN_S = 0.04  # what the device still held when the end was asked for
+OPEN_S = 5.0  # for the first samples of a take, before it fails
+LOST_S = 3.0  # without samples after a stream was lost, before the take ends
+DEAD_S = 1.0  # of digital silence, before it is looked whether the microphone is still there
+MUTED_S = 1.5  # of it before Muted is posted: some headsets take a second to start
+HEARD_EVERY_S = 0.5
+RETRY_S = 0.25
+RETRY_IDLE_S = 10.0
+STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
+SETTLE_S = 0.1  # one unplugging is many changes
 
 
 class MicrophoneRecorder:
     """Implements ``core.ports.Recorder``. Any thread may call; only ``close`` waits.
 
+        no stream --open--> opening --> warm <--> taking
+            ^                             |          |
+            `------- idle, lost ----------+--- lost -'
+
+    A take and a stream come and go independently: a take may wait for a stream, outlive the one it began
+    with, and end without; a stream may be kept between takes.
+
     Args:
         post: Gets the events.
         backend: The sound system.
         device: Name of the microphone; "" is the system's default, which is followed.
-        warm_s: How long the stream stays open after a take: 0, seconds, or ``cycle.ALWAYS``.
-        on_level: Called on the microphone's thread while a take is recorded, at most 20 times a second.
+        warm_s: How long the stream stays open after a take: 0, seconds, or ``ALWAYS``.
         on_devices: Called on the microphone's thread with the devices, at first and when they change.
-        is_speaking: What decides when the tail of a take is over.
         clock: ``time.monotonic`` or a stand-in.
         spawn: Runs jobs that may hang.
     """
@@ -60,26 +84,31 @@ class MicrophoneRecorder:
         *,
         device: str = "",
         warm_s: float = 30.0,
-        on_level: Callable[[Level], None] = lambda _: None,
         on_devices: Callable[[Sequence[Device]], None] = lambda _: None,
-        is_speaking: IsSpeaking = is_speaking_by_energy,
         clock: Callable[[], float] = time.monotonic,
         spawn: Spawn = spawn,
     ) -> None:
+        self._post = post
         self._backend = backend
+        self._device = device
+        self._warm_s = warm_s
+        self._on_devices = on_devices
         self._clock = clock
-        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._connection = Connection(backend, self._inbox.put, spawn)
-        self._cycle = Cycle(
-            self._connection,
-            post,
-            configuration=Configure(device, warm_s),
-            is_speaking=is_speaking,
-            on_level=on_level,
-            on_devices=on_devices,
+        self._connection = Connection(backend, self._do, self._on_opened, self._on_listed, spawn)
+        self._take: Take | None = None
+        self._is_outdated = False  # another device is to be used as soon as no take is recorded
+        self._devices: Sequence[Device] | None = None  # as last reported
+        self._error: MicrophoneError | None = None  # of the last opening
+        self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
+        self._retry_s = -math.inf
+        self._list_s = math.inf
+        self._looked_s = math.inf
+        self._level_db = SILENCE_DB
+        self._is_closed = False
+        # Revived, it goes on with the take under way: from the buffer, which went on too.
+        self.thread = Worker(
+            "microphone", routine=partial(self._step, None), pause_s=self._pause_s, on_error=self._give_up
         )
-        # Revived, it goes on with the take under way: from the ring, which went on too.
-        self.thread = WatchedThread("microphone", self._run)
 
     def launch(self) -> None:
         """Start the thread. Commands given before are carried out then."""
@@ -89,130 +118,61 @@ class MicrophoneRecorder:
 
     def start(self, take: int, sink: Sink) -> None:
         """Begin take ``take``; one that is still running ends here, so that no sound belongs to both."""
-        self._inbox.put(Start(take, sink))
+        self._do(partial(self._start, take, sink))
 
     def stop(self, take: int) -> None:
         """End take ``take`` as soon as speech has ended."""
-        self._inbox.put(Stop(take))
+        self._do(partial(self._stop, take))
 
     def cancel(self, take: int) -> None:
         """End take ``take`` now."""
-        self._inbox.put(Cancel(take))
+        self._do(partial(self._cancel, take))
 
     def configure(self, device: str, warm_s: float) -> None:
         """Use other settings; a take that is being recorded stays with its device."""
-        self._inbox.put(Configure(device, warm_s))
+        self._do(partial(self._configure, device, warm_s))
 
     def refresh_devices(self) -> None:
         """Look for devices; ``on_devices`` gets them."""
-        self._inbox.put(Changed())
+        self._do(self._list_soon)
 
     def level_db(self) -> float:
         """How loud the present take is, in dBFS; -100 while there is none. Implements ``core.view.Meter``."""
-        return self._cycle.level.rms_db
+        return self._level_db
 
     def close(self, timeout_s: float) -> None:
         """End the take, give the device back and end the thread. Waits. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
-        self.thread.may_end()
-        self._inbox.put(Close())
-        self.thread.join(timeout_s)
+        self._do(self._close)
+        self.thread.stop(timeout_s)
         self._connection.wait_closed(max(0.0, end_s - time.monotonic()))
         self._backend.close()
 
     def run_pending(self) -> None:
         """Carry out what is in the inbox, then look at the stream. For tests, instead of the thread."""
-        while not self._inbox.empty():
-            self._cycle.step(self._inbox.get(), self._clock())
-        self._cycle.step(None, self._clock())
+        self.thread.run_pending()
+        self._step(None)
 
-    def _run(self) -> None:
-        while not self._cycle.is_closed:
-            self.thread.end()
-            message = self._next()
-            self.thread.begin(is_own=message is None)
-            try:
-                self._cycle.step(message, self._clock())
-            except Exception:  # the top of this thread
-                logger.exception("the microphone's thread failed; going on")
-                self._cycle.give_up(self._clock())
+    # --- on the microphone's thread --------------------------------------------------------------------
 
-    def _next(self) -> Message | None:
-        """Wait for a message; None when it is time to look at the stream."""
-        timeout_s = None
-        if self._cycle.is_taking:
-            timeout_s = POLL_S
-        elif self._cycle.is_waiting(self._clock()):
-            timeout_s = POLL_IDLE_S
-        try:
-            return self._inbox.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+    def _do(self, work: Work) -> None:
+        self.thread.do(partial(self._step, work))
 
+    def _pause_s(self) -> float | None:
+        """How long nothing has to be done without a call; None: for ever."""
+        if self._take is not None:
+            return POLL_S
+        is_waiting = self._connection.stream or self._clock() < self._keep_until_s or self._list_s < math.inf
+        return POLL_IDLE_S if is_waiting else None
 
-logger = logging.getLogger(__name__)
-
-ALWAYS = math.inf  # how long a stream may be kept warm
-PREROLL_S = 0.5
-TAIL_MIN_S = 0.04  # what the device still held when the end was asked for
-OPEN_S = 5.0  # for the first samples of a take, before it fails
-LOST_S = 3.0  # without samples after a stream was lost, before the take ends
-DEAD_S = 1.0  # of zeros, before the microphone counts as silent
-RETRY_S = 0.25
-RETRY_IDLE_S = 10.0
-LEVEL_S = 0.05
-STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
-SETTLE_S = 0.1  # one unplugging is many changes
-
-
-class Cycle:
-    """The present take, the present stream, and what is to be done about them."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        post: Post,
-        *,
-        configuration: Configure,
-        is_speaking: IsSpeaking,
-        on_level: Callable[[Level], None],
-        on_devices: Callable[[Sequence[Device]], None],
-    ) -> None:
-        self._connection = connection
-        self._post = post
-        self._configuration = configuration
-        self._is_speaking = is_speaking
-        self._on_level = on_level
-        self._on_devices = on_devices
-        self._take: Take | None = None
-        self._taken = 0  # up to here the ring belongs to earlier takes
-        self._is_outdated = False  # another device is to be used as soon as no take is recorded
-        self._devices: Sequence[Device] | None = None  # as last told
-        self._error: MicrophoneError | None = None  # of the last opening
-        self._keep_until_s = ALWAYS if configuration.warm_s == ALWAYS else -math.inf
-        self._retry_s = -math.inf
-        self._list_s = math.inf
-        self._level_s = -math.inf
-        self._looked_s = math.inf
-        self.level = Level(SILENCE_DB, is_dead=False)
-        self.is_closed = False
-
-    @property
-    def is_taking(self) -> bool:
-        """Whether a take is being recorded, or waits for its stream."""
-        return self._take is not None
-
-    def is_waiting(self, now_s: float) -> bool:
-        """Whether something may have to be done without a message."""
-        return self._connection.stream is not None or now_s < self._keep_until_s or self._list_s < math.inf
-
-    def step(self, message: Message | None, now_s: float) -> None:
-        """Carry out ``message``, if there is one, and then whatever is due."""
-        self._forgive_stop(now_s)
+    def _step(self, work: Work | None) -> None:
+        """Do ``work``, if there is any, and then whatever is due."""
+        now_s = self._clock()
+        self._notice_pause(now_s)
         self._connection.watch(now_s)
-        if message is not None and not self.is_closed:
-            self._handle(message, now_s)
-        if self.is_closed:
+        if work is not None and not self._is_closed:
+            work(now_s)
+        if self._is_closed:
             return
         if self._connection.is_lost(now_s):
             self._lose(now_s)
@@ -220,95 +180,85 @@ class Cycle:
             self._try_another(device, now_s)
         if self._take is not None:
             self._advance(self._take, now_s)
-        if self._take is None:  # perhaps just now
+        if self._take is None:  # it may have just ended
             self._rest(now_s)
         if now_s >= self._list_s and not self._connection.is_listing:
             self._list_s = math.inf
             self._connection.list()
 
-    def give_up(self, now_s: float) -> None:
-        """After an error that nobody thought of: no take, no stream, ready for the next start."""
+    def _give_up(self, _error: HandyError) -> None:
+        """After an unexpected error: no take, no stream, ready for the next start."""
         self._connection.drop()
-        self._fail(broken(), now_s)
+        self._fail(broken(), self._clock())
 
-    def _forgive_stop(self, now_s: float) -> None:
-        """After a time in which nothing of this process ran, no stream is dead because nothing came."""
+    def _notice_pause(self, now_s: float) -> None:
+        """The process was stopped or the machine slept: that counts for no deadline."""
         stop_s, self._looked_s = now_s - self._looked_s, now_s
         if stop_s < STOPPED_S or not (self._take or self._connection.stream):
             return
-        self._connection.forgive(stop_s)
+        self._connection.skip_pause(stop_s)
         if self._take is not None:
             logger.info("nothing ran for %.1f s; take %d goes on", stop_s, self._take.number)
-            self._take.forgive(stop_s)
+            self._take.skip_pause(stop_s)
 
-    # --- messages ----------------------------------------------------------------------------------
-
-    def _handle(self, message: Message, now_s: float) -> None:
-        match message:
-            case Start():
-                self._begin(message, now_s)
-            case Stop(number):
-                if self._take and self._take.number == number and self._take.stop_s is None:
-                    self._take.pull(now_s)
-                    self._take.stop_s = now_s
-            case Cancel(number):
-                if self._take and self._take.number == number:
-                    self._end(self._take, EndCause.CANCELLED, now_s)
-            case Configure():
-                self._configuration = message
-                self._keep_until_s = now_s + message.warm_s
-                self._list_s = now_s
-            case Changed():
-                self._list_s = min(self._list_s, now_s + SETTLE_S)
-            case Chosen():
-                self._connection.note_choice(message, now_s)
-            case Opened():
-                self._on_opened(message, now_s)
-            case Listed(devices):
-                self._connection.is_listing = False
-                if devices is not None:
-                    self._on_listed(devices)
-            case Close():
-                self._close(now_s)
-
-    def _close(self, now_s: float) -> None:
-        if self._take:
-            self._end(self._take, EndCause.STOPPED, now_s)
-        self._connection.drop()
-        self.is_closed = True
-
-    def _begin(self, start: Start, now_s: float) -> None:
+    def _start(self, number: int, sink: Sink, now_s: float) -> None:
         if self._take is not None:
             self._end(self._take, EndCause.STOPPED, now_s)
-        take = self._take = Take(start.take, start.sink, now_s)
+        take = self._take = Take(number, sink, now_s)
         self._error = None
         self._retry_s = now_s
         stream = self._connection.stream
         if stream is None or self._connection.is_lost(now_s):
             return  # the step that follows opens one
-        end = stream.ring.written
         is_recent = self._connection.silent_s(now_s) <= PREROLL_S  # else it is not what came before the key
-        preroll = int(PREROLL_S * stream.rate_hz) if is_recent else 0
-        take.attach(stream, max(self._taken, end - preroll, 0))
+        stream.buffer.keep(int(PREROLL_S * stream.rate_hz) if is_recent else 0)
+        take.attach(stream, is_fresh=False)
 
-    def _on_opened(self, opened: Opened, now_s: float) -> None:
-        if not self._connection.accept(opened, now_s):
+    def _stop(self, number: int, now_s: float) -> None:
+        if self._take and self._take.number == number and self._take.stop_s is None:
+            self._take.pull(now_s)
+            self._take.stop_s = now_s
+
+    def _cancel(self, number: int, now_s: float) -> None:
+        if self._take and self._take.number == number:
+            self._end(self._take, EndCause.CANCELLED, now_s)
+
+    def _configure(self, device: str, warm_s: float, now_s: float) -> None:
+        self._device = device
+        self._warm_s = warm_s
+        self._keep_until_s = now_s + warm_s
+        self._list_s = now_s
+
+    def _list_soon(self, now_s: float) -> None:
+        self._list_s = min(self._list_s, now_s + SETTLE_S)
+
+    def _close(self, now_s: float) -> None:
+        if self._take:
+            self._end(self._take, EndCause.STOPPED, now_s)
+        self._connection.drop()
+        self._is_closed = True
+
+    # --- the stream --------------------------------------------------------------------------------
+
+    def _on_opened(
+        self, opening: Opening, stream: Stream | None, error: MicrophoneError | None, now_s: float
+    ) -> None:
+        if not self._connection.accept(opening, stream, now_s):
             self._list_s = min(self._list_s, now_s)  # the device that was late may be the one to use
             return
-        self._error = opened.error
+        self._error = error
         take = self._take
-        if opened.stream is None:
+        if stream is None:
             self._retry_s = now_s + (RETRY_S if take else RETRY_IDLE_S)
             may_recover = take and (take.is_broken or self._connection.hanging)
-            if opened.error is not None and not may_recover:
-                self._fail(opened.error, now_s)
+            if error is not None and not may_recover:
+                self._fail(error, now_s)
             return
-        self._taken = 0
-        self._list_s = min(self._list_s, now_s + SETTLE_S)  # something may have changed while it was opened
+        self._list_soon(now_s)  # something may have changed while it was opened
         if take is not None:
-            take.attach(opened.stream, 0)
+            take.attach(stream, is_fresh=True)
 
-    def _on_listed(self, devices: Sequence[Device]) -> None:
+    def _on_listed(self, devices: Sequence[Device], _now_s: float) -> None:
         if devices != self._devices:
             self._devices = devices
             self._on_devices(devices)
@@ -321,14 +271,12 @@ class Cycle:
             stream.is_finished = True  # though the sound server goes on with another in its place
             return
         try:
-            wanted = pick(devices, self._configuration.device, self._connection.hanging)
+            wanted = pick(devices, self._device, self._connection.hanging)
             self._is_outdated = wanted.handle != used
         except MicrophoneError:
             self._is_outdated = False  # a monitor is all there is, and it is in use
         if self._is_outdated and self._take is None:
             self._connection.drop()
-
-    # --- the stream --------------------------------------------------------------------------------
 
     def _lose(self, now_s: float) -> None:
         """Give up a dead stream."""
@@ -357,19 +305,23 @@ class Cycle:
         if now_s >= self._keep_until_s:
             self._connection.drop()
         elif stream is not None:
-            stream.ring.forget(stream.ring.written - int(PREROLL_S * stream.rate_hz))
+            stream.buffer.keep(int(PREROLL_S * stream.rate_hz))
         elif now_s >= self._retry_s:
-            self._connection.open(self._configuration.device)
+            self._connection.open(self._device)
 
     # --- the take ----------------------------------------------------------------------------------
 
     def _advance(self, take: Take, now_s: float) -> None:
         """Carry the present take on, and see whether it is over."""
         if take.pull(now_s):
-            self._tell(take)
+            self._level_db = take.level_db()
+            self._report_device(take)
+            self._report_activity(take, now_s)
         if self._connection.stream is None and now_s >= self._retry_s:
-            self._connection.open(self._configuration.device, take.avoid)
-        self._measure(take, now_s)
+            self._connection.open(self._device, take.avoid)
+        if take.still_s >= DEAD_S and not take.has_asked_why:  # the sound server may have moved us elsewhere
+            take.has_asked_why = True
+            self._list_s = now_s
         if take.stop_s is not None and self._is_over(take, now_s - take.stop_s):
             self._end(take, EndCause.DEVICE_LOST if take.is_broken else EndCause.STOPPED, now_s)
         elif now_s - take.heard_s > (LOST_S if take.began or take.is_broken else OPEN_S):
@@ -378,43 +330,40 @@ class Cycle:
             else:
                 self._fail(self._error or HungError(), now_s)
 
-    def _tell(self, take: Take) -> None:
-        """New samples have come: say so if they are the first, or the first of another device."""
+    def _report_device(self, take: Take) -> None:
+        """New samples have arrived: report the first of the take, and the first from another device."""
         if not take.began:
             take.began = True
             self._post(RecordingBegan(take.number, take.device))
-        if take.unresponsive not in ("", take.device) or take.told_device not in ("", take.device):
+        if take.unresponsive not in ("", take.device) or take.reported_device not in ("", take.device):
             self._post(MicrophoneChanged(take.number, take.device, take.unresponsive))
         take.unresponsive = ""
-        take.told_device = take.device
+        take.reported_device = take.device
         take.is_broken = False
 
-    def _measure(self, take: Take, now_s: float) -> None:
-        """Tell the level. Zeros may mean that the sound server has moved us to something else: look."""
-        is_dead = take.zero_s >= DEAD_S
-        if is_dead and not take.has_asked_why:
-            take.has_asked_why = True
-            self._list_s = now_s
-        if now_s - self._level_s >= LEVEL_S and (level_db := take.level_db()) is not None:
-            self._level_s = now_s
-            self.level = Level(level_db, is_dead)
-            self._on_level(self.level)
+    def _report_activity(self, take: Take, now_s: float) -> None:
+        """Post when somebody speaks, and when the microphone is muted."""
+        if now_s >= take.next_heard_s and take.is_speaking():
+            take.next_heard_s = now_s + HEARD_EVERY_S
+            self._post(Heard(take.number, now_s))
+        if take.is_muted != (take.still_s >= MUTED_S):
+            take.is_muted = not take.is_muted
+            self._post(Muted(take.number, take.is_muted))
 
     def _is_over(self, take: Take, since_stop_s: float) -> bool:
         if since_stop_s >= TAIL_S:
             return True
-        return take.tail_s >= TAIL_MIN_S and not self._is_speaking(take.recent())
+        return take.tail_s >= TAIL_MIN_S and not take.is_speaking()
 
     def _end(self, take: Take, cause: EndCause, now_s: float) -> None:
         if cause is not EndCause.CANCELLED:
             take.detach(now_s)
-        lost, dropped = take.lost_frames, take.overflows
-        if lost or dropped:
-            logger.warning(
-                "take %d has gaps: %d frames, and %d overflows of the device", take.number, lost, dropped
-            )
+        lost, overflows = take.dropped_frames, take.overflows
+        if lost or overflows:
+            logger.warning("take %d has gaps: %d frames, %d overflows", take.number, lost, overflows)
         self._release(now_s)
-        self._post(RecordingEnded(take.number, cause, take.duration_s, take.is_dead))
+        is_dead = take.is_silent and take.duration_s > 0
+        self._post(RecordingEnded(take.number, cause, take.duration_s, is_dead))
 
     def _fail(self, error: MicrophoneError, now_s: float) -> None:
         take = self._take
@@ -425,59 +374,9 @@ class Cycle:
     def _release(self, now_s: float) -> None:
         """The take is over: keep its sound out of the next one, and the stream for a while."""
         self._take = None
-        self._taken = self._connection.stream.ring.written if self._connection.stream else 0
-        self._keep_until_s = now_s + self._configuration.warm_s
-        self.level = Level(SILENCE_DB, is_dead=False)
+        if self._connection.stream is not None:
+            self._connection.stream.buffer.keep(0)
+        self._keep_until_s = now_s + self._warm_s
+        self._level_db = SILENCE_DB
         if self._is_outdated:
             self._connection.drop()
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """How loud a take is. ``is_dead``: nothing but zeros for ``cycle.DEAD_S``, so muted or unplugged."""
-
-    rms_db: float  # dBFS; -100 is silence
-    is_dead: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Begin take ``take``."""
-
-    take: int
-    sink: Sink
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End take ``take`` when speech has ended."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """End take ``take`` now."""
-
-    take: int
-
-
-@dataclass(frozen=True, slots=True)
-class Configure:
-    """Use the device named ``device`` ("": the default), and keep it for ``warm_s`` after a take."""
-
-    device: str
-    warm_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Devices may have come or gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The program ends."""
-
-
-Message = Start | Stop | Cancel | Configure | Changed | Close | Chosen | Opened | Listed

@@ -1,6 +1,10 @@
-"""One take: from the ring of a stream, or of several one after the other, to its sink.
+"""One take: from the buffer of a stream, or of several one after the other, to its sink.
 
-    ring --> mono (downmix.py) --> 16 kHz (resample.py) --> sink
+    buffer --> mono --> 16 kHz (conversion.py) --> sink
+
+People let go of the key while their last word is still in the air, so a take goes on until speech has ended,
+for ``TAIL_S`` at most. Speech is detected by energy alone, against the quietest moments: the engine may be
+busy or not loaded, and a mistake costs little.
 
 Threads: the microphone's only.
 """
@@ -9,17 +13,24 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
 
 import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
-from handy_qwen.audio.devices import Frames, Stream
+from handy_qwen.audio.devices import Stream
 from handy_qwen.core.ports import Sink
 from handy_qwen.core.types import RATE_HZ, Samples
 
 SILENCE_DB = -100.0
+TAIL_S = 0.4
 MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play
+_FRAME = RATE_HZ // 50  # 20 ms
+_RECENT_FRAMES = 100  # 2 s
+_HANGOVER_FRAMES = 6  # 120 ms: longer than the closure of a "t", shorter than a pause
+_METER_FRAMES = 3
+_ABOVE_FLOOR = 3.0  # 9.5 dB
+_QUIET = 10 ** (-60 / 20)  # RMS; below it nothing is speech, however silent the room
+_STILL = 1e-6  # between the highest and the lowest sample (-120 dBFS); converters alone make more noise
 
 
 class Take:
@@ -32,14 +43,16 @@ class Take:
         heard_s: When samples arrived last; its start, before the first ones.
         is_broken: A device was lost and none has taken its place.
         avoid: Handles of the devices that went silent during this take.
-        unresponsive: The name of a device that did not open for it, until the controller is told.
-        duration_s: Of what the sink got.
-        zero_s: For how long every sample has been exactly zero.
+        unresponsive: The name of a device that did not open, until that is reported.
+        reported_device: The name of the device that was last reported.
+        has_asked_why: The devices were looked at because of the silence.
+        is_silent: Every sample so far was exactly zero.
+        still_s: For how long there was digital silence: nothing but zeros, or another constant.
+        is_muted: Muted was posted.
+        next_heard_s: When Heard may be posted again.
         tail_s: How much came after the end was asked for.
-        lost_frames: How many came too fast for us.
+        dropped_frames: How many came too fast for us.
         overflows: How often the device dropped some itself.
-        told_device: The name of the device that was last told to the controller.
-        has_asked_why: The devices were looked at because of the zeros.
     """
 
     def __init__(self, number: int, sink: Sink, now_s: float) -> None:
@@ -50,22 +63,20 @@ class Take:
         self.is_broken = False
         self.avoid: set[str] = set()
         self.unresponsive = ""
-        self.zero_s = 0.0
-        self.tail_s = 0.0
-        self.lost_frames = 0
-        self.overflows = 0
-        self.told_device = ""
+        self.reported_device = ""
         self.has_asked_why = False
+        self.is_silent = True
+        self.still_s = 0.0
+        self.is_muted = False
+        self.next_heard_s = now_s
+        self.tail_s = 0.0
+        self.dropped_frames = 0
+        self.overflows = 0
         self._sink = sink
-        self._stream: Stream | None = None
-        self._position = 0
-        self._fresh_from = 0
         self._samples = 0
-        self._has_sound = False
-        self._recent: deque[Samples] = deque()
-        self._recent_samples = 0
-        self._squares = 0.0
-        self._squared = 0
+        self._stream: Stream | None = None
+        self._rest = np.zeros(0, np.float32)  # not measured yet, less than a frame
+        self._levels: deque[float] = deque(maxlen=_RECENT_FRAMES)  # RMS of the last frames
 
     @property
     def duration_s(self) -> float:
@@ -73,117 +84,71 @@ class Take:
         return self._samples / RATE_HZ
 
     @property
-    def position(self) -> int:
-        """Up to where the ring has been read."""
-        return self._position
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether there were samples and all of them were zero."""
-        return self._samples > 0 and not self._has_sound
-
-    @property
     def device(self) -> str:
         """The name of the device it is recorded from, "" if none."""
         return self._stream.device.name if self._stream else ""
 
-    def attach(self, stream: Stream, position: int) -> None:
-        """Go on with ``stream``, from ``position`` of its ring; a position in the past is pre-roll."""
+    def attach(self, stream: Stream, *, is_fresh: bool) -> None:
+        """Go on with ``stream``. What waits in its buffer is pre-roll unless the stream ``is_fresh``."""
         self._stream = stream
-        self._position = position
-        self._fresh_from = position if position == 0 else stream.ring.written
-        self._overflows_before = stream.overflows
+        self._fresh_from = 0 if is_fresh else stream.buffer.written
+        self._gaps = stream.buffer.dropped, stream.overflows
         self._downmix = Downmix(stream.rate_hz)
         self._resampler = Resampler(stream.rate_hz)
-        self.zero_s = 0.0
+        self.still_s = 0.0
 
     def pull(self, now_s: float) -> bool:
         """Hand on what has arrived. True if any of it is new, not pre-roll."""
         stream = self._stream
-        if stream is None:
-            return False
-        end = stream.ring.written
-        frames, lost = stream.ring.read(self._position, end)
-        self._position = end
-        self.lost_frames += lost
-        self.overflows += stream.overflows - self._overflows_before
-        self._overflows_before = stream.overflows
-        if not len(frames):
+        if stream is None or not len(frames := stream.buffer.read()):
             return False
         if self.stop_s is not None:
             self.tail_s += len(frames) / stream.rate_hz
-        self._note_zeros(frames, stream.rate_hz)
         self._hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
-        if end <= self._fresh_from:
+        if stream.buffer.written <= self._fresh_from:
             return False
         self.heard_s = now_s
         return True
 
-    def forgive(self, stop_s: float) -> None:
-        """Nothing could be heard for so long: that counts for no deadline."""
+    def detach(self, now_s: float) -> None:
+        """Hand on what is left of the stream, and release it."""
+        stream = self._stream
+        if stream is not None:
+            self.pull(now_s)
+            self._hand_on(self._resampler.flush())
+            self.dropped_frames += stream.buffer.dropped - self._gaps[0]
+            self.overflows += stream.overflows - self._gaps[1]
+            self._stream = None
+
+    def skip_pause(self, stop_s: float) -> None:
+        """The process was stopped for ``stop_s``: that counts for no deadline."""
         self.heard_s += stop_s
         if self.stop_s is not None:
             self.stop_s += stop_s
 
-    def detach(self, now_s: float) -> None:
-        """Hand on all that is left of the stream, and let go of it."""
-        if self._stream is not None:
-            self.pull(now_s)
-            self._hand_on(self._resampler.flush())
-            self._stream = None
+    def is_speaking(self) -> bool:
+        """Whether the last 120 ms stand out from the quietest of the last two seconds."""
+        if not self._levels:
+            return False
+        levels = np.array(self._levels)
+        floor = float(np.percentile(levels, 5))
+        return float(levels[-_HANGOVER_FRAMES:].max()) > max(_QUIET, _ABOVE_FLOOR * floor)
 
-    def _note_zeros(self, frames: Frames, rate_hz: int) -> None:
-        sounding = np.flatnonzero(frames) // frames.shape[1]
-        if len(sounding):
-            self._has_sound = True
-            self.zero_s = (len(frames) - 1 - int(sounding[-1])) / rate_hz
-        else:
-            self.zero_s += len(frames) / rate_hz
+    def level_db(self) -> float:
+        """RMS of the last 60 ms, in dBFS."""
+        power = float(np.mean(np.square(list(self._levels)[-_METER_FRAMES:]))) if self._levels else 0.0
+        return max(SILENCE_DB, 10 * math.log10(power)) if power else SILENCE_DB
 
     def _hand_on(self, block: Samples) -> None:
         if not len(block):
             return
         self._samples += len(block)
-        self._squares += float(np.square(block, dtype=np.float64).sum())
-        self._squared += len(block)
-        self._recent.append(block)
-        self._recent_samples += len(block)
-        while self._recent_samples - len(self._recent[0]) >= RECENT_S * RATE_HZ:
-            self._recent_samples -= len(self._recent.popleft())
         self._sink(block)
-
-    def recent(self) -> Samples:
-        """The last ``RECENT_S`` of the take. Shape (n,), float32, 16 kHz."""
-        return np.concatenate(self._recent) if self._recent else np.zeros(0, np.float32)
-
-    def level_db(self) -> float | None:
-        """RMS in dBFS of what came since the last call; None if nothing did."""
-        if not self._squared:
-            return None
-        power = self._squares / self._squared
-        self._squares, self._squared = 0.0, 0
-        return max(SILENCE_DB, 10 * math.log10(power)) if power > 0 else SILENCE_DB
-
-
-TAIL_S = 0.4
-RECENT_S = 2.0  # of the take; what a detector is shown
-
-IsSpeaking = Callable[[Samples], bool]
-"""Whether a voice is heard at the end of the last ``RECENT_S`` of a take. Runs on the microphone's thread."""
-
-_FRAME = RATE_HZ // 50  # 20 ms
-_HANGOVER_FRAMES = 6  # 120 ms: longer than the closure of a "t", shorter than a pause
-_ABOVE_FLOOR = 3.0  # 9.5 dB
-_QUIET = 10 ** (-60 / 20)  # RMS; below it nothing is speech, however silent the room
-
-
-def is_speaking_by_energy(recent: Samples) -> bool:
-    """Whether the last 120 ms of ``recent`` stand out from its quietest parts."""
-    count = len(recent) // _FRAME
-    if not count:
-        return False
-    frames = recent[-count * _FRAME :].reshape(count, _FRAME)
-    levels = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
-    floor = float(np.percentile(levels, 5))
-    loudest = float(levels[-_HANGOVER_FRAMES:].max())
-    return loudest > max(_QUIET, _ABOVE_FLOOR * floor)
+        self.is_silent &= not block.any()
+        is_still = float(np.ptp(block)) <= _STILL
+        self.still_s = self.still_s + len(block) / RATE_HZ if is_still else 0.0
+        whole = np.concatenate((self._rest, block))
+        count = len(whole) // _FRAME
+        frames = whole[: count * _FRAME].reshape(count, _FRAME)
+        self._levels.extend(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).tolist())
+        self._rest = whole[count * _FRAME :]

@@ -8,25 +8,14 @@ Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import (
-    bench,
-    doctor,
-    help,  # noqa: A004  the command is called so
-    history,
-    model,
-    running,
-    transcribe,
-    uninstall,
-)
-from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams, tell, write
+from handy_qwen.cli import bench, doctor, history, model, pages, running, transcribe, uninstall
+from handy_qwen.cli.options import Command, Parser
+from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams
 from handy_qwen.errors import HandyError, LanguageError
-
-Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     try:
         options = build_parser().parse_args(arguments)
-        command = cast("Command", options.command)
-        return command(options)
+        return cast("Command", options.command)(options)
     except (UsageError, LanguageError) as error:
         complain(error)
         return 2
@@ -48,16 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what it says by the same ways as the commands, so that a missing output means the same."""
-
-    def _print_message(self, message: str, file: object = None) -> None:
-        (write if file is sys.stdout else tell)(message)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser: argparse.ArgumentParser = _Parser(
+    parser = Parser(
         prog="handy-qwen",
         description="Hold a key, speak, release: your words appear in the focused window. "
         "Without a command, the app starts in the tray.",
@@ -65,14 +46,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     running.add_app_options(parser)
-    running.add_parsers(commands)
-    transcribe.add_parser(commands)
-    history.add_parser(commands)
-    model.add_demo_parser(commands)
-    model.add_parser(commands)
-    bench.add_parser(commands)
-    doctor.add_parser(commands)
-    running.add_autostart_parser(commands)
-    uninstall.add_parser(commands)
-    help.add_parser(commands)
+    for module in (running, transcribe, history, model, bench, doctor, uninstall, pages):
+        module.add_parsers(commands)
     return parser

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.options import asked_or_used
-from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write
-from handy_qwen.cli.transcribe import opened, thread_count
+from handy_qwen.cli.options import Subparsers, add_command, add_model_options, asked_or_used, number
+from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write, write_json
+from handy_qwen.cli.transcribe import opened
 
 if TYPE_CHECKING:
     from handy_qwen.bench.speed import Machine, ModelSpeed
-    from handy_qwen.bench.wer import Recording, Score, Scorer
-    from handy_qwen.cli.transcribe import Subparsers
-    from handy_qwen.engine.api import Cancel, Model
+    from handy_qwen.bench.wer import Score
     from handy_qwen.errors import AudioFileError
 
 _LEAST_S, _MOST_S, _MOST = 0.1, 3600.0, 10_000
@@ -30,52 +27,27 @@ reading once" that divided by the time to read the weights once from memory, whi
 """
 
 
-def add_parser(commands: Subparsers) -> None:
+def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    parser = commands.add_parser(
-        "bench", help="measure how fast a model is on this machine", description=_DESCRIPTION
-    )
-    parser.add_argument(
-        "--model",
-        default="",
-        metavar="NAME|DIR",
-        help="an installed model or a folder (default: the one in use)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=thread_count,
-        metavar="N",
-        help="processor threads to use",
-    )
+    summary = "measure how fast a model is on this machine"
+    parser = add_command(commands, "bench", _run, summary, _DESCRIPTION, has_json=True)
+    add_model_options(parser)
     parser.add_argument(
         "--wer",
         type=Path,
         metavar="DIR",
         help="word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout",
     )
-    parser.add_argument(
-        "--language", metavar="L", help="for --wer: language of the recordings (default: detect)"
-    )
-    parser.add_argument(
-        "--seconds",
-        type=_lengths,
-        metavar="S,S,…",
-        help="lengths of the clips (default: 2,10,30)",
-    )
-    parser.add_argument(
-        "--tokens", type=_token_count, metavar="N", help="tokens to write for each clip (default: 34)"
-    )
-    parser.add_argument(
-        "--rounds",
-        type=_count,
-        metavar="N",
-        help="number of runs (median reported; default: 5)",
-    )
-    parser.add_argument("--json", action="store_true", help="for other programs")
-    parser.set_defaults(command=run)
+    for name, kind, metavar, meaning in (
+        ("--language", str, "L", "for --wer: language of the recordings (default: detect)"),
+        ("--seconds", _lengths, "S,S,…", "lengths of the clips (default: 2,10,30)"),
+        ("--tokens", number(2, _MOST), "N", "tokens to write for each clip (default: 34)"),
+        ("--rounds", number(1, _MOST), "N", "number of runs (median reported; default: 5)"),
+    ):
+        parser.add_argument(name, type=kind, metavar=metavar, help=meaning)
 
 
-def run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     """Measure the machine and the model, or the model's errors."""
     _settle(options)
     return _run_wer(options) if options.wer else _run_speed(options)
@@ -97,18 +69,36 @@ def _settle(options: argparse.Namespace) -> None:
 
 
 def _run_wer(options: argparse.Namespace) -> int:
-    from handy_qwen.bench.wer import Scorer, find_recordings, sounds_without_text, total
+    from handy_qwen.bench.wer import Scorer, find_recordings, measure_errors, sounds_without_text, total
     from handy_qwen.engine.api import Cancel
 
     scorer, recordings = Scorer(), find_recordings(options.wer)
-    untold = sounds_without_text(options.wer, recordings)
-    with opened(options.model, options.threads) as recognizer:
-        recognizer.check_language(options.language)
-        job = _Errors(recognizer, scorer, options.language, Cancel())
-        scores = interruptible(lambda: job.scores(recordings), job.cancel)
+    without_text = sounds_without_text(options.wer, recordings)
+    progress, cancel = ProgressLine(), Cancel()
+    scores: list[Score] = []
+    unreadable: list[AudioFileError] = []
+    with opened(options.model, options.threads, options.language) as recognizer:
         name = recognizer.name
+        found = measure_errors(
+            recognizer,
+            recordings,
+            scorer=scorer,
+            language=options.language,
+            cancel=cancel,
+            on_unreadable=unreadable.append,
+        )
+
+        def measure() -> None:
+            for score in found:
+                scores.append(score)
+                progress.show(score.name, len(scores) / len(recordings))
+
+        try:
+            interruptible(measure, cancel)
+        finally:
+            progress.clear()
     if not scores:
-        raise job.unreadable[0]
+        raise unreadable[0]
     whole = total(scores)
     if options.json:
         rows = [asdict(score) | {"rate": score.rate} for score in scores]
@@ -117,46 +107,15 @@ def _run_wer(options: argparse.Namespace) -> int:
             "model": name,
             "total": summary | {"rate": whole.rate},
             "files": rows,
-            "unreadable": [str(error.path) for error in job.unreadable],
-            "without_text": [str(path) for path in untold],
+            "unreadable": [str(error.path) for error in unreadable],
+            "without_text": list(map(str, without_text)),
         }
-        write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
+        write_json(result)
     else:
         write("".join(f"{_row(score)}\n" for score in [*scores, whole]))
-    for problem in (*(error.title for error in job.unreadable), *(f"{path}: no text." for path in untold)):
+    for problem in (*(error.title for error in unreadable), *(f"{path}: no text." for path in without_text)):
         say(f"handy-qwen: left out: {problem}")
-    return 1 if job.unreadable else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Errors:
-    """The work of ``--wer``, done on another thread so that it can be interrupted."""
-
-    recognizer: Model
-    scorer: Scorer
-    language: str
-    cancel: Cancel
-    unreadable: list[AudioFileError] = field(default_factory=list)
-
-    def scores(self, recordings: list[Recording]) -> list[Score]:
-        from handy_qwen.bench.wer import measure_errors
-
-        progress, scores = ProgressLine(), []
-        found = measure_errors(
-            self.recognizer,
-            recordings,
-            scorer=self.scorer,
-            language=self.language,
-            cancel=self.cancel,
-            on_unreadable=self.unreadable.append,
-        )
-        try:
-            for score in found:
-                scores.append(score)
-                progress.show(score.name, len(scores) / len(recordings))
-        finally:
-            progress.clear()
-        return scores
+    return 1 if unreadable else 0
 
 
 def _row(score: Score) -> str:
@@ -178,7 +137,7 @@ def _run_speed(options: argparse.Namespace) -> int:
     )
     machine = measure_machine(threads, load)
     if options.json:
-        write(json.dumps({"machine": asdict(machine), "model": asdict(speed)}, indent=2) + "\n")
+        write_json({"machine": asdict(machine), "model": asdict(speed)})
     else:
         write(_table(machine, speed))
     return 0
@@ -217,13 +176,3 @@ def _lengths(text: str) -> tuple[float, ...]:
             f"{text!r} are not seconds from {_LEAST_S:g} to {_MOST_S:g}, as 2,10,30"
         )
     return found
-
-
-def _count(text: str, least: int = 1) -> int:
-    if not (text.isdecimal() and least <= int(text) <= _MOST):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {_MOST}")
-    return int(text)
-
-
-def _token_count(text: str) -> int:
-    return _count(text, least=2)  # the first comes with the prefill

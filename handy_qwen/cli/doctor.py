@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -11,10 +10,10 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.terminal import say, write
+from handy_qwen.cli.options import Subparsers, add_command
+from handy_qwen.cli.terminal import say, write, write_json
 
 if TYPE_CHECKING:
-    from handy_qwen.cli.transcribe import Subparsers
     from handy_qwen.doctor import Context, Finding, Report
 
 LISTEN_S = 1.5
@@ -25,15 +24,14 @@ NAME_CHARS = 13
 WIDEST = 100
 
 
-def add_parser(commands: Subparsers) -> None:
+def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    parser = commands.add_parser(
-        "doctor",
-        help="what works on this machine, and what to do about the rest",
-        description="Look at display, tray, hotkey, insertion, microphone, model, disk, memory and "
-        "permissions. The exit status is 1 if there is a problem, otherwise 0.",
+    summary = "what works on this machine, and what to do about the rest"
+    about = (
+        "Look at display, tray, hotkey, insertion, microphone, model, disk, memory and permissions. "
+        "The exit status is 1 if there is a problem, otherwise 0."
     )
-    parser.add_argument("--json", action="store_true", help="for other programs")
+    parser = add_command(commands, "doctor", _run, summary, about, has_json=True)
     parser.add_argument(
         "--bundle",
         type=Path,
@@ -49,18 +47,20 @@ def add_parser(commands: Subparsers) -> None:
         metavar="S",
         help="seconds to listen to the microphone; 0: do not (default: %(default)s)",
     )
-    parser.set_defaults(command=run)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Look at everything, tell it, and write the archive if asked to."""
+def _run(options: argparse.Namespace) -> int:
     from handy_qwen.doctor import Context, Status, examine
 
-    ask = say if not options.json else lambda _: None
-    context = Context.here(listen_s=options.listen, is_thorough=options.thorough, ask=ask)
-    report = examine(context, _Page().show if not options.json else lambda _: None)
+    def silent(_: object) -> None:
+        """Programs get the report at the end."""
+
+    context = Context.here(
+        listen_s=options.listen, is_thorough=options.thorough, ask=silent if options.json else say
+    )
+    report = examine(context, silent if options.json else _Page().show)
     if options.json:
-        write(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n")
+        write_json(report.as_dict())
     else:
         write(f"\n{_summary(report)}\n")
     if options.bundle:
@@ -94,16 +94,14 @@ class _Page:
         name = finding.name if finding.name != self._last else ""
         self._last = finding.name
         margin = " " * (NAME_CHARS + 9)
-        first, *rest = self._wrapped(finding.text)
-        lines = [f"{name:{NAME_CHARS}}{sign} {first}", *(margin + line for line in rest)]
+        self._write(finding.text, f"{name:{NAME_CHARS}}{sign} ", margin)
         if finding.remedy:
-            lines += [f"{margin}→ {self._wrapped(finding.remedy)[0]}"]
-            lines += [f"{margin}  {line}" for line in self._wrapped(finding.remedy)[1:]]
-        write("\n".join(lines) + "\n")
+            self._write(finding.remedy, f"{margin}→ ", f"{margin}  ")
 
-    def _wrapped(self, text: str) -> list[str]:
+    def _write(self, text: str, before: str, margin: str) -> None:
         room = max(30, self._width - NAME_CHARS - 12)
-        return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+        write(before + f"\n{margin}".join(lines) + "\n")
 
 
 def _summary(report: Report) -> str:

@@ -1,14 +1,116 @@
-"""Which model a command works with, and with which settings."""
+"""How commands and their options are declared, and what the settings say where an option is not given."""
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from handy_qwen.cli.terminal import UsageError, tell, write
 from handy_qwen.errors import EngineError
 
 if TYPE_CHECKING:
     from handy_qwen.settings import Settings
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Command = Callable[[argparse.Namespace], int]
+Context: TypeAlias = str | tuple[str, ...]
+"""A text, or words of which as many as fit are read."""
+
+_MAX_VOCABULARY_BYTES = 1_000_000
+_MAX_THREADS = 256
+
+
+class Parser(argparse.ArgumentParser):
+    """Writes as the commands do, so that a missing output means the same, and names the nearest choice."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        (write if file is sys.stdout else tell)(message)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401  argparse's own
+        choices = list(map(str, action.choices or ()))
+        if choices and value not in choices:
+            near = get_close_matches(str(value), choices, 1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(choices)}"
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}, {hint}")
+
+
+def add_command(
+    commands: Subparsers,
+    name: str,
+    run: Command,
+    summary: str,
+    description: str = "",
+    *,
+    has_json: bool = False,
+) -> argparse.ArgumentParser:
+    """Add a command; ``has_json``: with the option ``--json``."""
+    parser = commands.add_parser(name, help=summary, description=description or None)
+    parser.set_defaults(command=run)
+    if has_json:
+        parser.add_argument("--json", action="store_true", help="for other programs")
+    return parser
+
+
+def add_group(commands: Subparsers, name: str, summary: str) -> tuple[argparse.ArgumentParser, Subparsers]:
+    """Add a command that has commands of its own, and lists them if none is given."""
+    parser = commands.add_parser(name, help=summary)
+
+    def run(_options: argparse.Namespace) -> int:
+        tell(parser.format_help())
+        return 2
+
+    parser.set_defaults(command=run)
+    return parser, parser.add_subparsers(title="commands", metavar="COMMAND")
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model`` and ``--threads``."""
+    parser.add_argument(
+        "--model", default="", metavar="NAME|DIR", help="a model or its folder (default: the one in use)"
+    )
+    parser.add_argument(
+        "--threads", type=number(1, _MAX_THREADS), metavar="N", help="processor threads to use"
+    )
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    """Reads an option that is a whole number from ``low`` to ``high``."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def context_of(text: str, vocabulary: Path | None) -> Context:
+    """The context given, and the vocabulary's entries behind it.
+
+    Raises:
+        UsageError: The vocabulary is no text file of moderate size.
+    """
+    if vocabulary is None:
+        return text
+    try:
+        with vocabulary.open("rb") as file:
+            raw = file.read(_MAX_VOCABULARY_BYTES + 1)
+        lines = raw.decode("utf-8-sig").splitlines()
+    except OSError as exc:
+        problem = f"{vocabulary} cannot be read: {exc.strerror}."
+        raise UsageError(problem, "Give a text file with one name or term per line.") from exc
+    except UnicodeDecodeError:
+        lines = ["\0"]
+    if len(raw) > _MAX_VOCABULARY_BYTES:
+        raise UsageError(f"{vocabulary} is too large for a vocabulary.", "One name or term per line, please.")
+    if any("\0" in line for line in lines):
+        raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.")
+    words = [line.strip() for line in lines]
+    return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
 
 
 def read_settings() -> Settings:
@@ -26,9 +128,7 @@ def read_settings() -> Settings:
 
 
 def asked_or_used(asked: str) -> str:
-    """``asked``; if it is empty, the model that writes the texts of the app, as the settings name it.
-
-    "" if neither names one.
+    """``asked``; if it is empty, the model in use, as the settings name it; "" if neither names one.
 
     Raises:
         SettingsError: Nothing was asked for, and the settings file cannot be read.
@@ -37,7 +137,7 @@ def asked_or_used(asked: str) -> str:
 
 
 def used_folder() -> Path | None:
-    """The folder of the model that writes the texts; None if the settings name one that is not there.
+    """The folder of the model in use; None if the settings name one that is not there.
 
     Of settings that cannot be read, the model that the app would start with now.
     """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import shutil
 import signal
 import sys
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -16,14 +18,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
+from handy_qwen.core.models import InstallStage, Progress
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Cancel
-import time
-
-from handy_qwen.core.models import InstallStage, Progress
-from handy_qwen.models.storage import size_text
 
 SIGNALED = 128
 """Added to a signal's number, the exit status of a program that the signal ended."""
@@ -31,6 +30,17 @@ _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasa
 _GRACE_S = 3.0
 _BAR_CHARS = 24
 _BAR_LINE_CHARS = _BAR_CHARS + 8
+_WORDS = {
+    InstallStage.WAITING: "waiting for another process",
+    InstallStage.DOWNLOADING: "downloading",
+    InstallStage.UNPACKING: "unpacking",
+    InstallStage.CHECKING: "checking",
+    InstallStage.CONVERTING: "converting",
+    InstallStage.TESTING: "trying it out",
+}
+_STALLED = "connection lost, retrying"
+_LOG_PARTS = 10  # of a stage
+_LOG_EVERY_S = 30.0
 T = TypeVar("T")
 
 
@@ -147,6 +157,11 @@ def write(text: str) -> None:
         ) from exc
 
 
+def write_json(value: object) -> None:
+    """Write a result for other programs."""
+    write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
 def _abandon(stream: TextIO) -> None:
     """Let what is still buffered go nowhere, or Python would try and fail again when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -164,9 +179,7 @@ class ProgressLine:
     def show(self, what: str, part: float) -> None:
         """Show that ``part`` (0 to 1) of ``what`` is done."""
         filled = round(part * _BAR_CHARS)
-        room = max(
-            0, shutil.get_terminal_size().columns - _BAR_LINE_CHARS
-        )  # a longer line could not be redrawn
+        room = max(0, shutil.get_terminal_size().columns - _BAR_LINE_CHARS)  # a longer one cannot be redrawn
         self._draw(f"{'█' * filled}{'░' * (_BAR_CHARS - filled)} {part:4.0%}  {_harmless(what)[:room]}")
 
     def clear(self) -> None:
@@ -195,9 +208,15 @@ def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
         Exception: Whatever ``work`` raised.
     """
     future: Future[T] = Future()
-    thread = threading.Thread(target=_settle, args=(future, work), name="work", daemon=True)
+
+    def settle() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as exc:  # raised again where the result is asked for
+            future.set_exception(exc)
+
     try:
-        thread.start()
+        threading.Thread(target=settle, name="work", daemon=True).start()
         while not future.done():
             wait([future], 0.1)  # with a timeout, so that signals are looked at on every system
     except KeyboardInterrupt as exc:
@@ -218,65 +237,42 @@ def exit_status(interrupt: KeyboardInterrupt) -> int:
     return SIGNALED + (interrupt.number if isinstance(interrupt, StoppedError) else signal.SIGINT)
 
 
-def _settle(future: Future[T], work: Callable[[], T]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as exc:  # raised again where the result is asked for
-        future.set_exception(exc)
-
-
-_WORDS = {
-    InstallStage.WAITING: "waiting for another process",
-    InstallStage.DOWNLOADING: "downloading",
-    InstallStage.UNPACKING: "unpacking",
-    InstallStage.CHECKING: "checking",
-    InstallStage.CONVERTING: "converting",
-    InstallStage.TESTING: "trying it out",
-}
-_STALLED = "connection lost, retrying"
-_LOG_PARTS = 10  # of a stage
-_LOG_EVERY_S = 30.0
-
-
 class InstallProgress:
-    """Takes ``Progress`` and shows it on stderr. Used on one thread."""
+    """Shows ``Progress`` on stderr: one line that is redrawn on a terminal, a line now and then in a log.
+
+    Used on one thread.
+    """
 
     def __init__(self) -> None:
         self._line = ProgressLine()
-        self._is_log = not sys.stderr.isatty()
-        self._stage: tuple[InstallStage, bool] | None = None  # with whether it is stalled
-        self._logged_share = 0.0
+        self._logged: tuple[InstallStage, bool, int] | None = None  # stage, whether it is stalled, part of it
         self._logged_s = 0.0
-        self._waited = False
+        self._has_waited = False
 
     def tell(self, progress: Progress) -> None:
         """Show ``progress``."""
-        if self._is_log:
-            self._log(progress)
-        else:
-            self._line.show(progress_text(progress), progress.share or 0.0)
+        share = progress.share or 0.0
+        if sys.stderr.isatty():
+            self._line.show(progress_text(progress), share)
+            return
+        if progress.stage is InstallStage.WAITING and not self._has_waited:
+            self._has_waited = True  # nearly always over at once
+            return
+        now_s, step = time.monotonic(), (progress.stage, progress.is_stalled, int(share * _LOG_PARTS))
+        if step != self._logged or now_s - self._logged_s >= _LOG_EVERY_S:
+            self._logged, self._logged_s = step, now_s
+            percent = f"{share:4.0%} " if progress.share is not None else ""
+            say(f"{percent}{progress_text(progress)}")
 
     def clear(self) -> None:
         """Something else is to be written."""
         self._line.clear()
 
-    def _log(self, progress: Progress) -> None:
-        now, share = time.monotonic(), progress.share or 0.0
-        stage = (progress.stage, progress.is_stalled)
-        is_new = stage != self._stage
-        if is_new and progress.stage is InstallStage.WAITING and not self._waited:
-            self._waited = True  # nearly always over at once
-            return
-        is_due = int(share * _LOG_PARTS) > int(self._logged_share * _LOG_PARTS)
-        is_due = is_due or now - self._logged_s >= _LOG_EVERY_S
-        if is_new or is_due:
-            self._stage, self._logged_share, self._logged_s = stage, share, now
-            percent = f"{share:4.0%} " if progress.share is not None else ""
-            say(f"{percent}{progress_text(progress)}")
-
 
 def progress_text(progress: Progress) -> str:
     """What is done, how much of it, how fast, and how long it still takes."""
+    from handy_qwen.models.storage import size_text  # slow to import
+
     parts = [_STALLED if progress.is_stalled else _WORDS[progress.stage]]
     if progress.total_bytes:
         done, total = size_text(progress.done_bytes), size_text(progress.total_bytes)

@@ -6,14 +6,20 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from handy_qwen.cli.options import asked_or_used
+from handy_qwen.cli.options import (
+    Context,
+    Subparsers,
+    add_command,
+    add_model_options,
+    asked_or_used,
+    context_of,
+)
 from handy_qwen.cli.terminal import (
     ProgressLine,
     UsageError,
@@ -28,29 +34,20 @@ from handy_qwen.files import replacing
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.files import Loudness
-    from handy_qwen.engine.api import Cancel, FittedWords, Model
-
-    Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-Context: TypeAlias = str | tuple[str, ...]
-"""A text, or words of which as many as fit are read."""
+    from handy_qwen.core.types import Samples
+    from handy_qwen.engine.api import Cancel, FittedWords, LiveText, Model, Transcript
 
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
-_MAX_VOCABULARY_BYTES = 1_000_000
-_MAX_THREADS = 256
 _TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others
 
 
-def add_parser(commands: Subparsers) -> None:
+def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    parser = commands.add_parser(
-        "transcribe", help="turn sound files into text", description="Turn sound files into text."
-    )
+    summary = "turn sound files into text"
+    parser = add_command(commands, "transcribe", _run, summary, "Turn sound files into text.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file, or - for standard input")
     add_model_options(parser)
-    parser.add_argument(
-        "--language", default="", metavar="L", help="name or ISO code; found out if not given"
-    )
+    parser.add_argument("--language", default="", metavar="L", help="name or ISO code (default: detect)")
     parser.add_argument("--context", default="", metavar="TEXT", help="names and terms that may come up")
     parser.add_argument(
         "--vocabulary",
@@ -70,11 +67,7 @@ def add_parser(commands: Subparsers) -> None:
     )
     features = parser.add_mutually_exclusive_group()
     features.add_argument(
-        "--exact",
-        dest="exact",
-        action="store_true",
-        default=True,
-        help="features of the whole clip (default)",
+        "--exact", action="store_true", default=True, help="features of the whole clip (default)"
     )
     features.add_argument(
         "--live",
@@ -82,55 +75,31 @@ def add_parser(commands: Subparsers) -> None:
         action="store_false",
         help="as when dictating: features of what was heard so far",
     )
-    parser.set_defaults(command=run)
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model`` and ``--threads``."""
-    parser.add_argument(
-        "--model",
-        default="",
-        metavar="NAME|DIR",
-        help="an installed model or a folder (default: the one in use)",
-    )
-    parser.add_argument("--threads", type=thread_count, metavar="N", help="processor threads to use")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is the same for all files of one call."""
-
-    recognizer: Model
-    language: str
-    context: str
-    exact: bool
-
-
-def run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     """Transcribe all files; one that fails does not stop the others."""
+    from handy_qwen.audio.files import check
+
     context = context_of(options.context, options.vocabulary)
     is_text_on_stdout = options.output == "-" and options.format == "text"
     if options.with_filename and not is_text_on_stdout:
         raise UsageError("--with-filename is for text on standard output only.")
     places = _places(options)
-    names = [name for name in options.files if is_readable(name)]
+    names = [name for name in options.files if _succeeds(partial(check, name))]
     if places:
         names = _writable(names, places)
     if not names:
         return 1
     with stoppable(), opened(options.model, options.threads, options.language) as recognizer:
         words = tell_context(recognizer, context, is_for_file=True)
-        job = Job(recognizer, options.language, words.text if words else options.context, options.exact)
+        options.context = words.text if words else options.context
         results: list[dict[str, Any]] = []
         try:
-            for name, result in _results(names, job):
+            for name, result in _results(names, recognizer, options):
                 if words is not None:
-                    result["vocabulary"] = {
-                        "words": words.total,
-                        "used": words.used,
-                        "tokens": words.tokens,
-                        "limit": words.limit,
-                    }
+                    counts = {"used": words.used, "tokens": words.tokens, "limit": words.limit}
+                    result["vocabulary"] = {"words": words.total} | counts
                 if places and not _is_saved(places[name], _rendered(result, options.format)):
                     continue
                 if is_text_on_stdout and options.with_filename:
@@ -144,13 +113,6 @@ def run(options: argparse.Namespace) -> int:
     return 0 if len(results) == len(options.files) else 1
 
 
-def is_readable(name: str) -> bool:
-    """Whether there seems to be a sound file; says why not before the model is loaded."""
-    from handy_qwen.audio.files import check
-
-    return _succeeds(lambda: check(name))
-
-
 def _succeeds(work: Callable[[], None]) -> bool:
     """Do ``work``; say what failed."""
     try:
@@ -161,24 +123,21 @@ def _succeeds(work: Callable[[], None]) -> bool:
     return True
 
 
-def _results(names: list[str], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
+def _results(
+    names: list[str], recognizer: Model, options: argparse.Namespace
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The result of each file that can be transcribed; for the others, says why not."""
     from handy_qwen.audio.files import Loudness
     from handy_qwen.engine.api import Cancel
 
-    cancel, progress = Cancel(), ProgressLine()
+    cancel = Cancel()
     for name in names:
         loudness = Loudness()
         try:
-            result = interruptible(partial(_transcribed, name, job, progress, loudness, cancel), cancel)
+            result = interruptible(partial(_transcribed, name, recognizer, options, loudness, cancel), cancel)
         except HandyError as error:
-            progress.clear()
             complain(error)
             continue
-        except KeyboardInterrupt:
-            progress.clear()
-            raise
-        progress.clear()
         if result["truncated"]:
             say(f"handy-qwen: {name}: The text may not be complete: the sound or the answer broke off.")
         if not result["text"]:
@@ -232,26 +191,22 @@ def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = Fal
 
 
 def _transcribed(
-    name: str, job: Job, progress: ProgressLine, loudness: Loudness, cancel: Cancel
+    name: str, recognizer: Model, options: argparse.Namespace, loudness: Loudness, cancel: Cancel
 ) -> dict[str, Any]:
     """Transcribe one file. Runs on a thread of its own."""
     from handy_qwen.audio.files import read
 
     with read(name) as audio:
-        live = job.recognizer.live(
-            language=job.language, context=job.context, exact=job.exact, drafts=False, cancel=cancel
-        )
-        heard = 0
-        for block in audio:
-            loudness.feed(block)
-            live.feed(block)
-            while live.advance():
-                pass
-            heard += len(block)
-            if audio.total_samples:
-                progress.show(name, min(1.0, heard / audio.total_samples))
-        result = live.finish()
-        timings = {"load_s": job.recognizer.load_s}
+        wanted = {"language": options.language, "context": options.context, "exact": options.exact}
+        live = recognizer.live(**wanted, drafts=False, cancel=cancel)
+
+        def blocks() -> Iterator[Samples]:
+            for block in audio:
+                loudness.feed(block)
+                yield block
+
+        result = fed(live, blocks(), name, audio.total_samples)
+        timings = {"load_s": recognizer.load_s}
         timings |= {name: getattr(result.timings, name) for name in _TIMINGS}
         return {
             "file": name,
@@ -261,32 +216,25 @@ def _transcribed(
             "truncated": result.is_truncated or audio.is_truncated,
             "duration_s": round(result.duration_s, 3),
             "tokens": len(result.tokens),
-            "model": job.recognizer.name,
+            "model": recognizer.name,
             "timings": {key: round(value, 4) for key, value in timings.items()},
         }
 
 
-def context_of(text: str, vocabulary: Path | None) -> Context:
-    """The context given, and the vocabulary's entries behind it."""
-    if vocabulary is None:
-        return text
+def fed(live: LiveText, blocks: Iterable[Samples], name: str, total_samples: int | None) -> Transcript:
+    """The transcript of ``blocks``. Shows how much is done, where it is known how many samples will come."""
+    progress, heard = ProgressLine(), 0
     try:
-        with vocabulary.open("rb") as file:
-            raw = file.read(_MAX_VOCABULARY_BYTES + 1)
-        lines = raw.decode("utf-8-sig").splitlines()
-    except OSError as exc:
-        raise UsageError(
-            f"{vocabulary} cannot be read: {exc.strerror}.",
-            "Give a text file with one name or term per line.",
-        ) from exc
-    except UnicodeDecodeError as exc:
-        raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.") from exc
-    if len(raw) > _MAX_VOCABULARY_BYTES:
-        raise UsageError(f"{vocabulary} is too large for a vocabulary.", "One name or term per line, please.")
-    if b"\0" in raw:
-        raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.")
-    words = [line.strip() for line in lines]
-    return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
+        for block in blocks:
+            live.feed(block)
+            while live.advance():
+                pass
+            heard += len(block)
+            if total_samples:
+                progress.show(name, min(1.0, heard / total_samples))
+        return live.finish()
+    finally:
+        progress.clear()
 
 
 def _places(options: argparse.Namespace) -> dict[str, Path]:
@@ -365,10 +313,3 @@ def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:
     if form == "text" and isinstance(result, dict):
         return f"{result['text']}\n"
     return json.dumps(result, ensure_ascii=False, indent=2 if form == "json" else None) + "\n"
-
-
-def thread_count(text: str) -> int:
-    """A number of threads from the command line."""
-    if not (text.isdecimal() and 1 <= int(text) <= _MAX_THREADS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_THREADS}")
-    return int(text)

@@ -10,37 +10,32 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen import paths
+from handy_qwen.cli.options import Subparsers, add_command
 from handy_qwen.cli.terminal import agrees, say, write
 from handy_qwen.control import InstanceLock
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
-    from handy_qwen.cli.transcribe import Subparsers
     from handy_qwen.system.autostart import Autostart
 
-OWN_FOLDERS = {"config", "data", "log", "run"}
-"""All that a HANDY_QWEN_HOME holds."""
+_OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME holds
 
 
-def add_parser(commands: Subparsers) -> None:
+def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    parser = commands.add_parser(
-        "uninstall",
-        help="remove the autostart and, if asked, settings, history, logs and models",
-        description="Remove the autostart entry and say how to remove the program itself.",
-    )
+    summary = "remove the autostart and, if asked, settings, history, logs and models"
+    about = "Remove the autostart entry and say how to remove the program itself."
+    parser = add_command(commands, "uninstall", _run, summary, about)
     parser.add_argument("--data", action="store_true", help="also delete settings, history, logs and models")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.set_defaults(command=run)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Remove what was asked for, and say what is left to do."""
+def _run(options: argparse.Namespace) -> int:
     from handy_qwen.doctor.program import installation
     from handy_qwen.system.autostart import autostart_for
 
@@ -51,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
     write(f"The program itself is {way.text}.\n{way.removal}\n")
     if not options.data:
         write("Settings, history, logs and models stay; to delete them, too: handy-qwen uninstall --data\n")
-        for what, folder in own_folders():
-            write(f"{what:26} {folder}\n")
+        write("".join(f"{what:26} {folder}\n" for what, folder in _own_folders()))
     return 0
 
 
@@ -78,7 +72,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
         HandyError: The app runs, a folder is not the program's alone, or something cannot be deleted.
     """
     _check_home()
-    folders = own_folders()
+    folders = _own_folders()
     if not folders:
         write("There are no settings, history, logs or models.\n")
         return True
@@ -86,7 +80,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
     if not lock.acquire():
         raise HandyError("Handy Qwen is running.", "Quit it first: handy-qwen quit")
     try:
-        folders = own_folders()  # with that of the lock
+        folders = _own_folders()  # with that of the lock
         for what, folder in folders:
             write(f"{what:26} {_size(folder):>9}   {folder}\n")
         if not (is_agreed or agrees("Delete all of this? It cannot be brought back.")):
@@ -104,7 +98,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
     return True
 
 
-def own_folders() -> list[tuple[str, Path]]:
+def _own_folders() -> list[tuple[str, Path]]:
     """What is kept where, as far as it is there; a folder inside another is told with that."""
     named = [
         ("settings", paths.config_dir()),
@@ -126,11 +120,11 @@ def _check_home() -> None:
     home = paths.config_dir().parent
     if not os.environ.get(paths.HOME_VARIABLE) or not home.is_dir():
         return
-    others = sorted(entry.name for entry in home.iterdir() if entry.name not in OWN_FOLDERS)
+    others = sorted(entry.name for entry in home.iterdir() if entry.name not in _OF_A_HOME)
     if others:
         raise HandyError(
             f"{home} holds other things as well, {others[0]} for one: nothing was deleted.",
-            f"Delete what belongs to Handy Qwen there yourself: {', '.join(sorted(OWN_FOLDERS))}.",
+            f"Delete what belongs to Handy Qwen there yourself: {', '.join(sorted(_OF_A_HOME))}.",
         )
 
 
@@ -159,21 +153,15 @@ def _prune(folder: Path) -> None:
 
 
 def _size(folder: Path) -> str:
+    """How much would be deleted: without what links lead to, and without the models, which have a line."""
     from handy_qwen.models.storage import size_text
 
     if folder.is_symlink():
         return "a link"
-    return size_text(sum(_sizes(folder)))
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    """Of what would be deleted: without what links lead to."""
+    models, size_bytes = paths.models_dir(), 0
     for root, _, names in os.walk(folder):
-        for name in names:
-            path = Path(root, name)
-            if folder != paths.models_dir() and paths.models_dir() in path.parents:
-                continue  # told on its own line
-            try:
-                yield path.lstat().st_size
-            except FileNotFoundError:  # gone meanwhile
-                continue
+        if folder == models or models not in [Path(root), *Path(root).parents]:
+            for name in names:
+                with suppress(FileNotFoundError):  # gone meanwhile
+                    size_bytes += Path(root, name).lstat().st_size
+    return size_text(size_bytes)

@@ -1,9 +1,8 @@
-"""Reaching the running program from the command line, and seeing to it that there is only one.
+"""Reaching the running program from the command line; making sure that there is only one.
 
-On Linux and macOS over a Unix domain socket in a folder that only its owner can enter (0700), itself
-0600; on Linux the kernel is asked besides who is calling. Windows has no such socket in Python, so
-there it is a port of the loopback device, and a caller must show a secret from a file that only the
-user can read. A named pipe would do as well; it needs an extra package or a page of ctypes.
+On Linux and macOS over a Unix domain socket, itself 0600, in a folder that only its owner can enter; on Linux
+the kernel also says who is calling. Python has no such socket on Windows, so there it is a port of the
+loopback device, and a caller must show a secret from a file that only the user can read.
 
 One line of JSON each way, then the connection is closed.
 """

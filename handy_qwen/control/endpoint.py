@@ -1,4 +1,4 @@
-"""Where the socket is, how to listen there and how to connect: the part that differs by system."""
+"""Where the control socket is and how one line of JSON goes over it; the lock of the running instance."""
 
 from __future__ import annotations
 
@@ -23,8 +23,12 @@ from handy_qwen.paths import make_private
 
 SOCKET_FILE = "control.sock"
 PORT_FILE = "control.json"
+LOCK_FILE = "instance.lock"
 BACKLOG = 128  # callers beyond it are turned away by the system
 MAX_PATH_BYTES = 100  # the system's own limit is 104 (macOS) or 108 (Linux)
+PROTOCOL = 1
+MAX_REQUEST_BYTES = 4096
+MAX_ANSWER_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +96,58 @@ class Endpoint:
             OSError: Nobody listens.
             ValueError: The file with the port is damaged.
         """
-        if self.is_unix:
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.settimeout(timeout_s)
-            try:
-                connection.connect(str(self.path))
-                if not is_own_user(connection):
-                    raise PermissionError("the socket is somebody else's")
-            except OSError:
-                connection.close()
-                raise
-            return connection, ""
-        meeting = json.loads(self.path.read_text(encoding="utf-8"))
-        if not isinstance(meeting, dict) or {"port", "secret"} - set(meeting):
-            raise ValueError("no port and secret")
-        return socket.create_connection(("127.0.0.1", int(meeting["port"])), timeout_s), str(
-            meeting["secret"]
-        )
+        if not self.is_unix:
+            meeting = json.loads(self.path.read_text(encoding="utf-8"))
+            if not isinstance(meeting, dict) or {"port", "secret"} - set(meeting):
+                raise ValueError("no port and secret")
+            address = "127.0.0.1", int(meeting["port"])
+            return socket.create_connection(address, timeout_s), str(meeting["secret"])
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(timeout_s)
+        try:
+            connection.connect(str(self.path))
+            if not is_own_user(connection):
+                raise PermissionError("the socket is somebody else's")
+        except OSError:
+            connection.close()
+            raise
+        return connection, ""
+
+
+class InstanceLock:
+    """The right to be the running program, one for each runtime folder.
+
+    The system gives the lock back when its holder dies, however that happens, so nothing stale is left to
+    detect. Of two started at once exactly one gets it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK_FILE
+        self._handle: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock, at once. False: another process holds it.
+
+        Raises:
+            ControlError: The folder cannot be written, or is somebody else's.
+        """
+        try:
+            claim(self._path.parent)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            problem = f"The folder {self._path.parent} cannot be written."
+            raise ControlError(problem, "Look at its owner and permissions.") from exc
+        if not try_lock(handle):
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        """Let another instance start. Safe to call twice."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
 def claim(folder: Path) -> None:
@@ -118,29 +157,22 @@ def claim(folder: Path) -> None:
         ControlError: It is somebody else's, or a link; it was not touched.
         OSError: It cannot be created.
     """
-    if os.name != "posix":
-        make_private(folder)
-        return
-    with suppress(FileExistsError):
-        folder.mkdir(parents=True, mode=0o700)
-    status = folder.lstat()
-    if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
-        raise ControlError(f"The folder {folder} belongs to somebody else.", "Remove it.")
+    if os.name == "posix":
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True, mode=0o700)
+        status = folder.lstat()
+        if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
+            raise ControlError(f"The folder {folder} belongs to somebody else.", "Remove it.")
     make_private(folder)
 
 
 def is_own_user(connection: socket.socket) -> bool:
-    """Tell whether the caller is the user this program runs as; where the system cannot tell, assume it."""
+    """Whether the caller is the user this program runs as; assumed where the system cannot tell."""
     if sys.platform != "linux" or connection.family != socket.AF_UNIX:
         return True
     size = struct.calcsize("3i")
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
     return bool(uid == os.geteuid())
-
-
-PROTOCOL = 1
-MAX_REQUEST_BYTES = 4096
-MAX_ANSWER_BYTES = 4_000_000
 
 
 def send_line(connection: socket.socket, message: dict[str, Any]) -> None:
@@ -198,43 +230,6 @@ def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, A
         except (OSError, ValueError) as exc:
             raise ControlError("Handy Qwen does not answer.", "Quit it and start it again.") from exc
     if answer.get("ok") is not True:
-        raise ControlError(
-            str(answer.get("error", "The running program refused.")), str(answer.get("hint", ""))
-        )
+        error = str(answer.get("error", "The running program refused."))
+        raise ControlError(error, str(answer.get("hint", "")))
     return answer
-
-
-LOCK_FILE = "instance.lock"
-
-
-class InstanceLock:
-    """The right to be the running program. Held until ``release`` or the end of the process."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK_FILE
-        self._handle: int | None = None
-
-    def acquire(self) -> bool:
-        """Take the lock, at once. False: another process holds it.
-
-        Raises:
-            ControlError: The folder cannot be written, or is somebody else's.
-        """
-        try:
-            claim(self._path.parent)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as exc:
-            raise ControlError(
-                f"The folder {self._path.parent} cannot be written.", "Look at its owner and permissions."
-            ) from exc
-        if not try_lock(handle):
-            os.close(handle)
-            return False
-        self._handle = handle
-        return True
-
-    def release(self) -> None:
-        """Let another instance start. Safe to call twice."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import math
 import select
 import socket
 import time
@@ -44,7 +43,6 @@ class ControlServer:
         self._answer = answer
         self._socket: socket.socket | None = None
         self._secret = ""
-        self._rests_until_s = -math.inf
         self._wakened, self._waker = socket.socketpair()
         self.thread = WatchedThread("control", self._loop)
 
@@ -83,12 +81,9 @@ class ControlServer:
                 connection.close()
 
     def _turn(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
-        """Wait until something happens, and see to it."""
-        now_s = time.monotonic()
-        is_resting = now_s < self._rests_until_s
-        doors = [server] if len(callers) < MOST_CALLERS and not is_resting else []
-        due_s = min([*callers.values(), self._rests_until_s if is_resting else math.inf])
-        pause_s = max(0.0, due_s - now_s) if due_s < math.inf else None
+        """Wait until something happens, and deal with it."""
+        doors = [server] if len(callers) < MOST_CALLERS else []
+        pause_s = max(0.0, min(callers.values()) - time.monotonic()) if callers else None
         ready, _, _ = select.select([*doors, self._wakened, *callers], [], [], pause_s)
         if self.thread.is_ending():
             return
@@ -107,9 +102,9 @@ class ControlServer:
     def _admit(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
         try:
             connection, _ = server.accept()
-        except OSError as exc:  # the caller has gone again
+        except OSError as exc:  # the caller has gone again, or no more files can be opened
             logger.info("control: a call was not taken: %s", type(exc).__name__)
-            self._rests_until_s = time.monotonic() + REST_S
+            select.select([self._wakened], [], [], REST_S)
             return
         if is_own_user(connection):
             callers[connection] = time.monotonic() + SILENT_S
@@ -133,9 +128,8 @@ class ControlServer:
             logger.info("control: a caller did not wait for the answer: %s", type(exc).__name__)
 
     def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
-        if self._secret and not hmac.compare_digest(
-            str(request.get("secret", "")).encode(), self._secret.encode()
-        ):
+        secret = str(request.get("secret", ""))
+        if self._secret and not hmac.compare_digest(secret.encode(), self._secret.encode()):
             return _refusal("The caller is not allowed.")
         command = request.get("command")
         if request.get("protocol") != PROTOCOL or not isinstance(command, str):

@@ -1,14 +1,15 @@
-"""Tensors of an official checkpoint, one at a time, without torch.
+"""Tensors of an official checkpoint, one at a time, without torch, checked against its configuration.
 
 A checkpoint is one ``model.safetensors`` or several with an index. Files are read, not memory-mapped: pages
 of a mapped file count as the process's own memory for as long as the system likes to keep them. A tensor that
-is large as a whole (the embedding) can be had in pieces of a few rows.
+is large as a whole (the embedding) can be read a few rows at a time.
 
 Names inside the program are the official ones without the ``thinker.`` in front, such as
 ``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5 are
 translated.
 
-Source: the safetensors format, https://github.com/huggingface/safetensors (0.5), section "Format".
+Sources: the safetensors format, https://github.com/huggingface/safetensors (0.5), section "Format";
+Qwen3ASRForConditionalGeneration in QwenLM/Qwen3-ASR (modeling_qwen3_asr.py, 2026-01).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingEr
 
 Float32 = npt.NDArray[np.float32]
 OnRead = Callable[[int], None]
+Shape = tuple[int, ...]
+EMBEDDING = "model.embed_tokens.weight"
+_HEAD = "lm_head.weight"
 
 _PIECE_NUMBERS = 1 << 22  # read at once: 16 MB as float32
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
@@ -48,8 +52,26 @@ _PREFIXES = (  # (as a checkpoint may spell it, as we do)
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A tensor in a file."""
+
+    path: Path
+    offset_bytes: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return math.prod(self.shape) * _DTYPES[self.dtype].itemsize
+
+
 class Checkpoint:
-    """The tensors of a checkpoint folder by their names."""
+    """The tensors of a checkpoint folder by their names.
+
+    All methods that take a name raise ModelCorruptError if there is no such tensor, and those that read it if
+    its file cannot be read.
+    """
 
     def __init__(self, folder: Path, on_read: OnRead = lambda _bytes: None) -> None:
         """Read the headers of all files.
@@ -72,29 +94,16 @@ class Checkpoint:
         return name in self._tensors
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of tensor ``name``.
-
-        Raises:
-            ModelCorruptError: There is no such tensor.
-        """
+        """The shape of tensor ``name``."""
         return self._stored(name).shape
 
     def size_bytes(self, name: str) -> int:
-        """What tensor ``name`` takes up in its file.
-
-        Raises:
-            ModelCorruptError: There is no such tensor.
-        """
+        """The size of tensor ``name`` in its file."""
         return self._stored(name).size_bytes
 
     def read(self, name: str) -> Float32:
-        """Tensor ``name`` as float32.
-
-        Raises:
-            ModelCorruptError: There is no such tensor, or its file cannot be read.
-        """
-        stored = self._stored(name)
-        values = np.empty(stored.shape, np.float32)
+        """Tensor ``name`` as float32."""
+        values = np.empty(self.shape(name), np.float32)
         flat, first = values.reshape(-1), 0
         for piece in self._pieces(name, _PIECE_NUMBERS):
             flat[first : first + len(piece)] = piece
@@ -102,25 +111,15 @@ class Checkpoint:
         return values
 
     def read_rows(self, name: str) -> Iterator[Float32]:
-        """Tensor ``name``, at least one row at a time, as float32. Shapes (rows, columns).
-
-        Raises:
-            ModelCorruptError: There is no such tensor, or its file cannot be read.
-        """
-        columns = math.prod(self._stored(name).shape[1:])
+        """Tensor ``name``, at least one row at a time, as float32. Shapes (rows, columns)."""
+        columns = math.prod(self.shape(name)[1:])
         if columns:
             for piece in self._pieces(name, max(1, _PIECE_NUMBERS // columns) * columns):
                 yield piece.reshape(-1, columns)
 
     def is_same(self, one: str, other: str) -> bool:
-        """Whether two tensors are equal.
-
-        Raises:
-            ModelCorruptError: One of them is not there, or a file cannot be read.
-        """
-        if self.shape(one) != self.shape(other):
-            return False
-        return all(
+        """Whether two tensors are equal."""
+        return self.shape(one) == self.shape(other) and all(
             np.array_equal(*pair) for pair in zip(self.read_rows(one), self.read_rows(other), strict=True)
         )
 
@@ -132,46 +131,25 @@ class Checkpoint:
     def _pieces(self, name: str, count: int) -> Iterator[Float32]:
         """Up to ``count`` numbers at a time."""
         stored = self._stored(name)
-        for raw in stored.read(count):
-            self._on_read(raw.nbytes)
-            if stored.dtype == "BF16":  # the upper half of a float32
-                raw = (raw.astype(np.uint32) << 16).view(np.float32)  # noqa: PLW2901
-            values = raw.astype(np.float32, copy=False)
-            if not np.isfinite(values).all():
-                raise ModelCorruptError(
-                    stored.path, f"its tensor {name} holds values that are no numbers", _AGAIN
-                )
-            yield values
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """A tensor in a file."""
-
-    path: Path
-    offset_bytes: int
-    dtype: str
-    shape: tuple[int, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        return math.prod(self.shape) * _DTYPES[self.dtype].itemsize
-
-    def read(self, count: int) -> Iterator[npt.NDArray[Any]]:
-        """Its numbers as they are stored, up to ``count`` at a time."""
-        total = math.prod(self.shape)
+        path, total = stored.path, math.prod(stored.shape)
         try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset_bytes)
+            with path.open("rb") as file:
+                file.seek(stored.offset_bytes)
                 for first in range(0, total, count):
-                    wanted = min(count, total - first)
-                    raw = np.fromfile(file, _DTYPES[self.dtype], wanted)
-                    if len(raw) < wanted:
-                        raise ModelCorruptError(self.path, "it is truncated")
-                    yield raw
+                    raw = np.fromfile(file, _DTYPES[stored.dtype], min(count, total - first))
+                    if len(raw) < min(count, total - first):
+                        raise ModelCorruptError(path, "it is truncated")
+                    self._on_read(raw.nbytes)
+                    if stored.dtype == "BF16":  # the upper half of a float32
+                        raw = (raw.astype(np.uint32) << 16).view(np.float32)
+                    values = raw.astype(np.float32, copy=False)
+                    if not np.isfinite(values).all():
+                        problem = f"its tensor {name} holds values that are no numbers"
+                        raise ModelCorruptError(path, problem, _AGAIN)
+                    yield values
         except OSError as exc:
             reason, hint = f"it cannot be read ({exc.strerror})", "Check the disk it lies on."
-            raise ModelCorruptError(self.path, reason, hint) from exc
+            raise ModelCorruptError(path, reason, hint) from exc
 
 
 def _shards(folder: Path) -> tuple[Path, ...]:
@@ -226,33 +204,27 @@ def _our_name(name: str) -> str:
     return name
 
 
-Shapes = dict[str, tuple[int, ...]]
+def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
+    """Compare ``weights`` with what ``config`` says; return how many bytes a conversion reads.
 
-EMBEDDING = "model.embed_tokens.weight"
-_HEAD = "lm_head.weight"
-
-
-def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> None:
-    """Compare ``weights`` with what ``config`` says.
+    Done before anything is written: a conversion takes minutes, and weights of another model would make a
+    package that cannot be told from a good one until it is run.
 
     Raises:
         ModelCorruptError: A tensor is missing or of another shape, or the output head is one of its own.
         ConversionError: The sizes do not suit the preset.
     """
-    for name, shape in (audio_shapes(config.audio) | text_shapes(config.text)).items():
+    shapes = _audio_shapes(config.audio) | _text_shapes(config.text)
+    for name, shape in shapes.items():
         found = weights.shape(name)
         if found != shape:
-            raise ModelCorruptError(
-                weights.files[0], f"its tensor {name} has the shape {found}, not {shape} as config.json says"
-            )
+            problem = f"its tensor {name} has the shape {found}, not {shape} as config.json says"
+            raise ModelCorruptError(weights.files[0], problem)
     if _HEAD in weights and not weights.is_same(_HEAD, EMBEDDING):
-        raise ModelCorruptError(
-            weights.files[0], f"its tensor {_HEAD} is not the embedding, as in every Qwen3-ASR"
-        )
+        problem = f"its tensor {_HEAD} is not the embedding, as in every Qwen3-ASR"
+        raise ModelCorruptError(weights.files[0], problem)
     audio, text = config.audio, config.text
-    widths = {
-        (preset.encoder.block, width) for width in (audio.d_model, audio.ffn, _flattened_channels(audio))
-    }
+    widths = {(preset.encoder.block, n) for n in (audio.d_model, audio.ffn, _flattened_channels(audio))}
     widths |= {(preset.decoder.block, n) for n in (text.hidden, text.ffn, text.heads * text.head_dim)}
     widths.add((preset.head.block, text.hidden))
     for block, width in sorted(widths):
@@ -261,42 +233,34 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> N
                 f"The preset {preset.name} needs widths that are multiples of {block}; one is {width}.",
                 "Choose the preset exact.",
             )
+    return sum(weights.size_bytes(name) for name in shapes)
 
 
-def weights_bytes(weights: Checkpoint, config: ModelConfig) -> int:
-    """How much of the checkpoint's files a conversion reads."""
-    names = audio_shapes(config.audio) | text_shapes(config.text)
-    return sum(weights.size_bytes(name) for name in names)
-
-
-def audio_shapes(config: AudioConfig) -> Shapes:
-    """The encoder's tensors."""
+def _audio_shapes(config: AudioConfig) -> dict[str, Shape]:
     width, channels = config.d_model, config.conv_channels
-    shapes: Shapes = {"conv_out.weight": (width, _flattened_channels(config))}
+    shapes: dict[str, Shape] = {"conv_out.weight": (width, _flattened_channels(config))}
     for number, inputs in enumerate((1, channels, channels), start=1):
         shapes[f"conv2d{number}.weight"] = (channels, inputs, 3, 3)
         shapes[f"conv2d{number}.bias"] = (channels,)
-    linear = {"proj1": (width, width), "proj2": (config.output_dim, width)}
-    norms = ["ln_post"]
+    with_bias: dict[str, Shape] = {"proj1": (width, width), "proj2": (config.output_dim, width)}
+    with_bias["ln_post"] = (width,)
     for layer in range(config.layers):
         name = f"layers.{layer}"
-        linear |= {f"{name}.self_attn.{part}_proj": (width, width) for part in ("q", "k", "v", "out")}
-        linear |= {f"{name}.fc1": (config.ffn, width), f"{name}.fc2": (width, config.ffn)}
-        norms += [f"{name}.self_attn_layer_norm", f"{name}.final_layer_norm"]
-    for name, shape in linear.items():
+        with_bias |= {f"{name}.self_attn.{part}_proj": (width, width) for part in ("q", "k", "v", "out")}
+        with_bias |= {f"{name}.fc1": (config.ffn, width), f"{name}.fc2": (width, config.ffn)}
+        with_bias |= {f"{name}.{norm}_layer_norm": (width,) for norm in ("self_attn", "final")}
+    for name, shape in with_bias.items():
         shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-    for name in norms:
-        shapes |= {f"{name}.weight": (width,), f"{name}.bias": (width,)}
     return {f"audio_tower.{name}": shape for name, shape in shapes.items()}
 
 
-def text_shapes(config: TextConfig) -> Shapes:
-    """The decoder's tensors, the embedding among them."""
+def _text_shapes(config: TextConfig) -> dict[str, Shape]:
+    """The embedding is among them."""
     hidden, ffn, size = config.hidden, config.ffn, config.head_dim
     rows, kv_rows = config.heads * size, config.kv_heads * size
-    shapes: Shapes = {"embed_tokens.weight": (config.vocab, hidden), "norm.weight": (hidden,)}
+    shapes: dict[str, Shape] = {"embed_tokens.weight": (config.vocab, hidden), "norm.weight": (hidden,)}
     for layer in range(config.layers):
-        parts: Shapes = {
+        parts: dict[str, Shape] = {
             "self_attn.q_proj": (rows, hidden),
             "self_attn.k_proj": (kv_rows, hidden),
             "self_attn.v_proj": (kv_rows, hidden),

@@ -1,14 +1,17 @@
-"""The graph of the text decoder's layers; what comes before and after them is in head.py.
+"""The graphs of the text decoder: its layers, and the output head, which is the embedding table.
 
-    inputs_embeds (1, rows, hidden) --layers x [attention on the cache, SwiGLU]-->
-    the last ``count`` rows, from the last layer's attention on --norm--> hidden (count, hidden)
+    decoder.onnx   inputs_embeds (1, rows, hidden) --layers x [attention on the cache, SwiGLU]-->
+                   the last ``count`` rows, from the last layer's attention on --norm-->
+                   hidden (count, hidden)
+    head.onnx      hidden (rows, hidden) --product with the table--> logits (rows, vocab)
 
 Attention is GroupQueryAttention with past and present in one buffer: keys and values of the new rows are
-written behind those of the first ``seqlens_k + 1 - rows``. The same graph reads a prompt, a piece of one, one
-token, or several to check a draft.
+written behind those of the first ``seqlens_k + 1 - rows``. The same graph reads a prompt, a part of one, one
+token, or several to check a draft. The head is a graph of its own: it is needed only for the rows whose next
+token is asked for, and a model that is loaded packs its weights on another thread than those of the layers.
 
-Source: Qwen3ForCausalLM in transformers (5.x); GroupQueryAttention in ONNX Runtime's contrib
-operators (1.32).
+Source: Qwen3ForCausalLM in transformers (5.x); GroupQueryAttention in ONNX Runtime's contrib operators
+(1.32).
 """
 
 from __future__ import annotations
@@ -20,24 +23,17 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
-from handy_qwen.convert.graph import CONTRIB, Graph, append_aligned, quantize_blocks
+from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks
 from handy_qwen.convert.presets import Precision
 from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
 from handy_qwen.engine.qwen3.names import EMBEDDING_FILE
 
-_TO_THE_END = np.iinfo(np.int64).max
 
-
-def write_decoder(
-    path: Path,
-    weights: Checkpoint,
-    config: TextConfig,
-    precision: Precision,
-) -> None:
-    """Write the graph."""
-    with Graph(path) as graph:
-        writer = _DecoderWriter(graph, weights, config, precision)
+def write_decoder(path: Path, weights: Checkpoint, config: TextConfig, precision: Precision) -> None:
+    """Write the graph of the layers."""
+    with Graph(path, weights, "model.") as graph:
+        writer = _DecoderWriter(graph, config, precision)
         x = graph.input("inputs_embeds", [1, "rows", config.hidden])
         graph.input("seqlens_k", [1], TensorProto.INT32)
         graph.input("total_length", [], TensorProto.INT32)
@@ -49,36 +45,39 @@ def write_decoder(
             x, update = writer.layer(x, update, layer)
         writer.final_norm(x, update)
         graph.output("hidden", ["count_rows", config.hidden])
-        writer.declare_cache()
+        for part in ("key", "value"):
+            for layer in range(config.layers):
+                shape: list[int | str] = [1, config.kv_heads, "capacity", config.head_dim]
+                graph.input(f"past.{part}.{layer}", shape)
+                graph.output(f"present.{part}.{layer}", shape)
         graph.save()
 
 
 class _DecoderWriter:
-    """Adds the decoder's parts to a graph."""
+    """Adds the decoder's layers to a graph."""
 
-    def __init__(self, graph: Graph, weights: Checkpoint, config: TextConfig, precision: Precision) -> None:
+    def __init__(self, graph: Graph, config: TextConfig, precision: Precision) -> None:
         self._graph = graph
-        self._weights = weights
         self._config = config
         self._precision = precision
         self._widths = [config.heads * config.head_dim, config.kv_heads * config.head_dim]
         self._by_head = graph.constant("by_head", [-1, config.heads + config.kv_heads, config.head_dim])
         self._flat = graph.constant("flat", [1, -1, sum(self._widths)])
         self._split = graph.constant("query_and_key", self._widths)
-        self._to_the_end = graph.constant("to_the_end", [_TO_THE_END])
+        self._to_the_end = graph.constant("to_the_end", [TO_THE_END])
         self._rows_axis = graph.constant("rows_axis", [1])
 
     def layer(self, x: str, update: str, index: int) -> tuple[str, str]:
         """Return the residual stream and what is still to be added to it (the next norm does that).
 
-        The last layer goes on, behind attention, with those rows alone that are wanted.
+        Behind its attention, the last layer continues with the wanted rows alone.
         """
         graph, config, name = self._graph, self._config, f"layers.{index}"
         x, normed = self._add_and_norm(x, update, f"{name}.input_layernorm")
         query, key = self._query_and_key(normed, f"{name}.self_attn")
         cache = [f"past.key.{index}", f"past.value.{index}"]
         present = [f"present.key.{index}", f"present.value.{index}"]
-        value = self._linear(normed, f"{name}.self_attn.v_proj")
+        value = graph.linear(normed, f"{name}.self_attn.v_proj", self._precision)
         attended = graph.node(
             "GroupQueryAttention",
             [query, key, value, *cache, "seqlens_k", "total_length", "cos_cache", "sin_cache"],
@@ -91,56 +90,39 @@ class _DecoderWriter:
         )
         if index == config.layers - 1:
             attended, x = self._wanted(attended, f"{name}.attention"), self._wanted(x, f"{name}.residual")
-        update = self._linear(attended, f"{name}.self_attn.o_proj")
+        update = graph.linear(attended, f"{name}.self_attn.o_proj", self._precision)
         x, normed = self._add_and_norm(x, update, f"{name}.post_attention_layernorm")
-        gate, up = (self._linear(normed, f"{name}.mlp.{part}_proj") for part in ("gate", "up"))
+        gate, up = (
+            graph.linear(normed, f"{name}.mlp.{part}_proj", self._precision) for part in ("gate", "up")
+        )
         silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
         hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
-        return x, self._linear(hidden, f"{name}.mlp.down_proj")
+        return x, graph.linear(hidden, f"{name}.mlp.down_proj", self._precision)
 
     def final_norm(self, x: str, update: str) -> None:
-        """Norm of the rows that the last layer left, which the output head goes on with."""
+        """Norm of the rows that the last layer left, which the output head continues with."""
         graph, config = self._graph, self._config
-        scale = graph.constant("norm.weight", self._weights.read("model.norm.weight"))
-        x = graph.node(
-            "SkipSimplifiedLayerNormalization", [x, update, scale], "norm", CONTRIB, epsilon=config.rms_eps
-        )
+        inputs = [x, update, graph.weight("norm.weight")]
+        x = graph.node("SkipSimplifiedLayerNormalization", inputs, "norm", CONTRIB, epsilon=config.rms_eps)
         graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], "hidden")
 
-    def declare_cache(self) -> None:
-        """Declare past and present of all layers as inputs and outputs."""
-        config = self._config
-        for part in ("key", "value"):
-            for layer in range(config.layers):
-                shape: list[int | str] = [1, config.kv_heads, "capacity", config.head_dim]
-                self._graph.input(f"past.{part}.{layer}", shape)
-                self._graph.output(f"present.{part}.{layer}", shape)
-
     def _add_and_norm(self, x: str, update: str, name: str) -> tuple[str, str]:
-        scale = self._graph.constant(f"{name}.weight", self._weights.read(f"model.{name}.weight"))
+        graph, epsilon = self._graph, self._config.rms_eps
+        scale, out = graph.weight(f"{name}.weight"), f"{name}.out"
         if not update:
-            return x, self._graph.node(
-                "SimplifiedLayerNormalization",
-                [x, scale],
-                f"{name}.out",
-                axis=-1,
-                epsilon=self._config.rms_eps,
-            )
-        normed = self._graph.node(
-            "SkipSimplifiedLayerNormalization",
-            [x, update, scale],
-            [f"{name}.out", "", "", f"{name}.sum"],
-            CONTRIB,
-            epsilon=self._config.rms_eps,
-        )
-        return f"{name}.sum", normed
+            operator = "SimplifiedLayerNormalization"
+            return x, graph.node(operator, [x, scale], out, axis=-1, epsilon=epsilon)
+        outputs = [out, "", "", f"{name}.sum"]
+        inputs = [x, update, scale]
+        graph.node("SkipSimplifiedLayerNormalization", inputs, outputs, CONTRIB, epsilon=epsilon)
+        return f"{name}.sum", out
 
     def _query_and_key(self, normed: str, name: str) -> list[str]:
         """Project queries and keys in one product and normalize each head for itself."""
         graph, config = self._graph, self._config
-        joined = np.concatenate([self._weights.read(f"model.{name}.{part}_proj.weight") for part in "qk"])
-        x = graph.linear(normed, joined, f"{name}.qk", self._precision)
-        query, key = (self._weights.read(f"model.{name}.{part}_norm.weight") for part in "qk")
+        joined = np.concatenate([graph.read(f"{name}.{part}_proj.weight") for part in "qk"])
+        x = graph.product(normed, joined, f"{name}.qk", self._precision)
+        query, key = (graph.read(f"{name}.{part}_norm.weight") for part in "qk")
         query = query * np.float32(config.head_dim**-0.5)  # what attention would multiply its scores by
         scale = np.concatenate([np.tile(query, (config.heads, 1)), np.tile(key, (config.kv_heads, 1))])[None]
         x = graph.node("Reshape", [x, self._by_head], f"{name}.qk_heads")
@@ -160,13 +142,9 @@ class _DecoderWriter:
         """The last ``count`` rows."""
         return self._graph.node("Slice", [x, "count", self._to_the_end, self._rows_axis], f"{name}.wanted")
 
-    def _linear(self, x: str, name: str) -> str:
-        weights: npt.NDArray[np.float32] = self._weights.read(f"model.{name}.weight")
-        return self._graph.linear(x, weights, name, self._precision)
-
 
 def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> TableForm:
-    """Write the embedding table, which is also the output head; return where its parts lie."""
+    """Write the embedding table, which is also the output head; return where its parts are."""
     scales: list[npt.NDArray[np.float32]] = []
     zeros: list[npt.NDArray[np.uint8]] = []
     with (folder / EMBEDDING_FILE).open("wb") as file:
@@ -187,7 +165,7 @@ def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> 
 
 
 def write_head(path: Path, config: TextConfig, table: TableForm) -> None:
-    """Write the graph. ``table`` is what ``write_embedding`` returned; its file lies beside ``path``."""
+    """Write the head's graph. ``table`` is what ``write_embedding`` returned; its file is beside ``path``."""
     shape = (config.vocab, config.hidden)
     with Graph(path) as graph:
         x = graph.input("hidden", ["rows", config.hidden])
@@ -196,14 +174,14 @@ def write_head(path: Path, config: TextConfig, table: TableForm) -> None:
             graph.node("Gemm", [x, weight], "logits", transB=1)
         else:
             precision = Precision(table.bits, table.block)
-            names = _blocks(graph, shape, table)
+            names = _table_parts(graph, shape, table)
             product = graph.block_product(x, names, name="head", shape=shape, precision=precision)
             graph.node("Identity", [product], "logits")
         graph.output("logits", ["rows", config.vocab])
         graph.save()
 
 
-def _blocks(graph: Graph, shape: tuple[int, int], table: TableForm) -> list[str]:
+def _table_parts(graph: Graph, shape: tuple[int, int], table: TableForm) -> list[str]:
     """Refer to codes, scales and zero points of the embedding table."""
     vocab, blocks = shape[0], shape[1] // table.block
     parts: list[tuple[str, tuple[int, ...], npt.DTypeLike, int]] = [

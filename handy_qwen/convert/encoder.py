@@ -1,7 +1,13 @@
-"""The graph of the audio encoder's layers; what comes before them is in frontend.py.
+"""The graphs of the audio encoder: three convolutions of each second of audio, and the layers.
 
-    hidden (1, tokens, d_model) --layers x [attention, feed-forward]--> ln_post, proj1, GELU, proj2
-    --> features (1, tokens, hidden); one call is one window, so attention needs no mask
+    frontend.onnx   mel (chunks, 1, 128, 100) --3 x [conv 3x3, stride 2, GELU]--> (chunks, C, 16, 13)
+                    --transpose, conv_out--> (chunks, 13, d_model) + sinusoids that start anew in each chunk
+    encoder.onnx    hidden (1, tokens, d_model) --layers x [attention, feed-forward]--> ln_post, proj1, GELU,
+                    proj2 --> features (1, tokens, hidden); one call is one window: attention needs no mask
+
+Two thirds of what an encoder of float32 convolutions does is the second of them. With 8 bits, the second and
+the third become products of unfolded patches: channels last, nine shifted views beside each other, all of it
+on quantized activations, which are a quarter of the size to move about.
 
 Source: Qwen3ASRAudioEncoder in QwenLM/Qwen3-ASR (modeling_qwen3_asr.py, 2026-01).
 """
@@ -14,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handy_qwen.convert.checkpoint import Checkpoint
-from handy_qwen.convert.graph import CONTRIB, Graph
+from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph
 from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.engine.qwen3.model import TOKENS_PER_CHUNK, AudioConfig
 
@@ -22,68 +28,10 @@ _TOWER = "audio_tower."
 _EPSILON = 1e-5
 
 
-def write_encoder(path: Path, weights: Checkpoint, config: AudioConfig, precision: Precision) -> None:
-    """Write the graph of the transformer layers and the projection to the decoder's width."""
-    with Graph(path) as graph:
-        writer = _LayerWriter(graph, weights, config, precision)
-        x = graph.input("hidden", [1, "tokens", config.d_model])
-        for layer in range(config.layers):
-            x = writer.layer(x, layer)
-        x = writer.norm(x, "ln_post")
-        x = graph.node("Gelu", [writer.linear(x, "proj1")], "proj1.gelu", CONTRIB)
-        graph.node("Identity", [writer.linear(x, "proj2")], "features")
-        graph.output("features", [1, "tokens", config.output_dim])
-        graph.save()
-
-
-class _LayerWriter:
-    """Adds the encoder's layers to a graph."""
-
-    def __init__(self, graph: Graph, weights: Checkpoint, config: AudioConfig, precision: Precision) -> None:
-        self._graph = graph
-        self._weights = weights
-        self._config = config
-        self._precision = precision
-
-    def layer(self, x: str, index: int) -> str:
-        """Compute x + attention(norm(x)), then x + feed-forward(norm(x))."""
-        graph, name = self._graph, f"layers.{index}"
-        normed = self.norm(x, f"{name}.self_attn_layer_norm")
-        parts = [self.linear(normed, f"{name}.self_attn.{part}_proj") for part in "qkv"]
-        attended = graph.node(
-            "MultiHeadAttention", parts, f"{name}.attention", CONTRIB, num_heads=self._config.heads
-        )
-        x = graph.node("Add", [x, self.linear(attended, f"{name}.self_attn.out_proj")], f"{name}.residual")
-        hidden = self.linear(self.norm(x, f"{name}.final_layer_norm"), f"{name}.fc1")
-        hidden = graph.node("Gelu", [hidden], f"{name}.gelu", CONTRIB)
-        return graph.node("Add", [x, self.linear(hidden, f"{name}.fc2")], f"{name}.out")
-
-    def norm(self, x: str, name: str) -> str:
-        """Layer normalization with scale and bias."""
-        scale, bias = (self._constant(f"{name}.{part}") for part in ("weight", "bias"))
-        return self._graph.node(
-            "LayerNormalization", [x, scale, bias], f"{name}.out", axis=-1, epsilon=_EPSILON
-        )
-
-    def linear(self, x: str, name: str) -> str:
-        """Compute x @ weight.T + bias."""
-        bias = self._constant(f"{name}.bias")
-        return self._graph.linear(
-            x, self._weights.read(f"{_TOWER}{name}.weight"), name, self._precision, bias
-        )
-
-    def _constant(self, name: str) -> str:
-        return self._graph.constant(name, self._weights.read(f"{_TOWER}{name}"))
-
-
-_TOWER = "audio_tower."
-_TO_THE_END = np.iinfo(np.int64).max
-
-
 def write_frontend(path: Path, weights: Checkpoint, config: AudioConfig, preset: Preset) -> None:
     """Write the graph of the convolutions and of their projection to the encoder's width."""
-    with Graph(path) as graph:
-        writer = _ConvolutionWriter(graph, weights)
+    with Graph(path, weights, _TOWER) as graph:
+        writer = _ConvolutionWriter(graph)
         x = graph.input("mel", ["chunks", 1, config.mel_bins, config.chunk_frames])
         x = writer.plain(x, 1)  # of one channel: there is nothing to gain
         if preset.convolutions.bits == 32:
@@ -94,7 +42,7 @@ def write_frontend(path: Path, weights: Checkpoint, config: AudioConfig, preset:
             x = writer.unfolded(writer.unfolded(x, 2), 3)
             x = graph.node("Transpose", [x], "by_time", perm=[0, 2, 3, 1])
         x = graph.node("Reshape", [x, graph.constant("flat", [0, 0, -1])], "flattened")
-        x = writer.projected(x, preset.encoder)
+        x = graph.linear(x, "conv_out", preset.encoder)
         positions = graph.constant("positions", sinusoids(TOKENS_PER_CHUNK, config.d_model))
         graph.node("Add", [x, positions], "tokens")
         graph.output("tokens", ["chunks", TOKENS_PER_CHUNK, config.d_model])
@@ -112,9 +60,8 @@ def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
 class _ConvolutionWriter:
     """Adds the convolutions, each with its GELU, to a graph."""
 
-    def __init__(self, graph: Graph, weights: Checkpoint) -> None:
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._weights = weights
         self._height_and_width = graph.constant("height_and_width", [1, 2])
         self._stride = graph.constant("stride", [2, 2])
         self._pads = graph.constant("pads", [0, 1, 1, 0, 0, 1, 1, 0])
@@ -122,15 +69,14 @@ class _ConvolutionWriter:
     def plain(self, x: str, number: int) -> str:
         """Convolve (chunks, channels, height, width) in float32."""
         graph, name = self._graph, f"conv2d{number}"
-        kernel, bias = self._read(number)
-        inputs = [x, graph.constant(f"{name}.weight", kernel), graph.constant(f"{name}.bias", bias)]
+        inputs = [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")]
         x = graph.node("Conv", inputs, name, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
         return graph.node("Gelu", [x], f"{name}.gelu", CONTRIB)
 
     def unfolded(self, x: str, number: int) -> str:
         """Convolve (chunks, height, width, channels) as one 8-bit product of its patches."""
         graph, name = self._graph, f"conv2d{number}"
-        kernel, bias = self._read(number)
+        kernel, bias = graph.read(f"{name}.weight"), graph.read(f"{name}.bias")  # kernel (out, in, 3, 3)
         parts = [f"{name}.{part}" for part in ("rounded", "scale", "zero")]
         rounded, scale, zero = parts
         graph.node("DynamicQuantizeLinear", [x], parts)
@@ -143,18 +89,40 @@ class _ConvolutionWriter:
         x = graph.node("MatMulIntegerToFloat", inputs, f"{name}.out", CONTRIB)
         return graph.node("Gelu", [x], f"{name}.gelu", CONTRIB)
 
-    def projected(self, x: str, precision: Precision) -> str:
-        """Project the channels of all mel bins to the encoder's width."""
-        return self._graph.linear(x, self._weights.read(f"{_TOWER}conv_out.weight"), "conv_out", precision)
-
     def _view(self, padded: str, name: str, i: int, j: int) -> str:
         """What place (i, j) of the 3 x 3 kernel sees: every other row and column from there on."""
         first = self._graph.constant(f"{name}.first{i}{j}", [i, j])
         # Two of three places must leave out the padding at the end, or there would be a view too large.
-        last = self._graph.constant(f"{name}.last{i}{j}", [n - 2 if n < 2 else _TO_THE_END for n in (i, j)])
+        last = self._graph.constant(f"{name}.last{i}{j}", [n - 2 if n < 2 else TO_THE_END for n in (i, j)])
         inputs = [padded, first, last, self._height_and_width, self._stride]
         return self._graph.node("Slice", inputs, f"{name}.view{i}{j}")
 
-    def _read(self, number: int) -> list[npt.NDArray[np.float32]]:
-        """Kernel (out, in, 3, 3) and bias."""
-        return [self._weights.read(f"{_TOWER}conv2d{number}.{part}") for part in ("weight", "bias")]
+
+def write_encoder(path: Path, weights: Checkpoint, config: AudioConfig, precision: Precision) -> None:
+    """Write the graph of the transformer layers and the projection to the decoder's width."""
+    with Graph(path, weights, _TOWER) as graph:
+
+        def linear(x: str, name: str) -> str:
+            return graph.linear(x, name, precision, has_bias=True)
+
+        def norm(x: str, name: str) -> str:
+            inputs = [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")]
+            return graph.node("LayerNormalization", inputs, f"{name}.out", axis=-1, epsilon=_EPSILON)
+
+        x = graph.input("hidden", [1, "tokens", config.d_model])
+        for layer in range(config.layers):  # x + attention(norm(x)), then x + feed-forward(norm(x))
+            name = f"layers.{layer}"
+            normed = norm(x, f"{name}.self_attn_layer_norm")
+            parts = [linear(normed, f"{name}.self_attn.{part}_proj") for part in "qkv"]
+            attended = graph.node(
+                "MultiHeadAttention", parts, f"{name}.attention", CONTRIB, num_heads=config.heads
+            )
+            x = graph.node("Add", [x, linear(attended, f"{name}.self_attn.out_proj")], f"{name}.residual")
+            hidden = linear(norm(x, f"{name}.final_layer_norm"), f"{name}.fc1")
+            hidden = graph.node("Gelu", [hidden], f"{name}.gelu", CONTRIB)
+            x = graph.node("Add", [x, linear(hidden, f"{name}.fc2")], f"{name}.out")
+        x = norm(x, "ln_post")
+        x = graph.node("Gelu", [linear(x, "proj1")], "proj1.gelu", CONTRIB)
+        graph.node("Identity", [linear(x, "proj2")], "features")
+        graph.output("features", [1, "tokens", config.output_dim])
+        graph.save()

@@ -1,11 +1,11 @@
 """Converts an official checkpoint into a compact package.
 
     .DST.XXXXXXXX/      frontend.onnx encoder.onnx decoder.onnx, each with its .data
-                        head.onnx embedding.data   tokenizer.data   manifest.json (last)
+                        head.onnx embedding.data   tokens.data tokenizer.json   manifest.json (last)
     DST/                by renaming, once everything is on disk
 
-Nothing is left behind when the work fails or is interrupted, and an existing DST is never touched before
-the new one is complete.
+Nothing is left behind when the work fails or is interrupted, and an existing DST is not touched before the
+new one is complete.
 """
 
 from __future__ import annotations
@@ -14,33 +14,32 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-from handy_qwen.convert.checkpoint import Checkpoint, check_weights, weights_bytes
+from handy_qwen.convert.checkpoint import Checkpoint, check_weights
 from handy_qwen.convert.decoder import write_decoder, write_embedding, write_head
 from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.presets import Precision, Preset
-from handy_qwen.convert.progress import Progress, ProgressBar
-from handy_qwen.convert.source import opened_source
 from handy_qwen.engine.json_files import as_corrupt, read_object
 from handy_qwen.engine.qwen3.manifest import Manifest, TableForm, describe, is_package, sha256_of
 from handy_qwen.engine.qwen3.model import ModelConfig
-from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ConversionError
-from handy_qwen.files import sync_folder, sync_tree
+from handy_qwen.files import replace_folder, sync_tree
 from handy_qwen.languages import ALL_LANGUAGES
 
 DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
-
+OnProgress = Callable[[str, float], None]
+"""Gets what is being done and the share of the whole that is done, 0 to 1."""
 _ASIDE = ".old"
 _FORGOTTEN_S = 24 * 3600.0
 _SHORT_WRITE = "No space left on device"  # numpy gives no reason, and there is no other
-_HASHED_BYTE = 0.2  # the work of hashing a byte, in bytes converted (measured: 5 to 6 times as quick)
+_HASHED_BYTE = 0.2  # the work of hashing a byte, in bytes converted (measured: 5 to 6 times as fast)
+_PROGRESS_STEP = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +52,18 @@ class Details:
     notice: str = ""
 
 
-class _Source(NamedTuple):
-    """An opened checkpoint."""
-
-    config: ModelConfig
-    weights: Checkpoint
-    tokenizer: Tokenizer
-
-
 def convert(
     source: Path,
     destination: Path,
     preset: Preset,
     details: Details,
     *,
-    progress: Progress = lambda _what, _part: None,
+    progress: OnProgress = lambda _what, _part: None,
 ) -> Manifest:
     """Convert the checkpoint ``source`` into the package folder ``destination``.
 
     Args:
-        source: A folder with ``config.json``, a tokenizer in either form, and safetensors; or an archive of
-            it (.tar.gz, .zip), which is unpacked beside ``destination`` meanwhile.
+        source: A folder with ``config.json``, a tokenizer in either form, and safetensors.
         destination: Must not exist, or be an older package (which is then replaced).
         preset: How precisely to keep each part.
         details: For the manifest.
@@ -84,25 +74,95 @@ def convert(
         ConversionError: ``source`` is a package or an ONNX model, the disk is full, or ``destination`` cannot
             be written, or is something else.
     """
-    bar = ProgressBar(progress)
     destination = destination.resolve()
     check_destination(destination)
-    unpacked = opened_source(source, destination, lambda part: bar.prepare("unpacking", part))
-    with _parents_tidied(destination), unpacked as folder:
-        config = _config(folder, source)
-        opened = _Source(config, Checkpoint(folder, bar.add), load_tokenizer(folder))
-        return _convert(opened, destination, preset, details, bar)
+    work = _Work(progress)
+    config, weights = _config(source), Checkpoint(source, work.add)
+    preset = replace(preset, head=preset.head.fitting(config.text.hidden))
+    read_bytes = check_weights(weights, config, preset)
+    tokenizer = load_tokenizer(source)
+    tokenizer.check_fits(config.text.vocab)
+    needed_bytes = _package_bytes(weights, config, preset)
+    partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
+    with _parents_removed_on_failure(destination):
+        try:  # from before the folder is there, so that no interruption can come in between
+            _make_folder(partial, needed_bytes)
+            hashed_bytes = needed_bytes + sum(path.stat().st_size for path in weights.files)
+            work.begin(read_bytes + _HASHED_BYTE * hashed_bytes)
+            table = _write_parts(partial, weights, config, preset, work)
+            tokenizer.save(partial)
+            work.enter("checksums", read_bytes)
+            manifest = Manifest(
+                name=details.name,
+                preset=preset.name,
+                config=config,
+                pass_s=details.pass_s,
+                embedding=table,
+                precision=preset.parts,
+                source={path.name: sha256_of(path, work.add_hashed) for path in weights.files},
+                files={path.name: describe(path, work.add_hashed) for path in sorted(partial.iterdir())},
+                licence=details.licence,
+                notice=details.notice,
+            )
+            manifest.save(partial)
+            sync_tree(partial)
+            aside = partial.with_name(partial.name + _ASIDE)
+            replace_folder(partial, destination, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+        except OSError as exc:
+            reason = exc.strerror or _SHORT_WRITE
+            raise ConversionError(
+                f"The package could not be written: {reason}.", "Nothing was left behind."
+            ) from exc
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    progress("done", 1.0)
+    return manifest
 
 
-def _config(folder: Path, given: Path) -> ModelConfig:
-    """What the checkpoint in ``folder``, which the user calls ``given``, says of itself."""
+class _Work:
+    """Counts work done, in bytes read, and reports the share of the whole, which only grows."""
+
+    def __init__(self, progress: OnProgress) -> None:
+        self._progress = progress
+        self._what = ""
+        self._total = self._done = self._reported = 0.0
+
+    def begin(self, total: float) -> None:
+        """What was done before, looking at the source, does not count."""
+        self._total, self._done = total, 0.0
+
+    def enter(self, what: str, done: float = 0.0) -> None:
+        """Begin with ``what``; if less than ``done`` was added so far, catch up with it."""
+        self._what, self._done = what, max(self._done, done)
+        self._report(self._share())
+
+    def add(self, work: float) -> None:
+        self._done += work
+        if self._total and self._share() - self._reported >= _PROGRESS_STEP:
+            self._report(self._share())
+
+    def add_hashed(self, size: int) -> None:
+        self.add(_HASHED_BYTE * size)
+
+    def _share(self) -> float:
+        """Never all: the total is an estimate."""
+        return min(self._done / self._total, 0.999)
+
+    def _report(self, share: float) -> None:
+        self._reported = share
+        self._progress(self._what, share)
+
+
+def _config(folder: Path) -> ModelConfig:
+    """What the checkpoint in ``folder`` says of itself."""
     if is_package(folder):
         raise ConversionError(
-            f"{given} is a package already.", "Use it as it is, or convert the official checkpoint."
+            f"{folder} is a package already.", "Use it as it is, or convert the official checkpoint."
         )
     if any(folder.glob("*.onnx")) and not any(folder.glob("*.safetensors")):
         raise ConversionError(
-            f"{given} is an ONNX model, which is not converted.",
+            f"{folder} is an ONNX model, which is not converted.",
             "Use it as it is: handy-qwen model import, without --preset. Or convert the official checkpoint.",
         )
     path, hint = folder / "config.json", "Give the folder of an official checkpoint."
@@ -110,68 +170,16 @@ def _config(folder: Path, given: Path) -> ModelConfig:
         return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
 
 
-def _convert(
-    source: _Source, destination: Path, preset: Preset, details: Details, bar: ProgressBar
-) -> Manifest:
-    config, weights = source.config, source.weights
-    preset = replace(preset, head=preset.head.fitting(config.text.hidden))
-    check_weights(weights, config, preset)
-    source.tokenizer.check_fits(config.text.vocab)
-    needed_bytes = _package_bytes(weights, config, preset)
-    _check_room(destination, needed_bytes)
-    partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
-    try:  # from before the folder is there, so that no interruption can come between
-        _make_folder(partial)
-        read = weights_bytes(weights, config)
-        hashed = needed_bytes + sum(path.stat().st_size for path in weights.files)
-        bar.begin(read + _HASHED_BYTE * hashed)
-        table = _write_parts(partial, weights, config, preset, bar)
-        source.tokenizer.save(partial)
-        bar.enter("checksums", read)
-        manifest = _manifest(partial, source, preset=preset, details=details, table=table, bar=bar)
-        manifest.save(partial)
-        sync_tree(partial)
-        _put_in_place(partial, destination)
-    except OSError as exc:
-        raise ConversionError(
-            f"The package could not be written: {exc.strerror or _SHORT_WRITE}.", "Nothing was left behind."
-        ) from exc
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    bar.finish()
-    return manifest
-
-
-@contextmanager
-def _parents_tidied(destination: Path) -> Iterator[None]:
-    """If the work fails, the folders above ``destination`` that were not there before are removed again."""
-    missing = [folder for folder in destination.parents if not folder.exists()]  # the nearest first
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # never made, or somebody else has put something in
-            for folder in missing:
-                folder.rmdir()
-        raise
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir()
-    except OSError as exc:
-        raise ConversionError(f"{path.parent} cannot be written to.", "Choose another place.") from exc
-
-
 def _write_parts(
-    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, bar: ProgressBar
+    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, work: _Work
 ) -> TableForm:
     """Write graphs and weights; return the form of the embedding table."""
-    bar.enter("audio encoder")
+    work.enter("audio encoder")
     write_frontend(folder / "frontend.onnx", weights, config.audio, preset)
     write_encoder(folder / "encoder.onnx", weights, config.audio, preset.encoder)
-    bar.enter("embedding")
+    work.enter("embedding")
     table = write_embedding(folder, weights, preset.head)
-    bar.enter("text decoder")
+    work.enter("text decoder")
     write_decoder(folder / "decoder.onnx", weights, config.text, preset.decoder)
     write_head(folder / "head.onnx", config.text, table)
     for path in folder.iterdir():  # a graph whose weights all fit inside has an empty file beside it
@@ -180,68 +188,53 @@ def _write_parts(
     return table
 
 
-def _manifest(
-    folder: Path,
-    source: _Source,
-    *,
-    preset: Preset,
-    details: Details,
-    table: TableForm,
-    bar: ProgressBar,
-) -> Manifest:
-    """What the finished ``folder`` holds."""
-
-    def hashed(size: int) -> None:
-        bar.add(_HASHED_BYTE * size)
-
-    return Manifest(
-        name=details.name,
-        preset=preset.name,
-        config=source.config,
-        pass_s=details.pass_s,
-        embedding=table,
-        precision={
-            "convolutions": str(preset.convolutions),
-            "encoder": str(preset.encoder),
-            "decoder": str(preset.decoder),
-            "embedding and head": str(preset.head),
-        },
-        source={path.name: sha256_of(path, hashed) for path in source.weights.files},
-        files={path.name: describe(path, hashed) for path in sorted(folder.iterdir())},
-        licence=details.licence,
-        notice=details.notice,
-    )
-
-
 def check_destination(destination: Path) -> None:
-    """The destination is free or an older package.
+    """Check that the destination is free or an older package.
 
     Raises:
         ConversionError: It is something else, or cannot be looked at.
     """
-    try:
-        _mend(destination)
+    with _unwritable(destination.parent):
+        _tidy(destination)
         is_taken = destination.exists() and not is_package(destination)
-    except OSError as exc:
-        raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
     if is_taken:
         raise ConversionError(
             f"{destination} exists and is not a package.", "Choose another place or remove it."
         )
 
 
-def _check_room(destination: Path, needed_bytes: int) -> None:
-    """The disk has room."""
+def _make_folder(path: Path, needed_bytes: int) -> None:
+    """Make the folder ``path`` on a disk with room for ``needed_bytes``."""
+    with _unwritable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(path.parent).free
+        if free_bytes < needed_bytes:
+            raise ConversionError(
+                f"The package needs {needed_bytes / 1e6:.0f} MB, but only {free_bytes / 1e6:.0f} MB"
+                " are free.",
+                "Free some space or choose another disk.",
+            )
+        path.mkdir()
+
+
+@contextmanager
+def _unwritable(folder: Path) -> Iterator[None]:
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        free_bytes = shutil.disk_usage(destination.parent).free
+        yield
     except OSError as exc:
-        raise ConversionError(f"{destination.parent} cannot be written to.", "Choose another place.") from exc
-    if free_bytes < needed_bytes:
-        raise ConversionError(
-            f"The package needs {needed_bytes / 1e6:.0f} MB, but only {free_bytes / 1e6:.0f} MB are free.",
-            "Free some space or choose another disk.",
-        )
+        raise ConversionError(f"{folder} cannot be written to.", "Choose another place.") from exc
+
+
+@contextmanager
+def _parents_removed_on_failure(destination: Path) -> Iterator[None]:
+    missing = [folder for folder in destination.parents if not folder.exists()]  # the nearest first
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # never made, or somebody else has put something in
+            for folder in missing:
+                folder.rmdir()
+        raise
 
 
 def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
@@ -255,24 +248,24 @@ def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> 
     encoder = audio.layers * audio.d_model * (4 * audio.d_model + 2 * audio.ffn)
     attention = (2 * text.heads + 2 * text.kv_heads) * text.head_dim
     decoder = text.layers * text.hidden * (attention + 3 * text.ffn)
-    convolutions = (
-        sum(weights.shape(f"audio_tower.conv2d{n}.weight")[1] for n in (1, 2, 3)) * 9 * audio.conv_channels
-    )
+    inputs = sum(weights.shape(f"audio_tower.conv2d{n}.weight")[1] for n in (1, 2, 3))
     parts = size(encoder, preset.encoder) + size(decoder, preset.decoder)
-    parts += size(convolutions, preset.convolutions)
+    parts += size(inputs * 9 * audio.conv_channels, preset.convolutions)
     return int(1.05 * (parts + size(text.vocab * text.hidden, preset.head)))
 
 
-def _mend(destination: Path) -> None:
-    """Put in order what a killed program left behind.
+def _tidy(destination: Path) -> None:
+    """Put in order what a killed process left behind.
 
-    The older package, if it came between the two renames of ``_put_in_place``, and what was not finished: a
-    day old, so that it is not that of a program at work.
+    The older package, if it was killed between the two renames of ``replace_folder``, and what was not
+    finished: a day old, so that it is not that of a process at work.
     """
     own = re.compile(rf"\.{re.escape(destination.name)}\.[0-9a-f]{{8}}({re.escape(_ASIDE)})?")
-    left = [(path, found[1]) for path in _listed(destination.parent) if (found := own.fullmatch(path.name))]
-    for path, is_aside in left:
-        if not is_aside:
+    for path in list(destination.parent.iterdir()) if destination.parent.is_dir() else []:
+        found = own.fullmatch(path.name)
+        if found is None:
+            continue
+        if not found[1]:
             if path.is_dir() and time.time() - path.stat().st_mtime > _FORGOTTEN_S:
                 shutil.rmtree(path, ignore_errors=True)
         elif is_package(path):
@@ -280,24 +273,3 @@ def _mend(destination: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.rename(destination)
-
-
-def _listed(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _put_in_place(partial: Path, destination: Path) -> None:
-    """Rename; an older package is moved aside first and removed once the new one stands."""
-    if not destination.exists():
-        partial.rename(destination)
-        sync_folder(destination.parent)
-        return
-    aside = partial.with_name(partial.name + _ASIDE)
-    destination.rename(aside)
-    try:
-        partial.rename(destination)
-    except BaseException:
-        aside.rename(destination)
-        raise
-    sync_folder(destination.parent)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -52,6 +52,16 @@ class Preset:
         if self.convolutions not in {PLAIN, CHANNELS}:
             raise ValueError("convolutions are float32 or have a scale per channel")
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """The form of each part in words, for the manifest."""
+        return {
+            "convolutions": str(self.convolutions),
+            "encoder": str(self.encoder),
+            "decoder": str(self.decoder),
+            "embedding and head": str(self.head),
+        }
+
 
 _EIGHT = Precision(8, 32)
 # Without zero points a step of the model takes a tenth less processor time, for an error in the logits that

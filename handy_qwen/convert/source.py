@@ -1,16 +1,16 @@
-"""A model that comes as a .tar.gz or .zip, unpacked into a folder of its own for a while.
+"""What the user gives as a model: a folder or an archive. Finds the model in it, or says why it is of no use.
 
-Nothing of the archive's own paths is used: of each file only the name counts, and it goes straight into one
-new folder, so no name can lead out of it. An archive that holds links or devices is refused, not repaired: no
-checkpoint has them, and what they point at is not the archive's to say.
+People give what they have: the folder of a hub's cache, a clone whose large files were not fetched, a folder
+one level too high, a model for another engine. Each is used, or answered with what to do about it.
 
-Sizes are looked at before anything is written, file by file; an archive that is tiny and claims to be huge
-ends at the space that is free, or at a limit far above every checkpoint.
+Nothing of an archive's own paths is used: only the name of each file counts, and it goes straight into one
+new folder, so that no name can lead out of it. An archive with links or devices is refused: no checkpoint has
+them. Sizes are checked before anything is written, file by file: an archive that is tiny and claims to be
+huge ends at the space that is free, or at a limit far above every checkpoint.
 """
 
 from __future__ import annotations
 
-import contextlib
 import lzma
 import re
 import shutil
@@ -21,9 +21,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, NoReturn
 
 from handy_qwen.engine.json_files import read_object
 from handy_qwen.engine.qwen3.manifest import is_package
@@ -42,18 +43,26 @@ _BROKEN: tuple[type[Exception], ...] = (
     # What the libraries stumble over in headers that nobody made by accident.
     *(ValueError, LookupError, TypeError, ArithmeticError, struct.error, RecursionError),
 )
+_WEIGHTS = {".safetensors", ".onnx", ".gguf", ".pt", ".pth", ".bin"}
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_MOST_POINTER_BYTES = 1024
+_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.safetensors")
+_CACHED = re.compile(r"models--[^/]+")
+_ALIGNER = "qwen3_forced_aligner"
+_WANTED = "Give an official checkpoint, a published ONNX model or a package"
+_INSTALL = "or let it be downloaded: handy-qwen model install NAME"
 
 
 @contextmanager
 def opened_source(
-    source: Path, beside: Path, on_read: Callable[[float], None] = lambda _part: None
+    source: Path, beside: Path, on_read: Callable[[float], None] = lambda _share: None
 ) -> Iterator[Path]:
-    """The folder of the checkpoint ``source``: itself, or what the archive it is holds.
+    """The folder of the model ``source``: itself, or what is in the archive.
 
     Args:
-        source: A folder or an archive. Of a hub's cache, or a folder around the model, the model is found.
+        source: A folder or an archive. In a hub's cache, or a folder around the model, the model is found.
         beside: A path in the folder where an archive is unpacked; what was unpacked is removed again.
-        on_read: Told the share of the archive that is unpacked, 0 to 1.
+        on_read: Called with the share of the archive that is unpacked, 0 to 1.
 
     Raises:
         ModelCorruptError: The archive is broken, or holds what no checkpoint does.
@@ -62,21 +71,24 @@ def opened_source(
     check_is_source(source)
     if source.is_dir():
         try:
-            folder = model_folder(source)
-            check_layout(folder, source.name or str(source))
+            folder = _model_folder(source)
+            _check_layout(folder, source.name or str(source))
         except OSError as exc:
             raise ConversionError(
                 f"{source} cannot be read: {exc.strerror}.", "Check its permissions."
             ) from exc
         yield folder
         return
+    parent = beside.parent
+    while not parent.is_dir() and parent != parent.parent:  # the archive may be refused: make nothing yet
+        parent = parent.parent
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=_existing(beside.parent)))
+        folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=parent))
     except OSError as exc:
         raise ConversionError(f"{beside.parent} cannot be written to.", "Choose another place.") from exc
     try:
         _unpack(source, folder, on_read)
-        check_layout(folder, source.name)
+        _check_layout(folder, source.name)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -91,7 +103,7 @@ def check_is_source(source: Path) -> None:
     if not source.exists():
         raise ConversionError(f"There is nothing called {source}.", "Give a folder or an archive.")
     if source.suffix.lower() == ".gguf":
-        raise gguf_error(source.name)
+        raise _gguf_error(source.name)
     if source.suffix.lower() in {".safetensors", ".onnx"}:
         raise ConversionError(f"{source.name} is one file of a model.", "Give the folder that it is in.")
     is_archive = source.is_file() and source.name.lower().endswith(SUFFIXES)
@@ -99,192 +111,6 @@ def check_is_source(source: Path) -> None:
         raise ConversionError(
             f"{source} is neither a folder nor an archive.", "Give a folder, .tar.gz or .zip."
         )
-
-
-def _existing(folder: Path) -> Path:
-    """``folder``, or the nearest above it that exists: the archive may be refused, so nothing is made yet."""
-    while not folder.is_dir() and folder != folder.parent:
-        folder = folder.parent
-    return folder
-
-
-class _Member(tarfile.TarInfo):
-    """A member whose extended header is of sensible length: tarfile reads all of it into memory."""
-
-    _LONG = frozenset(
-        [
-            *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
-            *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
-        ]
-    )
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Look at what is read from a header; which method reads it differs between versions of Python."""
-        super().__setattr__(name, value)
-        is_header = name in {"type", "size"} and getattr(self, "type", b"") in self._LONG
-        if is_header and getattr(self, "size", 0) > _MOST_HEADER_BYTES:
-            raise tarfile.ReadError("a header is far too long")
-
-
-class _Unpacker:
-    """Writes files into a folder as long as they are few and small enough."""
-
-    def __init__(self, source: Path, folder: Path) -> None:
-        self._source = source
-        self._folder = folder
-        self.written_bytes = 0
-        self._bytes = 0
-        self._files = 0
-        self._top: PurePosixPath | None = None
-
-    def is_wanted(self, name: str) -> bool:
-        """Whether the file belongs to the checkpoint; what programs leave behind (``._x``) does not.
-
-        Raises:
-            ModelCorruptError: The name leads out of the archive, or there are files in several folders.
-            ConversionError: It is a model for another engine.
-        """
-        path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in name:
-            self._refuse("it holds a file that would be written outside of the folder")
-        parts = [part for part in path.parts if part != "."]
-        if not parts or any(part.startswith(".") or part == "__MACOSX" for part in parts):
-            return False
-        self._files += 1
-        if self._files > _MAX_FILES:
-            self._refuse("it holds too many files")
-        parent = PurePosixPath(*parts[:-1])
-        if is_sherpa(parts[-1]) or parts[0].startswith("sherpa-onnx-"):
-            raise sherpa_error(self._source.name)
-        if self._top is None:
-            self._top = parent
-        elif parent != self._top:
-            self._refuse("its files lie in several folders")
-        return True
-
-    def write(self, name: str, size: int, file: IO[bytes], on_piece: Callable[[], None]) -> None:
-        """Write ``size`` bytes of ``file`` under the last part of ``name``.
-
-        Raises:
-            ModelCorruptError: There are less, or altogether too many.
-            ConversionError: There is no room for them.
-            OSError: They cannot be written.
-        """
-        self._bytes += size
-        if self._bytes > _MAX_BYTES:
-            self._refuse("it holds far more than a checkpoint does")
-        self.check_room(size)
-        target = self._folder / PurePosixPath(name.replace("\\", "/")).name
-        with target.open("xb") as out:
-            left = size
-            while left:
-                piece = file.read(min(_PIECE_BYTES, left))
-                if not piece:
-                    self._refuse("it is truncated")
-                out.write(piece)
-                left -= len(piece)
-                self.written_bytes += len(piece)
-                on_piece()
-
-    def check_room(self, size: int) -> None:
-        """Complain if ``size`` bytes more do not fit.
-
-        Raises:
-            ConversionError: They do not.
-        """
-        free = shutil.disk_usage(self._folder).free
-        if size + _SPARE_BYTES > free:
-            raise ConversionError(
-                f"Unpacking {self._source.name} needs {size / 1e6:.0f} MB more, but only {free / 1e6:.0f} MB"
-                " are free.",
-                "Free some space or choose another disk.",
-            )
-
-    def _refuse(self, problem: str) -> None:
-        raise ModelCorruptError(
-            self._source, problem, "Give the archive of an official checkpoint or published ONNX model."
-        )
-
-
-def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> None:
-    unpacker = _Unpacker(source, folder)
-    try:
-        unpack = _unpack_zip if source.name.lower().endswith(".zip") else _unpack_tar
-        unpack(source, unpacker, on_read)
-    except FileExistsError as exc:
-        raise ModelCorruptError(source, "it holds the same file twice") from exc
-    except _BROKEN as exc:
-        raise ModelCorruptError(source, "it is no archive, or a broken one", "Download it again.") from exc
-    except RuntimeError as exc:  # so zipfile tells of a password
-        raise ModelCorruptError(source, "it wants a password", "Unpack it first.") from exc
-    except OSError as exc:
-        if exc.errno is None:  # so gzip and bz2 tell of broken contents
-            raise ModelCorruptError(source, "it is broken", "Download it again.") from exc
-        raise ConversionError(f"{source.name} could not be unpacked: {exc.strerror}.", "") from exc
-
-
-def _unpack_tar(source: Path, unpacker: _Unpacker, on_read: Callable[[float], None]) -> None:
-    """Read once from end to end: what is in a .tar.gz is known only when all of it was unpacked."""
-    size = source.stat().st_size
-    unpacker.check_room(size)  # at least that
-    with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*", tarinfo=_Member) as tar:
-        for member in tar:
-            if member.isdir():
-                continue
-            if not member.isreg():
-                raise ModelCorruptError(
-                    source, "it holds links or devices", "Pack the files themselves (tar --dereference)."
-                )
-            file = tar.extractfile(member)
-            if unpacker.is_wanted(member.name) and file:
-                unpacker.write(member.name, member.size, file, lambda: on_read(raw.tell() / max(1, size)))
-
-
-def _unpack_zip(source: Path, unpacker: _Unpacker, on_read: Callable[[float], None]) -> None:
-    with contextlib.closing(zipfile.ZipFile(source)) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        total = sum(member.file_size for member in members)
-        unpacker.check_room(total)
-        for member in members:
-            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was not packed on Unix
-            if kind not in {0, stat.S_IFREG}:
-                raise ModelCorruptError(source, "it holds links or devices", "Pack the files themselves.")
-            if not unpacker.is_wanted(member.filename):
-                continue
-            with archive.open(member) as file:
-                unpacker.write(
-                    member.filename,
-                    member.file_size,
-                    file,
-                    lambda: on_read(unpacker.written_bytes / max(1, total)),
-                )
-
-
-_WEIGHTS = {".safetensors", ".onnx", ".gguf", ".pt", ".pth", ".bin"}
-_POINTER = b"version https://git-lfs.github.com/spec/"
-_MOST_POINTER_BYTES = 1024
-_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.safetensors")
-_CACHED = re.compile(r"models--[^/]+")
-_ALIGNER = "qwen3_forced_aligner"
-_WANTED = "Give an official checkpoint, a published ONNX model or a package"
-_INSTALL = "or let it be downloaded: handy-qwen model install NAME"
-
-
-def model_folder(source: Path) -> Path:
-    """The folder of the model in ``source``: itself, a snapshot of a hub's cache, or the one folder inside.
-
-    Raises:
-        ConversionError: There are several models in it, or a cache without a whole one.
-    """
-    if _is_cache(source):
-        return _snapshot(source)
-    if _has_model(source):
-        return source
-    inside = [path for path in _folders(source) if _is_cache(path) or _has_model(path)]
-    if len(inside) > 1:
-        names = ", ".join(path.name for path in inside[:6]) + (", …" if len(inside) > 6 else "")
-        raise ConversionError(f"There are several models in {source}: {names}.", "Give the folder of one.")
-    return model_folder(inside[0]) if inside else source
 
 
 def repository_name(source: Path) -> str:
@@ -296,16 +122,51 @@ def repository_name(source: Path) -> str:
     return place.name
 
 
-def check_layout(folder: Path, called: str) -> None:
-    """Complain of a model that is known and cannot be used.
+def model_type(config: Path) -> str:
+    """What the file ``config`` says that the model is; empty if it says nothing."""
+    try:
+        raw = read_object(config)
+    except (OSError, ValueError):
+        return ""  # whoever needs it says what is wrong
+    thinker = raw.get("thinker_config", raw)
+    return str(thinker.get("model_type", "")) if isinstance(thinker, dict) else ""
 
-    Args:
-        folder: Its files.
-        called: What the user calls it.
 
-    Raises:
-        ConversionError: It is for another engine, or not all of it is here.
-    """
+# ---- folders ---------------------------------------------------------------------------------------------
+
+
+def _model_folder(source: Path) -> Path:
+    """The folder of the model: ``source``, a snapshot of a hub's cache, or the one folder inside."""
+    if _is_cache(source):
+        return _snapshot(source)
+    if _has_model(source):
+        return source
+    inside = [path for path in _folders(source) if _is_cache(path) or _has_model(path)]
+    if len(inside) > 1:
+        names = ", ".join(path.name for path in inside[:6]) + (", …" if len(inside) > 6 else "")
+        raise ConversionError(f"There are several models in {source}: {names}.", "Give the folder of one.")
+    return _model_folder(inside[0]) if inside else source
+
+
+def _snapshot(cache: Path) -> Path:
+    """The snapshot that "main" means, or the only one. Downloads that broke off have no model in theirs."""
+    snapshots = _folders(cache / "snapshots")
+    snapshots = [path for path in snapshots if _has_model(path)] or snapshots
+    main = cache / "refs" / "main"
+    commit = main.read_text(encoding="utf-8", errors="replace").strip() if main.is_file() else ""
+    found = [path for path in snapshots if path.name == commit] or snapshots
+    if len(found) == 1:
+        return found[0]
+    if found:
+        hint = f"Give the folder of one, below {cache / 'snapshots'}."
+        raise ConversionError(f"{cache.name} holds several versions of the model.", hint)
+    raise ConversionError(
+        f"{cache.name} holds no version of the model.", "Download it again, or give another folder."
+    )
+
+
+def _check_layout(folder: Path, called: str) -> None:
+    """Refuse a model that is known and cannot be used; ``called`` is the user's name for it."""
     files = sorted(path for path in folder.iterdir() if not path.is_dir())
     names = {path.name for path in files}
     for path in files:
@@ -321,7 +182,7 @@ def check_layout(folder: Path, called: str) -> None:
             )
     if is_package(folder) or is_published_layout(folder):
         return
-    shards = [name for name in sorted(names) if _SHARD.fullmatch(name)]
+    shards = [name for name in names if _SHARD.fullmatch(name)]
     index = "model.safetensors.index.json"
     if shards and index not in names and "model.safetensors" not in names:
         raise ConversionError(
@@ -333,53 +194,17 @@ def check_layout(folder: Path, called: str) -> None:
             f"{called} is Qwen3-ForcedAligner, which tells when words were said, and cannot transcribe.",
             "Give Qwen3-ASR instead.",
         )
-    if any(path.suffix == ".safetensors" for path in files):
+    suffixes = {path.suffix for path in files}
+    if ".safetensors" in suffixes:
         return
-    if any(path.suffix == ".gguf" for path in files):
-        raise gguf_error(called)
-    if any(is_sherpa(name) for name in names):
-        raise sherpa_error(called)
-
-
-def is_sherpa(name: str) -> bool:
-    """Whether only a model for sherpa-onnx has a file of that name."""
-    return name.startswith("conv_frontend") and name.endswith(".onnx")
-
-
-def sherpa_error(called: str) -> ConversionError:
-    """What to say of a model for sherpa-onnx."""
-    return ConversionError(
-        f"{called} is a model for sherpa-onnx, whose ONNX files are divided in another way.",
-        f"{_WANTED}, {_INSTALL}.",
-    )
-
-
-def gguf_error(called: str) -> ConversionError:
-    """What to say of a model for llama.cpp and its like."""
-    return ConversionError(
-        f"{called} is a GGUF model, for llama.cpp and programs like it.", f"{_WANTED}, {_INSTALL}."
-    )
+    if ".gguf" in suffixes:
+        raise _gguf_error(called)
+    if any(_is_sherpa(name) for name in names):
+        raise _sherpa_error(called)
 
 
 def _is_cache(folder: Path) -> bool:
     return _CACHED.fullmatch(folder.name) is not None and (folder / "snapshots").is_dir()
-
-
-def _snapshot(cache: Path) -> Path:
-    """The snapshot that "main" means, or the only one. Those without a model broke off while they came."""
-    snapshots = _folders(cache / "snapshots")
-    snapshots = [path for path in snapshots if _has_model(path)] or snapshots
-    main = cache / "refs" / "main"
-    commit = main.read_text(encoding="utf-8", errors="replace").strip() if main.is_file() else ""
-    found = [path for path in snapshots if path.name == commit] or snapshots
-    if len(found) == 1:
-        return found[0]
-    raise ConversionError(
-        f"{cache.name} holds {'several versions' if found else 'no version'} of the model.",
-        f"Give the folder of one, below {cache / 'snapshots'}."
-        if found
-        else "Download it again, or give another folder.",
-    )
 
 
 def _has_model(folder: Path) -> bool:
@@ -391,17 +216,163 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _is_pointer(path: Path) -> bool:
-    if not path.is_file() or path.stat().st_size > _MOST_POINTER_BYTES:
+    if path.stat().st_size > _MOST_POINTER_BYTES:
         return False
     with path.open("rb") as file:
         return file.read(len(_POINTER)) == _POINTER
 
 
-def model_type(config: Path) -> str:
-    """What ``config`` says that the model is; empty if it says nothing."""
+def _is_sherpa(name: str) -> bool:
+    """Whether only a model for sherpa-onnx has a file of that name."""
+    return name.startswith("conv_frontend") and name.endswith(".onnx")
+
+
+def _sherpa_error(called: str) -> ConversionError:
+    return ConversionError(
+        f"{called} is a model for sherpa-onnx, whose ONNX files are divided in another way.",
+        f"{_WANTED}, {_INSTALL}.",
+    )
+
+
+def _gguf_error(called: str) -> ConversionError:
+    return ConversionError(
+        f"{called} is a GGUF model, for llama.cpp and programs like it.", f"{_WANTED}, {_INSTALL}."
+    )
+
+
+# ---- archives --------------------------------------------------------------------------------------------
+
+
+def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> None:
+    members = _zip_members if source.name.lower().endswith(".zip") else _tar_members
+    unpacker = _Unpacker(source, folder, on_read)
     try:
-        raw = read_object(config)
-    except (OSError, ValueError):
-        return ""  # whoever needs it says what is wrong
-    thinker = raw.get("thinker_config", raw)
-    return str(thinker.get("model_type", "")) if isinstance(thinker, dict) else ""
+        for name, size, file, share in members(source, unpacker.check_room):
+            if unpacker.is_wanted(name):
+                unpacker.write(name, size, file, share)
+    except FileExistsError as exc:
+        raise ModelCorruptError(source, "it holds the same file twice") from exc
+    except _BROKEN as exc:
+        raise ModelCorruptError(source, "it is no archive, or a broken one", "Download it again.") from exc
+    except RuntimeError as exc:  # zipfile's way to ask for a password
+        raise ModelCorruptError(source, "it wants a password", "Unpack it first.") from exc
+    except OSError as exc:
+        if exc.errno is None:  # gzip's and bz2's way to complain of broken contents
+            raise ModelCorruptError(source, "it is broken", "Download it again.") from exc
+        raise ConversionError(f"{source.name} could not be unpacked: {exc.strerror}.", "") from exc
+
+
+_Members = Iterator[tuple[str, int, IO[bytes], Callable[[], float]]]
+"""Name, size in bytes and contents of each file; the last gives the share of the archive that was read."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended header is of sensible length: tarfile reads all of it into memory."""
+
+    _LONG = frozenset(
+        [
+            *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+            *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+        ]
+    )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Check what is read from a header; which method reads it differs between versions of Python."""
+        super().__setattr__(name, value)
+        is_header = name in {"type", "size"} and getattr(self, "type", b"") in self._LONG
+        if is_header and getattr(self, "size", 0) > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError("a header is far too long")
+
+
+def _tar_members(source: Path, check_room: Callable[[int], None]) -> _Members:
+    """Reads once from end to end: what is in a .tar.gz is known only when all of it was unpacked."""
+    size = source.stat().st_size
+    check_room(size)  # at least that
+    with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*", tarinfo=_Member) as tar:
+        for member in tar:
+            if member.isdir():
+                continue
+            if not member.isreg():
+                hint = "Pack the files themselves (tar --dereference)."
+                raise ModelCorruptError(source, "it holds links or devices", hint)
+            if file := tar.extractfile(member):
+                yield member.name, member.size, file, partial(_share, raw, 0, size)
+
+
+def _zip_members(source: Path, check_room: Callable[[int], None]) -> _Members:
+    with closing(zipfile.ZipFile(source)) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        total, done = sum(member.file_size for member in members), 0
+        check_room(total)
+        for member in members:
+            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was not packed on Unix
+            if kind not in {0, stat.S_IFREG}:
+                raise ModelCorruptError(source, "it holds links or devices", "Pack the files themselves.")
+            with archive.open(member) as file:
+                yield member.filename, member.file_size, file, partial(_share, file, done, total)
+            done += member.file_size
+
+
+def _share(file: IO[bytes], before: int, total: int) -> float:
+    return (before + file.tell()) / max(1, total)
+
+
+class _Unpacker:
+    """Writes files into a folder as long as they are few and small enough."""
+
+    def __init__(self, source: Path, folder: Path, on_read: Callable[[float], None]) -> None:
+        self._source = source
+        self._folder = folder
+        self._on_read = on_read
+        self._bytes = self._files = 0
+        self._top: PurePosixPath | None = None
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether the file belongs to the checkpoint; what programs leave behind (``._x``) does not."""
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in name:
+            self._refuse("it holds a file that would be written outside of the folder")
+        parts = [part for part in path.parts if part != "."]
+        if not parts or any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            return False
+        self._files += 1
+        if self._files > _MAX_FILES:
+            self._refuse("it holds too many files")
+        if _is_sherpa(parts[-1]) or parts[0].startswith("sherpa-onnx-"):
+            raise _sherpa_error(self._source.name)
+        parent = PurePosixPath(*parts[:-1])
+        if self._top not in {None, parent}:
+            self._refuse("its files lie in several folders")
+        self._top = parent
+        return True
+
+    def write(self, name: str, size: int, file: IO[bytes], share: Callable[[], float]) -> None:
+        """Write ``size`` bytes of ``file`` under the last part of ``name``."""
+        self._bytes += size
+        if self._bytes > _MAX_BYTES:
+            self._refuse("it holds far more than a checkpoint does")
+        self.check_room(size)
+        target = self._folder / PurePosixPath(name.replace("\\", "/")).name
+        with target.open("xb") as out:
+            while size:
+                piece = file.read(min(_PIECE_BYTES, size))
+                if not piece:
+                    self._refuse("it is truncated")
+                out.write(piece)
+                size -= len(piece)
+                self._on_read(share())
+
+    def check_room(self, size: int) -> None:
+        """Raise ConversionError if ``size`` bytes more do not fit on the disk."""
+        free = shutil.disk_usage(self._folder).free
+        if size + _SPARE_BYTES > free:
+            raise ConversionError(
+                f"Unpacking {self._source.name} needs {size / 1e6:.0f} MB more, but only {free / 1e6:.0f} MB"
+                " are free.",
+                "Free some space or choose another disk.",
+            )
+
+    def _refuse(self, problem: str) -> NoReturn:
+        raise ModelCorruptError(
+            self._source, problem, "Give the archive of an official checkpoint or published ONNX model."
+        )

@@ -1,4 +1,4 @@
-"""The display and the kind of session: what windows can be shown on."""
+"""The desktop: display, tray, start at login, and what it lets the program do."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from jeepney import DBusAddress
 
 from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
 from handy_qwen.system.autostart import autostart_for
-from handy_qwen.system.portal import BROKEN, property_of
+from handy_qwen.system.portal import BROKEN, property_of, version_of
 from handy_qwen.system.session import Kind
+
+logger = logging.getLogger(__name__)
 
 DISPLAY = "display"
 
@@ -69,13 +71,6 @@ def check_display(context: Context) -> Iterator[Finding]:
         )
 
 
-def display_of(context: Context) -> str:
-    """The X display, if there is one and it answers; else "". Nobody else need try it, and fail slowly."""
-    return context.session.display
-
-
-logger = logging.getLogger(__name__)
-
 TRAY = "tray"
 WATCHER = "org.kde.StatusNotifierWatcher"
 BUS_ANSWER_S = 2.0
@@ -90,7 +85,7 @@ def check_tray(context: Context) -> Iterator[Finding]:
     if not context.platform.startswith("linux"):
         yield fine(TRAY, "The system has a place for tray icons.", host="system")
         return
-    display = display_of(context)
+    display = context.session.display  # "" if none answers: nobody else need try it, and fail slowly
     if not display and not context.is_wayland:
         return  # the display's finding says it all
     host = _host(context.environment, display)
@@ -123,9 +118,6 @@ def _has_xembed(display: str) -> bool:
 
 
 def _has_status_notifier(environment: Mapping[str, str]) -> bool:
-    from jeepney import DBusAddress
-
-    from handy_qwen.system.portal import BROKEN, property_of
 
     address = environment.get("DBUS_SESSION_BUS_ADDRESS")
     if not address:
@@ -163,29 +155,9 @@ def check_autostart(context: Context) -> Iterator[Finding]:
         )
 
 
-logger = logging.getLogger(__name__)
-
-ANSWER_S = 3.0  # the bus starts the portal when it is first asked for
-
-
-def version_of(interface: str) -> int | None:
-    """The version of one of the portal's interfaces; None: there is no such, no portal, or no bus."""
-    address = DBusAddress(
-        "/org/freedesktop/portal/desktop", bus_name="org.freedesktop.portal.Desktop", interface=interface
-    )
-    try:
-        return int(str(property_of(address, "version", timeout_s=ANSWER_S)))
-    except BROKEN as exc:
-        logger.debug("no portal %s: %s", interface, type(exc).__name__)
-        return None
-
-
 PERMISSIONS = "permissions"
 CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\microphone"
-PORTALS = {
-    "org.freedesktop.portal.GlobalShortcuts": "hotkeys",
-    "org.freedesktop.portal.RemoteDesktop": "pressing keys",
-}
+PORTALS = {"GlobalShortcuts": "hotkeys", "RemoteDesktop": "pressing keys"}
 AV_DENIED = {1: "restricted", 2: "denied"}  # AVAuthorizationStatus
 
 
@@ -259,7 +231,6 @@ def _may_record() -> bool:
 
 
 def _check_portals() -> Iterator[Finding]:
-
     found = {what: version_of(interface) for interface, what in PORTALS.items()}
     missing = [what for what, version in found.items() if version is None]
     if missing:

@@ -192,13 +192,17 @@ def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEven
 
 def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
     """Let ``seconds`` pass, unless the recording fails before."""
-    try:
-        event = events.get(timeout=seconds)
-    except queue.Empty:
-        return
-    if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
-        raise event.error
-    events.put(event)  # it ended early: whoever waits for the end takes it
+    end_s = time.monotonic() + seconds
+    while (left_s := end_s - time.monotonic()) > 0:
+        try:
+            event = events.get(timeout=left_s)
+        except queue.Empty:
+            return
+        if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
+            raise event.error
+        if isinstance(event, RecordingEnded):
+            events.put(event)  # it ended early: whoever waits for the end takes it
+            return
 
 
 def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object]) -> Finding:

@@ -12,13 +12,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import retention, wav
-from handy_qwen.history.store import Places, Row, Store
-from handy_qwen.history.writer import is_locked
+from handy_qwen.history.store import Places, Row, Store, is_locked
 
 BUSY_S = 5.0
 
@@ -27,24 +25,22 @@ class Archive:
     """The entries of a history. All methods raise ``HistoryError`` if it cannot be read or written.
 
     Args:
-        folder: Where it lies. If there is none yet, there are no entries.
-        is_app_running: Whether somebody may be at work on entries; asked when it matters.
+        folder: Of the history; if there is none yet, there are no entries.
+        is_app_running: Whether the app may be working on entries; called when it matters.
     """
 
     def __init__(self, folder: Path, *, is_app_running: Callable[[], bool] = lambda: True) -> None:
         self._places = Places(folder)
         self._is_app_running = is_app_running
         self._store: Store | None = None
-        with self._told():
+        with self._explained():
             if self._places.database.is_file():
                 self._store = Store(self._places.database, busy_s=BUSY_S)
 
     def __enter__(self) -> Archive:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -57,17 +53,15 @@ class Archive:
 
     def newest(self, most: int = -1) -> Iterator[Entry]:
         """Entries, newest first; ``most`` -1: all. One at a time: there may be many."""
-        return self._entries(self._store.newest(most=most)) if self._store is not None else iter(())
+        return self._entries(lambda store: store.newest(most=most))
 
     def oldest(self) -> Iterator[Entry]:
         """All entries, oldest first."""
-        return self._entries(self._store.oldest()) if self._store is not None else iter(())
+        return self._entries(Store.oldest)
 
     def matching(self, words: Sequence[str], most: int = -1) -> Iterator[Entry]:
         """Entries whose text or application holds all ``words``, newest first."""
-        if self._store is None:
-            return iter(())
-        return self._entries(self._store.matching(words, most=most))
+        return self._entries(lambda store: store.matching(words, most=most))
 
     def entry(self, number: int) -> Entry:
         """The entry with this id.
@@ -117,7 +111,7 @@ class Archive:
         """
         self.check_is_free(number)
         row = self._row(number)
-        with self._told():
+        with self._explained():
             assert self._store is not None, "it has a row"
             if not retention.delete(self._store, self._places.takes, row):
                 raise HistoryError(
@@ -127,7 +121,7 @@ class Archive:
     def forget_traces(self) -> None:
         """Overwrite what SQLite's log still holds of what was deleted. To be called after deleting."""
         if self._store is not None:
-            with suppress(sqlite3.Error):  # somebody reads: the running program does it later
+            with suppress(sqlite3.Error):  # there is a reader: the running program does it later
                 self._store.checkpoint()
 
     def transcribed(self, number: int, text: str, *, language: str, model: str) -> None:
@@ -150,13 +144,13 @@ class Archive:
 
     # --- inside --------------------------------------------------------------------------------------
 
-    def _entries(self, rows: Iterator[Row]) -> Iterator[Entry]:
-        with self._told():
-            for row in rows:
+    def _entries(self, rows_of: Callable[[Store], Iterator[Row]]) -> Iterator[Entry]:
+        with self._explained():
+            for row in rows_of(self._store) if self._store is not None else ():
                 yield row.entry
 
     def _row(self, number: int) -> Row:
-        with self._told():
+        with self._explained():
             row = self._store.row(number) if self._store is not None else None
         if row is None:
             raise HistoryError(f"There is no entry {number}.", "See: handy-qwen history list")
@@ -164,12 +158,12 @@ class Archive:
 
     def _change(self, number: int, columns: dict[str, object]) -> None:
         self._row(number)
-        with self._told():
+        with self._explained():
             assert self._store is not None, "it has a row"
             self._store.change(number, columns, is_durable=True)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Say what went wrong in the user's words."""
         try:
             yield

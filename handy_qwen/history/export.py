@@ -9,7 +9,7 @@ import csv
 import enum
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,20 +17,6 @@ from handy_qwen.core.types import Entry
 from handy_qwen.errors import HistoryError
 from handy_qwen.files import replacing
 
-FIELDS = (
-    "id",
-    "created",
-    "state",
-    "duration_s",
-    "text",
-    "language",
-    "model",
-    "application",
-    "delivered",
-    "error",
-    "starred",
-    "audio",
-)
 _ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 _LATEST_S = 253_370_764_800.0  # the year 9999: no clock is right that says more
 
@@ -43,27 +29,30 @@ class Format(enum.StrEnum):
     JSONL = "jsonl"
 
 
-def record(entry: Entry) -> dict[str, object]:
-    """An entry in the terms of other programs."""
-    return {
-        "id": entry.id,
-        "created": _utc(entry).isoformat(timespec="milliseconds"),
-        "state": entry.state.value,
-        "duration_s": round(entry.duration_s, 3),
-        "text": entry.text,
-        "language": entry.language,
-        "model": entry.model,
-        "application": entry.application,
-        "delivered": entry.delivery.value,
-        "error": entry.error,
-        "starred": entry.is_starred,
-        "audio": entry.has_audio,
-    }
+# In the terms of other programs.
+FIELDS: dict[str, Callable[[Entry], object]] = {
+    "id": lambda entry: entry.id,
+    "created": lambda entry: _utc(entry).isoformat(timespec="milliseconds"),
+    "state": lambda entry: entry.state.value,
+    "duration_s": lambda entry: round(entry.duration_s, 3),
+    "text": lambda entry: entry.text,
+    "language": lambda entry: entry.language,
+    "model": lambda entry: entry.model,
+    "application": lambda entry: entry.application,
+    "delivered": lambda entry: entry.delivery.value,
+    "error": lambda entry: entry.error,
+    "starred": lambda entry: entry.is_starred,
+    "audio": lambda entry: entry.has_audio,
+}
+
+
+def _record(entry: Entry) -> dict[str, object]:
+    return {name: value_of(entry) for name, value_of in FIELDS.items()}
 
 
 def as_json(entry: Entry, **more: object) -> str:
-    """An entry as JSON on one line, with ``more`` fields, or others than ``record`` has."""
-    raw = json.dumps(record(entry) | more, ensure_ascii=False)
+    """An entry as JSON on one line, with ``more`` fields, or others in place of its own."""
+    raw = json.dumps(_record(entry) | more, ensure_ascii=False)
     return raw.translate(_ESCAPED)  # JSON lets them pass, terminals obey some
 
 
@@ -77,7 +66,7 @@ def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
         case Format.CSV:
             yield _csv_line(FIELDS)
             for entry in entries:
-                yield _csv_line(record(entry).values())
+                yield _csv_line(_record(entry).values())
         case Format.JSONL:
             for entry in entries:
                 yield as_json(entry) + "\n"

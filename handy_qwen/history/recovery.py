@@ -1,4 +1,4 @@
-"""Putting the history in order at the start, when nobody else writes.
+"""Putting the history in order at the start, when no other process writes.
 
 open --damaged--> set aside, begin anew, copy what can be read
 |
@@ -14,12 +14,12 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from handy_qwen.core.types import Entry, EntryState, Keep
+from handy_qwen.core.events import Recovered
+from handy_qwen.core.types import EntryState, Keep
 from handy_qwen.history import retention, wav
 from handy_qwen.history.retention import OFFERED_S
 from handy_qwen.history.store import DamagedError, NewerError, Row, Store, is_file_name, set_aside
@@ -44,26 +44,11 @@ _STATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A history that had to be begun anew."""
-
-    aside: Path
-    copied: int  # entries that could still be read
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What earlier sessions left behind, oldest first; ``recent`` are the last texts, newest first."""
-
-    unfinished: tuple[Entry, ...] = ()
-    undelivered: tuple[Entry, ...] = ()
-    recent: tuple[Entry, ...] = ()
-    given_up: int = 0
-
-
-def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, Damage | None]:
+def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, str]:
     """Open the history; one that is damaged is set aside, and what can be read of it copied.
+
+    Returns:
+        The history, and what to tell the user if it was damaged.
 
     Raises:
         NewerError: A later version has written it.
@@ -71,13 +56,13 @@ def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, Damage | None]:
         OSError: It cannot be created, or not be set aside.
     """
     try:
-        return _open_checked(path, busy_s), None
+        return _open_checked(path, busy_s), ""
     except DamagedError:
         aside = set_aside(path)
     store = Store(path, busy_s=busy_s)
-    copied = sum(1 for row in readable_rows(aside) if _is_copied(store, row))
+    copied = sum(1 for row in _readable_rows(aside) if _is_copied(store, row))
     logger.warning("the history was damaged: set aside as %s, %d entries copied", aside.name, copied)
-    return store, Damage(aside, copied)
+    return store, f"It was set aside as {aside.name}. {copied} entries could be saved."
 
 
 def _open_checked(path: Path, busy_s: float) -> Store:
@@ -90,7 +75,7 @@ def _open_checked(path: Path, busy_s: float) -> Store:
     return store
 
 
-def readable_rows(path: Path) -> Iterator[Row]:
+def _readable_rows(path: Path) -> Iterator[Row]:
     """What can still be read of a damaged database: from its beginning up to the damage, and from its end."""
     try:
         _pad(path)
@@ -99,21 +84,17 @@ def readable_rows(path: Path) -> Iterator[Row]:
         return
     with closing(store):
         last = 0
-        try:
-            while (row := store.after(last)) is not None:
-                yield row
-                last = row.id
-        except sqlite3.Error:
-            logger.info("the damaged history can be read up to entry %d", last)
-        else:
-            return
-        first = 2**62
-        try:
-            while (row := store.before(first)) is not None and row.id > last:
-                yield row
-                first = row.id
-        except sqlite3.Error:
-            logger.info("the damaged history can be read from entry %d", first)
+        for is_forwards in (True, False):
+            at = 0 if is_forwards else 2**62
+            try:
+                while (row := store.beside(at, is_before=not is_forwards)) is not None and row.id > last:
+                    yield row
+                    at = row.id
+                    last = at if is_forwards else last
+            except sqlite3.Error:
+                logger.info("the damaged history can be read to entry %d", at)
+            else:
+                return
 
 
 def _pad(path: Path) -> None:
@@ -128,9 +109,8 @@ def _pad(path: Path) -> None:
 
 
 def _is_copied(store: Store, row: Row) -> bool:
-    columns: dict[str, Any] = asdict(row)
     try:
-        store.add(columns)
+        store.add(asdict(row))
     except sqlite3.IntegrityError:  # the same id twice: damaged indeed
         return False
     return True
@@ -138,14 +118,17 @@ def _is_copied(store: Store, row: Row) -> bool:
 
 def put_in_order(
     store: Store, takes: Path, *, in_use: Collection[str] = (), now_s: float | None = None
-) -> Found:
-    """Bring rows and files together again, and tell what is to be offered.
+) -> tuple[Recovered, int]:
+    """Bring rows and files together again.
 
     Args:
         store: Nobody else may be adding to it.
         takes: The folder of the files.
         in_use: Names of files that are being written right now.
         now_s: Seconds since 1970; None: what the clock says.
+
+    Returns:
+        What is to be offered, and how many takes were given up.
 
     Raises:
         sqlite3.Error: The database cannot be written.
@@ -175,7 +158,7 @@ def put_in_order(
             undelivered.append(now.entry)
         given_up += now.state is EntryState.FAILED
     texts = (row.entry for row in store.newest() if row.state is EntryState.DONE and row.text)
-    return Found(tuple(unfinished), tuple(undelivered), tuple(islice(texts, RECENT)), given_up)
+    return Recovered(tuple(unfinished), tuple(undelivered), tuple(islice(texts, RECENT))), given_up
 
 
 def _adopt_file(store: Store, path: Path) -> None:

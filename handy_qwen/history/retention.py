@@ -1,8 +1,12 @@
-"""Which entries have to go, and of which only the sound. Decides; deletes nothing (see ``tidying``).
+"""What is kept and for how long, and deleting what is not.
 
-Never touched: starred entries, and takes that are recorded or wait for their text. A text that the user
-may never have got goes by age only. What was kept by an earlier choice of "keep" is left as it is: who
-keeps nothing from today on has not said that the past is to go.
+Never touched by the rules: starred entries, and takes that are recorded or wait for their text. A text that
+the user may never have got goes by age only. What was kept by an earlier choice of "keep" is left as it is:
+who keeps nothing from today on has not said that the past is to go.
+
+Deleting survives a kill anywhere: mark the row, delete the file, delete the row. A row that is marked is seen
+by nobody; whoever finds one finishes the work. So a file without a row is never a leftover of deleting,
+but sound whose row was lost: see ``recovery``.
 """
 
 from __future__ import annotations
@@ -15,6 +19,27 @@ from pathlib import Path
 
 from handy_qwen.core.types import EntryState, Keep
 from handy_qwen.history.store import Row, Store
+
+logger = logging.getLogger(__name__)
+
+CANCELLED_S = 3600.0
+"""For how long a cancelled take can be brought back."""
+FAILED_S = 86_400.0
+"""For how long a take that failed is there to be tried again, if nothing is to be kept."""
+OFFERED_S = 7 * 86_400.0
+"""For how long a text that was not delivered is offered again at each start; later it is in the list only."""
+SHORTEST_S = 1.0
+"""A cancelled take that is shorter was no dictation: the hotkey was part of a chord, or hit by mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The user's settings for the history. A limit of 0 is none; starred entries are exempt from all."""
+
+    keep: Keep = Keep.AUDIO_AND_TEXT
+    most_entries: int = 1000
+    longest_s: float = 90 * 86_400.0
+    most_bytes: int = 2 * 10**9  # of sound
 
 
 class Going(enum.Enum):
@@ -55,7 +80,7 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
 
 def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     """Whether nothing of it is wanted any more, whatever there is besides."""
-    # Of a clock that was set back by more than that nobody knows how long ago it was.
+    # A clock that was set back by more than that says nothing about how long ago it was.
     settled_ago_s = abs(now_s - row.settled_ms / 1000)
     if row.state is EntryState.CANCELLED:
         return row.keep is Keep.NOTHING or settled_ago_s > CANCELLED_S
@@ -66,29 +91,6 @@ def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     if row.text:
         return row.keep is Keep.NOTHING and row.whereabouts.is_settled
     return row.keep is not Keep.AUDIO_AND_TEXT or not row.file
-
-
-CANCELLED_S = 3600.0
-"""For how long a cancelled take can be brought back."""
-FAILED_S = 86_400.0
-"""For how long a take that failed is there to be tried again, if nothing is to be kept."""
-OFFERED_S = 7 * 86_400.0
-"""For how long a text that was not delivered is offered again at each start; later it is in the list only."""
-SHORTEST_S = 1.0
-"""A cancelled take that is shorter was no dictation: the hotkey was part of a chord, or hit by mistake."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The user's settings for the history. A limit of 0 is none; starred entries are exempt from all."""
-
-    keep: Keep = Keep.AUDIO_AND_TEXT
-    most_entries: int = 1000
-    longest_s: float = 90 * 86_400.0
-    most_bytes: int = 2 * 10**9  # of sound
-
-
-logger = logging.getLogger(__name__)
 
 
 def delete(store: Store, takes: Path, row: Row) -> bool:

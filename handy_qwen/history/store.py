@@ -1,8 +1,11 @@
-"""The rows of the history. Knows SQL; knows nothing of files, threads and rules.
+"""The database of the history: its rows, how it is opened and brought up to date, and set aside when damaged.
 
-All methods raise ``sqlite3.Error`` if the database is locked, full, damaged or not there. Rows are
-read as if anybody could have written them: what is no number becomes 0, an unknown state FAILED, the
-name of a file that is not one of ours none.
+Knows SQL; knows nothing of threads and rules. Rows are read as if anybody could have written them: what is no
+number becomes 0, an unknown state FAILED, the name of a file that is not one of ours none.
+
+SQLite in WAL mode, so that the command line reads while the program writes, and a process that is killed
+leaves a sound file behind. What is deleted is overwritten (``secure_delete``): it is what somebody said.
+``PRAGMA user_version`` counts the migrations that were run.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import re
 import secrets
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -23,16 +26,92 @@ from handy_qwen import paths
 from handy_qwen.core.types import Delivery, Entry, EntryState, Keep
 from handy_qwen.errors import HistoryError
 
+MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE take (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        created_ms INTEGER NOT NULL,              -- UTC, since 1970
+        state TEXT NOT NULL,                      -- core.types.EntryState
+        keep TEXT NOT NULL,                       -- core.types.Keep, as it was when the take began
+        file TEXT NOT NULL DEFAULT '',            -- name in the folder of takes, '' if there is no sound
+        duration_s REAL NOT NULL DEFAULT 0,
+        size_bytes INTEGER NOT NULL DEFAULT 0,
+        text TEXT NOT NULL DEFAULT '',
+        asked_language TEXT NOT NULL DEFAULT '',
+        language TEXT NOT NULL DEFAULT '',
+        model TEXT NOT NULL DEFAULT '',
+        application TEXT NOT NULL DEFAULT '',
+        whereabouts TEXT NOT NULL DEFAULT '',     -- core.types.Delivery
+        error TEXT NOT NULL DEFAULT '',
+        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
+        replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
+        is_starred INTEGER NOT NULL DEFAULT 0,
+        is_deleting INTEGER NOT NULL DEFAULT 0    -- its file goes first, then it
+    );
+    CREATE INDEX take_file ON take (file);
+    CREATE INDEX take_state ON take (state);
+    """,
+)
+"""Each brings the schema from its index to the next version. Never changed once released."""
+
+
 MOST_CHARS = 1_000_000
-"""Of a text; nobody says more in one take."""
+"""Of a text; no take has more."""
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
 T = TypeVar("T", EntryState, Delivery, Keep)
 
 
+class DamagedError(HistoryError):
+    """The file is no database, or its contents are damaged."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The history is damaged.", "Start the program: it sets it aside and begins a new one."
+        )
+
+
+class NewerError(HistoryError):
+    """A later version of the program has written it; to touch it would be to break it."""
+
+    def __init__(self) -> None:
+        super().__init__("The history was written by a newer version of the program.", "Update this one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of a history in ``folder``."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        """The rows. SQLite keeps its -wal and -shm beside it."""
+        return self.folder / "history.db"
+
+    @property
+    def takes(self) -> Path:
+        """The folder of the sound, one file for each take."""
+        return self.folder / "takes"
+
+    def make(self) -> None:
+        """Create the folders.
+
+        Raises:
+            OSError: That is not possible.
+        """
+        paths.make_private(self.folder)
+        paths.make_private(self.takes)
+
+
+def default_folder() -> Path:
+    """The user's history."""
+    return paths.data_dir() / "history"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, as the database has it. See ``database.MIGRATIONS`` for the meaning of the columns."""
+    """One row, as the database has it. See ``MIGRATIONS`` for the meaning of the columns."""
 
     id: int
     created_ms: int
@@ -75,41 +154,52 @@ class Row:
 _NAMES = tuple(one.name for one in fields(Row))
 _COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
 
-_STATES = {one.value: one for one in EntryState}
-_KEEPS = {one.value: one for one in Keep}
-_WHEREABOUTS = {one.value: one for one in Delivery}
 # As bytes: whoever wrote them, they need not be UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
 
 class Store:
-    """An open database. Threads: the one that opened it."""
+    """An open database. Threads: the one that opened it.
+
+    All methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
+    """
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
-        """Open ``path``.
+        """Open ``path``, create it if there is none, and bring it up to date.
+
+        Args:
+            path: Its folder must be there.
+            busy_s: How long to wait for another process before giving up.
 
         Raises:
             DamagedError: It cannot be used any more.
             NewerError: Its version is not known.
-            sqlite3.Error: It cannot be opened now.
+            sqlite3.Error: It cannot be opened now: locked, full, not permitted.
             OSError: It cannot be created.
         """
         self.path = path
-        self._connection = connect(path, busy_s)
+        self._connection = _connected(path, busy_s)
         self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self._connection.create_function("fold", 1, fold, deterministic=True)
         self._inode = path.stat().st_ino
 
     def check(self) -> None:
-        """Look whether all of it is whole.
+        """Look whether all of it is whole. Reads all of it: for the start.
 
         Raises:
             DamagedError: It is not.
         """
-        check(self._connection)
+        try:
+            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as exc:
+            if is_damage(exc):
+                raise DamagedError from exc
+            raise
+        if found != ("ok",):
+            raise DamagedError
 
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened: somebody may have deleted it meanwhile."""
+        """Whether the file is still where it was opened: it may have been deleted meanwhile."""
         try:
             return self.path.stat().st_ino == self._inode
         except OSError:
@@ -123,24 +213,20 @@ class Store:
 
     def add(self, columns: dict[str, Any]) -> int:
         """Add a row and return its id."""
-        names = _known(columns)
-        places = ", ".join("?" for _ in names)
-        statement = f"INSERT INTO take ({', '.join(names)}) VALUES ({places})"
+        values = ", ".join("?" for _ in columns)
+        statement = f"INSERT INTO take ({', '.join(columns)}) VALUES ({values})"
         number = self._connection.execute(statement, _storable(columns)).lastrowid
         assert number is not None, "an INSERT has a row"
         return number
 
     def change(self, number: int, columns: dict[str, Any], *, is_durable: bool = False) -> bool:
         """Change columns of a row; ``is_durable``: it outlasts a power cut from now on. False: it is gone."""
-        names = _known(columns)
-        changes = ", ".join(f"{name} = ?" for name in names)
+        changes = ", ".join(f"{name} = ?" for name in columns)
         if is_durable:
             self._connection.execute("PRAGMA synchronous=FULL")
         try:
-            done = self._connection.execute(
-                f"UPDATE take SET {changes} WHERE id = ?",
-                [*_storable(columns), number],
-            )
+            statement = f"UPDATE take SET {changes} WHERE id = ?"
+            done = self._connection.execute(statement, [*_storable(columns), number])
         finally:
             if is_durable:
                 self._connection.execute("PRAGMA synchronous=NORMAL")
@@ -193,18 +279,15 @@ class Store:
         """Rows whose deletion was begun."""
         return self._select("is_deleting", [])
 
-    def after(self, number: int) -> Row | None:
-        """The first row whose id is greater; those being deleted as well."""
-        return next(self._select("id > ?", [number], most=1), None)
-
-    def before(self, number: int) -> Row | None:
-        """The last row whose id is smaller; those being deleted as well."""
-        return next(self._select("id < ?", [number], order="id DESC", most=1), None)
+    def beside(self, number: int, *, is_before: bool) -> Row | None:
+        """The row with the next greater id, or the next smaller one; those being deleted as well."""
+        condition, order = ("id < ?", "id DESC") if is_before else ("id > ?", "id")
+        return next(self._select(condition, [number], order=order, most=1), None)
 
     def matching(self, words: Iterable[str], *, most: int = -1) -> Iterator[Row]:
         """Rows whose text or application holds each word, newest first. Accents and case do not matter.
 
-        Every text is looked through: a word may stand within another (as in German) or between others
+        Every text is searched: a word may be part of another (as in German) or between others
         without spaces (as in Chinese), which full-text indexes by words do not find.
         """
         folded = [fold(word) for word in words]
@@ -233,7 +316,7 @@ def is_file_name(name: str) -> bool:
 
 
 def fold(text: str | bytes) -> str:
-    """``text`` without what a search does not tell apart: case, accents, widths. Bytes are UTF-8."""
+    """``text`` without what a search ignores: case, accents, widths. Bytes are UTF-8."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if text.isascii():
@@ -241,12 +324,6 @@ def fold(text: str | bytes) -> str:
     for _ in range(2):  # some capitals appear only when they are taken apart
         text = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in text if not unicodedata.combining(char))
-
-
-def _known(columns: dict[str, Any]) -> list[str]:
-    unknown = set(columns) - COLUMNS
-    assert not unknown, f"no columns: {unknown}"
-    return list(columns)
 
 
 def _storable(columns: dict[str, Any]) -> list[Any]:
@@ -258,28 +335,7 @@ def _storable(columns: dict[str, Any]) -> list[Any]:
 
 
 def _row(found: tuple[Any, ...]) -> Row:
-    raw = dict(zip(_NAMES, found, strict=True))
-    file = _text(raw["file"])
-    return Row(
-        id=raw["id"],
-        created_ms=_whole(raw["created_ms"]),
-        state=_word(_STATES, raw["state"], EntryState.FAILED),
-        keep=_word(_KEEPS, raw["keep"], Keep.AUDIO_AND_TEXT),
-        file=file if is_file_name(file) else "",
-        duration_s=_real(raw["duration_s"]),
-        size_bytes=_whole(raw["size_bytes"]),
-        text=_text(raw["text"]),
-        asked_language=_text(raw["asked_language"]),
-        language=_text(raw["language"]),
-        model=_text(raw["model"]),
-        application=_text(raw["application"]),
-        whereabouts=_word(_WHEREABOUTS, raw["whereabouts"], Delivery.KEPT),
-        error=_text(raw["error"]),
-        settled_ms=_whole(raw["settled_ms"]),
-        replays=_whole(raw["replays"]),
-        is_starred=bool(raw["is_starred"]),
-        is_deleting=bool(raw["is_deleting"]),
-    )
+    return Row(**{name: _READERS.get(name, _text)(value) for name, value in zip(_NAMES, found, strict=True)})
 
 
 def _whole(value: object) -> int:
@@ -294,91 +350,33 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _word(words: dict[str, T], value: object, otherwise: T) -> T:
-    return words.get(value, otherwise) if isinstance(value, str) else otherwise
+def _file(value: object) -> str:
+    return value if isinstance(value, str) and is_file_name(value) else ""
 
 
-MIGRATIONS: Sequence[str] = (
-    """
-    CREATE TABLE take (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        created_ms INTEGER NOT NULL,              -- UTC, since 1970
-        state TEXT NOT NULL,                      -- core.entries.State
-        keep TEXT NOT NULL,                       -- core.entries.Keep, as it was when the take began
-        file TEXT NOT NULL DEFAULT '',            -- name in the folder of takes, '' if there is no sound
-        duration_s REAL NOT NULL DEFAULT 0,
-        size_bytes INTEGER NOT NULL DEFAULT 0,
-        text TEXT NOT NULL DEFAULT '',
-        asked_language TEXT NOT NULL DEFAULT '',
-        language TEXT NOT NULL DEFAULT '',
-        model TEXT NOT NULL DEFAULT '',
-        application TEXT NOT NULL DEFAULT '',
-        whereabouts TEXT NOT NULL DEFAULT '',     -- core.entries.Whereabouts
-        error TEXT NOT NULL DEFAULT '',
-        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
-        replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
-        is_starred INTEGER NOT NULL DEFAULT 0,
-        is_deleting INTEGER NOT NULL DEFAULT 0    -- its file goes first, then it
-    );
-    CREATE INDEX take_file ON take (file);
-    CREATE INDEX take_state ON take (state);
-    """,
-)
-"""Each brings the schema from its index to the next version. Never changed once released."""
-
-COLUMNS = frozenset(
-    [
-        "id",
-        "created_ms",
-        "state",
-        "keep",
-        "file",
-        "duration_s",
-        "size_bytes",
-        "text",
-        "asked_language",
-        "language",
-        "model",
-        "application",
-        "whereabouts",
-        "error",
-        "settled_ms",
-        "replays",
-        "is_starred",
-        "is_deleting",
-    ]
-)
+def _one_of(kind: type[T], otherwise: T) -> Callable[[object], T]:
+    words: dict[object, T] = {one.value: one for one in kind}
+    return lambda value: words.get(value, otherwise)
 
 
-class DamagedError(HistoryError):
-    """The file is no database, or its contents are damaged."""
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "id": int,
+    "created_ms": _whole,
+    "state": _one_of(EntryState, EntryState.FAILED),
+    "keep": _one_of(Keep, Keep.AUDIO_AND_TEXT),
+    "file": _file,
+    "duration_s": _real,
+    "size_bytes": _whole,
+    "whereabouts": _one_of(Delivery, Delivery.KEPT),
+    "settled_ms": _whole,
+    "replays": _whole,
+    "is_starred": bool,
+    "is_deleting": bool,
+}
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The history is damaged.", "Start the program: it sets it aside and begins a new one."
-        )
 
-
-class NewerError(HistoryError):
-    """A later version of the program has written it; to touch it would be to break it."""
-
-    def __init__(self) -> None:
-        super().__init__("The history was written by a newer version of the program.", "Update this one.")
-
-
-def connect(path: Path, busy_s: float) -> sqlite3.Connection:
-    """Open the database, create it if there is none, and bring it up to date.
-
-    Args:
-        path: Its folder must be there.
-        busy_s: How long to wait for another process before giving up.
-
-    Raises:
-        DamagedError: It cannot be used any more.
-        NewerError: Its version is not known.
-        sqlite3.Error: It cannot be opened now: locked, full, not permitted.
-        OSError: It cannot be created.
-    """
+def _connected(path: Path, busy_s: float) -> sqlite3.Connection:
+    """The open database, created if there was none, and up to date."""
     # Made here for its mode, which its -wal and -shm inherit. One that is there is opened by SQLite alone:
     # closing any descriptor of a file ends all locks that the process has on it, also those of a connection
     # on another thread, and then another process deletes the -wal that this one goes on writing to.
@@ -393,13 +391,21 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         connection.execute("PRAGMA secure_delete=ON").fetchone()
         connection.execute("PRAGMA trusted_schema=OFF")
         migrate(connection)
-        _look_for_columns(connection)
+        _check_columns(connection)
     except BaseException as exc:
         connection.close()
-        if isinstance(exc, sqlite3.Error) and (is_damage(exc) or _is_unusable(exc)):
+        # SQLITE_ERROR for what every history understands: "unsupported file format".
+        is_unusable = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        if isinstance(exc, sqlite3.Error) and (is_damage(exc) or is_unusable):
             raise DamagedError from exc
         raise
     return connection
+
+
+def _check_columns(connection: sqlite3.Connection) -> None:
+    found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
+    if not found.issuperset(_NAMES):
+        raise DamagedError  # some other program's
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
@@ -431,38 +437,9 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _look_for_columns(connection: sqlite3.Connection) -> None:
-    found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
-    if not found >= COLUMNS:
-        raise DamagedError  # some other program's
-
-
-def check(connection: sqlite3.Connection) -> None:
-    """Look whether the database is whole. Reads all of it: for the start.
-
-    Raises:
-        DamagedError: It is not.
-        sqlite3.Error: It cannot be read now.
-    """
-    try:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as exc:
-        if is_damage(exc):
-            raise DamagedError from exc
-        raise
-    if found != ("ok",):
-        raise DamagedError
-
-
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether ``error`` says that the file is damaged or none of ours, and waiting will not help."""
-    code = getattr(error, "sqlite_errorcode", None)  # none where it comes from the module itself
-    return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def _is_unusable(error: sqlite3.Error) -> bool:
-    """Whether what every history understands is not understood by this one: "unsupported file format"."""
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return error_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def set_aside(path: Path) -> Path:
@@ -484,32 +461,11 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The files of a history in ``folder``."""
-
-    folder: Path
-
-    @property
-    def database(self) -> Path:
-        """The rows. Beside it lie SQLite's own -wal and -shm."""
-        return self.folder / "history.db"
-
-    @property
-    def takes(self) -> Path:
-        """The folder of the sound, one file for each take."""
-        return self.folder / "takes"
-
-    def make(self) -> None:
-        """Create the folders.
-
-        Raises:
-            OSError: That is not possible.
-        """
-        paths.make_private(self.folder)
-        paths.make_private(self.takes)
+def is_locked(error: BaseException) -> bool:
+    """Whether another process was at work for too long."""
+    return error_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def default_folder() -> Path:
-    """The user's history."""
-    return paths.data_dir() / "history"
+def error_code(error: BaseException) -> int:
+    """SQLite's primary result code; 0 if there is none, as where it comes from the module itself."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

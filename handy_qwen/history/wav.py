@@ -2,14 +2,13 @@
 
     RIFF  fmt (float32, mono, 16 kHz)  fact  hqtk (ours)  data  samples ...
 
-Samples are the very float32 values that the engine got, so that a take transcribed again by the same model
-gives the same text; as 16 bits they would be rounded and clipped. It costs 64 kB/s, and every common
-player reads it.
+Samples are the very float32 values that the engine got, so that transcribing a take again with the same model
+gives the same text; 16 bits would round and clip them. It costs 64 kB/s, and every common player reads it.
 
-While a take is recorded the sizes in the header are unknown and say so (0xFFFFFFFF, as of a stream); how
-much there is tells the file's length. What is left over of a sample at its end is cut off. The header is
-completed when the recording ends, or by ``repair`` after a crash. Our own chunk tells how far the take had
-come, so that rows can be made anew from the files.
+While a take is recorded the sizes in the header are unknown (0xFFFFFFFF, as in a stream); the length of the
+file says how much there is, and part of a sample at its end is cut off. The header is completed when the
+recording ends, or by ``repair`` after a crash. Our own chunk says how far the take had come, so that rows can
+be rebuilt from the files.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE), format tag 3.
 """
@@ -38,7 +37,7 @@ BYTES_PER_S = RATE_HZ * SAMPLE_BYTES
 BLOCK_SAMPLES = RATE_HZ  # one read
 
 _UNKNOWN = 0xFFFFFFFF
-_LARGEST = 0xFFFFFFF0  # what the format can tell; nobody speaks for 18 hours
+_LARGEST = 0xFFFFFFF0  # that the format can hold: 18 hours
 _HEADER = struct.Struct("<4sI4s 4sIHHIIHHH 4sII 4sIBB q 52x 4sI")
 _NAMES = (b"RIFF", b"WAVE", b"fmt ", b"fact", b"hqtk", b"data")
 _VERSION = 1
@@ -64,7 +63,7 @@ class NotATakeError(HistoryError):
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What a file tells of its take."""
+    """What a file says about its take."""
 
     created_ms: int
     stage: Stage
@@ -90,33 +89,6 @@ def header(created_ms: int, stage: Stage, samples: int | None) -> bytes:
         *(ours, ours_bytes, _VERSION, stage, created_ms),
         *(data, size),
     )
-
-
-def create(path: Path, created_ms: int) -> int:
-    """Create the file of a take that begins, readable by its owner only, and return its descriptor.
-
-    Raises:
-        OSError: The folder cannot be written to, or is full; no file is left behind then.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        write_all(descriptor, header(created_ms, Stage.OPEN, None))
-    except OSError:
-        os.close(descriptor)
-        path.unlink(missing_ok=True)
-        raise
-    return descriptor
-
-
-def write_all(descriptor: int, raw: bytes) -> None:
-    """Write all of ``raw``: the system may take less at a time.
-
-    Raises:
-        OSError: Not all of it could be written.
-    """
-    while raw:
-        raw = raw[os.write(descriptor, raw) :]
 
 
 def note_stage(path: Path, stage: Stage) -> None:
@@ -177,12 +149,8 @@ def _blocks(file: BinaryIO, samples: int) -> Iterator[Samples]:
         if not len(block):
             return  # it became shorter meanwhile
         # Only a damaged disk makes numbers that no microphone gave.
-        yield np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0) if not _is_sound(block) else block
+        yield block if np.isfinite(block).all() else np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0)
         samples -= len(block)
-
-
-def _is_sound(block: Samples) -> bool:
-    return bool(np.isfinite(block).all())
 
 
 def _read_header(path: Path, file: BinaryIO) -> Sound:
@@ -199,35 +167,30 @@ def _read_header(path: Path, file: BinaryIO) -> Sound:
 
 
 class Journal:
-    """One take's file.
+    """The file of a take that is being recorded.
+
+    Blocks that cannot be written wait here, in memory, until they can. Writing goes straight to the system,
+    so a process that is killed leaves every block behind that was written; ``sync`` brings them through a
+    power cut.
 
     Attributes:
         samples: How many were fed; all of them are in the file or wait.
         is_synced: What was written is on the disk.
-        is_of_before: It was recorded in an earlier session.
+        is_of_before: It was recorded in an earlier session: only its stage can change.
     """
 
-    def __init__(self, path: Path, created_ms: int) -> None:
+    def __init__(self, path: Path, created_ms: int = 0, *, is_of_before: bool = False) -> None:
         self.path = path
         self.samples = 0
         self.is_synced = True
+        self.is_of_before = is_of_before
         self._created_ms = created_ms
         self._descriptor: int | None = None
         self._waiting: deque[memoryview] = deque()
         self._waiting_bytes = 0
-        self._stage = Stage.OPEN
-        self._noted = Stage.OPEN
+        self._stage = self._noted = Stage.COMPLETE if is_of_before else Stage.OPEN
         self._is_new = True
         self._is_gone = False
-        self.is_of_before = False
-
-    @classmethod
-    def of_before(cls, path: Path) -> Journal:
-        """The file of a take that was recorded in an earlier session: only its stage can change."""
-        journal = cls(path, 0)
-        journal._stage = journal._noted = Stage.COMPLETE
-        journal.is_of_before = True
-        return journal
 
     @property
     def duration_s(self) -> float:
@@ -261,8 +224,9 @@ class Journal:
         """
         if self._is_gone:
             return
-        if self._descriptor is None and (self._waiting or self._noted is not self._stage):
-            self._open()
+        is_due = bool(self._waiting) or self._noted is not self._stage
+        if self._descriptor is None and self._noted is Stage.OPEN and is_due:
+            self._descriptor = _create(self.path, self._created_ms)
         while self._waiting and self._descriptor is not None:
             view = self._waiting[0]
             written = os.write(self._descriptor, view)
@@ -298,30 +262,41 @@ class Journal:
         self._is_gone = True
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._close()
+        self.close()
 
     def close(self) -> None:
         """Let go of the file as it is."""
-        self._close()
-
-    def _open(self) -> None:
-        if self._noted is Stage.OPEN:
-            self._descriptor = create(self.path, self._created_ms)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _end(self) -> None:
         """All blocks are written: complete the header, once; later only the stage changes."""
         if self._noted is Stage.OPEN and self._descriptor is not None:
             first = header(self._created_ms, self._stage, self.samples)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            write_all(self._descriptor, first)  # over what is there: it needs no space
+            _write_all(self._descriptor, first)  # over what is there: it needs no space
             self.sync()
-            self._close()
+            self.close()
         else:
             with suppress(FileNotFoundError):  # only its text was kept
                 note_stage(self.path, self._stage)
         self._noted = self._stage
 
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+
+def _create(path: Path, created_ms: int) -> int:
+    """Create the file of a take that begins, readable by its owner only, and return its descriptor."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _write_all(descriptor, header(created_ms, Stage.OPEN, None))
+    except OSError:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+def _write_all(descriptor: int, raw: bytes) -> None:
+    while raw:  # the system may take less at a time
+        raw = raw[os.write(descriptor, raw) :]

@@ -1,8 +1,8 @@
 """Which models can be installed: those of ``assets/models.toml``, and the user's own entries.
 
-The files are data, explained at the top of the shipped one. The user's, ``models.toml`` in the data folder,
-may add entries and replace shipped ones by name. If it is broken, the shipped ones are still there, and the
-problem is told beside them.
+The form of the files is explained at the top of the shipped one. The user's, ``models.toml`` in the data
+folder, may add entries and replace shipped ones by name. If it is broken, the shipped ones are still there,
+beside the problem.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +24,14 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
 _FILE = re.compile(r"[A-Za-z0-9_*][\w.*-]*")
 _MOST_BYTES = 1 << 20  # of a catalogue
-_KEYS = {
-    "name",
-    "title",
-    "good_for",
-    "repository",
-    "revision",
-    "layout",
-    "files",
-    "optional",
-    "download_bytes",
-}
-_KEYS |= {"disk_bytes", "memory_bytes", "languages", "licence", "is_recommended"}
 
 
 class Layout(enum.Enum):
-    """What a repository holds. The values are what stands in the catalogue."""
+    """What a repository holds, as the catalogue spells it."""
 
     CHECKPOINT = "checkpoint"  # official weights, converted on this machine
     PUBLISHED = "published"  # ONNX files, used as they are
-    SHIPPED = "shipped"  # nothing is fetched
+    SHIPPED = "shipped"  # nothing is downloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +59,7 @@ class CatalogueModel:
 
     @property
     def room_bytes(self) -> int:
-        """Disk space that installing takes while it lasts: source and package lie side by side."""
+        """Disk space that installing takes: for a while there are both source and package."""
         return self.download_bytes + (self.disk_bytes if self.layout is Layout.CHECKPOINT else 0)
 
 
@@ -138,23 +126,15 @@ def _model(raw: dict[str, Any]) -> CatalogueModel:
     """An entry, checked as if anybody could have written it.
 
     Raises:
-        ValueError, TypeError, AttributeError: It cannot be meant.
+        ValueError, TypeError, AttributeError: It is not valid.
     """
     name = _text(raw, "name", _NAME)
-    if unknown := sorted(raw.keys() - _KEYS):
+    if unknown := sorted(raw.keys() - {field.name for field in fields(CatalogueModel)}):
         raise ValueError(f"{name} has an unknown key {unknown[0]}")
     layout = Layout(_text(raw, "layout"))
-    if layout is Layout.SHIPPED:
-        repository, revision = "", ""
-        files: tuple[str, ...] = ()
-    else:
-        repository, revision = (
-            _text(raw, "repository", _REPOSITORY),
-            _text(raw, "revision", _REVISION, "main"),
-        )
-        files = _file_names(raw, "files")
-        if not files:
-            raise ValueError(f"{name} names no files")
+    files = _file_names(raw, "files")
+    if layout is not Layout.SHIPPED and not files:
+        raise ValueError(f"{name} names no files")
     codes = raw.get("languages", list(LANGUAGES))
     if not isinstance(codes, list) or any(code not in LANGUAGES for code in codes):
         raise ValueError(f"languages of {name} are not a list of codes that the model knows")
@@ -162,8 +142,8 @@ def _model(raw: dict[str, Any]) -> CatalogueModel:
         name=name,
         title=_text(raw, "title", default=name),
         layout=layout,
-        repository=repository,
-        revision=revision,
+        repository="" if layout is Layout.SHIPPED else _text(raw, "repository", _REPOSITORY),
+        revision=_text(raw, "revision", _REVISION, "main"),
         files=files,
         optional=_file_names(raw, "optional"),
         good_for=_text(raw, "good_for", default=""),
@@ -187,11 +167,11 @@ def _text(
 
 def _file_names(raw: dict[str, Any], key: str) -> tuple[str, ...]:
     values = raw.get(key, [])
-    good = isinstance(values, list) and all(
+    is_valid = isinstance(values, list) and all(
         isinstance(value, str) and all(_FILE.fullmatch(part.strip()) for part in value.split("|"))
         for value in values
     )
-    if not good:
+    if not is_valid:
         raise ValueError(f"{key} of {raw['name']} is not a list of names of files")
     return tuple(values)
 

@@ -1,27 +1,35 @@
-"""All files of a model in one folder, each checked against what the hub says of it at one commit.
+"""Downloads the files of a model, resuming what is here, and checks each against the hub's checksum.
 
-A download that was begun is finished at its commit, even if the branch has gone on since: files of two
-commits do not belong together. What lies in the cache that other programs share (HF_HOME) is not fetched
-again, but linked, and checked like the rest.
+    NAME.part   what has come so far; only ever grows, so that nothing is lost when the process is killed
+    NAME.anew   an answer that starts from the beginning; replaces the part once it is longer
+    NAME        complete, and of the right checksum
+
+A download is finished at the commit at which it was begun, even if the branch has moved on: files of two
+commits do not belong together. What is in the cache shared with other programs (HF_HOME) is linked instead of
+downloaded, and checked like the rest.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from huggingface_hub import constants, try_to_load_from_cache
 
 from handy_qwen.core.models import InstallStage
 from handy_qwen.errors import DownloadError, DownloadReason
 from handy_qwen.models.catalogue import CatalogueModel, Layout
-from handy_qwen.models.fetching import RetryPolicy, disk_error, fetch, retry, size_of
 from handy_qwen.models.hub import (
     COMMIT,
     Hub,
     HubFile,
     Listing,
+    Response,
+    TransientError,
     choose_files,
     is_offline,
     load_listing,
@@ -29,73 +37,88 @@ from handy_qwen.models.hub import (
     open_hub,
 )
 from handy_qwen.models.meter import Meter
-from handy_qwen.models.storage import ModelPaths, check_disk
+from handy_qwen.models.storage import ModelPaths, check_disk, disk_errors, link_or_copy, size_of, write_all
+
+T = TypeVar("T")
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often to try in vain, and how long to wait in between: twice as long each time."""
+
+    tries: int = 6
+    first_s: float = 1.0
+    most_s: float = 30.0
+    most_asked_s: float = 300.0  # where a hub asks for a longer wait, the download fails
 
 
 class Download:
-    """Fetches ``model`` into ``places.source``. Used on one thread, with the model's lock held."""
+    """Downloads ``model`` into ``places.source``. Used on one thread, with the model's lock held."""
 
     def __init__(
-        self, model: CatalogueModel, places: ModelPaths, meter: Meter, patience: RetryPolicy
+        self, model: CatalogueModel, places: ModelPaths, meter: Meter, policy: RetryPolicy | None = None
     ) -> None:
-        self._model, self._places, self._meter, self._patience = model, places, meter, patience
-        self._hub: Hub = open_hub(meter.keep_alive)
+        self._model, self._places, self._meter = model, places, meter
+        self._policy = policy or RetryPolicy()
+        self._hub = open_hub(meter.keep_alive)
 
     def run(self) -> tuple[Listing, tuple[HubFile, ...]]:
-        """Fetch what is missing, and check everything.
+        """Download what is missing and check everything.
 
         Raises:
-            DownloadError: Not all could be had; what is here is kept, unless it is wrong.
-            InstallationError: There is no room, or the folder cannot be written.
+            DownloadError: Something could not be downloaded; what is here is kept, unless it is wrong.
+            InstallationError: The disk is full, or the folder cannot be written.
             CancelledError: The meter's listener gives up; what is here is kept.
         """
         self._meter.enter(InstallStage.DOWNLOADING)
         listing = self._listing()
         files = choose_files(self._model, listing)
-        try:
+        with disk_errors(self._places.source):
             self._places.source.mkdir(parents=True, exist_ok=True)
-            self._tidy(files)
+            self._delete_others(files)
             for file in files:
-                self._reuse(listing, file)
+                self._link_cached(listing, file)
             listing.save(self._places.listing)
-        except OSError as exc:
-            raise disk_error(self._places.source, exc) from exc
-        self._check_room(files)
-        self._fetch(listing, files)
-        wrong = self._check(files)
-        if wrong:  # once more: a bit may have turned over on the way, or in a cache
+        needed = sum(file.size_bytes - self._here(file) for file in files)
+        if self._model.layout is Layout.CHECKPOINT:
+            needed += self._model.disk_bytes
+        check_disk(self._places.work, needed)
+        for _ in range(2):  # a bit may have flipped on the way, or in a cache
             self._fetch(listing, files)
             wrong = self._check(files)
-        if wrong:
-            raise DownloadError(
-                f"{wrong[0].name} comes from {self._hub.host} damaged: its checksum is not that of "
-                f"{listing.repository}.",
-                DownloadReason.DAMAGED,
-                "Nothing of it is used. Try again later, or another hub or mirror (HF_ENDPOINT).",
-            )
-        return listing, files
+            if not wrong:
+                return listing, files
+        raise DownloadError(
+            f"{wrong[0].name} comes from {self._hub.host} damaged: its checksum is not that of "
+            f"{listing.repository}.",
+            DownloadReason.DAMAGED,
+            "Nothing of it is used. Try again later, or another hub or mirror (HF_ENDPOINT).",
+        )
 
     def _listing(self) -> Listing:
-        model = self._model
-        saved = load_listing(self._places.listing)
+        model, saved = self._model, load_listing(self._places.listing)
         is_ours = saved is not None and (saved.repository, saved.revision) == (
             model.repository,
             model.revision,
         )
         if saved is not None and is_ours and (self._places.partial_bytes() or is_offline()):
             return saved
-        if is_offline():
-            return self._cached_listing() or _raise(offline_error())
-        try:
-            return retry(
-                lambda: self._hub.ask(model.repository, model.revision),
-                self._patience,
-                self._meter,
-            )
-        except DownloadError as exc:
-            if exc.reason is not DownloadReason.OFFLINE:
-                raise
-            return self._cached_listing() or _raise(exc)
+        error = offline_error()
+        if not is_offline():
+            try:
+                return retry(
+                    lambda: self._hub.ask(model.repository, model.revision), self._policy, self._meter
+                )
+            except DownloadError as exc:
+                if exc.reason is not DownloadReason.OFFLINE:
+                    raise
+                error = exc
+        cached = self._cached_listing()
+        if cached is None:
+            raise error
+        return cached
 
     def _cached_listing(self) -> Listing | None:
         """What the shared cache has of the revision. Its blobs are named by their checksums."""
@@ -116,83 +139,170 @@ class Download:
             return None
         return listing
 
-    def _tidy(self, files: tuple[HubFile, ...]) -> None:
+    def _delete_others(self, files: tuple[HubFile, ...]) -> None:
         """Delete what belongs to another commit."""
         names = {name for file in files for name in (file.name, f"{file.name}.part")}
         for path in self._places.source.iterdir():
             if path.name not in names:
                 path.unlink()
 
-    def _reuse(self, listing: Listing, file: HubFile) -> None:
-        """Link ``file`` from the shared cache, if it is there and not yet here."""
-        whole, part = self._whole(file), self._part(file)
+    def _link_cached(self, listing: Listing, file: HubFile) -> None:
+        whole, part = self._paths(file)
         if whole.exists() or part.exists():
             return
         found = try_to_load_from_cache(listing.repository, file.name, revision=listing.commit)
         if isinstance(found, str) and size_of(Path(found)) == file.size_bytes:
             link_or_copy(Path(found).resolve(), whole)
 
-    def _check_room(self, files: tuple[HubFile, ...]) -> None:
-        needed = sum(file.size_bytes - self._here(file) for file in files)
-        if self._model.layout is Layout.CHECKPOINT:
-            needed += self._model.disk_bytes
-        check_disk(self._places.work, needed)
-
     def _fetch(self, listing: Listing, files: tuple[HubFile, ...]) -> None:
-        total, here = sum(file.size_bytes for file in files), sum(self._here(file) for file in files)
+        total, here = sum(file.size_bytes for file in files), sum(map(self._here, files))
         self._meter.enter(InstallStage.DOWNLOADING, total, here)
         for file in files:
-            whole, part = self._whole(file), self._part(file)
+            whole, part = self._paths(file)
             if whole.exists():
                 continue
             if is_offline() and size_of(part) < file.size_bytes:
                 raise offline_error()
-            fetch(self._hub, listing, file, part, meter=self._meter, patience=self._patience)
+            fetch = _Fetch(self._hub, listing, file, part, self._meter)
+            retry(fetch.resume, self._policy, self._meter)
 
     def _check(self, files: tuple[HubFile, ...]) -> list[HubFile]:
         """Compare all checksums; what is wrong is deleted and returned."""
         self._meter.enter(InstallStage.CHECKING, sum(file.size_bytes for file in files))
         wrong = []
         for file in files:
-            whole, part = self._whole(file), self._part(file)
-            try:
+            whole, part = self._paths(file)
+            with disk_errors(whole):
                 path = whole if whole.exists() else part
                 if not file.is_in(path, self._meter.add):
                     path.unlink()
                     wrong.append(file)
                 elif path == part:
                     part.rename(whole)
-            except OSError as exc:
-                raise disk_error(whole, exc) from exc
         return wrong
 
     def _here(self, file: HubFile) -> int:
-        return (
-            file.size_bytes if self._whole(file).exists() else min(size_of(self._part(file)), file.size_bytes)
-        )
+        whole, part = self._paths(file)
+        return file.size_bytes if whole.exists() else min(size_of(part), file.size_bytes)
 
-    def _whole(self, file: HubFile) -> Path:
-        return self._places.source / file.name
-
-    def _part(self, file: HubFile) -> Path:
-        return self._places.source / f"{file.name}.part"
+    def _paths(self, file: HubFile) -> tuple[Path, Path]:
+        """Where the file is when it is whole, and until then."""
+        whole = self._places.source / file.name
+        return whole, whole.with_name(f"{file.name}.part")
 
 
-def link_or_copy(found: Path, target: Path) -> None:
-    """Let ``target`` be the same file as ``found``, or a copy of it where the disk cannot do that.
+def retry(work: Callable[[], T], policy: RetryPolicy, meter: Meter) -> T:
+    """Do ``work`` until it succeeds; ``meter`` reports each failure at once.
 
     Raises:
-        OSError: It cannot be copied either.
+        DownloadError: It failed too often without having got any further.
     """
-    try:
-        os.link(found, target)
-    except OSError:  # another disk, another owner, or a file system without links
+    failures = 0
+    while True:
         try:
-            shutil.copyfile(found, target)
-        except BaseException:
-            target.unlink(missing_ok=True)  # a part of it would be taken for all
+            return work()
+        except TransientError as exc:
+            failures = 1 if exc.has_grown else failures + 1
+            wait_s = min(policy.first_s * 2 ** (failures - 1), policy.most_s)
+            if exc.wait_s is not None:
+                wait_s = max(wait_s, exc.wait_s)
+            if failures >= policy.tries or wait_s > max(policy.most_s, policy.most_asked_s):
+                raise exc.error from exc
+        meter.lose()
+        never = threading.Event()
+        while wait_s > 0:
+            never.wait(min(wait_s, _POLL_S))
+            wait_s -= _POLL_S
+            meter.keep_alive()
+
+
+class _Fetch:
+    """Downloads what ``part`` lacks of a file. It is never longer than the file."""
+
+    def __init__(self, hub: Hub, listing: Listing, file: HubFile, part: Path, meter: Meter) -> None:
+        self._hub, self._listing, self._file, self._part, self._meter = hub, listing, file, part, meter
+        self._most = size_of(part)
+
+    def resume(self) -> None:
+        """One try.
+
+        Raises:
+            DownloadError: The hub refuses the file; what has come is kept.
+            TransientError: It broke off; ``has_grown`` says whether more is here than ever before.
+            InstallationError: The disk is full, or the file cannot be written.
+            CancelledError: The meter's listener gives up; what has come is kept.
+        """
+        try:
+            self._resume()
+        except TransientError as exc:
+            size = size_of(self._part)
+            exc.has_grown = size > self._most
+            self._most = max(self._most, size)
             raise
 
+    def _resume(self) -> None:
+        start = size_of(self._part)
+        if start > self._file.size_bytes:
+            self._part.unlink()
+            start = 0
+        if start == self._file.size_bytes and self._part.exists():
+            return
+        with self._hub.read(self._listing, self._file.name, start) as (answer, pieces):
+            if answer.status == 416 or (answer.status == 206 and not self._continues(answer, start)):
+                self._part.unlink(missing_ok=True)
+                self._meter.add(-start)
+                raise TransientError(self._damaged("another part than was asked for"))
+            if answer.status == 200:  # from the beginning, whatever was asked for
+                self._check_length(answer)
+                self._restart(pieces, start)
+            else:
+                self._write(self._part, "ab", pieces)
+        if size_of(self._part) < self._file.size_bytes:
+            error = DownloadError(
+                f"{self._hub.host} stopped in the middle of {self._file.name}.",
+                DownloadReason.OFFLINE,
+                "What has come so far is kept; try again.",
+            )
+            raise TransientError(error)
 
-def _raise(error: DownloadError) -> Listing:
-    raise error
+    def _restart(self, pieces: Iterator[bytes], start: int) -> None:
+        """Keep the part until more than it has come: it may be the login page of a network."""
+        anew = self._part.with_suffix(".anew")
+        self._meter.add(-start)
+        try:
+            self._write(anew, "wb", pieces)
+        finally:
+            size = size_of(anew)
+            if size > start:
+                anew.replace(self._part)
+            else:
+                anew.unlink(missing_ok=True)
+                self._meter.add(start - size)
+
+    def _write(self, path: Path, mode: str, pieces: Iterator[bytes]) -> None:
+        with disk_errors(path), path.open(mode, buffering=0) as out:
+            size = out.seek(0, 2)
+            for piece in pieces:
+                size += len(piece)
+                if size > self._file.size_bytes:
+                    out.truncate(0)
+                    self._meter.add(len(piece) - size)
+                    raise TransientError(self._damaged("more bytes than it says"))
+                write_all(out, piece)
+                self._meter.add(len(piece))
+
+    def _continues(self, answer: Response, start: int) -> bool:
+        found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+        return found is not None and int(found[1]) == start and found[2] in {"*", str(self._file.size_bytes)}
+
+    def _check_length(self, answer: Response) -> None:
+        length = answer.headers.get("content-length", "")
+        if length.isdecimal() and int(length) != self._file.size_bytes:
+            raise TransientError(self._damaged(f"{length} bytes instead of {self._file.size_bytes}"))
+
+    def _damaged(self, what: str) -> DownloadError:
+        return DownloadError(
+            f"{self._hub.host} sends {what} of {self._file.name}.",
+            DownloadReason.DAMAGED,
+            "Try again later, or another hub or mirror (HF_ENDPOINT).",
+        )

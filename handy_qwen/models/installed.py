@@ -1,4 +1,4 @@
-"""Models that are on this machine, by name.
+"""The models on this machine: which there are, where each comes from, loading one, removing one.
 
 A model is a folder in ``paths.models_dir()``; its name is the folder's. The demo model ships with the program
 and is always there; it is used only where nothing else is installed, or when it is asked for.
@@ -8,23 +8,41 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from handy_qwen import paths
-from handy_qwen.core.models import DEMO
+from handy_qwen.core.models import DEMO, ModelEntry, ModelStatus
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import FittedWords, Model
 from handy_qwen.engine.json_files import read_object
-from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest, sha256_of
+from handy_qwen.engine.qwen3.manifest import (
+    MANIFEST_FILE,
+    find_damage,
+    is_package,
+    load_manifest,
+    sha256_of,
+)
 from handy_qwen.engine.qwen3.prompt import fit_words
 from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
-from handy_qwen.errors import EngineError, ModelCorruptError, ModelMissingError
+from handy_qwen.errors import (
+    EngineError,
+    HandyError,
+    InstallationError,
+    ModelCorruptError,
+    ModelMissingError,
+)
+from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
+from handy_qwen.models.storage import ModelPaths, disk_errors
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
 """The voice detector, among the assets."""
+ORIGIN_FILE = "origin.json"
+"""Where an installed model comes from. A published model has no manifest: its checksums are here, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +134,6 @@ def _is_model(folder: Path) -> bool:
         return False
 
 
-ORIGIN_FILE = "origin.json"
-
-
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Repository and commit, or the archive's or folder's name; ``files`` of the model's folder: SHA-256."""
@@ -171,3 +186,118 @@ def check_files(folder: Path) -> bool:
         if sha256_of(path) != sha256:
             raise ModelCorruptError(path, "its contents have changed")
     return True
+
+
+def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
+    """All models, installed or not: the catalogue's in its order, then what else is installed.
+
+    Any thread; reads the disk.
+
+    What only the running program knows is left out: which one is in use, what is being done.
+
+    Raises:
+        EngineError: The folder of models may not be read.
+        InstallationError: The shipped catalogue is damaged.
+    """
+    catalogue = catalogue or read_catalogue()
+    installed = {model.name: model for model in installed_models()}
+    known = [_known(model, installed.pop(model.name, None)) for model in catalogue.models]
+    return (*known, *(_unknown(model) for model in installed.values()))
+
+
+def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
+    partial = 0 if here else ModelPaths(model.name).partial_bytes()
+    standing = ModelStatus.INSTALLED if here else ModelStatus.PAUSED if partial else ModelStatus.AVAILABLE
+    return ModelEntry(
+        model.name,
+        model.title,
+        summary=model.good_for,
+        languages=model.languages,
+        licence=model.licence,
+        source=model.repository,
+        download_bytes=model.download_bytes,
+        disk_bytes=here.size_bytes if here else model.disk_bytes,
+        room_bytes=model.room_bytes,
+        memory_bytes=model.memory_bytes,
+        standing=standing,
+        is_recommended=model.is_recommended,
+        is_permanent=model.layout is Layout.SHIPPED,
+        partial_bytes=partial,
+    )
+
+
+def _unknown(model: InstalledModel) -> ModelEntry:
+    languages, licence = ALL_LANGUAGES, ""
+    if is_package(model.folder):
+        try:
+            manifest = load_manifest(model.folder)
+        except HandyError:  # loading it will say what is wrong
+            languages = ()
+        else:
+            languages, licence = manifest.config.languages, manifest.licence
+    origin = load_origin(model.folder)
+    return ModelEntry(
+        model.name,
+        model.name,
+        languages=languages,
+        licence=licence,
+        source=origin.source if origin else "",
+        disk_bytes=model.size_bytes,
+        standing=ModelStatus.INSTALLED,
+        is_imported=True,
+        is_permanent=model.name == DEMO,
+    )
+
+
+def discard_download(name: str) -> None:
+    """Delete the unfinished download of ``name``.
+
+    Raises:
+        InstallationError: It could not be deleted, or another process is working on it.
+    """
+    places = ModelPaths(name)
+    if places.work.exists():
+        with places.locked(lambda: _refuse(name)), disk_errors(places.work):
+            shutil.rmtree(places.work)
+
+
+def check_removable(name: str) -> None:
+    """Refuse what ``remove`` would refuse, before the user is asked.
+
+    Raises:
+        EngineError: There is no such model.
+        InstallationError: It ships with the program, or is a folder that was not installed.
+    """
+    model = find_model(name)
+    if model.folder == demo_model().folder:
+        raise InstallationError(
+            f"{model.name} is part of Handy Qwen and cannot be removed.", "It takes no more space."
+        )
+    if model.folder != ModelPaths(model.name).final:
+        raise InstallationError(
+            f"{model.folder} is not among the installed models.", "Delete the folder yourself if you want to."
+        )
+
+
+def remove(name: str) -> None:
+    """Delete the installed ``name`` and its unfinished download. Whoever has it open keeps it.
+
+    Raises:
+        EngineError: There is no such model.
+        InstallationError: It ships with the program, could not be deleted, or another process works on it.
+    """
+    check_removable(name)
+    places = ModelPaths(name)
+    with places.locked(lambda: _refuse(name)):
+        try:
+            places.begin()
+            places.final.rename(places.package)  # out of sight first: half a model is none
+            shutil.rmtree(places.work)
+        except OSError as exc:
+            raise InstallationError(
+                f"{places.final} could not be deleted: {exc.strerror}.", "Look at its permissions."
+            ) from exc
+
+
+def _refuse(name: str) -> None:
+    raise InstallationError(f"{name} is being installed by another process.", "Stop that first.")

@@ -1,4 +1,4 @@
-"""How far an installation is: counts bytes, and tells of them at most ten times a second."""
+"""How far an installation is: counts bytes, and reports at most ten times a second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from handy_qwen.core.models import InstallStage, Progress
 
 OnProgress = Callable[[Progress], None]
-"""Takes how far the work is. Raises CancelledError where it is to be given up."""
+"""Gets how far the work is. Raises CancelledError to give it up."""
 
 _EVERY_S = 0.1
 _WINDOW_S = 8.0  # over which a rate is measured: longer than a hiccup, shorter than a change of network
@@ -18,19 +18,20 @@ _SILENT_S = 3.0  # a download that has brought nothing for so long is stalled
 
 
 class Meter:
-    """Progress of one stage after the other. Used on one thread; ``clock`` gives seconds."""
+    """Progress of one stage after the other. Used on one thread; ``clock`` gives seconds.
+
+    Every method reports, and raises CancelledError if the work is to be given up.
+    """
 
     def __init__(self, tell: OnProgress, clock: Callable[[], float] = time.monotonic) -> None:
         self._tell = tell
         self._clock = clock
         self._stage = InstallStage.WAITING
-        self._done = 0
-        self._total = 0
+        self._done = self._total = 0
         self._share: float | None = None
-        self._told_s = self._began_s = clock()
+        self._told_s = self._began_s = self._moved_s = clock()
         self._samples: deque[tuple[float, int]] = deque()
         self._is_lost = False
-        self._moved_s = self._began_s
 
     def enter(self, stage: InstallStage, total_bytes: int = 0, done_bytes: int = 0) -> None:
         """Begin a stage; ``done_bytes`` of it were there before, and say nothing about the rate."""
@@ -38,10 +39,10 @@ class Meter:
         self._began_s = self._moved_s = self._clock()
         self._samples = deque([(self._began_s, done_bytes)])
         self._is_lost = False
-        self._say()
+        self._report()
 
     def add(self, size_bytes: int) -> None:
-        """So many bytes more are done; fewer, if what was there turned out to be useless."""
+        """Count ``size_bytes`` more; fewer, if what was there turned out to be useless."""
         self._done += size_bytes
         if size_bytes < 0:
             self._samples = deque([(self._clock(), self._done)])
@@ -51,14 +52,10 @@ class Meter:
         self.keep_alive()
 
     def lose(self) -> None:
-        """The connection is lost, and will be tried again: tell at once.
-
-        Raises:
-            CancelledError: The work is to be given up.
-        """
+        """Report at once that the connection is lost, and will be tried again."""
         self._is_lost = True
         self._samples = deque([(self._clock(), self._done)])
-        self._say()
+        self._report()
 
     def share(self, part: float) -> None:
         """``part`` (0 to 1) of a stage that is not measured in bytes is done."""
@@ -66,15 +63,11 @@ class Meter:
         self.keep_alive()
 
     def keep_alive(self) -> None:
-        """Tell, if it is time: also while nothing goes on, so that the work can be given up.
-
-        Raises:
-            CancelledError: It is to be.
-        """
+        """Report if it is time: also while nothing happens, so that the work can be given up."""
         if self._clock() - self._told_s >= _EVERY_S:
-            self._say()
+            self._report()
 
-    def _say(self) -> None:
+    def _report(self) -> None:
         now = self._told_s = self._clock()
         is_silent = self._stage is InstallStage.DOWNLOADING and now - self._moved_s > _SILENT_S
         is_stalled = self._is_lost or is_silent

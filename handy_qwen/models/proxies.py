@@ -1,8 +1,8 @@
 """The proxy on the way to the hub, as the environment or the system names it.
 
-The HTTP library finds proxies by itself, but ends in errors of its own where one is called ``socks://`` (as
-GNOME does), has a bad port, or is of a kind it does not speak. Here each is made to work, or refused in a
-sentence that names the variable and never the address, in which a password may be.
+The HTTP library finds proxies by itself, but fails with errors of its own where one is called ``socks://``
+(as GNOME does), has a bad port, or is of a kind it does not speak. Here each is made to work, or refused in a
+sentence that names the variable, but not the address, which may contain a password.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
@@ -60,37 +61,30 @@ def choose_proxy(scheme: str, host: str, port: int | None = None) -> ProxyChoice
     kind = next((kind for kind in (scheme, "all") if proxies.get(kind)), "")
     if not kind or _is_direct(host, port or _PORTS.get(scheme, 0), proxies.get("no", "")):
         return None
-    source = _source(kind)
+    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")  # Python prefers small letters
+    source = next((name for name in names if os.environ.get(name)), _SYSTEM)
     address = proxies[kind].strip()
     return _checked(source, address if "://" in address else f"http://{address}")
 
 
 def _is_direct(host: str, port: int, exceptions: str) -> bool:
-    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if proxy_bypass(name):
+    if proxy_bypass(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
         return True
-    stars = [one.strip()[1:].lower() for one in exceptions.split(",") if one.strip().startswith("*.")]
-    if any(f".{host.lower()}".endswith(star) for star in stars):  # many write so what Python writes .name
+    names = [one.strip() for one in exceptions.split(",")]
+    # Many write *.name for what Python wants written .name.
+    if any(f".{host.lower()}".endswith(name[1:].lower()) for name in names if name.startswith("*.")):
         return True
     with suppress(ValueError):  # a name
         address = ipaddress.ip_address(host.strip("[]"))
-        return any(address in network for network in _networks(exceptions))
+        return any(address in network for network in _networks(names))
     return False
 
 
-def _networks(exceptions: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The addresses in ``exceptions``, alone or as 127.0.0.0/8, which GNOME writes and Python overlooks."""
-    found = []
-    for one in exceptions.split(","):
+def _networks(names: list[str]) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The addresses in ``names``, alone or as 127.0.0.0/8, which GNOME writes and Python overlooks."""
+    for name in names:
         with suppress(ValueError):
-            found.append(ipaddress.ip_network(one.strip().strip("[]"), strict=False))
-    return found
-
-
-def _source(kind: str) -> str:
-    """The variable that names the proxy; Python prefers small letters."""
-    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")
-    return next((name for name in names if os.environ.get(name)), _SYSTEM)
+            yield ipaddress.ip_network(name.strip("[]"), strict=False)
 
 
 def _checked(source: str, address: str) -> ProxyChoice:
@@ -107,7 +101,12 @@ def _checked(source: str, address: str) -> ProxyChoice:
         raise _refused(source, address, _NO_PORT)
     if not host or not _is_host(host):
         raise _refused(source, address, "it names no host")
-    return ProxyChoice(source, _address(parts, host, port), _auth(parts))
+    kind = _KINDS[kind]
+    port = port or (_SOCKS_PORT if kind.startswith("socks") else None)
+    url = f"{kind}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    if parts.username is None:
+        return ProxyChoice(source, url, None)
+    return ProxyChoice(source, url, (unquote(parts.username), unquote(parts.password or "")))
 
 
 def _is_host(host: str) -> bool:
@@ -119,7 +118,7 @@ def _is_host(host: str) -> bool:
 
 
 def _refused(source: str, address: str, why: str) -> DownloadError:
-    """``address`` may hold a password: nothing of it is shown, and the library's errors are not passed on."""
+    """``address`` may contain a password: nothing of it is shown, nor the library's errors."""
     unset = "" if source == _SYSTEM else ", or unset it"
     written = " In a name or password write / as %2F, # as %23, ? as %3F." if "@" in address else ""
     return DownloadError(
@@ -129,62 +128,45 @@ def _refused(source: str, address: str, why: str) -> DownloadError:
     )
 
 
-def _address(parts: SplitResult, host: str, port: int | None) -> str:
-    kind = _KINDS[parts.scheme.lower()]
-    if port is None and kind.startswith("socks"):
-        port = _SOCKS_PORT
-    name = f"[{host}]" if ":" in host else host
-    return f"{kind}://{name}" + (f":{port}" if port else "")
-
-
-def _auth(parts: SplitResult) -> tuple[str, str] | None:
-    if parts.username is None:
-        return None
-    return unquote(parts.username), unquote(parts.password or "")
-
-
 class _Transport(httpx2.BaseTransport):
     """Sends each request through its proxy: a redirect may lead to an address that has another."""
 
     def __init__(self) -> None:
         self._context = httpx2.create_ssl_context()
         self._lock = threading.Lock()
-        self._ways: dict[ProxyChoice | None, httpx2.HTTPTransport] = {}
+        self._transports: dict[ProxyChoice | None, httpx2.HTTPTransport] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if constants.is_offline_mode():
             raise OfflineModeIsEnabled
         choice = choose_proxy(request.url.scheme, request.url.host, request.url.port)
         try:
-            return self._way(choice).handle_request(request)
+            return self._transport(choice).handle_request(request)
         except (httpx2.ProxyError, httpx2.ConnectError, httpx2.ConnectTimeout) as exc:
             if choice is None:
                 raise
             is_there = isinstance(exc, httpx2.ProxyError)
             raise ProxyFailedError(choice.source, str(exc), is_there=is_there) from exc
 
-    def _way(self, choice: ProxyChoice | None) -> httpx2.HTTPTransport:
+    def _transport(self, choice: ProxyChoice | None) -> httpx2.HTTPTransport:
         with self._lock:
-            if choice not in self._ways:
-                proxy = _proxy(choice) if choice else None
-                self._ways[choice] = httpx2.HTTPTransport(verify=self._context, proxy=proxy)
-            return self._ways[choice]
+            if choice not in self._transports:
+                try:
+                    proxy = httpx2.Proxy(choice.url, auth=choice.auth) if choice else None
+                except httpx2.InvalidURL:
+                    assert choice is not None
+                    raise _refused(choice.source, choice.url, "it names no host") from None
+                self._transports[choice] = httpx2.HTTPTransport(verify=self._context, proxy=proxy)
+            return self._transports[choice]
 
     def close(self) -> None:
         with self._lock:
-            for way in self._ways.values():
-                way.close()
-
-
-def _proxy(choice: ProxyChoice) -> httpx2.Proxy:
-    try:
-        return httpx2.Proxy(choice.url, auth=choice.auth)
-    except httpx2.InvalidURL:
-        raise _refused(choice.source, choice.url, "it names no host") from None
+            for transport in self._transports.values():
+                transport.close()
 
 
 def make_client() -> httpx2.Client:
-    """A client for huggingface_hub, which differs from its own in how it finds proxies, and is as offline."""
+    """huggingface_hub's client, but with these proxies; it keeps to HF_HUB_OFFLINE, too."""
     return httpx2.Client(
         transport=_Transport(),
         trust_env=False,  # of the environment only proxies and certificates, which the transport reads

@@ -1,17 +1,18 @@
-"""Where a model stands, and where one is made ready.
+"""Where models are kept and made ready, and whether this machine has room for one.
 
-    models/NAME/                     an installed one: appears by renaming, when it is complete and has run
+    models/NAME/                     an installed model: appears by renaming, once it is complete and has run
     models/.incoming/NAME.lock       held by the process that works on it
-    models/.incoming/NAME/source/    what has been fetched, kept until the model stands
-                          package/   the model being made; deleted when the work begins again
+    models/.incoming/NAME/source/    what was downloaded, kept until the model is in place
+                          package/   the model being made; deleted when the work starts again
                           old/       the one it replaces, for the moment between two renames
                           listing.json
 
-All of it lies on one disk, so that moving is renaming.
+All of it is on one disk, so that moving is renaming.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -19,15 +20,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 from handy_qwen import paths
 from handy_qwen.errors import InstallationError
-from handy_qwen.files import sync_folder, sync_tree, try_lock
-from handy_qwen.models.fetching import disk_error
+from handy_qwen.files import replace_folder, sync_tree, try_lock
 
-INCOMING = ".incoming"
+SPARE_BYTES = 256 << 20
+"""What stays free on the disk."""
+_INCOMING = ".incoming"
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class ModelPaths:
     """The folders of the model ``name``.
 
     Raises:
-        InstallationError: ``name`` is a path: all of this is deleted at times, and must lie where it belongs.
+        InstallationError: ``name`` is a path: these folders are deleted at times.
     """
 
     name: str
@@ -50,22 +55,17 @@ class ModelPaths:
 
     @property
     def final(self) -> Path:
-        """Where it stands in the end."""
+        """The installed model."""
         return paths.models_dir() / self.name
 
     @property
     def work(self) -> Path:
         """All that is unfinished."""
-        return paths.models_dir() / INCOMING / self.name
-
-    @property
-    def lock(self) -> Path:
-        """The file to lock."""
-        return paths.models_dir() / INCOMING / f"{self.name}.lock"
+        return paths.models_dir() / _INCOMING / self.name
 
     @property
     def source(self) -> Path:
-        """What has been fetched."""
+        """What was downloaded."""
         return self.work / "source"
 
     @property
@@ -75,56 +75,57 @@ class ModelPaths:
 
     @property
     def listing(self) -> Path:
-        """What the hub said."""
+        """What the hub said of the download."""
         return self.work / "listing.json"
 
-    def make(self) -> None:
-        """Make the folders above; call it before locking.
+    @contextmanager
+    def locked(self, poll: Callable[[], None]) -> Iterator[None]:
+        """Keep other processes from working on the model; ``poll`` may raise to end the wait for them.
 
         Raises:
-            InstallationError: They cannot be made.
+            InstallationError: The folder of models cannot be written.
         """
+        incoming = paths.models_dir() / _INCOMING
+        with disk_errors(incoming):
+            paths.make_private(incoming)
+            handle = os.open(incoming / f"{self.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        never = threading.Event()
         try:
-            paths.make_private(paths.models_dir() / INCOMING)
-        except OSError as exc:
-            raise disk_error(paths.models_dir(), exc) from exc
+            while not try_lock(handle):
+                never.wait(_POLL_S)
+                poll()
+            yield
+        finally:
+            os.close(handle)
 
     def begin(self) -> None:
-        """Tidy up after whoever was killed here; call it with the lock held.
+        """Tidy up what a killed process left; call it with the lock held.
 
         Raises:
             InstallationError: The folder cannot be written.
         """
-        try:
+        old = self.work / "old"
+        with disk_errors(self.work):
             self.source.mkdir(parents=True, exist_ok=True)
-            old = self.work / "old"
             if old.exists() and not self.final.exists():
                 old.rename(self.final)
             for path in self.work.iterdir():
-                if path not in {self.source, self.listing}:
-                    _delete(path)
-        except OSError as exc:
-            raise disk_error(self.work, exc) from exc
+                if path in {self.source, self.listing}:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
     def put_in_place(self) -> None:
-        """Let ``package`` be the model; an older one is moved aside first, and back if that fails.
+        """Make ``package`` the installed model; an older one comes back if that fails.
 
         Raises:
             InstallationError: The folder cannot be renamed.
         """
-        old = self.work / "old"
         try:
-            sync_tree(self.package)  # what it was made of will be deleted
-            had_one = self.final.exists()
-            if had_one:
-                self.final.rename(old)
-            try:
-                self.package.rename(self.final)
-            except BaseException:
-                if had_one:
-                    old.rename(self.final)
-                raise
-            sync_folder(self.final.parent)
+            sync_tree(self.package)  # what it was made from is about to be deleted
+            replace_folder(self.package, self.final, self.work / "old")
         except OSError as exc:
             raise InstallationError(
                 f"The model could not be put into {self.final}: {exc.strerror}.",
@@ -146,60 +147,23 @@ class ModelPaths:
                     f"The model is installed, but its source could not be moved to {keep}.",
                     f"It is in {self.source}.",
                 ) from exc
-        shutil.rmtree(self.work, ignore_errors=True)  # what remains is found at the next installation
+        shutil.rmtree(self.work, ignore_errors=True)  # what is left is deleted by the next installation
 
     def partial_bytes(self) -> int:
-        """How much of a download is here, and would be gone on with."""
-        if not self.listing.exists():
+        """The size of an unfinished download that can be resumed."""
+        if not self.listing.exists() or not self.source.is_dir():
             return 0
-        return sum(path.stat().st_size for path in self.source.iterdir()) if self.source.is_dir() else 0
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-_POLL_S = 0.2
-
-
-@contextmanager
-def locked(path: Path, poll: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock ``path``; wait for it as long as ``poll`` lets us.
-
-    Raises:
-        InstallationError: The file cannot be made.
-    """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as exc:
-        raise disk_error(path, exc) from exc
-    never = threading.Event()
-    try:
-        while not try_lock(handle):
-            never.wait(_POLL_S)
-            poll()
-        yield
-    finally:
-        os.close(handle)
-
-
-SPARE_BYTES = 256 << 20
-"""What stays free: a disk that is full to the last byte is no place to work."""
+        return sum(path.stat().st_size for path in self.source.iterdir())
 
 
 def check_disk(folder: Path, needed_bytes: int) -> None:
     """Complain if the disk of ``folder`` has no room for ``needed_bytes`` more.
 
     Raises:
-        InstallationError: It has not, or may not be looked at.
+        InstallationError: It has not, or its free space cannot be found out.
     """
-    try:
+    with disk_errors(folder):
         free_bytes = shutil.disk_usage(folder).free
-    except OSError as exc:
-        raise disk_error(folder, exc) from exc
     if free_bytes < needed_bytes + SPARE_BYTES:
         raise InstallationError(
             f"{size_text(needed_bytes)} of disk space are needed, and {size_text(SPARE_BYTES)} to spare; "
@@ -226,3 +190,54 @@ def check_memory(needed_bytes: int) -> None:
 def size_text(size_bytes: int) -> str:
     """A size for people."""
     return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the system's errors inside into ours; ``path`` is what is being written.
+
+    Raises:
+        InstallationError: The disk is full, or ``path`` cannot be written.
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise InstallationError(
+                f"The disk of {path.parent} is full.", "Free some space; what has come so far is kept."
+            ) from exc
+        raise InstallationError(
+            f"{path} cannot be written: {exc.strerror}.", "Look at the permissions of its folder."
+        ) from exc
+
+
+def size_of(path: Path) -> int:
+    """Its size in bytes; 0 if it is not there."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def write_all(out: IO[bytes], data: bytes) -> None:
+    """Write all of ``data``: without a buffer, a file may take less at a time.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    view = memoryview(data)
+    while view:
+        view = view[out.write(view) :]
+
+
+def link_or_copy(found: Path, target: Path) -> None:
+    """Make ``target`` the same file as ``found``, or a copy of it where the disk cannot do that.
+
+    Raises:
+        OSError: It cannot be copied either.
+    """
+    try:
+        os.link(found, target)
+    except OSError:  # another disk, another owner, or a file system without links
+        try:
+            shutil.copyfile(found, target)
+        except BaseException:
+            target.unlink(missing_ok=True)  # a part of it would be taken for all
+            raise

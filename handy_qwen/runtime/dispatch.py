@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
-from handy_qwen.audio.activity import ActivityDetector
 from handy_qwen.core import effects
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Copied, FocusNoted, HotkeysSet
@@ -120,13 +119,12 @@ class Ports:
         self.post(Copied(effect.takes))
 
     def _start_recording(self, effect: effects.StartRecording) -> None:
-        take, detector = effect.take, ActivityDetector(effect.take, self.post)
+        take = effect.take
 
         def sink(block: Samples) -> None:
             """Called on the microphone's thread."""
             self.history.feed(take, block)
             self.transcriber.feed(take, block)
-            detector.listen(block)
 
         self.history.begin(take, language=effect.language, model=effect.model)
         self.transcriber.begin(take, effect.language, effect.context)

@@ -1,12 +1,12 @@
 """A TOML file as text in which single values can be changed; everything else stays byte for byte.
 
-``tomllib`` reads it. What is added here is where each key is written: its line, for messages, and the
-characters of its value, for changes. Comments, order, and keys that are not ours survive because they are
-never touched. Comments inside a list that is replaced move above it; at the end of a line that is deleted
-they go with it.
+``tomllib`` reads it. What is added here is where each key is written: its line, for messages, and the text of
+its value, for changes. Comments, order and unknown keys survive because they are never touched. Comments
+inside a list that is replaced move above it; at the end of a line that is deleted they go with it.
 
-tomlkit edits TOML too, but knows no lines, which messages need, and thinks that a comment belongs to the
-table above it: whoever deletes that deletes the explanation of the next setting.
+tomlkit is not enough: it knows no lines, which messages need; a comment belongs to the table above it, so
+deleting that table deletes the explanation of the next setting; comments inside a list that is replaced are
+lost; and lines that it adds to a file with CRLF end with LF.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,17 +24,16 @@ from typing import Any
 Path = tuple[str | int, ...]
 """Keys from the top, with the number of the entry (from 0) in a list of tables."""
 Entry = Mapping[str, object]
-Edit = tuple[int, int, str]  # from, to, and what is there instead
 
 _TOKEN = re.compile(
     r"""
     (?P<string> \"{3} (?:\\.|[^\\])*? \"{3,5} | '{3} .*? '{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
     | (?P<comment> \#[^\n]*) | (?P<newline> \n) | (?P<opening> [\[{]) | (?P<closing> [\]}]) | (?P<equals> =)
-    | (?P<other> [^"'\#\n\[\]{}=]+ | . )
+    | (?P<space> [ \t\r]+) | (?P<other> [^"'\#\n\[\]{}=\ \t\r]+ | . )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_REASONS = {  # how tomllib begins, without the user's text that it may quote -> what a user can do about it
+_REASONS = {  # how tomllib's messages begin, which go on with the user's text -> what the user can do
     "Invalid value": "the value is missing, or a text is not in quotes",
     "Expected '=' after a key": "there is no = after the name",
     "Invalid statement": "there is no name, or one with characters that need quotes",
@@ -55,23 +54,39 @@ _LINE_CHARS = 100  # a longer list is written one entry a line
 
 
 class TomlError(ValueError):
-    """The text is not TOML. ``line`` counts from 1; ``reason`` says why, in words without the text."""
+    """The text is not TOML. ``line`` counts from 1; ``reason`` says why without quoting the text."""
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(reason)
         self.reason, self.line = reason, line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Statement:
-    """A key with its value, or a table's header: whole lines, from ``start`` to ``end``."""
+    """A key with its value, or the header of a table, in the pieces of text that are changed one by one."""
 
     path: Path
-    line: int
-    start: int
-    end: int
-    value: tuple[int, int] | None  # None: a header
     depth: int  # of the table it is in, as a part of ``path``
+    line: int
+    above: str  # the comments and empty lines before it
+    head: str = ""  # the key up to its value; or the header, to the end of its line
+    value: str | None = None  # None: a header, or the end of the file
+    tail: str = ""  # a comment, and the end of the line
+
+    def remove(self) -> None:
+        """Leave only the comments above; of a header, without an empty line between."""
+        if self.value is None:
+            self.above = re.sub(r"(?<![^\n])[ \t]*\r?\n\Z", "", self.above)
+        else:
+            self.value = ""
+        self.head = self.tail = ""
+
+    def assign(self, value: str, newline: str) -> None:
+        """Replace the value; comments inside it move above."""
+        for token in _TOKEN.finditer(self.value or ""):
+            if token["comment"]:
+                self.above += token[0].rstrip() + newline
+        self.value = value
 
 
 class Document:
@@ -84,6 +99,7 @@ class Document:
     def __init__(self, text: str) -> None:
         self.mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
         self.text = text = text.removeprefix(_BYTE_ORDER_MARK)
+        self._newline = "\r\n" if "\r\n" in text else "\n"
         _check_depth(text)
         try:
             self.values: dict[str, Any] = tomllib.loads(text)
@@ -106,8 +122,8 @@ class Document:
 
     @cached_property
     def first_table_line(self) -> int:
-        """The line of the first header, below which no setting of the top can be written; 0 if none."""
-        return next((one.line for one in self._statements if one.value is None), 0)
+        """The line of the first header, below which no top-level setting can be written; 0 if none."""
+        return next((one.line for one in self._statements if one.value is None and one.path), 0)
 
     def line_of(self, path: Path) -> int:
         """The line of ``path``, or of the nearest key above it; 0 if there is none."""
@@ -115,26 +131,18 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 0)
 
-    @cached_property
-    def _statements(self) -> tuple[_Statement, ...]:
-        return tuple(_scanned(self.text))
-
-    # --- changes -------------------------------------------------------------------------------------
-
-    def without(self, name: str) -> Document:
-        """The document without the key or table ``name``."""
-        return self._edited(self._removal(one for one in self._statements if one.path[:1] == (name,)))
-
     def with_value(self, name: str, value: object) -> Document:
         """The document in which the top-level key ``name`` is ``value``: a plain value, or a list of them."""
-        plain = self._plain((name,))
-        if plain is not None:
-            return self._edited([self._replacement(plain, value)])
-        cleared = self.without(name)
-        return cleared._edited([cleared._insertion(f"{name} = {self._dumped(value)}")])
+        draft = self._draft()
+        if plain := draft._plain((name,)):
+            plain.assign(draft._dumped(value), draft._newline)
+        else:
+            draft._remove((name,))
+            draft._insert(f"{name} = {draft._dumped(value)}{draft._newline}")
+        return draft._finished()
 
     def with_tables(
-        self, name: str, old: Sequence[Entry], new: Sequence[Entry], known: Iterable[str]
+        self, name: str, old: Sequence[Entry], new: Sequence[Entry], known: Sequence[str]
     ) -> Document:
         """The document in which the list of tables ``name`` is ``new``.
 
@@ -146,108 +154,92 @@ class Document:
             new: What they are to mean.
             known: The keys that an entry may have.
         """
-        if not new:
-            return self.with_value(name, [])
-        if (name, 0) in self.lines:
-            return self._edited(self._table_edits(name, old, new, tuple(known)))
-        if old:  # written in brackets: it stays so
+        is_table = (name, 0) in self.lines
+        if not new or (old and not is_table):  # in brackets: it stays so
             return self.with_value(name, list(new))
-        cleared = self.without(name)
-        text = self._newline.join(_table_lines(name, new))
-        return cleared._edited([(len(cleared.text), len(cleared.text), self._newline + text)])
+        draft = self._draft()
+        if is_table:
+            draft._set_entries(name, old, new, known)
+        else:
+            draft._remove((name,))
+            draft._statements[-1].tail += draft._newline + draft._tables(name, new)
+        return draft._finished()
+
+    # --- the copy that is edited: a list of statements -----------------------------------------------
 
     @cached_property
-    def _newline(self) -> str:
-        return "\r\n" if "\r\n" in self.text else "\n"
+    def _statements(self) -> list[_Statement]:
+        return list(_scanned(self.text))
+
+    def _draft(self) -> Document:
+        is_open = self.text and not self.text.endswith("\n")
+        return Document(self.mark + self.text + (self._newline if is_open else ""))
+
+    def _finished(self) -> Document:
+        pieces = (f"{one.above}{one.head}{one.value or ''}{one.tail}" for one in self._statements)
+        return Document(self.mark + "".join(pieces))
 
     def _dumped(self, value: object) -> str:
         return dump(value).replace("\n", self._newline)  # one in a text is escaped
 
+    def _tables(self, name: str, entries: Sequence[Entry]) -> str:
+        lines = []
+        for entry in entries:
+            lines += ["", f"[[{name}]]", *(f"{key} = {dump(value)}" for key, value in entry.items())]
+        return self._newline.join([*lines[1:], ""])
+
     def _plain(self, path: Path) -> _Statement | None:
-        return next((one for one in self._statements if one.path == path and one.value), None)
+        return next((one for one in self._statements if one.path == path and one.value is not None), None)
 
-    def _replacement(self, at: _Statement, value: object) -> Edit:
-        assert at.value is not None
-        start, end = at.value
-        comments = [match[0].rstrip() for match in _TOKEN.finditer(self.text[start:end]) if match["comment"]]
-        before = "".join(f"{comment}{self._newline}" for comment in comments)
-        named = self.text[at.start : start]
-        return at.start, end, f"{before}{named}{self._dumped(value)}"
+    def _below(self, path: Path) -> list[_Statement]:
+        return [one for one in self._statements if one.path[: len(path)] == path]
 
-    def _insertion(self, line: str) -> Edit:
+    def _remove(self, path: Path) -> None:
+        for one in self._below(path):
+            one.remove()
+
+    def _insert(self, line: str) -> None:
         """At the end of the top-level keys; without any, above the first header and its comments."""
-        top = [one.end for one in self._statements if one.value and one.depth == 0]
-        headers = [one.start for one in self._statements if one.value is None]
-        place = top[-1] if top else self._above_comments(headers[0]) if headers else len(self.text)
-        return place, place, f"{line}{self._newline}"
+        headers = [one for one in self._statements if one.value is None]
+        top = [one for one in self._statements if one.value is not None and one.depth == 0]
+        if top or len(headers) == 1:
+            (top or headers)[-1].tail += line
+        else:
+            comments = re.search(r"(?:^#[^\n]*\n)*\Z", headers[0].above, re.MULTILINE)
+            place = comments.start() if comments else 0
+            headers[0].above = headers[0].above[:place] + line + headers[0].above[place:]
 
-    def _above_comments(self, place: int) -> int:
-        while place and (start := self.text.rfind("\n", 0, place - 1) + 1) < place:
-            if not self.text[start:place].startswith("#"):
-                break
-            place = start
-        return place
-
-    def _removal(self, statements: Iterable[_Statement]) -> list[Edit]:
-        """Delete lines; with a header, the empty line above it."""
-        edits = []
-        for one in statements:
-            start = one.start
-            if one.value is None:
-                above = self.text.rfind("\n", 0, max(0, start - 1)) + 1
-                start = above if not self.text[above:start].strip() else start
-            edits.append((start, one.end, ""))
-        return edits
-
-    def _table_edits(
+    def _set_entries(
         self, name: str, old: Sequence[Entry], new: Sequence[Entry], known: Sequence[str]
-    ) -> list[Edit]:
+    ) -> None:
         matcher = difflib.SequenceMatcher(None, [*map(_sorted, old)], [*map(_sorted, new)], autojunk=False)
-        edits: list[Edit] = []
         for kind, start, end, new_start, new_end in matcher.get_opcodes():
             if kind == "equal":
                 continue
             both = min(end - start, new_end - new_start)
             for n in range(both):
-                edits += self._entry_edits(name, start + n, old[start + n], new[new_start + n], known)
+                self._set_entry((name, start + n), old[start + n], new[new_start + n], known)
             for gone in range(start + both, end):
-                edits += self._removal(one for one in self._statements if one.path[:2] == (name, gone))
+                self._remove((name, gone))
             if added := new[new_start + both : new_end]:
-                edits.append(self._added_tables(name, start + both, added))
-        return edits
+                text = self._tables(name, added)
+                if start + both == 0:
+                    self._below((name, 0))[0].above += text + self._newline
+                else:
+                    self._below((name, start + both - 1))[-1].tail += self._newline + text
 
-    def _added_tables(self, name: str, at: int, entries: Sequence[Entry]) -> Edit:
-        text = self._newline.join(_table_lines(name, entries))
-        if at == 0:
-            place = next(one.start for one in self._statements if one.path == (name, 0))
-            return place, place, text + self._newline
-        place = max(one.end for one in self._statements if one.path[:2] == (name, at - 1))
-        return place, place, self._newline + text
-
-    def _entry_edits(self, name: str, at: int, old: Entry, new: Entry, known: Sequence[str]) -> list[Edit]:
-        edits: list[Edit] = []
-        own = [one for one in self._statements if one.path[:2] == (name, at) and one.depth == 2]
-        end = max(one.end for one in own)  # before tables inside the entry, if there are any
-        added = ""
+    def _set_entry(self, place: Path, old: Entry, new: Entry, known: Sequence[str]) -> None:
+        # tables inside the entry come after its keys
+        last = [one for one in self._below(place) if one.depth == len(place)][-1]
         for key in known:
-            path, plain = (name, at, key), self._plain((name, at, key))
-            stale = [one for one in self._statements if one.path[:3] == path and one is not plain]
-            edits += self._removal(stale)
-            if plain and key not in new:
-                edits += self._removal([plain])
-            elif plain and old.get(key) != new[key]:
-                edits.append(self._replacement(plain, new[key]))
+            plain = self._plain((*place, key))
+            for one in self._below((*place, key)):
+                if one is not plain or key not in new:
+                    one.remove()
+            if plain and key in new and old.get(key) != new[key]:
+                plain.assign(dump(new[key]), self._newline)
             elif not plain and key in new:
-                added += f"{key} = {dump(new[key])}{self._newline}"
-        return [*edits, (end, end, added)] if added else edits
-
-    def _edited(self, edits: Iterable[Edit]) -> Document:
-        text = self.text
-        in_order = sorted(edits, key=lambda edit: edit[:2])  # two at one place stay in theirs
-        for start, end, instead in in_order[::-1]:
-            is_line_open = instead and start == end and start and text[start - 1] != "\n"
-            text = text[:start] + (self._newline if is_line_open else "") + instead + text[end:]
-        return Document(self.mark + text)
+                last.tail += f"{key} = {dump(new[key])}{self._newline}"
 
 
 def dump(value: object) -> str:
@@ -256,10 +248,10 @@ def dump(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, int | float):
+        return repr(value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key} = {dump(item)}" for key, item in value.items()) + "}"
     if not isinstance(value, Sequence):
@@ -269,17 +261,7 @@ def dump(value: object) -> str:
     return line if len(line) <= _LINE_CHARS else "".join(["[\n", *(f"  {item},\n" for item in items), "]"])
 
 
-def _table_lines(name: str, entries: Sequence[Entry]) -> Iterator[str]:
-    """Each entry as a table, with an empty line between two, and a line break at the end."""
-    for n, entry in enumerate(entries):
-        if n:
-            yield ""
-        yield f"[[{name}]]"
-        yield from (f"{key} = {dump(value)}" for key, value in entry.items())
-    yield ""
-
-
-def _sorted(entry: Mapping[str, object]) -> str:
+def _sorted(entry: Entry) -> str:
     return repr(sorted(entry.items()))
 
 
@@ -290,48 +272,47 @@ def _check_depth(text: str) -> None:
 
 
 def _scanned(text: str) -> Iterator[_Statement]:
-    """The statements of ``text``, which is known to be TOML."""
+    """The statements of ``text``, which is known to be TOML; the last is the end of the file."""
     table: Path = ()
     counts: Counter[Path] = Counter()
-    line, counted = 1, 0
-    for start, first, equals, last, end in _logical_lines(text):
-        line, counted = line + text.count("\n", counted, first), first
+    end = line = 0
+    for tokens, stop in _logical_lines(text):
+        first, last = tokens[0].start(), tokens[-1].end()
+        start = text.rfind("\n", 0, first) + 1
+        line += text.count("\n", end, first)
+        equals = next((n for n, token in enumerate(tokens) if token.lastgroup == "equals"), None)
         if equals is None:  # a header
             is_list = text.startswith("[[", first)
-            inner = text[first:last].rstrip()
-            table = _resolved(_keys(inner[2:-2] if is_list else inner[1:-1]), counts)
+            table = _resolved(_keys(text[first:last].strip("[]")), counts)
             if is_list:
                 counts[table] += 1
                 table = (*table, counts[table] - 1)
-            yield _Statement(table, line, start, end, None, len(table))
+            yield _Statement(table, len(table), line + 1, text[end:start], text[start:stop])
         else:
-            keys = _keys(text[first:equals])
-            value = text[equals + 1 : last]
-            begin = equals + 1 + len(value) - len(value.lstrip())
-            place = (begin, equals + 1 + len(value.rstrip()))
-            yield _Statement((*table, *keys), line, start, end, place, len(table))
+            path = (*table, *_keys(text[first : tokens[equals].start()]))
+            begin = tokens[equals + 1].start()
+            pieces = text[end:start], text[start:begin], text[begin:last], text[last:stop]
+            yield _Statement(path, len(table), line + 1, *pieces)
+        line += text.count("\n", first, stop)
+        end = stop
+    yield _Statement((), 0, line + 1, text[end:])
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, int, int | None, int, int]]:
-    """Of each statement: its start, first character, equals sign, end of its value, and end."""
-    start = depth = 0
-    first = equals = last = None
+def _logical_lines(text: str) -> Iterator[tuple[list[re.Match[str]], int]]:
+    """Of each statement: its tokens without space and comments, and where its last line ends."""
+    tokens: list[re.Match[str]] = []
+    depth = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
         if kind == "newline" and depth == 0:
-            if first is not None and last is not None:
-                yield start, first, equals, last, token.end()
-            start, first, equals, last = token.end(), None, None, None
-        if kind in {"newline", "comment"} or (kind == "other" and not token[0].strip()):
-            continue
-        depth += (kind == "opening") - (kind == "closing")
-        if kind == "equals" and depth == 0 and equals is None:
-            equals = token.start()
-        if first is None:
-            first = token.start() + len(token[0]) - len(token[0].lstrip())
-        last = token.end()
-    if first is not None and last is not None:
-        yield start, first, equals, last, len(text)
+            if tokens:
+                yield tokens, token.end()
+            tokens = []
+        elif kind not in {"newline", "comment", "space"}:
+            depth += (kind == "opening") - (kind == "closing")
+            tokens.append(token)
+    if tokens:
+        yield tokens, len(text)
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
@@ -355,8 +336,7 @@ def _resolved(keys: Sequence[str], counts: Mapping[Path, int]) -> Path:
 
 def _explained(message: str, text: str) -> TomlError:
     reason = next((why for start, why in _REASONS.items() if message.startswith(start)), "it is not TOML")
-    found = re.search(r"\(at line (\d+), column \d+\)$", message)
-    if found:
+    if found := re.search(r"\(at line (\d+), column \d+\)$", message):
         return TomlError(reason, int(found[1]))
-    starts = [first for _start, first, *_ in _logical_lines(text)]  # it began in the last statement
+    starts = [tokens[0].start() for tokens, _stop in _logical_lines(text)]  # it began in the last statement
     return TomlError(reason, text.count("\n", 0, starts[-1]) + 1 if starts else 1)

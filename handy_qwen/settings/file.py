@@ -1,9 +1,17 @@
 """The settings file: TOML with a comment for each setting.
 
 ``read_configuration`` reads it and never writes; ``edited`` changes single settings in its text, and ``save``
-writes that. A key that is absent has its default. ``version`` counts changes of the layout;
-``MIGRATIONS[n]`` brings a document from version n to n + 1. A file of a newer version is read as far as it is
-understood and keeps its number.
+writes that. A key that is absent has its default. ``version`` counts changes of the layout; a file of a newer
+version is read as far as it is understood and keeps its number.
+
+``SettingsStore`` holds the settings of the running program: one value that is swapped whole, and the file
+behind it. Changes go through ``update``, which saves them; changes made by hand in the file are found by
+``reload_if_changed``, which the program calls every second (a look at the file's time and size). No clock is
+asked: that of a network drive may be wrong.
+
+The file is the user's, who may be in the middle of editing it: one that cannot be read is never moved or
+replaced. Until it can be read again, the former settings hold (at the start, the defaults), and what is
+changed in the program waits to be written into it.
 """
 
 from __future__ import annotations
@@ -12,32 +20,39 @@ import difflib
 import errno
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from handy_qwen import paths
-from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey
-from handy_qwen.errors import SettingsError
+from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.files import replace_file
+from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
-from handy_qwen.settings.fields import Settings
-from handy_qwen.settings.readers import item_of
+from handy_qwen.settings.fields import Reader, Settings, Several, item_of
 
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-MIGRATIONS: dict[int, Callable[[Document], Document]] = {}
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
+T = TypeVar("T")
 Stamp = tuple[int, int, int]
 _TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
-_TABLES = {name: tuple(one.metadata["keys"]) for name, one in _FIELDS.items() if one.metadata["keys"]}
+_READERS: dict[str, Reader[Any]] = {name: one.metadata["read"] for name, one in _FIELDS.items()}
+_TABLES = {
+    name: tuple(read.keys) for name, read in _READERS.items() if isinstance(read, Several) and read.keys
+}
 _SHOWN_PROBLEMS = 3  # in a notice
+_SETTLED, _COARSE = 1, 3
+"""How many looks after that which found a change the file is read: many editors empty it before they write,
+and some file systems show the same time for all that is written within two seconds."""
+_FORMER = "Your previous settings stay active until you fix it. Until then, changes are not saved."
+_DEFAULTS = "The defaults are active until you fix it. Until then, changes are not saved."
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
 
@@ -73,7 +88,7 @@ class Configuration:
 
     Attributes:
         path: The file.
-        document: Its text, of the present version; that of a new file if there is none, None if it is broken.
+        document: Its text; that of a new file if there is none, None if it is broken.
         exists: It is there; else the defaults hold.
         stamp: Tells this state of the file from later ones; None if there is none.
         error: Why it cannot be read as a whole; None if it can.
@@ -99,7 +114,7 @@ class Configuration:
             return None
         if len(self.problems) == 1:
             (one,) = self.problems
-            hint = f"{_capital(one.effect)}. " if one.effect else ""
+            hint = f"{one.effect[0].upper()}{one.effect[1:]}. " if one.effect else ""
             title = f"Line {one.line} of {self.path.name}: {_ended(one.text)}"
             return SettingsError(title, f"{hint}Fix it in {self.path}.")
         told = [f"Line {one.line}: {_ended(one.text)}" for one in self.problems[:_SHOWN_PROBLEMS]]
@@ -124,7 +139,6 @@ def read_configuration(path: Path | None = None) -> Configuration:
         return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
     except TomlError as exc:
         return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
-    document = migrated(document)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
 
@@ -139,7 +153,7 @@ def _bytes_of(path: Path) -> bytes:
 def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings in ``document``; what is wrong has its default, and is explained."""
     reader = _Reader(document)
-    values = {name: reader.field(one) for name, one in _FIELDS.items() if name in document.values}
+    values = {name: reader.field(name) for name in _FIELDS if name in document.values}
     reader.look_for_strangers()
     problems = sorted(reader.problems, key=lambda one: one.line)
     return Settings(**{name: value for name, value in values.items() if value is not None}), tuple(problems)
@@ -152,46 +166,38 @@ class _Reader:
         self._document = document
         self.problems: list[Problem] = []
 
-    def field(self, one: Field[Any]) -> Any:  # noqa: ANN401  of any setting
+    def field(self, name: str) -> Any:  # noqa: ANN401  of any setting
         """Its value; None if its default is to be used."""
-        raw, name = self._document.values[one.name], one.name
+        raw, read = self._document.values[name], _READERS[name]
         if isinstance(raw, Mapping) and name in _TABLES:
             self._tell(f"write [[{name}]], with two brackets", (name,))
             raw = [raw]
-        try:
-            if one.metadata["item"] is None or not isinstance(raw, list):
-                return one.metadata["read"](raw)
-            kept = [item for at, entry in enumerate(raw) for item in self.entry(one, at, entry)]
-            return one.metadata["read"](kept) if kept or not raw else None
-        except ValueError as exc:
-            self._tell(f"{name} {exc}", (name,), f"{_default(one)} is used")
-            return None
+        if isinstance(raw, list) and raw and isinstance(read, Several):
+            raw = [item for at in range(len(raw)) if (item := self.entry(name, at, raw[at])) is not None]
+            if not raw:
+                return None
+        return self._checked(read, raw, name, (name,), f"{_default(_FIELDS[name])} is used")
 
-    def entry(self, one: Field[Any], at: int, entry: object) -> Iterator[Any]:
-        """What can be used of an entry of a list."""
-        place: Keys = (one.name, at)
-        has_line = place in self._document.lines
-        called = f"an entry of {one.name}" if has_line else f"entry {at + 1} of {one.name}"
-        told = len(self.problems)
-        if one.metadata["keys"] and isinstance(entry, Mapping):
-            entry = {key: value for key, value in entry.items() if self._is_good(one, (*place, key), value)}
-        try:
-            yield one.metadata["item"](entry)
-        except ValueError as exc:
-            if len(self.problems) == told:  # else one of its keys was bad, which is explained
-                self._tell(f"{called} {exc}", place, "it is left out")
+    def entry(self, name: str, at: int, entry: object) -> Any:  # noqa: ANN401  of any list
+        """What can be used of an entry of a list; None if nothing can."""
+        place: Keys = (name, at)
+        called = f"an entry of {name}" if place in self._document.lines else f"entry {at + 1} of {name}"
+        read, before = _READERS[name], len(self.problems)
+        assert isinstance(read, Several)
+        if read.keys and isinstance(entry, Mapping):
 
-    def _is_good(self, one: Field[Any], place: Keys, value: object) -> bool:
-        """Whether a key of an entry can be used; one in the wrong place is explained elsewhere."""
-        key = str(place[-1])
-        if key not in one.metadata["keys"]:
-            return False
-        try:
-            one.metadata["keys"][key](value)
-        except ValueError as exc:
-            self._tell(f"{key} of {one.name} {exc}", place, "it is not used")
-            return False
-        return True
+            def is_good(key: str, value: object) -> bool:
+                found = self._checked(
+                    read.keys[key], value, f"{key} of {name}", (*place, key), "it is not used"
+                )
+                return found is not None
+
+            entry = {key: value for key, value in entry.items() if key in read.keys and is_good(key, value)}
+        explained = len(self.problems)
+        found = self._checked(read.item, entry, called, place, "it is left out")
+        if explained > before:  # one of its keys was bad, which says it all
+            del self.problems[explained:]
+        return found
 
     def look_for_strangers(self) -> None:
         """Explain keys that no setting has: misspelt, or below the header of a table."""
@@ -199,52 +205,50 @@ class _Reader:
         version = values.get("version", VERSION)
         is_newer = isinstance(version, int) and version > VERSION
         for name, raw in values.items():
-            entries = raw if isinstance(raw, list) else [raw]
-            for at, entry in enumerate(entries):
-                if isinstance(entry, Mapping) and name not in {"version"}:
-                    place: Keys = (name, at) if isinstance(raw, list) else (name,)
-                    self._look_in_table(name, place, entry)
-            if name != "version" and name not in _FIELDS and not is_newer:
+            if name == "version":
+                continue
+            if name not in _FIELDS and not is_newer:
                 guess = _nearest(name, _FIELDS)
-                self._tell(
-                    f"{_shown(name)} is not a setting; did you mean {guess}?"
-                    if guess
-                    else "this key is not a setting",  # it may be anything the user says
-                    (name,),
-                )
+                meant = f"{_shown(name)} is not a setting; did you mean {guess}?"
+                self._tell(meant if guess else "this key is not a setting", (name,))
+            for at, entry in enumerate(raw if isinstance(raw, list) else [raw]):
+                if isinstance(entry, Mapping):
+                    self._look_in_table(name, (name, at) if isinstance(raw, list) else (name,), entry)
 
     def _look_in_table(self, name: str, place: Keys, entry: Mapping[str, object]) -> None:
-        known = _TABLES.get(name)
+        known = _TABLES.get(name, ())
+        header = f"[[{name}]]" if len(place) > 1 else f"[{name}]"
         for key in entry:
-            if known is not None and key in known:
+            if key in known:
                 continue
             if key in _FIELDS:
-                above = self._document.first_table_line
-                self._tell(
-                    f"{key} is inside {_header(name, place)} and not used; move it above line {above}"
-                    if above
-                    else f"{key} is inside {name} and not used",
-                    (*place, key),
+                line = self._document.first_table_line
+                where = (
+                    f"{header} and not used; move it above line {line}" if line else f"{name} and not used"
                 )
-            elif known is not None:
+                self._tell(f"{key} is inside {where}", (*place, key))
+            elif known:
                 guess = _nearest(key, known)
                 meant = f"did you mean {guess}?" if guess else f"known are {', '.join(known)}"
                 called = _shown(key) if guess else "a key"  # it may be anything the user says
-                self._tell(f"{called} is not known in {_header(name, place)}; {meant}", (*place, key))
+                self._tell(f"{called} is not known in {header}; {meant}", (*place, key))
+
+    def _checked(self, read: Reader[T], value: object, called: str, place: Keys, effect: str) -> T | None:
+        try:
+            return read(value)
+        except ValueError as exc:
+            self._tell(f"{called} {exc}", place, effect)
+            return None
 
     def _tell(self, text: str, place: Keys, effect: str = "") -> None:
         self.problems.append(Problem(text, self._document.line_of(place), effect))
-
-
-def _header(name: str, place: Keys) -> str:
-    return f"[[{name}]]" if len(place) > 1 else f"[{name}]"
 
 
 def _shown(name: str) -> str:
     return name if _PLAIN_NAME.fullmatch(name) else "a key"
 
 
-def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
     return found[0] if found else ""
 
@@ -253,26 +257,9 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _default(one: Field[Any]) -> str:
-    if isinstance(one.default, tuple):
-        return "the default"
-    return f"the default, {dump(one.default)}," if one.default != "" else "the default"
-
-
-def migrated(document: Document) -> Document:
-    """``document`` brought to the present version."""
-    version = document.values.get("version", VERSION)
-    if isinstance(version, bool) or not isinstance(version, int):
-        version = VERSION
-    for step in range(version, VERSION):
-        if step in MIGRATIONS:
-            document = MIGRATIONS[step](document)
-        document = document.with_value("version", step + 1)
-    return document
+    is_short = one.default != "" and not isinstance(one.default, tuple)
+    return f"the default, {dump(_plain(one.default))}," if is_short else "the default"
 
 
 def new_document() -> Document:
@@ -288,32 +275,23 @@ def new_document() -> Document:
     return Document("\n".join([*lines, ""]))
 
 
-def edited(document: Document, changes: Mapping[str, object]) -> Document:
+def edited(document: Document, changes: Mapping[str, Any]) -> Document:
     """``document`` with other values of some settings; everything else is as it was."""
     for name, value in changes.items():
         if name in _TABLES:
-            new = [item_of(entry) for entry in _entries(value)]
-            document = document.with_tables(name, _meanings(document, name), new, _TABLES[name])
+            reader, raw = _Reader(document), document.values.get(name)
+            entries = raw if isinstance(raw, list) else []
+            read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
+            old = [item_of(entry) if entry else {} for entry in read]
+            new = [item_of(entry) for entry in value]
+            document = document.with_tables(name, old, new, _TABLES[name])
         else:
             document = document.with_value(name, _plain(value))
     return document
 
 
-def _meanings(document: Document, name: str) -> list[Mapping[str, object]]:
-    """What each entry of the list ``name`` means now, in the words that it would be written with."""
-    raw, one, reader = document.values.get(name), _FIELDS[name], _Reader(document)
-    entries = raw if isinstance(raw, list) else []
-    read = [next(reader.entry(one, at, entry), None) for at, entry in enumerate(entries)]
-    return [item_of(entry) if entry is not None else {} for entry in read]
-
-
-def _entries(value: object) -> Sequence[Hotkey | Replacement]:
-    assert isinstance(value, tuple)
-    return value
-
-
 def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+    return AUTOMATIC if value is None else value
 
 
 def save(found: Configuration, changes: Mapping[str, object]) -> None:
@@ -357,3 +335,131 @@ def change(path: Path, **changes: object) -> Settings:
             ) from exc
         return new
     raise AssertionError  # the last try ends above
+
+
+class SettingsStore:
+    """Holds the settings and keeps them in step with ``path``.
+
+    Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and
+    call ``on_change`` there, after the swap. ``on_problem`` gets what is wrong with the file, all of it in
+    one, whenever that changes; None: it is right again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_change: Callable[[Settings], None] = lambda _: None,
+        on_problem: Callable[[HandyError | None], None] = lambda _: None,
+    ) -> None:
+        self.path = path
+        self.on_change = on_change
+        self.on_problem = on_problem
+        self._lock = threading.RLock()
+        self._seen: Stamp | None = None  # of the file as it was looked at last
+        self._looks = 0  # since it became so
+        self._value = Settings()
+        self._unsaved: dict[str, object] = {}
+        self._until = _DEFAULTS
+        self._refusal: SettingsError | None = None  # why the file could not be written
+        self._told: tuple[str, str] | None = None
+
+    @property
+    def value(self) -> Settings:
+        """The settings now."""
+        return self._value
+
+    def load(self) -> Settings:
+        """Read the file, or create it."""
+        with self._lock:
+            self._remember()
+            found = self._read()
+            if found.document is None:
+                # Whoever has a file has seen the guide of the first start.
+                self._value = replace(found.settings, set_up=True)
+            else:
+                self._value = found.settings
+                self._until = _FORMER
+                if not found.exists:
+                    self._write(found)
+        return self._value
+
+    def reload_if_changed(self) -> None:
+        """Look whether the file was changed by hand, and take the changes over."""
+        with self._lock:
+            seen, self._seen = self._seen, stamp_of(self.path)
+            self._looks = self._looks + 1 if seen == self._seen else 0
+            if self._looks in {_SETTLED, _COARSE}:
+                self._catch_up(self._read())
+
+    def update(self, **changes: object) -> Settings:
+        """Change settings and save them. Those that are not named keep what the file says.
+
+        Raises:
+            ValueError: A value does not pass its check.
+            TypeError: There is no such setting.
+        """
+        with self._lock:
+            new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
+            self._unsaved |= {name: getattr(new, name) for name in changes}
+            stamp = stamp_of(self.path)
+            if stamp == self._seen and self._looks >= _SETTLED:
+                self._catch_up(self._read())
+            else:  # somebody is writing it: the next looks will tell
+                self._seen, self._looks = stamp, 0
+                self._swap(new)
+            return self._value
+
+    def _catch_up(self, found: Configuration) -> None:
+        """Take over what the file says, and write into it what is not saved yet."""
+        base = self._value if found.document is None else found.settings
+        new = replace(base, **self._unsaved)  # type: ignore[arg-type]  # checked when they were set
+        if found.document is not None:
+            self._until = _FORMER
+            if self._unsaved:
+                self._write(found)
+        self._swap(new)
+
+    def _swap(self, new: Settings) -> None:
+        if new != self._value:
+            self._value = new
+            self.on_change(new)
+
+    def _read(self) -> Configuration:
+        """The file as it is now; tells what is wrong with it."""
+        found = read_configuration(self.path)
+        if found.exists and not self._unsaved:  # somebody else has made it
+            self._refusal = None
+        self._tell(found)
+        return found
+
+    def _write(self, found: Configuration) -> None:
+        try:
+            save(found, self._unsaved)
+        except ChangedMeanwhileError:
+            pass  # the next look finds the change, and what is unsaved is written then
+        except OSError as exc:
+            logger.warning("settings file not written: %s", type(exc).__name__)
+            self._refusal = SettingsError(
+                "The settings could not be saved.",
+                f"{self.path}: {exc.strerror}. They hold until Handy Qwen quits.",
+            )
+            self._tell(found)
+        else:
+            self._unsaved, self._refusal = {}, None
+            self._remember()
+            self._tell(read_configuration(self.path))
+
+    def _remember(self) -> None:
+        """The file is as it was read or written now."""
+        self._seen, self._looks = stamp_of(self.path), _SETTLED
+
+    def _tell(self, found: Configuration) -> None:
+        complaint = (None if found.error else self._refusal) or found.complaint(self._until)
+        told = (complaint.title, complaint.hint) if complaint else None
+        if told != self._told:
+            if complaint and self._told is None:  # its text may be the user's
+                logger.warning(
+                    "settings file: %d problems, broken: %s", len(found.problems), bool(found.error)
+                )
+            self._told = told
+            self.on_problem(complaint)

@@ -1,15 +1,19 @@
 r"""Starts the program when the user logs in.
 
-| system | module | entry |
-|---|---|---|
-| Linux | xdg.py | ``autostart/handy-qwen.desktop`` in XDG_CONFIG_HOME |
-| Windows | windows.py | a value under ``HKCU\...\Run`` |
-| macOS | macos.py | a launch agent in ``~/Library/LaunchAgents`` |
+| system | entry |
+|---|---|
+| Linux | ``autostart/handy-qwen.desktop`` in XDG_CONFIG_HOME |
+| Windows | a value under ``HKCU\...\Run`` |
+| macOS | a launch agent in ``~/Library/LaunchAgents`` |
 
-What is started is told by launch.py. All of it is the user's own: no rights are needed, and nothing else
-is touched. The desktop's own switch for such entries (Task Manager, GNOME Tweaks, KDE) is respected.
+Everything is the user's own: no rights are needed, and nothing else is touched. The desktop's own switch for
+such entries (Task Manager, GNOME Tweaks, KDE) is respected.
+
+Not run on Windows or macOS: written from the documentation, and tested with a fake registry and as a file.
 
 Threads: reads and writes a small file or registry value; any thread.
+Sources: freedesktop.org, Desktop Application Autostart 0.5 and Desktop Entry 1.5 (quoting of Exec);
+learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
 """
 
 from __future__ import annotations
@@ -17,69 +21,21 @@ from __future__ import annotations
 import os
 import plistlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from xml.parsers.expat import ExpatError
 
 import handy_qwen
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replace_file
 from handy_qwen.paths import user_home
-
-__all__ = ["Autostart", "Launch", "NoAutostart", "State", "autostart_for", "launch_for"]
-
-
-class NoAutostart:
-    """Stands in on systems that are not known."""
-
-    place = ""
-
-    def state(self) -> State:
-        """It is never on."""
-        return State(is_on=False)
-
-    def turn_on(self, launch: Launch) -> None:
-        """Say that it cannot be done.
-
-        Raises:
-            HandyError: Always.
-        """
-        del launch
-        raise HandyError(
-            "The program cannot be started at login on this system.", "Use what your desktop offers for that."
-        )
-
-    def turn_off(self) -> None:
-        """Nothing is on."""
-
-
-def autostart_for(
-    environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform, home: Path | None = None
-) -> Autostart:
-    """The autostart of this system. ``home`` is the user's folder; None: that of the environment.
-
-    Raises:
-        HandyError: The user has none.
-    """
-    home = home or user_home()
-    if platform == "win32":
-        import winreg  # on Windows only
-
-        return WindowsAutostart(winreg)
-    if platform == "darwin":
-        return MacAutostart(home / "Library" / "LaunchAgents")
-    if os.name == "posix":
-        told = environment.get("XDG_CONFIG_HOME", "")
-        # A relative path there is to be ignored: XDG Base Directory Specification 0.8.
-        folder = Path(told) if Path(told).is_absolute() else home / ".config"
-        return XdgAutostart(folder / "autostart")
-    return NoAutostart()
-
 
 HIDDEN = "--hidden"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
@@ -109,15 +65,18 @@ def launch_for(
     is_frozen: bool = bool(getattr(sys, "frozen", False)),
     checkout: Path = Path(handy_qwen.__file__).parents[1],
 ) -> Launch:
-    """How to start this copy hidden. A second instance (HANDY_QWEN_HOME) is started as itself."""
+    """How to start this copy of the program again, hidden, however it was installed.
+
+    A second instance (HANDY_QWEN_HOME) is started as itself.
+    """
     home = environment.get(HOME_VARIABLE, "")
     variables = {HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else None
-    if environment.get("APPIMAGE"):
+    if environment.get("APPIMAGE"):  # the file itself: where it is mounted changes at every start
         return Launch((environment["APPIMAGE"], HIDDEN), variables=variables)
-    if is_frozen:
+    if is_frozen:  # .deb, .exe, .app
         return Launch((executable, HIDDEN), variables=variables)
     script = Path(executable).with_name(f"{SCRIPT}.exe" if platform == "win32" else SCRIPT)
-    if script.is_file():
+    if script.is_file():  # venv, pipx, uv
         return Launch((str(script), HIDDEN), variables=variables)
     folder = checkout if (checkout / "pyproject.toml").is_file() else None
     return Launch((executable, "-m", "handy_qwen", HIDDEN), folder, variables)
@@ -129,7 +88,7 @@ class State:
 
     Attributes:
         is_on: It is.
-        command: What is started, as far as the entry tells; () without one.
+        command: What is started, as far as the entry says; () without one.
     """
 
     is_on: bool
@@ -137,27 +96,32 @@ class State:
 
     @property
     def is_broken(self) -> bool:
-        """Whether what is to be started is not there any more."""
+        """Whether what is to be started does not exist any more."""
         return bool(self.command) and shutil.which(self.command[0]) is None
 
 
-class Autostart(Protocol):
-    """An entry among what the system starts at login. ``place`` says where it is, for people."""
+class Autostart(ABC):
+    """An entry in what the system starts at login.
 
-    @property
-    def place(self) -> str:
-        """Where the entry is, or would be."""
+    Attributes:
+        place: Where it is, or would be, for people.
+    """
 
+    place: str
+
+    @abstractmethod
     def state(self) -> State:
-        """Look at it. An entry that cannot be read counts as off."""
+        """Read it. An entry that cannot be read counts as off."""
 
+    @abstractmethod
     def turn_on(self, launch: Launch) -> None:
-        """Write it; one that is there is replaced.
+        """Write it, replacing one that is there.
 
         Raises:
             HandyError: It cannot be written.
         """
 
+    @abstractmethod
     def turn_off(self) -> None:
         """Remove it, if it is there.
 
@@ -166,80 +130,90 @@ class Autostart(Protocol):
         """
 
 
-def write_entry(path: Path, data: bytes) -> None:
-    """Write ``path`` at once or not at all.
+def autostart_for(
+    environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform, home: Path | None = None
+) -> Autostart:
+    """The autostart of this system. ``home`` is the user's folder; None: that of the environment.
 
     Raises:
-        HandyError: It cannot be written.
+        HandyError: The user has none.
     """
-    try:
-        replace_file(path, data, mode=0o644)  # desktops read it for the user; nothing in it is secret
-    except OSError as exc:
-        raise _unwritable(path, exc) from exc
+    home = home or user_home()
+    if platform == "win32":
+        import winreg  # on Windows only
+
+        return WindowsAutostart(winreg)
+    if platform == "darwin":
+        return MacAutostart(home / "Library" / "LaunchAgents")
+    told = Path(environment.get("XDG_CONFIG_HOME", ""))
+    # A relative path there is to be ignored: XDG Base Directory Specification 0.8.
+    return XdgAutostart((told if told.is_absolute() else home / ".config") / "autostart")
 
 
-def remove_entry(path: Path) -> None:
-    """Remove ``path``, if it is there.
+class FileAutostart(Autostart):
+    """An entry that is a file. Subclasses read and write its content."""
 
-    Raises:
-        HandyError: It cannot be removed.
-    """
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as exc:
-        raise _unwritable(path, exc) from exc
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.place = str(path)
+
+    def state(self) -> State:
+        """See ``Autostart``."""
+        try:
+            return self._read(self._path.read_bytes())
+        except (OSError, ValueError, ExpatError, plistlib.InvalidFileException):
+            return State(is_on=False)
+
+    def turn_on(self, launch: Launch) -> None:
+        """See ``Autostart``."""
+        try:
+            # Desktops read it for the user; nothing in it is secret.
+            replace_file(self._path, self._content(launch), mode=0o644)
+        except OSError as exc:
+            raise self._unwritable(exc) from exc
+
+    def turn_off(self) -> None:
+        """See ``Autostart``."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as exc:
+            raise self._unwritable(exc) from exc
+
+    @abstractmethod
+    def _content(self, launch: Launch) -> bytes: ...
+
+    @abstractmethod
+    def _read(self, content: bytes) -> State: ...
+
+    def _unwritable(self, error: OSError) -> HandyError:
+        return HandyError(
+            f"The autostart entry {self._path} cannot be changed: {error.strerror}.",
+            f"Look at the permissions of {self._path.parent}.",
+        )
 
 
-def _unwritable(path: Path, error: OSError) -> HandyError:
-    return HandyError(
-        f"The autostart entry {path} cannot be changed: {error.strerror}.",
-        f"Look at the permissions of {path.parent}.",
-    )
-
+# --- Linux ------------------------------------------------------------------------------------------
 
 FILE = "handy-qwen.desktop"
 _RESERVED = re.compile(r"""[\s"'\\><~|&;$*?#()`]""")
-_WORD = re.compile(r'"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<plain>[^\s"]+)')
-_COMMAND = re.compile(rf"\s*((?:{_WORD.pattern})\s*)*".replace("?P<quoted>", "").replace("?P<plain>", ""))
 _ESCAPES = {"n": "\n", "t": "\t", "s": " ", "r": "\r"}
 
 
-class XdgAutostart:
-    """The entry in ``folder``."""
+class XdgAutostart(FileAutostart):
+    """A .desktop file in ``folder``, which every desktop reads at login."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+        super().__init__(folder / FILE)
 
-    @property
-    def place(self) -> str:
-        """The file."""
-        return str(self._path)
+    def _content(self, launch: Launch) -> bytes:
+        return desktop_file(launch).encode()
 
-    def state(self) -> State:
-        """Read the file. A desktop that switches an entry off leaves it there with a mark."""
-        try:
-            text = self._path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return State(is_on=False)
+    def _read(self, content: bytes) -> State:
+        """A desktop that switches an entry off leaves it there with a mark."""
+        text = content.decode("utf-8", "replace")
         entries = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         is_off = entries.get("Hidden") == "true" or entries.get("X-GNOME-Autostart-enabled") == "false"
         return State(is_on=not is_off, command=_program_in(entries.get("Exec", "")))
-
-    def turn_on(self, launch: Launch) -> None:
-        """Write the file.
-
-        Raises:
-            HandyError: It cannot be written.
-        """
-        write_entry(self._path, desktop_file(launch).encode())
-
-    def turn_off(self) -> None:
-        """Remove the file.
-
-        Raises:
-            HandyError: It cannot be removed.
-        """
-        remove_entry(self._path)
 
 
 def desktop_file(launch: Launch) -> str:
@@ -277,13 +251,11 @@ def _escaped(text: str) -> str:
 def _program_in(line: str) -> tuple[str, ...]:
     """The command in a value of Exec, without ``env`` and its variables; () if it cannot be read."""
     line = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), line)
-    if not _COMMAND.fullmatch(line):
+    try:
+        words = shlex.split(line)
+    except ValueError:
         return ()  # somebody has edited it
-    words = [
-        re.sub(r"\\(.)", r"\1", found["quoted"]) if found["plain"] is None else found["plain"]
-        for found in _WORD.finditer(line)
-    ]
-    words = [word.replace("%%", "%") for word in words]
+    words = [re.sub(r"\\([`$])", r"\1", word).replace("%%", "%") for word in words]  # unlike a shell's
     if words[:1] == ["env"]:
         words = words[1:]
         while words and "=" in words[0]:
@@ -291,14 +263,20 @@ def _program_in(line: str) -> tuple[str, ...]:
     return tuple(words)
 
 
+# --- Windows ----------------------------------------------------------------------------------------
+
 RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
 APPROVED = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
 NAME = "Handy Qwen"
 MOST_CHARACTERS = 260  # longer commands are not started
 
 
-class WindowsAutostart:
-    """The value under Run. ``registry`` is the module winreg, or a stand-in."""
+class WindowsAutostart(Autostart):
+    """A value of the user's Run key. ``registry`` is the module winreg.
+
+    Task Manager and Settings do not remove an entry that the user switches off there; they note it under
+    StartupApproved, as 12 bytes of which the first is even for on and odd for off.
+    """
 
     place = rf"HKCU\{RUN}\{NAME}"
 
@@ -306,20 +284,16 @@ class WindowsAutostart:
         self._registry = registry
 
     def state(self) -> State:
-        """Read the value, and whether the user has switched it off elsewhere."""
+        """See ``Autostart``."""
         command = self._read(RUN)
         approved = self._read(APPROVED)
         is_switched_off = isinstance(approved, bytes) and bool(approved) and approved[0] % 2 == 1
         if not isinstance(command, str) or not command:
             return State(is_on=False)
-        return State(is_on=not is_switched_off, command=split_command(command))
+        return State(is_on=not is_switched_off, command=_split(command))
 
     def turn_on(self, launch: Launch) -> None:
-        """Write the value, and forget that it was switched off.
-
-        Raises:
-            HandyError: The command cannot be written in this form, or the registry refuses.
-        """
+        """See ``Autostart``. Forgets that it was switched off."""
         if launch.folder is not None or launch.variables:
             what = HOME_VARIABLE if launch.variables else "a checkout that is not installed"
             raise HandyError(
@@ -341,11 +315,7 @@ class WindowsAutostart:
         self._delete(APPROVED)
 
     def turn_off(self) -> None:
-        """Remove the value.
-
-        Raises:
-            HandyError: The registry refuses.
-        """
+        """See ``Autostart``."""
         self._delete(RUN)
         self._delete(APPROVED)
 
@@ -368,7 +338,7 @@ class WindowsAutostart:
             raise _refused() from exc
 
 
-def split_command(command: str) -> tuple[str, ...]:
+def _split(command: str) -> tuple[str, ...]:
     """The program and the rest of a command line, as far as it is needed to look for the program."""
     if command.startswith('"'):
         program, _, rest = command[1:].partition('"')
@@ -383,60 +353,38 @@ def _refused() -> HandyError:
     )
 
 
+# --- macOS ------------------------------------------------------------------------------------------
+
 LABEL = "io.github.handy_qwen"
 
 
-class MacAutostart:
-    """The agent in ``folder``."""
+class MacAutostart(FileAutostart):
+    """A launch agent in ``folder``, started in the graphical session; the system lists it under Login Items.
+
+    It is only written: loading it at once would start a second instance.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / f"{LABEL}.plist"
+        super().__init__(folder / f"{LABEL}.plist")
 
-    @property
-    def place(self) -> str:
-        """The file."""
-        return str(self._path)
+    def _content(self, launch: Launch) -> bytes:
+        agent: dict[str, Any] = {
+            "Label": LABEL,
+            "ProgramArguments": list(launch.command),
+            "RunAtLoad": True,
+            "ProcessType": "Interactive",
+            "LimitLoadToSessionType": "Aqua",
+        }
+        if launch.folder:
+            agent["WorkingDirectory"] = str(launch.folder)
+        if launch.variables:
+            agent["EnvironmentVariables"] = dict(launch.variables)
+        return plistlib.dumps(agent)
 
-    def state(self) -> State:
-        """Read the file."""
-        try:
-            agent = plistlib.loads(self._path.read_bytes())
-        except (OSError, plistlib.InvalidFileException, ExpatError, ValueError):
-            return State(is_on=False)
+    def _read(self, content: bytes) -> State:
+        agent = plistlib.loads(content)
         if not isinstance(agent, dict):
             return State(is_on=False)
         command = agent.get("ProgramArguments", [])
         is_on = agent.get("RunAtLoad") is True and agent.get("Disabled") is not True
         return State(is_on=is_on, command=tuple(map(str, command)) if isinstance(command, list) else ())
-
-    def turn_on(self, launch: Launch) -> None:
-        """Write the file.
-
-        Raises:
-            HandyError: It cannot be written.
-        """
-        write_entry(self._path, plistlib.dumps(agent_of(launch)))
-
-    def turn_off(self) -> None:
-        """Remove the file.
-
-        Raises:
-            HandyError: It cannot be removed.
-        """
-        remove_entry(self._path)
-
-
-def agent_of(launch: Launch) -> dict[str, Any]:
-    """What the system is told."""
-    agent: dict[str, Any] = {
-        "Label": LABEL,
-        "ProgramArguments": list(launch.command),
-        "RunAtLoad": True,
-        "ProcessType": "Interactive",
-        "LimitLoadToSessionType": "Aqua",
-    }
-    if launch.folder:
-        agent["WorkingDirectory"] = str(launch.folder)
-    if launch.variables:
-        agent["EnvironmentVariables"] = dict(launch.variables)
-    return agent

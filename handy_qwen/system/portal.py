@@ -1,21 +1,62 @@
-"""Connections to the session bus on which nothing waits for ever, and what jeepney raises when they fail.
+"""The session bus and the desktop portal (org.freedesktop.portal.*), with limits to every wait.
 
-jeepney sets no limit to the wait for the bus to say hello: a bus that hangs once it let one in would take the
-thread with it.
+    call -> reply: the path of a request          later: signal Response(code, results) at that path
+
+The path of a request can be computed beforehand, so its Response cannot be missed. A portal that crashes
+closes no session; the bus reports that its name has no owner any more.
+
+jeepney itself sets no limit to the wait for the bus to say hello: a bus that hangs once it has accepted the
+connection would take the thread with it.
+
+Source: https://flatpak.github.io/xdg-desktop-portal/docs/.
 """
 
 from __future__ import annotations
 
+import logging
+import secrets
 import socket
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from jeepney import DBusAddress, Message
+from jeepney import DBusAddress, HeaderFields, MatchRule, Message, message_bus, new_method_call
 from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
+logger = logging.getLogger(__name__)
+
+APP_ID = "io.github.handy_qwen"
+NAME = "org.freedesktop.portal.Desktop"
 HELLO_S = 2.0
+ANSWER_S = 10.0
 BROKEN = (OSError, RuntimeError, StopIteration, LookupError, ValueError, TypeError, DBusErrorResponse)
 """What comes of no address, no bus, no answer, an error or nonsense as the answer, a lost connection."""
+
+_PATH = "/org/freedesktop/portal/desktop"
+_BUS = "org.freedesktop.DBus"
+_NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
+
+Options = Mapping[str, tuple[str, object]]
+"""The values of a{sv}, each with its signature."""
+
+
+class PortalError(Exception):
+    """The portal refused, went away, or does not answer."""
+
+
+class NoPortalError(PortalError):
+    """There is no portal with this interface, and there will be none."""
+
+
+class RefusedError(PortalError):
+    """The portal answered a call with an error: it was not carried out."""
+
+
+class DeniedError(PortalError):
+    """The user said no, or the dialog ended in some other way."""
 
 
 class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
@@ -43,7 +84,7 @@ def connect(bus: str = "SESSION") -> Connection:
 
 
 def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str = "SESSION") -> object:
-    """The property ``name``, asked for over a connection of its own.
+    """The property ``name``, over a connection of its own.
 
     Raises:
         OSError, RuntimeError, ...: One of ``BROKEN``.
@@ -52,3 +93,173 @@ def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str =
         reply = connection.send_and_get_reply(Properties(address).get(name), timeout=timeout_s)
         ((_, value),) = unwrap_msg(reply)
     return value
+
+
+def version_of(interface: str) -> int | None:
+    """The version of an interface ("GlobalShortcuts"); None: no such interface, no portal, or no bus.
+
+    Brings up no dialog. May take some seconds: the bus starts the portal when it is first asked for.
+    """
+    try:
+        return int(str(property_of(_address(interface), "version", timeout_s=3.0)))
+    except BROKEN as exc:
+        logger.debug("no portal %s: %s", interface, type(exc).__name__)
+        return None
+
+
+class PortalSession:
+    """A session of one interface of the portal. For one thread, which may select on ``fileno()``.
+
+    Args:
+        interface: "GlobalShortcuts", for example.
+        bus: Address of the session bus; "SESSION": that of the environment.
+
+    Raises:
+        NoPortalError: There is no bus, no portal, or none with this interface.
+        PortalError: It does not answer, or refuses the session.
+    """
+
+    def __init__(self, interface: str, bus: str = "SESSION") -> None:
+        self._address = _address(interface)
+        try:
+            self._connection = connect(bus)
+        except BROKEN as exc:
+            raise NoPortalError("there is no session bus") from exc
+        self._signals: deque[Message] = deque(maxlen=1024)
+        self._until_s = time.monotonic() + ANSWER_S  # for all that it takes to open the session
+        try:
+            self._connection.filter(MatchRule(type="signal"), queue=self._signals)
+            self._call(message_bus.AddMatch(MatchRule(type="signal", sender=NAME)))
+            owner = MatchRule(type="signal", sender=_BUS, member="NameOwnerChanged")
+            owner.add_arg_condition(0, NAME)
+            self._call(message_bus.AddMatch(owner))
+            self._require_interface()
+            self._register()
+            token = {"session_handle_token": ("s", _token())}
+            results = self.ask("CreateSession", "a{sv}", (), token, wait_s=self._left_s())
+            self.handle = str(value_in(results, "session_handle"))
+        except BaseException:
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        """Readable when something has come."""
+        return int(self._connection.sock.fileno())
+
+    def call(self, method: str, signature: str, body: tuple[object, ...], *, wait_s: float) -> None:
+        """Call ``method`` and wait for its reply.
+
+        Raises:
+            PortalError: It was refused, or is not answered.
+        """
+        self._until_s = time.monotonic() + wait_s
+        self._call(new_method_call(self._address, method, signature, body))
+
+    def request(
+        self, method: str, signature: str, body: tuple[object, ...], options: Options | None = None
+    ) -> str:
+        """Call ``method``; returns the path at which the signal Response will come.
+
+        It has what is left of the time for opening the session.
+
+        Raises:
+            PortalError: It was refused, or is not answered.
+        """
+        token = _token()
+        sender = self._connection.unique_name.lstrip(":").replace(".", "_")
+        all_options = {**(options or {}), "handle_token": ("s", token)}
+        self._call(new_method_call(self._address, method, signature, (*body, all_options)))
+        return f"{_PATH}/request/{sender}/{token}"
+
+    def ask(
+        self, method: str, signature: str, body: tuple[object, ...], options: Options, *, wait_s: float
+    ) -> dict[str, Any]:
+        """Call ``method`` and wait for the results of its Response.
+
+        Raises:
+            DeniedError: The user said no.
+            PortalError: It was refused, or is not answered.
+        """
+        self._until_s = time.monotonic() + wait_s
+        path = self.request(method, signature, body, options)
+        rule = MatchRule(type="signal", member="Response", path=path)
+        try:
+            while not (found := [message for message in self._signals if rule.matches(message)]):
+                self._connection.recv_messages(timeout=self._left_s())
+            code, results = found[0].body
+            if code:
+                raise DeniedError(f"{method} was refused")
+            return dict(results)
+        except BROKEN as exc:
+            raise PortalError("the portal does not answer as it should") from exc
+
+    def receive(self) -> Iterator[Message]:
+        """The signals that have come since the last time. Does not wait.
+
+        Raises:
+            PortalError: The bus or the portal is gone.
+        """
+        try:
+            while True:
+                self._connection.recv_messages(timeout=0)
+        except TimeoutError:
+            logger.debug("%d signals of the portal", len(self._signals))
+        except BROKEN as exc:
+            raise PortalError("the session bus is gone") from exc
+        while self._signals:
+            message = self._signals.popleft()
+            fields = message.header.fields
+            if fields.get(HeaderFields.member) != "NameOwnerChanged":
+                yield message
+            elif message.body[0] == NAME and not message.body[2]:
+                raise PortalError("the portal is gone")
+
+    def close(self) -> None:
+        """End the connection, and with it the session."""
+        self._connection.close()
+
+    def _require_interface(self) -> None:
+        try:
+            self._call(Properties(self._address).get("version"))
+        except RefusedError as exc:
+            raise NoPortalError(str(exc)) from exc
+
+    def _register(self) -> None:
+        """Tell the portal who is asking. Older portals find out by themselves, from the desktop's scope."""
+        registry = DBusAddress(_PATH, bus_name=NAME, interface="org.freedesktop.host.portal.Registry")
+        try:
+            self._call(new_method_call(registry, "Register", "sa{sv}", (APP_ID, {})))
+        except PortalError as exc:
+            logger.debug("the portal has no registry: %s", exc)
+
+    def _call(self, message: Message) -> None:
+        try:
+            unwrap_msg(self._connection.send_and_get_reply(message, timeout=self._left_s()))
+        except DBusErrorResponse as exc:
+            has_answered = not exc.name.endswith(_NO_ANSWER)
+            raise (RefusedError if has_answered else PortalError)(exc.name) from exc
+        except BROKEN as exc:
+            raise PortalError("the session bus does not answer") from exc
+
+    def _left_s(self) -> float:
+        return max(0.0, self._until_s - time.monotonic())
+
+
+def value_in(results: Mapping[str, Any], name: str, default: object = None) -> object:
+    """The value ``name`` in a{sv}; ``default`` if there is none.
+
+    Raises:
+        PortalError: There is none, and no default; or it is not a value.
+    """
+    try:
+        return results[name][1] if default is None or name in results else default
+    except (LookupError, TypeError) as exc:
+        raise PortalError(f"the portal sends no proper {name}") from exc
+
+
+def _address(interface: str) -> DBusAddress:
+    return DBusAddress(_PATH, bus_name=NAME, interface=f"org.freedesktop.portal.{interface}")
+
+
+def _token() -> str:
+    return f"handy_qwen_{secrets.token_hex(6)}"

@@ -1,9 +1,10 @@
-"""Tray, main window and overlay together: all that the program shows unasked."""
+"""All that is on the screen: tray, overlay, and the windows, made when they are first asked for."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
@@ -17,6 +18,7 @@ from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.style import use_outlines
 from handy_qwen.ui.tray import Tray
+from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
@@ -24,213 +26,122 @@ from handy_qwen.ui.windows.models import ModelsWindow
 
 
 class Desk(QObject):
-    """Owns tray, main window and overlay and keeps them up to date.
+    """Shows the last view, model list and history page it was given.
 
-    Threads: made, closed and used on Qt's thread; ``on_view`` may be called from any.
+    Threads: made and closed on Qt's; ``show_*`` and ``open`` may be called from any: a signal carries the
+    call over to Qt's.
     """
+
+    left_at_work = Signal(
+        str
+    )  # the Models window was closed while the model of this title is being installed
+    _called = Signal(object)  # Callable[[], None], to be called on Qt's thread
 
     def __init__(
         self,
         post: Post,
         commands: Commands,
         meter: Meter,
+        model_commands: ModelCommands,
+        history_commands: HistoryCommands,
+        *,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
         QApplication.setWindowIcon(app_icon())
         use_outlines()
-        self._post = post
-        self._bridge = Bridge()
+        self._post, self._commands, self._meter = post, commands, meter
+        self._model_commands, self._history_commands = model_commands, history_commands
+        self._view, self._models = View(), ModelList()
+        self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
-        self._bridge.view_changed.connect(self._show)
-        self.view_changed = self._bridge.view_changed
-        self.on_view = self._bridge.on_view
-        self._main: MainWindow | None = None
-        self._view = View()
-        self._commands = commands
-        self._tray.show(self._view)
+        self._called.connect(self._call)
+        self._tray.show_view(self._view)
 
     @staticmethod
     def has_tray() -> bool:
         """Whether the desktop has a tray."""
         return QSystemTrayIcon.isSystemTrayAvailable()
 
-    def open(self) -> None:
-        """Bring the main window to the front."""
-        if self._main is None:
-            self._main = MainWindow(self._tray.menu, self._commands)
-            self._main.show_view(self._view)
-        self._main.present()
+    def show_view(self, view: View) -> None:
+        """Show what the program does. Any thread."""
+        self._called.emit(partial(self._show_view, view))
 
-    @Slot(object)
-    def show_shelf(self, shelf: ModelList) -> None:
-        """Tell in the menu how far an installation is."""
-        self._tray.show_shelf(shelf)
+    def show_models(self, models: ModelList) -> None:
+        """Show which models there are. Any thread."""
+        self._called.emit(partial(self._show_models, models))
+
+    def show_history(self, page: HistoryPage) -> None:
+        """Show an answer of the history. Any thread."""
+        self._called.emit(partial(self._show_history, page))
+
+    def open(self, window: Window) -> None:
+        """Bring ``window`` to the front. Any thread."""
+        self._called.emit(partial(self._present, window))
 
     def close(self) -> None:
-        """Take everything off the screen. Safe to call twice."""
-        self._bridge.view_changed.disconnect(self._show)
-        if self._main is not None:
-            self._main.close()
+        """Take everything off the screen, once."""
+        for window in self._windows.values():
+            window.blockSignals(True)  # nothing goes on: the program ends
+            window.close()
         self._tray.close()
         self._overlay.close()
 
     @Slot(object)
-    def _show(self, view: View) -> None:
+    def _call(self, call: Callable[[], None]) -> None:
+        call()
+
+    def _show_view(self, view: View) -> None:
         self._view = view
-        self._tray.show(view)
+        self._tray.show_view(view)
         self._overlay.show_view(view)
-        if self._main is not None:
-            self._main.show_view(view)
+        for window in self._windows.values():
+            window.show_view(view)
+
+    def _show_models(self, models: ModelList) -> None:
+        self._models = models
+        self._tray.menu.show_models(models)
+        for window in self._windows.values():
+            window.show_models(models)
+
+    def _show_history(self, page: HistoryPage) -> None:
+        if Window.HISTORY in self._windows:
+            self._windows[Window.HISTORY].show_history(page)
+
+    def _present(self, window: Window) -> None:
+        if window is Window.SETTINGS:
+            self._commands.open_settings_file()
+            return
+        if window not in self._windows:
+            self._windows[window] = self._made(window)
+            self._windows[window].show_view(self._view)
+            if self._models.entries:  # else nobody has looked yet
+                self._windows[window].show_models(self._models)
+        self._windows[window].present()
+
+    def _made(self, window: Window) -> AppWindow:
+        match window:
+            case Window.MODELS:
+                models = ModelsWindow(self._model_commands)
+                models.left_at_work.connect(self.left_at_work)
+                return models
+            case Window.HISTORY:
+                return HistoryWindow(self._history_commands, self._commands)
+            case Window.SETUP:
+                setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
+                setup.hidden.connect(self._on_setup_closed)
+                return setup
+            case Window.HELP:
+                return HelpWindow()
+            case _:
+                return MainWindow(self._tray.menu, self._commands)
+
+    def _on_setup_closed(self) -> None:
+        """Leave something to go on with after the first start, where there is no tray."""
+        is_open = any(window.isVisible() for window in self._windows.values())
+        if not (is_open or Window.MAIN in self._windows or self.has_tray()):
+            self.open(Window.MAIN)
 
     def _ask(self, what: Request) -> None:
         self._post(Requested(what, time.monotonic()))
-
-
-class Carrier(QObject):
-    """Carries one kind of value. Lives on the main thread."""
-
-    carried = Signal(object)
-
-    def carry(self, value: object) -> None:
-        """Hand ``value`` over. Any thread."""
-        self.carried.emit(value)
-
-
-class Bridge(QObject):
-    """Signals for the widgets. Lives on the main thread."""
-
-    view_changed = Signal(object)  # View
-
-    def on_view(self, view: View) -> None:
-        """Show ``view``. Called on the controller's thread."""
-        self.view_changed.emit(view)
-
-
-class Windows(QObject):
-    """Owns the windows.
-
-    Threads: made, closed and used on Qt's thread; ``on_shelf`` and ``on_past`` may be called from any.
-    """
-
-    shelf_changed = Signal(object)  # Shelf
-    left_at_work = Signal(str)  # the Models window was closed while this model is being installed
-
-    def __init__(self, shelf_keeper: ModelCommands, past_keeper: HistoryCommands, commands: Commands) -> None:
-        super().__init__()
-        self._shelf_keeper, self._past_keeper, self._commands = shelf_keeper, past_keeper, commands
-        self._view, self._shelf = View(), ModelList()
-        self._models: ModelsWindow | None = None
-        self._history: HistoryWindow | None = None
-        self._help: HelpWindow | None = None
-        self._shelves, self._pasts = Carrier(), Carrier()
-        self._shelves.carried.connect(self._show_shelf)
-        self._pasts.carried.connect(self._show_past)
-        self.on_shelf: Callable[[ModelList], None] = self._shelves.carry
-        self.on_past: Callable[[HistoryPage], None] = self._pasts.carry
-
-    def open(self, window: Window) -> None:
-        """Bring the Models, the History or the Help window to the front."""
-        made = {Window.MODELS: self._models_window, Window.HISTORY: self._history_window}
-        made.get(window, self._help_window)().present()
-
-    @Slot(object)
-    def show_view(self, view: View) -> None:
-        """The program does something else now."""
-        old, self._view = self._view.choices, view
-        has_others = (old.model, old.models) != (view.choices.model, view.choices.models)
-        if has_others and self._models is not None and self._models.isVisible():
-            self._shelf_keeper.look()
-        if self._history is not None:
-            self._history.show_view(view)
-
-    def close(self) -> None:
-        """Take all windows off the screen. Safe to call twice."""
-        for window in filter(None, (self._models, self._history, self._help)):
-            window.blockSignals(True)  # nothing is told of it: the program ends
-            window.close()
-
-    def _models_window(self) -> ModelsWindow:
-        if self._models is None:
-            self._models = ModelsWindow(self._shelf_keeper)
-            self._models.left_at_work.connect(self.left_at_work)
-            if self._shelf.entries:  # else nobody has looked yet
-                self._models.show_shelf(self._shelf)
-        return self._models
-
-    def _history_window(self) -> HistoryWindow:
-        if self._history is None:
-            self._history = HistoryWindow(self._past_keeper, self._commands)
-            self._history.show_view(self._view)
-        return self._history
-
-    def _help_window(self) -> HelpWindow:
-        if self._help is None:
-            self._help = HelpWindow()
-        return self._help
-
-    @Slot(object)
-    def _show_shelf(self, shelf: ModelList) -> None:
-        self._shelf = shelf
-        self.shelf_changed.emit(shelf)
-        if self._models is not None:
-            self._models.show_shelf(shelf)
-
-    @Slot(object)
-    def _show_past(self, past: HistoryPage) -> None:
-        if self._history is not None:
-            self._history.show_past(past)
-
-
-class Guide(QObject):
-    """Owns the window.
-
-    Threads: made, closed and used on Qt's thread; ``open`` may be called from any.
-    """
-
-    def __init__(
-        self,
-        ask: Callable[[Request], None],
-        commands: Commands,
-        meter: Meter,
-        keeper: ModelCommands,
-    ) -> None:
-        super().__init__()
-        self._ask, self._commands, self._meter, self._keeper = ask, commands, meter, keeper
-        self._view, self._shelf = View(), ModelList()
-        self.window: SetupWindow | None = None
-        self._calls = Carrier()
-        self._calls.carried.connect(self._present)
-
-    def open(self) -> None:
-        """Bring the window up. Any thread."""
-        self._calls.carry(None)
-
-    @Slot(object)
-    def show_view(self, view: View) -> None:
-        """The program does something else now."""
-        self._view = view
-        if self.window is not None:
-            self.window.show_view(view)
-
-    @Slot(object)
-    def show_shelf(self, shelf: ModelList) -> None:
-        """The models are others now."""
-        self._shelf = shelf
-        if self.window is not None:
-            self.window.show_shelf(shelf)
-
-    def close(self) -> None:
-        """Take the window off the screen. Safe to call twice."""
-        if self.window is not None:
-            self.window.close()
-
-    @Slot(object)
-    def _present(self, _nothing: object) -> None:
-        if self.window is None:
-            self.window = SetupWindow(self._ask, self._commands, self._meter, self._keeper)
-            self.window.show_view(self._view)
-            self.window.show_shelf(self._shelf)
-        self._keeper.refresh()  # so that the models are there when their page comes up
-        self.window.present()

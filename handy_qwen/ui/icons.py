@@ -1,27 +1,29 @@
-"""The tray's icons, rendered from SVG for the panel they stand on.
+"""The program's drawings, and the icons made of them.
 
-Each state has a shape of its own, so that it is told without color, and at 16 pixels.
+Each state has a shape of its own in the tray, so that it can be told without color, and at 16 pixels.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+import functools
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
+from handy_qwen import paths
 from handy_qwen.core.view import Phase
-from handy_qwen.ui.overlay_card import drawing
 from handy_qwen.ui.style import PANEL_DARK_INK, PANEL_LIGHT_INK
 
-_FILES = {
-    Phase.IDLE: "tray-idle",
-    Phase.LOADING: "tray-loading",
-    Phase.RECORDING: "tray-recording",
-    Phase.TRANSCRIBING: "tray-transcribing",
-    Phase.PROBLEM: "tray-problem",
-}
 _SIZES_PX = (16, 20, 22, 24, 32, 48, 64)
 _HALO_OPACITY = 0.35
+
+
+@functools.cache
+def drawing(name: str, color: str) -> QSvgRenderer:
+    """A drawing in ``color`` (#rrggbb) instead of its ink."""
+    svg = paths.asset(f"icons/{name}.svg").read_bytes()
+    return QSvgRenderer(QByteArray(svg.replace(PANEL_DARK_INK.encode(), color.encode())))
 
 
 def tray_icon(phase: Phase, *, is_dark: bool) -> QIcon:
@@ -32,7 +34,8 @@ def tray_icon(phase: Phase, *, is_dark: bool) -> QIcon:
     """
     inks = (PANEL_LIGHT_INK, PANEL_DARK_INK)
     ink, halo = inks if is_dark else inks[::-1]
-    return _icon(drawing(_FILES[phase], ink), drawing(_FILES[phase], halo))
+    name = f"tray-{phase.name.lower()}"
+    return _icon(drawing(name, ink), drawing(name, halo))
 
 
 def app_icon() -> QIcon:
@@ -45,14 +48,13 @@ def _icon(renderer: QSvgRenderer, halo: QSvgRenderer | None = None) -> QIcon:
     for size in _SIZES_PX:
         pixmap = QPixmap(size, size)
         pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        if halo is not None:
-            painter.setOpacity(_HALO_OPACITY)
-            spread = size / 24
-            for x, y in ((-spread, 0), (spread, 0), (0, -spread), (0, spread)):
-                halo.render(painter, QRectF(x, y, size, size))
-            painter.setOpacity(1.0)
-        renderer.render(painter)
-        painter.end()
+        with QPainter(pixmap) as painter:
+            if halo is not None:
+                painter.setOpacity(_HALO_OPACITY)
+                spread = size / 24
+                for x, y in ((-spread, 0), (spread, 0), (0, -spread), (0, spread)):
+                    halo.render(painter, QRectF(x, y, size, size))
+                painter.setOpacity(1.0)
+            renderer.render(painter)
         icon.addPixmap(pixmap)
     return icon

@@ -1,4 +1,11 @@
-"""The hotkey as a key of the keyboard: it sinks and lights up while it is held, and can take a new one."""
+"""The hotkey as a key of the keyboard: it sinks and lights up while it is held, and can take a new one.
+
+Qt does not say which side a modifier is on; the system's own numbers do: keysyms on X11 and Wayland, scan
+codes on Windows, key codes on macOS. Modifiers pressed alone keep their side ("ctrl_r"); with another key
+either side will do ("ctrl+alt+d").
+
+Source: X11/keysymdef.h; Windows, keyboard scan codes (0x100: extended); macOS, HIToolbox/Events.h.
+"""
 
 from __future__ import annotations
 
@@ -6,190 +13,27 @@ import sys
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QKeyCombination, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
-from handy_qwen.ui.setup import words
-from handy_qwen.ui.style import outline, scheme
+from handy_qwen.ui import strings
+from handy_qwen.ui.style import draw_rounded, outline, scheme
+from handy_qwen.ui.widgets import scaled_font
 
 _HEIGHT_PX, _DEPTH_PX, _RADIUS_PX = 76, 5, 12.0
 _SIDE_PX = 34
 _LIT_ALPHA = 60
-
-
-class KeyCap(QWidget):
-    """Shows the name of the hotkey; ``capture`` lets the user press another."""
-
-    captured = Signal(str)  # the chord pressed: "ctrl_r", "ctrl+alt+d"
-    refused = Signal()  # a key without a name
-    capture_ended = Signal()  # with or without a new one
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._title, self.is_lit = "", False
-        self._capture: Capture | None = None
-        self._titles: dict[QAbstractButton, str] = {}  # of the window's buttons, while a key is taken
-        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-        font = QFont(self.font())
-        font.setPointSizeF(font.pointSizeF() * 1.5)
-        font.setWeight(QFont.Weight.DemiBold)
-        self.setFont(font)
-
-    @property
-    def is_capturing(self) -> bool:
-        """Whether the next key pressed here becomes the hotkey."""
-        return self._capture is not None
-
-    def say(self, title: str, *, is_lit: bool) -> None:
-        """Show the key ``title``, up or held down."""
-        if (title, is_lit) != (self._title, self.is_lit):
-            self._title, self.is_lit = title, is_lit
-            self._change()
-
-    def capture(self) -> None:
-        """Take the next key, or keys, as the hotkey. Escape, or losing the focus, ends it.
-
-        Meanwhile no button of the window shows a letter: pressed with Alt, it would become the hotkey.
-        """
-        self._capture = Capture()
-        self._hide_letters()
-        self._change()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setFocus()
-
-    def stop_capture(self) -> None:
-        """Keep the hotkey as it is. Safe to call twice."""
-        if self._capture is not None:
-            self._capture = None
-            self._show_letters()
-            self._change()
-            self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            self.capture_ended.emit()
-
-    def event(self, event: QEvent) -> bool:
-        """While a key is taken, all of them come here first: also Tab, and those of the buttons."""
-        if self._capture is None or not isinstance(event, QKeyEvent):
-            return super().event(event)
-        if event.type() is QEvent.Type.ShortcutOverride:
-            event.accept()
-        elif event.type() is QEvent.Type.KeyPress and not event.isAutoRepeat():
-            self._on_press(event)
-        elif event.type() is QEvent.Type.KeyRelease and not event.isAutoRepeat():
-            self._take(self._capture.release(pressed(event)))
-        return True
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        self.stop_capture()
-        super().focusOutEvent(event)
-
-    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        width = QFontMetricsF(self.font()).horizontalAdvance(self._words)
-        return QSize(round(width) + 2 * _SIDE_PX, _HEIGHT_PX)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        return self.sizeHint()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Paint the key: its side, its top, its name. Called by Qt."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colors = scheme()
-        is_bright = self.is_lit or self.is_capturing
-        edge = colors.color("working") if is_bright else outline(self.palette())
-        whole = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
-        painter.setPen(QPen(edge, 1.5))
-        painter.setBrush(edge)
-        painter.drawRoundedRect(whole.adjusted(0, _DEPTH_PX, 0, 0), _RADIUS_PX, _RADIUS_PX)
-        top = whole.adjusted(0, _DEPTH_PX if self.is_lit else 0, 0, 0 if self.is_lit else -_DEPTH_PX)
-        painter.setBrush(self.palette().base())
-        pen = QPen(edge, 1.5, Qt.PenStyle.DashLine if self.is_capturing else Qt.PenStyle.SolidLine)
-        painter.setPen(pen)
-        painter.drawRoundedRect(top, _RADIUS_PX, _RADIUS_PX)
-        if self.is_lit:
-            painter.setBrush(colors.color("working", _LIT_ALPHA))
-            painter.drawRoundedRect(top, _RADIUS_PX, _RADIUS_PX)
-        painter.setPen(colors.color("quiet" if self.is_capturing else "text"))
-        painter.drawText(top, Qt.AlignmentFlag.AlignCenter, self._words)
-        painter.end()
-
-    @property
-    def _words(self) -> str:
-        return words.PRESS_NEW if self.is_capturing else self._title
-
-    def _change(self) -> None:
-        """Other words are shown, which a screen reader is to read."""
-        self.setAccessibleName(self._words)
-        self.updateGeometry()
-        self.update()
-
-    def _on_press(self, event: QKeyEvent) -> None:
-        assert self._capture is not None, "only while a key is taken"
-        if event.key() == Qt.Key.Key_Escape:
-            self.stop_capture()
-            return
-        key = pressed(event)
-        if key == Pressed():
-            self.refused.emit()
-        self._take(self._capture.press(key))
-
-    def _hide_letters(self) -> None:
-        for one in self.window().findChildren(QAbstractButton):
-            if "&" in one.text():
-                self._titles[one] = one.text()
-                one.setText(_plain(one.text()))
-
-    def _show_letters(self) -> None:
-        titles, self._titles = self._titles, {}
-        for one, title in titles.items():
-            if one.text() == _plain(title):  # else it says something else by now
-                one.setText(title)
-
-    def _take(self, chord: str) -> None:
-        if chord:
-            self.captured.emit(chord)
-            self.stop_capture()
-
-
-def _plain(title: str) -> str:
-    """A button's title without its letter. Two ampersands are one that is shown, and stay."""
-    return "&&".join(part.replace("&", "") for part in title.split("&&"))
-
-
-_KEYSYMS = {
-    0xFFE1: "shift_l",
-    0xFFE2: "shift_r",
-    0xFFE3: "ctrl_l",
-    0xFFE4: "ctrl_r",
-    0xFFE9: "alt_l",
-    0xFFEA: "alt_r",
-    0xFFE7: "super_l",
-    0xFFE8: "super_r",
-    0xFFEB: "super_l",
-    0xFFEC: "super_r",
-    0xFE03: "altgr",
-}
-_SCAN_CODES = {
-    0x02A: "shift_l",
-    0x036: "shift_r",
-    0x01D: "ctrl_l",
-    0x11D: "ctrl_r",
-    0x038: "alt_l",
-    0x138: "alt_r",
-    0x15B: "super_l",
-    0x15C: "super_r",
-}
-_MAC_CODES = {
-    0x38: "shift_l",
-    0x3C: "shift_r",
-    0x3B: "ctrl_l",
-    0x3E: "ctrl_r",
-    0x3A: "alt_l",
-    0x3D: "alt_r",
-    0x37: "super_l",
-    0x36: "super_r",
+_ORDER = ("ctrl", "alt", "altgr", "shift", "super")
+_MODIFIERS = {  # name: keysyms, scan code, key code of macOS
+    "shift_l": ((0xFFE1,), 0x02A, 0x38),
+    "shift_r": ((0xFFE2,), 0x036, 0x3C),
+    "ctrl_l": ((0xFFE3,), 0x01D, 0x3B),
+    "ctrl_r": ((0xFFE4,), 0x11D, 0x3E),
+    "alt_l": ((0xFFE9,), 0x038, 0x3A),
+    "alt_r": ((0xFFEA,), 0x138, 0x3D),
+    "super_l": ((0xFFE7, 0xFFEB), 0x15B, 0x37),
+    "super_r": ((0xFFE8, 0xFFEC), 0x15C, 0x36),
+    "altgr": ((0xFE03,), None, None),
 }
 _MODIFIER_KEYS = {
     Qt.Key.Key_Shift,
@@ -200,36 +44,20 @@ _MODIFIER_KEYS = {
     Qt.Key.Key_Super_L,
     Qt.Key.Key_Super_R,
 }
-_NAMES = {
-    Qt.Key.Key_Space: "space",
+_SAME_NAMES = (  # in Qt: Key_PageUp
+    *("space", "tab", "backspace", "insert", "delete", "home", "end", "page_up", "page_down", "up", "down"),
+    *("left", "right", "pause", "scroll_lock", "menu", "media_stop", "media_next", "media_previous"),
+)
+_NAMES = {Qt.Key[f"Key_{name.title().replace('_', '')}"]: name for name in _SAME_NAMES} | {
     Qt.Key.Key_Return: "enter",
     Qt.Key.Key_Enter: "enter",
-    Qt.Key.Key_Tab: "tab",
     Qt.Key.Key_Backtab: "tab",
-    Qt.Key.Key_Backspace: "backspace",
-    Qt.Key.Key_Insert: "insert",
-    Qt.Key.Key_Delete: "delete",
-    Qt.Key.Key_Home: "home",
-    Qt.Key.Key_End: "end",
-    Qt.Key.Key_PageUp: "page_up",
-    Qt.Key.Key_PageDown: "page_down",
-    Qt.Key.Key_Up: "up",
-    Qt.Key.Key_Down: "down",
-    Qt.Key.Key_Left: "left",
-    Qt.Key.Key_Right: "right",
-    Qt.Key.Key_Pause: "pause",
-    Qt.Key.Key_ScrollLock: "scroll_lock",
     Qt.Key.Key_Print: "print_screen",
-    Qt.Key.Key_Menu: "menu",
     Qt.Key.Key_MediaTogglePlayPause: "media_play_pause",
     Qt.Key.Key_MediaPlay: "media_play_pause",
-    Qt.Key.Key_MediaStop: "media_stop",
-    Qt.Key.Key_MediaNext: "media_next",
-    Qt.Key.Key_MediaPrevious: "media_previous",
     Qt.Key.Key_MicMute: "microphone_mute",
 }
 _F13_KEYCODE = 191  # evdev's, on X11 and Wayland
-_ORDER = ("ctrl", "alt", "altgr", "shift", "super")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +69,7 @@ class Pressed:
 
 
 def pressed(event: QKeyEvent, platform: str = sys.platform) -> Pressed:
-    """What ``event`` is about."""
+    """The key of ``event``."""
     modifier = _modifier(event, platform)
     if modifier or event.key() in _MODIFIER_KEYS:
         return Pressed(modifier=modifier)
@@ -251,11 +79,18 @@ def pressed(event: QKeyEvent, platform: str = sys.platform) -> Pressed:
 
 
 def _modifier(event: QKeyEvent, platform: str) -> str:
-    if platform == "win32":
-        return _SCAN_CODES.get(event.nativeScanCode() & 0x1FF, "") if event.key() in _MODIFIER_KEYS else ""
-    if platform == "darwin":
-        return _MAC_CODES.get(event.nativeVirtualKey(), "") if event.key() in _MODIFIER_KEYS else ""
-    return _KEYSYMS.get(event.nativeVirtualKey(), "")
+    if platform in {"win32", "darwin"} and event.key() not in _MODIFIER_KEYS:
+        return ""
+    for name, (keysyms, scan_code, mac_code) in _MODIFIERS.items():
+        if platform == "win32":
+            is_it = event.nativeScanCode() & 0x1FF == scan_code
+        elif platform == "darwin":
+            is_it = event.nativeVirtualKey() == mac_code
+        else:
+            is_it = event.nativeVirtualKey() in keysyms
+        if is_it:
+            return name
+    return ""
 
 
 def _key(code: int) -> str:
@@ -281,7 +116,7 @@ def _function_key(event: QKeyEvent, platform: str) -> str:
 
 
 def is_menu_key(chord: str) -> bool:
-    """Whether programs use such a chord for menus and buttons: Alt with a letter or a digit."""
+    """Whether programs use ``chord`` for menus and buttons: Alt with a letter or a digit."""
     *modifiers, key = chord.split("+")
     families = {name.partition("_")[0] for name in modifiers}
     return len(key) == 1 and key.isalnum() and "alt" in families and families <= {"alt", "shift"}
@@ -318,3 +153,125 @@ class Capture:
             return alone[0]
         families = dict.fromkeys(name.partition("_")[0] for name in alone)
         return "+".join(sorted(families, key=_ORDER.index)) if len(families) == len(alone) else alone[0]
+
+
+class KeyCap(QWidget):
+    """Shows the name of the hotkey; ``capture`` lets the user press another."""
+
+    captured = Signal(str)  # the chord pressed: "ctrl_r", "ctrl+alt+d"
+    refused = Signal()  # a key without a name
+    capture_ended = Signal()  # with or without a new one
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._title, self.is_lit = "", False
+        self._capture: Capture | None = None
+        self._titles: dict[QAbstractButton, str] = {}  # of the window's buttons, while a key is captured
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+        self.setFont(scaled_font(self, 1.5, is_bold=True))
+
+    @property
+    def is_capturing(self) -> bool:
+        """Whether the next key pressed here becomes the hotkey."""
+        return self._capture is not None
+
+    def say(self, title: str, *, is_lit: bool) -> None:
+        """Show the key ``title``, up or held down."""
+        if (title, is_lit) != (self._title, self.is_lit):
+            self._title, self.is_lit = title, is_lit
+            self._update()
+
+    def capture(self) -> None:
+        """Take the next key, or keys, as the hotkey. Escape, or losing the focus, ends it.
+
+        Meanwhile no button of the window shows a letter: pressed with Alt, it would become the hotkey.
+        """
+        self._capture = Capture()
+        for one in self.window().findChildren(QAbstractButton):
+            if "&" in one.text():
+                self._titles[one] = one.text()
+                one.setText(_without_letter(one.text()))
+        self._update()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocus()
+
+    def stop_capture(self) -> None:
+        """Keep the hotkey as it is. Safe to call twice."""
+        if self._capture is None:
+            return
+        self._capture = None
+        titles, self._titles = self._titles, {}
+        for one, title in titles.items():
+            if one.text() == _without_letter(title):  # else it says something else by now
+                one.setText(title)
+        self._update()
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.capture_ended.emit()
+
+    def event(self, event: QEvent) -> bool:
+        """Take all keys while one is captured: also Tab, and those of the buttons. Called by Qt."""
+        if self._capture is None or not isinstance(event, QKeyEvent):
+            return super().event(event)
+        if event.type() is QEvent.Type.ShortcutOverride:
+            event.accept()
+        elif event.isAutoRepeat():
+            pass
+        elif event.type() is QEvent.Type.KeyRelease:
+            self._take(self._capture.release(pressed(event)))
+        elif event.key() == Qt.Key.Key_Escape:
+            self.stop_capture()
+        else:
+            key = pressed(event)
+            if key == Pressed():
+                self.refused.emit()
+            self._take(self._capture.press(key))
+        return True
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        self.stop_capture()
+        super().focusOutEvent(event)
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        width = QFontMetricsF(self.font()).horizontalAdvance(self._words)
+        return QSize(round(width) + 2 * _SIDE_PX, _HEIGHT_PX)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return self.sizeHint()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Paint the key's side, its top, and its name. Called by Qt."""
+        colors, is_bright = scheme(), self.is_lit or self.is_capturing
+        edge = colors.color("working") if is_bright else outline(self.palette())
+        style = Qt.PenStyle.DashLine if self.is_capturing else Qt.PenStyle.SolidLine
+        whole, sunk_px = QRectF(self.rect()).adjusted(1, 1, -1, -1), _DEPTH_PX if self.is_lit else 0
+        top = whole.adjusted(0, sunk_px, 0, sunk_px - _DEPTH_PX)
+        with QPainter(self) as painter:
+            draw_rounded(painter, whole.adjusted(0, _DEPTH_PX, 0, 0), _RADIUS_PX, edge, QPen(edge, 1.5))
+            draw_rounded(painter, top, _RADIUS_PX, self.palette().base().color(), QPen(edge, 1.5, style))
+            if self.is_lit:
+                lit = colors.color("working", _LIT_ALPHA)
+                draw_rounded(painter, top, _RADIUS_PX, lit, QPen(edge, 1.5))
+            painter.setPen(colors.color("quiet" if self.is_capturing else "text"))
+            painter.drawText(top, Qt.AlignmentFlag.AlignCenter, self._words)
+
+    @property
+    def _words(self) -> str:
+        return strings.PRESS_KEY if self.is_capturing else self._title
+
+    def _update(self) -> None:
+        self.setAccessibleName(self._words)
+        self.updateGeometry()
+        self.update()
+
+    def _take(self, chord: str) -> None:
+        if chord:
+            self.captured.emit(chord)
+            self.stop_capture()
+
+
+def _without_letter(title: str) -> str:
+    """A button's title without its letter; an ampersand that is shown stays."""
+    return strings.literal(strings.without_letter(title))

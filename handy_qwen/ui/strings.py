@@ -1,8 +1,8 @@
-"""All words that the user interface shows, in one place, ready to be translated.
+"""The words that windows share, and sizes, times and rates as people read them, ready to be translated.
 
 ``tr`` is gettext's: a catalog named ``handy-qwen`` in ``assets/locale`` is used if there is one for the
-user's language. Notices come worded from the core and are shown as they are. The words of one window only
-stand beside it (``windows/model_words.py``).
+user's language. The words of one window only are in a module beside it (``windows/model_words.py``); notices
+come worded from the core. An ampersand underlines the letter behind it.
 """
 
 from __future__ import annotations
@@ -54,11 +54,12 @@ NO_MODELS = tr("No model is installed")
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
-MODEL_LOADS = tr("the model is loading")
+MODEL_LOADS, HANDS_FREE, LEVEL = tr("the model is loading"), tr("hands-free"), tr("Level")
+PRESS_KEY = tr("Press the new key, or several together")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
 WAITING_HINT = tr("Use the tray menu to paste, copy or discard it.")
 
-CLOSE = tr("&Close")
+CLOSE, WINDOW_TITLE = tr("&Close"), tr("{title} — {app}")
 RATE, PERCENT = tr("{size}/s"), tr("{number} %")
 REMAINING_MOMENT, REMAINING_S = tr("a moment left"), tr("about {seconds} s left")
 REMAINING_H = tr("about {hours} h {minutes} min left")
@@ -70,10 +71,23 @@ def language_title(name: str) -> str:
     return name if native == name else f"{native} ({name})"
 
 
+def microphones(choices: Choices) -> list[tuple[str, str]]:
+    """The microphones to choose from, and the one that is chosen but not connected: names and titles."""
+    devices = [("", DEFAULT_DEVICE), *((name, literal(name)) for name in choices.microphones)]
+    if choices.microphone and choices.microphone not in choices.microphones:
+        devices.append((choices.microphone, NOT_CONNECTED.format(device=literal(choices.microphone))))
+    return devices
+
+
 def how_to_dictate(choices: Choices) -> str:
     """Which key to hold or press; empty if there is none."""
     how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK
     return how.format(keys=" / ".join(choices.hotkeys)) if choices.hotkeys else ""
+
+
+def literal(title: str) -> str:
+    """``title`` as a button or menu shows it: its ampersands underline nothing."""
+    return title.replace("&", "&&")
 
 
 def without_letter(title: str) -> str:
@@ -82,13 +96,14 @@ def without_letter(title: str) -> str:
 
 
 def window_title(title: str) -> str:
-    """What stands in the title bar of the window ``title``."""
-    return f"{title} — {APP_TITLE}"
+    """The title bar of the window ``title``."""
+    return WINDOW_TITLE.format(title=title, app=APP_TITLE)
 
 
-def remaining_minutes(minutes: int) -> str:
-    """How long something takes, in whole minutes."""
-    return ntr("about {minutes} minute left", "about {minutes} minutes left", minutes).format(minutes=minutes)
+def elided(text: str, length: int = 48) -> str:
+    """One line of at most ``length`` characters, for a menu."""
+    line = " ".join(text.split())
+    return literal(line if len(line) <= length else line[: length - 1].rstrip() + "…")
 
 
 def clock(seconds: float) -> str:
@@ -98,14 +113,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def elided(text: str, length: int = 48) -> str:
-    """One line of at most ``length`` characters, for a menu; ampersands stay ampersands."""
-    line = " ".join(text.split())
-    return (line if len(line) <= length else line[: length - 1].rstrip() + "…").replace("&", "&&")
-
-
 def size(size_bytes: float) -> str:
-    """1.9 GB; whole numbers below a gigabyte."""
+    """1.9 GB, and whole numbers below a gigabyte. Decimal (1 GB = 10^9 bytes), as disks are sold."""
     digits = 1 if size_bytes >= 999_500_000 else 0
     return QLocale().formattedDataSize(round(size_bytes), digits, QLocale.DataSizeFormat.DataSizeSIFormat)
 
@@ -124,7 +133,8 @@ def remaining(seconds: float) -> str:
         return REMAINING_S.format(seconds=10 * round(seconds / 10))
     minutes = max(1, round(seconds / 60))
     if minutes < 60:
-        return remaining_minutes(minutes)
+        left = ntr("about {minutes} minute left", "about {minutes} minutes left", minutes)
+        return left.format(minutes=minutes)
     return REMAINING_H.format(hours=minutes // 60, minutes=minutes % 60)
 
 

@@ -1,14 +1,15 @@
-"""Colors, and how well they can be told apart (WCAG 2.2, AA).
+"""Colors and outlines, and how well they can be told apart (WCAG 2.2, AA).
 
-Text has a contrast of at least 4.5 : 1 to its ground, an outline that is needed to see a control 3 : 1. The
-schemes fulfil that on their own grounds; ``readable`` sees to it on those of the desktop's palette.
+Text has a contrast of at least 4.5 : 1 to its background, an outline that is needed to see a control 3 : 1.
+The schemes fulfil that on their own backgrounds; ``readable`` sees to it on those of the desktop's palette,
+and ``OutlinedStyle`` draws the outlines that Fusion, which Linux desktops get, does not.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPalette, QPen
 from PySide6.QtWidgets import (
     QApplication,
@@ -73,10 +74,10 @@ PANEL_LIGHT_INK = "#f2f3f5"
 
 def is_dark() -> bool:
     """Whether the desktop is dark; where it does not say, the color of its windows does."""
-    told = QGuiApplication.styleHints().colorScheme()
-    if told is Qt.ColorScheme.Unknown:
+    desktop = QGuiApplication.styleHints().colorScheme()
+    if desktop is Qt.ColorScheme.Unknown:
         return QGuiApplication.palette().window().color().lightnessF() < 0.5
-    return told is Qt.ColorScheme.Dark
+    return desktop is Qt.ColorScheme.Dark
 
 
 def scheme() -> Scheme:
@@ -127,11 +128,22 @@ def outline(palette: QPalette) -> QColor:
     return readable(window, *grounds(palette), ratio=OUTLINE_CONTRAST)
 
 
-_BASE = "fusion"
+def draw_rounded(
+    painter: QPainter, area: QRectF, radius: float, fill: QColor | None = None, edge: QPen | None = None
+) -> None:
+    """Draw a rounded rectangle, with its edge inside ``area``."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(edge or Qt.PenStyle.NoPen)
+    painter.setBrush(fill or Qt.BrushStyle.NoBrush)
+    inset = edge.widthF() / 2 if edge else 0.0
+    painter.drawRoundedRect(area.adjusted(inset, inset, -inset, -inset), radius, radius)
+
+
+_FUSION = "fusion"
 _RADIUS_PX = 2.0
-_FILL_CONTRAST = 4.0  # of a bar; Fusion brightens it
-_INDICATOR = {QStyle.PixelMetric.PM_IndicatorWidth, QStyle.PixelMetric.PM_IndicatorHeight}
+_BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
 _GRIP_PX = (32, 3)
+_INDICATOR = {QStyle.PixelMetric.PM_IndicatorWidth, QStyle.PixelMetric.PM_IndicatorHeight}
 _OUTLINED = {
     QStyle.PrimitiveElement.PE_IndicatorCheckBox,
     QStyle.PrimitiveElement.PE_FrameLineEdit,
@@ -142,13 +154,17 @@ _LINES = {QFrame.Shape.HLine, QFrame.Shape.VLine}
 
 
 class OutlinedStyle(QProxyStyle):
-    """Draws as Fusion does, and an outline over it."""
+    """Draws as Fusion does, and an outline over it.
+
+    Fusion derives its outlines from the window's color by darkening it, so that check boxes, fields and bars
+    have none on a dark desktop.
+    """
 
     def __init__(self) -> None:
-        super().__init__(_BASE)
+        super().__init__(_FUSION)
 
     def polish(self, what: QPalette | QApplication | QWidget) -> None:  # type: ignore[override]  # three in one
-        """Make the text readable that an empty field shows. Called by Qt."""
+        """Make the hint in an empty field readable. Called by Qt."""
         super().polish(what)
         if isinstance(what, QPalette):
             base = what.color(QPalette.ColorRole.Base)
@@ -156,12 +172,9 @@ class OutlinedStyle(QProxyStyle):
             what.setColor(QPalette.ColorRole.PlaceholderText, readable(hint, base))
 
     def pixelMetric(  # noqa: N802  the name is Qt's
-        self,
-        metric: QStyle.PixelMetric,
-        option: QStyleOption | None = None,
-        widget: QWidget | None = None,
+        self, metric: QStyle.PixelMetric, option: QStyleOption | None = None, widget: QWidget | None = None
     ) -> int:
-        """A check box grows with the letters beside it. Called by Qt."""
+        """Let a check box grow with the letters beside it. Called by Qt."""
         size_px = super().pixelMetric(metric, option, widget)
         if widget is not None and metric in _INDICATOR:
             size_px = max(size_px, round(widget.fontMetrics().ascent() * 0.9))
@@ -176,11 +189,11 @@ class OutlinedStyle(QProxyStyle):
     ) -> None:
         """Outline check boxes, fields, lists and buttons. Called by Qt."""
         super().drawPrimitive(element, option, painter, widget)
-        is_there = not isinstance(option, QStyleOptionFrame) or option.lineWidth > 0
+        has_frame = not isinstance(option, QStyleOptionFrame) or option.lineWidth > 0
         if element is QStyle.PrimitiveElement.PE_PanelMenu:  # which Qt calls neither enabled nor disabled
-            _draw(option, painter, QRectF(option.rect))
-        elif element in _OUTLINED and is_there:
-            _stroke(option, painter, QRectF(option.rect))
+            _draw_outline(option, painter, option.rect)
+        elif element in _OUTLINED and has_frame:
+            _outline_enabled(option, painter, option.rect)
 
     def drawControl(  # noqa: N802  the name is Qt's
         self,
@@ -190,23 +203,20 @@ class OutlinedStyle(QProxyStyle):
         widget: QWidget | None = None,
     ) -> None:
         """Outline bars; draw lines and the grips of splitters. Called by Qt."""
-        control = QStyle.ControlElement
-        if element is control.CE_Splitter:
-            _grip(option, painter)
-        elif (
-            element is control.CE_ShapedFrame and isinstance(widget, QFrame) and widget.frameShape() in _LINES
-        ):
-            _line(option, painter, is_upright=widget.frameShape() is QFrame.Shape.VLine)
+        shape = widget.frameShape() if isinstance(widget, QFrame) else None
+        if element is QStyle.ControlElement.CE_Splitter:
+            _draw_grip(option, painter)
+        elif element is QStyle.ControlElement.CE_ShapedFrame and shape in _LINES:
+            _draw_line(option, painter, is_vertical=shape is QFrame.Shape.VLine)
         elif isinstance(option, QStyleOptionMenuItem) and _is_separator(option) and not option.text:
-            _line(option, painter, is_upright=False)
-        elif element is control.CE_ProgressBarContents:
+            _draw_line(option, painter, is_vertical=False)
+        elif element is QStyle.ControlElement.CE_ProgressBarContents:
             palette = QPalette(option.palette)
-            fill = palette.color(QPalette.ColorRole.Highlight)
-            base = palette.color(QPalette.ColorRole.Base)
-            palette.setColor(QPalette.ColorRole.Highlight, readable(fill, base, ratio=_FILL_CONTRAST))
+            fill, base = palette.highlight().color(), palette.base().color()
+            palette.setColor(QPalette.ColorRole.Highlight, readable(fill, base, ratio=_BAR_CONTRAST))
             option.palette = palette
             super().drawControl(element, option, painter, widget)
-            _stroke(option, painter, QRectF(option.rect))
+            _outline_enabled(option, painter, option.rect)
         else:
             super().drawControl(element, option, painter, widget)
 
@@ -217,68 +227,62 @@ class OutlinedStyle(QProxyStyle):
         painter: QPainter,
         widget: QWidget | None = None,
     ) -> None:
-        """Outline what scroll bars are moved by. Called by Qt."""
+        """Outline the sliders of scroll bars. Called by Qt."""
         super().drawComplexControl(control, option, painter, widget)
         if control is QStyle.ComplexControl.CC_ScrollBar and widget is not None:
             slider = QStyle.SubControl.SC_ScrollBarSlider
-            _stroke(option, painter, QRectF(self.subControlRect(control, option, slider, widget)))
+            _outline_enabled(option, painter, self.subControlRect(control, option, slider, widget))
 
 
 def use_outlines() -> None:
-    """Draw all windows so, where the style is Qt's own. Safe to call twice."""
+    """Draw all windows so, where the style is Qt's own and not the system's. Safe to call twice."""
+    style = application().style()
+    if style.name() == _FUSION and not isinstance(style, OutlinedStyle):
+        application().setStyle(OutlinedStyle())
+
+
+def application() -> QApplication:
+    """The one there is: nothing is shown without it."""
     app = QApplication.instance()
-    if (
-        isinstance(app, QApplication)
-        and app.style().name() == _BASE
-        and not isinstance(app.style(), OutlinedStyle)
-    ):
-        app.setStyle(OutlinedStyle())
+    assert isinstance(app, QApplication), "made before the first window"
+    return app
 
 
 def _is_separator(item: QStyleOptionMenuItem) -> bool:
     return item.menuItemType == QStyleOptionMenuItem.MenuItemType.Separator
 
 
-def _ink(option: QStyleOption) -> QColor:
-    if option.state & QStyle.StateFlag.State_HasFocus:
-        highlight = option.palette.color(QPalette.ColorRole.Highlight)
-        return readable(highlight, *grounds(option.palette), ratio=OUTLINE_CONTRAST)
-    return outline(option.palette)
-
-
-def _stroke(option: QStyleOption, painter: QPainter, area: QRectF) -> None:
-    """Outline a control that can be used."""
+def _outline_enabled(option: QStyleOption, painter: QPainter, area: QRect) -> None:
     if option.state & QStyle.StateFlag.State_Enabled:
-        _draw(option, painter, area)
+        _draw_outline(option, painter, area)
 
 
-def _draw(option: QStyleOption, painter: QPainter, area: QRectF) -> None:
+def _draw_outline(option: QStyleOption, painter: QPainter, area: QRect) -> None:
+    color = outline(option.palette)
+    if option.state & QStyle.StateFlag.State_HasFocus:
+        color = readable(option.palette.highlight().color(), *grounds(option.palette), ratio=OUTLINE_CONTRAST)
     painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(_ink(option), 1))
-    painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS_PX, _RADIUS_PX)
+    draw_rounded(painter, QRectF(area), _RADIUS_PX, edge=QPen(color, 1))
     painter.restore()
 
 
-def _line(option: QStyleOption, painter: QPainter, *, is_upright: bool) -> None:
-    middle = option.rect.center()
-    color = outline(option.palette)
-    if is_upright:
-        painter.fillRect(middle.x(), option.rect.top(), 1, option.rect.height(), color)
+def _draw_line(option: QStyleOption, painter: QPainter, *, is_vertical: bool) -> None:
+    line, middle = QRect(option.rect), option.rect.center()
+    if is_vertical:
+        line.setLeft(middle.x())
+        line.setWidth(1)
     else:
-        painter.fillRect(option.rect.left(), middle.y(), option.rect.width(), 1, color)
+        line.setTop(middle.y())
+        line.setHeight(1)
+    painter.fillRect(line, outline(option.palette))
 
 
-def _grip(option: QStyleOption, painter: QPainter) -> None:
+def _draw_grip(option: QStyleOption, painter: QPainter) -> None:
     """Where a splitter is taken hold of: a short bar in its middle."""
-    is_upright = option.rect.height() > option.rect.width()
     length, width = _GRIP_PX
-    grip = QRectF(0, 0, width, length) if is_upright else QRectF(0, 0, length, width)
+    is_vertical = option.rect.height() > option.rect.width()
+    grip = QRectF(0, 0, width, length) if is_vertical else QRectF(0, 0, length, width)
     grip.moveCenter(QRectF(option.rect).center())
     painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(outline(option.palette))
-    painter.drawRoundedRect(grip, width / 2, width / 2)
+    draw_rounded(painter, grip, width / 2, outline(option.palette))
     painter.restore()

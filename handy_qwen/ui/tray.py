@@ -1,7 +1,8 @@
-"""The icon in the tray.
+"""The icon in the tray and its menu.
 
 A desktop may have no tray, get one later, or lose it for a while: Qt shows the icon as soon as there is one.
-Without one the overlay and the command line serve.
+Without one the main window offers the menu's entries as buttons (``windows/main.py``): what is added here is
+there as well.
 """
 
 from __future__ import annotations
@@ -15,138 +16,123 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.types import Method
-from handy_qwen.core.view import Choices, Commands, Phase, View, Window
+from handy_qwen.core.view import Choices, Commands, Notice, Phase, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tray_icon
 from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.style import is_dark
-from handy_qwen.ui.windows.model_words import installation_line
+from handy_qwen.ui.windows import model_words
 
 _MESSAGE_MS = 8000
+Entry = tuple[str, str]
+"""What is chosen, and its title."""
 
 
 class Tray:
-    """Icon, tooltip and menu. Lives on Qt's thread."""
+    """Icon, tooltip and menu. Made and used on Qt's thread."""
 
     def __init__(self, ask: Callable[[Request], None], commands: Commands) -> None:
         self._icons: dict[Phase, QIcon] = {}
         self._view = View()
-        self._told = 0  # number of the last notice shown as a message of the desktop
+        self._shown_number = 0  # of the last notice shown as a message of the desktop
         self.menu = TrayMenu(ask, commands)
         self._icon = QSystemTrayIcon()
         self._icon.setContextMenu(self.menu)
         self._icon.activated.connect(self._on_activated)
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._draw_icons)
         self._draw_icons()
 
-    def show(self, view: View) -> None:
+    def show_view(self, view: View) -> None:
         """Show ``view``."""
         self._view = view
         self._icon.setIcon(self._icons[view.phase])
-        self._icon.setToolTip(_tooltip(view))
+        self._icon.setToolTip(tooltip(view))
         self.menu.show_view(view)
         if not self._icon.isVisible():
             self._icon.show()
-        self._tell_problem(view)
-
-    def show_shelf(self, shelf: ModelList) -> None:
-        """Tell in the menu how far an installation is."""
-        self.menu.show_shelf(shelf)
+        self._show_problem(view)
 
     def close(self) -> None:
         """Take the icon away."""
-        QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._on_scheme_changed)
+        QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._draw_icons)
         self._icon.hide()
         self.menu.deleteLater()
 
-    def _tell_problem(self, view: View) -> None:
-        """What lasts and has no overlay to be seen in is told by the desktop, once."""
-        lasting = [notice for notice in view.notices if notice.is_lasting and notice.number > self._told]
-        if lasting and not has_overlay(view) and QSystemTrayIcon.supportsMessages():
-            notice = lasting[-1]
+    def _show_problem(self, view: View) -> None:
+        """Have the desktop show, once, what lasts and has no overlay to be seen in."""
+        notice = lasting_notice(view)
+        is_new = notice is not None and notice.number > self._shown_number
+        if notice and is_new and not has_overlay(view) and QSystemTrayIcon.supportsMessages():
             self._icon.showMessage(notice.title, notice.hint, self._icons[Phase.PROBLEM], _MESSAGE_MS)
-        self._told = max([self._told, *(notice.number for notice in view.notices)])
+        self._shown_number = max([self._shown_number, *(notice.number for notice in view.notices)])
 
     def _draw_icons(self) -> None:
         self._icons = {phase: tray_icon(phase, is_dark=is_dark()) for phase in Phase}
-
-    def _on_scheme_changed(self) -> None:
-        self._draw_icons()
         self._icon.setIcon(self._icons[self._view.phase])
 
     def _on_activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
         """A left click opens the menu as a right one does."""
         if reason is QSystemTrayIcon.ActivationReason.Trigger:
-            self.menu.popup_at_cursor()
+            self.menu.popup(QCursor.pos())
 
 
-def _tooltip(view: View) -> str:
+def lasting_notice(view: View) -> Notice | None:
+    """The newest of the notices that stay until their cause is gone."""
+    return next((notice for notice in reversed(view.notices) if notice.is_lasting), None)
+
+
+def tooltip(view: View) -> str:
+    """What the icon says: the state, and the problem or how to dictate."""
     lines = [f"{strings.APP_TITLE} — {strings.PHASES[view.phase]}"]
-    lasting = [notice for notice in view.notices if notice.is_lasting]
     if view.choices.is_private:
         lines.append(strings.HISTORY_PAUSED)
-    if lasting:
-        lines += [lasting[-1].title, lasting[-1].hint]
+    if notice := lasting_notice(view):
+        lines += [notice.title, notice.hint]
     elif view.phase is Phase.IDLE:
         lines.append(strings.how_to_dictate(view.choices))
     return "\n".join(filter(None, lines))
 
 
-Entry = tuple[str, str]
-"""What is chosen, and how it is called."""
-
-
 class TrayMenu(QMenu):
-    """All that can be asked for with the mouse, or with the keyboard once the menu is open."""
+    """Built once; a new view changes its entries, also while it is open. Made and used on Qt's thread."""
 
     def __init__(self, ask: Callable[[Request], None], commands: Commands) -> None:
         super().__init__()
-        self._ask = ask
-        self._commands = commands
+        self._ask, self._commands = ask, commands
         self._recent_shown: tuple[str, ...] | None = None
-        self._problem = self._entry("", lambda: None)
-        self._problem.setEnabled(False)
+        self._problem = self._add_line("")
         self._problem.setVisible(False)
-        self._get_model = self._entry(strings.GET_MODEL, lambda: commands.open_window(Window.MODELS))
-        self._get_model.setVisible(False)
-        self._record = self._entry(strings.START, lambda: ask(Request.TOGGLE))
-        self._cancel = self._entry(strings.CANCEL, lambda: ask(Request.CANCEL))
+        self._get_model = self._add_window(strings.GET_MODEL, Window.MODELS)
+        self._record = self._add_request(strings.START, Request.TOGGLE)
+        self._cancel = self._add_request(strings.CANCEL, Request.CANCEL)
         self.addSeparator()
-        self._copy = self._entry(strings.COPY_LAST, lambda: ask(Request.COPY_LAST))
-        self._paste = self._entry(strings.PASTE_AGAIN, lambda: ask(Request.PASTE_AGAIN))
-        self._drop = self._entry(strings.DROP_HELD, lambda: ask(Request.DROP_HELD))
+        self._copy = self._add_request(strings.COPY_LAST, Request.COPY_LAST)
+        self._paste = self._add_request(strings.PASTE_AGAIN, Request.PASTE_AGAIN)
+        self._drop = self._add_request(strings.DROP_HELD, Request.DROP_HELD)
         self._recent = self.addMenu(strings.RECENT)
         self.addSeparator()
-        self._retry = self._entry(strings.RETRY, lambda: ask(Request.RETRY))
-        self._bring_back = self._entry(strings.BRING_BACK, lambda: ask(Request.BRING_BACK))
-        self._private = self.addAction(strings.PAUSE_HISTORY)
-        self._private.setCheckable(True)
-        self._private.triggered.connect(self._on_private)
-        self._entry(strings.HISTORY_WINDOW, lambda: commands.open_window(Window.HISTORY))
+        self._retry = self._add_request(strings.RETRY, Request.RETRY)
+        self._bring_back = self._add_request(strings.BRING_BACK, Request.BRING_BACK)
+        self._private = self._add_switch(strings.PAUSE_HISTORY, commands.pause_history)
+        self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
         self.addSeparator()
         self._models = ChoiceMenu(self, strings.MODEL, commands.use_model)
         self._languages = ChoiceMenu(self, strings.LANGUAGE, commands.use_language)
         self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
-        self._methods = ChoiceMenu(
-            self, strings.METHOD, lambda name: commands.use_method(Method(name) if name else None)
-        )
+        self._methods = ChoiceMenu(self, strings.METHOD, self._use_method)
         self.addSeparator()
-        self._shelf = self._entry(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
-        self._entry(strings.SETUP_WINDOW, lambda: commands.open_window(Window.SETUP))
-        self._entry(strings.SETTINGS_FILE, commands.open_settings_file)
-        self._entry(strings.HELP, lambda: commands.open_window(Window.HELP))
-        self._autostart = self.addAction(strings.AUTOSTART)
-        self._autostart.setCheckable(True)
-        self._autostart.triggered.connect(commands.use_autostart)
-        version = self._entry(strings.VERSION, lambda: None)
-        version.setEnabled(False)
-        self._remarks = (self._problem, version)
-        self._entry(strings.QUIT, commands.quit)
+        self._models_window = self._add_window(strings.MODELS_WINDOW, Window.MODELS)
+        self._add_window(strings.SETUP_WINDOW, Window.SETUP)
+        self._add_entry(strings.SETTINGS_FILE, commands.open_settings_file)
+        self._add_window(strings.HELP, Window.HELP)
+        self._autostart = self._add_switch(strings.AUTOSTART, commands.use_autostart)
+        self._version = self._add_line(strings.VERSION)
+        self._add_entry(strings.QUIT, commands.quit)
         self.aboutToShow.connect(commands.refresh_choices)
 
     def entries(self) -> list[QAction]:
         """All that can be chosen, and the separators between."""
-        return [action for action in self.actions() if action not in self._remarks]
+        return [action for action in self.actions() if action not in {self._problem, self._version}]
 
     def is_for_other_window(self, action: QAction) -> bool:
         """Whether ``action`` ends with a text in the window that has the focus then."""
@@ -154,10 +140,10 @@ class TrayMenu(QMenu):
 
     def show_view(self, view: View) -> None:
         """Make the entries say what ``view`` says."""
-        lasting = [notice for notice in view.notices if notice.is_lasting]
-        self._problem.setVisible(bool(lasting))
-        if lasting:
-            self._problem.setText(strings.elided(f"{lasting[-1].title} {lasting[-1].hint}", 90))
+        notice = lasting_notice(view)
+        self._problem.setVisible(notice is not None)
+        if notice is not None:
+            self._problem.setText(strings.elided(f"{notice.title} {notice.hint}", 90))
         self._get_model.setVisible(view.choices.is_demo_only)
         self._record.setText(strings.STOP if view.phase is Phase.RECORDING else strings.START)
         self._cancel.setEnabled(view.phase is Phase.RECORDING or view.waiting > 0)
@@ -172,21 +158,36 @@ class TrayMenu(QMenu):
         self._show_recent(view.recent)
         self._show_choices(view.choices)
 
-    def show_shelf(self, shelf: ModelList) -> None:
+    def show_models(self, models: ModelList) -> None:
         """Say how far an installation is."""
-        self._shelf.setText(installation_line(shelf) or strings.MODELS_WINDOW)
+        model, state = model_words.installation(models)
+        working = strings.MODELS_WORKING.format(model=strings.literal(model), state=state)
+        self._models_window.setText(working if model else strings.MODELS_WINDOW)
 
-    def popup_at_cursor(self) -> None:
-        """Open where the mouse is."""
-        self.popup(QCursor.pos())
-
-    def _entry(self, title: str, do: Callable[[], None]) -> QAction:
+    def _add_entry(self, title: str, do: Callable[[], None]) -> QAction:
         action = self.addAction(title)
         action.triggered.connect(lambda _checked: do())
         return action
 
-    def _on_private(self, is_checked: bool) -> None:
-        self._commands.pause_history(is_checked)
+    def _add_request(self, title: str, what: Request) -> QAction:
+        return self._add_entry(title, lambda: self._ask(what))
+
+    def _add_window(self, title: str, window: Window) -> QAction:
+        return self._add_entry(title, lambda: self._commands.open_window(window))
+
+    def _add_switch(self, title: str, switch: Callable[[bool], None]) -> QAction:
+        action = self.addAction(title)
+        action.setCheckable(True)
+        action.triggered.connect(switch)
+        return action
+
+    def _add_line(self, text: str) -> QAction:
+        action = self.addAction(text)
+        action.setEnabled(False)
+        return action
+
+    def _use_method(self, name: str) -> None:
+        self._commands.use_method(Method(name) if name else None)
 
     def _show_recent(self, texts: tuple[str, ...]) -> None:
         if texts == self._recent_shown:
@@ -200,31 +201,22 @@ class TrayMenu(QMenu):
             self._recent.addAction(strings.NO_RECENT).setEnabled(False)
 
     def _show_choices(self, choices: Choices) -> None:
-        models = [(model.name, model.title.replace("&", "&&")) for model in choices.models]
+        models = [(model.name, strings.literal(model.title)) for model in choices.models]
         if models:
-            models.insert(0, ("", _automatic(models[0][1])))
+            models.insert(0, ("", strings.AUTOMATIC_IS.format(what=models[0][1])))
         model = "" if choices.is_model_automatic else choices.model
         self._models.show_entries(models, model, empty=strings.NO_MODELS)
-        recent = [name for name in choices.recent_languages if name]
-        top = list(dict.fromkeys([*recent, *filter(None, [choices.language])]))
+        top = dict.fromkeys(name for name in (*choices.recent_languages, choices.language) if name)
         self._languages.show_entries(
             [("", strings.AUTOMATIC), *((name, strings.language_title(name)) for name in top)],
             choices.language,
             more=[(name, strings.language_title(name)) for name in choices.languages],
         )
-        devices = [(name, name.replace("&", "&&")) for name in choices.microphones]
-        if choices.microphone and choices.microphone not in choices.microphones:
-            missing = strings.NOT_CONNECTED.format(device=choices.microphone.replace("&", "&&"))
-            devices.append((choices.microphone, missing))
-        self._microphones.show_entries([("", strings.DEFAULT_DEVICE), *devices], choices.microphone)
-        automatic = _automatic(strings.without_letter(strings.METHODS[choices.automatic_method]))
-        methods = [("", automatic), *((method.value, title) for method, title in strings.METHODS.items())]
+        self._microphones.show_entries(strings.microphones(choices), choices.microphone)
+        automatic = strings.without_letter(strings.METHODS[choices.automatic_method])
+        methods = [("", strings.AUTOMATIC_IS.format(what=automatic))]
+        methods += [(method.value, title) for method, title in strings.METHODS.items()]
         self._methods.show_entries(methods, "" if choices.is_method_automatic else choices.method.value)
-
-
-def _automatic(what: str) -> str:
-    """The entry that goes back to the default, which is ``what`` at the moment."""
-    return strings.AUTOMATIC_IS.format(what=what)
 
 
 class ChoiceMenu(QMenu):
@@ -262,7 +254,7 @@ class ChoiceMenu(QMenu):
         if more:
             self.addSeparator()
             submenu = self.addMenu(strings.ALL_LANGUAGES)
-            twins = QActionGroup(submenu)  # one may stand in both places and is checked in both
+            twins = QActionGroup(submenu)  # a language may be in both menus and is checked in both
             for name, title in more:
                 action = self._add(submenu, name, title)
                 twins.addAction(action)

@@ -1,11 +1,11 @@
-"""What the windows are built of besides Qt's own widgets. All of it follows a change of the color scheme."""
+"""The widgets that windows share, and how they speak to a screen reader. All follow the color scheme."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -17,377 +17,32 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPalette,
+    QPen,
 )
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLayout,
-    QLayoutItem,
-    QMessageBox,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QLabel, QMessageBox, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from handy_qwen.core.view import Meter
 from handy_qwen.ui import strings
-from handy_qwen.ui.overlay_card import drawing
-from handy_qwen.ui.setup import words
-from handy_qwen.ui.style import blended, grounds, outline, readable, scheme
+from handy_qwen.ui.icons import drawing
+from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, Part, column, row
+from handy_qwen.ui.style import blended, draw_rounded, grounds, outline, readable, scheme
 
 _RADIUS_PX = 8.0
-_GAP_PX, _SMALL_GAP_PX = 12, 6
-_UNLIMITED_PX = 1 << 20
-_PILL_SHARE = 0.13  # a breath of the text's color behind it
-
-
-class Button(QPushButton):
-    """Leaves Enter to its window, which presses the button with the focus once, however long it is held."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
-            event.ignore()
-        else:
-            super().keyPressEvent(event)
-
-
-def button(text: str = "", do: Callable[[], object] | None = None) -> QPushButton:
-    """A button that is pressed when it has the keyboard, and never because it happens to be the first."""
-    made = Button(text)
-    made.setAutoDefault(False)
-    if do is not None:
-        made.clicked.connect(lambda _checked: do())
-    return made
-
-
-class Text(QLabel):
-    """Words that wrap. ``color`` is a field of ``style.Scheme``; ``is_line``: they only wrap if they must.
-
-    Text from elsewhere (a model's name, what somebody said) is shown as it is, never read as markup.
-    """
-
-    def __init__(
-        self,
-        text: str = "",
-        *,
-        color: str = "text",
-        scale: float = 1.0,
-        is_bold: bool = False,
-        is_line: bool = False,
-    ) -> None:
-        super().__init__()
-        self._color, self._is_line = color, is_line
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-        self.setText(text)
-        font = QFont(self.font())
-        font.setPointSizeF(font.pointSizeF() * scale)
-        if is_bold:
-            font.setWeight(QFont.Weight.DemiBold)
-        self.setFont(font)
-        self._tint()
-
-    def setText(self, text: str) -> None:  # noqa: N802  the name is Qt's
-        """Show ``text``; a screen reader says it without the marks that order both directions."""
-        super().setText(text)
-        self.setAccessibleName(spoken(text))
-
-    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        if not self._is_line:
-            return super().sizeHint()
-        margins = self.contentsMargins()
-        size = QFontMetricsF(self.font()).size(0, self.text())
-        around = QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
-        return QSize(math.ceil(size.width()) + 1, math.ceil(size.height())) + around
-
-    def set_color(self, color: str) -> None:
-        """Show the words in another color of the scheme."""
-        if color != self._color:
-            self._color = color
-            self._tint()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
-        """Follow the scheme. Called by Qt."""
-        super().changeEvent(event)
-        if event.type() in {QEvent.Type.PaletteChange, QEvent.Type.ThemeChange}:
-            self._tint()
-
-    def _tint(self) -> None:
-        wanted = readable(scheme().color(self._color), *grounds(QGuiApplication.palette()))
-        if self.palette().color(QPalette.ColorRole.WindowText) != wanted:  # each change is told to us again
-            palette = QPalette()
-            palette.setColor(QPalette.ColorRole.WindowText, wanted)
-            self.setPalette(palette)
-
-
-class Title(Text):
-    """The head of a window's part."""
-
-    def __init__(self, text: str = "", *, scale: float = 1.2, is_line: bool = False) -> None:
-        super().__init__(text, scale=scale, is_bold=True, is_line=is_line)
-
-
-class SecondaryText(Text):
-    """What is there to be read by who looks for it."""
-
-    def __init__(self, text: str = "", *, scale: float = 1.0, is_line: bool = False) -> None:
-        super().__init__(text, color="quiet", scale=scale, is_line=is_line)
-
-
-class Pill(QLabel):
-    """A word or two on a ground of the same hue: a state."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._color = "quiet"
-        self.setContentsMargins(9, 2, 9, 2)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        font = QFont(self.font())
-        font.setPointSizeF(font.pointSizeF() * 0.9)
-        font.setWeight(QFont.Weight.DemiBold)
-        self.setFont(font)
-
-    def say(self, words: str, color: str) -> None:
-        """Show ``words`` in ``color``, a field of ``style.Scheme``; nothing is shown for no words."""
-        self.setVisible(bool(words))
-        self.setText(words)
-        self._color = color
-        self.update()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Paint ground and words. Called by Qt."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area = QRectF(self.rect())
-        painter.setPen(Qt.PenStyle.NoPen)
-        color, base = scheme().color(self._color), self.palette().color(QPalette.ColorRole.Base)
-        ground = blended(color, base, _PILL_SHARE)
-        painter.setBrush(ground)
-        painter.drawRoundedRect(area, area.height() / 2, area.height() / 2)
-        painter.setPen(readable(color, ground))
-        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self.text())
-        painter.end()
-
-
-class Card(QFrame):
-    """A card: a rounded ground with an outline. ``accent`` draws that in a color of the scheme."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._accent = ""
-
-    def set_accent(self, color: str) -> None:
-        """Draw the outline in ``color``, a field of ``style.Scheme``; the usual one if empty."""
-        if color != self._accent:
-            self._accent = color
-            self.update()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Paint ground and outline. Called by Qt."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        width = 2.0 if self._accent else 1.0
-        area = QRectF(self.rect()).adjusted(width / 2, width / 2, -width / 2, -width / 2)
-        painter.setBrush(self.palette().color(QPalette.ColorRole.Base))
-        pen = painter.pen()
-        pen.setColor(scheme().color(self._accent) if self._accent else outline(self.palette()))
-        pen.setWidthF(width)
-        painter.setPen(pen)
-        painter.drawRoundedRect(area, _RADIUS_PX, _RADIUS_PX)
-        painter.end()
-
-
-class Icon(QWidget):
-    """One of the program's drawings, tinted. ``name`` is its file among the icons."""
-
-    def __init__(self, name: str, color: str, size_px: int = 20) -> None:
-        super().__init__()
-        self._name, self._color = name, color
-        self.setFixedSize(QSize(size_px, size_px))
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Paint the drawing. Called by Qt."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        color = getattr(scheme(), self._color)
-        drawing(self._name, color).render(painter, QRectF(self.rect()))
-        painter.end()
-
-
-class Alert(QWidget):
-    """A sign, what is wrong, and what to do about it. ``color`` is a field of ``style.Scheme``."""
-
-    def __init__(self, color: str) -> None:
-        super().__init__()
-        self._title, self._hint = Text(color=color), SecondaryText()
-        for label in (self._title, self._hint):
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        words_column = QVBoxLayout()
-        words_column.setSpacing(2)
-        words_column.addWidget(self._title)
-        words_column.addWidget(self._hint)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, _SMALL_GAP_PX, 0, _SMALL_GAP_PX)
-        line.setSpacing(_GAP_PX)
-        line.addWidget(Icon("mark-warning", color), 0, Qt.AlignmentFlag.AlignTop)
-        line.addLayout(words_column, 1)
-        self.hide()
-
-    def say(self, title: str, hint: str = "", *, is_silent: bool = False) -> None:
-        """Show both, or nothing at all without a title. ``is_silent``: something else announces it."""
-        is_new = self.isHidden() or title != self._title.text()
-        self._title.setText(title)
-        self._hint.setText(hint)
-        self._hint.setVisible(bool(hint))
-        self.setVisible(bool(title))
-        if is_new and not is_silent:
-            announce(self, title, hint)
-
-
-class FlowLayout(QLayout):
-    """A row that goes on in the next line where there is no room, however large the letters are.
-
-    The first of a line that expands gets the room that is left over.
-    The widgets after ``push`` stand at the right end of their line.
-    """
-
-    def __init__(self, gap_px: int) -> None:
-        super().__init__()
-        self._items: list[QLayoutItem] = []
-        self._pushed: int | None = None  # the place of the first that stands at the right
-        self.setContentsMargins(0, 0, 0, 0)
-        self.setSpacing(gap_px)
-
-    def push(self) -> None:
-        """What is added from now on stands at the right."""
-        self._pushed = len(self._items)
-
-    def addLayout(self, layout: QLayout) -> None:  # noqa: N802  named as in Qt's other layouts
-        """Add a layout as one item."""
-        self.addChildLayout(layout)
-        self.addItem(layout)
-
-    def addItem(self, item: QLayoutItem) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt for ``addWidget``."""
-        self._items.append(item)
-
-    def count(self) -> int:
-        """Called by Qt."""
-        return len(self._items)
-
-    def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
-        """None past the end, as Qt wants it. Called by Qt."""
-        return self._items[index] if 0 <= index < len(self._items) else None
-
-    def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
-
-    def expandingDirections(self) -> Qt.Orientation:  # noqa: N802  the name is Qt's
-        """As wide as there is room. Called by Qt."""
-        return Qt.Orientation.Horizontal
-
-    def hasHeightForWidth(self) -> bool:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        lines = self._lines(width)
-        return sum(self._height(line, width) for line in lines) + self.spacing() * max(0, len(lines) - 1)
-
-    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """All in one line. Called by Qt."""
-        shown = self._shown()
-        width = sum(self._items[place].sizeHint().width() for place in shown)
-        return QSize(width + self.spacing() * max(0, len(shown) - 1), self._height(shown))
-
-    def minimumSize(self) -> QSize:  # noqa: N802  the name is Qt's
-        """The widest in a line of its own. Called by Qt."""
-        shown = self._shown()
-        width = max((self._items[place].minimumSize().width() for place in shown), default=0)
-        return QSize(width, self._height(shown))
-
-    def setGeometry(self, area: QRect) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        super().setGeometry(area)
-        is_mirrored = self._is_mirrored()
-        top = area.top()
-        for line in self._lines(area.width()):
-            height, left = self._height(line, area.width()), area.left()
-            right = area.right() + 1 - self._width(line[self._first_pushed(line) :], area.width())
-            spare = area.width() - self._width(line, area.width())
-            for number, place in enumerate(line):
-                if number == self._first_pushed(line):
-                    left = max(left, right)
-                size = self._size(place, area.width())
-                if spare > 0 and self._items[place].expandingDirections() & Qt.Orientation.Horizontal:
-                    size.setWidth(size.width() + spare)
-                    spare = 0
-                corner = QPoint(left, top + (height - size.height()) // 2)
-                left += size.width() + self.spacing()
-                if is_mirrored:
-                    corner.setX(area.left() + area.right() + 1 - corner.x() - size.width())
-                self._items[place].setGeometry(QRect(corner, size))
-            top += height + self.spacing()
-
-    def _is_mirrored(self) -> bool:
-        parent = self.parentWidget()
-        return parent is not None and parent.layoutDirection() is Qt.LayoutDirection.RightToLeft
-
-    def _shown(self) -> list[int]:
-        return [place for place, item in enumerate(self._items) if not item.isEmpty()]
-
-    def _first_pushed(self, line: list[int]) -> int:
-        """The number in ``line`` of the first that stands at the right; its length if none does."""
-        pushed = self._pushed if self._pushed is not None else len(self._items)
-        return next((number for number, place in enumerate(line) if place >= pushed), len(line))
-
-    def _size(self, place: int, most_px: int) -> QSize:
-        item = self._items[place]
-        size = item.sizeHint()
-        size.setWidth(min(size.width(), most_px))
-        if item.hasHeightForWidth():
-            size.setHeight(max(item.heightForWidth(size.width()), item.minimumSize().height()))
-        return size
-
-    def _width(self, line: list[int], most_px: int) -> int:
-        return sum(self._size(place, most_px).width() for place in line) + self.spacing() * max(
-            0, len(line) - 1
-        )
-
-    def _height(self, line: list[int], most_px: int = _UNLIMITED_PX) -> int:
-        return max((self._size(place, most_px).height() for place in line), default=0)
-
-    def _lines(self, width: int) -> list[list[int]]:
-        lines: list[list[int]] = []
-        for place in self._shown():
-            if lines and self._width([*lines[-1], place], width) <= width:
-                lines[-1].append(place)
-            else:
-                lines.append([place])
-        return lines
-
-
-_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+_PILL_SHARE = 0.13  # how much of the text's color its background has
+_BIDI_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 
 
 def spoken(*parts: str) -> str:
     """``parts`` as sentences, each of them once, without the marks that order text of both directions."""
-    plain = (" ".join(part.translate(_MARKS).split()) for part in parts)
+    plain = (" ".join(part.translate(_BIDI_MARKS).split()) for part in parts)
     said = list(dict.fromkeys(filter(None, plain)))
     return " ".join(part if part[-1] in ".!?…" or part is said[-1] else f"{part}." for part in said)
 
 
 def announce(widget: QWidget, *parts: str, is_urgent: bool = False) -> None:
-    """Have a screen reader say ``parts``, which ``widget`` shows, as soon as it has finished what it says.
+    """Have a screen reader say ``parts``, which ``widget`` shows: next, or at once if urgent.
 
-    Or at once, if urgent. Not at all while the widget, or the page it is on, is hidden.
+    Not while the widget, or the page it is on, is hidden.
     """
     words = spoken(*parts)
     if not words or not widget.isVisible() or not QAccessible.isActive():
@@ -415,27 +70,234 @@ def confirm(
     return box
 
 
-QUIET_DB, LOUD_DB = -60.0, -6.0  # the ends of the bar
-VOICE_DB = -40.0  # what a voice reaches with a microphone that serves
-_FRAME_MS = 50
-_FALL = 0.08  # of the bar for each frame: it rises at once and falls softly
-_PARTS = 32
-_GAP_SHARE = 0.3
+class Button(QPushButton):
+    """Pressed by Enter only through its window: once, when it has the focus, however long Enter is held."""
+
+    def __init__(self, text: str = "", do: Callable[[], object] | None = None) -> None:
+        super().__init__(text)
+        self.setAutoDefault(False)
+        if do is not None:
+            self.clicked.connect(lambda _checked: do())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
+def labelled(title: str, field: QWidget) -> QLabel:
+    """A label whose underlined letter leads to ``field``."""
+    label = QLabel(title)
+    label.setBuddy(field)
+    return label
+
+
+def scaled_font(widget: QWidget, scale: float, *, is_bold: bool = False) -> QFont:
+    """The font of ``widget`` in another size."""
+    font = QFont(widget.font())
+    font.setPointSizeF(font.pointSizeF() * scale)
+    if is_bold:
+        font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+class Text(QLabel):
+    """Words that wrap. ``color`` is a field of ``style.Scheme``; ``is_line``: they only wrap if they must.
+
+    Text from elsewhere (a model's name, what somebody said) is shown as it is, never read as markup.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        color: str = "text",
+        scale: float = 1.0,
+        is_bold: bool = False,
+        is_line: bool = False,
+    ) -> None:
+        super().__init__()
+        self._color, self._is_line = color, is_line
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setText(text)
+        self.setFont(scaled_font(self, scale, is_bold=is_bold))
+        self._tint()
+
+    def setText(self, text: str) -> None:  # noqa: N802  the name is Qt's
+        """Show ``text``; a screen reader says it without the marks that order both directions."""
+        super().setText(text)
+        self.setAccessibleName(spoken(text))
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if not self._is_line:
+            return super().sizeHint()
+        margins = self.contentsMargins()
+        size = QFontMetricsF(self.font()).size(0, self.text())
+        around = QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
+        return QSize(math.ceil(size.width()) + 1, math.ceil(size.height())) + around
+
+    def set_color(self, color: str) -> None:
+        """Show the words in another color of the scheme."""
+        self._color = color
+        self._tint()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
+        """Follow the scheme. Called by Qt."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.PaletteChange, QEvent.Type.ThemeChange}:
+            self._tint()
+
+    def _tint(self) -> None:
+        wanted = readable(scheme().color(self._color), *grounds(QGuiApplication.palette()))
+        if self.palette().color(QPalette.ColorRole.WindowText) != wanted:  # which changes the palette again
+            palette = QPalette()
+            palette.setColor(QPalette.ColorRole.WindowText, wanted)
+            self.setPalette(palette)
+
+
+class Title(Text):
+    """The heading of a window, a page or a card."""
+
+    def __init__(self, text: str = "", *, scale: float = 1.2, is_line: bool = False) -> None:
+        super().__init__(text, scale=scale, is_bold=True, is_line=is_line)
+
+
+class SecondaryText(Text):
+    """Text in a quieter color."""
+
+    def __init__(self, text: str = "", *, scale: float = 1.0, is_line: bool = False) -> None:
+        super().__init__(text, color="quiet", scale=scale, is_line=is_line)
+
+
+class Pill(QLabel):
+    """A word or two on a background of the same hue: a state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._color = "quiet"
+        self.setContentsMargins(9, 2, 9, 2)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setFont(scaled_font(self, 0.9, is_bold=True))
+
+    def say(self, words: str, color: str) -> None:
+        """Show ``words`` in ``color``, a field of ``style.Scheme``; nothing is shown for no words."""
+        self.setVisible(bool(words))
+        self.setText(words)
+        self._color = color
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        area, color = QRectF(self.rect()), scheme().color(self._color)
+        ground = blended(color, self.palette().color(QPalette.ColorRole.Base), _PILL_SHARE)
+        with QPainter(self) as painter:
+            draw_rounded(painter, area, area.height() / 2, ground)
+            painter.setPen(readable(color, ground))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self.text())
+
+
+class Card(QFrame):
+    """A rounded background with an outline, and ``parts`` below each other on it."""
+
+    def __init__(self, *parts: Part, gap_px: int = SMALL_GAP_PX) -> None:
+        super().__init__()
+        self._accent = ""
+        self.body = column(*parts, gap_px=gap_px, parent=self)
+        self.body.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+
+    def set_accent(self, color: str) -> None:
+        """Draw the outline in ``color``, a field of ``style.Scheme``; the usual one if empty."""
+        self._accent = color
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        edge = scheme().color(self._accent) if self._accent else outline(self.palette())
+        pen = QPen(edge, 2.0 if self._accent else 1.0)
+        with QPainter(self) as painter:
+            draw_rounded(painter, QRectF(self.rect()), _RADIUS_PX, self.palette().base().color(), pen)
+
+
+class Icon(QWidget):
+    """One of the program's drawings, tinted. ``name`` is its file among the icons."""
+
+    def __init__(self, name: str = "", color: str = "quiet", size_px: int = 20) -> None:
+        super().__init__()
+        self._name, self._color = name, color
+        self.setFixedSize(QSize(size_px, size_px))
+
+    def set_drawing(self, name: str, color: str) -> None:
+        """Show another drawing, in a color of the scheme."""
+        self._name, self._color = name, color
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        with QPainter(self) as painter:
+            drawing(self._name, getattr(scheme(), self._color)).render(painter, QRectF(self.rect()))
+
+
+_MESSAGE_ICONS = {"good": "mark-good", "problem": "mark-warning", "recording": "mark-warning"}
+
+
+class Message(QWidget):
+    """An icon, a sentence, and what to do about it. Hidden while it has nothing to say."""
+
+    def __init__(self, *, is_line: bool = False) -> None:
+        super().__init__()
+        self._icon, self._title, self._hint = Icon(), Text(is_line=is_line), SecondaryText()
+        for label in (self._title, self._hint):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        said = column(self._title, self._hint, gap_px=2)
+        line = row(self._icon, (said, 1), gap_px=SMALL_GAP_PX, parent=self)
+        line.setAlignment(self._icon, Qt.AlignmentFlag.AlignTop)
+        line.setContentsMargins(0, 3, 0, 3)
+        self.hide()
+
+    @property
+    def words(self) -> str:
+        """What it says; "" if nothing."""
+        return "" if self.isHidden() else self._title.text()
+
+    def say(self, title: str, color: str = "problem", *, hint: str = "", is_silent: bool = False) -> None:
+        """Show ``title`` in ``color``, a field of ``style.Scheme``, and ``hint``; nothing without a title.
+
+        A screen reader announces them, unless ``is_silent``: something else does.
+        """
+        is_new = title != self.words
+        self._title.setText(title)
+        self._title.set_color(color)
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+        self._icon.setVisible(color in _MESSAGE_ICONS)
+        if color in _MESSAGE_ICONS:
+            self._icon.set_drawing(_MESSAGE_ICONS[color], color)
+        self.setVisible(bool(title))
+        if is_new and not is_silent:
+            announce(self, title, hint)
 
 
 class MeterBar(QProgressBar):
-    """Shows ``meter`` while it runs; a screen reader finds the level as its value, in percent."""
+    """Follows ``meter`` while it runs; a screen reader finds the level as its value, in percent."""
+
+    QUIET_DB, LOUD_DB = -60.0, -6.0  # the ends of the bar
+    VOICE_DB = -40.0  # what a voice reaches with a microphone that is good enough
+    _FRAME_MS = 50
+    _FALL = 0.08  # of the bar in each frame: it rises at once and falls softly
+    _SEGMENTS, _CLIPPING = 32, 3
 
     def __init__(self, meter: Meter) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(words.LEVEL)
-        self._meter = meter
+        self.setAccessibleName(strings.LEVEL)
         self.setTextVisible(False)
-        self._level = 0.0
+        self._meter, self._level = meter, 0.0
         self.loudest_db = -100.0
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FRAME_MS)
+        self._timer = QTimer(self, interval=self._FRAME_MS)
         self._timer.timeout.connect(self._on_frame)
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
@@ -457,32 +319,23 @@ class MeterBar(QProgressBar):
         super().hideEvent(event)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Paint the parts: those reached in color. Called by Qt."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        step = self.width() / _PARTS
-        for part in range(_PARTS):
-            is_reached = self._level * _PARTS > part + 0.5
-            painter.setBrush(scheme().color(_color(part)) if is_reached else outline(self.palette()))
-            box = QRectF(part * step, 2, step * (1 - _GAP_SHARE), self.height() - 4)
-            painter.drawRoundedRect(box, 2, 2)
-        painter.end()
+        """Called by Qt."""
+        step, colors, unlit = self.width() / self._SEGMENTS, scheme(), outline(self.palette())
+        with QPainter(self) as painter:
+            for segment in range(self._SEGMENTS):
+                lit = "problem" if segment >= self._SEGMENTS - self._CLIPPING else "good"
+                is_lit = self._level * self._SEGMENTS > segment + 0.5
+                box = QRectF(segment * step, 2, step * 0.7, self.height() - 4)
+                draw_rounded(painter, box, 2, colors.color(lit) if is_lit else unlit)
 
     def _on_frame(self) -> None:
         level_db = self._meter()
         self.loudest_db = max(self.loudest_db, level_db)
-        share = (level_db - QUIET_DB) / (LOUD_DB - QUIET_DB)
-        level = max(0.0, min(1.0, share), self._level - _FALL)
-        if level != self._level:
-            self._show(level)
+        share = (level_db - self.QUIET_DB) / (self.LOUD_DB - self.QUIET_DB)
+        self._show(max(0.0, min(1.0, share), self._level - self._FALL))
 
     def _show(self, level: float) -> None:
-        self._level = level
-        self.setValue(round(level * 100))
-        self.update()
-
-
-def _color(part: int) -> str:
-    """Green for a voice, another color for what is about to clip."""
-    return "problem" if part >= _PARTS - 3 else "good"
+        if level != self._level:
+            self._level = level
+            self.setValue(round(level * 100))
+            self.update()

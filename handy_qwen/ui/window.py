@@ -1,17 +1,14 @@
-"""What all windows of the program have in common.
+"""What all windows have in common.
 
 - Native widgets; colors from the palette or from ``style.scheme()``, never fixed ones, so that light and dark
-  both work and a change of scheme is followed.
-- Fonts are the system's, larger or bolder by ``parts``; distances are the constants below.
-- Everything is reached with the keyboard: a letter for each button and field, a tab order that follows the
-  eye, Enter for the button with the focus, Escape and Ctrl+W to close. What a picture says has an
-  accessible name, and news is announced (``spoken``).
-- Large letters and small screens cut nothing off: text wraps, rows go on in the next line (``parts.Flow``),
-  and what is too high for the window scrolls.
-- A window decides nothing. It shows the last value it was given, in place, so that the focus and the
-  place in a list stay where they are, and passes on what it is asked.
-- Closing a window hides it and ends nothing that runs behind it. The size is remembered.
-- Nothing waits: questions and file dialogs are opened, not executed.
+  work and a change between them.
+- Everything can be reached by keyboard: a letter for each button and field, a tab order that follows the eye,
+  Enter for the button with the focus, Escape and Ctrl+W to close. News is announced (``widgets.announce``).
+- Large letters and small screens cut nothing off: text wraps, rows wrap (``layouts.FlowLayout``), and what is
+  too high for the window scrolls.
+- A window shows the last value it was given, in place, so that the focus and the position in a list stay.
+- Closing a window hides it and ends nothing that runs behind it. Its size is remembered.
+- Nothing blocks: questions and file dialogs are opened, not executed.
 """
 
 from __future__ import annotations
@@ -23,7 +20,6 @@ from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QApplication,
     QCheckBox,
     QDialog,
     QFrame,
@@ -31,18 +27,20 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
 from handy_qwen import paths
+from handy_qwen.core.models import ModelList
+from handy_qwen.core.view import HistoryPage, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
-from handy_qwen.ui.widgets import FlowLayout, button
+from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.style import application
+from handy_qwen.ui.widgets import Button
 
-MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 GEOMETRY_FILE = "windows.ini"
-_TITLE_BAR_PX, _EDGE_PX = 30, 10  # about; nobody tells before the window is there
+_TITLE_BAR_PX, _EDGE_PX = 30, 10  # about; the desktop does not say before the window is shown
 _LINE_PX = 20  # of a line of text of the usual size, at most
 _LEAST_PX = 120  # of what scrolls
 _FOCUS_S, _SETTLE_S = 1.5, 0.15  # for another program to take the focus, and for it to be ready for keys
@@ -56,7 +54,7 @@ class AppWindow(QDialog):
 
     Args:
         name: For the remembered size; never shown.
-        title: What stands in the title bar.
+        title: In the title bar, before the program's name.
         size_px: How large it is the first time, with letters of the usual size.
     """
 
@@ -69,21 +67,25 @@ class AppWindow(QDialog):
         self.setObjectName(name)
         self.setWindowTitle(strings.window_title(title))
         self.setWindowIcon(app_icon())
-        self.scrolled = Scrolled()
+        self.scrolled = ScrollArea()
         self.body = self.scrolled.body
-        self.buttons, self._foot = FlowLayout(SMALL_GAP_PX), FlowLayout(SMALL_GAP_PX)
-        self.close_button = button(strings.CLOSE, self.close)
-        self._foot.addLayout(self.buttons)
-        self._foot.push()
-        self._foot.addWidget(self.close_button)
-        whole = QVBoxLayout(self)
+        self.buttons, self.foot = FlowLayout(gap_px=SMALL_GAP_PX), FlowLayout(gap_px=SMALL_GAP_PX)
+        self.close_button = Button(strings.CLOSE, self.close)
+        self.foot.addLayout(self.buttons)
+        self.foot.push(self.close_button)
+        whole = column((self.scrolled, 1), self.foot, parent=self)
         whole.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
-        whole.setSpacing(GAP_PX)
-        whole.addWidget(self.scrolled, 1)
-        whole.addLayout(self._foot)
         QShortcut(QKeySequence("Ctrl+W"), self, self.close)
-        self._size_px = size_px
-        self._is_sized = False
+        self._size_px, self._is_sized = size_px, False
+
+    def show_view(self, view: View) -> None:
+        """Show what the program does."""
+
+    def show_models(self, models: ModelList) -> None:
+        """Show which models there are."""
+
+    def show_history(self, page: HistoryPage) -> None:
+        """Show an answer of the history."""
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the window comes up; None leaves it to Qt."""
@@ -105,7 +107,7 @@ class AppWindow(QDialog):
         It is called with False where no program takes the focus in time: another window of this one has it.
         """
         self.hide()
-        _Departure(self, do)
+        _FocusLoss(self, do)
 
     def order_tabs(self) -> None:
         """Let Tab follow the eye; to be called again when widgets were added."""
@@ -114,7 +116,7 @@ class AppWindow(QDialog):
             QWidget.setTabOrder(before, after)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Enter presses the button that has the keyboard, or else the one that looks like it.
+        """Let Enter press the button that has the keyboard, or else the default one. Called by Qt.
 
         Once, however long it is held. A check box is no such button: only Space changes it.
         """
@@ -124,7 +126,7 @@ class AppWindow(QDialog):
             pressed.click()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
-        """Tell that it came up. Called by Qt."""
+        """Called by Qt."""
         super().showEvent(event)
         if not event.spontaneous():
             self.order_tabs()
@@ -135,7 +137,7 @@ class AppWindow(QDialog):
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
         """Remember the size. Called by Qt."""
         if not event.spontaneous():
-            _memory().setValue(self._key(), self.size())
+            _geometry().setValue(self._size_key, self.size())
             self.hidden.emit()
         super().hideEvent(event)
 
@@ -151,7 +153,7 @@ class AppWindow(QDialog):
         Left to itself, a dialog as high as the screen comes up with its title bar above the upper edge.
         """
         self._is_sized = True
-        remembered = _memory().value(self._key())
+        remembered = _geometry().value(self._size_key)
         area = (self.screen() or QGuiApplication.primaryScreen()).availableGeometry()
         first = self._size_px * max(1.0, self.fontMetrics().height() / _LINE_PX)
         room = area.size() - QSize(2 * _EDGE_PX, _TITLE_BAR_PX + 2 * _EDGE_PX)
@@ -160,26 +162,25 @@ class AppWindow(QDialog):
         free = room - size
         self.move(area.left() + _EDGE_PX + free.width() // 2, area.top() + _EDGE_PX + free.height() // 2)
 
-    def _key(self) -> str:
+    @property
+    def _size_key(self) -> str:
         return f"{self.objectName()}/size"
 
 
-class Scrolled(QScrollArea):
+class ScrollArea(QScrollArea):
     """Scrolls ``body`` where the window is too small for it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.inside = inside = QWidget()
-        self.body = QVBoxLayout(inside)
-        self.body.setContentsMargins(0, 0, 0, 0)
-        self.body.setSpacing(GAP_PX)
+        self.inside = QWidget()
+        self.body = column(parent=self.inside)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setWidget(inside)
+        self.setWidget(self.inside)
         self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
         self.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
+        self.inside.setAutoFillBackground(False)
         application().focusChanged.connect(self._on_focus_changed)
 
     def _on_range_changed(self, lowest: int, highest: int) -> None:
@@ -187,7 +188,7 @@ class Scrolled(QScrollArea):
         self.body.setContentsMargins(0, 0, SMALL_GAP_PX if highest > lowest else 0, 0)
 
     def _on_focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
-        """Qt itself scrolls only for who comes from another widget in here."""
+        """Qt itself scrolls only when the focus comes from another widget in here."""
         if now is not None and self.inside.isAncestorOf(now):
             self.ensureWidgetVisible(now)
 
@@ -198,20 +199,16 @@ class Scrolled(QScrollArea):
         return QSize(min(self.inside.minimumSizeHint().width() + bar_px, most_px), _LEAST_PX)
 
 
-class _Departure(QObject):
+class _FocusLoss(QObject):
     """Waits until the program has lost the focus, and its window is hidden."""
 
     def __init__(self, window: QWidget, do: Callable[[bool], None]) -> None:
         super().__init__(window)
         self._do = do
-        self._deadline, self._settling = QTimer(self), QTimer(self)
-        for timer, wait_s, is_elsewhere in (
-            (self._deadline, _FOCUS_S, False),
-            (self._settling, _SETTLE_S, True),
-        ):
-            timer.setSingleShot(True)
-            timer.setInterval(round(wait_s * 1000))
-            timer.timeout.connect(lambda is_elsewhere=is_elsewhere: self._end(is_elsewhere))
+        self._deadline = QTimer(self, singleShot=True, interval=round(_FOCUS_S * 1000))
+        self._settling = QTimer(self, singleShot=True, interval=round(_SETTLE_S * 1000))
+        self._deadline.timeout.connect(lambda: self._end(False))
+        self._settling.timeout.connect(lambda: self._end(True))
         self._deadline.start()
         application().focusWindowChanged.connect(self._look)
         self._look()
@@ -231,21 +228,11 @@ class _Departure(QObject):
         self.deleteLater()
 
 
-def application() -> QApplication:
-    """The one there is: nothing is shown without it."""
-    app = QApplication.instance()
-    assert isinstance(app, QApplication), "made before the first window"
-    return app
-
-
 def _by_eye(widget: QWidget) -> Iterator[QWidget]:
     """All widgets in ``widget`` that are not made of others, from top to bottom, from left to right."""
     layout = widget.layout()
-    if isinstance(widget, Scrolled):
+    if isinstance(widget, ScrollArea):
         yield from _by_eye(widget.inside)
-    elif isinstance(widget, QScrollArea) and (inside := widget.widget()) is not None:
-        yield widget
-        yield from _by_eye(inside)
     elif isinstance(widget, QSplitter):
         for place in range(widget.count()):
             if (part := widget.widget(place)) is not None:
@@ -265,6 +252,6 @@ def _in_layout(layout: QLayout) -> Iterator[QWidget]:
             yield from _in_layout(inner)
 
 
-def _memory() -> QSettings:
-    """Where windows stood. Not among the settings: nobody would want to read it there."""
+def _geometry() -> QSettings:
+    """The sizes of windows. Not in the settings file: nobody would want to read them there."""
     return QSettings(str(paths.config_dir() / GEOMETRY_FILE), QSettings.Format.IniFormat)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.desk import Desktop, QtTarget, require
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, Target, XtermTarget, require
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,26 @@ def editor(desktop: Desktop) -> Iterator[QtTarget]:
     target = desktop.open(QtTarget)
     yield target
     target.close()
+
+
+@pytest.fixture(scope="module")
+def windows(bench: tuple[Desktop, object]) -> Iterator[dict[type[Target], Target]]:
+    """A window of each kind on the desktop of the module's ``bench``."""
+    desk, _ = bench
+    kinds: tuple[type[Target], ...] = (QtTarget, GtkTarget, XtermTarget)
+    opened = {kind: desk.open(kind) for kind in kinds}
+    yield opened
+    for window in opened.values():
+        window.close()
+
+
+@pytest.fixture
+def window(windows: dict[type[Target], Target], request: pytest.FixtureRequest) -> Target:
+    """The window of the kind that the test names, or the Qt one; empty, with the focus."""
+    chosen = windows[getattr(request, "param", QtTarget)]
+    chosen.focus()
+    chosen.clear()
+    return chosen
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,16 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
-from handy_qwen.core.events import Delivered, Event
-from handy_qwen.core.types import Delivery, Method, Submit, Target
-from handy_qwen.system.insert.inserter import DesktopInserter, copy_with_pyperclip
+import pytest
+
+from handy_qwen.core.events import Delivered, Delivery, Event
+from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.system.insert.x11 import X11
-from tests.e2e.desk import Desktop
+from handy_qwen.system.session import Kind, Session
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget
+
+every_window = pytest.mark.parametrize("window", [QtTarget, GtkTarget, XtermTarget], indirect=True)
 
 
 class Insertion:
@@ -24,10 +29,11 @@ class Insertion:
             self.meanwhile()
             return stopping.wait(wait_s)
 
-        self.backend = X11(desktop.display, pause, release_wait_s=release_wait_s)
-        self.inserter = DesktopInserter(
-            self.events.put, self.backend, stopping=stopping, last_resort=copy_with_pyperclip
-        )
+        class Backend(X11):
+            RELEASE_WAIT_S = release_wait_s
+
+        self.backend = Backend(Session(Kind.X11, display=desktop.display), pause)
+        self.inserter = DesktopInserter(self.events.put, self.backend, stopping=stopping)
 
     def begin(
         self, text: str, method: Method, *, target: Target | None = None, submit: Submit = Submit.OFF

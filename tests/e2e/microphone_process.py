@@ -28,12 +28,9 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.blocks: dict[int, list] = {}
-        self.was_dead = False
         library = PortAudio()
         self.cues = SoundCues(library, asset("sounds"), is_on=True)
-        self.recorder = MicrophoneRecorder(
-            self.post, Microphones(library), on_level=self.note, on_devices=self.tell_devices
-        )
+        self.recorder = MicrophoneRecorder(self.post, Microphones(library), on_devices=self.tell_devices)
         self.recorder.launch()
 
     def tell(self, what: str, **facts) -> None:
@@ -43,11 +40,6 @@ class Process:
 
     def tell_devices(self, devices) -> None:
         self.tell("devices", names=[device.name for device in devices])
-
-    def note(self, level) -> None:
-        if level.is_dead != self.was_dead:
-            self.was_dead = level.is_dead
-            self.tell("dead" if level.is_dead else "alive")
 
     def post(self, event) -> None:
         facts = {name: getattr(event, name) for name in event.__slots__}

@@ -119,8 +119,9 @@ def heard():
 
 
 @pytest.fixture
-def listener(desk, heard):
-    listener = PortalHotkeys(heard.put, bus=desk.bus, retry_s=[0.1] * 100)
+def listener(desk, heard, monkeypatch):
+    monkeypatch.setattr(PortalHotkeys, "RETRY_S", [0.1] * 100)
+    listener = PortalHotkeys(heard.put, bus=desk.bus)
     yield listener
     listener.stop()
     listener.stop()
@@ -185,8 +186,9 @@ def test_a_session_that_is_lost_is_made_anew(desk, listener, heard):
     assert isinstance(next_event(heard), KeyDown)
 
 
-def test_a_bus_that_is_gone_is_reported(desk, heard):
-    listener = PortalHotkeys(heard.put, bus=desk.bus, retry_s=[0.01, 0.01])
+def test_a_bus_that_is_gone_is_reported(desk, heard, monkeypatch):
+    monkeypatch.setattr(PortalHotkeys, "RETRY_S", [0.01, 0.01])
+    listener = PortalHotkeys(heard.put, bus=desk.bus)
     listener.start([Hotkey("f9")])
     desk.processes.stop_all()
     failed = next_event(heard)

@@ -1,22 +1,19 @@
 """Typing: what the user's own keys, locks and layouts do to it, and what it leaves behind."""
 
-import threading
 import time
 
 import pytest
 from Xlib import X, display
-from Xlib.ext import record
-from Xlib.protocol import rq
 
 from handy_qwen.core.events import Delivered, KeyDown, KeyUp
 from handy_qwen.core.types import Delivery, Hotkey, Method, Submit
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert import x11 as x11_desktop
 from handy_qwen.system.x11.keyboard import LEFTOVERS
-from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, require
 from tests.e2e.desk.keyboard import BOUNCE_KEYS, SLOW_KEYS, STICKY_KEYS, Xkb
 from tests.e2e.desk.processes import wait_until
-from tests.e2e.insertion import insertion_on
+from tests.e2e.insertion import every_window, insertion_on
 
 pytestmark = pytest.mark.desktop
 
@@ -32,24 +29,7 @@ def bench():
         yield desk, insertion
 
 
-@pytest.fixture(scope="module")
-def windows(bench):
-    desk, _ = bench
-    opened = {kind: desk.open(kind) for kind in (QtTarget, GtkTarget, XtermTarget)}
-    yield opened
-    for window in opened.values():
-        window.close()
-
-
-@pytest.fixture(params=[QtTarget, GtkTarget, XtermTarget])
-def window(windows, request):
-    """Each kind of window; empty, with the focus."""
-    chosen = windows[request.param]
-    chosen.focus()
-    chosen.clear()
-    return chosen
-
-
+@every_window
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 def test_caps_lock_turns_no_letter_around_and_stays_on(bench, window, method):
     desk, insertion = bench
@@ -65,6 +45,7 @@ def test_caps_lock_turns_no_letter_around_and_stays_on(bench, window, method):
     assert desk.keys.modifiers() == 0
 
 
+@every_window
 @pytest.mark.parametrize("key", ["Control_R", "Alt_L", "Super_R", "Alt_R"])
 def test_a_key_let_go_in_time_is_waited_for(bench, window, key):
     desk, insertion = bench
@@ -77,6 +58,7 @@ def test_a_key_let_go_in_time_is_waited_for(bench, window, key):
     assert window.wait_for_text(TEXT) == TEXT
 
 
+@every_window
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 @pytest.mark.parametrize("key", ["Control_R", "Alt_L", "Shift_R", "Super_R"])
 def test_a_key_held_for_good_is_let_go_for_the_user_and_not_pressed_again(bench, window, method, key):
@@ -94,13 +76,10 @@ def test_a_key_held_for_good_is_let_go_for_the_user_and_not_pressed_again(bench,
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 @pytest.mark.parametrize("place", ["de Alt_R", "us Caps_Lock", "us Num_Lock"])
 @pytest.mark.usefixtures("xkb")
-def test_keys_that_are_no_ordinary_modifiers_may_be_held_as_well(bench, windows, method, place):
+def test_keys_that_are_no_ordinary_modifiers_may_be_held_as_well(bench, window, method, place):
     """Layouts that have AltGr name another key as its modifier; a lock that is held is more than locked."""
     desk, insertion = bench
     layout, key = place.split()
-    window = windows[QtTarget]
-    window.focus()
-    window.clear()
     desk.set_layout(layout)
     try:
         desk.hardware.down(key)
@@ -113,11 +92,8 @@ def test_keys_that_are_no_ordinary_modifiers_may_be_held_as_well(bench, windows,
 
 
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
-def test_text_goes_nowhere_when_no_window_has_the_focus(bench, windows, method):
+def test_text_goes_nowhere_when_no_window_has_the_focus(bench, window, method):
     desk, insertion = bench
-    window = windows[QtTarget]
-    window.focus()
-    window.clear()
     connection = display.Display(desk.display)
     connection.set_input_focus(X.NONE, X.RevertToNone, X.CurrentTime)
     connection.sync()
@@ -131,14 +107,10 @@ def test_text_goes_nowhere_when_no_window_has_the_focus(bench, windows, method):
     assert window.wait_for_text(TEXT) == TEXT
 
 
-def test_a_key_pressed_while_the_clipboard_is_fetched_does_not_get_into_the_chord(
-    bench, windows, monkeypatch
-):
+@pytest.mark.parametrize("window", [GtkTarget], indirect=True)
+def test_a_key_pressed_while_the_clipboard_is_fetched_does_not_get_into_the_chord(bench, window, monkeypatch):
     """The next take begins with the same hotkey while the last one's text is about to be pasted."""
     desk, insertion = bench
-    window = windows[GtkTarget]
-    window.focus()
-    window.clear()
     fetch = insertion.backend._fetch
 
     def fetch_and_press(*arguments):
@@ -151,12 +123,9 @@ def test_a_key_pressed_while_the_clipboard_is_fetched_does_not_get_into_the_chor
     assert window.wait_for_text(TEXT) == TEXT
 
 
-def test_a_key_pressed_while_text_is_typed_spoils_at_most_a_few_characters(bench, windows):
+def test_a_key_pressed_while_text_is_typed_spoils_at_most_a_few_characters(bench, window):
     """The next take begins with the same hotkey while the last one's text is still coming in."""
     desk, insertion = bench
-    window = windows[QtTarget]
-    window.focus()
-    window.clear()
     text = "all work and no play " * 40
     insertion.begin(text, Method.TYPE)
     wait_until(window.text, "the first characters", interval_s=0.001)
@@ -179,6 +148,7 @@ def xkb(bench):
     opened.close()
 
 
+@every_window
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 @pytest.mark.parametrize("modifier", [X.ShiftMask, X.ControlMask, X.Mod1Mask, X.Mod4Mask, X.Mod5Mask])
 def test_a_locked_modifier_does_no_harm_and_stays_locked(bench, window, xkb, method, modifier):
@@ -189,6 +159,7 @@ def test_a_locked_modifier_does_no_harm_and_stays_locked(bench, window, xkb, met
     assert desk.keys.modifiers() == modifier | NUM_LOCK
 
 
+@every_window
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 def test_a_latched_modifier_does_not_get_into_the_text(bench, window, xkb, method):
     _, insertion = bench
@@ -199,11 +170,8 @@ def test_a_latched_modifier_does_not_get_into_the_text(bench, window, xkb, metho
 
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 @pytest.mark.parametrize("feature", [SLOW_KEYS, BOUNCE_KEYS, SLOW_KEYS | BOUNCE_KEYS | STICKY_KEYS])
-def test_slow_and_bounce_keys_are_obeyed(bench, windows, xkb, method, feature):
+def test_slow_and_bounce_keys_are_obeyed(bench, window, xkb, method, feature):
     _, insertion = bench
-    window = windows[QtTarget]
-    window.focus()
-    window.clear()
     xkb.set_access(feature)
     # With Sticky Keys as well, a server under load may take Ctrl for too short, and Enter for itself.
     submit = Submit.OFF if feature & STICKY_KEYS else Submit.CTRL_ENTER
@@ -211,6 +179,7 @@ def test_slow_and_bounce_keys_are_obeyed(bench, windows, xkb, method, feature):
     assert window.wait_for_text("hello aabb") == "hello aabb"
 
 
+@every_window
 def test_sticky_keys_stay_on_and_leave_the_text_alone(bench, window, xkb):
     desk, insertion = bench
     xkb.set_access(STICKY_KEYS)
@@ -225,6 +194,7 @@ def test_sticky_keys_stay_on_and_leave_the_text_alone(bench, window, xkb):
 LONG = "Zero yaks (lazy) buzz & fizz; " * 8
 
 
+@every_window
 def test_a_layout_that_changes_while_a_text_is_typed_does_not_change_the_text(bench, window):
     desk, insertion = bench
     insertion.at_pause(5, lambda: desk.set_layout("de"))
@@ -236,6 +206,7 @@ def test_a_layout_that_changes_while_a_text_is_typed_does_not_change_the_text(be
     assert window.wait_for_text(LONG) == LONG
 
 
+@every_window
 @pytest.mark.parametrize("is_on", [False, True])
 def test_caps_lock_pressed_while_a_text_is_typed_counts_afterwards(bench, window, xkb, is_on):
     desk, insertion = bench
@@ -263,24 +234,6 @@ def test_typing_stops_when_another_window_gets_the_focus_and_the_rest_waits(benc
     assert desk.active_window() == other.window
 
 
-def test_typing_stops_when_the_window_closes(bench, windows):
-    desk, insertion = bench
-    other = windows[QtTarget]
-    other.focus()
-    other.clear()
-    closing = desk.open(GtkTarget)
-    insertion.at_pause(
-        5, lambda: (closing.close(), wait_until(lambda: desk.active_window() == other.window, "Qt"))
-    )
-    insertion.begin(LONG, Method.TYPE)
-    delivered = insertion.result()
-    assert delivered.how is Delivery.HELD
-    assert LONG.endswith(delivered.rest)
-    assert len(delivered.rest) < len(LONG)
-    other.settle()
-    assert other.text() == ""
-
-
 def test_a_paste_is_not_sent_to_a_window_that_came_while_a_key_was_held(bench, windows):
     desk, insertion = bench
     qt, other = windows[QtTarget], windows[GtkTarget]
@@ -297,6 +250,7 @@ def test_a_paste_is_not_sent_to_a_window_that_came_while_a_key_was_held(bench, w
     assert other.text() == qt.text() == ""
 
 
+@every_window
 def test_more_different_characters_than_spare_keys_are_typed_in_batches(bench, window):
     _, insertion = bench
     text = "".join(chr(0x4E00 + 37 * n) for n in range(80))  # all different
@@ -305,6 +259,7 @@ def test_more_different_characters_than_spare_keys_are_typed_in_batches(bench, w
     assert window.wait_for_text(text) == text
 
 
+@every_window
 def test_a_text_that_would_keep_the_desktop_busy_is_pasted_instead(bench, window):
     _, insertion = bench
     text = "".join(chr(0x4E00 + 11 * n) for n in range(1500))
@@ -324,6 +279,7 @@ def layout(bench, request):
     desk.run("setxkbmap", "-layout", "us", "-variant", "")
 
 
+@every_window
 @pytest.mark.usefixtures("layout")
 def test_other_layouts(bench, window):
     _, insertion = bench
@@ -335,6 +291,7 @@ def test_other_layouts(bench, window):
     assert window.wait_for_text(text) == text
 
 
+@every_window
 def test_the_second_group_of_a_layout_is_seen(bench, window):
     desk, insertion = bench
     desk.run("setxkbmap", "-layout", "us,ru", "-option", "grp:menu_toggle")
@@ -351,56 +308,12 @@ def test_the_second_group_of_a_layout_is_seen(bench, window):
         desk.run("setxkbmap", "-layout", "us", "-option", "")
 
 
-def test_frozen_window_gets_typed_characters_right_after_it_thaws(bench, windows):
+def test_frozen_window_gets_typed_characters_right_after_it_thaws(bench, window):
     _, insertion = bench
-    window = windows[QtTarget]
-    window.focus()
-    window.clear()
     window.freeze()
     assert insertion.insert(TEXT, Method.TYPE) is Delivery.TYPED
     window.thaw()
     assert window.wait_for_text(TEXT) == TEXT
-
-
-def test_hotkeys_can_tell_our_keys_from_the_users(bench, windows):
-    """Every event of ours is heard while ``was_injecting`` says so, and not one after."""
-    desk, insertion = bench
-    windows[QtTarget].focus()
-    heard = []
-    listener = display.Display(desk.display)
-    keyboard = [{
-        "core_requests": (0, 0), "core_replies": (0, 0), "ext_requests": (0, 0, 0, 0),
-        "ext_replies": (0, 0, 0, 0), "delivered_events": (0, 0),
-        "device_events": (X.KeyPress, X.KeyRelease), "errors": (0, 0), "client_started": False,
-        "client_died": False,
-    }]  # fmt: skip
-    context = listener.record_create_context(0, [record.AllClients], keyboard)
-
-    def hear(reply):
-        data = reply.data
-        while len(data) and reply.category == record.FromServer:
-            _, data = rq.EventField(None).parse_binary_value(data, listener.display, None, None)
-            heard.append(insertion.inserter.was_injecting(time.monotonic()))
-
-    thread = threading.Thread(target=listener.record_enable_context, args=(context, hear))
-    thread.start()
-    try:
-        insertion.insert(TEXT, Method.TYPE)
-        insertion.insert(TEXT, Method.PASTE, submit=Submit.CTRL_ENTER)
-        wait_until(lambda: len(heard) > 2 * len(TEXT), "the events")
-        wait_until(lambda: not insertion.inserter.was_injecting(time.monotonic()), "the end", 2.0)
-        ours = len(heard)
-        assert ours > 2 * len(TEXT)
-        desk.keys.chord("a")
-        wait_until(lambda: len(heard) == ours + 2, "the user's key")
-    finally:
-        other = display.Display(desk.display)
-        other.record_disable_context(context)
-        other.sync()
-        thread.join(10)
-        other.close()
-        listener.close()
-    assert heard == [True] * ours + [False] * 2
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.004])

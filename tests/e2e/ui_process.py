@@ -92,7 +92,15 @@ def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
     is_composited = compositing_for(lambda: session_of(os.environ))
-    desk = Desk(lambda event: tell(asked=[event.what.name]), Talker(), lambda: -22.0, is_composited)
+    talker = Talker()
+    desk = Desk(
+        lambda event: tell(asked=[event.what.name]),
+        talker,
+        lambda: -22.0,
+        talker,
+        talker,
+        is_composited=is_composited,
+    )
 
     def answer(state):
         overlay = desk._overlay
@@ -104,7 +112,7 @@ def main():
         if not state:
             app.quit()
             return
-        desk.on_view(STATES[state]())
+        desk.show_view(STATES[state]())
         QTimer.singleShot(450, lambda: answer(state))  # after the fade
 
     notifier = QSocketNotifier(0, QSocketNotifier.Type.Read)

@@ -14,18 +14,15 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.view import Window
-from handy_qwen.ui.desk import Windows
-from handy_qwen.ui.style import use_outlines
-from handy_qwen.ui.tray import TrayMenu
-from handy_qwen.ui.windows.main import MainWindow
+from handy_qwen.ui.desk import Desk
 from tests.e2e.pasts import PASTS, VIEW
 from tests.e2e.shelves import SHELVES
 
 SETTLED_MS, LOOK_MS = 400, 20
 
 
-class Keeper:
-    """Implements ShelfKeeper, PastKeeper and Commands: tells what it is asked."""
+class Talker:
+    """Implements Commands, ModelCommands and HistoryCommands: tells what it is asked."""
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -71,37 +68,29 @@ def tell_settled(window, state):
 def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
-    use_outlines()
     if "dark" in sys.argv:
         darken(app)
     if "large" in sys.argv:
         font = app.font()
         font.setPointSize(24)
         app.setFont(font)
-    keeper = Keeper()
-    windows = Windows(keeper, keeper, keeper)
-    windows.show_view(VIEW)
-    menu = TrayMenu(keeper, keeper)
-    menu.show_view(VIEW)
-    start = MainWindow(menu, keeper)
-    start.show_view(VIEW)
+    talker = Talker()
+    desk = Desk(lambda event: tell(asked=[event.what.name]), talker, lambda: -100.0, talker, talker)
+    desk.show_view(VIEW)
+    kinds = {"models": Window.MODELS, "history": Window.HISTORY, "main": Window.MAIN}
 
     def show(kind, state):
         if kind == "models":
-            windows.on_shelf(SHELVES[state])
-            windows.open(Window.MODELS)
-            window = windows._models
-        elif kind == "main":
-            start.present()
-            window = start
-        else:
-            windows.open(Window.HISTORY)
-            past, window = PASTS[state], windows._history
+            desk.show_models(SHELVES[state])
+        desk.open(kinds[kind])
+        window = desk._windows[kinds[kind]]
+        if kind == "history":
+            past = PASTS[state]
             window.search.setText(past.query.words)
             window.only.setCurrentIndex(window.only.findData(past.query.only))
-            windows.on_past(past)
-        for other in (windows._history, windows._models, start):
-            if other is not None and other is not window:
+            desk.show_history(past)
+        for other in desk._windows.values():
+            if other is not window:
                 other.close()
         tell_settled(window, state)
 
@@ -120,8 +109,7 @@ def main():
     notifier = QSocketNotifier(0, QSocketNotifier.Type.Read)
     notifier.activated.connect(on_line)
     app.exec()
-    windows.close()
-    start.close()
+    desk.close()
 
 
 if __name__ == "__main__":

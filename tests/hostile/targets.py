@@ -37,7 +37,7 @@ from handy_qwen.convert.source import opened_source
 from handy_qwen.core.types import EntryState, Keep
 from handy_qwen.engine.qwen3.manifest import find_damage, is_package, load_manifest
 from handy_qwen.engine.qwen3.published import read_config
-from handy_qwen.engine.qwen3.published_graph import check_weights, read_graph
+from handy_qwen.engine.qwen3.published_graph import check_files
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
@@ -161,7 +161,7 @@ def use_graph(folder: Path, data: bytes) -> None:
     path = folder / "frontend.onnx"
     path.write_bytes(data)
     (folder / "frontend.data").symlink_to(PACKAGE / "frontend.data")
-    check_weights(path, read_graph(path))
+    check_files(path)
     open_session(path, threads=1)
 
 
@@ -406,9 +406,7 @@ TARGETS = (
     Target("package graph", partial(use_package, "decoder.onnx"), _bytes_of(PACKAGE / "decoder.onnx"), 8),
     Target("package weights", partial(use_package, "encoder.data"), _bytes_of(PACKAGE / "encoder.data"), 8),
     Target("package table", partial(use_package, "embedding.data"), _bytes_of(PACKAGE / "embedding.data"), 8),
-    Target(
-        "package tokenizer", partial(use_package, "tokenizer.data"), _bytes_of(PACKAGE / "tokenizer.data"), 8
-    ),
+    Target("package tokens", partial(use_package, "tokens.data"), _bytes_of(PACKAGE / "tokens.data"), 8),
     Target("graph", use_graph, _bytes_of(PACKAGE / "frontend.onnx"), 2),
     Target("published config", use_published_config, damaged_json(PUBLISHED)),
     Target("checkpoint config", use_checkpoint_config, _checkpoint_file("config.json"), 8, 256 << 20),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from handy_qwen.models.catalogue import CatalogueModel, Layout
-from handy_qwen.models.fetching import RetryPolicy
+from handy_qwen.models.download import Download, RetryPolicy
 from handy_qwen.models.meter import Meter
 from handy_qwen.models.storage import ModelPaths
 
@@ -23,10 +23,7 @@ TINY = CatalogueModel(
 
 def download(tell=lambda _progress: None, **changes):
     """Fetch the tiny model into its place, and return that."""
-    from handy_qwen.models.download import Download
-
     places = ModelPaths("tiny")
-    places.make()
     places.begin()
     Download(replace(TINY, **changes), places, Meter(tell), IMPATIENT).run()
     return places

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from handy_qwen import files
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, LiveMode, Mode, Submit
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import (
-    MeansOfInsertion,
     Settings,
     SettingsStore,
     change,
@@ -22,8 +21,7 @@ from handy_qwen.settings import (
 )
 from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.document import Document, TomlError, dump
-from handy_qwen.settings.fields import default_chord
-from handy_qwen.settings.readers import MAX_ITEMS, MAX_TEXT
+from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, default_chord
 
 SECRET = "my diary"
 
@@ -460,18 +458,6 @@ def test_a_wrong_change_is_refused_and_nothing_is_saved(desk):
     assert desk.text() == before
 
 
-def test_old_files_are_migrated_step_by_step(desk, monkeypatch):
-    def rename(document):
-        return document.without("tongue").with_value("language", document.values["tongue"])
-
-    monkeypatch.setattr(settings_file, "VERSION", 3)
-    monkeypatch.setattr(settings_file, "MIGRATIONS", {1: rename})
-    desk.write('version = 1\ntongue = "French"\n')
-    assert desk.store.load().language == "French"
-    desk.store.update(sounds=True)
-    assert tomllib.loads(desk.text())["version"] == 3
-
-
 @pytest.mark.parametrize("version", ["99", '"x"', "true"])
 def test_a_file_of_an_unknown_version_is_read_as_far_as_it_goes(desk, version):
     desk.write(f'version = {version}\nlanguage = "French"\n')
@@ -508,7 +494,7 @@ def test_whatever_a_file_holds_it_can_be_read_and_every_problem_has_a_line(raw, 
         Settings,
         mode=st.sampled_from(Mode),
         submit=st.sampled_from(Submit),
-        method=st.sampled_from(MeansOfInsertion),
+        method=st.none() | st.sampled_from(Method),
         live=st.sampled_from(LiveMode),
         hold_s=st.floats(0.1, 2),
         custom_words=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), max_size=3),

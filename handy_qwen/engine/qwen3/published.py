@@ -47,11 +47,9 @@ from handy_qwen.engine.qwen3.published_graph import (
     DOWNLOAD_AGAIN,
     FLOAT,
     INT64,
-    GraphFacts,
     Port,
+    check_files,
     check_ports,
-    check_weights,
-    read_graph,
 )
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
@@ -86,18 +84,14 @@ def open_published(folder: Path, threads: int) -> ModelParts:
     config, embed_type = read_config(folder / "config.json")
     paths = choose_graphs(folder)
     table = _open_table(folder / "embed_tokens.bin", config.text, embed_type)
-    for name, path in paths.items():
-        facts = read_graph(path)
-        if name == "decoder_init":
-            _refuse_earlier_form(path, facts)
-        check_ports(path, facts, *_ports(name, config))
-        check_weights(path, facts)
+    for path in paths.values():
+        check_files(path)
     tokenizer.check_fits(config.text.vocab)
     audio_pad = tokenizer.marker("<|audio_pad|>")
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:  # the slow part is done outside of Python
-        encoder = pool.submit(open_session, paths["encoder"], threads=threads)
-        init = open_session(paths["decoder_init"], threads=threads)
-        step = open_session(paths["decoder_step"], threads=threads)
+        encoder = pool.submit(_open_graph, "encoder", paths["encoder"], config, threads)
+        init = _open_graph("decoder_init", paths["decoder_init"], config, threads)
+        step = _open_graph("decoder_step", paths["decoder_step"], config, threads)
         return ModelParts(
             name=folder.name,
             config=config,
@@ -177,13 +171,17 @@ def _open_table(path: Path, config: TextConfig, embed_type: str) -> EmbeddingTab
     return EmbeddingTable(map_array(path, (config.vocab, config.hidden), dtype))
 
 
-def _refuse_earlier_form(path: Path, facts: GraphFacts) -> None:
-    if "input_embeds" in facts.inputs and "input_ids" not in facts.inputs:
+def _open_graph(name: str, path: Path, config: ModelConfig, threads: int) -> ort.InferenceSession:
+    session = open_session(path, threads=threads)
+    inputs = {port.name for port in session.get_inputs()}
+    if name == "decoder_init" and "input_embeds" in inputs and "input_ids" not in inputs:
         raise ModelCorruptError(
             path,
             "it is an early export that takes embeddings where current ones take token ids",
             f"Download a current package: {_CURRENT}.",
         )
+    check_ports(path, session, *_ports(name, config))
+    return session
 
 
 def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, Port]]:

@@ -1,213 +1,110 @@
-"""What an .onnx file says of itself, read before ONNX Runtime opens it.
+"""What can go wrong with the graphs of a published model, found and named before one is run.
 
-A package of two gigabytes is put together by hand or by an interrupted download often enough: a data file
-is missing, cut short, or that of another model. ONNX Runtime tells this late and in its own words, so the
-inputs, the outputs and the places of the weights are read here from the file itself. Only the few fields
-needed are looked at; weights are skipped, not read.
-
-Source: onnx.proto of ONNX 1.17 (numbers of the fields), the protocol buffers encoding.
+A package of two gigabytes is put together by hand or by an interrupted download often enough: a data file is
+missing, cut short, or that of another model. ONNX Runtime says this late and in its own words.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import onnxruntime as ort
 
-from handy_qwen.engine.qwen3.protobuf import (
-    NotAMessageError,
-    as_bytes,
-    as_integer,
-    as_integers,
-    as_text,
-    fields,
-)
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 DOWNLOAD_AGAIN = "Download the package again, with all of its files."
-
-FLOAT, INT64 = 1, 7  # TensorProto.DataType
-_BITS = {FLOAT: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, INT64: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16}
-_BITS |= {21: 4, 22: 4}  # UINT4, INT4
-_NAMES = {FLOAT: "float32", INT64: "int64", 10: "float16"}
-_EXTERNAL = 1  # TensorProto.DataLocation
+FLOAT, INT64 = "tensor(float)", "tensor(int64)"
 _LFS = b"version https://git-lfs"
-
-Shape = tuple[int | None, ...]
+_MOST_BYTES = 64 << 20  # a larger graph has its weights inside, and would be in memory twice
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of a graph. ``shape`` has None where a size is free; it is None if not stated."""
+    """An input or output of a graph: its type as ONNX Runtime spells it, and its shape, None where free."""
 
-    dtype: int
-    shape: Shape | None
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalTensor:
-    """Weights that lie in a file beside the graph. Sizes in bytes."""
-
-    location: str
-    offset: int
-    size: int
+    dtype: str
+    shape: tuple[int | None, ...]
 
 
-@dataclass(slots=True)
-class GraphFacts:
-    """What can be known of a graph without its weights."""
-
-    inputs: dict[str, Port] = field(default_factory=dict)
-    outputs: dict[str, Port] = field(default_factory=dict)
-    initializers: set[str] = field(default_factory=set)
-    external: list[ExternalTensor] = field(default_factory=list)
-
-
-def read_graph(path: Path) -> GraphFacts:
-    """Read the facts from an .onnx file.
+def check_files(path: Path) -> None:
+    """Check that a graph and the files with its weights are there and long enough.
 
     Raises:
-        ModelMissingError: There is no such file.
-        ModelCorruptError: It is not an ONNX graph, or not all of one.
+        ModelMissingError: One is not there.
+        ModelCorruptError: One is too short or something else, or weights are outside the graph's folder.
     """
     if not path.is_file():
         raise ModelMissingError(path, DOWNLOAD_AGAIN)
-    if path.stat().st_size == 0:
+    size = path.stat().st_size
+    if size == 0:
         raise ModelCorruptError(path, "it is empty", DOWNLOAD_AGAIN)
-    content = np.memmap(path, np.uint8, "r").data
-    if bytes(content[: len(_LFS)]) == _LFS:
-        raise ModelCorruptError(
-            path, "it is a Git LFS pointer, not the file itself", "Run `git lfs pull` there, or download it."
-        )
-    facts = GraphFacts()
-    try:
-        _read_graph(_graph_of(content), facts)
-    except ValueError as exc:
-        raise ModelCorruptError(path, "it is not an ONNX graph, or cut short", DOWNLOAD_AGAIN) from exc
-    return facts
-
-
-def check_weights(path: Path, facts: GraphFacts) -> None:
-    """See that the files with the weights of a graph are there and long enough.
-
-    Raises:
-        ModelMissingError: A data file is not there.
-        ModelCorruptError: A data file is too short, or the graph names one outside its folder.
-    """
-    needed: dict[str, int] = {}
-    for tensor in facts.external:
-        needed[tensor.location] = max(needed.get(tensor.location, 0), tensor.offset + tensor.size)
-    for location, size in needed.items():
+    with path.open("rb") as file:
+        if file.read(len(_LFS)) == _LFS:
+            raise ModelCorruptError(
+                path,
+                "it is a Git LFS pointer, not the file itself",
+                "Run `git lfs pull` there, or download it.",
+            )
+    for location, needed in ({} if size > _MOST_BYTES else _weights(path)).items():
         data = path.parent / location
         if not location or Path(location).name != location:
             raise ModelCorruptError(path, "it looks for weights outside its own folder", DOWNLOAD_AGAIN)
         if not data.is_file():
             raise ModelMissingError(data, DOWNLOAD_AGAIN)
         found = data.stat().st_size
-        if found < size:
-            raise ModelCorruptError(
-                data, f"it has {found} bytes where {path.name} needs {size}", DOWNLOAD_AGAIN
-            )
+        if found < needed:
+            problem = f"it has {found} bytes where {path.name} needs {needed}"
+            raise ModelCorruptError(data, problem, DOWNLOAD_AGAIN)
+
+
+def _weights(path: Path) -> dict[str, int]:
+    """The files beside the graph ``path`` that it has weights in, and the bytes each must have."""
+    import onnx  # takes a while, and our own packages do without
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+    needed: dict[str, int] = {}
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+        for tensor in filter(uses_external_data, graph.initializer):
+            info = ExternalDataInfo(tensor)
+            item_bytes = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+            size = info.length or math.prod(tensor.dims) * item_bytes
+            needed[info.location] = max(needed.get(info.location, 0), (info.offset or 0) + size)
+    except Exception as exc:  # protobuf has errors of its own
+        raise ModelCorruptError(path, "it is not an ONNX graph, or cut short", DOWNLOAD_AGAIN) from exc
+    return needed
 
 
 def check_ports(
-    path: Path, facts: GraphFacts, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
+    path: Path, session: ort.InferenceSession, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
 ) -> None:
-    """See that a graph has the inputs and outputs expected of it, in their types and sizes.
+    """Check that the graph ``path`` has the inputs and outputs expected of it, in their types and sizes.
 
     Raises:
         ModelCorruptError: It has not: it is another kind of graph, or that of another model.
     """
-    wanted = {name for name in facts.inputs if name not in facts.initializers}
-    for name in sorted(wanted - set(inputs)):
+    found_inputs = {port.name: port for port in session.get_inputs()}
+    found_outputs = {port.name: port for port in session.get_outputs()}
+    for name in sorted(found_inputs.keys() - inputs.keys()):
         raise ModelCorruptError(path, f"it wants an input {name} that is not known here", DOWNLOAD_AGAIN)
-    for kind, expected, found in (("input", inputs, facts.inputs), ("output", outputs, facts.outputs)):
+    for kind, expected, found in (("input", inputs, found_inputs), ("output", outputs, found_outputs)):
         for name, port in expected.items():
             if name not in found:
-                raise ModelCorruptError(
-                    path, f"it has no {kind} {name}, so it is another kind of graph", DOWNLOAD_AGAIN
-                )
-            problem = _difference(port, found[name])
-            if problem:
-                raise ModelCorruptError(path, f"its {kind} {name} has {problem}", DOWNLOAD_AGAIN)
+                problem = f"it has no {kind} {name}, so it is another kind of graph"
+            elif found[name].type != port.dtype:
+                problem = f"its {kind} {name} has the type {found[name].type} and not {port.dtype}"
+            elif not _fits(found[name].shape, port.shape):
+                problem = f"its {kind} {name} has sizes that are not those of config.json"
+            else:
+                continue
+            raise ModelCorruptError(path, problem, DOWNLOAD_AGAIN)
 
 
-def _difference(expected: Port, found: Port) -> str:
-    """What is wrong with ``found``; empty if nothing."""
-    if found.dtype != expected.dtype:
-        return f"the type {_NAMES.get(found.dtype, found.dtype)} and not {_NAMES[expected.dtype]}"
-    if found.shape is None or expected.shape is None:
-        return ""
-    pairs = zip(expected.shape, found.shape, strict=False)
-    if len(expected.shape) == len(found.shape) and all(a == b for a, b in pairs if None not in {a, b}):
-        return ""
-    return "sizes that are not those of config.json"
-
-
-def _graph_of(model: memoryview) -> memoryview:
-    """ModelProto: 7 graph."""
-    graphs = [value for number, value in fields(model) if number == 7]
-    if len(graphs) != 1:
-        raise NotAMessageError
-    return as_bytes(graphs[0])
-
-
-def _read_graph(graph: memoryview, facts: GraphFacts) -> None:
-    """GraphProto: 5 initializer, 11 input, 12 output."""
-    for number, value in fields(graph):
-        if number == 5:
-            _read_tensor(as_bytes(value), facts)
-        elif number in {11, 12}:
-            name, port = _read_port(as_bytes(value))
-            (facts.inputs if number == 11 else facts.outputs)[name] = port
-
-
-def _read_tensor(tensor: memoryview, facts: GraphFacts) -> None:
-    """TensorProto: 1 dims, 2 data_type, 8 name, 13 external_data, 14 data_location."""
-    dims: list[int] = []
-    dtype = location = 0
-    entries: dict[str, str] = {}
-    for number, value in fields(tensor):
-        if number == 1:
-            dims += as_integers(value)
-        elif number == 2:
-            dtype = as_integer(value)
-        elif number == 8:
-            facts.initializers.add(as_text(value))
-        elif number == 13:
-            entry = {key: as_text(part) for key, part in fields(as_bytes(value))}
-            entries[entry.get(1, "")] = entry.get(2, "")
-        elif number == 14:
-            location = as_integer(value)
-    if location != _EXTERNAL:
-        return
-    stated = int(entries.get("length", 0))
-    size = -(-math.prod(dims) * _BITS[dtype] // 8) if dtype in _BITS else stated
-    offset = int(entries.get("offset", 0))
-    facts.external.append(ExternalTensor(entries.get("location", ""), offset, max(size, stated)))
-
-
-def _read_port(info: memoryview) -> tuple[str, Port]:
-    """ValueInfoProto: 1 name, 2 type; TypeProto: 1 tensor_type; Tensor: 1 elem_type, 2 shape."""
-    name, dtype = "", 0
-    shape: Shape | None = None
-    for number, value in fields(info):
-        if number == 1:
-            name = as_text(value)
-        elif number == 2:
-            for _, tensor_type in fields(as_bytes(value)):
-                for part, content in fields(as_bytes(tensor_type)):
-                    if part == 1:
-                        dtype = as_integer(content)
-                    elif part == 2:
-                        shape = tuple(_read_size(as_bytes(dim)) for _, dim in fields(as_bytes(content)))
-            break
-    return name, Port(dtype, shape)
-
-
-def _read_size(dimension: memoryview) -> int | None:
-    """Dimension: 1 dim_value; anything else is a name, so the size is free."""
-    return next((as_integer(value) for number, value in fields(dimension) if number == 1), None)
+def _fits(found: list[int | str | None], expected: tuple[int | None, ...]) -> bool:
+    """Whether the sizes that both state are equal; a graph need not state any."""
+    pairs = zip(found, expected, strict=False)
+    is_equal = all(size == wanted for size, wanted in pairs if isinstance(size, int) and wanted is not None)
+    return not found or (len(found) == len(expected) and is_equal)

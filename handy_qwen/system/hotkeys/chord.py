@@ -1,16 +1,13 @@
-"""Names of keys, and the keys and chords made of them: what the settings file holds.
+"""Names of keys, and the chords made of them: what the settings file holds.
 
-A chord is names joined by "+": any number of modifiers and at most one other key, written in any
-order, case and spelling that is usual; ``str()`` gives the one canonical form.
+A chord is names joined by "+": any number of modifiers and at most one other key, in any usual order, case
+and spelling; ``str()`` gives the canonical form, and ``label()`` one for people, which can be read as well.
 
     "Ctrl + Alt + D" -> ctrl+alt+d     "RightCtrl" -> ctrl_r     "AltGr" -> altgr     "F9" -> f9
 
-What ``label()`` writes for people can be read as well, so error messages use it: it may be copied into
-the settings file.
-
-A chord of modifiers only ("ctrl_r", "ctrl+super") is *lone*: it is listened to without being taken
-away from the focused program, so the modifier still works as one. Each system's own module knows what a
-name means in keycodes. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them.
+A chord of modifiers only ("ctrl_r", "ctrl+super") is *lone*: it is listened to without being taken away from
+the focused program, so the modifier still works as one. Each system's own module knows what a name means in
+keycodes. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them.
 """
 
 from __future__ import annotations
@@ -55,36 +52,19 @@ _SIGNS = {  # the name of a key -> what is written on it (US keyboard)
     "slash": "/",
     "plus": "",
 }
-_LABELS = {
-    "space": "Space",
-    "enter": "Enter",
-    "tab": "Tab",
-    "backspace": "Backspace",
+_NAMED_KEYS = (
+    "space enter tab backspace escape insert delete home end page_up page_down up down left right pause "
+    "scroll_lock num_lock caps_lock print_screen menu media_play_pause media_stop media_next media_previous "
+    "volume_up volume_down volume_mute microphone_mute"
+)
+_LABELS = {name: name.replace("_", " ").title() for name in _NAMED_KEYS.split()}
+_LABELS |= {
     "escape": "Esc",
-    "insert": "Insert",
-    "delete": "Delete",
-    "home": "Home",
-    "end": "End",
-    "page_up": "Page Up",
-    "page_down": "Page Down",
-    "up": "Up",
-    "down": "Down",
-    "left": "Left",
-    "right": "Right",
-    "pause": "Pause",
-    "scroll_lock": "Scroll Lock",
-    "num_lock": "Num Lock",
-    "caps_lock": "Caps Lock",
-    "print_screen": "Print Screen",
-    "menu": "Menu",
     "media_play_pause": "Play/Pause",
     "media_stop": "Stop",
     "media_next": "Next Track",
     "media_previous": "Previous Track",
-    "volume_up": "Volume Up",
-    "volume_down": "Volume Down",
     "volume_mute": "Mute",
-    "microphone_mute": "Microphone Mute",
 }
 _LABELS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
 _LABELS |= {f"kp_{n}": f"Keypad {n}" for n in range(10)}
@@ -95,43 +75,28 @@ KEYS = tuple(_LABELS)
 _TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with Shift, too, these only write
 _NEEDS_MODIFIER = _TYPING | {"space", "enter", "tab", "backspace", "escape"}
 
-_ALIASES = {
-    "control": "ctrl",
-    "ctl": "ctrl",
-    "strg": "ctrl",
-    "option": "alt",
-    "opt": "alt",
-    "win": "super",
-    "windows": "super",
-    "cmd": "super",
-    "command": "super",
-    "meta": "super",
-    "iso_level3_shift": "altgr",
-    "alt_gr": "altgr",
-    "return": "enter",
-    "esc": "escape",
-    "ins": "insert",
-    "del": "delete",
-    "pgup": "page_up",
-    "pageup": "page_up",
-    "prior": "page_up",
-    "pgdn": "page_down",
-    "pagedown": "page_down",
-    "next": "page_down",
-    "break": "pause",
-    "print": "print_screen",
-    "prtsc": "print_screen",
-    "printscreen": "print_screen",
-    "scrolllock": "scroll_lock",
-    "numlock": "num_lock",
-    "caps": "caps_lock",
-    "capslock": "caps_lock",
-    "apps": "menu",
-    "spacebar": "space",
-    "play": "media_play_pause",
-    "play_pause": "media_play_pause",
-    "mute": "volume_mute",
+_OTHER_NAMES = {
+    "ctrl": "control ctl strg",
+    "alt": "option opt",
+    "super": "win windows cmd command meta",
+    "altgr": "iso_level3_shift alt_gr",
+    "enter": "return",
+    "escape": "esc",
+    "insert": "ins",
+    "delete": "del",
+    "page_up": "pgup pageup prior",
+    "page_down": "pgdn pagedown next",
+    "pause": "break",
+    "print_screen": "print prtsc printscreen",
+    "scroll_lock": "scrolllock",
+    "num_lock": "numlock",
+    "caps_lock": "caps capslock",
+    "menu": "apps",
+    "space": "spacebar",
+    "media_play_pause": "play play_pause",
+    "volume_mute": "mute",
 }
+_ALIASES = {other: name for name, others in _OTHER_NAMES.items() for other in others.split()}
 _ALIASES |= {sign: name for name, sign in _SIGNS.items() if sign}
 _ALIASES |= {
     label.lower().replace(" ", "_"): name for name, label in _LABELS.items() if label.lower() != name

@@ -1,91 +1,460 @@
-"""Hands work over to a thread that waits in ``select``.
+"""What the listeners of the systems have in common.
 
-The thread selects on ``fileno()`` beside its own sockets and calls ``run`` when it is readable.
+``ConnectedListener`` is for connections to the desktop that may break (X11, the portal), ``HookedListener``
+for systems that show every key to a hook (Windows, macOS), ``Listener`` for neither.
 """
 
 from __future__ import annotations
 
-import os
+import logging
+import select
 import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from handy_qwen.errors import HandyError
+from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, missing_key
+from handy_qwen.system.hotkeys.tracker import Binding, Tracker
+from handy_qwen.system.inbox import SelectableInbox
+
+logger = logging.getLogger(__name__)
+
+RECONCILE_S = 0.1
+
+WasInjecting = Callable[[float], bool]
+"""Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
 
 
-class Inbox:
-    """Commands for one thread. All methods but ``run`` may be called from any thread."""
+def never(_at_s: float) -> bool:
+    """This program presses no keys."""
+    return False
 
-    def __init__(self) -> None:
-        self._commands: deque[tuple[Callable[[], None], Future[None]]] = deque()
-        self._lock = threading.Lock()
-        self._is_closed = False
-        self.is_over = False  # the thread ends: what is put in is cancelled
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        os.set_blocking(self._writer, False)
 
-    def fileno(self) -> int:
-        """Readable while there is something to run."""
-        return self._reader
+class Listener:
+    """A listener with its thread, as the watchdog sees it. This class itself is for desktops without hotkeys.
 
-    def put(self, command: Callable[[], None]) -> Future[None]:
-        """Have ``command`` called on the thread; the future takes what it raises. Cancelled if closed."""
-        future: Future[None] = Future()
-        with self._lock:
-            if self._is_closed or self.is_over:
-                future.cancel()
-                return future
-            self._commands.append((command, future))
-            self._wake()
-        return future
+    Args:
+        post: Takes the events.
+    """
 
-    def run(self) -> None:
-        """Do what has been put in. Its HandyErrors go to its future, others to the caller too."""
-        with self._lock:
-            if not self._is_closed:
-                self._drain()
-        while self._commands:
-            command, future = self._commands.popleft()
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                command()
-            except HandyError as exc:
-                future.set_exception(exc)
-            except Exception as exc:
-                future.set_exception(exc)
-                raise  # perhaps nobody looks at the future; the thread must know
-            else:
-                future.set_result(None)
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._thread: WatchedThread | None = None
 
-    def reject(self, error: Exception) -> None:
-        """Take nothing more, and answer whatever waits with ``error`` instead of doing it."""
-        with self._lock:
-            self.is_over = True
-        while self._commands:
-            _, future = self._commands.popleft()
-            if future.set_running_or_notify_cancel():
-                future.set_exception(error)
+    def start(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        self.check(hotkeys)
+
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        if hotkeys:
+            raise HotkeyError(
+                "Hotkeys do not work on this desktop.",
+                HotkeyReason.UNSUPPORTED_DESKTOP,
+                'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
+            )
+
+    def watch_escape(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
+
+    def stop(self) -> None:
+        """See ``HotkeyListener``."""
+
+    def has_died(self) -> bool:
+        """See ``Watched``."""
+        thread = self._thread
+        return thread is not None and thread.has_died()
+
+    def piece(self) -> int | None:
+        """See ``Watched``."""
+        thread = self._thread
+        return thread.piece() if thread is not None else None
+
+    def own_pieces(self) -> int:
+        """See ``Watched``."""
+        thread = self._thread
+        return thread.own_pieces() if thread is not None else 0
+
+    def revive(self) -> None:
+        """See ``HotkeyListener``."""
+        self._post(HotkeysDied())
+
+
+class Selectable(Protocol):
+    """A connection to the desktop. For one thread."""
+
+    def filenos(self) -> Sequence[int]:
+        """What to select on."""
+
+    def timeout_s(self) -> float | None:
+        """How long to wait for something to come before looking again; None: for ever."""
 
     def close(self) -> None:
-        """Take nothing more and give the pipe back. Safe to call twice."""
+        """Release it."""
+
+
+Connection = TypeVar("Connection", bound=Selectable)
+
+
+class ConnectedListener(Listener, ABC, Generic[Connection]):
+    """A listener whose connection to the desktop may break. Comes back after each of ``RETRY_S``.
+
+    Threads: the connection belongs to the thread ``hotkeys``, which calls ``post`` and the methods that
+    subclasses implement. When it gives up, it posts HotkeysFailed and ends; ``start`` may be tried again.
+    """
+
+    RETRY_S: ClassVar[Sequence[float]] = (0.5, 1.0, 2.0, 4.0, 8.0)  # before each attempt to come back
+    LOST: ClassVar[tuple[type[Exception], ...]]  # what a broken connection raises
+    ANSWER_S: ClassVar = 10.0  # how long a call to the thread may take
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post)
+        self._inbox: SelectableInbox | None = None
+        self._connection: Connection | None = None
+
+    # --- any thread ----------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop listening and release everything. Safe to call twice."""
+        thread, self._thread = self._thread, None
+        inbox, self._inbox = self._inbox, None
+        if thread is not None and inbox is not None:
+            thread.may_end()
+            inbox.put(lambda: None)  # wakes the thread
+            thread.join(5.0)
+            inbox.close()
+
+    def _call(self, call: Callable[[], None], *, is_start: bool = False) -> None:
+        """Have ``call`` made on the thread, and wait. ``is_start`` starts the thread if it does not run.
+
+        Raises:
+            HotkeyError: What ``call`` raised; or the connection broke, or takes too long.
+        """
+        inbox = self._running() if is_start else self._inbox
+        if inbox is None:
+            return
+        answer = inbox.put(call)
+        try:
+            answer.result(self.ANSWER_S)
+        except TimeoutError as exc:
+            answer.cancel()  # or else it may be done after it was reported as failed
+            raise self._unresponsive() from exc
+        except self.LOST as exc:
+            raise self._lost() from exc
+
+    def _running(self) -> SelectableInbox:
+        inbox = self._inbox
+        if inbox is not None and not inbox.is_over and self._thread is not None and self._thread.is_alive():
+            return inbox
+        self.stop()
+        inbox = self._inbox = SelectableInbox()
+        thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread, inbox))
+        thread.start()
+        return inbox
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _run(self, thread: WatchedThread, inbox: SelectableInbox) -> None:
+        failure: HandyError | None = None
+        try:
+            self._serve(thread, inbox)
+        except HandyError as exc:
+            failure = exc
+        except Exception:
+            logger.exception("the thread of the hotkeys failed")
+            failure = HandyError("The hotkeys stopped working.", "Start the program again.")
+        finally:
+            self._disconnect()
+            # First: whoever hears of the failure may start again at once, and must not get this inbox.
+            inbox.reject(failure or self._unresponsive())
+        if failure is not None:
+            self._post(HotkeysFailed(failure))
+
+    def _serve(self, thread: WatchedThread, inbox: SelectableInbox) -> None:
+        delays = iter(self.RETRY_S)
+        while not thread.is_ending():
+            connection = self._connection
+            sources = [inbox.fileno(), *(connection.filenos() if connection else ())]
+            timeout_s = connection.timeout_s() if connection else None
+            if is_lost := connection is None and self._is_wanted():
+                timeout_s = next(delays, None)
+                if timeout_s is None:
+                    raise self._lost()
+            thread.end()
+            readable, _, _ = select.select(sources, [], [], timeout_s)
+            thread.begin(is_own=is_lost)
+            if inbox.fileno() in readable:
+                self._take_in()  # keys pressed before a call was made come before it
+                self._survives(inbox.run)
+            if self._connection is None and self._is_wanted() and not thread.is_ending():
+                self._reconnect()
+            if self._take_in():  # calls leave events in the library's own buffer, which select does not see
+                delays = iter(self.RETRY_S)
+
+    def _reconnect(self) -> None:
+        failed: tuple[type[Exception], ...] = (HandyError, *self.LOST)
+        try:
+            self._connection = self._connect()
+        except failed as exc:
+            logger.info("the hotkeys are not back yet: %s", exc)
+
+    def _take_in(self) -> bool:
+        """Process what has come. False if there is no connection, or it broke."""
+        connection = self._connection
+        return connection is not None and self._survives(lambda: self._hear(connection))
+
+    def _survives(self, step: Callable[[], None]) -> bool:
+        """Whether the connection survives ``step``."""
+        try:
+            step()
+        except self.LOST as exc:
+            logger.info("the connection of the hotkeys broke: %s", exc)
+            self._disconnect()
+            return False
+        return True
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._let_go(connection)
+            connection.close()
+
+    @abstractmethod
+    def _is_wanted(self) -> bool:
+        """Whether there is something to listen for."""
+
+    @abstractmethod
+    def _connect(self) -> Connection:
+        """Connect, and listen for what is wanted.
+
+        Raises:
+            HotkeyError: This desktop cannot do it.
+            LOST: The connection broke.
+        """
+
+    @abstractmethod
+    def _hear(self, connection: Connection) -> None:
+        """Process what has come, without waiting.
+
+        Raises:
+            LOST: The connection broke.
+        """
+
+    @abstractmethod
+    def _let_go(self, connection: Connection) -> None:
+        """Post that every hotkey that is down comes up."""
+
+    @abstractmethod
+    def _lost(self) -> HotkeyError:
+        """The error when the connection could not be made again."""
+
+    @abstractmethod
+    def _unresponsive(self) -> HotkeyError:
+        """The error when the desktop does not answer."""
+
+
+class Hook(Protocol):
+    """What is used of pynput's listeners once they listen."""
+
+    def stop(self) -> None:
+        """End it."""
+
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+
+
+class HookedListener(Listener, ABC):
+    """A listener for a system that shows every key to a hook.
+
+    Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
+    ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down, and sleeps otherwise.
+
+    Args:
+        post: Takes the events.
+        was_injecting: See ``hotkeys_for``.
+    """
+
+    KEY_CODES: ClassVar[Mapping[str, int]]
+    BUTTON_CODES: ClassVar[Mapping[str, int]]  # by pynput's names; negative as codes of keys
+    KNOWS_SWALLOWED: ClassVar[
+        bool
+    ]  # whether the real state includes keys that the focused program did not get
+
+    def __init__(self, post: Post, was_injecting: WasInjecting = never) -> None:
+        super().__init__(post)
+        self._was_injecting = was_injecting
+        self._hooks: tuple[Hook, ...] = ()
+        self._hooks_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._masked: set[int] = set()  # pressed or released by this program since the user last moved them
+        self._swallowed: set[int] = set()
+        self._bindings: tuple[Binding, ...] = ()
+        self._is_escape_wanted = False
+        self._tracker = self._new_tracker()
+
+    # --- any thread ----------------------------------------------------------------------------------
+
+    def start(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``. Waits until the hook is in place.
+
+        Raises:
+            HotkeyError: INVALID: no such key here, or one hotkey twice. Others: the system refuses the hook.
+        """
+        if self.has_died():
+            self.stop()
+        bindings = self._bindings_of(hotkeys)
         with self._lock:
-            if not self._is_closed:
-                self._is_closed = True
-                os.close(self._reader)
-                os.close(self._writer)
+            self._report(self._tracker.let_go(time.monotonic()))
+            self._bindings = bindings
+            self._tracker = self._new_tracker()
+            self._tracker.is_escape_watched = self._is_escape_wanted
+        with self._hooks_lock:
+            if not self._hooks:
+                self._hooks = self._listen()
+        if self._thread is None or not self._thread.is_alive():
+            thread = self._thread = WatchedThread("hotkeys", lambda: self._run(thread))
+            thread.start()
 
-    def _wake(self) -> None:
-        try:
-            os.write(self._writer, b"\0")
-        except BlockingIOError:
-            return  # the pipe is full: the thread has not looked yet, and will
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        self._bindings_of(hotkeys)
 
-    def _drain(self) -> None:
+    def watch_escape(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``. Returns at once."""
+        with self._lock:
+            self._is_escape_wanted = is_wanted
+            self._tracker.is_escape_watched = is_wanted
+
+    def has_died(self) -> bool:
+        """See ``Watched``. Also when a hook has ended."""
+        return super().has_died() or any(not hook.is_alive() for hook in self._hooks)
+
+    def stop(self) -> None:
+        """See ``HotkeyListener``."""
+        with self._hooks_lock:
+            hooks, self._hooks = self._hooks, ()
+        for hook in hooks:
+            hook.stop()
+        with self._lock:
+            self._report(self._tracker.let_go(time.monotonic()))
+            if (thread := self._thread) is not None:
+                thread.may_end()
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join(2.0)
+
+    # --- for subclasses ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _listen(self) -> tuple[Hook, ...]:
+        """Set the hooks, which call ``_saw`` and ``_on_click``, and wait until they are in place.
+
+        Raises:
+            HotkeyError: The system refuses.
+        """
+
+    @abstractmethod
+    def _is_really_down(self, code: int) -> bool:
+        """Ask the system for the state of a key or (negative) button."""
+
+    def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
+        """The hook saw a key or a mouse button (a negative code). Called on the hook's thread.
+
+        Args:
+            code: The key.
+            is_press: Down, as opposed to up; a repeat counts as down.
+            is_ours: This program sent it. It is not the user's, and from now on the system's idea of
+                this key is not the finger's, until the user moves that.
+
+        Returns:
+            Whether the focused program must not get it.
+        """
+        now_s = time.monotonic()
+        with self._lock:
+            if is_ours:
+                self._masked.add(code)
+                return False
+            self._masked.discard(code)
+            if not is_press:
+                self._report(self._tracker.release(code, now_s))
+                is_swallowed = code in self._swallowed
+                self._swallowed.discard(code)
+                return is_swallowed
+            is_repeat = self._tracker.is_held(code)
+            events = self._tracker.press(code, now_s)
+            if not is_repeat and self._must_swallow(code, events):
+                self._swallowed.add(code)
+            self._report(events)
+            return code in self._swallowed
+
+    def _on_click(self, _x: int, _y: int, button: Any, is_press: bool) -> None:  # noqa: ANN401 (pynput's)
+        """A mouse button went down or up. Called on pynput's thread."""
+        code = self.BUTTON_CODES.get(button.name)
+        if code is not None:
+            self._saw(-code, is_press=is_press)
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _run(self, thread: WatchedThread) -> None:
         try:
-            while os.read(self._reader, 4096):
+            while self._look_again(thread):
                 pass
-        except BlockingIOError:
-            return  # empty, as it should be
+        except Exception:
+            logger.exception("the thread of the hotkeys failed")
+            problem = HandyError("The hotkeys stopped working.", "Start the program again.")
+            self._post(HotkeysFailed(problem))
+
+    def _look_again(self, thread: WatchedThread) -> bool:
+        with self._lock:
+            self._changed.wait_for(lambda: thread.is_ending() or self._tracker.is_hotkey_down)
+            self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
+            thread.begin()
+            if not thread.is_ending():
+                self._report(self._tracker.reconcile(time.monotonic()))
+            thread.end()
+            return not thread.is_ending()
+
+    def _report(self, events: Sequence[Event]) -> None:
+        """Post ``events``. The lock is held; ``post`` never blocks."""
+        for event in events:
+            self._post(event)
+        if events:
+            self._changed.notify_all()
+
+    def _must_swallow(self, code: int, events: Sequence[Event]) -> bool:
+        """Whether this press was a hotkey with a key, or the Escape that cancels: nobody else's business."""
+        fired = {event.hotkey for event in events if hasattr(event, "hotkey")}
+        is_chord = any(binding.hotkey in fired and code in binding.key for binding in self._bindings)
+        return is_chord or any(isinstance(event, EscapePressed) for event in events)
+
+    def _is_down(self, code: int) -> bool:
+        is_unknown = code in self._masked or (code in self._swallowed and not self.KNOWS_SWALLOWED)
+        return is_unknown or self._is_really_down(code)
+
+    def _new_tracker(self) -> Tracker:
+        modifiers = frozenset[int]().union(*(self._codes(name) for name in MODIFIERS))
+        escape = self._codes("escape")
+        return Tracker(self._bindings, modifiers=modifiers, escape=escape, is_down=self._is_down)
+
+    def _bindings_of(self, hotkeys: Sequence[Hotkey]) -> tuple[Binding, ...]:
+        chords = chords_of(hotkeys, knows_own_keys=True)
+        return tuple(self._binding(place, chord) for place, chord in enumerate(chords))
+
+    def _binding(self, place: int, chord: Chord) -> Binding:
+        members = {name: self._codes(name) for name in chord.names}
+        for name, codes in members.items():
+            if not codes:
+                raise missing_key(name)
+        modifiers = tuple(members[name] for name in chord.modifiers)
+        return Binding(place, modifiers, members[chord.key] if chord.key else frozenset())
+
+    def _codes(self, name: str) -> frozenset[int]:
+        """The codes of the keys that ``name`` stands for; none if this system has no such key."""
+        return frozenset(self.KEY_CODES[key] for key in SIDES.get(name, (name,)) if key in self.KEY_CODES)

@@ -1,6 +1,6 @@
 """Global hotkeys on macOS, through the event taps of pynput.
 
-    CGEventTap --(pynput's threads)--> HookedKeys --> post
+    CGEventTap --(pynput's threads)--> HookedListener --> post
 
 Left and right modifiers are told apart by the device bits of the event's flags; pynput itself looks at
 the common bit only, which stays set while the other side is held. Letters are places on the keyboard: "d"
@@ -22,14 +22,11 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from handy_qwen.core.events import HotkeysDied, HotkeysFailed
-from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.events import HotkeysFailed
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.hooked import HookedKeys
+from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +35,6 @@ _TAP_DISABLED = frozenset({0xFFFFFFFE, 0xFFFFFFFF})  # kCGEventTapDisabledByTime
 _KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
 _PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
 _HID_STATE = 1  # kCGEventSourceStateHIDSystemState
-_BUTTON_CODES = {"left": 1, "right": 2, "middle": 3}
 
 _DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK ...
     0x3B: 0x0001,
@@ -105,69 +101,15 @@ KEY_CODES |= {f"kp_{n}": code for n, code in enumerate(_KEYPAD_CODES)}
 KEY_CODES |= {f"f{n}": code for n, code in enumerate(_FUNCTION_CODES, start=1)}
 
 
-class MacHotkeys:
-    """Listens for hotkeys on macOS. Implements HotkeyListener.
+class MacHotkeys(HookedListener):
+    """Listens for hotkeys on macOS."""
 
-    Args:
-        post: Takes the events, on pynput's threads and on ``hotkeys``.
-        was_injecting: Whether this program was sending keys of its own at a time; any thread, at once.
-    """
+    KEY_CODES = KEY_CODES
+    BUTTON_CODES: ClassVar = {"left": 1, "right": 2, "middle": 3}
+    KNOWS_SWALLOWED = True
 
-    def __init__(self, post: Post, *, was_injecting: Callable[[float], bool] = lambda _at_s: False) -> None:
-        self._post = post
-        self._was_injecting = was_injecting
-        self._keys = HookedKeys(post, _codes, _is_down, knows_swallowed=True)
-        self._listeners: tuple[Any, ...] = ()
-        self._lock = threading.Lock()
-
-    def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """Listen for ``hotkeys`` instead of those listened for until now. Waits until the tap is in place.
-
-        Raises:
-            HotkeyError: INVALID, or DENIED_BY_USER: a permission is missing.
-        """
-        if self.has_died():
-            self.stop()
-        self._keys.use(hotkeys)
-        with self._lock:
-            if not self._listeners:
-                _require_input_monitoring()
-                self._listeners = self._listen()
-        self._keys.watch()
-
-    def check(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``."""
-        self._keys.bindings(hotkeys)
-
-    def watch_escape(self, is_wanted: bool) -> None:
-        """Report Escape and swallow it only while a take runs. Returns at once."""
-        self._keys.watch_escape(is_wanted)
-
-    def has_died(self) -> bool:
-        """Whether a tap, or the thread that looks at the keys, ended without being told to. Any thread."""
-        return self._keys.has_died() or any(not tap.is_alive() for tap in self._listeners)
-
-    def piece(self) -> int | None:
-        """The number of the look at the keys that is under way; None between looks. Any thread."""
-        return self._keys.piece()
-
-    def own_pieces(self) -> int:
-        """How many it has begun of its own accord, in all. Any thread."""
-        return self._keys.own_pieces()
-
-    def revive(self) -> None:
-        """See ``HotkeyListener``."""
-        self._post(HotkeysDied())
-
-    def stop(self) -> None:
-        """Stop listening. Safe to call twice."""
-        with self._lock:
-            listeners, self._listeners = self._listeners, ()
-        for listener in listeners:
-            listener.stop()
-        self._keys.stop()
-
-    def _listen(self) -> tuple[Any, ...]:
+    def _listen(self) -> tuple[Hook, ...]:
+        _require_input_monitoring()
         # Imported late: the module can be loaded, and tested, where pynput is not installed.
         from pynput import keyboard, mouse
 
@@ -200,24 +142,24 @@ class MacHotkeys:
             is_press = bool(quartz.CGEventGetFlags(event) & bit)
         else:
             is_press = kind == _KEY_DOWN
-        return None if self._keys.saw(code, is_press=is_press, is_ours=is_ours) else event
+        return None if self._saw(code, is_press=is_press, is_ours=is_ours) else event
 
-    def _on_click(self, _x: int, _y: int, button: Any, is_press: bool) -> None:  # noqa: ANN401
-        """Called on pynput's thread for each mouse button."""
-        code = _BUTTON_CODES.get(button.name)
-        if code is not None:
-            self._keys.saw(-code, is_press=is_press, is_ours=False)
+    def _is_really_down(self, code: int) -> bool:
+        quartz = _quartz()
+        if code < 0:  # kCGMouseButtonLeft is 0
+            return bool(quartz.CGEventSourceButtonState(_HID_STATE, -code - 1))
+        return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
 
     def _renew(self) -> None:
         """Make the tap anew. On a thread of its own: the old one waits for the listener to end."""
         try:
-            with self._lock:
-                old, self._listeners = self._listeners, ()
+            with self._hooks_lock:
+                old, self._hooks = self._hooks, ()
                 if not old:
                     return  # stopped meanwhile
-                for listener in old:
-                    listener.stop()
-                self._listeners = self._listen()
+                for hook in old:
+                    hook.stop()
+                self._hooks = self._listen()
             logger.info("the event tap had been turned off and was made anew")
         except HandyError as exc:
             self._post(HotkeysFailed(exc))
@@ -226,21 +168,10 @@ class MacHotkeys:
             self._post(HotkeysFailed(HandyError("The hotkeys stopped working.", "Start the program again.")))
 
 
-def _codes(name: str) -> frozenset[int]:
-    return frozenset({KEY_CODES[name]}) if name in KEY_CODES else frozenset()
-
-
 def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
     import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
 
     return Quartz
-
-
-def _is_down(code: int) -> bool:
-    quartz = _quartz()
-    if code < 0:  # kCGMouseButtonLeft is 0
-        return bool(quartz.CGEventSourceButtonState(_HID_STATE, -code - 1))
-    return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
 
 
 def _require_input_monitoring() -> None:

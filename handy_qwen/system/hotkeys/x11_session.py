@@ -1,6 +1,6 @@
-"""One connection to the X server: what is listened for, and what was heard. See x11.py.
+"""One connection to the X server: what is listened for, what was heard, what is kept from other programs.
 
-Threads: everything here is for the thread ``hotkeys``.
+Threads: everything here is for the thread ``hotkeys``. See x11.py.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from Xlib import X, error
-from Xlib.display import Display
 from Xlib.ext import xinput
 from Xlib.ext.ge import GenericEventCode
 from Xlib.protocol import rq
@@ -19,45 +19,40 @@ from Xlib.protocol import rq
 from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
-from handy_qwen.system.hotkeys.chord import Chord, parse_chord
-from handy_qwen.system.hotkeys.tracker import Tracker
+from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, missing_key, parse_chord
+from handy_qwen.system.hotkeys.tracker import Binding, Tracker
+from handy_qwen.system.x11.connection import XObject, connect, disconnect
 from handy_qwen.system.x11.keymap import NamedKeys
+from handy_qwen.system.x11.selection import Requestor
 from handy_qwen.system.x11.xinput import (
     ServerClock,
     keyboards,
     keys_down,
     select_raw,
-    server_time_ms,
-    tap_key,
     xtest_devices,
 )
 from handy_qwen.system.x11.xkb import Locks
 
 logger = logging.getLogger(__name__)
 
-LOST = (error.ConnectionClosedError, OSError)
-"""What python-xlib raises when the server is gone."""
-
 RECONCILE_S = 0.1
 CONFIRM_S = 0.02
 _PATIENCE_S = 5.0  # no keyboard filter holds a press back for longer; its release may have been lost
-_REMAP_S = 0.1  # keyboard mappings change in bursts
+_REMAP_S = 0.1  # keyboard maps change in bursts
 _SPARE_CHORDS = ("ctrl_r", "f9", "pause", "ctrl+alt+d", "ctrl+super+d", "scroll_lock", "shift+f9", "f8")
+
+Grab = tuple[int, int]
+"""A keycode and a modifier mask, without locks."""
 
 
 class Session:
-    """Both connections, and all that lasts no longer than they do.
-
-    Args:
-        name: The X display; None: that of the environment.
-        post: Takes the events.
-        was_injecting: Whether this program was typing into a window at a time (``time.monotonic()``).
+    """Both connections to the X display ``name``, and all that lasts no longer. Methods may raise ``LOST``.
 
     Raises:
         HotkeyError: UNSUPPORTED_DESKTOP: there is no X server, or one without X Input 2.1.
     """
 
-    def __init__(self, name: str | None, post: Post, was_injecting: Callable[[float], bool]) -> None:
+    def __init__(self, name: str, post: Post, was_injecting: Callable[[float], bool]) -> None:
         self._post = post
         self._was_injecting = was_injecting
         self._clock = ServerClock()
@@ -67,27 +62,35 @@ class Session:
         self._chords: tuple[Chord, ...] = ()
         self._is_escape_wanted = False
         self._remap_at_s: float | None = None
-        self._ears, self._mouth = _connect(name)
+        self._connections: list[XObject] = []
         try:
-            self._clock.at_s(server_time_ms(self._ears), time.monotonic())
-            self._select()
-            self._ignored = self._mouth.display.info.max_keycode
-            self._xtest = xtest_devices(self._ears)
-            self._locks = _locks(self._ears)
-            self._grabs = Grabs(self._mouth, self._is_ours, self._has_caught)
-            self._keymap = NamedKeys(self._ears)
-            self._tracker = self._new_tracker(self._keymap, ())
+            self._open(name)
+        except InsertError as exc:
+            self.close()
+            raise _unsupported(exc.title) from exc
         except BaseException:
             self.close()
             raise
 
-    def _select(self) -> None:
-        if not select_raw(self._ears):
+    def _open(self, name: str) -> None:
+        self._display = self._connect(name)
+        # A first stamp that nothing has held up. The connection has asked for no other events yet.
+        self._clock.at_s(Requestor(self._display).stamp(), time.monotonic())
+        if not select_raw(self._display):
             raise _unsupported("The X server has no X Input 2.1.")
+        self._xtest = xtest_devices(self._display)
+        self._locks = Locks(self._display)
+        self._grabs = Grabs(self._connect(name), self._is_ours, self._has_caught)
+        self._keys = NamedKeys(self._display)
+        self._tracker = self._new_tracker(self._keys, ())
+
+    def _connect(self, name: str) -> XObject:
+        self._connections.append(connect(name))
+        return self._connections[-1]
 
     def filenos(self) -> list[int]:
         """What to select on."""
-        return [self._ears.fileno(), self._mouth.fileno()]
+        return [connection.fileno() for connection in self._connections]
 
     def timeout_s(self) -> float | None:
         """How long to wait for events before calling ``check``; None: for ever."""
@@ -102,16 +105,15 @@ class Session:
         Raises:
             HotkeyError: TAKEN, or INVALID on this keyboard. What was listened for before still is.
         """
-        keymap = NamedKeys(self._ears)
-        tracker = self._new_tracker(keymap, chords)
-        owner = {grab: chord for chord in chords for grab in _grabs(keymap, chord)}
-        taken = self._grabs.replace(owner, keymap.lock_masks())
+        keys = NamedKeys(self._display)
+        tracker = self._new_tracker(keys, chords)
+        hotkey_of = {grab: place for place, chord in enumerate(chords) for grab in _grabs(keys, chord)}
+        taken = self._grabs.replace(hotkey_of, keys.lock_masks())
         if taken is not None:
-            raise self._taken(owner[taken], chords, keymap)
+            raise self._taken(chords[hotkey_of[taken]], chords, keys)
         self.let_go()
-        tracker.assume(self._held_modifiers(keymap), time.monotonic())
-        self._keymap, self._tracker, self._chords = keymap, tracker, tuple(chords)
-        self._hotkey_of = {grab: chords.index(chord) for grab, chord in owner.items()}
+        tracker.assume(self._held_modifiers(keys), time.monotonic())
+        self._keys, self._tracker, self._chords, self._hotkey_of = keys, tracker, tuple(chords), hotkey_of
         self._apply_escape()
 
     def check_free(self, chords: Sequence[Chord]) -> None:
@@ -120,12 +122,11 @@ class Session:
         Raises:
             HotkeyError: TAKEN, or INVALID on this keyboard.
         """
-        keymap = NamedKeys(self._ears)
-        locks = keymap.lock_masks()
+        keys = NamedKeys(self._display)
         for place, chord in enumerate(chords):
-            keymap.binding(place, chord)
-            if not all(self._grabs.is_free(grab, locks) for grab in _grabs(keymap, chord)):
-                raise self._taken(chord, chords, keymap)
+            _binding(keys, place, chord)
+            if not self._is_free(keys, chord):
+                raise self._taken(chord, chords, keys)
 
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape and take it away from the focused program, or no longer."""
@@ -133,56 +134,49 @@ class Session:
         self._apply_escape()
 
     def drain(self) -> None:
-        """Take in everything that has come.
-
-        Raises:
-            Xlib.error.ConnectionClosedError: The X server is gone.
-        """
-        self._drain_ears()
+        """Take in everything that has come."""
+        self._drain_raw()
         self._grabs.drain()
 
-    def _drain_ears(self) -> None:
-        while self._ears.pending_events():
-            event = self._ears.next_event()
-            if event.type == X.MappingNotify:
-                self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
-            elif event.type == GenericEventCode:
+    def _drain_raw(self) -> None:
+        while self._display.pending_events():
+            event = self._display.next_event()
+            if event.type == GenericEventCode:
                 self._hear(event.evtype, event.data)
-            elif self._locks is not None and event.type == self._locks.event_code:
+                continue
+            is_remapped = event.type == X.MappingNotify
+            if event.type == self._locks.event_type:
                 self._confirm()  # what a key has done it has done after it was accepted
-                if self._locks.hear(event):
-                    self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
+                is_remapped = self._locks.hear(event)
+            if is_remapped:
+                self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
 
     def check(self) -> None:
         """Look for presses that were accepted, releases that were lost, and a layout that changed."""
         self._confirm()
         now_s = time.monotonic()
-        if self._tracker.is_hotkey_down:
-            missing = self._tracker.missing(now_s)
-            if missing:
-                self.drain()  # the release may be under way: it came before the answer about the state
-                self._report(self._tracker.forget(missing, now_s))
+        if self._tracker.is_hotkey_down and (missing := self._tracker.missing(now_s)):
+            self.drain()  # the release may be under way: it came before the answer about the state
+            self._report(self._tracker.forget(missing, now_s))
         if self._remap_at_s is not None and now_s >= self._remap_at_s and not self._was_injecting(now_s):
             self._remap_at_s = None
             self._follow_layout()
 
     def let_go(self) -> None:
-        """Report every hotkey that is down as up."""
-        self._report(self._tracker.let_go(time.monotonic()))
+        """Report every hotkey that is down as up; the server may be gone."""
+        for event in self._tracker.let_go(time.monotonic()):
+            self._post(event)
 
     def close(self) -> None:
         """Give the connections back."""
-        for display in (self._ears, self._mouth):
-            try:
-                display.close()
-            except LOST:
-                logger.debug("the connection was closed already")
+        for connection in self._connections:
+            disconnect(connection)
 
     def _hear(self, kind: int, data: rq.DictWrapper) -> None:
         code, source = int(data["detail"]), int(data["sourceid"])
         is_button = kind in (xinput.RawButtonPress, xinput.RawButtonRelease)
         at_s = self._clock.at_s(int(data["time"]), time.monotonic())
-        if source in self._xtest and (self._was_injecting(at_s) or code == self._ignored):
+        if source in self._xtest and (self._was_injecting(at_s) or code == self._grabs.ignored_code):
             return
         key = -code if is_button else code
         sources = self._sources.setdefault(key, set())
@@ -193,11 +187,11 @@ class Session:
                 self._report(self._tracker.release(key, at_s))
             return
         if sources - {source}:
-            sources = self._sources[key] = {one for one in sources if key in keys_down(self._ears, one)}
+            sources = self._sources[key] = {one for one in sources if key in keys_down(self._display, one)}
             if source in self._xtest and sources - self._xtest:
                 return  # a finger is on that key; the release of the program that pressed it may never come
         sources.add(source)
-        if not is_button and self._locks is not None and self._locks.is_filtering:
+        if not is_button and self._locks.is_filtering:
             self._pending[key] = at_s
         else:
             self._press(key, at_s)
@@ -215,24 +209,22 @@ class Session:
         if key > 0:
             self._grabs.pressed(key)  # before anybody hears of it and types
         events = self._tracker.press(key, at_s, self._latched_hotkey(key))
-        if self._locks is not None:
-            self._locks.leave(key)
-            for event in events:
-                if isinstance(event, KeyDown):
-                    self._locks.undo(self._tracker.down_codes(event.hotkey))
+        self._locks.leave(key)
+        for event in events:
+            if isinstance(event, KeyDown):
+                self._locks.undo(self._tracker.down_codes(event.hotkey))
         self._report(map(_as_injected, events) if self._sources.get(key, set()) <= self._xtest else events)
 
     def _latched_hotkey(self, key: int) -> int | None:
         """See ``Tracker.press``."""
-        latched = self._locks.in_force & ~max(self._keymap.lock_masks()) if self._locks is not None else 0
-        if not latched:
-            return None
-        return self._hotkey_of.get((key, latched | self._keymap.held_mask(self._tracker.held)), -1)
+        latched = self._locks.in_force & ~max(self._keys.lock_masks())
+        held = sum(self._keys.modifiers(self._tracker.held))
+        return self._hotkey_of.get((key, latched | held), -1) if latched else None
 
     def _has_caught(self) -> None:
         """A grab was activated. The raw event of that press came before, on the other connection."""
-        self._ears.sync()
-        self._drain_ears()
+        self._display.sync()
+        self._drain_raw()
         self._confirm()
 
     def _is_ours(self, stamp_ms: int) -> bool:
@@ -248,125 +240,75 @@ class Session:
 
     def _apply_escape(self) -> None:
         self._tracker.is_escape_watched = self._is_escape_wanted
-        masks = {0} | {self._keymap.mask(self._chords[hotkey]) for hotkey in self._tracker.hotkeys_down}
-        grabs = {(code, mask) for code in self._keymap.escape for mask in masks}
-        self._grabs.watch_escape(grabs if self._is_escape_wanted else (), self._keymap.lock_masks())
+        masks = {0} | {_mask(self._keys, self._chords[hotkey]) for hotkey in self._tracker.hotkeys_down}
+        grabs = {(code, mask) for code in self._keys.codes("escape") for mask in masks}
+        self._grabs.watch_escape(grabs if self._is_escape_wanted else (), self._keys.lock_masks())
 
     def _follow_layout(self) -> None:
         """Go where the keys are now. Mostly nothing that matters here has moved, and nothing is disturbed."""
         try:
-            if _places(NamedKeys(self._ears), self._chords) != _places(self._keymap, self._chords):
+            if _places(NamedKeys(self._display), self._chords) != _places(self._keys, self._chords):
                 self.use(self._chords)
         except HotkeyError as exc:
             logger.warning("after a change of the keyboard layout: %s", exc.title)
 
-    def _new_tracker(self, keymap: NamedKeys, chords: Sequence[Chord]) -> Tracker:
-        bindings = [keymap.binding(place, chord) for place, chord in enumerate(chords)]
-        return Tracker(bindings, modifiers=keymap.modifiers, escape=keymap.escape, is_down=self._is_down)
+    def _new_tracker(self, keys: NamedKeys, chords: Sequence[Chord]) -> Tracker:
+        bindings = [_binding(keys, place, chord) for place, chord in enumerate(chords)]
+        escape = keys.codes("escape")
+        return Tracker(bindings, modifiers=_modifiers(keys), escape=escape, is_down=self._is_down)
 
     def _is_down(self, key: int) -> bool:
-        if key < 0:  # a button; the core protocol tells the state of the first five
-            mask = self._ears.screen().root.query_pointer().mask
+        if key < 0:  # a button; the core protocol has the state of the first five
+            mask = self._display.screen().root.query_pointer().mask
             return bool(key >= -5 and mask & (X.Button1Mask << (-key - 1)))
-        devices = self._sources.get(key) or keyboards(self._ears)
-        return any(key in keys_down(self._ears, device) for device in devices)
+        devices = self._sources.get(key) or keyboards(self._display)
+        return any(key in keys_down(self._display, device) for device in devices)
 
-    def _held_modifiers(self, keymap: NamedKeys) -> frozenset[int]:
-        held = (keys_down(self._ears, device) for device in keyboards(self._ears))
-        return frozenset().union(*held) & keymap.modifiers
+    def _held_modifiers(self, keys: NamedKeys) -> frozenset[int]:
+        held = (keys_down(self._display, device) for device in keyboards(self._display))
+        return frozenset().union(*held) & _modifiers(keys)
 
-    def _taken(self, chord: Chord, chords: Sequence[Chord], keymap: NamedKeys) -> HotkeyError:
-        free = self._free_chord(chord, chords, keymap)
-        hint = (
-            f"{free.label('linux')} is free."
-            if free
-            else "A modifier alone, such as Right Ctrl, always works."
-        )
+    def _is_free(self, keys: NamedKeys, chord: Chord) -> bool:
+        return all(self._grabs.is_free(grab, keys.lock_masks()) for grab in _grabs(keys, chord))
+
+    def _taken(self, chord: Chord, chords: Sequence[Chord], keys: NamedKeys) -> HotkeyError:
+        hint = "A modifier alone, such as Right Ctrl, always works."
+        if (free := self._free_chord(chord, chords, keys)) is not None:
+            hint = f"{free.label('linux')} is free."
         return HotkeyError(f"Another program uses {chord.label('linux')}.", HotkeyReason.TAKEN, hint)
 
-    def _free_chord(self, chord: Chord, chords: Sequence[Chord], keymap: NamedKeys) -> Chord | None:
+    def _free_chord(self, chord: Chord, chords: Sequence[Chord], keys: NamedKeys) -> Chord | None:
         """One that no program holds: the same key with other modifiers, or else a usual one."""
         variants = [f"{start}+{chord.key}" for start in ("ctrl+alt", "ctrl+super", "ctrl+alt+shift")]
         for proposal in map(parse_chord, (*variants, *_SPARE_CHORDS)):
-            try:
-                grabs = _grabs(keymap, proposal)
-            except HotkeyError:
-                continue  # this keyboard has no such key
-            locks = keymap.lock_masks()
-            if proposal not in chords and all(self._grabs.is_free(grab, locks) for grab in grabs):
-                return proposal
+            with suppress(HotkeyError):  # this keyboard has no such key
+                if proposal not in chords and self._is_free(keys, proposal):
+                    return proposal
         return None
-
-
-def _connect(name: str | None) -> tuple[Display, Display]:
-    displays: list[Display] = []
-    try:
-        for _ in range(2):
-            display = Display(name)
-            display.set_error_handler(_log_error)
-            displays.append(display)
-    except (error.DisplayError, *LOST) as exc:
-        for display in displays:
-            display.close()
-        raise _unsupported("The X server cannot be reached.") from exc
-    return displays[0], displays[1]
-
-
-def _locks(display: Display) -> Locks | None:
-    try:
-        return Locks(display)
-    except InsertError:  # a server for thin clients; it has none of what the extension brings
-        logger.info("the X server has no keyboard extension")
-        return None
-
-
-def _log_error(problem: error.XError, _request: rq.Request) -> None:
-    logger.debug("the X server refused: %s", type(problem).__name__)
-
-
-def _grabs(keymap: NamedKeys, chord: Chord) -> list[Grab]:
-    if chord.is_lone:
-        return []
-    mask = keymap.mask(chord)
-    return [(code, mask) for code in keymap.binding(0, chord).key]
-
-
-def _places(keymap: NamedKeys, chords: Sequence[Chord]) -> object:
-    """Everything about a keyboard mapping that ``chords`` depend on."""
-    bindings = [keymap.binding(0, chord) for chord in chords]
-    grabs = [_grabs(keymap, chord) for chord in chords]
-    return bindings, grabs, keymap.modifiers, keymap.escape, keymap.lock_masks()
-
-
-def _as_injected(event: Event) -> Event:
-    return replace(event, is_injected=True) if isinstance(event, KeyDown) else event
-
-
-def _unsupported(problem: str) -> HotkeyError:
-    return HotkeyError(
-        f"Hotkeys do not work here: {problem}",
-        HotkeyReason.UNSUPPORTED_DESKTOP,
-        'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
-    )
-
-
-logger = logging.getLogger(__name__)
-
-Grab = tuple[int, int]
-"""A keycode and a modifier mask, without locks."""
 
 
 class Grabs:
-    """The grabs of one connection, which is used for nothing else.
+    """Takes chords away from the focused program, and gives the keyboard back at once.
+
+    A passive grab turns into an active one when its key goes down, and then swallows every key until that
+    one comes up, also the text that is being typed into the focused window. So the keyboard is released as
+    soon as the raw event of the press has arrived, within about a millisecond. The press is swallowed; so is
+    each auto-repeat, which activates the grab anew: the first is answered with the tap of a keycode without
+    meaning, after which the server repeats no more. The focused program gets one release without a press,
+    and two short FocusOut/FocusIn pairs. Escape stays grabbed until it comes up, since by then it may not
+    be watched any more.
+
+    GrabModeSync with replay would not even lose a key that falls between the press and the release of the
+    grab; but if this program hung then, every keyboard of the desktop would be frozen.
 
     Args:
-        display: The connection (Xlib.display.Display).
+        display: A connection that is used for nothing else.
         is_ours: Whether this program was typing when the server stamped an event with these milliseconds.
-        on_caught: Called when a press has activated a grab, before it is looked whether ``pressed`` was told.
+        on_caught: Called when a press has activated a grab, so that its raw event is heard first.
     """
 
     def __init__(
-        self, display: Display, is_ours: Callable[[int], bool], on_caught: Callable[[], None]
+        self, display: XObject, is_ours: Callable[[int], bool], on_caught: Callable[[], None]
     ) -> None:
         self._display = display
         self._root = display.screen().root
@@ -375,19 +317,17 @@ class Grabs:
         self._grabbed: dict[Grab, tuple[int, ...]] = {}
         self._escape: dict[Grab, tuple[int, ...]] = {}
         self._fresh: set[int] = set()
+        self.ignored_code = int(display.display.info.max_keycode)
 
     def replace(self, wanted: Iterable[Grab], lock_masks: Iterable[int]) -> Grab | None:
         """Hold ``wanted`` and nothing else. If another program holds one, return that and change nothing."""
         wanted, locks = set(wanted), tuple(lock_masks)
-        added: list[Grab] = []
-        for grab in sorted(wanted):
-            if self._grabbed.get(grab) == locks:
-                continue
+        added = [grab for grab in sorted(wanted) if self._grabbed.get(grab) != locks]
+        for place, grab in enumerate(added):
             if not self._take(grab, locks):
-                for other in added:
+                for other in added[:place]:
                     self._release(other, locks)
                 return grab
-            added.append(grab)
         for grab, old_locks in list(self._grabbed.items()):
             if grab not in wanted:
                 self._release(grab, old_locks)
@@ -404,10 +344,7 @@ class Grabs:
         return is_taken
 
     def watch_escape(self, grabs: Iterable[Grab], lock_masks: Iterable[int]) -> None:
-        """Take Escape with these modifiers away from the focused program; no grabs: give it back.
-
-        A combination that another program holds is left to it: Escape is heard all the same.
-        """
+        """Take these away as well, or give Escape back. What another program holds is heard all the same."""
         wanted = dict.fromkeys(grabs, tuple(lock_masks))
         if wanted == self._escape:
             return
@@ -428,11 +365,7 @@ class Grabs:
             self._display.sync()
 
     def drain(self) -> None:
-        """Take in what the grabs have caught.
-
-        Raises:
-            Xlib.error.ConnectionClosedError: The X server is gone.
-        """
+        """Take in what the grabs have caught."""
         while self._display.pending_events():
             event = self._display.next_event()
             if event.type != X.KeyPress or all(event.detail != code for code, _ in self._grabbed):
@@ -442,9 +375,14 @@ class Grabs:
                 self._fresh.discard(event.detail)
                 continue
             if not self._is_ours(event.time):
-                tap_key(self._display, self._display.display.info.max_keycode)
+                self._end_repeat()
             self._display.ungrab_keyboard(X.CurrentTime)
             self._display.flush()
+
+    def _end_repeat(self) -> None:
+        if self._display.has_extension("XTEST"):
+            for kind in (X.KeyPress, X.KeyRelease):
+                self._display.xtest_fake_input(kind, self.ignored_code)
 
     def _take(self, grab: Grab, locks: tuple[int, ...]) -> bool:
         code, mask = grab
@@ -462,3 +400,57 @@ class Grabs:
         code, mask = grab
         for lock in locks:
             self._root.ungrab_key(code, mask | lock)
+
+
+def _codes(keys: NamedKeys, name: str) -> frozenset[int]:
+    """The keycodes of ``name``; raises if this keyboard has none."""
+    codes = frozenset[int]().union(*(keys.codes(side) for side in SIDES.get(name, (name,))))
+    if not codes:
+        raise missing_key(name)
+    return codes
+
+
+def _modifiers(keys: NamedKeys) -> frozenset[int]:
+    return frozenset[int]().union(*(keys.codes(name) for name in MODIFIERS if name not in SIDES))
+
+
+def _binding(keys: NamedKeys, hotkey: int, chord: Chord) -> Binding:
+    modifiers = tuple(_codes(keys, name) for name in chord.modifiers)
+    return Binding(hotkey, modifiers, _codes(keys, chord.key) if chord.key else frozenset())
+
+
+def _mask(keys: NamedKeys, chord: Chord) -> int:
+    """The modifier mask of ``chord``; raises if a modifier has none under this layout."""
+    mask = 0
+    for name in chord.modifiers:
+        masks = keys.modifiers(_codes(keys, name))
+        if not masks:
+            raise missing_key(name)
+        mask |= masks[0]
+    return mask
+
+
+def _grabs(keys: NamedKeys, chord: Chord) -> list[Grab]:
+    if chord.is_lone:
+        return []
+    mask = _mask(keys, chord)
+    return [(code, mask) for code in _codes(keys, chord.key)]
+
+
+def _places(keys: NamedKeys, chords: Sequence[Chord]) -> object:
+    """Everything about a keyboard map that ``chords`` depend on."""
+    bindings = [_binding(keys, 0, chord) for chord in chords]
+    grabs = [_grabs(keys, chord) for chord in chords]
+    return bindings, grabs, _modifiers(keys), keys.codes("escape"), keys.lock_masks()
+
+
+def _as_injected(event: Event) -> Event:
+    return replace(event, is_injected=True) if isinstance(event, KeyDown) else event
+
+
+def _unsupported(problem: str) -> HotkeyError:
+    return HotkeyError(
+        f"Hotkeys do not work here: {problem}",
+        HotkeyReason.UNSUPPORTED_DESKTOP,
+        'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
+    )

@@ -1,35 +1,34 @@
-"""What a windowing system must offer to the insertion, and how each way falls through to the next.
+"""The contract of an insertion back end, and what all back ends share.
 
     TYPE  --cannot type it------> PASTE --no chord--> COPY --no clipboard--> failed
     PASTE --cannot be sent------> TYPE  --> COPY
 
-A way that has begun is the last one: what has arrived, wholly or in part, is never inserted again.
+Once a method has begun, no other is tried: what has arrived, wholly or in part, is never inserted again.
 
     all of it      delivered
-    a part         the rest waits if the window lost the focus, else it is copied
-    nobody knows   all of it is copied as well: the window may be slow. Without the clipboard it waits,
-                   and only the user inserts it again
+    a part         the rest is held if the window lost the focus, and copied otherwise
+    unknown        all of it is copied as well, because the window may be slow; if it cannot be copied, it is
+                   held, and only the user inserts it again
 
-A paste borrows the clipboard. What was there is taken before, best while the user still speaks, and
-comes back afterwards; if that is not possible, nothing is pasted, and nothing copied unasked.
+A paste borrows the clipboard. Its content is saved beforehand, preferably while the user is still speaking,
+and restored afterwards. If it cannot be saved, nothing is pasted, and nothing is copied unasked.
 """
 
 from __future__ import annotations
 
-import logging
+import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 from handy_qwen.core.types import Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-
-logger = logging.getLogger(__name__)
+from handy_qwen.system.session import Session
 
 CHAINS = {
     Method.TYPE: (Method.TYPE, Method.PASTE, Method.COPY),
@@ -39,7 +38,21 @@ CHAINS = {
 }
 PREPARE_S = 20.0  # how long a program may take to hand over what it has copied, while nobody waits
 WAIT_S = 2.0  # and how long once a text waits to be pasted
-KEEP_BYTES = 256 << 20  # what is larger cannot be kept
+KEEP_BYTES = 256 << 20  # a larger clipboard cannot be saved
+LISTENER_LAG_S = 0.05
+STAMP_S = 0.005  # a system's time stamps are coarse: a key may be dated a little before it was pressed
+_REMEMBERED = 64  # chords and texts; a listener is not that late
+
+Pause = Callable[[float], object]
+"""Waits for that many seconds, or until the program ends."""
+
+MayRelease = Callable[[], bool]
+"""Whether keys that the user still holds may be released. Called on the inserter's thread."""
+
+
+def always() -> bool:
+    """Keys may be released at any time."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +62,7 @@ class Inserted:
     Attributes:
         characters: How many of its characters; None: unknown, perhaps all, perhaps none.
         has_focus: Whether the window still had the focus after them.
-        may_copy: Whether the clipboard may be taken: not if the user has copied something meanwhile.
+        may_copy: Whether the text may be copied: not if the user has copied something meanwhile.
     """
 
     characters: int | None
@@ -60,69 +73,110 @@ class Inserted:
 UNKNOWN = Inserted(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to insert text, by name, and whether it can be had on this desktop."""
+
+    method: Method
+    name: str
+    is_available: bool = True
+
+
 class Unsure(Exception):  # noqa: N818 (not an error: it may have worked)
     """Keys were sent, and nobody knows whether they were pressed."""
 
 
-class Backend(Protocol):
-    """One windowing system.
+class Backend:
+    """One windowing system. This class itself is for desktops where nothing can be inserted.
 
-    Threads: all methods are called on the worker's thread, but ``focused``, ``copy`` and
+    Threads: every method is called on the inserter's thread, except ``focused``, ``copy`` and
     ``was_injecting``, which any thread may call, and ``close``, which comes last.
+
+    Attributes:
+        NAME: What it works with, for people: "X11".
+        REMEDY: What the user can do when there is no way to insert text.
     """
+
+    NAME: ClassVar = "none"
+    REMEDY: ClassVar = "Start the app in a desktop session; install xclip."
+
+    def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
+        """Connect.
+
+        Args:
+            session: The desktop.
+            pause: Waits for that many seconds, or until the program ends.
+            may_release: Whether keys that the user still holds may be released.
+
+        Raises:
+            InsertError: The desktop cannot be reached, or lacks what is needed.
+        """
+
+    @classmethod
+    def ways(cls) -> tuple[Way, ...]:
+        """How it inserts text here, as far as that can be seen without trying. May take some seconds."""
+        return ()
 
     @property
     def clipboard_thread(self) -> WatchedThread | None:
-        """The thread of its clipboard, for the watchdog, if it has one."""
+        """The thread that serves its clipboard, for the watchdog, if it has one."""
+        return None
 
     def focused(self) -> Target:
-        """The window with the focus; ``Target()`` when that cannot be told."""
+        """The window with the focus; ``Target()`` if that is unknown."""
+        return Target()
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Take what is on the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
+        """Save the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
 
-    def type_text(self, text: str) -> Inserted:
+    def type_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
         """Press the keys for ``text``, while the window has the focus and the keyboard obeys.
 
         Raises:
             InsertError: Nothing was typed.
         """
+        raise unsupported("Typing")
 
-    def paste_text(self, text: str) -> Inserted:
+    def paste_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
         """Put ``text`` on the clipboard, press the paste chord, and return when the window has fetched it.
 
-        What was on the clipboard comes back afterwards; if it is unknown whether the window has
-        fetched, the text stays there.
+        The previous content comes back afterwards. If it is unknown whether the window has fetched the
+        text, the text stays on the clipboard.
 
         Raises:
-            InsertError: Nothing was sent. CLIPBOARD_IN_USE: what is there could not be kept.
+            InsertError: Nothing was sent. CLIPBOARD_IN_USE: the clipboard could not be saved.
         """
+        raise unsupported("Pasting")
 
-    def copy(self, text: str) -> None:
+    def copy(self, text: str) -> None:  # noqa: ARG002 (for subclasses)
         """Leave ``text`` on the clipboard.
 
         Raises:
-            InsertError: There is no clipboard to be had.
+            InsertError: There is no clipboard.
         """
+        raise unsupported("A clipboard")
 
-    def submit(self, submit: Submit) -> None:
+    def submit(self, submit: Submit) -> None:  # noqa: ARG002 (for subclasses)
         """Press the key after the text.
 
         Raises:
             InsertError: It cannot be pressed.
         """
+        raise unsupported("Pressing keys")
 
-    def rest(self, is_idle: bool) -> float | None:
+    def rest(self, is_idle: bool) -> float | None:  # noqa: ARG002 (for subclasses)
         """Tidy up between texts. Returns in how many seconds to call again; None: after the next text.
 
         ``is_idle`` says that nothing waits to be inserted.
         """
+        return None
 
-    def was_injecting(self, at_s: float) -> bool:
+    def was_injecting(self, at_s: float) -> bool:  # noqa: ARG002 (for subclasses)
         """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours. Any thread, at once."""
+        return False
 
     def close(self) -> None:
-        """Give everything back."""
+        """Restore the clipboard and release everything."""
 
 
 class Deadline:
@@ -134,7 +188,7 @@ class Deadline:
         self._is_short = False
 
     def left_s(self) -> float:
-        """Seconds that are left; not above 0 at the end. Ask often: somebody may have begun to wait."""
+        """Seconds left; 0 or less at the end. Ask often: somebody may have begun to wait."""
         now = time.monotonic()
         if not self._is_short and self._is_awaited():
             self._is_short = True
@@ -142,64 +196,41 @@ class Deadline:
         return self._end_s - now
 
 
-class DelayedRestore:
-    """When the clipboard gets back what was there before a paste.
+class Injection:
+    """When we pressed keys, so that whoever listens for the user's keys can tell them apart. Any thread.
 
-    Threads: any may call ``forget``, which waits for what is being put back, so that nothing that is copied
-    then is replaced. The rest is for the worker's.
-
-    Args:
-        restore: Puts it back. May raise InsertError, and is then tried again a few times.
+    The listener sees our keys as well, on a thread of its own and on a busy machine much later. So it asks
+    about the time at which a key was pressed. The answer is yes also for a short time after the system has
+    confirmed the last key, since nobody knows that time to the millisecond.
     """
 
-    TRIES, AGAIN_S = 5, 0.5
+    def __init__(self, lag_s: float = LISTENER_LAG_S) -> None:
+        self._lock = threading.Lock()
+        self._lag_s = lag_s
+        self._depth = 0
+        self._since_s = 0.0
+        self._past: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
 
-    def __init__(self, restore: Callable[[], None]) -> None:
-        self._restore = restore
-        self._due_s: float | None = None
-        self._tries = 0
-        self._lock = threading.RLock()
-
-    @property
-    def is_due(self) -> bool:
-        """Whether something is to be put back, now or later."""
-        return self._due_s is not None
-
-    def after(self, wait_s: float) -> None:
-        """Put it back in so many seconds."""
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Keys are sent inside; on leaving, the system must have processed the last one."""
         with self._lock:
-            self._due_s, self._tries = time.monotonic() + wait_s, self.TRIES
+            if not self._depth:
+                self._since_s = time.monotonic() - STAMP_S
+            self._depth += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._depth -= 1
+                if not self._depth:
+                    self._past.append((self._since_s, time.monotonic() + self._lag_s))
 
-    def forget(self) -> None:
-        """Put nothing back: the clipboard has another use now."""
+    def was_injecting(self, at_s: float) -> bool:
+        """Whether an injected key of ``at_s`` (``time.monotonic()``) may be ours."""
         with self._lock:
-            self._due_s = None
-
-    def rest(self, is_idle: bool) -> float | None:
-        """See ``Backend.rest``. While a text waits that would borrow it again, nothing is put back."""
-        with self._lock:
-            if self._due_s is None:
-                return None
-            left = self._due_s - time.monotonic()
-            if left > 0:
-                return left if is_idle else 0.0
-            return self.now()
-
-    def now(self) -> float | None:
-        """Put it back, if it is due at all. Returns in how many seconds to try again."""
-        with self._lock:
-            if self._due_s is None:
-                return None
-            try:
-                self._restore()
-            except InsertError as problem:
-                logger.info("the clipboard did not come back: %s", problem.reason.name)
-                self._tries -= 1
-                if self._tries > 0:
-                    self._due_s = time.monotonic() + self.AGAIN_S
-                    return self.AGAIN_S
-            self._due_s = None
-            return None
+            is_now = self._depth > 0 and at_s >= self._since_s
+            return is_now or any(since_s <= at_s <= until_s for since_s, until_s in self._past)
 
 
 def chunks(
@@ -224,9 +255,9 @@ def chunks(
 
 
 def printable(text: str) -> str:
-    r"""Only what may be put into a window: no control characters but tab and line feed, no half characters.
+    r"""``text`` without control characters (but tab and line feed) and lone surrogates.
 
-    A terminal would obey an escape character, and half a surrogate pair cannot be sent anywhere.
+    A terminal would obey an escape character, and half a surrogate pair cannot be sent at all.
     """
     whole = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-16", "surrogatepass")
     return "".join(c for c in whole.decode("utf-16", "replace") if c in "\n\t" or not _is_control(c))
@@ -234,6 +265,11 @@ def printable(text: str) -> str:
 
 def _is_control(character: str) -> bool:
     return character < " " or "\x7f" <= character <= "\x9f"
+
+
+def has_tool(name: str) -> bool:
+    """Whether the program ``name`` is installed."""
+    return shutil.which(name) is not None
 
 
 def unsupported(what: str, hint: str = "") -> InsertError:
@@ -249,40 +285,3 @@ def clipboard_in_use() -> InsertError:
 def no_focus() -> InsertError:
     """The error for a text without a window."""
     return InsertError("No window has the focus.", InsertReason.NO_FOCUS, "Click into a text field.")
-
-
-LISTENER_LAG_S = 0.05
-STAMP_S = 0.005  # a system's time stamps are coarse: a key may be dated a little before it was pressed
-_REMEMBERED = 64  # chords and texts; a listener is not that late
-
-
-class Injection:
-    """When keys of ours were on their way. Safe on any thread."""
-
-    def __init__(self, lag_s: float = LISTENER_LAG_S) -> None:
-        self._lock = threading.Lock()
-        self._lag_s = lag_s
-        self._depth = 0
-        self._since_s = 0.0
-        self._past: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
-
-    @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Keys are sent inside; before leaving, the system must have dealt with the last one."""
-        with self._lock:
-            if not self._depth:
-                self._since_s = time.monotonic() - STAMP_S
-            self._depth += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._depth -= 1
-                if not self._depth:
-                    self._past.append((self._since_s, time.monotonic() + self._lag_s))
-
-    def was_injecting(self, at_s: float) -> bool:
-        """Whether an injected key event of ``at_s`` (``time.monotonic()``) may be ours."""
-        with self._lock:
-            is_now = self._depth > 0 and at_s >= self._since_s
-            return is_now or any(since_s <= at_s <= until_s for since_s, until_s in self._past)

@@ -1,25 +1,34 @@
-"""Inserts texts one after the other, on a thread of its own, falling from one way to the next.
+"""Inserts texts one after the other, on a thread of its own, falling from one method to the next.
 
-Threads: ``insert`` does the work and posts Delivered or Failed; the public methods may be called
-from any thread and return at once, but ``close``, which waits. Texts are never logged, nor are
-errors' details that could hold them: each step is named by its method and reason only.
+Threads: ``insert`` does the work and posts Delivered or Failed; any thread may call the public methods, which
+return at once, except ``copy`` and ``close``. Neither texts nor details of errors, which could hold them, are
+logged: each step is named by its method and reason only.
 """
 
 from __future__ import annotations
 
-import enum
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from handy_qwen.core.events import Delivered, Failed
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
-from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import CHAINS, UNKNOWN, Backend, Inserted, printable
+from handy_qwen.runtime.worker import WatchedThread, Worker
+from handy_qwen.system.insert.backend import (
+    CHAINS,
+    UNKNOWN,
+    Backend,
+    Inserted,
+    Way,
+    has_tool,
+    no_focus,
+    printable,
+)
+from handy_qwen.system.session import Kind, Session
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +36,7 @@ DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
 COPIED_NOTE = "It could not be inserted: paste it where you want it."
 UNKNOWN_NOTE = "It may still appear in the window. If it does not, paste it."
 IN_USE_NOTE = "It would replace what you copied. Copy it from the tray menu."
-
-LastResort = Callable[[str], None]
-"""Copies a text when the backend cannot. Raises InsertError."""
+KEY_NOTE = "The text was inserted, but the key after it was not pressed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +48,33 @@ class _Job:
     submit: Submit
 
 
-class _Prepare(enum.Enum):
-    PREPARE = enum.auto()
-
-
-_PREPARE = _Prepare.PREPARE
-
-
 class DesktopInserter:
-    """Implements ``Inserter`` with a ``Backend``."""
+    """Implements ``Inserter`` with a ``Backend``. Starts its thread.
+
+    Args:
+        post: Takes Delivered and Failed.
+        backend: How it is done here.
+        stopping: Set by ``close``; ends the pauses of the back end.
+        last_resort: Copies when the back end cannot. Raises InsertError.
+    """
 
     def __init__(
-        self, post: Post, backend: Backend, *, stopping: threading.Event, last_resort: LastResort
+        self,
+        post: Post,
+        backend: Backend,
+        *,
+        stopping: threading.Event,
+        last_resort: Callable[[str], None] | None = None,
     ) -> None:
-        """Start the thread.
-
-        Args:
-            post: Takes Delivered and Failed.
-            backend: How it is done here.
-            stopping: Set by ``close``; ends the pauses of the backend.
-            last_resort: Copies when the backend cannot.
-        """
         self._post = post
         self._backend = backend
         self._stopping = stopping
-        self._last_resort = last_resort
-        self._jobs: queue.SimpleQueue[_Job | _Prepare | None] = queue.SimpleQueue()
+        self._last_resort = last_resort or copy_with_pyperclip
         self._job: _Job | None = None  # the one under way
-        self.thread = WatchedThread("insert", self._run, on_revive=self._give_up)
+        self._rest_s: float | None = None
+        self.thread = Worker(
+            "insert", pause_s=lambda: self._rest_s, after=self._rest, on_revive=self._give_up
+        )
         self.thread.start()
 
     @property
@@ -81,19 +87,19 @@ class DesktopInserter:
         return self._backend.focused()
 
     def prepare(self, method: Method) -> None:
-        """A text may have to be inserted soon. See ``core.ports.Inserter``."""
+        """A text may have to be inserted soon. See ``Inserter``."""
         if method is Method.PASTE:
-            self._jobs.put(_PREPARE)
+            self.thread.do(self._prepare)
 
     def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
-        """Put ``text`` into the focused window. See ``core.ports.Inserter``."""
-        self._jobs.put(_Job(take, printable(text), target, method, submit))
+        """Put ``text`` into the focused window. See ``Inserter``."""
+        self.thread.do(partial(self._work_off, _Job(take, printable(text), target, method, submit)))
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard.
 
         Raises:
-            InsertError: There is no clipboard to be had.
+            InsertError: There is no clipboard.
         """
         self._copy(printable(text))
 
@@ -102,71 +108,41 @@ class DesktopInserter:
         return self._backend.was_injecting(at_s)
 
     def close(self, timeout_s: float) -> None:
-        """End the thread after the text under way, and give the backend back. Waits."""
+        """End the thread after the texts already there, and close the back end. Waits."""
         if self.thread.is_ending():
             return
         self.thread.may_end()
-        self._jobs.put(None)
-        self.thread.join(timeout_s)
+        self.thread.do(self._close_backend)
+        self.thread.stop(timeout_s)
         self._stopping.set()
         if self.thread.is_alive():
             logger.warning("the insertion did not end in time")
 
     def _give_up(self) -> None:
-        """The thread died: nobody knows how far the text got that it died with."""
+        """The thread died: nobody knows how much arrived of the text that it died with."""
         job, self._job = self._job, None
         if job is not None:
             self._post(Delivered(job.take, Delivery.HELD, may_have_arrived=True))
 
-    # --- the thread "insert" -----------------------------------------------------------------------
-
-    def _run(self) -> None:
-        wait_s: float | None = None
-        try:
-            while True:
-                try:
-                    job = self._jobs.get(timeout=wait_s)
-                except queue.Empty:
-                    self.thread.begin(is_own=True)
-                    wait_s = self._rest(is_idle=True)
-                    self.thread.end()
-                    continue
-                if job is None:
-                    break
-                self._job = job if isinstance(job, _Job) else None
-                self.thread.begin()
-                if isinstance(job, _Prepare):
-                    self._prepare()
-                else:
-                    self._work_off(job)
-                    self._job = None
-                wait_s = self._rest(is_idle=self._jobs.empty())
-                self.thread.end()
-            self._backend.close()
-        except InsertError as problem:
-            logger.info("the desktop was not left tidy: %s", problem.reason.name)
-        except Exception:
-            logger.exception("the insertion's thread ended")
-
-    def _rest(self, *, is_idle: bool) -> float | None:
-        try:
-            return self._backend.rest(is_idle)
-        except InsertError as problem:
-            logger.info("tidying up fell through: %s", problem.reason.name)
-        except Exception:
-            logger.exception("tidying up failed")
-        return None
+    # --- the thread "insert" -------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        try:
-            self._backend.prepare(lambda: not self._jobs.empty())
-        except InsertError as problem:
-            logger.info("preparing fell through: %s", problem.reason.name)
-        except Exception:
-            logger.exception("preparing an insertion failed")
+        self._try("preparing", lambda: self._backend.prepare(lambda: not self.thread.is_idle()))
+
+    def _close_backend(self) -> None:
+        self._try("closing", self._backend.close)
+
+    def _rest(self) -> None:
+        self._rest_s = None
+        if not self.thread.is_ending():
+            self._try("tidying up", self._let_rest)
+
+    def _let_rest(self) -> None:
+        self._rest_s = self._backend.rest(self.thread.is_idle())
 
     def _work_off(self, job: _Job) -> None:
         """Post what becomes of ``job``. Failed means that nothing of it has arrived."""
+        self._job = job
         try:
             outcome: Delivered | Failed = self._deliver(job)
         except HandyError as problem:
@@ -174,6 +150,7 @@ class DesktopInserter:
         except Exception:
             logger.exception("an insertion failed")
             outcome = Failed(job.take, _failed())
+        self._job = None
         self._post(outcome)
 
     def _deliver(self, job: _Job) -> Delivered:
@@ -190,7 +167,7 @@ class DesktopInserter:
             if method is Method.COPY:
                 break
             try:
-                arrived = self._try(method, job.text)
+                arrived = self._insert_by(method, job.text)
             except InsertError as problem:
                 logger.info("inserting by %s fell through: %s", method, problem.reason.name)
                 may_copy = may_copy and problem.reason is not InsertReason.CLIPBOARD_IN_USE
@@ -204,7 +181,7 @@ class DesktopInserter:
         self._copy(job.text)
         return Delivered(job.take, Delivery.COPIED, COPIED_NOTE)
 
-    def _try(self, method: Method, text: str) -> Inserted:
+    def _insert_by(self, method: Method, text: str) -> Inserted:
         return self._backend.type_text(text) if method is Method.TYPE else self._backend.paste_text(text)
 
     def _delivered(self, job: _Job, how: Delivery, arrived: Inserted, window: int) -> Delivered:
@@ -229,29 +206,31 @@ class DesktopInserter:
             self._last_resort(text)
 
     def _has_copied(self, text: str) -> bool:
-        try:
-            self._copy(text)
-        except InsertError as problem:
-            logger.info("the last resort fell through: %s", problem.reason.name)
-            return False
-        except Exception:
-            logger.exception("copying failed")
-            return False
-        return True
+        return self._try("copying", partial(self._copy, text))
 
     def _submit(self, submit: Submit, window: int, *, has_focus: bool) -> str:
         """Press the key after the text, if ``window`` still has the focus; returns a note if not."""
         if submit is Submit.OFF:
             return ""
+        is_pressed = has_focus and self._try("submitting", partial(self._press, submit, window))
+        return "" if is_pressed else KEY_NOTE
+
+    def _press(self, submit: Submit, window: int) -> None:
+        if self._has_lost_focus(window):
+            raise no_focus()
+        self._backend.submit(submit)
+
+    def _try(self, what: str, step: Callable[[], None]) -> bool:
+        """Whether ``step`` worked. What goes wrong is logged only."""
         try:
-            if has_focus and not self._has_lost_focus(window):
-                self._backend.submit(submit)
-                return ""
+            step()
         except InsertError as problem:
-            logger.info("submitting fell through: %s", problem.reason.name)
+            logger.info("%s fell through: %s", what, problem.reason.name)
         except Exception:
-            logger.exception("submitting failed")
-        return "The text was inserted, but the key after it was not pressed."
+            logger.exception("%s failed", what)
+        else:
+            return True
+        return False
 
     def _has_lost_focus(self, window: int) -> bool:
         """Whether another window has it; not, if it is unknown which one had it."""
@@ -286,3 +265,13 @@ def copy_with_pyperclip(text: str) -> None:
         InsertReason.UNSUPPORTED_DESKTOP,
         "On Linux, install xclip or wl-clipboard.",
     )
+
+
+def last_resort_way(session: Session) -> Way:
+    """What ``copy_with_pyperclip`` finds here, as far as that can be seen without importing pyperclip."""
+    if session.kind in (Kind.WINDOWS, Kind.MACOS):
+        return Way(Method.COPY, "clipboard (the system's)")
+    tools = ("wl-copy",) if session.kind is Kind.WAYLAND else ("xclip", "xsel")
+    found = [tool for tool in tools if has_tool(tool)]
+    name = f"clipboard ({found[0] if found else ' or '.join(tools)})"
+    return Way(Method.COPY, name, bool(found) and session.kind is not Kind.NONE)

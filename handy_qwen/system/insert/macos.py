@@ -1,75 +1,63 @@
-"""The parts of macOS that the insertion needs, as a Protocol and through PyObjC.
+"""The macOS back end: Quartz events and the pasteboard.
 
-Not run on macOS: written from Apple's documentation (Quartz Event Services, NSPasteboard). Importable
-on any system; the frameworks are loaded when ``Quartz`` is made.
+Typing sends strings with keyboard events (20 UTF-16 units each: more are cut off without an error), so
+no layout is involved. Paste is Cmd+V: the key that is V on a US keyboard, and the string "v" with the
+event, since some programs look at the one and some at the other.
+
+The pasteboard does not tell who fetches, only that somebody does; text marked as concealed and transient is
+left alone by clipboard managers that follow nspasteboard.org. So the previous content comes back a moment
+after the first fetch, and only if nobody has written meanwhile. It is saved in advance, since its owner may
+have to make it first, and stays valid until the change count grows.
+
+While typing, we check that the same application is in front between the chunks of a text. Caps Lock, Sticky
+Keys and held keys do not change our events.
+
+Threads: see ``Backend``. A promise is answered on the main thread, where Qt runs Cocoa's loop.
+Needs the Accessibility permission. Importable on any system.
+Not run on macOS; written from Apple's documentation and tested with a fake ``Quartz``.
+Source: Quartz Event Services; NSPasteboard; nspasteboard.org.
 """
 
 from __future__ import annotations
 
 import importlib
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert.backend import (
     KEEP_BYTES,
     Deadline,
-    DelayedRestore,
-    Injection,
     Inserted,
+    MayRelease,
+    Pause,
+    always,
     chunks,
     clipboard_in_use,
     no_focus,
 )
+from handy_qwen.system.insert.pasting import Chord, PastingBackend
+from handy_qwen.system.session import Session
 
 SHIFT, CONTROL, OPTION, COMMAND = 1 << 17, 1 << 18, 1 << 19, 1 << 20  # kCGEventFlagMask...
 HELD_FLAGS = SHIFT | CONTROL | OPTION | COMMAND
 MARK = 0x48515749  # kCGEventSourceUserData of our events, for event taps that see them
+KEY_V, KEY_RETURN, KEY_TAB = 9, 36, 48  # kVK_ANSI_V, kVK_Return, kVK_Tab: positions, not characters
+KEYS = {"\n": KEY_RETURN, "\t": KEY_TAB}
+TEXT_TYPE = "public.utf8-plain-text"
+MARKS = ("org.nspasteboard.ConcealedType", "org.nspasteboard.TransientType")
+UNITS = 20
+CHUNK_PAUSE_S = 0.004
 
 Item = Mapping[str, bytes]
 """One pasteboard item: bytes by type."""
 
 
-class Api(Protocol):
-    """What is asked of macOS."""
-
-    def may_post(self) -> bool:
-        """Whether the user has allowed us to press keys (Accessibility)."""
-
-    def key(self, code: int, *, is_press: bool, flags: int, text: str) -> None:
-        """Post a keyboard event with exactly these modifiers; ``text`` overrides the layout."""
-
-    def held_flags(self) -> int:
-        """The modifiers that are down on the hardware."""
-
-    def frontmost(self) -> tuple[int, str]:
-        """Process and name of the active application; (0, "") for none."""
-
-    def change_count(self) -> int:
-        """Grows whenever another program writes the pasteboard, or we do."""
-
-    def kinds(self) -> list[list[str]]:
-        """The types of each item on the pasteboard."""
-
-    def data(self, item: int, kind: str) -> bytes | None:
-        """The bytes of item ``item`` as ``kind``; slow if promised. None: its owner has none to hand over."""
-
-    def write(self, items: Sequence[Item]) -> int:
-        """Replace everything; returns the new change count."""
-
-    def promise(self, text: str, marks: Sequence[str], on_fetch: Callable[[], None]) -> int:
-        """Replace everything by a promise of ``text``; returns the new change count.
-
-        ``on_fetch`` is called on the main thread when somebody asks for it.
-        """
-
-
 class Quartz:
-    """The real thing. Implements ``Api``. The frameworks allow these calls on any thread."""
+    """What the insertion needs of macOS, through PyObjC. The frameworks allow these calls on any thread."""
 
     def __init__(self) -> None:
         """Load the frameworks."""
@@ -83,13 +71,13 @@ class Quartz:
         self._provider_class: Any = None
 
     def may_post(self) -> bool:
-        """CGPreflightPostEventAccess; asks the user once if it is not allowed."""
+        """Whether the user has allowed us to press keys (Accessibility). Asks once if not."""
         if self._quartz.CGPreflightPostEventAccess():
             return True
         return bool(self._quartz.CGRequestPostEventAccess())
 
     def key(self, code: int, *, is_press: bool, flags: int, text: str) -> None:
-        """CGEventPost."""
+        """Post a keyboard event with exactly these modifiers; ``text`` overrides the layout."""
         event = self._quartz.CGEventCreateKeyboardEvent(self._source, code, is_press)
         self._quartz.CGEventSetFlags(event, flags)
         if text:
@@ -98,55 +86,58 @@ class Quartz:
         self._quartz.CGEventPost(self._quartz.kCGHIDEventTap, event)
 
     def held_flags(self) -> int:
-        """CGEventSourceFlagsState of the hardware."""
+        """The modifiers that are down on the hardware."""
         state = self._quartz.CGEventSourceFlagsState(self._quartz.kCGEventSourceStateHIDSystemState)
         return int(state) & HELD_FLAGS
 
     def frontmost(self) -> tuple[int, str]:
-        """NSWorkspace.frontmostApplication."""
+        """Process and name of the active application; (0, "") for none."""
         application = self._appkit.NSWorkspace.sharedWorkspace().frontmostApplication()
         if application is None:
             return 0, ""
         return int(application.processIdentifier()), str(application.bundleIdentifier() or "")
 
     def change_count(self) -> int:
-        """NSPasteboard.changeCount."""
+        """Grows whenever the pasteboard is written, by us or by another program."""
         return int(self._pasteboard().changeCount())
 
     def kinds(self) -> list[list[str]]:
-        """NSPasteboard.pasteboardItems and their types."""
+        """The types of each item on the pasteboard."""
         return [[str(kind) for kind in item.types()] for item in self._pasteboard().pasteboardItems() or ()]
 
     def data(self, item: int, kind: str) -> bytes | None:
-        """NSPasteboardItem.dataForType."""
+        """The bytes of item ``item`` as ``kind``; slow if promised. None: its owner does not hand it over."""
         items = self._pasteboard().pasteboardItems() or ()
         value = items[item].dataForType_(kind) if item < len(items) else None
         return None if value is None else bytes(value)
 
     def write(self, items: Sequence[Item]) -> int:
-        """NSPasteboard.writeObjects."""
+        """Replace everything; returns the new change count."""
         made = []
         for item in items:
             new = self._appkit.NSPasteboardItem.alloc().init()
             for kind, data in item.items():
                 new.setData_forType_(self._appkit.NSData.dataWithBytes_length_(data, len(data)), kind)
             made.append(new)
-        pasteboard = self._pasteboard()
-        pasteboard.clearContents()
-        if made:
-            pasteboard.writeObjects_(made)
-        return int(pasteboard.changeCount())
+        return self._replace(made)
 
     def promise(self, text: str, marks: Sequence[str], on_fetch: Callable[[], None]) -> int:
-        """NSPasteboardItem with a data provider."""
+        """Replace everything by a promise of ``text``; returns the new change count.
+
+        ``on_fetch`` is called on the main thread when somebody asks for it.
+        """
         self._provider = self._make_provider(text, on_fetch)  # the pasteboard does not keep it alive
         item = self._appkit.NSPasteboardItem.alloc().init()
         item.setDataProvider_forTypes_(self._provider, [self._appkit.NSPasteboardTypeString])
         for mark in marks:
             item.setData_forType_(self._appkit.NSData.data(), mark)
+        return self._replace([item])
+
+    def _replace(self, items: list[Any]) -> int:
         pasteboard = self._pasteboard()
         pasteboard.clearContents()
-        pasteboard.writeObjects_([item])
+        if items:
+            pasteboard.writeObjects_(items)
         return int(pasteboard.changeCount())
 
     def _pasteboard(self) -> Any:  # noqa: ANN401 (PyObjC is untyped)
@@ -168,195 +159,133 @@ class Quartz:
         return provider
 
 
-KEY_V, KEY_RETURN, KEY_TAB = 9, 36, 48  # kVK_ANSI_V, kVK_Return, kVK_Tab: places, not characters
-CHORDS = {
-    Submit.ENTER: (KEY_RETURN, 0),
-    Submit.CTRL_ENTER: (KEY_RETURN, CONTROL),
-    Submit.SUPER_ENTER: (KEY_RETURN, COMMAND),
-}
-KEYS = {"\n": KEY_RETURN, "\t": KEY_TAB}
-TEXT_TYPE = "public.utf8-plain-text"
-MARKS = ("org.nspasteboard.ConcealedType", "org.nspasteboard.TransientType")
-UNITS = 20
-
-RELEASE_WAIT_S, POLL_S = 1.0, 0.01
-FETCH_WAIT_S = 4.0
-GRACE_S = 0.6
-CHUNK_PAUSE_S = 0.004
-SUBMIT_PAUSE_S = 0.06
-NOT_ALLOWED = "Allow it in System Settings, Privacy & Security, Accessibility."
-
-Pause = Callable[[float], object]
-
-
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Saved:
     """What was on the pasteboard at a change count."""
 
     count: int
     items: list[Item] = field(repr=False)
 
 
-class MacOS:
-    """Implements ``Backend`` on macOS."""
+class MacOS(PastingBackend[int]):
+    """The back end for macOS. The process of the active application stands for the window."""
 
-    def __init__(self, pause: Pause, api: Api | None = None) -> None:
-        """Load the frameworks.
+    NAME, PASTE_LABEL = "Quartz", "Cmd+V"
+    PASTE = (COMMAND, KEY_V)
+    SUBMIT: ClassVar = {
+        Submit.ENTER: (KEY_RETURN,),
+        Submit.CTRL_ENTER: (CONTROL, KEY_RETURN),
+        Submit.SUPER_ENTER: (COMMAND, KEY_RETURN),
+    }
+    RESTORE_AFTER_S = 0.6
+    SUBMIT_PAUSE_S = 0.06
 
-        Args:
-            pause: Waits for so many seconds, or until the program ends.
-            api: A stand-in for macOS, in tests.
-        """
-        self._api: Api = api or Quartz()
-        self._pause = pause
-        self._injection = Injection()
-        self._taken: _Kept | None = None  # what is there now, taken in advance
+    def __init__(
+        self, session: Session, pause: Pause, may_release: MayRelease = always, *, api: Quartz | None = None
+    ) -> None:
+        """See ``Backend``. ``api`` is for tests."""
+        super().__init__(session, pause, may_release)
+        self._api = api or Quartz()
+        self._taken: _Saved | None = None  # what is on the pasteboard now, saved in advance
         self._saved: list[Item] = []  # what comes back after the paste
         self._ours = -1  # the change count of what we wrote
-        self._giving_back = DelayedRestore(self._restore)
-
-    @property
-    def clipboard_thread(self) -> None:
-        """The pasteboard needs none."""
-        return
+        self._fetched = threading.Event()
 
     def focused(self) -> Target:
-        """The active application: its process stands for the window."""
+        """See ``Backend``."""
         process, name = self._api.frontmost()
         return Target(process, name)
 
-    def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Take what is on the pasteboard."""
-        self._take(Deadline(is_awaited))
-
     def type_text(self, text: str) -> Inserted:
-        """Send ``text`` as strings.
-
-        Raises:
-            InsertError: Nothing was typed.
-        """
-        process = self._prepare()
+        """See ``Backend``."""
+        process = self._await_focus()
         typed = 0
         with self._injection.under_way():
-            for piece in chunks(text, _units, UNITS, alone=KEYS.__contains__):
+            for chunk in chunks(text, _units, UNITS, alone=KEYS.__contains__):
                 if self._api.frontmost()[0] != process:
                     if not typed:
                         raise no_focus()
                     return Inserted(typed, has_focus=False)
-                code = KEYS.get(piece, 0)
-                string = "" if code else piece
-                self._api.key(code, is_press=True, flags=0, text=string)
-                self._api.key(code, is_press=False, flags=0, text=string)
+                code = KEYS.get(chunk, 0)
+                self._tap(code, text="" if code else chunk)
                 self._pause(CHUNK_PAUSE_S)
-                if self._api.frontmost()[0] != process:  # which of the two got this piece?
+                if self._api.frontmost()[0] != process:  # which of the two got this chunk?
                     return Inserted(typed or None, has_focus=False)
-                typed += len(piece)
+                typed += len(chunk)
         return Inserted(typed)
 
-    def paste_text(self, text: str) -> Inserted:
-        """Promise ``text``, press Cmd+V, wait until it is fetched.
+    def _tap(self, code: int, flags: int = 0, text: str = "") -> None:
+        self._api.key(code, is_press=True, flags=flags, text=text)
+        self._api.key(code, is_press=False, flags=flags, text=text)
 
-        Raises:
-            InsertError: Nothing was sent.
-        """
-        process = self._prepare()
-        kept = self._take(Deadline())
-        if self._api.frontmost()[0] != process:
-            raise no_focus()
-        if kept is not None:
-            self._saved, self._taken = kept.items, None
-        self._giving_back.forget()
-        fetched = threading.Event()
-        self._ours = self._api.promise(text, MARKS, fetched.set)
-        with self._injection.under_way():
-            self._api.key(KEY_V, is_press=True, flags=COMMAND, text="v")
-            self._api.key(KEY_V, is_press=False, flags=COMMAND, text="v")
-        if not fetched.wait(FETCH_WAIT_S):
-            return Inserted(None, may_copy=self._api.change_count() == self._ours)
-        self._giving_back.after(GRACE_S)
-        return Inserted(len(text))
-
-    def copy(self, text: str) -> None:
-        """Leave ``text`` on the pasteboard, marked as concealed."""
-        self._giving_back.forget()
-        self._api.write([{TEXT_TYPE: text.encode(), MARKS[0]: b""}])
-
-    def submit(self, submit: Submit) -> None:
-        """Press the key after the text.
-
-        Raises:
-            InsertError: We may not press keys.
-        """
-        if submit in CHORDS:
-            self._pause(SUBMIT_PAUSE_S)
-            self._prepare()
-            code, flags = CHORDS[submit]
-            with self._injection.under_way():
-                self._api.key(code, is_press=True, flags=flags, text="")
-                self._api.key(code, is_press=False, flags=flags, text="")
-
-    def rest(self, is_idle: bool) -> float | None:
-        """Put back what was on the pasteboard, a moment after it was fetched."""
-        return self._giving_back.rest(is_idle)
-
-    def was_injecting(self, at_s: float) -> bool:
-        """Whether keys of ours were on their way; event taps may also look for MARK."""
-        return self._injection.was_injecting(at_s)
-
-    def close(self) -> None:
-        """Put back what is due."""
-        self._giving_back.now()
-
-    def _take(self, patience: Deadline) -> _Kept | None:
-        """What is on the pasteboard; None while a text of ours is there that waits for its end.
-
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
-        """
-        count = self._api.change_count()
-        if self._giving_back.is_due and count == self._ours:
-            return None
-        if self._taken is None or self._taken.count != count:
-            self._taken = None
-            items: list[dict[str, bytes]] = []
-            left = KEEP_BYTES
-            for number, kinds in enumerate(self._api.kinds()):
-                items.append({})
-                for kind in kinds:
-                    data = self._api.data(number, kind)
-                    left -= len(data or b"")
-                    if left < 0 or patience.left_s() <= 0:
-                        raise clipboard_in_use()
-                    if data is not None:
-                        items[-1][kind] = data
-            if self._api.change_count() != count:
-                raise clipboard_in_use()  # copied this very moment: a part of each was taken
-            self._taken = _Kept(count, [item for item in items if item])
-        return self._taken
-
-    def _restore(self) -> None:
-        if self._api.change_count() == self._ours:
-            self._api.write(self._saved)
-        self._saved = []
-
-    def _prepare(self) -> int:
-        """Make sure that keys can be pressed, and wait for the user to let go of his.
-
-        Our events carry their own modifiers, so keys held for longer do no harm and are not touched.
-
-        Returns the process in front.
-        """
+    def _await_focus(self) -> int:
+        """See ``PastingBackend``. Our events carry their own modifiers: keys held for longer do no harm."""
         if not self._api.may_post():
-            raise InsertError("macOS does not let us press keys.", InsertReason.DENIED_BY_USER, NOT_ALLOWED)
+            raise not_allowed()
         process = self._api.frontmost()[0]
         if not process:
             raise no_focus()
-        end = time.monotonic() + RELEASE_WAIT_S
-        while self._api.held_flags() and time.monotonic() < end:
-            self._pause(POLL_S)
+        self._await_release(self._api.held_flags)
         if self._api.frontmost()[0] != process:
             raise no_focus()
         return process
+
+    def _press(self, chord: Chord, focus: int) -> None:
+        if self._api.frontmost()[0] != focus:
+            raise no_focus()
+        with self._injection.under_way():
+            self._tap(chord[-1], sum(chord[:-1]), "v" if chord[-1] == KEY_V else "")
+
+    def _save(self, deadline: Deadline, _focus: int | None) -> None:
+        count = self._api.change_count()
+        if self._restoring.is_due and count == self._ours:
+            return  # what was saved before the last paste comes back
+        if self._taken is not None and self._taken.count == count:
+            return
+        self._taken = None
+        items: list[dict[str, bytes]] = []
+        left = KEEP_BYTES
+        for number, kinds in enumerate(self._api.kinds()):
+            items.append({})
+            for kind in kinds:
+                data = self._api.data(number, kind)
+                left -= len(data or b"")
+                if left < 0 or deadline.left_s() <= 0:
+                    raise clipboard_in_use()
+                if data is not None:
+                    items[-1][kind] = data
+        if self._api.change_count() != count:
+            raise clipboard_in_use()  # copied this very moment: a part of each was saved
+        self._taken = _Saved(count, [item for item in items if item])
+
+    def _offer(self, text: str, _focus: int) -> None:
+        if self._taken is not None:
+            self._saved, self._taken = self._taken.items, None
+        self._fetched = threading.Event()
+        self._ours = self._api.promise(text, MARKS, self._fetched.set)
+
+    def _is_fetched(self) -> bool:
+        return self._fetched.wait(self.FETCH_WAIT_S)
+
+    def _is_ours(self) -> bool:
+        return self._api.change_count() == self._ours
+
+    def _restore(self) -> None:
+        if self._is_ours():
+            self._api.write(self._saved)
+        self._saved = []
+
+    def _keep(self, text: str) -> None:
+        self._api.write([{TEXT_TYPE: text.encode(), MARKS[0]: b""}])
+
+
+def not_allowed() -> InsertError:
+    """The error for a missing permission."""
+    return InsertError(
+        "macOS does not let us press keys.",
+        InsertReason.DENIED_BY_USER,
+        "Allow it in System Settings, Privacy & Security, Accessibility.",
+    )
 
 
 def _units(character: str) -> int:

@@ -1,4 +1,4 @@
-"""The Wayland backend: other programs' tools, each tried where the one before is missing or refuses.
+"""The Wayland back end: other programs' tools, each tried where the one before is missing or refuses.
 
 | for | in this order |
 |---|---|
@@ -7,10 +7,9 @@
 | chords | wtype; the portal's RemoteDesktop (GNOME, KDE; asks the user once); ydotool (needs its daemon) |
 
 A Wayland client may neither see which window has the focus nor press keys by itself; so the target is
-unknown, and nobody tells who fetched. wl-copy serves CLIPBOARD and PRIMARY with the text, Shift+Insert
-takes one or the other, and what was there comes back after a time, each in its most telling format:
-wl-copy offers only one. If wl-paste cannot have it, the clipboard is left alone. It is not read in
-advance: on GNOME each tool takes the focus for a moment, which must not happen at the press of a key.
+unknown, and nobody can tell who fetched. wl-copy serves CLIPBOARD and PRIMARY with the text, Shift+Insert
+takes one or the other, and the previous content comes back after a while, each in its richest format: wl-copy
+offers only one. If wl-paste cannot read it, the clipboard is left alone.
 
 A tool that was killed, or did not end in time, may have done its work: keys are not sent again then.
 
@@ -23,37 +22,47 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar
 
-from handy_qwen.core.types import Submit, Target
+from handy_qwen.core.types import Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert.backend import (
     KEEP_BYTES,
     UNKNOWN,
-    DelayedRestore,
-    Injection,
+    Deadline,
     Inserted,
+    MayRelease,
+    Pause,
     Unsure,
+    Way,
+    always,
     clipboard_in_use,
+    has_tool,
     unsupported,
 )
+from handy_qwen.system.insert.pasting import Chord, PastingBackend
+from handy_qwen.system.portal import (
+    DeniedError,
+    PortalError,
+    PortalSession,
+    RefusedError,
+    value_in,
+    version_of,
+)
+from handy_qwen.system.session import Session
 
 logger = logging.getLogger(__name__)
 
 SHIFT_L, CONTROL_L, SUPER_L, INSERT, RETURN = 0xFFE1, 0xFFE3, 0xFFEB, 0xFF63, 0xFF0D
 WTYPE = {SHIFT_L: "shift", CONTROL_L: "ctrl", SUPER_L: "logo", INSERT: "Insert", RETURN: "Return"}
 EVDEV = {SHIFT_L: 42, CONTROL_L: 29, SUPER_L: 125, INSERT: 110, RETURN: 28}  # for ydotool
-CHORDS = {
-    Submit.ENTER: (RETURN,),
-    Submit.CTRL_ENTER: (CONTROL_L, RETURN),
-    Submit.SUPER_ENTER: (SUPER_L, RETURN),
-}
 TOOL_S = 20.0
-RELEASE_PAUSE_S = 0.15  # nobody tells what is held: most hotkeys are let go by then
-RESTORE_AFTER_S = 2.0
-SUBMIT_PAUSE_S = 0.06
+KEYBOARD = 1  # a type of device in the portal's RemoteDesktop
+PRESSED, RELEASED = 1, 0
+PORTAL_S = 5.0
+CONSENT_S = 60.0  # the user has to read a question
 READ_S = 5.0  # how long a program may take to hand over what it has copied
 TYPE_S = 0.03  # the longest for a character: wtype needs 5 ms
 TEXT_KINDS = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING")
@@ -62,35 +71,77 @@ TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "
 NO_PRIMARY = b"rimary selection"
 EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
 
-Pause = Callable[[float], object]
 Run = Callable[[Sequence[str], bytes, float], bytes]
 """Runs a tool with input and so many seconds, returns its output. See ``run_tool`` for what it raises."""
-Chord = tuple[int, ...]
 Options = tuple[str, ...]
 """Which clipboard, for wl-copy and wl-paste."""
 CLIPBOARD: Options = ()
 PRIMARY: Options = ("--primary",)
 
 
-class Keys(Protocol):
-    """A keyboard of the desktop portal."""
+class PortalKeyboard:
+    """A keyboard of the desktop portal (RemoteDesktop: GNOME, KDE and others), for one thread.
 
-    def chord(self, *keysyms: int) -> None:
-        """Press keys together."""
-
-    def close(self) -> None:
-        """Give it back."""
-
-
-def open_portal_keys() -> Keys:
-    """Ask the desktop portal for a keyboard.
+    Keys are sent as keysyms, which the compositor turns into keys of the layout in force. What the layout
+    lacks, compositors drop; so it is good for chords, not for text.
 
     Raises:
-        InsertError: There is none, or the user says no.
+        InsertError: There is no portal with keyboards, or the user says no.
     """
-    from handy_qwen.system.insert.portal import Portal  # its D-Bus library is for Linux only
 
-    return Portal()
+    def __init__(self) -> None:
+        try:
+            self._session = PortalSession("RemoteDesktop")
+        except PortalError as problem:
+            raise unsupported("The desktop portal") from problem
+        try:
+            handle = self._session.handle
+            options = {"types": ("u", KEYBOARD)}
+            self._session.ask("SelectDevices", "oa{sv}", (handle,), options, wait_s=PORTAL_S)
+            granted = self._session.ask("Start", "osa{sv}", (handle, ""), {}, wait_s=CONSENT_S)
+            devices = value_in(granted, "devices", 0)
+            if not isinstance(devices, int) or not devices & KEYBOARD:
+                raise DeniedError("no keyboard")
+        except PortalError as problem:
+            self.close()
+            if isinstance(problem, DeniedError):
+                raise InsertError("Pressing keys was not allowed.", InsertReason.DENIED_BY_USER) from problem
+            raise unsupported("An answering desktop portal") from problem
+
+    def press(self, chord: Chord) -> None:
+        """Press keys, given as keysyms, one after the other, and release them, the last first.
+
+        Raises:
+            InsertError: The portal has taken the keyboard away: the last key was not pressed.
+            Unsure: It may have been.
+        """
+        pressed = 0
+        try:
+            for keysym in chord:
+                self._key(keysym, PRESSED)
+                pressed += 1
+            self._release(chord)
+        except PortalError as problem:
+            try:
+                self._release(chord)
+            except PortalError as again:
+                logger.info("keys may be down in the desktop portal: %s", again)
+            if pressed == len(chord) or (pressed == len(chord) - 1 and not isinstance(problem, RefusedError)):
+                raise Unsure from problem
+            raise unsupported("Pressing keys through the desktop portal") from problem
+
+    def close(self) -> None:
+        """End the session."""
+        self._session.close()
+
+    def _release(self, chord: Chord) -> None:
+        for keysym in reversed(chord):
+            self._key(keysym, RELEASED)
+
+    def _key(self, keysym: int, state: int) -> None:
+        self._session.call(
+            "NotifyKeyboardKeysym", "oa{sv}iu", (self._session.handle, {}, keysym, state), wait_s=PORTAL_S
+        )
 
 
 class ToolError(InsertError):
@@ -137,7 +188,7 @@ class _NoPrimary(Exception):  # noqa: N818 (not an error: Shift+Insert takes the
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Saved:
     """What was on a clipboard, in one format; private if it must get into no history."""
 
     kind: str
@@ -145,59 +196,61 @@ class _Kept:
     is_private: bool = False
 
 
-class Wayland:
-    """Implements ``Backend`` on Wayland."""
+class Wayland(PastingBackend[None]):
+    """The back end for Wayland."""
+
+    NAME, PASTE_LABEL = "wl-copy", "Shift+Insert"
+    REMEDY = (
+        "Install wl-clipboard, and wtype (sway, Hyprland, river) or ydotool with its daemon; on GNOME and "
+        "KDE xdg-desktop-portal and the portal of the desktop."
+    )
+    PASTE = (SHIFT_L, INSERT)
+    SUBMIT: ClassVar = {
+        Submit.ENTER: (RETURN,),
+        Submit.CTRL_ENTER: (CONTROL_L, RETURN),
+        Submit.SUPER_ENTER: (SUPER_L, RETURN),
+    }
+    RELEASE_PAUSE_S = 0.15  # nobody can tell what is held: most hotkeys are released by then
+    RESTORE_AFTER_S = 2.0
+    SUBMIT_PAUSE_S = 0.0  # the above will do
 
     def __init__(
-        self,
-        environment: Mapping[str, str],
-        pause: Pause,
-        *,
-        run: Run = run_tool,
-        open_portal: Callable[[], Keys] = open_portal_keys,
+        self, session: Session, pause: Pause, may_release: MayRelease = always, *, run: Run = run_tool
     ) -> None:
-        """Nothing is started yet.
-
-        Args:
-            environment: As ``os.environ``: says where the display is.
-            pause: Waits for so many seconds, or until the program ends.
-            run: Runs a tool.
-            open_portal: Opens the portal, at its first use: it may ask the user.
-
-        Raises:
-            InsertError: There is no Wayland display.
-        """
-        if not environment.get("WAYLAND_DISPLAY"):
+        """See ``Backend``. ``run`` runs a tool."""
+        super().__init__(session, pause, may_release)
+        if not session.wayland:
             raise unsupported("A Wayland display")
-        self._pause = pause
         self._run = run
-        self._open_portal = open_portal
-        self._portal: Keys | None = None
-        self._is_portal_refused = False
-        self._injection = Injection()
-        self._saved: dict[Options, _Kept | None] = {}  # by clipboard; None: it was empty
+        self._portal: PortalKeyboard | None = None
+        self._is_portal_denied = False
+        self._saved: dict[Options, _Saved | None] = {}  # by clipboard; None: it was empty
         self._ours = b""
-        self._giving_back = DelayedRestore(self._restore)
 
-    @property
-    def clipboard_thread(self) -> None:
-        """The tools need none."""
-        return
-
-    def focused(self) -> Target:
-        """Nobody tells."""
-        return Target()
+    @classmethod
+    def ways(cls) -> tuple[Way, ...]:
+        """See ``Backend``. Looks for the tools, and asks the portal."""
+        has_copy, has_wtype = has_tool("wl-copy"), has_tool("wtype")
+        keys = {
+            "wtype": has_wtype,
+            "portal": version_of("RemoteDesktop") is not None,
+            "ydotool": has_tool("ydotool"),
+        }
+        return (
+            *(
+                Way(Method.PASTE, f"paste (wl-copy, keys by {name})", has_copy and has)
+                for name, has in keys.items()
+            ),
+            Way(Method.TYPE, "typing (wtype)", has_wtype),
+            Way(Method.COPY, "clipboard (wl-copy)", has_copy),
+        )
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Nothing: see above."""
+        """Nothing: on GNOME each tool takes the focus for a moment, too soon at the press of a key."""
 
     def type_text(self, text: str) -> Inserted:
-        """Type by wtype.
-
-        Raises:
-            InsertError: It is missing, or the compositor does not let it.
-        """
-        self._pause(RELEASE_PAUSE_S)
+        """See ``Backend``."""
+        self._await_focus()
         try:
             with self._injection.under_way():
                 self._run(("wtype", "-"), text.encode(), TOOL_S + TYPE_S * len(text))
@@ -205,79 +258,24 @@ class Wayland:
             return UNKNOWN
         return Inserted(len(text))
 
-    def paste_text(self, text: str) -> Inserted:
-        """Copy by wl-copy and press Shift+Insert.
-
-        Raises:
-            InsertError: Nothing was sent.
-        """
-        self._take()
-        self._ours = text.encode()
-        self._giving_back.after(RESTORE_AFTER_S)
-        try:
-            for options in self._saved:
-                self._write(options, _Kept(TEXT_KINDS[0], self._ours, is_private=True))
-            self._pause(RELEASE_PAUSE_S)
-            self._chord((SHIFT_L, INSERT))
-        except InsertError:
-            self._giving_back.now()
-            raise
-        except Unsure:
-            self._giving_back.forget()
-            return UNKNOWN
-        self._giving_back.after(RESTORE_AFTER_S)
-        return Inserted(len(text))
-
-    def copy(self, text: str) -> None:
-        """Copy by wl-copy.
-
-        Raises:
-            InsertError: It is missing or fails.
-        """
-        self._giving_back.forget()
-        self._write(CLIPBOARD, _Kept(TEXT_KINDS[0], text.encode(), is_private=True))
-
-    def submit(self, submit: Submit) -> None:
-        """Press the key after the text.
-
-        Raises:
-            InsertError: No tool can.
-        """
-        if submit in CHORDS:
-            self._pause(SUBMIT_PAUSE_S)
-            try:
-                self._chord(CHORDS[submit])
-            except Unsure:
-                raise unsupported("A tool that presses keys and answers") from None
-
-    def rest(self, is_idle: bool) -> float | None:
-        """Put back what was on the clipboard, after a time."""
-        return self._giving_back.rest(is_idle)
-
-    def was_injecting(self, at_s: float) -> bool:
-        """Whether keys of ours were on their way."""
-        return self._injection.was_injecting(at_s)
-
     def close(self) -> None:
-        """Put back what is due, and give the portal back."""
-        self._giving_back.now()
+        """See ``Backend``."""
+        super().close()
         if self._portal is not None:
             self._portal.close()
 
     # --- keys --------------------------------------------------------------------------------------
 
-    def _chord(self, keys: Chord) -> None:
-        ways: tuple[tuple[str, Callable[[Chord], None]], ...] = (
-            ("wtype", self._chord_by_wtype),
-            ("portal", self._chord_by_portal),
-            ("ydotool", self._chord_by_ydotool),
-        )
-        for name, press in ways:
+    def _await_focus(self) -> None:
+        self._pause(self.RELEASE_PAUSE_S)
+
+    def _press(self, chord: Chord, _focus: None) -> None:
+        for press in (self._press_by_wtype, self._press_by_portal, self._press_by_ydotool):
             try:
                 with self._injection.under_way():
-                    press(keys)
+                    press(chord)
             except InsertError as problem:
-                logger.info("pressing keys by %s fell through: %s", name, problem.reason.name)
+                logger.info("%s fell through: %s", press.__name__, problem.reason.name)
             else:
                 return
         raise InsertError(
@@ -286,29 +284,29 @@ class Wayland:
             "Install wtype, or ydotool with its daemon.",
         )
 
-    def _chord_by_wtype(self, keys: Chord) -> None:
-        held = [part for key in keys[:-1] for part in ("-M", WTYPE[key])]
-        released = [part for key in reversed(keys[:-1]) for part in ("-m", WTYPE[key])]
-        self._run(("wtype", *held, "-k", WTYPE[keys[-1]], *released), b"", TOOL_S)
+    def _press_by_wtype(self, chord: Chord) -> None:
+        held = [part for key in chord[:-1] for part in ("-M", WTYPE[key])]
+        released = [part for key in reversed(chord[:-1]) for part in ("-m", WTYPE[key])]
+        self._run(("wtype", *held, "-k", WTYPE[chord[-1]], *released), b"", TOOL_S)
 
-    def _chord_by_portal(self, keys: Chord) -> None:
-        if self._is_portal_refused:
+    def _press_by_portal(self, chord: Chord) -> None:
+        if self._is_portal_denied:
             raise InsertError("The desktop refused before.", InsertReason.DENIED_BY_USER)
         try:
             if self._portal is None:
-                self._portal = self._open_portal()
-            self._portal.chord(*keys)
+                self._portal = PortalKeyboard()  # asks the user
+            self._portal.press(chord)
         except (InsertError, Unsure) as problem:
-            is_no = isinstance(problem, InsertError) and problem.reason is InsertReason.DENIED_BY_USER
-            self._is_portal_refused = is_no  # do not ask again
+            is_denied = isinstance(problem, InsertError) and problem.reason is InsertReason.DENIED_BY_USER
+            self._is_portal_denied = is_denied  # do not ask again
             if self._portal is not None:
                 self._portal.close()
                 self._portal = None
             raise
 
-    def _chord_by_ydotool(self, keys: Chord) -> None:
-        down = [f"{EVDEV[key]}:1" for key in keys]
-        self._run(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(keys))), b"", TOOL_S)
+    def _press_by_ydotool(self, chord: Chord) -> None:
+        down = [f"{EVDEV[key]}:1" for key in chord]
+        self._run(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
 
     # --- clipboard ---------------------------------------------------------------------------------
 
@@ -319,7 +317,7 @@ class Wayland:
         except Unsure:
             raise unsupported(f"An answering {command[0]}") from None
 
-    def _write(self, options: Options, content: _Kept) -> None:
+    def _write(self, options: Options, content: _Saved) -> None:
         if content.is_private:
             try:
                 self._tool("wl-copy", *options, "--sensitive", "--type", content.kind, data=content.data)
@@ -329,13 +327,8 @@ class Wayland:
                 return
         self._tool("wl-copy", *options, "--type", content.kind, data=content.data)
 
-    def _take(self) -> None:
-        """Take what is on the clipboards, but for a text of ours that waits for its end.
-
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had.
-        """
-        if not self._giving_back.is_due:
+    def _save(self, _deadline: Deadline, _focus: None) -> None:
+        if not self._restoring.is_due:
             self._saved = {}
         for options in (CLIPBOARD, PRIMARY):
             try:
@@ -346,7 +339,18 @@ class Wayland:
             if options not in self._saved or now is None or now.data != self._ours:
                 self._saved[options] = now
 
-    def _read(self, options: Options) -> _Kept | None:
+    def _offer(self, text: str, _focus: None) -> None:
+        self._ours = text.encode()
+        for options in self._saved:
+            self._write(options, _Saved(TEXT_KINDS[0], self._ours, is_private=True))
+
+    def _is_fetched(self) -> bool:
+        return True  # nobody can tell
+
+    def _is_ours(self) -> bool:
+        return True
+
+    def _read(self, options: Options) -> _Saved | None:
         """What is on a clipboard, in its most telling format; None if it is empty.
 
         Raises:
@@ -369,10 +373,9 @@ class Wayland:
             raise clipboard_in_use() from problem
         if len(data) > KEEP_BYTES:
             raise clipboard_in_use()
-        return _Kept(kind, data, is_private=PRIVATE_KIND in kinds)
+        return _Saved(kind, data, is_private=PRIVATE_KIND in kinds)
 
     def _restore(self) -> None:
-        """Put back what was there, unless somebody has copied something since."""
         for options in list(self._saved):
             now = self._read(options)
             if now is not None and now.data == self._ours:
@@ -382,3 +385,6 @@ class Wayland:
                 else:
                     self._write(options, kept)
             del self._saved[options]
+
+    def _keep(self, text: str) -> None:
+        self._write(CLIPBOARD, _Saved(TEXT_KINDS[0], text.encode(), is_private=True))

@@ -1,7 +1,6 @@
-"""The parts of the Windows API that the insertion needs, as a Protocol and through ctypes.
+"""What the insertion needs of the Windows API, through ctypes.
 
-Not run on Windows: written from Microsoft's documentation (winuser.h, winbase.h). Importable on any
-system; the libraries are loaded when ``Win32`` is made.
+Not run on Windows: written from Microsoft's documentation (winuser.h, winbase.h). Importable on any system.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 KEYUP, UNICODE, EXTENDED = 0x0002, 0x0004, 0x0001
 INPUT_KEYBOARD = 1
@@ -35,80 +34,6 @@ class KeyEvent:
     key: int = 0  # virtual key, 0 with UNICODE
     unit: int = 0  # UTF-16 code unit with UNICODE
     flags: int = 0
-
-
-class Api(Protocol):
-    """What is asked of Windows. Clipboard calls belong to the thread of ``run_window``."""
-
-    def send(self, events: Sequence[KeyEvent]) -> int:
-        """SendInput; returns how many were inserted."""
-
-    def is_down(self, key: int) -> bool:
-        """GetAsyncKeyState: whether the virtual key is down now."""
-
-    def filters_keys(self) -> bool:
-        """Whether Filter Keys is on: keys must be held, or not repeated too soon, to count."""
-
-    def foreground(self) -> int:
-        """The window the user works in, 0 for none."""
-
-    def window_class(self, window: int) -> str:
-        """The class of a window."""
-
-    def process(self, window: int) -> int:
-        """The process a window belongs to, 0 if unknown."""
-
-    def executable(self, process: int) -> str:
-        """The file name of a process's program, empty if it may not be known."""
-
-    def is_elevated(self, process: int) -> bool:
-        """Whether a process is run as administrator; False if that may not be known."""
-
-    def run_window(self, on_ready: Callable[[int], None], on_message: Callable[[int, int], None]) -> None:
-        """Make a message-only window and work off its messages until ``quit``. Calls back on this thread."""
-
-    def wake(self, window: int) -> None:
-        """Post WM_APP to our window. Any thread."""
-
-    def quit(self) -> None:
-        """End ``run_window``, from within one of its callbacks."""
-
-    def open_clipboard(self, window: int) -> bool:
-        """Open it for ``window``; False while another program has it open."""
-
-    def close_clipboard(self) -> None:
-        """Close it."""
-
-    def empty_clipboard(self) -> None:
-        """Drop its contents and become its owner."""
-
-    def formats(self) -> list[int]:
-        """The formats on the open clipboard."""
-
-    def sequence(self) -> int:
-        """Another number whenever the contents have changed."""
-
-    def is_hung(self, window: int) -> bool:
-        """Whether the program of ``window`` has not answered for some seconds."""
-
-    def get(self, format_id: int) -> bytes | None:
-        """The bytes of a format; None if its owner does not hand it over.
-
-        Raises:
-            NotMemory: It does, but not as bytes.
-        """
-
-    def set(self, format_id: int, data: bytes | None) -> bool:
-        """Put bytes on the clipboard; None promises them for later. Returns whether that worked."""
-
-    def register(self, name: str) -> int:
-        """The number of a format by name."""
-
-    def reader(self) -> int:
-        """The window that has the clipboard open, 0 if none or unknown."""
-
-    def owner(self) -> int:
-        """The window that owns the clipboard's contents, 0 for none."""
 
 
 class _KeyboardInput(ctypes.Structure):
@@ -163,76 +88,74 @@ class _WindowClass(ctypes.Structure):
     )
 
 
+HANDLE, BOOL, DWORD, TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_wchar_p
+WPARAM, LPARAM, PDWORD = ctypes.c_size_t, ctypes.c_ssize_t, ctypes.POINTER(DWORD)
+
+# What has pointers or handles in it, which are 64 bits wide: result and arguments, by library and name.
+DECLARED: dict[str, dict[str, tuple[Any, ...]]] = {
+    "user32": {
+        "GetForegroundWindow": (HANDLE,),
+        "GetOpenClipboardWindow": (HANDLE,),
+        "GetClipboardOwner": (HANDLE,),
+        "OpenClipboard": (BOOL, HANDLE),
+        "GetClipboardData": (HANDLE, DWORD),
+        "SetClipboardData": (HANDLE, DWORD, HANDLE),
+        "IsHungAppWindow": (BOOL, HANDLE),
+        "GetClipboardSequenceNumber": (DWORD,),
+        "SystemParametersInfoW": (BOOL, DWORD, DWORD, ctypes.POINTER(_FilterKeys), DWORD),
+        "GetClassNameW": (ctypes.c_int, HANDLE, TEXT, ctypes.c_int),
+        "GetWindowThreadProcessId": (DWORD, HANDLE, PDWORD),
+        "PostMessageW": (BOOL, HANDLE, DWORD, WPARAM, LPARAM),
+        "DefWindowProcW": (LPARAM, HANDLE, DWORD, WPARAM, LPARAM),
+        "CreateWindowExW": (HANDLE, DWORD, TEXT, TEXT, DWORD, *[ctypes.c_int] * 4, *[HANDLE] * 4),
+        "DestroyWindow": (BOOL, HANDLE),
+        "GetAsyncKeyState": (ctypes.c_int16, ctypes.c_int),
+        "RegisterClassW": (ctypes.c_uint16, ctypes.POINTER(_WindowClass)),
+        "UnregisterClassW": (BOOL, TEXT, HANDLE),
+    },
+    "gdi32": {
+        "GetEnhMetaFileBits": (DWORD, HANDLE, DWORD, ctypes.c_char_p),
+        "SetEnhMetaFileBits": (HANDLE, DWORD, ctypes.c_char_p),
+        "DeleteEnhMetaFile": (BOOL, HANDLE),
+    },
+    "kernel32": {
+        "GlobalAlloc": (HANDLE, DWORD, ctypes.c_size_t),
+        "GlobalFree": (HANDLE, HANDLE),
+        "GlobalLock": (HANDLE, HANDLE),
+        "GlobalUnlock": (BOOL, HANDLE),
+        "GlobalSize": (ctypes.c_size_t, HANDLE),
+        "OpenProcess": (HANDLE, DWORD, BOOL, DWORD),
+        "CloseHandle": (BOOL, HANDLE),
+        "GetModuleHandleW": (HANDLE, TEXT),
+        "QueryFullProcessImageNameW": (BOOL, HANDLE, DWORD, TEXT, PDWORD),
+    },
+    "advapi32": {
+        "OpenProcessToken": (BOOL, HANDLE, DWORD, ctypes.POINTER(HANDLE)),
+        "GetTokenInformation": (BOOL, HANDLE, ctypes.c_int, PDWORD, DWORD, PDWORD),
+    },
+}
+
+
 class Win32:
-    """The real thing. Implements ``Api``."""
+    """The functions. Clipboard calls belong to the thread of ``run_window``."""
 
     def __init__(self) -> None:
-        """Load the libraries and declare what has pointers in it: handles are 64 bits wide."""
+        """Load the libraries."""
         load: Any = getattr(ctypes, "WinDLL")  # noqa: B009 (absent on other systems, for the type checker)
-        self._user = load("user32", use_last_error=True)
-        self._kernel = load("kernel32", use_last_error=True)
-        self._gdi = load("gdi32", use_last_error=True)
-        self._security = load("advapi32", use_last_error=True)
-        handle, number = ctypes.c_void_p, ctypes.c_uint32
-        declared = {
-            (self._user, "GetForegroundWindow"): (handle, []),
-            (self._user, "GetOpenClipboardWindow"): (handle, []),
-            (self._user, "GetClipboardOwner"): (handle, []),
-            (self._user, "OpenClipboard"): (ctypes.c_int, [handle]),
-            (self._user, "GetClipboardData"): (handle, [number]),
-            (self._user, "SetClipboardData"): (handle, [number, handle]),
-            (self._user, "IsHungAppWindow"): (ctypes.c_int, [handle]),
-            (self._user, "GetClipboardSequenceNumber"): (number, []),
-            (self._user, "SystemParametersInfoW"): (
-                ctypes.c_int,
-                [number, number, ctypes.POINTER(_FilterKeys), number],
-            ),
-            (self._gdi, "GetEnhMetaFileBits"): (number, [handle, number, ctypes.c_char_p]),
-            (self._gdi, "SetEnhMetaFileBits"): (handle, [number, ctypes.c_char_p]),
-            (self._gdi, "DeleteEnhMetaFile"): (ctypes.c_int, [handle]),
-            (self._user, "GetClassNameW"): (ctypes.c_int, [handle, ctypes.c_wchar_p, ctypes.c_int]),
-            (self._user, "GetWindowThreadProcessId"): (number, [handle, ctypes.POINTER(number)]),
-            (self._user, "PostMessageW"): (ctypes.c_int, [handle, number, ctypes.c_size_t, ctypes.c_ssize_t]),
-            (self._user, "DefWindowProcW"): (
-                ctypes.c_ssize_t,
-                [handle, number, ctypes.c_size_t, ctypes.c_ssize_t],
-            ),
-            (self._user, "CreateWindowExW"): (
-                handle,
-                [number, ctypes.c_wchar_p, ctypes.c_wchar_p, number, *[ctypes.c_int] * 4, *[handle] * 4],
-            ),
-            (self._user, "DestroyWindow"): (ctypes.c_int, [handle]),
-            (self._user, "GetAsyncKeyState"): (ctypes.c_int16, [ctypes.c_int]),
-            (self._user, "RegisterClassW"): (ctypes.c_uint16, [ctypes.POINTER(_WindowClass)]),
-            (self._user, "UnregisterClassW"): (ctypes.c_int, [ctypes.c_wchar_p, handle]),
-            (self._kernel, "GlobalAlloc"): (handle, [number, ctypes.c_size_t]),
-            (self._kernel, "GlobalFree"): (handle, [handle]),
-            (self._kernel, "GlobalLock"): (handle, [handle]),
-            (self._kernel, "GlobalUnlock"): (ctypes.c_int, [handle]),
-            (self._kernel, "GlobalSize"): (ctypes.c_size_t, [handle]),
-            (self._kernel, "OpenProcess"): (handle, [number, ctypes.c_int, number]),
-            (self._kernel, "CloseHandle"): (ctypes.c_int, [handle]),
-            (self._security, "OpenProcessToken"): (ctypes.c_int, [handle, number, ctypes.POINTER(handle)]),
-            (self._security, "GetTokenInformation"): (
-                ctypes.c_int,
-                [handle, ctypes.c_int, ctypes.POINTER(number), number, ctypes.POINTER(number)],
-            ),
-            (self._kernel, "GetModuleHandleW"): (handle, [ctypes.c_wchar_p]),
-            (self._kernel, "QueryFullProcessImageNameW"): (
-                ctypes.c_int,
-                [handle, number, ctypes.c_wchar_p, ctypes.POINTER(number)],
-            ),
-        }
-        for (library, name), (result, arguments) in declared.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
+        libraries = {name: load(name, use_last_error=True) for name in DECLARED}
+        for name, functions in DECLARED.items():
+            for function, (result, *arguments) in functions.items():
+                declared = getattr(libraries[name], function)
+                declared.restype, declared.argtypes = result, arguments
+        self._user, self._gdi = libraries["user32"], libraries["gdi32"]
+        self._kernel, self._security = libraries["kernel32"], libraries["advapi32"]
 
     def _last_error(self) -> int:
         get: Callable[[], int] = getattr(ctypes, "get_last_error")  # noqa: B009 (absent on other systems)
         return get()
 
     def send(self, events: Sequence[KeyEvent]) -> int:
-        """SendInput."""
+        """SendInput; returns how many events were inserted."""
         array = (Input * len(events))()
         for slot, event in zip(array, events, strict=True):
             slot.type = INPUT_KEYBOARD
@@ -241,33 +164,33 @@ class Win32:
         return int(self._user.SendInput(len(events), array, ctypes.sizeof(Input)))
 
     def is_down(self, key: int) -> bool:
-        """GetAsyncKeyState."""
+        """Whether the virtual key is down now."""
         return bool(self._user.GetAsyncKeyState(key) & 0x8000)
 
     def filters_keys(self) -> bool:
-        """SystemParametersInfo."""
+        """Whether Filter Keys is on: keys must be held, or not repeated too soon, to count."""
         found = _FilterKeys(size=ctypes.sizeof(_FilterKeys))
         asked = self._user.SystemParametersInfoW(SPI_GETFILTERKEYS, found.size, ctypes.byref(found), 0)
         return bool(asked and found.flags & FKF_FILTERKEYSON)
 
     def foreground(self) -> int:
-        """GetForegroundWindow."""
+        """The window the user works in, 0 for none."""
         return self._user.GetForegroundWindow() or 0
 
     def window_class(self, window: int) -> str:
-        """GetClassName."""
+        """The class of a window."""
         name = ctypes.create_unicode_buffer(256)
         self._user.GetClassNameW(window, name, 256)
         return name.value
 
     def process(self, window: int) -> int:
-        """GetWindowThreadProcessId."""
+        """The process a window belongs to, 0 if unknown."""
         found = ctypes.c_uint32()
         self._user.GetWindowThreadProcessId(window, ctypes.byref(found))
         return found.value
 
     def executable(self, process: int) -> str:
-        """QueryFullProcessImageName."""
+        """The file name of a process's program, empty if it is kept from us."""
         handle = self._kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, process)
         if not handle:
             return ""
@@ -280,7 +203,7 @@ class Win32:
             self._kernel.CloseHandle(handle)
 
     def is_elevated(self, process: int) -> bool:
-        """GetTokenInformation."""
+        """Whether a process runs as administrator; False if that is kept from us."""
         handle = self._kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, process)
         if not handle:
             return False
@@ -297,7 +220,7 @@ class Win32:
             self._kernel.CloseHandle(handle)
 
     def run_window(self, on_ready: Callable[[int], None], on_message: Callable[[int, int], None]) -> None:
-        """Register a class, create the window, run the loop."""
+        """Create a message-only window and process its messages until ``quit``. Calls back on this thread."""
         prototype: Any = getattr(ctypes, "WINFUNCTYPE")  # noqa: B009 (absent on other systems)
 
         def procedure(window: int, message: int, wparam: int, lparam: int) -> int:
@@ -327,42 +250,46 @@ class Win32:
         self._user.UnregisterClassW(described.name, instance)
 
     def wake(self, window: int) -> None:
-        """PostMessage."""
+        """Post WM_APP to our window. Any thread."""
         self._user.PostMessageW(window, WM_APP, 0, 0)
 
     def quit(self) -> None:
-        """PostQuitMessage."""
+        """End ``run_window``, from within one of its callbacks."""
         self._user.PostQuitMessage(0)
 
     def open_clipboard(self, window: int) -> bool:
-        """OpenClipboard."""
+        """Open it for ``window``; False while another program has it open."""
         return bool(self._user.OpenClipboard(window))
 
     def close_clipboard(self) -> None:
-        """CloseClipboard."""
+        """Close it."""
         self._user.CloseClipboard()
 
     def empty_clipboard(self) -> None:
-        """EmptyClipboard."""
+        """Drop its content and become its owner."""
         self._user.EmptyClipboard()
 
     def formats(self) -> list[int]:
-        """EnumClipboardFormats."""
+        """The formats on the open clipboard."""
         found: list[int] = []
         while format_id := self._user.EnumClipboardFormats(found[-1] if found else 0):
             found.append(int(format_id))
         return found
 
     def sequence(self) -> int:
-        """GetClipboardSequenceNumber."""
+        """Another number whenever the content has changed."""
         return int(self._user.GetClipboardSequenceNumber())
 
     def is_hung(self, window: int) -> bool:
-        """IsHungAppWindow."""
+        """Whether the program of ``window`` has not answered for some seconds."""
         return bool(self._user.IsHungAppWindow(window))
 
     def get(self, format_id: int) -> bytes | None:
-        """GetClipboardData, for enhanced metafiles and formats that are blocks of memory."""
+        """The bytes of a format; None: its owner does not hand it over.
+
+        Raises:
+            NotMemory: The format has no bytes.
+        """
         handle = self._user.GetClipboardData(format_id)
         if not handle:
             return None
@@ -380,7 +307,7 @@ class Win32:
             self._kernel.GlobalUnlock(handle)
 
     def set(self, format_id: int, data: bytes | None) -> bool:
-        """SetClipboardData; Windows owns the memory afterwards, unless it refuses."""
+        """Put bytes on the clipboard; None promises them for later. Returns whether that worked."""
         if data is None:
             # A promise is answered with 0 in any case: what tells is the error.
             self._kernel.SetLastError(0)
@@ -408,13 +335,13 @@ class Win32:
         return handle
 
     def register(self, name: str) -> int:
-        """RegisterClipboardFormat."""
+        """The number of a format by name."""
         return int(self._user.RegisterClipboardFormatW(ctypes.c_wchar_p(name)))
 
     def reader(self) -> int:
-        """GetOpenClipboardWindow."""
+        """The window that has the clipboard open, 0 if none or unknown."""
         return self._user.GetOpenClipboardWindow() or 0
 
     def owner(self) -> int:
-        """GetClipboardOwner."""
+        """The window that owns the clipboard's content, 0 for none."""
         return self._user.GetClipboardOwner() or 0

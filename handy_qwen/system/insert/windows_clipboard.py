@@ -1,18 +1,16 @@
-"""The Windows clipboard with delayed rendering, so that we see who fetches.
+"""The Windows clipboard with delayed rendering, which shows who fetches.
 
-    take what is there -> own: promise text -> WM_RENDERFORMAT: who has the clipboard open?
+    save what is there -> own: promise text -> WM_RENDERFORMAT: who has the clipboard open?
          the target's process -> fetched; somebody else -> rendered for him, then promised anew
 
-A promise can be kept once only: after a clipboard manager has had it, the target's own fetch would
-go unseen, so the text is promised again, a few times at most. Formats that keep the text out of the
-history and off the cloud come with it; well-behaved managers then do not fetch at all.
+A promise can be kept once only: after a clipboard manager has had it, the target's own fetch would go unseen,
+so the text is promised again, a few times at most. Formats that keep the text out of the history and off the
+cloud come with it; well-behaved managers then do not fetch at all.
 
-What is there may itself be promised, and its owner slow or hung: it is taken in advance, and stays
-valid until the clipboard's number changes. If it cannot be had, the clipboard is left alone. A format
-that its owner does not hand over cannot be had by anybody, so nothing is lost with it.
+What is there may itself be promised, and its owner slow or hung: it is saved in advance, and stays valid
+until the clipboard's number changes. A format that its owner does not hand over cannot be had by anybody, so
+nothing is lost with it.
 
-Threads: ``clipboard`` owns the window and makes all clipboard calls. If it dies, whoever waits for it
-gets an error, and the watchdog starts it again.
 Not run on Windows.
 Source: "Clipboard Operations" and "Clipboard Formats", learn.microsoft.com (Win32, dataxchg).
 """
@@ -21,14 +19,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.inbox import Inbox
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
-from handy_qwen.system.insert.tasks import ANSWER_S, Tasks, described
-from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, Api, NotMemory
+from handy_qwen.system.insert.pasting import ANSWER_S, described
+from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, NotMemory, Win32
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Saved:
     """What was on the clipboard when it had the number ``sequence``, by format."""
 
     sequence: int
@@ -73,140 +74,68 @@ class Kept:
 
 
 class WindowsClipboard:
-    """The clipboard, through a message-only window of our own.
+    """The clipboard, through a message-only window of our own. Starts its thread.
+
+    Threads: ``clipboard`` owns the window and makes all clipboard calls; ``save``, ``promise``, ``restore``
+    and ``keep`` are for it, through ``inbox``. If it dies, whoever waits for it gets an error, and the
+    watchdog starts it again.
 
     Attributes:
+        inbox: Takes calls for the thread.
         thread: For the watchdog.
+
+    Raises:
+        InsertError: The window cannot be created.
     """
 
-    def __init__(self, api: Api) -> None:
-        """Start the thread.
-
-        Raises:
-            InsertError: The window cannot be made.
-        """
+    def __init__(self, api: Win32) -> None:
         self._api = api
         self._window = 0
         self._ready = threading.Event()
-        self._pausing = threading.Event()
-        self._is_closing = False
-        self._tasks = Tasks(lambda: api.wake(self._window))
         self._promise: Promise | None = None
-        self._taken: Kept | None = None  # what is there now, taken in advance
-        self._saved: Kept | None = None  # what comes back after the paste
+        self._taken: Saved | None = None  # what is there now, saved in advance
+        self._saved: Saved | None = None  # what comes back after the paste
+        self.inbox = self._new_inbox()
         self.thread = WatchedThread("clipboard", self._run, on_revive=self._revive)
         self.thread.start()
         if not self._ready.wait(ANSWER_S) or not self._window:
             raise unsupported("The clipboard")
 
-    # --- any thread --------------------------------------------------------------------------------
-
-    def take(self, patience: Deadline) -> None:
-        """Take what is there, so that it can come back.
-
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
-        """
-        try:
-            self._do(lambda: self._take(patience), patience)
-        except InsertError as problem:
-            raise clipboard_in_use() from problem
-
-    def promise(self, text: str, process: int) -> Promise:
-        """Promise ``text`` to ``process``. What is there must have been taken.
-
-        Raises:
-            InsertError: Another program keeps the clipboard open, or has written to it since.
-        """
-        promise = Promise(text, process)
-        self._do(lambda: self._begin(promise))
-        return promise
-
-    def restore(self, promise: Promise) -> None:
-        """Put back what was there, if the clipboard still is ours.
-
-        Raises:
-            InsertError: Another program keeps it open. May be tried again.
-        """
-        self._do(lambda: self._restore(promise))
+    # --- any thread ----------------------------------------------------------------------------------
 
     def is_ours(self) -> bool:
         """Whether nobody has copied anything since our text."""
         return self._api.owner() == self._window
 
-    def keep(self, text: str) -> None:
-        """Put ``text`` on the clipboard for good.
-
-        Raises:
-            InsertError: Another program keeps the clipboard open.
-        """
-        self._do(lambda: self._keep(text))
-
     def close(self, timeout_s: float) -> None:
         """End the thread. What we promised is rendered before."""
-        self._is_closing = True
         self.thread.may_end()
         self._api.wake(self._window)
         self.thread.join(timeout_s)
 
-    def _do(self, run: Callable[[], None], patience: Deadline | None = None) -> None:
-        if not self.thread.is_alive():
-            raise unsupported("The clipboard")
-        self._tasks.do(run, patience)
+    def _new_inbox(self) -> Inbox:
+        return Inbox(lambda: self._api.wake(self._window))
 
     def _revive(self) -> None:
         """The thread died, and its window with it. Called on the watchdog's thread."""
         self._promise, self._taken, self._saved = None, None, None
+        self.inbox = self._new_inbox()
 
-    # --- the thread "clipboard" --------------------------------------------------------------------
+    # --- the thread "clipboard" ----------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            self._api.run_window(self._on_ready, self._on_message)
-        except Exception as problem:
-            logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
-        finally:
-            self._tasks.give_up()
-            self._ready.set()
+    def save(self, deadline: Deadline) -> None:
+        """Take what is there, so that it can come back.
 
-    def _on_ready(self, window: int) -> None:
-        self._window = window
-        self._ready.set()
-
-    def _on_message(self, message: int, format_id: int) -> None:
-        self.thread.begin()
-        try:
-            if message == WM_RENDERFORMAT and format_id == CF_UNICODETEXT:
-                self._render()
-            elif message == WM_RENDERALLFORMATS:
-                self._render_all()
-            elif message == WM_APP:
-                self._tasks.work_off()
-                if self._is_closing:
-                    self._api.quit()
-        except Exception as problem:  # Windows calls this: it could not go any further
-            logger.error("the clipboard did not answer: %s", described(problem))  # noqa: TRY400 (see there)
-        finally:
-            self.thread.end()
-
-    def _open(self) -> None:
-        for _ in range(OPEN_TRIES):
-            if self._api.open_clipboard(self._window):
-                return
-            self._pausing.wait(OPEN_PAUSE_S)  # never set: other programs hold it for moments only
-        raise InsertError(
-            "Another program keeps the clipboard open.", InsertReason.UNSUPPORTED_DESKTOP, "Try again."
-        )
-
-    def _take(self, patience: Deadline) -> None:
+        Raises:
+            InsertError: It cannot be had, or not in time.
+        """
         if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
             return  # the text before this one is there, or nothing has changed since
         self._taken = None
         owner = self._api.owner()
         if owner and owner != self._window and self._api.is_hung(owner):
             raise clipboard_in_use()  # to ask it would hang us as well, with the clipboard open
-        self._open()
-        try:
+        with self._opened():
             formats: dict[int, bytes] = {}
             left = KEEP_BYTES
             there = self._api.formats()
@@ -215,27 +144,19 @@ class WindowsClipboard:
             for format_id in worth_keeping(there):
                 data = self._get(format_id)
                 left -= len(data or b"")
-                if left < 0 or patience.left_s() <= 0:
+                if left < 0 or deadline.left_s() <= 0:
                     raise clipboard_in_use()
                 if data is not None:
                     formats[format_id] = data
-            self._taken = Kept(self._api.sequence(), formats)  # it changes when promises are kept
-        finally:
-            self._api.close_clipboard()
+            self._taken = Saved(self._api.sequence(), formats)  # it changes when promises are kept
 
-    def _is_lent(self) -> bool:
-        """Whether a text of ours is there that waits for its end: what it saved comes back."""
-        return self._promise is not None and self.is_ours()
+    def promise(self, promise: Promise) -> None:
+        """Replace everything by ``promise``. What is there must have been saved.
 
-    def _get(self, format_id: int) -> bytes | None:
-        try:
-            return self._api.get(format_id)
-        except NotMemory:
-            raise clipboard_in_use() from None
-
-    def _begin(self, promise: Promise) -> None:
-        self._open()
-        try:
+        Raises:
+            InsertError: Another program keeps the clipboard open, or has written to it since.
+        """
+        with self._opened():
             if not self._is_lent():
                 if self._taken is None or self._taken.sequence != self._api.sequence():
                     raise clipboard_in_use()  # copied this very moment
@@ -246,8 +167,85 @@ class WindowsClipboard:
                 self._put_back()
                 raise
             self._promise = promise
+
+    def restore(self, promise: Promise) -> None:
+        """Put back what was there, if the clipboard still is ours, and ``promise`` the last one.
+
+        Raises:
+            InsertError: Another program keeps it open. May be tried again.
+        """
+        if promise is not self._promise:
+            return  # a later paste has taken over, and what was saved with it
+        if self.is_ours():
+            with self._opened():
+                self._put_back()
+        self._promise, self._saved = None, None
+
+    def keep(self, text: str) -> None:
+        """Put ``text`` on the clipboard for good.
+
+        Raises:
+            InsertError: Another program keeps the clipboard open.
+        """
+        with self._opened():
+            self._promise, self._saved = None, None
+            self._put(encoded(text))
+
+    def _run(self) -> None:
+        try:
+            self._api.run_window(self._on_ready, self._on_message)
+        except Exception as problem:
+            logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
+        finally:
+            self.inbox.reject(unsupported("The clipboard"))
+            self._ready.set()
+
+    def _on_ready(self, window: int) -> None:
+        self._window = window
+        self._ready.set()
+        self._api.wake(window)  # for what was put in while there was none
+
+    def _on_message(self, message: int, format_id: int) -> None:
+        self.thread.begin()
+        try:
+            if message == WM_RENDERFORMAT and format_id == CF_UNICODETEXT:
+                self._render()
+            elif message == WM_RENDERALLFORMATS:
+                self._render_all()
+            elif message == WM_APP:
+                self.inbox.run()
+                if self.thread.is_ending():
+                    self._api.quit()
+        except Exception as problem:  # Windows calls this: it could not go any further
+            logger.error("the clipboard did not answer: %s", described(problem))  # noqa: TRY400 (see there)
+        finally:
+            self.thread.end()
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """The clipboard is open inside."""
+        for _ in range(OPEN_TRIES):
+            if self._api.open_clipboard(self._window):
+                break
+            time.sleep(OPEN_PAUSE_S)  # other programs hold it for moments only
+        else:
+            raise InsertError(
+                "Another program keeps the clipboard open.", InsertReason.UNSUPPORTED_DESKTOP, "Try again."
+            )
+        try:
+            yield
         finally:
             self._api.close_clipboard()
+
+    def _is_lent(self) -> bool:
+        """Whether a text of ours is there that is still to be replaced: what it saved comes back."""
+        return self._promise is not None and self.is_ours()
+
+    def _get(self, format_id: int) -> bytes | None:
+        try:
+            return self._api.get(format_id)
+        except NotMemory:
+            raise clipboard_in_use() from None
 
     def _put(self, data: bytes | None) -> None:
         """Fill the open clipboard with the text's bytes, or the promise of them, and the marks of privacy."""
@@ -256,6 +254,12 @@ class WindowsClipboard:
             self._api.set(self._api.register(name), value)
         if not self._api.set(CF_UNICODETEXT, data):
             raise InsertError("Windows refused the text.", InsertReason.UNSUPPORTED_DESKTOP)
+
+    def _put_back(self) -> None:
+        self._api.empty_clipboard()
+        for format_id, data in (self._saved.formats if self._saved else {}).items():
+            if not self._api.set(format_id, data):
+                logger.warning("a format of the clipboard did not come back")
 
     def _render(self) -> None:
         """Another program has the clipboard open and asks; it must not be opened here."""
@@ -269,7 +273,7 @@ class WindowsClipboard:
             promise.fetched.set()
         elif promise.renewals > 0:
             promise.renewals -= 1
-            self._tasks.post(lambda: self._renew(promise))
+            self.inbox.put(lambda: self._renew(promise))
 
     def _render_all(self) -> None:
         """Our window goes: whoever pastes later must still get the text."""
@@ -281,36 +285,8 @@ class WindowsClipboard:
 
     def _renew(self, promise: Promise) -> None:
         if promise is self._promise and not promise.fetched.is_set() and self.is_ours():
-            self._open()
-            try:
+            with self._opened():
                 self._put(None)
-            finally:
-                self._api.close_clipboard()
-
-    def _restore(self, promise: Promise) -> None:
-        if promise is not self._promise:
-            return  # a later paste has taken over, and what was saved with it
-        if self.is_ours():
-            self._open()
-            try:
-                self._put_back()
-            finally:
-                self._api.close_clipboard()
-        self._promise, self._saved = None, None
-
-    def _put_back(self) -> None:
-        self._api.empty_clipboard()
-        for format_id, data in (self._saved.formats if self._saved else {}).items():
-            if not self._api.set(format_id, data):
-                logger.warning("a format of the clipboard did not come back")
-
-    def _keep(self, text: str) -> None:
-        self._open()
-        try:
-            self._promise, self._saved = None, None
-            self._put(encoded(text))
-        finally:
-            self._api.close_clipboard()
 
 
 def worth_keeping(formats: list[int]) -> list[int]:

@@ -1,152 +1,83 @@
 """The X11 backend: focus, keyboard and clipboard put together.
 
-Threads: see ``Backend``. The keyboard has a connection of its own for the worker's thread, and so has
-what fetches other programs' clipboards; ours has one for its own thread, and the focus one behind a lock.
+How text gets in was decided by trying (Xvfb, openbox; Qt 6, GTK 3, xterm; us, de, fr, ru). Ctrl+V
+means nothing to a terminal and does not exist on a layout without Latin letters; Shift+Insert works
+everywhere, but terminals then take PRIMARY. Typing needs keycodes for what the layout lacks, and
+each change of those makes every program on the desktop read the keyboard again: it is the second
+choice. A delay before the old clipboard comes back loses against a slow window, whatever the delay;
+so we wait for that window's own request.
+
+Threads: see ``Backend``. The keyboard and what fetches other programs' clipboards each have a connection
+for the worker's thread, the clipboard has one for its own thread, and the focus one behind a lock.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import Deadline, Injection, Inserted, no_focus
+from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
+from handy_qwen.system.insert.pasting import Chord, PastingBackend
+from handy_qwen.system.session import Session
 from handy_qwen.system.x11 import keymap as km
-from handy_qwen.system.x11 import windows
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
-from handy_qwen.system.x11.connection import connect, guarded
-from handy_qwen.system.x11.keyboard import HeldModifiers, Keyboard, Pause
+from handy_qwen.system.x11.connection import connect, disconnect
+from handy_qwen.system.x11.keyboard import Keyboard
 from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
 from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
 
 logger = logging.getLogger(__name__)
 
-RELEASE_WAIT_S = 1.0  # how long the user may take to let go of the hotkey
-FETCH_WAIT_S = 4.0  # how long a window may take to fetch what is pasted
-POLL_S = 0.05
-SUBMIT_PAUSE_S = 0.04  # programs of several processes hand text and key on by different ways
 REST_AFTER_S = 10.0  # a window that was stuck for a while still finds the characters on their keys
-CHORDS = {
-    Submit.ENTER: (km.RETURN,),
-    Submit.CTRL_ENTER: (km.CONTROL_L, km.RETURN),
-    Submit.SUPER_ENTER: (km.SUPER_L, km.RETURN),
-}
 
 
-class X11:
-    """One X server. Implements ``Backend``."""
+class X11(PastingBackend[FocusedWindow]):
+    """The back end for an X server."""
 
-    def __init__(
-        self,
-        display: str,
-        pause: Pause,
-        *,
-        release_wait_s: float = RELEASE_WAIT_S,
-        may_release: Callable[[], bool] = lambda: True,
-    ) -> None:
-        """Connect to ``display``.
+    NAME, PASTE_LABEL = "X11", "Shift+Insert"
+    PASTE = (km.SHIFT_L, km.INSERT)
+    SUBMIT: ClassVar = {
+        Submit.ENTER: (km.RETURN,),
+        Submit.CTRL_ENTER: (km.CONTROL_L, km.RETURN),
+        Submit.SUPER_ENTER: (km.SUPER_L, km.RETURN),
+    }
 
-        Args:
-            display: ``:0``, say.
-            pause: Waits for so many seconds, or until the program ends.
-            release_wait_s: How long the user is given to let modifiers go.
-            may_release: Whether those still held then may be released; while not, they are waited for.
-
-        Raises:
-            InsertError: The X server cannot be reached, or lacks what is needed.
-        """
-        self._pause = pause
-        self._release_wait_s = release_wait_s
-        self._may_release = may_release
-        self._injection = Injection()
-        self._focus = FocusReader(display)
-        self._connection = connect(display)
-        self._keyboard = Keyboard(self._connection, self._injection, pause)
-        self._clipboard = Clipboard(display)
-        self._display = display
-        self._keeper: SelectionCache | None = None  # made when first needed, and anew after a failure
+    def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
+        """See ``Backend``."""
+        super().__init__(session, pause, may_release)
+        self._display = session.display
+        self._focus = FocusReader(self._display)
+        self._connection = connect(self._display)
+        wait_s = self.RELEASE_WAIT_S
+        self._keyboard = Keyboard(self._connection, self._injection, pause, wait_s, may_release)
+        self._clipboard = Clipboard(self._display)
+        self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
+        self._there: dict[str, Snapshot] = {}
+        self._offered = Offer(0)
+        self._text = ""
         self._typed_at_s = 0.0
 
     @property
     def clipboard_thread(self) -> WatchedThread:
-        """The thread that serves the clipboard."""
+        """See ``Backend``."""
         return self._clipboard.thread
 
     def focused(self) -> Target:
-        """The window with the focus."""
+        """See ``Backend``."""
         return self._focus.target()
 
-    def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Fetch what is on the clipboard."""
-        if self._keeper is not None:
-            self._keeper.try_again()
-        self._fetch(SELECTIONS, Deadline(is_awaited))
-
     def type_text(self, text: str) -> Inserted:
-        """Type ``text`` into the focused window.
-
-        Raises:
-            InsertError: Nothing was typed.
-        """
-        place, held = self._place()
+        """See ``Backend``."""
+        window = self._keyboard.wait_for_window()
         self._typed_at_s = time.monotonic()
-        arrived = self._keyboard.type_text(
-            text,
-            is_there=place.still_is,
-            let_go=lambda: held.let_go(self._release_wait_s, self._pause),
-            keep_up=held.are_up,
-            barrier=lambda: windows.wait_for_window(self._connection, place.window, self._pause),
-        )
+        arrived = self._keyboard.type_text(text, window)
         self._typed_at_s = time.monotonic()
         return arrived
-
-    def paste_text(self, text: str) -> Inserted:
-        """Paste ``text`` into the focused window.
-
-        Raises:
-            InsertError: Nothing was sent.
-        """
-        place, held = self._place()
-        window = place.window
-        application = self._focus.target().application
-        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(window)
-        kept = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], Deadline())
-        offer = self._clipboard.offer(text, window, kept)
-        try:
-            offer.is_armed = True
-            self._keyboard.chord(km.SHIFT_L, km.INSERT, is_there=place.still_is, keep_up=held.are_up)
-        except InsertError:
-            self._clipboard.withdraw(offer)
-            raise
-        if not self._is_fetched(offer):
-            try:
-                self._clipboard.leave(offer)
-            except InsertError as problem:  # it has been sent all the same
-                logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
-            return Inserted(None, may_copy=not self._has_been_replaced(offer, text))
-        return Inserted(len(text))
-
-    def copy(self, text: str) -> None:
-        """Leave ``text`` on the clipboard.
-
-        Raises:
-            InsertError: The clipboard cannot be had.
-        """
-        self._clipboard.copy(text)
-
-    def submit(self, submit: Submit) -> None:
-        """Press the key after the text.
-
-        Raises:
-            InsertError: It cannot be pressed.
-        """
-        if submit in CHORDS:
-            self._pause(SUBMIT_PAUSE_S)
-            place, held = self._place()
-            self._keyboard.chord(*CHORDS[submit], is_there=place.still_is, keep_up=held.are_up)
 
     def rest(self, is_idle: bool) -> float | None:
         """Take the characters off the spare keycodes when typing is long over."""
@@ -158,69 +89,78 @@ class X11:
         self._keyboard.rest()
         return None
 
-    def was_injecting(self, at_s: float) -> bool:
-        """Whether an XTEST event of ``at_s`` may be ours."""
-        return self._injection.was_injecting(at_s)
-
     def close(self) -> None:
-        """Give the connections back, the clipboard's last."""
+        """See ``Backend``. The clipboard's connection comes last."""
+        super().close()
         try:
             self._keyboard.rest()
         except InsertError as problem:
             logger.debug("spare keys were not freed: %s", problem.reason.name)
         self._clipboard.close(3.0)
-        if self._keeper is not None:
-            self._keeper.close()
+        if self._cache is not None:
+            self._cache.close()
         self._focus.close()
-        with guarded("Closing the connection"):
-            self._connection.close()
+        disconnect(self._connection)
 
-    def _place(self) -> tuple[FocusedWindow, HeldModifiers]:
-        """Where the keys go, once the user has let go of his own; and how to keep those up.
+    def _await_focus(self) -> FocusedWindow:
+        return self._keyboard.wait_for_window()
 
-        Raises:
-            InsertError: No window has the focus, or another one since.
-        """
-        with guarded("Looking at the keyboard"):
-            place = FocusedWindow(self._connection)
-            if not place.window:
-                raise no_focus()
-            held = HeldModifiers(self._keyboard, self._may_release)
-            held.let_go(self._release_wait_s, self._pause)
-            if not place.still_is():
-                raise no_focus()
-        return place, held
+    def _press(self, chord: Chord, focus: FocusedWindow) -> None:
+        self._keyboard.chord(*chord, window=focus)
 
-    def _fetch(self, selections: Sequence[str], patience: Deadline) -> dict[str, Snapshot]:
-        """What is on ``selections``.
+    def _save(self, deadline: Deadline, focus: FocusedWindow | None) -> None:
+        if focus is None:
+            if self._cache is not None:
+                self._cache.try_again()
+            self._fetch(SELECTIONS, deadline)
+            return
+        # A text field with marked text owns PRIMARY. If that were taken, the field would drop the mark, and
+        # the text would not be replaced.
+        application = self._focus.target().application
+        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(focus.window)
+        self._there = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], deadline)
 
-        Raises:
-            InsertError: It cannot be had, or not in time.
-        """
+    def _offer(self, text: str, focus: FocusedWindow) -> None:
+        self._text = text
+        self._offered = self._clipboard.offer(text, focus.window, self._there)
+        self._offered.is_armed = True
+
+    def _is_fetched(self) -> bool:
+        offer = self._offered
+        offer.settled.wait(self.FETCH_WAIT_S)
+        if not offer.is_fetched:
+            try:
+                self._clipboard.leave(offer)
+            except InsertError as problem:  # it has been sent all the same
+                logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
+        return offer.is_fetched
+
+    def _restore(self) -> None:
+        if not self._offered.is_fetched:  # otherwise the clipboard's thread does it, after the last fetch
+            self._clipboard.withdraw(self._offered)
+
+    def _keep(self, text: str) -> None:
+        self._clipboard.copy(text)
+
+    def _fetch(self, selections: Sequence[str], deadline: Deadline) -> dict[str, Snapshot]:
+        """What is on ``selections``; raises if it cannot be had in time."""
         try:
-            if self._keeper is None:
-                self._keeper = SelectionCache(connect(self._display))
-            return self._keeper.fetch(selections, self._clipboard.window, patience)
+            if self._cache is None:
+                self._cache = SelectionCache(connect(self._display))
+            return self._cache.fetch(selections, self._clipboard.window, deadline)
         except InsertError as problem:
-            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._keeper is not None:
-                self._keeper.close()
-                self._keeper = None
+            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:
+                self._cache.close()
+                self._cache = None
             raise
 
-    def _has_been_replaced(self, offer: Offer, text: str) -> bool:
-        """Whether the user has copied something instead: managers may take over the text that they see."""
-        if not offer.lost.is_set():
-            return False
+    def _is_ours(self) -> bool:
+        """See ``PastingBackend``. Clipboard managers may take over the text that they see."""
+        if not self._offered.is_lost:
+            return True
         try:
             there = self._fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]]
         except InsertError:
-            return True
-        values = there.content.values.values() if there.content else ()
-        return bool(there.owner) and all(value.data != text.encode() for value in values)
-
-    def _is_fetched(self, offer: Offer) -> bool:
-        end = time.monotonic() + FETCH_WAIT_S
-        while not offer.fetched.wait(POLL_S):
-            if offer.lost.is_set() or time.monotonic() > end:
-                return offer.fetched.is_set()
-        return True
+            return False
+        values = there.content.values() if there.content else ()
+        return not there.owner or any(value.data == self._text.encode() for value in values)

@@ -1,11 +1,11 @@
-"""Owns CLIPBOARD and PRIMARY, on a thread of its own, and knows who fetched.
+"""Owns CLIPBOARD and PRIMARY on a thread of its own, and notices who fetched.
 
-    offer: own, with what was there in hand -> (chord is pressed) -> the focused program's fetch
+    offer: own, knowing what was there -> (chord is pressed) -> the focused program's fetch
            -> a moment for its second look -> what was there comes back, if it still is ours to replace
 
-"Comes back" means that we go on serving it: X11 has no clipboard but the program that answers. A
-fetch counts when it comes from the connection, or the process, of the window that had the focus;
-clipboard managers fetch everything at once and would fool a counter.
+"Comes back" means that we go on serving it. A fetch counts when it comes from the connection, or the
+process, of the window that had the focus; clipboard managers fetch everything at once and would fool a
+counter.
 
 Threads: ``clipboard`` runs the loop and alone touches the connection; the public methods of
 ``Clipboard`` hand it a task and may be called from any thread. If the thread dies, whoever waits for
@@ -15,21 +15,27 @@ it gets an error, and the watchdog starts it again with a new connection.
 from __future__ import annotations
 
 import logging
-import os
 import select
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from Xlib import error
-
 from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.inbox import Result, SelectableInbox
 from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
-from handy_qwen.system.insert.tasks import Result, Tasks, described
-from handy_qwen.system.x11.connection import connect, guarded
-from handy_qwen.system.x11.selection import PRIVATE_FORMAT, Content, SelectionOwner, text_content
+from handy_qwen.system.insert.pasting import ask, described
+from handy_qwen.system.x11.connection import LOST, connect, guarded
+from handy_qwen.system.x11.selection import (
+    PRIVATE_FORMAT,
+    Content,
+    NotFetchedError,
+    SelectionOwner,
+    text_content,
+)
 from handy_qwen.system.x11.snapshot import Snapshot
+from handy_qwen.system.x11.windows import is_same_program
 
 logger = logging.getLogger(__name__)
 
@@ -39,55 +45,61 @@ HAND_OVER_S = 1.0
 
 @dataclass
 class Offer:
-    """A text offered for one paste."""
+    """A text offered for one paste, to the program of the window ``reader``."""
 
     reader: int
-    fetched: threading.Event = field(default_factory=threading.Event)
-    lost: threading.Event = field(default_factory=threading.Event)
-    is_armed: bool = False
+    is_armed: bool = False  # before, no fetch counts
+    is_fetched: bool = False
+    is_lost: bool = False  # another program has taken the clipboard, or we cannot serve it any more
+    settled: threading.Event = field(default_factory=threading.Event)  # one or the other
 
 
 class Clipboard:
-    """The two selections of one X server.
+    """The two selections of the X server ``name``.
 
     Attributes:
         thread: For the watchdog.
+
+    Raises:
+        InsertError: The X server cannot be reached.
     """
 
     def __init__(self, name: str) -> None:
-        """Connect and start the thread.
-
-        Raises:
-            InsertError: The X server cannot be reached.
-        """
         self._name = name
-        self._wake_reader, self._wake_writer = os.pipe()
-        self._tasks = Tasks(lambda: os.write(self._wake_writer, b"x"))
+        self._inbox = SelectableInbox()
+        self._connect()
+        self.thread = WatchedThread("clipboard", self._run, on_revive=self._connect)
+        self.thread.start()
+
+    def _connect(self) -> None:
+        """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
+        if self._inbox.is_over:
+            self._inbox.close()
+            self._inbox = SelectableInbox()
         self._offer: Offer | None = None
         self._saved: dict[str, Content | None] = {}  # by selection: what comes back; None: it was empty
         self._restore_at_s: float | None = None
-        self._is_closed = False
-        self._server = self._serve()
-        self.thread = WatchedThread("clipboard", self._run, on_revive=self._revive)
-        self.thread.start()
+        self._owner = SelectionOwner(connect(self._name))
+        self._owner.on_fetch = self._on_fetch
+        self._owner.on_lost = self._on_lost
 
     # --- any thread --------------------------------------------------------------------------------
 
     @property
     def window(self) -> int:
         """The window that owns what is ours."""
-        return int(self._server.window.id)
+        return int(self._owner.window.id)
 
-    def offer(self, text: str, reader: int, kept: Mapping[str, Snapshot]) -> Offer:
-        """Own the selections in ``kept`` with ``text``, for the program that window ``reader`` belongs to.
+    def offer(self, text: str, reader: int, there: Mapping[str, Snapshot]) -> Offer:
+        """Own the selections in ``there`` with ``text``, for the program that window ``reader`` belongs to.
 
-        ``kept`` is what they hold now, and what comes back.
+        ``there`` is what they hold now, and what comes back.
 
         Raises:
             InsertError: The selections cannot be owned. CLIPBOARD_IN_USE: they hold something else by now.
         """
         offer = Offer(reader)
-        self._do(lambda: self._begin(offer, text_content(text), kept))
+        self._do(lambda: self._begin(offer, text_content(text), there))
         return offer
 
     def withdraw(self, offer: Offer) -> None:
@@ -112,125 +124,114 @@ class Clipboard:
 
     def close(self, timeout_s: float) -> None:
         """Bring back what is still due, hand the content to a clipboard manager, end the thread."""
-        if self._is_closed:
+        if self.thread.is_ending():
             return
-        self._is_closed = True
         self.thread.may_end()
-        os.write(self._wake_writer, b"x")
+        self._inbox.put(lambda: None)  # wakes the thread
         self.thread.join(timeout_s)
         if not self.thread.is_alive():
-            os.close(self._wake_reader)
-            os.close(self._wake_writer)
+            self._inbox.close()
 
-    def _do(self, run: Callable[[], Result]) -> Result:
-        if self._is_closed or not self.thread.is_alive():
-            raise unsupported("The clipboard")
-
+    def _do(self, call: Callable[[], Result]) -> Result:
         def guardedly() -> Result:
             with guarded("Using the clipboard"):
-                return run()
+                return call()
 
-        return self._tasks.do(guardedly)
-
-    def _serve(self) -> SelectionOwner:
-        server = SelectionOwner(connect(self._name))
-        server.on_fetch = self._on_fetch
-        server.on_lost = self._on_lost
-        return server
-
-    def _revive(self) -> None:
-        """The thread died, and what it owned is lost with its connection. Called on the watchdog's thread."""
-        self._offer, self._restore_at_s = None, None
-        self._saved.clear()
-        self._server = self._serve()
+        return ask(self._inbox, guardedly)
 
     # --- the thread "clipboard" --------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            while not self._is_closed:
+            while not self.thread.is_ending():
                 self._step()
             self._restore()
             self._hand_over()
-        except (error.ConnectionClosedError, OSError):
+        except LOST:
             logger.info("the X server is gone, and the clipboard with it")
         except Exception as problem:
             logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
-            if self._offer is not None:
-                self._offer.lost.set()
-            self._tasks.give_up()
-            self._server.close()
+            self._lose_offer()
+            self._inbox.reject(unsupported("The clipboard"))
+            self._owner.close()
 
     def _step(self) -> None:
         """Wait for something to happen and deal with it."""
         self.thread.begin()
         if self._restore_at_s is not None and time.monotonic() >= self._restore_at_s:
             self._restore()
-        self._server.work()
-        left = None if self._restore_at_s is None else max(self._restore_at_s - time.monotonic(), 0)
+        self._owner.work()
+        left_s = None if self._restore_at_s is None else max(self._restore_at_s - time.monotonic(), 0)
         self.thread.end()
-        readable, _, _ = select.select([self._server.fileno(), self._wake_reader], [], [], left)
-        if self._wake_reader in readable:
+        readable, _, _ = select.select([self._owner.connection, self._inbox], [], [], left_s)
+        if self._inbox in readable:
             self.thread.begin()
-            os.read(self._wake_reader, 1024)
-            self._tasks.work_off()
+            try:
+                self._inbox.run()
+            except Exception as problem:  # whoever waits for the answer has got it
+                logger.error("the clipboard failed: %s", described(problem))  # noqa: TRY400 (see there)
 
-    def _begin(self, offer: Offer, content: Content, kept: Mapping[str, Snapshot]) -> None:
-        stamp = self._server.stamp()  # all changes before are known now, and those after count as later
-        held = {selection: self._server.owned(selection) for selection in kept}
-        for selection, there in kept.items():
+    def _begin(self, offer: Offer, content: Content, there: Mapping[str, Snapshot]) -> None:
+        stamp = self._owner.stamp()  # all changes before are known now, and those after count as later
+        ours = {selection: self._owner.owned.get(selection) for selection in there}
+        for selection, snapshot in there.items():
             # Without an owner by now: it has ended, or it was us, and the paste before has been given back.
-            if held[selection] is None and self._server.owner_of(selection) not in {0, there.owner}:
+            if ours[selection] is None and self._owner.owner_of(selection) not in {0, snapshot.owner}:
                 raise clipboard_in_use()  # copied this very moment
-        for selection, there in kept.items():
-            if (own := held[selection]) is None:
-                self._saved[selection] = there.content
+        for selection, snapshot in there.items():
+            if (own := ours[selection]) is None:
+                self._saved[selection] = snapshot.content
             else:
                 self._saved.setdefault(selection, own)  # something of ours that was there for good
         self._offer, self._restore_at_s = offer, None
         try:
-            for selection in kept:
-                self._server.own(selection, content, stamp)
+            for selection in there:
+                self._owner.own(selection, content, stamp)
         except BaseException:
             self._restore()
             raise
 
-    def _has_primary(self, window: int) -> bool:
-        owner = self._server.owner_of("PRIMARY")
-        return bool(owner) and self._server.is_same_program(owner, window)
-
-    def _hand_over(self) -> None:
-        """Let a clipboard manager take CLIPBOARD over, because we are about to end."""
-        content = self._server.owned("CLIPBOARD")
-        is_private = content is not None and PRIVATE_FORMAT in content.values
-        if content is None or is_private or not self._server.owner_of("CLIPBOARD_MANAGER"):
-            return
-        end_s = time.monotonic() + HAND_OVER_S
-        self._server.convert("CLIPBOARD_MANAGER", "SAVE_TARGETS", lambda: time.monotonic() > end_s, 0)
-
     def _keep(self, content: Content) -> None:
         self._saved.pop("CLIPBOARD", None)
-        self._server.own("CLIPBOARD", content)
+        self._owner.own("CLIPBOARD", content)
+
+    def _restore(self) -> None:
+        for selection, content in self._saved.items():
+            if selection in self._owner.owned:
+                self._owner.give_back(selection, content)
+        self._forget()
 
     def _forget(self) -> None:
         self._offer, self._restore_at_s = None, None
         self._saved.clear()
 
-    def _restore(self) -> None:
-        for selection, content in self._saved.items():
-            if self._server.owned(selection) is not None:
-                self._server.give_back(selection, content)
-        self._forget()
+    def _has_primary(self, window: int) -> bool:
+        owner = self._owner.owner_of("PRIMARY")
+        return bool(owner) and is_same_program(self._owner.connection, owner, window)
+
+    def _hand_over(self) -> None:
+        """Let a clipboard manager take CLIPBOARD over, because we are about to end."""
+        content = self._owner.owned.get("CLIPBOARD")
+        if content is None or PRIVATE_FORMAT in content or not self._owner.owner_of("CLIPBOARD_MANAGER"):
+            return
+        end_s = time.monotonic() + HAND_OVER_S
+        with suppress(NotFetchedError):
+            self._owner.convert("CLIPBOARD_MANAGER", "SAVE_TARGETS", lambda: time.monotonic() > end_s, 0)
 
     def _on_fetch(self, requestor: int) -> None:
         offer = self._offer
-        if offer is None or not offer.is_armed or not self._server.is_same_program(requestor, offer.reader):
-            return
-        offer.fetched.set()
-        self._restore_at_s = time.monotonic() + GRACE_S
+        if offer and offer.is_armed and is_same_program(self._owner.connection, requestor, offer.reader):
+            offer.is_fetched = True
+            offer.settled.set()
+            self._restore_at_s = time.monotonic() + GRACE_S
 
     def _on_lost(self, selection: str) -> None:
         self._saved.pop(selection, None)
-        if selection == "CLIPBOARD" and self._offer is not None:
-            self._offer.lost.set()
+        if selection == "CLIPBOARD":
+            self._lose_offer()
+
+    def _lose_offer(self) -> None:
+        if self._offer is not None:
+            self._offer.is_lost = True
+            self._offer.settled.set()

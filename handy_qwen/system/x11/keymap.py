@@ -1,8 +1,8 @@
-"""Which key gives which character, in the layout and group in force.
+"""Keyboard maps: which key gives which character, and which keys have which names.
 
-The answer to XkbGetMap holds key types (which modifiers choose which level) and, per key, its
+``Keymap`` is the answer to XkbGetMap: key types (which modifiers choose which level) and, per key, its
 symbols by group and level. With the group from XkbGetState that is exact for any layout, where the
-core protocol's table is a guess for all but the first group.
+core protocol's table, good enough for ``NamedKeys``, is a guess for all but the first group.
 
 Source: as xkb.py; old keysyms (below 0x1000000) from keysymdef.h, which follows the 8-bit character
 sets; Latin-1 is the same in both, newer ones are the code point plus 0x1000000.
@@ -16,25 +16,52 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from Xlib import XK, X
-from Xlib.display import Display
 
-from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, missing_key
-from handy_qwen.system.hotkeys.tracker import Binding
+from handy_qwen.system.x11.connection import XObject
 
+XK.load_keysym_group("xkb")
+XK.load_keysym_group("xf86")
 SHIFT = 1 << 0
 LOCK = 1 << 1
 UNICODE = 0x01000000
 NAMED = {"\n": 0xFF0D, "\t": 0xFF09}
 RETURN, INSERT, SHIFT_L, CONTROL_L, SUPER_L = 0xFF0D, 0xFF63, 0xFFE1, 0xFFE3, 0xFFEB
-NUM_LOCK, LEVEL3 = 0xFF7F, 0xFE03
+LEVEL3 = 0xFE03
 # Shift_L to Hyper_R; ISO_Lock to ISO_Level3_Lock; ISO_Level5_Shift to ISO_Level5_Lock; Mode_switch.
 _MODIFIERS = frozenset((*range(0xFFE1, 0xFFEF), *range(0xFE01, 0xFE06), 0xFE11, 0xFE12, 0xFE13, 0xFF7E))
 _OLD_SETS = {1: "iso8859_2", 2: "iso8859_3", 3: "iso8859_4", 5: "iso8859_6", 6: "koi8_u", 7: "iso8859_7"}
 _OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
 # The character set has a gap here, keysyms have not.
 _GREEK_SIGMAS = {0x7D2: "\u03a3", 0x7F2: "\u03c3", 0x7F3: "\u03c2"}
-# Letters with accents stand in another order than in the character set.
+# Letters with accents are in another order than in the character set.
 _GREEK_PLAIN = frozenset((*range(0x7C1, 0x7DA), *range(0x7E1, 0x7FA)))
+_KEYSYMS = {  # name of a key -> keysyms; the first that the layout has; the rest stand in for it
+    "ctrl_l": "Control_L",
+    "ctrl_r": "Control_R",
+    "alt_l": "Alt_L Meta_L",
+    "alt_r": "Alt_R ISO_Level3_Shift Meta_R",  # the same key, as most layouts other than US have it
+    "altgr": "ISO_Level3_Shift Mode_switch Alt_R",
+    "super_l": "Super_L Hyper_L",
+    "super_r": "Super_R Hyper_R",
+    "enter": "Return",
+    "backspace": "BackSpace",
+    "print_screen": "Print",
+    "volume_down": "XF86_AudioLowerVolume",
+    "volume_mute": "XF86_AudioMute",
+    "volume_up": "XF86_AudioRaiseVolume",
+    "media_play_pause": "XF86_AudioPlay",
+    "media_stop": "XF86_AudioStop",
+    "media_previous": "XF86_AudioPrev",
+    "media_next": "XF86_AudioNext",
+    "microphone_mute": "XF86_AudioMicMute",
+}
+_US_KEYCODES = {  # evdev's, the same on every X server with a PC keyboard
+    letter: first + place
+    for first, row in ((24, "qwertyuiop"), (38, "asdfghjkl"), (52, "zxcvbnm"))
+    for place, letter in enumerate(row)
+}
+_US_KEYCODES |= {f"f{n}": 191 + n - 13 for n in range(13, 25)}
+_INVENTED = frozenset({92, 203, 204, 205, 206, 207})  # LVL3 MDSW ALT META SUPR HYPR in xkeyboard-config
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +72,15 @@ class Stroke:
     modifiers: int
 
 
-@dataclass(frozen=True, slots=True)
-class _KeyType:
-    """Which level the modifiers in ``mask`` choose; 0 for combinations that are not in ``levels``."""
-
-    mask: int
-    levels: Mapping[int, int]
+_KeyType = tuple[int, Mapping[int, int]]
+"""The modifiers that choose the level, and the levels of their combinations; 0 for those that are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """The symbols of a key: those of group ``g``, level ``l`` stand at ``g * width + l``."""
+    """A key: its types in four groups; the symbol of group ``g``, level ``l`` is at ``g * width + l``."""
 
-    types: tuple[int, int, int, int]
+    types: tuple[int, ...]
     groups: int
     out_of_range: int
     width: int
@@ -83,24 +106,21 @@ class Keymap:
     keys: Mapping[int, _Key]
 
     def strokes(self, group: int, locked: int, extra: tuple[int, ...]) -> dict[int, Stroke]:
-        """The easiest way to each keysym while the modifiers ``locked`` are in force.
+        """The easiest stroke for each keysym while ``group`` and the modifiers ``locked`` are in force.
 
-        Args:
-            group: The group in force.
-            locked: Mask of modifiers that stay as they are.
-            extra: Masks of modifiers that may be held, the easiest first: 0, Shift, AltGr say.
+        ``extra`` are masks of modifiers that may be held, the easiest first: 0, Shift, AltGr say.
         """
-        ways: dict[int, Stroke] = {}
+        strokes: dict[int, Stroke] = {}
         for held in extra:
             for code, key in self.keys.items():
                 if key.groups and (symbol := self._symbol(key, group, locked | held)):
-                    ways.setdefault(symbol, Stroke(code, held))
-        return ways
+                    strokes.setdefault(symbol, Stroke(code, held))
+        return strokes
 
     def _symbol(self, key: _Key, group: int, modifiers: int) -> int:
         used = key.group(group)
-        kind = self.types[key.types[used]]
-        place = used * key.width + kind.levels.get(modifiers & kind.mask, 0)
+        mask, levels = self.types[key.types[used]]
+        place = used * key.width + levels.get(modifiers & mask, 0)
         return key.symbols[place] if place < len(key.symbols) else 0
 
     def without(self, codes: frozenset[int]) -> Keymap:
@@ -126,10 +146,9 @@ def parse(data: bytes) -> Keymap:
         kinds.append(kind)
     found = {}
     for code in range(first, first + keys):
-        *places, info, width, count = struct.unpack_from("=6BH", data, at)
+        *kinds_by_group, info, width, count = struct.unpack_from("=6BH", data, at)
         symbols = struct.unpack_from(f"={count}I", data, at + 8)
-        t0, t1, t2, t3 = places
-        found[code] = _Key((t0, t1, t2, t3), info & 0x0F, info, width, symbols)
+        found[code] = _Key(tuple(kinds_by_group), info & 0x0F, info, width, symbols)
         at += 8 + 4 * count
     return Keymap(tuple(kinds), found)
 
@@ -141,7 +160,7 @@ def _parse_type(data: bytes, at: int) -> tuple[_KeyType, int]:
         is_active, combination, level = struct.unpack_from("=3B", data, at + 8 + 8 * place)
         if is_active:
             levels[combination] = level
-    return _KeyType(mask, levels), at + 8 + 8 * entries + (4 * entries if does_preserve else 0)
+    return (mask, levels), at + 8 + 8 * entries + (4 * entries if does_preserve else 0)
 
 
 def keysyms_of(character: str) -> tuple[int, ...]:
@@ -172,51 +191,15 @@ def _old_keysyms() -> Mapping[str, int]:
     return _OLD
 
 
-XK.load_keysym_group("xkb")  # ISO_Level3_Shift
-_KEYSYMS: dict[str, tuple[str, ...]] = {  # the first that the layout has; the rest stand in for it
-    "ctrl_l": ("Control_L",),
-    "ctrl_r": ("Control_R",),
-    "shift_l": ("Shift_L",),
-    "shift_r": ("Shift_R",),
-    "alt_l": ("Alt_L", "Meta_L"),
-    "alt_r": ("Alt_R", "ISO_Level3_Shift", "Meta_R"),  # the same key, as most layouts other than US have it
-    "altgr": ("ISO_Level3_Shift", "Mode_switch", "Alt_R"),
-    "super_l": ("Super_L", "Hyper_L"),
-    "super_r": ("Super_R", "Hyper_R"),
-    "enter": ("Return",),
-    "tab": ("Tab",),
-    "backspace": ("BackSpace",),
-    "page_up": ("Page_Up",),
-    "page_down": ("Page_Down",),
-    "print_screen": ("Print",),
-    "scroll_lock": ("Scroll_Lock",),
-    "num_lock": ("Num_Lock",),
-    "caps_lock": ("Caps_Lock",),
-}
-_KEYSYMS |= {f"kp_{n}": (f"KP_{n}",) for n in range(10)}
-_MEDIA_KEYSYMS = {  # XF86keysym.h
-    "volume_down": 0x1008FF11,
-    "volume_mute": 0x1008FF12,
-    "volume_up": 0x1008FF13,
-    "media_play_pause": 0x1008FF14,
-    "media_stop": 0x1008FF15,
-    "media_previous": 0x1008FF16,
-    "media_next": 0x1008FF17,
-    "microphone_mute": 0x1008FFB2,
-}
-_US_KEYCODES = {  # evdev's, the same on every X server with a PC keyboard
-    letter: first + place
-    for first, row in ((24, "qwertyuiop"), (38, "asdfghjkl"), (52, "zxcvbnm"))
-    for place, letter in enumerate(row)
-}
-_US_KEYCODES |= {f"f{n}": 191 + n - 13 for n in range(13, 25)}
-_INVENTED = frozenset({92, 203, 204, 205, 206, 207})  # LVL3 MDSW ALT META SUPR HYPR in xkeyboard-config
-
-
 class NamedKeys:
-    """The keyboard mapping of ``display`` as it is now."""
+    """The keys of ``display`` by name, under the keyboard map in force.
 
-    def __init__(self, display: Display) -> None:
+    A letter that the layout does not write (Latin ones on a Russian layout) means the key that writes it
+    on a US keyboard; F13 to F24, whose places xkeyboard-config gives to media keys, mean those places.
+    Keycodes that it invented to carry a modifier no key sends are left out.
+    """
+
+    def __init__(self, display: XObject) -> None:
         first, last = display.display.info.min_keycode, display.display.info.max_keycode
         rows = display.get_keyboard_mapping(first, last - first + 1)
         self._columns: dict[int, dict[int, int]] = {}  # keysym -> keycode -> its lowest column
@@ -224,68 +207,27 @@ class NamedKeys:
             for column, keysym in enumerate(row):
                 if keysym and code not in _INVENTED:
                     self._columns.setdefault(int(keysym), {}).setdefault(code, column)
-        self._masks = [frozenset(row) - {0} for row in display.get_modifier_mapping()]
-        self.modifiers = frozenset().union(*(self.codes(name) for name in MODIFIERS))
-        self.escape = self.codes("escape")
+        self._modifiers = [frozenset(row) - {0} for row in display.get_modifier_mapping()]
 
     def codes(self, name: str) -> frozenset[int]:
         """The keycodes that have ``name`` on the lowest level; none if there is no such key."""
-        if name in SIDES:
-            return frozenset().union(*(self.codes(side) for side in SIDES[name]))
-        for keysym in _keysyms(name):
+        # Without an entry: space, Page_Up, KP_1.
+        written = _KEYSYMS.get(name, f"{name} {name.title()} {name.upper()}").split()
+        for keysym in map(XK.string_to_keysym, written):
             columns = self._columns.get(keysym)
             if columns:
                 lowest = min(columns.values())
                 return frozenset(code for code, column in columns.items() if column == lowest)
         return frozenset({_US_KEYCODES[name]}) if name in _US_KEYCODES else frozenset()
 
-    def binding(self, hotkey: int, chord: Chord) -> Binding:
-        """Hotkey number ``hotkey`` in keycodes.
-
-        Raises:
-            HotkeyError: This keyboard has no such key.
-        """
-        modifiers = tuple(self._required(name) for name in chord.modifiers)
-        key = self._required(chord.key) if chord.key else frozenset()
-        return Binding(hotkey, modifiers, key)
-
-    def mask(self, chord: Chord) -> int:
-        """The modifier mask of ``chord``.
-
-        Raises:
-            HotkeyError: One of its modifiers has no modifier bit under this layout.
-        """
-        mask = 0
-        for name in chord.modifiers:
-            codes = self.codes(name)
-            bits = [1 << row for row, members in enumerate(self._masks) if members & codes]
-            if not bits:
-                raise missing_key(name)
-            mask |= bits[0]
-        return mask
-
-    def held_mask(self, codes: Collection[int]) -> int:
-        """The modifiers that the keys ``codes`` hold down."""
-        return sum(1 << row for row, members in enumerate(self._masks) if members.intersection(codes))
+    def modifiers(self, codes: Collection[int]) -> list[int]:
+        """The modifier masks that the keys ``codes`` set, the lowest first."""
+        return [1 << row for row, members in enumerate(self._modifiers) if members.intersection(codes)]
 
     def lock_masks(self) -> list[int]:
         """Every combination of Caps Lock, Num Lock and Scroll Lock: a grab holds for one of them only."""
-        locks = {X.LockMask}
-        for name in ("num_lock", "scroll_lock"):
-            codes = self.codes(name)
-            locks |= {1 << row for row, members in enumerate(self._masks) if members & codes}
+        locks = {X.LockMask}.union(
+            *(self.modifiers(self.codes(name)) for name in ("num_lock", "scroll_lock"))
+        )
         chosen = itertools.product(*((0, lock) for lock in sorted(locks)))
         return [sum(combination) for combination in chosen]
-
-    def _required(self, name: str) -> frozenset[int]:
-        codes = self.codes(name)
-        if not codes:
-            raise missing_key(name)
-        return codes
-
-
-def _keysyms(name: str) -> list[int]:
-    if name in _MEDIA_KEYSYMS:
-        return [_MEDIA_KEYSYMS[name]]
-    written = _KEYSYMS.get(name, (name, name.capitalize()))
-    return [keysym for keysym in map(XK.string_to_keysym, written) if keysym]

@@ -1,46 +1,98 @@
-"""Clipboard data on its way from program to program, in both directions.
+"""Selections (the clipboard, the marked text) from program to program, in both directions.
 
-What is larger than one request goes in pieces (INCR, ICCCM 2.7.2): the sender announces it, and writes
-a piece whenever the receiver has deleted the one before; a piece of no bytes ends it.
+X11 has no clipboard but the program that owns the selection and answers whoever asks. Content larger than
+one request goes in pieces (INCR): the sender announces it, and writes a piece whenever the receiver has
+deleted the one before; an empty piece ends it. X11 names a format by an atom; names are kept here, so
+that content outlives connections. It is never logged, and ``repr`` does not show it.
+
+Source: Inter-Client Communication Conventions Manual 2.0, section 2.
 """
 
 from __future__ import annotations
 
-import logging
 import select
 import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from Xlib import X, Xatom, error
 from Xlib.protocol import event, request
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.x11.connection import Atoms, XObject
-from handy_qwen.system.x11.windows import client_of, process_of
-
-logger = logging.getLogger(__name__)
+from handy_qwen.system.x11.connection import XObject, disconnect, log_error
 
 PIECE_BYTES = 1 << 16  # four pieces fit the smallest maximum request (262,140 bytes)
 STAMP_S = 2.0  # the X server answers at once; this is for one that hangs
-POLL_S = 0.05  # how often it is looked whether waiting is over
-RECEIVERS = 16  # properties used in turn, so that a late answer does not pass for the next one
+POLL_S = 0.05
+RECEIVERS = 16  # properties used in turn, so that a late answer is not taken for the next one
 STALE_S = 10.0  # a receiver that has not asked for the next piece in this time is gone
+TEXT_FORMATS = ("UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "TEXT", "STRING")
+PLAIN_FORMATS = ("UTF8_STRING", "STRING")  # to ask for where the owner does not say what it has
+PRIVATE_FORMAT = "x-kde-passwordManagerHint"  # honored by Klipper, CopyQ, Parcellite, GPaste and others
+PICTURE_FORMAT = "image/png"
+NOT_CONTENT = frozenset(  # answered by the owner itself, or doing something when asked for
+    ("TARGETS", "TIMESTAMP", "MULTIPLE", "SAVE_TARGETS", "DELETE", "INSERT_SELECTION", "INSERT_PROPERTY", "")
+) | frozenset(  # numbers of things in the X server that go with their owner
+    ("PIXMAP", "BITMAP", "DRAWABLE", "COLORMAP", "FOREGROUND", "BACKGROUND", "WINDOW", "CLIENT_WINDOW")
+)
 _ITEMS = {16: "H", 32: "I"}
-_SIZE = struct.Struct("=I")  # what INCR announces: so many bytes at least
-
-
-class TooLarge(Exception):  # noqa: N818 (not an error: the owner may have what it wants)
-    """There is more than can be kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What an owner said when it was asked for a format; without ``value`` it refused."""
+class Value:
+    """One format's bytes: the name of their type and the bits of an item (8, 16 or 32)."""
 
-    value: Value | None = None
-    is_too_large: bool = False
+    kind: str
+    bits: int
+    data: bytes = field(repr=False)
+
+
+Content: TypeAlias = Mapping[str, Value]
+"""Values by format."""
+
+
+def text_content(text: str) -> Content:
+    """``text`` in every format that X11 programs ask text for, marked as private."""
+    utf8 = Value("UTF8_STRING", 8, text.encode())
+    mime = ("text/plain;charset=utf-8", "text/plain")
+    return {
+        "UTF8_STRING": utf8,
+        **{name: Value(name, 8, utf8.data) for name in mime},
+        "TEXT": utf8,
+        "STRING": Value("STRING", 8, text.encode("latin-1", "replace")),
+        PRIVATE_FORMAT: Value(PRIVATE_FORMAT, 8, b"secret"),
+    }
+
+
+def worth_keeping(formats: list[str]) -> list[str]:
+    """The formats to fetch from an owner, the most important first: there may be no time for all.
+
+    Programs offer a picture in up to twenty formats and make each only when asked, which takes seconds
+    and stops them for that time; so only the lossless one that everybody reads is fetched.
+    """
+    kept = [name for name in dict.fromkeys(formats) if name not in NOT_CONTENT]
+    if PICTURE_FORMAT in kept:
+        vector = "image/svg"
+        kept = [n for n in kept if n == PICTURE_FORMAT or n.startswith(vector) or not n.startswith("image/")]
+    return sorted(kept, key=_importance)
+
+
+def _importance(name: str) -> int:
+    if name in TEXT_FORMATS or name == PRIVATE_FORMAT:
+        return 0
+    if name.startswith(("text/", "x-special/")):  # formatted text, lists of files
+        return 1
+    return 2 if name in (PICTURE_FORMAT, "image/svg+xml") else 3
+
+
+class NotFetchedError(Exception):
+    """The owner did not answer in time, or has more than can be kept."""
+
+    def __init__(self, *, is_too_large: bool = False) -> None:
+        super().__init__()
+        self.is_too_large = is_too_large
 
 
 class Requestor:
@@ -48,25 +100,39 @@ class Requestor:
 
     Attributes:
         connection: The connection.
-        atoms: Its atoms.
-        window: Ours: the receiver of conversions.
+        window: Its window, which receives conversions.
     """
 
     def __init__(self, connection: XObject) -> None:
         self.connection = connection
-        self.atoms = Atoms(connection)
         self.window = connection.screen().root.create_window(
             -1, -1, 1, 1, 0, X.CopyFromParent, event_mask=X.PropertyChangeMask
         )
+        self._names: dict[int, str] = {}  # of atoms
         self._arrived: list[XObject] = []  # answers to our own conversions
         self._asked = 0
 
     def close(self) -> None:
         """Give the connection back."""
-        try:
-            self.connection.close()
-        except (error.ConnectionClosedError, OSError):
-            return  # the server went first
+        disconnect(self.connection)
+
+    def atom(self, name: str) -> int:
+        """The atom called ``name``."""
+        return int(self.connection.get_atom(name))
+
+    def name_of(self, atom: int) -> str:
+        """The name of ``atom``; empty if there is no such atom."""
+        if atom not in self._names:
+            try:
+                self._names[atom] = str(self.connection.get_atom_name(atom))
+            except error.BadAtom:
+                return ""  # another program sent nonsense
+        return self._names[atom]
+
+    def owner_of(self, selection: str) -> int:
+        """The window that owns ``selection``, 0 for none."""
+        owner = self.connection.get_selection_owner(self.atom(selection))
+        return 0 if owner == X.NONE else int(owner.id)
 
     def stamp(self) -> int:
         """The X server's time, as the conventions want it: from an event.
@@ -74,25 +140,30 @@ class Requestor:
         Raises:
             InsertError: The X server hangs.
         """
-        prop = self.atoms.atom("_HANDY_QWEN_STAMP")
+        prop = self.atom("_HANDY_QWEN_STAMP")
         self._arrived.clear()
         self.window.change_property(prop, Xatom.INTEGER, 32, [], mode=X.PropModeAppend)
-        end = time.monotonic() + STAMP_S
-        found = self._await(
-            lambda e: e.type == X.PropertyNotify and e.atom == prop, lambda: time.monotonic() > end
-        )
-        if found is None:
-            raise InsertError("The X server does not answer.", InsertReason.UNSUPPORTED_DESKTOP)
+        end_s = time.monotonic() + STAMP_S
+        try:
+            found = self._await(
+                lambda e: e.type == X.PropertyNotify and e.atom == prop, lambda: time.monotonic() > end_s
+            )
+        except NotFetchedError as problem:
+            raise InsertError("The X server does not answer.", InsertReason.UNSUPPORTED_DESKTOP) from problem
         return int(found.time)
 
     def convert(
         self, selection: str, target: str, is_over: Callable[[], bool], limit_bytes: int
-    ) -> Answer | None:
-        """Ask the owner of ``selection`` for ``target``; None if it has not answered when it ``is_over``."""
+    ) -> Value | None:
+        """Ask the owner of ``selection`` for ``target``; None if it refuses.
+
+        Raises:
+            NotFetchedError: It had not answered when it ``is_over``, or there are more than ``limit_bytes``.
+        """
         stamp = self.stamp()
-        wanted, chosen = self.atoms.atom(selection), self.atoms.atom(target)
+        wanted, chosen = self.atom(selection), self.atom(target)
         self._asked += 1
-        prop = self.atoms.atom(f"_HANDY_QWEN_{self._asked % RECEIVERS}")
+        prop = self.atom(f"_HANDY_QWEN_{self._asked % RECEIVERS}")
         self.window.convert_selection(wanted, chosen, prop, stamp)
         notice = self._await(
             lambda e: (
@@ -102,45 +173,48 @@ class Requestor:
             ),
             is_over,
         )
-        if notice is None:
-            return None
-        if notice.property == X.NONE:
-            return Answer()
-        try:
-            got = read_property(self.window, prop, limit_bytes)
-            if got is not None and self.atoms.name(got[0]) == "INCR":
-                got = self._collect(prop, got[2], is_over, limit_bytes)
-                if got is None:
-                    return None
-        except TooLarge:
-            return Answer(is_too_large=True)
-        if got is None:
-            return Answer()
-        kind, bits, data = got
-        return Answer(Value(self.atoms.name(kind), bits, data))
+        got = None if notice.property == X.NONE else self._take_property(prop, limit_bytes)
+        if got is not None and got.kind == "INCR":
+            got = self._collect(prop, got.data, is_over, limit_bytes)
+        return got
 
-    def _collect(
-        self, prop: int, least: bytes, is_over: Callable[[], bool], limit_bytes: int
-    ) -> tuple[int, int, bytes] | None:
-        if len(least) == _SIZE.size and _SIZE.unpack(least)[0] > limit_bytes:
-            raise TooLarge  # it says so itself: there is no need to take all that
+    def _collect(self, prop: int, least: bytes, is_over: Callable[[], bool], limit_bytes: int) -> Value:
+        """Take what comes in pieces; INCR announced at ``least`` so many bytes."""
+        if len(least) == 4 and struct.unpack("=I", least)[0] > limit_bytes:
+            raise NotFetchedError(is_too_large=True)
         pieces: list[bytes] = []
-        size = 0
         while True:
-            arrived = self._await(
+            self._await(
                 lambda e: e.type == X.PropertyNotify and e.atom == prop and e.state == X.PropertyNewValue,
                 is_over,
             )
-            got = read_property(self.window, prop, limit_bytes - size) if arrived is not None else None
+            got = self._take_property(prop, limit_bytes - sum(map(len, pieces)))
             if got is None:
-                return None
-            kind, bits, piece = got
-            if not piece:
-                return kind, bits, b"".join(pieces)
-            pieces.append(piece)
-            size += len(piece)
+                raise NotFetchedError
+            if not got.data:
+                return Value(got.kind, got.bits, b"".join(pieces))
+            pieces.append(got.data)
 
-    def _await(self, is_wanted: Callable[[XObject], bool], is_over: Callable[[], bool]) -> XObject | None:
+    def _take_property(self, prop: int, limit_bytes: int) -> Value | None:
+        """Read property ``prop`` of our window and delete it; None if there is none."""
+        pieces: list[bytes] = []
+        at, size = 0, 0
+        while True:
+            # In pieces: python-xlib's time for one answer grows with the square of its length.
+            answer = self.window.get_property(prop, X.AnyPropertyType, at, PIECE_BYTES // 4, delete=True)
+            if answer is None:
+                return None
+            piece = bytes(answer.value) if answer.format == 8 else answer.value.tobytes()
+            size += len(piece)
+            if size + answer.bytes_after > limit_bytes:
+                self.window.delete_property(prop)
+                raise NotFetchedError(is_too_large=True)
+            pieces.append(piece)
+            at += PIECE_BYTES // 4
+            if not answer.bytes_after:
+                return Value(self.name_of(answer.property_type), int(answer.format), b"".join(pieces))
+
+    def _await(self, is_wanted: Callable[[XObject], bool], is_over: Callable[[], bool]) -> XObject:
         """The first answer to one of our conversions that ``is_wanted``; others before it are dropped."""
         while True:
             self.work()
@@ -148,7 +222,7 @@ class Requestor:
                 if is_wanted(found := self._arrived.pop(0)):
                     return found
             if is_over():
-                return None
+                raise NotFetchedError
             select.select([self.connection], [], [], POLL_S)
 
     def work(self) -> None:
@@ -162,176 +236,48 @@ class Requestor:
             try:
                 self.deal_with(happened)
             except error.XError as problem:  # a window that vanished while it asked
-                logger.debug("the X server answered %s", type(problem).__name__)
+                log_error(problem)
 
     def deal_with(self, happened: XObject) -> None:
         """An event that is no answer."""
 
 
-def write_property(window: XObject, prop: int, kind: int, bits: int, data: bytes) -> None:
-    """Write ``data``, at most one piece long, to property ``prop`` of ``window``, with type ``kind``."""
-    items = data if bits == 8 else list(struct.unpack(f"={len(data) * 8 // bits}{_ITEMS[bits]}", data))
-    window.change_property(prop, kind, bits, items)
-
-
-def read_property(window: XObject, prop: int, limit_bytes: int) -> tuple[int, int, bytes] | None:
-    """Read property ``prop`` of our ``window`` and delete it: type, bits, data.
-
-    Returns:
-        None if there is none.
-
-    Raises:
-        TooLarge: There are more than ``limit_bytes``.
-    """
-    pieces: list[bytes] = []
-    at, size = 0, 0
-    while True:
-        # In pieces: python-xlib's time for one answer grows with the square of its length.
-        answer = window.get_property(prop, X.AnyPropertyType, at, PIECE_BYTES // 4, delete=True)
-        if answer is None:
-            return None
-        piece = bytes(answer.value) if answer.format == 8 else answer.value.tobytes()
-        size += len(piece)
-        if size + answer.bytes_after > limit_bytes:
-            window.delete_property(prop)
-            raise TooLarge
-        pieces.append(piece)
-        at += PIECE_BYTES // 4
-        if not answer.bytes_after:
-            return int(answer.property_type), int(answer.format), b"".join(pieces)
-
-
 @dataclass
-class Outgoing:
+class _Transfer:
     """One transfer in pieces to another program's window."""
 
     window: XObject
     prop: int
     kind: int
-    bits: int
-    data: bytes
-    on_done: Callable[[], None]
+    value: Value
     touched_s: float
     sent: int = 0
 
-    def begin(self, incr: int) -> None:
-        """Announce it. SelectionNotify has to follow."""
-        self.window.change_attributes(event_mask=X.PropertyChangeMask)
-        self.window.change_property(self.prop, incr, 32, [len(self.data)])
-
-    def go_on(self, now_s: float) -> bool:
+    def send_piece(self) -> bool:
         """Write the next piece. Returns False when that was the last one, the empty one."""
-        self.touched_s = now_s
-        piece = self.data[self.sent : self.sent + PIECE_BYTES]
+        self.touched_s = time.monotonic()
+        piece = self.value.data[self.sent : self.sent + PIECE_BYTES]
         self.sent += len(piece)
-        write_property(self.window, self.prop, self.kind, self.bits, piece)
+        _write_property(self.window, self.prop, self.kind, self.value.bits, piece)
         return bool(piece)
-
-    def end(self) -> None:
-        """Stop listening to the window."""
-        self.window.change_attributes(event_mask=X.NoEventMask)
-
-
-TEXT_FORMATS = ("UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "TEXT", "STRING")
-PRIVATE_FORMAT = "x-kde-passwordManagerHint"  # honored by Klipper, CopyQ, Parcellite, GPaste and others
-PLAIN_FORMATS = ("UTF8_STRING", "STRING")  # what to ask an owner for who does not tell what it has
-PICTURE_FORMAT = "image/png"
-NOT_CONTENT = frozenset(  # answered by the owner itself, or doing something when asked for
-    ("TARGETS", "TIMESTAMP", "MULTIPLE", "SAVE_TARGETS", "DELETE", "INSERT_SELECTION", "INSERT_PROPERTY", "")
-) | frozenset(  # numbers of things in the X server that go with their owner
-    ("PIXMAP", "BITMAP", "DRAWABLE", "COLORMAP", "FOREGROUND", "BACKGROUND", "WINDOW", "CLIENT_WINDOW")
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One format's bytes: the name of their type and the bits of an item (8, 16 or 32)."""
-
-    kind: str
-    bits: int
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Values by format."""
-
-    values: Mapping[str, Value] = field(repr=False)
-
-
-def text_content(text: str) -> Content:
-    """``text`` in every format that X11 programs ask text for, marked as private."""
-    utf8 = Value("UTF8_STRING", 8, text.encode())
-    latin1 = Value("STRING", 8, text.encode("latin-1", "replace"))
-    return Content(
-        {
-            "UTF8_STRING": utf8,
-            "text/plain;charset=utf-8": Value("text/plain;charset=utf-8", 8, utf8.data),
-            "text/plain": Value("text/plain", 8, utf8.data),
-            "TEXT": utf8,
-            "STRING": latin1,
-            PRIVATE_FORMAT: Value(PRIVATE_FORMAT, 8, b"secret"),
-        }
-    )
-
-
-def worth_keeping(formats: list[str]) -> list[str]:
-    """The formats to fetch from an owner, the most important first: there may be no time for all.
-
-    Programs offer a picture in up to twenty formats and make each only when asked, which takes seconds
-    and stops them for that time; so it is kept in the one without loss that everybody reads.
-    """
-    kept = [name for name in dict.fromkeys(formats) if name not in NOT_CONTENT]
-    if PICTURE_FORMAT in kept:
-        kept = [name for name in kept if name == PICTURE_FORMAT or not _is_raster(name)]
-    return sorted(kept, key=_importance)
-
-
-def _is_raster(name: str) -> bool:
-    return name.startswith("image/") and not name.startswith("image/svg")
-
-
-def _importance(name: str) -> int:
-    if name in TEXT_FORMATS or name == PRIVATE_FORMAT:
-        return 0
-    if name.startswith(("text/", "x-special/")):  # formatted text, lists of files
-        return 1
-    return 2 if name in (PICTURE_FORMAT, "image/svg+xml") else 3
-
-
-logger = logging.getLogger(__name__)
 
 
 class SelectionOwner(Requestor):
-    """One connection that owns selections. For one thread.
+    """A connection that owns selections and answers those who ask for them. For one thread.
 
     Attributes:
+        owned: What we serve, by selection.
         on_fetch: Called with the requestor's window when content has been fetched completely.
         on_lost: Called with the selection when another program has taken it.
     """
 
     def __init__(self, connection: XObject) -> None:
         super().__init__(connection)
-        self._owned: dict[str, Content] = {}
+        self.owned: dict[str, Content] = {}
         self._since: dict[str, int] = {}
-        self._outgoing: dict[tuple[int, int], Outgoing] = {}
+        self._transfers: dict[tuple[int, int], _Transfer] = {}  # by window and property
         self.on_fetch: Callable[[int], None] = lambda _: None
         self.on_lost: Callable[[str], None] = lambda _: None
-
-    def fileno(self) -> int:
-        """For ``select``."""
-        return int(self.connection.fileno())
-
-    # --- owning ------------------------------------------------------------------------------------
-
-    def owned(self, selection: str) -> Content | None:
-        """What we serve as ``selection``; None if it is not ours."""
-        return self._owned.get(selection)
-
-    def owner_of(self, selection: str) -> int:
-        """The window that owns ``selection``, 0 for none."""
-        owner = self.connection.get_selection_owner(self.atoms.atom(selection))
-        return 0 if owner == X.NONE else int(owner.id)
 
     def own(self, selection: str, content: Content, stamp: int | None = None) -> None:
         """Serve ``content`` as ``selection`` from ``stamp`` on, or from now.
@@ -341,7 +287,7 @@ class SelectionOwner(Requestor):
         """
         self._take(selection, content, self.stamp() if stamp is None else stamp)
         if self.owner_of(selection) != self.window.id:
-            del self._owned[selection]
+            del self.owned[selection]
             raise InsertError("The clipboard cannot be taken.", InsertReason.UNSUPPORTED_DESKTOP)
 
     def give_back(self, selection: str, content: Content | None) -> None:
@@ -352,69 +298,62 @@ class SelectionOwner(Requestor):
         """
         stamp = self.stamp()
         if self.owner_of(selection) != self.window.id:
-            self._owned.pop(selection, None)
+            self.owned.pop(selection, None)
         elif content is not None:
             self._take(selection, content, stamp)
         else:
-            self._owned.pop(selection, None)
+            self.owned.pop(selection, None)
             request.SetSelectionOwner(
                 display=self.connection.display,
                 onerror=None,
                 window=X.NONE,
-                selection=self.atoms.atom(selection),
+                selection=self.atom(selection),
                 time=stamp,
             )
             self.connection.sync()
 
-    def is_same_program(self, one: int, other: int) -> bool:
-        """Whether two windows belong to the same connection or process."""
-        if client_of(self.connection, one) == client_of(self.connection, other):
-            return True
-        process = process_of(self.connection, one)
-        return bool(process) and process == process_of(self.connection, other)
-
     def _take(self, selection: str, content: Content, stamp: int) -> None:
-        self._owned[selection], self._since[selection] = content, stamp
-        self.window.set_selection_owner(self.atoms.atom(selection), stamp)
+        self.owned[selection], self._since[selection] = content, stamp
+        self.window.set_selection_owner(self.atom(selection), stamp)
         self.connection.sync()
-
-    # --- events ------------------------------------------------------------------------------------
 
     def work(self) -> None:
         """Deal with all events that are there, and end transfers that nobody fetches any more."""
         super().work()
         stale = time.monotonic() - STALE_S
-        for key in [key for key, transfer in self._outgoing.items() if transfer.touched_s < stale]:
-            self._outgoing.pop(key).end()
+        for key in [key for key, transfer in self._transfers.items() if transfer.touched_s < stale]:
+            self._end(*key)
 
     def deal_with(self, happened: XObject) -> None:
         """Somebody asks for content, has taken a piece of it, or has become the owner."""
         if happened.type == X.SelectionRequest:
             self._answer(happened)
         elif happened.type == X.SelectionClear:
-            selection = self.atoms.name(happened.atom)
-            if self._owned.pop(selection, None) is not None:
+            selection = self.name_of(happened.atom)
+            if self.owned.pop(selection, None) is not None:
                 self.on_lost(selection)
         elif happened.type == X.PropertyNotify and happened.state == X.PropertyDelete:
             self._go_on(happened.window.id, happened.atom)
 
     def _go_on(self, window: int, prop: int) -> None:
-        transfer = self._outgoing.get((window, prop))
-        if transfer is not None and not transfer.go_on(time.monotonic()):
-            del self._outgoing[window, prop]
-            if not any(other == window for other, _ in self._outgoing):
-                transfer.end()
-            transfer.on_done()
+        transfer = self._transfers.get((window, prop))
+        if transfer is not None and not transfer.send_piece():
+            self._end(window, prop)
+            self.on_fetch(window)
 
-    # --- answering ---------------------------------------------------------------------------------
+    def _end(self, window: int, prop: int) -> None:
+        """Forget a transfer, and stop listening to its window if it was the only one."""
+        ended = self._transfers.pop((window, prop))
+        if not any(other == window for other, _ in self._transfers):
+            ended.window.change_attributes(event_mask=X.NoEventMask)
 
     def _answer(self, asked: XObject) -> None:
         prop = asked.property or asked.target  # programs from before the conventions name no property
-        content = self._owned.get(self.atoms.name(asked.selection))
+        content = self.owned.get(self.name_of(asked.selection))
         try:
             is_given = content is not None and self._give(content, asked, asked.target, prop)
         except error.XError as problem:  # it has gone, or its property does not take so much
-            logger.debug("the X server answered %s", type(problem).__name__)
+            log_error(problem)
             is_given = False
         asked.requestor.send_event(
             event.SelectionNotify(
@@ -426,29 +365,25 @@ class SelectionOwner(Requestor):
             )
         )
         self.connection.sync()
-        is_content = self.atoms.name(asked.target) not in NOT_CONTENT | {PRIVATE_FORMAT}
-        is_under_way = (asked.requestor.id, prop) in self._outgoing  # counts when its last piece is taken
+        is_content = self.name_of(asked.target) not in NOT_CONTENT | {PRIVATE_FORMAT}
+        is_under_way = (asked.requestor.id, prop) in self._transfers  # counts when its last piece is taken
         if is_given and is_content and not is_under_way:
             self.on_fetch(asked.requestor.id)
 
     def _give(self, content: Content, asked: XObject, target: int, prop: int) -> bool:
-        name = self.atoms.name(target)
-        selection = self.atoms.name(asked.selection)
+        name, requestor = self.name_of(target), asked.requestor
         if name == "TARGETS":
-            formats = ("TARGETS", "TIMESTAMP", "MULTIPLE", *content.values)
-            atoms = struct.pack(f"={len(formats)}I", *map(self.atoms.atom, formats))
-            write_property(asked.requestor, prop, Xatom.ATOM, 32, atoms)
+            formats = ("TARGETS", "TIMESTAMP", "MULTIPLE", *content)
+            requestor.change_property(prop, Xatom.ATOM, 32, [self.atom(format_) for format_ in formats])
         elif name == "TIMESTAMP":
-            write_property(
-                asked.requestor, prop, Xatom.INTEGER, 32, struct.pack("=I", self._since[selection])
-            )
+            since = self._since[self.name_of(asked.selection)]
+            requestor.change_property(prop, Xatom.INTEGER, 32, [since])
         elif name == "MULTIPLE":
             return self._give_several(content, asked, prop)
-        elif (value := content.values.get(name)) is None:
+        elif (value := content.get(name)) is None:
             return False
         else:
-            kind = self.atoms.atom(value.kind)
-            self._send(asked.requestor, prop, kind, value.bits, value.data)
+            self._send(requestor, prop, value)
         return True
 
     def _give_several(self, content: Content, asked: XObject, prop: int) -> bool:
@@ -457,24 +392,22 @@ class SelectionOwner(Requestor):
             return False
         atoms = list(pairs.value)
         for place in range(0, len(atoms) - 1, 2):
-            is_nested = self.atoms.name(atoms[place]) == "MULTIPLE"
+            is_nested = self.name_of(atoms[place]) == "MULTIPLE"
             if is_nested or not self._give(content, asked, atoms[place], atoms[place + 1]):
                 atoms[place + 1] = X.NONE
-        asked.requestor.change_property(prop, self.atoms.atom("ATOM_PAIR"), 32, atoms)
+        asked.requestor.change_property(prop, self.atom("ATOM_PAIR"), 32, atoms)
         return True
 
-    def _send(self, requestor: XObject, prop: int, kind: int, bits: int, data: bytes) -> None:
-        if len(data) <= PIECE_BYTES:
-            write_property(requestor, prop, kind, bits, data)
+    def _send(self, requestor: XObject, prop: int, value: Value) -> None:
+        kind = self.atom(value.kind)
+        if len(value.data) <= PIECE_BYTES:
+            _write_property(requestor, prop, kind, value.bits, value.data)
             return
-        transfer = Outgoing(
-            window=requestor,
-            prop=prop,
-            kind=kind,
-            bits=bits,
-            data=data,
-            on_done=lambda: self.on_fetch(requestor.id),
-            touched_s=time.monotonic(),
-        )
-        self._outgoing[requestor.id, prop] = transfer
-        transfer.begin(self.atoms.atom("INCR"))
+        self._transfers[requestor.id, prop] = _Transfer(requestor, prop, kind, value, time.monotonic())
+        requestor.change_attributes(event_mask=X.PropertyChangeMask)
+        requestor.change_property(prop, self.atom("INCR"), 32, [len(value.data)])
+
+
+def _write_property(window: XObject, prop: int, kind: int, bits: int, data: bytes) -> None:
+    items = data if bits == 8 else list(struct.unpack(f"={len(data) * 8 // bits}{_ITEMS[bits]}", data))
+    window.change_property(prop, kind, bits, items)

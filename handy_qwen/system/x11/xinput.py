@@ -1,12 +1,11 @@
-"""The parts of the X Input extension that python-xlib leaves out: raw events, and the state of one device.
+"""Raw events of all keys and buttons, when they happened, and which keys of one device are down.
 
-Raw events tell of every key and button, whichever window has the focus and whoever has grabbed the
-keyboard (since version 2.1, which python-xlib does not ask for), once per press (the server's
-auto-repeat happens later) and with the device they come from. A client that holds a core grab
-itself gets none meanwhile: the connection that listens must not be the one that grabs.
-
-The state is asked of the device, not of the server as a whole: a key that some program lets go by
-XTEST counts as up there while the finger is still on it.
+Raw events come whichever window has the focus and whoever has grabbed the keyboard (since version 2.1 of the
+X Input extension), once per press (the server's auto-repeat happens later) and with the device they come
+from. A client that holds a core grab itself gets none meanwhile: the connection that listens must not be
+the one that grabs. python-xlib knows neither their data nor the request for the state of one device.
+The server's state as a whole is no substitute: there a key that some program releases by XTEST counts as
+up while the finger is still on it.
 
 Source: X Input Extension protocol, versions 1.5 (QueryDeviceState) and 2.2 (XIRawEvent),
 https://www.x.org/releases/current/doc/inputproto/.
@@ -14,15 +13,18 @@ https://www.x.org/releases/current/doc/inputproto/.
 
 from __future__ import annotations
 
-from Xlib import X, error
-from Xlib.display import Display
+from Xlib import error
 from Xlib.ext import xinput
 from Xlib.protocol import rq
 
+from handy_qwen.system.x11.connection import XObject
+
 XINPUT = "XInputExtension"
+DRIFT = 1e-4  # how fast the clocks may part, if the server is another machine: seconds in a second
+MAX_LAG_S = 2.0  # a longer wait is not believed: the server's stamps wrap after 49 days
 _KEY_CLASS = 0
 _XTEST_NAMES = ("XTEST keyboard", "XTEST pointer")
-
+_RAW_TYPES = (xinput.RawKeyPress, xinput.RawKeyRelease, xinput.RawButtonPress, xinput.RawButtonRelease)
 _RAW_EVENT = rq.Struct(
     rq.Card16("deviceid"),
     rq.Card32("time"),
@@ -31,12 +33,6 @@ _RAW_EVENT = rq.Struct(
     rq.Card16("valuators_len"),
     rq.Card32("flags"),
     rq.Pad(4),
-)
-RAW_TYPES = (
-    xinput.RawKeyPress,
-    xinput.RawKeyRelease,
-    xinput.RawButtonPress,
-    xinput.RawButtonRelease,
 )
 
 
@@ -55,7 +51,7 @@ class _QueryDeviceState(rq.ReplyRequest):  # type: ignore[misc]  # python-xlib h
     )
 
 
-def select_raw(display: Display) -> bool:
+def select_raw(display: XObject) -> bool:
     """Ask for raw key and button events on ``display``. False if the server has no X Input 2.1."""
     extension = display.query_extension(XINPUT)
     if extension is None:
@@ -69,7 +65,7 @@ def select_raw(display: Display) -> bool:
     if (version.major_version, version.minor_version) < (2, 1):
         return False
     mask = 0
-    for kind in RAW_TYPES:
+    for kind in _RAW_TYPES:
         display.ge_add_event_data(extension.major_opcode, kind, _RAW_EVENT)
         mask |= 1 << kind
     display.screen().root.xinput_select_events([(xinput.AllMasterDevices, mask)])
@@ -77,7 +73,7 @@ def select_raw(display: Display) -> bool:
     return True
 
 
-def keys_down(display: Display, device: int) -> frozenset[int]:
+def keys_down(display: XObject, device: int) -> frozenset[int]:
     """The keycodes that are down on ``device``; none if it is gone or has no keys."""
     opcode = display.display.get_extension_major(XINPUT)
     try:
@@ -94,34 +90,25 @@ def keys_down(display: Display, device: int) -> frozenset[int]:
     return frozenset()
 
 
-def keyboards(display: Display) -> list[int]:
+def keyboards(display: XObject) -> list[int]:
     """The numbers of the keyboards that are plugged in, XTEST's among them."""
     devices = display.xinput_query_device(xinput.AllDevices).devices
     return [device.deviceid for device in devices if device.use == xinput.SlaveKeyboard]
 
 
-def xtest_devices(display: Display) -> frozenset[int]:
+def xtest_devices(display: XObject) -> frozenset[int]:
     """The numbers of the devices that injected events come from."""
     devices = display.xinput_query_device(xinput.AllDevices).devices
     return frozenset(d.deviceid for d in devices if str(d.name).endswith(_XTEST_NAMES))
 
 
-def tap_key(display: Display, code: int) -> None:
-    """Press the key ``code`` and let it go, if the server has XTEST."""
-    if display.has_extension("XTEST"):
-        for kind in (X.KeyPress, X.KeyRelease):
-            display.xtest_fake_input(kind, code)
-
-
-DRIFT = 1e-4
-"""How fast the clocks may part, if the server is another machine: seconds in a second."""
-
-MAX_LAG_S = 2.0
-"""A longer wait is not believed: the server's stamps wrap after 49 days."""
-
-
 class ServerClock:
-    """Turns the server's milliseconds into seconds of ``time.monotonic()``."""
+    """Turns the server's milliseconds into seconds of ``time.monotonic()``.
+
+    An event may wait while other threads keep the interpreter busy (a model is being loaded, say), and a tap
+    would then look held. The event that came through fastest shows how the two clocks differ, and any other
+    is dated by that.
+    """
 
     def __init__(self) -> None:
         self._difference_s: float | None = None
@@ -137,22 +124,3 @@ class ServerClock:
                 difference_s = min(difference_s, known_s)
         self._difference_s, self._last_s = difference_s, now_s
         return min(stamp_s + difference_s, now_s)
-
-
-def server_time_ms(display: Display) -> int:
-    """Ask the server what its time stamps say now.
-
-    The core protocol has no request for it, but a property that changes is an event with a stamp (ICCCM 2.1).
-    Call it while ``display`` has not asked for other events: what comes meanwhile is dropped.
-    """
-    window = display.screen().root.create_window(
-        -1, -1, 1, 1, 0, 0, window_class=X.InputOnly, override_redirect=True, event_mask=X.PropertyChangeMask
-    )
-    name = display.intern_atom("_HANDY_QWEN_TIME")
-    window.change_property(name, display.intern_atom("INTEGER"), 32, [0])
-    try:
-        while (event := display.next_event()).type != X.PropertyNotify:
-            pass
-        return int(event.time)
-    finally:
-        window.destroy()

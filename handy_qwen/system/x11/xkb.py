@@ -1,119 +1,101 @@
-"""Five requests of the XKEYBOARD extension, which python-xlib does not know.
+"""The requests and events of the XKEYBOARD extension, which python-xlib does not know.
 
 The core protocol shows neither which group of a layout is in force nor which modifiers choose a
-level: ``us,ru`` and ``ru`` look alike there. Device 0x100 is the core keyboard.
+level: ``us,ru`` and ``ru`` look alike there.
 
 Source: X Keyboard Extension protocol 1.0, appendix D (encoding); XKBproto.h of xorgproto 2022.1.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from Xlib.display import Display
 from Xlib.protocol import rq
 
 from handy_qwen.system.insert.backend import unsupported
 from handy_qwen.system.x11.connection import XObject
+from handy_qwen.system.x11.keymap import Keymap, parse
 
 EXTENSION = "XKEYBOARD"
 CORE_KEYBOARD = 0x100
 TYPES_AND_SYMBOLS = 0b11
-NEW_KEYBOARD, MAP_CHANGE = 1 << 0, 1 << 1
+NEW_KEYBOARD, MAP, STATE, CONTROLS = range(4)  # kinds of events
 SLOW_KEYS, BOUNCE_KEYS, STICKY_KEYS = 1 << 1, 1 << 2, 1 << 3
+
+
+def _request_format(opcode: int, *fields: XObject) -> XObject:
+    head = (rq.Card8("opcode"), rq.Opcode(opcode), rq.RequestLength(), rq.Card16("device"))
+    return rq.Struct(*head, *fields)
+
+
+def _reply_format(*fields: XObject) -> XObject:
+    head = (rq.ReplyCode(), rq.Card8("device"), rq.Card16("sequence_number"), rq.ReplyLength())
+    return rq.Struct(*head, *fields)
 
 
 class _UseExtension(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
     _request = rq.Struct(
         rq.Card8("opcode"), rq.Opcode(0), rq.RequestLength(), rq.Card16("major"), rq.Card16("minor")
     )
-    _reply = rq.Struct(
-        rq.ReplyCode(), rq.Card8("supported"), rq.Card16("sequence_number"), rq.ReplyLength(), rq.Pad(24)
-    )
+    _reply = _reply_format()
 
 
 class _SelectEvents(rq.Request):  # type: ignore[misc] # python-xlib is untyped
-    _request = rq.Struct(
-        rq.Card8("opcode"),
-        rq.Opcode(1),
-        rq.RequestLength(),
-        rq.Card16("device"),
+    _request = _request_format(
+        1,
         rq.Card16("affected"),
-        rq.Card16("clear"),
+        rq.Pad(2),  # kinds to clear
         rq.Card16("select_all"),
-        rq.Card16("affected_parts"),
-        rq.Card16("parts"),
+        rq.Card16("affected_map"),
+        rq.Card16("map"),
     )
 
 
 class _GetState(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
-    _request = rq.Struct(rq.Card8("opcode"), rq.Opcode(4), rq.RequestLength(), rq.Card16("device"), rq.Pad(2))
-    _reply = rq.Struct(
-        rq.ReplyCode(),
-        rq.Card8("device"),
-        rq.Card16("sequence_number"),
-        rq.ReplyLength(),
-        rq.Card8("mods"),
-        rq.Card8("base_mods"),
-        rq.Card8("latched_mods"),
-        rq.Card8("locked_mods"),
-        rq.Card8("group"),
-        rq.Card8("locked_group"),
-        rq.Pad(18),
+    _request = _request_format(4, rq.Pad(2))
+    _reply = _reply_format(
+        rq.Card8("modifiers"), rq.Card8("held"), rq.Card8("latched"), rq.Card8("locked"), rq.Card8("group")
     )
 
 
 class _LatchLockState(rq.Request):  # type: ignore[misc] # python-xlib is untyped
-    _request = rq.Struct(
-        rq.Card8("opcode"),
-        rq.Opcode(5),
-        rq.RequestLength(),
-        rq.Card16("device"),
+    _request = _request_format(
+        5,
         rq.Card8("affected_locks"),
         rq.Card8("locks"),
-        rq.Card8("does_lock_group"),
-        rq.Card8("group"),
+        rq.Pad(2),  # the group
         rq.Card8("affected_latches"),
-        rq.Card8("latches"),
-        rq.Pad(1),
-        rq.Card8("does_latch_group"),
-        rq.Int16("latched_group"),
+        rq.Pad(5),  # latches to set; the group
     )
 
 
 class _GetControls(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
-    _request = rq.Struct(rq.Card8("opcode"), rq.Opcode(6), rq.RequestLength(), rq.Card16("device"), rq.Pad(2))
-    _reply = rq.Struct(
-        rq.ReplyCode(),
-        rq.Card8("device"),
-        rq.Card16("sequence_number"),
-        rq.ReplyLength(),
+    _request = _request_format(6, rq.Pad(2))
+    _reply = _reply_format(
         rq.Pad(16),  # mouse buttons, groups, internal modifiers, auto-repeat
         rq.Card16("slow_keys_ms"),
         rq.Card16("debounce_ms"),
         rq.Pad(28),  # mouse keys, options, time-outs
         rq.Card32("enabled"),
-        rq.Pad(32),  # which keys repeat
     )
 
 
 class _GetMap(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
-    _request = rq.Struct(
-        rq.Card8("opcode"),
-        rq.Opcode(8),
-        rq.RequestLength(),
-        rq.Card16("device"),
-        rq.Card16("whole"),
-        rq.Pad(20),  # no part of a part is asked for
-    )
-    _reply = rq.Struct(
-        rq.ReplyCode(),
-        rq.Card8("device"),
+    _request = _request_format(8, rq.Card16("whole"), rq.Pad(20))  # no part of a part is asked for
+    _reply = _reply_format(rq.Binary("rest"))
+
+
+class _Notify(rq.Event):  # type: ignore[misc] # python-xlib is untyped
+    """All events of the extension have one code; the second byte says which one it is."""
+
+    _code = None
+    _fields = rq.Struct(
+        rq.Card8("type"),
+        rq.Card8("kind"),
         rq.Card16("sequence_number"),
-        rq.ReplyLength(),
-        rq.Binary("rest"),
+        rq.Card32("time"),
+        rq.FixedBinary("rest", 24),
     )
 
 
@@ -129,59 +111,49 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the accessibility features of the X server do to keys.
+    """What the accessibility features of the X server do to keys."""
 
-    Attributes:
-        slow_s: How long a key must be down to count (Slow Keys); 0: not at all.
-        bounce_s: How long after a key the same one does not count again (Bounce Keys).
-        is_sticky: A modifier that is tapped goes with the next key (Sticky Keys).
-    """
+    slow_s: float = 0.0  # how long a key must be down to count (Slow Keys)
+    bounce_s: float = 0.0  # how long after a key the same one does not count again (Bounce Keys)
+    is_sticky: bool = False  # a modifier that is tapped goes with the next key (Sticky Keys)
 
-    slow_s: float = 0.0
-    bounce_s: float = 0.0
-    is_sticky: bool = False
+
+def _find(connection: XObject) -> XObject | None:
+    found = connection.query_extension(EXTENSION)
+    return found if found and found.present else None
 
 
 class Xkb:
-    """The extension on one connection. For the thread of that connection.
+    """The extension, and its events of the given ``kinds``, on one connection. For the thread of that.
 
     Attributes:
-        map_event: The type of the events that announce another map of the keyboard. Connections that
-            know the extension get no MappingNotify.
+        event_type: The type of the events. Connections that know the extension get no MappingNotify: a
+            changed keyboard map is announced by these.
+
+    Raises:
+        InsertError: The X server does not have it.
     """
 
-    def __init__(self, connection: XObject) -> None:
-        """Ask for the extension.
-
-        Raises:
-            InsertError: The X server does not have it.
-        """
-        self._display = connection.display
-        found = connection.query_extension(EXTENSION)
-        if not found or not found.present:
+    def __init__(self, connection: XObject, kinds: Collection[int] = (NEW_KEYBOARD, MAP)) -> None:
+        found = _find(connection)
+        if found is None:
             raise unsupported("The keyboard extension of the X server")
-        self._opcode = found.major_opcode
-        _UseExtension(display=self._display, opcode=self._opcode, major=1, minor=0)
-        self.map_event = int(found.first_event)
-        _SelectEvents(
-            display=self._display,
-            opcode=self._opcode,
-            device=CORE_KEYBOARD,
-            affected=NEW_KEYBOARD | MAP_CHANGE,
-            clear=0,
-            select_all=NEW_KEYBOARD | MAP_CHANGE,
-            affected_parts=0xFF,
-            parts=0xFF,
-        )
+        self.event_type = int(found.first_event)
+        connection.extension_add_event(self.event_type, _Notify)
+        extension = {"display": connection.display, "opcode": found.major_opcode}
+        _UseExtension(**extension, major=1, minor=0)
+        self._to_device = {**extension, "device": CORE_KEYBOARD}
+        chosen = sum(1 << kind for kind in kinds)
+        _SelectEvents(**self._to_device, affected=chosen, select_all=chosen, affected_map=0xFF, map=0xFF)
 
     def state(self) -> State:
         """Modifiers and group as they are now."""
-        reply = _GetState(display=self._display, opcode=self._opcode, device=CORE_KEYBOARD)
-        return State(reply.base_mods, reply.latched_mods, reply.locked_mods, reply.group)
+        reply = _GetState(**self._to_device)
+        return State(reply.held, reply.latched, reply.locked, reply.group)
 
     def access(self) -> Access:
         """Which accessibility features are on."""
-        reply = _GetControls(display=self._display, opcode=self._opcode, device=CORE_KEYBOARD)
+        reply = _GetControls(**self._to_device)
         return Access(
             reply.slow_keys_ms / 1000 if reply.enabled & SLOW_KEYS else 0.0,
             reply.debounce_ms / 1000 if reply.enabled & BOUNCE_KEYS else 0.0,
@@ -190,115 +162,40 @@ class Xkb:
 
     def lock(self, affected: int, locks: int, *, unlatched: int = 0) -> None:
         """Set the locks in the mask ``affected`` to ``locks``, and end the latches in ``unlatched``."""
-        _LatchLockState(
-            display=self._display,
-            opcode=self._opcode,
-            device=CORE_KEYBOARD,
-            affected_locks=affected,
-            locks=locks,
-            does_lock_group=0,
-            group=0,
-            affected_latches=unlatched,
-            latches=0,
-            does_latch_group=0,
-            latched_group=0,
-        )
+        _LatchLockState(**self._to_device, affected_locks=affected, locks=locks, affected_latches=unlatched)
 
-    def map_bytes(self) -> bytes:
-        """Key types and symbols of all keys: the reply as it came, from its ninth byte on."""
-        reply = _GetMap(
-            display=self._display, opcode=self._opcode, device=CORE_KEYBOARD, whole=TYPES_AND_SYMBOLS
-        )
-        return bytes(reply.rest)
-
-
-_NEW_KEYBOARD_NOTIFY, _MAP_NOTIFY, _STATE_NOTIFY, _CONTROLS_NOTIFY = range(4)
-_ALL_PARTS = 0xFF
-_LATCH_AND_LOCK = 1 << 2 | 1 << 3
-_ALL_CONTROLS = 0xF8001FFF
-_SLOW_KEYS, _BOUNCE_KEYS = 1 << 1, 1 << 2
-
-
-class _Notify(rq.Event):  # type: ignore[misc]  # python-xlib has no types
-    """All events of the extension have one code; which one it is, the second byte says."""
-
-    _code = None
-    _fields = rq.Struct(
-        rq.Card8("type"),
-        rq.Card8("kind"),
-        rq.Card16("sequence_number"),
-        rq.Card32("time"),
-        rq.FixedBinary("rest", 24),
-    )
-
-
-class _SelectAllEvents(rq.Request):  # type: ignore[misc]
-    _request = rq.Struct(
-        rq.Card8("opcode"),
-        rq.Opcode(1),
-        rq.RequestLength(),
-        rq.Card16("device"),
-        rq.Card16("affected"),
-        rq.Card16("clear"),
-        rq.Card16("all"),
-        rq.Card16("affected_map"),
-        rq.Card16("map"),
-        rq.Card16("affected_state"),
-        rq.Card16("state"),
-        rq.Card32("affected_controls"),
-        rq.Card32("controls"),
-    )
-
-
-class _GetAllControls(rq.ReplyRequest):  # type: ignore[misc]
-    _request = rq.Struct(rq.Card8("opcode"), rq.Opcode(6), rq.RequestLength(), rq.Card16("device"), rq.Pad(2))
-    _reply = rq.Struct(
-        rq.ReplyCode(),
-        rq.Card8("device"),
-        rq.Card16("sequence_number"),
-        rq.ReplyLength(),
-        rq.FixedBinary("rest", 48),
-        rq.Card32("enabled"),
-        rq.FixedBinary("per_key_repeat", 32),
-    )
+    def keymap(self) -> Keymap:
+        """The keyboard map in force."""
+        return parse(bytes(_GetMap(**self._to_device, whole=TYPES_AND_SYMBOLS).rest))
 
 
 class Locks:
-    """Latches, locks and filters of the core keyboard, as heard on ``display``.
+    """What the extension makes of keys between the raw event and the focused program.
 
-    Raises:
-        InsertError: The X server does not have the extension.
+    A press of Caps Lock or Num Lock toggles a lock, whoever grabs or hears it; with Sticky Keys a modifier
+    that is tapped is latched, and locked when it is tapped twice. The events tell which key changed what,
+    so what a hotkey changed is changed back. Slow Keys and Bounce Keys delay presses or drop them, after
+    the raw event. Without the extension (servers for thin clients) there is none of this.
+
+    Attributes:
+        event_type: The type of the events to pass to ``hear``.
+        is_filtering: Whether Slow Keys or Bounce Keys are on.
     """
 
-    def __init__(self, display: Display) -> None:
-        self._xkb = Xkb(display)
-        found = display.query_extension(EXTENSION)
-        display.extension_add_event(found.first_event, _Notify)
-        self.event_code = int(found.first_event)
+    def __init__(self, display: XObject) -> None:
         self._undone: frozenset[int] = frozenset()
-        _SelectAllEvents(
-            display=display.display,
-            opcode=found.major_opcode,
-            device=CORE_KEYBOARD,
-            affected=0b1111,
-            clear=0,
-            all=1 << _NEW_KEYBOARD_NOTIFY,
-            affected_map=_ALL_PARTS,
-            map=_ALL_PARTS,
-            affected_state=_LATCH_AND_LOCK,
-            state=_LATCH_AND_LOCK,
-            affected_controls=_ALL_CONTROLS,
-            controls=_ALL_CONTROLS,
-        )
-        self._state: State = self._xkb.state()
-        controls = _GetAllControls(
-            display=display.display, opcode=found.major_opcode, device=CORE_KEYBOARD
-        ).enabled
-        self.is_filtering = bool(controls & (_SLOW_KEYS | _BOUNCE_KEYS))
+        self._state = State(0, 0, 0, 0)
+        self.event_type = -1
+        self.is_filtering = False
+        if _find(display) is not None:
+            self._xkb = Xkb(display, (NEW_KEYBOARD, MAP, STATE, CONTROLS))
+            self.event_type = self._xkb.event_type
+            self._state = self._xkb.state()
+            self._follow_controls()
 
     @property
     def in_force(self) -> int:
-        """The modifiers that are latched or locked, and not by this key's press: that is told later."""
+        """The modifiers that were latched or locked before the press that is being dealt with."""
         return self._state.latched | self._state.locked
 
     def undo(self, codes: Collection[int]) -> None:
@@ -306,19 +203,15 @@ class Locks:
         self._undone = self._undone.union(codes)
 
     def leave(self, code: int) -> None:
-        """The key ``code`` means to the desktop again what it does."""
+        """Let the key ``code`` latch and lock again."""
         self._undone -= {code}
 
     def hear(self, event: rq.Event) -> bool:
-        """An event of the extension has come. Returns whether keys have other meanings from now on.
-
-        The server tells that to clients of this extension by its own events, and no longer by MappingNotify.
-        """
-        rest = bytes(event.rest)
-        if event.kind == _CONTROLS_NOTIFY:
-            (enabled,) = struct.unpack_from("=I", rest, 8)
-            self.is_filtering = bool(enabled & (_SLOW_KEYS | _BOUNCE_KEYS))
-        elif event.kind == _STATE_NOTIFY:
+        """Take in an event of the extension. Returns whether the keyboard map may have changed."""
+        if event.kind == CONTROLS:
+            self._follow_controls()
+        elif event.kind == STATE:
+            rest = bytes(event.rest)
             before, now = self._state, State(rest[2], rest[3], rest[4], rest[5])
             if rest[20] in self._undone:  # the key that did it
                 locks, latches = before.locked ^ now.locked, now.latched & ~before.latched
@@ -326,4 +219,8 @@ class Locks:
                     self._xkb.lock(locks, before.locked & locks, unlatched=latches)
                 now = State(now.held, now.latched & before.latched, before.locked, now.group)
             self._state = now
-        return event.kind in (_NEW_KEYBOARD_NOTIFY, _MAP_NOTIFY)
+        return event.kind in (NEW_KEYBOARD, MAP)
+
+    def _follow_controls(self) -> None:
+        access = self._xkb.access()
+        self.is_filtering = bool(access.slow_s or access.bounce_s)

@@ -1,4 +1,4 @@
-"""What the pages of the guide have in common: a head, a sentence, a row for what went wrong, a progress."""
+"""What the guide's pages share: a heading, a sentence, a row for what went wrong, and how far the step is."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import enum
 import re
 from difflib import SequenceMatcher
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.view import Choices, NoticeKind, Phase, View
+from handy_qwen.ui.layouts import SMALL_GAP_PX, Part, column
 from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.widgets import Alert, Icon, Text, Title, announce
-from handy_qwen.ui.window import GAP_PX, SMALL_GAP_PX
+from handy_qwen.ui.widgets import Message, Text, Title
 
-TROUBLES = {
+_TROUBLES = {
     NoticeKind.NO_SPEECH,
     NoticeKind.DEAD_MICROPHONE,
     NoticeKind.MICROPHONE_LOST,
@@ -35,7 +35,7 @@ class Progress(enum.Enum):
 
 
 class Page(QWidget):
-    """One step. A subclass fills ``body`` and calls ``set_done`` when the step has been shown to work."""
+    """One step. A subclass fills the page once and calls ``set_progress`` when the step was shown to work."""
 
     progress_changed = Signal()
 
@@ -43,23 +43,16 @@ class Page(QWidget):
         super().__init__()
         self.name = name  # in the list of steps
         self.progress = Progress.OPEN
-        self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Alert("problem")
-        self.body = QVBoxLayout()
-        self.body.setSpacing(GAP_PX)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(GAP_PX)
-        whole.addWidget(self.title)
-        whole.addWidget(self.lead)
-        whole.addSpacing(SMALL_GAP_PX)
-        whole.addLayout(self.body, 1)
-        whole.addWidget(self.trouble)
-        self._told = 0  # the newest notice when the page came up, or when it was dealt with
-        self._newest = 0
+        self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Message()
+        self._newest, self._seen = 0, 0  # numbers of the newest notice, and of the last one dealt with
+
+    def fill(self, *parts: Part) -> None:
+        """Put ``parts`` below the heading."""
+        column(self.title, self.lead, SMALL_GAP_PX, (column(*parts), 1), self.trouble, parent=self)
 
     def enter(self) -> None:
         """The page comes up."""
-        self.forgive()
+        self.dismiss_notices()
 
     def leave(self) -> None:
         """Another page comes up, or the window is closed."""
@@ -75,12 +68,11 @@ class Page(QWidget):
     def show_view(self, view: View) -> None:
         """Show what concerns the page. Called for every view, also while another page is up."""
         self._newest = max([self._newest, *(notice.number for notice in view.notices)])
-        told = [one for one in view.notices if one.kind in TROUBLES]
-        new = [one for one in told if one.number > self._told or one.is_lasting]
-        if new:
-            self.trouble.say(new[-1].title, new[-1].hint, is_silent=has_overlay(view))
-        else:
-            self.trouble.hide()
+        for notice in reversed(view.notices):
+            if notice.kind in _TROUBLES and (notice.is_lasting or notice.number > self._seen):
+                self.trouble.say(notice.title, hint=notice.hint, is_silent=has_overlay(view))
+                return
+        self.trouble.say("")
 
     @property
     def summary(self) -> str:
@@ -92,14 +84,10 @@ class Page(QWidget):
         """Whether the step has been shown to work."""
         return self.progress is Progress.DONE
 
-    def forgive(self) -> None:
-        """What was told until now is of no interest any more."""
-        self._told = self._newest
-        self.trouble.hide()
-
-    def set_done(self, is_done: bool = True) -> None:
-        """Say whether the step has been shown to work."""
-        self.set_progress(Progress.DONE if is_done else Progress.OPEN)
+    def dismiss_notices(self) -> None:
+        """Show no notice any more that came until now, unless it lasts."""
+        self._seen = self._newest
+        self.trouble.say("")
 
     def set_progress(self, progress: Progress) -> None:
         """Say how far the step is."""
@@ -109,15 +97,14 @@ class Page(QWidget):
 
 
 class LastText:
-    """The text of the last dictation made since ``forget``: a field may hold it, or what the user typed."""
+    """The text of the last dictation since ``forget``: a field may hold it, or what the user typed."""
 
     def __init__(self) -> None:
-        self._is_new = False
-        self._recent: tuple[str, ...] = ()
+        self._is_new, self._text = False, ""
 
     def show_view(self, view: View) -> None:
         """Take what ``view`` says."""
-        self._recent = view.recent
+        self._text = view.recent[0] if view.recent else ""
         self._is_new = self._is_new or view.phase is Phase.TRANSCRIBING
 
     def forget(self) -> None:
@@ -126,11 +113,11 @@ class LastText:
 
     def is_in(self, text: str) -> bool:
         """Whether ``text`` holds what was dictated."""
-        return self._is_new and bool(self._recent) and bool(self._recent[0]) and self._recent[0] in text
+        return self._is_new and bool(self._text) and self._text in text
 
 
 def is_demo(choices: Choices) -> bool:
-    """Whether the demo model writes, which knows the guide's sentence and few others."""
+    """Whether the demo model transcribes, which knows the guide's sentence and few others."""
     return choices.model in {"", DEMO}
 
 
@@ -147,41 +134,9 @@ def missed(sentence: str, text: str) -> list[str]:
     return [word for place, word in enumerate(wanted) if place not in right]
 
 
-def keep_space_when_hidden(widget: QWidget) -> None:
-    """Let ``widget`` keep its place while it is hidden, so that nothing moves when it comes up."""
-    policy = widget.sizePolicy()
-    policy.setRetainSizeWhenHidden(True)
-    widget.setSizePolicy(policy)
-
-
-class Verdict(QWidget):
-    """A check mark and a sentence, or nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._sign, self._text = Icon("mark-good", "good"), Text()
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(SMALL_GAP_PX)
-        line.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
-        line.addWidget(self._text, 1)
-        self.hide()
-
-    def stay_on_one_line(self) -> None:
-        """Take no more room than the words do."""
-        self._text.setWordWrap(False)
-
-    def say(self, words: str, color: str) -> None:
-        """Show ``words`` in ``color``, a field of ``style.Scheme``; with a check mark if that is good."""
-        is_new = words != self.words
-        self._text.setText(words)
-        self._text.set_color(color)
-        self._sign.setVisible(color == "good")
-        self.setVisible(bool(words))
-        if is_new:
-            announce(self, words)
-
-    @property
-    def words(self) -> str:
-        """What it says; "" if nothing."""
-        return "" if self.isHidden() else self._text.text()
+def keep_space_when_hidden(*widgets: QWidget) -> None:
+    """Let ``widgets`` keep their place while hidden, so that nothing moves when they come up."""
+    for widget in widgets:
+        policy = widget.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        widget.setSizePolicy(policy)

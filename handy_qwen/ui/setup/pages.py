@@ -1,7 +1,4 @@
-"""The first step: a model that knows more than the demo's words. It is installed behind the other steps.
-
-The cards are the Models window's.
-"""
+"""The steps of the guide: model, microphone, hotkey, first text, start at login, and what of it works."""
 
 from __future__ import annotations
 
@@ -13,80 +10,74 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QGridLayout,
-    QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList, ModelStatus
-from handy_qwen.core.view import Commands, Meter, Phase, View
+from handy_qwen.core.types import Mode
+from handy_qwen.core.view import Choices, Commands, Meter, Phase, View
+from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
+from handy_qwen.ui.key_cap import KeyCap, is_menu_key
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column, row
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import (
     LastText,
     Page,
     Progress,
-    Verdict,
     is_demo,
     keep_space_when_hidden,
     missed,
     spoken_words,
 )
-from handy_qwen.ui.widgets import VOICE_DB, Card, Icon, MeterBar, SecondaryText, Text, Title, button
-from handy_qwen.ui.window import GAP_PX, MARGIN_PX, SMALL_GAP_PX
+from handy_qwen.ui.widgets import Button, Card, Icon, Message, MeterBar, SecondaryText, Text, Title, labelled
 from handy_qwen.ui.windows import model_words
-from handy_qwen.ui.windows.models import ModelCard
+from handy_qwen.ui.windows.models import ModelCards
+
+Ask = Callable[[Request], None]
+_FIELD_PX, _TEXT_PX = 34, 130  # heights
+PROGRESS_ICONS = {
+    Progress.OPEN: ("mark-info", "quiet"),
+    Progress.SETTLED: ("mark-dot", "quiet"),
+    Progress.DONE: ("mark-good", "good"),
+}
 
 
 class ModelPage(Page):
-    """Choose one and have it installed, while the guide goes on."""
+    """Choose a model that knows more than the demo's words, which is installed behind the other steps."""
 
-    def __init__(self, keeper: ModelCommands) -> None:
+    def __init__(self, commands: ModelCommands) -> None:
         super().__init__(words.MODEL, words.MODEL_TITLE, words.MODEL_LEAD)
-        self._keeper = keeper
-        self._cards: dict[str, ModelCard] = {}
+        self._commands = commands
         self._installing = ""  # how far an installation is
-        self._empty, self.verdict = SecondaryText(model_words.LOOKING), Verdict()
-        self._list = QVBoxLayout()
-        self._list.setSpacing(GAP_PX)
-        self._list.addWidget(self._empty)
-        self._list.addStretch()
-        self._build()
+        self.cards, self.verdict = ModelCards(commands), Message()
+        self.fill(self.verdict, self.cards, None)
 
     @property
     def summary(self) -> str:
-        """Which kind of model writes, or how far a better one is."""
+        """Which kind of model transcribes, or how far a better one is."""
         return words.MODEL_FULL if self.is_done else self._installing or words.MODEL_DEMO
 
     def enter(self) -> None:
         """Look which models there are."""
         super().enter()
-        self._keeper.refresh()
+        self._commands.refresh()
 
     def first_focus(self) -> QWidget | None:
-        """The button of the one that is recommended."""
-        return next((card.primary for card in self._cards.values() if card.primary.isVisibleTo(card)), None)
+        """The button of the recommended model."""
+        return self.cards.first_button()
 
-    def show_shelf(self, shelf: ModelList) -> None:
+    def show_models(self, models: ModelList) -> None:
         """Show the models that can be had or are here; the demo model is no choice."""
-        entries = [entry for entry in shelf.entries if not entry.is_permanent]
+        entries = [entry for entry in models.entries if not entry.is_permanent]
         entries.sort(key=lambda one: (one.standing is not ModelStatus.INSTALLED, not one.is_recommended))
-        self._empty.setVisible(not entries)
-        for name in [name for name in self._cards if name not in {entry.name for entry in entries}]:
-            self._cards.pop(name).deleteLater()
-        self._cards = {one.name: self._cards.get(one.name) or self._new_card() for one in entries}
-        for place, entry in enumerate(entries, start=1):  # below what stands there without any
-            card = self._cards[entry.name]
-            if self._list.indexOf(card) != place:
-                self._list.insertWidget(place, card)
-            card.show_entry(entry, shelf)
-        former, self._installing = self._installing, _installation(shelf)
-        if shelf.has_full_model:
+        self.cards.show_models(models, entries)
+        former, self._installing = self._installing, model_words.installation(models)[1].lower()
+        if models.has_full_model:
             self.verdict.say(words.MODEL_HERE, "good")
             self.set_progress(Progress.DONE)
         else:
@@ -95,53 +86,58 @@ class ModelPage(Page):
         if self._installing != former:
             self.progress_changed.emit()
 
-    def _new_card(self) -> ModelCard:
-        card = ModelCard(self._keeper)
-        for one in card.findChildren(QPushButton):
-            one.setAutoDefault(True)  # as all buttons of the guide
-        return card
 
-    def _build(self) -> None:
-        self.body.addWidget(self.verdict)
-        self.body.addLayout(self._list, 1)
+class ReadingPage(Page):
+    """A page with a sentence to read aloud. Only a text that was dictated counts, not what was typed."""
 
+    def __init__(self, name: str, title: str, lead: str) -> None:
+        super().__init__(name, title, lead)
+        self.task, self.sentence = SecondaryText(), Title(words.SENTENCE, scale=1.35)
+        self.verdict = Message()
+        self._is_demo = True
+        self._last = LastText()
 
-def _installation(shelf: ModelList) -> str:
-    """What is being done to install a model, and how much of it is done; empty if none is being installed."""
-    for entry in shelf.entries:
-        if entry.standing is ModelStatus.INSTALLING and entry.progress is not None:
-            state = model_words.STAGES[entry.progress.stage].lower()
-            share = entry.progress.share
-            return state if share is None else f"{state}, {strings.percent(share)}"
-    return ""
+    def show_view(self, view: View) -> None:
+        """Say which words will do, and judge what was dictated."""
+        super().show_view(view)
+        self._is_demo = is_demo(view.choices)
+        self.task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
+        self._last.show_view(view)
+        self._judge()
 
-
-FIELD_HEIGHT_PX = 34
-Ask = Callable[[Request], None]
+    def _judge(self) -> None:
+        raise NotImplementedError
 
 
-class MicrophonePage(Page):
-    """Choose, listen, read, compare. Only what was heard counts, not what was typed."""
+class MicrophonePage(ReadingPage):
+    """Choose a microphone, listen, read aloud, compare.
+
+    The sentence goes the whole way, through the model and into the field, as every text does.
+    """
 
     def __init__(self, ask: Ask, commands: Commands, meter: Meter) -> None:
         super().__init__(words.MICROPHONE, words.MICROPHONE_TITLE, words.MICROPHONE_LEAD)
-        self._ask = ask
-        self._commands = commands
+        self._ask, self._commands = ask, commands
         self._view = View()
-        self._devices: tuple[str, ...] | None = None
-        self._last = LastText()
-        self._task = SecondaryText()
+        self._devices: object = None
         self.device, self.meter, self.heard = QComboBox(), MeterBar(meter), QLineEdit()
-        self.record = button(words.LISTEN, self._on_record)
+        self.record = Button(words.LISTEN, self._on_record)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click must leave the cursor in the field
-        self.voice, self.verdict = SecondaryText(), Verdict()  # nothing is announced into the microphone
-        # Microphones have long names, which are to make no window wide.
+        self.voice = SecondaryText()  # nothing is announced into the microphone
+        # Microphones have long names, which must not make the window wide.
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.device.currentTextChanged.connect(self.device.setToolTip)
-        self.device.activated.connect(self._on_device)
+        self.device.activated.connect(lambda place: commands.use_microphone(self.device.itemData(place)))
         self.heard.setPlaceholderText(words.HEARD_EMPTY)
+        self.heard.setMinimumHeight(_FIELD_PX)
         self.heard.textChanged.connect(self._on_text)
-        self._build()
+        keep_space_when_hidden(self.voice, self.verdict)
+        self.fill(
+            row(labelled(words.DEVICE, self.device), (self.device, 1)),
+            Card(self.task, self.sentence, SMALL_GAP_PX, row(self.record, (self.meter, 1)), self.voice),
+            column(labelled(words.HEARD, self.heard), self.heard, self.verdict, gap_px=SMALL_GAP_PX),
+            None,
+        )
 
     def enter(self) -> None:
         """Look which microphones there are."""
@@ -149,7 +145,7 @@ class MicrophonePage(Page):
         self._commands.refresh_choices()
 
     def leave(self) -> None:
-        """Nothing is recorded behind the user's back."""
+        """Record nothing behind the user's back."""
         self.meter.run(False)
         if self._view.phase is Phase.RECORDING:
             self._ask(Request.CANCEL)
@@ -164,137 +160,188 @@ class MicrophonePage(Page):
 
     def show_view(self, view: View) -> None:
         """Show the devices, and what comes of the recording."""
-        super().show_view(view)
         self._view = view
+        super().show_view(view)
         is_recording = view.phase is Phase.RECORDING
         self.record.setText(words.STOP if is_recording else words.LISTEN)
-        self._task.setText(words.SAY_EXACTLY if is_demo(view.choices) else words.READ_THIS)
-        self._last.show_view(view)
-        self._judge()
         self.meter.run(is_recording and self.isVisible())
+        is_loud = self.meter.loudest_db > MeterBar.VOICE_DB
         if is_recording:
-            self.voice.setText(words.LOUD_ENOUGH if self._is_loud else words.TOO_QUIET)
-        self.voice.setVisible(self.trouble.isHidden() if is_recording else self._is_loud)
-        self._show_devices(view.choices.microphones, view.choices.microphone)
+            self.voice.setText(words.LOUD_ENOUGH if is_loud else words.TOO_QUIET)
+        self.voice.setVisible(self.trouble.isHidden() if is_recording else is_loud)
+        self._show_devices(view.choices)
 
-    @property
-    def _is_loud(self) -> bool:
-        return self.meter.loudest_db > VOICE_DB
-
-    def _show_devices(self, names: tuple[str, ...], chosen: str) -> None:
-        if names != self._devices:
-            self._devices = names
+    def _show_devices(self, choices: Choices) -> None:
+        devices = strings.microphones(choices)
+        if devices != self._devices:
+            self._devices = devices
             self.device.clear()
-            self.device.addItem(words.DEFAULT_DEVICE, "")
-            for name in names:
-                self.device.addItem(name, name)
-        self.device.setCurrentIndex(max(0, self.device.findData(chosen)))
-
-    def _on_device(self, place: int) -> None:
-        self._commands.use_microphone(self.device.itemData(place))
+            for name, title in devices:
+                self.device.addItem(strings.without_letter(title), name)
+        self.device.setCurrentIndex(self.device.findData(choices.microphone))
 
     def _on_record(self) -> None:
         self.heard.setFocus()
         if self._view.phase is Phase.RECORDING:
             self._ask(Request.STOP)
             return
-        self.forgive()
+        self.dismiss_notices()
         self._last.forget()
         self.heard.clear()
         self._ask(Request.START)
 
     def _is_fine(self) -> bool:
         """Whether there is nothing left to do here but to go on."""
-        return self.verdict.words in {words.HEARD_WELL, words.HEARD_OWN} and (
-            self._view.phase is not Phase.RECORDING
-        )
+        is_understood = self.verdict.words in {words.HEARD_WELL, words.HEARD_OWN}
+        return is_understood and self._view.phase is not Phase.RECORDING
 
     def _on_text(self, text: str) -> None:
         if text != text.lstrip():  # a second try in one window continues the first
             self.heard.setText(text.lstrip())
-            return
-        self._judge()
+        else:
+            self._judge()
 
     def _judge(self) -> None:
-        """Compare what was heard with the sentence; the user's own words only the user can judge."""
         text = self.heard.text()
-        if not self._last.is_in(text):
-            self.verdict.say("", "quiet")
-        else:
-            total, not_heard = len(spoken_words(words.SENTENCE)), missed(words.SENTENCE, text)
-            right = total - len(not_heard)
-            if not not_heard:
-                self.verdict.say(words.HEARD_WELL, "good")
-            elif right * 2 < total and not is_demo(self._view.choices):
-                self.verdict.say(words.HEARD_OWN, "good")
-            elif right:
-                missing = ", ".join(not_heard)
-                self.verdict.say(
-                    words.HEARD_PARTLY.format(right=right, total=total, missed=missing), "problem"
-                )
-            else:
-                self.verdict.say(words.HEARD_NOTHING, "problem")
+        self.verdict.say(*self._verdict(text) if self._last.is_in(text) else ("", "quiet"))
         if self._is_fine():
-            self.set_done()
+            self.set_progress(Progress.DONE)
         self.progress_changed.emit()  # what Enter does may have changed
 
-    def _build(self) -> None:
-        choice = QHBoxLayout()
-        choice.setSpacing(GAP_PX)
-        label = QLabel(words.DEVICE)
-        label.setBuddy(self.device)
-        choice.addWidget(label)
-        choice.addWidget(self.device, 1)
-        card = Card()
-        inside = QVBoxLayout(card)
-        inside.setContentsMargins(MARGIN_PX, GAP_PX, MARGIN_PX, MARGIN_PX)
-        inside.setSpacing(SMALL_GAP_PX)
-        inside.addWidget(self._task)
-        inside.addWidget(Title(words.SENTENCE, scale=1.35))
-        inside.addSpacing(SMALL_GAP_PX)
-        line = QHBoxLayout()
-        line.setSpacing(GAP_PX)
-        line.addWidget(self.record)
-        line.addWidget(self.meter, 1)
-        inside.addLayout(line)
-        inside.addWidget(self.voice)
-        heard = QLabel(words.HEARD)
-        heard.setBuddy(self.heard)
-        self.heard.setMinimumHeight(FIELD_HEIGHT_PX)
-        for verdict in (self.voice, self.verdict):
-            keep_space_when_hidden(verdict)
-        answer = QVBoxLayout()
-        answer.setSpacing(SMALL_GAP_PX)
-        for part in (heard, self.heard, self.verdict):
-            answer.addWidget(part)
-        self.body.addLayout(choice)
-        self.body.addWidget(card)
-        self.body.addLayout(answer)
-        self.body.addStretch()
-        QWidget.setTabOrder(self.device, self.record)
-        QWidget.setTabOrder(self.record, self.heard)
+    def _verdict(self, text: str) -> tuple[str, str]:
+        """How much of the sentence was heard; the user's own words only the user can judge."""
+        total, not_heard = len(spoken_words(words.SENTENCE)), missed(words.SENTENCE, text)
+        right = total - len(not_heard)
+        if not not_heard:
+            return words.HEARD_WELL, "good"
+        if right * 2 < total and not self._is_demo:
+            return words.HEARD_OWN, "good"
+        if right:
+            said = words.HEARD_PARTLY.format(right=right, total=total, missed=", ".join(not_heard))
+            return said, "problem"
+        return words.HEARD_NOTHING, "problem"
 
 
-TEXT_HEIGHT_PX = 130
+class HotkeyPage(Page):
+    """Press the hotkey, or choose another one.
+
+    It is the real one, heard by the program's own listener; while the page is up it records nothing.
+    """
+
+    _was_refused = Signal(object)  # HandyError; from another thread
+
+    def __init__(self, ask: Ask, commands: Commands) -> None:
+        super().__init__(words.HOTKEY, words.HOTKEY_TITLE, words.HOTKEY_LEAD)
+        self._ask, self._commands = ask, commands
+        self._is_up = False  # the page
+        self._choices = Choices()
+        self._has_menu_key = False  # chosen just now
+        self.cap, self.hint, self.objection = KeyCap(), Message(), Message()
+        self.cap.captured.connect(self._on_captured)
+        self.cap.refused.connect(lambda: self.hint.say(words.NOT_A_HOTKEY, "problem"))
+        self.cap.capture_ended.connect(self._on_capture_ended)
+        self.change = Button(words.CHANGE, self._on_change)
+        self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._was_refused.connect(self._on_refused, Qt.ConnectionType.QueuedConnection)
+        keys = (GAP_PX, row(None, self.cap, None), SMALL_GAP_PX, row(None, self.change, None), GAP_PX)
+        self.fill(Card(*keys, gap_px=GAP_PX), self.hint, self.objection, None)
+
+    def enter(self) -> None:
+        """From now on the hotkey is only shown."""
+        super().enter()
+        self._is_up = True
+        self._begin_again()
+        self._ask(Request.REHEARSE)
+
+    def leave(self) -> None:
+        """From now on it dictates again."""
+        self.cap.stop_capture()
+        if self._is_up:
+            self._is_up = False
+            self._ask(Request.PERFORM)
+
+    def first_focus(self) -> QWidget:
+        """The button that chooses another key."""
+        return self.change
+
+    def show_view(self, view: View) -> None:
+        """Light up while the key is held."""
+        super().show_view(view)
+        before, self._choices = self._choices.hotkeys, view.choices
+        keys = view.choices.hotkeys
+        if keys != before:
+            has_menu_key = self._has_menu_key
+            self._begin_again()
+            if has_menu_key and keys:
+                self.objection.say(words.MENU_KEY.format(keys=keys[0]), hint=words.MENU_KEY_HINT)
+            if before:
+                self.set_progress(Progress.OPEN)  # the new one has not been tried
+        is_down = view.is_key_down and self._is_up
+        if is_down and self.cap.is_capturing:
+            self.cap.stop_capture()  # it was the present one that was pressed
+        self._look(is_down)
+        self.cap.say(keys[0] if keys else words.NO_HOTKEY, is_lit=is_down)
+
+    def _look(self, is_down: bool) -> None:
+        if is_down:
+            self.dismiss_notices()
+            self.hint.say(words.PRESSED, "good")
+        elif self.cap.is_lit and self.hint.words == words.PRESSED:
+            self.hint.say(words.HOTKEY_WORKS[Mode(self._choices.mode)], "good")
+            self.set_progress(Progress.DONE)
+
+    def _begin_again(self) -> None:
+        self.hint.say(words.NOT_SEEN, "quiet", is_silent=True)
+        self.objection.say("")
+        self._has_menu_key = False
+
+    def _on_change(self) -> None:
+        if self.cap.is_capturing:
+            self.cap.stop_capture()
+            return
+        self.dismiss_notices()
+        self._begin_again()
+        self.hint.say(words.CAPTURE_HINT, "text")
+        self.change.setText(words.KEEP)
+        self.cap.capture()
+
+    def _on_captured(self, chord: str) -> None:
+        self._has_menu_key = is_menu_key(chord)
+        self._commands.use_hotkey(chord, self._was_refused.emit)
+
+    def _on_refused(self, error: HandyError) -> None:
+        """The key stays as it is. Said until another one is chosen."""
+        self._has_menu_key = False
+        self.objection.say(error.title, hint=error.hint)
+
+    def _on_capture_ended(self) -> None:
+        if self.cap.hasFocus():
+            self.change.setFocus()
+        self.change.setText(words.CHANGE)
+        self.hint.say(words.NOT_SEEN, "quiet", is_silent=True)
 
 
-class DictationPage(Page):
-    """Hold, speak, release. Only a text that was dictated counts, not one that was typed."""
+class DictationPage(ReadingPage):
+    """Dictate into a field, as into any other window."""
 
     def __init__(self) -> None:
         super().__init__(words.DICTATION, words.DICTATION_TITLE, words.DICTATION_LEAD)
-        self._keys = ""
-        self._is_demo = True
-        self._last = LastText()
-        self._task = SecondaryText()
-        self.field = QPlainTextEdit()
+        self.state, self.field = SecondaryText(), QPlainTextEdit()
         self.field.setTabChangesFocus(True)
-        self.field.setMinimumHeight(TEXT_HEIGHT_PX)
+        self.field.setPlaceholderText(words.FIELD_EMPTY)
+        self.field.setMinimumHeight(_TEXT_PX)
         self.field.textChanged.connect(self._on_text)
-        self.clear = button(words.CLEAR, self._on_clear)
+        self.clear = Button(words.CLEAR, self._on_clear)
         self.clear.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.state, self.verdict = SecondaryText(), Verdict()
-        self._build()
+        self.clear.setEnabled(False)
+        self.fill(
+            self.task,
+            self.sentence,
+            labelled(words.FIELD, self.field),
+            (self.field, 1),
+            row((self.state, 1), self.clear),
+            self.verdict,
+        )
 
     def enter(self) -> None:
         """From now on texts count."""
@@ -308,24 +355,16 @@ class DictationPage(Page):
     def show_view(self, view: View) -> None:
         """Say what is going on."""
         super().show_view(view)
-        self._is_demo = is_demo(view.choices)
-        self._task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
-        self._last.show_view(view)
-        self._judge()
-        keys = " / ".join(view.choices.hotkeys) or words.YOUR_HOTKEY
-        if keys != self._keys:
-            self._keys = keys
-            self.lead.setText(words.DICTATION_LEAD.format(keys=keys))
-            self.field.setPlaceholderText(words.FIELD_EMPTY.format(keys=keys))
+        how = strings.how_to_dictate(view.choices)
+        self.lead.setText(f"{how} {words.DICTATION_LEAD}".strip())
         if view.phase is Phase.RECORDING:
-            self.forgive()
-            self.state.setText(words.LISTENING)
+            self.dismiss_notices()
+            is_tapped = view.is_locked or view.choices.mode == Mode.TOGGLE
+            self.state.setText(words.PRESS_AGAIN if is_tapped else words.RELEASE)
         elif view.phase is Phase.TRANSCRIBING:
             self.state.setText(strings.TRANSCRIBING)
-        elif view.is_loading:
-            self.state.setText(words.LOADING)
         else:
-            self.state.setText(words.READY.format(keys=keys))
+            self.state.setText(words.LOADING if view.is_loading else how)
 
     def _on_text(self) -> None:
         if self.field.toPlainText().startswith(" "):  # it continues what came into this window before
@@ -337,34 +376,16 @@ class DictationPage(Page):
     def _judge(self) -> None:
         text = self.field.toPlainText()
         if not self._last.is_in(text):
-            self.verdict.say("", "quiet")
+            self.verdict.say("")
         elif self._is_demo and missed(words.SENTENCE, text):
-            self.verdict.say(words.DEMO_MISHEARD, "problem")
+            self.verdict.say(words.DEMO_MISHEARD)
         else:
             self.verdict.say(words.DICTATION_WORKS, "good")
-            self.set_done()
+            self.set_progress(Progress.DONE)
 
     def _on_clear(self) -> None:
         self.field.clear()
         self.field.setFocus()
-
-    def _build(self) -> None:
-        label = QLabel(words.FIELD)
-        label.setBuddy(self.field)
-        foot = QHBoxLayout()
-        foot.setSpacing(GAP_PX)
-        foot.addWidget(self.state, 1)
-        foot.addWidget(self.clear)
-        self.clear.setEnabled(False)
-        self.body.addWidget(self._task)
-        self.body.addWidget(Title(words.SENTENCE, scale=1.35))
-        self.body.addWidget(label)
-        self.body.addWidget(self.field, 1)
-        self.body.addLayout(foot)
-        self.body.addWidget(self.verdict)
-
-
-PLACE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
 class AutostartPage(Page):
@@ -374,14 +395,7 @@ class AutostartPage(Page):
         super().__init__(words.AUTOSTART, words.AUTOSTART_TITLE, words.AUTOSTART_LEAD)
         self.box = QCheckBox(words.AT_LOGIN)
         self.box.clicked.connect(commands.use_autostart)
-        card = Card()
-        inside = QVBoxLayout(card)
-        inside.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
-        inside.setSpacing(SMALL_GAP_PX)
-        inside.addWidget(self.box)
-        inside.addWidget(SecondaryText(words.AT_LOGIN_HINT))
-        self.body.addWidget(card)
-        self.body.addStretch()
+        self.fill(Card(self.box, SecondaryText(words.AT_LOGIN_HINT)), None)
 
     @property
     def summary(self) -> str:
@@ -398,7 +412,7 @@ class AutostartPage(Page):
         return self.box
 
     def show_view(self, view: View) -> None:
-        """Show how it is."""
+        """Show whether the program starts at login."""
         super().show_view(view)
         self.box.setChecked(view.choices.is_autostarted)
         if self.progress is not Progress.OPEN:
@@ -416,62 +430,48 @@ class DonePage(Page):
     def __init__(self, steps: Sequence[Page]) -> None:
         super().__init__(words.DONE, words.DONE_TITLE, words.DONE_LEAD)
         self._steps = tuple(steps)
-        self._rows = [Row(step.name) for step in self._steps]
+        self.rows = [_SummaryRow(step.name) for step in self._steps]
         card = Card()
-        grid = QGridLayout(card)
-        grid.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+        grid = QGridLayout()
         grid.setHorizontalSpacing(MARGIN_PX)
         grid.setVerticalSpacing(SMALL_GAP_PX)
         grid.setColumnStretch(3, 1)
-        for place, row in enumerate(self._rows):
-            row.again.clicked.connect(lambda _checked, place=place: self.wanted.emit(place))
-            for sign in row.signs.values():
-                grid.addWidget(sign, place, 0, PLACE)
-            for column, part in enumerate((row.name, row.state, row.again), start=1):
-                grid.addWidget(part, place, column, PLACE)
-            grid.setRowMinimumHeight(place, row.again.sizeHint().height())
-        self.body.addWidget(card)
-        self.body.addWidget(SecondaryText(words.FIND_AGAIN))
-        self.body.addStretch()
+        card.body.addLayout(grid)
+        where = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        for place, step in enumerate(self.rows):
+            step.again.clicked.connect(lambda _checked, place=place: self.wanted.emit(place))
+            for number, part in enumerate((step.icon, step.name, step.state, step.again)):
+                grid.addWidget(part, place, number, where)
+            grid.setRowMinimumHeight(place, step.again.sizeHint().height())
+        self.fill(card, SecondaryText(words.FIND_AGAIN), None)
 
     def enter(self) -> None:
         """Look what has been done."""
         super().enter()
         self.show_progress()
-        self.set_done()
+        self.set_progress(Progress.DONE)
 
     def show_progress(self) -> None:
         """Show how far the steps are now."""
-        for step, row in zip(self._steps, self._rows, strict=True):
-            row.show_state(step.summary, step.progress)
+        for step, line in zip(self._steps, self.rows, strict=True):
+            line.icon.set_drawing(*PROGRESS_ICONS[step.progress])
+            line.again.setVisible(step.progress is Progress.OPEN)
+            line.state.setText(step.summary)
         is_open = any(step.progress is Progress.OPEN for step in self._steps)
         self.title.setText(words.DONE_TITLE_OPEN if is_open else words.DONE_TITLE)
 
     def show_view(self, view: View) -> None:
         """Name the hotkey."""
         super().show_view(view)
-        keys = " / ".join(view.choices.hotkeys) or words.YOUR_HOTKEY
-        self.lead.setText(words.DONE_LEAD.format(keys=keys))
+        self.lead.setText(f"{strings.how_to_dictate(view.choices)} {words.DONE_LEAD}".strip())
 
 
-class Row:
+class _SummaryRow:
     """A step in the list of ``DonePage``."""
 
     def __init__(self, name: str) -> None:
-        self.signs = {
-            Progress.OPEN: Icon("mark-info", "quiet"),
-            Progress.SETTLED: Icon("mark-dot", "quiet"),
-            Progress.DONE: Icon("mark-good", "good"),
-        }
-        self.name, self.state = Text(name), SecondaryText()
+        self.icon, self.name, self.state = Icon(), Text(name), SecondaryText()
         for label in (self.name, self.state):
             label.setWordWrap(False)
-        self.again = button(words.TRY_AGAIN.replace("&", ""))
-        self.again.setAccessibleName(f"{self.again.text()}: {name}")
-
-    def show_state(self, summary: str, progress: Progress) -> None:
-        """Say how far the step is."""
-        for of, sign in self.signs.items():
-            sign.setVisible(of is progress)
-        self.again.setVisible(progress is Progress.OPEN)
-        self.state.setText(summary)
+        self.again = Button(words.TRY_AGAIN)
+        self.again.setAccessibleName(f"{words.TRY_AGAIN}: {name}")

@@ -1,7 +1,7 @@
 """The guide: six steps, each of which can be skipped, gone back to, and found again.
 
-Nothing here is a stand-in: the level is the recorder's, the hotkey is heard by the listener, texts come by
-the way all texts come. With the demo model it works for the sentence it offers.
+Nothing here is a stand-in: the level is the recorder's, the hotkey is heard by the listener, texts come the
+way all texts come. With the demo model it works for the sentence it offers.
 """
 
 from __future__ import annotations
@@ -21,43 +21,48 @@ from PySide6.QtGui import (
     QShowEvent,
     QWindowStateChangeEvent,
 )
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QFrame,
-    QHBoxLayout,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractButton, QFrame, QPushButton, QSizePolicy, QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.view import Commands, Meter, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.overlay_card import drawing
+from handy_qwen.ui.icons import drawing
+from handy_qwen.ui.layouts import MARGIN_PX, column, row
 from handy_qwen.ui.setup import words
-from handy_qwen.ui.setup.hotkey_page import HotkeyPage
 from handy_qwen.ui.setup.page import Page, Progress
-from handy_qwen.ui.setup.pages import AutostartPage, DictationPage, DonePage, MicrophonePage, ModelPage
-from handy_qwen.ui.style import scheme
-from handy_qwen.ui.widgets import button
-from handy_qwen.ui.window import MARGIN_PX, AppWindow
-
-SIZE_PX = QSize(780, 540)
-_STEPS_LINES = (
-    34  # as wide as so many lines are high: a window that is narrower has no room for the list of steps
+from handy_qwen.ui.setup.pages import (
+    PROGRESS_ICONS,
+    AutostartPage,
+    DictationPage,
+    DonePage,
+    HotkeyPage,
+    MicrophonePage,
+    ModelPage,
 )
+from handy_qwen.ui.style import draw_rounded, scheme
+from handy_qwen.ui.widgets import Button, scaled_font
+from handy_qwen.ui.window import AppWindow
+
+_SIZE_PX = QSize(780, 540)
+_STEPS_LINES = 34  # the list of steps is shown where the window is as wide as so many lines are high
+_INSET_PX, _GAP_PX, _RADIUS_PX = 12, 10, 7.0
+_STEP_LINES, _DOT_LINES = 2.1, 1.2  # heights, in lines of text
+_HERE_ALPHA, _HOVER_ALPHA = 36, 18
 
 
 class SetupWindow(AppWindow):
-    """Shows the last view and shelf it was given. Lives on Qt's thread."""
+    """Shows the last view and model list it was given. Made and used on Qt's thread."""
 
     def __init__(
-        self, ask: Callable[[Request], None], commands: Commands, meter: Meter, keeper: ModelCommands
+        self,
+        ask: Callable[[Request], None],
+        commands: Commands,
+        meter: Meter,
+        model_commands: ModelCommands,
     ) -> None:
-        super().__init__("setup", words.TITLE, SIZE_PX)
-        self.model = ModelPage(keeper)
+        super().__init__("setup", words.TITLE, _SIZE_PX)
+        self.model = ModelPage(model_commands)
         steps: list[Page] = [
             self.model,  # first, so that it is downloaded behind the others
             MicrophonePage(ask, commands, meter),
@@ -69,16 +74,23 @@ class SetupWindow(AppWindow):
         self._last.wanted.connect(self.go_to)
         self.pages: list[Page] = [*steps, self._last]
         self.place = 0  # of the page that is up
-        self.steps, self._edge = StepList([page.name for page in self.pages]), QFrame()
+        self.steps, self._edge = _StepList([page.name for page in self.pages]), QFrame()
         self.steps.wanted.connect(self.go_to)
-        self.back = button(words.BACK, lambda: self.go_to(self.place - 1))
-        self.forward = button(words.SKIP, self._on_forward)
+        self.back = Button(words.BACK, lambda: self.go_to(self.place - 1))
+        self.forward = Button(words.SKIP, self._on_forward)
         for place, page in enumerate(self.pages):
             page.setVisible(page is self.page)
             page.progress_changed.connect(lambda place=place: self._on_progress(place))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.back.click)
-        self._build()
-        self._label()
+        self._edge.setFrameShape(QFrame.Shape.VLine)
+        self.body.addLayout(row(self.steps, self._edge, (column(*self.pages), 1), gap_px=MARGIN_PX), 1)
+        self.close_button.setText(words.LATER)
+        self.foot.removeWidget(self.close_button)
+        self.buttons.addWidget(self.close_button)
+        self.foot.addWidget(self.back)
+        self.foot.addWidget(self.forward)
+        self._mark_enter_button()
+        self._update()
 
     @property
     def page(self) -> Page:
@@ -94,9 +106,10 @@ class SetupWindow(AppWindow):
         for page in self.pages:
             page.show_view(view)
 
-    def show_shelf(self, shelf: ModelList) -> None:
+    def show_models(self, models: ModelList) -> None:
         """Show which models there are."""
-        self.model.show_shelf(shelf)
+        self.model.show_models(models)
+        self._mark_enter_button()
         if self.scrolled.hasFocus():  # the page came up before there was anything to press
             self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -106,7 +119,7 @@ class SetupWindow(AppWindow):
             return
         self.page.leave()
         self._bring_up(place)
-        self._label()
+        self._update()
         if self.isVisible():
             self.page.enter()
         (self.page.first_focus() or self.forward).setFocus()
@@ -114,9 +127,9 @@ class SetupWindow(AppWindow):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         if not event.spontaneous():
-            if self.place == len(self.pages) - 1:
+            if self.page is self._last:
                 self._bring_up(0)
-            self._label()
+            self._update()
             self.page.enter()
         super().showEvent(event)
 
@@ -127,7 +140,7 @@ class SetupWindow(AppWindow):
         super().hideEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
-        """A page that nobody sees does not keep the hotkey or the microphone. Called by Qt."""
+        """Give the hotkey and the microphone back while the window is minimized. Called by Qt."""
         super().changeEvent(event)
         if isinstance(event, QWindowStateChangeEvent) and self.isVisible():
             was_minimized = bool(event.oldState() & Qt.WindowState.WindowMinimized)
@@ -140,18 +153,18 @@ class SetupWindow(AppWindow):
         """Called by Qt."""
         super().resizeEvent(event)
         is_wide = self.width() >= _STEPS_LINES * self.fontMetrics().height()
-        for widget in (self.steps, self._edge):
-            widget.setVisible(is_wide)
+        self.steps.setVisible(is_wide)
+        self._edge.setVisible(is_wide)
 
     def _bring_up(self, place: int) -> None:
-        """Show one page, from its top; the others take no room, so that none is as high as the highest."""
+        """Show one page, from its top; hidden pages take no room, so that none is as high as the highest."""
         former, self.place = self.page, place
         former.hide()
         self.page.show()
         self.scrolled.verticalScrollBar().setValue(0)
 
     def _on_forward(self) -> None:
-        if self.place == len(self.pages) - 1:
+        if self.page is self._last:
             self.close()
         else:
             self.go_to(self.place + 1)
@@ -160,11 +173,11 @@ class SetupWindow(AppWindow):
         self.steps.show_progress(place, self.pages[place].progress)
         if self.page is self._last:
             self._last.show_progress()
-        self._label()
+        self._update()
 
-    def _label(self) -> None:
-        """Word the buttons for the page that is up."""
-        is_last = self.place == len(self.pages) - 1
+    def _update(self) -> None:
+        """Word the title and the buttons for the page that is up."""
+        is_last = self.page is self._last
         self.back.setEnabled(self.place > 0)
         self.close_button.setHidden(is_last)
         onward = words.SKIP if self.page.progress is Progress.OPEN else words.NEXT
@@ -175,60 +188,33 @@ class SetupWindow(AppWindow):
         step = words.STEP.format(number=self.place + 1, count=len(self.pages))
         self.setAccessibleDescription(f"{step}: {self.page.name}")
 
-    def _build(self) -> None:
-        line = QHBoxLayout()
-        line.setSpacing(MARGIN_PX)
-        self._edge.setFrameShape(QFrame.Shape.VLine)
-        line.addWidget(self.steps)
-        line.addWidget(self._edge)
-        column = QVBoxLayout()
-        for page in self.pages:
-            column.addWidget(page)
-        line.addLayout(column, 1)
-        self.body.addLayout(line, 1)
-        self.close_button.setText(words.LATER)
-        self._foot.removeWidget(self.close_button)
-        self.buttons.addWidget(self.close_button)
-        self._foot.addWidget(self.back)
-        self._foot.addWidget(self.forward)
+    def _mark_enter_button(self) -> None:
+        """Let the button with the focus look like the one that Enter presses."""
         for one in self.findChildren(QPushButton):
-            one.setAutoDefault(True)  # the one with the keyboard looks like the one that Enter presses
+            one.setAutoDefault(True)
 
 
-_INSET_PX, _GAP_PX = 12, 10
-_HEIGHT, _DOT = 2.1, 1.2  # lines of text
-_RADIUS_PX = 7.0
-_HERE_ALPHA, _HOVER_ALPHA = 36, 18
-
-
-class StepList(QWidget):
-    """One entry below the other."""
+class _StepList(QWidget):
+    """The steps below each other: which one is up, what is done, and a way to any of them."""
 
     wanted = Signal(int)
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
-        self.entries = [StepEntry(place, name) for place, name in enumerate(names)]
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
+        self.entries = [_StepEntry(place, name) for place, name in enumerate(names)]
         for place, entry in enumerate(self.entries):
             entry.clicked.connect(lambda _checked, place=place: self.wanted.emit(place))
-            column.addWidget(entry)
-        column.addStretch()
+        column(*self.entries, None, gap_px=2, parent=self)
 
     def show_step(self, here: int) -> None:
-        """Mark the step that is up."""
         for place, entry in enumerate(self.entries):
-            entry.show_state(is_here=place == here, progress=entry.progress)
+            entry.show_state(entry.progress, is_here=place == here)
 
     def show_progress(self, place: int, progress: Progress) -> None:
-        """Mark how far a step is."""
-        entry = self.entries[place]
-        entry.show_state(is_here=entry.is_here, progress=progress)
+        self.entries[place].show_state(progress, is_here=self.entries[place].is_here)
 
 
-class StepEntry(QAbstractButton):
+class _StepEntry(QAbstractButton):
     """A number or a check mark, and the name of the step."""
 
     def __init__(self, place: int, name: str) -> None:
@@ -242,63 +228,46 @@ class StepEntry(QAbstractButton):
 
     @property
     def is_done(self) -> bool:
-        """Whether the step has been shown to work."""
         return self.progress is Progress.DONE
 
-    def show_state(self, *, is_here: bool, progress: Progress) -> None:
-        """Show whether it is up, and how far it is."""
+    def show_state(self, progress: Progress, *, is_here: bool) -> None:
         self.is_here, self.progress = is_here, progress
         self.setAccessibleName(words.STEP_DONE.format(title=self.text()) if self.is_done else self.text())
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         width = QFontMetricsF(self.font()).horizontalAdvance(self.text())
-        return QSize(
-            round(width * 1.1) + 2 * _INSET_PX + self._dot_px + _GAP_PX, round(self._line_px * _HEIGHT)
-        )
+        height = round(self.fontMetrics().height() * _STEP_LINES)
+        return QSize(round(width * 1.1) + 2 * _INSET_PX + self._dot_px + _GAP_PX, height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colors, area = scheme(), QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        painter.setPen(QPen(colors.color("working"), 1.5) if self.hasFocus() else Qt.PenStyle.NoPen)
-        alpha = _HERE_ALPHA if self.is_here else _HOVER_ALPHA if self.underMouse() else 0
-        painter.setBrush(colors.color("working", alpha))
-        painter.drawRoundedRect(area, _RADIUS_PX, _RADIUS_PX)
-        size_px = self._dot_px
-        dot = QRectF(_INSET_PX, (self.height() - size_px) / 2, size_px, size_px)
-        if self.is_done:
-            drawing("mark-good", colors.good).render(painter, dot)
-        elif self.progress is Progress.SETTLED:
-            drawing("mark-dot", colors.quiet).render(painter, dot)
-        else:
-            painter.setPen(QPen(colors.color("working" if self.is_here else "quiet"), 1.3))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawEllipse(dot.adjusted(1.5, 1.5, -1.5, -1.5))
-            font = self.font()
-            font.setPointSizeF(font.pointSizeF() * 0.8)
+        colors, font = scheme(), self.font()
+        focus = QPen(colors.color("working"), 1.5) if self.hasFocus() else None
+        background = colors.color("working", _HERE_ALPHA if self.is_here else _HOVER_ALPHA)
+        is_marked = self.is_here or self.underMouse()
+        dot = QRectF(_INSET_PX, (self.height() - self._dot_px) / 2, self._dot_px, self._dot_px)
+        is_open = self.progress is Progress.OPEN
+        with QPainter(self) as painter:
+            area = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            draw_rounded(painter, area, _RADIUS_PX, background if is_marked else None, focus)
+            if is_open:
+                ring = QPen(colors.color("working" if self.is_here else "quiet"), 1.3)
+                draw_rounded(painter, dot.adjusted(1, 1, -1, -1), self._dot_px / 2, None, ring)
+                painter.setPen(ring)
+                painter.setFont(scaled_font(self, 0.8))
+                painter.drawText(dot, Qt.AlignmentFlag.AlignCenter, self._number)
+            else:
+                name, color = PROGRESS_ICONS[self.progress]
+                drawing(name, getattr(colors, color)).render(painter, dot)
+            font.setBold(self.is_here)
             painter.setFont(font)
-            painter.drawText(dot, Qt.AlignmentFlag.AlignCenter, self._number)
-        font = self.font()
-        font.setBold(self.is_here)
-        painter.setFont(font)
-        painter.setPen(
-            colors.color("quiet" if self.progress is Progress.OPEN and not self.is_here else "text")
-        )
-        place = QRectF(dot.right() + _GAP_PX, 0, self.width(), self.height())
-        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
-        painter.end()
-
-    @property
-    def _line_px(self) -> int:
-        return self.fontMetrics().height()
+            painter.setPen(colors.color("quiet" if is_open and not self.is_here else "text"))
+            text = QRectF(dot.right() + _GAP_PX, 0, self.width(), self.height())
+            painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
 
     @property
     def _dot_px(self) -> int:
-        return round(self._line_px * _DOT)
+        return round(self.fontMetrics().height() * _DOT_LINES)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from handy_qwen.core.types import Mode
 from handy_qwen.ui.strings import tr
 
 TITLE, TITLE_OF_STEP = tr("Set up"), tr("Set up: {step}")
 LATER, BACK, NEXT, SKIP, FINISH = tr("Close set&up"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
 STEP = tr("Step {number} of {count}")
 STEP_DONE = tr("{title}, done")
-TRY_AGAIN = tr("Go &back to it")
+TRY_AGAIN = tr("Go back to it")
 
 SENTENCE = tr("The meeting starts at five o'clock.")
 
 MICROPHONE = tr("Microphone")
 MICROPHONE_TITLE = tr("Test your microphone")
 MICROPHONE_LEAD = tr("Choose your microphone, press Listen, read the sentence aloud, then press Stop.")
-DEVICE, DEFAULT_DEVICE = tr("Micro&phone:"), tr("System default")
+DEVICE = tr("Micro&phone:")
 LISTEN, STOP = tr("&Listen"), tr("&Stop")
-LEVEL = tr("Level")
 SAY_EXACTLY = tr("Say exactly this sentence:")
 READ_THIS = tr("Read this aloud, or say something of your own:")
 HEARD = tr("&Transcript:")
@@ -33,33 +33,36 @@ HOTKEY = tr("Hotkey")
 HOTKEY_TITLE = tr("Your dictation key")
 HOTKEY_LEAD = tr("Press and release to test it. Nothing is recorded here.")
 CHANGE, KEEP = tr("&Change…"), tr("Cancel")  # no letter: every key is a candidate meanwhile
-PRESS_NEW = tr("Press the new key, or several together")
 CAPTURE_HINT = tr(
     "A modifier alone works best, such as Right Ctrl: it types nothing. Or a function key, or Ctrl+Alt+D."
 )
 NOT_A_HOTKEY = tr("That key can't be a hotkey. Try another one.")
 MENU_KEY = tr("Many programs use {keys} for a menu or a button.")
 MENU_KEY_HINT = tr("It won't reach them while Handy Qwen runs. Ctrl+Alt and a letter is safer.")
-WENT_DOWN, CAME_UP = tr("Pressed"), tr("Released")
-HOTKEY_WORKS = tr("It works. Hold it while you talk, or tap it to start and tap again to stop.")
+PRESSED = tr("Pressed. Now release it.")
+HOTKEY_WORKS = {
+    Mode.AUTO: tr("It works. Hold it while you talk, or tap it to start and tap again to stop."),
+    Mode.HOLD: tr("It works. Hold it while you talk."),
+    Mode.TOGGLE: tr("It works. Tap it to start, and tap again to stop."),
+}
 NOT_SEEN = tr(
     "Nothing happens? Another program may be using the key. Choose another one; on Wayland, set it in your "
     "desktop's keyboard settings."
 )
-NO_HOTKEY, YOUR_HOTKEY = tr("none"), tr("your hotkey")
+NO_HOTKEY = tr("none")
 
 DICTATION = tr("First text")
 DICTATION_TITLE = tr("Your first text")
-DICTATION_LEAD = tr("Hold {keys}, speak, then release. The text appears at the cursor.")
-FIELD = tr("Your te&xt:")
-FIELD_EMPTY = tr("Click here, hold {keys} and speak.")
+DICTATION_LEAD = tr("The text appears at the cursor.")
+FIELD, FIELD_EMPTY = tr("Your te&xt:"), tr("Click here, then dictate.")
 DICTATION_WORKS = tr("That's it. It works the same in every window.")
 DEMO_MISHEARD = tr(
     "The text was inserted, but not every word is right: the demo model knows only some 300 words. "
     "Say exactly the sentence above."
 )
 CLEAR = tr("Cl&ear")
-READY, LISTENING = tr("Ready. Hold {keys}."), tr("Listening… Release the key when you're done.")
+RELEASE = tr("Listening… Release the key when you're done.")
+PRESS_AGAIN = tr("Listening… Press the key again when you're done.")
 LOADING = tr("Loading the model… You can already speak.")
 
 MODEL = tr("Model")
@@ -82,7 +85,7 @@ AT_LOGIN_HINT = tr("Starts in the background, without a window. You can change t
 DONE = tr("Done")
 DONE_TITLE = tr("You're ready")
 DONE_TITLE_OPEN = tr("Almost ready")
-DONE_LEAD = tr("Hold {keys}, speak, release: your words appear in the focused window.")
+DONE_LEAD = tr("Your words appear in the focused window.")
 STEP_IS_OPEN = tr("not tried yet")
 STEP_IS_DONE = tr("works")
 FIND_AGAIN = tr("To run this guide again, choose Set up… in the tray menu or in Handy Qwen's window.")

@@ -6,8 +6,9 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSplitter, QTextBrowser, QWidget
 
 from handy_qwen import manual
+from handy_qwen.ui.layouts import MARGIN_PX
 from handy_qwen.ui.strings import tr
-from handy_qwen.ui.window import MARGIN_PX, AppWindow
+from handy_qwen.ui.window import AppWindow
 
 TITLE, TOPICS = tr("Help"), tr("Topics")
 _SIZE_PX = QSize(820, 560)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,23 +13,21 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QPlainTextEdit,
     QSplitter,
     QStackedWidget,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.widgets import FlowLayout, SecondaryText, Text, Title, announce, button, confirm
-from handy_qwen.ui.window import GAP_PX, SMALL_GAP_PX, AppWindow
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, confirm, labelled
+from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.history_list import EntriesList
 
@@ -40,104 +38,98 @@ _LEAST_PX = 150  # of the list, in a small window
 
 
 class HistoryWindow(AppWindow):
-    """Shows the last answer it was given. Lives on Qt's thread."""
+    """Shows the last answer it was given. Made and used on Qt's thread."""
 
-    def __init__(self, keeper: HistoryCommands, commands: Commands) -> None:
+    def __init__(self, history: HistoryCommands, commands: Commands) -> None:
         super().__init__("history", words.TITLE, QSize(820, 700))
-        self._keeper = keeper
-        self._past, self._view = HistoryPage(), View()
+        self._history = history
+        self._page, self._view = HistoryPage(), View()
         self._most = _PAGE
         self.search, self.only = SearchField(), QComboBox()
+        for only, title in words.ONLY.items():
+            self.only.addItem(title, only)
         self.pause = QCheckBox(words.PAUSE)
         self.pause.setToolTip(words.PAUSE_TIP)
         self.pause.clicked.connect(commands.pause_history)
-        self.list, self.detail = EntriesList(), Detail(keeper)
-        self._notice, self._empty = Text(color="problem"), EmptyState()
+        self.list, self.detail = EntriesList(), _Detail(history, insert=self._insert, delete=self._delete)
+        self.list.setMinimumHeight(_LEAST_PX)
+        self._notice, self._empty_title, self._empty_hint = Message(), Title(), SecondaryText()
         self._count = SecondaryText()
-        self.undo_button = button(words.UNDO, self._undo)
-        self.export_button = button(words.EXPORT, self._ask_where_to_export)
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_TYPING_MS)
+        self._count.setWordWrap(False)
+        self.undo_button = Button(words.UNDO, self._undo)
+        self.export_button = Button(words.EXPORT, self._ask_where_to_export)
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._build()
         self._connect()
-        self._notice.hide()
         self.undo_button.hide()
         self.export_button.setEnabled(False)
 
-    def show_past(self, past: HistoryPage) -> None:
-        """Show an answer; one to a question that is no longer asked is let go."""
-        if past.query.words != self.search.text() or past.query.only is not self.only.currentData():
+    def show_history(self, page: HistoryPage) -> None:
+        """Show an answer; one to a query that is no longer asked is ignored."""
+        if page.query.words != self.search.text() or page.query.only is not self.only.currentData():
             return
-        self._past = past
-        self.list.show_past(past)
-        self._stack.setCurrentIndex(0 if past.entries else 1)
-        self.undo_button.setVisible(past.deleted > 0)
-        count = words.shown(len(past.entries), has_more=past.has_more) if past.entries else ""
-        count = words.deleted(past.deleted) if past.deleted else count
+        self._page = page
+        self.list.show_history(page)
+        self._stack.setCurrentIndex(0 if page.entries else 1)
+        self.undo_button.setVisible(page.deleted > 0)
+        count = words.shown(len(page.entries), has_more=page.has_more) if page.entries else ""
+        count = words.deleted(page.deleted) if page.deleted else count
         if count != self._count.text():
             announce(self, count)
         self._count.setText(count)
-        self.detail.setVisible(bool(past.entries))
-        self.export_button.setEnabled(bool(past.entries))
-        self._tell()
+        self.detail.setVisible(bool(page.entries))
+        self.export_button.setEnabled(bool(page.entries))
+        self._update_notice()
 
     def show_view(self, view: View) -> None:
-        """The program does something else now. What the history holds then, its keeper tells."""
+        """Show what the program does; what the history holds then comes by itself."""
         self._view = view
         self.pause.setChecked(view.choices.is_private)
         self.detail.show_chosen(self.list.chosen(), view.choices)
-        self._tell()
+        self._update_notice()
 
     def first_focus(self) -> QWidget | None:
         """The list, so that the arrow keys work at once; Ctrl+F for the search."""
         return self.list
 
-    def _tell(self) -> None:
+    def _update_notice(self) -> None:
         """Say what is wrong, what was done, or that nothing is saved; and why the list is empty."""
-        past = self._past
-        self._empty.say(*words.empty(past.query, self._view.choices))
-        said, color = "", "problem"
-        if past.problem is not None:
-            said, color = f"{past.problem.title} {past.problem.hint}".strip(), "recording"
-        elif past.exported is not None:
-            said, color = words.EXPORTED.format(path=past.exported), "good"
-        elif self._view.choices.is_private:
-            said = strings.HISTORY_PAUSED
-        if said != self._notice.text():
-            announce(self, said)
-        self._notice.setText(said)
-        self._notice.set_color(color)
-        self._notice.setVisible(bool(said))
-
-    # --- asking --------------------------------------------------------------------------------------
+        page = self._page
+        title, hint = words.empty(page.query, self._view.choices)
+        self._empty_title.setText(title)
+        self._empty_hint.setText(hint)
+        if page.problem is not None:
+            self._notice.say(f"{page.problem.title} {page.problem.hint}".strip(), "recording")
+        elif page.exported is not None:
+            self._notice.say(words.EXPORTED.format(path=page.exported), "good")
+        else:
+            self._notice.say(strings.HISTORY_PAUSED if self._view.choices.is_private else "")
 
     def _look(self) -> None:
-        only = self.only.currentData()
-        self._keeper.look(HistoryQuery(self.search.text(), only, self._most))
+        self._history.look(HistoryQuery(self.search.text(), self.only.currentData(), self._most))
 
     def _look_anew(self) -> None:
         self._most = _PAGE
         self._look()
 
     def _look_further(self) -> None:
-        if self._past.has_more and self._past.query.most == self._most:
+        if self._page.has_more and self._page.query.most == self._most:
             self._most += _PAGE
             self._look()
 
     def _insert(self, entry: Entry) -> None:
         """Give the focus back to the window before, and insert there."""
-        self.step_aside(lambda is_elsewhere: self._keeper.insert(entry, is_here=is_elsewhere))
+        self.step_aside(lambda is_elsewhere: self._history.insert(entry, is_here=is_elsewhere))
 
     def _delete(self) -> None:
         if chosen := self.list.chosen():
-            self._keeper.delete([entry.id for entry in chosen])
+            self._history.delete([entry.id for entry in chosen])
 
     def _undo(self) -> None:
-        if self._past.deleted:
+        if self._page.deleted:
             if self.undo_button.hasFocus():
                 self.list.setFocus()
-            self._keeper.undo_delete()
+            self._history.undo_delete()
 
     def _ask_where_to_export(self) -> None:
         chosen = self.list.chosen()
@@ -157,35 +149,28 @@ class HistoryWindow(AppWindow):
         """
         target = Path(path)
         if target.suffix.lower() in words.EXPORT_KINDS:
-            self._keeper.export(target, ids)
+            self._history.export(target, ids)
             return
         endings = {title: ending for ending, title in words.EXPORT_KINDS.items()}
         target = target.with_name(target.name + endings.get(kind, ".txt"))
-        write = partial(self._keeper.export, target, ids)
+        write = partial(self._history.export, target, ids)
         if os.path.lexists(target):
             question = words.REPLACE.format(name=target.name)
             confirm(self, question, words.REPLACE_DETAIL, yes=words.REPLACE_IT, no=words.KEEP_IT, do=write)
         else:
             write()
 
-    # --- building ------------------------------------------------------------------------------------
-
     def _build(self) -> None:
-        for only, title in words.ONLY.items():
-            self.only.addItem(title, only)
-        top = FlowLayout(GAP_PX)
+        top = FlowLayout()
         for title, field in ((words.SEARCH, self.search), (words.SHOW, self.only)):
-            label, pair = QLabel(title), QHBoxLayout()
-            label.setBuddy(field)
-            pair.setSpacing(GAP_PX)
-            pair.addWidget(label)
-            pair.addWidget(field, 1)
-            top.addLayout(pair)
-        self.list.setMinimumHeight(_LEAST_PX)
-        self._stack = QStackedWidget()
+            top.addLayout(row(labelled(title, field), (field, 1)))
+        for label in (self._empty_title, self._empty_hint):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        empty = QWidget()
+        column(None, self._empty_title, self._empty_hint, None, gap_px=SMALL_GAP_PX, parent=empty)
+        self._stack, splitter = QStackedWidget(), QSplitter(Qt.Orientation.Vertical)
         self._stack.addWidget(self.list)
-        self._stack.addWidget(self._empty)
-        splitter = QSplitter(Qt.Orientation.Vertical)
+        self._stack.addWidget(empty)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self._stack)
         splitter.addWidget(self.detail)
@@ -196,28 +181,23 @@ class HistoryWindow(AppWindow):
         self.body.addWidget(splitter, 1)
         for widget in (self.export_button, self.pause, self._count, self.undo_button):
             self.buttons.addWidget(widget)
-        self._count.setWordWrap(False)
 
     def _connect(self) -> None:
         self.shown.connect(lambda: self._stack.setCurrentWidget(self.list))  # until the answer is there
         self.shown.connect(self._look_anew)
-        self.hidden.connect(self._keeper.leave)
+        self.hidden.connect(self._history.leave)
         self.search.textChanged.connect(lambda _text: self._typing.start())
         self.search.went_down.connect(self.list.setFocus)
         self._typing.timeout.connect(self._look_anew)
         self.only.currentIndexChanged.connect(lambda _index: self._look_anew())
         self.list.chosen_changed.connect(lambda: self.detail.show_chosen(self.list.chosen()))
         self.list.end_is_near.connect(self._look_further)
-        self.detail.deleted.connect(self._delete)
-        self.detail.wanted.connect(self._insert)
+        self.list.activated.connect(lambda _index: self.detail.insert())
         QShortcut(QKeySequence.StandardKey.Find, self, self._on_find)
         QShortcut(QKeySequence.StandardKey.Undo, self, self._undo)
-        for keys, do in (
-            (QKeySequence.StandardKey.Delete, self._delete),
-            (QKeySequence.StandardKey.Copy, self.detail.copy),
-        ):
-            QShortcut(keys, self.list, do, context=Qt.ShortcutContext.WidgetShortcut)
-        self.list.activated.connect(lambda _index: self.detail.insert())
+        in_list = Qt.ShortcutContext.WidgetShortcut
+        QShortcut(QKeySequence.StandardKey.Delete, self.list, self._delete, context=in_list)
+        QShortcut(QKeySequence.StandardKey.Copy, self.list, self.detail.copy, context=in_list)
 
     def _on_find(self) -> None:
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -237,7 +217,7 @@ class SearchField(QLineEdit):
             clear.setAccessibleName(words.CLEAR)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Take the keys that mean something else here. Called by Qt."""
+        """Called by Qt."""
         if event.key() == Qt.Key.Key_Escape and self.text():
             self.clear()
         elif event.key() in {Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter}:
@@ -246,35 +226,14 @@ class SearchField(QLineEdit):
             super().keyPressEvent(event)
 
 
-class EmptyState(QWidget):
-    """What stands where there is nothing to list."""
+class _Detail(QWidget):
+    """What can be done with the dictations selected, and the whole text of one."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, history: HistoryCommands, *, insert: Callable[[Entry], None], delete: Callable[[], None]
+    ) -> None:
         super().__init__()
-        self._title, self._hint = Title(), SecondaryText()
-        whole = QVBoxLayout(self)
-        whole.setSpacing(SMALL_GAP_PX)
-        whole.addStretch()
-        for label in (self._title, self._hint):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            whole.addWidget(label)
-        whole.addStretch()
-
-    def say(self, title: str, hint: str) -> None:
-        """Show both lines."""
-        self._title.setText(title)
-        self._hint.setText(hint)
-
-
-class Detail(QWidget):
-    """Shows what is chosen. Lives on Qt's thread."""
-
-    deleted = Signal()  # what is chosen is to be deleted
-    wanted = Signal(object)  # the text of this Entry is to be inserted
-
-    def __init__(self, keeper: HistoryCommands) -> None:
-        super().__init__()
-        self._keeper = keeper
+        self._history, self._insert = history, insert
         self._chosen: Sequence[Entry] = ()
         self._choices = Choices()
         self._trouble = Text(color="recording")
@@ -282,24 +241,27 @@ class Detail(QWidget):
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
         self.text.setAccessibleName(words.TEXT)
-        self.copy_button = button(words.COPY, self.copy)
-        self.insert_button = button(words.INSERT, self.insert)
+        self.copy_button = Button(words.COPY, self.copy)
+        self.insert_button = Button(words.INSERT, self.insert)
         self.insert_button.setToolTip(words.INSERT_TIP)
-        self.retry_button, self.retry_menu = button(words.RETRY), QMenu(self)
+        self.retry_button, self.retry_menu = Button(words.RETRY), QMenu(self)
         self.retry_menu.aboutToShow.connect(self._fill_retry_menu)
         self.retry_button.setMenu(self.retry_menu)
-        self.star_button = button(words.STAR, self._star)
-        self.delete_button = button(words.DELETE, self.deleted.emit)
-        self._build()
+        self.star_button, self.delete_button = Button(words.STAR, self._star), Button(words.DELETE, delete)
+        buttons = FlowLayout(
+            self.insert_button, self.copy_button, self.retry_button, self.star_button, gap_px=SMALL_GAP_PX
+        )
+        buttons.push(self.delete_button)
+        whole = column((self.text, 1), self._trouble, buttons, gap_px=SMALL_GAP_PX, parent=self)
+        whole.setContentsMargins(0, SMALL_GAP_PX, 0, 0)
         self.show_chosen(())
 
     def show_chosen(self, chosen: Sequence[Entry], choices: Choices | None = None) -> None:
-        """Show the one entry chosen, or how many are."""
         self._chosen = chosen
         self._choices = choices or self._choices
         one = chosen[0] if len(chosen) == 1 else None
         text = one.text if one else ""
-        if self.text.toPlainText() != text:  # what is marked in it stays marked
+        if self.text.toPlainText() != text:  # what is selected in it stays selected
             self.text.setPlainText(text)
         several = words.chosen(len(chosen)) if chosen else words.NOTHING_CHOSEN
         self.text.setPlaceholderText(words.headline(one) if one else several)
@@ -309,53 +271,34 @@ class Detail(QWidget):
         self.insert_button.setEnabled(bool(text))
         is_cancelled = one is not None and one.state is EntryState.CANCELLED
         self.retry_button.setText(words.BRING_BACK if is_cancelled else words.RETRY)
-        self.retry_button.setEnabled(
-            one is not None and one.has_audio and one.state is not EntryState.RECORDING
-        )
+        is_over = one is not None and one.has_audio and one.state is not EntryState.RECORDING
+        self.retry_button.setEnabled(is_over)
         self.star_button.setText(words.UNSTAR if self._are_starred() else words.STAR)
         self.star_button.setEnabled(bool(chosen))
         self.delete_button.setEnabled(bool(chosen))
 
     def copy(self) -> None:
-        """Put the text of the entry chosen on the clipboard."""
         if self.copy_button.isEnabled():
-            self._keeper.copy(self._chosen[0])
+            self._history.copy(self._chosen[0])
 
     def insert(self) -> None:
-        """Have the text of the entry chosen inserted."""
         if self.insert_button.isEnabled():
-            self.wanted.emit(self._chosen[0])
+            self._insert(self._chosen[0])
 
     def _star(self) -> None:
-        self._keeper.star([entry.id for entry in self._chosen], is_starred=not self._are_starred())
+        self._history.star([entry.id for entry in self._chosen], is_starred=not self._are_starred())
 
     def _are_starred(self) -> bool:
         return bool(self._chosen) and all(entry.is_starred for entry in self._chosen)
 
     def _fill_retry_menu(self) -> None:
-        entry, menu = self._chosen[0], self.retry_menu
+        retry, menu = partial(self._history.retry, self._chosen[0]), self.retry_menu
         menu.clear()
-        menu.addAction(words.LIKE_BEFORE, partial(self._keeper.retry, entry))
+        menu.addAction(words.LIKE_BEFORE, retry)
         models = menu.addMenu(words.WITH_MODEL)
         for model in self._choices.models:
-            title = model.title.replace("&", "&&")
-            models.addAction(title, partial(self._keeper.retry, entry, model=model.name))
+            models.addAction(strings.literal(model.title), partial(retry, model=model.name))
         languages = menu.addMenu(words.IN_LANGUAGE)
-        languages.addAction(words.AUTOMATIC, partial(self._keeper.retry, entry, language=""))
+        languages.addAction(words.AUTOMATIC, partial(retry, language=""))
         for name in self._choices.languages:
-            title = strings.language_title(name)
-            languages.addAction(title, partial(self._keeper.retry, entry, language=name))
-
-    def _build(self) -> None:
-        row = FlowLayout(SMALL_GAP_PX)
-        buttons = (self.insert_button, self.copy_button, self.retry_button, self.star_button)
-        for one in buttons:
-            row.addWidget(one)
-        row.push()
-        row.addWidget(self.delete_button)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, SMALL_GAP_PX, 0, 0)
-        whole.setSpacing(SMALL_GAP_PX)
-        whole.addWidget(self.text, 1)
-        whole.addWidget(self._trouble)
-        whole.addLayout(row)
+            languages.addAction(strings.language_title(name), partial(retry, language=name))

@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPalette, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -27,9 +27,9 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import HistoryPage
+from handy_qwen.ui.layouts import GAP_PX
 from handy_qwen.ui.style import outline, readable, scheme
 from handy_qwen.ui.widgets import spoken
-from handy_qwen.ui.window import GAP_PX
 from handy_qwen.ui.windows import history_words as words
 
 ENTRY = Qt.ItemDataRole.UserRole
@@ -41,171 +41,166 @@ Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
 
-class EntriesModel(QAbstractListModel):
-    """The entries of a ``Past`` for Qt's list."""
+class _EntriesModel(QAbstractListModel):
+    """The entries of a ``HistoryPage`` for Qt's list."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._past = HistoryPage()
+        self._page = HistoryPage()
 
-    def show_past(self, past: HistoryPage) -> None:
-        """Hold the entries of ``past`` instead of those before."""
+    def show_history(self, page: HistoryPage) -> None:
         self.beginResetModel()
-        self._past = past
+        self._page = page
         self.endResetModel()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All that are in the list."""
-        return self._past.entries
+        return self._page.entries
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
-        """How many there are. Called by Qt."""
-        return 0 if parent.isValid() else len(self._past.entries)
+        return 0 if parent.isValid() else len(self.entries)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """What a row shows, and what a screen reader says of it. Called by Qt."""
-        entry = self._past.entries[index.row()]
-        remark = words.remark(entry, is_retried=entry.id in self._past.retried)
+        entry = self.entries[index.row()]
         if role == ENTRY:
             return entry
-        if role == REMARK:
-            return remark
         if role == Qt.ItemDataRole.DisplayRole:
             return words.headline(entry)
+        remark = words.remark(entry, is_retried=entry.id in self._page.retried)
+        if role == REMARK:
+            return remark
         if role == Qt.ItemDataRole.AccessibleTextRole:
             star = words.STARRED if entry.is_starred else ""
-            facts = words.facts(entry, QDateTime.currentDateTime()).replace("   ·   ", ", ")
+            facts = ", ".join(words.facts(entry, QDateTime.currentDateTime()))
             return spoken(words.headline(entry), remark[0], facts, star)
         return None
 
 
-class EntryPainter(QStyledItemDelegate):
+class _EntryPainter(QStyledItemDelegate):
     """Paints a row: its text, and in a quieter line below all that is known of it."""
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802  the name is Qt's
-        """Two lines. Called by Qt."""
-        lines = sum(QFontMetricsF(font).height() for font in self._fonts(option))
+        lines = QFontMetricsF(option.font).height() + QFontMetricsF(_small_font(option)).height()
         return QSize(100, round(lines + _LINE_GAP_PX + 2 * _PAD_PX))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Paint a row. Called by Qt."""
+        entry, (remark, color) = index.data(ENTRY), index.data(REMARK)
+        headline = words.headline(entry)
+        facts = "   ·   ".join(
+            f"\u2068{fact}\u2069" for fact in words.facts(entry, QDateTime.currentDateTime())
+        )
+        is_text = entry.state is EntryState.DONE and bool(entry.text)
+        area = QRectF(option.rect).adjusted(GAP_PX, _PAD_PX, -GAP_PX, -_PAD_PX)
+        upper, lower = QRectF(area), QRectF(area)
+        upper.setHeight(QFontMetricsF(option.font).height())
+        lower.setTop(upper.bottom() + _LINE_GAP_PX)
         painter.save()
         painter.setClipRect(option.rect)
-        self._paint_ground(painter, option)
-        entry, (remark, color) = index.data(ENTRY), index.data(REMARK)
-        text_font, facts_font = self._fonts(option)
-        area = QRectF(option.rect).adjusted(GAP_PX, _PAD_PX, -GAP_PX, -_PAD_PX)
-        text_height = QFontMetricsF(text_font).height()
-        upper = QRectF(area.left(), area.top(), area.width(), text_height)
-        lower = area.adjusted(0, text_height + _LINE_GAP_PX, 0, 0)
+        _paint_background(painter, option)
+        painter.setFont(option.font)
         if entry.is_starred:
-            upper = self._right(painter, upper, _STAR, text_font, self._ink(option, "problem"))
-        is_text = entry.state is EntryState.DONE and bool(entry.text)
-        text_font.setItalic(not is_text)
-        ink = self._ink(option, "text" if is_text else color or "quiet")
-        self._left(painter, upper, words.headline(entry), text_font, ink)
-        if remark != words.headline(entry):
-            lower = self._right(painter, lower, remark, facts_font, self._ink(option, color or "quiet"))
-        facts = words.facts(entry, QDateTime.currentDateTime())
-        self._left(painter, lower, facts, facts_font, self._ink(option, "quiet"))
+            upper = _draw_right(painter, upper, _STAR, _ink(option, "problem"))
+        font = QFont(option.font)
+        font.setItalic(not is_text)
+        painter.setFont(font)
+        _draw_left(painter, upper, headline, _ink(option, "text" if is_text else color or "quiet"))
+        painter.setFont(_small_font(option))
+        if remark and remark != headline:
+            lower = _draw_right(painter, lower, remark, _ink(option, color or "quiet"))
+        _draw_left(painter, lower, facts, _ink(option, "quiet"))
         painter.restore()
 
-    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
-        rect, state, palette = option.rect, option.state, option.palette
-        if state & QStyle.StateFlag.State_Selected:
-            ink = palette.color(QPalette.ColorRole.HighlightedText)
-            painter.fillRect(rect, readable(palette.color(QPalette.ColorRole.Highlight), ink))
-        else:
-            painter.setPen(QPen(outline(palette), 1))
-            painter.drawLine(rect.bottomLeft(), rect.bottomRight())
-            if state & QStyle.StateFlag.State_MouseOver:
-                painter.fillRect(rect, scheme().color("quiet", 18))
-        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setPen(QPen(self._ink(option, "text"), 1, Qt.PenStyle.DotLine))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(rect.adjusted(2, 2, -3, -3))
 
-    @staticmethod
-    def _fonts(option: QStyleOptionViewItem) -> tuple[QFont, QFont]:
-        text = QFont(option.font)
-        facts = QFont(text)
-        facts.setPointSizeF(text.pointSizeF() * 0.9)
-        return text, facts
+def _small_font(option: QStyleOptionViewItem) -> QFont:
+    font = QFont(option.font)
+    font.setPointSizeF(font.pointSizeF() * 0.9)
+    return font
 
-    @staticmethod
-    def _ink(option: QStyleOptionViewItem, color: str) -> QColor:
-        """A color of the scheme, but on the ground of a chosen row the one that is made for it."""
-        if not option.state & QStyle.StateFlag.State_Selected:
-            return readable(scheme().color(color), option.palette.color(QPalette.ColorRole.Base))
-        ink: QColor = option.palette.color(QPalette.ColorRole.HighlightedText)
-        return ink
 
-    @staticmethod
-    def _left(painter: QPainter, area: QRectF, text: str, font: QFont, ink: QColor) -> None:
-        painter.setFont(font)
-        painter.setPen(ink)
-        line = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
-        painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
+def _ink(option: QStyleOptionViewItem, color: str) -> QColor:
+    """A color of the scheme; in a selected row the one that is made for its background."""
+    if not option.state & QStyle.StateFlag.State_Selected:
+        return readable(scheme().color(color), option.palette.base().color())
+    ink: QColor = option.palette.highlightedText().color()
+    return ink
 
-    @staticmethod
-    def _right(painter: QPainter, area: QRectF, text: str, font: QFont, ink: QColor) -> QRectF:
-        """Paint at the right end, and return the room that is left."""
-        if not text:
-            return area
-        painter.setFont(font)
-        painter.setPen(ink)
-        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-        return area.adjusted(0, 0, -QFontMetricsF(font).horizontalAdvance(text) - GAP_PX, 0)
+
+def _paint_background(painter: QPainter, option: QStyleOptionViewItem) -> None:
+    rect, state, palette = option.rect, option.state, option.palette
+    if state & QStyle.StateFlag.State_Selected:
+        painter.fillRect(rect, readable(palette.highlight().color(), palette.highlightedText().color()))
+    else:
+        painter.setPen(QPen(outline(palette), 1))
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        if state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, scheme().color("quiet", 18))
+    if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
+        painter.setPen(QPen(_ink(option, "text"), 1, Qt.PenStyle.DotLine))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(rect.adjusted(2, 2, -3, -3))
+
+
+def _draw_left(painter: QPainter, area: QRectF, text: str, ink: QColor) -> None:
+    painter.setPen(ink)
+    line = QFontMetricsF(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+    painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
+
+
+def _draw_right(painter: QPainter, area: QRectF, text: str, ink: QColor) -> QRectF:
+    """Draw at the right end, and return the room that is left."""
+    painter.setPen(ink)
+    painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+    return area.adjusted(0, 0, -QFontMetricsF(painter.font()).horizontalAdvance(text) - GAP_PX, 0)
 
 
 class EntriesList(QListView):
-    """The list. What is chosen, and how far it is scrolled, outlasts a change of what it shows."""
+    """The list. Its selection, and how far it is scrolled, outlast a change of what it shows."""
 
     chosen_changed = Signal()
     end_is_near = Signal()  # scrolled nearly to the end: more is wanted
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._model = EntriesModel()
+        self._model = _EntriesModel()
         self.setModel(self._model)
-        self.setItemDelegate(EntryPainter(self))
+        self.setItemDelegate(_EntryPainter(self))
         self.setAccessibleName(words.LIST)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
         self.setUniformItemSizes(True)
-        self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen_changed.emit())
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
 
-    def show_past(self, past: HistoryPage) -> None:
-        """Show the entries of ``past``; of those chosen before, the ones that are still there stay so."""
+    def show_history(self, page: HistoryPage) -> None:
+        """Show the entries of ``page``; of those selected before, the ones that are still there stay so."""
         ids = {entry.id for entry in self.chosen()}
-        row, scrolled = self.currentIndex().row(), self.verticalScrollBar().value()
-        had_focus = self.currentIndex().data(ENTRY)
-        with_signals = self.selectionModel().blockSignals(True)
-        self._model.show_past(past)
-        rows = [place for place, entry in enumerate(past.entries) if entry.id in ids]
-        current = next((r for r, e in enumerate(past.entries) if had_focus and e.id == had_focus.id), None)
-        if current is None and rows:
-            current = rows[0]
-        if current is None and past.entries:  # what stood here is gone: its successor takes its place
-            current = min(max(row, 0), len(past.entries) - 1)
-            rows = [current]
-        for place in rows:
-            self.selectionModel().select(self._model.index(place), QItemSelectionModel.SelectionFlag.Select)
+        place, scrolled = self.currentIndex().row(), self.verticalScrollBar().value()
+        focused: Entry | None = self.currentIndex().data(ENTRY)
+        selection = self.selectionModel()
+        selection.blockSignals(True)
+        self._model.show_history(page)
+        places = {entry.id: number for number, entry in enumerate(page.entries)}
+        selected = [number for number, entry in enumerate(page.entries) if entry.id in ids]
+        current = places.get(focused.id) if focused else None
+        if current is None and selected:
+            current = selected[0]
+        if current is None and page.entries:  # what was here is gone: its successor takes its place
+            current = min(max(place, 0), len(page.entries) - 1)
+            selected = [current]
+        for number in selected:
+            selection.select(self._model.index(number), QItemSelectionModel.SelectionFlag.Select)
         if current is not None:
-            flag = QItemSelectionModel.SelectionFlag.NoUpdate
-            self.selectionModel().setCurrentIndex(self._model.index(current), flag)
-        self.selectionModel().blockSignals(with_signals)
+            no_update = QItemSelectionModel.SelectionFlag.NoUpdate
+            selection.setCurrentIndex(self._model.index(current), no_update)
+        selection.blockSignals(False)
         self.verticalScrollBar().setValue(scrolled)
         self.viewport().update()
         self.chosen_changed.emit()
 
     def chosen(self) -> Sequence[Entry]:
-        """The entries chosen, newest first."""
+        """The entries selected, newest first."""
         return [index.data(ENTRY) for index in sorted(self.selectedIndexes())]
 
     def _on_scrolled(self, value: int) -> None:

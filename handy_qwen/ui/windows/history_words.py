@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QDate, QDateTime, QLocale
+from PySide6.QtCore import QDateTime, QLocale
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import Choices, HistoryFilter, HistoryQuery
@@ -78,25 +78,20 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
     return STATES[entry.state], colors.get(entry.state, "working")
 
 
-def facts(entry: Entry, now: QDateTime) -> str:
+def facts(entry: Entry, now: QDateTime) -> list[str]:
     """When, how long, in which language, by which model, for which application."""
     length = clock(entry.duration_s) if entry.duration_s else ""
     parts = (moment(entry.created_s, now), length, entry.language, entry.model, entry.application)
-    return "   ·   ".join(f"\u2068{part}\u2069" for part in parts if part)
+    return [part for part in parts if part]
 
 
 def moment(created_s: float, now: QDateTime) -> str:
     """A time as people say it: "Today 14:32", "Yesterday 09:10", and the date before."""
     at = QDateTime.fromSecsSinceEpoch(int(min(max(created_s, 0.0), 2**40)))
-    clock_time = QLocale().toString(at.time(), QLocale.FormatType.ShortFormat)
-    days = at.date().daysTo(now.date())
-    if days in {0, 1}:
-        return f"{YESTERDAY if days else TODAY} {clock_time}"
-    return f"{_day(at.date())} {clock_time}"
-
-
-def _day(date: QDate) -> str:
-    return QLocale().toString(date, QLocale.FormatType.ShortFormat)
+    locale, short = QLocale(), QLocale.FormatType.ShortFormat
+    days = {0: TODAY, 1: YESTERDAY}
+    day = days.get(at.date().daysTo(now.date())) or locale.toString(at.date(), short)
+    return f"{day} {locale.toString(at.time(), short)}"
 
 
 def empty(question: HistoryQuery, choices: Choices) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.languages import NATIVE_NAMES
 from handy_qwen.ui import strings
-from handy_qwen.ui.strings import MODELS_WORKING, ntr, tr
+from handy_qwen.ui.strings import ntr, tr
 
 TITLE = tr("Models")
 INTRODUCTION = tr("Speech is transcribed on this computer. Nothing you say leaves it.")
@@ -53,40 +53,23 @@ NEEDS_MEMORY = tr("Needs {needed} of memory; this computer has {available}. It m
 NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
 
 
-def state(entry: ModelEntry) -> tuple[str, str]:
-    """What the pill says, and its color."""
+def state(entry: ModelEntry) -> tuple[str, str, str]:
+    """What the pill says, its color, and what the first button says: empty if it has nothing to do."""
     match entry.standing:
         case ModelStatus.INSTALLED if entry.is_damaged:
-            return DAMAGED, "recording"
+            return DAMAGED, "recording", "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
         case ModelStatus.INSTALLED:
-            return (IN_USE, "good") if entry.is_chosen else (INSTALLED, "quiet")
+            return (IN_USE, "good", "") if entry.is_chosen else (INSTALLED, "quiet", USE)
         case ModelStatus.INSTALLING:
             assert entry.progress is not None
-            return STAGES[entry.progress.stage], "working"
+            stage = entry.progress.stage
+            return STAGES[stage], "working", PAUSE if stage is InstallStage.DOWNLOADING else CANCEL
         case _ if entry.problem is not None:
-            return FAILED, "recording"
+            return FAILED, "recording", RETRY
         case ModelStatus.PAUSED:
-            return PAUSED, "problem"
+            return PAUSED, "problem", RESUME
         case ModelStatus.AVAILABLE:
-            return (RECOMMENDED, "working") if entry.is_recommended else ("", "quiet")
-
-
-def primary(entry: ModelEntry) -> str:
-    """What the first button says; empty if there is nothing for it to do."""
-    match entry.standing:
-        case ModelStatus.INSTALLED if entry.is_damaged:
-            return "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
-        case ModelStatus.INSTALLED:
-            return "" if entry.is_chosen else USE
-        case ModelStatus.INSTALLING:
-            assert entry.progress is not None
-            return PAUSE if entry.progress.stage is InstallStage.DOWNLOADING else CANCEL
-        case _ if entry.problem is not None:
-            return RETRY
-        case ModelStatus.PAUSED:
-            return RESUME
-        case ModelStatus.AVAILABLE:
-            return INSTALL
+            return (RECOMMENDED, "working", INSTALL) if entry.is_recommended else ("", "quiet", INSTALL)
 
 
 def secondary(entry: ModelEntry) -> str:
@@ -115,20 +98,18 @@ def progress_line(progress: Progress) -> str:
     return "  ·  ".join(parts)
 
 
-def installation_line(shelf: ModelList) -> str:
-    """The entry of the tray's menu while a model is being installed; empty if none is."""
-    for entry in shelf.entries:
+def installation(models: ModelList) -> tuple[str, str]:
+    """The title of the model that is being installed, and how far it is; both empty if none is."""
+    for entry in models.entries:
         progress = entry.progress
-        if (
-            entry.standing is ModelStatus.INSTALLING
-            and progress is not None
-            and progress.stage is not InstallStage.WAITING
-        ):
+        is_installing = entry.standing is ModelStatus.INSTALLING
+        if is_installing and progress is not None and progress.stage is not InstallStage.WAITING:
             state = RETRYING if progress.is_stalled else STAGES[progress.stage]
-            if progress.share is not None:
-                state = f"{state} {strings.percent(progress.share)}"
-            return MODELS_WORKING.format(model=entry.title.replace("&", "&&"), state=state)
-    return ""
+            return (
+                entry.title,
+                state if progress.share is None else f"{state} {strings.percent(progress.share)}",
+            )
+    return "", ""
 
 
 def paused_line(entry: ModelEntry) -> str:
@@ -139,13 +120,13 @@ def paused_line(entry: ModelEntry) -> str:
     return PAUSED_AT.format(done=done, total=total)
 
 
-def warning(entry: ModelEntry, shelf: ModelList) -> str:
+def warning(entry: ModelEntry, models: ModelList) -> str:
     """What speaks against the model on this machine; empty if nothing does."""
-    if shelf.memory_bytes and entry.memory_bytes > shelf.memory_bytes * 0.8:
-        needed, available = strings.size(entry.memory_bytes), strings.size(shelf.memory_bytes)
+    if models.memory_bytes and entry.memory_bytes > models.memory_bytes * 0.8:
+        needed, available = strings.size(entry.memory_bytes), strings.size(models.memory_bytes)
         return NEEDS_MEMORY.format(needed=needed, available=available)
-    if entry.standing is ModelStatus.AVAILABLE and shelf.free_bytes and entry.room_bytes > shelf.free_bytes:
-        needed, available = strings.size(entry.room_bytes), strings.size(shelf.free_bytes)
+    if entry.standing is ModelStatus.AVAILABLE and models.free_bytes and entry.room_bytes > models.free_bytes:
+        needed, available = strings.size(entry.room_bytes), strings.size(models.free_bytes)
         return NEEDS_DISK.format(needed=needed, available=available)
     return ""
 

@@ -44,7 +44,7 @@ KEYCODES |= dict(zip("asdfghjkl", range(38, 47), strict=True))
 KEYCODES |= dict(zip("zxcvbnm", range(52, 59), strict=True))
 
 CORE_KEYBOARD = 0x100
-SLOW_KEYS, BOUNCE_KEYS, STICKY_KEYS = 1 << 1, 1 << 2, 1 << 3
+SLOW_KEYS, BOUNCE_KEYS, STICKY_KEYS, MOUSE_KEYS = (1 << bit for bit in range(1, 5))
 
 XTEST_KEYBOARD = "Virtual core XTEST keyboard"
 
@@ -113,7 +113,7 @@ class Xkb:
 
     def set_access(self, features: int) -> None:
         """Switch exactly these accessibility features on."""
-        every = SLOW_KEYS | BOUNCE_KEYS | STICKY_KEYS
+        every = SLOW_KEYS | BOUNCE_KEYS | STICKY_KEYS | MOUSE_KEYS
         self._x11.XkbChangeEnabledControls(self._connection, CORE_KEYBOARD, every, features)
         self._x11.XSync(self._connection, 0)
 

@@ -23,7 +23,7 @@ from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.runtime.worker import WatchedThread, Worker
-from handy_qwen.settings import MeansOfInsertion, Settings
+from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
@@ -225,7 +225,7 @@ def test_a_choice_can_be_taken_back_and_the_menus_know_what_is_chosen_by_itself(
     assert (choices.is_model_automatic, choices.model) == (True, "big")
     assert choices.is_method_automatic
     assert choices.method is choices.automatic_method
-    assert desk.program.store.value.method is MeansOfInsertion.AUTO
+    assert desk.program.store.value.method is None
     assert desk.program.store.value.model == ""
 
 
@@ -328,7 +328,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     program._cues = cues = SoundCues(None, bench.home)
-    listener = X11Hotkeys(lambda _: None)
+    listener = X11Hotkeys(lambda _: None, display=":9876")
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
     clipboard = WatchedThread("clipboard", lambda: None)
     backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)

@@ -114,8 +114,7 @@ def test_channels_are_averaged(saved, channels):
 def test_every_kind_of_file_is_read_whole(saved, kind, subtype, rate, tolerance):
     path = saved(encoded(chirp(rate, 2.0, channels=2), rate, kind, subtype), "take.bin")
     with files.read(path) as file:
-        assert (file.rate_hz, file.channels) == (rate, 2)
-        assert file.duration_s == pytest.approx(2.0, abs=0.06)
+        assert file.total_samples == pytest.approx(2 * RATE, abs=0.06 * RATE)
         loaded = np.concatenate(list(file))
         assert not file.is_truncated
     expected = soxr.resample(chirp(rate, 2.0, channels=2).mean(axis=1), rate, RATE)
@@ -157,7 +156,6 @@ def test_blocks_are_short_and_the_total_is_known_ahead(saved):
     samples = chirp(48_000, seconds=20.0)
     with files.read(saved(encoded(samples, 48_000))) as file:
         assert file.total_samples == 20 * RATE
-        assert file.duration_s == 20.0
         sizes = [block.size for block in file]
     assert sum(sizes) == 20 * RATE
     assert max(sizes) < RATE
@@ -208,7 +206,6 @@ def test_a_header_that_does_not_know_the_length_gives_none_and_all_of_the_sound(
     data[22:26] = bytes(4)
     with files.read(saved(bytes(data), "piped.flac")) as file:
         assert file.total_samples is None
-        assert file.duration_s is None
         assert sum(block.size for block in file) == RATE
         assert not file.is_truncated
 
@@ -546,7 +543,7 @@ WMA_IN_WAV = encoded(np.zeros(4000, np.float32)).replace(b"fmt \x10\0\0\0\1\0", 
         (SPEEX_HEAD, "of this kind cannot be read"),
         (FLAC_IN_OGG_HEAD, "of this kind cannot be read"),
         (WMA_IN_WAV, "of this kind cannot be read"),
-        (b"ID3\3\0\0\0\0\0\0" + b"\0" * 200 + encoded(chirp(), kind="MP3"), "this MP3 is damaged, or of an"),
+        (b"ID3\3\0\0\0\0\0\0" + b"\0" * 200 + encoded(chirp(), kind="MP3"), "the file is damaged"),
     ],
 )
 def test_without_pyav_the_hint_for_what_it_reads_is_how_to_install_it(saved, monkeypatch, data, words):
@@ -594,7 +591,6 @@ def test_m4a_and_video_are_read_through_ffmpeg(av, saved, kind, layout, picture)
     sound = np.repeat(chirp(48_000, 3.0)[:, None], channels, axis=1)
     data = with_ffmpeg(av, sound, kind, "aac", layout=layout, picture=picture)
     with files.read(saved(data, "film.mp4")) as file:
-        assert (file.rate_hz, file.channels) == (48_000, channels)
         loaded = np.concatenate(list(file))
         assert not file.is_truncated
     expected = chirp(RATE, 3.0)

@@ -11,8 +11,8 @@ from handy_qwen.audio.conversion import Resampler
 RATES = [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000]
 
 
-def resampled(blocks, rate_hz, quality="HQ"):
-    resampler = Resampler(rate_hz, quality)
+def resampled(blocks, rate_hz):
+    resampler = Resampler(rate_hz)
     return np.concatenate([*[resampler.feed(b) for b in blocks], resampler.flush()])
 
 
@@ -20,22 +20,17 @@ def noise(n, seed=0):
     return (np.random.default_rng(seed).standard_normal(n) * 0.2).astype(np.float32)
 
 
-def tone(hz, rate_hz, seconds=1.0):
-    return (0.5 * np.sin(2 * np.pi * hz * np.arange(round(rate_hz * seconds)) / rate_hz)).astype(np.float32)
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     rate=st.sampled_from(RATES),
-    quality=st.sampled_from(["LQ", "MQ", "HQ", "VHQ"]),
     n=st.integers(0, 20_000),
     cuts=st.lists(st.floats(0, 1), max_size=20),
 )
-def test_cutting_changes_no_bit_and_the_length_is_that_of_the_rate(rate, quality, n, cuts):
+def test_cutting_changes_no_bit_and_the_length_is_that_of_the_rate(rate, n, cuts):
     samples = noise(n)
     pieces = np.split(samples, sorted(round(c * n) for c in cuts))
-    out = resampled(pieces, rate, quality)
-    np.testing.assert_array_equal(out, resampled([samples], rate, quality))
+    out = resampled(pieces, rate)
+    np.testing.assert_array_equal(out, resampled([samples], rate))
     assert abs(out.size - n * 16_000 / rate) < 1
     assert out.dtype == np.float32
 
@@ -47,24 +42,9 @@ def test_blocks_give_what_the_whole_gives_at_once(rate):
     np.testing.assert_array_equal(resampled(np.array_split(samples, 97), rate), expected)
 
 
-@pytest.mark.parametrize("rate", RATES)
-def test_a_tone_keeps_its_pitch_level_and_place_in_time(rate):
-    out = resampled(np.array_split(tone(440, rate), 50), rate)
-    middle = slice(1600, -1600)  # the ends of a tone that is cut off hold every frequency
-    np.testing.assert_allclose(out[middle], tone(440, 16_000)[: out.size][middle], atol=1e-4)
-
-
-@pytest.mark.parametrize("rate", [44_100, 48_000, 192_000])
-def test_what_16_khz_cannot_hold_is_gone_instead_of_folded_down(rate):
-    out = resampled([tone(11_000, rate)], rate)
-    assert np.abs(out[1600:-1600]).max() < 0.5e-4  # -80 dB
-
-
-@pytest.mark.parametrize(
-    ("rate", "quality", "limit_ms"), [(48_000, "HQ", 40), (44_100, "HQ", 43), (16_000, "HQ", 0)]
-)
-def test_no_more_is_held_back_than_documented(rate, quality, limit_ms):
-    resampler, fed, got = Resampler(rate, quality), 0, 0
+@pytest.mark.parametrize(("rate", "limit_ms"), [(48_000, 40), (44_100, 43), (96_000, 80), (16_000, 0)])
+def test_no_more_is_held_back_than_documented(rate, limit_ms):
+    resampler, fed, got = Resampler(rate), 0, 0
     for block in np.array_split(noise(rate), 100):
         fed += block.size
         got += resampler.feed(block).size
@@ -76,29 +56,6 @@ def test_sound_at_16_khz_passes_untouched_and_as_a_copy():
     out = Resampler(16_000).feed(block)
     np.testing.assert_array_equal(out, block)
     assert not np.shares_memory(out, block)
-
-
-@pytest.mark.parametrize("rate", [16_000, 48_000])
-def test_nothing_follows_the_flush(rate):
-    resampler = Resampler(rate)
-    resampler.flush()
-    with pytest.raises(ValueError, match="flushed"):
-        resampler.feed(noise(10))
-    with pytest.raises(ValueError, match="flushed"):
-        resampler.flush()
-
-
-@pytest.mark.parametrize("rate", [16_000, 48_000])
-@pytest.mark.parametrize("block", [np.zeros((10, 2), np.float32), np.zeros(10), np.zeros(10, np.int16)])
-def test_other_blocks_are_refused(rate, block):
-    with pytest.raises(TypeError, match="float32"):
-        Resampler(rate).feed(block)
-
-
-@pytest.mark.parametrize("rate", [0, -16_000])
-def test_a_rate_that_cannot_be_is_refused(rate):
-    with pytest.raises(ValueError, match="no such sample rate"):
-        Resampler(rate)
 
 
 def test_a_view_with_gaps_is_resampled_like_its_copy():

@@ -1,4 +1,4 @@
-"""``model``: what is said of folders, in this process."""
+"""``model``: what is said of folders and models, in this process."""
 
 import json
 import os
@@ -8,144 +8,144 @@ import tomllib
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.cli import main, model
+from handy_qwen.cli import model
 from handy_qwen.cli.terminal import InstallProgress
 from handy_qwen.core.models import InstallStage, Progress
 from tests.conftest import CHECKPOINT
 
+SPEECH = paths.asset("speech/report.flac")
+
 
 @pytest.fixture(autouse=True)
-def home(app_home):
-    """No model of the user's is used."""
+def settings_file(app_home):
+    """That of a home without models of the user's."""
+    return app_home / "config" / "settings.toml"
 
 
-def test_a_folder_that_is_no_model_is_not_called_one(tmp_path, capsys):
-    assert main(["model", "info", str(tmp_path)]) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
+@pytest.fixture
+def ask(run):
+    """Runs an action of ``model``."""
+    return lambda *words: run("model", *words)
+
+
+@pytest.fixture
+def imported(ask):
+    """Imports the demo model under another name."""
+
+    def imported(name):
+        assert ask("import", paths.asset("demo-model"), "--name", name).status == 0
+        return paths.models_dir() / name
+
+    return imported
+
+
+@pytest.fixture
+def written(settings_file):
+    """Writes the settings file."""
+
+    def written(text):
+        settings_file.parent.mkdir(parents=True)
+        settings_file.write_text(text)
+
+    return written
+
+
+def test_the_layout_of_a_model_is_named(ask, tmp_path):
+    status, out, err = ask("info", tmp_path)
+    assert (status, out) == (1, "")
     assert f"The model file {tmp_path / 'manifest.json'} is missing." in err
-
-
-def test_a_published_model_is_called_so(tmp_path, capsys):
     (tmp_path / "decoder_init.int4.onnx").touch()
-    assert main(["model", "info", str(tmp_path)]) == 0
-    assert "published ONNX files" in capsys.readouterr().out
+    assert "published ONNX files" in ask("info", tmp_path).out
 
 
-def test_the_list_has_what_is_here_first_and_what_can_be_installed(capsys):
-    assert main(["model", "list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["NAME", "STATE", "DOWNLOAD", "ON", "DISK", "MEMORY", "FOLDER", "OR", "USE"]
-    assert lines[1].startswith("demo")
-    assert "in use" in lines[1]
-    assert sum("in use" in line for line in lines) == 1
+def test_the_list_has_what_is_here_first_and_what_can_be_installed(ask):
+    first, *lines = ask("list").out.splitlines()
+    assert first.split() == ["NAME", "STATE", "DOWNLOAD", "ON", "DISK", "MEMORY", "FOLDER", "OR", "USE"]
+    assert lines[0].startswith("demo")
+    assert [line for line in lines if "in use" in line] == lines[:1]
     assert any(line.startswith("qwen3-asr-0.6b ") and "1.88 GB" in line for line in lines)
 
 
-def test_commands_work_with_the_model_in_use_if_none_is_named(capsys):
-    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "another", "--json"]) == 0
-    speech = str(next(paths.asset("speech").glob("*.flac")))
+def test_commands_work_with_the_model_in_use_if_none_is_named(run, imported):
+    folder = imported("another")
     for name in ("another", "demo"):
-        assert main(["model", "use", name]) == 0
-        capsys.readouterr()
-        assert main(["model", "check", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["name"] == name
-        assert main(["model", "info"]) == 0
-        assert f" {name}\n" in capsys.readouterr().out.splitlines(keepends=True)[0]
-        assert main(["bench", "--seconds", "1", "--tokens", "2", "--rounds", "1", "--json"]) == 0
-        capsys.readouterr()
-    (paths.models_dir() / "another" / "decoder.onnx").unlink()
-    assert main(["transcribe", speech]) == 0, "demo is in use; that another is damaged does not matter"
+        assert run("model", "use", name).status == 0
+        assert json.loads(run("model", "check", "--json").out)["name"] == name
+        assert run("model", "info").out.splitlines()[0].endswith(f" {name}")
+        speed = run("bench", "--seconds", "1", "--tokens", "2", "--rounds", "1", "--json")
+        assert speed.status == 0
+    (folder / "decoder.onnx").unlink()
+    assert run("transcribe", SPEECH).status == 0, "demo is in use; that another is damaged does not matter"
 
 
 @pytest.mark.parametrize("made", ["empty", "older"])
-def test_what_is_no_model_cannot_be_used(capsys, tmp_path, made):
+def test_what_is_no_model_cannot_be_used(ask, tmp_path, made, settings_file):
     if made == "older":
         manifest = json.loads((paths.asset("demo-model") / "manifest.json").read_text(encoding="utf-8"))
-        older = json.dumps(manifest | {"format": 1})
-        (tmp_path / "manifest.json").write_text(older, encoding="utf-8")
-    assert main(["model", "use", str(tmp_path)]) == 1
-    told = capsys.readouterr().err
-    assert ("an older version" if made == "older" else "is no installed model") in told
-    assert not (paths.config_dir() / "settings.toml").exists()
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"format": 1}), encoding="utf-8")
+    status, _, err = ask("use", tmp_path)
+    assert (status, settings_file.exists()) == (1, False)
+    assert ("an older version" if made == "older" else "is no installed model") in err
 
 
-def test_a_model_is_imported_used_checked_and_removed(capsys):
-    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "mine", "--json"]) == 0
+def test_a_model_is_imported_used_checked_and_removed(ask, settings_file):
     folder = paths.models_dir() / "mine"
-    assert json.loads(capsys.readouterr().out) == {"name": "mine", "folder": str(folder)}
-    assert main(["model", "use", "mine"]) == 0
-    assert tomllib.loads((paths.config_dir() / "settings.toml").read_text())["model"] == "mine"
-    assert main(["model", "check", "--json"]) == 0
-    assert '"is_compared": true' in capsys.readouterr().out
-    assert main(["model", "path", "mine"]) == 0
-    assert capsys.readouterr().out == f"{folder}\n"
-    assert main(["model", "remove", "mine", "--yes"]) == 1
-    assert "mine is in use." in capsys.readouterr().err
-    assert main(["model", "use", "demo"]) == 0
-    assert main(["model", "remove", "mine"]) == 2  # nobody to ask
+    imported = ask("import", paths.asset("demo-model"), "--name", "mine", "--json")
+    assert json.loads(imported.out) == {"name": "mine", "folder": str(folder)}
+    assert ask("use", "mine").status == 0
+    assert tomllib.loads(settings_file.read_text())["model"] == "mine"
+    assert json.loads(ask("check", "--json").out)["is_compared"] is True
+    assert ask("path", "mine").out == f"{folder}\n"
+    for name in ("mine", folder):  # it is in use by its folder as well
+        assert ask("use", name).status == 0
+        rows = json.loads(ask("list", "--json").out)
+        assert [row["name"] for row in rows if row["is_in_use"]] == ["mine"]
+        assert "mine is in use." in ask("remove", "mine", "--yes").err
+    assert ask("use", "demo").status == 0
+    assert ask("remove", "mine").status == 2, "there is nobody to ask"
     assert folder.is_dir()
-    assert main(["model", "remove", "mine", "--yes"]) == 0
+    assert ask("remove", "mine", "--yes").status == 0
     assert not folder.exists()
-    assert main(["model", "remove", "mine", "--yes"]) == 1
-
-
-def test_a_model_that_is_used_by_its_folder_is_in_use_as_well(capsys):
-    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "mine"]) == 0
-    assert main(["model", "use", str(paths.models_dir() / "mine")]) == 0
-    capsys.readouterr()
-    assert main(["model", "list", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in rows if row["is_in_use"]] == ["mine"]
-    assert main(["model", "remove", "mine", "--yes"]) == 1
-    assert "mine is in use." in capsys.readouterr().err
-    assert (paths.models_dir() / "mine" / "manifest.json").is_file()
+    assert ask("remove", "mine", "--yes").status == 1
 
 
 @pytest.mark.parametrize("is_like_a_download", [False, True])
-def test_a_folder_of_the_users_is_never_removed(tmp_path, is_like_a_download):
+def test_a_folder_of_the_users_is_never_removed(ask, tmp_path, is_like_a_download):
     mine = tmp_path / "diary"
     (mine / "source").mkdir(parents=True)
     (mine / "source" / "page.txt").write_text("mine")
     (mine / "letter.txt").write_text("mine")
     if is_like_a_download:
         (mine / "listing.json").write_text("{}")
-    before = sorted(tmp_path.rglob("*"))
+    before = sorted(mine.rglob("*"))
     relative = os.path.relpath(mine, paths.models_dir() / ".incoming")
-    for name in (str(mine), relative, "..", ".", ""):
-        assert main(["model", "remove", name, "--yes"]) == 1, name
-    assert sorted(path for path in tmp_path.rglob("*") if mine in {path, *path.parents}) == [
-        path for path in before if mine in {path, *path.parents}
-    ]
+    for name in (mine, relative, "..", ".", ""):
+        assert ask("remove", name, "--yes").status == 1, name
+    assert sorted(mine.rglob("*")) == before
     assert not mine.with_name("diary.lock").exists()
 
 
-def test_an_unknown_model_is_neither_installed_nor_used(capsys):
-    assert main(["model", "install", "nope"]) == 1
-    assert "There are: qwen3-asr-0.6b" in capsys.readouterr().err
-    assert main(["model", "use", "nope"]) == 1
-    assert not (paths.config_dir() / "settings.toml").exists()
-
-
-def test_a_known_model_that_is_not_here_is_to_be_installed_first(capsys):
-    assert main(["model", "use", "qwen3-asr-0.6b"]) == 1
-    assert "handy-qwen model install qwen3-asr-0.6b" in capsys.readouterr().err
+def test_a_model_that_is_not_here_is_not_used(ask, settings_file):
+    assert "There are: qwen3-asr-0.6b" in ask("install", "nope").err
+    assert ask("use", "nope").status == 1
+    assert "handy-qwen model install qwen3-asr-0.6b" in ask("use", "qwen3-asr-0.6b").err
+    assert not settings_file.exists()
 
 
 @pytest.mark.parametrize("wish", [("--preset", "exact"), ("--revision", "dev"), ("--keep-source", "there")])
-def test_a_model_that_is_here_is_not_silently_left_in_another_form(capsys, wish):
-    assert main(["model", "import", str(paths.asset("demo-model")), "--name", "qwen3-asr-0.6b"]) == 0
-    assert main(["model", "install", "qwen3-asr-0.6b", *wish]) == 1
-    assert "handy-qwen model remove qwen3-asr-0.6b" in capsys.readouterr().err
+def test_a_model_that_is_here_is_not_silently_left_in_another_form(ask, imported, wish):
+    imported("qwen3-asr-0.6b")
+    status, _, err = ask("install", "qwen3-asr-0.6b", *wish)
+    assert (status, "handy-qwen model remove qwen3-asr-0.6b" in err) == (1, True)
 
 
-def test_an_interrupted_installation_says_that_it_goes_on(capsys, monkeypatch):
+def test_an_interrupted_installation_says_that_it_goes_on(ask, monkeypatch):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("handy_qwen.models.installing.install", interrupt)
-    assert main(["model", "install", "qwen3-asr-0.6b"]) == 130
-    assert "the same command goes on with it" in capsys.readouterr().err
+    status, _, err = ask("install", "qwen3-asr-0.6b")
+    assert (status, "the same command goes on with it" in err) == (130, True)
 
 
 def test_a_log_gets_a_line_for_each_stage_and_tenth_and_no_more(capsys):
@@ -159,113 +159,92 @@ def test_a_log_gets_a_line_for_each_stage_and_tenth_and_no_more(capsys):
     assert lines[-1] == "trying it out"
 
 
-def test_a_folder_that_is_used_is_found_from_everywhere(tmp_path, monkeypatch, capsys):
+def test_a_folder_that_is_used_is_found_from_everywhere(ask, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["model", "convert", str(CHECKPOINT), "mine"]) == 0
-    assert f"handy-qwen model use {tmp_path / 'mine'}" in capsys.readouterr().out
-    assert main(["model", "use", "mine"]) == 0
+    assert f"handy-qwen model use {tmp_path / 'mine'}" in ask("convert", CHECKPOINT, "mine").out
+    assert ask("use", "mine").status == 0
     monkeypatch.chdir("/")
-    assert main(["model", "check"]) == 0
-    assert capsys.readouterr().out.endswith("mine: whole, and it works\n")
+    assert ask("check").out == "mine: whole, and it works\n"
 
 
-def test_a_model_in_use_that_is_gone_keeps_no_other_from_being_removed(tmp_path, capsys):
+def test_a_model_in_use_that_is_gone_keeps_no_other_from_being_removed(ask, imported, tmp_path):
     shutil.copytree(paths.asset("demo-model"), tmp_path / "gone")
-    assert main(["model", "import", str(tmp_path / "gone"), "--name", "another"]) == 0
-    assert main(["model", "use", str(tmp_path / "gone")]) == 0
+    imported("another")
+    assert ask("use", tmp_path / "gone").status == 0
     shutil.rmtree(tmp_path / "gone")
-    assert main(["model", "remove", "another", "--yes"]) == 0
-    assert capsys.readouterr().out.endswith("another is deleted\n")
+    assert ask("remove", "another", "--yes").out == "another is deleted\n"
 
 
-def test_a_demo_model_that_hears_other_words_is_no_good(monkeypatch, capsys):
+def test_a_demo_model_that_hears_other_words_is_no_good(ask, monkeypatch):
     monkeypatch.setattr(model, "SENTENCE", "Something else.")
-    assert main(["model", "check", "demo"]) == 1
-    assert "hears other words" in capsys.readouterr().err
+    status, _, err = ask("check", "demo")
+    assert (status, "hears other words" in err) == (1, True)
 
 
-def test_a_folder_with_others_things_in_it_is_no_place_for_a_package(tmp_path, capsys):
-    (tmp_path / "mine").mkdir()
+def test_a_package_takes_the_place_of_nothing_but_a_package(ask, tmp_path):
+    arguments = ["convert", CHECKPOINT, tmp_path / "mine"]
+    assert ask(*arguments).status == 0
+    assert ask(*arguments).status == 2
+    assert ask(*arguments, "--replace").status == 0
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    assert main(["model", "convert", str(CHECKPOINT), str(tmp_path / "mine"), "--replace"]) == 1
-    assert "exists and is not a package" in capsys.readouterr().err
-
-
-def test_what_else_is_in_a_package_is_not_replaced_with_it(tmp_path, capsys):
-    arguments = ["model", "convert", str(CHECKPOINT), str(tmp_path / "mine")]
-    assert main(arguments) == 0
-    assert main([*arguments, "--replace"]) == 0
-    (tmp_path / "mine" / "notes.txt").write_text("mine")
-    assert main([*arguments, "--replace"]) == 1
-    assert "also holds notes.txt, which would be lost" in capsys.readouterr().err
+    assert "also holds notes.txt, which would be lost" in ask(*arguments, "--replace").err
+    (tmp_path / "mine" / "manifest.json").unlink()
+    assert "exists and is not a package" in ask(*arguments, "--replace").err
     assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
 
 
-def test_recordings_that_are_not_there_are_noticed_before_the_work(tmp_path, capsys):
-    arguments = ["model", "convert", "--report", "--recordings", str(tmp_path / "nope")]
-    assert main([*arguments, str(CHECKPOINT), str(tmp_path / "mine")]) == 1
-    assert "nope" in capsys.readouterr().err
+def test_recordings_that_are_not_there_are_noticed_before_the_work(ask, tmp_path):
+    report = ("--report", "--recordings", tmp_path / "nope")
+    status, _, err = ask("convert", *report, CHECKPOINT, tmp_path / "mine")
+    assert (status, "nope" in err) == (1, True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_model_is_kept_without_asking(monkeypatch, capsys):
+def test_the_demo_model_is_kept_without_asking(ask, monkeypatch):
     monkeypatch.setattr("handy_qwen.cli.model.agrees", lambda _question: pytest.fail("nothing to ask"))
-    assert main(["model", "remove", "demo"]) == 1
-    assert "demo is part of Handy Qwen and cannot be removed." in capsys.readouterr().err
+    assert "demo is part of Handy Qwen and cannot be removed." in ask("remove", "demo").err
 
 
 @pytest.mark.parametrize("content", ['language = "Ger', "", 'mode = "hodl"\nsounds = "x"\n'])
 @pytest.mark.parametrize(
     "words",
     [
-        ["history", "list"],
-        ["history", "retry", "1"],
-        ["model", "list"],
-        ["model", "info"],
-        ["model", "path"],
-        ["model", "remove", "demo"],
-        ["status"],
-        ["transcribe", "nothing.wav"],
+        "history list",
+        "history retry 1",
+        "model list",
+        "model info",
+        "model path",
+        "model remove demo",
+        "status",
+        "transcribe nothing.wav",
     ],
-    ids=" ".join,
 )
-def test_a_command_that_reads_the_settings_never_writes_them(content, words, capsys):
-    paths.config_dir().mkdir(parents=True)
-    place = paths.config_dir() / "settings.toml"
-    place.write_text(content)
-    main(words)
-    told = capsys.readouterr()
-    assert place.read_text() == content
-    assert list(paths.config_dir().iterdir()) == [place]
-    assert "Traceback" not in told.err
+def test_a_command_that_reads_the_settings_never_writes_them(run, content, words, written, settings_file):
+    written(content)
+    assert "Traceback" not in run(*words.split()).err
+    assert settings_file.read_text() == content
+    assert list(settings_file.parent.iterdir()) == [settings_file]
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "problem"),
     [
         ('language = "Ger', "Line 1 of settings.toml cannot be read: a quotation mark is missing."),
         ("sounds = true\nmodel = mine\n", "Line 2 of settings.toml cannot be read"),
     ],
 )
-def test_a_broken_file_is_refused_with_its_line_by_whatever_needs_it(content, words, capsys):
-    paths.config_dir().mkdir(parents=True)
-    place = paths.config_dir() / "settings.toml"
-    place.write_text(content)
-    speech = str(paths.asset("speech/report.flac"))
-    for command in (["model", "use", "demo"], ["transcribe", speech]):
-        assert main(command) == 1
-        assert words in capsys.readouterr().err
-    assert place.read_text() == content
+def test_a_broken_file_is_refused_with_its_line_by_whatever_needs_it(
+    run, content, problem, written, settings_file
+):
+    written(content)
+    for command in (("model", "use", "demo"), ("transcribe", SPEECH)):
+        status, _, err = run(*command)
+        assert (status, problem in err) == (1, True)
+    assert settings_file.read_text() == content
 
 
-def test_use_changes_its_own_key_and_nothing_else(capsys):
-    paths.config_dir().mkdir(parents=True)
-    place = paths.config_dir() / "settings.toml"
-    place.write_text(
-        '# mine\nmode = "hodl" # wrong\nmodel = "old" # why\n\n[[hotkeys]]\nchord = "f9" # here\n'
-    )
-    assert main(["model", "use", "demo"]) == 0
-    assert place.read_text() == (
-        '# mine\nmode = "hodl" # wrong\nmodel = "demo" # why\n\n[[hotkeys]]\nchord = "f9" # here\n'
-    )
-    capsys.readouterr()
+def test_use_changes_its_own_key_and_nothing_else(ask, written, settings_file):
+    text = '# mine\nmode = "hodl" # wrong\nmodel = "old" # why\n\n[[hotkeys]]\nchord = "f9" # here\n'
+    written(text)
+    assert ask("use", "demo").status == 0
+    assert settings_file.read_text() == text.replace("old", "demo")

@@ -72,22 +72,31 @@ def link(name, target, kind=tarfile.SYMTYPE):
     return info
 
 
+def converted(source, place):
+    with opened_source(source, place / "package") as folder:
+        return convert(folder, place / "package", EXACT, DETAILS)
+
+
 @pytest.mark.parametrize("suffix", [".tar.gz", ".zip", ".tar"])
 def test_an_archive_gives_the_package_that_its_folder_gives(original, packed, tmp_path, place, suffix):
-    source = packed[suffix]
-    told = []
     expected = convert(original, tmp_path / "expected", EXACT, DETAILS)
-    found = convert(source, place / "package", EXACT, DETAILS, progress=lambda *step: told.append(step))
-    assert found == expected
+    assert converted(packed[suffix], place) == expected
     assert [path.name for path in place.iterdir()] == ["package"]
-    parts = [part for _, part in told]
-    assert parts == sorted(parts)
-    assert {what for what, _ in told} >= {"unpacking", "text decoder", "done"}
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".zip", ".tar"])
+def test_unpacking_reports_shares_that_only_grow(packed, place, suffix):
+    shares = []
+    with opened_source(packed[suffix], place / "package", shares.append):
+        pass
+    assert shares == sorted(shares)
+    assert shares[0] >= 0
+    assert shares[-1] == pytest.approx(1.0, abs=0.2)
 
 
 def refused(source, place):
     with pytest.raises(HandyError) as caught:
-        convert(source, place / "package", EXACT, DETAILS)
+        converted(source, place)
     assert list(place.iterdir()) == []
     return caught.value
 
@@ -170,12 +179,11 @@ def test_an_archive_that_was_cut_or_changed_is_named(packed, tmp_path, place, su
 
 
 def test_an_interruption_while_unpacking_leaves_nothing(packed, place):
-    def interrupt(what, _part):
-        if what == "unpacking":
-            raise KeyboardInterrupt
+    def interrupt(_share):
+        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        convert(packed[".tar.gz"], place / "package", EXACT, DETAILS, progress=interrupt)
+    with pytest.raises(KeyboardInterrupt), opened_source(packed[".tar.gz"], place / "package", interrupt):
+        pass
     assert list(place.iterdir()) == []
 
 

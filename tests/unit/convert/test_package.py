@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -163,11 +164,15 @@ def test_converting_twice_gives_the_same_files(original, place):
     assert one == two
 
 
-def test_progress_goes_from_nothing_to_all(original, place):
-    parts = []
-    convert(original, place / "package", EXACT, DETAILS, progress=lambda _what, part: parts.append(part))
-    assert parts == sorted(parts)
-    assert (parts[0], parts[-1]) == (0.0, 1.0)
+def test_progress_goes_from_nothing_to_all_in_small_steps_and_names_every_part(original, place):
+    steps = []
+    convert(original, place / "package", EXACT, DETAILS, progress=lambda *step: steps.append(step))
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert max(b - a for a, b in pairwise(shares)) < 0.15
+    assert len(steps) < 600
+    assert list(dict.fromkeys(what for what, _ in steps)) == [*STAGES, "done"]
 
 
 # ---- sources that are not right -------------------------------------------------------------------------
@@ -317,18 +322,18 @@ def test_too_small_a_disk_is_noticed_before_anything_is_written(original, place,
     assert error.title.endswith("but only 1 MB are free.")
 
 
-def test_the_estimate_of_the_size_is_near_the_size(place):
-    for name, preset in PRESETS.items():
-        estimates = []
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                package_module,
-                "_check_room",
-                lambda _destination, needed_bytes, estimates=estimates: estimates.append(needed_bytes),
-            )
-            convert(CHECKPOINT, place / name, preset, DETAILS)
-        size = sum(path.stat().st_size for path in (place / name).iterdir())
-        assert 0.8 * size < estimates[0] < 1.4 * size, name
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_estimate_of_the_size_is_near_the_size(place, monkeypatch, name):
+    estimate, estimates = package_module._package_bytes, []
+
+    def spy(*args):
+        estimates.append(estimate(*args))
+        return estimates[-1]
+
+    monkeypatch.setattr(package_module, "_package_bytes", spy)
+    convert(CHECKPOINT, place / name, PRESETS[name], DETAILS)
+    size = sum(path.stat().st_size for path in (place / name).iterdir())
+    assert 0.8 * size < estimates[0] < 1.4 * size
 
 
 # ---- interruptions --------------------------------------------------------------------------------------

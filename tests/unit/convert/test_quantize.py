@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from handy_qwen.convert import graph
-from handy_qwen.convert.graph import CONTRIB, Graph, dequantize_blocks, quantize_blocks, quantize_channels
+from handy_qwen.convert.graph import CONTRIB, Graph, quantize_blocks, quantize_channels
 from handy_qwen.engine.qwen3.sessions import open_session
+from tests.dequantize import dequantize_blocks
 
 WEIGHTS = np.random.default_rng(4).normal(size=(24, 96)).astype(np.float32)
 
 
 @pytest.mark.parametrize(("bits", "steps"), [(4, 15), (8, 254)])
 def test_no_weight_is_further_off_than_half_a_step(bits, steps):
-    values = dequantize_blocks(quantize_blocks(WEIGHTS, bits=bits, block=32)).reshape(24, 3, 32)
+    values = dequantize_blocks(quantize_blocks(WEIGHTS, bits=bits, block=32), bits).reshape(24, 3, 32)
     blocks = WEIGHTS.reshape(24, 3, 32)
     if bits == 4:  # the ends of the range are the block's, and 0 is always in it
         reach = np.maximum(blocks.max(-1), 0) - np.minimum(blocks.min(-1), 0)
@@ -31,7 +32,7 @@ def test_zero_stays_zero(bits):
     weights = WEIGHTS.copy()
     weights[:, ::3] = 0
     weights[2] = 0
-    values = dequantize_blocks(quantize_blocks(weights, bits=bits, block=32))
+    values = dequantize_blocks(quantize_blocks(weights, bits=bits, block=32), bits)
     assert (values[weights == 0] == 0).all()
     assert np.isfinite(values).all()
 
@@ -107,7 +108,7 @@ def test_symmetric_blocks_have_no_zero_points_and_reach_their_furthest_weight():
     weights[0] = 0
     blocks = quantize_blocks(weights, bits=4, block=32, is_symmetric=True)
     assert blocks.zeros is None
-    values, parts = dequantize_blocks(blocks).reshape(24, 3, 32), weights.reshape(24, 3, 32)
+    values, parts = dequantize_blocks(blocks, 4).reshape(24, 3, 32), weights.reshape(24, 3, 32)
     furthest = np.abs(parts).argmax(-1)[..., None]
     np.testing.assert_allclose(
         np.take_along_axis(values, furthest, -1), np.take_along_axis(parts, furthest, -1), rtol=1e-6

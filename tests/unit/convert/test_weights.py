@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.errors import EngineError, ModelCorruptError, ModelMissingError
+from tests.golden.random_checkpoint import random_tensors, write_random_checkpoint
 
 
 def write(path, header, body=b""):
@@ -220,3 +221,24 @@ def test_no_damage_gives_anything_but_our_errors(path, data):
         checkpoint.read("a")
     except EngineError:
         pass
+
+
+@pytest.mark.parametrize("piece", [1, 7, 96, 200, 1 << 22])
+def test_a_tensor_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch, piece):
+    write_random_checkpoint(tmp_path, bfloat16=True, lm_head=True)
+    monkeypatch.setattr("handy_qwen.convert.checkpoint._PIECE_NUMBERS", piece)
+    expected = random_tensors()["thinker.model.embed_tokens.weight"][:50]
+    read = []
+    checkpoint = Checkpoint(tmp_path, read.append)
+    if piece > 1:  # a number at a time takes its time
+        name = "model.layers.0.mlp.up_proj.weight"
+        np.testing.assert_array_equal(checkpoint.read(name), random_tensors()[f"thinker.{name}"])
+        assert sum(read) == checkpoint.size_bytes(name)
+    rows = checkpoint.read_rows("model.embed_tokens.weight")
+    first = next(rows)
+    assert first.shape[0] == max(1, min(640, piece // 96))
+    np.testing.assert_array_equal(first[:50], expected[: len(first)])
+    if piece > 1:
+        assert sum(len(part) for part in rows) == 640 - len(first)
+        assert checkpoint.is_same("lm_head.weight", "model.embed_tokens.weight")
+    assert not checkpoint.is_same("lm_head.weight", "model.norm.weight")

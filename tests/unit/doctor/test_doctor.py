@@ -16,7 +16,7 @@ import pytest
 from handy_qwen import __version__, cli, paths
 from handy_qwen.audio.devices import Device
 from handy_qwen.control import InstanceLock
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.doctor import (
     Context,
     Finding,
@@ -30,7 +30,6 @@ from handy_qwen.doctor import (
     run,
     sound,
 )
-from handy_qwen.doctor import desktop as autostart_check
 from handy_qwen.doctor.program import installation
 from handy_qwen.doctor.sound import Heard
 from handy_qwen.errors import (
@@ -44,8 +43,10 @@ from handy_qwen.errors import (
 )
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.settings import Settings, read_configuration
-from handy_qwen.system.hotkeys import NoHotkeys
-from handy_qwen.system.hotkeys.portal import PortalError
+from handy_qwen.system.hotkeys.listener import Listener
+from handy_qwen.system.insert import Description
+from handy_qwen.system.insert.backend import Way
+from handy_qwen.system.portal import PortalError
 from handy_qwen.system.session import session_of
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -188,9 +189,9 @@ def test_a_good_file_and_none_are_both_fine():
     assert found.settings.hold_s == 0.5
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"\x00" * 100])
-def test_a_file_that_is_no_text_is_told(data):
-    write_settings("").write_bytes(data)
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x00" * 100])
+def test_a_file_that_is_no_text_is_told(content):
+    write_settings("").write_bytes(content)
     (finding,) = data.check_settings(context(configuration=read_configuration()))
     assert finding.status is Status.PROBLEM
 
@@ -265,7 +266,9 @@ def test_a_display_that_does_not_answer_is_told_once():
     ],
 )
 def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, backend):
-    assert keyboard.backend_of(context(environment, platform=platform)) == backend
+    told = context(environment, platform=platform, running={"phase": "idle"})
+    (finding,) = keyboard.check_hotkeys(told)
+    assert finding.details["backend"] == backend
 
 
 def test_a_running_app_keeps_its_hotkeys_to_itself():
@@ -276,7 +279,7 @@ def test_a_running_app_keeps_its_hotkeys_to_itself():
     assert "Right Ctrl" in finding.text
 
 
-class Taken(NoHotkeys):
+class Taken(Listener):
     """A system where another program has them."""
 
     def __init__(self):
@@ -310,7 +313,7 @@ def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subje
     ],
 )
 def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chord, status, said):
-    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", lambda _bus: SimpleNamespace(close=print))
+    monkeypatch.setattr("handy_qwen.system.portal.PortalSession", lambda _bus: SimpleNamespace(close=print))
     configuration = read_configuration()
     changed = replace(configuration, settings=replace(Settings(), hotkeys=(Hotkey(chord),)))
     (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
@@ -322,7 +325,7 @@ def test_a_session_without_a_portal_is_a_problem(monkeypatch):
     def refuse(_bus):
         raise PortalError("the portal does not answer")
 
-    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", refuse)
+    monkeypatch.setattr("handy_qwen.system.portal.PortalSession", refuse)
     (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert "the portal does not answer" in finding.text
@@ -356,41 +359,39 @@ def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
         assert expected in finding.text
 
 
-def test_the_ways_of_insertion_come_in_the_order_of_trying(monkeypatch):
+WAYS = (
+    Way(Method.PASTE, "paste (one)"),
+    Way(Method.PASTE, "paste (two)", is_available=False),
+    Way(Method.TYPE, "typing"),
+    Way(Method.COPY, "clipboard"),
+)
+
+
+def described(monkeypatch, *ways):
+    """What is said of a desktop with these ways to insert text, and nothing in the way."""
+    monkeypatch.setattr(keyboard, "describe", lambda _session: Description("desk", ways, "Do this."))
     monkeypatch.setattr(keyboard, "backend_for", lambda *_: SimpleNamespace(close=print))
-    monkeypatch.setattr(
-        keyboard.shutil, "which", lambda tool: tool if tool in {"wl-copy", "ydotool"} else None
-    )
-    monkeypatch.setattr(keyboard, "_has_keyboard_portal", lambda: True)
     (finding,) = keyboard.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
+    return finding
+
+
+def test_the_ways_of_insertion_come_in_the_order_of_trying(monkeypatch):
+    finding = described(monkeypatch, *reversed(WAYS))
     assert finding.status is Status.OK
-    assert (
-        finding.details["order"]
-        == [
-            "paste (wl-copy, keys by portal)",
-            "paste (wl-copy, keys by ydotool)",
-            "clipboard (wl-copy)",
-            "clipboard (wl-copy)",
-        ][: len(finding.details["order"])]
-    )
-    assert "typing (wtype)" in finding.details["missing"]
+    assert finding.details["order"] == ["paste (one)", "typing", "clipboard"]
+    assert finding.details["missing"] == ["paste (two)"]
 
 
 def test_only_a_clipboard_is_a_problem(monkeypatch):
-    monkeypatch.setattr(keyboard, "backend_for", lambda *_: SimpleNamespace(close=print))
-    monkeypatch.setattr(keyboard.shutil, "which", lambda tool: tool if tool == "wl-copy" else None)
-    monkeypatch.setattr(keyboard, "_has_keyboard_portal", lambda: False)
-    (finding,) = keyboard.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
-    assert finding.status is Status.PROBLEM
+    finding = described(monkeypatch, WAYS[1], WAYS[3])
+    assert (finding.status, finding.remedy) == (Status.PROBLEM, "Do this.")
     assert "only be copied" in finding.text
 
 
 def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
-    monkeypatch.setattr(keyboard.shutil, "which", lambda _tool: None)
-    monkeypatch.setattr(keyboard, "_has_keyboard_portal", lambda: False)
-    (finding,) = keyboard.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
+    finding = described(monkeypatch, WAYS[1])
     assert finding.status is Status.PROBLEM
-    assert finding.text.startswith("No text can be inserted. Not here: paste (wl-copy")
+    assert finding.text == "No text can be inserted. Not here: paste (two)."
     assert finding.details["order"] == []
 
 
@@ -406,7 +407,6 @@ def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
 
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
-    monkeypatch.setattr(keyboard, "display_of", lambda _context: ":0")
 
     def backend_for(*_):
         tried.append(True)
@@ -591,12 +591,12 @@ def test_a_history_that_is_being_written_is_read_beside():
 @pytest.mark.parametrize("damage", ["no database at all, but long enough to be one" * 9, ""])
 def test_a_damaged_history_is_a_problem(damage):
     database = history_database()
-    data = bytearray(database.read_bytes())
+    content = bytearray(database.read_bytes())
     if damage:
-        data[: len(damage)] = damage.encode()
+        content[: len(damage)] = damage.encode()
     else:
-        data[4096 + 8 :] = b"\xff" * (len(data) - 4096 - 8)
-    database.write_bytes(data)
+        content[4096 + 8 :] = b"\xff" * (len(content) - 4096 - 8)
+    database.write_bytes(content)
     (finding,) = data.check_history(context())
     assert finding.status is Status.PROBLEM
     assert "damaged" in finding.text
@@ -693,7 +693,7 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
     entry = tmp_path / "autostart" / "handy-qwen.desktop"
     entry.parent.mkdir()
     entry.write_text("[Desktop Entry]\nExec=/gone/handy-qwen --hidden\n", encoding="utf-8")
-    (finding,) = autostart_check.check_autostart(context({"XDG_CONFIG_HOME": str(tmp_path)}))
+    (finding,) = desktop.check_autostart(context({"XDG_CONFIG_HOME": str(tmp_path)}))
     assert finding.status is Status.WARNING
     assert "/gone/handy-qwen" in finding.text
 

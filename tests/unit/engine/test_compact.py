@@ -5,13 +5,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.convert.graph import dequantize_blocks, quantize_blocks
+from handy_qwen.convert.graph import quantize_blocks
 from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3 import compact
 from handy_qwen.engine.qwen3.compact import EmbeddingTable, map_array, rotary_tables
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.engine.qwen3.sessions import run
 from handy_qwen.errors import CancelledError, ModelCorruptError, ModelMissingError
+from tests.dequantize import dequantize_blocks
 
 IDS = np.random.default_rng(2).integers(0, 500, 1500).tolist()
 
@@ -259,14 +260,14 @@ def test_rows_of_a_plain_table_are_its_numbers(tmp_path, dtype):
 def test_rows_of_bytes_are_what_the_codes_stand_for():
     blocks = quantize_blocks(WEIGHTS, bits=8, block=BLOCK)
     rows = EmbeddingTable(blocks.codes, blocks.scales).rows(TABLE_IDS)
-    np.testing.assert_array_equal(rows, dequantize_blocks(blocks)[TABLE_IDS])
+    np.testing.assert_array_equal(rows, dequantize_blocks(blocks, 8)[TABLE_IDS])
     assert np.abs(rows - WEIGHTS[TABLE_IDS]).max() < np.abs(WEIGHTS).max() / 127
 
 
 def test_rows_of_nibbles_are_what_the_codes_stand_for():
     blocks = quantize_blocks(WEIGHTS, bits=4, block=BLOCK)
     rows = EmbeddingTable(blocks.codes, blocks.scales, blocks.zeros).rows(TABLE_IDS)
-    np.testing.assert_array_equal(rows, dequantize_blocks(blocks)[TABLE_IDS])
+    np.testing.assert_array_equal(rows, dequantize_blocks(blocks, 4)[TABLE_IDS])
     assert np.abs(rows - WEIGHTS[TABLE_IDS]).max() < np.ptp(WEIGHTS) / 15
 
 

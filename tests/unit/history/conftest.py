@@ -4,66 +4,70 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sqlite3
 import tempfile
 import threading
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from handy_qwen.core.events import Failed, Kept, Recovered, Replayed
-from handy_qwen.history.disk import Ledger
+from handy_qwen.core.events import Failed, Kept, Recovered
+from handy_qwen.core.types import Delivery
+from handy_qwen.history.ledger import Complaints, Ledger
 from handy_qwen.history.retention import Rules
-from handy_qwen.history.store import Places, Store
-from handy_qwen.history.writer import Troubles, Writer
+from handy_qwen.history.store import Store
 
 START_S = 1_800_000_000.0
 
 
-class Books:
+class Books(Ledger):
     """The history of one run of the program, on the test's own thread."""
 
     started: ClassVar[list[Books]] = []
 
     def __init__(self, folder, rules=None, wall_s=START_S):
         self.folder = folder
-        self.places = Places(folder)
         self.rules = rules or Rules()
         self.posted = []
         self.now_s = 100.0
         self.wall_s = wall_s
         self.started.append(self)
-        self.writer = Writer(
+        super().__init__(
             self.posted.append,
             folder,
             lambda: self.rules,
-            Troubles(self.posted.append, lambda: self.now_s),
+            Complaints(self.posted.append, lambda: self.now_s),
             clock=lambda: self.now_s,
             wall_s=lambda: self.wall_s,
         )
-        self.ledger = Ledger(self.writer)
-        self.writer.open()
+        self.open()
 
-    def __getattr__(self, name):
-        return getattr(self.ledger, name)
-
-    def begin(self, take, language="", model="m"):
-        self.ledger.begin(take, int(self.wall_s * 1000), language, model)
+    def begin(self, take, created_ms=None, language="", model="m"):
+        super().begin(take, created_ms or int(self.wall_s * 1000), language, model)
 
     def speak(self, take, seconds=2.0, value=0.5):
         for _ in range(round(seconds * 10)):
-            self.ledger.feed(take, np.full(1600, value, np.float32))
+            self.feed(take, np.full(1600, value, np.float32))
+
+    def done(self, take, text="a text", language="", model="", application=""):
+        super().done(take, text, language, model, application)
 
     def dictate(self, take, text="a text", seconds=2.0):
         self.begin(take)
         self.speak(take, seconds)
-        self.ledger.complete(take)
-        self.ledger.done(take, text, "English", "m", "xterm")
+        self.complete(take)
+        self.done(take, text, "English", "m", "xterm")
 
-    def replay(self, take, entry, sink):
+    def deliver(self, take, text="a text", seconds=2.0, how=Delivery.TYPED):
+        self.dictate(take, text, seconds)
+        self.went(take, how)
+
+    def replay(self, take, entry, sink=lambda _: None):
         """Have it read, and wait for the end: on a busy machine the thread for it would outlive the test."""
-        self.ledger.replay(take, entry, sink)
+        super().replay(take, entry, sink)
         for thread in threading.enumerate():
             if thread.name == "history-read":
                 thread.join(30)
@@ -72,44 +76,55 @@ class Books:
         """Let time pass, and what is due be done."""
         self.now_s += seconds
         self.wall_s += seconds
-        while self.writer.is_due():
-            self.writer.work()
+        while not self.pause_s():
+            self.work()
 
     def crash(self):
         """End without a word, as SIGKILL would: nothing more is written, the system closes the files."""
-        for live in self.writer.live.values():
+        for live in self.live.values():
             if live.journal is not None:
                 live.journal.close()
-        if self.writer.store is not None:
-            self.writer.store.close()
-
-    def end(self):
-        self.writer.close()
+        if self.store is not None:
+            self.store.close()
 
     def again(self):
         """The next start of the program."""
         return Books(self.folder, self.rules, self.wall_s)
 
+    def of(self, kind):
+        return [event for event in self.posted if isinstance(event, kind)]
+
     @property
     def recovered(self):
-        (one,) = [event for event in self.posted if isinstance(event, Recovered)]
+        (one,) = self.of(Recovered)
         return one
 
     @property
     def complaints(self):
-        return [event.error for event in self.posted if isinstance(event, Failed) and not event.take]
+        return [event.error for event in self.of(Failed) if not event.take]
 
     def entry_of(self, take):
-        return next(event.entry for event in self.posted if isinstance(event, Kept) and event.take == take)
+        return next(event.entry for event in self.of(Kept) if event.take == take)
 
-    def replayed(self):
-        return [event for event in self.posted if isinstance(event, Replayed)]
+    @property
+    def row(self):
+        (row,) = self.rows()
+        return row
 
     def rows(self):
-        return list(self.writer.store.oldest())
+        return list(self.store.oldest())
 
     def files(self):
         return sorted(path.name for path in self.places.takes.iterdir())
+
+
+@contextmanager
+def held(path):
+    """Another program holds the database."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("COMMIT")
 
 
 class MemoryFolders:
@@ -145,7 +160,7 @@ def tmp_path(memory_folders):
 def books(tmp_path):
     books = Books(tmp_path / "history")
     yield books
-    books.end()
+    books.close()
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +168,7 @@ def no_book_stays_open():
     """Python complains of databases that are left open."""
     yield
     while Books.started:
-        Books.started.pop().end()
+        Books.started.pop().close()
 
 
 @pytest.fixture

@@ -4,25 +4,23 @@ import csv
 import io
 import json
 import multiprocessing
-import sqlite3
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import Delivery, Entry, EntryState
+from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.export import FIELDS, Format, as_json, exported, local_time
 from handy_qwen.history.store import Store
-from tests.unit.history.conftest import START_S, Books
+from tests.unit.history.conftest import START_S, Books, held
 
 
 @pytest.fixture
 def archive(books):
     for take, text in [(1, "Grüße aus Köln"), (2, "second"), (3, "")]:
-        books.dictate(take, text=text)
-        books.went(take, Delivery.TYPED)
+        books.deliver(take, text=text)
     with Archive(books.folder) as archive:
         yield archive
 
@@ -68,7 +66,6 @@ def test_what_the_command_line_has_transcribed_is_not_offered_again(tmp_path):
         archive.transcribed(1, "there is one", language="", model="m")
     now = before.again()
     assert now.recovered.unfinished == now.recovered.undelivered == ()
-    now.end()
 
 
 @pytest.mark.parametrize("number", [0, -1, 99, 2**63, 10**30])
@@ -97,14 +94,10 @@ def test_a_damaged_history_is_told_and_left_alone(tmp_path):
 def test_a_history_that_is_held_is_told(books, monkeypatch):
     books.dictate(1)
     monkeypatch.setattr("handy_qwen.history.archive.BUSY_S", 0.05)
-    other = sqlite3.connect(books.places.database, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with Archive(books.folder) as second:
+    with held(books.places.database), Archive(books.folder) as second:
         assert len(list(second.newest())) == 1  # reading goes on
         with pytest.raises(HistoryError, match="holds the history"):
             second.star(1, is_starred=True)
-    other.execute("ROLLBACK")
-    other.close()
 
 
 def test_a_deleted_text_is_nowhere_on_the_disk(archive, books):
@@ -117,21 +110,12 @@ def test_a_deleted_text_is_nowhere_on_the_disk(archive, books):
     assert marker.encode("utf-16") not in left
 
 
-START_MS = int(START_S * 1000)
-
-
 def writes(folder, first, count):
     """Another process: adds rows as fast as it can."""
     store = Store(folder / "history.db", busy_s=30.0)
     for number in range(first, first + count):
-        store.add(
-            {
-                "created_ms": START_MS + number,
-                "state": EntryState.DONE,
-                "keep": "text",
-                "text": f"text {number}",
-            }
-        )
+        columns = {"created_ms": int(START_S * 1000) + number, "state": EntryState.DONE, "keep": "text"}
+        store.add(columns | {"text": f"text {number}"})
     store.close()
 
 
@@ -141,8 +125,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost(books):
     for other in others:
         other.start()
     for take in range(1, 30):
-        books.dictate(take, text=f"take {take}", seconds=0.1)
-        books.went(take, Delivery.TYPED)
+        books.deliver(take, text=f"take {take}", seconds=0.1)
     for other in others:
         other.join(60.0)
         assert other.exitcode == 0
@@ -176,7 +159,7 @@ def test_what_is_exported_can_be_read_again(entries):
     lines = [json.loads(line) for line in "".join(exported(entries, Format.JSONL)).split("\n") if line]
     assert [row["text"] for row in lines] == [entry.text for entry in entries]
     assert [row["text"] for row in table] == [entry.text for entry in entries]
-    assert all(tuple(row) == FIELDS for row in lines)
+    assert all(tuple(row) == tuple(FIELDS) for row in lines)
     assert [row["id"] for row in table] == [str(entry.id) for entry in entries]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
 from handy_qwen.history.store import Store
-from tests.unit.history.conftest import Books
+from tests.unit.history.conftest import Books, held
 
 BLOCK = np.linspace(-1, 1, 1600, dtype=np.float32)
 
@@ -25,9 +26,12 @@ BLOCK = np.linspace(-1, 1, 1600, dtype=np.float32)
 class Posted(list):
     """What was posted, from any thread."""
 
+    def of(self, kind):
+        return [event for event in self if isinstance(event, kind)]
+
     def wait_for(self, kind, seconds=20.0):
         end_s = time.monotonic() + seconds
-        while not (found := [event for event in self if isinstance(event, kind)]):
+        while not (found := self.of(kind)):
             assert time.monotonic() < end_s, f"no {kind.__name__} came"
             threading.Event().wait(0.01)
         return found[0]
@@ -38,11 +42,13 @@ def start(tmp_path):
     """Starts histories with a thread of their own."""
     started = []
 
-    def start(folder=tmp_path / "history", rules=Rules):
+    def start(folder=tmp_path / "history", *, is_ready=False):
         posted = Posted()
-        history = DiskHistory(posted.append, folder, rules)
+        history = DiskHistory(posted.append, folder, Rules)
         history.start()
         started.append(history)
+        if is_ready:
+            posted.wait_for(Recovered)
         return history, posted
 
     yield start
@@ -71,6 +77,11 @@ def mount(tmp_path):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+def rows(folder):
+    with closing(Store(folder / "history.db", busy_s=1.0)) as store:
+        return list(store.oldest())
+
+
 def samples(path):
     with wav.blocks(path) as blocks:
         return np.concatenate([*blocks])
@@ -87,9 +98,7 @@ def test_a_whole_take_by_the_port(start, tmp_path):
     history.delivered(1, Delivery.PASTED)
     history.close(10.0)
     history.close(10.0)
-    store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
-    (row,) = store.oldest()
-    store.close()
+    (row,) = rows(tmp_path / "history")
     assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", Delivery.PASTED)
     assert samples(tmp_path / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 20).tobytes()
     assert not history.thread.has_died()
@@ -102,15 +111,12 @@ def test_each_delivery_has_its_word(start, tmp_path, how):
     history.done(1, "a text")
     history.delivered(1, how)
     history.close(10.0)
-    store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
-    (row,) = store.oldest()
-    store.close()
+    (row,) = rows(tmp_path / "history")
     assert row.whereabouts.name == how.name
 
 
 def test_in_private_nothing_is_written(start, tmp_path):
-    history, posted = start()
-    posted.wait_for(Recovered)
+    history, _ = start(is_ready=True)
     history.set_private(True)
     before = sorted(path.name for path in (tmp_path / "history").rglob("*"))
     history.begin(1)
@@ -122,9 +128,7 @@ def test_in_private_nothing_is_written(start, tmp_path):
     history.feed(2, BLOCK)
     history.done(2, "no secret")
     history.close(10.0)
-    store = Store(tmp_path / "history" / "history.db", busy_s=1.0)
-    assert [row.text for row in store.oldest()] == ["no secret"]
-    store.close()
+    assert [row.text for row in rows(tmp_path / "history")] == ["no secret"]
     assert len(before) <= 4
 
 
@@ -143,10 +147,8 @@ def test_a_full_disk_costs_nothing_once_there_is_space(mount, start):
     history.done(1, "a text")
     filler.unlink()
     history.close(20.0)
-    assert len([event for event in posted if isinstance(event, Failed)]) == 1
-    store = Store(folder / "history" / "history.db", busy_s=1.0)
-    (row,) = store.oldest()
-    store.close()
+    assert len(posted.of(Failed)) == 1
+    (row,) = rows(folder / "history")
     assert row.text == "a text"
     assert samples(folder / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 100).tobytes()
 
@@ -159,16 +161,15 @@ def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mo
     books.begin(1)
     books.speak(1, 0.5)
     books.complete(1)
-    books.done(1, "a text", "", "", "")
+    books.done(1, "a text")
     books.later(5)
     assert [error.title for error in books.complaints] == ["The disk is full."]
     (folder / "filler").unlink()
     books.later(5)
-    (row,) = books.rows()
+    row = books.row
     assert row.text == "a text"
     assert len(samples(books.places.takes / row.file)) == 8000
-    assert not books.writer.live[1].journal.waiting_samples
-    books.end()
+    assert not books.live[1].journal.waiting_samples
 
 
 @pytest.mark.expects_log
@@ -177,33 +178,27 @@ def test_a_read_only_home_is_told_and_dictating_goes_on(mount):
     subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
     books = Books(folder / "history")
     for take in range(1, 4):
-        books.dictate(take)
-        books.went(take, Delivery.TYPED)
+        books.deliver(take)
         books.later(3)
     assert 1 <= len(books.complaints) <= 2
     subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
     books.later(5)
     assert [row.text for row in books.rows()] == ["a text"] * 3
     assert len(books.files()) == 3
-    assert not books.writer.live
-    books.end()
+    assert not books.live
 
 
 @pytest.mark.expects_log
 def test_a_locked_database_is_waited_for_without_losing_a_take(books):
-    other = sqlite3.connect(books.places.database, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    books.dictate(1)
-    books.went(1, Delivery.TYPED)
+    with held(books.places.database):
+        books.deliver(1)
+        books.later(2)
+        assert [error.title for error in books.complaints] == ["Another program holds the history."]
+        assert len(books.files()) == 1  # the sound does not wait for the rows
     books.later(2)
-    assert [error.title for error in books.complaints] == ["Another program holds the history."]
-    assert len(books.files()) == 1  # the sound does not wait for the rows
-    other.execute("COMMIT")
-    other.close()
-    books.later(2)
-    (row,) = books.rows()
+    row = books.row
     assert (row.text, row.whereabouts) == ("a text", Delivery.TYPED)
-    assert not books.writer.live
+    assert not books.live
 
 
 def stick(monkeypatch):
@@ -219,13 +214,12 @@ def stick(monkeypatch):
 
 
 def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypatch):
-    history, posted = start()
-    posted.wait_for(Recovered)
+    history, posted = start(is_ready=True)
     monkeypatch.setattr(disk, "SLOW_S", 0.05)
     goes_on = stick(monkeypatch)
     history.begin(1)
     end_s = time.monotonic() + 20.0
-    while not any(isinstance(event, Failed) for event in posted):
+    while not posted.of(Failed):
         assert time.monotonic() < end_s
         history.feed(1, BLOCK)  # returns, although nothing can be written
         threading.Event().wait(0.01)
@@ -235,24 +229,22 @@ def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypa
     history.done(1, "a text")
     goes_on.set()
     history.close(20.0)
-    assert len([event for event in posted if isinstance(event, Failed)]) == 1
+    assert len(posted.of(Failed)) == 1
 
 
 @pytest.mark.expects_log
 def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_path):
-    history, posted = start()
-    posted.wait_for(Recovered)
+    history, posted = start(is_ready=True)
     monkeypatch.setattr(disk, "MOST_WAITING_S", 1.0)
     goes_on = stick(monkeypatch)
     history.begin(1)
     for _ in range(50):
         history.feed(1, BLOCK)
-    assert history._inbox.qsize() <= 12
-    told = [event.error.title for event in posted if isinstance(event, Failed)]
+    told = [event.error.title for event in posted.of(Failed)]
     assert told.count("Only the beginning of this recording is kept.") == 1
     goes_on.set()
     history.begin(2)
-    while history._inbox.qsize():
+    while not history.thread.is_idle():
         threading.Event().wait(0.01)
     history.feed(2, BLOCK)
     history.complete(1)
@@ -266,8 +258,7 @@ def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_p
 
 @pytest.mark.expects_log
 def test_an_unexpected_error_is_told_and_the_thread_lives_on(start, monkeypatch, tmp_path):
-    history, posted = start()
-    posted.wait_for(Recovered)
+    history, posted = start(is_ready=True)
     with monkeypatch.context() as patch:
         patch.setattr(history._ledger, "complete", lambda _: 1 / 0)
         history.complete(1)
@@ -281,11 +272,10 @@ def test_an_unexpected_error_is_told_and_the_thread_lives_on(start, monkeypatch,
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_history_that_died_goes_on_where_it_was(start, tmp_path):
-    history, posted = start()
-    posted.wait_for(Recovered)
+    history, _ = start(is_ready=True)
     history.begin(1)
     history.feed(1, BLOCK)
-    history._do(sys.exit)  # stands for whatever could end the thread
+    history.thread.do(sys.exit)  # stands for whatever could end the thread
     history.thread.join(10.0)
     assert history.thread.has_died()
     history.feed(1, BLOCK)
@@ -300,15 +290,13 @@ def test_what_was_said_is_in_no_log_and_no_complaint(tmp_path, caplog):
     marker = "correct horse battery staple"
     caplog.set_level(logging.DEBUG)
     books = Books(tmp_path / "history")
-    books.dictate(1, text=marker)
-    books.went(1, Delivery.HELD)
+    books.deliver(1, text=marker, how=Delivery.HELD)
     books.crash()
     again = books.again()
-    books.writer.store = None
+    books.store = None
     events = [*books.posted, *again.posted]
     assert marker not in caplog.text
     assert marker not in repr(events)
-    again.end()
 
 
 OTHER_USER = """
@@ -341,7 +329,6 @@ def test_another_user_can_neither_read_nor_write_a_take(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    books.end()
 
 
 @pytest.mark.expects_log
@@ -350,7 +337,7 @@ def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_so
     books.dictate(2, "two")
     books.crash()
     books.places.database.unlink()
-    books.writer.store = None
+    books.store = None
     real, asked = Store.row, []
 
     def row(store, number):
@@ -362,7 +349,7 @@ def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_so
         return real(store, number)
 
     monkeypatch.setattr(Store, "row", row)
-    books.writer.open()
+    books.open()
     assert len(asked) == 2
     books.later(2)
     assert [row.text for row in books.rows()] == ["one", "two"]
@@ -372,13 +359,9 @@ def test_no_take_keeps_the_number_of_an_old_history_if_the_new_one_is_held_by_so
 def test_a_press_by_mistake_is_not_rescued_if_the_database_was_held_when_it_was_to_go(books):
     books.begin(1)
     books.speak(1, 0.3)
-    other = sqlite3.connect(books.places.database, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    books.cancelled(1)
-    other.execute("COMMIT")
-    other.close()
+    with held(books.places.database):
+        books.cancelled(1)
     books.later(2)
-    assert (books.rows(), books.files(), books.writer.live) == ([], [], {})
+    assert (books.rows(), books.files(), books.live) == ([], [], {})
     again = books.again()
     assert again.recovered.unfinished == ()
-    again.end()

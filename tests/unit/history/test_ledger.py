@@ -5,16 +5,13 @@ import os
 import numpy as np
 import pytest
 
-from handy_qwen.core.events import Failed
+from handy_qwen.core.events import Failed, Replayed
 from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history import wav
+from handy_qwen.history.ledger import LiveTake
 from handy_qwen.history.retention import CANCELLED_S, Rules
+from handy_qwen.history.store import Row
 from handy_qwen.history.wav import Stage
-
-
-def only(books):
-    (row,) = books.rows()
-    return row
 
 
 def sound(books, row):
@@ -24,20 +21,20 @@ def sound(books, row):
 
 def test_a_take_has_a_row_and_its_sound_from_the_first_block(books):
     books.begin(1, language="German")
-    assert only(books).state is EntryState.RECORDING
-    assert books.entry_of(1) == only(books).id
+    assert books.row.state is EntryState.RECORDING
+    assert books.entry_of(1) == books.row.id
     books.speak(1, 0.1)
-    path = books.places.takes / only(books).file
-    assert wav.look(path) == wav.Sound(only(books).created_ms, Stage.OPEN, 1600)
+    path = books.places.takes / books.row.file
+    assert wav.look(path) == wav.Sound(books.row.created_ms, Stage.OPEN, 1600)
 
 
 def test_a_take_that_goes_well_is_all_there(books):
     books.dictate(1)
-    assert only(books).whereabouts is Delivery.NOWHERE
+    assert books.row.whereabouts is Delivery.NOWHERE
     books.went(1, Delivery.BEGUN)
-    assert only(books).whereabouts is Delivery.BEGUN
+    assert books.row.whereabouts is Delivery.BEGUN
     books.went(1, Delivery.TYPED)
-    row = only(books)
+    row = books.row
     assert (row.state, row.text, row.language, row.application) == (
         EntryState.DONE,
         "a text",
@@ -47,7 +44,7 @@ def test_a_take_that_goes_well_is_all_there(books):
     assert (row.duration_s, row.whereabouts) == (2.0, Delivery.TYPED)
     assert row.size_bytes == (books.places.takes / row.file).stat().st_size
     assert wav.look(books.places.takes / row.file).stage is Stage.SETTLED
-    assert not books.writer.live
+    assert not books.live
 
 
 def test_sound_is_synced_once_a_second_and_at_its_end(books, monkeypatch):
@@ -64,7 +61,7 @@ def test_sound_is_synced_once_a_second_and_at_its_end(books, monkeypatch):
 
 def test_text_outlasts_a_power_cut_before_anything_is_done_with_it(books):
     seen = []
-    books.writer.store._connection.set_trace_callback(seen.append)
+    books.store._connection.set_trace_callback(seen.append)
     books.dictate(1)
     update = next(at for at, statement in enumerate(seen) if "'a text'" in statement)
     assert seen[update - 1] == "PRAGMA synchronous=FULL"
@@ -84,7 +81,7 @@ def test_a_cancelled_take_stays_for_a_while_and_then_goes(books):
     books.speak(1, 2.0)
     books.cancelled(1)
     books.later(CANCELLED_S - 1)
-    assert only(books).state is EntryState.CANCELLED
+    assert books.row.state is EntryState.CANCELLED
     books.later(1000)
     assert books.rows() == []
     assert books.files() == []
@@ -95,8 +92,8 @@ def test_a_take_that_failed_is_kept_with_its_reason(books):
     books.speak(1)
     books.failed(1, "The model is gone.")
     books.later(5000)
-    assert (only(books).state, only(books).error) == (EntryState.FAILED, "The model is gone.")
-    assert len(sound(books, only(books))) == 32_000
+    assert (books.row.state, books.row.error) == (EntryState.FAILED, "The model is gone.")
+    assert len(sound(books, books.row)) == 32_000
 
 
 def test_a_failure_without_sound_leaves_nothing(books):
@@ -119,101 +116,87 @@ def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
 
 
 def test_to_keep_nothing_from_now_on_does_not_delete_the_past(books):
-    books.dictate(1)
-    books.went(1, Delivery.TYPED)
+    books.deliver(1)
     books.rules = Rules(keep=Keep.NOTHING)
-    books.writer.tidy_soon()
+    books.tidy_soon()
     books.later(0)
-    assert only(books).text == "a text"
+    assert books.row.text == "a text"
 
 
 def test_limits_are_kept_after_each_take(books):
     books.rules = Rules(most_entries=3)
     for take in range(1, 8):
-        books.dictate(take, text=f"text {take}")
-        books.went(take, Delivery.TYPED)
+        books.deliver(take, text=f"text {take}")
         books.later(0)
     assert [row.text for row in books.rows()] == ["text 5", "text 6", "text 7"]
     assert len(books.files()) == 3
 
 
 def test_a_replay_gives_back_what_was_said(books):
-    books.dictate(1)
-    books.went(1, Delivery.TYPED)
+    books.deliver(1)
     heard = []
     books.replay(2, books.entry_of(1), heard.append)
-    wait_for(books.replayed)
+    assert books.of(Replayed)
     assert np.concatenate(heard).tobytes() == np.full(32_000, 0.5, np.float32).tobytes()
     books.done(2, "a better text", "", "other", "")
-    row = only(books)
+    row = books.row
     assert (row.text, row.model, row.language) == ("a better text", "other", "English")
-
-
-def wait_for(condition, seconds=10.0):
-    import threading
-    import time
-
-    end_s = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end_s, "it did not come"
-        threading.Event().wait(0.005)
 
 
 @pytest.mark.parametrize("outcome", ["failed", "cancelled"])
 def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, outcome):
-    books.dictate(1)
-    books.went(1, Delivery.TYPED)
-    before = only(books)
-    books.replay(2, before.id, lambda _: None)
+    books.deliver(1)
+    before = books.row
+    books.replay(2, before.id)
     books.failed(2, "Out of memory.") if outcome == "failed" else books.cancelled(2)
-    assert only(books) == before
+    assert books.row == before
 
 
 def test_a_cancelled_take_can_be_brought_back(books):
     books.begin(1)
     books.speak(1)
     books.cancelled(1)
-    books.replay(2, books.entry_of(1), lambda _: None)
-    assert only(books).state is EntryState.WAITING
-    books.done(2, "there it is", "", "", "")
+    books.replay(2, books.entry_of(1))
+    assert books.row.state is EntryState.WAITING
+    books.done(2, "there it is")
     books.later(CANCELLED_S * 2)
-    assert only(books).text == "there it is"
+    assert books.row.text == "there it is"
 
 
 def test_what_is_still_spoken_is_not_replayed(books):
     books.begin(1)
     books.speak(1, 0.5)
-    books.replay(2, books.entry_of(1), lambda _: None)
-    assert [event.take for event in books.posted if isinstance(event, Failed)] == [2]
+    books.replay(2, books.entry_of(1))
+    assert [event.take for event in books.of(Failed)] == [2]
     books.speak(1, 0.5)
     books.complete(1)
-    assert (only(books).state, only(books).duration_s) == (EntryState.WAITING, 1.0)
+    assert (books.row.state, books.row.duration_s) == (EntryState.WAITING, 1.0)
 
 
 @pytest.mark.parametrize("entry", [77, -1, 2**70])
 def test_a_replay_of_what_is_not_there_fails(books, entry):
-    books.replay(2, entry, lambda _: None)
-    assert [event.take for event in books.posted if isinstance(event, Failed)] == [2]
+    books.replay(2, entry)
+    assert [event.take for event in books.of(Failed)] == [2]
 
 
 def test_an_entry_that_the_user_deletes_meanwhile_stays_deleted(books):
     books.begin(1)
     books.speak(1)
     books.complete(1)
-    books.writer.store.remove(books.entry_of(1))
-    books.writer.live[1].set(error="something to save")
-    books.writer.save(books.writer.live[1])
-    assert books.writer.live[1].is_over
-    books.done(1, "a text", "", "", "")
+    books.store.remove(books.entry_of(1))
+    books.live[1].set(error="something to save")
+    books._save(books.live[1])
+    assert books.live[1].is_over
+    books.done(1, "a text")
     books.went(1, Delivery.TYPED)
     assert books.rows() == []
-    assert not books.writer.live
+    assert not books.live
 
 
 def test_what_is_not_known_is_ignored(books):
     books.speak(9)
     books.complete(9)
-    books.done(9, "a text", "", "", "")
+    books.done(9, "a text")
     books.went(9, Delivery.TYPED)
     books.cancelled(9)
     books.failed(9, "")
@@ -222,16 +205,33 @@ def test_what_is_not_known_is_ignored(books):
 
 
 def test_a_held_text_waits_in_the_books_until_it_is_dropped(books):
-    books.dictate(1)
-    books.went(1, Delivery.HELD)
-    assert only(books).entry.is_undelivered
+    books.deliver(1, how=Delivery.HELD)
+    assert books.row.entry.is_undelivered
     books.went(1, Delivery.DROPPED)
-    assert not only(books).entry.is_undelivered
+    assert not books.row.entry.is_undelivered
 
 
 def test_memory_does_not_grow_with_the_number_of_takes(books):
     for take in range(1, 30):
-        books.dictate(take, seconds=0.2)
-        books.went(take, Delivery.TYPED)
-    assert not books.writer.live
-    assert books.writer.taken_samples == books.writer.fed_samples == 29 * 3200
+        books.deliver(take, seconds=0.2)
+    assert not books.live
+    assert books.taken_samples == books.fed_samples == 29 * 3200
+
+
+def test_takes_do_not_share_a_row_when_a_new_history_counts_from_one(store):
+    rows = [
+        Row(
+            number,
+            1,
+            "done",
+            "text",
+            file=f"take-20260101T000000Z-0000000{number}.wav",
+            text=f"text {number}",
+        )
+        for number in (5, 1)
+    ]
+    for take, row in enumerate(rows, 1):
+        live = LiveTake(take, row)
+        live.has_new_store(store)
+        live.save(store)
+    assert [row.text for row in store.oldest()] == ["text 5", "text 1"]

@@ -41,15 +41,14 @@ def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
     assert wav.look(now.places.takes / now.rows()[0].file).stage is Stage.COMPLETE
     heard = []
     now.replay(1, entry.id, heard.append)
-    now.done(1, "found again", "", "", "")
+    now.done(1, "found again")
     now.went(1, Delivery.TYPED)
-    now.end()
+    now.close()
     assert before.again().recovered.unfinished == ()
 
 
 def test_a_text_that_was_not_delivered_is_offered_until_it_is(before):
-    before.dictate(1)
-    before.went(1, Delivery.BEGUN)
+    before.deliver(1, how=Delivery.BEGUN)
     before.crash()
     second = before.again()
     (entry,) = second.recovered.undelivered
@@ -79,8 +78,7 @@ def test_a_text_is_offered_for_a_week_and_then_only_listed(before):
 
 
 def test_a_delivered_text_is_not_offered_again_but_recent(before):
-    before.dictate(1)
-    before.went(1, Delivery.TYPED)
+    before.deliver(1)
     before.crash()
     recovered = before.again().recovered
     assert recovered.unfinished == recovered.undelivered == ()
@@ -95,7 +93,7 @@ def test_a_take_that_ends_the_program_is_given_up_after_two_tries(before):
     for _ in range(recovery.MOST_REPLAYS):
         run = run.again()
         (entry,) = run.recovered.unfinished
-        run.replay(1, entry.id, lambda _: None)
+        run.replay(1, entry.id)
         run.crash()
     last = run.again()
     assert last.recovered.unfinished == ()
@@ -110,7 +108,7 @@ def test_a_rescue_that_made_way_does_not_count_as_a_try(before):
     before.crash()
     run = before.again()
     for take in range(1, 6):
-        run.replay(take, run.recovered.unfinished[0].id, lambda _: None)
+        run.replay(take, run.recovered.unfinished[0].id)
         run.cancelled(take)
     run.crash()
     assert len(run.again().recovered.unfinished) == 1
@@ -158,10 +156,10 @@ def test_other_files_among_the_recordings_are_left_alone(before, tmp_path):
 @pytest.mark.parametrize("has_row", [True, False])
 def test_a_take_killed_before_its_first_block_leaves_nothing(before, has_row):
     before.begin(1)
-    (row,) = before.rows()
+    row = before.row
     (before.places.takes / row.file).write_bytes(b"RIFF")
     if not has_row:
-        before.writer.store.remove(row.id)
+        before.store.remove(row.id)
     before.crash()
     now = before.again()
     assert now.rows() == []
@@ -182,8 +180,7 @@ def test_an_unfinished_recording_that_is_damaged_is_kept_for_whoever_can_read_it
 
 
 def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
-    before.dictate(1)
-    before.went(1, Delivery.TYPED)
+    before.deliver(1)
     before.begin(2)
     before.speak(2)
     before.failed(2, "No model.")
@@ -196,29 +193,28 @@ def test_a_row_whose_sound_is_gone_keeps_its_text_or_goes(before):
 
 @pytest.mark.parametrize("has_file", [True, False])
 def test_a_deletion_that_was_begun_is_finished(before, has_file):
-    before.dictate(1)
-    before.went(1, Delivery.TYPED)
-    (row,) = before.rows()
-    before.writer.store.change(row.id, {"is_deleting": 1})
+    before.deliver(1)
+    row = before.row
+    before.store.change(row.id, {"is_deleting": 1})
     if not has_file:
         (before.places.takes / row.file).unlink()
     before.crash()
     now = before.again()
     assert now.rows() == []
     assert now.files() == []
-    assert row.file not in now.writer.store.files()
+    assert row.file not in now.store.files()
 
 
 def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
     before.dictate(1)
-    (row,) = before.rows()
+    row = before.row
 
     def refuse(*_, **__):
         raise PermissionError(13, "no")
 
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.unlink", refuse)
-        assert not retention.delete(before.writer.store, before.places.takes, row)
+        assert not retention.delete(before.store, before.places.takes, row)
     assert before.rows() == []
     assert before.files()
     before.crash()
@@ -230,9 +226,8 @@ def test_a_file_that_cannot_be_deleted_is_deleted_later(before, monkeypatch):
 
 def many(before, count=60):
     for take in range(1, count + 1):
-        before.dictate(take, text=f"text {take} " + "word " * 80, seconds=0.1)
-        before.went(take, Delivery.TYPED)
-    before.end()
+        before.deliver(take, text=f"text {take} " + "word " * 80, seconds=0.1)
+    before.close()
     return before.places.database
 
 
@@ -260,7 +255,7 @@ def test_a_damaged_database_is_set_aside_and_what_can_be_is_saved(before, damage
     assert (len(with_text) > 5) is (damage in {"a hole", "truncated"})
     assert now.recovered.unfinished == ()  # all of them had been delivered
     now.dictate(1, text="it goes on")
-    now.end()
+    now.close()
     assert len(now.again().rows()) == 61
 
 
@@ -269,11 +264,11 @@ def test_damage_in_the_middle_of_a_run_does_not_cost_the_take(books):
     books.dictate(1, text="the first " * 200)
     books.begin(2)
     books.speak(2)
-    books.writer.store.checkpoint()
+    books.store.checkpoint()
     path = books.places.database
     path.write_bytes(os.urandom(path.stat().st_size))
     books.complete(2)
-    books.done(2, "the second", "", "", "")
+    books.done(2, "the second")
     for _ in range(5):
         books.later(2)
     assert "the second" in {row.text for row in books.rows()}
@@ -292,8 +287,8 @@ def test_a_database_taken_away_is_begun_anew(books):
 @pytest.mark.expects_log
 def test_with_a_newer_database_takes_go_on_into_files(before):
     before.dictate(1)
-    before.writer.store._connection.execute("PRAGMA user_version=99")
-    before.end()
+    before.store._connection.execute("PRAGMA user_version=99")
+    before.close()
     raw = before.places.database.read_bytes()
     now = before.again()
     assert "newer version" in now.complaints[0].title
@@ -344,12 +339,12 @@ def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_f
                 open_takes[number] = entry
                 model.samples[entry] = 16_000
             elif what in {"crash", "quit"}:
-                run.crash() if what == "crash" else run.end()
+                run.crash() if what == "crash" else run.close()
                 run = run.again()
                 check(run, model)
                 open_takes = {}
             elif what == "tidy":
-                run.writer.tidy_soon()
+                run.tidy_soon()
                 run.later(0)
             elif what == "rescue":
                 rescue(run, model, open_takes, number)
@@ -359,14 +354,14 @@ def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_f
         run = run.again()
         check(run, model)
     finally:
-        run.end()
+        run.close()
 
 
 def rescue(run, model, open_takes, number):
     known = {*open_takes.values(), *model.settled, *model.gone, *model.texts}
     left = [entry.id for entry in run.recovered.unfinished if entry.id not in known]
     if left:
-        run.replay(number, left[0], lambda _: None)
+        run.replay(number, left[0])
         open_takes[number] = left[0]
         model.tries[left[0]] = model.tries.get(left[0], 0) + 1
 
@@ -378,7 +373,7 @@ def act(run, model, open_takes, what, take):
         model.tries[entry] -= 1
         del open_takes[take]
         return
-    row = run.writer.store.row(entry)
+    row = run.store.row(entry)
     state = row.state if row else None
     if what == "speak" and state is EntryState.RECORDING:
         run.speak(take, 0.1)
@@ -386,7 +381,7 @@ def act(run, model, open_takes, what, take):
     elif what == "complete":
         run.complete(take)
     elif what == "done" and state in {EntryState.RECORDING, EntryState.WAITING}:
-        run.done(take, f"text of {entry}", "", "", "")
+        run.done(take, f"text of {entry}")
         model.texts[entry] = f"text of {entry}"
     elif what == "delivering":
         run.went(take, Delivery.BEGUN)
@@ -401,7 +396,7 @@ def act(run, model, open_takes, what, take):
         model.settled.add(entry)
         del open_takes[take]
     elif what == "delete" and row is not None and state is not EntryState.RECORDING:
-        retention.delete(run.writer.store, run.places.takes, row)
+        retention.delete(run.store, run.places.takes, row)
         model.gone.add(entry)
 
 

@@ -4,14 +4,26 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import handy_qwen
 from handy_qwen.core.types import Delivery, EntryState, Keep
-from handy_qwen.history import store
-from handy_qwen.history.store import DamagedError, NewerError, Store, fold, is_file_name, new_file_name
+from handy_qwen.history.store import (
+    MIGRATIONS,
+    DamagedError,
+    NewerError,
+    Row,
+    Store,
+    fold,
+    is_file_name,
+    migrate,
+    new_file_name,
+)
 
 FIRST = {
     "created_ms": 5,
@@ -117,7 +129,7 @@ ANYTHING = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    column=st.sampled_from(sorted(store.COLUMNS - {"id", "is_deleting"})),
+    column=st.sampled_from(sorted({one.name for one in fields(Row)} - {"id", "is_deleting"})),
     value=ANYTHING,
 )
 def test_a_strange_row_is_read_without_harm(memory_folders, column, value):
@@ -155,9 +167,9 @@ def test_our_own_names_are_known_again(created_ms):
 def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
     store = Store(tmp_path / "history.db", busy_s=1.0)
     number = store.add(FIRST)
-    more = [*store.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine'"]
-    store.migrate(store._connection, more)
-    store.migrate(store._connection, more)
+    more = [*MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine'"]
+    migrate(store._connection, more)
+    migrate(store._connection, more)
     assert store._connection.execute("SELECT mood FROM take").fetchall() == [("fine",)]
     assert store.row(number).text == FIRST["text"]
     store.close()
@@ -167,11 +179,11 @@ def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
 
 def test_a_migration_that_fails_changes_nothing(store):
     store.add(FIRST)
-    broken = [*store.MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT; INSERT INTO nowhere VALUES (1)"]
+    broken = [*MIGRATIONS, "ALTER TABLE take ADD COLUMN mood TEXT; INSERT INTO nowhere VALUES (1)"]
     with pytest.raises(sqlite3.OperationalError):
-        store.migrate(store._connection, broken)
+        migrate(store._connection, broken)
     assert store.row(1).text == FIRST["text"]
-    store.migrate(store._connection)
+    migrate(store._connection)
 
 
 def test_a_database_of_another_program_is_damaged_in_our_eyes(tmp_path):
@@ -194,3 +206,10 @@ def test_what_was_deleted_is_overwritten(store):
     left = b"".join(path.read_bytes() for path in store.path.parent.glob("history.db*"))
     assert marker.encode() not in left
     assert store._connection.execute("PRAGMA secure_delete").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("name", ["history", "history.db"])
+def test_no_other_module_spells_out_the_way_to_the_history(name):
+    root = Path(handy_qwen.__file__).parent
+    spelled = [path for path in root.rglob("*.py") if f'/ "{name}"' in path.read_text(encoding="utf-8")]
+    assert spelled == [root / "history" / "store.py"]

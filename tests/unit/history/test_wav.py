@@ -121,7 +121,7 @@ def test_a_take_never_overwrites_another_or_follows_a_link(tmp_path):
     target.write_text("precious")
     (tmp_path / "take.wav").symlink_to(target)
     with pytest.raises(FileExistsError):
-        wav.create(tmp_path / "take.wav", 1)
+        written(tmp_path / "take.wav", SAMPLES)
     assert target.read_text() == "precious"
 
 

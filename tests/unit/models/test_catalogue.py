@@ -6,7 +6,7 @@ from handy_qwen.core.models import ModelStatus
 from handy_qwen.errors import InstallationError
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Layout, read_catalogue, user_catalogue
-from handy_qwen.models.shelf import shelf_entries
+from handy_qwen.models.installed import model_entries
 
 OWN = """
 [[models]]
@@ -85,7 +85,7 @@ def test_an_unknown_name_is_answered_with_those_that_are_known():
 
 
 def test_the_shelf_has_what_can_be_installed_and_the_demo():
-    shelf = {entry.name: entry for entry in shelf_entries()}
+    shelf = {entry.name: entry for entry in model_entries()}
     assert shelf["qwen3-asr-0.6b"].standing is ModelStatus.AVAILABLE
     assert shelf["qwen3-asr-0.6b"].room_bytes > shelf["qwen3-asr-0.6b"].download_bytes
     assert shelf["demo"].standing is ModelStatus.INSTALLED

@@ -10,7 +10,7 @@ from huggingface_hub import constants
 
 from handy_qwen.core.models import InstallStage
 from handy_qwen.errors import CancelledError, DownloadError, DownloadReason, InstallationError
-from handy_qwen.models import fetching
+from handy_qwen.models import download as download_module
 from handy_qwen.models.meter import Meter
 from handy_qwen.models.storage import ModelPaths
 from tests.hub.server import COMMIT, FakeHub, Fault, describe
@@ -320,17 +320,17 @@ def test_a_disk_without_room_is_said_in_numbers_before_anything_is_fetched(hub, 
 
 
 def test_a_disk_that_fills_up_meanwhile_is_said_and_what_came_is_kept(hub, repository, monkeypatch):
-    write_all = fetching.write_all
+    write_all = download_module.write_all
 
     def full(out, data):
         if out.tell() > 200_000:
             raise OSError(errno.ENOSPC, "No space left on device")
         write_all(out, data)
 
-    monkeypatch.setattr(fetching, "write_all", full)
+    monkeypatch.setattr(download_module, "write_all", full)
     with pytest.raises(InstallationError, match="is full"):
         download()
-    monkeypatch.setattr(fetching, "write_all", write_all)
+    monkeypatch.setattr(download_module, "write_all", write_all)
     assert_right(download(), repository)
     assert hub.sent_bytes(WEIGHTS) < 2 * SIZE
     assert [request.start for request in hub.requests if request.file == WEIGHTS][1] > 200_000

@@ -18,12 +18,17 @@ import pytest
 from handy_qwen.core.models import InstallStage, ModelStatus
 from handy_qwen.engine.qwen3.manifest import is_package
 from handy_qwen.errors import CancelledError, DownloadError, EngineError, InstallationError
-from handy_qwen.models import installing
 from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
-from handy_qwen.models.fetching import RetryPolicy
-from handy_qwen.models.installed import find_model, installed_models, load_origin, load_recognizer
-from handy_qwen.models.installing import discard_download, install, is_whole, partial_bytes, remove
-from handy_qwen.models.shelf import shelf_entries
+from handy_qwen.models.installed import (
+    discard_download,
+    find_model,
+    installed_models,
+    load_origin,
+    load_recognizer,
+    model_entries,
+    remove,
+)
+from handy_qwen.models.installing import install, is_whole
 from handy_qwen.models.storage import ModelPaths
 from tests.hub.server import COMMIT, FakeHub, Fault
 from tests.hub.tiny import CHECKPOINT, REPOSITORY, TINY
@@ -68,7 +73,7 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
     sent = len(real_hub.requests)
     install(TINY, lambda _progress: None)  # again
     assert len(real_hub.requests) == sent
-    shelf = {entry.name: entry for entry in shelf_entries(Catalogue((TINY,)))}
+    shelf = {entry.name: entry for entry in model_entries(Catalogue((TINY,)))}
     assert shelf["tiny"].standing is ModelStatus.INSTALLED
     remove("tiny")
     assert [model.name for model in installed_models()] == ["demo"]
@@ -164,7 +169,7 @@ def test_what_does_not_run_is_not_put_in_place(real_hub, monkeypatch):
     with pytest.raises(EngineError):
         install(TINY, lambda _progress: None)
     assert [model.name for model in installed_models()] == ["demo"]
-    assert partial_bytes("tiny") >= real_hub.sent_bytes(WEIGHTS)
+    assert ModelPaths("tiny").partial_bytes() >= real_hub.sent_bytes(WEIGHTS)
 
 
 def test_a_conversion_that_is_given_up_keeps_what_was_fetched(real_hub):
@@ -174,17 +179,17 @@ def test_a_conversion_that_is_given_up_keeps_what_was_fetched(real_hub):
 
     with pytest.raises(CancelledError):
         install(TINY, give_up)
-    assert partial_bytes("tiny") >= real_hub.sent_bytes(WEIGHTS) > 0
-    entry = next(one for one in shelf_entries(Catalogue((TINY,))) if one.name == "tiny")
-    assert (entry.standing, entry.partial_bytes) == (ModelStatus.PAUSED, partial_bytes("tiny"))
+    assert ModelPaths("tiny").partial_bytes() >= real_hub.sent_bytes(WEIGHTS) > 0
+    entry = next(one for one in model_entries(Catalogue((TINY,))) if one.name == "tiny")
+    assert (entry.standing, entry.partial_bytes) == (ModelStatus.PAUSED, ModelPaths("tiny").partial_bytes())
     discard_download("tiny")
-    assert partial_bytes("tiny") == 0
+    assert ModelPaths("tiny").partial_bytes() == 0
     discard_download("tiny")  # nothing to do
 
 
 def test_weights_that_are_none_end_in_a_sentence(hub):
     with pytest.raises(EngineError) as caught:
-        install(TINY, lambda _progress: None, patience=RetryPolicy(first_s=0.0))
+        install(TINY, lambda _progress: None)
     assert "config.json" in caught.value.title
     assert hub.sent_bytes(WEIGHTS) > 0
 
@@ -245,21 +250,21 @@ def test_an_older_model_stays_until_the_new_one_stands(real_hub, monkeypatch):
 @pytest.mark.usefixtures("hub_home")
 def test_what_another_process_works_on_is_not_deleted(tmp_path):
     places = ModelPaths("tiny")
-    places.make()
     places.begin()
     places.listing.write_text("{}")
     code = (
-        "import sys, handy_qwen.models.storage as l, pathlib\n"
-        "with l.locked(pathlib.Path(sys.argv[1]), lambda: None):\n"
+        "import sys\n"
+        "from handy_qwen.models.storage import ModelPaths\n"
+        "with ModelPaths('tiny').locked(lambda: None):\n"
         " print('held', flush=True)\n"
         " sys.stdin.read()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, places.lock], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(InstallationError, match="being installed by another process"):
-            installing.discard_download("tiny")
+            discard_download("tiny")
         other.stdin.close()
     assert tmp_path.exists()
-    installing.discard_download("tiny")
+    discard_download("tiny")

@@ -8,8 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import handy_qwen
-from handy_qwen.system import autostart
-from handy_qwen.system.hotkeys import portal
+from handy_qwen.system import autostart, portal
 from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"

@@ -12,7 +12,7 @@ from handy_qwen.audio.connection import spawn
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
-from handy_qwen.core.events import Copied, FocusNoted, Heard, Kept, RecordingBegan, Replayed
+from handy_qwen.core.events import Copied, FocusNoted, Kept, RecordingBegan, Replayed
 from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
@@ -55,12 +55,12 @@ def test_the_window_at_the_press_is_noted():
     assert events == [FocusNoted(3, Target(1, "editor"))]
 
 
-def test_a_recording_feeds_the_engine_and_tells_that_something_was_heard():
+def test_a_recording_feeds_the_engine_and_the_history():
     ports, events = desk()
     ports.run(fx.StartRecording(1, "German", ("Qwen",)))
     assert ports.transcriber.begun == [(1, "German", ("Qwen",))]
     assert [take for take, _ in ports.transcriber.fed] == [1, 1]
-    assert [type(event) for event in events] == [Kept, RecordingBegan, Heard]
+    assert [type(event) for event in events] == [Kept, RecordingBegan]
     assert ports.history.told == ["1 begun"]
     assert ports.history.fed == [1, 1]
 
@@ -91,9 +91,7 @@ def test_every_other_effect_reaches_its_port():
     assert ports.hotkeys.is_escape_wanted
     assert ports.cues.played == ["started", "stopped"]
     told = [event for event in events if not isinstance(event, Kept)]
-    assert (
-        len(told) == 11
-    )  # focus, began and heard twice, ended twice, transcribed, delivered, copied, hotkeys set
+    assert len(told) == 9  # focus, began and ended twice, transcribed, delivered, copied, hotkeys set
 
 
 def test_what_the_history_is_to_keep_reaches_it():
@@ -249,7 +247,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
         return LiveMode.OFF
 
     history = DiskHistory(events.put, tmp_path, Rules)
-    history._writer.open = hangs.open
+    history._ledger.open = hangs.open
     history.start()
     recorder = MicrophoneRecorder(events.put, hangs, spawn=spawn)
     recorder.thread.start()

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from handy_qwen.audio.recorder import Configure, MicrophoneRecorder
+from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.control import ControlServer, Endpoint, ask
 from handy_qwen.core.events import Delivered, HotkeysDied, Noted
 from handy_qwen.core.types import Delivery, Method, Submit, Target
@@ -369,14 +369,7 @@ def test_the_microphone_lives_again():
     part = MicrophoneRecorder(lambda _: None, NoSound(), on_devices=listed.put)
     part.launch()
     assert listed.get(timeout=30) == []
-    step = part._cycle.step
-
-    def die_once(message, now_s):
-        part._cycle.step = step
-        die(message, now_s)
-
-    part._cycle.step = die_once
-    kill(part.thread, lambda: part._inbox.put(Configure("", 0.0)))
+    kill(part.thread, lambda: part.thread.do(die))
     part.close(30)
     assert not part.thread.has_died()
 
@@ -389,7 +382,7 @@ def test_the_engine_is_one_of_them():
 
 def test_a_listener_that_died_is_started_again_by_the_cycle():
     posted = []
-    listener = X11Hotkeys(posted.append)
+    listener = X11Hotkeys(posted.append, display=":9876")
     assert not listener.has_died()
     listener._thread = WatchedThread("hotkeys", lambda: None)
     listener._thread.start()

@@ -15,8 +15,9 @@ if not sys.platform.startswith("linux"):
 from handy_qwen.doctor import desktop
 from handy_qwen.errors import InsertError
 from handy_qwen.system import portal
-from handy_qwen.system.hotkeys.portal import Portal, PortalError
-from handy_qwen.system.insert import portal as keyboard
+from handy_qwen.system.hotkeys.portal import ShortcutsSession
+from handy_qwen.system.insert.wayland import PortalKeyboard
+from handy_qwen.system.portal import PortalError
 
 
 @pytest.fixture
@@ -71,6 +72,6 @@ def test_nobody_waits_for_ever_for_a_bus_that_lets_one_in_and_says_nothing(froze
     before, asked = files(), 4
     assert outcome(lambda: desktop.version_of("org.freedesktop.portal.RemoteDesktop")) is None
     assert outcome(lambda: desktop._has_status_notifier({"DBUS_SESSION_BUS_ADDRESS": frozen})) is False
-    assert issubclass(outcome(lambda: Portal("SESSION")), PortalError)
-    assert issubclass(outcome(keyboard.Portal), InsertError)
+    assert issubclass(outcome(lambda: ShortcutsSession("SESSION", ())), PortalError)
+    assert issubclass(outcome(PortalKeyboard), InsertError)
     assert files() <= before + asked, "only the bus's own ends are open"

@@ -135,7 +135,7 @@ def test_only_an_x11_session_may_lack_a_compositor(monkeypatch):
     def refuse(_display):
         return lambda: False
 
-    monkeypatch.setattr("handy_qwen.system.x11_compositing.X11Compositing", refuse)
+    monkeypatch.setattr("handy_qwen.system.compositing.X11Compositing", refuse)
     for kind in Kind:
         session = Session(kind, display=":54324")
         assert compositing_for(lambda session=session: session)() == (kind is not Kind.X11)

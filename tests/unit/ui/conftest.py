@@ -23,6 +23,13 @@ class Asked:
             raise AttributeError(name)
         return lambda *arguments: self.calls.append((name, *arguments))
 
+    # With a function that takes any number of arguments, Qt passes none.
+    def use_autostart(self, is_on):
+        self.calls.append(("use_autostart", is_on))
+
+    def pause_history(self, is_paused):
+        self.calls.append(("pause_history", is_paused))
+
 
 @pytest.fixture
 def asked():

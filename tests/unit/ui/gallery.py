@@ -8,7 +8,7 @@ from handy_qwen.ui.tray import TrayMenu
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
-from handy_qwen.ui.windows.models import ModelsWindow, More
+from handy_qwen.ui.windows.models import ModelsWindow
 from tests.e2e.pasts import CHOICES, PASTS, VIEW
 from tests.e2e.shelves import SHELVES
 
@@ -28,9 +28,9 @@ TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 
 def models(asked, state):
     window = ModelsWindow(asked)
-    window.show_shelf(SHELVES[state])
-    for card in window.findChildren(More):
-        card.toggle.setChecked(True)
+    window.show_models(SHELVES[state])
+    for card in window.cards.by_name.values():
+        card.languages.toggle.setChecked(True)
     return window
 
 
@@ -41,7 +41,7 @@ def history(asked, state):
     past = PASTS[state]
     window.search.setText(past.query.words)
     window.only.setCurrentIndex(window.only.findData(past.query.only))
-    window.show_past(past)
+    window.show_history(past)
     return window
 
 
@@ -57,7 +57,7 @@ def main(asked, view):
 def setup(asked, place):
     window = SetupWindow(asked, asked, lambda: -20.0, asked)
     window.show_view(CHOOSING)
-    window.show_shelf(SHELVES["empty"])
+    window.show_models(SHELVES["empty"])
     window.go_to(place)
     return window
 

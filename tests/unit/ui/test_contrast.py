@@ -225,7 +225,7 @@ def test_a_chosen_row_is_readable(qtbot, grounds):
     font = QFont(rows.font())
     font.setPointSize(40)
     rows.setFont(font)
-    rows.show_past(FULL)
+    rows.show_history(FULL)
     rows.setCurrentIndex(rows.model().index(0))
     image = picture(qtbot, rows, QSize(500, 200))
     area = rows.visualRect(rows.model().index(0))

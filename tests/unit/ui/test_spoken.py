@@ -198,13 +198,13 @@ def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, app_home, s
     qtbot.addWidget(window)
     window.present()
     assert said == []
-    window.show_shelf(SHELVES["downloading"])
-    window.show_shelf(SHELVES["downloading"])
+    window.show_models(SHELVES["downloading"])
+    window.show_models(SHELVES["downloading"])
     assert said == [("Qwen3-ASR 0.6B. Downloading", False), ("Qwen3-ASR 1.7B. Waiting", False)]
     history = open_window(qtbot, asked, "history-full")
     said.clear()
-    history.show_past(PASTS["deleted"])
-    history.show_past(PASTS["problem"])
+    history.show_history(PASTS["deleted"])
+    history.show_history(PASTS["problem"])
     assert [words for words, _ in said] == [
         "1 dictation deleted.",
         "9 dictations",

@@ -11,7 +11,7 @@ from handy_qwen.core.types import Method
 from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon, tray_icon
-from handy_qwen.ui.tray import Tray, TrayMenu, _tooltip
+from handy_qwen.ui.tray import Tray, TrayMenu, tooltip
 from tests.e2e.shelves import SHELVES
 
 
@@ -64,7 +64,7 @@ def test_what_failed_or_was_cancelled_can_be_asked_for_while_it_is_kept(menu, as
     assert asked.calls == [Request.RETRY, Request.BRING_BACK]
 
 
-def test_a_history_that_is_paused_is_checked_in_the_menu_and_told_in_the_tooltip(menu, asked):
+def test_a_history_that_is_paused_is_checked_in_the_menu_and_told_in_thetooltip(menu, asked):
     pause = entry(menu, strings.PAUSE_HISTORY)
     menu.show_view(View(phase=Phase.IDLE))
     assert not pause.isChecked()
@@ -73,7 +73,7 @@ def test_a_history_that_is_paused_is_checked_in_the_menu_and_told_in_the_tooltip
     private = View(phase=Phase.IDLE, choices=Choices(is_private=True))
     menu.show_view(private)
     assert pause.isChecked()
-    assert strings.HISTORY_PAUSED in _tooltip(private)
+    assert strings.HISTORY_PAUSED in tooltip(private)
     pause.trigger()
     assert asked.calls[1:] == [("pause_history", False)]
 
@@ -205,13 +205,13 @@ def test_a_waiting_text_can_be_pasted_or_dropped(menu, asked):
     assert asked.calls == [Request.PASTE_AGAIN, Request.DROP_HELD]
 
 
-def test_a_lasting_problem_heads_the_menu_and_the_tooltip(menu):
+def test_a_lasting_problem_heads_the_menu_and_thetooltip(menu):
     problem = Notice(1, NoticeKind.FAILED, "The hotkey is taken.", "Choose another.", is_lasting=True)
     view = View(phase=Phase.PROBLEM, notices=(problem,))
     menu.show_view(view)
     assert titles(menu)[0] == "The hotkey is taken. Choose another."
     assert not menu.actions()[0].isEnabled()
-    assert "The hotkey is taken." in _tooltip(view)
+    assert "The hotkey is taken." in tooltip(view)
     menu.show_view(View(phase=Phase.IDLE))
     assert titles(menu)[0] == strings.START
 
@@ -235,15 +235,15 @@ def test_a_lasting_problem_that_no_overlay_shows_is_told_by_the_desktop_once(
     problem = Notice(1, NoticeKind.FAILED, "The hotkey is taken.", "Choose another.", is_lasting=True)
     tray = Tray(lambda _request: None, asked)
     for _ in range(2):
-        tray.show(View(phase=Phase.PROBLEM, notices=(problem,), choices=Choices(overlay=overlay)))
+        tray.show_view(View(phase=Phase.PROBLEM, notices=(problem,), choices=Choices(overlay=overlay)))
     tray.close()
     assert told == ["The hotkey is taken."] * is_told
 
 
-def test_the_tooltip_tells_the_key():
-    tip = _tooltip(View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl", "F9"))))
+def test_thetooltip_tells_the_key():
+    tip = tooltip(View(phase=Phase.IDLE, choices=Choices(hotkeys=("Right Ctrl", "F9"))))
     assert "Hold Right Ctrl / F9 and speak." in tip
-    assert "Press F9 and speak." in _tooltip(
+    assert "Press F9 and speak." in tooltip(
         View(phase=Phase.IDLE, choices=Choices(hotkeys=("F9",), mode="toggle"))
     )
 
@@ -272,7 +272,7 @@ def test_all_icons_are_there_and_differ():
 def test_the_tray_shows_each_phase(asked):
     tray = Tray(asked, asked)
     for phase in Phase:
-        tray.show(View(phase=phase))
+        tray.show_view(View(phase=phase))
         assert strings.PHASES[phase] in tray._icon.toolTip()
     tray.close()
 
@@ -302,7 +302,7 @@ def test_with_only_the_demo_the_way_to_a_full_model_heads_the_menu(menu, asked):
 
 
 def test_an_installation_is_told_of_while_it_lasts(menu):
-    menu.show_shelf(SHELVES["downloading"])
+    menu.show_models(SHELVES["downloading"])
     assert "M&odels… (Qwen3-ASR 0.6B: Downloading 43 %)" in titles(menu)
-    menu.show_shelf(SHELVES["installed"])
+    menu.show_models(SHELVES["installed"])
     assert strings.MODELS_WINDOW in titles(menu)

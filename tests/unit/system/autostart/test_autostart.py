@@ -17,7 +17,6 @@ from handy_qwen.system.autostart import (
     RUN,
     Launch,
     MacAutostart,
-    NoAutostart,
     WindowsAutostart,
     XdgAutostart,
     autostart_for,
@@ -303,8 +302,3 @@ def test_the_launch_agent_says_what_launchd_needs(tmp_path):
 def test_a_launch_agent_that_somebody_broke_is_off(text, tmp_path):
     (tmp_path / f"{LABEL}.plist").write_bytes(text)
     assert not MacAutostart(tmp_path).state().is_on
-
-
-def test_an_unknown_system_says_so():
-    with pytest.raises(HandyError, match="on this system"):
-        NoAutostart().turn_on(LAUNCH)

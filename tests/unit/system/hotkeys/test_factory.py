@@ -1,16 +1,13 @@
 """Which listener a system gets, what stands in where none can work, and how work reaches its thread."""
 
-import select
 import sys
-import threading
 
 import pytest
 
 from handy_qwen.core.events import HotkeysDied
 from handy_qwen.core.types import Hotkey
-from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys import NoHotkeys, hotkeys_for
-from handy_qwen.system.hotkeys.listener import Inbox
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.session import Kind, Session
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its libraries are on Linux only")
@@ -27,7 +24,7 @@ def post(event):
         (Kind.MACOS, "MacHotkeys"),
         (Kind.X11, "X11Hotkeys"),
         (Kind.WAYLAND, "PortalHotkeys"),
-        (Kind.NONE, "NoHotkeys"),
+        (Kind.NONE, "Listener"),
     ],
 )
 def test_each_system_has_its_own_and_all_can_be_looked_after(kind, adapter):
@@ -44,7 +41,7 @@ def test_each_system_has_its_own_and_all_can_be_looked_after(kind, adapter):
 
 
 def test_no_hotkeys_says_so_and_names_a_way_out():
-    listener = NoHotkeys(post)
+    listener = hotkeys_for(post, Session(Kind.NONE))
     listener.start([])
     with pytest.raises(HotkeyError) as refused:
         listener.start([Hotkey("f9")])
@@ -73,60 +70,3 @@ def test_the_portal_is_asked_in_its_own_words(chord, trigger):
     dictate, cancel = shortcuts_for([Hotkey(chord, language="French")])
     assert (dictate.name, dictate.description, dictate.trigger) == ("dictate", "Dictate (French)", trigger)
     assert (cancel.name, cancel.trigger) == ("cancel", "")
-
-
-@pytest.fixture
-def inbox():
-    inbox = Inbox()
-    yield inbox
-    inbox.close()
-    inbox.close()
-
-
-def test_a_command_wakes_the_thread_and_runs_there(inbox):
-    ran_on = []
-
-    def serve():
-        select.select([inbox.fileno()], [], [], 20)
-        inbox.run()
-
-    thread = threading.Thread(target=serve, name="server")
-    thread.start()
-    inbox.put(lambda: ran_on.append(threading.current_thread().name)).result(20)
-    thread.join()
-    assert ran_on == ["server"]
-    assert not select.select([inbox.fileno()], [], [], 0)[0], "it sleeps again"
-
-
-def test_an_error_of_ours_goes_to_who_gave_the_command(inbox):
-    def fail():
-        raise HandyError("No.")
-
-    future = inbox.put(fail)
-    inbox.run()
-    with pytest.raises(HandyError, match="No"):
-        future.result(0)
-
-
-def test_any_other_error_goes_to_the_thread_as_well(inbox):
-    future, after = inbox.put(lambda: 1 / 0), inbox.put(lambda: None)
-    with pytest.raises(ZeroDivisionError):
-        inbox.run()
-    assert isinstance(future.exception(0), ZeroDivisionError)
-    inbox.reject(HandyError("Gone."))
-    assert isinstance(after.exception(0), HandyError)
-
-
-def test_a_thread_that_does_not_look_is_not_waited_for(inbox):
-    futures = [inbox.put(lambda: None) for _ in range(100_000)]  # more than the pipe holds
-    inbox.run()
-    assert all(future.done() for future in futures)
-
-
-def test_a_closed_inbox_takes_nothing(inbox):
-    waiting = inbox.put(lambda: None)
-    waiting.cancel()
-    inbox.close()
-    assert inbox.put(lambda: None).cancelled()
-    inbox.run()
-    inbox.reject(HandyError("Gone."))

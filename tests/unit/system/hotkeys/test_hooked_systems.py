@@ -9,6 +9,7 @@ import pytest
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoined, KeyUp
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys import windows as windows_module
 from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys
 from handy_qwen.system.hotkeys.windows import VIRTUAL_KEYS, WindowsHotkeys
@@ -84,9 +85,7 @@ class Windows:
     def __init__(self, *chords, was_injecting=lambda _at_s: False):
         self.down = set()
         self.heard = Heard()
-        self.listener = WindowsHotkeys(
-            self.heard, was_injecting=was_injecting, is_down=lambda code: code in self.down
-        )
+        self.listener = WindowsHotkeys(self.heard, was_injecting)
         self.listener.start([Hotkey(chord) for chord in chords])
         self.hook, self.mouse = FakeListener.made
 
@@ -105,12 +104,14 @@ class Windows:
 
 
 @pytest.fixture
-def windows():
+def windows(monkeypatch):
     made = []
 
     def make(*chords, **options):
-        made.append(Windows(*chords, **options))
-        return made[-1]
+        machine = Windows(*chords, **options)
+        monkeypatch.setattr(windows_module, "is_key_down", machine.down.__contains__)
+        made.append(machine)
+        return machine
 
     yield make
     for machine in made:
@@ -240,17 +241,18 @@ def test_a_hook_that_windows_refuses_is_told(monkeypatch):
 
     monkeypatch.setattr(FakeListener, "start", refuse)
     with pytest.raises(HotkeyError) as refused:
-        WindowsHotkeys(Heard(), is_down=lambda _code: False).start([Hotkey("f9")])
+        WindowsHotkeys(Heard()).start([Hotkey("f9")])
     assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
 
 
 @pytest.mark.expects_log
-def test_a_key_state_that_cannot_be_asked_is_reported():
+def test_a_key_state_that_cannot_be_asked_is_reported(monkeypatch):
     def fail(_code):
         raise RuntimeError
 
     heard = Heard()
-    listener = WindowsHotkeys(heard, is_down=fail)
+    monkeypatch.setattr(windows_module, "is_key_down", fail)
+    listener = WindowsHotkeys(heard)
     listener.start([Hotkey("ctrl_r")])
     data = types.SimpleNamespace(vkCode=CTRL_R, flags=0, scanCode=0)
     FakeListener.made[0].options["win32_event_filter"](0x100, data)
@@ -301,7 +303,7 @@ class Mac:
     def __init__(self, quartz, *chords, was_injecting=lambda _at_s: False):
         self.quartz = quartz
         self.heard = Heard()
-        self.listener = MacHotkeys(self.heard, was_injecting=was_injecting)
+        self.listener = MacHotkeys(self.heard, was_injecting)
         self.listener.start([Hotkey(chord) for chord in chords])
 
     def event(self, kind, name, flags=0, process=0):

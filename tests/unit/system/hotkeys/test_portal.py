@@ -3,32 +3,21 @@
 import contextlib
 import os
 import queue
-import sys
-from types import SimpleNamespace
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="D-Bus is on Linux only")
-jeepney = pytest.importorskip("jeepney")
+pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
 
-from jeepney import new_method_return  # noqa: E402
-from jeepney.low_level import HeaderFields  # noqa: E402
-from jeepney.wrappers import DBusErrorResponse  # noqa: E402
+from jeepney import DBusAddress, new_signal
 
-from handy_qwen.core.events import HotkeysFailed, KeyDown, KeyUp, Trouble  # noqa: E402
-from handy_qwen.core.types import Hotkey  # noqa: E402
-from handy_qwen.core.view import HOTKEYS  # noqa: E402
-from handy_qwen.errors import HotkeyError, HotkeyReason  # noqa: E402
-from handy_qwen.system.hotkeys import portal  # noqa: E402
-from handy_qwen.system.hotkeys.portal import (  # noqa: E402
-    NoPortalError,
-    Portal,
-    PortalError,
-    PortalHotkeys,
-    Signal,
-)
+from handy_qwen.core.events import HotkeysFailed, KeyDown, KeyUp, Trouble
+from handy_qwen.core.types import Hotkey
+from handy_qwen.core.view import HOTKEYS
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys.portal import PortalHotkeys, Shortcut, ShortcutsSession, Signal
+from handy_qwen.system.portal import NoPortalError, PortalError
+from tests.unit.system.bus import SESSION, FakeBus, response
 
-REFUSED = SimpleNamespace(header=SimpleNamespace(fields={HeaderFields.error_name: "org.Refused"}), body=())
 ERRORS = [
     OSError("gone"),
     ConnectionResetError(),
@@ -37,28 +26,7 @@ ERRORS = [
     StopIteration(),
     KeyError("DBUS_SESSION_BUS_ADDRESS"),
     ValueError("no address"),
-    DBusErrorResponse(REFUSED),
 ]
-
-
-class Bus:
-    """A connection on which all goes well, until ``fails`` is set."""
-
-    def __init__(self):
-        self.unique_name = ":1.7"
-        self.fails = None
-        self.queue = None
-        self.session = ("o", "/session")
-        self.reader, self.writer = os.pipe()
-        self.sock = SimpleNamespace(fileno=lambda: self.reader)
-
-    def filter(self, _rule, *, queue):
-        self.queue = queue
-        return SimpleNamespace(__enter__=None)
-
-    def close(self):
-        for end in (self.reader, self.writer):
-            os.close(end)
 
 
 @pytest.fixture(params=ERRORS, ids=lambda error: type(error).__name__)
@@ -66,21 +34,24 @@ def error(request):
     return request.param
 
 
-def refuse(error):
-    def connect(_bus):
-        raise error
+@pytest.fixture
+def on_bus(monkeypatch):
+    """Makes ``bus``, or an error, what connecting to the bus comes to."""
 
-    return connect
+    def use(bus):
+        def connect(_address):
+            if isinstance(bus, FakeBus):
+                return bus
+            raise bus
+
+        monkeypatch.setattr("handy_qwen.system.portal.connect", connect)
+        return bus
+
+    return use
 
 
-def test_a_bus_that_cannot_be_had_is_an_error_of_the_portal(monkeypatch, error):
-    monkeypatch.setattr(portal, "connect", refuse(error))
-    with pytest.raises(PortalError):
-        Portal("SESSION")
-
-
-def test_the_listener_says_so_and_lives(monkeypatch, error):
-    monkeypatch.setattr(portal, "connect", refuse(error))
+def test_a_bus_that_cannot_be_had_is_reported_and_the_listener_lives(on_bus, error):
+    on_bus(error)
     posted = []
     listener = PortalHotkeys(posted.append)
     with pytest.raises(HotkeyError) as refused:
@@ -91,76 +62,86 @@ def test_the_listener_says_so_and_lives(monkeypatch, error):
     assert posted == []
 
 
-def opened(monkeypatch, bus):
-    """A session on ``bus``."""
-    monkeypatch.setattr(portal, "connect", lambda _: bus)
-    monkeypatch.setattr(Portal, "_call", lambda *_: ())
-    monkeypatch.setattr(Portal, "_create_session", lambda _self: "/session")
-    return Portal("SESSION")
+def signal(member, *body, path=SESSION):
+    found = new_signal(DBusAddress(path, interface="org.freedesktop.portal.GlobalShortcuts"), member)
+    found.body = body
+    return found
 
 
-def test_a_connection_that_breaks_while_one_listens_is_an_error_of_the_portal(monkeypatch, error):
-    bus = Bus()
-    session = opened(monkeypatch, bus)
-
-    def recv_messages(*, timeout):  # noqa: ARG001
-        raise error
-
-    bus.recv_messages = recv_messages
-    if type(error) is TimeoutError:
-        assert list(session.receive()) == [], "that is how it says that nothing has come"
-    else:
-        with pytest.raises(PortalError):
-            list(session.receive())
-    session.close()
+def session_on(bus, *coming):
+    """A session that has asked for a shortcut, with the signals that come next."""
+    session = ShortcutsSession("SESSION", [Shortcut("dictate", "Dictate", "F9")])
+    list(session.receive())
+    bus.coming.extend(coming)
+    return session
 
 
-def message(member, body, path="/session"):
-    fields = {HeaderFields.member: member, HeaderFields.path: path}
-    return SimpleNamespace(header=SimpleNamespace(fields=fields), body=body)
+def bound(bus):
+    """The path at which the answer to the wish for shortcuts is expected."""
+    options = dict(bus.calls)["BindShortcuts"][-1]
+    return f"/org/freedesktop/portal/desktop/request/1_42/{options['handle_token'][1]}"
+
+
+def test_the_portal_is_asked_for_a_session_and_for_its_shortcuts(on_bus):
+    bus = on_bus(FakeBus())
+    session_on(bus)
+    (_, _), (member, (handle, shortcuts, _, _)) = bus.calls
+    assert (member, handle) == ("BindShortcuts", SESSION)
+    assert shortcuts == [("dictate", {"description": ("s", "Dictate"), "preferred_trigger": ("s", "F9")})]
 
 
 @pytest.mark.parametrize(
-    "senseless",
+    "broken",
     [
-        message("Activated", ()),
-        message("ShortcutsChanged", ("/session", 7)),
-        message("ShortcutsChanged", ("/session", [("dictate", None)])),
-        message("Response", (0,), "/binding"),
-        message("Response", (0, {"shortcuts": 7}), "/binding"),
+        *(error for error in ERRORS if type(error) is not TimeoutError),
+        signal("Activated"),
+        signal("ShortcutsChanged", SESSION, 7),
+        signal("ShortcutsChanged", SESSION, [("dictate", None)]),
+        signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ""),
     ],
+    ids=str,
 )
-def test_a_message_without_sense_is_an_error_of_the_portal(monkeypatch, senseless):
-    session = opened(monkeypatch, Bus())
-    session._binding = "/binding"
+def test_a_connection_that_breaks_and_a_message_without_sense_are_errors_of_the_portal(on_bus, broken):
+    bus = on_bus(FakeBus())
+    session = session_on(bus, broken)
     with pytest.raises(PortalError):
-        session._read_safely(senseless)
+        list(session.receive())
     session.close()
+    assert bus.is_closed
+
+
+@pytest.mark.parametrize("body", [(0,), (0, {"shortcuts": 7})])
+def test_an_answer_without_sense_is_an_error_of_the_portal(on_bus, body):
+    bus = on_bus(FakeBus())
+    session = session_on(bus)
+    answer = response(bound(bus), 0, {})
+    answer.body = body
+    bus.coming.append(answer)
+    with pytest.raises(PortalError):
+        list(session.receive())
 
 
 @pytest.mark.parametrize(
-    ("code", "shortcuts", "kind"),
+    ("code", "shortcuts", "expected"),
     [
-        (0, [("dictate", {"trigger_description": ("s", "F9")})], "Bound"),
-        (2, [("dictate", {"trigger_description": ("s", "F9")})], "Bound"),
-        (1, [], "Refused"),
+        (0, [("dictate", {"trigger_description": ("s", "F9")})], Signal("Bound", keys={"dictate": "F9"})),
+        (2, [("dictate", {"trigger_description": ("s", "F9")})], Signal("Bound", keys={"dictate": "F9"})),
+        (1, [], Signal("Refused")),
     ],
 )
-def test_the_answer_to_a_wish_is_read_by_its_list(monkeypatch, code, shortcuts, kind):
-    session = opened(monkeypatch, Bus())
-    session._binding = "/binding"
-    answer = session._read(message("Response", (code, {"shortcuts": ("a(sa{sv})", shortcuts)}), "/binding"))
-    assert answer.kind == kind
-    assert dict(answer.keys) == ({"dictate": "F9"} if kind == "Bound" else {})
-    session.close()
+def test_the_answer_to_a_wish_is_read_by_its_list(on_bus, code, shortcuts, expected):
+    bus = on_bus(FakeBus())
+    session = session_on(bus)
+    bus.coming.append(response(bound(bus), code, {"shortcuts": ("a(sa{sv})", shortcuts)}))
+    assert list(session.receive()) == [expected]
 
 
 @pytest.mark.expects_log
 def test_a_listener_that_fails_is_seen_to_have_died_and_can_be_started_again(monkeypatch):
-    def fail(_bus):
+    def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", fail)
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.ShortcutsSession", fail)
     posted = []
     listener = PortalHotkeys(posted.append)
     for count in (1, 2):
@@ -174,37 +155,33 @@ def test_a_listener_that_fails_is_seen_to_have_died_and_can_be_started_again(mon
 
 
 class Desktop:
-    """Makes sessions of shortcuts, of which the first have ``troubles``: when, and what is raised."""
+    """Makes sessions of shortcuts, after some attempts that fail with ``troubles``."""
 
     def __init__(self, monkeypatch, *troubles):
         self.troubles = list(troubles)
         self.sessions = []
-        monkeypatch.setattr("handy_qwen.system.hotkeys.portal.Portal", self.open)
+        monkeypatch.setattr("handy_qwen.system.hotkeys.portal.ShortcutsSession", self.open)
 
-    def open(self, _bus):
-        trouble = self.troubles.pop(0) if self.troubles else None
-        if trouble is not None and trouble[0] == "open":
-            raise trouble[1]
-        session = OneSession(trouble)
-        self.sessions.append(session)
-        return session
+    def open(self, _bus, shortcuts):
+        if self.troubles:
+            raise self.troubles.pop(0)
+        self.sessions.append(OneSession(shortcuts))
+        return self.sessions[-1]
 
 
 class OneSession:
-    def __init__(self, trouble):
-        self.trouble = trouble
+    def __init__(self, shortcuts):
         self.is_closed = False
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.said = []
-
-    def fileno(self):
-        return self.reader
-
-    def bind(self, shortcuts):
-        if self.trouble is not None:
-            raise self.trouble[1]
         self.say(Signal("Bound", keys={one.name: "F9" for one in shortcuts}))
+
+    def filenos(self):
+        return [self.reader]
+
+    def timeout_s(self):
+        return None
 
     def say(self, *signals):
         self.said += signals
@@ -222,13 +199,13 @@ class OneSession:
             os.close(end)
 
 
-@pytest.mark.parametrize("when", ["open", "bind"])
-def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_back(monkeypatch, when):
+def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_back(monkeypatch):
     """At login the desktop starts its portal beside this program; and it may crash between two questions."""
     slow = PortalError("the session bus does not answer")
-    desktop = Desktop(monkeypatch, (when, slow), (when, slow))
+    desktop = Desktop(monkeypatch, slow, slow)
     posted = queue.SimpleQueue()
-    listener = PortalHotkeys(posted.put, retry_s=[0.01] * 3)
+    monkeypatch.setattr(PortalHotkeys, "RETRY_S", [0.01] * 3)
+    listener = PortalHotkeys(posted.put)
     with pytest.raises(HotkeyError, match="does not answer"):
         listener.start([Hotkey("f9")])
     assert posted.get(timeout=30) == Trouble(HOTKEYS, None)
@@ -239,9 +216,10 @@ def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_b
 
 
 def test_a_desktop_without_the_portal_is_asked_once(monkeypatch):
-    desktop = Desktop(monkeypatch, ("open", NoPortalError("UnknownInterface")))
+    desktop = Desktop(monkeypatch, NoPortalError("UnknownInterface"))
     posted = []
-    listener = PortalHotkeys(posted.append, retry_s=[0.01] * 3)
+    monkeypatch.setattr(PortalHotkeys, "RETRY_S", [0.01] * 3)
+    listener = PortalHotkeys(posted.append)
     with pytest.raises(HotkeyError, match="no global shortcuts"):
         listener.start([Hotkey("f9")])
     listener.stop()
@@ -265,30 +243,19 @@ def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "is_lasting"),
+    ("member", "name", "is_lasting"),
     [
-        ("org.freedesktop.DBus.Error.ServiceUnknown", True),
-        ("org.freedesktop.DBus.Error.UnknownInterface", True),
-        ("org.freedesktop.DBus.Error.InvalidArgs", True),
-        ("org.freedesktop.DBus.Error.NoReply", False),
-        ("org.freedesktop.DBus.Error.TimedOut", False),
+        ("Get", "ServiceUnknown", True),
+        ("Get", "UnknownInterface", True),
+        ("Get", "InvalidArgs", True),
+        ("Get", "NoReply", False),
+        ("Get", "TimedOut", False),
+        ("BindShortcuts", "NotAllowed", False),
     ],
 )
-def test_a_portal_that_is_not_there_is_told_from_one_that_is_slow(monkeypatch, name, is_lasting):
-    refused = SimpleNamespace(header=SimpleNamespace(fields={HeaderFields.error_name: name}), body=())
-    bus = Bus()
-    asked = []
-
-    def send_and_get_reply(message, *, timeout):
-        asked.append(message)
-        assert 0 < timeout <= 10
-        if message.header.fields[HeaderFields.member] == "AddMatch":
-            return new_method_return(message)
-        raise DBusErrorResponse(refused)
-
-    bus.send_and_get_reply = send_and_get_reply
-    monkeypatch.setattr(portal, "connect", lambda _: bus)
-    monkeypatch.setattr(portal, "unwrap_msg", lambda _: ())
-    with pytest.raises(PortalError) as caught:
-        Portal("SESSION")
+def test_a_portal_that_is_not_there_is_told_from_one_that_is_slow(on_bus, member, name, is_lasting):
+    bus = on_bus(FakeBus(refuses={member: name}))
+    with pytest.raises(PortalError, match=name) as caught:
+        ShortcutsSession("SESSION", ())
     assert isinstance(caught.value, NoPortalError) == is_lasting
+    assert bus.is_closed

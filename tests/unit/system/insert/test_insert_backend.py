@@ -1,4 +1,4 @@
-"""What all windowing systems share: waiting, giving the clipboard back, work for its thread."""
+"""What all windowing systems share: waiting, giving the clipboard back."""
 
 import threading
 
@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert import backend, tasks
-from handy_qwen.system.insert.backend import Deadline, DelayedRestore, chunks
-from handy_qwen.system.insert.tasks import Tasks
+from handy_qwen.system.insert import backend
+from handy_qwen.system.insert.backend import Deadline, chunks
+from handy_qwen.system.insert.pasting import DelayedRestore
 from tests.fakes import FakeClock
 
 
@@ -99,54 +99,3 @@ def test_pieces_lose_nothing_and_are_no_longer_than_allowed(text, limit):
     assert "".join(cut) == text
     assert all(piece and len(piece) <= limit for piece in cut)
     assert all("\n" not in piece or piece == "\n" for piece in cut)
-
-
-class Loop:
-    """A thread that works off what it is given."""
-
-    def __init__(self):
-        self.woken = threading.Semaphore(0)
-        self.tasks = Tasks(self.woken.release)
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            self.woken.acquire()
-            self.tasks.work_off()
-
-
-def test_the_one_who_waits_gets_the_answer():
-    assert Loop().tasks.do(threading.current_thread) is not threading.current_thread()
-
-
-@pytest.mark.expects_log
-@pytest.mark.parametrize("problem", [RuntimeError("a secret"), KeyError("a secret"), OSError("a secret")])
-def test_no_exception_passes_for_a_success_or_gets_into_the_log(problem, caplog):
-    def fail():
-        raise problem
-
-    loop = Loop()
-    with pytest.raises(InsertError):
-        loop.tasks.do(fail)
-    assert type(problem).__name__ in caplog.text
-    assert "secret" not in caplog.text
-    assert loop.tasks.do(lambda: 7) == 7
-
-
-def test_what_was_given_up_is_not_begun_later(monkeypatch):
-    monkeypatch.setattr(tasks, "ANSWER_S", 0.05)
-    gate, done = threading.Event(), []
-    loop = Loop()
-    loop.tasks.post(lambda: gate.wait(30))
-    with pytest.raises(InsertError):
-        loop.tasks.do(lambda: done.append("late"))
-    monkeypatch.setattr(tasks, "ANSWER_S", 30.0)
-    gate.set()
-    loop.tasks.do(lambda: done.append("now"))
-    assert done == ["now"]
-
-
-def test_whoever_waits_for_a_thread_that_dies_gets_an_error():
-    waiting = Tasks(lambda: threading.Timer(0.05, waiting.give_up).start())
-    with pytest.raises(InsertError):
-        waiting.do(lambda: None)

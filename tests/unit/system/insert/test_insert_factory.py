@@ -12,16 +12,16 @@ from handy_qwen.core.events import Delivered, Failed
 from handy_qwen.core.types import Delivery, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import insert
-from handy_qwen.system.insert import NoDesktop, backend_for, inserter_for
-from handy_qwen.system.insert.backend import Injection
+from handy_qwen.system.insert import backend_for, describe, inserter_for
+from handy_qwen.system.insert.backend import Backend, Injection
 from handy_qwen.system.insert.inserter import COPIED_NOTE, DesktopInserter, copy_with_pyperclip
 from handy_qwen.system.session import Kind, Session
 
 
 def test_without_a_display_texts_are_only_copied():
-    inserter = inserter_for(print, Session(Kind.NONE), environment={})
+    inserter = inserter_for(print, Session(Kind.NONE))
     inserter.close(30)
-    assert isinstance(inserter._backend, NoDesktop)
+    assert type(inserter._backend) is Backend
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="python-xlib is installed on Linux only")
@@ -33,9 +33,9 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
 
     monkeypatch.setattr(display, "Display", refuse)
     with caplog.at_level("INFO"):
-        inserter = inserter_for(print, Session(Kind.X11, display="far.example:9"), environment={})
+        inserter = inserter_for(print, Session(Kind.X11, display="far.example:9"))
     inserter.close(30)
-    assert isinstance(inserter._backend, NoDesktop)
+    assert type(inserter._backend) is Backend
     assert "UNSUPPORTED_DESKTOP" in caplog.text
 
 
@@ -45,16 +45,43 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
         (Session(Kind.WINDOWS), ("windows", "Windows")),
         (Session(Kind.MACOS), ("macos", "MacOS")),
         (Session(Kind.WAYLAND, wayland="w", display=":1"), ("wayland", "Wayland")),
-        (Session(Kind.X11, display="far.example:0"), ("x11.desktop", "X11")),
+        (Session(Kind.X11, display="far.example:0"), ("x11", "X11")),
     ],
 )
 def test_each_system_has_its_backend(monkeypatch, session, adapter):
     made, (module, name) = object(), adapter
     monkeypatch.setattr(f"{insert.__name__}.{module}.{name}", lambda *_, **__: made)
-    assert backend_for(session, {}, threading.Event()) is made
+    assert backend_for(session, threading.Event().wait) is made
 
 
-@pytest.mark.parametrize("module", ["windows", "macos", "wayland"])
+@pytest.mark.parametrize(
+    ("session", "ways", "missing"),
+    [
+        (Session(Kind.WINDOWS), ["paste (SendInput, Ctrl+V)", "clipboard (the system's)"], []),
+        (Session(Kind.MACOS), ["typing (Quartz)"], []),
+        (Session(Kind.NONE), [], ["clipboard (xclip or xsel)"]),
+        (
+            Session(Kind.WAYLAND, "wayland-0"),
+            ["paste (wl-copy, keys by portal)", "clipboard (wl-copy)"],
+            ["paste (wl-copy, keys by wtype)", "paste (wl-copy, keys by ydotool)", "typing (wtype)"],
+        ),
+    ],
+)
+def test_a_back_end_says_which_ways_there_are_and_which_are_missing(
+    monkeypatch, tmp_path, session, ways, missing
+):
+    if session.kind is Kind.WAYLAND:
+        wayland = pytest.importorskip("handy_qwen.system.insert.wayland")
+        monkeypatch.setattr(wayland, "version_of", lambda _interface: 2)
+        (tmp_path / "wl-copy").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    described = describe(session)
+    assert set(ways) <= {way.name for way in described.ways if way.is_available}
+    assert [way.name for way in described.ways if not way.is_available] == missing
+    assert described.remedy
+
+
+@pytest.mark.parametrize("module", ["windows", "macos"])
 def test_each_module_can_be_imported_on_any_system(module):
     code = f"import handy_qwen.system.insert.{module}, sys; sys.exit('Xlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -68,7 +95,12 @@ def nowhere():
     def make(copy):
         posted = queue.SimpleQueue()
         made.append(
-            DesktopInserter(posted.put, NoDesktop(copy), stopping=threading.Event(), last_resort=copy)
+            DesktopInserter(
+                posted.put,
+                Backend(Session(Kind.NONE), print),
+                stopping=threading.Event(),
+                last_resort=copy,
+            )
         )
         return made[-1], posted
 

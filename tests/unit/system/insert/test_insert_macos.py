@@ -11,12 +11,22 @@ from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend as backend_module
 from handy_qwen.system.insert import macos
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted, chunks
-from handy_qwen.system.insert.macos import COMMAND, CONTROL, KEY_RETURN, KEY_V, MARKS, TEXT_TYPE, MacOS
+from handy_qwen.system.insert.macos import (
+    COMMAND,
+    CONTROL,
+    KEY_RETURN,
+    KEY_V,
+    MARKS,
+    TEXT_TYPE,
+    MacOS,
+    Quartz,
+)
+from handy_qwen.system.session import Kind, Session
 
 OLD = [{TEXT_TYPE: b"old", "public.html": b"<b>old</b>"}, {"public.png": b"\x89PNG"}]
 
 
-class FakeMac:
+class FakeMac(Quartz):
     """A pasteboard and a keyboard; the frontmost application pastes on Cmd+V."""
 
     def __init__(self):
@@ -72,10 +82,10 @@ def fake():
 
 @pytest.fixture
 def backend(fake, monkeypatch):
-    monkeypatch.setattr(macos, "RELEASE_WAIT_S", 0.05)
-    monkeypatch.setattr(macos, "FETCH_WAIT_S", 0.05)
-    monkeypatch.setattr(macos, "GRACE_S", 0.02)
-    return MacOS(threading.Event().wait, fake)
+    monkeypatch.setattr(MacOS, "RELEASE_WAIT_S", 0.05)
+    monkeypatch.setattr(MacOS, "FETCH_WAIT_S", 0.05)
+    monkeypatch.setattr(MacOS, "RESTORE_AFTER_S", 0.02)
+    return MacOS(Session(Kind.MACOS), threading.Event().wait, api=fake)
 
 
 def rest(backend):

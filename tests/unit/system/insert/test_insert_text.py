@@ -1,12 +1,9 @@
-"""What may be inserted at all, and what a clipboard holds."""
-
-import dataclasses
+"""What may be inserted at all."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handy_qwen.system.insert.backend import printable
-from handy_qwen.system.x11.selection import PRIVATE_FORMAT, text_content, worth_keeping
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
@@ -26,41 +23,3 @@ def test_line_ends_of_other_systems_become_line_feeds():
     assert printable("a\r\nb\rc\nd\te") == "a\nb\nc\nd\te"
     assert printable("\x1b[31mred\x00\x9b") == "[31mred"
     assert printable("\ud83d half") == "\ufffd half"
-
-
-def test_a_text_is_offered_in_all_its_formats_and_marked_as_private():
-    content = text_content("naïve €")
-    assert content.values["UTF8_STRING"].data == "naïve €".encode()
-    assert content.values["STRING"].data == b"na\xefve ?"
-    assert content.values[PRIVATE_FORMAT].data == b"secret"
-
-
-def test_no_content_shows_in_a_repr():
-    content = text_content("secret words")
-    assert "secret words" not in repr(content)
-    assert all("words" not in repr(value) for value in content.values.values())
-    assert dataclasses.is_dataclass(content)
-
-
-def test_text_is_saved_first_and_what_is_not_content_never():
-    offered = [
-        "TARGETS",
-        "image/svg+xml",
-        "MULTIPLE",
-        "x-own",
-        "text/html",
-        "UTF8_STRING",
-        "DELETE",
-        "",
-        "PIXMAP",
-    ]
-    assert worth_keeping(offered) == ["UTF8_STRING", "text/html", "image/svg+xml", "x-own"]
-
-
-def test_a_picture_is_kept_in_one_format_without_loss_if_it_has_that():
-    assert worth_keeping(["image/bmp", "image/webp", "image/png", "text/html", "image/svg+xml"]) == [
-        "text/html",
-        "image/png",
-        "image/svg+xml",
-    ]
-    assert worth_keeping(["image/jpeg", "image/tiff"]) == ["image/jpeg", "image/tiff"]

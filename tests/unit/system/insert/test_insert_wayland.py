@@ -1,16 +1,25 @@
 """The Wayland backend with tools and a portal of our own."""
 
-import threading
-
 import pytest
+
+pytest.importorskip("jeepney", reason="the portal's D-Bus library is installed on Linux only")
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import wayland
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted, Unsure
-from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, ToolError, Wayland, run_tool
-
-ENVIRONMENT = {"WAYLAND_DISPLAY": "wayland-0"}
+from handy_qwen.system.insert.wayland import (
+    INSERT,
+    RETURN,
+    SHIFT_L,
+    SUPER_L,
+    PortalKeyboard,
+    ToolError,
+    Wayland,
+    run_tool,
+)
+from handy_qwen.system.session import Kind, Session
+from tests.unit.system.bus import SESSION, FakeBus
 
 
 class FakeTools:
@@ -58,12 +67,14 @@ class FakeTools:
         return b""
 
 
-class FakePortal:
+class FakeKeyboard:
+    """The portal's keyboard."""
+
     def __init__(self):
         self.chords, self.is_closed = [], False
 
-    def chord(self, *keysyms):
-        self.chords.append(keysyms)
+    def press(self, chord):
+        self.chords.append(chord)
 
     def close(self):
         self.is_closed = True
@@ -72,19 +83,28 @@ class FakePortal:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
     for name in ("RELEASE_PAUSE_S", "RESTORE_AFTER_S", "SUBMIT_PAUSE_S"):
-        monkeypatch.setattr(wayland, name, 0.0)
+        monkeypatch.setattr(Wayland, name, 0.0)
 
 
-def backend(tools, portal=None):
-    def open_portal():
-        if portal is None:
-            raise InsertError("No.", InsertReason.DENIED_BY_USER)
-        return portal
+@pytest.fixture
+def backend(monkeypatch):
+    """Makes the back end, with a keyboard of the portal or a user who refuses it."""
 
-    return Wayland(ENVIRONMENT, threading.Event().wait, run=tools, open_portal=open_portal)
+    def make(tools, keyboard=None):
+        def open_keyboard():
+            make.asked += 1
+            if keyboard is None:
+                raise InsertError("No.", InsertReason.DENIED_BY_USER)
+            return keyboard
+
+        make.asked = 0
+        monkeypatch.setattr(wayland, "PortalKeyboard", open_keyboard)
+        return Wayland(Session(Kind.WAYLAND, "wayland-0"), lambda _s: None, run=tools)
+
+    return make
 
 
-def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there():
+def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there(backend):
     tools = FakeTools()
     way = backend(tools)
     way.paste_text("said 🙂")
@@ -94,7 +114,7 @@ def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there()
     assert tools.offered == {False: {"text/html": b"<b>old</b>"}, True: {}}
 
 
-def test_what_the_user_copies_meanwhile_stays():
+def test_what_the_user_copies_meanwhile_stays(backend):
     tools = FakeTools()
     way = backend(tools)
     way.paste_text("said")
@@ -103,7 +123,7 @@ def test_what_the_user_copies_meanwhile_stays():
     assert tools.data == b"newer"
 
 
-def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first():
+def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(backend):
     tools = FakeTools()
     way = backend(tools)
     way.paste_text("one")
@@ -112,7 +132,7 @@ def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first():
     assert tools.data == b"<b>old</b>"
 
 
-def test_what_the_user_copies_between_two_pastes_in_a_row_is_what_comes_back():
+def test_what_the_user_copies_between_two_pastes_in_a_row_is_what_comes_back(backend):
     tools = FakeTools()
     way = backend(tools)
     way.paste_text("one")
@@ -123,7 +143,7 @@ def test_what_the_user_copies_between_two_pastes_in_a_row_is_what_comes_back():
     assert tools.primary == b""
 
 
-def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was():
+def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was(backend):
     tools = FakeTools()
     tools.offered[False] = {"text/plain": b"password", wayland.PRIVATE_KIND: b"secret"}
     tools.offered[True] = {"text/plain": b"marked"}
@@ -135,7 +155,7 @@ def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was():
     assert tools.private == {False: True, True: False}
 
 
-def test_an_empty_clipboard_is_empty_again():
+def test_an_empty_clipboard_is_empty_again(backend):
     tools = FakeTools()
     tools.offered = {False: {}, True: {}}
     way = backend(tools)
@@ -144,14 +164,14 @@ def test_an_empty_clipboard_is_empty_again():
     assert tools.data == b""
 
 
-def test_an_older_wl_copy_knows_nothing_of_privacy_but_still_copies():
+def test_an_older_wl_copy_knows_nothing_of_privacy_but_still_copies(backend):
     tools = FakeTools("--sensitive")
     backend(tools).copy("said")
     assert tools.data == b"said"
 
 
-def test_chords_fall_from_wtype_to_the_portal_to_ydotool():
-    portal = FakePortal()
+def test_chords_fall_from_wtype_to_the_portal_to_ydotool(backend):
+    portal = FakeKeyboard()
     way = backend(FakeTools("wtype"), portal)
     way.paste_text("said")
     way.submit(Submit.SUPER_ENTER)
@@ -163,22 +183,16 @@ def test_chords_fall_from_wtype_to_the_portal_to_ydotool():
     assert tools.keys == [("ydotool", "key", "125:1", "28:1", "28:0", "125:0")]
 
 
-def test_a_user_who_said_no_to_the_portal_is_not_asked_again():
-    asked = []
-
-    def refuse():
-        asked.append(1)
-        raise InsertError("No.", InsertReason.DENIED_BY_USER)
-
+def test_a_user_who_said_no_to_the_portal_is_not_asked_again(backend):
     tools = FakeTools("wtype")
-    way = Wayland(ENVIRONMENT, threading.Event().wait, run=tools, open_portal=refuse)
+    way = backend(tools)
     way.submit(Submit.ENTER)
     way.submit(Submit.ENTER)
-    assert asked == [1]
+    assert backend.asked == 1
     assert len(tools.keys) == 2
 
 
-def test_without_any_key_tool_the_clipboard_is_put_back_and_the_error_says_what_to_install():
+def test_without_any_key_tool_the_clipboard_is_put_back_and_the_error_says_what_to_install(backend):
     tools = FakeTools("wtype", "ydotool")
     with pytest.raises(InsertError) as caught:
         backend(tools).paste_text("said")
@@ -187,16 +201,16 @@ def test_without_any_key_tool_the_clipboard_is_put_back_and_the_error_says_what_
     assert tools.data == b"<b>old</b>"
 
 
-def test_typing_hands_the_text_over_by_standard_input_where_no_process_list_shows_it():
+def test_typing_hands_the_text_over_by_standard_input_where_no_process_list_shows_it(backend):
     tools = FakeTools()
     backend(tools).type_text("said")
     assert tools.keys == [("wtype", "-", b"said")]
 
 
-def test_nobody_tells_who_has_the_focus():
+def test_nobody_tells_who_has_the_focus(backend):
     assert backend(FakeTools()).focused() == Target()
     with pytest.raises(InsertError):
-        Wayland({}, threading.Event().wait)
+        Wayland(Session(Kind.WAYLAND), lambda _s: None)
 
 
 def test_a_tool_that_is_missing_or_fails_is_an_error_without_the_text():
@@ -224,8 +238,8 @@ def test_what_a_tool_says_about_an_empty_clipboard_is_heard(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("dying", ["wtype", "portal", "ydotool"])
-def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying):
-    tools, portal = FakeTools(), FakePortal()
+def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying, backend):
+    tools, portal = FakeTools(), FakeKeyboard()
     way = backend(tools, portal if dying == "portal" else None)
     if dying == "portal":
         tools.missing = ("wtype",)
@@ -233,7 +247,7 @@ def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying):
         def fail(*_):
             raise Unsure
 
-        portal.chord = fail
+        portal.press = fail
     else:
         tools.missing, tools.dying = (() if dying == "wtype" else ("wtype",)), (dying,)
     assert way.paste_text("said") == UNKNOWN
@@ -245,7 +259,7 @@ def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying):
     assert tools.keys == []
 
 
-def test_a_text_whose_typing_was_killed_may_have_arrived():
+def test_a_text_whose_typing_was_killed_may_have_arrived(backend):
     tools = FakeTools()
     tools.dying = ("wtype",)
     assert backend(tools).type_text("said") == UNKNOWN
@@ -264,7 +278,7 @@ def test_a_text_whose_typing_was_killed_may_have_arrived():
         ({}, {}),
     ],
 )
-def test_what_was_there_comes_back_in_its_most_telling_format(offered, kept):
+def test_what_was_there_comes_back_in_its_most_telling_format(offered, kept, backend):
     for is_primary in (False, True):
         tools = FakeTools()
         tools.offered[is_primary] = dict(offered)
@@ -276,7 +290,7 @@ def test_what_was_there_comes_back_in_its_most_telling_format(offered, kept):
 
 @pytest.mark.parametrize("problem", [Unsure(), ToolError("wl-paste", b"Broken pipe"), "large"])
 @pytest.mark.parametrize("is_primary", [False, True])
-def test_a_clipboard_that_cannot_be_had_is_left_alone(monkeypatch, problem, is_primary):
+def test_a_clipboard_that_cannot_be_had_is_left_alone(monkeypatch, problem, is_primary, backend):
     monkeypatch.setattr(wayland, "KEEP_BYTES", 20)
     tools = FakeTools()
     offered = {"image/png": b"x" * 21 if problem == "large" else problem}
@@ -288,7 +302,7 @@ def test_a_clipboard_that_cannot_be_had_is_left_alone(monkeypatch, problem, is_p
     assert tools.keys == []
 
 
-def test_a_desktop_without_primary_gets_the_text_by_the_clipboard_alone():
+def test_a_desktop_without_primary_gets_the_text_by_the_clipboard_alone(backend):
     class OneClipboard(FakeTools):
         def __call__(self, command, data, wait_s):
             if "--primary" in command:
@@ -301,3 +315,74 @@ def test_a_desktop_without_primary_gets_the_text_by_the_clipboard_alone():
     assert tools.data == b"said"
     way.close()
     assert tools.data == b"<b>old</b>"
+
+
+@pytest.fixture
+def on_bus(monkeypatch):
+    def use(bus):
+        monkeypatch.setattr("handy_qwen.system.portal.connect", lambda _bus: bus)
+        return bus
+
+    return use
+
+
+CHORD = (0xFFE1, 0xFF63)
+
+
+def test_a_keyboard_of_the_portal_presses_a_chord_and_releases_the_last_key_first(on_bus):
+    bus = on_bus(FakeBus())
+    keyboard = PortalKeyboard()
+    assert [member for member, _ in bus.calls] == ["CreateSession", "SelectDevices", "Start"]
+    assert bus.calls[1][1][1]["types"] == ("u", wayland.KEYBOARD)
+    keyboard.press(CHORD)
+    sent = [body for member, body in bus.calls if member == "NotifyKeyboardKeysym"]
+    assert [body[2:] for body in sent] == [(0xFFE1, 1), (0xFF63, 1), (0xFF63, 0), (0xFFE1, 0)]
+    assert {handle for handle, *_ in sent} == {SESSION}
+    keyboard.close()
+    assert bus.is_closed
+
+
+@pytest.mark.parametrize(
+    ("bus", "reason"),
+    [
+        (FakeBus({"Start": (1, {})}), InsertReason.DENIED_BY_USER),
+        (FakeBus({"Start": (0, {"devices": ("u", 2)})}), InsertReason.DENIED_BY_USER),
+        (FakeBus({"Start": (0, {"devices": 1})}), InsertReason.UNSUPPORTED_DESKTOP),
+        (FakeBus({"Start": ()}), InsertReason.UNSUPPORTED_DESKTOP),
+        (FakeBus({"Start": None}), InsertReason.UNSUPPORTED_DESKTOP),
+        (FakeBus({"CreateSession": (0, {})}), InsertReason.UNSUPPORTED_DESKTOP),
+        (FakeBus(refuses=("Get",)), InsertReason.UNSUPPORTED_DESKTOP),
+        (FakeBus(refuses=("CreateSession",)), InsertReason.UNSUPPORTED_DESKTOP),
+    ],
+)
+def test_a_portal_that_gives_no_keyboard_is_an_error(on_bus, bus, reason):
+    on_bus(bus)
+    with pytest.raises(InsertError) as caught:
+        PortalKeyboard()
+    assert caught.value.reason is reason
+    assert bus.is_closed
+
+
+@pytest.mark.parametrize("problem", [TimeoutError(), ConnectionResetError(), RuntimeError()])
+@pytest.mark.parametrize("at", range(4))
+def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_way(on_bus, problem, at):
+    bus = on_bus(FakeBus())
+    keyboard = PortalKeyboard()
+    send, sent = bus.send_and_get_reply, []
+
+    def fail_once(message, *, timeout):
+        sent.append(message.body[2:])
+        if len(sent) == at + 1:
+            raise problem
+        return send(message, timeout=timeout)
+
+    bus.send_and_get_reply = fail_once
+    with pytest.raises(Unsure if at else InsertError):
+        keyboard.press(CHORD)
+    assert sent[-2:] == [(0xFF63, 0), (0xFFE1, 0)], "nothing stays down"
+
+
+def test_a_keyboard_that_was_taken_away_is_an_error(on_bus):
+    on_bus(FakeBus(refuses=("NotifyKeyboardKeysym",)))
+    with pytest.raises(InsertError):
+        PortalKeyboard().press((0xFF0D,))

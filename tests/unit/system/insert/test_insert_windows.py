@@ -13,7 +13,8 @@ from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend as backend_module
 from handy_qwen.system.insert import windows, windows_clipboard
-from handy_qwen.system.insert.backend import UNKNOWN, DelayedRestore, Inserted
+from handy_qwen.system.insert.backend import UNKNOWN, Inserted
+from handy_qwen.system.insert.pasting import DelayedRestore
 from handy_qwen.system.insert.win32 import (
     KEYUP,
     UNICODE,
@@ -23,17 +24,21 @@ from handy_qwen.system.insert.win32 import (
     Input,
     KeyEvent,
     NotMemory,
+    Win32,
 )
 from handy_qwen.system.insert.windows import Windows, strokes
 from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, CONCEAL, encoded
+from handy_qwen.system.session import Kind, Session
+from tests.e2e.desk.processes import wait_until
 
+WINDOWS = Session(Kind.WINDOWS)
 TARGET, TARGET_PROCESS, MANAGER = 100, 10, 200
 OURS = 300
 HTML, FILES = 0xC0A0, 15
 BITMAP, METAFILE, DIB, DIBV5, EMF = 2, 3, 8, 17, 14
 
 
-class FakeWindows:
+class FakeWindows(Win32):
     """A clipboard, a keyboard and a message loop. The target pastes when the chord says so."""
 
     def __init__(self):
@@ -202,10 +207,10 @@ def fake():
 
 @pytest.fixture
 def backend(fake, monkeypatch):
-    monkeypatch.setattr(windows, "RELEASE_WAIT_S", 0.05)
-    monkeypatch.setattr(windows, "FETCH_WAIT_S", 1.0)
-    monkeypatch.setattr(windows, "GRACE_S", 0.05)
-    made = Windows(threading.Event().wait, fake)
+    monkeypatch.setattr(Windows, "RELEASE_WAIT_S", 0.05)
+    monkeypatch.setattr(Windows, "FETCH_WAIT_S", 1.0)
+    monkeypatch.setattr(Windows, "RESTORE_AFTER_S", 0.05)
+    made = Windows(WINDOWS, threading.Event().wait, api=fake)
     yield made
     made.close()
 
@@ -363,7 +368,7 @@ def test_an_exception_on_the_clipboards_thread_is_no_success(fake, backend):
         backend.copy("said")
     with pytest.raises(InsertError):
         backend.paste_text("said")
-    assert backend.clipboard_thread.piece() is None
+    wait_until(lambda: backend.clipboard_thread.piece() is None, "the end of its work")
     del fake.empty_clipboard
     backend.copy("said")
     assert fake.text() == "said"
@@ -380,16 +385,9 @@ def test_a_clipboard_thread_that_dies_is_seen_and_can_be_started_again(fake, bac
     with pytest.raises(InsertError):
         backend.copy("said")
     backend.clipboard_thread.revive()
-    wait_until_ready(backend)
+    wait_until(backend.clipboard_thread.is_alive, "the thread")
     backend.copy("said")
     assert fake.text() == "said"
-
-
-def wait_until_ready(backend):
-    for _ in range(500):
-        if backend.clipboard_thread.is_alive():
-            return
-        threading.Event().wait(0.01)
 
 
 def typed(fake):
@@ -404,7 +402,7 @@ def typed(fake):
 def test_what_windows_took_is_what_counts_as_typed(text, room):
     assume(text[0] != "🙂" or room > 2)  # half a character is none
     fake = FakeWindows()
-    backend = Windows(lambda _: None, fake)
+    backend = Windows(WINDOWS, lambda _: None, api=fake)
     fake.room = room
     arrived = backend.type_text(text)
     fake.room = None
@@ -598,7 +596,7 @@ def test_held_modifiers_are_released_once_and_no_menu_opens(fake, backend):
 
 
 def test_keys_let_go_in_time_are_only_waited_for(fake, backend, monkeypatch):
-    monkeypatch.setattr(windows, "RELEASE_WAIT_S", 30.0)
+    monkeypatch.setattr(Windows, "RELEASE_WAIT_S", 30.0)
     fake.held = {windows.VK_RCONTROL}
     threading.Timer(0.05, fake.held.clear).start()
     backend.type_text("a")

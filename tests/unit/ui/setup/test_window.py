@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
 
 from handy_qwen import paths
 from handy_qwen.core.events import Request
+from handy_qwen.core.gestures import Mode
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
-from handy_qwen.ui.desk import Guide
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import missed
 from handy_qwen.ui.setup.window import SetupWindow
@@ -147,16 +147,16 @@ def test_enter_goes_on_from_a_check_box_and_leaves_it_as_it_is(window, asked, qt
 
 def test_the_keyboard_waits_for_the_first_model_and_is_left_where_the_user_put_it(window):
     assert window.focusWidget() is window.scrolled
-    window.show_shelf(SHELVES["empty"])
+    window.show_models(SHELVES["empty"])
     first = window.focusWidget()
     assert first is window.page.first_focus()
     window.steps.entries[MICROPHONE].setFocus()
-    window.show_shelf(SHELVES["downloading"])
+    window.show_models(SHELVES["downloading"])
     assert window.focusWidget() is window.steps.entries[MICROPHONE]
 
 
 def test_no_page_scrolls_because_another_one_is_high(window, qtbot):
-    window.show_shelf(SHELVES["empty"])
+    window.show_models(SHELVES["empty"])
     bar = window.scrolled.verticalScrollBar()
     qtbot.waitUntil(lambda: bar.maximum() > 0)  # the models are many
     bar.setValue(bar.maximum())
@@ -243,7 +243,7 @@ def test_the_words_that_were_missed_are_named(text, not_there):
 @pytest.mark.parametrize(("model", "asked_for"), [("demo", words.SAY_EXACTLY), ("big", words.READ_THIS)])
 def test_only_the_demo_model_asks_for_exactly_the_sentence(window, place, model, asked_for):
     window.show_view(replace(IDLE, choices=replace(IDLE.choices, model=model)))
-    assert window.pages[place]._task.text() == asked_for
+    assert window.pages[place].task.text() == asked_for
 
 
 def test_a_second_try_does_not_begin_with_a_space(window):
@@ -254,9 +254,15 @@ def test_a_second_try_does_not_begin_with_a_space(window):
 
 def test_the_microphones_are_offered_and_one_is_chosen(window, asked):
     page = window.pages[MICROPHONE]
-    assert [page.device.itemText(n) for n in range(3)] == [words.DEFAULT_DEVICE, "Desk", "Headset"]
+    assert [page.device.itemText(n) for n in range(3)] == [
+        strings.without_letter(strings.DEFAULT_DEVICE),
+        "Desk",
+        "Headset",
+    ]
     window.show_view(replace(IDLE, choices=replace(IDLE.choices, microphone="Headset")))
     assert page.device.currentText() == "Headset"
+    window.show_view(replace(IDLE, choices=replace(IDLE.choices, microphone="Gone")))
+    assert page.device.currentText() == "Gone (not connected)"
     page.device.activated.emit(1)
     assert commands(asked, "use_microphone") == [("Desk",)]
 
@@ -332,11 +338,11 @@ def test_while_the_page_is_up_the_hotkey_only_lights_up(window, asked):
     page = window.page
     window.show_view(replace(IDLE, is_key_down=True))
     assert page.cap.is_lit
-    assert page.went_down.words
+    assert page.hint.words == words.PRESSED
     assert not page.is_done
     window.show_view(IDLE)
     assert not page.cap.is_lit
-    assert page.came_up.words
+    assert page.hint.words == words.HOTKEY_WORKS[Mode.AUTO]
     assert page.is_done
     window.go_to(DICTATION)
     assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
@@ -423,7 +429,7 @@ def test_a_screen_reader_reads_what_the_key_shows(window):
     window.show_view(replace(IDLE, choices=replace(IDLE.choices, hotkeys=("Right Ctrl",))))
     assert page.cap.accessibleName() == "Right Ctrl"
     page.change.click()
-    assert page.cap.accessibleName() == words.PRESS_NEW
+    assert page.cap.accessibleName() == strings.PRESS_KEY
     page.change.click()
     assert page.cap.accessibleName() == "Right Ctrl"
 
@@ -563,8 +569,11 @@ def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window)
 @pytest.mark.parametrize(
     ("view", "text"),
     [
-        (IDLE, words.READY.format(keys="Right Ctrl")),
-        (RECORDING, words.LISTENING),
+        (IDLE, strings.HOLD_AND_SPEAK.format(keys="Right Ctrl")),
+        (RECORDING, words.RELEASE),
+        (replace(RECORDING, is_locked=True), words.PRESS_AGAIN),
+        (replace(RECORDING, choices=Choices(mode="toggle")), words.PRESS_AGAIN),
+        (replace(IDLE, choices=Choices(hotkeys=("F9",), mode="toggle")), "Press F9 and speak."),
         (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), strings.TRANSCRIBING),
         (replace(IDLE, phase=Phase.LOADING, is_loading=True), words.LOADING),
     ],
@@ -583,33 +592,33 @@ def shelf(standing):
 def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
     window.go_to(MODEL)
     assert commands(asked, "refresh") == [()]
-    window.show_shelf(shelf(ModelStatus.AVAILABLE))
+    window.show_models(shelf(ModelStatus.AVAILABLE))
     page = window.page
     assert not page.is_done
     page.first_focus().click()
     assert commands(asked, "install") == [("big",)]
-    window.show_shelf(shelf(ModelStatus.INSTALLED))
+    window.show_models(shelf(ModelStatus.INSTALLED))
     assert page.is_done
     assert window.forward.text() == words.NEXT
-    window.show_shelf(ModelList())
+    window.show_models(ModelList())
     assert not page.is_done
 
 
 def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(window):
     window.go_to(MODEL)
-    window.show_shelf(installing(0.43))
+    window.show_models(installing(0.43))
     assert window.forward.text() == words.NEXT
     assert window.page.verdict.words == words.MODEL_COMES
     assert not window.page.is_done
     window.go_to(DONE)
-    row = window.page._rows[MODEL]
-    assert row.state.text() == "downloading, 43 %"
+    row = window.page.rows[MODEL]
+    assert row.state.text() == "downloading 43 %"
     assert row.again.isHidden()
-    window.show_shelf(installing(0.44))
-    assert row.state.text() == "downloading, 44 %"
-    window.show_shelf(shelf(ModelStatus.INSTALLED))
+    window.show_models(installing(0.44))
+    assert row.state.text() == "downloading 44 %"
+    window.show_models(shelf(ModelStatus.INSTALLED))
     assert row.state.text() == words.MODEL_FULL
-    window.show_shelf(shelf(ModelStatus.PAUSED))
+    window.show_models(shelf(ModelStatus.PAUSED))
     assert row.state.text() == words.MODEL_DEMO
     assert not row.again.isHidden()
 
@@ -625,17 +634,17 @@ def test_a_model_that_is_installed_moves_to_the_top(window):
 
     def order(**standings):
         models = [ModelEntry(name, name, is_recommended=name == "quick") for name in ("rare", "quick")]
-        window.show_shelf(ModelList(tuple(replace(m, standing=standings[m.name]) for m in models)))
+        window.show_models(ModelList(tuple(replace(m, standing=standings[m.name]) for m in models)))
         page.layout().activate()
-        page._list.activate()
-        names = sorted(page._cards, key=lambda name: page._cards[name].y())
-        assert names == list(page._cards), "the first focus is that of the first card"
+        page.cards.layout().activate()
+        names = sorted(page.cards.by_name, key=lambda name: page.cards.by_name[name].y())
+        assert names == list(page.cards.by_name), "the first focus is that of the first card"
         return names
 
     assert order(rare=ModelStatus.AVAILABLE, quick=ModelStatus.AVAILABLE) == ["quick", "rare"]
-    cards = dict(page._cards)
+    cards = dict(page.cards.by_name)
     assert order(rare=ModelStatus.INSTALLED, quick=ModelStatus.AVAILABLE) == ["rare", "quick"]
-    assert page._cards == cards, "they are the same, so that what has the keyboard keeps it"
+    assert page.cards.by_name == cards, "they are the same, so that what has the keyboard keeps it"
     assert order(rare=ModelStatus.INSTALLED, quick=ModelStatus.INSTALLED) == ["quick", "rare"]
 
 
@@ -654,7 +663,7 @@ def test_a_start_at_login_that_nobody_asked_for_is_no_success_but_nothing_is_mis
     assert window.forward.text() == words.NEXT
     assert not window.page.is_done
     window.go_to(DONE)
-    row = window.page._rows[AUTOSTART]
+    row = window.page.rows[AUTOSTART]
     assert row.state.text() == words.AT_LOGIN_OFF
     assert row.again.isHidden()
 
@@ -673,20 +682,3 @@ def test_the_end_says_what_was_left_out_and_leads_back_to_it(window):
     ]
     again[2].click()
     assert window.place == HOTKEY
-
-
-# --- its owner --------------------------------------------------------------------------------------
-
-
-def test_the_guide_comes_up_with_what_was_last_shown(asked, qtbot):
-    guide = Guide(asked, asked, lambda: -100.0, asked)
-    guide.show_view(IDLE)
-    guide.show_shelf(shelf(ModelStatus.INSTALLED))
-    assert guide.window is None, "most starts do without"
-    guide.open()
-    qtbot.waitUntil(lambda: guide.window is not None and guide.window.isVisible())
-    assert guide.window.model.is_done
-    assert guide.window.pages[HOTKEY].cap.accessibleName() == "Right Ctrl"
-    guide.close()
-    guide.close()
-    assert not guide.window.isVisible()

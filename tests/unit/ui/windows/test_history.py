@@ -57,7 +57,7 @@ def window(qtbot, keeper, pausing, app_home):  # noqa: ARG001  the home keeps th
     qtbot.addWidget(made)
     made.show_view(VIEW)
     made.present()
-    made.show_past(FULL)
+    made.show_history(FULL)
     qtbot.waitUntil(made.isActiveWindow)
     keeper.calls.clear()
     return made
@@ -136,7 +136,7 @@ def test_delete_deletes_what_is_chosen_and_ctrl_z_takes_it_back(qtbot, window, k
     press(qtbot, window, Qt.Key.Key_Delete)
     assert keeper.calls == [("delete", [ENTRIES[HELD].id])]
     assert not window.undo_button.isVisible()
-    window.show_past(PASTS["deleted"])
+    window.show_history(PASTS["deleted"])
     assert "1 dictation deleted." in said(window)
     assert window.list.chosen() == [ENTRIES[FAILED]]  # the next one took its place
     press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -170,7 +170,7 @@ def test_ctrl_f_searches_while_typing_and_the_arrow_leads_into_the_hits(qtbot, w
     qtbot.keyClicks(window.search, "abend")
     qtbot.waitUntil(lambda: keeper.calls != [])
     assert keeper.calls == [("look", HistoryQuery("abend"))]
-    window.show_past(HistoryPage(HistoryQuery("abend"), (ENTRIES[HELD],)))
+    window.show_history(HistoryPage(HistoryQuery("abend"), (ENTRIES[HELD],)))
     press(qtbot, window, Qt.Key.Key_Down)
     assert window.focusWidget() is window.list
     assert window.list.chosen() == [ENTRIES[HELD]]
@@ -188,17 +188,17 @@ def test_escape_empties_the_search_and_then_closes(qtbot, window):
 
 def test_an_answer_to_an_older_question_is_not_shown(window):
     window.search.setText("abend")
-    window.show_past(HistoryPage(HistoryQuery("aben"), ENTRIES[:1]))
+    window.show_history(HistoryPage(HistoryQuery("aben"), ENTRIES[:1]))
     assert window.list.model().entries == ENTRIES
 
 
 def test_a_search_without_hits_and_an_empty_history_say_so(window):
     window.search.setText("chairs qwertz")
-    window.show_past(PASTS["no-hits"])
+    window.show_history(PASTS["no-hits"])
     assert words.NOTHING_FOUND in said(window)
     assert "chairs qwertz" in said(window)
     window.search.clear()
-    window.show_past(HistoryPage())
+    window.show_history(HistoryPage())
     assert words.NOTHING_YET in said(window)
     assert "Right Ctrl" in said(window)
     window.show_view(replace(VIEW, choices=replace(VIEW.choices, hotkeys=("F9",))))
@@ -215,7 +215,7 @@ def test_only_what_is_open_or_starred_is_asked_for(window, keeper):
         ("look", HistoryQuery(only=HistoryFilter.OPEN)),
         ("look", HistoryQuery(only=HistoryFilter.STARRED)),
     ]
-    window.show_past(HistoryPage(HistoryQuery(only=HistoryFilter.STARRED)))
+    window.show_history(HistoryPage(HistoryQuery(only=HistoryFilter.STARRED)))
     assert words.NOTHING_OF_KIND in said(window)
 
 
@@ -260,7 +260,7 @@ def test_a_cancelled_take_is_brought_back_and_one_without_sound_is_not_tried_aga
 
 
 def test_one_that_is_tried_again_says_so(window):
-    window.show_past(replace(FULL, retried=frozenset({6})))
+    window.show_history(replace(FULL, retried=frozenset({6})))
     index = window.list.model().index(FAILED)
     assert words.RETRIED in index.data(Qt.ItemDataRole.AccessibleTextRole)
 
@@ -284,7 +284,7 @@ def test_the_history_is_paused_and_says_so(window, pausing):
 
 def test_more_is_asked_for_once_near_the_end(window, keeper):
     many = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
-    window.show_past(HistoryPage(entries=many, has_more=True))
+    window.show_history(HistoryPage(entries=many, has_more=True))
     keeper.calls.clear()
     bar = window.list.verticalScrollBar()
     bar.setValue(bar.maximum())
@@ -294,11 +294,11 @@ def test_more_is_asked_for_once_near_the_end(window, keeper):
 
 def test_scrolling_and_choice_outlast_an_answer(window):
     many = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
-    window.show_past(HistoryPage(entries=many))
+    window.show_history(HistoryPage(entries=many))
     choose(window, 100)
     window.list.verticalScrollBar().setValue(4000)
     newer = Entry(201, NOW_S, EntryState.DONE, 1.0, "New.")
-    window.show_past(HistoryPage(entries=(newer, *many)))
+    window.show_history(HistoryPage(entries=(newer, *many)))
     assert [entry.id for entry in window.list.chosen()] == [100]
     assert window.list.verticalScrollBar().value() == 4000
 
@@ -352,9 +352,9 @@ def test_several_chosen_ones_are_exported_alone(window, keeper):
 
 
 def test_problems_and_exports_are_told(window):
-    window.show_past(PASTS["problem"])
+    window.show_history(PASTS["problem"])
     assert "Another program holds the history. Try again in a moment." in said(window)
-    window.show_past(PASTS["exported"])
+    window.show_history(PASTS["exported"])
     assert "/home/anna/dictations.csv" in said(window)
 
 

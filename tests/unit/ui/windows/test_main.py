@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton, QSystemTrayIcon
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
 
 from handy_qwen.core.events import Request
-from handy_qwen.core.view import Phase, View, Window
+from handy_qwen.core.view import Phase, Window
 from handy_qwen.ui import strings
-from handy_qwen.ui.desk import Desk
 from handy_qwen.ui.tray import ChoiceMenu, TrayMenu
 from handy_qwen.ui.windows.main import MainWindow
 from tests.unit.ui.gallery import CHOOSING, PROBLEM, TROUBLED
@@ -119,23 +118,3 @@ def test_every_letter_is_given_once(window):
     letters = [title[title.index("&") + 1].lower() for title in titles if "&" in title.replace("&&", "")]
     assert len(letters) > 12
     assert len(set(letters)) == len(letters)
-
-
-def test_the_desk_opens_it_and_keeps_it_up_to_date(qtbot, asked, app_home, monkeypatch):  # noqa: ARG001
-    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: False)
-    desk = Desk(lambda _event: None, asked, lambda: -100.0)
-    assert not desk.has_tray()
-    desk.on_view(View(phase=Phase.IDLE))
-    qtbot.waitUntil(lambda: desk._view.phase is Phase.IDLE)
-    desk.open()
-    main = desk._main
-    qtbot.addWidget(main)
-    assert strings.PHASES[Phase.IDLE] in said(main)
-    desk.on_view(TROUBLED)
-    qtbot.waitUntil(lambda: PROBLEM.title in " ".join(said(main)))
-    main.close()
-    desk.open()
-    assert desk._main is main
-    assert main.isVisible()
-    desk.close()
-    assert not main.isVisible()

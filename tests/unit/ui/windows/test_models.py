@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from handy_qwen.core.models import InstallStage, ModelList, ModelStatus, Problem, Progress
 from handy_qwen.ui.windows import model_words as words
 from handy_qwen.ui.windows.models import ModelCard, ModelsWindow
+from tests.e2e.pasts import VIEW
 from tests.e2e.shelves import (
     DEMO,
     DOWNLOADING,
@@ -31,7 +32,7 @@ def window(qtbot, asked, app_home, monkeypatch):  # noqa: ARG001  the home keeps
     monkeypatch.setattr(ModelCard, "DOUBLE_MS", 0)
     made = ModelsWindow(asked)
     qtbot.addWidget(made)
-    made.show_shelf(SHELVES["empty"])
+    made.show_models(SHELVES["empty"])
     made.present()
     qtbot.waitExposed(made)
     asked.calls.clear()
@@ -43,7 +44,7 @@ def press(qtbot, window, key, modifier=Qt.KeyboardModifier.NoModifier):
 
 
 def card(window, entry):
-    return window._cards[entry.name]
+    return window.cards.by_name[entry.name]
 
 
 def shown_words(widget):
@@ -63,7 +64,7 @@ def test_models_that_come_after_the_window_get_the_keyboard(qtbot, asked, app_ho
     window.present()
     press(qtbot, window, Qt.Key.Key_Return)  # too early
     assert window.isVisible()
-    window.show_shelf(SHELVES["empty"])
+    window.show_models(SHELVES["empty"])
     assert window.focusWidget() is card(window, SMALL).primary
 
 
@@ -72,7 +73,7 @@ def test_until_the_models_are_known_it_says_what_it_waits_for(qtbot, asked, app_
     qtbot.addWidget(window)
     window.present()
     assert words.LOOKING in shown_words(window)
-    window.show_shelf(SHELVES["empty"])
+    window.show_models(SHELVES["empty"])
     assert words.LOOKING not in shown_words(window)
 
 
@@ -92,10 +93,10 @@ def test_it_looks_at_the_models_whenever_it_comes_up(window, asked):
 
 
 def test_enter_pauses_what_it_installed_and_resumes_it_with_the_focus_in_place(qtbot, window, asked):
-    window.show_shelf(shelf(DOWNLOADING, LARGE, DEMO))
+    window.show_models(shelf(DOWNLOADING, LARGE, DEMO))
     assert card(window, SMALL).primary.text() == words.PAUSE
     press(qtbot, window, Qt.Key.Key_Enter)
-    window.show_shelf(SHELVES["paused"])
+    window.show_models(SHELVES["paused"])
     assert card(window, SMALL).primary.text() == words.RESUME
     press(qtbot, window, Qt.Key.Key_Enter)
     assert asked.calls == [("pause", SMALL.name), ("install", SMALL.name)]
@@ -103,49 +104,49 @@ def test_enter_pauses_what_it_installed_and_resumes_it_with_the_focus_in_place(q
 
 def test_a_double_click_does_not_pause_what_its_first_half_began(qtbot, window, asked, monkeypatch):
     monkeypatch.setattr(ModelCard, "DOUBLE_MS", 3_600_000)
-    window.show_shelf(shelf(DOWNLOADING, LARGE, DEMO))
+    window.show_models(shelf(DOWNLOADING, LARGE, DEMO))
     press(qtbot, window, Qt.Key.Key_Enter)
     assert asked.calls == []
 
 
 def test_progress_tells_stage_amount_rate_and_time(window):
-    window.show_shelf(shelf(DOWNLOADING, DEMO))
+    window.show_models(shelf(DOWNLOADING, DEMO))
     text = shown_words(card(window, SMALL))
     for part in ("Downloading", "812 MB of 1.9 GB", "12.4 MB/s", "about 1 minute left"):
         assert part in text
-    assert card(window, SMALL)._work.bar.value() == 430
-    assert "812 MB" in card(window, SMALL)._work.bar.accessibleName()
+    assert card(window, SMALL).work.bar.value() == 430
+    assert "812 MB" in card(window, SMALL).work.bar.accessibleName()
 
 
 @pytest.mark.parametrize(
     "stage", [InstallStage.UNPACKING, InstallStage.CHECKING, InstallStage.CONVERTING, InstallStage.TESTING]
 )
 def test_each_stage_after_the_download_is_named_and_can_be_cancelled(window, stage):
-    window.show_shelf(shelf(installing(SMALL, stage, 0.61), DEMO))
+    window.show_models(shelf(installing(SMALL, stage, 0.61), DEMO))
     assert f"{words.STAGES[stage]}  ·  61 %" in shown_words(card(window, SMALL))
     assert card(window, SMALL).primary.text() == words.CANCEL
 
 
 def test_a_lost_connection_is_said_instead_of_a_rate(window):
     lost = replace(DOWNLOADING.progress, is_stalled=True, rate_bytes_s=0.0, remaining_s=None)
-    window.show_shelf(shelf(replace(DOWNLOADING, progress=lost), DEMO))
+    window.show_models(shelf(replace(DOWNLOADING, progress=lost), DEMO))
     text = shown_words(card(window, SMALL))
     assert f"{words.RETRYING}  ·  812 MB of 1.9 GB" in text
-    assert words.installation_line(window._shelf).count(words.RETRYING) == 1
+    assert words.installation(window._models) == (SMALL.title, f"{words.RETRYING} 43 %")
     assert words.progress_line(Progress(InstallStage.DOWNLOADING, is_stalled=True)) == words.RETRYING
 
 
 def test_a_stage_without_end_is_shown_as_such_and_one_that_waits_has_no_bar(window):
-    window.show_shelf(
+    window.show_models(
         shelf(installing(SMALL, InstallStage.CHECKING, None), installing(LARGE, InstallStage.WAITING, None))
     )
-    assert card(window, SMALL)._work.bar.maximum() == 0
-    assert not card(window, LARGE)._work.bar.isVisible()
+    assert card(window, SMALL).work.bar.maximum() == 0
+    assert not card(window, LARGE).work.bar.isVisible()
     assert words.WAITS in shown_words(card(window, LARGE))
 
 
 def test_a_failure_says_what_and_what_to_do_and_is_tried_again(qtbot, window, asked):
-    window.show_shelf(SHELVES["failed"])
+    window.show_models(SHELVES["failed"])
     text = shown_words(card(window, LARGE))
     assert "cannot be reached" in text
     assert "Check the network" in text
@@ -157,7 +158,7 @@ def test_a_failure_says_what_and_what_to_do_and_is_tried_again(qtbot, window, as
 
 def test_a_damaged_model_can_be_installed_again(window, asked):
     damaged = replace(INSTALLED, is_damaged=True, problem=Problem("decoder.onnx is damaged."))
-    window.show_shelf(shelf(damaged))
+    window.show_models(shelf(damaged))
     assert words.DAMAGED in shown_words(card(window, SMALL))
     card(window, SMALL).primary.click()
     assert asked.calls == [("install", SMALL.name)]
@@ -165,20 +166,20 @@ def test_a_damaged_model_can_be_installed_again(window, asked):
 
 def test_a_damaged_import_can_only_be_removed(window):
     damaged = replace(INSTALLED, is_damaged=True, is_imported=True, problem=Problem("It is damaged."))
-    window.show_shelf(shelf(damaged))
+    window.show_models(shelf(damaged))
     assert not card(window, SMALL).primary.isVisible()
     assert card(window, SMALL).secondary.text().replace("&", "") == words.REMOVE
 
 
 def test_a_model_that_could_not_be_removed_is_not_called_broken(window):
-    window.show_shelf(shelf(replace(INSTALLED, problem=Problem("It could not be deleted."))))
+    window.show_models(shelf(replace(INSTALLED, problem=Problem("It could not be deleted."))))
     text = shown_words(card(window, SMALL))
     assert "could not be deleted" in text
     assert words.DAMAGED not in text
 
 
 def test_another_installed_model_is_taken_into_use(window, asked):
-    window.show_shelf(shelf(INSTALLED, replace(LARGE, standing=ModelStatus.INSTALLED), IDLE_DEMO))
+    window.show_models(shelf(INSTALLED, replace(LARGE, standing=ModelStatus.INSTALLED), IDLE_DEMO))
     assert not card(window, SMALL).primary.isVisible()
     card(window, LARGE).primary.click()
     assert asked.calls == [("use", LARGE.name)]
@@ -190,7 +191,7 @@ def question_of(qtbot, window):
 
 
 def test_delete_asks_and_removes_and_enter_keeps(qtbot, window, asked):
-    window.show_shelf(shelf(INSTALLED, LARGE, IDLE_DEMO))
+    window.show_models(shelf(INSTALLED, LARGE, IDLE_DEMO))
     card(window, SMALL).secondary.setFocus()
     press(qtbot, window, Qt.Key.Key_Delete)
     box = question_of(qtbot, window)
@@ -204,7 +205,7 @@ def test_delete_asks_and_removes_and_enter_keeps(qtbot, window, asked):
 
 
 def test_what_is_here_of_a_paused_download_can_be_discarded(qtbot, window, asked):
-    window.show_shelf(SHELVES["paused"])
+    window.show_models(SHELVES["paused"])
     card(window, SMALL).secondary.click()
     box = question_of(qtbot, window)
     assert "812 MB" in box.informativeText()
@@ -214,7 +215,7 @@ def test_what_is_here_of_a_paused_download_can_be_discarded(qtbot, window, asked
 
 def test_the_demo_model_cannot_be_removed(qtbot, window, asked):
     assert not card(window, DEMO).secondary.isVisible()
-    card(window, DEMO)._more.toggle.setFocus()
+    card(window, DEMO).languages.toggle.setFocus()
     press(qtbot, window, Qt.Key.Key_Delete)
     assert asked.calls == []
     assert window.findChildren(QMessageBox) == []
@@ -222,54 +223,68 @@ def test_the_demo_model_cannot_be_removed(qtbot, window, asked):
 
 def test_a_hint_says_that_only_the_demo_is_here_until_a_model_is_installed(window):
     assert words.ONLY_DEMO in shown_words(window)
-    window.show_shelf(shelf(INSTALLED, IDLE_DEMO))
+    window.show_models(shelf(INSTALLED, IDLE_DEMO))
     assert words.ONLY_DEMO not in shown_words(window)
 
 
 def test_too_little_memory_and_too_little_disk_are_said_in_numbers(window):
-    window.show_shelf(shelf(LARGE, memory_bytes=2 * GB))
+    window.show_models(shelf(LARGE, memory_bytes=2 * GB))
     assert "Needs 2.6 GB of memory; this computer has 2.0 GB." in shown_words(card(window, LARGE))
-    window.show_shelf(replace(shelf(LARGE), free_bytes=GB))
+    window.show_models(replace(shelf(LARGE), free_bytes=GB))
     assert "Installing needs 6.3 GB of disk space; 1.0 GB free." in shown_words(card(window, LARGE))
-    assert "1.0 GB free" in window._room.text()
+    assert "1.0 GB free" in window.room.text()
 
 
 def test_the_speed_is_measured_once_and_shown(window, asked):
-    window.show_shelf(shelf(replace(INSTALLED, clip_s=None)))
-    card(window, SMALL)._facts.measure.click()
+    window.show_models(shelf(replace(INSTALLED, clip_s=None)))
+    card(window, SMALL).facts.measure.click()
     assert asked.calls == [("measure", SMALL.name)]
-    window.show_shelf(shelf(replace(INSTALLED, clip_s=None, is_measuring=True)))
+    window.show_models(shelf(replace(INSTALLED, clip_s=None, is_measuring=True)))
     assert words.MEASURING in shown_words(card(window, SMALL))
-    window.show_shelf(shelf(INSTALLED))
+    window.show_models(shelf(INSTALLED))
     assert "8.1x real time" in shown_words(card(window, SMALL))
-    assert not card(window, SMALL)._facts.measure.isVisible()
+    assert not card(window, SMALL).facts.measure.isVisible()
 
 
 def test_the_languages_open_with_enter(qtbot, window):
-    more = card(window, DEMO)._more
+    more = card(window, DEMO).languages
     more.toggle.setFocus()
-    assert not more._languages.isVisible()
+    assert not more.list.isVisible()
     press(qtbot, window, Qt.Key.Key_Return)
-    assert more._languages.isVisible()
-    assert "Deutsch" in more._languages.text()
+    assert more.list.isVisible()
+    assert "Deutsch" in more.list.text()
 
 
 def test_a_model_that_is_gone_takes_its_card_with_it(window):
-    window.show_shelf(shelf(SMALL, DEMO))
-    assert list(window._cards) == [SMALL.name, DEMO.name]
-    window.show_shelf(shelf(DEMO, SMALL))
-    assert window._column.indexOf(card(window, DEMO)) == 0
+    window.show_models(shelf(SMALL, DEMO))
+    assert list(window.cards.by_name) == [SMALL.name, DEMO.name]
+    window.show_models(shelf(DEMO, SMALL))
+    assert window.cards._column.indexOf(card(window, DEMO)) == 0
 
 
 def test_the_focus_does_not_move_to_another_card_when_a_button_goes(window):
-    window.show_shelf(shelf(replace(SMALL, standing=ModelStatus.INSTALLED), LARGE, DEMO))
+    window.show_models(shelf(replace(SMALL, standing=ModelStatus.INSTALLED), LARGE, DEMO))
     card(window, SMALL).primary.setFocus()
-    window.show_shelf(shelf(replace(INSTALLED, is_chosen=True), LARGE, IDLE_DEMO))
-    assert window.focusWidget() is card(window, SMALL)._more.toggle
+    window.show_models(shelf(replace(INSTALLED, is_chosen=True), LARGE, IDLE_DEMO))
+    assert window.focusWidget() is card(window, SMALL).languages.toggle
+
+
+def test_the_models_are_looked_at_again_when_another_one_is_in_use_or_there_are_others(window, asked):
+    window.show_view(VIEW)
+    asked.calls.clear()
+    window.show_view(replace(VIEW, choices=replace(VIEW.choices, language="German")))
+    assert asked.calls == []
+    window.show_view(replace(VIEW, choices=replace(VIEW.choices, model="demo")))
+    window.show_view(replace(VIEW, choices=replace(VIEW.choices, model="demo", models=())))
+    assert asked.calls == [("look",)] * 2
+    window.hide()
+    asked.calls.clear()
+    window.show_view(VIEW)
+    assert asked.calls == []
 
 
 def test_closing_during_an_installation_says_what_goes_on(qtbot, window, asked):
-    window.show_shelf(shelf(DOWNLOADING, DEMO))
+    window.show_models(shelf(DOWNLOADING, DEMO))
     with qtbot.waitSignal(window.left_at_work) as told:
         window.close()
     assert told.args == [SMALL.title]
@@ -306,7 +321,7 @@ def test_size_is_remembered(qtbot, window, asked):
 
 
 def test_an_empty_shelf_is_shown_as_well(window):
-    window.show_shelf(ModelList(folder=Path("/models")))
+    window.show_models(ModelList(folder=Path("/models")))
     assert window.first_focus() is window.scrolled
 
 

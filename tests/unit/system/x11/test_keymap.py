@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+pytest.importorskip("Xlib", reason="python-xlib is installed on Linux only")
 from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.keyboard import LEFTOVERS, SpareKeys
 

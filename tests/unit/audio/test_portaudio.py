@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.audio import microphones as microphones_module
-from handy_qwen.audio import portaudio as library_module
+from handy_qwen.audio import portaudio as portaudio_module
 from handy_qwen.audio.devices import HungError
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
@@ -45,6 +45,9 @@ class FakePortAudio:
 
     def hang(self, name):
         self.gates[name], self.reached[name] = threading.Event(), threading.Event()
+
+    def release(self, name):
+        self.gates[name].set()
 
     @contextmanager
     def native(self, name, *, is_exclusive=False):
@@ -104,8 +107,8 @@ class FakePortAudio:
 def portaudio(monkeypatch):
     fake = FakePortAudio()
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
-    monkeypatch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
-    monkeypatch.setattr(library_module, "LIMIT_S", 0.05)
+    monkeypatch.setattr(portaudio_module, "atexit", SimpleNamespace(register=id, unregister=id))
+    monkeypatch.setattr(portaudio_module, "LIMIT_S", 0.05)
     monkeypatch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
     yield fake
     for gate in fake.gates.values():
@@ -140,6 +143,14 @@ class Job:
         return self
 
 
+def stuck(portaudio, call, work):
+    """Begin ``work``, and wait until ``call`` hangs."""
+    portaudio.hang(call)
+    job = Job(work)
+    assert portaudio.reached[call].wait(LONG_S)
+    return job
+
+
 def test_all_calls_are_made_by_one_thread(portaudio, backend):
     stream = Job(lambda: backend.open(backend.devices()[0])).wait().result
     Job(stream.close).wait()
@@ -170,12 +181,10 @@ def test_on_windows_every_thread_that_calls_portaudio_shares_com_objects_with_th
 @pytest.mark.expects_log
 def test_a_device_that_hangs_while_opening_keeps_no_other_from_being_opened(portaudio, backend):
     headset, built_in = backend.devices()
-    portaudio.hang("open Headset")
-    hanging = Job(lambda: backend.open(headset))
-    assert portaudio.reached["open Headset"].wait(LONG_S)
+    hanging = stuck(portaudio, "open Headset", lambda: backend.open(headset))
     stream = Job(lambda: backend.open(built_in)).wait().result
     assert stream.device == built_in
-    portaudio.gates["open Headset"].set()
+    portaudio.release("open Headset")
     late = hanging.wait().result
     assert late.device == headset
     Job(late.close).wait()
@@ -187,14 +196,12 @@ def test_a_device_that_hangs_while_opening_keeps_no_other_from_being_opened(port
 def test_portaudio_is_not_ended_under_a_stream_that_is_being_opened(portaudio, backend):
     headset = backend.devices()[0]
     starts = portaudio.starts
-    portaudio.hang("open Headset")
-    hanging = Job(lambda: backend.open(headset))
-    assert portaudio.reached["open Headset"].wait(LONG_S)
+    hanging = stuck(portaudio, "open Headset", lambda: backend.open(headset))
     portaudio.names.append("Webcam")  # PortAudio has it; the real one would not see it yet
     for _ in range(3):
         assert len(Job(backend.devices).wait().result) == 3
     assert portaudio.starts == starts, "it was not looked for new ones"
-    portaudio.gates["open Headset"].set()
+    portaudio.release("open Headset")
     Job(hanging.wait().result.close).wait()
     Job(backend.devices).wait()
     assert portaudio.starts > starts
@@ -204,37 +211,31 @@ def test_portaudio_is_not_ended_under_a_stream_that_is_being_opened(portaudio, b
 @pytest.mark.parametrize("what", ["terminate", "initialize"])
 def test_a_start_that_hangs_is_an_error_for_the_others_and_not_done_twice(portaudio, backend, what):
     headset, _ = before = backend.devices()
-    portaudio.hang(what)
-    listing = Job(backend.devices)
-    assert portaudio.reached[what].wait(LONG_S)
+    listing = stuck(portaudio, what, backend.devices)
     assert isinstance(Job(lambda: backend.open(headset)).wait().error, HungError)
     assert Job(backend.devices).wait().result == before, "the list is the last one"
-    portaudio.gates[what].set()
+    portaudio.release(what)
     assert listing.wait().result == before
     assert Job(lambda: backend.open(headset)).wait().result.device == headset
 
 
 @pytest.mark.expects_log
 def test_a_closing_that_hangs_keeps_no_other_from_being_opened(portaudio, backend, monkeypatch):
-    monkeypatch.setattr(library_module, "CLOSE_LIMIT_S", 0.05)
+    monkeypatch.setattr(portaudio_module, "CLOSE_LIMIT_S", 0.05)
     headset, built_in = backend.devices()
     stream = backend.open(headset)
-    portaudio.hang("close")
-    closing = Job(stream.close)
-    assert portaudio.reached["close"].wait(LONG_S)
+    closing = stuck(portaudio, "close", stream.close)
     assert Job(lambda: backend.open(built_in)).wait().result.device == built_in
-    portaudio.gates["close"].set()
+    portaudio.release("close")
     closing.wait()
 
 
 def test_nothing_more_is_heard_by_a_stream_whose_closing_hangs(portaudio, backend):
     stream = backend.open(backend.devices()[0])
-    portaudio.hang("close")
-    closing = Job(stream.close)
-    assert portaudio.reached["close"].wait(LONG_S)
+    closing = stuck(portaudio, "close", stream.close)
     portaudio.callback(bytes(400), 100, None, SimpleNamespace(input_overflow=False))
-    assert stream.ring.written == 0
-    portaudio.gates["close"].set()
+    assert stream.buffer.written == 0
+    portaudio.release("close")
     closing.wait()
 
 
@@ -322,12 +323,10 @@ def test_work_that_its_caller_did_not_wait_for_is_never_done():
 def test_at_exit_portaudio_is_ended_unless_something_hangs(portaudio):
     library = PortAudio()
     library.load()
-    portaudio.hang("close")
-    hanging = Job(lambda: library.call(lambda _: portaudio.close()))
-    assert portaudio.reached["close"].wait(LONG_S)
+    hanging = stuck(portaudio, "close", lambda: library.call(lambda _: portaudio.close()))
     library._at_exit()
     assert portaudio.is_started
-    portaudio.gates["close"].set()
+    portaudio.release("close")
     hanging.wait()
     portaudio.streams = 0
     library._at_exit()
@@ -336,11 +335,9 @@ def test_at_exit_portaudio_is_ended_unless_something_hangs(portaudio):
 
 def test_at_exit_a_call_that_ends_soon_is_waited_for(portaudio):
     library = PortAudio()
-    portaudio.hang("start")
-    starting = Job(lambda: library.call(lambda _: portaudio.start(), limit_s=LONG_S))
-    assert portaudio.reached["start"].wait(LONG_S)
+    starting = stuck(portaudio, "start", lambda: library.call(lambda _: portaudio.start(), limit_s=LONG_S))
     exiting = Job(library._at_exit)
-    portaudio.gates["start"].set()
+    portaudio.release("start")
     starting.wait()
     exiting.wait()
     assert not portaudio.is_started
@@ -363,22 +360,20 @@ def test_at_exit_the_process_ends_at_once_if_a_stream_cannot_be_closed_because_s
 ):
     """A callback after the end of Python is a crash."""
     ended = []
-    monkeypatch.setattr(library_module.os, "_exit", ended.append)
-    monkeypatch.setattr(library_module.logging, "shutdown", lambda: None)
+    monkeypatch.setattr(portaudio_module.os, "_exit", ended.append)
+    monkeypatch.setattr(portaudio_module.logging, "shutdown", lambda: None)
     headset, built_in = backend.devices()
     stream = backend.open(built_in)
-    portaudio.hang("open Headset")
-    hanging = Job(lambda: backend.open(headset))
-    assert portaudio.reached["open Headset"].wait(LONG_S)
+    hanging = stuck(portaudio, "open Headset", lambda: backend.open(headset))
     Job(backend._library._at_exit).wait()
     assert ended == [0]
-    portaudio.gates["open Headset"].set()
+    portaudio.release("open Headset")
     hanging.wait().result.close()
     stream.close()
 
 
 def test_an_end_that_hangs_does_not_keep_the_program_from_ending(portaudio, monkeypatch):
-    monkeypatch.setattr(library_module, "EXIT_S", 0.01)
+    monkeypatch.setattr(portaudio_module, "EXIT_S", 0.01)
     library = PortAudio()
     library.load()
     portaudio.hang("terminate")
@@ -392,9 +387,9 @@ def test_nothing_is_ended_under_a_call_or_a_stream_in_whatever_order(steps):
     with pytest.MonkeyPatch.context() as patch:
         fake = FakePortAudio()
         patch.setitem(sys.modules, "sounddevice", fake)
-        patch.setattr(library_module, "atexit", SimpleNamespace(register=id, unregister=id))
+        patch.setattr(portaudio_module, "atexit", SimpleNamespace(register=id, unregister=id))
         patch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
-        patch.setattr(library_module, "LIMIT_S", 0.002)
+        patch.setattr(portaudio_module, "LIMIT_S", 0.002)
         backend = Microphones(PortAudio(), "darwin")
         headset, built_in = backend.devices()
         hanging, streams = [], []
@@ -402,15 +397,13 @@ def test_nothing_is_ended_under_a_call_or_a_stream_in_whatever_order(steps):
             if step == "open":
                 streams.append(Job(lambda: backend.open(built_in)).wait().result)
             elif step == "hang" and not hanging:
-                fake.hang("open Headset")
-                hanging.append(Job(lambda: backend.open(headset)))
-                assert fake.reached["open Headset"].wait(LONG_S)
+                hanging.append(stuck(fake, "open Headset", lambda: backend.open(headset)))
             elif step == "list":
                 Job(backend.devices).wait()
             elif step == "close" and streams:
                 Job(streams.pop().close).wait()
             elif step == "release" and hanging:
-                fake.gates["open Headset"].set()
+                fake.release("open Headset")
                 streams.append(hanging.pop().wait().result)
         for gate in fake.gates.values():
             gate.set()

@@ -2,6 +2,7 @@
 
 import pytest
 
+pytest.importorskip("Xlib", reason="python-xlib is installed on Linux only")
 from handy_qwen.system.x11.xinput import MAX_LAG_S, ServerClock
 
 

@@ -1,0 +1,536 @@
+"""The takes of the running program, as far as the history has to know them: a row and a file for each.
+
+Everything here may wait for the disk, and runs on the history's thread. What fails because of the disk stays
+due in memory and is reported once; ``work`` tries again.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from handy_qwen.core.events import Failed, Kept, Replayed
+from handy_qwen.core.ports import Post, Sink
+from handy_qwen.core.types import RATE_HZ, Delivery, EntryState, Samples
+from handy_qwen.errors import HandyError, HistoryError
+from handy_qwen.history import recovery, retention, wav
+from handy_qwen.history.retention import SHORTEST_S, Rules
+from handy_qwen.history.store import (
+    NewerError,
+    Places,
+    Row,
+    Store,
+    error_code,
+    is_damage,
+    is_locked,
+    new_file_name,
+)
+from handy_qwen.history.wav import Journal, Stage
+
+logger = logging.getLogger(__name__)
+
+SYNC_S = 1.0  # between two times that the sound is brought through a power cut
+RETRY_S = 1.0
+TIDY_S = 900.0  # cancelled and old takes are deleted even if nobody dictates
+BUSY_S = 0.25  # sound waits meanwhile
+QUIET_S = 600.0  # without an error, before it is reported again
+GOES_ON = "Dictating goes on; what is said is kept in memory and written when that is possible again."
+NO_SOUND = HistoryError("The recording is not there any more.", "It was deleted, or only its text was kept.")
+STILL_SPOKEN = HistoryError("This dictation is still being spoken.", "Try again when it has ended.")
+_COLUMNS = frozenset(Row.__slots__) - {"id"}
+
+
+class LiveTake:
+    """A take to which something can still happen. What cannot be written now stays here as due.
+
+    Attributes:
+        take: Its number in this session.
+        row: What its row should say; its id is 0 until it was added.
+        before: Of a take that is replayed: its row before.
+        journal: Its sound, None if that was written in an earlier session.
+        is_gone: The user has deleted it.
+        is_leaving: All has happened to it that will, whatever its state says.
+        is_unwanted: It is only to be deleted.
+    """
+
+    def __init__(self, take: int, row: Row, journal: Journal | None = None) -> None:
+        self.take = take
+        self.row = row
+        self.before: Row | None = None
+        self.journal = journal
+        self.is_gone = False
+        self.is_leaving = False
+        self.is_unwanted = False
+        self._due = set() if row.id else set(_COLUMNS)
+        self._is_urgent = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can happen to it."""
+        if self.is_gone or self.is_leaving or self.row.state in {EntryState.FAILED, EntryState.CANCELLED}:
+            return True
+        return self.row.state is EntryState.DONE and (not self.row.text or self.row.whereabouts.is_settled)
+
+    @property
+    def is_row_saved(self) -> bool:
+        """Whether its row says what it should."""
+        return self.is_gone or not self._due
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is of this session and left nothing that anybody could want."""
+        if self.journal is None or self.journal.is_of_before or self.before is not None or self.row.text:
+            return False
+        if self.row.state is EntryState.CANCELLED:
+            return self.journal.duration_s < SHORTEST_S
+        return self.row.state in {EntryState.FAILED, EntryState.DONE} and not self.journal.samples
+
+    def set(self, *, is_urgent: bool = False, **columns: object) -> None:
+        """Change what its row should say; ``is_urgent``: that must outlast a power cut."""
+        self.row = replace(self.row, **columns)  # type: ignore[arg-type]  # each call has the columns of a row
+        self._due.update(columns)
+        self._is_urgent |= is_urgent
+
+    def save(self, store: Store) -> None:
+        """Make its row say so.
+
+        Raises:
+            sqlite3.Error: Not possible now; it stays due.
+        """
+        columns = {name: getattr(self.row, name) for name in self._due}
+        if not self.row.id:
+            self.row = replace(self.row, id=store.add(columns))
+        elif not store.change(self.row.id, columns, is_durable=self._is_urgent):
+            self.is_gone = True  # the user has deleted it meanwhile
+        self._due.clear()
+        self._is_urgent = False
+
+    def has_new_store(self, store: Store) -> None:
+        """The database was begun anew: add the row again, unless it could be copied."""
+        there = store.row(self.row.id)
+        # A new history counts from 1: another take may have this number by now.
+        if there is None or (there.created_ms, there.file) != (self.row.created_ms, self.row.file):
+            self.row = replace(self.row, id=0)
+            self._due = set(_COLUMNS)
+
+
+class Ledger:
+    """The files and the database, and the takes that are being written. See ``disk.DiskHistory``.
+
+    Attributes:
+        live: The takes of this session to which something can still happen, by number.
+        fed_samples: How much was fed.
+        taken_samples: How much of that is written, or not wanted any more.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        folder: Path,
+        rules: Callable[[], Rules],
+        complaints: Complaints,
+        *,
+        clock: Callable[[], float],
+        wall_s: Callable[[], float],
+    ) -> None:
+        self.places = Places(folder)
+        self.store: Store | None = None
+        self.live: dict[int, LiveTake] = {}
+        self.fed_samples = 0
+        self.taken_samples = 0
+        self._post = post
+        self._rules = rules
+        self._complaints = complaints
+        self._clock = clock
+        self._wall_s = wall_s
+        self._is_recovered = False
+        self._is_sound_failing = False
+        self._sync_at_s = math.inf
+        self._retry_at_s = math.inf
+        self._tidy_at_s = clock() + TIDY_S
+
+    # --- what happens to a take ----------------------------------------------------------------------
+
+    def begin(self, take: int, created_ms: int, language: str, model: str) -> None:
+        """A take begins: its row first, then its file."""
+        if self.store is not None and not self.store.is_in_place():
+            logger.warning("the history was taken away: a new one is begun")
+            self._close_store()
+        self.open()
+        name = new_file_name(created_ms)
+        keep = self._rules().keep
+        row = Row(0, created_ms, EntryState.RECORDING, keep, file=name, asked_language=language, model=model)
+        live = self.live[take] = LiveTake(take, row, Journal(self.places.takes / name, created_ms))
+        self._save(live)
+
+    def feed(self, take: int, block: Samples) -> None:
+        """The next block."""
+        self.fed_samples += len(block)
+        live = self.live.get(take)
+        if live is not None and live.journal is not None:
+            live.journal.add(block)
+            self._write(live)
+        self._count()
+
+    def complete(self, take: int) -> None:
+        """The recording has ended."""
+        live = self.live.get(take)
+        if live is not None and live.row.state is EntryState.RECORDING:
+            self._advance(live, Stage.COMPLETE, state=EntryState.WAITING)
+
+    def done(self, take: int, text: str, language: str, model: str, application: str) -> None:
+        """The text is there."""
+        live = self.live.get(take)
+        if live is None:
+            return
+        known = {"language": language, "model": model, "application": application}
+        self._advance(
+            live,
+            Stage.COMPLETE if text else Stage.SETTLED,
+            is_urgent=True,
+            state=EntryState.DONE,
+            text=text,
+            error="",
+            whereabouts=Delivery.NOWHERE,
+            replays=0,
+            **{name: value for name, value in known.items() if value},
+        )
+
+    def failed(self, take: int, title: str) -> None:
+        """There is no text; that of an earlier time stays."""
+        live = self.live.get(take)
+        if live is None:
+            return
+        live.is_leaving = live.before is not None and live.before.state is EntryState.DONE
+        if live.is_leaving or live.row.state is EntryState.DONE:
+            self._settle(live)
+        else:
+            now_ms = int(self._wall_s() * 1000)
+            self._advance(
+                live, Stage.SETTLED, state=EntryState.FAILED, error=title, settled_ms=now_ms, replays=0
+            )
+
+    def cancelled(self, take: int) -> None:
+        """The user gave it up; of a replay, the entry stays what it was."""
+        live = self.live.get(take)
+        if live is None:
+            return
+        if live.before is not None:
+            live.is_leaving = True
+            self._advance(live, None, state=live.before.state, replays=live.before.replays)
+        else:
+            now_ms = int(self._wall_s() * 1000)
+            self._advance(live, Stage.CANCELLED, state=EntryState.CANCELLED, settled_ms=now_ms, replays=0)
+
+    def went(self, take: int, where: Delivery) -> None:
+        """The text is there, or on its way."""
+        live = self.live.get(take)
+        if live is not None and live.row.state is EntryState.DONE:
+            stage = Stage.SETTLED if where.is_settled else None
+            self._advance(live, stage, is_urgent=True, whereabouts=where)
+
+    def adopt(self, take: int, entry: int) -> None:
+        """From now on ``take`` means ``entry``, if there is one."""
+        row = self._row(entry)
+        if row is not None:
+            self.live[take] = LiveTake(take, row)
+
+    def replay(self, take: int, entry: int, sink: Sink) -> None:
+        """Adopt ``entry`` and hand its sound to ``sink``."""
+        if any(
+            live.row.id == entry and live.row.state is EntryState.RECORDING for live in self.live.values()
+        ):
+            self._post(Failed(take, STILL_SPOKEN))
+            return
+        self.adopt(take, entry)
+        live = self.live.get(take)
+        if live is None or not live.row.file:
+            self.live.pop(take, None)
+            self._post(Failed(take, NO_SOUND))
+            return
+        live.before = live.row
+        if live.row.state is not EntryState.DONE:  # a text that is there stays until there is a better one
+            live.set(is_urgent=True, state=EntryState.WAITING, replays=live.row.replays + 1)
+            self._save(live)
+        work = partial(_read, self.places.takes / live.row.file, take, sink, self._post)
+        threading.Thread(target=work, name="history-read", daemon=True).start()
+
+    # --- time ----------------------------------------------------------------------------------------
+
+    def pause_s(self) -> float:
+        """For how long nothing is due."""
+        return max(0.0, min(self._sync_at_s, self._retry_at_s, self._tidy_at_s) - self._clock())
+
+    def work(self) -> None:
+        """Do what is due."""
+        now_s = self._clock()
+        if now_s >= self._retry_at_s:
+            self._retry_at_s = math.inf
+            self._write_all()
+        if now_s >= self._sync_at_s:
+            self._sync_at_s = math.inf
+            self._sync_all()
+        if now_s >= self._tidy_at_s:
+            self._tidy_at_s = now_s + TIDY_S
+            self._tidy()
+
+    def tidy_soon(self) -> None:
+        """Have the rules looked at when there is nothing else to do."""
+        self._tidy_at_s = self._clock()
+
+    # --- opening and closing -------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the database and put it in order, as far as that was not done yet."""
+        if self.store is not None and self._is_recovered and self.places.takes.is_dir():
+            return
+        try:
+            self.places.make()
+            if self.store is None:
+                self.store = self._opened_store()
+            if not self._is_recovered:
+                self._recover(self.store)
+        except NewerError as exc:
+            self._complaints.report(exc)
+        except (sqlite3.Error, OSError) as exc:
+            self._rows_failed(exc)
+
+    def _opened_store(self) -> Store:
+        store, damage = recovery.open_or_renew(self.places.database, busy_s=BUSY_S)
+        if damage:
+            self._post(Failed(0, HistoryError("The history was damaged.", damage)))
+        try:
+            for live in self.live.values():
+                live.has_new_store(store)
+        except sqlite3.Error:
+            store.close()  # not in use before every take knows of it: it is opened again
+            raise
+        return store
+
+    def _recover(self, store: Store) -> None:
+        in_use = {live.row.file for live in self.live.values()}
+        takes, now_s = self.places.takes, self._wall_s()
+        recovered, given_up = recovery.put_in_order(store, takes, in_use=in_use, now_s=now_s)
+        self._is_recovered = True
+        self.tidy_soon()
+        if given_up:
+            hint = "It is kept: handy-qwen history list"
+            self._post(Failed(0, HistoryError("A recording could not be transcribed.", hint)))
+        self._post(recovered)
+
+    def _row(self, entry: int) -> Row | None:
+        """The row of an entry; None also if it cannot be read now."""
+        self.open()
+        try:
+            return self.store.row(entry) if self.store is not None else None
+        except sqlite3.Error as exc:
+            self._rows_failed(exc)
+            return None
+
+    def close(self) -> None:
+        """Write what is left. What is unfinished is found at the next start."""
+        self._retry_at_s = math.inf  # it is tried at once
+        self._write_all()
+        self._sync_all()
+        for live in self.live.values():
+            if live.journal is not None:
+                live.journal.close()
+        self._close_store()
+
+    def _close_store(self) -> None:
+        if self.store is not None:
+            self.store.close()
+            self.store = None
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    def _advance(
+        self, live: LiveTake, stage: Stage | None, *, is_urgent: bool = False, **columns: object
+    ) -> None:
+        """The take has come further: what its row says, and unless it is None the stage of its file."""
+        live.set(is_urgent=is_urgent, **columns)
+        if stage is not None and live.journal is None and live.row.file:
+            live.journal = Journal(self.places.takes / live.row.file, is_of_before=True)
+        if stage is not None and live.journal is not None:
+            live.journal.finish(stage)
+            if not live.journal.is_of_before:
+                size_bytes = wav.HEADER_BYTES + live.journal.samples * wav.SAMPLE_BYTES
+                live.set(duration_s=live.journal.duration_s, size_bytes=size_bytes)
+        self._settle(live)
+
+    def _settle(self, live: LiveTake) -> None:
+        """Write what is due of a take, and drop it when nothing more can happen to it."""
+        if live.is_unwanted or live.is_nothing:
+            self._forget(live)
+            return
+        self._write(live)
+        self._save(live)
+        if live.is_over:
+            self.tidy_soon()
+            if live.is_row_saved and (live.journal is None or live.journal.is_written):
+                del self.live[live.take]
+            else:
+                self._retry_soon()
+
+    def _forget(self, live: LiveTake) -> None:
+        """Delete the take: a press by mistake, or one without speech.
+
+        While its row cannot be deleted it stays live: left alone, it would be rescued at the next start.
+        """
+        live.is_unwanted = True
+        if live.journal is not None:
+            live.journal.abandon()
+        try:
+            row = self.store.row(live.row.id) if self.store is not None else None
+            if row is not None and self.store is not None:
+                retention.delete(self.store, self.places.takes, row)
+            elif live.journal is not None:
+                live.journal.path.unlink(missing_ok=True)
+        except sqlite3.Error as exc:
+            self._rows_failed(exc)
+        except OSError as exc:
+            self._sound_failed(exc)
+        else:
+            if live.row.id and self.store is None:
+                self._retry_soon()  # it may have a row
+            else:
+                del self.live[live.take]
+        self._count()
+
+    def _save(self, live: LiveTake) -> None:
+        """Make the row of a take say what it should, or see that it is tried again."""
+        if live.is_row_saved:
+            return
+        if self.store is None:
+            self._retry_soon()
+            return
+        is_new = not live.row.id
+        try:
+            live.save(self.store)
+        except sqlite3.Error as exc:
+            self._rows_failed(exc)
+            return
+        if is_new:
+            self._post(Kept(live.take, live.row.id))
+
+    def _write(self, live: LiveTake) -> None:
+        """Write the sound of a take, or see that it is tried again."""
+        if (
+            live.journal is None
+            or live.journal.is_written
+            or (self._is_sound_failing and self._retry_at_s < math.inf)
+        ):
+            return  # it is tried again soon; not with every block
+        try:
+            live.journal.write()
+        except OSError as exc:
+            self._sound_failed(exc)
+            return
+        self._is_sound_failing = False
+        if not live.journal.is_synced:
+            self._sync_at_s = min(self._sync_at_s, self._clock() + SYNC_S)
+
+    def _write_all(self) -> None:
+        """Try once more what did not work."""
+        self.open()
+        for live in list(self.live.values()):
+            self._settle(live)
+        self._count()
+
+    def _sync_all(self) -> None:
+        for live in self.live.values():
+            if live.journal is not None and not live.journal.is_synced:
+                try:
+                    live.journal.sync()
+                except OSError as exc:
+                    self._sound_failed(exc)
+
+    def _tidy(self) -> None:
+        if self.store is None:
+            return
+        try:
+            retention.tidy(self.store, self.places.takes, self._rules(), self._wall_s())
+        except sqlite3.Error as exc:
+            self._rows_failed(exc)
+
+    # --- trouble -------------------------------------------------------------------------------------
+
+    def _sound_failed(self, exc: OSError) -> None:
+        self._is_sound_failing = True
+        self._complaints.report(_sound_error(exc, self.places.takes))
+        self._retry_soon()
+
+    def _rows_failed(self, exc: sqlite3.Error | OSError) -> None:
+        if isinstance(exc, sqlite3.Error) and is_damage(exc):
+            self._close_store()  # it is looked at, and set aside, when it is opened again
+        self._complaints.report(_row_error(exc, self.places.database))
+        self._retry_soon()
+
+    def _retry_soon(self) -> None:
+        self._retry_at_s = min(self._retry_at_s, self._clock() + RETRY_S)
+
+    def _count(self) -> None:
+        waiting = sum(live.journal.waiting_samples for live in self.live.values() if live.journal)
+        self.taken_samples = self.fed_samples - waiting
+
+
+def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
+    """Hand the sound of a file to ``sink``. Runs on ``history-read``."""
+    samples = 0
+    try:
+        with wav.blocks(path) as blocks:
+            for block in blocks:
+                samples += len(block)
+                sink(block)
+    except HistoryError as exc:
+        post(Failed(take, exc))
+    except OSError as exc:
+        logger.warning("a recording cannot be read: %s", exc.strerror)
+        post(Failed(take, NO_SOUND))
+    except Exception:
+        logger.exception("a recording could not be replayed")
+        post(Failed(take, HistoryError("The recording could not be replayed.", "The log has the details.")))
+    else:
+        post(Replayed(take, samples / RATE_HZ))
+
+
+class Complaints:
+    """Reports what does not work to the user: once while it lasts, and again if it returns after a while.
+
+    Threads: any.
+    """
+
+    def __init__(self, post: Post, clock: Callable[[], float]) -> None:
+        self._post = post
+        self._clock = clock
+        self._last_s: dict[str, float] = {}  # by title
+
+    def report(self, error: HandyError, *, is_logged: bool = True) -> None:
+        """``error`` has happened. The log may be on the disk that is stuck, and block."""
+        now_s = self._clock()
+        last_s, self._last_s[error.title] = self._last_s.get(error.title, -math.inf), now_s
+        if now_s - last_s >= QUIET_S:
+            if is_logged:
+                logger.warning("history: %s", error)
+            self._post(Failed(0, error))
+
+
+def _sound_error(exc: OSError, folder: Path) -> HistoryError:
+    if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return HistoryError("The disk is full.", GOES_ON)
+    return HistoryError(f"What you say cannot be written to {folder}: {exc.strerror}.", GOES_ON)
+
+
+def _row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
+    if is_locked(exc):
+        return HistoryError("Another program holds the history.", GOES_ON)
+    if error_code(exc) == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
+        return HistoryError("The disk is full.", GOES_ON)
+    return HistoryError(f"The history {path} cannot be written.", f"Look at its permissions. {GOES_ON}")

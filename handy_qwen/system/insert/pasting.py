@@ -1,0 +1,283 @@
+"""Pasting, in the steps that are the same on every system.
+
+    wait for the focus and until no key is held -> save the clipboard -> offer the text -> press the chord
+    -> wait until the window has fetched the text -> restore the clipboard
+
+What follows when a step fails is decided here as well: before the chord is pressed, the clipboard is restored
+and the next method is tried; after it, the text stays on the clipboard, since the window may be slow.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Generic, TypeVar
+
+from handy_qwen.core.types import Method, Submit
+from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.system.inbox import Inbox, Result
+from handy_qwen.system.insert.backend import (
+    UNKNOWN,
+    Backend,
+    Deadline,
+    Injection,
+    Inserted,
+    MayRelease,
+    Pause,
+    Unsure,
+    Way,
+    always,
+    unsupported,
+)
+from handy_qwen.system.session import Session
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.01
+ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
+ASK_AGAIN_S = 0.05
+
+Chord = tuple[int, ...]
+"""Keys in the system's own codes: modifiers first, the key itself last."""
+
+Focus = TypeVar("Focus")
+"""What a back end knows about the window that is to get the keys."""
+
+
+class PastingBackend(Backend, ABC, Generic[Focus]):
+    """A back end that pastes. Subclasses implement the steps; see the head of this module."""
+
+    PASTE_LABEL: ClassVar[str]
+    FETCH_WAIT_S: ClassVar = 4.0  # how long a window may take to fetch what is pasted
+    RESTORE_AFTER_S: ClassVar = 0.3  # programs may ask twice for one paste: once to look, once to take
+    RELEASE_WAIT_S: ClassVar = 1.0  # how long the user may take to release the hotkey
+    SUBMIT_PAUSE_S: ClassVar = 0.04  # programs of several processes pass text and key on by different ways
+    PASTE: ClassVar[Chord]
+    SUBMIT: ClassVar[Mapping[Submit, Chord]]
+
+    def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
+        """See ``Backend``."""
+        super().__init__(session, pause, may_release)
+        self._pause = pause
+        self._injection = Injection()
+        self._restoring = DelayedRestore(self._restore)
+
+    @classmethod
+    def ways(cls) -> tuple[Way, ...]:
+        """See ``Backend``."""
+        return (
+            Way(Method.PASTE, f"paste ({cls.NAME}, {cls.PASTE_LABEL})"),
+            Way(Method.TYPE, f"typing ({cls.NAME})"),
+            Way(Method.COPY, f"clipboard ({cls.NAME})"),
+        )
+
+    def prepare(self, is_awaited: Callable[[], bool]) -> None:
+        """See ``Backend``."""
+        self._save(Deadline(is_awaited), None)
+
+    def paste_text(self, text: str) -> Inserted:
+        """See ``Backend``."""
+        focus = self._await_focus()
+        self._save(Deadline(), focus)
+        self._restoring.after(self.RESTORE_AFTER_S)
+        try:
+            self._offer(text, focus)
+            self._press(self._paste_chord(focus), focus)
+        except InsertError:
+            self._restoring.now()
+            raise
+        except Unsure:
+            self._restoring.forget()
+            return UNKNOWN
+        if not self._is_fetched():
+            self._restoring.forget()
+            return Inserted(None, may_copy=self._is_ours())
+        self._restoring.after(self.RESTORE_AFTER_S)
+        return Inserted(len(text))
+
+    def copy(self, text: str) -> None:
+        """See ``Backend``."""
+        self._restoring.forget()
+        self._keep(text)
+
+    def submit(self, submit: Submit) -> None:
+        """See ``Backend``."""
+        if submit in self.SUBMIT:
+            self._pause(self.SUBMIT_PAUSE_S)
+            try:
+                self._press(self.SUBMIT[submit], self._await_focus())
+            except Unsure:
+                raise unsupported("A keyboard that answers") from None
+
+    def rest(self, is_idle: bool) -> float | None:
+        """See ``Backend``: restore the clipboard a moment after the text was fetched."""
+        return self._restoring.rest(is_idle)
+
+    def was_injecting(self, at_s: float) -> bool:
+        """See ``Backend``."""
+        return self._injection.was_injecting(at_s)
+
+    def close(self) -> None:
+        """See ``Backend``."""
+        self._restoring.now()
+
+    def _await_release(self, is_held: Callable[[], object]) -> None:
+        """Wait while the user holds keys, for ``RELEASE_WAIT_S`` at most."""
+        end_s = time.monotonic() + self.RELEASE_WAIT_S
+        while is_held() and time.monotonic() < end_s:
+            self._pause(POLL_S)
+
+    def _paste_chord(self, focus: Focus) -> Chord:  # noqa: ARG002 (for subclasses)
+        """The chord that pastes in this window."""
+        return self.PASTE
+
+    @abstractmethod
+    def _await_focus(self) -> Focus:
+        """Wait until the user has released all keys; returns the window that has the focus.
+
+        Raises:
+            InsertError: No window has it, or another one since; or it takes no keys from us.
+        """
+
+    @abstractmethod
+    def _press(self, chord: Chord, focus: Focus) -> None:
+        """Press ``chord``, provided that ``focus`` still has the focus and no other key is down.
+
+        Raises:
+            InsertError: It was not pressed.
+            Unsure: It may have been pressed.
+        """
+
+    @abstractmethod
+    def _save(self, deadline: Deadline, focus: Focus | None) -> None:
+        """Take the content of the clipboard. A text of ours that is still to be replaced is no content.
+
+        ``focus`` is None when it is done in advance.
+
+        Raises:
+            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+        """
+
+    @abstractmethod
+    def _offer(self, text: str, focus: Focus) -> None:
+        """Put ``text`` on the clipboard, for ``focus``; ``_restore`` will bring the saved content back.
+
+        Raises:
+            InsertError: The clipboard cannot be had.
+        """
+
+    @abstractmethod
+    def _is_fetched(self) -> bool:
+        """Wait until the window has fetched the text; False: not within ``FETCH_WAIT_S``."""
+
+    @abstractmethod
+    def _is_ours(self) -> bool:
+        """Whether nothing has been copied since our text was offered."""
+
+    @abstractmethod
+    def _restore(self) -> None:
+        """Put the saved content back, if the clipboard still has our text.
+
+        Raises:
+            InsertError: Another program has the clipboard open. May be tried again.
+        """
+
+    @abstractmethod
+    def _keep(self, text: str) -> None:
+        """Leave ``text`` on the clipboard for good, marked as private.
+
+        Raises:
+            InsertError: The clipboard cannot be had.
+        """
+
+
+class DelayedRestore:
+    """When the clipboard gets back the content it had before a paste.
+
+    Threads: any may call ``forget``, which waits for a restore that is under way, so that what is copied next
+    is not replaced. The rest is for the inserter's thread.
+
+    Args:
+        restore: Puts the content back. May raise InsertError, and is then tried again a few times.
+    """
+
+    TRIES, AGAIN_S = 5, 0.5
+
+    def __init__(self, restore: Callable[[], None]) -> None:
+        self._restore = restore
+        self._due_s: float | None = None
+        self._tries = 0
+        self._lock = threading.RLock()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something is to be restored, now or later."""
+        return self._due_s is not None
+
+    def after(self, wait_s: float) -> None:
+        """Restore in ``wait_s`` seconds."""
+        with self._lock:
+            self._due_s, self._tries = time.monotonic() + wait_s, self.TRIES
+
+    def forget(self) -> None:
+        """Do not restore: the clipboard has another use now."""
+        with self._lock:
+            self._due_s = None
+
+    def rest(self, is_idle: bool) -> float | None:
+        """See ``Backend.rest``. Waits while there is another text, which would borrow the clipboard again."""
+        with self._lock:
+            if self._due_s is None:
+                return None
+            left = self._due_s - time.monotonic()
+            if left > 0:
+                return left if is_idle else 0.0
+            return self.now()
+
+    def now(self) -> float | None:
+        """Restore if something is due at all. Returns in how many seconds to try again."""
+        with self._lock:
+            if self._due_s is None:
+                return None
+            try:
+                self._restore()
+            except InsertError as problem:
+                logger.info("the clipboard was not restored: %s", problem.reason.name)
+                self._tries -= 1
+                if self._tries > 0:
+                    self._due_s = time.monotonic() + self.AGAIN_S
+                    return self.AGAIN_S
+            self._due_s = None
+            return None
+
+
+def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
+    """Have ``call`` made on the clipboard's thread, and return what it returns.
+
+    What is not done in time is cancelled, and not begun later. Without ``deadline`` it has ``ANSWER_S``.
+
+    Raises:
+        InsertError: It failed, or took too long.
+    """
+    future = inbox.put(call)
+    end_s = time.monotonic() + ANSWER_S
+    while (end_s - time.monotonic() if deadline is None else deadline.left_s()) > 0:
+        try:
+            return future.result(ASK_AGAIN_S)
+        except TimeoutError:
+            continue
+        except InsertError:
+            raise
+        except Exception:  # the thread has logged it; its message may quote the clipboard
+            raise InsertError("The clipboard refused.", InsertReason.UNSUPPORTED_DESKTOP) from None
+    future.cancel()
+    raise unsupported("An answering clipboard")
+
+
+def described(problem: BaseException) -> str:
+    """What went wrong and where, for the log; without the message, which may quote the clipboard."""
+    return type(problem).__name__ + "\n" + "".join(traceback.format_tb(problem.__traceback__))

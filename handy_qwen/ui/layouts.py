@@ -1,0 +1,166 @@
+"""Layouts: rows and columns in one call, a row that wraps, and a body that scrolls."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLayout,
+    QLayoutItem,
+    QStyle,
+    QVBoxLayout,
+    QWidget,
+)
+
+MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
+Part = QWidget | QLayout | tuple[QWidget | QLayout, int] | int | None
+"""What goes into a row or column: a widget or layout, one with its stretch factor, a space in pixels, or
+None for a stretch."""
+
+
+def column(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QVBoxLayout:
+    """``parts`` below each other; as the layout of ``parent``, if given."""
+    layout = QVBoxLayout() if parent is None else QVBoxLayout(parent)
+    _fill(layout, parts, gap_px)
+    return layout
+
+
+def row(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QHBoxLayout:
+    """``parts`` beside each other; as the layout of ``parent``, if given."""
+    layout = QHBoxLayout() if parent is None else QHBoxLayout(parent)
+    _fill(layout, parts, gap_px)
+    return layout
+
+
+def form() -> QGridLayout:
+    """Labels in the first column, fields in the second, which takes the room."""
+    layout = QGridLayout()
+    layout.setHorizontalSpacing(GAP_PX)
+    layout.setVerticalSpacing(SMALL_GAP_PX)
+    layout.setColumnStretch(1, 1)
+    return layout
+
+
+def _fill(layout: QBoxLayout, parts: tuple[Part, ...], gap_px: int) -> None:
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(gap_px)
+    for part in parts:
+        if part is None:
+            layout.addStretch()
+        elif isinstance(part, int):
+            layout.addSpacing(part)
+        else:
+            item, stretch = part if isinstance(part, tuple) else (part, 0)
+            layout.addWidget(item, stretch) if isinstance(item, QWidget) else layout.addLayout(item, stretch)
+
+
+class FlowLayout(QLayout):
+    """A row that wraps where there is no room, however large the letters are.
+
+    The first item of a line that expands gets the room that is left over. The items after ``push`` are
+    aligned to the right end of their line.
+    """
+
+    def __init__(self, *widgets: QWidget, gap_px: int = GAP_PX) -> None:
+        super().__init__()
+        self._items: list[QLayoutItem] = []
+        self._pushed: int | None = None
+        self.setContentsMargins(0, 0, 0, 0)
+        self.setSpacing(gap_px)
+        for widget in widgets:
+            self.addWidget(widget)
+
+    def push(self, *widgets: QWidget) -> None:
+        """Align ``widgets``, and what is added from now on, to the right."""
+        self._pushed = len(self._items)
+        for widget in widgets:
+            self.addWidget(widget)
+
+    def addLayout(self, layout: QLayout) -> None:  # noqa: N802  named as in Qt's other layouts
+        """Add a layout as one item."""
+        self.addChildLayout(layout)
+        self.addItem(layout)
+
+    def addItem(self, item: QLayoutItem) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt for ``addWidget``."""
+        self._items.append(item)
+
+    def count(self) -> int:
+        """Called by Qt."""
+        return len(self._items)
+
+    def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
+        """None past the end, as Qt wants it. Called by Qt."""
+        return self._items[index] if 0 <= index < len(self._items) else None
+
+    def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return self._items.pop(index) if 0 <= index < len(self._items) else None
+
+    def expandingDirections(self) -> Qt.Orientation:  # noqa: N802  the name is Qt's
+        """As wide as there is room. Called by Qt."""
+        return Qt.Orientation.Horizontal
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        lines = self._lines(width)
+        return sum(map(_height, lines)) + self.spacing() * max(0, len(lines) - 1)
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """All in one line. Called by Qt."""
+        line = next(iter(self._lines(1 << 20)), [])
+        return QSize(self._width(line), _height(line))
+
+    def minimumSize(self) -> QSize:  # noqa: N802  the name is Qt's
+        """The widest in a line of its own. Called by Qt."""
+        width = max((item.minimumSize().width() for item in self._items if not item.isEmpty()), default=0)
+        return QSize(width, self.sizeHint().height())
+
+    def setGeometry(self, area: QRect) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        super().setGeometry(area)
+        parent = self.parentWidget()
+        direction = parent.layoutDirection() if parent is not None else Qt.LayoutDirection.LeftToRight
+        top = area.top()
+        for line in self._lines(area.width()):
+            left, height, spare = area.left(), _height(line), area.width() - self._width(line)
+            for place, size in line:
+                if spare > 0 and self._items[place].expandingDirections() & Qt.Orientation.Horizontal:
+                    size.setWidth(size.width() + spare)
+                    spare = 0
+                elif spare > 0 and self._pushed is not None and place >= self._pushed:
+                    left += spare
+                    spare = 0
+                box = QRect(QPoint(left, top + (height - size.height()) // 2), size)
+                self._items[place].setGeometry(QStyle.visualRect(direction, area, box))
+                left += size.width() + self.spacing()
+            top += height + self.spacing()
+
+    def _lines(self, width: int) -> list[list[tuple[int, QSize]]]:
+        """The lines for that ``width``: of each item its number and its size."""
+        lines: list[list[tuple[int, QSize]]] = []
+        for place, item in enumerate(self._items):
+            if item.isEmpty():
+                continue
+            size = item.sizeHint()
+            size.setWidth(min(size.width(), width))
+            if item.hasHeightForWidth():
+                size.setHeight(max(item.heightForWidth(size.width()), item.minimumSize().height()))
+            if lines and self._width([*lines[-1], (place, size)]) <= width:
+                lines[-1].append((place, size))
+            else:
+                lines.append([(place, size)])
+        return lines
+
+    def _width(self, line: list[tuple[int, QSize]]) -> int:
+        return sum(size.width() for _, size in line) + self.spacing() * max(0, len(line) - 1)
+
+
+def _height(line: list[tuple[int, QSize]]) -> int:
+    return max((size.height() for _, size in line), default=0)
