@@ -7,8 +7,7 @@
 
 The cache is one buffer per layer for keys and one for values, bound once as past and as present: the graph
 writes new rows behind the old ones, and truncating is passing a smaller length. The embedding table is no
-input
-of any graph: rows are looked up in the memory-mapped weights that the output head uses, too.
+input of any graph: rows are looked up in the memory-mapped weights that the output head uses, too.
 """
 
 from __future__ import annotations

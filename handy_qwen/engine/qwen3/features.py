@@ -3,10 +3,9 @@
     samples (n,) --STFT 400/160, Hann--> power (n // 160, 201) --Slaney, 128 bins--> log10 --> (128, n // 160)
 
 As in the reference, the last STFT frame is dropped and the floor is the maximum minus 8. ``log_mel_chunk``
-gives
-the logarithms before that floor, 100 frames at a time: each chunk depends on its own samples only and is
-always computed in the same shape, so that a streamed clip has bit for bit the features of the same clip read
-from a file.
+gives the logarithms before that floor, 100 frames at a time: each chunk depends on its own samples only and
+is always computed in the same shape, so that a streamed clip has bit for bit the features of the same clip
+read from a file.
 
 Source: WhisperFeatureExtractor (transformers; version in tests/golden/data/versions.json) with the
 settings of Qwen3-ASR: 128 bins, 0 to 8000 Hz, no padding to 30 s, at least 8000 samples.

@@ -5,8 +5,7 @@ r"""The official chat template, in token ids.
     <|im_start|>assistant\n[language {name}<asr_text>]
 
 ``head`` comes before the audio, ``tail`` after it. A language is forced by giving the model the beginning of
-its
-own answer: it continues with the text alone.
+its own answer: it continues with the text alone.
 
 Source: chat_template.json of Qwen/Qwen3-ASR-0.6B and _build_text_prompt in QwenLM/Qwen3-ASR.
 """
