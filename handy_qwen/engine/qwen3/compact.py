@@ -330,12 +330,7 @@ def _halves(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def map_array(
     path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, offset_bytes: int = 0
 ) -> npt.NDArray[Any]:
-    """Map part of a file read-only into memory.
-
-    Raises:
-        ModelMissingError: There is no such file.
-        ModelCorruptError: It is shorter than the array.
-    """
+    """Map part of a file read-only; ModelMissingError if missing, ModelCorruptError if shorter."""
     try:
         return np.memmap(path, dtype=dtype, mode="r", offset=offset_bytes, shape=shape)
     except FileNotFoundError as exc:

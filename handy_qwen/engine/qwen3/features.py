@@ -69,11 +69,9 @@ def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
 
 
 def normalize(raw: Float32, top: float) -> Float32:
-    """Apply the floor to ``raw`` and scale it: the encoder's input.
+    """Apply the floor to ``raw``, of any shape, and scale it: the encoder's input.
 
-    Args:
-        raw: Logarithms of mel power. Any shape, float32.
-        top: The largest logarithm of the clip so far.
+    ``top`` is the largest logarithm of the clip so far.
     """
     floored: Float32 = np.maximum(raw, np.float32(top - DYNAMIC_RANGE))
     scaled: Float32 = (floored + np.float32(4.0)) * np.float32(0.25)
@@ -83,11 +81,8 @@ def normalize(raw: Float32, top: float) -> Float32:
 def log_mel(samples: Float32) -> Float32:
     """Features of a whole clip, as the reference gives them.
 
-    Args:
-        samples: Shape (n,), float32 in [-1, 1], 16 kHz.
-
-    Returns:
-        Shape (128, frames), float32, where frames is ``frame_count(max(n, MIN_SAMPLES))``.
+    ``samples``: shape (n,), float32 in [-1, 1], 16 kHz. The result: shape (128, frames), float32, where
+    frames is ``frame_count(max(n, MIN_SAMPLES))``.
     """
     if len(samples) < MIN_SAMPLES:
         samples = np.pad(samples, (0, MIN_SAMPLES - len(samples)))
