@@ -62,11 +62,7 @@ class Score:
 
 
 def find_recordings(folder: Path) -> list[Recording]:
-    """All recordings below ``folder`` that have a text, by path.
-
-    Raises:
-        HandyError: There are none, or a text cannot be read.
-    """
+    """All recordings below ``folder`` with a text, by path; HandyError if there is none or one is broken."""
     texts: dict[Path, str] = {}
     try:
         for path in sorted(folder.rglob("*.txt")):
@@ -91,11 +87,7 @@ class Scorer:
     """Counts the words that differ."""
 
     def __init__(self) -> None:
-        """Load the libraries.
-
-        Raises:
-            HandyError: They are not installed.
-        """
+        """Load the libraries; HandyError if they are not installed."""
         try:
             import jiwer
             from whisper_normalizer.basic import BasicTextNormalizer

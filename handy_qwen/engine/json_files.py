@@ -21,11 +21,7 @@ REINSTALL = "Install or convert the model again."
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """The JSON object in ``data``, which is UTF-8.
-
-    Raises:
-        ValueError: It holds something else.
-    """
+    """The JSON object in ``data``, which is UTF-8; ValueError if it holds something else."""
     if len(data) > MAX_BYTES:
         raise ValueError("it is too large")
     try:
@@ -38,12 +34,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in the file ``path``.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It holds something else, or is no regular file.
-    """
+    """The JSON object in the file ``path``; OSError or ValueError if there is none."""
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would never end
         raise ValueError("it is no file")
     with path.open("rb") as file:
@@ -54,15 +45,9 @@ def read_object(path: Path) -> dict[str, Any]:
 def as_corrupt(path: Path, problem: str, hint: str = REINSTALL, missing: str = REINSTALL) -> Iterator[None]:
     """Turn whatever fails in the block, which uses what is in ``path``, into an error about that file.
 
-    Args:
-        path: The file.
-        problem: What is wrong with it then.
-        hint: What to do then.
-        missing: What to do if it is missing.
-
     Raises:
-        ModelMissingError: It is missing.
-        ModelCorruptError: It cannot be read, or its contents are impossible.
+        ModelMissingError: It is missing; the hint is ``missing``.
+        ModelCorruptError: It cannot be read, or has the ``problem``; then the hint is ``hint``.
     """
     try:
         yield

@@ -36,8 +36,7 @@ from handy_qwen.convert.presets import PRESETS
 from handy_qwen.convert.source import opened_source
 from handy_qwen.core.types import EntryState, Keep
 from handy_qwen.engine.qwen3.manifest import find_damage, is_package, load_manifest
-from handy_qwen.engine.qwen3.published import read_config
-from handy_qwen.engine.qwen3.published_graph import check_files
+from handy_qwen.engine.qwen3.published import check_files, read_config
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer

@@ -7,8 +7,7 @@
 
 The cache is one buffer per layer for keys and one for values, bound once as past and as present: the graph
 writes new rows behind the old ones, and truncating is passing a smaller length. The embedding table is no
-input
-of any graph: rows are looked up in the memory-mapped weights that the output head uses, too.
+input of any graph: rows are looked up in the memory-mapped weights that the output head uses, too.
 """
 
 from __future__ import annotations
@@ -331,12 +330,7 @@ def _halves(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def map_array(
     path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, offset_bytes: int = 0
 ) -> npt.NDArray[Any]:
-    """Map part of a file read-only into memory.
-
-    Raises:
-        ModelMissingError: There is no such file.
-        ModelCorruptError: It is shorter than the array.
-    """
+    """Map part of a file read-only; ModelMissingError if missing, ModelCorruptError if shorter."""
     try:
         return np.memmap(path, dtype=dtype, mode="r", offset=offset_bytes, shape=shape)
     except FileNotFoundError as exc:

@@ -3,10 +3,9 @@
     samples (n,) --STFT 400/160, Hann--> power (n // 160, 201) --Slaney, 128 bins--> log10 --> (128, n // 160)
 
 As in the reference, the last STFT frame is dropped and the floor is the maximum minus 8. ``log_mel_chunk``
-gives
-the logarithms before that floor, 100 frames at a time: each chunk depends on its own samples only and is
-always computed in the same shape, so that a streamed clip has bit for bit the features of the same clip read
-from a file.
+gives the logarithms before that floor, 100 frames at a time: each chunk depends on its own samples only and
+is always computed in the same shape, so that a streamed clip has bit for bit the features of the same clip
+read from a file.
 
 Source: WhisperFeatureExtractor (transformers; version in tests/golden/data/versions.json) with the
 settings of Qwen3-ASR: 128 bins, 0 to 8000 Hz, no padding to 30 s, at least 8000 samples.
@@ -70,11 +69,9 @@ def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
 
 
 def normalize(raw: Float32, top: float) -> Float32:
-    """Apply the floor to ``raw`` and scale it: the encoder's input.
+    """Apply the floor to ``raw``, of any shape, and scale it: the encoder's input.
 
-    Args:
-        raw: Logarithms of mel power. Any shape, float32.
-        top: The largest logarithm of the clip so far.
+    ``top`` is the largest logarithm of the clip so far.
     """
     floored: Float32 = np.maximum(raw, np.float32(top - DYNAMIC_RANGE))
     scaled: Float32 = (floored + np.float32(4.0)) * np.float32(0.25)
@@ -84,11 +81,8 @@ def normalize(raw: Float32, top: float) -> Float32:
 def log_mel(samples: Float32) -> Float32:
     """Features of a whole clip, as the reference gives them.
 
-    Args:
-        samples: Shape (n,), float32 in [-1, 1], 16 kHz.
-
-    Returns:
-        Shape (128, frames), float32, where frames is ``frame_count(max(n, MIN_SAMPLES))``.
+    ``samples``: shape (n,), float32 in [-1, 1], 16 kHz. The result: shape (128, frames), float32, where
+    frames is ``frame_count(max(n, MIN_SAMPLES))``.
     """
     if len(samples) < MIN_SAMPLES:
         samples = np.pad(samples, (0, MIN_SAMPLES - len(samples)))

@@ -268,8 +268,8 @@ class DraftSchedule:
     """When the next draft of a segment is due, in samples of the segment.
 
     Drafts use processor time and battery. They are therefore written only as often as leaves the engine idle
-    for a
-    part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always one.
+    for a part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always
+    one.
     """
 
     def __init__(self) -> None:

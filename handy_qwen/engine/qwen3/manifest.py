@@ -135,9 +135,7 @@ def is_package(folder: Path) -> bool:
 def other_files(folder: Path) -> list[str]:
     """Names of what is in the package ``folder`` and not in its manifest, sorted.
 
-    Raises:
-        ModelCorruptError: The manifest is damaged.
-        OSError: The folder cannot be read.
+    Raises OSError if the folder cannot be read, and ModelCorruptError if the manifest is damaged.
     """
     path = folder / MANIFEST_FILE
     with as_corrupt(path, _NOT_A_MANIFEST):
@@ -167,11 +165,7 @@ def _check_size(path: Path, entry: FileEntry) -> None:
 
 
 def sha256_of(path: Path, on_read: Callable[[int], None] = _ignore) -> str:
-    """SHA-256 of a file, hexadecimal. ``on_read`` is called after each piece with its size in bytes.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
+    """SHA-256 of a file, hexadecimal. ``on_read`` is called after each piece with its size in bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):

@@ -66,10 +66,7 @@ class TextConfig:
     def from_json(cls, raw: dict[str, Any], layers: str) -> TextConfig:
         """Read the ``text_config`` of a checkpoint, or the ``decoder`` of a published model.
 
-        ``layers`` is the key of the number of layers.
-
-        Raises:
-            KeyError, TypeError, ValueError: It describes another kind of model.
+        ``layers`` is the key of the number of layers. Raises as ``ModelConfig.from_checkpoint``.
         """
         rope = raw.get("rope_parameters") or raw
         return cls(
@@ -94,11 +91,7 @@ class ModelConfig:
     languages: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Reject sizes that cannot be run; a configuration file may say anything.
-
-        Raises:
-            TypeError, ValueError: A field has another type, or the sizes contradict each other.
-        """
+        """Raise TypeError or ValueError for sizes that cannot be run: a file may say anything."""
         audio, text = self.audio, self.text
         *counts, rope_theta, rms_eps = astuple(text)
         _check([*astuple(audio), *counts], int)
@@ -113,11 +106,7 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> ModelConfig:
-        """Read what ``dataclasses.asdict`` made of one.
-
-        Raises:
-            KeyError, TypeError: A field is missing or unknown.
-        """
+        """Read what ``dataclasses.asdict`` made of one; KeyError or TypeError for other fields."""
         return cls(AudioConfig(**raw["audio"]), TextConfig(**raw["text"]), tuple(raw["languages"]))
 
     @classmethod

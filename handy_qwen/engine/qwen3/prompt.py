@@ -43,13 +43,7 @@ class Prompt:
 
 
 def fit_words(tokenizer: Tokenizer, words: Iterable[str], limit: int = WORDS_TOKENS) -> FittedWords:
-    """Choose the words that the model reads: in their order, each that still fits.
-
-    Args:
-        tokenizer: That of the model.
-        words: Names and terms, the most important first.
-        limit: The most tokens.
-    """
+    """Choose the words that the model reads: in their order, each that still fits into ``limit`` tokens."""
     fitting: list[str] = []
     seen: set[str] = set()
     left_out: list[int] = []

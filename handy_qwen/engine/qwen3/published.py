@@ -7,13 +7,13 @@
     config.json         sizes;  tokenizer.json and what belongs to it
 
 The weights of the decoders are beside them in files of any name (decoder_weights.data, ...onnx.data). Each
-graph
-may exist in several precisions with an infix: ``decoder_init.int4.onnx``; one without is float32. The
+graph may exist in several precisions with an infix: ``decoder_init.int4.onnx``; one without is float32. The
 smallest is used, graph by graph.
 
-Everything that can be known without running a graph is checked before one is opened, so that an incomplete or
-mixed folder gives one error that names the file. The token ids in config.json are not used: ids are looked up
-in the tokenizer.
+A package of two gigabytes is often put together by hand or by an interrupted download: a data file is
+missing, cut short, or that of another model. ONNX Runtime says this late and in its own words, so the files
+are checked before a graph is opened, and its inputs and outputs afterwards. The token ids in config.json are
+not used: ids are looked up in the tokenizer.
 
 Source: https://github.com/andrewleech/qwen3-asr-onnx (third form of its packages, input_ids in decoder_init)
 and the engine in its author's branch of transcribe-rs.
@@ -21,8 +21,10 @@ and the engine in its author's branch of transcribe-rs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -43,14 +45,6 @@ from handy_qwen.engine.qwen3.model import (
     Rows,
     TextConfig,
 )
-from handy_qwen.engine.qwen3.published_graph import (
-    DOWNLOAD_AGAIN,
-    FLOAT,
-    INT64,
-    Port,
-    check_files,
-    check_ports,
-)
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
@@ -63,6 +57,10 @@ _INFIXES = (".int4", ".int8", ".fp16", "")
 PASS_S = 60.0
 """Longest segment. decoder_init gives the logits of all rows: 0.6 MB each, 0.5 GB for a minute."""
 
+DOWNLOAD_AGAIN = "Download the package again, with all of its files."
+FLOAT, INT64 = "tensor(float)", "tensor(int64)"
+_LFS = b"version https://git-lfs"
+_MOST_BYTES = 64 << 20  # a larger graph has its weights inside, and would be in memory twice
 _CURRENT = "huggingface.co/andrewleech/qwen3-asr-0.6b-onnx or qwen3-asr-1.7b-onnx"
 _EMBED_TYPES = {"float32": np.float32, "float16": np.float16}
 _CACHE_STEP = 256  # rows by which the cache grows at least
@@ -89,9 +87,9 @@ def open_published(folder: Path, threads: int) -> ModelParts:
     tokenizer.check_fits(config.text.vocab)
     audio_pad = tokenizer.marker("<|audio_pad|>")
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:  # the slow part is done outside of Python
-        encoder = pool.submit(_open_graph, "encoder", paths, config, threads)
-        init = _open_graph("decoder_init", paths, config, threads)
-        step = _open_graph("decoder_step", paths, config, threads)
+        encoder = pool.submit(_open_graph, "encoder", paths["encoder"], config, threads)
+        init = _open_graph("decoder_init", paths["decoder_init"], config, threads)
+        step = _open_graph("decoder_step", paths["decoder_step"], config, threads)
         return ModelParts(
             name=folder.name,
             config=config,
@@ -171,24 +169,17 @@ def _open_table(path: Path, config: TextConfig, embed_type: str) -> EmbeddingTab
     return EmbeddingTable(map_array(path, (config.vocab, config.hidden), dtype))
 
 
-def _open_graph(
-    name: str, paths: Mapping[str, Path], config: ModelConfig, threads: int
-) -> ort.InferenceSession:
-    session = open_session(paths[name], threads=threads)
-    if name == "decoder_init":
-        _refuse_earlier_form(paths[name], session)
-    check_ports(paths[name], session, *_ports(name, config))
-    return session
-
-
-def _refuse_earlier_form(path: Path, session: ort.InferenceSession) -> None:
-    names = {port.name for port in session.get_inputs()}
-    if "input_embeds" in names and "input_ids" not in names:
+def _open_graph(name: str, path: Path, config: ModelConfig, threads: int) -> ort.InferenceSession:
+    session = open_session(path, threads=threads)
+    inputs = {port.name for port in session.get_inputs()}
+    if name == "decoder_init" and "input_embeds" in inputs and "input_ids" not in inputs:
         raise ModelCorruptError(
             path,
             "it is an early export that takes embeddings where current ones take token ids",
             f"Download a current package: {_CURRENT}.",
         )
+    check_ports(path, session, *_ports(name, config))
+    return session
 
 
 def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, Port]]:
@@ -208,6 +199,95 @@ def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, P
         inputs["audio_features"] = Port(FLOAT, (None, None, text.hidden))
     logits = Port(FLOAT, (None, row, text.vocab))
     return inputs, {"logits": logits, "present_keys": cache, "present_values": cache}
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a graph: its type as ONNX Runtime spells it, and its shape, None where free."""
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+def check_files(path: Path) -> None:
+    """Check that a graph and the files with its weights are there and long enough.
+
+    Raises:
+        ModelMissingError: One is not there.
+        ModelCorruptError: One is too short or something else, or weights are outside the graph's folder.
+    """
+    if not path.is_file():
+        raise ModelMissingError(path, DOWNLOAD_AGAIN)
+    size = path.stat().st_size
+    if size == 0:
+        raise ModelCorruptError(path, "it is empty", DOWNLOAD_AGAIN)
+    with path.open("rb") as file:
+        if file.read(len(_LFS)) == _LFS:
+            raise ModelCorruptError(
+                path,
+                "it is a Git LFS pointer, not the file itself",
+                "Run `git lfs pull` there, or download it.",
+            )
+    for location, needed in ({} if size > _MOST_BYTES else _weights(path)).items():
+        data = path.parent / location
+        if not location or Path(location).name != location:
+            raise ModelCorruptError(path, "it looks for weights outside its own folder", DOWNLOAD_AGAIN)
+        if not data.is_file():
+            raise ModelMissingError(data, DOWNLOAD_AGAIN)
+        found = data.stat().st_size
+        if found < needed:
+            problem = f"it has {found} bytes where {path.name} needs {needed}"
+            raise ModelCorruptError(data, problem, DOWNLOAD_AGAIN)
+
+
+def _weights(path: Path) -> dict[str, int]:
+    """The files beside the graph ``path`` that it has weights in, and the bytes each must have."""
+    import onnx  # takes a while, and our own packages do without
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+    needed: dict[str, int] = {}
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+        for tensor in filter(uses_external_data, graph.initializer):
+            info = ExternalDataInfo(tensor)
+            item_bytes = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+            size = info.length or math.prod(tensor.dims) * item_bytes
+            needed[info.location] = max(needed.get(info.location, 0), (info.offset or 0) + size)
+    except Exception as exc:  # protobuf has errors of its own
+        raise ModelCorruptError(path, "it is not an ONNX graph, or cut short", DOWNLOAD_AGAIN) from exc
+    return needed
+
+
+def check_ports(
+    path: Path, session: ort.InferenceSession, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
+) -> None:
+    """Check that the graph ``path`` has the inputs and outputs expected of it, in their types and sizes.
+
+    Raises:
+        ModelCorruptError: It has not: it is another kind of graph, or that of another model.
+    """
+    found_inputs = {port.name: port for port in session.get_inputs()}
+    found_outputs = {port.name: port for port in session.get_outputs()}
+    for name in sorted(found_inputs.keys() - inputs.keys()):
+        raise ModelCorruptError(path, f"it needs an input {name} that is not known here", DOWNLOAD_AGAIN)
+    for kind, expected, found in (("input", inputs, found_inputs), ("output", outputs, found_outputs)):
+        for name, port in expected.items():
+            if name not in found:
+                problem = f"it has no {kind} {name}, so it is another kind of graph"
+            elif found[name].type != port.dtype:
+                problem = f"its {kind} {name} has the type {found[name].type} and not {port.dtype}"
+            elif not _fits(found[name].shape, port.shape):
+                problem = f"its {kind} {name} has sizes that are not those of config.json"
+            else:
+                continue
+            raise ModelCorruptError(path, problem, DOWNLOAD_AGAIN)
+
+
+def _fits(found: list[int | str | None], expected: tuple[int | None, ...]) -> bool:
+    """Whether the sizes that both state are equal; a graph need not state any."""
+    pairs = zip(found, expected, strict=False)
+    is_equal = all(size == wanted for size, wanted in pairs if isinstance(size, int) and wanted is not None)
+    return not found or (len(found) == len(expected) and is_equal)
 
 
 class PublishedEncoder:

@@ -9,9 +9,8 @@ therefore prefer false alarms.
 Silero is unsure about faint voices: a digit spoken at a peak of 0.06 scores 0.5, at 0.006 as little as noise.
 So it is given the sound as it is and raised to the peak of a clear voice, by at most 40 dB; either may be
 speech. (Raised sound alone is not enough: after raised film music, a voice was not detected.) Noise stays
-noise at any
-level: recorded and synthetic noise scored below 0.1. The peak is remembered for some seconds and never looks
-ahead, so the result depends on the samples alone, not on how they were divided into blocks.
+noise at any level: recorded and synthetic noise scored below 0.1. The peak is remembered for some seconds and
+never looks ahead, so the result depends on the samples alone, not on how they were divided into blocks.
 
 Threads: a VoiceStream belongs to one thread.
 Source: silero-vad 6.2.3 (MIT), OnnxWrapper; see assets/vad/README.md for the tensors.

@@ -18,12 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.engine.api import Cancel
-from handy_qwen.engine.qwen3 import published, published_graph
+from handy_qwen.engine.qwen3 import published
 from handy_qwen.engine.qwen3.compact import CompactEncoder
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.prompt import build_prompt
-from handy_qwen.engine.qwen3.published import choose_graphs, is_published_layout, open_published
-from handy_qwen.engine.qwen3.published_graph import check_files
+from handy_qwen.engine.qwen3.published import check_files, choose_graphs, is_published_layout, open_published
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import CancelledError, ModelCorruptError, ModelMissingError
 from tests.golden.random_checkpoint import write_random_checkpoint
@@ -643,7 +642,7 @@ def test_a_graph_that_onnx_runtime_refuses_is_named_too(folder):
 
 
 def test_a_large_graph_is_left_to_onnx_runtime(folder, monkeypatch):
-    monkeypatch.setattr(published_graph, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(published, "_MOST_BYTES", 1000)
     monkeypatch.setattr(onnx, "load", lambda *_args, **_options: pytest.fail("read twice"))
     open_published(folder, threads=1).decoder.close()
     path = folder / "encoder.onnx"

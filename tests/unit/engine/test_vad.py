@@ -1,4 +1,4 @@
-"""The voice detector: its frames, its thresholds, the shipped model, and real recordings if at hand."""
+"""Voice activity: frames, thresholds, the shipped model, real recordings if at hand, and trailing noise."""
 
 import os
 from hashlib import sha256
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from handy_qwen.engine.qwen3 import vad
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.sessions import open_session
+from handy_qwen.engine.qwen3.vad import LOUD_SHARE, TrailingNoise
 from handy_qwen.errors import AudioFormatError
 
 ASSETS = Path(__file__).parents[3] / "assets" / "vad"
@@ -330,3 +331,36 @@ def test_the_end_of_speech_is_found_within_a_tenth_of_a_second_or_so(session, no
     assert len(late_ms) > 10
     assert min(late_ms.values()) > -32
     assert max(late_ms.values()) < 160
+
+
+def pushed(*stretches):
+    """The answers for frames of so many (count, amplitude, is_speech)."""
+    noise = TrailingNoise()
+    return [
+        noise.push(np.full(512, amplitude, np.float32), is_speech=is_speech)
+        for count, amplitude, is_speech in stretches
+        for _ in range(count)
+    ]
+
+
+def test_silence_and_a_quiet_room_are_no_noise():
+    assert not any(pushed((10, 0.1, True), (20, 0.0, False), (20, 0.9 * LOUD_SHARE * 0.1, False)))
+
+
+def test_lasting_sound_is_noise_after_some_frames():
+    answers = pushed((10, 0.1, True), (10, 1.1 * LOUD_SHARE * 0.1, False))
+    assert answers == [False] * 15 + [True] * 5
+
+
+def test_a_click_is_no_noise():
+    assert not any(pushed((10, 0.1, True), (3, 0.5, False), (20, 0.0, False), (5, 0.5, False)))
+
+
+def test_nothing_is_noise_before_somebody_spoke():
+    assert not any(pushed((50, 0.5, False)))
+
+
+def test_speech_begins_anew():
+    answers = pushed((10, 0.1, True), (8, 0.1, False), (1, 0.1, True), (5, 0.1, False))
+    assert answers[17]
+    assert not any(answers[18:])
