@@ -216,9 +216,9 @@ EXPECTED = {
     ENGINE: Expected("The speech engine", 300.0, "Quit and start again: what you said is saved."),
     HOTKEYS: Expected("Listening for the hotkeys", 60.0),
     HISTORY: Expected("The history", 60.0),  # a disk that sleeps takes 20
-    FOCUS: Expected("Finding the focused window", 10.0, "Texts wait in the tray menu until it does."),
+    FOCUS: Expected("Finding the focused window", 10.0, "Texts wait in Handy Qwen until it does."),
     # On Wayland some steps start a program each.
-    COPYING: Expected("Copying texts", 60.0, "Paste texts from the tray menu, or quit and start again."),
+    COPYING: Expected("Copying texts", 60.0, "Paste texts from Handy Qwen, or quit and start it again."),
     SETTING: Expected("Setting the hotkeys", 30.0),  # a portal has 15 s to answer
     MODELS: Expected("The list of models", 120.0),  # to look at them imports the engine
     MODELS_WORK: Expected("Installing models", 600.0),  # measuring one shows no sign meanwhile

@@ -57,7 +57,7 @@ HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys}
 MODEL_LOADS, HANDS_FREE, LEVEL = tr("the model is loading"), tr("hands-free"), tr("Level")
 PRESS_KEY = tr("Press the new key, or several together")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
-WAITING_HINT = tr("Use the tray menu to paste, copy or discard it.")
+WAITING_HINT = tr("Paste, copy or discard it in Handy Qwen.")
 
 CLOSE, WINDOW_TITLE = tr("&Close"), tr("{title} — {app}")
 RATE, PERCENT = tr("{size}/s"), tr("{number} %")

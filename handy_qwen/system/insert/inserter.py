@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
 COPIED_NOTE = "It could not be inserted: paste it where you want it."
 UNKNOWN_NOTE = "It may still appear in the window. If it does not, paste it."
-IN_USE_NOTE = "It would replace what you copied. Copy it from the tray menu."
+IN_USE_NOTE = "It would replace what you copied. Copy it in Handy Qwen."
 KEY_NOTE = "The text was inserted, but the key after it was not pressed."
 
 
@@ -241,7 +241,7 @@ def _failed() -> InsertError:
     return InsertError(
         "The text could not be inserted.",
         InsertReason.UNSUPPORTED_DESKTOP,
-        "Use Copy last text in the tray menu.",
+        "Use Copy last text in Handy Qwen.",
     )
 
 
