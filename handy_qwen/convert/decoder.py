@@ -25,31 +25,31 @@ from onnx import TensorProto
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks
 from handy_qwen.convert.presets import Precision
+from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
-from handy_qwen.engine.qwen3.names import EMBEDDING_FILE
 
 
 def write_decoder(path: Path, weights: Checkpoint, config: TextConfig, precision: Precision) -> None:
     """Write the graph of the layers."""
     with Graph(path, weights, "model.") as graph:
         writer = _DecoderWriter(graph, config, precision)
-        x = graph.input("inputs_embeds", [1, "rows", config.hidden])
-        graph.input("seqlens_k", [1], TensorProto.INT32)
-        graph.input("total_length", [], TensorProto.INT32)
-        graph.input("count", [1], TensorProto.INT64)  # minus the number of rows that are wanted
-        for angles in ("cos_cache", "sin_cache"):
+        x = graph.input(names.EMBEDS, [1, "rows", config.hidden])
+        graph.input(names.SEQLENS_K, [1], TensorProto.INT32)
+        graph.input(names.TOTAL_LENGTH, [], TensorProto.INT32)
+        graph.input(names.COUNT, [1], TensorProto.INT64)  # minus the number of rows that are wanted
+        for angles in (names.COSINE, names.SINE):
             graph.input(angles, ["capacity", config.head_dim // 2])
         update = ""
         for layer in range(config.layers):
             x, update = writer.layer(x, update, layer)
         writer.final_norm(x, update)
-        graph.output("hidden", ["count_rows", config.hidden])
-        for part in ("key", "value"):
-            for layer in range(config.layers):
+        graph.output(names.HIDDEN, ["count_rows", config.hidden])
+        for pairs in zip(*(names.cache_names(layer) for layer in range(config.layers)), strict=True):
+            for past, present in pairs:
                 shape: list[int | str] = [1, config.kv_heads, "capacity", config.head_dim]
-                graph.input(f"past.{part}.{layer}", shape)
-                graph.output(f"present.{part}.{layer}", shape)
+                graph.input(past, shape)
+                graph.output(present, shape)
         graph.save()
 
 
@@ -75,12 +75,12 @@ class _DecoderWriter:
         graph, config, name = self._graph, self._config, f"layers.{index}"
         x, normed = self._add_and_norm(x, update, f"{name}.input_layernorm")
         query, key = self._query_and_key(normed, f"{name}.self_attn")
-        cache = [f"past.key.{index}", f"past.value.{index}"]
-        present = [f"present.key.{index}", f"present.value.{index}"]
+        cache = [past for past, _ in names.cache_names(index)]
+        present = [present for _, present in names.cache_names(index)]
         value = graph.linear(normed, f"{name}.self_attn.v_proj", self._precision)
         attended = graph.node(
             "GroupQueryAttention",
-            [query, key, value, *cache, "seqlens_k", "total_length", "cos_cache", "sin_cache"],
+            [query, key, value, *cache, names.SEQLENS_K, names.TOTAL_LENGTH, names.COSINE, names.SINE],
             [f"{name}.attention", *present],
             CONTRIB,
             num_heads=config.heads,
@@ -104,7 +104,7 @@ class _DecoderWriter:
         graph, config = self._graph, self._config
         inputs = [x, update, graph.weight("norm.weight")]
         x = graph.node("SkipSimplifiedLayerNormalization", inputs, "norm", CONTRIB, epsilon=config.rms_eps)
-        graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], "hidden")
+        graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], names.HIDDEN)
 
     def _add_and_norm(self, x: str, update: str, name: str) -> tuple[str, str]:
         graph, epsilon = self._graph, self._config.rms_eps
@@ -140,14 +140,16 @@ class _DecoderWriter:
 
     def _wanted(self, x: str, name: str) -> str:
         """The last ``count`` rows."""
-        return self._graph.node("Slice", [x, "count", self._to_the_end, self._rows_axis], f"{name}.wanted")
+        return self._graph.node(
+            "Slice", [x, names.COUNT, self._to_the_end, self._rows_axis], f"{name}.wanted"
+        )
 
 
 def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> TableForm:
     """Write the embedding table, which is also the output head; return where its parts are."""
     scales: list[npt.NDArray[np.float32]] = []
     zeros: list[npt.NDArray[np.uint8]] = []
-    with (folder / EMBEDDING_FILE).open("wb") as file:
+    with (folder / names.EMBEDDING_FILE).open("wb") as file:
         for rows in weights.read_rows(EMBEDDING):
             if precision.bits == 32:
                 rows.tofile(file)
@@ -168,16 +170,18 @@ def write_head(path: Path, config: TextConfig, table: TableForm) -> None:
     """Write the head's graph. ``table`` is what ``write_embedding`` returned; its file is beside ``path``."""
     shape = (config.vocab, config.hidden)
     with Graph(path) as graph:
-        x = graph.input("hidden", ["rows", config.hidden])
+        x = graph.input(names.HIDDEN, ["rows", config.hidden])
         if table.bits == 32:
-            weight = graph.external("head.weight", shape, np.float32, file=EMBEDDING_FILE, offset_bytes=0)
-            graph.node("Gemm", [x, weight], "logits", transB=1)
+            weight = graph.external(
+                "head.weight", shape, np.float32, file=names.EMBEDDING_FILE, offset_bytes=0
+            )
+            graph.node("Gemm", [x, weight], names.LOGITS, transB=1)
         else:
             precision = Precision(table.bits, table.block)
-            names = _table_parts(graph, shape, table)
-            product = graph.block_product(x, names, name="head", shape=shape, precision=precision)
-            graph.node("Identity", [product], "logits")
-        graph.output("logits", ["rows", config.vocab])
+            parts = _table_parts(graph, shape, table)
+            product = graph.block_product(x, parts, name="head", shape=shape, precision=precision)
+            graph.node("Identity", [product], names.LOGITS)
+        graph.output(names.LOGITS, ["rows", config.vocab])
         graph.save()
 
 
@@ -191,6 +195,6 @@ def _table_parts(graph: Graph, shape: tuple[int, int], table: TableForm) -> list
     if table.zeros_offset_bytes:
         parts.append(("zeros", (vocab, -(-blocks // 2)), np.uint8, table.zeros_offset_bytes))
     return [
-        graph.external(f"head.{part}", part_shape, dtype, file=EMBEDDING_FILE, offset_bytes=offset)
+        graph.external(f"head.{part}", part_shape, dtype, file=names.EMBEDDING_FILE, offset_bytes=offset)
         for part, part_shape, dtype, offset in parts
     ]

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph
 from handy_qwen.convert.presets import Precision, Preset
+from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.model import TOKENS_PER_CHUNK, AudioConfig
 
 _TOWER = "audio_tower."
@@ -32,7 +33,7 @@ def write_frontend(path: Path, weights: Checkpoint, config: AudioConfig, preset:
     """Write the graph of the convolutions and of their projection to the encoder's width."""
     with Graph(path, weights, _TOWER) as graph:
         writer = _ConvolutionWriter(graph)
-        x = graph.input("mel", ["chunks", 1, config.mel_bins, config.chunk_frames])
+        x = graph.input(names.MEL, ["chunks", 1, config.mel_bins, config.chunk_frames])
         x = writer.plain(x, 1)  # of one channel: there is nothing to gain
         if preset.convolutions.bits == 32:
             x = writer.plain(writer.plain(x, 2), 3)
@@ -44,8 +45,8 @@ def write_frontend(path: Path, weights: Checkpoint, config: AudioConfig, preset:
         x = graph.node("Reshape", [x, graph.constant("flat", [0, 0, -1])], "flattened")
         x = graph.linear(x, "conv_out", preset.encoder)
         positions = graph.constant("positions", sinusoids(TOKENS_PER_CHUNK, config.d_model))
-        graph.node("Add", [x, positions], "tokens")
-        graph.output("tokens", ["chunks", TOKENS_PER_CHUNK, config.d_model])
+        graph.node("Add", [x, positions], names.TOKENS)
+        graph.output(names.TOKENS, ["chunks", TOKENS_PER_CHUNK, config.d_model])
         graph.save()
 
 
@@ -109,7 +110,7 @@ def write_encoder(path: Path, weights: Checkpoint, config: AudioConfig, precisio
             inputs = [x, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias")]
             return graph.node("LayerNormalization", inputs, f"{name}.out", axis=-1, epsilon=_EPSILON)
 
-        x = graph.input("hidden", [1, "tokens", config.d_model])
+        x = graph.input(names.HIDDEN, [1, "tokens", config.d_model])
         for layer in range(config.layers):  # x + attention(norm(x)), then x + feed-forward(norm(x))
             name = f"layers.{layer}"
             normed = norm(x, f"{name}.self_attn_layer_norm")
@@ -123,6 +124,6 @@ def write_encoder(path: Path, weights: Checkpoint, config: AudioConfig, precisio
             x = graph.node("Add", [x, linear(hidden, f"{name}.fc2")], f"{name}.out")
         x = norm(x, "ln_post")
         x = graph.node("Gelu", [linear(x, "proj1")], "proj1.gelu", CONTRIB)
-        graph.node("Identity", [linear(x, "proj2")], "features")
-        graph.output("features", [1, "tokens", config.output_dim])
+        graph.node("Identity", [linear(x, "proj2")], names.FEATURES)
+        graph.output(names.FEATURES, [1, "tokens", config.output_dim])
         graph.save()

@@ -24,6 +24,7 @@ from handy_qwen.convert.decoder import write_decoder, write_embedding, write_hea
 from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.engine.json_files import as_corrupt, read_object
+from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import Manifest, TableForm, describe, is_package, sha256_of
 from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
@@ -175,13 +176,13 @@ def _write_parts(
 ) -> TableForm:
     """Write graphs and weights; return the form of the embedding table."""
     work.enter("audio encoder")
-    write_frontend(folder / "frontend.onnx", weights, config.audio, preset)
-    write_encoder(folder / "encoder.onnx", weights, config.audio, preset.encoder)
+    write_frontend(folder / names.FRONTEND_FILE, weights, config.audio, preset)
+    write_encoder(folder / names.ENCODER_FILE, weights, config.audio, preset.encoder)
     work.enter("embedding")
     table = write_embedding(folder, weights, preset.head)
     work.enter("text decoder")
-    write_decoder(folder / "decoder.onnx", weights, config.text, preset.decoder)
-    write_head(folder / "head.onnx", config.text, table)
+    write_decoder(folder / names.DECODER_FILE, weights, config.text, preset.decoder)
+    write_head(folder / names.HEAD_FILE, config.text, table)
     for path in folder.iterdir():  # a graph whose weights all fit inside has an empty file beside it
         if path.stat().st_size == 0:
             path.unlink()
