@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from handy_qwen.core.events import (
     Delivered,
@@ -13,6 +15,7 @@ from handy_qwen.core.events import (
     RecordingBegan,
     RecordingEnded,
     Replayed,
+    Request,
     Transcribed,
 )
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Sink, Transcriber
@@ -234,6 +237,43 @@ class AtOnce(Worker):
 
 
 AT_ONCE = {name: AtOnce(name) for name in ("focus", "copying", "setting")}
+
+
+class Calls(Protocol):
+    """Takes calls: a list, or what passes them on."""
+
+    def append(self, call: Any, /) -> None:
+        """One call: a request; or a command's name, its arguments and, if there are any, its options."""
+
+
+class Asked:
+    """Implements ``ask`` and a protocol of commands: keeps what was asked for, in its order.
+
+    A call that the protocol does not allow is an error. Callbacks are kept aside, by the command's name.
+    """
+
+    def __init__(self, protocol: type, calls: Calls | None = None) -> None:
+        self.calls: Calls = [] if calls is None else calls
+        self.callbacks: dict[str, Callable[..., object] | None] = {}
+        for name, method in inspect.getmembers(protocol, inspect.isfunction):
+            if not name.startswith("_"):
+                setattr(self, name, self._command(name, inspect.signature(method)))
+
+    def __call__(self, what: Request) -> None:
+        self.calls.append(what)
+
+    def _command(self, name: str, signature: inspect.Signature) -> Callable[..., None]:
+        def take(*arguments: Any, **options: Any) -> None:
+            signature.bind(self, *arguments, **options)
+            plain = [one for one in arguments if not callable(one)]
+            self.callbacks[name] = next((one for one in arguments if callable(one)), None)
+            self.calls.append((name, *plain, *([options] if options else [])))
+
+        def take_one(argument: Any) -> None:  # to a function that takes any number, Qt gives none
+            take(argument)
+
+        kinds = [parameter.kind.name for parameter in signature.parameters.values()]
+        return take_one if kinds[1:] == ["POSITIONAL_OR_KEYWORD"] else take
 
 
 class FakeCues:

@@ -12,12 +12,24 @@ import time
 from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
+from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.recording import SILENT
-from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View
+from handy_qwen.core.types import Overlay
+from handy_qwen.core.view import (
+    Choices,
+    Commands,
+    HistoryCommands,
+    ModelChoice,
+    Notice,
+    NoticeKind,
+    Phase,
+    View,
+)
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.session import session_of
 from handy_qwen.ui.desk import Desk
+from tests.fakes import Asked
 
 CHOICES = Choices(
     model="qwen3-asr-0.6b",
@@ -66,18 +78,17 @@ STATES = {
         ),
         choices=CHOICES,
     ),
-    "top": lambda: View(phase=Phase.RECORDING, device="Desk", choices=Choices(overlay="top")),
-    "off": lambda: View(phase=Phase.RECORDING, device="Desk", choices=Choices(overlay="off")),
+    "top": lambda: View(phase=Phase.RECORDING, device="Desk", choices=Choices(overlay=Overlay.TOP)),
+    "off": lambda: View(phase=Phase.RECORDING, device="Desk", choices=Choices(overlay=Overlay.OFF)),
 }
 
 
-class Talker:
-    """Implements core.view.Commands: tells what it is asked."""
+class Told:
+    """Takes calls of the program by telling of them."""
 
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *arguments: tell(asked=[name, *map(str, arguments)])
+    def append(self, call):
+        name, *arguments = call
+        tell(asked=[name, *map(str, arguments)])
 
 
 def tell(**facts):
@@ -92,13 +103,13 @@ def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
     is_composited = compositing_for(lambda: session_of(os.environ))
-    talker = Talker()
+    commands, models, history = (Asked(one, Told()) for one in (Commands, ModelCommands, HistoryCommands))
     desk = Desk(
         lambda event: tell(asked=[event.what.name]),
-        talker,
+        commands,
         lambda: -22.0,
-        talker,
-        talker,
+        models,
+        history,
         is_composited=is_composited,
     )
 

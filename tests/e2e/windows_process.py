@@ -13,23 +13,23 @@ from PySide6.QtCore import QElapsedTimer, QSocketNotifier, Qt, QTimer
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from handy_qwen.core.view import Window
+from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.view import Commands, HistoryCommands, Window
 from handy_qwen.ui.desk import Desk
 from tests.e2e.pasts import PASTS, VIEW
 from tests.e2e.shelves import SHELVES
+from tests.fakes import Asked
 
 SETTLED_MS, LOOK_MS = 400, 20
 
 
-class Talker:
-    """Implements Commands, ModelCommands and HistoryCommands: tells what it is asked."""
+class Told:
+    """Takes calls of the program by telling of them."""
 
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *arguments, **options: tell(
-            asked=[name, *map(str, arguments), *map(str, options.items())]
-        )
+    def append(self, call):
+        name, *arguments = call
+        options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
+        tell(asked=[name, *map(str, arguments), *map(str, options.items())])
 
 
 def tell(**facts):
@@ -74,8 +74,8 @@ def main():
         font = app.font()
         font.setPointSize(24)
         app.setFont(font)
-    talker = Talker()
-    desk = Desk(lambda event: tell(asked=[event.what.name]), talker, lambda: -100.0, talker, talker)
+    commands, models, history = (Asked(one, Told()) for one in (Commands, ModelCommands, HistoryCommands))
+    desk = Desk(lambda event: tell(asked=[event.what.name]), commands, lambda: -100.0, models, history)
     desk.show_view(VIEW)
     kinds = {"models": Window.MODELS, "history": Window.HISTORY, "main": Window.MAIN}
 

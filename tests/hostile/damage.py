@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
-VALUES = (
+VALUES: tuple[Any, ...] = (
     *(None, True, False, -1, 0, 1, 3, 2**31, 2**53, 2**64, 10**30, -0.5, 1e308, float("nan"), float("inf")),
     *(
         "",

@@ -344,7 +344,16 @@ def _storable(value: object) -> Any:
 
 
 def rows() -> st.SearchStrategy[bytes]:
-    names = ("created_ms", "state", "keep", "file", "duration_s", "size_bytes", "text", "whereabouts")
+    names: tuple[str, ...] = (
+        "created_ms",
+        "state",
+        "keep",
+        "file",
+        "duration_s",
+        "size_bytes",
+        "text",
+        "whereabouts",
+    )
     names += ("settled_ms", "replays", "is_starred", "is_deleting", "application", "language")
     values = st.one_of(
         st.sampled_from(
@@ -367,6 +376,10 @@ def _json_of(path: Path) -> st.SearchStrategy[bytes]:
 
 def _bytes_of(path: Path, head: int = 0) -> st.SearchStrategy[bytes]:
     return st.deferred(lambda: damaged_bytes(path.read_bytes(), head))
+
+
+def _damaged_archive(suffix: str) -> st.SearchStrategy[bytes]:
+    return damaged_bytes(archive(suffix), head=600)
 
 
 def _checkpoint_file(name: str) -> st.SearchStrategy[bytes]:
@@ -423,7 +436,7 @@ TARGETS = (
         Target(
             f"archive {suffix}",
             partial(use_archive, suffix),
-            st.deferred(lambda suffix=suffix: damaged_bytes(archive(suffix), head=600)),
+            st.deferred(partial(_damaged_archive, suffix)),
         )
         for suffix in (".tar", ".tar.gz", ".zip")
     ),

@@ -2,15 +2,16 @@
 
 import sys
 
+from handy_qwen.core.models import InstallStage, Progress
 from handy_qwen.models.installing import install
 from tests.hub.tiny import TINY
 
 
-def main():
+def main() -> int:
     """Tell each stage on a line of its own."""
-    last = None
+    last: InstallStage | None = None
 
-    def tell(progress):
+    def tell(progress: Progress) -> None:
         nonlocal last
         if progress.stage is not last:
             last = progress.stage

@@ -93,7 +93,7 @@ class LocalProxy:
                 self._pump(client, target)
             return
         parts = urlsplit(url.decode())
-        target = self._reach("http", parts.hostname, parts.port or 80)
+        target = self._reach("http", parts.hostname or "", parts.port or 80)
         if target is None:
             client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
             return

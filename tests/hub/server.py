@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 _SMALL_BYTES = 100_000  # larger ones are in LFS, as on the real hub
@@ -29,7 +30,7 @@ class Fault:
 
     file: str = ""
     status: int = 0
-    headers: dict = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     cut_at: int | None = None  # bytes of the body after which the connection is cut
     flip_at: int | None = None  # the byte with another bit
     length: int | None = None  # Content-Length to claim, and to send
@@ -50,14 +51,14 @@ class Request:
     sent_bytes: int = 0
 
 
-def describe(folder: Path) -> tuple[list[dict], dict[str, Path]]:
+def describe(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Path]]:
     """What the hub says of the files in ``folder``, and the large ones by SHA-256."""
     siblings, blobs = [], {}
     for path in sorted(folder.iterdir()):
         size = path.stat().st_size
         is_large = size >= _SMALL_BYTES
         git = hashlib.sha1(f"blob {size}\0".encode() + (b"" if is_large else path.read_bytes())).hexdigest()
-        entry = {"rfilename": path.name, "size": size, "blobId": git}
+        entry: dict[str, Any] = {"rfilename": path.name, "size": size, "blobId": git}
         if is_large:
             with path.open("rb") as file:
                 sha = hashlib.file_digest(file, "sha256").hexdigest()
@@ -65,6 +66,11 @@ def describe(folder: Path) -> tuple[list[dict], dict[str, Path]]:
             blobs[sha] = path
         siblings.append(entry)
     return siblings, blobs
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that were killed are nothing to tell of."""
 
 
 class FakeHub:
@@ -79,10 +85,10 @@ class FakeHub:
         self.api_faults: list[Fault] = []
         self.requests: list[Request] = []
         self.bytes_per_s = 0
-        self.listing_changes: dict = {}  # of the answer about the repository
+        self.listing_changes: dict[str, Any] = {}  # of the answer about the repository
         self.lock = threading.Lock()
         self.siblings, self.blobs = describe(folder)
-        self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), self._handler(place)) for place in (0, 1)]
+        self._servers = [_Server(("127.0.0.1", 0), self._handler(place)) for place in (0, 1)]
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
@@ -92,7 +98,6 @@ class FakeHub:
         self.second_url = f"http://127.0.0.1:{self._servers[1].server_port}"
         for server in self._servers:
             server.daemon_threads = True
-            server.handle_error = lambda _request, _address: None  # clients that were killed
 
     def __enter__(self) -> "FakeHub":
         self._threads = [
@@ -114,16 +119,16 @@ class FakeHub:
         with self.lock:
             return sum(request.sent_bytes for request in self.requests if request.file == file)
 
-    def _handler(self, place):
+    def _handler(self, place: int) -> type[BaseHTTPRequestHandler]:
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def log_message(self, *_args):
+            def log_message(self, *_args: object) -> None:
                 """Be silent."""
 
-            def do_GET(self):
+            def do_GET(self) -> None:
                 with contextlib.suppress(ConnectionError):
                     if self.path.startswith("/api/"):
                         hub.answer_api(self)
@@ -134,7 +139,7 @@ class FakeHub:
 
         return Handler
 
-    def answer_api(self, handler) -> None:
+    def answer_api(self, handler: BaseHTTPRequestHandler) -> None:
         """The list of files."""
         fault = self.api_faults.pop(0) if self.api_faults else None
         if fault:
@@ -149,7 +154,7 @@ class FakeHub:
             handler.end_headers()
             handler.wfile.write(body)
 
-    def answer_resolve(self, handler) -> None:
+    def answer_resolve(self, handler: BaseHTTPRequestHandler) -> None:
         """A small file, or the way to a large one."""
         head, _, name = handler.path.partition(f"/resolve/{COMMIT}/")
         entry = next((one for one in self.siblings if one["rfilename"] == name), None)
@@ -166,7 +171,7 @@ class FakeHub:
         else:
             self.send_file(handler, self.folder / name)
 
-    def answer_blob(self, handler) -> None:
+    def answer_blob(self, handler: BaseHTTPRequestHandler) -> None:
         """A large file."""
         path = self.blobs.get(handler.path.rpartition("/")[2])
         if path is None:
@@ -174,7 +179,7 @@ class FakeHub:
         else:
             self.send_file(handler, path)
 
-    def send_file(self, handler, path: Path) -> None:
+    def send_file(self, handler: BaseHTTPRequestHandler, path: Path) -> None:
         """The body, with what is to go wrong."""
         asked = handler.headers.get("Range", "")
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
@@ -211,7 +216,16 @@ class FakeHub:
         time.sleep(fault.silent_s)
         self.send_body(handler, path, request, fault, start=start, length=length)
 
-    def send_body(self, handler, path, request, fault, *, start, length) -> None:
+    def send_body(
+        self,
+        handler: BaseHTTPRequestHandler,
+        path: Path,
+        request: Request,
+        fault: Fault,
+        *,
+        start: int,
+        length: int,
+    ) -> None:
         """From ``start`` on, in pieces."""
         with path.open("rb") as file:
             file.seek(start)
@@ -234,7 +248,7 @@ class FakeHub:
                 if self.bytes_per_s:
                     time.sleep(len(piece) / self.bytes_per_s)
 
-    def fail(self, handler, fault: Fault) -> None:
+    def fail(self, handler: BaseHTTPRequestHandler, fault: Fault) -> None:
         """An error and nothing else."""
         handler.send_response(fault.status)
         for key, value in fault.headers.items():

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from handy_qwen.models.catalogue import CatalogueModel, Layout
 from handy_qwen.models.download import Download, RetryPolicy
-from handy_qwen.models.meter import Meter
+from handy_qwen.models.meter import Meter, OnProgress
 from handy_qwen.models.storage import ModelPaths
 
 CHECKPOINT = Path(__file__).parents[1] / "data" / "demo-checkpoint"
@@ -21,7 +22,7 @@ TINY = CatalogueModel(
 )
 
 
-def download(tell=lambda _progress: None, **changes):
+def download(tell: OnProgress = lambda _progress: None, **changes: Any) -> ModelPaths:
     """Fetch the tiny model into its place, and return that."""
     places = ModelPaths("tiny")
     places.begin()

@@ -23,7 +23,6 @@ from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
-from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
 from tests.fakes import (
@@ -324,7 +323,8 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     program._cues = cues = SoundCues(None, bench.home)
-    listener = X11Hotkeys(lambda _: None, display=":9876")
+    x11 = pytest.importorskip("handy_qwen.system.hotkeys.x11", reason="speaks to X servers")
+    listener = x11.X11Hotkeys(lambda _: None, display=":9876")
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
     clipboard = WatchedThread("clipboard", lambda: None)
     backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)

@@ -13,7 +13,6 @@ from handy_qwen.errors import HandyError
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
 from handy_qwen.runtime.worker import WatchedThread, Worker
-from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from handy_qwen.system.insert.backend import Inserted
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
@@ -382,7 +381,8 @@ def test_the_engine_is_one_of_them():
 
 def test_a_listener_that_died_is_started_again_by_the_cycle():
     posted = []
-    listener = X11Hotkeys(posted.append, display=":9876")
+    x11 = pytest.importorskip("handy_qwen.system.hotkeys.x11", reason="speaks to X servers")
+    listener = x11.X11Hotkeys(posted.append, display=":9876")
     assert not listener.has_died()
     listener._thread = WatchedThread("hotkeys", lambda: None)
     listener._thread.start()

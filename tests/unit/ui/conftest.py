@@ -1,6 +1,5 @@
 """Qt without a screen, and a stand-in for all that the windows talk to."""
 
-import inspect
 import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -9,35 +8,7 @@ import pytest
 
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, ModelChoice
-
-
-class Asked:
-    """Implements ``ask`` and a protocol of commands: keeps what was asked for, in its order.
-
-    A call that the protocol does not allow is an error. Callbacks are kept aside, by the command's name.
-    """
-
-    def __init__(self, protocol, calls=None):
-        self.calls, self.callbacks = [] if calls is None else calls, {}
-        for name, method in inspect.getmembers(protocol, inspect.isfunction):
-            if not name.startswith("_"):
-                setattr(self, name, self._command(name, inspect.signature(method)))
-
-    def __call__(self, what):
-        self.calls.append(what)
-
-    def _command(self, name, signature):
-        def take(*arguments, **options):
-            signature.bind(self, *arguments, **options)
-            plain = [one for one in arguments if not callable(one)]
-            self.callbacks[name] = next((one for one in arguments if callable(one)), None)
-            self.calls.append((name, *plain, *([options] if options else [])))
-
-        def take_one(argument):  # to a function that takes any number, Qt gives none
-            take(argument)
-
-        kinds = [parameter.kind.name for parameter in signature.parameters.values()]
-        return take_one if kinds[1:] == ["POSITIONAL_OR_KEYWORD"] else take
+from tests.fakes import Asked
 
 
 @pytest.fixture
