@@ -13,12 +13,12 @@ window of such a program has the focus, so it is no alternative: Wayland comes f
 
 from __future__ import annotations
 
-from handy_qwen.core.ports import HotkeyListener, Post
+from handy_qwen.core.ports import Post
 from handy_qwen.system.hotkeys.listener import Listener, WasInjecting, never
 from handy_qwen.system.session import Kind, Session
 
 
-def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = never) -> HotkeyListener:
+def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = never) -> Listener:
     """The listener for this system; it does not listen yet.
 
     Args:

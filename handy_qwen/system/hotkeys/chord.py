@@ -133,6 +133,15 @@ class Chord:
         return "+".join(_label(name, platform) for name in self.names)
 
 
+def labels(hotkeys: Sequence[Hotkey], platform: str = sys.platform) -> str:
+    """``hotkeys`` as people write them: "Right Ctrl and F9".
+
+    Raises:
+        HotkeyError: INVALID: one names no key.
+    """
+    return " and ".join(parse_chord(hotkey.chord).label(platform) for hotkey in hotkeys)
+
+
 def parse_chord(text: str) -> Chord:
     """The chord that ``text`` names.
 

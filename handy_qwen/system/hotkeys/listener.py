@@ -19,7 +19,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, missing_key
+from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, labels, missing_key
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
@@ -29,6 +29,12 @@ RECONCILE_S = 0.1
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
+
+
+OWN_KEYS = (
+    'Let your desktop run "handy-qwen start" when a key of your choice goes down and "handy-qwen stop" '
+    'when it comes up, or "handy-qwen toggle" on a key.'
+)
 
 
 def never(_at_s: float) -> bool:
@@ -55,10 +61,20 @@ class Listener:
         """See ``HotkeyListener``."""
         if hotkeys:
             raise HotkeyError(
-                "Hotkeys do not work on this desktop.",
-                HotkeyReason.UNSUPPORTED_DESKTOP,
-                'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
+                "Without a display no hotkey can be heard.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS
             )
+
+    def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
+        """How ``hotkeys`` would be heard here, in a sentence. Asks the user nothing; for doctor, once.
+
+        Raises:
+            HotkeyError: They would not be, and why.
+        """
+        try:
+            self.start(hotkeys)
+        finally:
+            self.stop()
+        return f"{labels(hotkeys)} can be listened for."
 
     def watch_escape(self, is_wanted: bool) -> None:
         """See ``HotkeyListener``."""

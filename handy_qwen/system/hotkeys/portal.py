@@ -37,16 +37,12 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import Chord, chords_of
-from handy_qwen.system.hotkeys.listener import ConnectedListener
+from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
+from handy_qwen.system.hotkeys.listener import OWN_KEYS, ConnectedListener
 from handy_qwen.system.portal import NoPortalError, PortalError, PortalSession
 
 logger = logging.getLogger(__name__)
 
-OWN_KEYS = (
-    'Let it run "handy-qwen start" when a key of your choice goes down and "handy-qwen stop" when it '
-    'comes up, or "handy-qwen toggle" on a key.'
-)
 _CANCEL = "cancel"
 _REFUSED_BY_USER = 1
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
@@ -200,6 +196,26 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``. Only the desktop knows what it will bind, and it may ask the user."""
         shortcuts_for(hotkeys)
+
+    def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
+        """See ``Listener``. Opens a session and closes it: nothing is bound, so the user is not asked."""
+        *shortcuts, _cancel = shortcuts_for(hotkeys)
+        try:
+            PortalSession("GlobalShortcuts").close()
+        except PortalError as exc:
+            raise _error(f"This desktop has no global shortcuts for programs ({exc}).", OWN_KEYS) from exc
+        names = labels(hotkeys)
+        if unsaid := [one.description for one in shortcuts if not one.trigger]:
+            wanted = '" and "'.join(unsaid)
+            raise _error(
+                f"On Wayland a program cannot ask for {names}: a modifier needs another key with it.",
+                f'Set another hotkey, such as F9, or a key for "{wanted}" in your desktop\'s keyboard '
+                "settings.",
+            )
+        return (
+            f"The desktop's portal takes shortcuts. It asks you to allow {names} when the app starts; the "
+            "key can be changed in the desktop's keyboard settings."
+        )
 
     def watch_escape(self, is_wanted: bool) -> None:
         """Report the shortcut "Cancel" only while a take runs. Any thread."""

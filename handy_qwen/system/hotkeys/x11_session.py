@@ -20,6 +20,7 @@ from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, missing_key, parse_chord
+from handy_qwen.system.hotkeys.listener import OWN_KEYS
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.x11.connection import XObject, connect, disconnect
 from handy_qwen.system.x11.keymap import NamedKeys
@@ -449,8 +450,5 @@ def _as_injected(event: Event) -> Event:
 
 
 def _unsupported(problem: str) -> HotkeyError:
-    return HotkeyError(
-        f"Hotkeys do not work here: {problem}",
-        HotkeyReason.UNSUPPORTED_DESKTOP,
-        'Let your desktop run "handy-qwen start" and "handy-qwen stop" on a key of its own.',
-    )
+    title = f"Hotkeys do not work here: {problem}"
+    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS)

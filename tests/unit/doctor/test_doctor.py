@@ -313,7 +313,9 @@ def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subje
     ],
 )
 def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chord, status, said):
-    monkeypatch.setattr("handy_qwen.system.portal.PortalSession", lambda _bus: SimpleNamespace(close=print))
+    monkeypatch.setattr(
+        "handy_qwen.system.hotkeys.portal.PortalSession", lambda _bus: SimpleNamespace(close=print)
+    )
     configuration = read_configuration()
     changed = replace(configuration, settings=replace(Settings(), hotkeys=(Hotkey(chord),)))
     (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
@@ -325,7 +327,7 @@ def test_a_session_without_a_portal_is_a_problem(monkeypatch):
     def refuse(_bus):
         raise PortalError("the portal does not answer")
 
-    monkeypatch.setattr("handy_qwen.system.portal.PortalSession", refuse)
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.PortalSession", refuse)
     (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert "the portal does not answer" in finding.text
