@@ -1,7 +1,7 @@
 """Converts an official checkpoint into a compact package.
 
     .DST.XXXXXXXX/      frontend.onnx encoder.onnx decoder.onnx, each with its .data
-                        head.onnx embedding.data   tokens.data tokenizer.json   manifest.json (last)
+                        head.onnx embedding.data   tokenizer.data   manifest.json (last)
     DST/                by renaming, once everything is on disk
 
 Nothing is left behind when the work fails or is interrupted, and an existing DST is not touched before the

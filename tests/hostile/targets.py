@@ -39,7 +39,7 @@ from handy_qwen.engine.qwen3.manifest import find_damage, is_package, load_manif
 from handy_qwen.engine.qwen3.published import check_files, read_config
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.engine.qwen3.sessions import open_session
-from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
+from handy_qwen.engine.qwen3.tokenizer import TABLE_FILE, load_tokenizer
 from handy_qwen.history import recovery, wav
 from handy_qwen.settings import SettingsStore
 from handy_qwen.settings.file import new_document
@@ -418,7 +418,7 @@ TARGETS = (
     Target("package graph", partial(use_package, "decoder.onnx"), _bytes_of(PACKAGE / "decoder.onnx"), 8),
     Target("package weights", partial(use_package, "encoder.data"), _bytes_of(PACKAGE / "encoder.data"), 8),
     Target("package table", partial(use_package, "embedding.data"), _bytes_of(PACKAGE / "embedding.data"), 8),
-    Target("package tokens", partial(use_package, "tokens.data"), _bytes_of(PACKAGE / "tokens.data"), 8),
+    Target("package tokens", partial(use_package, TABLE_FILE), _bytes_of(PACKAGE / TABLE_FILE), 8),
     Target("graph", use_graph, _bytes_of(PACKAGE / "frontend.onnx"), 2),
     Target("published config", use_published_config, damaged_json(PUBLISHED)),
     Target("checkpoint config", use_checkpoint_config, _checkpoint_file("config.json"), 8, 256 << 20),

@@ -20,7 +20,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "languages": ({"errors"}, set()),
     # numpy for types only, see the last test
     "core": ({"errors", "languages"}, {"numpy", "regex"}),
-    "engine": ({"errors", "languages"}, {"numpy", "onnxruntime", "onnx", "psutil", "tokenizers"}),
+    "engine": ({"errors", "languages"}, {"numpy", "onnxruntime", "onnx", "psutil", "regex"}),
     "convert": ({"files", "engine", "errors", "languages"}, {"numpy", "onnx"}),
     "audio": ({"core", "errors", "extras", "runtime"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (

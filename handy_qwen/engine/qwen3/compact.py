@@ -288,7 +288,7 @@ class EmbeddingTable:
         scales: Float32 | None = None,
         zeros: npt.NDArray[np.uint8] | None = None,
     ) -> None:
-        """Plain: (vocab, hidden), float32 or float16. Quantized: see ``manifest.TableFormat``."""
+        """Plain: (vocab, hidden), float32 or float16. Quantized: see ``manifest.TableForm``."""
         self._codes = codes
         self._scales = scales
         self._zeros = zeros

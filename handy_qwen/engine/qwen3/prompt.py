@@ -80,17 +80,17 @@ def build_prompt(tokenizer: Tokenizer, *, language: str = "", context: str = "")
         context: Names and terms that may come up, or any text; becomes the system message.
 
     Raises:
-        ModelCorruptError: The tokenizer lacks one of the template's markers, or its files are damaged.
+        ModelCorruptError: The tokenizer lacks one of the template's markers.
     """
     start, end = tokenizer.marker("<|im_start|>"), tokenizer.marker("<|im_end|>")
-    pieces, asr_text = tokenizer.encode_pieces, tokenizer.marker("<asr_text>")
+    newline, asr_text = tokenizer.encode("\n"), tokenizer.marker("<asr_text>")
     # In one go: the line break may become one token with what the context begins with.
-    system = tokenizer.encode(f"system\n{context}") if context else pieces("system", "\n")
-    head = [start, *system[:MAX_CONTEXT_TOKENS], end, *pieces("\n")]
-    head += [start, *pieces("user", "\n"), tokenizer.marker("<|audio_start|>")]
-    tail = [tokenizer.marker("<|audio_end|>"), end, *pieces("\n"), start, *pieces("assistant", "\n")]
+    system = tokenizer.encode(f"system\n{context}")
+    head = [start, *system[:MAX_CONTEXT_TOKENS], end, *newline]
+    head += [start, *tokenizer.encode("user\n"), tokenizer.marker("<|audio_start|>")]
+    tail = [tokenizer.marker("<|audio_end|>"), end, *newline, start, *tokenizer.encode("assistant\n")]
     if language:
-        tail += [*pieces("language", *(f" {word}" for word in language.split())), asr_text]
+        tail += [*tokenizer.encode(f"language {language}"), asr_text]
     return Prompt(
         head=tuple(head),
         tail=tuple(tail),

@@ -1,40 +1,39 @@
-"""Text to token ids and back.
+"""Text to token ids and back, by byte-pair encoding.
 
-Decoding needs only the bytes of each token: a table that opens in milliseconds. Encoding is left to Hugging
-Face's ``tokenizers``, loaded when something has to be encoded for the first time (custom words): with Qwen's
-vocabulary that takes a second and 100 MB.
+    tokenizer.data    8 bytes     b"HQ-TOKEN"
+                      uint32 x 4  numbers of tokens, of their bytes, of merges, of bytes of the markers
+                      uint64      merges: left id * 2 ** 32 + right id, ascending
+                      uint32      ranks of the merges, and the ids that they make
+                      uint32      where each token's bytes begin, and where the last ones end
+                      uint8       the tokens' bytes, by id
+                      UTF-8       the markers, a JSON object: name -> id
 
-    tokens.data    8 bytes     b"HQ-TOKEN"
-                   uint32 x 4  numbers of tokens, of their bytes, of merges (0), of bytes of the markers
-                   uint32      where each token's bytes begin, and where the last ones end
-                   uint8       the tokens' bytes, by id
-                   UTF-8       the markers, a JSON object: name -> id
+Everything is little-endian. Opening it takes some milliseconds and 4 MB for Qwen's 151 669 tokens. Hugging
+Face's ``tokenizers`` would take a second and 100 MB, and holds the interpreter's lock all the while: sound
+that is being recorded would be lost.
 
-Everything is little-endian. Packages made by earlier versions have no ``tokenizer.json``. Their table, called
-``tokenizer.data``, has the merges in front of the offsets: uint64 left id * 2 ** 32 + right id, ascending;
-uint32 their ranks; uint32 the ids that they make.
-
-Source: Qwen2Tokenizer in transformers (5.x); the file format of Hugging Face's tokenizers (0.23).
+Source: Qwen2Tokenizer in transformers (5.x); the file format of Hugging Face's tokenizers (0.23); Sennrich et
+al., Neural Machine Translation of Rare Words with Subword Units (2016).
 """
 
 from __future__ import annotations
 
+import heapq
 import json
 import sys
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from handy_qwen.engine.json_files import as_corrupt, parse_object, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
-
-if TYPE_CHECKING:
-    import tokenizers
 
 MARKERS = (
     "<|im_start|>",
@@ -46,43 +45,49 @@ MARKERS = (
     "<asr_text>",
 )
 """Tokens that are parts of a prompt or an answer, not text."""
-TOKENIZER_FILE, TABLE_FILE = "tokenizer.json", "tokens.data"
-_EARLIER_TABLE_FILE = "tokenizer.data"
+TOKENIZER_FILE, TABLE_FILE = "tokenizer.json", "tokenizer.data"
 _MAGIC = b"HQ-TOKEN"
 _MOST_BYTES = 64 << 20  # Qwen's tokenizer.json has 11 MB
 _NO_BYTE = 0xFFFF
-_CONSTANT_PIECES = 64  # of prompts, with the names of all languages
+_REMEMBERED_PIECES = 4096  # the words of a long list
+_GONE = -1
+_NOT_A_TOKENIZER = "it is not a tokenizer file"
+_NOT_A_VOCABULARY = "it and merges.txt are not a byte-pair vocabulary"
 _PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 _NORMALIZER = {"type": "NFC"}
 _SPLIT = {"type": "Split", "pattern": {"Regex": _PIECES}, "behavior": "Isolated", "invert": False}
-_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """The bytes of each token; markers have none.
+    """Tokens and merges. Nothing changes after construction.
 
-    ``offsets`` has shape (tokens + 1,), uint32, and ``blob`` the bytes between them, uint8. ``merges``, in
-    the order of their ranks, are what an earlier version's package has instead of ``tokenizer.json``.
+    ``offsets`` has shape (tokens + 1,), uint32, and ``blob`` the bytes between them, uint8; markers have
+    none. ``pairs``, uint64, ascending, ``ranks`` and ``results``, uint32, have one element for each merge.
     """
 
     blob: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.uint32]
+    pairs: npt.NDArray[np.uint64]
+    ranks: npt.NDArray[np.uint32]
+    results: npt.NDArray[np.uint32]
     markers: dict[str, int]
-    merges: npt.NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; ValueError if they do not."""
-        if (
-            self.offsets[0] != 0
-            or self.offsets[-1] != len(self.blob)
-            or (np.diff(self.offsets.astype(np.int64)) < 0).any()
-        ):
+        size, offsets, pairs, ranks = len(self), self.offsets, self.pairs, self.ranks
+        if offsets[0] != 0 or offsets[-1] != len(self.blob) or (offsets[1:] < offsets[:-1]).any():
             raise ValueError("its tokens do not follow one another")
-        if not all(type(index) is int and 0 <= index < len(self) for index in self.markers.values()):
+        if (pairs[1:] <= pairs[:-1]).any() or (np.sort(ranks) != np.arange(len(ranks))).any():
+            raise ValueError("its merges have no order")
+        used = (pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF), self.results)
+        if len(pairs) and max(int(ids.max()) for ids in used) >= size:
+            raise ValueError("its merges make tokens that there are not")
+        if not all(type(index) is int and 0 <= index < size for index in self.markers.values()):
             raise ValueError("its markers are tokens that there are not")
 
     def __len__(self) -> int:
@@ -94,38 +99,46 @@ class TokenTable:
             return b""
         return self.blob[self.offsets[index] : self.offsets[index + 1]].tobytes()
 
-    def find(self, text: str) -> int | None:
-        """The id of the token that is ``text``; None if there is none. Takes a millisecond."""
-        token = np.frombuffer(text.encode(), np.uint8)
-        ids = np.flatnonzero(np.diff(self.offsets) == len(token))
-        places = self.offsets[ids, None] + np.arange(len(token))
-        found = ids[(self.blob[places] == token).all(axis=1)]
-        return int(found[0]) if len(found) else None
+    def byte_ids(self) -> tuple[int, ...]:
+        """The ids of the 256 single bytes; ValueError if one is missing."""
+        single = np.flatnonzero(np.diff(self.offsets) == 1)
+        by_byte = {int(self.blob[self.offsets[index]]): int(index) for index in single[::-1]}
+        if len(by_byte) < 256:
+            raise ValueError("it lacks a byte")
+        return tuple(by_byte[byte] for byte in range(256))
+
+    def merge(self, left: int, right: int) -> tuple[int, int] | None:
+        """Rank and result of a pair; None if it is not merged."""
+        key = np.uint64((left << 32) | right)
+        place = int(np.searchsorted(self.pairs, key))
+        if place == len(self.pairs) or self.pairs[place] != key:
+            return None
+        return int(self.ranks[place]), int(self.results[place])
 
     def save(self, path: Path) -> None:
-        """Write the file, without merges.
+        """Write the file.
 
         Raises:
             OSError: It cannot be written.
         """
         markers = json.dumps(self.markers, ensure_ascii=False).encode()
-        counts = np.array([len(self), len(self.blob), 0, len(markers)], "<u4")
-        path.write_bytes(
-            b"".join(
-                (_MAGIC, counts.tobytes(), self.offsets.astype("<u4").tobytes(), self.blob.tobytes(), markers)
-            )
-        )
+        counts = np.array([len(self), len(self.blob), len(self.pairs), len(markers)], np.uint32)
+        arrays = (counts, self.pairs, self.ranks, self.results, self.offsets, self.blob)
+        parts = [array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays]
+        path.write_bytes(b"".join((_MAGIC, *parts, markers)))
 
 
 class Tokenizer:
-    """Text to ids and back. Threads: any; nothing changes after construction but what is loaded to encode."""
+    """Text to ids and back. Threads: any; nothing changes after construction but what is remembered."""
 
     def __init__(self, table: TokenTable, path: Path) -> None:
-        """``path`` is the file that ``table`` comes from."""
+        """``path`` is the file that ``table`` comes from. ValueError if the table lacks a byte."""
         self._table = table
         self._path = path
         self._marker_ids = frozenset(table.markers.values())
-        self._find = lru_cache(_CONSTANT_PIECES)(table.find)
+        self._byte_ids = table.byte_ids()
+        self._pieces = regex.compile(_PIECES)
+        self._ids_of_piece = lru_cache(_REMEMBERED_PIECES)(self._merge_piece)
 
     def marker(self, name: str) -> int:
         """The id of a marker such as ``<|im_start|>``.
@@ -151,24 +164,10 @@ class Tokenizer:
             self.marker(name)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of ``text``, in which nothing is taken for a marker. Halves of characters become U+FFFD.
-
-        Raises:
-            ModelCorruptError: The files of the tokenizer are damaged.
-        """
+        """Ids of ``text``, in which nothing is taken for a marker. Halves of characters become U+FFFD."""
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return list(self._encoder.encode(text).ids)
-
-    def encode_pieces(self, *pieces: str) -> list[int]:
-        """Ids of a text that is given as the pieces it is split into.
-
-        Where each of them is a token, as in all constant parts of a prompt, nothing has to be loaded.
-
-        Raises:
-            ModelCorruptError: The files of the tokenizer are damaged.
-        """
-        ids = [index for index in map(self._find, pieces) if index is not None]
-        return ids if len(ids) == len(pieces) else self.encode("".join(pieces))
+        pieces = self._pieces.findall(unicodedata.normalize("NFC", text))
+        return [index for piece in pieces for index in self._ids_of_piece(piece)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ``ids``, without markers. Bytes that make no character become U+FFFD."""
@@ -176,35 +175,45 @@ class Tokenizer:
         return data.decode("utf-8", "replace")
 
     def save(self, folder: Path) -> None:
-        """Write the two files that a package keeps a checkpoint's tokenizer in.
+        """Write the file that a package keeps it in.
 
         Raises:
-            OSError: They cannot be written.
+            OSError: It cannot be written.
         """
         self._table.save(folder / TABLE_FILE)
-        text = json.dumps(read_official(self._path.parent), ensure_ascii=False, separators=(",", ":"))
-        (folder / TOKENIZER_FILE).write_text(text, encoding="utf-8")
 
-    @cached_property
-    def _encoder(self) -> tokenizers.Tokenizer:
-        """The library's tokenizer, without markers: they are to stay text."""
-        import tokenizers
+    def _merge_piece(self, piece: str) -> tuple[int, ...]:
+        """Merge neighbours until none may be: always the pair of the lowest rank, of several the leftmost.
 
-        folder = self._path.parent
-        try:
-            if (folder / TOKENIZER_FILE).is_file():
-                loaded = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-            elif self._table.merges is not None:
-                loaded = tokenizers.Tokenizer.from_str(json.dumps(_json_of_table(self._table)))
-            else:
-                loaded = tokenizers.Tokenizer.from_str(json.dumps(read_official(folder)))
-        except ModelCorruptError:
-            raise
-        except Exception as exc:  # the library raises nothing more special
-            raise ModelCorruptError(folder / TOKENIZER_FILE, "it is not a tokenizer file") from exc
-        encoder = tokenizers.Tokenizer(loaded.model)
-        encoder.normalizer, encoder.pre_tokenizer = loaded.normalizer, loaded.pre_tokenizer
-        return encoder
+        The neighbours are kept as a list of links and the pairs in a heap: a long piece (a page of Chinese
+        has no spaces) takes its length times the logarithm of that.
+        """
+        symbols = [self._byte_ids[byte] for byte in piece.encode()]  # _GONE once part of the one before
+        before = [i - 1 for i in range(len(symbols))]
+        after = [i + 1 for i in range(len(symbols))]
+        heap: list[tuple[int, int, int, int, int]] = []  # rank, place, the two ids, the merged one
+
+        def propose(place: int) -> None:
+            if place < 0 or after[place] >= len(symbols):
+                return
+            left, right = symbols[place], symbols[after[place]]
+            if (merge := self._table.merge(left, right)) is not None:
+                heapq.heappush(heap, (merge[0], place, left, right, merge[1]))
+
+        for place in range(len(symbols) - 1):
+            propose(place)
+        while heap:
+            _, place, left, right, new = heapq.heappop(heap)
+            following = after[place]
+            if symbols[place] != left or following >= len(symbols) or symbols[following] != right:
+                continue  # one of the two has been merged otherwise
+            symbols[place], symbols[following] = new, _GONE
+            after[place] = after[following]
+            if after[place] < len(symbols):
+                before[after[place]] = place
+            propose(before[place])
+            propose(place)
+        return tuple(symbol for symbol in symbols if symbol != _GONE)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -214,50 +223,48 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         ModelMissingError: There is none.
         ModelCorruptError: A file is there but is no tokenizer of Qwen's kind.
     """
-    for path in (folder / TABLE_FILE, folder / _EARLIER_TABLE_FILE):
-        if path.is_file():
+    path = folder / TABLE_FILE
+    if path.is_file():
+        with as_corrupt(path, "it is not the tokenizer of a package"):
             return Tokenizer(_load_table(path), path)
-    raw = read_official(folder)
-    path = folder / (TOKENIZER_FILE if (folder / TOKENIZER_FILE).is_file() else "vocab.json")
-    with as_corrupt(path, "it is not a tokenizer file"):
-        return Tokenizer(table_of(raw), path)
+    raw, path, problem = _read_official(folder), folder / TOKENIZER_FILE, _NOT_A_TOKENIZER
+    if not path.is_file():
+        path, problem = folder / "vocab.json", _NOT_A_VOCABULARY
+    with as_corrupt(path, problem):
+        return Tokenizer(_table_of(raw), path)
 
 
 def _load_table(path: Path) -> TokenTable:
-    with as_corrupt(path, "it is not the tokenizer of a package"):
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is too large")
-        data = path.read_bytes()
-        place = len(_MAGIC)
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError("it is too large")
+    data = path.read_bytes()
+    place = len(_MAGIC)
 
-        def array(dtype: str, count: int) -> npt.NDArray[Any]:
-            nonlocal place
-            found = np.frombuffer(data, dtype, count, place) if count else np.empty(0, dtype)
-            place += found.nbytes
-            return found if sys.byteorder == "little" else found.astype(found.dtype.newbyteorder("="))
+    def array(dtype: str, count: int) -> npt.NDArray[Any]:
+        nonlocal place
+        found = np.frombuffer(data, dtype, count, place) if count else np.empty(0, dtype)
+        place += found.nbytes
+        return found if sys.byteorder == "little" else found.astype(found.dtype.newbyteorder("="))
 
-        if data[:place] != _MAGIC:
-            raise ValueError("it begins with something else")
-        tokens, blob_bytes, merges, marker_bytes = (int(n) for n in array("<u4", 4))
-        pairs, ranks, _ = (array(dtype, merges) for dtype in ("<u8", "<u4", "<u4"))
-        offsets, blob = array("<u4", tokens + 1), array("u1", blob_bytes)
-        markers = parse_object(array("u1", marker_bytes).tobytes())
-        if place != len(data):
-            raise ValueError("it is longer than it should be")
-        return TokenTable(blob, offsets, markers, pairs[np.argsort(ranks)] if merges else None)
+    if data[:place] != _MAGIC:
+        raise ValueError("it begins with something else")
+    tokens, blob_bytes, merges, marker_bytes = (int(n) for n in array("<u4", 4))
+    pairs, ranks, results = (array(dtype, merges) for dtype in ("<u8", "<u4", "<u4"))
+    offsets, blob = array("<u4", tokens + 1), array("u1", blob_bytes)
+    markers = parse_object(array("u1", marker_bytes).tobytes())
+    if place != len(data):
+        raise ValueError("it is longer than it should be")
+    return TokenTable(blob, offsets, pairs, ranks, results, markers)
 
 
-def table_of(raw: dict[str, Any]) -> TokenTable:
-    """The table of what a ``tokenizer.json`` says.
-
-    Raises:
-        ValueError, LookupError, TypeError, AttributeError: It is none.
-    """
+def _table_of(raw: dict[str, Any]) -> TokenTable:
+    """The table of what a ``tokenizer.json`` says; ValueError, LookupError or others if it is none."""
     markers = {str(token["content"]): int(token["id"]) for token in raw["added_tokens"]}
     alphabet, of_markers = _bytes_of_characters(), set(markers.values())
+    vocab = raw["model"]["vocab"]
     tokens = {
         index: text.translate(alphabet).encode("latin-1")
-        for text, index in raw["model"]["vocab"].items()
+        for text, index in vocab.items()
         if index not in of_markers
     }
     ids = [*tokens, *of_markers]
@@ -265,15 +272,26 @@ def table_of(raw: dict[str, Any]) -> TokenTable:
     if min(ids) < 0 or size > 2 * len(ids) + 1024:
         raise ValueError("its ids are not numbered one after the other")
     texts = [tokens.get(index, b"") for index in range(size)]
-    offsets = np.cumsum([0, *map(len, texts)]).astype(np.uint32)
-    return TokenTable(np.frombuffer(b"".join(texts), np.uint8), offsets, markers)
+    split = (pair.split(" ") if isinstance(pair, str) else pair for pair in raw["model"]["merges"])
+    merges = [(vocab[left], vocab[right], vocab[left + right]) for left, right in split]
+    left, right, results = np.array(merges, np.uint64).reshape(-1, 3).T
+    pairs = left << np.uint64(32) | right
+    order = np.argsort(pairs, kind="stable")
+    return TokenTable(
+        blob=np.frombuffer(b"".join(texts), np.uint8),
+        offsets=np.cumsum([0, *map(len, texts)]).astype(np.uint32),
+        pairs=pairs[order],
+        ranks=order.astype(np.uint32),
+        results=results[order].astype(np.uint32),
+        markers=markers,
+    )
 
 
-def read_official(folder: Path) -> dict[str, Any]:
+def _read_official(folder: Path) -> dict[str, Any]:
     """What the ``tokenizer.json`` in ``folder`` says.
 
     Where there are only ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json``, as in the official
-    checkpoints, it is made of them.
+    checkpoints, its tokens and merges are made of them.
 
     Raises:
         ModelMissingError: There is neither.
@@ -281,7 +299,7 @@ def read_official(folder: Path) -> dict[str, Any]:
     """
     whole, vocab, merges = (folder / name for name in (TOKENIZER_FILE, "vocab.json", "merges.txt"))
     if whole.is_file():
-        with as_corrupt(whole, "it is not a tokenizer file"):
+        with as_corrupt(whole, _NOT_A_TOKENIZER):
             raw: dict[str, Any] = json.loads(_text(whole))
             _check_kind(whole, raw)
             return raw
@@ -294,7 +312,7 @@ def read_official(folder: Path) -> dict[str, Any]:
             {"id": int(index), **token}
             for index, token in read_object(settings)["added_tokens_decoder"].items()
         ]
-    with as_corrupt(vocab, "it and merges.txt are not a byte-pair vocabulary"):
+    with as_corrupt(vocab, _NOT_A_VOCABULARY):
         ids = json.loads(_text(vocab))
         of_text = set(ids.values())
         for token in added:
@@ -303,37 +321,12 @@ def read_official(folder: Path) -> dict[str, Any]:
                 raise ModelCorruptError(settings, problem)
         lines = _text(merges).splitlines()
         first = 1 if lines and lines[0].startswith("#version") else 0
-        return _json_of(ids, [line.split(" ") for line in lines[first:] if line], added)
-
-
-def _json_of(
-    ids: dict[str, int], merges: Sequence[Sequence[str]], added: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """A ``tokenizer.json`` for Qwen's way to split text."""
-    return {
-        "version": "1.0",
-        "added_tokens": added,
-        "normalizer": _NORMALIZER,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [_SPLIT, _BYTE_LEVEL]},
-        "decoder": _BYTE_LEVEL,
-        "model": {"type": "BPE", "vocab": ids, "merges": merges},
-    }
-
-
-def _json_of_table(table: TokenTable) -> dict[str, Any]:
-    """A ``tokenizer.json`` for the table of an earlier version's package."""
-    assert table.merges is not None
-    character = {byte: chr(code) for code, byte in _bytes_of_characters().items() if byte != _NO_BYTE}
-    names = ["".join(map(character.__getitem__, table.token(index))) for index in range(len(table))]
-    pairs = zip(
-        (table.merges >> np.uint64(32)).tolist(), (table.merges & np.uint64(0xFFFFFFFF)).tolist(), strict=True
-    )
-    ids = {name: index for index, name in enumerate(names) if name}
-    return _json_of(ids, [(names[left], names[right]) for left, right in pairs], [])
+        pairs = [line.split(" ") for line in lines[first:] if line]
+        return {"added_tokens": added, "model": {"vocab": ids, "merges": pairs}}
 
 
 def _check_kind(path: Path, raw: dict[str, Any]) -> None:
-    """Refuse a tokenizer that is not of Qwen's kind: the constant parts of a prompt would be others.
+    """Refuse a tokenizer that is not of Qwen's kind.
 
     Raises:
         ModelCorruptError: It is a tokenizer of another kind.
@@ -350,7 +343,7 @@ def _check_kind(path: Path, raw: dict[str, Any]) -> None:
     is_known = (
         raw["normalizer"] == _NORMALIZER
         and _SPLIT.items() <= split.items()
-        and all(by_bytes[key] == value for key, value in _BYTE_LEVEL.items() if key != "trim_offsets")
+        and _BYTE_LEVEL.items() <= by_bytes.items()
         and raw["decoder"]["type"] == "ByteLevel"
         and not any(model.get(name) for name in (*options, *affixes))
     )

@@ -1,25 +1,19 @@
 """Which models there are and which one is meant."""
 
-import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.audio.files import load
 from handy_qwen.core.models import DEMO
-from handy_qwen.engine.qwen3.manifest import describe
 from handy_qwen.errors import EngineError, ModelCorruptError
 from handy_qwen.models.installed import (
-    check_files,
     demo_model,
     find_model,
     installed_models,
     load_recognizer,
 )
-from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -144,21 +138,3 @@ def test_a_damaged_model_is_named(folder):
     with pytest.raises(ModelCorruptError) as caught:
         load_recognizer("mine")
     assert caught.value.path == path
-
-
-def test_a_package_of_an_earlier_version_still_works_with_custom_words(folder):
-    """It has its tokenizer in another file, and nothing is downloaded or written."""
-    package = install(folder, "mine")
-    manifest = json.loads((package / "manifest.json").read_text(encoding="utf-8"))
-    for name in ("tokens.data", "tokenizer.json"):
-        (package / name).unlink()
-        del manifest["files"][name]
-    earlier = Path(shutil.copy(ROOT / "tests" / "data" / "tokenizer.data", package))
-    manifest["files"][earlier.name] = asdict(describe(earlier))
-    (package / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert check_files(package)
-    recognizer = load_recognizer("mine", threads=1)
-    samples = load(paths.asset("speech") / "report.flac")
-    transcript = recognizer.transcribe(samples, context=["Anna", "Zaphod"])
-    assert transcript.text == "Please send the report to Anna on Monday."
-    recognizer.close()
