@@ -250,8 +250,10 @@ def _weights(path: Path) -> dict[str, int]:
         graph = onnx.load(path, load_external_data=False).graph
         for tensor in filter(uses_external_data, graph.initializer):
             info = ExternalDataInfo(tensor)
-            item_bytes = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-            size = info.length or math.prod(tensor.dims) * item_bytes
+            item_bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+            if tensor.data_type in {onnx.TensorProto.UINT4, onnx.TensorProto.INT4}:
+                item_bits = 4
+            size = info.length or -(-math.prod(tensor.dims) * item_bits // 8)
             needed[info.location] = max(needed.get(info.location, 0), (info.offset or 0) + size)
     except Exception as exc:  # protobuf has errors of its own
         raise ModelCorruptError(path, "it is not an ONNX graph, or cut short", DOWNLOAD_AGAIN) from exc

@@ -662,3 +662,21 @@ def test_no_damage_to_a_graph_gives_anything_but_our_errors(package, tmp_path_fa
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     with contextlib.suppress(ModelMissingError, ModelCorruptError):
         check_files(path)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "size"),
+    [(onnx.TensorProto.FLOAT, 12), (onnx.TensorProto.UINT8, 3), (onnx.TensorProto.INT4, 2)],
+)
+def test_weights_of_unstated_length_have_that_of_their_numbers(tmp_path, data_type, size):
+    tensor = onnx.TensorProto(data_type=data_type, dims=[3], name="weights")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.data")
+    graph = onnx.helper.make_graph([], "graph", [], [], [tensor])
+    path, data = tmp_path / "graph.onnx", tmp_path / "weights.data"
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    data.write_bytes(bytes(size))
+    check_files(path)
+    data.write_bytes(bytes(size - 1))
+    with pytest.raises(ModelCorruptError, match=f"it has {size - 1} bytes where graph.onnx needs {size}"):
+        check_files(path)
