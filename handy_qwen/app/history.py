@@ -137,7 +137,8 @@ class HistoryKeeper:
         What is transcribed again is not waited for: its entry is as it was.
         """
         self._retries.stop(0.0)
-        self._chores.do(self._delete)
+        if self._chores.is_alive():  # else nothing was deleted, and no thread shall be started now
+            self._chores.do(self._delete)
         self._chores.stop(timeout_s)
 
     # --- called on "history-window" ------------------------------------------------------------------

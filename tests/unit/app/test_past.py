@@ -134,6 +134,13 @@ def test_what_is_deleted_is_out_of_sight_comes_back_by_undo_and_is_gone_at_the_e
     assert ids(reader.ask()) == [4, 3, 1]
 
 
+def test_a_window_that_was_never_opened_starts_no_thread_at_the_end(folder, monkeypatch):
+    reader, started = Reader(folder), []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread.name))
+    reader.keeper.close(WAIT_S)
+    assert started == []
+
+
 def test_a_deletion_is_finished_when_the_program_ends(reader, folder):
     reader.ask()
     reader.keeper.delete([2])
