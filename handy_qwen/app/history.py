@@ -1,6 +1,6 @@
 """The history for its window: questions answered and changes made on a thread of their own.
 
-    Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> Past --> Qt
+    Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> HistoryPage --> Qt
                                    retry --> thread "history-retry"  --> Archive
 
 To try again as before is left to the dictation cycle, which has the model loaded. Another model is loaded
@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
 from handy_qwen.core.ports import Post, Watched
-from handy_qwen.core.types import Entry
+from handy_qwen.core.text import clean
+from handy_qwen.core.types import Entry, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
@@ -31,8 +32,6 @@ from handy_qwen.runtime.worker import Worker
 
 if TYPE_CHECKING:  # SQLite only when the window is opened
     from handy_qwen.history.archive import Archive
-from handy_qwen.core.text import clean
-from handy_qwen.core.types import Rules
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +47,8 @@ Transcribe = Callable[[Path, str, str, Callable[[], None]], tuple[str, str, str]
 """
 
 
-class HistoryKeeper:
-    """Implements ``core.past.PastKeeper``.
+class HistoryPresenter:
+    """Implements ``core.view.HistoryCommands``.
 
     Threads: its methods are called on Qt's; ``listener`` is called on its own.
 
@@ -58,7 +57,7 @@ class HistoryKeeper:
         copy: Puts a text on the clipboard. Any thread.
         transcribe: Transcribes a file of the history. Called on ``history-retry``.
         model: The name of the model in use.
-        folder: Where the history lies.
+        folder: The history's.
     """
 
     def __init__(
@@ -70,13 +69,13 @@ class HistoryKeeper:
         model: Callable[[], str],
         folder: Path,
     ) -> None:
-        self.listener: HistoryListener = lambda past: None  # noqa: ARG005  until there is one
+        self.listener: HistoryListener = lambda _page: None  # until there is one
         self._post, self._copy, self._transcribe, self._model = post, copy, transcribe, model
         self._folder = folder
-        self._question = HistoryQuery()
+        self._query = HistoryQuery()
         self._deleted: list[int] = []  # out of sight, but still on the disk
         self._retried: frozenset[int] = frozenset()
-        self._told = HistoryPage()
+        self._shown = HistoryPage()
         self._is_watched = False  # somebody looks at the answers
         self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
         self._delete_at_s = math.inf
@@ -95,9 +94,9 @@ class HistoryKeeper:
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 
-    def look(self, question: HistoryQuery) -> None:
-        """Answer ``question`` now, and again after every change."""
-        self._chores.do(partial(self._look, question))
+    def look(self, query: HistoryQuery) -> None:
+        """Answer ``query`` now, and again after every change."""
+        self._chores.do(partial(self._look, query))
 
     def copy(self, entry: Entry) -> None:
         """Put the text on the clipboard."""
@@ -159,8 +158,8 @@ class HistoryKeeper:
         database = Places(self._folder).database
         return tuple(_stamp_of(path) for path in (database, database.with_name(f"{database.name}-wal")))
 
-    def _look(self, question: HistoryQuery) -> None:
-        self._question, self._is_watched = question, True
+    def _look(self, query: HistoryQuery) -> None:
+        self._query, self._is_watched = query, True
         self._answer()
 
     def _leave(self) -> None:
@@ -170,32 +169,32 @@ class HistoryKeeper:
     def _answer(
         self, *, problem: Problem | None = None, exported: Path | None = None, is_routine: bool = False
     ) -> None:
-        """Tell what is there now; if that cannot be read, why. ``is_routine``: unless told before."""
-        question, found = self._question, []
+        """Show what there is now; if that cannot be read, why. ``is_routine``: only if it has changed."""
+        query, found = self._query, []
         self._stamp = self._stamp_now()  # before it is read: what is written meanwhile is found next time
         try:
             with self._open() as archive:
-                found = list(islice(self._found(archive), question.most + 1))
+                found = list(islice(self._found(archive), query.most + 1))
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)
-        past = HistoryPage(
-            question,
-            tuple(found[: question.most]),
-            has_more=len(found) > question.most,
+        page = HistoryPage(
+            query,
+            tuple(found[: query.most]),
+            has_more=len(found) > query.most,
             retried=self._retried,
             deleted=len(self._deleted),
             exported=exported,
             problem=problem,
         )
-        if past != self._told or not is_routine:
-            self._told = past
-            self.listener(past)
+        if page != self._shown or not is_routine:
+            self._shown = page
+            self.listener(page)
 
     def _found(self, archive: Archive) -> Iterator[Entry]:
-        words = self._question.words.split()
+        words = self._query.words.split()
         entries = archive.matching(words) if words else archive.newest()
         gone = set(self._deleted)
-        return (one for one in entries if one.id not in gone and self._question.only.admits(one))
+        return (one for one in entries if one.id not in gone and self._query.only.admits(one))
 
     def _star(self, ids: tuple[int, ...], is_starred: bool) -> None:
         with self._open() as archive:

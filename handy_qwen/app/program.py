@@ -124,7 +124,7 @@ class Program:
         Args:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
-            workers: What else has a thread that is to be watched, by its subject in ``watches``.
+            workers: What else has a thread that is to be watched, by its subject in ``runtime.watchdog``.
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
