@@ -375,7 +375,7 @@ def test_the_microphone_lives_again():
 
 def test_the_engine_is_one_of_them():
     part = EngineTranscriber(lambda _: None, die)
-    kill(part.thread, lambda: part._inbox.put(die))
+    kill(part.thread, lambda: part.thread.do(die))
     part.close(30)
 
 
