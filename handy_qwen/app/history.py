@@ -30,7 +30,8 @@ from handy_qwen.history.store import Places
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 
-if TYPE_CHECKING:  # SQLite only when the window is opened
+if TYPE_CHECKING:  # SQLite and the engine only when they are needed
+    from handy_qwen.engine.api import Cancel, Model, Transcript
     from handy_qwen.history.archive import Archive
 
 logger = logging.getLogger(__name__)
@@ -262,8 +263,6 @@ class HistoryPresenter:
         problem: Problem | None = Problem(*UNEXPECTED)  # also if it ends the thread
         try:
             text, found, name = self._transcribe(path, model, language, self._retries.begin)
-            if not text and entry.text:
-                raise HistoryError("No speech was found this time.", "The previous text is unchanged.")  # noqa: TRY301
             with self._open() as archive:
                 archive.transcribed(entry.id, text, language=found, model=name)
             self._post(Noted(RETRIED, "Its text is in the history."))
@@ -290,38 +289,49 @@ def _stamp_of(path: Path) -> tuple[int, int] | None:
 
 
 def transcribe_file(
-    path: Path,
-    model: str,
-    language: str,
-    moves: Callable[[], None],
-    *,
-    threads: int | None,
-    rules: Callable[[], Rules],
+    sound: Path, model: str, language: str, moves: Callable[[], None], *, threads: int | None, rules: Rules
 ) -> tuple[str, str, str]:
-    """Text, language and name of the model. Slow; for a thread of its own.
-
-    Read and written as a dictation would be: the same features, the user's words and replacements. Calls
-    ``moves`` after each step.
-
-    Raises:
-        HandyError: The model cannot be used, or the file cannot be read.
-    """
-    from handy_qwen.history import wav
+    """Transcribe a recording of the history with a model that is loaded for it. See ``Transcribe``."""
     from handy_qwen.models.installed import load_recognizer
 
-    now = rules()
-    recognizer = load_recognizer(model, threads)
+    loaded = load_recognizer(model, threads)
     try:
-        live = recognizer.live(language=language, context=now.context, drafts=False)
-        with wav.blocks(path) as blocks:
-            for block in blocks:
-                live.feed(block)
-                moves()
-                while live.advance():
-                    moves()
-        found = live.finish()
-        return clean(found.text, now.text, found.language), found.language, recognizer.name
+        found = transcribe_again(
+            loaded, sound, language=language, context=rules.context, on_step=lambda _: moves()
+        )
+        return clean(found.text, rules.text, found.language), found.language, loaded.name
+    finally:
+        loaded.close()
+
+
+def transcribe_again(
+    model: Model,
+    sound: Path,
+    *,
+    language: str,
+    context: str | Sequence[str],
+    on_step: Callable[[int], None],
+    cancel: Cancel | None = None,
+) -> Transcript:
+    """Transcribe a recording of the history as when it was dictated: with the same features. Slow.
+
+    Args:
+        model: Loaded.
+        sound: The file.
+        language: See ``Model.live``.
+        context: See ``Model.live``.
+        on_step: Called after each piece of work, with the number of samples read.
+        cancel: Stops the work from another thread.
+
+    Raises:
+        HandyError: The file cannot be read, or a run failed.
+    """
+    from handy_qwen.engine import transcribe_blocks
+    from handy_qwen.history import wav
+
+    live = model.live(language=language, context=context, drafts=False, cancel=cancel)
+    try:
+        with wav.blocks(sound) as blocks:
+            return transcribe_blocks(live, blocks, on_step)
     except OSError as exc:
         raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
-    finally:
-        recognizer.close()

@@ -76,7 +76,7 @@ class ProgramWindows:
         self, path: Path, model: str, language: str, moves: Callable[[], None]
     ) -> tuple[str, str, str]:
         threads = self._program.store.value.threads or None
-        return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules)
+        return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules())
 
     def _tell_of_work(self, model: str) -> None:
         title, hint = GOES_ON

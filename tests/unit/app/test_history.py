@@ -4,9 +4,12 @@ import threading
 
 import pytest
 
-from handy_qwen.app.history import HistoryPresenter
+from handy_qwen import paths
+from handy_qwen.app.history import HistoryPresenter, transcribe_file
+from handy_qwen.audio.files import load
 from handy_qwen.core.events import Failed, Noted, Recalled
-from handy_qwen.core.types import Delivery, EntryState, Keep
+from handy_qwen.core.text import Replacement, TextRules
+from handy_qwen.core.types import Delivery, EntryState, Keep, Rules
 from handy_qwen.core.view import HistoryFilter, HistoryQuery
 from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
@@ -232,6 +235,20 @@ def test_the_model_in_use_tries_again_in_the_language_asked_for(reader):
     reader.ask(words="x")  # both are done
     assert [event.entry.language for event in reader.posted] == ["German", "English"]
     assert all(isinstance(event, Recalled) and event.is_sound for event in reader.posted)
+
+
+def test_another_model_writes_as_a_dictation_would_be(tmp_path):
+    sound, steps = tmp_path / "report.wav", []
+    journal = wav.Journal(sound, 1000)
+    journal.add(load(paths.asset("speech/report.flac")))
+    journal.write()
+    journal.finish(wav.Stage.SETTLED)
+    rules = Rules(text=TextRules(replacements=(Replacement("Anna", "Hannah"),)))
+    found = transcribe_file(sound, "demo", "", lambda: steps.append(1), threads=1, rules=rules)
+    assert found == ("Please send the report to Hannah on Monday.", "English", "demo")
+    assert len(steps) > 1
+    with pytest.raises(HandyError, match="cannot be read"):
+        transcribe_file(tmp_path / "gone.wav", "demo", "", list, threads=1, rules=rules)
 
 
 def test_another_model_writes_its_text_into_the_history(reader):
