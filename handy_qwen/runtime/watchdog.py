@@ -94,8 +94,8 @@ class Watchdog:
         """Begin to look."""
         self._thread.start()
 
-    def look_after(self, watches: Sequence[Watch]) -> None:
-        """Look after these as well. Called by one thread at a time."""
+    def add(self, watches: Sequence[Watch]) -> None:
+        """Watch these as well. Called by one thread at a time."""
         self._watches = (*self._watches, *watches)
 
     def stop(self, timeout_s: float = 2.0) -> None:
