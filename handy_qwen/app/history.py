@@ -51,7 +51,7 @@ Transcribe = Callable[[Path, str, str, Callable[[], None]], tuple[str, str, str]
 class HistoryPresenter:
     """Implements ``core.view.HistoryCommands``.
 
-    Threads: its methods are called on Qt's; ``listener`` is called on its own.
+    Threads: the methods are called on Qt's; ``listener`` on the thread ``history-window``.
 
     Args:
         post: To the dictation cycle.

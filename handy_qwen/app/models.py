@@ -45,14 +45,14 @@ _IMPORTED = "import:"  # what a model is called in here until it has a name
 class ModelsPresenter:
     """Implements ``core.models.ModelCommands``.
 
-    Threads: its methods are called on Qt's; ``listener`` is called on its own.
+    Threads: the methods are called on Qt's; ``listener`` on the thread ``models``.
 
     Args:
         installer: Gets models onto this machine.
         speeds: What was measured before.
-        post: To the dictation cycle, for what the user should hear of without a window.
-        use: Lets a model write the texts. Any thread.
-        chosen: The name of the one that does.
+        post: To the dictation cycle, for notices that need no window.
+        use: Makes a model the one in use. Any thread.
+        chosen: The name of the one in use.
         machine: Folder of the models, its free bytes, and the machine's memory in bytes.
     """
 

@@ -1,4 +1,4 @@
-"""The windows of the running program, and what keeps that which they show."""
+"""The presenters of the windows, and their connection with the desk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GOES_ON = "The installation continues.", "{model}: open Models again to see its 
 
 
 class ProgramWindows:
-    """Builds what works for the windows, and connects them with it.
+    """Builds the presenters, and connects them with the windows.
 
     Threads: Qt's; ``call`` may be called from any.
     """
@@ -50,7 +50,7 @@ class ProgramWindows:
         )
 
     def show(self, desk: Desk) -> None:
-        """Connect ``desk`` with what works for its windows."""
+        """Connect the presenters with ``desk``."""
         self._desk = desk
         self.models.listener, self.history.listener = desk.show_models, desk.show_history
         desk.left_at_work.connect(self._tell_of_work)
@@ -61,7 +61,7 @@ class ProgramWindows:
             self._desk.open(window)
 
     def parts_to_close(self) -> dict[str, Close]:
-        """What works for the windows, to be ended: it finishes deleting and pauses installations."""
+        """The presenters: closing them finishes deletions and pauses installations."""
         return {"history window": self.history.close, "models": self.models.close}
 
     def _use(self, name: str) -> None:
@@ -69,7 +69,7 @@ class ProgramWindows:
         self._program.refresh_choices()
 
     def workers(self) -> dict[str, Watched]:
-        """The threads that work for the windows, by their subject in ``runtime.watchdog``."""
+        """The threads of the presenters, by their subject in ``runtime.watchdog``."""
         return {**self.models.workers, **self.history.workers}
 
     def _transcribe(
