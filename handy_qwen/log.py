@@ -1,4 +1,4 @@
-"""Where the program tells what it does: a small rotating file that only its owner can read.
+"""The log: a small rotating file that only its owner can read.
 
 Uncaught errors of the main thread, of other threads and of destructors end here, and so do crashes in
 native code (``crash.log``, written by faulthandler). What the user said, pasted or typed is never

@@ -18,6 +18,8 @@ from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
+logger = logging.getLogger(__name__)
+
 RECENT_LANGUAGES = 5
 
 
@@ -74,7 +76,7 @@ def choices_of(
     *,
     is_autostarted: bool = False,
 ) -> Choices:
-    """What the menus offer. The languages are added when the model has told them."""
+    """What the menus offer. The languages follow once the model is loaded."""
     return Choices(
         model=settings.model or (models[0] if models else ""),
         is_model_automatic=not settings.model,
@@ -113,9 +115,6 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
     """``recent`` with ``name`` in front; automatic ("") is no language."""
     others = [old for old in recent if old != name]
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
-
-
-logger = logging.getLogger(__name__)
 
 
 def is_guide_due(settings: Settings, models: Sequence[str], *, is_hidden: bool) -> bool:

@@ -110,7 +110,7 @@ def run(*, is_hidden: bool) -> int:
         program,
         program.level_db,
         windows.models,
-        windows.past,
+        windows.history,
         is_composited=is_composited,
     )
     windows.show(desk)
@@ -118,7 +118,7 @@ def run(*, is_hidden: bool) -> int:
 
     @cache
     def end() -> None:
-        in_order(desk.close, lambda: program.close(windows.keepers()))
+        in_order(desk.close, lambda: program.close(windows.parts_to_close()))
 
     # At the end of a session Windows ends the process right after this signal.
     app.aboutToQuit.connect(end)

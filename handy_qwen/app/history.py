@@ -1,6 +1,6 @@
 """The history for its window: questions answered and changes made on a thread of their own.
 
-    Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> Past --> Qt
+    Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> HistoryPage --> Qt
                                    retry --> thread "history-retry"  --> Archive
 
 To try again as before is left to the dictation cycle, which has the model loaded. Another model is loaded
@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
 from handy_qwen.core.ports import Post, Watched
-from handy_qwen.core.types import Entry
+from handy_qwen.core.text import clean
+from handy_qwen.core.types import Entry, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 
-if TYPE_CHECKING:  # SQLite only when the window is opened
+if TYPE_CHECKING:  # SQLite and the engine only when they are needed
+    from handy_qwen.engine.api import Cancel, Model, Transcript
     from handy_qwen.history.archive import Archive
-from handy_qwen.core.text import clean
-from handy_qwen.core.types import Rules
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +48,17 @@ Transcribe = Callable[[Path, str, str, Callable[[], None]], tuple[str, str, str]
 """
 
 
-class HistoryKeeper:
-    """Implements ``core.past.PastKeeper``.
+class HistoryPresenter:
+    """Implements ``core.view.HistoryCommands``.
 
-    Threads: its methods are called on Qt's; ``listener`` is called on its own.
+    Threads: the methods are called on Qt's; ``listener`` on the thread ``history-window``.
 
     Args:
         post: To the dictation cycle.
         copy: Puts a text on the clipboard. Any thread.
         transcribe: Transcribes a file of the history. Called on ``history-retry``.
         model: The name of the model in use.
-        folder: Where the history lies.
+        folder: The history's.
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class HistoryKeeper:
         model: Callable[[], str],
         folder: Path,
     ) -> None:
-        self.listener: HistoryListener = lambda past: None  # noqa: ARG005  until there is one
+        self.listener: HistoryListener = lambda _page: None  # until there is one
         self._post, self._copy, self._transcribe, self._model = post, copy, transcribe, model
         self._folder = folder
-        self._question = HistoryQuery()
+        self._query = HistoryQuery()
         self._deleted: list[int] = []  # out of sight, but still on the disk
         self._retried: frozenset[int] = frozenset()
-        self._told = HistoryPage()
+        self._shown = HistoryPage()
         self._is_watched = False  # somebody looks at the answers
         self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
         self._delete_at_s = math.inf
@@ -95,9 +95,9 @@ class HistoryKeeper:
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 
-    def look(self, question: HistoryQuery) -> None:
-        """Answer ``question`` now, and again after every change."""
-        self._chores.do(partial(self._look, question))
+    def look(self, query: HistoryQuery) -> None:
+        """Answer ``query`` now, and again after every change."""
+        self._chores.do(partial(self._look, query))
 
     def copy(self, entry: Entry) -> None:
         """Put the text on the clipboard."""
@@ -137,7 +137,8 @@ class HistoryKeeper:
         What is transcribed again is not waited for: its entry is as it was.
         """
         self._retries.stop(0.0)
-        self._chores.do(self._delete)
+        if self._chores.is_alive():  # else nothing was deleted, and no thread shall be started now
+            self._chores.do(self._delete)
         self._chores.stop(timeout_s)
 
     # --- called on "history-window" ------------------------------------------------------------------
@@ -158,8 +159,8 @@ class HistoryKeeper:
         database = Places(self._folder).database
         return tuple(_stamp_of(path) for path in (database, database.with_name(f"{database.name}-wal")))
 
-    def _look(self, question: HistoryQuery) -> None:
-        self._question, self._is_watched = question, True
+    def _look(self, query: HistoryQuery) -> None:
+        self._query, self._is_watched = query, True
         self._answer()
 
     def _leave(self) -> None:
@@ -169,32 +170,32 @@ class HistoryKeeper:
     def _answer(
         self, *, problem: Problem | None = None, exported: Path | None = None, is_routine: bool = False
     ) -> None:
-        """Tell what is there now; if that cannot be read, why. ``is_routine``: unless told before."""
-        question, found = self._question, []
+        """Show what there is now; if that cannot be read, why. ``is_routine``: only if it has changed."""
+        query, found = self._query, []
         self._stamp = self._stamp_now()  # before it is read: what is written meanwhile is found next time
         try:
             with self._open() as archive:
-                found = list(islice(self._found(archive), question.most + 1))
+                found = list(islice(self._found(archive), query.most + 1))
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)
-        past = HistoryPage(
-            question,
-            tuple(found[: question.most]),
-            has_more=len(found) > question.most,
+        page = HistoryPage(
+            query,
+            tuple(found[: query.most]),
+            has_more=len(found) > query.most,
             retried=self._retried,
             deleted=len(self._deleted),
             exported=exported,
             problem=problem,
         )
-        if past != self._told or not is_routine:
-            self._told = past
-            self.listener(past)
+        if page != self._shown or not is_routine:
+            self._shown = page
+            self.listener(page)
 
     def _found(self, archive: Archive) -> Iterator[Entry]:
-        words = self._question.words.split()
+        words = self._query.words.split()
         entries = archive.matching(words) if words else archive.newest()
         gone = set(self._deleted)
-        return (one for one in entries if one.id not in gone and self._question.only.admits(one))
+        return (one for one in entries if one.id not in gone and self._query.only.admits(one))
 
     def _star(self, ids: tuple[int, ...], is_starred: bool) -> None:
         with self._open() as archive:
@@ -262,8 +263,6 @@ class HistoryKeeper:
         problem: Problem | None = Problem(*UNEXPECTED)  # also if it ends the thread
         try:
             text, found, name = self._transcribe(path, model, language, self._retries.begin)
-            if not text and entry.text:
-                raise HistoryError("No speech was found this time.", "The previous text is unchanged.")  # noqa: TRY301
             with self._open() as archive:
                 archive.transcribed(entry.id, text, language=found, model=name)
             self._post(Noted(RETRIED, "Its text is in the history."))
@@ -290,38 +289,49 @@ def _stamp_of(path: Path) -> tuple[int, int] | None:
 
 
 def transcribe_file(
-    path: Path,
-    model: str,
-    language: str,
-    moves: Callable[[], None],
-    *,
-    threads: int | None,
-    rules: Callable[[], Rules],
+    sound: Path, model: str, language: str, moves: Callable[[], None], *, threads: int | None, rules: Rules
 ) -> tuple[str, str, str]:
-    """Text, language and name of the model. Slow; for a thread of its own.
-
-    Read and written as a dictation would be: the same features, the user's words and replacements. Calls
-    ``moves`` after each step.
-
-    Raises:
-        HandyError: The model cannot be used, or the file cannot be read.
-    """
-    from handy_qwen.history import wav
+    """Transcribe a recording of the history with a model that is loaded for it. See ``Transcribe``."""
     from handy_qwen.models.installed import load_recognizer
 
-    now = rules()
-    recognizer = load_recognizer(model, threads)
+    loaded = load_recognizer(model, threads)
     try:
-        live = recognizer.live(language=language, context=now.context, drafts=False)
-        with wav.blocks(path) as blocks:
-            for block in blocks:
-                live.feed(block)
-                moves()
-                while live.advance():
-                    moves()
-        found = live.finish()
-        return clean(found.text, now.text, found.language), found.language, recognizer.name
+        found = transcribe_again(
+            loaded, sound, language=language, context=rules.context, on_step=lambda _: moves()
+        )
+        return clean(found.text, rules.text, found.language), found.language, loaded.name
+    finally:
+        loaded.close()
+
+
+def transcribe_again(
+    model: Model,
+    sound: Path,
+    *,
+    language: str,
+    context: str | Sequence[str],
+    on_step: Callable[[int], None],
+    cancel: Cancel | None = None,
+) -> Transcript:
+    """Transcribe a recording of the history as when it was dictated: with the same features. Slow.
+
+    Args:
+        model: Loaded.
+        sound: The file.
+        language: See ``Model.live``.
+        context: See ``Model.live``.
+        on_step: Called after each piece of work, with the number of samples read.
+        cancel: Stops the work from another thread.
+
+    Raises:
+        HandyError: The file cannot be read, or a run failed.
+    """
+    from handy_qwen.engine import transcribe_blocks
+    from handy_qwen.history import wav
+
+    live = model.live(language=language, context=context, drafts=False, cancel=cancel)
+    try:
+        with wav.blocks(sound) as blocks:
+            return transcribe_blocks(live, blocks, on_step)
     except OSError as exc:
         raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
-    finally:
-        recognizer.close()

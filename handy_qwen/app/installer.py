@@ -1,19 +1,20 @@
-"""Models on the disk and in the catalogue, in the terms of the windows."""
+"""Installs, removes and measures models for the Models window."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from handy_qwen.core.models import ModelEntry, Progress
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
+Tell = Callable[[Progress], None]
+"""Reports progress. Raises CancelledError where the job is to be cancelled."""
 
 
-class DiskInstaller:
-    """Implements ``app.installing.Installer`` with the catalogue and the models on this machine.
+class Installer:
+    """The catalogue and the models on this machine. Every method is slow.
 
     Args:
         threads: How many the models run on; None: what suits the machine.
@@ -23,38 +24,64 @@ class DiskInstaller:
         self._threads = threads
 
     def entries(self) -> Sequence[ModelEntry]:
-        """All models, installed or not."""
+        """All models: AVAILABLE, PAUSED or INSTALLED, in the order to show them.
+
+        Raises:
+            HandyError: The folder or the catalogue cannot be read.
+        """
         from handy_qwen.models.installed import model_entries
 
         return model_entries()
 
     def install(self, name: str, tell: Tell) -> None:
-        """Install ``name`` of the catalogue."""
+        """Install ``name`` of the catalogue, resuming if a part of it is here.
+
+        Raises:
+            CancelledError: ``tell`` did; what is here is kept.
+            HandyError: It could not be installed; what is here is kept, unless it is wrong.
+        """
         from handy_qwen.models.catalogue import read_catalogue
         from handy_qwen.models.installing import install
 
         install(read_catalogue().find(name), tell)
 
     def import_from(self, source: Path, tell: Tell) -> str:
-        """Install what is in ``source``."""
+        """Install the model in a folder or archive, and return its name.
+
+        Raises:
+            CancelledError: ``tell`` did; nothing is left behind.
+            HandyError: It is no model, or could not be installed; nothing is left behind.
+        """
         from handy_qwen.models.installing import import_model
 
         return import_model(source, tell).name
 
     def discard(self, name: str) -> None:
-        """Delete what is here of an unfinished one."""
+        """Delete what is here of an unfinished one.
+
+        Raises:
+            HandyError: It could not be deleted.
+        """
         from handy_qwen.models.installed import discard_download
 
         discard_download(name)
 
     def remove(self, name: str) -> None:
-        """Delete an installed one."""
+        """Delete an installed one.
+
+        Raises:
+            HandyError: It could not be deleted.
+        """
         from handy_qwen.models.installed import remove
 
         remove(name)
 
     def measure(self, name: str) -> float:
-        """Seconds for ten seconds of speech."""
+        """Seconds that ten seconds of speech take.
+
+        Raises:
+            HandyError: It cannot be loaded or run.
+        """
         from handy_qwen.bench.speed import measure_model
         from handy_qwen.engine import default_threads
         from handy_qwen.models.installed import find_model
@@ -64,55 +91,3 @@ class DiskInstaller:
             find_model(name).folder, threads=threads, clips_s=(CLIP_S,), tokens=CLIP_TOKENS, rounds=ROUNDS
         )
         return speed.clips[0].total_s
-
-
-Tell = Callable[[Progress], None]
-"""Takes how far a job is. Raises CancelledError where the job is to be given up."""
-
-
-class Installer(Protocol):
-    """Gets models onto this machine and takes them off it. Slow; each method is called on one thread."""
-
-    def entries(self) -> Sequence[ModelEntry]:
-        """All models, installed or not: AVAILABLE, PAUSED or INSTALLED, in the order to show them.
-
-        Raises:
-            HandyError: The folder or the catalogue cannot be read.
-        """
-
-    def install(self, name: str, tell: Tell) -> None:
-        """Install ``name``, going on with what is here of it.
-
-        Raises:
-            CancelledError: ``tell`` did; what is here is kept.
-            HandyError: It could not be installed; what is here is kept, unless it is wrong.
-        """
-
-    def import_from(self, source: Path, tell: Tell) -> str:
-        """Install the model in a folder or archive, and return its name.
-
-        Raises:
-            CancelledError: ``tell`` did; nothing is left behind.
-            HandyError: It is no model, or could not be installed; nothing is left behind.
-        """
-
-    def discard(self, name: str) -> None:
-        """Delete what is here of an unfinished one.
-
-        Raises:
-            HandyError: It could not be deleted.
-        """
-
-    def remove(self, name: str) -> None:
-        """Delete an installed one.
-
-        Raises:
-            HandyError: It could not be deleted.
-        """
-
-    def measure(self, name: str) -> float:
-        """Seconds that ten seconds of speech take.
-
-        Raises:
-            HandyError: It cannot be loaded or run.
-        """

@@ -1,7 +1,4 @@
-"""Whether there is a display to show anything on.
-
-Qt ends the process without asking when it cannot open one, so it is looked for beforehand.
-"""
+"""What the app asks of the machine: a display, the battery, how long it has slept."""
 
 from __future__ import annotations
 
@@ -13,9 +10,11 @@ from collections.abc import Mapping
 from handy_qwen.errors import HandyError
 from handy_qwen.system.session import Kind, displays_of
 
+logger = logging.getLogger(__name__)
+
 
 def check_display(environment: Mapping[str, str], platform: str = sys.platform) -> None:
-    """Raise if no window could be opened.
+    """Raise if no window could be opened: Qt would end the process.
 
     Raises:
         HandyError: There is no display, or it does not answer.
@@ -34,9 +33,6 @@ def check_display(environment: Mapping[str, str], platform: str = sys.platform) 
         "There is no display.",
         "Start the app in a desktop session; 'handy-qwen transcribe' works without one.",
     )
-
-
-logger = logging.getLogger(__name__)
 
 
 def is_on_battery() -> bool:

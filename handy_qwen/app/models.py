@@ -1,6 +1,6 @@
 """The models for the windows: what there is, what is being done, and what was asked for.
 
-Qt --install, use, remove ...--> inbox --> thread "models" --> Shelf --> Qt
+Qt --install, use, remove ...--> inbox --> thread "models" --> ModelList --> Qt
                                              |    ^ ten times a second while something is done
                                              v    |
                                  Jobs, thread "models-work": install, import, measure
@@ -38,21 +38,21 @@ from handy_qwen.runtime.worker import Worker
 logger = logging.getLogger(__name__)
 
 TELL_S = 0.1
-"""Between two shelves while something is being done."""
+"""Between two lists while something is being done."""
 _IMPORTED = "import:"  # what a model is called in here until it has a name
 
 
-class ModelKeeper:
-    """Implements ``core.shelf.ShelfKeeper``.
+class ModelsPresenter:
+    """Implements ``core.models.ModelCommands``.
 
-    Threads: its methods are called on Qt's; ``listener`` is called on its own.
+    Threads: the methods are called on Qt's; ``listener`` on the thread ``models``.
 
     Args:
         installer: Gets models onto this machine.
         speeds: What was measured before.
-        post: To the dictation cycle, for what the user should hear of without a window.
-        use: Lets a model write the texts. Any thread.
-        chosen: The name of the one that does.
+        post: To the dictation cycle, for notices that need no window.
+        use: Makes a model the one in use. Any thread.
+        chosen: The name of the one in use.
         machine: Folder of the models, its free bytes, and the machine's memory in bytes.
     """
 
@@ -66,7 +66,7 @@ class ModelKeeper:
         chosen: Callable[[], str],
         machine: Callable[[], tuple[Path, int, int]],
     ) -> None:
-        self.listener: ModelListener = lambda shelf: None  # noqa: ARG005  until there is one
+        self.listener: ModelListener = lambda _models: None  # until there is one
         self._installer, self._speeds, self._post = installer, speeds, post
         self._use, self._chosen, self._machine = use, chosen, machine
         self._found: Sequence[ModelEntry] = ()  # as they are on the disk
@@ -78,7 +78,7 @@ class ModelKeeper:
         self._shown = ModelList()
         self._chores = Worker(
             "models",
-            routine=self._tell,
+            routine=self._show,
             pause_s=lambda: TELL_S if self._installing or self._measuring else None,
             is_lazy=True,
             on_error=lambda error: post(Failed(0, error)),
@@ -138,15 +138,15 @@ class ModelKeeper:
 
     def _look(self) -> None:
         self._found = self._installer.entries()
-        self._tell()
+        self._show()
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         folder, free, memory = self._machine()
-        strangers = [ModelEntry(name, source.name) for name, source in self._imports.items()]
-        shelf = ModelList(tuple(map(self._as_it_is, (*strangers, *self._found))), folder, free, memory)
-        if shelf != self._shown:
-            self._shown = shelf
-            self.listener(shelf)
+        imports = [ModelEntry(name, source.name) for name, source in self._imports.items()]
+        models = ModelList(tuple(map(self._as_it_is, (*imports, *self._found))), folder, free, memory)
+        if models != self._shown:
+            self._shown = models
+            self.listener(models)
 
     def _as_it_is(self, entry: ModelEntry) -> ModelEntry:
         """``entry`` with what is being done, went wrong, or was measured."""
@@ -183,7 +183,7 @@ class ModelKeeper:
         job = self._installing[name] = Job(name, work)
         self._jobs.add(job)
         logger.info("the model %s is to be installed", name)
-        self._tell()
+        self._show()
 
     def _import_now(self, alias: str, source: Path, tell: Tell) -> None:
         """Called on ``models-work``. From now on it is known by its own name."""
@@ -218,7 +218,7 @@ class ModelKeeper:
         if error is None:
             self._welcome(job.name, is_first=not had_one)
         else:
-            self._tell()
+            self._show()
 
     def _welcome(self, name: str, *, is_first: bool) -> None:
         """A model is installed: use it if there was none, say so, and measure it."""
@@ -231,7 +231,7 @@ class ModelKeeper:
 
     def _choose(self, name: str) -> None:
         self._use(name)
-        self._tell()
+        self._show()
 
     def _remove(self, name: str) -> None:
         if name == self._chosen():
@@ -255,7 +255,7 @@ class ModelKeeper:
         if name not in self._measuring:
             job = self._measuring[name] = Job(name, lambda _tell: self._measure_now(name))
             self._jobs.add(job)
-        self._tell()
+        self._show()
 
     def _measure_now(self, name: str) -> None:
         """Called on ``models-work``."""
@@ -272,9 +272,6 @@ class ModelKeeper:
             if isinstance(error, EngineError) and not isinstance(error, OutOfMemoryError):
                 self._damaged.add(job.name)
         self._look()
-
-
-logger = logging.getLogger(__name__)
 
 
 class Speeds:
@@ -319,9 +316,6 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
-logger = logging.getLogger(__name__)
-
-
 @dataclass(eq=False)
 class Job:
     """One installation, import or measurement of the model ``name``."""
@@ -338,7 +332,7 @@ class Jobs:
     Threads: the methods may be called from any; jobs run on that of ``worker``, and so does ``on_end``.
 
     Args:
-        on_end: Told of each job that has ended, with what went wrong: a CancelledError if it was given up.
+        on_end: Called with each job that has ended and what went wrong: a CancelledError if it was cancelled.
     """
 
     def __init__(self, on_end: Callable[[Job, HandyError | None], None]) -> None:
@@ -360,13 +354,13 @@ class Jobs:
                 self._on_end(job, HandyError(*UNEXPECTED))
 
     def cancel(self, job: Job) -> None:
-        """Give ``job`` up: at once if it waits, else as soon as it tells how far it is."""
+        """Cancel ``job``: at once if it waits, else with its next report of progress."""
         job.is_cancelled.set()
         if self._took(job):
             self._on_end(job, CancelledError())
 
     def stop(self, timeout_s: float) -> None:
-        """Give up all jobs and wait for the thread."""
+        """Cancel all jobs and wait for the thread."""
         with self._lock:
             self._waiting.clear()
             running = self._running
@@ -403,10 +397,10 @@ class Jobs:
             self._on_end(job, error)
 
     def _tell(self, job: Job, progress: Progress) -> None:
-        """Note how far ``job`` is.
+        """Note the progress of ``job``.
 
         Raises:
-            CancelledError: It is to be given up.
+            CancelledError: It was cancelled.
         """
         self.worker.begin()  # it moves
         if job.is_cancelled.is_set():

@@ -124,7 +124,7 @@ class Program:
         Args:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
-            workers: What else has a thread that is to be watched, by its subject in ``watches``.
+            workers: What else has a thread that is to be watched, by its subject in ``runtime.watchdog``.
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
@@ -138,22 +138,22 @@ class Program:
             watchdog.CHORES: self.chores,
             watchdog.CONTROL: self._control.thread,
         }
-        self._watchdog.look_after(watches_of({**early, **(workers or {})}))
+        self._watchdog.add(watches_of({**early, **(workers or {})}))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.do(self._start_up)
 
     def close(self, also: Mapping[str, Close] | None = None) -> None:
         """End everything, and ``also`` that, side by side and within ``CLOSE_S``.
 
-        The history comes first: as soon as nothing more will be told to it, or ``TAKES_S`` have passed, it
-        is brought to the disk, whatever hangs. A take that is being recorded or transcribed is found there
+        The history comes first: as soon as nothing more can reach it, or ``TAKES_S`` have passed, it is
+        written to disk, whatever hangs. A take that is being recorded or transcribed is found there
         at the next start.
         """
         ending = Ending(CLOSE_S)
         self._is_closing.set()
         self._watchdog.stop(0.0)
         if self.chores.is_alive():
-            self._is_built.wait(TAKES_S)  # else there would be parts that nobody knows of
+            self._is_built.wait(TAKES_S)  # else parts could be made that are never ended
         ports = self._ports
         telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
         others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
@@ -188,11 +188,11 @@ class Program:
         if self._is_closing.is_set():
             return
         self.configure()
-        may_open = not self._applied.set_up or not self._has_tray  # a window, which says all a greeting would
+        may_open = not self._applied.set_up or not self._has_tray  # a window, which replaces the greeting
         if not (self._is_hidden or may_open):
             self._greet()
         self.controller.start()
-        self._watchdog.look_after(self._watches())  # before what follows, which may fail or take long
+        self._watchdog.add(self._watches())  # before what follows, which may fail or take long
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
         if self._transcriber is not None:
             self._transcriber.use_model(self._applied.model)
@@ -240,7 +240,7 @@ class Program:
             self._show(View(phase=Phase.PROBLEM, notices=(notice,)))
 
     def _tell_of_demo(self) -> None:
-        """Nobody shall take the demo model for what the program can do, also after a hidden start."""
+        """The demo model must not be mistaken for what the program can do, also after a hidden start."""
         if not self._applied.model and self._models[:1] == (DEMO,):
             how = "tray → Models" if self._has_tray else "handy-qwen models"
             self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how)))
@@ -408,7 +408,7 @@ class Program:
         self.configure()
 
     def _count_words(self) -> None:
-        """Log how many custom words the model reads, and tell if not all of them. Called on ``chores``."""
+        """Log how many custom words the model reads, and notify if not all. Called on ``chores``."""
         words = self._applied.custom_words
         if not words:
             return
@@ -430,7 +430,7 @@ class Program:
             self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
 
     def configure(self) -> None:
-        """Tell the cycle and the menus what is set and what there is to choose from. Any thread."""
+        """Hand the settings and the choices to the cycle and the menus. Any thread."""
         settings = self._applied
         self._check_languages()
         self.controller.post(
@@ -465,7 +465,7 @@ class Program:
             self._on_view(view)
 
     def _check_languages(self) -> None:
-        """Tell before anybody speaks that the model lacks a language of the settings. Any thread."""
+        """Warn before anybody speaks that the model lacks a language of the settings. Any thread."""
         with self._languages_lock:
             offered = self._offered
             unknown = unknown_language(self._applied, offered) if offered.languages else ""

@@ -1,4 +1,4 @@
-"""The windows of the running program, and what keeps that which they show."""
+"""The presenters of the windows, and their connection with the desk."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.app.closing import Close
-from handy_qwen.app.history import HistoryKeeper, transcribe_file
-from handy_qwen.app.installer import DiskInstaller
-from handy_qwen.app.models import ModelKeeper, Speeds
+from handy_qwen.app.history import HistoryPresenter, transcribe_file
+from handy_qwen.app.installer import Installer
+from handy_qwen.app.models import ModelsPresenter, Speeds
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
@@ -25,7 +25,7 @@ GOES_ON = "The installation continues.", "{model}: open Models again to see its 
 
 
 class ProgramWindows:
-    """Builds what works for the windows, and connects them with it.
+    """Builds the presenters, and connects them with the windows.
 
     Threads: Qt's; ``call`` may be called from any.
     """
@@ -33,15 +33,15 @@ class ProgramWindows:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._desk: Desk | None = None
-        self.models = ModelKeeper(
-            DiskInstaller(lambda: program.store.value.threads or None),
+        self.models = ModelsPresenter(
+            Installer(lambda: program.store.value.threads or None),
             Speeds(paths.data_dir() / SPEEDS_FILE),
             post=program.controller.post,
             use=self._use,
             chosen=program.model_in_use,
             machine=machine,
         )
-        self.past = HistoryKeeper(
+        self.history = HistoryPresenter(
             program.controller.post,
             copy=program.copy_text,
             transcribe=self._transcribe,
@@ -50,9 +50,9 @@ class ProgramWindows:
         )
 
     def show(self, desk: Desk) -> None:
-        """Connect ``desk`` with what works for its windows."""
+        """Connect the presenters with ``desk``."""
         self._desk = desk
-        self.models.listener, self.past.listener = desk.show_models, desk.show_history
+        self.models.listener, self.history.listener = desk.show_models, desk.show_history
         desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:
@@ -60,23 +60,23 @@ class ProgramWindows:
         if self._desk is not None:
             self._desk.open(window)
 
-    def keepers(self) -> dict[str, Close]:
-        """What works for the windows, to be ended: it finishes deleting and pauses installations."""
-        return {"history window": self.past.close, "models": self.models.close}
+    def parts_to_close(self) -> dict[str, Close]:
+        """The presenters: closing them finishes deletions and pauses installations."""
+        return {"history window": self.history.close, "models": self.models.close}
 
     def _use(self, name: str) -> None:
         self._program.change(model=name)
         self._program.refresh_choices()
 
     def workers(self) -> dict[str, Watched]:
-        """The threads that work for the windows, by what ``watches`` calls them."""
-        return {**self.models.workers, **self.past.workers}
+        """The threads of the presenters, by their subject in ``runtime.watchdog``."""
+        return {**self.models.workers, **self.history.workers}
 
     def _transcribe(
         self, path: Path, model: str, language: str, moves: Callable[[], None]
     ) -> tuple[str, str, str]:
         threads = self._program.store.value.threads or None
-        return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules)
+        return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules())
 
     def _tell_of_work(self, model: str) -> None:
         title, hint = GOES_ON

@@ -268,11 +268,11 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
         KeyboardInterrupt: The user interrupted it; likewise.
     """
     from handy_qwen.app.choices import rules_of
-    from handy_qwen.cli.transcribe import fed, opened, tell_context
+    from handy_qwen.app.history import transcribe_again
+    from handy_qwen.cli.transcribe import opened, sample_progress, tell_context
     from handy_qwen.core.text import clean
     from handy_qwen.core.types import RATE_HZ, Method
     from handy_qwen.engine.api import Cancel
-    from handy_qwen.history import wav
 
     sound = archive.audio(entry.id)
     settings = read_settings()
@@ -284,17 +284,13 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
     with opened(options.model or settings.model, threads, language) as recognizer:
         tell_context(recognizer, context)
 
-        def work() -> Transcript:  # features as when dictating, so that the same model writes the same
-            live = recognizer.live(language=language, context=context, drafts=False, cancel=cancel)
-            try:
-                with wav.blocks(sound) as blocks:
-                    return fed(live, blocks, "", round(wav.look(sound).duration_s * RATE_HZ))
-            except OSError as exc:
-                raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
+        def work() -> Transcript:
+            with sample_progress("", round(entry.duration_s * RATE_HZ)) as on_step:
+                return transcribe_again(
+                    recognizer, sound, language=language, context=context, on_step=on_step, cancel=cancel
+                )
 
         found, name = interruptible(work, cancel), recognizer.name
-    if not found.text and entry.text:
-        raise HistoryError("No speech was found this time.", "The previous text is unchanged.")
     if found.is_truncated:
         say("handy-qwen: The text may not be complete: the answer broke off.")
     text = clean(found.text, rules.text, found.language)

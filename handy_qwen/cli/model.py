@@ -133,8 +133,7 @@ def _run_list(options: argparse.Namespace) -> int:
     used = used_folder()
     entries = sorted(model_entries(catalogue), key=lambda entry: entry.name not in folders)
     if options.json:
-        rows = [_row(entry, folders, used) for entry in entries]
-        write_json(rows)
+        write_json([_row(entry, folders, used) for entry in entries])
         return 0
     write(f"{'NAME':22} {'STATE':12} {'DOWNLOAD':>9} {'ON DISK':>9} {'MEMORY':>9}   FOLDER OR USE\n")
     for entry in entries:
@@ -344,8 +343,8 @@ def _run_remove(options: argparse.Namespace) -> int:
     from handy_qwen.models.storage import ModelPaths, size_text
 
     is_installed = options.model in {model.name for model in installed_models()}
-    if not is_installed and (partial := ModelPaths(options.model).partial_bytes()):
-        _check_agrees(options, f"Delete the unfinished download of {options.model}, {size_text(partial)}?")
+    if not is_installed and (here_bytes := ModelPaths(options.model).partial_bytes()):
+        _check_agrees(options, f"Delete the unfinished download of {options.model}, {size_text(here_bytes)}?")
         discard_download(options.model)
         _write_done(options, None, f"the download of {options.model} is deleted\n")
         return 0
@@ -428,7 +427,10 @@ def _run_convert(options: argparse.Namespace) -> int:
                 progress.clear()
                 size = _size(InstalledModel(details.name, place).size_bytes)
                 ready = f"{place} is ready, {size}. Use it: handy-qwen model use {shlex.quote(str(place))}"
-                say(ready) if options.json else write(f"{ready}\n")  # whatever becomes of the report
+                if options.json:
+                    say(ready)
+                else:
+                    write(f"{ready}\n")  # whatever becomes of the report
                 if options.report:
                     report, lines = _report(source, options, progress)
                     facts |= report
@@ -461,7 +463,6 @@ def _report(
     source: Path, options: argparse.Namespace, progress: ProgressLine
 ) -> tuple[dict[str, object], list[str]]:
     """What the rounding costs, for programs and for people."""
-    from handy_qwen import paths
     from handy_qwen.audio.files import load
     from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
     from handy_qwen.bench.wer import find_recordings

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from handy_qwen.files import replacing
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.files import Loudness
     from handy_qwen.core.types import Samples
-    from handy_qwen.engine.api import Cancel, FittedWords, LiveText, Model, Transcript
+    from handy_qwen.engine.api import Cancel, FittedWords, Model
 
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others
@@ -195,6 +195,7 @@ def _transcribed(
 ) -> dict[str, Any]:
     """Transcribe one file. Runs on a thread of its own."""
     from handy_qwen.audio.files import read
+    from handy_qwen.engine import transcribe_blocks
 
     with read(name) as audio:
         wanted = {"language": options.language, "context": options.context, "exact": options.exact}
@@ -205,7 +206,8 @@ def _transcribed(
                 loudness.feed(block)
                 yield block
 
-        result = fed(live, blocks(), name, audio.total_samples)
+        with sample_progress(name, audio.total_samples) as on_step:
+            result = transcribe_blocks(live, blocks(), on_step)
         timings = {"load_s": recognizer.load_s}
         timings |= {name: getattr(result.timings, name) for name in _TIMINGS}
         return {
@@ -221,20 +223,19 @@ def _transcribed(
         }
 
 
-def fed(live: LiveText, blocks: Iterable[Samples], name: str, total_samples: int | None) -> Transcript:
-    """The transcript of ``blocks``. Shows how much is done, where it is known how many samples will come."""
-    progress, heard = ProgressLine(), 0
+@contextmanager
+def sample_progress(name: str, total_samples: int | None) -> Iterator[Callable[[int], None]]:
+    """Shows how many samples of ``name`` are done, if it is known how many there are."""
+    line = ProgressLine()
+
+    def show(done: int) -> None:
+        if total_samples:
+            line.show(name, min(1.0, done / total_samples))
+
     try:
-        for block in blocks:
-            live.feed(block)
-            while live.advance():
-                pass
-            heard += len(block)
-            if total_samples:
-                progress.show(name, min(1.0, heard / total_samples))
-        return live.finish()
+        yield show
     finally:
-        progress.clear()
+        line.clear()
 
 
 def _places(options: argparse.Namespace) -> dict[str, Path]:

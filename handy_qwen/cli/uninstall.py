@@ -1,8 +1,8 @@
-"""``handy-qwen uninstall``: takes back what the program has put into the user's folders.
+"""``handy-qwen uninstall``: removes what the program has put into the user's folders.
 
-The program itself cannot well delete the files it runs from; how to do that is told, for the way it was
-installed. What it keeps for the user goes only with ``--data``, and only from its own folders: links that
-lead out of them are removed, what they lead to is not.
+A program cannot well delete the files it runs from, so this only says how, for the way it was installed. The
+user's data is deleted only with ``--data``, and only in the program's own folders: links that lead out of
+them are removed, what they lead to is not.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
 
 
 def _own_folders() -> list[tuple[str, Path]]:
-    """What is kept where, as far as it is there; a folder inside another is told with that."""
+    """What is kept where, as far as it is there; a folder inside another is part of that."""
     named = [
         ("settings", paths.config_dir()),
         ("models", paths.models_dir()),

@@ -143,7 +143,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
 
 
 def _came_late(turn: Turn, event: Delivered) -> None:
-    """A text that was taken for lost has gone somewhere after all: what has arrived waits no more."""
+    """A text that seemed lost has arrived after all: it need not wait any more."""
     late = [one for one in turn.now.held if event.take in one.numbers]
     if event.how is not Delivery.HELD:
         _unhold(turn, late)

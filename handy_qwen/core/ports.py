@@ -23,7 +23,7 @@ class Watched(Protocol):
     """A thread as the watchdog sees it. Any thread may call; nothing waits."""
 
     def has_died(self) -> bool:
-        """Whether it ended without being told to."""
+        """Whether it ended without being asked to."""
 
     def piece(self) -> int | None:
         """The number of the piece of work it is at; None while it waits."""

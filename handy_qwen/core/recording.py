@@ -20,7 +20,7 @@ MUTED = "muted microphone"  # subject of the notice that lasts as long as it is
 SILENT = "The microphone is silent.", "Unmute it, or choose another one in the menu."
 DICTATION_S = 1.0  # a take cancelled earlier was no dictation, but a shortcut or a slip of the finger
 FOCUS_S = 2.0  # an answer that took longer may be about another window than that of the press
-ENDING_S = 5.0  # the longest wait for a recorder that was told to stop; it gives up a device after 3 s
+ENDING_S = 5.0  # the longest wait for a recorder that was asked to stop; it gives up a device after 3 s
 
 
 def begin(turn: Turn, hotkey: int | None) -> None:

@@ -6,11 +6,11 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from handy_qwen.core.text import TextRules
-
-if TYPE_CHECKING:  # for the type only: core must load without numpy
+if TYPE_CHECKING:  # for the types only: core must load without numpy, the command line without ``text``
     import numpy as np
     import numpy.typing as npt
+
+    from handy_qwen.core.text import TextRules
 
 RATE_HZ = 16_000
 """The sample rate of all sound that goes from one part to another."""
@@ -107,6 +107,12 @@ class Delivery(enum.StrEnum):
         return self not in {Delivery.NOWHERE, Delivery.BEGUN, Delivery.HELD}
 
 
+def _default_text_rules() -> TextRules:
+    from handy_qwen.core.text import TextRules
+
+    return TextRules()
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the settings say to the dictation cycle. Read at each event, not at the take's start."""
@@ -121,7 +127,7 @@ class Rules:
     max_take_s: float = 900.0
     silence_s: float = 20.0  # ends takes that no key holds and no double tap locked; 0: never
     is_private: bool = False  # the history is paused
-    text: TextRules = field(default_factory=TextRules)
+    text: TextRules = field(default_factory=_default_text_rules)
 
 
 class EntryState(enum.StrEnum):

@@ -77,7 +77,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """An entry of the model menu. ``name`` goes back through ``Commands.use_model``."""
+    """An entry of the model menu. ``name`` is the value of the setting ``model``."""
 
     name: str
     title: str

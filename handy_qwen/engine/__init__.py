@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.api import Model
+    from handy_qwen.engine.api import LiveText, Model, Samples, Transcript
 
 _MAX_THREADS = 8
 
@@ -32,6 +33,23 @@ def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, n
     from handy_qwen.engine.qwen3.recognizer import Recognizer
 
     return Recognizer.load(folder, voice_model=voice_model, threads=threads or default_threads(), name=name)
+
+
+def transcribe_blocks(
+    live: LiveText, blocks: Iterable[Samples], on_step: Callable[[int], None]
+) -> Transcript:
+    """Feed ``live`` with ``blocks`` (see ``LiveText.feed``), doing all work that is due after each.
+
+    ``on_step`` is called after each piece of work with the number of samples fed. Raises as ``live`` does.
+    """
+    fed = 0
+    for block in blocks:
+        live.feed(block)
+        fed += len(block)
+        on_step(fed)
+        while live.advance():
+            on_step(fed)
+    return live.finish()
 
 
 def default_threads() -> int:

@@ -125,8 +125,14 @@ class Archive:
                 self._store.checkpoint()
 
     def transcribed(self, number: int, text: str, *, language: str, model: str) -> None:
-        """The entry has been transcribed (again) and the user has seen its text."""
+        """The entry has been transcribed (again) and the user has seen its text.
+
+        Raises:
+            HistoryError: ``text`` is empty, and the entry has one: that stays.
+        """
         row = self._row(number)
+        if row.text and not text:
+            raise HistoryError("No speech was found this time.", "The previous text is unchanged.")
         columns = {
             "state": EntryState.DONE,
             "text": text,

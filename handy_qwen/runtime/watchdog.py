@@ -69,8 +69,8 @@ class Watchdog:
     Args:
         tell: Shows what is wrong. Called on the watchdog's thread.
         note: Says that something works again: title and hint.
-        asleep_s: For how long the machine has slept; see ``app.power``.
-        has_slept: Hears of a sleep, with its seconds.
+        asleep_s: For how long the machine has slept; see ``app.machine``.
+        has_slept: Called after a sleep, with its seconds.
     """
 
     def __init__(
@@ -94,8 +94,8 @@ class Watchdog:
         """Begin to look."""
         self._thread.start()
 
-    def look_after(self, watches: Sequence[Watch]) -> None:
-        """Look after these as well. Called by one thread at a time."""
+    def add(self, watches: Sequence[Watch]) -> None:
+        """Watch these as well. Called by one thread at a time."""
         self._watches = (*self._watches, *watches)
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -195,7 +195,7 @@ CUES = "cues"
 
 
 class Expected(NamedTuple):
-    """What is expected of a part, and what the user is told when it fails; as in ``Watch``."""
+    """What is expected of a part, and what the user reads when it fails; as in ``Watch``."""
 
     title: str
     stuck_s: float
@@ -224,9 +224,8 @@ EXPECTED = {
     MODELS_WORK: Expected("Installing models", 600.0),  # measuring one shows no sign meanwhile
     HISTORY_WINDOW: Expected("The history window", 120.0),  # an export of all
     HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
-    CUES: Expected(
-        "The sounds at start and stop", math.inf
-    ),  # the microphone tells of a sound system that hangs
+    # If the sound system hangs, the microphone reports it.
+    CUES: Expected("The sounds at start and stop", math.inf),
 }
 
 

@@ -176,11 +176,11 @@ class Worker(WatchedThread):
         """Have ``call`` done after those before it. Any thread; never blocks.
 
         Raises:
-            RuntimeError: The system gives no thread to a lazy worker.
+            RuntimeError: The system gives no thread to a lazy worker; ``call`` will not be done.
         """
-        self._inbox.put(call)
         if self._is_lazy:
             self.start()
+        self._inbox.put(call)
 
     def is_idle(self) -> bool:
         """Whether no call waits; one may be under way. Any thread."""

@@ -32,9 +32,7 @@ class Desk(QObject):
     call over to Qt's.
     """
 
-    left_at_work = Signal(
-        str
-    )  # the Models window was closed while the model of this title is being installed
+    left_at_work = Signal(str)  # Models was closed while the model of this title is being installed
     _called = Signal(object)  # Callable[[], None], to be called on Qt's thread
 
     def __init__(

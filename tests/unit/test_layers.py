@@ -33,11 +33,11 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     ),
     "settings": ({"core", "files", "errors", "languages", "paths"}, set()),  # of core the words for choices
     "history": ({"core", "files", "errors", "paths", "runtime"}, {"numpy"}),
-    "log": ({"errors", "paths"}, set()),
-    "control": ({"core", "errors", "files", "paths", "runtime"}, set()),
-    "runtime": ({"audio", "core", "errors"}, set()),
+    "log": ({"paths"}, set()),
+    "control": ({"errors", "files", "paths", "runtime"}, set()),
+    "runtime": ({"core", "errors"}, set()),
     "transcriber": ({"core", "engine", "errors", "runtime"}, {"numpy"}),
-    "ui": ({"core", "settings", "errors", "languages", "manual", "paths"}, {"PySide6"}),
+    "ui": ({"core", "errors", "languages", "manual", "paths"}, {"PySide6"}),
     "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it
         {
             "audio",

@@ -53,7 +53,7 @@ STATES = {  # what a row says instead of a text
     EntryState.FAILED: tr("Transcription failed"),
     EntryState.CANCELLED: tr("Cancelled"),
 }
-PLACES = {  # what is said of a text that the user may want to do something about
+PLACES = {  # of a text that the user may want to do something about
     Delivery.NOWHERE: tr("Not delivered"),
     Delivery.BEGUN: tr("Perhaps not delivered"),
     Delivery.HELD: tr("Not inserted yet"),
@@ -69,7 +69,7 @@ def headline(entry: Entry) -> str:
 
 
 def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
-    """What is to be said of the entry besides, and its color; both empty for one that is done with."""
+    """A remark on the entry and its color; both empty for one that needs none."""
     if is_retried:
         return RETRIED, "working"
     if entry.state is EntryState.DONE:

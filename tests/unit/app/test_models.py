@@ -1,4 +1,4 @@
-"""The keeper of the models: what is shown while they are installed, used, measured and removed."""
+"""The presenter of the models: what is shown while they are installed, used, measured and removed."""
 
 import threading
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.app.models import ModelKeeper, Speeds
+from handy_qwen.app.models import ModelsPresenter, Speeds
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelStatus, Progress
 from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
@@ -72,11 +72,11 @@ class Shop:
 
 
 class Counter:
-    """The keeper, and what it shows and says."""
+    """The presenter, and what it shows and says."""
 
     def __init__(self, tmp_path):
         self.shop, self.posted, self.used = Shop(), [], ["demo"]
-        self.keeper = ModelKeeper(
+        self.presenter = ModelsPresenter(
             self.shop,
             Speeds(tmp_path / "speeds.json"),
             post=self.posted.append,
@@ -85,21 +85,21 @@ class Counter:
             machine=lambda: (tmp_path, 1000, 2000),
         )
         self._changed = threading.Condition()
-        self.shelves = []
-        self.keeper.listener = self._listen
+        self.lists = []
+        self.presenter.listener = self._listen
 
-    def _listen(self, shelf):
+    def _listen(self, shown):
         with self._changed:
-            self.shelves.append(shelf)
+            self.lists.append(shown)
             self._changed.notify_all()
 
     def entry(self, name):
-        return next((one for one in self.shelves[-1].entries if one.name == name), None)
+        return next((one for one in self.lists[-1].entries if one.name == name), None)
 
     def wait(self, condition):
-        """Wait until the last shelf fulfils ``condition``."""
+        """Wait until the last list fulfils ``condition``."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.shelves and condition(self), WAIT_S), self.shelves[-1:]
+            assert self._changed.wait_for(lambda: self.lists and condition(self), WAIT_S), self.lists[-1:]
 
     def wait_standing(self, name, standing):
         self.wait(lambda now: now.entry(name) is not None and now.entry(name).standing is standing)
@@ -110,19 +110,19 @@ def counter(tmp_path):
     made = Counter(tmp_path)
     yield made
     made.shop.go_on.set()
-    made.keeper.close(WAIT_S)
+    made.presenter.close(WAIT_S)
 
 
-def test_the_shelf_tells_models_room_and_which_is_used(counter, tmp_path):
-    counter.keeper.refresh()
+def test_the_list_has_models_free_space_and_which_is_used(counter, tmp_path):
+    counter.presenter.refresh()
     counter.wait(lambda now: now.entry("demo").is_chosen)
-    shelf = counter.shelves[-1]
-    assert (shelf.folder, shelf.free_bytes, shelf.memory_bytes) == (tmp_path, 1000, 2000)
-    assert not shelf.has_full_model
+    shown = counter.lists[-1]
+    assert (shown.folder, shown.free_bytes, shown.memory_bytes) == (tmp_path, 1000, 2000)
+    assert not shown.has_full_model
 
 
 def test_the_first_installation_shows_progress_is_used_measured_and_said(counter):
-    counter.keeper.install("small")
+    counter.presenter.install("small")
     counter.wait(
         lambda now: (
             now.entry("small")
@@ -138,8 +138,8 @@ def test_the_first_installation_shows_progress_is_used_measured_and_said(counter
 
 def test_a_second_installation_leaves_the_model_in_use(counter):
     counter.shop._be("small", standing=ModelStatus.INSTALLED)
-    counter.keeper.refresh()
-    counter.keeper.install("large")
+    counter.presenter.refresh()
+    counter.presenter.install("large")
     counter.shop.go_on.set()
     counter.wait_standing("large", ModelStatus.INSTALLED)
     assert counter.used == ["demo"]
@@ -147,23 +147,23 @@ def test_a_second_installation_leaves_the_model_in_use(counter):
 
 
 def test_a_pause_keeps_what_is_here_and_the_next_one_begins(counter):
-    counter.keeper.install("small")
+    counter.presenter.install("small")
     assert counter.shop.told.acquire(timeout=WAIT_S)
-    counter.keeper.install("large")
+    counter.presenter.install("large")
     counter.wait(lambda now: now.entry("large").progress == Progress(InstallStage.WAITING))
-    counter.keeper.pause("small")
+    counter.presenter.pause("small")
     counter.wait_standing("small", ModelStatus.PAUSED)
     assert counter.entry("small").partial_bytes == 25
     counter.wait(lambda now: now.entry("large").progress.stage is InstallStage.DOWNLOADING)
-    counter.keeper.discard("small")
+    counter.presenter.discard("small")
     counter.wait_standing("small", ModelStatus.AVAILABLE)
     assert counter.posted == []
 
 
 def test_one_that_waits_is_given_up_at_once(counter):
-    counter.keeper.install("small")
-    counter.keeper.install("large")
-    counter.keeper.pause("large")
+    counter.presenter.install("small")
+    counter.presenter.install("large")
+    counter.presenter.pause("large")
     counter.wait(
         lambda now: now.entry("large").standing is ModelStatus.AVAILABLE and now.entry("small").progress
     )
@@ -174,12 +174,12 @@ def test_one_that_waits_is_given_up_at_once(counter):
 def test_a_failure_stands_at_its_model_until_it_is_tried_again(counter):
     counter.shop.error = HandyError("The network is gone.", "Look for it.")
     counter.shop.go_on.set()
-    counter.keeper.install("small")
+    counter.presenter.install("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
     assert counter.entry("small").problem.hint == "Look for it."
     assert [type(event) for event in counter.posted] == [Failed]
     counter.shop.error = None
-    counter.keeper.install("small")
+    counter.presenter.install("small")
     counter.wait_standing("small", ModelStatus.INSTALLED)
     assert counter.entry("small").problem is None
 
@@ -188,11 +188,11 @@ def test_a_failure_stands_at_its_model_until_it_is_tried_again(counter):
 def test_what_nobody_thought_of_is_told_as_well_and_the_next_job_runs(counter):
     counter.shop.error = ZeroDivisionError()
     counter.shop.go_on.set()
-    counter.keeper.install("small")
+    counter.presenter.install("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
     assert "log" in counter.entry("small").problem.hint
     counter.shop.error = None
-    counter.keeper.install("large")
+    counter.presenter.install("large")
     counter.wait_standing("large", ModelStatus.INSTALLED)
 
 
@@ -203,51 +203,51 @@ def test_a_job_that_ends_its_thread_is_told_and_the_next_one_runs_when_the_watch
         raise SystemExit
 
     install, counter.shop.install = counter.shop.install, die
-    counter.keeper.install("small")
+    counter.presenter.install("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
-    thread = counter.keeper.workers["work on models"]
+    thread = counter.presenter.workers["work on models"]
     thread.join(WAIT_S)
     assert thread.has_died()
     counter.shop.install = install
     counter.shop.go_on.set()
-    counter.keeper.install("large")
+    counter.presenter.install("large")
     thread.revive()
     counter.wait_standing("large", ModelStatus.INSTALLED)
 
 
 def test_an_import_is_shown_by_its_file_and_then_by_its_name(counter):
-    counter.keeper.import_from(Path("/media/stick/mine.zip"))
-    counter.wait(lambda now: any(one.title == "mine.zip" and one.progress for one in now.shelves[-1].entries))
+    counter.presenter.import_from(Path("/media/stick/mine.zip"))
+    counter.wait(lambda now: any(one.title == "mine.zip" and one.progress for one in now.lists[-1].entries))
     counter.shop.go_on.set()
     counter.wait_standing("mine", ModelStatus.INSTALLED)
-    assert [one.title for one in counter.shelves[-1].entries if one.title == "mine.zip"] == []
+    assert [one.title for one in counter.lists[-1].entries if one.title == "mine.zip"] == []
     assert counter.used[-1] == "mine"
 
 
 def test_an_import_that_fails_can_be_tried_again_and_is_forgotten_when_the_window_comes_up_again(counter):
     counter.shop.error = HandyError("It is no model.")
     counter.shop.go_on.set()
-    counter.keeper.import_from(Path("/media/stick/mine.zip"))
+    counter.presenter.import_from(Path("/media/stick/mine.zip"))
 
     def stranger(now):
-        return next((one for one in now.shelves[-1].entries if one.title == "mine.zip"), None)
+        return next((one for one in now.lists[-1].entries if one.title == "mine.zip"), None)
 
     counter.wait(lambda now: stranger(now) is not None and stranger(now).problem is not None)
     alias = stranger(counter).name
-    counter.keeper.refresh()
+    counter.presenter.refresh()
     counter.wait(lambda now: stranger(now) is None)
-    counter.keeper.import_from(Path("/media/stick/mine.zip"))
+    counter.presenter.import_from(Path("/media/stick/mine.zip"))
     counter.wait(lambda now: stranger(now) is not None and stranger(now).problem is not None)
     counter.shop.error = None
-    counter.keeper.install(alias)
+    counter.presenter.install(alias)
     counter.wait_standing("mine", ModelStatus.INSTALLED)
 
 
 def test_removing_the_model_in_use_goes_back_to_another(counter):
     counter.shop._be("small", standing=ModelStatus.INSTALLED)
     counter.used.append("small")
-    counter.keeper.refresh()
-    counter.keeper.remove("small")
+    counter.presenter.refresh()
+    counter.presenter.remove("small")
     counter.wait_standing("small", ModelStatus.AVAILABLE)
     assert counter.used[-1] == "demo"
 
@@ -256,8 +256,8 @@ def test_removing_prefers_a_full_model_to_the_demo_wherever_it_stands(counter):
     counter.shop._be("small", standing=ModelStatus.INSTALLED)
     counter.shop.models["own"] = ModelEntry("own", "own", standing=ModelStatus.INSTALLED)
     counter.used.append("small")
-    counter.keeper.refresh()
-    counter.keeper.remove("small")
+    counter.presenter.refresh()
+    counter.presenter.remove("small")
     counter.wait_standing("small", ModelStatus.AVAILABLE)
     assert counter.used[-1] == "own"
 
@@ -265,7 +265,7 @@ def test_removing_prefers_a_full_model_to_the_demo_wherever_it_stands(counter):
 def test_one_that_cannot_be_removed_says_why(counter):
     counter.shop._be("small", standing=ModelStatus.INSTALLED)
     counter.shop.error = HandyError("It could not be deleted.")
-    counter.keeper.remove("small")
+    counter.presenter.remove("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
     assert counter.entry("small").standing is ModelStatus.INSTALLED
     assert not counter.entry("small").is_damaged
@@ -278,12 +278,12 @@ def test_one_that_cannot_be_removed_says_why(counter):
 def test_a_model_that_does_not_run_is_damaged_but_not_for_want_of_memory(counter, error, is_damaged):
     counter.shop._be("small", standing=ModelStatus.INSTALLED)
     counter.shop.error = error
-    counter.keeper.refresh()
-    counter.keeper.measure("small")
+    counter.presenter.refresh()
+    counter.presenter.measure("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
     assert counter.entry("small").is_damaged is is_damaged
     counter.shop.error = None
-    counter.keeper.measure("small")
+    counter.presenter.measure("small")
     counter.wait(lambda now: now.entry("small").clip_s is not None)
     assert not counter.entry("small").is_damaged
     assert counter.entry("small").problem is None
@@ -291,8 +291,8 @@ def test_a_model_that_does_not_run_is_damaged_but_not_for_want_of_memory(counter
 
 def test_a_speed_is_measured_once_and_remembered_for_that_package(counter, tmp_path):
     counter.shop._be("small", standing=ModelStatus.INSTALLED)
-    counter.keeper.refresh()
-    counter.keeper.measure("small")
+    counter.presenter.refresh()
+    counter.presenter.measure("small")
     counter.wait(lambda now: now.entry("small").clip_s == 1.5 and not now.entry("small").is_measuring)
     speeds = Speeds(tmp_path / "speeds.json")
     assert speeds.of("small", 40) == 1.5
@@ -300,11 +300,11 @@ def test_a_speed_is_measured_once_and_remembered_for_that_package(counter, tmp_p
 
 
 def test_closing_pauses_what_is_being_installed(counter):
-    counter.keeper.install("small")
+    counter.presenter.install("small")
     assert counter.shop.told.acquire(timeout=WAIT_S)
-    counter.keeper.close(WAIT_S)
+    counter.presenter.close(WAIT_S)
     assert counter.shop.models["small"].standing is ModelStatus.PAUSED
-    counter.keeper.close(WAIT_S)
+    counter.presenter.close(WAIT_S)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a:1": "x", "b:2": 1.0}', "[" * 100_000, '{"a:1": -1}'])

@@ -14,10 +14,10 @@ HEAVY = ("regex", "numpy", "onnxruntime", "sounddevice", "soxr", "soundfile", "X
 
 @pytest.mark.parametrize(
     "module",
-    ["handy_qwen.app.desktop, handy_qwen.ui.desk", "handy_qwen.app.program", "handy_qwen.cli.running"],
+    ["handy_qwen.app.desktop, handy_qwen.ui.desk", "handy_qwen.app.program", "handy_qwen.cli"],
 )
-def test_nothing_heavy_is_imported_before_the_tray(module):
-    heavy = HEAVY if module.startswith("handy_qwen.app") else (*HEAVY, "PySide6")
+def test_nothing_heavy_is_imported_before_the_tray_or_a_command(module):
+    heavy = HEAVY if module.startswith("handy_qwen.app") else (*HEAVY, "PySide6", "handy_qwen.core.text")
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -57,6 +57,13 @@ def test_a_new_text_takes_the_place_of_the_old(archive):
     assert not entry.is_undelivered
 
 
+def test_no_text_replaces_none_but_leaves_one_that_is_there(archive):
+    entry = archive.entry(1)
+    with pytest.raises(HistoryError, match="No speech was found"):
+        archive.transcribed(1, "", language="", model="other")
+    assert archive.entry(1) == entry
+
+
 def test_what_the_command_line_has_transcribed_is_not_offered_again(tmp_path):
     before = Books(tmp_path / "history")
     before.record(1)

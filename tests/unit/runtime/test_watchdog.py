@@ -51,7 +51,7 @@ class Bench:
         self.part = part
         self.told, self.notes = [], []
         self.watchdog = Watchdog(lambda *said: self.told.append(said), lambda *said: self.notes.append(said))
-        self.watchdog.look_after([Watch("part", part, "The part", stuck_s)])
+        self.watchdog.add([Watch("part", part, "The part", stuck_s)])
 
     def look(self, times=1):
         for _ in range(times):
@@ -156,7 +156,7 @@ def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
     thread = watch_.part = WatchedThread("spinning", run, on_revive=is_cured.set)
     thread.start()
     watchdog = Watchdog(pytest.fail, lambda *_: None)
-    watchdog.look_after([watch_])
+    watchdog.add([watch_])
     seen = thread.own_pieces()
     while not is_cured.is_set():
         while thread.own_pieces() == seen:
@@ -172,7 +172,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     broken = Part()
     broken.has_died = lambda: 1 / 0
     last = Part()
-    desk.watchdog.look_after([Watch("broken", broken, "It", 1.0), Watch("last", last, "It", 1.0)])
+    desk.watchdog.add([Watch("broken", broken, "It", 1.0), Watch("last", last, "It", 1.0)])
     last.is_dead = True
     desk.look()
     assert last.revived == 1
@@ -181,7 +181,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
 def test_a_clock_that_cannot_be_read_does_not_keep_the_parts_from_being_looked_at():
     clock, part = iter([0.0]), Part()
     watchdog = Watchdog(pytest.fail, lambda *_: None, asleep_s=lambda: next(clock))
-    watchdog.look_after([Watch("part", part, "It", 1.0)])
+    watchdog.add([Watch("part", part, "It", 1.0)])
     part.is_dead = True
     watchdog.look()
     assert part.revived == 1
@@ -205,7 +205,7 @@ def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
     part, noted = Part(), threading.Event()
     part.is_dead = True
     watchdog = Watchdog(lambda *_: None, lambda *_: noted.set())
-    watchdog.look_after([Watch("part", part, "The part", 5.0)])
+    watchdog.add([Watch("part", part, "The part", 5.0)])
     watchdog.start()
     assert noted.wait(30)
     watchdog.stop(30)
@@ -375,7 +375,7 @@ def test_the_microphone_lives_again():
 
 def test_the_engine_is_one_of_them():
     part = EngineTranscriber(lambda _: None, die)
-    kill(part.thread, lambda: part._inbox.put(die))
+    kill(part.thread, lambda: part.thread.do(die))
     part.close(30)
 
 

@@ -223,6 +223,17 @@ def test_a_lazy_worker_starts_with_its_first_call_and_others_do_not():
     assert not lazy.has_died()
 
 
+def test_a_call_that_a_lazy_worker_has_no_thread_for_is_not_done_later(monkeypatch):
+    worker, done = Worker("x", is_lazy=True), []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            worker.do(lambda: done.append("first"))
+    worker.do(lambda: done.append("second"))
+    worker.stop(30)
+    assert done == ["second"]
+
+
 def test_a_worker_that_waits_keeps_nothing_of_its_last_call_alive():
     class Large:
         pass

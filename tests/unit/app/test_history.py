@@ -1,12 +1,15 @@
-"""The history for its window: real files and rows, asked and changed through the keeper."""
+"""The history for its window: real files and rows, asked and changed through its presenter."""
 
 import threading
 
 import pytest
 
-from handy_qwen.app.history import HistoryKeeper
+from handy_qwen import paths
+from handy_qwen.app.history import HistoryPresenter, transcribe_file
+from handy_qwen.audio.files import load
 from handy_qwen.core.events import Failed, Noted, Recalled
-from handy_qwen.core.types import Delivery, EntryState, Keep
+from handy_qwen.core.text import Replacement, TextRules
+from handy_qwen.core.types import Delivery, EntryState, Keep, Rules
 from handy_qwen.core.view import HistoryFilter, HistoryQuery
 from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
@@ -47,19 +50,19 @@ def folder(tmp_path):
 
 
 class Reader:
-    """The keeper, and what it answers."""
+    """The presenter, and what it answers."""
 
     def __init__(self, folder):
         self.posted, self.copied, self.pasts, self.error = [], [], [], None
         self._changed = threading.Condition()
-        self.keeper = HistoryKeeper(
+        self.presenter = HistoryPresenter(
             self.posted.append,
             copy=self.copied.append,
             transcribe=self._transcribe,
             model=lambda: "small",
             folder=folder,
         )
-        self.keeper.listener = self._listen
+        self.presenter.listener = self._listen
 
     def _transcribe(self, path, model, language, moves):
         moves()
@@ -83,7 +86,7 @@ class Reader:
 
     def ask(self, **question):
         asked = HistoryQuery(**question)
-        self.keeper.look(asked)
+        self.presenter.look(asked)
         return self.wait(lambda past: past.query == asked)
 
 
@@ -91,7 +94,7 @@ class Reader:
 def reader(folder):
     made = Reader(folder)
     yield made
-    made.keeper.close(WAIT_S)
+    made.presenter.close(WAIT_S)
 
 
 def ids(past):
@@ -114,30 +117,37 @@ def test_words_and_kinds_are_looked_for(reader):
 def test_no_history_is_an_empty_one(tmp_path):
     reader = Reader(tmp_path / "nowhere")
     assert reader.ask().entries == ()
-    reader.keeper.close(WAIT_S)
+    reader.presenter.close(WAIT_S)
 
 
 def test_what_is_deleted_is_out_of_sight_comes_back_by_undo_and_is_gone_at_the_end(reader, folder):
     reader.ask()
-    reader.keeper.delete([1, 2])
+    reader.presenter.delete([1, 2])
     past = reader.wait(lambda past: past.deleted == 2)
     assert ids(past) == [4, 3]
     assert len(list((folder / "takes").iterdir())) == 1
-    reader.keeper.undo_delete()
+    reader.presenter.undo_delete()
     reader.wait(lambda past: past.deleted == 0)
     assert ids(reader.pasts[-1]) == [4, 3, 2, 1]
-    reader.keeper.delete([2])
-    reader.keeper.leave()
+    reader.presenter.delete([2])
+    reader.presenter.leave()
     reader.wait(lambda past: past.deleted == 0 and len(past.entries) == 3)
     assert list((folder / "takes").iterdir()) == []
-    reader.keeper.undo_delete()
+    reader.presenter.undo_delete()
     assert ids(reader.ask()) == [4, 3, 1]
+
+
+def test_a_window_that_was_never_opened_starts_no_thread_at_the_end(folder, monkeypatch):
+    reader, started = Reader(folder), []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread.name))
+    reader.presenter.close(WAIT_S)
+    assert started == []
 
 
 def test_a_deletion_is_finished_when_the_program_ends(reader, folder):
     reader.ask()
-    reader.keeper.delete([2])
-    reader.keeper.close(WAIT_S)
+    reader.presenter.delete([2])
+    reader.presenter.close(WAIT_S)
     assert list((folder / "takes").iterdir()) == []
     assert ids(Reader(folder).ask()) == [4, 3, 1]
 
@@ -148,8 +158,8 @@ def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_agai
     busy = store.add({"created_ms": 5000, "state": state, "keep": Keep.AUDIO_AND_TEXT})
     store.close()
     reader.ask()
-    reader.keeper.delete([busy, 1])
-    reader.keeper.leave()
+    reader.presenter.delete([busy, 1])
+    reader.presenter.leave()
     past = reader.wait(lambda past: past.problem is not None)
     assert past.problem.title == f"The app is at work on entry {busy}."
     assert ids(past) == [busy, 4, 3, 2]
@@ -157,31 +167,31 @@ def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_agai
 
 def test_a_deletion_waits_while_the_history_cannot_be_opened(reader, folder):
     reader.ask()
-    reader.keeper.delete([1])
+    reader.presenter.delete([1])
     reader.wait(lambda past: past.deleted == 1)
     database, aside = Places(folder).database, folder / "aside"
     database.rename(aside)
     database.write_text("Dear diary, " * 100)
-    reader.keeper.leave()
+    reader.presenter.leave()
     assert reader.wait(lambda past: past.problem is not None).deleted == 1
     aside.replace(database)
-    reader.keeper.leave()
+    reader.presenter.leave()
     assert ids(reader.wait(lambda past: past.deleted == 0)) == [4, 3, 2]
 
 
 def test_stars_are_given_and_taken(reader):
     reader.ask(only=HistoryFilter.STARRED)
-    reader.keeper.star([1, 2], is_starred=True)
+    reader.presenter.star([1, 2], is_starred=True)
     reader.wait(lambda past: len(past.entries) == 3)
-    reader.keeper.star([3], is_starred=False)
+    reader.presenter.star([3], is_starred=False)
     reader.wait(lambda past: ids(past) == [2, 1])
 
 
 def test_texts_are_copied_inserted_and_let_wait(reader):
     entry = reader.ask().entries[1]
-    reader.keeper.copy(entry)
-    reader.keeper.insert(entry, is_here=True)
-    reader.keeper.insert(entry, is_here=False)
+    reader.presenter.copy(entry)
+    reader.presenter.insert(entry, is_here=True)
+    reader.presenter.insert(entry, is_here=False)
     assert reader.copied == ["Good evening."]
     assert reader.posted == [
         Recalled(entry, is_sound=False, is_here=True),
@@ -207,29 +217,43 @@ def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, mo
     monkeypatch.setattr("handy_qwen.app.history.LOOK_S", 0.01)
     reader.ask()
     looks = threading.Semaphore(0)
-    stamp_now = reader.keeper._stamp_now
-    monkeypatch.setattr(reader.keeper, "_stamp_now", lambda: (looks.release(), stamp_now())[1])
+    stamp_now = reader.presenter._stamp_now
+    monkeypatch.setattr(reader.presenter, "_stamp_now", lambda: (looks.release(), stamp_now())[1])
     for _ in range(5):
         assert looks.acquire(timeout=WAIT_S)
     assert len(reader.pasts) == 1
-    reader.keeper.leave()
+    reader.presenter.leave()
     change(folder, 3, whereabouts=Delivery.PASTED)
-    reader.keeper.close(WAIT_S)
+    reader.presenter.close(WAIT_S)
     assert len(reader.pasts) == 1
 
 
 def test_the_model_in_use_tries_again_in_the_language_asked_for(reader):
     entry = reader.ask().entries[2]
-    reader.keeper.retry(entry)
-    reader.keeper.retry(entry, model="small", language="English")
+    reader.presenter.retry(entry)
+    reader.presenter.retry(entry, model="small", language="English")
     reader.ask(words="x")  # both are done
     assert [event.entry.language for event in reader.posted] == ["German", "English"]
     assert all(isinstance(event, Recalled) and event.is_sound for event in reader.posted)
 
 
+def test_another_model_writes_as_a_dictation_would_be(tmp_path):
+    sound, steps = tmp_path / "report.wav", []
+    journal = wav.Journal(sound, 1000)
+    journal.add(load(paths.asset("speech/report.flac")))
+    journal.write()
+    journal.finish(wav.Stage.SETTLED)
+    rules = Rules(text=TextRules(replacements=(Replacement("Anna", "Hannah"),)))
+    found = transcribe_file(sound, "demo", "", lambda: steps.append(1), threads=1, rules=rules)
+    assert found == ("Please send the report to Hannah on Monday.", "English", "demo")
+    assert len(steps) > 1
+    with pytest.raises(HandyError, match="cannot be read"):
+        transcribe_file(tmp_path / "gone.wav", "demo", "", list, threads=1, rules=rules)
+
+
 def test_another_model_writes_its_text_into_the_history(reader):
     entry = reader.ask().entries[2]
-    reader.keeper.retry(entry, model="large", language="")
+    reader.presenter.retry(entry, model="large", language="")
     past = reader.wait(lambda past: past.entries[2].model == "large" and not past.retried)
     assert past.entries[2].text == "by large in "
     assert any(2 in past.retried for past in reader.pasts)
@@ -242,11 +266,11 @@ def test_another_model_does_not_interfere_with_what_the_program_is_at_work_on(re
     store.change(2, {"state": state}, is_durable=True)
     store.close()
     entry = reader.ask().entries[2]
-    reader.keeper.retry(entry, model="large")
+    reader.presenter.retry(entry, model="large")
     past = reader.wait(lambda past: past.problem is not None)
     assert past.problem.title == "The app is at work on entry 2."
     assert not past.retried
-    reader.keeper.retry(entry)
+    reader.presenter.retry(entry)
     reader.ask(words="x")
     assert [type(event) for event in reader.posted] == [Recalled], "as before: the cycle decides"
 
@@ -265,10 +289,10 @@ def test_of_other_models_only_one_is_loaded_at_a_time(reader, folder):
         assert go_on.wait(WAIT_S)
         return "again", language, model
 
-    reader.keeper._transcribe = transcribe
+    reader.presenter._transcribe = transcribe
     entries = reader.ask().entries
     for entry in (entries[2], entries[3]):
-        reader.keeper.retry(entry, model="large")
+        reader.presenter.retry(entry, model="large")
     reader.wait(lambda past: past.retried == {1, 2})
     assert not second.wait(0.3), "both are loaded"
     go_on.set()
@@ -279,7 +303,7 @@ def test_of_other_models_only_one_is_loaded_at_a_time(reader, folder):
 def test_a_retry_that_fails_says_so_and_leaves_the_text(reader):
     reader.error = HandyError("There is no memory for it.", "Choose a smaller one.")
     entry = reader.ask().entries[2]
-    reader.keeper.retry(entry, model="large")
+    reader.presenter.retry(entry, model="large")
     past = reader.wait(lambda past: past.problem is not None)
     assert past.problem.hint == "Choose a smaller one."
     assert past.entries[2].text == "Guten Abend."
@@ -287,7 +311,7 @@ def test_a_retry_that_fails_says_so_and_leaves_the_text(reader):
 
 
 def test_without_sound_nothing_is_tried_again(reader):
-    reader.keeper.retry(reader.ask().entries[0])
+    reader.presenter.retry(reader.ask().entries[0])
     assert "no sound" in reader.wait(lambda past: past.problem is not None).problem.title
 
 
@@ -296,7 +320,7 @@ def test_without_sound_nothing_is_tried_again(reader):
 )
 def test_all_is_exported_oldest_first_for_the_user_only(reader, tmp_path, ending, begin):
     target = tmp_path / f"out{ending}"
-    reader.keeper.export(target, None)
+    reader.presenter.export(target, None)
     assert reader.wait(lambda past: past.exported is not None).exported == target
     written = target.read_text(encoding="utf-8")
     assert written.startswith(begin)
@@ -306,18 +330,18 @@ def test_all_is_exported_oldest_first_for_the_user_only(reader, tmp_path, ending
 
 def test_some_are_exported_but_none_that_is_deleted(reader, tmp_path):
     target = tmp_path / "out.txt"
-    reader.keeper.delete([1])
-    reader.keeper.export(target, [3, 1])
+    reader.presenter.delete([1])
+    reader.presenter.export(target, [3, 1])
     reader.wait(lambda past: past.exported is not None)
     assert TEXTS[2] in target.read_text(encoding="utf-8")
     assert TEXTS[0] not in target.read_text(encoding="utf-8")
 
 
 def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left_there(reader, tmp_path):
-    reader.keeper.export(tmp_path / "missing" / "out.txt", None)
+    reader.presenter.export(tmp_path / "missing" / "out.txt", None)
     assert "could not be written" in reader.wait(lambda past: past.problem is not None).problem.title
     reader.ask(most=9)
     (tmp_path / "folder").mkdir()
-    reader.keeper.export(tmp_path / "folder", None)
+    reader.presenter.export(tmp_path / "folder", None)
     assert "could not be written" in reader.wait(lambda past: past.problem is not None).problem.title
     assert not list(tmp_path.glob(".export*"))
