@@ -490,7 +490,10 @@ class _File:
     def _ogg(self, start: int) -> Part:
         """Walk the pages up to one that begins another stream behind this one."""
         position, has_begun, is_ended = start, False, False
-        while (head := self._read(position, 27 + 255))[:4] == b"OggS" and len(head) >= 27:
+        while len(head := self._read(position, 27 + 255)) >= 27:
+            if head[:4] != b"OggS":  # the page before was damaged
+                position = self._find(b"OggS", position, self._size)
+                continue
             flags, lacing = head[5], head[27 : 27 + head[26]]
             if flags & _OGG_FIRST and has_begun:
                 return Part(start, position, is_cut=not is_ended)

@@ -219,6 +219,17 @@ def test_files_joined_by_cat_are_all_read(kind, subtype, tolerance, rate_hz):
     np.testing.assert_array_equal(samples[-len(first) :], first)
 
 
+def test_an_ogg_with_a_damaged_page_is_heard_with_the_one_joined_to_it():
+    whole = encoded(np.tile(SOUND, 10), "OGG", "VORBIS")
+    pages = [at for at in range(len(whole)) if whole.startswith(b"OggS", at)]
+    damaged = bytearray(whole)
+    damaged[pages[-2] : pages[-2] + 4] = b"XXXX"
+    first, _ = heard(bytes(damaged))
+    both, _ = heard(bytes(damaged) + whole)
+    assert len(pages) > 4
+    assert abs(len(both) - len(first) - 10 * len(SOUND)) <= 20
+
+
 def test_an_odd_wav_joined_with_another_is_read_with_it():
     odd = encoded(SOUND[:999], "WAV", "PCM_U8")[: 44 + 999]  # without soundfile's own padding
     for pad in (b"", b"\0"):
