@@ -126,7 +126,7 @@ def lock(_arguments: Sequence[str]) -> int:
 
 
 def fmt(_arguments: Sequence[str]) -> int:
-    """Format the code and mend what can be mended by itself."""
+    """Format the code and fix what ruff can fix."""
     return run([str(PYTHON), "-m", "ruff", "check", "--fix", "-q", "."]) or run(
         [str(PYTHON), "-m", "ruff", "format", "."]
     )

@@ -31,7 +31,7 @@ SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 COMMANDS = ("try", "ci")
 HOST_FILES = "host-files"
 CHECKOUT = "src/handy_qwen"
-"""In the bare system. The recordings for tests lie beside it, as they do here."""
+"""In the bare system. The recordings for tests are beside it, as they are here."""
 
 MOUNTS = """
 set -eu

@@ -1,4 +1,4 @@
-"""The facts that all packages share, each told once: name, version, identifiers, texts, places."""
+"""The facts that all packages share, each in one place: name, version, identifiers, texts, places."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from handy_qwen.log import Log
 
 logger = logging.getLogger(__name__)
 
-NATIVE = {"engine", "model-load", "models-work", "history-retry"}  # threads on which models run
+NATIVE = {"engine", "model-load", "models-work", "history-retry", "microphone"}  # threads in native code
 SHOW_S = 20.0  # how long a second instance waits for the first, which may still be starting
 
 

@@ -9,7 +9,8 @@ while it is read ends there, with ``is_truncated`` set. Nothing here resamples o
 
 libsndfile believes what a header says about the size of the samples. A recorder that was killed leaves a
 size of 0 or an old one, and one that writes into a pipe claims 2 or 4 GB. The samples are there all the same,
-so libsndfile is shown the size they really have. Files joined by ``cat`` are read one after the other;
+so libsndfile is shown the size they really have, and not the chunks before them where those lead astray: some
+programs forget to pad one of odd size. Files joined by ``cat`` are read one after the other;
 libsndfile alone stops after the first, or refuses the whole.
 
 Source: soundfile 0.14 with libsndfile 1.2.2, PyAV 18. Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF
@@ -279,6 +280,7 @@ _UNKNOWN_BYTES = 0x7FFF0000  # ffmpeg, sox and arecord write from 0x7FFFF000 up 
 _MISCOUNTED_BYTES = 256  # a size that is too large by this much counts a header or padding
 _STALE_BYTES = 4096  # if more than this follows the samples, and is no chunk, it is samples too
 _BLOCK_BYTES = 1 << 20
+_SOUGHT_BYTES = 1 << 20  # how far to look for the samples when the chunks do not lead to them
 _MOST = 1000  # recordings in a file, or chunks before or after the samples
 _OGG_FIRST, _OGG_LAST = 0x02, 0x04  # flags of a page
 _FLAC_BEGIN = b"fLaC\0\0\0\x22"  # with the length of the first block, which is always the same
@@ -289,6 +291,7 @@ _APE_HEADER_BYTES = 32
 class Part(NamedTuple):
     """One recording: the file's bytes from ``start`` to ``end``, those at ``patch_at`` replaced by ``patch``.
 
+    ``cut`` is followed by ``resume``, unless it is 0: what is between them leads nowhere.
     ``is_cut``: it ends too early. ``is_counted``: an MP3 that says how long it is; otherwise that is a guess.
     """
 
@@ -298,6 +301,8 @@ class Part(NamedTuple):
     patch: bytes = b""
     is_cut: bool = False
     is_counted: bool = False
+    cut: int = 0
+    resume: int = 0
 
 
 class _Kind(NamedTuple):
@@ -310,6 +315,11 @@ class _Kind(NamedTuple):
     align: int  # chunks begin at multiples of it
     own_bytes: int = 0  # how much of its own header a chunk's size includes
     preface: int = 0  # what precedes the samples in their chunk
+
+    @property
+    def header_bytes(self) -> int:
+        """Of a chunk."""
+        return self.name_bytes + struct.calcsize(self.size)
 
 
 _KINDS = {
@@ -363,7 +373,7 @@ class _File:
         if magic == b"OggS":
             return self._ogg(start)
         if magic == b"fLaC":
-            return Part(start, self._next_flac(start + 4))
+            return Part(start, self._find(_FLAC_BEGIN, start + 4, self._size))
         return self._mpeg(start)
 
     def next_start(self, before: int, end: int) -> int | None:
@@ -386,12 +396,19 @@ class _File:
     def _chunked(self, start: int, kind: _Kind) -> Part:
         chunk = self._chunk(kind, start + kind.form_bytes)
         long_size_at = 0  # RF64: the true size of the samples
+        cut = 0
         for _ in range(_MOST):
             if chunk is None or chunk.name.startswith(kind.sound):
                 break
             if chunk.name == b"ds64":
                 long_size_at = chunk.body + 8
-            chunk = self._chunk(kind, self._end_of(kind, start, chunk))
+            end = self._end_of(kind, start, chunk)
+            if (behind := self._chunk(kind, end)) is None:  # its size is wrong, or it is not padded
+                cut = cut or end
+                behind = self._unpadded(kind, chunk) or self._chunk(
+                    kind, self._find(kind.sound, end, end + _SOUGHT_BYTES)
+                )
+            chunk = behind
         if chunk is None or not chunk.name.startswith(kind.sound):
             return Part(start, self._size, is_cut=True)
         size_at, form = chunk.body - struct.calcsize(kind.size), kind.size
@@ -401,15 +418,15 @@ class _File:
         tail = self._chain_end(kind, start, chunk)
         end, is_cut = self._extent(chunk.body, chunk.size, kind.preface, tail)
         patch = b"" if end == chunk.body + chunk.size else _packed(form, end - chunk.body + kind.own_bytes)
-        return Part(start, max(end, tail), size_at, patch, is_cut)
+        resume = chunk.body - kind.header_bytes
+        return Part(start, max(end, tail), size_at, patch, is_cut, cut=cut, resume=resume if cut else 0)
 
     def _chunk(self, kind: _Kind, position: int) -> _Chunk | None:
         """The chunk at ``position``, None if nothing there looks like one."""
-        header_bytes = kind.name_bytes + struct.calcsize(kind.size)
-        header = self._read(position, header_bytes)
-        if len(header) < header_bytes or not all(0x20 <= byte < 0x7F for byte in header[:4]):
+        header = self._read(position, kind.header_bytes)
+        if len(header) < kind.header_bytes or not all(0x20 <= byte < 0x7F for byte in header[:4]):
             return None
-        name, body = header[: kind.name_bytes], position + header_bytes
+        name, body = header[: kind.name_bytes], position + kind.header_bytes
         size: int = struct.unpack(kind.size, header[kind.name_bytes :])[0] - kind.own_bytes
         is_here = 0 <= size <= self._size - body
         return _Chunk(name, body, size) if is_here or name.startswith(kind.sound) else None
@@ -419,13 +436,17 @@ class _File:
         end = chunk.body + chunk.size
         return end + (start - end) % kind.align
 
+    def _unpadded(self, kind: _Kind, chunk: _Chunk) -> _Chunk | None:
+        """The chunk behind ``chunk`` if that is not padded as it should be."""
+        return self._chunk(kind, chunk.body + chunk.size)
+
     def _chain_end(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
         """Where the chunks end that follow ``chunk``; -1 if neither a chunk nor another recording follows."""
         if not 0 <= chunk.size < self._size - chunk.body:
             return -1
         end, first = chunk.body + chunk.size, chunk
         for _ in range(_MOST):
-            behind = self._chunk(kind, self._end_of(kind, start, chunk))
+            behind = self._chunk(kind, self._end_of(kind, start, chunk)) or self._unpadded(kind, chunk)
             if behind is None or behind.name[:4] in _MAGIC:
                 break
             if not 0 <= behind.size <= self._size - behind.body:
@@ -457,10 +478,10 @@ class _File:
             return body + min(claimed, left), False
         return self._size, not (is_unknown and self._is_piped)
 
-    def _next_flac(self, position: int) -> int:
-        """Where the next FLAC begins, or the file ends."""
-        while position < self._size:
-            at = self._read(position, _BLOCK_BYTES + len(_FLAC_BEGIN) - 1).find(_FLAC_BEGIN)
+    def _find(self, wanted: bytes, position: int, limit: int) -> int:
+        """Where ``wanted`` is next, before ``limit``; the end of the file if it is not."""
+        while position < min(limit, self._size):
+            at = self._read(position, _BLOCK_BYTES + len(wanted) - 1).find(wanted)
             if at >= 0:
                 return position + at
             position += _BLOCK_BYTES
@@ -469,7 +490,10 @@ class _File:
     def _ogg(self, start: int) -> Part:
         """Walk the pages up to one that begins another stream behind this one."""
         position, has_begun, is_ended = start, False, False
-        while (head := self._read(position, 27 + 255))[:4] == b"OggS" and len(head) >= 27:
+        while len(head := self._read(position, 27 + 255)) >= 27:
+            if head[:4] != b"OggS":  # the page before was damaged
+                position = self._find(b"OggS", position, self._size)
+                continue
             flags, lacing = head[5], head[27 : 27 + head[26]]
             if flags & _OGG_FIRST and has_begun:
                 return Part(start, position, is_cut=not is_ended)
@@ -515,16 +539,25 @@ class PartStream:
         self._stream = stream
         self._part = part
         self._position = 0
-        self._size = part.end - part.start
+        self._size = part.end - part.start - (part.resume - part.cut)
 
     def read(self, count: int = -1) -> bytes:
         """The next ``count`` bytes, or all that are left."""
         left = max(0, self._size - self._position)
-        begin = self._part.start + self._position
+        wanted = left if count < 0 else min(count, left)
+        data = self._read(wanted)
+        return data + self._read(wanted - len(data)) if len(data) < wanted else data
+
+    def _read(self, count: int) -> bytes:
+        """Up to ``count`` bytes, not across the cut."""
+        part = self._part
+        begin, end = part.start + self._position, part.cut or part.end
+        if begin >= end and part.cut:
+            begin, end = begin + part.resume - part.cut, part.end
         self._stream.seek(begin)
-        data = self._stream.read(left if count < 0 else min(count, left))
+        data = self._stream.read(max(0, min(count, end - begin)))
         self._position += len(data)
-        at, patch = self._part.patch_at - begin, self._part.patch
+        at, patch = part.patch_at - begin, part.patch
         first, last = max(at, 0), min(at + len(patch), len(data))
         return data if first >= last else data[:first] + patch[first - at : last - at] + data[last:]
 

@@ -102,9 +102,9 @@ class PortAudio:
         """
         call = _Call(work, LIMIT_S if limit_s is None else limit_s)
         with self._state:
-            self._queue.append(call)
             if self._thread is None:
                 self._employ()
+            self._queue.append(call)
             self._state.notify_all()
             self._wait(call, time.monotonic() + patience_s)
         error = call.error
@@ -196,7 +196,10 @@ class PortAudio:
                     if self._is_starting:
                         self._withdraw(call)
                     logger.warning("a call into the sound system hangs; going on without it")
-                    self._employ()
+                    try:
+                        self._employ()
+                    except RuntimeError:  # no thread can be had, as at the end of Python 3.12
+                        self._withdraw(call)
                     continue
                 due_s = min(due_s, limit_s)
             if now_s >= end_s:
@@ -210,9 +213,9 @@ class PortAudio:
 
     def _employ(self) -> None:
         """Give the queue to a new thread."""
-        self._current = None
-        self._thread = threading.Thread(target=self._run, name="portaudio", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="portaudio", daemon=True)
+        thread.start()
+        self._current, self._thread = None, thread
 
     # --- on the thread "portaudio" -----------------------------------------------------------------------
 

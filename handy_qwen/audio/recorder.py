@@ -17,6 +17,7 @@ a lock.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 import time
@@ -55,6 +56,7 @@ RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
 STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
 SETTLE_S = 0.1  # one unplugging is many changes
+EXIT_S = 1.0
 
 
 class MicrophoneRecorder:
@@ -114,6 +116,8 @@ class MicrophoneRecorder:
         """Start the thread. Commands given before are carried out then."""
         self._backend.watch(self.refresh_devices)
         self.refresh_devices()
+        # Without ``close``: if Python ended while the thread is in libsoxr, the process would crash.
+        atexit.register(self.thread.stop, EXIT_S)
         self.thread.start()
 
     def start(self, take: int, sink: Sink) -> None:
@@ -145,6 +149,8 @@ class MicrophoneRecorder:
         end_s = time.monotonic() + timeout_s
         self._do(self._close)
         self.thread.stop(timeout_s)
+        if not self.thread.is_alive():
+            atexit.unregister(self.thread.stop)
         self._connection.wait_closed(max(0.0, end_s - time.monotonic()))
         self._backend.close()
 

@@ -2,8 +2,8 @@
 
     buffer --> mono --> 16 kHz (conversion.py) --> sink
 
-People let go of the key while their last word is still in the air, so a take goes on until speech has ended,
-for ``TAIL_S`` at most. Speech is detected by energy alone, against the quietest moments: the engine may be
+People release the key during their last word, so a take goes on until speech has ended, for ``TAIL_S`` at
+most. Speech is detected by energy alone, against the quietest moments: the engine may be
 busy or not loaded, and a mistake costs little.
 
 Threads: the microphone's only.

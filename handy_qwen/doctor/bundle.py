@@ -145,7 +145,7 @@ def _end_of(path: Path) -> str:
 def scrubbed(text: str) -> str:
     """``text`` without the user's name: home folder as "~", the name itself as "user"."""
     own = os.path.expanduser("~")  # noqa: PTH111  Path's own raises where there is none
-    homes = {own, json.dumps(own)[1:-1]}  # as text, and as it stands in JSON
+    homes = {own, json.dumps(own)[1:-1]}  # as text, and as JSON writes it
     for home in sorted(homes, key=len, reverse=True):
         if len(home) > 1:
             text = re.sub(rf"{re.escape(home)}(?!\w)", "~", text)

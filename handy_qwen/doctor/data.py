@@ -1,4 +1,4 @@
-"""The program's own folders: whether they can be written, and whether nobody else can read them."""
+"""The user's data: folders and who can read them, settings, history, model and custom words."""
 
 from __future__ import annotations
 

@@ -6,11 +6,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jeepney import DBusAddress
-
 from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
 from handy_qwen.system.autostart import autostart_for
-from handy_qwen.system.portal import BROKEN, property_of, version_of
 from handy_qwen.system.session import Kind
 
 logger = logging.getLogger(__name__)
@@ -118,6 +115,9 @@ def _has_xembed(display: str) -> bool:
 
 
 def _has_status_notifier(environment: Mapping[str, str]) -> bool:
+    from jeepney import DBusAddress  # on Linux only, as is the next
+
+    from handy_qwen.system.portal import BROKEN, property_of
 
     address = environment.get("DBUS_SESSION_BUS_ADDRESS")
     if not address:
@@ -231,6 +231,8 @@ def _may_record() -> bool:
 
 
 def _check_portals() -> Iterator[Finding]:
+    from handy_qwen.system.portal import version_of  # on Linux only
+
     found = {what: version_of(interface) for interface, what in PORTALS.items()}
     missing = [what for what, version in found.items() if version is None]
     if missing:

@@ -25,7 +25,7 @@ class Status(enum.StrEnum):
 
     OK = "ok"
     WARNING = "warning"  # it works, but not everywhere or not for long
-    PROBLEM = "problem"  # dictation does not work until it is mended
+    PROBLEM = "problem"  # dictation does not work until it is fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def warning(name: str, text: str, remedy: str, **details: object) -> Finding:
 
 
 def problem(name: str, text: str, remedy: str, **details: object) -> Finding:
-    """Dictation does not work until it is mended."""
+    """Dictation does not work until it is fixed."""
     return Finding(name, Status.PROBLEM, text, remedy, details)
 
 

@@ -1,4 +1,4 @@
-"""Hotkeys and insertion: what the back ends say of themselves here."""
+"""Hotkeys and insertion: how they would work here, as the back ends describe it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program itself: its version, how it was installed, and the libraries it stands on."""
+"""The program itself: version, installation, the running instance; memory, processor and disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sound system: PortAudio, and on Linux the sound server behind it."""
+"""The sound system, and the microphone: which one, and what it hears for a moment.
+
+Of what is heard only the loudness is used.
+"""
 
 from __future__ import annotations
 

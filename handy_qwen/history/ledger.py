@@ -343,6 +343,8 @@ class Ledger:
             if live.journal is not None:
                 live.journal.close()
         self._close_store()
+        self._retry_at_s = self._sync_at_s = math.inf  # to try again would open it again
+        self._tidy_at_s = self._clock() + TIDY_S
 
     def _close_store(self) -> None:
         if self.store is not None:

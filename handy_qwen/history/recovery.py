@@ -188,7 +188,7 @@ def _adopt_file(store: Store, path: Path) -> None:
 
 
 def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
-    """Mend a row whose text is awaited; None: there was nothing left of it, or it must wait."""
+    """Repair a row whose text is awaited; None: nothing was left of it, or it must wait."""
     try:
         sound = wav.repair(takes / row.file, Stage.COMPLETE) if row.file else None
     except OSError as exc:  # it may be readable at the next start

@@ -56,6 +56,8 @@ class Inbox:
                 future.set_exception(exc)
             except Exception as exc:
                 future.set_exception(exc)
+                if self._calls:
+                    self._wake()  # for those behind it
                 raise  # perhaps nobody looks at the future; the thread must know
 
     def reject(self, error: Exception) -> None:

@@ -126,6 +126,27 @@ def test_a_paste_may_begin_at_the_moment_when_the_one_before_is_given_back(desk,
 
 
 @pytest.mark.expects_log
+def test_while_a_clipboard_cannot_come_back_callers_get_their_error_at_once(desk, monkeypatch):
+    def fail(*_):
+        raise InsertError("No.", InsertReason.UNSUPPORTED_DESKTOP)
+
+    clipboard = Clipboard(desk.display)
+    with monkeypatch.context() as patch:
+        patch.setattr(SelectionOwner, "process_events", fail)
+        patch.setattr("handy_qwen.system.x11.clipboard.connect", fail)
+        clipboard._inbox.put(lambda: None)  # wakes the thread, which dies
+        clipboard.thread.join(10)
+        with pytest.raises(InsertError, match="No"):
+            clipboard.thread.revive()
+        assert clipboard._inbox.is_over
+        with pytest.raises(InsertError):
+            clipboard.copy("said")
+    clipboard.thread.revive()
+    clipboard.copy("said")
+    clipboard.close(10)
+
+
+@pytest.mark.expects_log
 def test_a_paste_fails_visibly_when_the_clipboards_thread_dies_under_it(desk, monkeypatch):
     with insertion_on(desk) as insertion:
         window = desk.open(QtTarget)

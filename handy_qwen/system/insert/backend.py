@@ -267,9 +267,9 @@ def _is_control(character: str) -> bool:
     return character < " " or "\x7f" <= character <= "\x9f"
 
 
-def has_tool(name: str) -> bool:
-    """Whether the program ``name`` is installed."""
-    return shutil.which(name) is not None
+def has_tool(tool: str) -> bool:
+    """Whether the program ``tool`` is installed."""
+    return shutil.which(tool) is not None
 
 
 def unsupported(what: str, hint: str = "") -> InsertError:

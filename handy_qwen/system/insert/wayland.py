@@ -245,7 +245,7 @@ class Wayland(PastingBackend[None]):
 
     def type_text(self, text: str) -> Inserted:
         """See ``Backend``."""
-        self._await_focus()
+        self._pause(self.RELEASE_PAUSE_S)
         try:
             with self._injection.under_way():
                 run_tool(("wtype", "-"), text.encode(), TOOL_S + TYPE_S * len(text))
@@ -262,9 +262,11 @@ class Wayland(PastingBackend[None]):
     # --- keys --------------------------------------------------------------------------------------
 
     def _await_focus(self) -> None:
-        self._pause(self.RELEASE_PAUSE_S)
+        """Nobody can tell."""
 
     def _press(self, chord: Chord, _focus: None) -> None:
+        # Here, since the tools for the clipboard may have taken the focus for a moment.
+        self._pause(self.RELEASE_PAUSE_S)
         for press in (self._press_by_wtype, self._press_by_portal, self._press_by_ydotool):
             try:
                 with self._injection.under_way():

@@ -73,15 +73,16 @@ class Clipboard:
 
     def _connect(self) -> None:
         """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
+        owner = SelectionOwner(connect(self._name))  # if that fails, callers still get their error at once
         if self._inbox.is_over:
             self._inbox.close()
             self._inbox = SelectableInbox()
         self._offer: Offer | None = None
         self._saved: dict[str, Content | None] = {}  # by selection: what comes back; None: it was empty
         self._restore_at_s: float | None = None
-        self._owner = SelectionOwner(connect(self._name))
-        self._owner.on_fetch = self._on_fetch
-        self._owner.on_lost = self._on_lost
+        self._owner = owner
+        owner.on_fetch = self._on_fetch
+        owner.on_lost = self._on_lost
 
     # --- any thread --------------------------------------------------------------------------------
 

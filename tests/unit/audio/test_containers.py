@@ -143,12 +143,36 @@ def test_a_file_that_is_whole_is_read_whole(kind):
 # --- chunks ------------------------------------------------------------------------------------------
 
 
-def chunk(name, body, *, size=None):
-    return name + struct.pack("<I", len(body) if size is None else size) + body + b"\0" * (len(body) % 2)
+def chunk(name, body, *, size=None, pad=True):
+    return (
+        name + struct.pack("<I", len(body) if size is None else size) + body + b"\0" * (len(body) % 2 * pad)
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        chunk(b"LIST", b"INFOabc", pad=False),
+        chunk(b"bext", b"\0" * 603, pad=False),
+        chunk(b"LIST", b"INFOabcd", size=0),
+        chunk(b"LIST", b"INFOabcd", size=0x7FFFFFFF),
+        chunk(b"JUNK", b"\0" * 4000, size=28),
+        b"\0" * 200,
+    ],
+)
+@pytest.mark.parametrize("size", [None, 0])
+def test_chunks_of_a_wrong_size_before_the_samples_do_not_hide_them(odd, size):
+    data = encoded(SOUND, "WAV")
+    at = data.index(b"data")
+    if size is not None:
+        data = data[: at + 4] + struct.pack("<I", size) + data[at + 8 :]
+    samples, is_truncated = heard(data[:at] + odd + data[at:])
+    assert_same(samples, SOUND)
+    assert is_truncated is (size == 0)
 
 
 NAMES = st.sampled_from([b"LIST", b"bext", b"JUNK", b"iXML", b"cue ", b"PAD ", b"id3 "])
-CHUNKS = st.lists(st.builds(chunk, NAMES, st.binary(max_size=300)), max_size=5)
+CHUNKS = st.lists(st.tuples(NAMES, st.binary(max_size=300), st.booleans()), max_size=5)
 
 
 @settings(max_examples=150, deadline=None)
@@ -159,7 +183,9 @@ def test_samples_read_are_those_written_whatever_chunks_are_around(before, after
     values = np.random.default_rng(seed).integers(-32_768, 32_768, count).astype("<i2")
     form = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16))
     sound = chunk(b"data", values.tobytes(), size=None if is_known else 0xFFFFFFFF)
-    body = b"WAVE" + form + b"".join(before) + sound + (b"".join(after) if is_known else b"")
+    extra = b"".join(chunk(name, body, pad=pad) for name, body, pad in before)
+    tail = b"".join(chunk(name, body) for name, body, _ in after) if is_known else b""
+    body = b"WAVE" + form + extra + sound + tail
     samples, is_truncated = heard(b"RIFF" + struct.pack("<I", len(body)) + body)
     np.testing.assert_array_equal(samples, values.astype(np.float32) / 32_768)
     assert is_truncated is not is_known
@@ -191,6 +217,17 @@ def test_files_joined_by_cat_are_all_read(kind, subtype, tolerance, rate_hz):
     first, _ = heard(encoded(SOUND, kind, subtype))
     np.testing.assert_array_equal(samples[: len(first)], first)
     np.testing.assert_array_equal(samples[-len(first) :], first)
+
+
+def test_an_ogg_with_a_damaged_page_is_heard_with_the_one_joined_to_it():
+    whole = encoded(np.tile(SOUND, 10), "OGG", "VORBIS")
+    pages = [at for at in range(len(whole)) if whole.startswith(b"OggS", at)]
+    damaged = bytearray(whole)
+    damaged[pages[-2] : pages[-2] + 4] = b"XXXX"
+    first, _ = heard(bytes(damaged))
+    both, _ = heard(bytes(damaged) + whole)
+    assert len(pages) > 4
+    assert abs(len(both) - len(first) - 10 * len(SOUND)) <= 20
 
 
 def test_an_odd_wav_joined_with_another_is_read_with_it():
@@ -243,9 +280,11 @@ def test_a_part_reads_like_a_file_that_holds_nothing_else(data):
     patch_at = data.draw(st.integers(start, end))
     patch = data.draw(st.binary(max_size=min(8, end - patch_at)))
     patched = whole[:patch_at] + patch + whole[patch_at + len(patch) :]
+    cut = data.draw(st.sampled_from([0, *range(max(start, 1), end + 1)]))
+    resume = data.draw(st.integers(start, end)) if cut else 0
     stream, like = (
-        PartStream(io.BytesIO(whole), Part(start, end, patch_at, patch)),
-        io.BytesIO(patched[start:end]),
+        PartStream(io.BytesIO(whole), Part(start, end, patch_at, patch, cut=cut, resume=resume)),
+        io.BytesIO(patched[start:cut] + patched[resume:end] if cut else patched[start:end]),
     )
     for whence, offset, count in data.draw(
         st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40), st.integers(-1, 60)), max_size=10)

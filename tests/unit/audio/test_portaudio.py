@@ -288,6 +288,28 @@ def test_at_exit_the_process_ends_at_once_if_a_stream_cannot_be_closed_because_s
     stream.close()
 
 
+@pytest.mark.expects_log
+def test_without_a_further_thread_what_hangs_is_an_error_and_nothing_is_done_later(portaudio, monkeypatch):
+    """The system gives none, or, as Python 3.12 does, Python itself at its end."""
+    monkeypatch.setattr(portaudio_module, "LIMIT_S", 0.01)
+    library, done = PortAudio(), []
+    library.load()
+    hanging = stuck(portaudio, "close", lambda: library.call(lambda _: portaudio.close()))
+    with monkeypatch.context() as patch:
+        patch.setattr(portaudio_module.threading.Thread, "start", refuse)
+        with pytest.raises(HungError):
+            library.call(lambda _: done.append("late"))
+        library._at_exit()
+    portaudio.release("close")
+    hanging.wait()
+    library.call(lambda _: None)
+    assert done == []
+
+
+def refuse(_thread):
+    raise RuntimeError("can't start new thread")
+
+
 def test_an_end_that_hangs_does_not_keep_the_program_from_ending(portaudio, monkeypatch):
     monkeypatch.setattr(portaudio_module, "EXIT_S", 0.01)
     library = PortAudio()

@@ -1,5 +1,7 @@
 """Takes begin early, end late, survive their device, and never hang; all without device, thread or clock."""
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -718,3 +720,46 @@ def test_a_stream_that_stays_silent_after_the_process_was_stopped_is_given_up(st
     studio.now_s += 60
     studio.run(3.0)
     assert studio.backend.streams[0].is_closed
+
+
+# --- the end of the program ---------------------------------------------------------------------------
+
+FORGETFUL = """
+import threading, time
+import numpy as np
+from handy_qwen.audio.devices import Device
+from handy_qwen.audio.recorder import MicrophoneRecorder
+
+class Endless:
+    written = dropped = 0
+
+    def read(self):
+        self.written += 3_000_000
+        return np.zeros((3_000_000, 1), np.float32)
+
+    def keep(self, frames):
+        pass
+
+class Stream:
+    device = Device("Microphone", "1", 48_000, 1)
+    rate_hz, buffer, is_finished, overflows = 48_000, Endless(), False, 0
+
+class Backend:
+    devices = lambda self: [Stream.device]
+    open = lambda self, device: Stream()
+    watch = lambda self, on_change: None
+
+heard = threading.Event()
+recorder = MicrophoneRecorder(lambda event: None, Backend())
+recorder.start(1, lambda block: heard.set())
+recorder.launch()
+assert heard.wait(60)
+time.sleep(0.1)  # now the thread is in libsoxr again
+"""
+
+
+def test_a_program_that_forgets_to_close_ends_well_though_the_thread_is_in_native_code():
+    done = subprocess.run(
+        [sys.executable, "-c", FORGETFUL], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

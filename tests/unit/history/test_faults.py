@@ -362,3 +362,14 @@ def test_a_press_by_mistake_is_not_rescued_if_the_database_was_held_when_it_was_
     assert (books.rows(), books.files(), books.live) == ([], [], {})
     again = books.again()
     assert again.recovered.unfinished == ()
+
+
+@pytest.mark.expects_log
+def test_what_could_not_be_written_at_the_end_is_not_tried_again_after_it(books):
+    """That would open the database again, and nobody would close it."""
+    books.record(1)
+    with held(books.places.database):
+        books.complete(1)
+        books.close()
+    books.later(5)
+    assert books.store is None

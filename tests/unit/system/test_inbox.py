@@ -49,6 +49,16 @@ def test_an_error_of_ours_goes_to_who_made_the_call_and_any_other_to_the_thread_
     assert inbox.is_over
 
 
+def test_a_call_that_fails_does_not_keep_the_thread_from_those_after_it(inbox):
+    inbox.put(lambda: 1 / 0)
+    after = inbox.put(lambda: 7)
+    with pytest.raises(ZeroDivisionError):
+        inbox.run()
+    assert select.select([inbox], [], [], 0)[0]
+    inbox.run()
+    assert after.result(0) == 7
+
+
 def test_a_thread_that_does_not_look_is_not_waited_for(inbox):
     futures = [inbox.put(lambda: None) for _ in range(100_000)]  # more than the pipe holds
     inbox.run()

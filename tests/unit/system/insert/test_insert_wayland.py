@@ -124,6 +124,19 @@ def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there(t
     assert tools.offered == {False: {"text/html": b"<b>old</b>"}, True: {}}
 
 
+@pytest.mark.parametrize("act", [lambda way: way.paste_text("said"), lambda way: way.submit(Submit.ENTER)])
+def test_keys_are_pressed_a_moment_after_the_clipboard_tools_which_may_take_the_focus(
+    act, tools, way, monkeypatch
+):
+    steps = []
+    monkeypatch.setattr(Wayland, "RELEASE_PAUSE_S", 0.15)
+    monkeypatch.setattr(wayland, "run_tool", lambda *given: (steps.append(given[0][0]), tools(*given))[1])
+    monkeypatch.setattr(way, "_pause", steps.append)
+    act(way)
+    assert steps[-2:] == [0.15, "wtype"]
+    assert steps.count(0.15) == 1
+
+
 @pytest.mark.parametrize(
     ("steps", "left"),
     [

@@ -101,7 +101,7 @@ class Work:
     def begin(self, take, method, *, text="said", target=None, submit=Submit.OFF):
         self.inserter.insert(take, text, target=target, method=method, submit=submit)
 
-    def run(self, method, **options):
+    def insert(self, method, **options):
         self.begin(3, method, **options)
         return self.posted.get(timeout=10)
 
@@ -169,7 +169,7 @@ def work():
 )
 def test_each_method_falls_through_to_the_next_until_one_has_begun(work, backend, method, delivered, calls):
     one = work(FakeBackend(**backend))
-    assert one.run(method, target=HERE) == delivered
+    assert one.insert(method, target=HERE) == delivered
     assert one.backend.calls == [(name, "said") for name in calls]
 
 
@@ -189,7 +189,7 @@ def test_of_a_text_that_arrived_in_part_only_the_rest_is_copied_or_held(work, me
     options = dict(backend)
     arrives = Inserted(6, has_focus=options.pop("has_focus", True))
     one = work(FakeBackend(arrives=arrives, **options), last_resort=refuse)
-    delivered = one.run(method, text=TEXT, submit=Submit.ENTER)
+    delivered = one.insert(method, text=TEXT, submit=Submit.ENTER)
     assert delivered == Delivered(3, how, rest="world")
     assert one.backend.calls == [(method.value, TEXT), *calls]
     assert "world" not in repr(delivered)
@@ -204,7 +204,7 @@ def test_of_a_text_that_arrived_in_part_only_the_rest_is_copied_or_held(work, me
 def test_no_part_of_a_text_that_has_arrived_is_inserted_or_copied_again(text, count, has_focus, method):
     count = None if count is None else min(count, len(text))
     one = Work(FakeBackend(arrives=Inserted(count, has_focus=has_focus)))
-    delivered = one.run(method, text=text)
+    delivered = one.insert(method, text=text)
     one.inserter.close(10)
     (first, *others) = one.backend.calls
     assert first == (method.value, text)
@@ -220,7 +220,7 @@ def test_no_part_of_a_text_that_has_arrived_is_inserted_or_copied_again(text, co
 def test_the_last_resort_copies_when_nothing_else_can(work):
     copied = []
     one = work(FakeBackend(type=UNSUPPORTED, paste=UNSUPPORTED, copy=UNSUPPORTED), last_resort=copied.append)
-    assert one.run(Method.PASTE) == Delivered(3, Delivery.COPIED, COPIED_NOTE)
+    assert one.insert(Method.PASTE) == Delivered(3, Delivery.COPIED, COPIED_NOTE)
     one.inserter.copy("by request")
     assert copied == ["said", "by request"]
 
@@ -230,7 +230,7 @@ def test_a_text_that_cannot_even_be_copied_is_reported_as_failed(work):
         raise UNSUPPORTED
 
     one = work(FakeBackend(type=UNSUPPORTED, paste=UNSUPPORTED, copy=UNSUPPORTED), last_resort=refuse)
-    assert one.run(Method.TYPE) == Failed(3, UNSUPPORTED)
+    assert one.insert(Method.TYPE) == Failed(3, UNSUPPORTED)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_text_that_cannot_even_be_copied_is_reported_as_failed(work):
 )
 def test_a_text_is_held_when_another_window_has_the_focus(work, method, target, how):
     one = work(FakeBackend())
-    assert one.run(method, target=target) == Delivered(3, how)
+    assert one.insert(method, target=target) == Delivered(3, how)
     assert len(one.backend.calls) == (how is not Delivery.HELD)
 
 
@@ -265,14 +265,14 @@ def test_a_text_is_held_when_another_window_has_the_focus(work, method, target, 
 )
 def test_the_key_after_the_text_is_pressed_where_the_text_has_arrived(work, backend, how, note):
     one = work(FakeBackend(**backend))
-    assert one.run(Method.TYPE, submit=Submit.CTRL_ENTER) == Delivered(3, how, note)
+    assert one.insert(Method.TYPE, submit=Submit.CTRL_ENTER) == Delivered(3, how, note)
     is_pressed = ("submit", Submit.CTRL_ENTER) in one.backend.calls
     assert is_pressed == (not note or "submit" in backend)
 
 
 @pytest.mark.parametrize("text", ["", "\x1b\x07"])
 def test_a_text_without_anything_to_insert_is_kept(work, text):
-    assert work(FakeBackend()).run(Method.TYPE, text=text) == Delivered(3, Delivery.KEPT)
+    assert work(FakeBackend()).insert(Method.TYPE, text=text) == Delivered(3, Delivery.KEPT)
 
 
 @pytest.mark.expects_log
@@ -281,7 +281,7 @@ def test_preparing_comes_before_the_text_and_only_for_a_paste(work, fails):
     one = work(FakeBackend(**fails))
     for method in Method:
         one.inserter.prepare(method)
-    assert one.run(Method.PASTE) == Delivered(3, Delivery.PASTED)
+    assert one.insert(Method.PASTE) == Delivered(3, Delivery.PASTED)
     assert len(one.backend.prepared) == 1
 
 
@@ -310,7 +310,7 @@ def test_texts_are_inserted_in_the_order_they_came_also_while_closing(work):
 
 def test_the_back_end_may_rest_between_texts_as_often_as_it_wants(work):
     one = work(FakeBackend())
-    one.run(Method.TYPE)
+    one.insert(Method.TYPE)
     wait_until(lambda: one.backend.rests == [True, True, True], "three rests")
 
 
@@ -318,7 +318,7 @@ def test_the_back_end_may_rest_between_texts_as_often_as_it_wants(work):
 @pytest.mark.parametrize("problem", [UNSUPPORTED, SURPRISE])
 def test_a_failure_to_tidy_up_does_not_end_the_thread(work, problem):
     one = work(FakeBackend(rest=problem))
-    assert [one.run(Method.TYPE).how for _ in range(2)] == [Delivery.TYPED] * 2
+    assert [one.insert(Method.TYPE).how for _ in range(2)] == [Delivery.TYPED] * 2
 
 
 def test_the_watchdog_sees_tidying_up_that_hangs(work):
@@ -337,7 +337,7 @@ def test_a_text_that_may_have_arrived_is_never_failed_when_it_cannot_be_copied(w
     def refuse(_):
         raise problem
 
-    delivered = work(FakeBackend(arrives=arrives, copy=problem), last_resort=refuse).run(
+    delivered = work(FakeBackend(arrives=arrives, copy=problem), last_resort=refuse).insert(
         Method.PASTE, text=TEXT
     )
     assert delivered.how is Delivery.HELD
