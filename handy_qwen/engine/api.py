@@ -228,7 +228,7 @@ class Model(Protocol):
             context: Names and terms that may come up, of which as many as fit are read; or any text, which is
                 read as it is and truncated if it is too long.
             exact: Compute features over the whole clip, as the reference does, and read the silence at its
-            end.
+                end.
             drafts: Whether to write drafts, for the preview and for a quicker end.
             segment_s: Longest segment if not ``exact``; a shorter one takes less memory.
             cancel: Stops the work from another thread.

@@ -70,7 +70,7 @@ class Download:
         Raises:
             DownloadError: Something could not be downloaded; what is here is kept, unless it is wrong.
             InstallationError: The disk is full, or the folder cannot be written.
-            CancelledError: The meter's listener gives up; what is here is kept.
+            CancelledError: The work is to be given up; what is here is kept.
         """
         self._meter.enter(InstallStage.DOWNLOADING)
         listing = self._listing()
@@ -230,7 +230,7 @@ class _Fetch:
             DownloadError: The hub refuses the file; what has come is kept.
             TransientError: It broke off; ``has_grown`` says whether more is here than ever before.
             InstallationError: The disk is full, or the file cannot be written.
-            CancelledError: The meter's listener gives up; what has come is kept.
+            CancelledError: The work is to be given up; what has come is kept.
         """
         try:
             self._resume()

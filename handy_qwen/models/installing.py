@@ -191,7 +191,7 @@ def _make(
     Raises:
         ModelMissingError, ModelCorruptError, EngineError: ``source`` is no model, or it does not run.
         ConversionError, InstallationError: It cannot be converted, or written.
-        CancelledError: The meter's listener gives up.
+        CancelledError: The work is to be given up.
     """
     if is_package(source):
         if preset:

@@ -75,9 +75,8 @@ class Segment:
         self._next_prepare = 0  # samples
         model.decoder.truncate(0)
         model.decoder.extend(prompt.head)
-        self._ends = [
-            _WindowEnd(model.decoder.length, -math.inf)
-        ]  # of the prompt's head, then of each window
+        # Of the prompt's head, then of each window
+        self._ends = [_WindowEnd(model.decoder.length, -math.inf)]
 
     @property
     def windows(self) -> int:
