@@ -24,7 +24,6 @@ LACKING = {  # Python packages whose wheels bring no text, and those that here a
     "shiboken6": ("Qt.txt", "LGPL-3.txt", "GPL-3.txt"),
     "flatbuffers": ("Apache-2.0.txt",),
     "hf-xet": ("Apache-2.0.txt",),
-    "tokenizers": ("Apache-2.0.txt",),
 }
 OF_THE_BUILDER = "pyinstaller"  # its loader is in every frozen program
 PYTHON = "Python"
