@@ -114,7 +114,7 @@ def run(*, is_hidden: bool) -> int:
         is_composited=is_composited,
     )
     windows.show(desk)
-    logger.info("the tray icon is shown")
+    logger.info("tray and overlay are there")
 
     @cache
     def end() -> None:

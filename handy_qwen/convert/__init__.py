@@ -1,4 +1,1 @@
-"""From an official checkpoint, or a published ONNX model, to the compact package that the engine runs.
-
-Needs onnx, not torch.
-"""
+"""From an official checkpoint to the compact package that the engine runs. Needs onnx, not torch."""

@@ -182,7 +182,7 @@ def _look(database: Path) -> tuple[str, int]:
 
 MODEL = "model"
 WORDS = "words"
-GET_ONE = "Install a full-size one: tray → Get a full model…, or: handy-qwen model install qwen3-asr-0.6b"
+GET_ONE = "Install a full-size one: Models… in Handy Qwen, or: handy-qwen model install qwen3-asr-0.6b"
 
 
 def check_model(context: Context) -> Iterator[Finding]:

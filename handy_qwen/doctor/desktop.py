@@ -72,8 +72,8 @@ TRAY = "tray"
 WATCHER = "org.kde.StatusNotifierWatcher"
 BUS_ANSWER_S = 2.0
 TRAY_REMEDY = (
-    "Add the tray to your panel; on GNOME install the extension AppIndicator. Without a tray use the hotkey, "
-    "handy-qwen status, and the settings file."
+    "Add the tray to your panel; on GNOME install the extension AppIndicator. Without a tray, start Handy "
+    "Qwen once more: its main window has all that the tray's menu has."
 )
 
 

@@ -37,7 +37,7 @@ def check_program(context: Context) -> Iterator[Finding]:
     system = _system()
     yield fine(
         PROGRAM,
-        f"Handy Qwen {__version__}, Python {machine.python_version()}, {system}; installed by {where.text}.",
+        f"Handy Qwen {__version__}, Python {machine.python_version()}, {system}; installed: {where.text}.",
         version=__version__,
         python=machine.python_version(),
         system=system,

@@ -1,1 +1,1 @@
-"""Adapters to the operating system: hotkeys, text insertion, the running instance, autostart."""
+"""Adapters to the operating system: hotkeys, text insertion, which desktop this is, autostart."""

@@ -151,7 +151,7 @@ def dictate(root: Path) -> dict[str, object]:
 
 def tray_s(log: str) -> float:
     """From the first line of the log to the one that tells of the tray."""
-    stamps = [line for line in log.splitlines() if "starts" in line or "the tray icon is shown" in line]
+    stamps = [line for line in log.splitlines() if "starts" in line or "tray and overlay are there" in line]
     first, last = (seconds_of(line) for line in (stamps[0], stamps[-1]))
     return round(last - first, 2)
 

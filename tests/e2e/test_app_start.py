@@ -36,7 +36,7 @@ def test_the_tray_icon_is_there_before_anything_heavy_is_imported(desktop):
     app = App(desktop, "imports")
     app.env["PYTHONPROFILEIMPORTTIME"] = "1"  # each import is told, beside the log, in its order
     with app:
-        before, shown, after = app.output().partition("the tray icon is shown")
+        before, shown, after = app.output().partition("tray and overlay are there")
     assert shown
     heavy = ("numpy", "onnxruntime", "sounddevice", "soxr", "regex", "Xlib")
     for module in heavy:

@@ -1,1 +1,1 @@
-"""The guide of the first start: microphone, hotkey, a first text, model, start at login."""
+"""The guide of the first start: model, microphone, hotkey, a first text, start at login."""

@@ -1,1 +1,1 @@
-"""The program's windows: ``window.py`` is what all are built on, ``parts.py`` what they are built of."""
+"""The windows of the app but the guide; all are built on ``ui.window``."""
