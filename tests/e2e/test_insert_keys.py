@@ -1,6 +1,7 @@
 """Typing: what the user's own keys, locks and layouts do to it, and what it leaves behind."""
 
 import time
+from contextlib import closing
 
 import pytest
 from Xlib import X, display
@@ -78,14 +79,13 @@ def test_keys_that_are_no_ordinary_modifiers_may_be_held_as_well(bench, window, 
 @pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
 def test_text_goes_nowhere_when_no_window_has_the_focus(bench, window, method):
     desk, insertion = bench
-    connection = display.Display(desk.display)
-    connection.set_input_focus(X.NONE, X.RevertToNone, X.CurrentTime)
-    connection.sync()
-    assert insertion.insert(TEXT, method) is Delivery.COPIED, "whatever the window manager still says"
-    target = connection.create_resource_object("window", window.window)
-    target.set_input_focus(X.RevertToParent, X.CurrentTime)
-    connection.sync()
-    connection.close()
+    with closing(display.Display(desk.display)) as connection, desk.window_manager_stopped():
+        connection.set_input_focus(X.NONE, X.RevertToNone, X.CurrentTime)
+        connection.sync()
+        assert insertion.insert(TEXT, method) is Delivery.COPIED, "whatever the window manager still says"
+        target = connection.create_resource_object("window", window.window)
+        target.set_input_focus(X.RevertToParent, X.CurrentTime)
+        connection.sync()
     window.attend()
     assert insertion.insert(TEXT, method) in {Delivery.TYPED, Delivery.PASTED}
     assert window.wait_for_text(TEXT) == TEXT

@@ -379,7 +379,7 @@ def _bytes_of(path: Path, head: int = 0) -> st.SearchStrategy[bytes]:
 
 
 def _damaged_archive(suffix: str) -> st.SearchStrategy[bytes]:
-    return damaged_bytes(archive(suffix), head=600)
+    return st.deferred(lambda: damaged_bytes(archive(suffix), head=600))
 
 
 def _checkpoint_file(name: str) -> st.SearchStrategy[bytes]:
@@ -436,7 +436,7 @@ TARGETS = (
         Target(
             f"archive {suffix}",
             partial(use_archive, suffix),
-            st.deferred(partial(_damaged_archive, suffix)),
+            _damaged_archive(suffix),
         )
         for suffix in (".tar", ".tar.gz", ".zip")
     ),

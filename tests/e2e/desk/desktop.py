@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -136,7 +139,7 @@ class Desktop:
         )
 
     def _start_window_manager(self) -> None:
-        self.start("openbox", "openbox", "--sm-disable")
+        self._window_manager = self.start("openbox", "openbox", "--sm-disable")
         wait_until(lambda: self._root_property("_NET_SUPPORTING_WM_CHECK"), "the window manager")
 
     def start_tray(self) -> subprocess.Popen[Any]:
@@ -210,6 +213,15 @@ class Desktop:
             return self.active_window() == window
 
         wait_until(is_active, "the focus")
+
+    @contextmanager
+    def window_manager_stopped(self) -> Iterator[None]:
+        """While it does nothing: it would give a focus that went to no window back to one."""
+        self._window_manager.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._window_manager.send_signal(signal.SIGCONT)
 
     def windows(self) -> list[int]:
         """All windows that the window manager knows."""

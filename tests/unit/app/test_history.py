@@ -14,6 +14,7 @@ from handy_qwen.core.view import HistoryFilter, HistoryQuery
 from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
 from handy_qwen.history.store import Places, Store
+from handy_qwen.runtime.watchdog import HISTORY_WINDOW
 
 WAIT_S = 10.0
 TEXTS = ("Good morning.", "Guten Abend.", "Good evening.")
@@ -223,6 +224,9 @@ def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, mo
         assert looks.acquire(timeout=WAIT_S)
     assert len(reader.pasts) == 1
     reader.presenter.leave()
+    has_left = threading.Event()
+    reader.presenter.workers[HISTORY_WINDOW].do(has_left.set)
+    assert has_left.wait(WAIT_S)
     change(folder, 3, whereabouts=Delivery.PASTED)
     reader.presenter.close(WAIT_S)
     assert len(reader.pasts) == 1
