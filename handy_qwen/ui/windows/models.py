@@ -111,6 +111,7 @@ class ModelCards(QWidget):
             if self._column.indexOf(card) != place:
                 self._column.insertWidget(place, card)
             card.show_entry(entry, models)
+            card.show()  # now, not with the next event: what is not visible cannot have the keyboard
         for card in before.values():
             self._column.removeWidget(card)
             card.deleteLater()
