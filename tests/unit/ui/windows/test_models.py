@@ -79,6 +79,13 @@ def test_until_the_models_are_known_it_says_so_and_then_they_get_the_keyboard(qt
     assert window.focusWidget() is card(window, SMALL).primary
 
 
+def test_the_button_that_gets_the_keyboard_is_there_at_once(make):
+    """One that comes with the next event loses the keyboard to Import, if the window is activated before."""
+    window = make()
+    window.show_models(SHELVES["empty"])
+    assert window.first_focus().isVisible()
+
+
 @pytest.mark.parametrize(("key", "modifier"), [(Qt.Key.Key_Escape, NO_MODIFIER), (Qt.Key.Key_W, CONTROL)])
 def test_escape_closes_and_so_does_ctrl_w(qtbot, window, key, modifier):
     qtbot.waitUntil(window.isActiveWindow)
