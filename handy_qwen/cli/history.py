@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # numpy and SQLite only when they are needed
     from handy_qwen.engine.api import Transcript
     from handy_qwen.history.archive import Archive
 
+_EMPTY = "handy-qwen: The history is empty."
 _SHOWN = 20
 _MOST_SHOWN = 1_000_000
 _LEAST_TEXT = 20  # columns, on the narrowest terminal
@@ -217,6 +218,8 @@ def _run_export(options: argparse.Namespace) -> int:
             save(options.output, pieces)
         if options.audio is not None:
             _copy_sound(archive, chosen(), options.audio)
+        if next(archive.newest(1), None) is None:
+            say(_EMPTY)
     return 0
 
 
@@ -338,6 +341,8 @@ def _all_but_starred(archive: Archive, *, is_agreed: bool) -> list[int]:
         question = f"Delete text and sound of all dictations ({len(numbers)}{kept and '; '}{kept})?"
         if not agrees(f"{question} They cannot be brought back."):
             raise HistoryError("Nothing was deleted.")
+    elif not entries:
+        say(_EMPTY)
     elif kept:
         say(f"{kept}.")
     return numbers

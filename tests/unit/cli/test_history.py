@@ -65,6 +65,14 @@ def test_without_a_history_nothing_is_shown(run):
     assert run("history", "list", "--json") == (0, "[]\n", "")
 
 
+@pytest.mark.usefixtures("app_home")
+@pytest.mark.parametrize(
+    "words", [["delete", "--all"], ["delete", "--all", "--yes"], ["export"], ["export", "--format", "jsonl"]]
+)
+def test_an_empty_history_is_called_empty(run, words):
+    assert run("history", *words) == (0, "", "handy-qwen: The history is empty.\n")
+
+
 def test_the_list_has_a_line_for_each(ask):
     status, out, _ = ask("list")
     lines = out.splitlines()
