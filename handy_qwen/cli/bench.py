@@ -29,7 +29,7 @@ reading once" that divided by the time to read the weights once from memory, whi
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    summary = "measure how fast a model is on this machine"
+    summary = "measure how fast and accurate a model is on this computer"
     parser = add_command(commands, "bench", _run, summary, _DESCRIPTION, has_json=True)
     add_model_options(parser)
     parser.add_argument(

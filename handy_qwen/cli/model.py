@@ -46,28 +46,38 @@ Download a model, compare its checksums, convert it if need be, and try it out. 
 on where it stopped. HF_ENDPOINT names another hub or a mirror, HF_HOME the shared cache, HF_HUB_OFFLINE=1
 forbids the network; a token is sent only if HF_TOKEN is set.
 """
+_EXAMPLES = (
+    "handy-qwen model list",
+    "handy-qwen model install qwen3-asr-0.6b",
+    "handy-qwen model use qwen3-asr-0.6b",
+)
 _DEMO = "Transcribe three short recordings with the demo model: no microphone, no download."
 
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the commands to the program's parser."""
-    add_command(commands, "demo", _run_demo, "transcribe the speech that ships with the program", _DEMO)
-    verbs = add_group(commands, "model", "list, install, choose, check and remove models")[1]
-    meaning = "the models on this machine, and those that can be installed"
+    add_command(commands, "demo", _run_demo, "transcribe three sample recordings, to try it out", _DEMO)
+    verbs = add_group(commands, "model", "list, install, choose, check and remove models", _EXAMPLES)[1]
+    meaning = "list the models you have and can install"
     add_command(verbs, "list", _run_list, meaning, has_json=True)
-    meaning = "download a model and make it ready"
+    meaning = "download and set up a model"
     install = add_command(verbs, "install", _run_install, meaning, _INSTALLING, has_json=True)
-    install.add_argument("model", metavar="NAME", help="a name of: handy-qwen model list")
-    install.add_argument("--revision", help="another branch, tag or commit of its repository")
+    install.add_argument("model", metavar="NAME", help="as shown by: handy-qwen model list")
+    install.add_argument("--revision", help="a branch, tag or commit of its repository")
     install.add_argument(
-        "--keep-source", type=Path, metavar="DIR", help="move what was downloaded there; else it is deleted"
+        "--keep-source",
+        type=Path,
+        metavar="DIR",
+        help="keep the downloaded files there (default: delete them)",
     )
     meaning = "install a model from a folder or an archive"
     importing = add_command(verbs, "import", _run_import, meaning, has_json=True)
     importing.add_argument(
         "source", type=Path, metavar="SRC", help="official checkpoint, published ONNX model, or package"
     )
-    importing.add_argument("--name", default="", help="what to call it (default: as the folder or archive)")
+    importing.add_argument(
+        "--name", default="", help="its name here (default: the name of the folder or archive)"
+    )
     for parser in (install, importing):
         parser.add_argument(
             "--preset",
@@ -75,27 +85,29 @@ def add_parsers(commands: Subparsers) -> None:
             default="",
             help=f"see: convert (default: {DEFAULT_PRESET}; not for published ONNX models)",
         )
-    meaning = "transcribe with this model from now on, also in a running app"
+    meaning = "switch to this model, also in the running app"
     add_command(verbs, "use", _run_use, meaning, has_json=True).add_argument("model", metavar="NAME|DIR")
-    meaning = "delete an installed model, or an unfinished download"
+    meaning = "delete a model or an unfinished download"
     remove = add_command(verbs, "remove", _run_remove, meaning, has_json=True)
     remove.add_argument("model", metavar="NAME")
-    remove.add_argument("--yes", action="store_true", help="do not ask")
-    path = add_command(verbs, "path", _run_path, "the folder of a model, or of all", has_json=True)
-    info = add_command(verbs, "info", _run_info, "what a model is")
+    remove.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    path = add_command(
+        verbs, "path", _run_path, "print the folder of a model, or of all models", has_json=True
+    )
+    info = add_command(verbs, "info", _run_info, "show details of a model")
     _add_convert(verbs)
-    check = add_command(verbs, "check", _run_check, "whether a model is whole and works", has_json=True)
+    check = add_command(verbs, "check", _run_check, "check that a model is complete and works", has_json=True)
     for parser, form in ((path, "NAME"), (info, "NAME|DIR"), (check, "NAME|DIR")):
         parser.add_argument("model", nargs="?", default="", metavar=form)
 
 
 def _add_convert(verbs: Subparsers) -> None:
-    meaning = "make a package of an official checkpoint"
+    meaning = "convert an official checkpoint into a package"
     parser = add_command(verbs, "convert", _run_convert, meaning, has_json=True)
     parser.add_argument(
         "source", type=Path, metavar="SRC", help="folder of a checkpoint, or a .tar.gz or .zip of it"
     )
-    parser.add_argument("destination", type=Path, metavar="DST", help="the package's folder, to be made")
+    parser.add_argument("destination", type=Path, metavar="DST", help="folder to create for the package")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     parser.add_argument(
         "--preset",

@@ -28,11 +28,11 @@ _OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME hold
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    summary = "remove the autostart and, if asked, settings, history, logs and models"
-    about = "Remove the autostart entry and say how to remove the program itself."
+    summary = "remove the login entry and, with --data, all settings, history and models"
+    about = "Remove the login entry and explain how to remove the program itself."
     parser = add_command(commands, "uninstall", _run, summary, about)
     parser.add_argument("--data", action="store_true", help="also delete settings, history, logs and models")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
         folders = _own_folders()  # with that of the lock
         for what, folder in folders:
             write(f"{what:26} {_size(folder):>9}   {folder}\n")
-        if not (is_agreed or agrees("Delete all of this? It cannot be brought back.")):
+        if not (is_agreed or agrees("Delete all of this? This cannot be undone.")):
             say("Nothing was deleted.")
             return False
         for _, folder in folders:

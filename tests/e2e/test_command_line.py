@@ -182,7 +182,7 @@ def test_a_file_that_breaks_off_gives_what_there_is_and_says_so(odd_results, odd
     assert result["truncated"]
     assert 1 < result["duration_s"] < 3
     assert result["text"]
-    warning = "The text may not be complete: the sound or the answer broke off."
+    warning = "The text may be incomplete: the recording or the model broke off."
     reason = "No text: the recording is too short (0.05 s)."
     assert process.stderr == (
         f"{NOTICE}handy-qwen: {odd_files / '50-ms.wav'}: {reason}\n"

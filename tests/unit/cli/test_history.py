@@ -60,7 +60,7 @@ def settings_file(app_home):
 
 @pytest.mark.usefixtures("app_home")
 def test_without_a_history_nothing_is_shown(run):
-    assert run("history", "list") == (0, "", "handy-qwen: There is nothing to show.\n")
+    assert run("history", "list") == (0, "", "handy-qwen: No dictations.\n")
     assert run("history", "show", "last").status == 1
     assert run("history", "list", "--json") == (0, "[]\n", "")
 
@@ -94,7 +94,11 @@ def test_lists_can_be_read_by_programs(ask):
 
 def test_a_search_without_hits_fails_and_names_the_words(ask):
     assert ask("search", "köln", "zurück").status == 0
-    assert ask("search", "köln", "atlantis") == (1, "", "handy-qwen: No dictation holds köln and atlantis.\n")
+    assert ask("search", "köln", "atlantis") == (
+        1,
+        "",
+        "handy-qwen: No dictation contains köln and atlantis.\n",
+    )
     assert ask("search", "atlantis", "--json") == (1, "[]\n", "")
 
 
