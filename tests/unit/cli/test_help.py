@@ -43,7 +43,7 @@ def test_every_command_is_listed_once_under_a_heading(run):
     headings = re.findall(r"^([a-z]+):$", listed, re.MULTILINE)
     assert headings == ["options", "dictation", "files", "models", "app", "trouble", "examples"]
     for command in commands_of(build_parser()):
-        assert len(re.findall(rf"^    {re.escape(command)}(?: |$)", listed, re.MULTILINE)) == 1, command
+        assert len(re.findall(rf"^  {re.escape(command)}(?: |$)", listed, re.MULTILINE)) == 1, command
 
 
 def examples(parser):
