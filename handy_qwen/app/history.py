@@ -24,7 +24,7 @@ from handy_qwen.core.models import Problem
 from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.text import clean
 from handy_qwen.core.types import Entry, Rules
-from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery
+from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
 from handy_qwen.runtime import watchdog
@@ -265,7 +265,7 @@ class HistoryPresenter:
             text, found, name = self._transcribe(path, model, language, self._retries.begin)
             with self._open() as archive:
                 archive.transcribed(entry.id, text, language=found, model=name)
-            self._post(Noted(RETRIED, "Its text is in the history."))
+            self._post(Noted(RETRIED, "Its text is in the history.", Remedy.HISTORY))
             problem = None
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)

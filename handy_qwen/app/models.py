@@ -30,6 +30,7 @@ from handy_qwen.core.models import (
     Progress,
 )
 from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.files import replace_file
 from handy_qwen.runtime import watchdog
@@ -226,7 +227,7 @@ class ModelsPresenter:
         if is_first:
             self._use(name)
         hint = "It is now in use." if is_first else "To use it, choose it in the Models window."
-        self._post(Noted(f"{title} is installed.", hint))
+        self._post(Noted(f"{title} is installed.", hint, None if is_first else Remedy.MODELS))
         self._measure(name)
 
     def _choose(self, name: str) -> None:

@@ -27,9 +27,9 @@ from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import LiveMode, Method, Rules
-from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, Remedy, View, Window
 from handy_qwen.engine.api import Model
-from handy_qwen.errors import UNEXPECTED, HandyError, SettingsError
+from handy_qwen.errors import UNEXPECTED, HandyError, LanguageError, SettingsError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
@@ -242,8 +242,8 @@ class Program:
     def _tell_of_demo(self) -> None:
         """The demo model must not be mistaken for what the program can do, also after a hidden start."""
         if not self._applied.model and self._models[:1] == (DEMO,):
-            how = "tray → Models" if self._has_tray else "handy-qwen models"
-            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how)))
+            how = "tray → Model → Manage models" if self._has_tray else "handy-qwen models"
+            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how), Remedy.MODELS))
 
     def _build(self) -> None:
         from handy_qwen.audio.cues import SoundCues
@@ -427,7 +427,8 @@ class Program:
             fitted.limit,
         )
         if fitted.left_out:
-            self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
+            title = f"{fitted.used} of {fitted.total} custom words fit."
+            self.controller.post(Noted(title, WORDS_HINT, Remedy.SETTINGS))
 
     def configure(self) -> None:
         """Hand the settings and the choices to the cycle and the menus. Any thread."""
@@ -472,7 +473,7 @@ class Program:
             if unknown == self._unknown_language:
                 return
             self._unknown_language = unknown
-            error = HandyError(
+            error = LanguageError(
                 f"The model {offered.model} does not know {unknown}.",
                 "Choose another language or another model in the menu.",
             )

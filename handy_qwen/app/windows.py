@@ -16,7 +16,7 @@ from handy_qwen.app.models import ModelsPresenter, Speeds
 from handy_qwen.app.program import Program
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
-from handy_qwen.core.view import Window
+from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.ui.desk import Desk
 
@@ -80,7 +80,7 @@ class ProgramWindows:
 
     def _tell_of_work(self, model: str) -> None:
         title, hint = GOES_ON
-        self._program.controller.post(Noted(title, hint.format(model=model)))
+        self._program.controller.post(Noted(title, hint.format(model=model), Remedy.MODELS))
 
 
 def machine() -> tuple[Path, int, int]:

@@ -60,6 +60,18 @@ class NoticeKind(enum.Enum):
     FAILED = enum.auto()  # an error: ``hint`` says what to do
 
 
+class Remedy(enum.Enum):
+    """What a click on a notice does: open a window, or what the menu can do as well."""
+
+    MODELS = enum.auto()
+    SETTINGS = enum.auto()
+    HISTORY = enum.auto()
+    PASTE = enum.auto()
+    COPY = enum.auto()
+    RESTORE = enum.auto()
+    RETRY = enum.auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One message to the user. ``number`` grows: a higher one has not been shown yet."""
@@ -73,6 +85,7 @@ class Notice:
     until_s: float = math.inf  # when it leaves ``View``
     take: int = 0  # once the history has this take ...
     kept_hint: str = ""  # ... the hint becomes this one
+    remedy: Remedy | None = None  # what a click on it does, if ``View.can`` still do that
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,9 @@ class View:
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
     is_key_down: bool = False  # a hotkey is held down, whatever comes of it
-    is_locked: bool = False  # hands-free: the recording goes on after the key came up
+    is_hands_free: bool = False  # the recording goes on after the key came up ...
+    is_locked: bool = False  # ... also when nothing is said for long
+    finish_keys: tuple[str, ...] = ()  # the hotkeys that end the present recording, worded for people
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
     committed: str = ""  # live text of the present take that will not change any more
@@ -128,6 +143,20 @@ class View:
     held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
     recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
     choices: Choices = field(default_factory=Choices)
+
+    def can(self, remedy: Remedy | None) -> bool:
+        """Whether there is anything to carry ``remedy`` out on."""
+        match remedy:
+            case None:
+                return False
+            case Remedy.PASTE | Remedy.COPY:
+                return bool(self.held or self.recent)
+            case Remedy.RESTORE:
+                return self.can_bring_back
+            case Remedy.RETRY:
+                return self.can_retry
+            case _:
+                return True
 
 
 Listener = Callable[[View], None]

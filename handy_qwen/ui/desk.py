@@ -54,6 +54,7 @@ class Desk(QObject):
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
+        self._overlay.clicked.connect(self._tray.menu.carry_out)
         self._called.connect(self._call)
         self._tray.show_view(self._view)
 

@@ -241,7 +241,7 @@ def _failed() -> InsertError:
     return InsertError(
         "The text could not be inserted.",
         InsertReason.UNSUPPORTED_DESKTOP,
-        "Use Copy last text in Handy Qwen.",
+        "Copy it from Recent texts in Handy Qwen's menu.",
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
-from handy_qwen.core.view import Notice, NoticeKind, Phase
+from handy_qwen.core.view import Notice, NoticeKind, Phase, Remedy
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.tray import TrayMenu
 from handy_qwen.ui.windows.help import HelpWindow
@@ -15,7 +15,14 @@ from tests.e2e.pasts import CHOICES, PASTS, VIEW
 from tests.e2e.shelves import SHELVES
 
 MICROPHONE = "Family 17h/19h/1ah HD Audio Controller Digital Stereo (IEC958) + Headset Microphone"
-PROBLEM = Notice(1, NoticeKind.FAILED, "The hotkey F9 is taken.", "Choose another.", is_lasting=True)
+PROBLEM = Notice(
+    1,
+    NoticeKind.FAILED,
+    "The hotkey F9 is taken.",
+    "Choose another.",
+    is_lasting=True,
+    remedy=Remedy.SETTINGS,
+)
 CHOOSING = replace(
     VIEW,
     recent=("Good evening.",),
@@ -52,7 +59,7 @@ def main(asked, view):
     menu.show_view(view)
     window = MainWindow(menu, asked)
     window.show_view(view)
-    menu.setParent(window)
+    menu.setParent(window, menu.windowFlags())  # without them it would be shown inside
     return window
 
 
