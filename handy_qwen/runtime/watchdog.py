@@ -192,6 +192,8 @@ MODELS_WORK = "work on models"
 HISTORY_WINDOW = "history window"
 HISTORY_RETRY = "transcribing again"
 CUES = "cues"
+PLAYBACK = "playback"
+HOTPLUG = "hot-plugging"
 
 
 class Expected(NamedTuple):
@@ -226,6 +228,8 @@ EXPECTED = {
     HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
     # If the sound system hangs, the microphone reports it.
     CUES: Expected("The sounds at start and stop", math.inf),
+    PLAYBACK: Expected("Playing recordings", math.inf),
+    HOTPLUG: Expected("Noticing new microphones", 30.0),
 }
 
 

@@ -221,7 +221,18 @@ class Settings:
         number(0, 3600),
         "a tapped recording ends after this many seconds of silence; 0: never. A locked one goes on",
     )
-    microphone: str = option("", text, "name of the microphone; empty: the system's default")
+    microphones: tuple[str, ...] = option(
+        (),
+        Several(text),
+        'names of the microphones to use, such as ["Jabra Evolve", "Yeti", ""]: the first one that is\n'
+        'connected; "" is the system\'s default, which also comes after all others',
+    )
+    avoid_headset: bool = option(
+        True,
+        flag,
+        "rather use the next microphone than that of a Bluetooth headset that plays music, which sounds\n"
+        "like a telephone while its microphone is open",
+    )
     warm_s: float = option(
         30.0,
         number(-1, 86_400),

@@ -146,9 +146,7 @@ class TrayMenu(QMenu):
             self, strings.MODEL, lambda name: commands.change(model=name), last=self._manage_models
         )
         self._languages = ChoiceMenu(self, strings.LANGUAGE, lambda name: commands.change(language=name))
-        self._microphones = ChoiceMenu(
-            self, strings.MICROPHONE, lambda name: commands.change(microphone=name)
-        )
+        self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
         self.addSeparator()
         self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
         self._add_window(strings.SETTINGS_WINDOW, Window.SETTINGS)

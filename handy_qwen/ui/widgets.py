@@ -285,7 +285,6 @@ class MeterBar(QProgressBar):
     """Follows ``meter`` while it runs; a screen reader finds the level as its value, in percent."""
 
     QUIET_DB, LOUD_DB = -60.0, -6.0  # the ends of the bar
-    VOICE_DB = -40.0  # what a voice reaches with a microphone that is good enough
     _FRAME_MS = 50
     _FALL = 0.08  # of the bar in each frame: it rises at once and falls softly
     _SEGMENTS, _CLIPPING = 32, 3

@@ -185,7 +185,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
             'language must be a language such as "German" or "de", or "auto" (did you mean German?); '
             "the default is used",
         ),
-        ('microphone.name = "x"', "line 1: microphone must be a text in quotes"),
+        ('model.name = "x"', "line 1: model must be a text in quotes"),
         ('[mode.deep]\nx = "hold"', "line 1: mode must be one of auto, hold, toggle"),
         ('\n"what I say".x.y = "x"', "line 2: this key is not a setting"),
         ('\n[hotkeys.left]\nchord = "f9"', "line 2: write [[hotkeys]], with two brackets"),

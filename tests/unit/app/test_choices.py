@@ -57,7 +57,7 @@ def test_on_battery_the_lesser_of_both_settings_holds(live, on_battery, is_on_ba
 
 
 def test_the_menus_show_what_there_is_and_what_is_chosen():
-    settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphone="Webcam")
+    settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphones=("Webcam",))
     choices = choices_of(settings, Method.TYPE, ["big", "demo"], ["Webcam", "Headset"])
     assert choices.model == "big"
     assert choices.models == (ModelChoice("big", "big"), ModelChoice("demo", "demo"))

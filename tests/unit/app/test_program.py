@@ -14,6 +14,7 @@ from handy_qwen.app import machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.devices import Wish
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
 from handy_qwen.core.types import LiveMode, Method, Submit
@@ -40,8 +41,8 @@ class Recorder(FakeRecorder):
     configured = None
     refreshed = 0
 
-    def configure(self, device, warm_s):
-        self.configured = (device, warm_s)
+    def configure(self, wish, warm_s):
+        self.configured = (wish, warm_s)
 
     def refresh_devices(self):
         self.refreshed += 1
@@ -194,16 +195,16 @@ def test_what_the_menus_choose_is_done_and_written_to_the_file(bench):
     desk = bench(models=("big", "demo")).start()
     desk.program.change(model="demo")
     desk.program.change(language="German")
-    desk.program.change(microphone="Webcam")
+    desk.program.use_microphone("Webcam")
     desk.program.change(method=Method.TYPE)
     desk.run()
     assert desk.transcriber.model == "demo"
-    assert desk.recorder.configured == ("Webcam", 30.0)
+    assert desk.recorder.configured == (Wish(("Webcam",), avoids_headsets=True), 30.0)
     choices = desk.view.choices
     assert (choices.model, choices.language, choices.microphone) == ("demo", "German", "Webcam")
     assert (choices.method, choices.recent_languages) == (Method.TYPE, ("German",))
     written = desk.program.store.path.read_text(encoding="utf-8")
-    for line in ('model = "demo"', 'language = "German"', 'microphone = "Webcam"', 'method = "type"'):
+    for line in ('model = "demo"', 'language = "German"', 'microphones = ["Webcam"]', 'method = "type"'):
         assert line in written
 
 
@@ -233,7 +234,7 @@ def test_settings_changed_by_hand_reach_every_part(bench):
     desk.program.store.reload_if_changed()
     desk.program.store.reload_if_changed()  # it was written just now, perhaps not to its end
     desk.run()
-    assert desk.recorder.configured == ("", float("inf"))
+    assert desk.recorder.configured == (Wish(avoids_headsets=True), float("inf"))
     assert desk.cues.is_on
     assert desk.transcriber.model == "other"
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]

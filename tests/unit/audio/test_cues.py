@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from handy_qwen.audio import cues as cues_module
+from handy_qwen.audio import playback
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.paths import asset
 from tests.unit.audio.conftest import PortAudioError
 
 
 class CallbackStop(Exception):  # noqa: N818 sounddevice's name
+    pass
+
+
+class CallbackAbort(Exception):  # noqa: N818 sounddevice's name
     pass
 
 
@@ -58,7 +62,8 @@ class FakeSpeakers:
 
     def call(self, work, *, explain=None):
         try:
-            return work(SimpleNamespace(RawOutputStream=self.stream, CallbackStop=CallbackStop))
+            ends = {"CallbackStop": CallbackStop, "CallbackAbort": CallbackAbort}
+            return work(SimpleNamespace(RawOutputStream=self.stream, **ends))
         except PortAudioError as error:
             raise explain(error) from error
 
@@ -137,7 +142,7 @@ def test_cues_that_died_are_known_to_have_and_sound_again(cues, speakers, monkey
 
 
 def test_speakers_that_never_end_a_sound_are_closed(cues, speakers, monkeypatch):
-    monkeypatch.setattr(cues_module, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(playback, "PATIENCE_S", 0.01)
     speakers.may_play.clear()
     cues.started()
     wait_until_taken(cues)
