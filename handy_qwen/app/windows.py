@@ -46,6 +46,7 @@ class ProgramWindows:
             copy=program.copy_text,
             transcribe=self._transcribe,
             model=program.model_in_use,
+            player=lambda: program.player,
             folder=default_folder(),
         )
 

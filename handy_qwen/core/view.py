@@ -275,11 +275,11 @@ class HistoryFilter(enum.Enum):
         open_states = {EntryState.FAILED, EntryState.CANCELLED, EntryState.WAITING}
         match self:
             case HistoryFilter.ALL:
-                return True
+                return not entry.is_blank
             case HistoryFilter.STARRED:
                 return entry.is_starred
             case HistoryFilter.OPEN:
-                return entry.is_undelivered or entry.state in open_states
+                return entry.is_undelivered or (entry.state in open_states and not entry.is_blank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +299,7 @@ class HistoryPage:
     entries: tuple[Entry, ...] = ()  # newest first
     has_more: bool = False
     retried: frozenset[int] = frozenset()  # ids of those being transcribed again
+    played: int = 0  # id of the one whose sound is being played; 0: none
     deleted: int = 0  # how many entries an undo would bring back
     exported: Path | None = None  # the file that ``export`` wrote
     problem: Problem | None = None
@@ -332,6 +333,12 @@ class HistoryCommands(Protocol):
             model: "" is the one in use.
             language: "" is automatic, None the one it was recorded in.
         """
+
+    def play(self, entry: Entry) -> None:
+        """Play the sound, in place of what is being played. It stops when something is recorded."""
+
+    def stop_playing(self) -> None:
+        """Play no more."""
 
     def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
         """Exempt entries from automatic deletion, or no longer."""

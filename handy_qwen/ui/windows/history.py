@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -18,18 +18,20 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QSplitter,
     QStackedWidget,
+    QTextEdit,
     QToolButton,
     QWidget,
 )
 
+from handy_qwen.core.search import hits
 from handy_qwen.core.types import Entry, EntryState
-from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, View
+from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, confirm, labelled
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows.history_list import EntriesList
+from handy_qwen.ui.windows.history_list import EntriesList, found_format, utf16_length
 
 _TYPING_MS = 150  # a search begins when the fingers rest
 _PAGE = 200
@@ -70,6 +72,7 @@ class HistoryWindow(AppWindow):
             return
         self._page = page
         self.list.show_history(page)
+        self.detail.show_history(page)
         self._stack.setCurrentIndex(0 if page.entries else 1)
         self.undo_button.setVisible(page.deleted > 0)
         count = words.shown(len(page.entries), has_more=page.has_more) if page.entries else ""
@@ -83,6 +86,8 @@ class HistoryWindow(AppWindow):
 
     def show_view(self, view: View) -> None:
         """Show what the program does; what the history holds then comes by itself."""
+        if view.phase is Phase.RECORDING and self._page.played:
+            self._history.stop_playing()  # the microphone would hear it
         self._view = view
         self.pause.setChecked(view.choices.is_private)
         self.detail.show_chosen(self.list.chosen(), view.choices)
@@ -235,7 +240,7 @@ class _Detail(QWidget):
         super().__init__()
         self._history, self._insert = history, insert
         self._chosen: Sequence[Entry] = ()
-        self._choices = Choices()
+        self._choices, self._page = Choices(), HistoryPage()
         self._trouble = Text(color="recording")
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
@@ -244,12 +249,18 @@ class _Detail(QWidget):
         self.copy_button = Button(words.COPY, self.copy)
         self.insert_button = Button(words.INSERT, self.insert)
         self.insert_button.setToolTip(words.INSERT_TIP)
+        self.play_button = Button(words.PLAY, self._play)
         self.retry_button, self.retry_menu = Button(words.RETRY), QMenu(self)
         self.retry_menu.aboutToShow.connect(self._fill_retry_menu)
         self.retry_button.setMenu(self.retry_menu)
         self.star_button, self.delete_button = Button(words.STAR, self._star), Button(words.DELETE, delete)
         buttons = FlowLayout(
-            self.insert_button, self.copy_button, self.retry_button, self.star_button, gap_px=SMALL_GAP_PX
+            self.insert_button,
+            self.copy_button,
+            self.play_button,
+            self.retry_button,
+            self.star_button,
+            gap_px=SMALL_GAP_PX,
         )
         buttons.push(self.delete_button)
         whole = column((self.text, 1), self._trouble, buttons, gap_px=SMALL_GAP_PX, parent=self)
@@ -263,6 +274,7 @@ class _Detail(QWidget):
         text = one.text if one else ""
         if self.text.toPlainText() != text:  # what is selected in it stays selected
             self.text.setPlainText(text)
+        self._mark(self._page.query.words.split())
         several = words.chosen(len(chosen)) if chosen else words.NOTHING_CHOSEN
         self.text.setPlaceholderText(words.headline(one) if one else several)
         self._trouble.setText(one.error if one else "")
@@ -272,10 +284,16 @@ class _Detail(QWidget):
         is_cancelled = one is not None and one.state is EntryState.CANCELLED
         self.retry_button.setText(words.BRING_BACK if is_cancelled else words.RETRY)
         is_over = one is not None and one.has_audio and one.state is not EntryState.RECORDING
+        self.play_button.setEnabled(is_over)
+        self.play_button.setText(words.STOP if self._is_playing() else words.PLAY)
         self.retry_button.setEnabled(is_over)
         self.star_button.setText(words.UNSTAR if self._are_starred() else words.STAR)
         self.star_button.setEnabled(bool(chosen))
         self.delete_button.setEnabled(bool(chosen))
+
+    def show_history(self, page: HistoryPage) -> None:
+        self._page = page
+        self.show_chosen(self._chosen)
 
     def copy(self) -> None:
         if self.copy_button.isEnabled():
@@ -284,6 +302,28 @@ class _Detail(QWidget):
     def insert(self) -> None:
         if self.insert_button.isEnabled():
             self._insert(self._chosen[0])
+
+    def _is_playing(self) -> bool:
+        return bool(self._page.played) and [entry.id for entry in self._chosen] == [self._page.played]
+
+    def _play(self) -> None:
+        if self._is_playing():
+            self._history.stop_playing()
+        else:
+            self._history.play(self._chosen[0])
+
+    def _mark(self, wanted: Sequence[str]) -> None:
+        """Mark the places of the words that are ``wanted``."""
+        text = self.text.toPlainText()
+        marks = []
+        for begin, end in hits(text, wanted):
+            mark = QTextEdit.ExtraSelection()
+            mark.cursor = QTextCursor(self.text.document())
+            mark.cursor.setPosition(utf16_length(text[:begin]))
+            mark.cursor.setPosition(utf16_length(text[:end]), QTextCursor.MoveMode.KeepAnchor)
+            mark.format = found_format()
+            marks.append(mark)
+        self.text.setExtraSelections(marks)
 
     def _star(self) -> None:
         self._history.star([entry.id for entry in self._chosen], is_starred=not self._are_starred())

@@ -21,6 +21,7 @@ PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing you say from now on is save
 LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
 
 COPY, INSERT = tr("Cop&y"), tr("&Insert again")
+PLAY, STOP = tr("P&lay"), tr("Stop p&laying")
 INSERT_TIP = tr("Closes this window and inserts the text where you were before")
 RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Restore")
 STAR, UNSTAR = tr("St&ar"), tr("Unst&ar")
@@ -78,20 +79,31 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
     return STATES[entry.state], colors.get(entry.state, "working")
 
 
-def facts(entry: Entry, now: QDateTime) -> list[str]:
+def facts(entry: Entry, when: str) -> list[str]:
     """When, how long, in which language, by which model, for which application."""
     length = clock(entry.duration_s) if entry.duration_s else ""
-    parts = (moment(entry.created_s, now), length, entry.language, entry.model, entry.application)
-    return [part for part in parts if part]
+    return [part for part in (when, length, entry.language, entry.model, entry.application) if part]
 
 
 def moment(created_s: float, now: QDateTime) -> str:
     """A time as people say it: "Today 14:32", "Yesterday 09:10", and the date before."""
-    at = QDateTime.fromSecsSinceEpoch(int(min(max(created_s, 0.0), 2**40)))
-    locale, short = QLocale(), QLocale.FormatType.ShortFormat
-    days = {0: TODAY, 1: YESTERDAY}
-    day = days.get(at.date().daysTo(now.date())) or locale.toString(at.date(), short)
-    return f"{day} {locale.toString(at.time(), short)}"
+    return f"{day(created_s, now)} {time_of_day(created_s)}"
+
+
+def day(created_s: float, now: QDateTime) -> str:
+    """A day as people say it: "Today", "Yesterday", "Monday, 3 June 2024"."""
+    date = _local(created_s).date()
+    known = {0: TODAY, 1: YESTERDAY}.get(date.daysTo(now.date()))
+    return known or QLocale().toString(date, QLocale.FormatType.LongFormat)
+
+
+def time_of_day(created_s: float) -> str:
+    """The time, without the day."""
+    return QLocale().toString(_local(created_s).time(), QLocale.FormatType.ShortFormat)
+
+
+def _local(created_s: float) -> QDateTime:
+    return QDateTime.fromSecsSinceEpoch(int(min(max(created_s, 0.0), 2**40)))
 
 
 def empty(query: HistoryQuery, choices: Choices) -> tuple[str, str]:

@@ -50,17 +50,36 @@ def folder(tmp_path):
     return places.folder
 
 
+class FakePlayer:
+    """Plays until it is stopped, or told that the sound is over."""
+
+    def __init__(self):
+        self.played, self._on_end = [], None
+
+    def play(self, sound, on_end):
+        self.stop()
+        self.played.append(sound.name)
+        self._on_end = on_end
+
+    def stop(self, error=None):
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(error)
+
+
 class Reader:
     """The presenter, and what it answers."""
 
     def __init__(self, folder):
         self.posted, self.copied, self.pasts, self.error = [], [], [], None
+        self.player = FakePlayer()
         self._changed = threading.Condition()
         self.presenter = HistoryPresenter(
             self.posted.append,
             copy=self.copied.append,
             transcribe=self._transcribe,
             model=lambda: "small",
+            player=lambda: self.player,
             folder=folder,
         )
         self.presenter.listener = self._listen
@@ -113,6 +132,56 @@ def test_words_and_kinds_are_looked_for(reader):
     assert ids(reader.ask(words="EVENING good")) == [3]
     assert ids(reader.ask(only=HistoryFilter.STARRED)) == [3]
     assert ids(reader.ask(only=HistoryFilter.OPEN)) == [4]
+
+
+@pytest.fixture
+def playing(reader):
+    """A reader while the sound of entry 2 is being played."""
+    second = next(entry for entry in reader.ask().entries if entry.id == 2)
+    reader.presenter.play(second)
+    reader.wait(lambda past: past.played == 2)
+    assert len(reader.player.played) == 1
+    return reader
+
+
+def test_a_sound_is_played_until_it_is_over(playing):
+    playing.player.stop()
+    playing.wait(lambda past: past.played == 0)
+
+
+def test_a_sound_is_stopped_on_request_and_when_the_window_is_closed(playing):
+    playing.presenter.stop_playing()
+    playing.wait(lambda past: past.played == 0)
+    playing.presenter.play(playing.pasts[-1].entries[2])
+    playing.wait(lambda past: past.played == 2)
+    playing.presenter.leave()
+    playing.wait(lambda past: past.played == 0)
+
+
+def test_a_sound_played_again_is_still_being_played_when_the_first_has_ended(playing):
+    playing.presenter.play(playing.pasts[-1].entries[2])
+    playing.wait(lambda _: len(playing.player.played) == 2)
+    playing.ask(words="abend")
+    assert playing.wait(lambda past: past.query.words == "abend").played == 2
+
+
+def test_why_a_sound_cannot_be_played_is_said(reader, playing):
+    playing.player.stop(HandyError("The speakers cannot be used.", "Connect some."))
+    page = playing.wait(lambda past: past.problem is not None)
+    assert (page.problem.title, page.played) == ("The speakers cannot be used.", 0)
+    reader.presenter.play(page.entries[0])  # a failed take without sound
+    assert reader.wait(lambda past: "has no sound" in past.problem.title).played == 0
+    reader.player = None
+    reader.presenter.play(page.entries[2])
+    assert reader.wait(lambda past: "yet" in past.problem.title).played == 0
+
+
+def test_what_was_cancelled_and_has_no_sound_is_not_shown(reader, folder):
+    store = Store(Places(folder).database, busy_s=1.0)
+    blank = store.add({"created_ms": 5000, "state": EntryState.CANCELLED, "keep": Keep.AUDIO_AND_TEXT})
+    store.close()
+    assert blank not in ids(reader.ask())
+    assert blank not in ids(reader.ask(only=HistoryFilter.OPEN))
 
 
 def test_no_history_is_an_empty_one(tmp_path):

@@ -8,15 +8,18 @@ from PySide6.QtCore import QDateTime, Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
-from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery
+from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery, Phase
 from handy_qwen.ui import strings
 from handy_qwen.ui import window as window_module
+from handy_qwen.ui.style import blended, scheme
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.history import HistoryWindow
+from handy_qwen.ui.windows.history_list import DAY
 from tests.e2e.pasts import ENTRIES, FULL, NOW_S, PASTS, PRIVATE, VIEW
 from tests.unit.ui.gallery import buttons, labels, letters
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+NOW = QDateTime.currentDateTime()
 STARRED, HELD, FAILED, CANCELLED = 1, 2, 3, 4  # rows of FULL
 CONTROL = Qt.KeyboardModifier.ControlModifier
 MANY = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
@@ -210,6 +213,81 @@ def test_a_cancelled_take_is_brought_back_and_one_without_sound_is_not_tried_aga
     assert not window.detail.retry_button.isEnabled()
 
 
+def test_the_sound_is_played_and_stopped(window, asked):
+    choose(window, HELD)
+    assert not window.detail.play_button.isEnabled(), "it has no sound"
+    choose(window, FAILED)
+    window.detail.play_button.click()
+    assert asked.calls == [("play", ENTRIES[FAILED])]
+    window.show_history(replace(FULL, played=ENTRIES[FAILED].id))
+    assert window.detail.play_button.text() == words.STOP
+    window.detail.play_button.click()
+    assert asked.calls[1:] == [("stop_playing",)]
+    choose(window, STARRED)
+    assert window.detail.play_button.text() == words.PLAY, "it is another one that is played"
+
+
+def test_nothing_is_played_while_something_is_recorded(window, asked):
+    recording = replace(VIEW, phase=Phase.RECORDING)
+    window.show_view(recording)
+    assert asked.calls == []
+    window.show_view(VIEW)
+    window.show_history(replace(FULL, played=ENTRIES[FAILED].id))
+    window.show_view(recording)
+    assert asked.calls == [("stop_playing",)]
+
+
+def days(window):
+    model = window.list.model()
+    return [model.index(row).data(DAY) for row in range(model.rowCount())]
+
+
+def test_entries_are_grouped_by_day(window):
+    shown = days(window)
+    assert len([day for day in shown if day]) == len({words.day(one.created_s, NOW) for one in ENTRIES})
+    assert shown[0] == words.day(ENTRIES[0].created_s, NOW)
+    heights = [window.list.sizeHintForIndex(window.list.model().index(row)).height() for row in range(9)]
+    assert {height > min(heights) for day, height in zip(shown, heights, strict=True) if day} == {True}
+    assert {height for day, height in zip(shown, heights, strict=True) if not day} == {min(heights)}
+
+
+def marked(window):
+    return [one.cursor.selectedText() for one in window.detail.text.extraSelections()]
+
+
+def ink(window, row):
+    """The pixels of a row that have the color of a mark."""
+    rect = window.list.visualRect(window.list.model().index(row))
+    image = window.list.viewport().grab(rect).toImage()
+    base = window.palette().base().color()
+    mark = blended(scheme().color("problem", 90), base).name()
+    return sum(
+        image.pixelColor(x, y).name() == mark for x in range(image.width()) for y in range(image.height())
+    )
+
+
+def test_what_is_looked_for_is_marked_in_the_list_and_in_the_text(window):
+    assert marked(window) == []
+    window.search.setText("MONDAY anna")
+    choose(window, HELD)  # in its own color, a selected row has no marks to count
+    window.show_history(replace(FULL, query=HistoryQuery("MONDAY anna")))
+    assert ink(window, STARRED) > 20, "although they are at the end of a long text"
+    assert ink(window, FAILED) == 0
+    choose(window, STARRED)
+    assert marked(window) == ["Anna", "Monday"]
+    window.search.clear()
+    window.show_history(FULL)
+    assert marked(window) == []
+
+
+def test_marks_are_where_the_words_are_also_behind_letters_of_two_units(window):
+    window.search.setText("anna")
+    entry = replace(ENTRIES[STARRED], text="🎧 😀 Anna")
+    window.show_history(HistoryPage(HistoryQuery("anna"), (entry,)))
+    choose(window, 0)
+    assert marked(window) == ["Anna"]
+
+
 def test_rows_can_be_read_aloud(window):
     for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.STARRED):
         assert part in read_out(window, STARRED)
@@ -303,7 +381,10 @@ def test_times_are_told_as_people_do():
     at_s = now.toSecsSinceEpoch()
     assert words.moment(at_s, now).startswith(words.TODAY)
     assert words.moment(at_s - 86_400, now).startswith(words.YESTERDAY)
-    assert "26" in words.moment(at_s - 5 * 86_400, now)
+    assert words.day(at_s - 86_400, now) == words.YESTERDAY
+    fifth = words.day(at_s - 5 * 86_400, now)
+    assert {"5", "2026"} <= set(fifth.replace(",", "").split())
+    assert words.moment(at_s - 5 * 86_400, now) == f"{fifth} {words.time_of_day(at_s)}"
     assert words.moment(1e300, now)  # a damaged row
 
 
