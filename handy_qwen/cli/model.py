@@ -57,7 +57,9 @@ def add_parsers(commands: Subparsers) -> None:
     add_command(verbs, "list", _run_list, meaning, has_json=True)
     meaning = "download a model and make it ready"
     install = add_command(verbs, "install", _run_install, meaning, _INSTALLING, has_json=True)
-    install.add_argument("model", metavar="NAME", help="a name of: handy-qwen model list")
+    install.add_argument(
+        "model", metavar="NAME", help="a name of: handy-qwen model list, or a repository, OWNER/NAME"
+    )
     install.add_argument("--revision", help="another branch, tag or commit of its repository")
     install.add_argument(
         "--keep-source", type=Path, metavar="DIR", help="move what was downloaded there; else it is deleted"
