@@ -151,8 +151,8 @@ def test_every_official_layout_becomes_a_package_that_runs(layout, tmp_path, kin
     assert sum(entry.size_bytes for entry in manifest.files.values()) > 400_000_000
     recognizer = load_model(tmp_path / "package", voice_model=VOICE_MODEL)
     try:
-        recognizer.self_test()
-        assert np.isfinite(recognizer.transcribe(np.zeros(16_000, np.float32), exact=True).duration_s)
+        timings = recognizer.measure(np.zeros(16_000, np.float32), 2)
+        assert timings.total_s > 0
     finally:
         recognizer.close()
         shutil.rmtree(tmp_path / "package")
