@@ -19,7 +19,6 @@ from handy_qwen.engine.qwen3.manifest import (
 )
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
-
 MEASURED = {
     "clips": 14,
     "clips_same": 13,
