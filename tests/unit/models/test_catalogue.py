@@ -105,7 +105,7 @@ def test_an_unknown_name_is_answered_with_those_that_are_known():
 
 def test_the_shelf_has_what_can_be_installed_and_the_demo():
     shelf = {entry.name: entry for entry in model_entries()}
-    assert shelf["qwen3-asr-0.6b"].standing is ModelStatus.AVAILABLE
+    assert shelf["qwen3-asr-0.6b"].status is ModelStatus.AVAILABLE
     assert shelf["qwen3-asr-0.6b"].room_bytes > shelf["qwen3-asr-0.6b"].download_bytes
-    assert shelf["demo"].standing is ModelStatus.INSTALLED
+    assert shelf["demo"].status is ModelStatus.INSTALLED
     assert shelf["demo"].is_permanent

@@ -79,7 +79,7 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
     install(TINY, ignore)  # again
     assert len(real_hub.requests) == sent
     shelf = {entry.name: entry for entry in model_entries(Catalogue((TINY,)))}
-    assert shelf["tiny"].standing is ModelStatus.INSTALLED
+    assert shelf["tiny"].status is ModelStatus.INSTALLED
     remove("tiny")
     assert [model.name for model in installed_models()] == ["demo"]
     assert list(ModelPaths("tiny").final.parent.glob("tiny*")) == []
@@ -178,7 +178,7 @@ def test_a_conversion_that_is_given_up_keeps_what_was_fetched(real_hub):
         install(TINY, give_up)
     assert ModelPaths("tiny").partial_bytes() >= real_hub.sent_bytes(WEIGHTS) > 0
     entry = next(one for one in model_entries(Catalogue((TINY,))) if one.name == "tiny")
-    assert (entry.standing, entry.partial_bytes) == (ModelStatus.PAUSED, ModelPaths("tiny").partial_bytes())
+    assert (entry.status, entry.partial_bytes) == (ModelStatus.PAUSED, ModelPaths("tiny").partial_bytes())
     discard_download("tiny")
     assert ModelPaths("tiny").partial_bytes() == 0
     discard_download("tiny")  # nothing to do
