@@ -9,6 +9,7 @@
     |   |-- LanguageError           (also ValueError)
     |   `-- CancelledError          the caller asked for it
     |-- ConversionError
+    |-- CheckSpeechError            .path
     |-- InstallationError           a model cannot be installed, imported or removed
     |   `-- DownloadError           .reason: DownloadReason
     |-- AudioFileError              .path
@@ -87,6 +88,16 @@ class CancelledError(EngineError):
 
 class ConversionError(HandyError):
     """A checkpoint could not be turned into a package; nothing was left behind."""
+
+
+class CheckSpeechError(HandyError):
+    """The recordings to check a conversion with, which ship with the program, are missing or damaged."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"The check speech {path} {problem}.", "Install Handy Qwen again to check conversions."
+        )
+        self.path = path
 
 
 class InstallationError(HandyError):

@@ -70,6 +70,7 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "desktop-file-utils": "desktop-file-validate",
         "dpkg": "dpkg dpkg-deb dpkg-query",
         "dpkg-dev": "dpkg-shlibdeps",
+        "espeak-ng": "espeak-ng",
         "findutils": "find xargs",
         "git": "git",
         "lintian": "lintian",

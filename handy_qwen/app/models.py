@@ -153,8 +153,8 @@ class ModelsPresenter:
         """``entry`` with what is being done, went wrong, or was measured."""
         job = self._installing.get(entry.name)
         if job is not None:
-            return replace(entry, standing=ModelStatus.INSTALLING, progress=job.progress, problem=None)
-        is_here = entry.standing is ModelStatus.INSTALLED
+            return replace(entry, status=ModelStatus.INSTALLING, progress=job.progress, problem=None)
+        is_here = entry.status is ModelStatus.INSTALLED
         return replace(
             entry,
             problem=self._problems.get(entry.name, entry.problem),
@@ -236,9 +236,7 @@ class ModelsPresenter:
 
     def _remove(self, name: str) -> None:
         if name == self._chosen():
-            others = [
-                one for one in self._found if one.standing is ModelStatus.INSTALLED and one.name != name
-            ]
+            others = [one for one in self._found if one.status is ModelStatus.INSTALLED and one.name != name]
             best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo only if it must be
             self._use(best.name if best else "")
         self._change(name, self._installer.remove)

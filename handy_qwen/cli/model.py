@@ -43,7 +43,8 @@ SENTENCE = "Please send the report to Anna on Monday."
 """What is said in a recording that ships with the program."""
 _INSTALLING = """
 Download a model, compare its checksums, convert it if need be, and try it out. An interrupted download goes
-on where it stopped. HF_ENDPOINT names another hub or a mirror, HF_HOME the shared cache, HF_HUB_OFFLINE=1
+on where it stopped. NAME may also be a repository with a checkpoint of Qwen3-ASR, such as
+Qwen/Qwen3-ASR-0.6B-hf. HF_ENDPOINT names another hub or a mirror, HF_HOME the shared cache, HF_HUB_OFFLINE=1
 forbids the network; a token is sent only if HF_TOKEN is set.
 """
 _EXAMPLES = (
@@ -152,8 +153,8 @@ def _run_list(options: argparse.Namespace) -> int:
         download = "" if entry.is_permanent else _size(entry.download_bytes)
         sizes = f"{download:>9} {_size(entry.disk_bytes):>9} {_size(entry.memory_bytes):>9}"
         folder = folders.get(entry.name)
-        standing = _standing(entry, is_used=folder is not None and folder.resolve() == used)
-        write(f"{entry.name:22} {standing:12} {sizes}   {folder or entry.summary or entry.source}\n")
+        status = _status(entry, is_used=folder is not None and folder.resolve() == used)
+        write(f"{entry.name:22} {status:12} {sizes}   {folder or entry.summary or entry.source}\n")
     return 0
 
 
@@ -162,7 +163,7 @@ def _row(entry: ModelEntry, folders: dict[str, Path], used: Path | None) -> dict
     return {
         "name": entry.name,
         "title": entry.title,
-        "standing": entry.standing.name.lower(),
+        "status": entry.status.name.lower(),
         "is_in_use": folder is not None and folder.resolve() == used,
         "folder": str(folder) if folder else None,
         "size_bytes": entry.disk_bytes,
@@ -176,12 +177,12 @@ def _row(entry: ModelEntry, folders: dict[str, Path], used: Path | None) -> dict
     }
 
 
-def _standing(entry: ModelEntry, *, is_used: bool) -> str:
+def _status(entry: ModelEntry, *, is_used: bool) -> str:
     if is_used:
         return "in use"
     if entry.partial_bytes and entry.download_bytes:
         return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} loaded"
-    return "installed" if entry.standing.name == "INSTALLED" else ""
+    return "installed" if entry.status.name == "INSTALLED" else ""
 
 
 def _size(size_bytes: int) -> str:

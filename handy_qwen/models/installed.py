@@ -207,7 +207,7 @@ def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
 
 def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
     partial = 0 if here else ModelPaths(model.name).partial_bytes()
-    standing = ModelStatus.INSTALLED if here else ModelStatus.PAUSED if partial else ModelStatus.AVAILABLE
+    status = ModelStatus.INSTALLED if here else ModelStatus.PAUSED if partial else ModelStatus.AVAILABLE
     return ModelEntry(
         model.name,
         model.title,
@@ -219,7 +219,7 @@ def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
         disk_bytes=here.size_bytes if here else model.disk_bytes,
         room_bytes=model.room_bytes,
         memory_bytes=model.memory_bytes,
-        standing=standing,
+        status=status,
         is_recommended=model.is_recommended,
         is_permanent=model.layout is Layout.SHIPPED,
         partial_bytes=partial,
@@ -243,7 +243,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         licence=licence,
         source=origin.source if origin else "",
         disk_bytes=model.size_bytes,
-        standing=ModelStatus.INSTALLED,
+        status=ModelStatus.INSTALLED,
         is_imported=True,
         is_permanent=model.name == DEMO,
     )

@@ -459,7 +459,7 @@ def test_installed_models_are_listed_and_the_first_is_used(run, tmp_path):
     assert run("model", "convert", CHECKPOINT, folder, env=home).returncode == 0
     (folder.parent / "notes").mkdir()
     listed = json.loads(run("model", "list", "--json", env=home).stdout)
-    here = {model["name"] for model in listed if model["standing"] == "installed"}
+    here = {model["name"] for model in listed if model["status"] == "installed"}
     assert here == {"mine", "demo"}
     assert any(line.endswith(str(folder)) for line in run("model", "list", env=home).stdout.splitlines())
     done = run("transcribe", SPEECH / "report.flac", "--format", "json", env=home)

@@ -21,7 +21,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     # numpy for types only, see the last test
     "core": ({"errors", "languages"}, {"numpy", "regex"}),
     "engine": ({"errors", "languages"}, {"numpy", "onnxruntime", "onnx", "psutil", "regex"}),
-    "convert": ({"files", "engine", "errors", "languages"}, {"numpy", "onnx"}),
+    "convert": ({"files", "engine", "errors", "languages", "paths"}, {"numpy", "onnx", "soundfile"}),
     "audio": ({"core", "errors", "extras", "runtime"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (
         {"convert", "core", "files", "engine", "errors", "languages", "paths"},

@@ -73,7 +73,7 @@ class ModelPage(Page):
     def show_models(self, models: ModelList) -> None:
         """Show the models that can be had or are here; the demo model is no choice."""
         entries = [entry for entry in models.entries if not entry.is_permanent]
-        entries.sort(key=lambda one: (one.standing is not ModelStatus.INSTALLED, not one.is_recommended))
+        entries.sort(key=lambda one: (one.status is not ModelStatus.INSTALLED, not one.is_recommended))
         self.cards.show_models(models, entries)
         former, self._installing = self._installing, model_words.installation(models)[1].lower()
         if models.has_full_model:

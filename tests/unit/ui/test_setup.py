@@ -506,8 +506,8 @@ def test_the_page_says_what_is_going_on(window, view, text):
 
 
 def models(status, **more):
-    full = ModelEntry("big", "Big", standing=status, is_recommended=True, **more)
-    demo = ModelEntry("demo", "Demo", standing=ModelStatus.INSTALLED, is_permanent=True)
+    full = ModelEntry("big", "Big", status=status, is_recommended=True, **more)
+    demo = ModelEntry("demo", "Demo", status=ModelStatus.INSTALLED, is_permanent=True)
     return ModelList((demo, full))
 
 
@@ -550,7 +550,7 @@ def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(wi
 def test_a_model_that_is_installed_moves_to_the_top(window):
     def order(**statuses):
         entries = [ModelEntry(name, name, is_recommended=name == "quick") for name in ("rare", "quick")]
-        window.show_models(ModelList(tuple(replace(one, standing=statuses[one.name]) for one in entries)))
+        window.show_models(ModelList(tuple(replace(one, status=statuses[one.name]) for one in entries)))
         return list(window.page.cards.by_name)
 
     available, installed = ModelStatus.AVAILABLE, ModelStatus.INSTALLED
