@@ -84,6 +84,7 @@ class ModelEntry:
     is_imported: bool = False  # it came from a folder or archive, and cannot be downloaded again
     is_damaged: bool = False  # INSTALLED, but it could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
+    is_other: bool = False  # another maker's conversion of a model that is here as well
     progress: Progress | None = None  # while INSTALLING
     partial_bytes: int = 0  # of the download, while PAUSED
     problem: Problem | None = None

@@ -42,6 +42,7 @@ PUBLISHED = ModelEntry(
     disk_bytes=2_520_000_000,
     room_bytes=2_520_000_000,
     memory_bytes=3_100_000_000,
+    is_other=True,
 )
 DEMO = ModelEntry(
     "demo",

@@ -62,7 +62,7 @@ class SetupWindow(AppWindow):
         model_commands: ModelCommands,
     ) -> None:
         super().__init__("setup", words.TITLE, _SIZE_PX)
-        self.model = ModelPage(model_commands)
+        self.model = ModelPage(model_commands, commands)
         steps: list[Page] = [
             self.model,  # first, so that it is downloaded behind the others
             MicrophonePage(ask, commands, meter),

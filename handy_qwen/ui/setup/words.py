@@ -71,6 +71,7 @@ MODEL_LEAD = tr(
     "The built-in demo model knows some 300 words. A full model understands everything you say. "
     "You download it once."
 )
+MORE_MODELS = tr("&More models…")
 MODEL_FULL, MODEL_DEMO = tr("installed"), tr("demo model only")
 MODEL_HERE = tr("A full model is installed.")
 MODEL_COMES = tr("Go on to the next step. The installation continues in the background.")

@@ -67,7 +67,8 @@ def setup(asked, place):
     window = SetupWindow(asked, asked, lambda: -20.0, asked.models)
     window.show_view(CHOOSING)
     window.show_models(SHELVES["empty"])
-    window.go_to(place)
+    window.show()
+    window.go_to(place)  # now: a guide that comes up does not begin at its end
     return window
 
 

@@ -12,7 +12,7 @@ from handy_qwen import paths
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.core.types import Mode
-from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
 from handy_qwen.ui.setup import words
@@ -169,9 +169,10 @@ def test_the_keyboard_waits_for_the_first_model_and_is_left_where_the_user_put_i
 
 
 def test_no_page_scrolls_because_another_one_is_high(window, qtbot):
-    window.show_models(SHELVES["empty"])
+    many = [replace(SHELVES["empty"].entries[0], name=str(number)) for number in range(5)]
+    window.show_models(ModelList(tuple(many)))
     bar = window.scrolled.verticalScrollBar()
-    qtbot.waitUntil(lambda: bar.maximum() > 0)  # the models are many
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
     bar.setValue(bar.maximum())
     for place in range(MICROPHONE, DONE + 1):
         window.go_to(place)
@@ -527,6 +528,18 @@ def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
     assert window.forward.text() == words.NEXT
     window.show_models(ModelList())
     assert not window.page.is_done
+
+
+def test_models_of_other_makers_are_in_the_window_of_the_models_alone_until_they_are_here(window, asked):
+    mine, other = ModelEntry("mine", "Mine"), ModelEntry("other", "Other", is_other=True)
+    window.show_models(ModelList((other, mine)))
+    assert list(window.page.cards.by_name) == ["mine"]
+    window.page.more.click()
+    assert commands(asked, "open_window") == [(Window.MODELS,)]
+    progress = Progress(InstallStage.DOWNLOADING)
+    for status in (ModelStatus.INSTALLING, ModelStatus.INSTALLED):
+        window.show_models(ModelList((replace(other, status=status, progress=progress), mine)))
+        assert set(window.page.cards.by_name) == {"mine", "other"}
 
 
 def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(window):
