@@ -31,12 +31,14 @@ _RADIUS_PX = 8.0
 _PILL_SHARE = 0.13  # how much of the text's color its background has
 _BIDI_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 
+_ENDS = ".!?…\u3002\uff01\uff1f\u061f\u0964"  # of a sentence: also in Chinese, Arabic and Hindi
+
 
 def spoken(*parts: str) -> str:
     """``parts`` as sentences, each of them once, without the marks that order text of both directions."""
     plain = (" ".join(part.translate(_BIDI_MARKS).split()) for part in parts)
     said = list(dict.fromkeys(filter(None, plain)))
-    return " ".join(part if part[-1] in ".!?…" or part is said[-1] else f"{part}." for part in said)
+    return " ".join(part if part[-1] in _ENDS or part is said[-1] else f"{part}." for part in said)
 
 
 def announce(widget: QWidget, *parts: str, is_urgent: bool = False) -> None:

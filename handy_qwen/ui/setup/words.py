@@ -8,8 +8,8 @@ from handy_qwen.ui.strings import tr
 TITLE, TITLE_OF_STEP = tr("Set up"), tr("Set up: {step}")
 LATER, BACK, NEXT, SKIP, FINISH = tr("Close set&up"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
 STEP = tr("Step {number} of {count}")
-STEP_DONE = tr("{title}, done")
-TRY_AGAIN = tr("Go back to it")
+STEP_DONE, STEP_HERE = tr("{title}, done"), tr("{title}, current step")
+TRY_AGAIN = tr("Go back")
 
 SENTENCE = tr("The meeting starts at five o'clock.")
 

@@ -21,6 +21,7 @@ PACKAGES = {  # program -> Debian package
     "openbox": "openbox",
     "trayer": "trayer",
     "dbus-daemon": "dbus-daemon",
+    "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
     "setxkbmap": "x11-xkb-utils",
     "xterm": "xterm",
     "xclip": "xclip",
