@@ -23,6 +23,7 @@ class Use(Enum):
 PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
     Use.TRY: {"dash": "sh"},
     Use.CI: {
+        "at-spi2-core": "at-spi-bus-launcher",
         "bash": "bash",
         "coreutils": "cat env false sleep",
         "dash": "sh",
