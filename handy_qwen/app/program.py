@@ -323,6 +323,17 @@ class Program:
             changes["recent_languages"] = recent
         self.chores.do(lambda: self._change(changes))
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again. Any thread; returns at once."""
+
+        def mend() -> None:
+            try:
+                self.store.mend()
+            except HandyError as exc:
+                self.controller.post(Failed(0, exc))
+
+        self.chores.do(mend)
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
 

@@ -33,6 +33,7 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Reader, Settings, Several, item_of
+from handy_qwen.settings.mending import mended, name_at
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +163,9 @@ def read_configuration(path: Path | None = None) -> Configuration:
     except UnicodeError:
         return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
     except TomlError as exc:
-        return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
+        name = name_at(raw.decode(), exc.line)
+        error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
+        return Configuration(path, exists=True, stamp=stamp, error=error)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
 
@@ -338,6 +341,28 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
     replace_file(found.path, f"{document.mark}{document.text}".encode(), check=check)
 
 
+def mend(path: Path) -> None:
+    """Make a file that is not TOML readable again: its faulty lines become comments.
+
+    Raises:
+        SettingsError: It is broken in another way, or cannot be written; it is as it was.
+    """
+    found = read_configuration(path)
+    if found.document is not None:
+        return
+
+    def check() -> None:
+        if stamp_of(path) != found.stamp:
+            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
+
+    try:
+        replace_file(path, mended(path.read_bytes().decode()).encode(), check=check)
+    except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
+        raise SettingsError(
+            f"{path.name} cannot be repaired here.", f"Open {path} in a text editor."
+        ) from exc
+
+
 def change(path: Path, **changes: object) -> Settings:
     """Change settings in the file, for a command: nothing but these, and nothing in a file that is broken.
 
@@ -443,6 +468,17 @@ class SettingsStore:
                 self._seen, self._looks = stamp, 0
                 self._swap(new)
             return self._value
+
+    def mend(self) -> None:
+        """Make a broken file readable again; see the function ``mend``.
+
+        Raises:
+            SettingsError: It cannot be done; the file is as it was.
+        """
+        with self._lock:
+            mend(self.path)
+            self._remember()
+            self._catch_up(self._read())
 
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""

@@ -26,8 +26,15 @@ RANGE = tr("from {low} to {high} {unit}")
 A_NUMBER = tr("a number")
 LIMITED = tr("At most")
 TRY_NAME, TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here"), tr("Try it here: {how}")
-FIX, OPEN_FILE = tr("Reset this setting"), tr("Open the file")
-FIX_LINE = tr("Leave out line {line}")
+OPEN_FILE, SHOW_IT = tr("Open the file"), tr("Show it")
+BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
+BROKEN_HINT = tr(
+    "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: nothing "
+    "you wrote is lost."
+)
+BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
+MEND, MEND_LINE = tr("Reset “{setting}”"), tr("Reset this line")
+MEND_TIP = tr("The line becomes a comment, and its setting gets the default.")
 
 
 def said(words: str) -> str:
