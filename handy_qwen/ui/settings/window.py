@@ -28,11 +28,11 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
+from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.general import GeneralPage
 from handy_qwen.ui.settings.history import HistoryAndPrivacyPage
 from handy_qwen.ui.settings.language import LanguagePage
 from handy_qwen.ui.settings.microphone import MicrophonePage
-from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.shortcut import ShortcutPage
 from handy_qwen.ui.settings.text import TextPage

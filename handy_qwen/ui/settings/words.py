@@ -29,8 +29,8 @@ TRY_NAME, TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here"), tr("Try it 
 OPEN_FILE, SHOW_IT = tr("Open the file"), tr("Show it")
 BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
 BROKEN_HINT = tr(
-    "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: nothing "
-    "you wrote is lost."
+    "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: what "
+    "you wrote stays in the file."
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
 MEND, MEND_LINE = tr("Reset “{setting}”"), tr("Reset this line")
