@@ -7,7 +7,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 import pytest
 
 from handy_qwen.core.models import ModelCommands
-from handy_qwen.core.view import Choices, Commands, HistoryCommands, ModelChoice
+from handy_qwen.core.view import Choices, Commands, HistoryCommands, MicrophoneCommands, ModelChoice
 from tests.fakes import Asked
 
 
@@ -16,6 +16,7 @@ def asked():
     """What tray and windows ask of the program, and with ``models`` and ``history`` of their keepers."""
     made = Asked(Commands)
     made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
+    made.microphone = Asked(MicrophoneCommands, made.calls)
     return made
 
 
