@@ -50,5 +50,5 @@ TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
 WORK, RESOURCES = tr("While you speak"), tr("Memory and processor")
 INSERTION, WORDING = tr("Insertion"), tr("Wording")
-STAYS_HERE, LIMITS = tr("Everything stays on this computer."), tr("At most")
-HELP_PAGES, SETTINGS_FILE = tr("Help pages…"), tr("Settings file")
+
+HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
