@@ -90,6 +90,7 @@ class SettingsWindow(AppWindow):
         halves.addWidget(left)
         halves.addWidget(right)
         halves.setStretchFactor(1, 1)
+        halves.setSizes([1, _SIZE_PX.width()])  # the list as narrow as it may be
         self.trouble = _Trouble(tools.commands, self._show_setting)
         self.body.addWidget(self.trouble)
         self.body.addWidget(halves, 1)
