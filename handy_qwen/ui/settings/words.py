@@ -17,7 +17,7 @@ PAGES = {
     Page.ABOUT: tr("Help and about"),
 }
 PAGE_LIST = tr("Pages")
-SEARCH = tr("Search settings (Ctrl+F)")
+SEARCH = tr("Search (Ctrl+F)")
 SEARCH_NAME = tr("Search settings")
 NOTHING_FOUND = tr("No setting matches.")
 RESET, RESET_TO = tr("Reset"), tr("Reset {setting} to {value}")
