@@ -111,6 +111,7 @@ def run(*, is_hidden: bool) -> int:
         program.level_db,
         windows.models,
         windows.history,
+        upkeep_commands=windows.upkeep,
         microphone_commands=program.microphone,
         is_composited=is_composited,
     )

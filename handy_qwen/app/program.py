@@ -58,6 +58,7 @@ if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.devices import Device, Wish
     from handy_qwen.audio.microphones import Microphones
     from handy_qwen.audio.playback import Player
+    from handy_qwen.audio.portaudio import PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
     from handy_qwen.history.disk import DiskHistory
 
@@ -106,6 +107,7 @@ class Program:
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
         self._history: DiskHistory | None = None
+        self.library: PortAudio | None = None  # of which a process has only one; None until it is there
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self._is_built, self._is_closing = threading.Event(), threading.Event()
@@ -285,7 +287,7 @@ class Program:
         session = session_of(os.environ)
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
-        library = PortAudio()
+        library = self.library = PortAudio()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._microphone_list, self.player = Microphones(library), Player(library)
         self._recorder = MicrophoneRecorder(

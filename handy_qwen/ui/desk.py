@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
+from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
     HistoryCommands,
@@ -52,6 +53,7 @@ class Desk(QObject):
         model_commands: ModelCommands,
         history_commands: HistoryCommands,
         *,
+        upkeep_commands: UpkeepCommands,
         microphone_commands: MicrophoneCommands,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -60,6 +62,7 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
+        self._upkeep_commands = upkeep_commands
         self._microphone_commands = microphone_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
@@ -88,6 +91,10 @@ class Desk(QObject):
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
         self._called.emit(partial(self._show_history, page))
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole. Any thread."""
+        self._called.emit(partial(self._show_upkeep, upkeep))
 
     def open(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread."""
@@ -123,6 +130,10 @@ class Desk(QObject):
         self._settings = shown
         for window in self._windows.values():
             window.show_settings(shown)
+
+    def _show_upkeep(self, upkeep: Upkeep) -> None:
+        for window in self._windows.values():
+            window.show_upkeep(upkeep)
 
     def _show_history(self, page: HistoryPage) -> None:
         for window in self._windows.values():
@@ -168,6 +179,7 @@ class Desk(QObject):
             self._meter,
             self._model_commands,
             self._history_commands,
+            self._upkeep_commands,
             self._microphone_commands,
         )
         return SettingsWindow(tools)

@@ -2,7 +2,7 @@
 
 A page is a class that fills itself with sections of rows. The window makes it when it is first looked at, or
 searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``, ``show_history``,
-``show_checkup``, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter``
+``show_upkeep``, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter``
 and ends in ``leave``: a page is left when another one comes up and when the window is closed.
 """
 
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
+from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, MicrophoneCommands, View
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
@@ -22,6 +24,8 @@ from handy_qwen.ui.settings.controls import Control
 from handy_qwen.ui.settings.row import Row, SettingRow
 from handy_qwen.ui.widgets import Card, Text
 from handy_qwen.ui.window import ScrollArea
+
+_LEAST_PX = 160
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Tools:
     meter: Meter
     models: ModelCommands
     history: HistoryCommands
+    upkeep: UpkeepCommands
     microphone: MicrophoneCommands
 
 
@@ -84,9 +89,16 @@ class SettingsPage(ScrollArea):
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history."""
 
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole."""
+
     def filter(self, sought: str) -> list[Row]:
         """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""
         return [row for section in self._sections for row in section.filter(sought)]
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Small: the window, which all pages share, must fit on any screen. Called by Qt."""
+        return QSize(_LEAST_PX, _LEAST_PX)
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the page is entered by the keyboard."""

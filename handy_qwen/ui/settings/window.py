@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QSizePolicy,
-    QSplitter,
     QStackedWidget,
     QWidget,
 )
 
 from handy_qwen.core.models import ModelList
+from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, HistoryPage, Phase, View
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
-from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.icons import tinted_icon
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
 from handy_qwen.ui.settings.controls import sentence
@@ -43,8 +44,11 @@ from handy_qwen.ui.window import AppWindow
 
 _SIZE_PX = QSize(760, 560)
 _SHOWN_PROBLEMS = 3
+_LIST_SHARE = 0.3  # of the window's width
+_ICON_SCALE = 1.2  # to the height of the letters
+_ICONS = {which: f"page-{which}" for which in Page} | {Page.MICROPHONE: "mark-microphone"}
 _METER_PX, _LEAST_TRY_PX = 120, 260
-_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # in their order; made when first looked at
+_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looked at
     Page.GENERAL: GeneralPage,
     Page.SHORTCUT: ShortcutPage,
     Page.MICROPHONE: MicrophonePage,
@@ -52,7 +56,6 @@ _PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # in their order; made 
     Page.TEXT: TextPage,
     Page.VOCABULARY: VocabularyPage,
     Page.HISTORY: HistoryAndPrivacyPage,
-    Page.ABOUT: AboutPage,
 }
 
 
@@ -63,7 +66,7 @@ class SettingsWindow(AppWindow):
         super().__init__("settings", words.TITLE, _SIZE_PX)
         self._tools = tools
         self._settings, self._view = SettingsView(), View()
-        self._models, self._history = ModelList(), HistoryPage()
+        self._models, self._history, self._upkeep = ModelList(), HistoryPage(), Upkeep()
         self._pages: dict[Page, SettingsPage] = {}
         self._entered: SettingsPage | None = None
         self.search = QLineEdit()
@@ -72,27 +75,26 @@ class SettingsWindow(AppWindow):
         self.search.setClearButtonEnabled(True)
         self.list = QListWidget()
         self.list.setAccessibleName(words.PAGE_LIST)
-        for which in _PAGES:
+        for which in Page:
             item = QListWidgetItem(words.PAGES[which])
+            item.setToolTip(words.PAGES[which])  # where there is no room for it
             item.setData(Qt.ItemDataRole.UserRole, which)
             self.list.addItem(item)
         self._nothing = SecondaryText(words.NOTHING_FOUND)
         self._nothing.hide()
         self._stack = QStackedWidget()
         self.list.setSpacing(2)
-        self.list.setMinimumWidth(self.list.sizeHintForColumn(0) + 2 * self.fontMetrics().height())
-        left = QWidget()
-        column(self.search, (self.list, 1), gap_px=SMALL_GAP_PX, parent=left)
+        self.list.setIconSize(QSize(1, 1) * round(self.fontMetrics().height() * _ICON_SCALE))
+        self._draw_icons()
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._left = QWidget()
+        column(self.search, (self.list, 1), gap_px=SMALL_GAP_PX, parent=self._left)
         right = QWidget()
         column(self._nothing, (self._stack, 1), gap_px=SMALL_GAP_PX, parent=right)
-        halves = QSplitter()
-        halves.setChildrenCollapsible(False)
-        halves.addWidget(left)
-        halves.addWidget(right)
-        halves.setStretchFactor(1, 1)
         self.trouble = _Trouble(tools.commands, self._show_setting)
         self.body.addWidget(self.trouble)
-        self.body.addWidget(halves, 1)
+        self.body.addLayout(row(self._left, (right, 1)), 1)
         self._add_foot()
         self.list.currentItemChanged.connect(self._on_chosen)
         self.search.textChanged.connect(self._on_search)
@@ -109,19 +111,25 @@ class SettingsWindow(AppWindow):
     def page(self, which: Page) -> SettingsPage:
         """One of the pages; it is made now if it was not."""
         if which not in self._pages:
-            page = self._pages[which] = _PAGES[which](self._tools)
+            page = self._pages[which] = self._made(which)
             self._stack.addWidget(page)
             page.show_settings(self._settings)
             page.show_view(self._view)
             page.show_models(self._models)
             page.show_history(self._history)
+            page.show_upkeep(self._upkeep)
             self.order_tabs()
         return self._pages[which]
+
+    def _made(self, which: Page) -> SettingsPage:
+        if which is Page.ABOUT:
+            return AboutPage(self._tools, self.go)
+        return _PAGES[which](self._tools)
 
     def go(self, which: Page) -> None:
         """Bring the page ``which`` up."""
         self.search.clear()
-        self.list.setCurrentRow(list(_PAGES).index(which))
+        self.list.setCurrentRow(list(Page).index(which))
 
     def first_focus(self) -> QWidget:
         """The list."""
@@ -136,6 +144,24 @@ class SettingsWindow(AppWindow):
         """Called by Qt, also when the window is minimized."""
         super().hideEvent(event)
         self._enter(None)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
+        """Follow the colors of the desktop. Called by Qt."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.PaletteChange, QEvent.Type.ThemeChange}:
+            self._draw_icons()
+
+    def _draw_icons(self) -> None:
+        palette = self.list.palette()
+        inks = [palette.text().color().name(), palette.highlightedText().color().name()]
+        for place, which in enumerate(Page):
+            self.list.item(place).setIcon(tinted_icon(_ICONS[which], *inks))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
+        """Give the list the room it needs, but not more than its share. Called by Qt."""
+        super().resizeEvent(event)
+        wanted = self.list.sizeHintForColumn(0) + round(self.fontMetrics().height() * 1.5)
+        self._left.setFixedWidth(min(wanted, round(self.width() * _LIST_SHARE)))
 
     def show_settings(self, shown: SettingsView) -> None:
         """Show what the settings say."""
@@ -166,6 +192,12 @@ class SettingsWindow(AppWindow):
         for one in self._pages.values():
             one.show_history(page)
 
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole."""
+        self._upkeep = upkeep
+        for page in self._pages.values():
+            page.show_upkeep(upkeep)
+
     def _add_foot(self) -> None:
         """State, level, and a field to try the settings in."""
         self._state, self._meter, self._try = (
@@ -186,8 +218,8 @@ class SettingsWindow(AppWindow):
         which = OPTIONS[name].described.page
         if which is not None:
             self.go(which)
-            row = next((one for one in self.page(which).rows if one.setting_name == name), None)
-            if row is not None and (widget := row.first_focus()) is not None:
+            found = next((one for one in self.page(which).rows if one.setting_name == name), None)
+            if found is not None and (widget := found.first_focus()) is not None:
                 widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # --- pages ---------------------------------------------------------------------------------------
@@ -224,7 +256,7 @@ class SettingsWindow(AppWindow):
     def _on_search(self) -> None:
         """Show only what the search finds, and of the pages only those that have it."""
         found = []
-        for place, which in enumerate(_PAGES):
+        for place, which in enumerate(Page):
             is_page = bool(self._sought) and self._sought in words.PAGES[which].casefold()
             has_it = bool(self.page(which).filter("" if is_page else self._sought)) or not self._sought
             self.list.item(place).setHidden(not has_it)

@@ -32,6 +32,7 @@ def desk(qapp, asked, posted):  # noqa: ARG001
         lambda: -100.0,
         asked.models,
         asked.history,
+        upkeep_commands=asked.upkeep,
         microphone_commands=asked.microphone,
     )
     yield made
