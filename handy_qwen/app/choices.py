@@ -74,6 +74,7 @@ def choices_of(
     models: Sequence[str],
     microphones: Sequence[str],
     *,
+    default_microphone: str = "",
     is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
@@ -87,6 +88,7 @@ def choices_of(
         microphone=next(iter(settings.microphones), ""),
         microphone_order=settings.microphones,
         microphones=tuple(microphones),
+        default_microphone=default_microphone,
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,

@@ -111,6 +111,8 @@ def run(*, is_hidden: bool) -> int:
         program.level_db,
         windows.models,
         windows.history,
+        upkeep_commands=windows.upkeep,
+        microphone_commands=program.microphone,
         is_composited=is_composited,
     )
     windows.show(desk)
@@ -124,7 +126,13 @@ def run(*, is_hidden: bool) -> int:
     app.aboutToQuit.connect(end)
     try:
         has_tray = desk.has_tray()
-        program.start(desk.show_view, windows.call, windows.workers(), has_tray=has_tray)
+        program.start(
+            desk.show_view,
+            windows.call,
+            windows.workers(),
+            on_settings=desk.show_settings,
+            has_tray=has_tray,
+        )
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()

@@ -28,7 +28,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.models import Problem
 from handy_qwen.core.types import RATE_HZ, Samples
-from handy_qwen.core.view import VOICE_DB, Doing, MicrophoneListener, MicrophoneTest, Voice
+from handy_qwen.core.view import Doing, MicrophoneListener, MicrophoneTest, Voice
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:  # slow to import: numpy, PortAudio
@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # slow to import: numpy, PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
 
 RECORD_S = 5.0
-JUDGED_S = 1.0  # of sound, for a verdict
+JUDGED_S = 3.0  # of sound, for a verdict: it does not change with every word
 BUSY = Problem("A dictation is being recorded.", "Try again when it has ended.")
 INTERRUPTED = Problem("The test ended because a dictation began.", "Record again when it has ended.")
 STARTING = Problem("The microphone is still starting.", "Try again in a moment.")
@@ -50,12 +50,12 @@ class MicrophonePresenter:
     """
 
     def __init__(self, do: Callable[[Callable[[], None]], None]) -> None:
-        self.listener: MicrophoneListener = lambda _test: None
         self._do = do
         self._recorder: MicrophoneRecorder | None = None
         self._player: Player | None = None
         self._guard = threading.RLock()  # guards what follows
         self._is_listening = False
+        self._listener: MicrophoneListener = lambda _test: None
         self._test = MicrophoneTest()
         self._recent: deque[Samples] = deque()
         self._recording: list[Samples] = []
@@ -66,13 +66,11 @@ class MicrophonePresenter:
 
     # --- commands ------------------------------------------------------------------------------------
 
-    def listen(self) -> None:
+    def listen(self, show: MicrophoneListener) -> None:
         """Open the microphone that a dictation would use, until ``leave``."""
         with self._guard:
-            if self._is_listening:
-                return
-            self._is_listening = True
-            self._show(MicrophoneTest())
+            self._listener, self._is_listening = show, True
+            show(self._test)
         if self._recorder is None:
             self._do(self._begin)
         else:
@@ -190,4 +188,4 @@ class MicrophonePresenter:
     def _show(self, test: MicrophoneTest) -> None:
         if test != self._test:
             self._test = test
-            self.listener(test)
+            self._listener(test)

@@ -47,7 +47,7 @@ from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
-from handy_qwen.settings import Settings, SettingsStore
+from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.devices import Device, Wish
     from handy_qwen.audio.microphones import Microphones
     from handy_qwen.audio.playback import Player
+    from handy_qwen.audio.portaudio import PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
     from handy_qwen.history.disk import DiskHistory
 
@@ -92,12 +93,14 @@ class Program:
         self._quit_app, self._open_file = quit_app, open_file
         self._on_view: Listener | None = None
         self._open_window: Callable[[Window], None] = lambda _window: None
+        self._on_settings: Callable[[SettingsView], None] = lambda _shown: None
         self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
         self._method: Method = DEFAULT_METHOD
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
+        self._default_microphone = ""
         self._ports: Ports | None = None
         self._recorder: MicrophoneRecorder | None = None
         self._microphone_list: Microphones | None = None
@@ -105,6 +108,7 @@ class Program:
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
         self._history: DiskHistory | None = None
+        self.library: PortAudio | None = None  # of which a process has only one; None until it is there
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self._is_built, self._is_closing = threading.Event(), threading.Event()
@@ -116,6 +120,7 @@ class Program:
             paths.settings_file(),
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Trouble(SETTINGS, error)),
+            on_view=self._show_settings,
         )
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
@@ -134,6 +139,7 @@ class Program:
         open_window: Callable[[Window], None] = lambda _window: None,
         workers: Mapping[str, Watched] | None = None,
         *,
+        on_settings: Callable[[SettingsView], None] = lambda _shown: None,
         has_tray: bool = True,
     ) -> None:
         """Begin to work, behind the tray.
@@ -142,12 +148,14 @@ class Program:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
             workers: What else has a thread that is to be watched, by its subject in ``runtime.watchdog``.
+            on_settings: Called on any thread with the settings and what is wrong with their file.
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
             ControlError: The control socket cannot be opened.
         """
         self._on_view, self._open_window, self._has_tray = on_view, open_window, has_tray
+        self._on_settings = on_settings
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
@@ -280,7 +288,7 @@ class Program:
         session = session_of(os.environ)
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
-        library = PortAudio()
+        library = self.library = PortAudio()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._microphone_list, self.player = Microphones(library), Player(library)
         self._recorder = MicrophoneRecorder(
@@ -344,6 +352,17 @@ class Program:
             changes["recent_languages"] = recent
         self.chores.do(lambda: self._change(changes))
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again. Any thread; returns at once."""
+
+        def mend() -> None:
+            try:
+                self.store.mend()
+            except HandyError as exc:
+                self.controller.post(Failed(0, exc))
+
+        self.chores.do(mend)
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
 
@@ -397,11 +416,12 @@ class Program:
         self.chores.do(self._show_autostart)
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front, or open the settings file. Any thread; returns at once."""
-        if window is Window.SETTINGS:
-            self.chores.do(self._open_settings_file)
-        else:
-            self._open_window(window)
+        """Bring ``window`` to the front. Any thread; returns at once."""
+        self._open_window(window)
+
+    def open_settings_file(self) -> None:
+        """Open it in the user's editor. Any thread; returns at once."""
+        self.chores.do(self._open_settings_file)
 
     def quit(self) -> None:
         """End the program. Any thread; returns at once."""
@@ -476,6 +496,7 @@ class Program:
                     self._method,
                     self._models,
                     self._microphones,
+                    default_microphone=self._default_microphone,
                     is_autostarted=self._is_autostarted,
                 ),
             )
@@ -499,6 +520,10 @@ class Program:
         if self._on_view is not None:
             self._on_view(view)
 
+    def _show_settings(self, shown: SettingsView) -> None:
+        """Called on any thread."""
+        self._on_settings(shown)
+
     def _check_languages(self) -> None:
         """Warn before anybody speaks that the model lacks a language of the settings. Any thread."""
         with self._languages_lock:
@@ -515,7 +540,9 @@ class Program:
 
     def _on_devices(self, devices: Sequence[Device]) -> None:
         """Called on the microphone's thread."""
-        self._microphones = tuple(device.name for device in devices if not device.is_monitor)
+        real = [device for device in devices if not device.is_monitor]
+        self._microphones = tuple(device.name for device in real)
+        self._default_microphone = next((device.name for device in real if device.is_default), "")
         self.configure()
 
     def _live_mode(self) -> LiveMode:

@@ -23,7 +23,6 @@ _DICTATION = {
 }
 _WINDOWS = {
     "setup": "open the setup guide: model, microphone, hotkey",
-    "settings": "open the settings",
     "models": "open the Models window",
 }
 

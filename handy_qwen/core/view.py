@@ -112,6 +112,7 @@ class Choices:
     microphone: str = ""  # device name of the one wanted most; "" is the system's default
     microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not
     microphones: tuple[str, ...] = ()  # those that are connected
+    default_microphone: str = ""  # the one of them that the system uses unless told otherwise
     method: Method = Method.TYPE  # the one in use
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
@@ -179,6 +180,9 @@ class Commands(Protocol):
     def change(self, **changes: object) -> None:
         """Change settings, by their names; see ``settings.fields.Settings``."""
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again: its faulty lines become comments."""
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
 
@@ -198,7 +202,10 @@ class Commands(Protocol):
         """Look for microphones and models again: the menu is about to open."""
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front; SETTINGS opens the settings file in the user's editor."""
+        """Bring ``window`` to the front."""
+
+    def open_settings_file(self) -> None:
+        """Open the settings file in the user's editor; where there is none, show its folder."""
 
     def quit(self) -> None:
         """End the program in an orderly way."""
@@ -247,7 +254,7 @@ class MicrophoneCommands(Protocol):
     The level is that of ``Meter``. Nothing that is recorded here is written to the disk.
     """
 
-    def listen(self) -> None:
+    def listen(self, show: MicrophoneListener) -> None:
         """Open the microphone that a dictation would use, until ``leave``. A dictation comes first."""
 
     def leave(self) -> None:

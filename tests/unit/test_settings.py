@@ -17,7 +17,7 @@ from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
 from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.document import Document, TomlError, dump
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, default_chord
+from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, OPTIONS, default_chord
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'
@@ -67,8 +67,8 @@ def desk(tmp_path):
 
 def test_the_first_start_writes_a_private_commented_file_that_reads_as_the_defaults(desk):
     assert desk.store.load() == Settings()
-    for one in fields(Settings):
-        assert one.metadata["meaning"].splitlines()[0] in desk.text()
+    for option in OPTIONS.values():
+        assert f"# {option.described.comment()[0]}" in desk.text()
     assert read(desk.text()) == (Settings(), ())
     assert desk.problems == []
     if os.name == "posix":
@@ -205,6 +205,31 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
 def test_every_kind_of_mistake_is_explained(text, problem):
     _settings, problems = read(f"{text}\n")
     assert any(problem in str(one) for one in problems), problems
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize(
+    ("line", "names", "written"),
+    [
+        ('microphone = "Desk"  # mine', ("Desk",), 'microphones = ["Desk"]  # mine'),
+        ('microphone = ""', (), "microphones = []"),
+    ],
+)
+def test_the_one_microphone_of_a_former_version_is_the_first_of_the_list(desk, line, names, written):
+    text = f"# which one\n{line}\nstrange = 1\n"
+    desk.write(text).store.load()
+    assert desk.store.value.microphones == names
+    assert len(desk.lines()) == 1, "only the strange one"
+    assert desk.text() == text, "reading changes nothing"
+    desk.store.update(sounds=True)
+    assert desk.text() == f"# which one\n{written}\nstrange = 1\nsounds = true\n"
+
+
+@pytest.mark.expects_log
+def test_a_former_microphone_is_nothing_beside_the_list(desk):
+    desk.write('microphone = "Old"\nmicrophones = ["New"]\n').store.load()
+    assert desk.store.value.microphones == ("New",)
+    assert len(desk.lines()) == 1
 
 
 def test_one_mistake_and_several_are_explained_in_sentences(desk):

@@ -14,11 +14,20 @@ from handy_qwen.app import machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
-from handy_qwen.audio.devices import Wish
+from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.recorder import MicrophoneRecorder
-from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
+from handy_qwen.core.events import (
+    Configured,
+    Failed,
+    HotkeysFailed,
+    ModelReady,
+    Noted,
+    Request,
+    Requested,
+    Trouble,
+)
 from handy_qwen.core.types import LiveMode, Method, Submit
-from handy_qwen.core.view import Phase, Window
+from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
@@ -26,6 +35,7 @@ from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.ui.overlay_card import content_of
 from tests.fakes import (
     AT_ONCE,
     FakeCues,
@@ -206,6 +216,19 @@ def test_what_the_menus_choose_is_done_and_written_to_the_file(bench):
     written = desk.program.store.path.read_text(encoding="utf-8")
     for line in ('model = "demo"', 'language = "German"', 'microphones = ["Webcam"]', 'method = "type"'):
         assert line in written
+
+
+def test_without_a_microphone_the_state_is_a_problem_until_there_is_one(bench):
+    desk = bench().start()
+    desk.program.controller.post(ModelReady("demo", ("English",)))
+    assert desk.run().view.phase is Phase.IDLE
+    desk.program.controller.post(Trouble(MICROPHONE, no_microphone()))
+    view = desk.run().view
+    assert view.phase is Phase.PROBLEM
+    assert desk.titles == ["No microphone was found."]
+    assert content_of(view) is None, "no card that stays on the screen for good"
+    desk.program.controller.post(Trouble(MICROPHONE, None))
+    assert desk.run().view.phase is Phase.IDLE
 
 
 def test_a_choice_can_be_taken_back_and_the_menus_know_what_is_chosen_by_itself(bench):
@@ -406,16 +429,16 @@ def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench
     desk = bench().start()
     desk.program.refresh_choices()
     assert desk.recorder.refreshed == 1
-    desk.program._on_devices(
-        [SimpleNamespace(name="Webcam", is_monitor=False), SimpleNamespace(name="Speakers", is_monitor=True)]
-    )
-    assert desk.run().view.choices.microphones == ("Webcam",)
+    webcam = Device("Webcam", "webcam", 48_000, 1, is_default=True)
+    desk.program._on_devices([webcam, Device("Speakers", "monitor", 48_000, 2, is_monitor=True)])
+    choices = desk.run().view.choices
+    assert (choices.microphones, choices.default_microphone) == (("Webcam",), "Webcam")
     assert desk.program.level_db() == -20.0
 
 
 def test_the_menu_opens_the_settings_file_and_quits(bench):
     desk = bench().start()
-    desk.program.open_window(Window.SETTINGS)
+    desk.program.open_settings_file()
     desk.program.quit()
     assert desk.opened == [Path(desk.program.store.path)]
     assert desk.quits == [True]
@@ -448,7 +471,7 @@ def test_a_change_that_cannot_be_is_refused_in_a_notice(bench):
 def test_without_an_editor_the_folder_is_opened_and_the_place_told(bench, has_folder):
     desk = bench().start()
     desk.openable = lambda path: has_folder and path.is_dir()
-    desk.program.open_window(Window.SETTINGS)
+    desk.program.open_settings_file()
     place = Path(desk.program.store.path)
     assert desk.opened == [place, place.parent]
     (notice,) = desk.run().view.notices[-1:]

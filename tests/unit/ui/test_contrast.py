@@ -87,7 +87,7 @@ def empty_bar():
 
 FIELDS = (
     *(QtWidgets.QLineEdit, QtWidgets.QPlainTextEdit, QtWidgets.QListView, EntriesList),
-    *(QtWidgets.QComboBox, empty_bar, Card),
+    *(QtWidgets.QComboBox, QtWidgets.QDoubleSpinBox, empty_bar, Card),
 )
 
 
@@ -211,6 +211,12 @@ def test_a_chosen_row_is_readable(qtbot, grounds):
     rows.setCurrentIndex(rows.model().index(0))
     image = picture(qtbot, rows, QSize(500, 200))
     area = rows.visualRect(rows.model().index(0))
+    heading_px = area.height() - rows.sizeHintForIndex(rows.model().index(1)).height()
+    heading = [
+        image.pixelColor(x, y) for x in range(20, 200) for y in range(area.top(), area.top() + heading_px)
+    ]
+    assert best(heading, grounds[1]) >= TEXT
+    area.setTop(area.top() + heading_px)
     ground = image.pixelColor(area.right() - 4, area.top() + 4)
     assert contrast(ground, grounds[1]) > 1.2
     row = [image.pixelColor(x, y) for x in range(20, 300) for y in range(area.top() + 20, area.top() + 60)]
