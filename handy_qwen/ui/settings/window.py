@@ -101,7 +101,7 @@ class SettingsWindow(AppWindow):
         self.search.returnPressed.connect(self._go_to_found)
         QShortcut(QKeySequence.StandardKey.Find, self, self._begin_search)
         self.shown.connect(lambda: self._enter(self.page(self.chosen)))
-        self.hidden.connect(lambda: self._enter(None))
+        self.hidden.connect(self._on_hidden)
         self.list.setCurrentRow(0)
 
     @property
@@ -224,6 +224,11 @@ class SettingsWindow(AppWindow):
         self._stack.setCurrentWidget(page)
         if self.isVisible():
             self._enter(page)
+
+    def _on_hidden(self) -> None:
+        self._enter(None)
+        self.search.clear()
+        self._meter.run(False)
 
     def _enter(self, page: SettingsPage | None) -> None:
         """``page`` is up, and no other; None: the window is closed."""
