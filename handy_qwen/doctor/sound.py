@@ -246,7 +246,7 @@ def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object
         return warning(
             MICROPHONE,
             f"{name} takes {heard.first_s:.1f} s to start (Bluetooth often does): first words may be lost.",
-            "Keep it open: set warm_s = -1 in the settings file. Or choose another microphone.",
+            "Keep it ready always (Settings, Microphone), or choose another one.",
             **details,
         )
     facts = f"{level_db:.0f} dBFS at its loudest, first sound after {heard.first_s:.2f} s"

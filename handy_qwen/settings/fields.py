@@ -271,7 +271,7 @@ class Settings:
         number(5, 7200),
         "Longest recording",
         "The recording ends by itself after this time; its text is inserted as usual.",
-        form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=1),
+        form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=2),
         page=Page.SHORTCUT,
     )
     silence_s: float = option(
@@ -478,7 +478,7 @@ class Settings:
         90.0,
         number(0, 36_500),
         "Time they are kept",
-        form=Amount(Unit.DAYS, decimals=0, zero="For good", first=90),
+        form=Amount(Unit.DAYS, decimals=2, zero="For good", first=90),
         page=Page.HISTORY,
     )
     history_gb: float = option(
@@ -486,7 +486,7 @@ class Settings:
         number(0, 100_000),
         "Space for their sound",
         "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
-        form=Amount(Unit.GIGABYTES, step=0.5, decimals=1, zero="Any amount", first=2),
+        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="Any amount", first=2),
         page=Page.HISTORY,
     )
     private: bool = option(

@@ -61,7 +61,7 @@ def choose(row, value):
     """Choose ``value`` as a user would."""
     control, form = row.control, row.option.described.form
     if isinstance(control, QComboBox):
-        place = control.findText(words.said(form.worded(value)))
+        place = [one for one, _title in row.setting._shown].index(value)
         control.setCurrentIndex(place)
         control.activated.emit(place)
     elif isinstance(control, QCheckBox):
@@ -125,7 +125,7 @@ OTHER = {
     ("name", "typed", "reason"),
     [
         ("hold_s", 9.0, "Must be from 0.1 to 2 s."),
-        ("max_take_s", 60_000.0, "Must be from 0.1 to 120 min."),
+        ("max_take_s", 60_000.0, "Must be from 0.09 to 120 min."),
         ("history_count", 2_000_000, "Must be from 0 to 1,000,000 dictations."),
     ],
 )
