@@ -19,6 +19,7 @@ from __future__ import annotations
 import difflib
 import errno
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -301,7 +302,7 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
 
     Raises:
         ChangedMeanwhileError: It is another file by now.
-        OSError: The file cannot be written.
+        OSError: The file cannot be written, or would be too large to be read again.
     """
 
     def check() -> None:
@@ -310,7 +311,10 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
 
     assert found.document is not None
     document = edited(found.document, changes)
-    replace_file(found.path, f"{document.mark}{document.text}".encode(), check=check)
+    raw = f"{document.mark}{document.text}".encode()
+    if len(raw) > MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    replace_file(found.path, raw, check=check)
 
 
 def change(path: Path, **changes: object) -> Settings:
@@ -408,6 +412,21 @@ class SettingsStore:
                 self._seen, self._looks = stamp, 0
                 self._swap(new)
             return self._value
+
+    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+        """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
+
+        Raises:
+            ValueError: A value does not pass its check.
+            TypeError: There is no such setting.
+        """
+        with self._lock:
+            if stamp_of(self.path) != self._seen:  # else it would write over what was added by hand
+                found = self._read()
+                if found.document is not None and found.document.text:  # many editors empty it first
+                    self._remember()
+                    self._catch_up(found)
+            return self.update(**changes(self._value))
 
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""
