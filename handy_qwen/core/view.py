@@ -163,7 +163,10 @@ class Commands(Protocol):
         """Look for microphones and models again: the menu is about to open."""
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front; SETTINGS opens the settings file in the user's editor."""
+        """Bring ``window`` to the front."""
+
+    def open_settings_file(self) -> None:
+        """Open the settings file in the user's editor; where there is none, show its folder."""
 
     def quit(self) -> None:
         """End the program in an orderly way."""
