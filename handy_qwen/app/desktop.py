@@ -111,6 +111,7 @@ def run(*, is_hidden: bool) -> int:
         program.level_db,
         windows.models,
         windows.history,
+        vocabulary=windows.vocabulary,
         is_composited=is_composited,
     )
     windows.show(desk)

@@ -13,6 +13,7 @@ from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View, Window
+from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow
@@ -44,6 +45,7 @@ class Desk(QObject):
         model_commands: ModelCommands,
         history_commands: HistoryCommands,
         *,
+        vocabulary: VocabularyCommands,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
@@ -51,6 +53,7 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
+        self._vocabulary = vocabulary
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
@@ -78,6 +81,10 @@ class Desk(QObject):
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
         self._called.emit(partial(self._show_history, page))
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Show the words and replacements. Any thread."""
+        self._called.emit(partial(self._show_vocabulary, page))
 
     def open(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread."""
@@ -118,6 +125,10 @@ class Desk(QObject):
         for window in self._windows.values():
             window.show_history(page)
 
+    def _show_vocabulary(self, page: VocabularyPage) -> None:
+        for window in self._windows.values():
+            window.show_vocabulary(page)
+
     def _present(self, window: Window) -> None:
         if window not in self._windows:
             self._windows[window] = self._made(window)
@@ -152,7 +163,14 @@ class Desk(QObject):
         from handy_qwen.ui.settings.page import Tools
         from handy_qwen.ui.settings.window import SettingsWindow
 
-        tools = Tools(self._commands, self._ask, self._meter, self._model_commands, self._history_commands)
+        tools = Tools(
+            self._commands,
+            self._ask,
+            self._meter,
+            self._model_commands,
+            self._history_commands,
+            self._vocabulary,
+        )
         return SettingsWindow(tools)
 
     def _on_setup_closed(self) -> None:

@@ -33,6 +33,7 @@ from PySide6.QtWidgets import (
 from handy_qwen import paths
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.view import HistoryPage, View
+from handy_qwen.core.vocabulary import VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
@@ -92,6 +93,9 @@ class AppWindow(QDialog):
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history."""
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Show the words and replacements."""
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the window comes up; None leaves it to Qt."""

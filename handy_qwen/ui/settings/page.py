@@ -16,6 +16,8 @@ from PySide6.QtWidgets import QWidget
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View
+from handy_qwen.core.vocabulary import VocabularyCommands
+from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
 from handy_qwen.ui.settings.controls import Control
@@ -33,6 +35,7 @@ class Tools:
     meter: Meter
     models: ModelCommands
     history: HistoryCommands
+    vocabulary: VocabularyCommands
 
 
 class SettingsPage(ScrollArea):
@@ -82,6 +85,9 @@ class SettingsPage(ScrollArea):
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history."""
+
+    def show_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Show the words and replacements."""
 
     def filter(self, sought: str) -> list[Row]:
         """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""

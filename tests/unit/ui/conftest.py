@@ -8,14 +8,16 @@ import pytest
 
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, ModelChoice
+from handy_qwen.core.vocabulary import VocabularyCommands
 from tests.fakes import Asked
 
 
 @pytest.fixture
 def asked():
-    """What tray and windows ask of the program, and with ``models`` and ``history`` of their keepers."""
+    """What tray and windows ask of the program, and with ``models`` and so on of their keepers."""
     made = Asked(Commands)
     made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
+    made.vocabulary = Asked(VocabularyCommands, made.calls)
     return made
 
 

@@ -1,10 +1,13 @@
 """Every window of the program in its fullest states, and what is to be seen in them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
+from handy_qwen.core.text import Replacement
 from handy_qwen.core.view import Notice, NoticeKind, Phase
+from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
@@ -28,6 +31,23 @@ CHOOSING = replace(
     choices=replace(
         CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
     ),
+)
+VOCABULARY = VocabularyPage(
+    words=("Qwen", "Ada Lovelace", "onnxruntime", "Kürşat", "HAProxy", "Łódź", "Zugspitze"),
+    fit=Fit(196, 200, frozenset({"Zugspitze"})),
+    rows=(
+        Row(Replacement("new line", "\n"), Replacement("new line", "\n")),
+        Row(
+            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon"),
+            Replacement("my address", ""),
+        ),
+        Row(Replacement("um", ""), Replacement("um", "")),
+        Row(
+            Replacement("([a-z", "x", is_regex=True), None, "Not a valid pattern: unterminated character set."
+        ),
+    ),
+    tried=Tried("Good morning new line chairs", "Good morning\nChairs", "English"),
+    handy=Path("/home/ada/.local/share/com.pais.handy/settings_store.json"),
 )
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 
@@ -69,11 +89,12 @@ def setup(asked, place):
 
 
 def settings(asked, page):
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history))
+    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.vocabulary))
     window.show_settings(SettingsView())
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
     window.go(page)
+    window.show_vocabulary(VOCABULARY)
     return window
 
 
