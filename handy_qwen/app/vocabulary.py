@@ -78,7 +78,7 @@ class VocabularyPresenter:
         self._sample = ""
         self._fit: Fit | None = None
         self._counted: tuple[object, ...] = ()  # what ``_fit`` is about
-        self._shown = VocabularyPage()
+        self._shown: VocabularyPage | None = None  # the last answer
         self._worker = Worker(
             "vocabulary",
             routine=self._count_tokens,
@@ -169,7 +169,7 @@ class VocabularyPresenter:
         self._worker.do(do)
 
     def _watch(self, *, is_watched: bool) -> None:
-        self._is_watched = is_watched
+        self._is_watched, self._shown = is_watched, None  # whoever begins to look gets an answer in any case
         if not is_watched:
             self._sample = ""
 

@@ -18,6 +18,7 @@ from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.saving import ask_where_to_save
 from handy_qwen.ui.settings import vocabulary_words as words
+from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.settings.rule_table import RuleTable
@@ -71,6 +72,9 @@ class VocabularyPage(SettingsPage):
         if self._is_entered and shown.values != self._settings:
             self._vocabulary.look()
         self._settings = shown.values
+        for part, name in ((self.words, "custom_words"), (self.rules, "replacements")):
+            problem = shown.problem_of(name)
+            part.show_problem(sentence(str(problem)) if problem else "")
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Show the words and replacements."""
@@ -132,6 +136,10 @@ class _Part(Row):
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Show the words and replacements."""
+
+    def show_problem(self, problem: str) -> None:
+        """Say what the settings file has wrong; "" for nothing."""
+        self.refuse(problem)
 
 
 class _Words(_Part):
@@ -234,6 +242,7 @@ class _Rules(_Part):
     """The replacements, and a line to try them with."""
 
     def __init__(self, do: Do) -> None:
+        self._problem = ""  # of the settings file
         self.table = RuleTable(change=self._change, delete=self._delete)
         self.add_button = Button(words.ADD_RULE, self.table.add)
         self.delete_button = Button(words.DELETE_RULES, self.table.delete_chosen)
@@ -272,6 +281,11 @@ class _Rules(_Part):
         self._show_tried(vocabulary.tried)
         self._update()
 
+    def show_problem(self, problem: str) -> None:
+        """See ``_Part``."""
+        self._problem = problem
+        self._update()
+
     def try_again(self) -> None:
         """Ask what becomes of the text that is there."""
         self._do("try_text", self.sample.text())
@@ -302,7 +316,7 @@ class _Rules(_Part):
 
     def _update(self) -> None:
         self.delete_button.setEnabled(bool(self.table.selectedIndexes()))
-        self.refuse(self.table.trouble)
+        self.refuse(self.table.trouble or self._problem)
 
 
 class _Files(_Part):
