@@ -111,7 +111,8 @@ def run(*, is_hidden: bool) -> int:
         program.level_db,
         windows.models,
         windows.history,
-        vocabulary=windows.vocabulary,
+        upkeep_commands=windows.upkeep,
+        vocabulary_commands=windows.vocabulary,
         is_composited=is_composited,
     )
     windows.show(desk)

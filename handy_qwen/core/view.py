@@ -147,6 +147,9 @@ class Commands(Protocol):
     def change(self, **changes: object) -> None:
         """Change settings, by their names; see ``settings.fields.Settings``."""
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again: its faulty lines become comments."""
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
 

@@ -34,6 +34,7 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Reader, Settings, Several, item_of
+from handy_qwen.settings.mending import mended, name_at
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,9 @@ def read_configuration(path: Path | None = None) -> Configuration:
     except UnicodeError:
         return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
     except TomlError as exc:
-        return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
+        name = name_at(raw.decode(), exc.line)
+        error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
+        return Configuration(path, exists=True, stamp=stamp, error=error)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
 
@@ -302,18 +305,40 @@ def new_document() -> Document:
 
 
 def edited(document: Document, changes: Mapping[str, Any]) -> Document:
-    """``document`` with other values of some settings; everything else is as it was."""
+    """``document`` with other values of some settings; everything else is as it was.
+
+    So are entries of a list that cannot be read, unless it gets its default again.
+    """
     for name, value in changes.items():
+        raw = document.values.get(name)
+        entries = raw if isinstance(raw, list) and isinstance(_READERS[name], Several) else []
+        reader, is_reset = _Reader(document), value == _FIELDS[name].default
+        read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
+        unread = [at for at, entry in enumerate(read) if entry is None and not is_reset]
         if name in _TABLES:
-            reader, raw = _Reader(document), document.values.get(name)
-            entries = raw if isinstance(raw, list) else []
-            read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
             old = [item_of(entry) if entry else {} for entry in read]
             new = [item_of(entry) for entry in value]
-            document = document.with_tables(name, old, new, _TABLES[name])
+            kept = unread if (name, 0) in document.lines else []
+            document = document.with_tables(name, old, _with(new, {at: {} for at in kept}), _TABLES[name])
+        elif entries:
+            kept_values = {at: entries[at] for at in unread if isinstance(entries[at], str | int | float)}
+            document = document.with_value(name, _with(value, kept_values))
         else:
             document = document.with_value(name, _plain(value))
     return document
+
+
+def is_readable(document: Document, name: str) -> bool:
+    """Whether what ``document`` has for ``name``, if anything, can be read at least in part."""
+    return name not in document.values or _Reader(document).field(name) is not None
+
+
+def _with(entries: Iterable[T], more: Mapping[int, T]) -> list[T]:
+    """``entries`` with ``more`` at their places."""
+    found = list(entries)
+    for place, entry in more.items():
+        found.insert(place, entry)
+    return found
 
 
 def _plain(value: object) -> object:
@@ -340,6 +365,28 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
     if len(raw) > MOST_BYTES:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     replace_file(found.path, raw, check=check)
+
+
+def mend(path: Path) -> None:
+    """Make a file that is not TOML readable again: its faulty lines become comments.
+
+    Raises:
+        SettingsError: It is broken in another way, or cannot be written; it is as it was.
+    """
+    found = read_configuration(path)
+    if found.document is not None:
+        return
+
+    def check() -> None:
+        if stamp_of(path) != found.stamp:
+            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
+
+    try:
+        replace_file(path, mended(path.read_bytes().decode()).encode(), check=check)
+    except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
+        raise SettingsError(
+            f"{path.name} cannot be repaired here.", f"Open {path} in a text editor."
+        ) from exc
 
 
 def change(path: Path, **changes: object) -> Settings:
@@ -448,20 +495,39 @@ class SettingsStore:
                 self._swap(new)
             return self._value
 
+    def mend(self) -> None:
+        """Make a broken file readable again; see the function ``mend``.
+
+        Raises:
+            SettingsError: It cannot be done; the file is as it was.
+        """
+        with self._lock:
+            mend(self.path)
+            self._remember()
+            self._catch_up(self._read())
+
     def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
         """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
 
         Raises:
+            SettingsError: The file has something in their place that cannot be read; nothing is changed.
             ValueError: A value does not pass its check.
             TypeError: There is no such setting.
         """
         with self._lock:
-            if stamp_of(self.path) != self._seen:  # else it would write over what was added by hand
-                found = self._read()
-                if found.document is not None and found.document.text:  # many editors empty it first
-                    self._remember()
-                    self._catch_up(found)
-            return self.update(**changes(self._value))
+            found = self._read()
+            if stamp_of(self.path) != self._seen and found.document is not None and found.document.text:
+                # Else it would write over what was added by hand. Many editors empty a file first.
+                self._remember()
+                self._catch_up(found)
+            wanted = changes(self._value)
+            for name in wanted:
+                if found.document is not None and not is_readable(found.document, name):
+                    raise SettingsError(
+                        f"{name} in {self.path.name} cannot be read, and would be lost.",
+                        "Fix or reset it first.",
+                    )
+            return self.update(**wanted)
 
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""

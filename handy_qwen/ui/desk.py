@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
+from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View, Window
 from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.settings import SettingsView
@@ -45,7 +46,8 @@ class Desk(QObject):
         model_commands: ModelCommands,
         history_commands: HistoryCommands,
         *,
-        vocabulary: VocabularyCommands,
+        upkeep_commands: UpkeepCommands,
+        vocabulary_commands: VocabularyCommands,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
@@ -53,7 +55,8 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
-        self._vocabulary = vocabulary
+        self._upkeep_commands = upkeep_commands
+        self._vocabulary_commands = vocabulary_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
@@ -81,6 +84,10 @@ class Desk(QObject):
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
         self._called.emit(partial(self._show_history, page))
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole. Any thread."""
+        self._called.emit(partial(self._show_upkeep, upkeep))
 
     def show_vocabulary(self, page: VocabularyPage) -> None:
         """Show the words and replacements. Any thread."""
@@ -120,6 +127,10 @@ class Desk(QObject):
         self._settings = shown
         for window in self._windows.values():
             window.show_settings(shown)
+
+    def _show_upkeep(self, upkeep: Upkeep) -> None:
+        for window in self._windows.values():
+            window.show_upkeep(upkeep)
 
     def _show_history(self, page: HistoryPage) -> None:
         for window in self._windows.values():
@@ -169,7 +180,8 @@ class Desk(QObject):
             self._meter,
             self._model_commands,
             self._history_commands,
-            self._vocabulary,
+            self._upkeep_commands,
+            self._vocabulary_commands,
         )
         return SettingsWindow(tools)
 

@@ -47,6 +47,7 @@ class Row(QWidget):
     ) -> None:
         super().__init__()
         self.label, self.control = Text(label, is_line=True), control
+        self.setting_name = ""  # of the setting it is about
         self.help, self.trouble = SecondaryText(help, scale=0.92), Message()
         self._also = also
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -113,7 +114,7 @@ class SettingRow(Row):
             below=below,
             also=f"{name} {self.setting.words}",
         )
-        self._change = change
+        self._change, self.setting_name = change, name
         self.setting.connect(self._choose)
         self._value: Any = _NOTHING
         self._problem: Problem | None = None

@@ -21,14 +21,16 @@ from PySide6.QtWidgets import (
 )
 
 from handy_qwen.core.models import ModelList
-from handy_qwen.core.view import HistoryPage, Phase, View
+from handy_qwen.core.upkeep import Upkeep
+from handy_qwen.core.view import Commands, HistoryPage, Phase, View
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
-from handy_qwen.settings import SettingsView
+from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
-from handy_qwen.ui.layouts import SMALL_GAP_PX, column
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
+from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.general import GeneralPage
 from handy_qwen.ui.settings.history import HistoryAndPrivacyPage
 from handy_qwen.ui.settings.language import LanguagePage
@@ -37,12 +39,14 @@ from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.shortcut import ShortcutPage
 from handy_qwen.ui.settings.text import TextPage
 from handy_qwen.ui.settings.vocabulary import VocabularyPage
-from handy_qwen.ui.widgets import MeterBar, SecondaryText
+from handy_qwen.ui.strings import ntr
+from handy_qwen.ui.widgets import Button, Card, Message, MeterBar, SecondaryText
 from handy_qwen.ui.window import AppWindow
 
 _SIZE_PX = QSize(760, 560)
+_SHOWN_PROBLEMS = 3
 _METER_PX, _LEAST_TRY_PX = 120, 260
-_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # in their order; made when first looked at
+_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looked at
     Page.GENERAL: GeneralPage,
     Page.SHORTCUT: ShortcutPage,
     Page.MICROPHONE: MicrophonePage,
@@ -50,7 +54,6 @@ _PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # in their order; made 
     Page.TEXT: TextPage,
     Page.VOCABULARY: VocabularyPage,
     Page.HISTORY: HistoryAndPrivacyPage,
-    Page.ABOUT: AboutPage,
 }
 
 
@@ -61,7 +64,7 @@ class SettingsWindow(AppWindow):
         super().__init__("settings", words.TITLE, _SIZE_PX)
         self._tools = tools
         self._settings, self._view = SettingsView(), View()
-        self._models, self._history = ModelList(), HistoryPage()
+        self._models, self._history, self._upkeep = ModelList(), HistoryPage(), Upkeep()
         self._pages: dict[Page, SettingsPage] = {}
         self._entered: SettingsPage | None = None
         self.search = QLineEdit()
@@ -70,7 +73,7 @@ class SettingsWindow(AppWindow):
         self.search.setClearButtonEnabled(True)
         self.list = QListWidget()
         self.list.setAccessibleName(words.PAGE_LIST)
-        for which in _PAGES:
+        for which in Page:
             item = QListWidgetItem(words.PAGES[which])
             item.setData(Qt.ItemDataRole.UserRole, which)
             self.list.addItem(item)
@@ -88,6 +91,9 @@ class SettingsWindow(AppWindow):
         halves.addWidget(left)
         halves.addWidget(right)
         halves.setStretchFactor(1, 1)
+        halves.setSizes([1, _SIZE_PX.width()])  # the list as narrow as it may be
+        self.trouble = _Trouble(tools.commands, self._show_setting)
+        self.body.addWidget(self.trouble)
         self.body.addWidget(halves, 1)
         self._add_foot()
         self.list.currentItemChanged.connect(self._on_chosen)
@@ -107,19 +113,25 @@ class SettingsWindow(AppWindow):
     def page(self, which: Page) -> SettingsPage:
         """One of the pages; it is made now if it was not."""
         if which not in self._pages:
-            page = self._pages[which] = _PAGES[which](self._tools)
+            page = self._pages[which] = self._made(which)
             self._stack.addWidget(page)
             page.show_settings(self._settings)
             page.show_view(self._view)
             page.show_models(self._models)
             page.show_history(self._history)
+            page.show_upkeep(self._upkeep)
             self.order_tabs()
         return self._pages[which]
+
+    def _made(self, which: Page) -> SettingsPage:
+        if which is Page.ABOUT:
+            return AboutPage(self._tools, self.go)
+        return _PAGES[which](self._tools)
 
     def go(self, which: Page) -> None:
         """Bring the page ``which`` up."""
         self.search.clear()
-        self.list.setCurrentRow(list(_PAGES).index(which))
+        self.list.setCurrentRow(list(Page).index(which))
 
     def first_focus(self) -> QWidget:
         """The list."""
@@ -128,6 +140,7 @@ class SettingsWindow(AppWindow):
     def show_settings(self, shown: SettingsView) -> None:
         """Show what the settings say."""
         self._settings = shown
+        self.trouble.show_settings(shown)
         for page in self._pages.values():
             page.show_settings(shown)
 
@@ -153,6 +166,12 @@ class SettingsWindow(AppWindow):
         for one in self._pages.values():
             one.show_history(page)
 
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole."""
+        self._upkeep = upkeep
+        for page in self._pages.values():
+            page.show_upkeep(upkeep)
+
     def show_vocabulary(self, page: Vocabulary) -> None:
         """Show the words and replacements."""
         for one in self._pages.values():
@@ -172,6 +191,15 @@ class SettingsWindow(AppWindow):
         self._try.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for part in (self._state, self._meter, self._try):
             self.buttons.addWidget(part)
+
+    def _show_setting(self, name: str) -> None:
+        """Go to the row of the setting ``name``."""
+        which = OPTIONS[name].described.page
+        if which is not None:
+            self.go(which)
+            row = next((one for one in self.page(which).rows if one.setting_name == name), None)
+            if row is not None and (widget := row.first_focus()) is not None:
+                widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # --- pages ---------------------------------------------------------------------------------------
 
@@ -207,7 +235,7 @@ class SettingsWindow(AppWindow):
     def _on_search(self) -> None:
         """Show only what the search finds, and of the pages only those that have it."""
         found = []
-        for place, which in enumerate(_PAGES):
+        for place, which in enumerate(Page):
             is_page = bool(self._sought) and self._sought in words.PAGES[which].casefold()
             has_it = bool(self.page(which).filter("" if is_page else self._sought)) or not self._sought
             self.list.item(place).setHidden(not has_it)
@@ -221,3 +249,50 @@ class SettingsWindow(AppWindow):
         page = self.page(self.chosen)
         if self._stack.isVisible() and (widget := page.first_focus()) is not None:
             widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+
+class _Trouble(Card):
+    """What is wrong with the settings file, and what can be done about it. Hidden while it is right."""
+
+    def __init__(self, commands: Commands, show_setting: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show_setting, self._name = show_setting, ""
+        self.message = Message()
+        self.mend = Button("", commands.mend_settings)
+        self.show_it = Button(words.SHOW_IT, lambda: show_setting(self._name))
+        self.open = Button(words.OPEN_FILE, commands.open_settings_file)
+        self.body.addWidget(self.message)
+        self.body.addLayout(FlowLayout(self.mend, self.show_it, self.open, gap_px=SMALL_GAP_PX))
+        self.set_accent("problem")
+        self.hide()
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Say what is wrong now."""
+        error, name = shown.error, shown.path.name
+        self.setVisible(bool(error or shown.problems or shown.refusal))
+        self._name = next((one.name for one in shown.problems if one.name and _has_row(one.name)), "")
+        self.show_it.setVisible(bool(self._name) and not error)
+        self.mend.setVisible(error is not None and error.line > 0)
+        if error is not None:
+            where = words.BROKEN_LINE if error.line else words.BROKEN
+            title = where.format(file=name, line=error.line, reason=error.text)
+            self.message.say(title, hint=words.BROKEN_HINT if error.line else words.BROKEN_HINT_OTHER)
+            option = OPTIONS.get(error.name)
+            known = words.said(option.described.label) if option else ""
+            self.mend.setText(words.MEND.format(setting=known) if known else words.MEND_LINE)
+            self.mend.setToolTip(words.MEND_TIP)
+        elif shown.problems:
+            told = "\n".join(sentence(str(one)) for one in shown.problems[:_SHOWN_PROBLEMS])
+            count = len(shown.problems)
+            title = ntr(
+                "{count} setting is not used as {file} has it.",
+                "{count} settings are not used as {file} has them.",
+                count,
+            )
+            self.message.say(title.format(count=count, file=name), hint=told)
+        elif shown.refusal is not None:
+            self.message.say(shown.refusal.title, hint=shown.refusal.hint)
+
+
+def _has_row(name: str) -> bool:
+    return OPTIONS[name].described.page is not None

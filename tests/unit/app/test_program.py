@@ -17,7 +17,7 @@ from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
 from handy_qwen.core.types import LiveMode, Method, Submit
-from handy_qwen.core.view import Phase, Window
+from handy_qwen.core.view import Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports

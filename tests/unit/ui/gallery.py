@@ -6,9 +6,10 @@ from pathlib import Path
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.text import Replacement
+from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Notice, NoticeKind, Phase
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
-from handy_qwen.settings import SettingsView
+from handy_qwen.settings import Problem, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
@@ -30,6 +31,29 @@ CHOOSING = replace(
     can_bring_back=True,
     choices=replace(
         CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
+    ),
+)
+UPKEEP = Upkeep(
+    (
+        Check("program", Severity.FINE, "Handy Qwen 0.1 on Debian 13, Python 3.13."),
+        Check(
+            "microphone",
+            Severity.WARNING,
+            "The microphone of the settings is not here; Webcam is used instead.",
+            "Plug it in, or choose another one.",
+        ),
+        Check("model", Severity.PROBLEM, "There is no model.", "Install one: handy-qwen model install"),
+    ),
+    history=HistoryUse(824, 12, 1_234_567_890),
+)
+BROKEN = SettingsView(
+    Path("settings.toml"), error=Problem("a quotation mark is missing", 12, name="language")
+)
+MISREAD = SettingsView(
+    Path("settings.toml"),
+    problems=(
+        Problem("mode must be one of auto, hold, toggle", 4, 'the default, "auto", is used', "mode"),
+        Problem("hold_sec is not a setting; did you mean hold_s?", 9),
     ),
 )
 VOCABULARY = VocabularyPage(
@@ -89,12 +113,20 @@ def setup(asked, place):
 
 
 def settings(asked, page):
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.vocabulary))
-    window.show_settings(SettingsView())
+    tools = Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.vocabulary)
+    window = SettingsWindow(tools)
+    window.show_settings(SettingsView(Path("settings.toml")))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
+    window.show_upkeep(UPKEEP)
     window.go(page)
     window.show_vocabulary(VOCABULARY)
+    return window
+
+
+def settings_troubled(asked, shown):
+    window = settings(asked, Page.SHORTCUT)
+    window.show_settings(shown)
     return window
 
 
@@ -106,6 +138,8 @@ WINDOWS = {
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
     **{f"settings-{page}": (settings, page) for page in Page},
+    "settings-broken": (settings_troubled, BROKEN),
+    "settings-problems": (settings_troubled, MISREAD),
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

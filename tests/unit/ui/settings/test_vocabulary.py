@@ -30,7 +30,7 @@ CONTROL, ALT, SHIFT = (
 
 @pytest.fixture
 def window(qtbot, asked, app_home):  # noqa: ARG001  the home keeps the window's place
-    tools = Tools(asked, asked, lambda: -100.0, asked.models, asked.history, asked.vocabulary)
+    tools = Tools(asked, asked, lambda: -100.0, asked.models, asked.history, asked.upkeep, asked.vocabulary)
     made = SettingsWindow(tools)
     qtbot.addWidget(made)
     made.go(Page.VOCABULARY)
