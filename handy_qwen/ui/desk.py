@@ -157,7 +157,7 @@ class Desk(QObject):
                 models.left_at_work.connect(self.left_at_work)
                 return models
             case Window.HISTORY:
-                return HistoryWindow(self._history_commands, self._commands)
+                return HistoryWindow(self._history_commands, self._commands, self._vocabulary_commands)
             case Window.SETUP:
                 setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
                 setup.hidden.connect(self._on_setup_closed)

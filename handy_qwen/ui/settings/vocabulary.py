@@ -24,7 +24,7 @@ from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.settings.rule_table import RuleTable
 from handy_qwen.ui.settings.word_list import LinesField, WordList
 from handy_qwen.ui.strings import without_letter
-from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, announce, labelled
+from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, announce, labelled
 
 _TYPING_MS = 150  # a text is tried when the fingers rest
 _MANY = 8  # words, among which one is looked for
@@ -63,7 +63,7 @@ class VocabularyPage(SettingsPage):
         self._is_entered = False
         self.rules.rest()
         for part in self._parts:
-            part.told.say(Told(), can_undo=False)
+            part.told.say("")
         self._vocabulary.leave()
 
     def show_settings(self, shown: SettingsView) -> None:
@@ -86,7 +86,7 @@ class VocabularyPage(SettingsPage):
         if is_new and self._is_entered:
             for part in self._parts:
                 told = vocabulary.told if part is self._acting else Told()
-                part.told.say(told, can_undo=vocabulary.can_undo)
+                part.told.say(told.title, told.hint, is_problem=told.is_problem, can_undo=vocabulary.can_undo)
 
     def first_focus(self) -> QWidget:
         """The field for a new word."""
@@ -109,28 +109,11 @@ class VocabularyPage(SettingsPage):
 Do = Callable[..., None]
 
 
-class _Told(QWidget):
-    """What came of the last command, and how to take it back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.message, self.undo_button = Message(), Button(words.UNDO)
-        line = row((self.message, 1), self.undo_button, gap_px=SMALL_GAP_PX, parent=self)
-        line.setContentsMargins(0, 0, 0, 0)
-        self.hide()
-
-    def say(self, told: Told, *, can_undo: bool) -> None:
-        self.setVisible(bool(told.title))
-        self.message.say("")  # the same once more is news as well
-        self.message.say(told.title, "problem" if told.is_problem else "good", hint=told.hint)
-        self.undo_button.setVisible(can_undo and not told.is_problem)
-
-
 class _Part(Row):
     """A section: something wide, and what came of the last command."""
 
     def __init__(self, do: Do, below: Sequence[Part], *, help: str, also: str) -> None:  # noqa: A002
-        self.told = _Told()
+        self.told = Outcome(words.UNDO)
         super().__init__("", help=help, also=also, below=column(*below, self.told, gap_px=SMALL_GAP_PX))
         self._do = partial(do, self)
 

@@ -85,7 +85,7 @@ def models(asked, state):
 
 
 def history(asked, state):
-    window = HistoryWindow(asked.history, asked)
+    window = HistoryWindow(asked.history, asked, asked.vocabulary)
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
