@@ -87,6 +87,8 @@ class CorrectionDialog(QDialog):
         whole.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         self.written.setMinimumWidth(_WIDTH_CHARACTERS * self.fontMetrics().averageCharWidth())
         self._update()
+        width_px = self.sizeHint().width()
+        self.resize(width_px, whole.totalHeightForWidth(width_px))  # a dialog does not ask what wraps
         self.written.setFocus()
         self.written.selectAll()
 

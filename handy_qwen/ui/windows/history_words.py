@@ -48,8 +48,8 @@ RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
 
 HEARD, WRITE, ADD, LEAVE = tr("&Heard"), tr("&Write"), tr("&Add"), tr("&Cancel")
 AS_WORD, AS_REPLACEMENT = tr("As a word for the &model"), tr("As a &replacement")
-WORD_MEANS = tr("The model gets to know the word, and is more likely to recognize it.")
-REPLACEMENT_MEANS = tr("Whenever the model hears the one, the other is written.")
+WORD_MEANS = tr("The model recognizes the word more often.")
+REPLACEMENT_MEANS = tr("Replaces what was heard, every time.")
 
 STATES = {  # what a row says instead of a text
     EntryState.RECORDING: tr("Recording…"),
