@@ -235,8 +235,10 @@ class OutlinedStyle(QProxyStyle):
         painter: QPainter,
         widget: QWidget | None = None,
     ) -> None:
-        """Outline the sliders of scroll bars. Called by Qt."""
+        """Outline the sliders of scroll bars, and fields with arrows. Called by Qt."""
         super().drawComplexControl(control, option, painter, widget)
+        if control is QStyle.ComplexControl.CC_SpinBox:
+            _outline_enabled(option, painter, option.rect)
         if control is QStyle.ComplexControl.CC_ScrollBar and widget is not None:
             slider = QStyle.SubControl.SC_ScrollBarSlider
             _outline_enabled(option, painter, self.subControlRect(control, option, slider, widget))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.events import Request
@@ -25,6 +26,8 @@ from handy_qwen.ui.settings.controls import Control
 from handy_qwen.ui.settings.row import Row, SettingRow
 from handy_qwen.ui.widgets import Card, Text
 from handy_qwen.ui.window import ScrollArea
+
+_LEAST_PX = 160
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,10 @@ class SettingsPage(ScrollArea):
     def filter(self, sought: str) -> list[Row]:
         """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""
         return [row for section in self._sections for row in section.filter(sought)]
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Small: the window, which all pages share, must fit on any screen. Called by Qt."""
+        return QSize(_LEAST_PX, _LEAST_PX)
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the page is entered by the keyboard."""

@@ -17,21 +17,21 @@ PAGES = {
     Page.ABOUT: tr("Help and about"),
 }
 PAGE_LIST = tr("Pages")
-SEARCH = tr("Search settings (Ctrl+F)")
+SEARCH = tr("Search (Ctrl+F)")
 SEARCH_NAME = tr("Search settings")
 NOTHING_FOUND = tr("No setting matches.")
 RESET, RESET_TO = tr("Reset"), tr("Reset {setting} to {value}")
 MUST_BE = tr("Must be from {low} to {high} {unit}.")
 LIMITED = tr("At most")
 TRY_NAME, TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here"), tr("Try it here: {how}")
-OPEN_FILE, SHOW_IT = tr("Open the file"), tr("Show it")
+OPEN_FILE, SHOW_IT = tr("&Open the file"), tr("&Show it")
 BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
 BROKEN_HINT = tr(
     "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: what "
     "you wrote stays in the file."
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
-MEND, MEND_LINE = tr("Reset “{setting}”"), tr("Reset this line")
+MEND, MEND_LINE = tr("&Reset “{setting}”"), tr("&Reset this line")
 MEND_TIP = tr("The line becomes a comment, and its setting gets the default.")
 
 

@@ -87,7 +87,7 @@ def empty_bar():
 
 FIELDS = (
     *(QtWidgets.QLineEdit, QtWidgets.QPlainTextEdit, QtWidgets.QListView, EntriesList),
-    *(QtWidgets.QComboBox, empty_bar, Card),
+    *(QtWidgets.QComboBox, QtWidgets.QDoubleSpinBox, empty_bar, Card),
 )
 
 
