@@ -60,6 +60,7 @@ def test_a_word_and_a_replacement_added_in_the_window_are_in_the_next_dictation(
     has(app, r'\[\[replacements\]\]\nheard = "chairs"\nwritten = "sofas"')
     keys.chord("Alt_L", "y")  # Try it
     write(desktop, "Chairs")
+    time.sleep(PUSHED_S)
     desktop.screenshot("vocabulary")
     click(desktop, window, 80, 60)  # General
     desktop.screenshot("vocabulary-left")

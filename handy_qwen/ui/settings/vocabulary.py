@@ -110,11 +110,12 @@ Do = Callable[..., None]
 
 
 class _Part(Row):
-    """A section: something wide, and what came of the last command."""
+    """A section: something wide, and in it ``told``, what came of the last command."""
+
+    told: Outcome
 
     def __init__(self, do: Do, below: Sequence[Part], *, help: str, also: str) -> None:  # noqa: A002
-        self.told = Outcome(words.UNDO)
-        super().__init__("", help=help, also=also, below=column(*below, self.told, gap_px=SMALL_GAP_PX))
+        super().__init__("", help=help, also=also, below=column(*below, gap_px=SMALL_GAP_PX))
         self._do = partial(do, self)
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
@@ -129,6 +130,7 @@ class _Words(_Part):
     """The words: a field for a new one, the list, and how much of it the model reads."""
 
     def __init__(self, do: Do) -> None:
+        self.told = Outcome(words.UNDO)
         self.new, self.add_button = LinesField(), Button(words.ADD_WORD, self._add)
         self.new.setPlaceholderText(words.NEW_WORD_HINT)
         self.new.setAccessibleName(words.NEW_WORD)
@@ -167,6 +169,7 @@ class _Words(_Part):
             self.list,
             self.counter,
             buttons,
+            self.told,
         ]
         super().__init__(do, below, help=words.WORDS_HELP, also=f"{words.WORDS} {words.WORDS_ALSO}")
         self.list.chosen_changed.connect(self._update_buttons)
@@ -225,6 +228,7 @@ class _Rules(_Part):
     """The replacements, and a line to try them with."""
 
     def __init__(self, do: Do) -> None:
+        self.told = Outcome(words.UNDO)
         self._problem = ""  # of the settings file
         self.table = RuleTable(change=self._change, delete=self._delete)
         self.add_button = Button(words.ADD_RULE, self.table.add)
@@ -242,6 +246,7 @@ class _Rules(_Part):
         below: list[Part] = [
             self.table,
             buttons,
+            self.told,
             row(label, (self.sample, 1), gap_px=SMALL_GAP_PX),
             self.result,
             self._slow,
@@ -306,6 +311,7 @@ class _Files(_Part):
     """Words and replacements from files and to files."""
 
     def __init__(self, do: Do) -> None:
+        self.told = Outcome(words.UNDO)
         self.import_button = Button(words.IMPORT, self._ask_what_to_import)
         self.handy_button = Button(words.IMPORT_HANDY, self._import_handy)
         self.words_button = Button(words.EXPORT_WORDS, self._export_words)
@@ -314,7 +320,9 @@ class _Files(_Part):
         buttons = FlowLayout(
             self.import_button, self.handy_button, self.words_button, self.rules_button, gap_px=SMALL_GAP_PX
         )
-        super().__init__(do, [buttons], help=words.FILES_HELP, also=f"{words.FILES} {words.FILES_ALSO}")
+        super().__init__(
+            do, [buttons, self.told], help=words.FILES_HELP, also=f"{words.FILES} {words.FILES_ALSO}"
+        )
         self.handy_button.hide()
 
     def first_focus(self) -> QWidget:
