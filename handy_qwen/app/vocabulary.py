@@ -196,11 +196,11 @@ class VocabularyPresenter:
         self._revise(changes)
         if after != before:
             self._done = [*self._done[1 - MOST_UNDONE :], _Done(before, after)]
-        left_out = tuple(sorted((*skipped, *outcome.skipped), key=lambda one: one.line))
-        outcome = replace(outcome, skipped=left_out)
-        is_bare = not title or left_out or outcome.words or outcome.replacements
+        outcome = outcome.after(skipped)
+        is_bare = not title or outcome.skipped or outcome.words or outcome.replacements
         if is_bare or after != before:
-            self._tell(outcome.summary if is_bare else title, is_problem=after == before and bool(left_out))
+            is_problem = after == before and bool(outcome.skipped)
+            self._tell(outcome.summary if is_bare else title, is_problem=is_problem)
 
     def _set(self, saved: Replacement | None, entered: Replacement) -> None:
         problem = self._problem(saved, entered)

@@ -43,7 +43,6 @@ MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
-_TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 _READERS: dict[str, Reader[Any]] = {name: one.metadata["read"] for name, one in _FIELDS.items()}
 _TABLES = {
@@ -328,11 +327,6 @@ def edited(document: Document, changes: Mapping[str, Any]) -> Document:
     return document
 
 
-def is_readable(document: Document, name: str) -> bool:
-    """Whether what ``document`` has for ``name``, if anything, can be read at least in part."""
-    return name not in document.values or _Reader(document).field(name) is not None
-
-
 def _with(entries: Iterable[T], more: Mapping[int, T]) -> list[T]:
     """``entries`` with ``more`` at their places."""
     found = list(entries)
@@ -389,28 +383,14 @@ def mend(path: Path) -> None:
         ) from exc
 
 
-def change(path: Path, **changes: object) -> Settings:
-    """Change settings in the file, for a command: nothing but these, and nothing in a file that is broken.
-
-    Raises:
-        SettingsError: The file cannot be read as it is, or cannot be written; it is as it was.
-        ValueError: A value does not pass its check.
-    """
-    for left in reversed(range(_TRIES)):
-        found = read_configuration(path)
-        if found.document is None:
-            raise found.complaint() or SettingsError(f"{path} cannot be read.")
-        new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
-        try:
-            save(found, {name: getattr(new, name) for name in changes})
-        except OSError as exc:
-            if isinstance(exc, ChangedMeanwhileError) and left:
-                continue
+def check_readable(found: Configuration, names: Iterable[str]) -> None:
+    """Refuse to write over what cannot be read."""
+    for name in names:
+        document = found.document
+        if document and name in document.values and _Reader(document).field(name) is None:
             raise SettingsError(
-                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
-            ) from exc
-        return new
-    raise AssertionError  # the last try ends above
+                f"{name} in {found.path.name} cannot be read, and would be lost.", "Fix or reset it first."
+            )
 
 
 class SettingsStore:
@@ -521,12 +501,7 @@ class SettingsStore:
                 self._remember()
                 self._catch_up(found)
             wanted = changes(self._value)
-            for name in wanted:
-                if found.document is not None and not is_readable(found.document, name):
-                    raise SettingsError(
-                        f"{name} in {self.path.name} cannot be read, and would be lost.",
-                        "Fix or reset it first.",
-                    )
+            check_readable(found, wanted)
             return self.update(**wanted)
 
     def _catch_up(self, found: Configuration) -> None:

@@ -63,6 +63,11 @@ class Outcome:
     respelled: int = 0
     skipped: tuple[Skipped, ...] = ()
 
+    def after(self, skipped: Iterable[Skipped]) -> Outcome:
+        """This, with what was ``skipped`` before."""
+        lines = sorted((*skipped, *self.skipped), key=lambda one: one.line)
+        return replace(self, skipped=tuple(lines))
+
     @property
     def summary(self) -> str:
         """What was added, what was there and what was left out, with its line and without its content."""
