@@ -366,6 +366,11 @@ class Program:
 
         self.chores.do(use)
 
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop. Any thread; returns at once."""
+        if self._cues is not None:
+            self._cues.preview()
+
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not. Any thread; returns at once."""
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
-from handy_qwen.core.text import Replacement, pattern_error
+from handy_qwen.core.text import Replacement, TextRules, pattern_error
 from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
@@ -521,6 +521,17 @@ class Settings:
             except ValueError as exc:
                 raise ValueError(f"{one.name} {exc}") from None
             object.__setattr__(self, one.name, value)
+
+    @property
+    def text_rules(self) -> TextRules:
+        """What happens to a text before it is inserted."""
+        return TextRules(
+            replacements=self.replacements,
+            is_without_fillers=self.remove_fillers,
+            has_trailing_space=self.trailing_space,
+            is_fitted=self.smart_spacing,
+            custom_words=self.custom_words,
+        )
 
 
 @dataclass(frozen=True)

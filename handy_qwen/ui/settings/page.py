@@ -21,7 +21,7 @@ from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, 
 from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
-from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, Part, column
 from handy_qwen.ui.settings.controls import Control
 from handy_qwen.ui.settings.row import Row, SettingRow
 from handy_qwen.ui.widgets import Card, Text
@@ -63,9 +63,16 @@ class SettingsPage(ScrollArea):
         self.rows += rows
         self.body.addWidget(section)
 
-    def setting(self, name: str, control: Control | None = None) -> SettingRow:
-        """The row of the setting ``name``, made of its description."""
-        return SettingRow(name, self.tools.commands.change, control)
+    def setting(
+        self,
+        name: str,
+        control: Control | None = None,
+        *,
+        beside: QWidget | None = None,
+        below: Part = None,
+    ) -> SettingRow:
+        """The row of the setting ``name``, made of its description; see ``SettingRow``."""
+        return SettingRow(name, self.tools.commands.change, control, beside=beside, below=below)
 
     def finish(self) -> None:
         """All sections are there."""
