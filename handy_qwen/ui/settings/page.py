@@ -18,6 +18,8 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View
+from handy_qwen.core.vocabulary import VocabularyCommands
+from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, Part, column
 from handy_qwen.ui.settings.controls import Control
@@ -38,6 +40,7 @@ class Tools:
     models: ModelCommands
     history: HistoryCommands
     upkeep: UpkeepCommands
+    vocabulary: VocabularyCommands
 
 
 class SettingsPage(ScrollArea):
@@ -97,6 +100,9 @@ class SettingsPage(ScrollArea):
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole."""
+
+    def show_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Show the words and replacements."""
 
     def filter(self, sought: str) -> list[Row]:
         """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""

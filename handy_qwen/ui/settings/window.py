@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, HistoryPage, Phase, View
+from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
@@ -189,6 +190,11 @@ class SettingsWindow(AppWindow):
         self._upkeep = upkeep
         for page in self._pages.values():
             page.show_upkeep(upkeep)
+
+    def show_vocabulary(self, page: Vocabulary) -> None:
+        """Show the words and replacements."""
+        for one in self._pages.values():
+            one.show_vocabulary(page)
 
     def _add_foot(self) -> None:
         """State, level, and a field to try the settings in."""

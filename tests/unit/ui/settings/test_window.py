@@ -35,7 +35,9 @@ SHOWN = {
 
 
 def make(qtbot, asked):
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep))
+    window = SettingsWindow(
+        Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.vocabulary)
+    )
     qtbot.addWidget(window)
     window.show_settings(SettingsView(Path("settings.toml")))
     window.show_view(CHOOSING)
@@ -253,7 +255,8 @@ from handy_qwen.core.view import Window
 class Nobody:
     def __getattr__(self, name):
         return lambda *_, **__: None
-desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), upkeep_commands=Nobody())
+desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), upkeep_commands=Nobody(),
+    vocabulary_commands=Nobody())
 assert not any(name.startswith("handy_qwen.ui.settings") for name in sys.modules), "before it is asked for"
 desk._present(Window.SETTINGS)
 window = desk._windows[Window.SETTINGS]
