@@ -30,6 +30,7 @@ Reader = Callable[[object], T]
 CORES = min(os.cpu_count() or 1, 64)
 MAX_TEXT = 500  # characters of a name, word or pattern
 MAX_ITEMS = 2000
+DEFAULT_DEVICE = "System default"  # as a microphone
 
 
 def text(value: object) -> str:
@@ -293,13 +294,23 @@ class Settings:
         page=Page.SHORTCUT,
         note="Any number of seconds, up to an hour.",
     )
-    microphone: str = option(
-        "",
-        text,
-        "Microphone",
-        form=Own(lambda value: value or "System default"),
+    microphones: tuple[str, ...] = option(
+        (),
+        Several(text),
+        "Microphones",
+        "The first one that is connected is used, and used again when it comes back.",
+        form=Own(lambda names: ", ".join(name or DEFAULT_DEVICE for name in names) or DEFAULT_DEVICE),
         page=Page.MICROPHONE,
-        note="Its name; empty: the system's default.",
+        note='Names, such as ["Jabra Evolve", "Yeti", ""]; "" is the system\'s default, which also comes '
+        "after all others.",
+    )
+    avoid_headset: bool = option(
+        True,
+        flag,
+        "Avoid a headset's microphone while it plays music",
+        "A Bluetooth headset plays music like a telephone while its microphone is open. The next microphone "
+        "is used instead, if there is one.",
+        page=Page.MICROPHONE,
     )
     warm_s: float = option(
         30.0,

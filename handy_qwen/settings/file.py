@@ -157,7 +157,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
         stamp, raw = stamp_of(path), _bytes_of(path)
         if len(raw) > MOST_BYTES:
             return Configuration(path, exists=True, error=Problem("is too large"))
-        document = Document(raw.decode())
+        document = _renamed(Document(raw.decode()))
     except FileNotFoundError:
         return Configuration(path, new_document())
     except OSError as exc:
@@ -170,6 +170,14 @@ def read_configuration(path: Path | None = None) -> Configuration:
         return Configuration(path, exists=True, stamp=stamp, error=error)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
+
+
+def _renamed(document: Document) -> Document:
+    """``document`` with what a former version called otherwise under its present name."""
+    former = document.values.get("microphone")
+    if isinstance(former, str) and "microphones" not in document.values:
+        return document.with_name("microphone", "microphones", [former] if former else [])
+    return document
 
 
 def _bytes_of(path: Path) -> bytes:

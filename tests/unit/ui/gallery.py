@@ -9,7 +9,7 @@ from handy_qwen.core.text import Replacement
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Notice, NoticeKind, Phase
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
-from handy_qwen.settings import Problem, SettingsView
+from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
@@ -113,9 +113,10 @@ def setup(asked, place):
 
 
 def settings(asked, page):
-    tools = Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.vocabulary)
-    window = SettingsWindow(tools)
-    window.show_settings(SettingsView(Path("settings.toml")))
+    others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
+    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, *others))
+    values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
+    window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
     window.show_upkeep(UPKEEP)
