@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.text import TextRules
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
@@ -36,13 +35,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         max_take_s=settings.max_take_s,
         silence_s=settings.silence_s,
         is_private=settings.private,
-        text=TextRules(
-            replacements=settings.replacements,
-            is_without_fillers=settings.remove_fillers,
-            has_trailing_space=settings.trailing_space,
-            is_fitted=settings.smart_spacing,
-            custom_words=settings.custom_words,
-        ),
+        text=settings.text_rules,
     )
 
 

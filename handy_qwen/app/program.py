@@ -115,6 +115,7 @@ class Program:
         self._languages_lock = threading.Lock()
         self._offered = Choices()
         self._unknown_language = ""
+        self._is_revising = False
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
             paths.settings_file(),
@@ -363,6 +364,17 @@ class Program:
 
         self.chores.do(mend)
 
+    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+        """Change lists of the settings, for a window that shows what became of them. Any thread; may wait.
+
+        See ``SettingsStore.revise``.
+        """
+        self._is_revising = True
+        try:
+            return self.store.revise(changes)
+        finally:
+            self._is_revising = False
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
 
@@ -380,6 +392,11 @@ class Program:
                 self._change({"hotkeys": hotkeys})
 
         self.chores.do(use)
+
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop. Any thread; returns at once."""
+        if self._cues is not None:
+            self._cues.preview()
 
     def use_microphone(self, name: str) -> None:
         """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
@@ -445,13 +462,13 @@ class Program:
             self.controller.post(Failed(0, HandyError("The setting was not changed.", f"{exc}.")))
 
     def _apply(self, new: Settings) -> None:
-        """The settings have changed. Called on ``chores``."""
+        """The settings have changed. Called on the thread that changed them, never on two at once."""
         old, self._applied = self._applied, new
         if self._recorder is not None and _recorded_with(new) != _recorded_with(old):
             self._recorder.configure(_wish(new), _warm_s(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
-        if (new.custom_words, new.model) != (old.custom_words, old.model):
+        if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
             self._count_words()
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
@@ -462,7 +479,7 @@ class Program:
         self.configure()
 
     def _count_words(self) -> None:
-        """Log how many custom words the model reads, and notify if not all. Called on ``chores``."""
+        """Log how many custom words the model reads, and notify if not all. Called by ``_apply``."""
         words = self._applied.custom_words
         if not words:
             return

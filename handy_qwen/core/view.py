@@ -189,6 +189,9 @@ class Commands(Protocol):
         If that is not possible nothing changes, and ``on_refused`` is called with the reason, on any thread.
         """
 
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop, to hear what they are like."""
+
     def use_microphone(self, name: str) -> None:
         """Prefer the microphone ``name`` to all others, whose order stays."""
 
