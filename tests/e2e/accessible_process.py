@@ -9,13 +9,10 @@ import sys
 from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
-from handy_qwen.core.models import ModelCommands
-from handy_qwen.core.view import Commands, HistoryCommands
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.style import use_outlines
 from tests.e2e.ui_process import STATES
-from tests.fakes import Asked
-from tests.unit.ui.gallery import WINDOWS
+from tests.unit.ui.gallery import WINDOWS, everything_asked
 
 SETTLED_MS = 150
 
@@ -24,8 +21,7 @@ def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
     use_outlines()
-    asked = Asked(Commands)
-    asked.models, asked.history = Asked(ModelCommands), Asked(HistoryCommands)
+    asked = everything_asked()
     overlay, shown = OverlayWindow(lambda: -22.0), []
 
     def show(name):
@@ -39,6 +35,12 @@ def main():
             shown.append(make(asked, state))
             shown[0].present()
         QTimer.singleShot(SETTLED_MS, lambda: print(name, flush=True))  # noqa: T201
+
+    def fail(kind, error, trace):
+        sys.__excepthook__(kind, error, trace)
+        app.exit(1)  # else whoever waits for an answer waits for ever
+
+    sys.excepthook = fail
 
     def on_line():
         if name := sys.stdin.readline().strip():

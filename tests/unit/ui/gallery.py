@@ -5,10 +5,19 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
+from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
-from handy_qwen.core.view import Notice, NoticeKind, Phase, Remedy
-from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
+from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
+from handy_qwen.core.view import (
+    Commands,
+    HistoryCommands,
+    MicrophoneCommands,
+    Notice,
+    NoticeKind,
+    Phase,
+    Remedy,
+)
+from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
@@ -21,6 +30,7 @@ from handy_qwen.ui.windows.main import MainWindow
 from handy_qwen.ui.windows.models import ModelsWindow
 from tests.e2e.pasts import CHOICES, PASTS, VIEW
 from tests.e2e.shelves import SHELVES
+from tests.fakes import Asked
 
 MICROPHONE = "Family 17h/19h/1ah HD Audio Controller Digital Stereo (IEC958) + Headset Microphone"
 PROBLEM = Notice(
@@ -81,6 +91,15 @@ VOCABULARY = VocabularyPage(
     handy=Path("/home/ada/.local/share/com.pais.handy/settings_store.json"),
 )
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
+
+
+def everything_asked():
+    """A stand-in for all that windows ask, with ``models``, ``history`` and so on, which keeps the calls."""
+    made = Asked(Commands)
+    made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
+    made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
+    made.microphone = Asked(MicrophoneCommands, made.calls)
+    return made
 
 
 def models(asked, state):
