@@ -40,7 +40,7 @@ class HandyError(Exception):
         self.hint = hint
 
 
-UNEXPECTED = "Something went wrong.", "The log has the details."
+UNEXPECTED = "Something went wrong.", "See the log for details."
 """Title and hint for what nobody foresaw."""
 
 
@@ -115,7 +115,7 @@ class DownloadReason(enum.Enum):
 
 
 class DownloadError(InstallationError):
-    """A model could not be fetched; what has come so far is kept."""
+    """A model could not be fetched; what was downloaded is kept."""
 
     def __init__(self, title: str, reason: DownloadReason, hint: str = "") -> None:
         super().__init__(title, hint)

@@ -147,8 +147,8 @@ def greeting(settings: Settings, *, has_tray: bool) -> str:
     """What a start in a terminal says: that it runs, how to dictate, and where the rest is."""
     keys = " or ".join(chord_title(hotkey.chord) for hotkey in settings.hotkeys)
     verb = "Press" if settings.mode is Mode.TOGGLE else "Hold"
-    how = f"{verb} {keys} to dictate" if keys else "No hotkey is set: handy-qwen toggle dictates"
-    where = "the menu is in the tray" if has_tray else "there is no tray here, handy-qwen quit ends it"
+    how = f"{verb} {keys} to dictate" if keys else "No hotkey is set; use handy-qwen toggle to dictate"
+    where = "the menu is in the tray" if has_tray else "there is no tray here; to quit, run handy-qwen quit"
     return f"Handy Qwen is running. {how}; {where}."
 
 

@@ -228,7 +228,7 @@ class HistoryPresenter:
             sound = archive.audio(number)
         player = self._player()
         if player is None:
-            raise HandyError("Sound cannot be played yet.", "Try again in a moment.")
+            raise HandyError("Can't play sound yet.", "Try again in a moment.")
         self._played, self._plays = number, self._plays + 1
         player.play(sound, partial(self._has_ended, self._plays))
         self._answer()
@@ -379,4 +379,4 @@ def transcribe_again(
         with wav.blocks(sound) as blocks:
             return transcribe_blocks(live, blocks, on_step)
     except OSError as exc:
-        raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
+        raise HistoryError(f"Can't read the recording: {exc.strerror}.") from exc

@@ -37,8 +37,8 @@ if TYPE_CHECKING:  # slow to import: numpy, PortAudio
 
 RECORD_S = 5.0
 JUDGED_S = 3.0  # of sound, for a verdict: it does not change with every word
-BUSY = Problem("A dictation is being recorded.", "Try again when it has ended.")
-INTERRUPTED = Problem("The test ended because a dictation began.", "Record again when it has ended.")
+BUSY = Problem("A dictation is being recorded.", "Try again when it's finished.")
+INTERRUPTED = Problem("The test stopped because a dictation started.", "Try again when it's finished.")
 STARTING = Problem("The microphone is still starting.", "Try again in a moment.")
 
 

@@ -67,7 +67,7 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
 DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
-WORDS_HINT = "The rest are not used. Put the most important words first."
+WORDS_HINT = "The rest are ignored. Put the most important words first."
 LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
@@ -153,7 +153,7 @@ class Program:
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
-            ControlError: The control socket cannot be opened.
+            ControlError: Can't open the control socket.
         """
         self._on_view, self._open_window, self._has_tray = on_view, open_window, has_tray
         self._on_settings = on_settings
@@ -551,7 +551,7 @@ class Program:
             self._unknown_language = unknown
             error = LanguageError(
                 f"The model {offered.model} does not know {unknown}.",
-                "Choose another language or another model in the menu.",
+                "Choose another language or model in the menu.",
             )
             self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 

@@ -23,7 +23,7 @@ from handy_qwen.history.store import default_folder
 from handy_qwen.ui.desk import Desk
 
 SPEEDS_FILE = "speeds.json"
-GOES_ON = "The installation continues.", "{model}: open Models again to see its progress."
+GOES_ON = "The installation continues.", "{model}: open Models to see its progress."
 
 
 class ProgramWindows:

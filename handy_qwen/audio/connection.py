@@ -223,7 +223,7 @@ class Connection:
 def broken() -> MicrophoneError:
     """An unexpected error; the log has it."""
     return MicrophoneError(
-        "The microphone failed for a reason that is in the log.",
+        "The microphone failed. See the log for details.",
         MicrophoneReason.UNRESPONSIVE,
         "Try again, or choose another microphone.",
     )

@@ -141,7 +141,7 @@ class Backend(Protocol):
         """Handles of the headsets that play something of another program; None where nobody can tell.
 
         Raises:
-            MicrophoneError: The sound system does not answer.
+            MicrophoneError: The sound system isn't responding.
         """
 
     def watch(self, on_change: Callable[[], None]) -> None:
@@ -204,7 +204,7 @@ def spared(backend: Backend, devices: Sequence[Device], wish: Wish) -> frozenset
     Where nobody can tell whether a headset plays, one that the user has asked for by name is used.
 
     Raises:
-        MicrophoneError: The sound system does not answer.
+        MicrophoneError: The sound system isn't responding.
     """
     headsets = [device for device in devices if device.is_headset] if wish.avoids_headsets else []
     if not headsets:
@@ -220,7 +220,7 @@ def no_microphone() -> MicrophoneError:
     return MicrophoneError(
         "No microphone was found.",
         MicrophoneReason.NO_DEVICE,
-        "Plug one in, or switch one on, and try again.",
+        "Connect one, or switch one on, and try again.",
     )
 
 
@@ -229,16 +229,16 @@ class HungError(MicrophoneError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The sound system does not answer.",
+            "The sound system isn't responding.",
             MicrophoneReason.UNRESPONSIVE,
-            "If it stays like this, log out and in again, or restart the sound server.",
+            "If this persists, log out and back in, or restart the sound server.",
         )
 
 
 def unresponsive(device: Device) -> MicrophoneError:
     """One microphone does nothing."""
     return MicrophoneError(
-        f"{device.name} does not respond.",
+        f"{device.name} isn't responding.",
         MicrophoneReason.UNRESPONSIVE,
         "Disconnect and reconnect it, or choose another microphone.",
     )

@@ -185,7 +185,7 @@ class Microphones:
         """Handles of the headsets that play something of another program; None where nobody can tell.
 
         Raises:
-            MicrophoneError: The sound system does not answer.
+            MicrophoneError: The sound system isn't responding.
         """
         if self._platform.startswith("linux"):
             return pulse.playing(device.handle for device in self.devices() if device.is_headset)

@@ -139,4 +139,4 @@ class _Sound:
 
 
 def _explain(error: Exception) -> HandyError:
-    return HandyError("The speakers cannot be used.", str(error.args[0]) if error.args else "")
+    return HandyError("Can't use the speakers.", str(error.args[0]) if error.args else "")

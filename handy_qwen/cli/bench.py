@@ -64,7 +64,7 @@ def _settle(options: argparse.Namespace) -> None:
         if getattr(options, name) is None:
             setattr(options, name, default)
         elif not is_used:
-            use = "is of no use with" if options.wer else "is of use only with"
+            use = "doesn't work with" if options.wer else "only works with"
             raise UsageError(f"--{name} {use} --wer.")
 
 

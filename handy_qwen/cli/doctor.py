@@ -107,7 +107,7 @@ class _Page:
 def _summary(report: Report) -> str:
     counts = {name: sum(one.status == name for one in report.findings) for name in ("problem", "warning")}
     if not any(counts.values()):
-        return "All is well."
+        return "Everything works."
     parts = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count]
     return " and ".join(parts).capitalize() + "."
 

@@ -234,8 +234,8 @@ def _run_check(options: argparse.Namespace) -> int:
     if options.json:
         write(json.dumps({"name": model.name, "is_compared": has_checksums, "works": True}) + "\n")
     else:
-        unknown = "it works (nothing is known to compare its files with)"
-        write(f"{model.name}: {'whole, and it works' if has_checksums else unknown}\n")
+        unknown = "working (there are no checksums to compare its files with)"
+        write(f"{model.name}: {'complete and working' if has_checksums else unknown}\n")
     return 0
 
 
@@ -258,7 +258,9 @@ def check_sentence(folder: Path) -> None:
     finally:
         recognizer.close()
     if heard != SENTENCE:
-        raise EngineError("The demo model hears other words than are said.", "Install or convert it again.")
+        raise EngineError(
+            "The demo model doesn't transcribe its own sample correctly.", "Install or convert it again."
+        )
 
 
 def _run_demo(_options: argparse.Namespace) -> int:
@@ -297,13 +299,13 @@ def _run_install(options: argparse.Namespace) -> int:
     if is_special and model.name in {one.name for one in installed_models()}:
         raise InstallationError(
             f"{model.name} is installed already.",
-            f"To have it in another form, remove it first: handy-qwen model remove {model.name}",
+            f"To install it with another preset, remove it first: handy-qwen model remove {model.name}",
         )
     if options.keep_source and options.keep_source.exists():
-        raise UsageError(f"{options.keep_source} exists already.", "Name a folder to be made.")
+        raise UsageError(f"{options.keep_source} exists already.", "Name a folder that doesn't exist yet.")
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     wanted = partial(install, model, preset=options.preset, keep_source=keep)
-    return _run(wanted, options, "What has been downloaded is kept; the same command goes on with it.")
+    return _run(wanted, options, "What was downloaded is kept; run the same command to continue.")
 
 
 def _run_import(options: argparse.Namespace) -> int:
@@ -328,7 +330,7 @@ def _run_use(options: argparse.Namespace) -> int:
     _check_is_model(model.folder)
     named = model.name if is_installed else str(model.folder.resolve())  # it counts everywhere
     change(paths.settings_file(), model=named)
-    _write_done(options, model, f"{model.name} writes the texts from now on\n")
+    _write_done(options, model, f"{model.name} is now in use\n")
     return 0
 
 
@@ -341,7 +343,7 @@ def _check_is_model(folder: Path) -> None:
         load_manifest(folder)
     elif not is_published_layout(folder):
         raise InstallationError(
-            f"{folder} is no installed model.", "Import it: handy-qwen model import FOLDER"
+            f"{folder} isn't an installed model.", "Import it: handy-qwen model import FOLDER"
         )
 
 
@@ -422,7 +424,7 @@ def _run_convert(options: argparse.Namespace) -> int:
     from handy_qwen.models.installed import InstalledModel
 
     if options.recordings and not options.report:
-        raise UsageError("--recordings is of use only with --report.")
+        raise UsageError("--recordings only works with --report.")
     progress, place = ProgressLine(), options.destination.resolve()
     check_destination(place)
     if is_package(place):
@@ -463,9 +465,7 @@ def _check_may_go(package: Path, *, is_asked: bool) -> None:
     from handy_qwen.models.installed import ORIGIN_FILE
 
     if not is_asked:
-        raise UsageError(
-            f"{package} is a package already.", "Name another folder, or say --replace to have it replaced."
-        )
+        raise UsageError(f"{package} is a package already.", "Name another folder, or pass --replace.")
     others = [name for name in other_files(package) if name != ORIGIN_FILE]
     if others:
         problem = f"{package} also holds {others[0]}, which would be lost."

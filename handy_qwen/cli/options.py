@@ -151,7 +151,7 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
     except UnicodeDecodeError:
         lines = ["\0"]
     if len(raw) > _MAX_VOCABULARY_BYTES:
-        raise UsageError(f"{vocabulary} is too large for a vocabulary.", "One name or term per line, please.")
+        raise UsageError(f"{vocabulary} is too large for a word list.", "Use one name or term per line.")
     if any("\0" in line for line in lines):
         raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.")
     words = [line.strip() for line in lines]

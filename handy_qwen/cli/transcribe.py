@@ -280,7 +280,7 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as exc:
         reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
-        raise HandyError(f"Nothing can be written to {folder}: {reason}.", "Choose another folder.") from exc
+        raise HandyError(f"Can't write to {folder}: {reason}.", "Choose another folder.") from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 

@@ -21,7 +21,7 @@ from handy_qwen.core.view import NoticeKind, Remedy
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
 CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is before the cursor now
-TOO_SLOW = ("A replacement took too long and was left out.", "Simplify its regular expression.")
+TOO_SLOW = ("A replacement took too long and was skipped.", "Simplify its regular expression.")
 UNSURE = ("The text may not have been inserted.", "If it does not appear, paste it from Handy Qwen.")
 ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you want it."
 PARTLY = "Only the first part was inserted."
@@ -130,7 +130,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
             turn.notify(NoticeKind.HELD, *UNSURE)
         case Delivery.HELD:
             hold(turn, take)
-            title = "The text was not inserted." if event.note else HELD_TITLE
+            title = "The text wasn't inserted." if event.note else HELD_TITLE
             turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
             hint = event.note or "To copy it, choose it in the menu under Recent texts."

@@ -44,7 +44,7 @@ from handy_qwen.errors import (
 )
 
 MODEL = "model"  # subject of lasting notices
-NOT_LOADED = "The speech model does not load.", "Check the disk that it is on, then quit and start again."
+NOT_LOADED = "The speech model won't load.", "Check its disk, then quit and restart Handy Qwen."
 TRY_AGAIN = "It's saved: choose Transcribe last recording again."
 LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
 SIGNS_OF_LIFE = (
@@ -219,7 +219,7 @@ def _cancel(turn: Turn) -> None:
         NoticeKind.INFO,
         "Cancelled.",
         take=kept,
-        kept_hint="Choose Restore cancelled dictation to get it back.",
+        kept_hint="To get it back, choose Restore cancelled dictation.",
         remedy=Remedy.RESTORE,
     )
 

@@ -76,7 +76,7 @@ SUBJECTS = ("hotkeys", "hotkey listener")  # of lasting notices of the app
 
 
 def check_hotkeys(context: Context) -> Iterator[Finding]:
-    """Look whether the hotkeys of the settings can be listened for."""
+    """Look whether the hotkeys of the settings can be used."""
     kind = context.session.kind
     backend = "portal" if kind is Kind.WAYLAND else kind.value
     hotkeys = context.configuration.settings.hotkeys

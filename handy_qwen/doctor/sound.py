@@ -63,7 +63,7 @@ def _server(context: Context) -> Finding:
     if told is None:
         return warning(
             SOUND,
-            "There is no sound server (PulseAudio or PipeWire), or it does not answer.",
+            "There is no sound server (PulseAudio or PipeWire), or it isn't responding.",
             "Log out and in again, or: systemctl --user restart pipewire-pulse; pulseaudio --start.",
             server="",
         )

@@ -67,7 +67,7 @@ class DamagedError(HistoryError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The history is damaged.", "Start the program: it sets it aside and begins a new one."
+            "The history is damaged.", "Start Handy Qwen: it sets it aside and starts a new one."
         )
 
 
@@ -75,7 +75,7 @@ class NewerError(HistoryError):
     """A later version of the program has written it; to touch it would be to break it."""
 
     def __init__(self) -> None:
-        super().__init__("The history was written by a newer version of the program.", "Update this one.")
+        super().__init__("The history is from a newer version of Handy Qwen.", "Update this one.")
 
 
 @dataclass(frozen=True, slots=True)

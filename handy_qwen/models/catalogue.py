@@ -86,7 +86,7 @@ class Catalogue:
         if "/" in name and _REPOSITORY.fullmatch(name) and ".." not in name:
             return self._checkpoint(name)
         names = ", ".join(model.name for model in self.models if model.layout is not Layout.SHIPPED)
-        raise InstallationError(f"No model {name!r} can be installed.", f"There are: {names}.")
+        raise InstallationError(f"No model {name!r} can be installed.", f"Available: {names}.")
 
     def _checkpoint(self, repository: str) -> CatalogueModel:
         """What can be said of a repository that no entry has."""

@@ -270,7 +270,7 @@ class _Fetch:
             error = DownloadError(
                 f"{self._hub.host} stopped in the middle of {self._file.name}.",
                 DownloadReason.OFFLINE,
-                "What has come so far is kept; try again.",
+                "What was downloaded is kept; try again.",
             )
             raise TransientError(error)
 

@@ -167,7 +167,7 @@ def is_whole(folder: Path) -> bool:
     if not folder.exists():
         return False
     if not is_package(folder) and not is_published_layout(folder):
-        raise InstallationError(f"{folder} exists and is no model.", "Move it elsewhere or remove it.")
+        raise InstallationError(f"{folder} exists and isn't a model.", "Move it elsewhere or remove it.")
     try:
         check_files(folder)
     except (EngineError, OSError):  # to be installed again
@@ -283,7 +283,7 @@ def _refusal(source: Path, called: str) -> HandyError:
             "Download it again, or let it be downloaded: handy-qwen model install NAME.",
         )
     return InstallationError(
-        f"{called} is no model that this program knows.",
+        f"{called} isn't a model Handy Qwen knows.",
         "Give an official checkpoint (config.json, safetensors, tokenizer), a published ONNX model "
-        "(decoder_init.onnx, ...), or a package of ours (manifest.json).",
+        "(decoder_init.onnx, ...), or a Handy Qwen package (manifest.json).",
     )

@@ -140,7 +140,7 @@ def _bytes_of(path: Path) -> bytes:
     except OSError as exc:
         raise SettingsError(f"{path} cannot be read: {exc.strerror}.", "Check its permissions.") from exc
     if len(raw) > MOST_BYTES:
-        raise SettingsError(f"{path.name} is too large for a vocabulary.", "Import a part of it.")
+        raise SettingsError(f"{path.name} is too large for a word list.", "Import a part of it.")
     return raw
 
 

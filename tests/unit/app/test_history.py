@@ -166,11 +166,11 @@ def test_a_sound_played_again_is_still_being_played_when_the_first_has_ended(pla
 
 
 def test_why_a_sound_cannot_be_played_is_said(reader, playing):
-    playing.player.stop(HandyError("The speakers cannot be used.", "Connect some."))
+    playing.player.stop(HandyError("Can't use the speakers.", "Connect some."))
     page = playing.wait(lambda past: past.problem is not None)
-    assert (page.problem.title, page.played) == ("The speakers cannot be used.", 0)
+    assert (page.problem.title, page.played) == ("Can't use the speakers.", 0)
     reader.presenter.play(page.entries[0])  # a failed take without sound
-    assert reader.wait(lambda past: "has no sound" in past.problem.title).played == 0
+    assert reader.wait(lambda past: "has no recording" in past.problem.title).played == 0
     reader.player = None
     reader.presenter.play(page.entries[2])
     assert reader.wait(lambda past: "yet" in past.problem.title).played == 0
@@ -231,7 +231,7 @@ def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_agai
     reader.presenter.delete([busy, 1])
     reader.presenter.leave()
     past = reader.wait(lambda past: past.problem is not None)
-    assert past.problem.title == f"The app is at work on entry {busy}."
+    assert past.problem.title == f"The app is working on entry {busy}."
     assert ids(past) == [busy, 4, 3, 2]
 
 
@@ -320,7 +320,7 @@ def test_another_model_writes_as_a_dictation_would_be(tmp_path):
     found = transcribe_file(sound, "demo", "", lambda: steps.append(1), threads=1, rules=rules)
     assert found == ("Please send the report to Hannah on Monday.", "English", "demo")
     assert len(steps) > 1
-    with pytest.raises(HandyError, match="cannot be read"):
+    with pytest.raises(HandyError, match="Can't read"):
         transcribe_file(tmp_path / "gone.wav", "demo", "", list, threads=1, rules=rules)
 
 
@@ -341,7 +341,7 @@ def test_another_model_does_not_interfere_with_what_the_program_is_at_work_on(re
     entry = reader.ask().entries[2]
     reader.presenter.retry(entry, model="large")
     past = reader.wait(lambda past: past.problem is not None)
-    assert past.problem.title == "The app is at work on entry 2."
+    assert past.problem.title == "The app is working on entry 2."
     assert not past.retried
     reader.presenter.retry(entry)
     reader.ask(words="x")
@@ -385,7 +385,7 @@ def test_a_retry_that_fails_says_so_and_leaves_the_text(reader):
 
 def test_without_sound_nothing_is_tried_again(reader):
     reader.presenter.retry(reader.ask().entries[0])
-    assert "no sound" in reader.wait(lambda past: past.problem is not None).problem.title
+    assert "no recording" in reader.wait(lambda past: past.problem is not None).problem.title
 
 
 @pytest.mark.parametrize(

@@ -225,8 +225,8 @@ def test_why_nothing_is_heard_is_told_until_something_is(page):
 def test_speakers_that_do_not_work_are_told(page):
     page.presenter.record()
     page.say(6.0)
-    page.player.finish(HandyError("The speakers cannot be used."))
-    assert page.test.problem.title == "The speakers cannot be used."
+    page.player.finish(HandyError("Can't use the speakers."))
+    assert page.test.problem.title == "Can't use the speakers."
     assert page.test.doing is Doing.LISTENING
 
 

@@ -430,7 +430,7 @@ def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, 
     desk.run()
     before = desk.view
     monkeypatch.setattr(desk.program.controller, "is_running", lambda: True)
-    desk.program._tell_trouble("dictation", HandyError("Dictating does not answer.", "Start again."))
+    desk.program._tell_trouble("dictation", HandyError("Dictating isn't responding.", "Start again."))
     assert desk.view != before
     desk.program._tell_trouble("dictation", None)
     desk.run()

@@ -131,7 +131,7 @@ def test_the_history_is_measured_and_all_but_the_starred_and_those_in_work_delet
     reader.presenter.delete_history()
     left = reader.wait(lambda one: one.problem is not None)
     assert left.history == HistoryUse(2, 1, len(sound))
-    assert "at work on entry 4" in left.problem.title
+    assert "working on entry 4" in left.problem.title
     assert not (places.takes / files[0]).exists()
 
 

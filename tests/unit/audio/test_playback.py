@@ -71,7 +71,7 @@ def test_what_cannot_be_played_is_told(player, speakers, tmp_path):
     assert isinstance(ends.wait(), AudioFileError)
     speakers.error = PortAudioError("no speakers")
     player.play([RAMP], ends)
-    assert ends.wait().title == "The speakers cannot be used."
+    assert ends.wait().title == "Can't use the speakers."
 
 
 def test_playing_stops_at_once_and_so_does_what_waits(player, speakers):

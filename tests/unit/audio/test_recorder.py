@@ -27,7 +27,7 @@ HEADSET_BY_DEFAULT = Device("Headset", "headset", 48_000, 2, is_default=True)
 BUILT_IN_BESIDES = Device("Built-in", "built-in", 16_000, 1)
 STEP_S = 0.02
 ROOM = 0.01
-BUSY = MicrophoneError("The microphone is used by another program.", MicrophoneReason.BUSY, "Close it.")
+BUSY = MicrophoneError("Another program is using the microphone.", MicrophoneReason.BUSY, "Close it.")
 
 
 class FakeStream:
@@ -764,7 +764,7 @@ def test_a_take_without_another_device_waits_for_the_one_that_is_slow():
 @pytest.mark.expects_log
 @pytest.mark.parametrize(
     ("devices", "title"),
-    [([HEADSET_BY_DEFAULT], "Headset does not respond."), ([HEADSET_BY_DEFAULT, BUILT_IN_BESIDES], "")],
+    [([HEADSET_BY_DEFAULT], "Headset isn't responding."), ([HEADSET_BY_DEFAULT, BUILT_IN_BESIDES], "")],
 )
 def test_a_take_all_of_whose_devices_hang_tries_each_once_and_fails(devices, title):
     studio = SlowStudio("Headset", "Built-in")

@@ -236,7 +236,7 @@ def test_what_was_left_behind_can_be_deleted_but_not_what_the_app_is_at(ask, boo
     books.speak(4)
     with running_app(lambda _: {}):
         status, _, err = ask("delete", "4")
-    assert (status, "The app is at work on entry 4." in err) == (1, True)
+    assert (status, "The app is working on entry 4." in err) == (1, True)
     assert ask("delete", "4").status == 0
 
 

@@ -149,9 +149,9 @@ def test_a_result_goes_where_a_link_leads(ask, tmp_path):
 @pytest.mark.parametrize(
     ("output", "problem"),
     [
-        ("file", "Nothing can be written to {}: it is not a folder. Choose another folder."),
+        ("file", "Can't write to {}: it is not a folder. Choose another folder."),
         ("file/out", "Not a directory"),
-        ("protected", "Nothing can be written to {}: Permission denied."),
+        ("protected", "Can't write to {}: Permission denied."),
         ("taken", "{}/report.flac.txt cannot be written: it is a folder."),
         ("kept", "report.flac.txt is write-protected"),
     ],

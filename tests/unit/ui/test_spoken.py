@@ -214,5 +214,5 @@ def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, said):
     assert [words for words, _ in said] == [
         "1 dictation deleted.",
         "9 dictations",
-        "Another program holds the history. Try again in a moment.",
+        "Another program is using the history. Try again in a moment.",
     ]
