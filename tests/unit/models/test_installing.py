@@ -266,7 +266,7 @@ def test_a_folder_of_something_else_is_not_replaced(hub):
     folder = ModelPaths("tiny").final
     folder.mkdir(parents=True)
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(InstallationError, match="exists and is no model"):
+    with pytest.raises(InstallationError, match="exists and isn't a model"):
         install(TINY, ignore)
     assert (folder / "notes.txt").read_text() == "mine"
     assert hub.requests == []
