@@ -9,6 +9,7 @@
     |   |-- LanguageError           (also ValueError)
     |   `-- CancelledError          the caller asked for it
     |-- ConversionError
+    |-- CheckSpeechError            .path
     |-- InstallationError           a model cannot be installed, imported or removed
     |   `-- DownloadError           .reason: DownloadReason
     |-- AudioFileError              .path
@@ -39,7 +40,7 @@ class HandyError(Exception):
         self.hint = hint
 
 
-UNEXPECTED = "Something went wrong.", "The log has the details."
+UNEXPECTED = "Something went wrong.", "See the log for details."
 """Title and hint for what nobody foresaw."""
 
 
@@ -89,6 +90,16 @@ class ConversionError(HandyError):
     """A checkpoint could not be turned into a package; nothing was left behind."""
 
 
+class CheckSpeechError(HandyError):
+    """The recordings to check a conversion with, which ship with the program, are missing or damaged."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"The check speech {path} {problem}.", "Install Handy Qwen again to check conversions."
+        )
+        self.path = path
+
+
 class InstallationError(HandyError):
     """A model could not be installed, imported or removed; what was in use is as it was."""
 
@@ -104,7 +115,7 @@ class DownloadReason(enum.Enum):
 
 
 class DownloadError(InstallationError):
-    """A model could not be fetched; what has come so far is kept."""
+    """A model could not be fetched; what was downloaded is kept."""
 
     def __init__(self, title: str, reason: DownloadReason, hint: str = "") -> None:
         super().__init__(title, hint)

@@ -148,6 +148,7 @@ def _own() -> tuple[str, str]:
     texts = [_read(product.ROOT / "LICENSE")]
     texts += ["The voice detector:\n\n" + _read(assets / "vad" / "LICENSE")]
     texts += ["The demo model and the sample speech:\n\n" + _read(assets / "demo-model" / "README.md")]
+    texts += ["The check speech:\n\n" + _read(assets / "check-speech" / "README.md")]
     return product.TITLE, "\n\n".join(texts)
 
 

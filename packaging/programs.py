@@ -23,6 +23,7 @@ class Use(Enum):
 PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
     Use.TRY: {"dash": "sh"},
     Use.CI: {
+        "at-spi2-core": "at-spi-bus-launcher",
         "bash": "bash",
         "coreutils": "cat env false sleep",
         "dash": "sh",
@@ -70,6 +71,7 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "desktop-file-utils": "desktop-file-validate",
         "dpkg": "dpkg dpkg-deb dpkg-query",
         "dpkg-dev": "dpkg-shlibdeps",
+        "espeak-ng": "espeak-ng",
         "findutils": "find xargs",
         "git": "git",
         "lintian": "lintian",

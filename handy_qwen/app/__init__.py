@@ -47,9 +47,7 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> int:
     try:
         log = Log(paths.log_dir(), is_debug=is_debug, console=sys.stderr if is_debug else None)
     except OSError as exc:
-        raise HandyError(
-            f"The log cannot be written to {paths.log_dir()}.", "Look at its permissions."
-        ) from exc
+        raise HandyError(f"Can't write the log to {paths.log_dir()}.", "Check its permissions.") from exc
     logger.info("Handy Qwen %s starts", __version__)
     try:
         from handy_qwen.app.desktop import run  # Qt

@@ -82,9 +82,7 @@ class Answers:
         if command == "paste" and not (view.recent or view.held):
             raise ControlError("There is no text yet.", "Dictate something first.")
         if command not in REQUESTS:
-            raise ControlError(
-                "The running program does not know this command.", "Quit it and start it again."
-            )
+            raise ControlError("The running app doesn't know this command.", "Quit and restart it.")
         self._post(Requested(REQUESTS[command], time.monotonic()))
         self._wait_for_change(command)
         return {}

@@ -111,6 +111,9 @@ def run(*, is_hidden: bool) -> int:
         program.level_db,
         windows.models,
         windows.history,
+        upkeep_commands=windows.upkeep,
+        vocabulary_commands=windows.vocabulary,
+        microphone_commands=program.microphone,
         is_composited=is_composited,
     )
     windows.show(desk)
@@ -124,7 +127,13 @@ def run(*, is_hidden: bool) -> int:
     app.aboutToQuit.connect(end)
     try:
         has_tray = desk.has_tray()
-        program.start(desk.show_view, windows.call, windows.workers(), has_tray=has_tray)
+        program.start(
+            desk.show_view,
+            windows.call,
+            windows.workers(),
+            on_settings=desk.show_settings,
+            has_tray=has_tray,
+        )
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()
@@ -138,8 +147,8 @@ def greeting(settings: Settings, *, has_tray: bool) -> str:
     """What a start in a terminal says: that it runs, how to dictate, and where the rest is."""
     keys = " or ".join(chord_title(hotkey.chord) for hotkey in settings.hotkeys)
     verb = "Press" if settings.mode is Mode.TOGGLE else "Hold"
-    how = f"{verb} {keys} to dictate" if keys else "No hotkey is set: handy-qwen toggle dictates"
-    where = "the menu is in the tray" if has_tray else "there is no tray here, handy-qwen quit ends it"
+    how = f"{verb} {keys} to dictate" if keys else "No hotkey is set; use handy-qwen toggle to dictate"
+    where = "the menu is in the tray" if has_tray else "there is no tray here; to quit, run handy-qwen quit"
     return f"Handy Qwen is running. {how}; {where}."
 
 

@@ -2,6 +2,7 @@
 
     Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> HistoryPage --> Qt
                                    retry --> thread "history-retry"  --> Archive
+                                    play --> the player's thread
 
 To try again as before is left to the dictation cycle, which has the model loaded. Another model is loaded
 here beside it, for the one take, and given back; never two at once, for the sake of memory.
@@ -17,14 +18,14 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
 from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.text import clean
 from handy_qwen.core.types import Entry, Rules
-from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery
+from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
 from handy_qwen.runtime import watchdog
@@ -48,6 +49,16 @@ Transcribe = Callable[[Path, str, str, Callable[[], None]], tuple[str, str, str]
 """
 
 
+class Player(Protocol):
+    """Plays one sound at a time. Methods return at once, on any thread."""
+
+    def play(self, sound: Path, on_end: Callable[[HandyError | None], None]) -> None:
+        """Play a file in place of what is being played; ``on_end`` is called when it is over or stopped."""
+
+    def stop(self) -> None:
+        """End what is being played."""
+
+
 class HistoryPresenter:
     """Implements ``core.view.HistoryCommands``.
 
@@ -58,6 +69,7 @@ class HistoryPresenter:
         copy: Puts a text on the clipboard. Any thread.
         transcribe: Transcribes a file of the history. Called on ``history-retry``.
         model: The name of the model in use.
+        player: Plays sound; None before there is one.
         folder: The history's.
     """
 
@@ -68,14 +80,16 @@ class HistoryPresenter:
         copy: Callable[[str], None],
         transcribe: Transcribe,
         model: Callable[[], str],
+        player: Callable[[], Player | None],
         folder: Path,
     ) -> None:
         self.listener: HistoryListener = lambda _page: None  # until there is one
         self._post, self._copy, self._transcribe, self._model = post, copy, transcribe, model
-        self._folder = folder
+        self._player, self._folder = player, folder
         self._query = HistoryQuery()
         self._deleted: list[int] = []  # out of sight, but still on the disk
         self._retried: frozenset[int] = frozenset()
+        self._played, self._plays = 0, 0  # the id of what is being played; how often something was
         self._shown = HistoryPage()
         self._is_watched = False  # somebody looks at the answers
         self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
@@ -111,6 +125,15 @@ class HistoryPresenter:
         """Transcribe the sound again."""
         self._chores.do(partial(self._retry, entry, model, language))
 
+    def play(self, entry: Entry) -> None:
+        """Play the sound."""
+        self._chores.do(partial(self._play, entry.id))
+
+    def stop_playing(self) -> None:
+        """Play no more."""
+        if (player := self._player()) is not None:
+            player.stop()
+
     def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
         """Exempt entries from being deleted by themselves, or no longer."""
         self._chores.do(partial(self._star, tuple(ids), is_starred))
@@ -137,6 +160,7 @@ class HistoryPresenter:
         What is transcribed again is not waited for: its entry is as it was.
         """
         self._retries.stop(0.0)
+        self.stop_playing()
         if self._chores.is_alive():  # else nothing was deleted, and no thread shall be started now
             self._chores.do(self._delete)
         self._chores.stop(timeout_s)
@@ -165,6 +189,7 @@ class HistoryPresenter:
 
     def _leave(self) -> None:
         self._is_watched = False
+        self.stop_playing()
         self._delete()
 
     def _answer(
@@ -183,6 +208,7 @@ class HistoryPresenter:
             tuple(found[: query.most]),
             has_more=len(found) > query.most,
             retried=self._retried,
+            played=self._played,
             deleted=len(self._deleted),
             exported=exported,
             problem=problem,
@@ -196,6 +222,25 @@ class HistoryPresenter:
         entries = archive.matching(words) if words else archive.newest()
         gone = set(self._deleted)
         return (one for one in entries if one.id not in gone and self._query.only.admits(one))
+
+    def _play(self, number: int) -> None:
+        with self._open() as archive:
+            sound = archive.audio(number)
+        player = self._player()
+        if player is None:
+            raise HandyError("Can't play sound yet.", "Try again in a moment.")
+        self._played, self._plays = number, self._plays + 1
+        player.play(sound, partial(self._has_ended, self._plays))
+        self._answer()
+
+    def _has_ended(self, play: int, error: HandyError | None) -> None:
+        """Called on the player's thread."""
+        self._chores.do(partial(self._has_played, play, error))
+
+    def _has_played(self, play: int, error: HandyError | None) -> None:
+        if play == self._plays:  # else another one is being played by now
+            self._played = 0
+        self._answer(problem=Problem(error.title, error.hint) if error else None)
 
     def _star(self, ids: tuple[int, ...], is_starred: bool) -> None:
         with self._open() as archive:
@@ -265,7 +310,7 @@ class HistoryPresenter:
             text, found, name = self._transcribe(path, model, language, self._retries.begin)
             with self._open() as archive:
                 archive.transcribed(entry.id, text, language=found, model=name)
-            self._post(Noted(RETRIED, "Its text is in the history."))
+            self._post(Noted(RETRIED, "Its text is in the history.", Remedy.HISTORY))
             problem = None
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)
@@ -334,4 +379,4 @@ def transcribe_again(
         with wav.blocks(sound) as blocks:
             return transcribe_blocks(live, blocks, on_step)
     except OSError as exc:
-        raise HistoryError(f"The recording cannot be read: {exc.strerror}.") from exc
+        raise HistoryError(f"Can't read the recording: {exc.strerror}.") from exc

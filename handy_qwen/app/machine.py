@@ -26,7 +26,7 @@ def check_display(environment: Mapping[str, str], platform: str = sys.platform) 
         return
     if session.dead:
         raise HandyError(
-            f"The display {' or '.join(session.dead)} does not answer.",
+            f"The display {' or '.join(session.dead)} isn't responding.",
             "Start the app in a desktop session.",
         )
     raise HandyError(

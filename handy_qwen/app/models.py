@@ -30,6 +30,7 @@ from handy_qwen.core.models import (
     Progress,
 )
 from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.files import replace_file
 from handy_qwen.runtime import watchdog
@@ -152,8 +153,8 @@ class ModelsPresenter:
         """``entry`` with what is being done, went wrong, or was measured."""
         job = self._installing.get(entry.name)
         if job is not None:
-            return replace(entry, standing=ModelStatus.INSTALLING, progress=job.progress, problem=None)
-        is_here = entry.standing is ModelStatus.INSTALLED
+            return replace(entry, status=ModelStatus.INSTALLING, progress=job.progress, problem=None)
+        is_here = entry.status is ModelStatus.INSTALLED
         return replace(
             entry,
             problem=self._problems.get(entry.name, entry.problem),
@@ -226,7 +227,7 @@ class ModelsPresenter:
         if is_first:
             self._use(name)
         hint = "It is now in use." if is_first else "To use it, choose it in the Models window."
-        self._post(Noted(f"{title} is installed.", hint))
+        self._post(Noted(f"{title} is installed.", hint, None if is_first else Remedy.MODELS))
         self._measure(name)
 
     def _choose(self, name: str) -> None:
@@ -235,9 +236,7 @@ class ModelsPresenter:
 
     def _remove(self, name: str) -> None:
         if name == self._chosen():
-            others = [
-                one for one in self._found if one.standing is ModelStatus.INSTALLED and one.name != name
-            ]
+            others = [one for one in self._found if one.status is ModelStatus.INSTALLED and one.name != name]
             best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo only if it must be
             self._use(best.name if best else "")
         self._change(name, self._installer.remove)

@@ -21,21 +21,33 @@ from handy_qwen.app import choices, machine
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
+from handy_qwen.app.microphone import MicrophonePresenter
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import LiveMode, Method, Rules
-from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.view import (
+    MICROPHONE,
+    SETTINGS,
+    Choices,
+    Listener,
+    Notice,
+    NoticeKind,
+    Phase,
+    Remedy,
+    View,
+    Window,
+)
 from handy_qwen.engine.api import Model
-from handy_qwen.errors import UNEXPECTED, HandyError, SettingsError
+from handy_qwen.errors import UNEXPECTED, HandyError, LanguageError, SettingsError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
-from handy_qwen.settings import Settings, SettingsStore
+from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
@@ -44,7 +56,10 @@ from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.cues import SoundCues
-    from handy_qwen.audio.devices import Device
+    from handy_qwen.audio.devices import Device, Wish
+    from handy_qwen.audio.microphones import Microphones
+    from handy_qwen.audio.playback import Player
+    from handy_qwen.audio.portaudio import PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
     from handy_qwen.history.disk import DiskHistory
 
@@ -52,7 +67,7 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
 DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
-WORDS_HINT = "The rest are not used. Put the most important words first."
+WORDS_HINT = "The rest are ignored. Put the most important words first."
 LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
@@ -78,32 +93,40 @@ class Program:
         self._quit_app, self._open_file = quit_app, open_file
         self._on_view: Listener | None = None
         self._open_window: Callable[[Window], None] = lambda _window: None
+        self._on_settings: Callable[[SettingsView], None] = lambda _shown: None
         self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
         self._method: Method = DEFAULT_METHOD
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
+        self._default_microphone = ""
         self._ports: Ports | None = None
         self._recorder: MicrophoneRecorder | None = None
+        self._microphone_list: Microphones | None = None
+        self.player: Player | None = None  # what plays recordings; None before the program has started
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
         self._history: DiskHistory | None = None
+        self.library: PortAudio | None = None  # of which a process has only one; None until it is there
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self._is_built, self._is_closing = threading.Event(), threading.Event()
         self._languages_lock = threading.Lock()
         self._offered = Choices()
         self._unknown_language = ""
+        self._is_revising = False
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
             paths.settings_file(),
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Trouble(SETTINGS, error)),
+            on_view=self._show_settings,
         )
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=lambda: RELOAD_S)
+        self.microphone = MicrophonePresenter(self.chores.do)
         self._watchdog = Watchdog(
             self._tell_trouble,
             lambda *said: self.controller.post(Noted(*said)),
@@ -117,6 +140,7 @@ class Program:
         open_window: Callable[[Window], None] = lambda _window: None,
         workers: Mapping[str, Watched] | None = None,
         *,
+        on_settings: Callable[[SettingsView], None] = lambda _shown: None,
         has_tray: bool = True,
     ) -> None:
         """Begin to work, behind the tray.
@@ -125,12 +149,14 @@ class Program:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
             workers: What else has a thread that is to be watched, by its subject in ``runtime.watchdog``.
+            on_settings: Called on any thread with the settings and what is wrong with their file.
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
-            ControlError: The control socket cannot be opened.
+            ControlError: Can't open the control socket.
         """
         self._on_view, self._open_window, self._has_tray = on_view, open_window, has_tray
+        self._on_settings = on_settings
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
@@ -166,6 +192,8 @@ class Program:
             others["engine"] = self._transcriber.close
         if self._cues is not None:
             others["cues"] = self._cues.stop
+        if self.player is not None:
+            others["playback"] = self.player.close
         begun = ending.begin(telling)
         ending.begin(others)
         ending.wait(begun, TAKES_S)
@@ -222,10 +250,13 @@ class Program:
             watchdog.INSERT: ports.inserter,
             watchdog.HISTORY: self._history,
             watchdog.CUES: self._cues,
+            watchdog.PLAYBACK: self.player,
         }
         found |= {subject: part.thread for subject, part in parts.items() if part is not None}
         found |= {watchdog.FOCUS: ports.focus, watchdog.COPYING: ports.copying}
         found |= {watchdog.SETTING: ports.setting, watchdog.HOTKEYS: ports.hotkeys}
+        if self._microphone_list is not None:
+            found[watchdog.HOTPLUG] = self._microphone_list.hotplug
         found[watchdog.CLIPBOARD] = ports.inserter.clipboard_thread
         return watches_of(found)
 
@@ -242,12 +273,13 @@ class Program:
     def _tell_of_demo(self) -> None:
         """The demo model must not be mistaken for what the program can do, also after a hidden start."""
         if not self._applied.model and self._models[:1] == (DEMO,):
-            how = "tray → Models" if self._has_tray else "handy-qwen models"
-            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how)))
+            how = "tray → Model → Manage models" if self._has_tray else "handy-qwen models"
+            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how), Remedy.MODELS))
 
     def _build(self) -> None:
         from handy_qwen.audio.cues import SoundCues
         from handy_qwen.audio.microphones import Microphones
+        from handy_qwen.audio.playback import Player
         from handy_qwen.audio.portaudio import PortAudio
         from handy_qwen.audio.recorder import MicrophoneRecorder
         from handy_qwen.history.disk import DiskHistory
@@ -257,16 +289,19 @@ class Program:
         session = session_of(os.environ)
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
-        library = PortAudio()
+        library = self.library = PortAudio()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
+        self._microphone_list, self.player = Microphones(library), Player(library)
         self._recorder = MicrophoneRecorder(
             post,
-            Microphones(library),
-            device=settings.microphone,
+            self._microphone_list,
+            wish=_wish(settings),
             warm_s=_warm_s(settings),
             on_devices=self._on_devices,
+            on_trouble=lambda error: post(Trouble(MICROPHONE, error)),
         )
         self._recorder.launch()
+        self.microphone.connect(self._recorder, self.player)
         self._transcriber = EngineTranscriber(
             post,
             self._load_model,
@@ -318,6 +353,28 @@ class Program:
             changes["recent_languages"] = recent
         self.chores.do(lambda: self._change(changes))
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again. Any thread; returns at once."""
+
+        def mend() -> None:
+            try:
+                self.store.mend()
+            except HandyError as exc:
+                self.controller.post(Failed(0, exc))
+
+        self.chores.do(mend)
+
+    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+        """Change lists of the settings, for a window that shows what became of them. Any thread; may wait.
+
+        See ``SettingsStore.revise``.
+        """
+        self._is_revising = True
+        try:
+            return self.store.revise(changes)
+        finally:
+            self._is_revising = False
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
 
@@ -335,6 +392,19 @@ class Program:
                 self._change({"hotkeys": hotkeys})
 
         self.chores.do(use)
+
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop. Any thread; returns at once."""
+        if self._cues is not None:
+            self._cues.preview()
+
+    def use_microphone(self, name: str) -> None:
+        """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
+        self.chores.do(
+            lambda: self._change(
+                {"microphones": choices.microphones_with(name, self.store.value.microphones)}
+            )
+        )
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not. Any thread; returns at once."""
@@ -363,11 +433,12 @@ class Program:
         self.chores.do(self._show_autostart)
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front, or open the settings file. Any thread; returns at once."""
-        if window is Window.SETTINGS:
-            self.chores.do(self._open_settings_file)
-        else:
-            self._open_window(window)
+        """Bring ``window`` to the front. Any thread; returns at once."""
+        self._open_window(window)
+
+    def open_settings_file(self) -> None:
+        """Open it in the user's editor. Any thread; returns at once."""
+        self.chores.do(self._open_settings_file)
 
     def quit(self) -> None:
         """End the program. Any thread; returns at once."""
@@ -391,13 +462,13 @@ class Program:
             self.controller.post(Failed(0, HandyError("The setting was not changed.", f"{exc}.")))
 
     def _apply(self, new: Settings) -> None:
-        """The settings have changed. Called on ``chores``."""
+        """The settings have changed. Called on the thread that changed them, never on two at once."""
         old, self._applied = self._applied, new
-        if self._recorder is not None and (new.microphone, new.warm_s) != (old.microphone, old.warm_s):
-            self._recorder.configure(new.microphone, _warm_s(new))
+        if self._recorder is not None and _recorded_with(new) != _recorded_with(old):
+            self._recorder.configure(_wish(new), _warm_s(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
-        if (new.custom_words, new.model) != (old.custom_words, old.model):
+        if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
             self._count_words()
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
@@ -408,7 +479,7 @@ class Program:
         self.configure()
 
     def _count_words(self) -> None:
-        """Log how many custom words the model reads, and notify if not all. Called on ``chores``."""
+        """Log how many custom words the model reads, and notify if not all. Called by ``_apply``."""
         words = self._applied.custom_words
         if not words:
             return
@@ -427,7 +498,8 @@ class Program:
             fitted.limit,
         )
         if fitted.left_out:
-            self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
+            title = f"{fitted.used} of {fitted.total} custom words fit."
+            self.controller.post(Noted(title, WORDS_HINT, Remedy.SETTINGS))
 
     def configure(self) -> None:
         """Hand the settings and the choices to the cycle and the menus. Any thread."""
@@ -441,6 +513,7 @@ class Program:
                     self._method,
                     self._models,
                     self._microphones,
+                    default_microphone=self._default_microphone,
                     is_autostarted=self._is_autostarted,
                 ),
             )
@@ -464,6 +537,10 @@ class Program:
         if self._on_view is not None:
             self._on_view(view)
 
+    def _show_settings(self, shown: SettingsView) -> None:
+        """Called on any thread."""
+        self._on_settings(shown)
+
     def _check_languages(self) -> None:
         """Warn before anybody speaks that the model lacks a language of the settings. Any thread."""
         with self._languages_lock:
@@ -472,15 +549,17 @@ class Program:
             if unknown == self._unknown_language:
                 return
             self._unknown_language = unknown
-            error = HandyError(
+            error = LanguageError(
                 f"The model {offered.model} does not know {unknown}.",
-                "Choose another language or another model in the menu.",
+                "Choose another language or model in the menu.",
             )
             self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 
     def _on_devices(self, devices: Sequence[Device]) -> None:
         """Called on the microphone's thread."""
-        self._microphones = tuple(device.name for device in devices if not device.is_monitor)
+        real = [device for device in devices if not device.is_monitor]
+        self._microphones = tuple(device.name for device in real)
+        self._default_microphone = next((device.name for device in real if device.is_default), "")
         self.configure()
 
     def _live_mode(self) -> LiveMode:
@@ -496,6 +575,16 @@ class Program:
 def _idle_s(settings: Settings) -> float | None:
     minutes = settings.idle_unload_min
     return None if minutes == 0 else max(0.0, minutes * 60)
+
+
+def _recorded_with(settings: Settings) -> tuple[object, ...]:
+    return settings.microphones, settings.avoid_headset, settings.warm_s
+
+
+def _wish(settings: Settings) -> Wish:
+    from handy_qwen.audio.devices import Wish
+
+    return Wish(settings.microphones, settings.avoid_headset)
 
 
 def _warm_s(settings: Settings) -> float:

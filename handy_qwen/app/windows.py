@@ -14,14 +14,16 @@ from handy_qwen.app.history import HistoryPresenter, transcribe_file
 from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter, Speeds
 from handy_qwen.app.program import Program
+from handy_qwen.app.upkeep import UpkeepPresenter
+from handy_qwen.app.vocabulary import VocabularyPresenter
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
-from handy_qwen.core.view import Window
+from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.ui.desk import Desk
 
 SPEEDS_FILE = "speeds.json"
-GOES_ON = "The installation continues.", "{model}: open Models again to see its progress."
+GOES_ON = "The installation continues.", "{model}: open Models to see its progress."
 
 
 class ProgramWindows:
@@ -46,13 +48,18 @@ class ProgramWindows:
             copy=program.copy_text,
             transcribe=self._transcribe,
             model=program.model_in_use,
+            player=lambda: program.player,
             folder=default_folder(),
         )
+        self.upkeep = UpkeepPresenter(default_folder(), lambda: program.library)
+        self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
 
     def show(self, desk: Desk) -> None:
         """Connect the presenters with ``desk``."""
         self._desk = desk
         self.models.listener, self.history.listener = desk.show_models, desk.show_history
+        self.upkeep.listener = desk.show_upkeep
+        self.vocabulary.listener = desk.show_vocabulary
         desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:
@@ -61,8 +68,13 @@ class ProgramWindows:
             self._desk.open(window)
 
     def parts_to_close(self) -> dict[str, Close]:
-        """The presenters: closing them finishes deletions and pauses installations."""
-        return {"history window": self.history.close, "models": self.models.close}
+        """The presenters: closing them finishes changes and deletions, and pauses installations."""
+        return {
+            "history window": self.history.close,
+            "models": self.models.close,
+            "upkeep": self.upkeep.close,
+            "vocabulary": self.vocabulary.close,
+        }
 
     def _use(self, name: str) -> None:
         self._program.change(model=name)
@@ -70,7 +82,8 @@ class ProgramWindows:
 
     def workers(self) -> dict[str, Watched]:
         """The threads of the presenters, by their subject in ``runtime.watchdog``."""
-        return {**self.models.workers, **self.history.workers}
+        presenters = (self.models, self.history, self.upkeep, self.vocabulary)
+        return {subject: part for one in presenters for subject, part in one.workers.items()}
 
     def _transcribe(
         self, path: Path, model: str, language: str, moves: Callable[[], None]
@@ -80,7 +93,7 @@ class ProgramWindows:
 
     def _tell_of_work(self, model: str) -> None:
         title, hint = GOES_ON
-        self._program.controller.post(Noted(title, hint.format(model=model)))
+        self._program.controller.post(Noted(title, hint.format(model=model), Remedy.MODELS))
 
 
 def machine() -> tuple[Path, int, int]:

@@ -264,7 +264,7 @@ class PortAudio:
             import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
         except Exception as error:  # its own, if PortAudio does not start: its class went with the module
             raise MicrophoneError(
-                "PortAudio, the library that records sound, is missing or does not start.",
+                "PortAudio, the recording library, is missing or won't start.",
                 MicrophoneReason.NO_DEVICE,
                 "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
             ) from error
@@ -315,18 +315,18 @@ def worded(error: Exception) -> MicrophoneError:
     host_code = error.args[2][1] if len(error.args) > 2 else 0
     if host_code == _ACCESS_DENIED:
         return MicrophoneError(
-            "The microphone may not be used.",
+            "Handy Qwen isn't allowed to use the microphone.",
             MicrophoneReason.DENIED_BY_USER,
             "Allow desktop apps to use the microphone in the system's privacy settings.",
         )
     if code == _UNAVAILABLE:
         return MicrophoneError(
-            "The microphone is used by another program.",
+            "Another program is using the microphone.",
             MicrophoneReason.BUSY,
             "Close that program, or choose another microphone.",
         )
     return MicrophoneError(
-        f"The microphone cannot be opened (PortAudio error {code}).",
+        f"Can't open the microphone (PortAudio error {code}).",
         MicrophoneReason.UNRESPONSIVE,
         "Check that it is plugged in and that the sound system works, or choose another microphone.",
     )

@@ -12,10 +12,46 @@ from collections.abc import Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import bench, doctor, history, model, pages, running, transcribe, uninstall
+from handy_qwen.cli import (
+    bench,
+    doctor,
+    history,
+    model,
+    pages,
+    running,
+    settings,
+    transcribe,
+    uninstall,
+    words,
+)
 from handy_qwen.cli.options import Command, Parser
 from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams
 from handy_qwen.errors import HandyError, LanguageError
+
+_GROUPS = {
+    "dictation": (
+        "start",
+        "stop",
+        "toggle",
+        "cancel",
+        "paste",
+        "last",
+        "retry",
+        "bring-back",
+        "history",
+    ),
+    "files": ("transcribe",),
+    "models": ("model", "models", "demo", "bench"),
+    "app": ("status", "setup", "settings", "autostart", "quit"),
+    "trouble": ("doctor", "help", "uninstall"),
+}
+_EXAMPLES = (
+    "handy-qwen                                # start the app in the tray",
+    "handy-qwen toggle                         # for a shortcut of your desktop",
+    "handy-qwen transcribe interview.mp3       # print what is said in a file",
+    "handy-qwen model install qwen3-asr-0.6b   # download a full model",
+    "handy-qwen doctor                         # check this computer",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,12 +76,14 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = Parser(
         prog="handy-qwen",
+        groups=_GROUPS,
+        examples=_EXAMPLES,
         description="Hold a key, speak, release: your words appear in the focused window. "
         "Without a command, the app starts in the tray.",
     )
     parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     running.add_app_options(parser)
-    for module in (running, transcribe, history, model, bench, doctor, uninstall, pages):
+    for module in (running, settings, words, transcribe, history, model, bench, doctor, uninstall, pages):
         module.add_parsers(commands)
     return parser

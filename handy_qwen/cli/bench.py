@@ -29,7 +29,7 @@ reading once" that divided by the time to read the weights once from memory, whi
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    summary = "measure how fast a model is on this machine"
+    summary = "measure how fast and accurate a model is on this computer"
     parser = add_command(commands, "bench", _run, summary, _DESCRIPTION, has_json=True)
     add_model_options(parser)
     parser.add_argument(
@@ -64,7 +64,7 @@ def _settle(options: argparse.Namespace) -> None:
         if getattr(options, name) is None:
             setattr(options, name, default)
         elif not is_used:
-            use = "is of no use with" if options.wer else "is of use only with"
+            use = "doesn't work with" if options.wer else "only works with"
             raise UsageError(f"--{name} {use} --wer.")
 
 

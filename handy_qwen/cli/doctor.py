@@ -26,26 +26,26 @@ WIDEST = 100
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    summary = "what works on this machine, and what to do about the rest"
+    summary = "check this computer and suggest fixes"
     about = (
-        "Look at display, tray, hotkey, insertion, microphone, model, disk, memory and permissions. "
-        "The exit status is 1 if there is a problem, otherwise 0."
+        "Check display, tray, hotkey, insertion, microphone, model, disk, memory and permissions. "
+        "Exits with 1 if there is a problem."
     )
     parser = add_command(commands, "doctor", _run, summary, about, has_json=True)
     parser.add_argument(
         "--bundle",
         type=Path,
         metavar="FILE.zip",
-        help="also write an archive to send along with a question: report, versions, logs, settings; "
-        "no text or sound of yours",
+        help="also write a support archive to attach to a question: report, versions, logs, settings; "
+        "never your texts or recordings",
     )
-    parser.add_argument("--thorough", action="store_true", help="read the whole model and let it run")
+    parser.add_argument("--thorough", action="store_true", help="also read the whole model and run it")
     parser.add_argument(
         "--listen",
         type=_seconds,
         default=LISTEN_S,
         metavar="S",
-        help="seconds to listen to the microphone; 0: do not (default: %(default)s)",
+        help="seconds to listen to the microphone; 0 to skip (default: %(default)s)",
     )
 
 
@@ -72,10 +72,10 @@ def _write_bundle(place: Path, context: Context, report: Report) -> None:
     from handy_qwen.doctor.bundle import write_bundle
 
     packed = write_bundle(place, context, report)
-    say(f"{place} holds, for you to look at before you send it:")
+    say(f"{place} contains the following. Look through it before you send it:")
     for one in packed:
         say(f"  {one.name:26} {one.size_bytes / 1000:8.1f} kB")
-    say("No text, audio, history, custom words or replacements of yours are in it (CONTENTS.txt says more).")
+    say("It has none of your texts, recordings, history, custom words or replacements (see CONTENTS.txt).")
 
 
 class _Page:
@@ -107,7 +107,7 @@ class _Page:
 def _summary(report: Report) -> str:
     counts = {name: sum(one.status == name for one in report.findings) for name in ("problem", "warning")}
     if not any(counts.values()):
-        return "All is well."
+        return "Everything works."
     parts = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count]
     return " and ".join(parts).capitalize() + "."
 

@@ -32,6 +32,13 @@ if TYPE_CHECKING:  # numpy and SQLite only when they are needed
     from handy_qwen.engine.api import Transcript
     from handy_qwen.history.archive import Archive
 
+_EXAMPLES = (
+    "handy-qwen history list -n 5",
+    "handy-qwen history search invoice anna",
+    "handy-qwen history retry last --language de",
+    "handy-qwen history export --format csv --output dictations.csv",
+)
+_EMPTY = "handy-qwen: The history is empty."
 _SHOWN = 20
 _MOST_SHOWN = 1_000_000
 _LEAST_TEXT = 20  # columns, on the narrowest terminal
@@ -42,9 +49,9 @@ _DIRECTION_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     parser, actions = add_group(
-        commands, "history", "look at, search, export, retry or delete what was dictated"
+        commands, "history", "list, search, export, retry or delete dictations", _EXAMPLES
     )
-    parser.add_argument("--window", action="store_true", help="open the History window of the running app")
+    parser.add_argument("--window", action="store_true", help="open the History window")
     list_actions = parser.get_default("command")
     parser.set_defaults(command=lambda options: _run_window() if options.window else list_actions(options))
     _add_looking(actions)
@@ -57,34 +64,32 @@ def _run_window() -> int:
 
 
 def _add_looking(actions: Subparsers) -> None:
-    listing = add_command(actions, "list", _run_list, "the last dictations", has_json=True)
+    listing = add_command(actions, "list", _run_list, "list the last dictations", has_json=True)
     listing.add_argument(
-        "--state", choices=[state.value for state in EntryState], help="only those that came that far"
+        "--state", choices=[state.value for state in EntryState], help="only dictations in this state"
     )
-    show = add_command(actions, "show", _run_show, "all there is about one", has_json=True)
+    show = add_command(actions, "show", _run_show, "show one dictation in full", has_json=True)
     show.add_argument("id", type=_id, metavar="ID", help='its number, or "last"')
-    meaning = "those in whose text, or application, all the words occur"
+    meaning = "find dictations by words in the text or application"
     search = add_command(actions, "search", _run_search, meaning, has_json=True)
-    search.add_argument("words", nargs="+", metavar="WORD", help="upper and lower case, é and e are the same")
+    search.add_argument(
+        "words", nargs="+", metavar="WORD", help="all must occur; accents and case are ignored"
+    )
     for parser in (listing, search):
         count = number(1, _MOST_SHOWN)
         parser.add_argument("-n", dest="count", type=count, default=_SHOWN, metavar="N", help="(default: 20)")
-        parser.add_argument(
-            "--all", action="store_const", dest="count", const=_MOST_SHOWN, help="not only the last"
-        )
-    export = add_command(
-        actions, "export", _run_export, "all of them, or some, for other programs or to be kept"
-    )
+        parser.add_argument("--all", action="store_const", dest="count", const=_MOST_SHOWN, help="no limit")
+    export = add_command(actions, "export", _run_export, "export dictations as text, CSV or JSON")
     export.add_argument("ids", nargs="*", type=_id, metavar="ID", help="(default: all)")
     export.add_argument("--format", choices=("text", "csv", "jsonl"), default="text")
     export.add_argument("--output", type=Path, metavar="FILE", help="(default: stdout)")
-    export.add_argument("--audio", type=Path, metavar="DIR", help="also copy their sound there, as WAV files")
+    export.add_argument("--audio", type=Path, metavar="DIR", help="also save the recordings there, as WAV")
 
 
 def _add_changing(actions: Subparsers) -> None:
     for name, meaning in (
-        ("retry", "transcribe one again, with another model, language or vocabulary if wanted"),
-        ("restore", "transcribe one that was cancelled"),
+        ("retry", "transcribe one again, if you like with another model, language or vocabulary"),
+        ("restore", "transcribe a cancelled dictation"),
     ):
         parser = add_command(
             actions, name, partial(_run_retry, is_restore=name == "restore"), meaning, has_json=True
@@ -92,18 +97,18 @@ def _add_changing(actions: Subparsers) -> None:
         parser.add_argument("id", type=_id, metavar="ID", help='its number, or "last"')
         add_model_options(parser)
         parser.add_argument(
-            "--language", metavar="L", help='name or ISO code, "" to detect (default: as it was asked for)'
+            "--language", metavar="L", help='name or ISO code, "" to detect (default: as recorded)'
         )
         parser.add_argument(
             "--vocabulary", type=Path, metavar="FILE", help="a text file with one name or term per line"
         )
-    star = add_command(actions, "star", _run_star, "keep these, whatever the settings say of age and number")
+    star = add_command(actions, "star", _run_star, "protect dictations from automatic deletion")
     star.add_argument("ids", nargs="+", type=_id, metavar="ID")
-    star.add_argument("--remove", action="store_true", help="no longer")
-    delete = add_command(actions, "delete", _run_delete, "delete text and sound, for good")
+    star.add_argument("--remove", action="store_true", help="remove the star")
+    delete = add_command(actions, "delete", _run_delete, "delete text and recording for good")
     delete.add_argument("ids", nargs="*", type=_id, metavar="ID")
-    delete.add_argument("--all", action="store_true", help="all but the starred ones")
-    delete.add_argument("--yes", action="store_true", help="with --all: do not ask")
+    delete.add_argument("--all", action="store_true", help="delete all but starred dictations")
+    delete.add_argument("--yes", action="store_true", help="do not ask for confirmation (with --all)")
 
 
 def _id(text: str) -> int:
@@ -111,7 +116,7 @@ def _id(text: str) -> int:
     if text == "last":
         return 0
     if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text)):
-        raise argparse.ArgumentTypeError(f'{text!r} is not the number of an entry; or say "last"')
+        raise argparse.ArgumentTypeError(f'{text!r} is neither a number nor "last"')
     return int(text)
 
 
@@ -148,7 +153,7 @@ def _run_list(options: argparse.Namespace) -> int:
         if options.state:
             entries = (entry for entry in entries if entry.state == options.state)
         if not _show(islice(entries, options.count), is_json=options.json) and not options.json:
-            say("handy-qwen: There is nothing to show.")
+            say("handy-qwen: No dictations.")
     return 0
 
 
@@ -156,12 +161,12 @@ def _run_search(options: argparse.Namespace) -> int:
     """Show the entries that hold all the words; the exit status is 1 if there are none, as grep's is."""
     words = [word for given in options.words for word in given.split()]
     if not words:
-        raise UsageError("There is no word to look for.")
+        raise UsageError("No search words given.")
     with _archive() as archive:
         if _show(archive.matching(words, options.count), is_json=options.json):
             return 0
     if not options.json:
-        say(f"handy-qwen: No dictation holds {' and '.join(words)}.")
+        say(f"handy-qwen: No dictation contains {' and '.join(words)}.")
     return 1
 
 
@@ -217,6 +222,8 @@ def _run_export(options: argparse.Namespace) -> int:
             save(options.output, pieces)
         if options.audio is not None:
             _copy_sound(archive, chosen(), options.audio)
+        if next(archive.newest(1), None) is None:
+            say(_EMPTY)
     return 0
 
 
@@ -292,7 +299,7 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
 
         found, name = interruptible(work, cancel), recognizer.name
     if found.is_truncated:
-        say("handy-qwen: The text may not be complete: the answer broke off.")
+        say("handy-qwen: The text may be incomplete: the model stopped before the end.")
     text = clean(found.text, rules.text, found.language)
     archive.transcribed(entry.id, text, language=found.language, model=name)
     return archive.entry(entry.id)
@@ -308,7 +315,7 @@ def _run_star(options: argparse.Namespace) -> int:
 def _run_delete(options: argparse.Namespace) -> int:
     """Delete entries; one that cannot be deleted does not save the others."""
     if bool(options.ids) == options.all:
-        raise UsageError("Say which: numbers, or --all.")
+        raise UsageError("Which ones? Give their numbers, or --all.")
     has_failed = False
     with _archive() as archive:
         if options.all:
@@ -336,8 +343,10 @@ def _all_but_starred(archive: Archive, *, is_agreed: bool) -> list[int]:
     kept = f"{starred} with a star {'is' if starred == 1 else 'are'} kept" if starred else ""
     if numbers and not is_agreed:
         question = f"Delete text and sound of all dictations ({len(numbers)}{kept and '; '}{kept})?"
-        if not agrees(f"{question} They cannot be brought back."):
+        if not agrees(f"{question} This cannot be undone."):
             raise HistoryError("Nothing was deleted.")
+    elif not entries:
+        say(_EMPTY)
     elif kept:
         say(f"{kept}.")
     return numbers

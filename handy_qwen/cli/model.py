@@ -43,31 +43,42 @@ SENTENCE = "Please send the report to Anna on Monday."
 """What is said in a recording that ships with the program."""
 _INSTALLING = """
 Download a model, compare its checksums, convert it if need be, and try it out. An interrupted download goes
-on where it stopped. HF_ENDPOINT names another hub or a mirror, HF_HOME the shared cache, HF_HUB_OFFLINE=1
+on where it stopped. NAME may also be a repository with a checkpoint of Qwen3-ASR, such as
+Qwen/Qwen3-ASR-0.6B-hf. HF_ENDPOINT names another hub or a mirror, HF_HOME the shared cache, HF_HUB_OFFLINE=1
 forbids the network; a token is sent only if HF_TOKEN is set.
 """
+_EXAMPLES = (
+    "handy-qwen model list",
+    "handy-qwen model install qwen3-asr-0.6b",
+    "handy-qwen model use qwen3-asr-0.6b",
+)
 _DEMO = "Transcribe three short recordings with the demo model: no microphone, no download."
 
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the commands to the program's parser."""
-    add_command(commands, "demo", _run_demo, "transcribe the speech that ships with the program", _DEMO)
-    verbs = add_group(commands, "model", "list, install, choose, check and remove models")[1]
-    meaning = "the models on this machine, and those that can be installed"
+    add_command(commands, "demo", _run_demo, "transcribe three sample recordings, to try it out", _DEMO)
+    verbs = add_group(commands, "model", "list, install, choose, check and remove models", _EXAMPLES)[1]
+    meaning = "list the models you have and can install"
     add_command(verbs, "list", _run_list, meaning, has_json=True)
-    meaning = "download a model and make it ready"
+    meaning = "download and set up a model"
     install = add_command(verbs, "install", _run_install, meaning, _INSTALLING, has_json=True)
-    install.add_argument("model", metavar="NAME", help="a name of: handy-qwen model list")
-    install.add_argument("--revision", help="another branch, tag or commit of its repository")
+    install.add_argument("model", metavar="NAME", help="as shown by: handy-qwen model list")
+    install.add_argument("--revision", help="a branch, tag or commit of its repository")
     install.add_argument(
-        "--keep-source", type=Path, metavar="DIR", help="move what was downloaded there; else it is deleted"
+        "--keep-source",
+        type=Path,
+        metavar="DIR",
+        help="keep the downloaded files there (default: delete them)",
     )
     meaning = "install a model from a folder or an archive"
     importing = add_command(verbs, "import", _run_import, meaning, has_json=True)
     importing.add_argument(
         "source", type=Path, metavar="SRC", help="official checkpoint, published ONNX model, or package"
     )
-    importing.add_argument("--name", default="", help="what to call it (default: as the folder or archive)")
+    importing.add_argument(
+        "--name", default="", help="its name here (default: the name of the folder or archive)"
+    )
     for parser in (install, importing):
         parser.add_argument(
             "--preset",
@@ -75,27 +86,29 @@ def add_parsers(commands: Subparsers) -> None:
             default="",
             help=f"see: convert (default: {DEFAULT_PRESET}; not for published ONNX models)",
         )
-    meaning = "transcribe with this model from now on, also in a running app"
+    meaning = "switch to this model, also in the running app"
     add_command(verbs, "use", _run_use, meaning, has_json=True).add_argument("model", metavar="NAME|DIR")
-    meaning = "delete an installed model, or an unfinished download"
+    meaning = "delete a model or an unfinished download"
     remove = add_command(verbs, "remove", _run_remove, meaning, has_json=True)
     remove.add_argument("model", metavar="NAME")
-    remove.add_argument("--yes", action="store_true", help="do not ask")
-    path = add_command(verbs, "path", _run_path, "the folder of a model, or of all", has_json=True)
-    info = add_command(verbs, "info", _run_info, "what a model is")
+    remove.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    path = add_command(
+        verbs, "path", _run_path, "print the folder of a model, or of all models", has_json=True
+    )
+    info = add_command(verbs, "info", _run_info, "show details of a model")
     _add_convert(verbs)
-    check = add_command(verbs, "check", _run_check, "whether a model is whole and works", has_json=True)
+    check = add_command(verbs, "check", _run_check, "check that a model is complete and works", has_json=True)
     for parser, form in ((path, "NAME"), (info, "NAME|DIR"), (check, "NAME|DIR")):
         parser.add_argument("model", nargs="?", default="", metavar=form)
 
 
 def _add_convert(verbs: Subparsers) -> None:
-    meaning = "make a package of an official checkpoint"
+    meaning = "convert an official checkpoint into a package"
     parser = add_command(verbs, "convert", _run_convert, meaning, has_json=True)
     parser.add_argument(
         "source", type=Path, metavar="SRC", help="folder of a checkpoint, or a .tar.gz or .zip of it"
     )
-    parser.add_argument("destination", type=Path, metavar="DST", help="the package's folder, to be made")
+    parser.add_argument("destination", type=Path, metavar="DST", help="folder to create for the package")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     parser.add_argument(
         "--preset",
@@ -140,8 +153,8 @@ def _run_list(options: argparse.Namespace) -> int:
         download = "" if entry.is_permanent else _size(entry.download_bytes)
         sizes = f"{download:>9} {_size(entry.disk_bytes):>9} {_size(entry.memory_bytes):>9}"
         folder = folders.get(entry.name)
-        standing = _standing(entry, is_used=folder is not None and folder.resolve() == used)
-        write(f"{entry.name:22} {standing:12} {sizes}   {folder or entry.summary or entry.source}\n")
+        status = _status(entry, is_used=folder is not None and folder.resolve() == used)
+        write(f"{entry.name:22} {status:12} {sizes}   {folder or entry.summary or entry.source}\n")
     return 0
 
 
@@ -150,7 +163,7 @@ def _row(entry: ModelEntry, folders: dict[str, Path], used: Path | None) -> dict
     return {
         "name": entry.name,
         "title": entry.title,
-        "standing": entry.standing.name.lower(),
+        "status": entry.status.name.lower(),
         "is_in_use": folder is not None and folder.resolve() == used,
         "folder": str(folder) if folder else None,
         "size_bytes": entry.disk_bytes,
@@ -164,12 +177,12 @@ def _row(entry: ModelEntry, folders: dict[str, Path], used: Path | None) -> dict
     }
 
 
-def _standing(entry: ModelEntry, *, is_used: bool) -> str:
+def _status(entry: ModelEntry, *, is_used: bool) -> str:
     if is_used:
         return "in use"
     if entry.partial_bytes and entry.download_bytes:
         return f"{min(entry.partial_bytes / entry.download_bytes, 1):.0%} loaded"
-    return "installed" if entry.standing.name == "INSTALLED" else ""
+    return "installed" if entry.status.name == "INSTALLED" else ""
 
 
 def _size(size_bytes: int) -> str:
@@ -221,8 +234,8 @@ def _run_check(options: argparse.Namespace) -> int:
     if options.json:
         write(json.dumps({"name": model.name, "is_compared": has_checksums, "works": True}) + "\n")
     else:
-        unknown = "it works (nothing is known to compare its files with)"
-        write(f"{model.name}: {'whole, and it works' if has_checksums else unknown}\n")
+        unknown = "working (there are no checksums to compare its files with)"
+        write(f"{model.name}: {'complete and working' if has_checksums else unknown}\n")
     return 0
 
 
@@ -245,7 +258,9 @@ def check_sentence(folder: Path) -> None:
     finally:
         recognizer.close()
     if heard != SENTENCE:
-        raise EngineError("The demo model hears other words than are said.", "Install or convert it again.")
+        raise EngineError(
+            "The demo model doesn't transcribe its own sample correctly.", "Install or convert it again."
+        )
 
 
 def _run_demo(_options: argparse.Namespace) -> int:
@@ -284,13 +299,13 @@ def _run_install(options: argparse.Namespace) -> int:
     if is_special and model.name in {one.name for one in installed_models()}:
         raise InstallationError(
             f"{model.name} is installed already.",
-            f"To have it in another form, remove it first: handy-qwen model remove {model.name}",
+            f"To install it with another preset, remove it first: handy-qwen model remove {model.name}",
         )
     if options.keep_source and options.keep_source.exists():
-        raise UsageError(f"{options.keep_source} exists already.", "Name a folder to be made.")
+        raise UsageError(f"{options.keep_source} exists already.", "Name a folder that doesn't exist yet.")
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     wanted = partial(install, model, preset=options.preset, keep_source=keep)
-    return _run(wanted, options, "What has been downloaded is kept; the same command goes on with it.")
+    return _run(wanted, options, "What was downloaded is kept; run the same command to continue.")
 
 
 def _run_import(options: argparse.Namespace) -> int:
@@ -315,7 +330,7 @@ def _run_use(options: argparse.Namespace) -> int:
     _check_is_model(model.folder)
     named = model.name if is_installed else str(model.folder.resolve())  # it counts everywhere
     change(paths.settings_file(), model=named)
-    _write_done(options, model, f"{model.name} writes the texts from now on\n")
+    _write_done(options, model, f"{model.name} is now in use\n")
     return 0
 
 
@@ -328,7 +343,7 @@ def _check_is_model(folder: Path) -> None:
         load_manifest(folder)
     elif not is_published_layout(folder):
         raise InstallationError(
-            f"{folder} is no installed model.", "Import it: handy-qwen model import FOLDER"
+            f"{folder} isn't an installed model.", "Import it: handy-qwen model import FOLDER"
         )
 
 
@@ -409,7 +424,7 @@ def _run_convert(options: argparse.Namespace) -> int:
     from handy_qwen.models.installed import InstalledModel
 
     if options.recordings and not options.report:
-        raise UsageError("--recordings is of use only with --report.")
+        raise UsageError("--recordings only works with --report.")
     progress, place = ProgressLine(), options.destination.resolve()
     check_destination(place)
     if is_package(place):
@@ -450,9 +465,7 @@ def _check_may_go(package: Path, *, is_asked: bool) -> None:
     from handy_qwen.models.installed import ORIGIN_FILE
 
     if not is_asked:
-        raise UsageError(
-            f"{package} is a package already.", "Name another folder, or say --replace to have it replaced."
-        )
+        raise UsageError(f"{package} is a package already.", "Name another folder, or pass --replace.")
     others = [name for name in other_files(package) if name != ORIGIN_FILE]
     if others:
         problem = f"{package} also holds {others[0]}, which would be lost."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,7 +25,48 @@ _MAX_THREADS = 256
 
 
 class Parser(argparse.ArgumentParser):
-    """Writes as the commands do, so that a missing output means the same, and names the nearest choice."""
+    """Writes as the commands do, so that a missing output means the same, and names the nearest choice.
+
+    Args:
+        groups: The headings under which its commands are listed, with their names; else they are one list.
+        examples: Command lines, shown at the end of the help.
+        **options: argparse's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        groups: Mapping[str, Sequence[str]] | None = None,
+        examples: Sequence[str] = (),
+        **options: Any,  # noqa: ANN401  argparse's own
+    ) -> None:
+        super().__init__(**options)
+        self._command_groups, self._examples = groups or {}, examples
+
+    def format_help(self) -> str:
+        """What ``--help`` writes."""
+        text = self._grouped() if self._command_groups else super().format_help()
+        lines = "".join(f"  {line}\n" for line in self._examples)
+        return f"{text}\nexamples:\n{lines}" if lines else text
+
+    def _grouped(self) -> str:
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        sections: dict[str, list[argparse.Action]] = {"options": []}
+        commands: list[argparse.Action] = []
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                commands += action._choices_actions
+            else:
+                sections["options"].append(action)
+        for title, names in self._command_groups.items():
+            sections[title] = [one for name in names for one in commands if one.dest == name]
+        for title, actions in sections.items():
+            formatter.start_section(title)
+            formatter.add_arguments(actions)
+            formatter.end_section()
+        return formatter.format_help()
 
     def _print_message(self, message: str, file: object = None) -> None:
         (write if file is sys.stdout else tell)(message)
@@ -46,18 +87,22 @@ def add_command(
     description: str = "",
     *,
     has_json: bool = False,
+    examples: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
-    """Add a command; ``has_json``: with the option ``--json``."""
-    parser = commands.add_parser(name, help=summary, description=description or None)
+    """Add a command; ``has_json``: with the option ``--json``; ``examples``: see ``Parser``."""
+    description = description or f"{summary[:1].upper()}{summary[1:]}."
+    parser = commands.add_parser(name, help=summary, description=description, examples=examples)
     parser.set_defaults(command=run)
     if has_json:
-        parser.add_argument("--json", action="store_true", help="for other programs")
+        parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return parser
 
 
-def add_group(commands: Subparsers, name: str, summary: str) -> tuple[argparse.ArgumentParser, Subparsers]:
+def add_group(
+    commands: Subparsers, name: str, summary: str, examples: Sequence[str] = ()
+) -> tuple[argparse.ArgumentParser, Subparsers]:
     """Add a command that has commands of its own, and lists them if none is given."""
-    parser = commands.add_parser(name, help=summary)
+    parser = commands.add_parser(name, help=summary, examples=examples)
 
     def run(_options: argparse.Namespace) -> int:
         tell(parser.format_help())
@@ -70,10 +115,10 @@ def add_group(commands: Subparsers, name: str, summary: str) -> tuple[argparse.A
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--model`` and ``--threads``."""
     parser.add_argument(
-        "--model", default="", metavar="NAME|DIR", help="a model or its folder (default: the one in use)"
+        "--model", default="", metavar="NAME|DIR", help="model name or folder (default: the model in use)"
     )
     parser.add_argument(
-        "--threads", type=number(1, _MAX_THREADS), metavar="N", help="processor threads to use"
+        "--threads", type=number(1, _MAX_THREADS), metavar="N", help="number of processor threads"
     )
 
 
@@ -106,7 +151,7 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
     except UnicodeDecodeError:
         lines = ["\0"]
     if len(raw) > _MAX_VOCABULARY_BYTES:
-        raise UsageError(f"{vocabulary} is too large for a vocabulary.", "One name or term per line, please.")
+        raise UsageError(f"{vocabulary} is too large for a word list.", "Use one name or term per line.")
     if any("\0" in line for line in lines):
         raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.")
     words = [line.strip() for line in lines]

@@ -13,7 +13,7 @@ from handy_qwen.cli.terminal import UsageError, write
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    parser = add_command(commands, "help", _run, "read the help pages")
+    parser = add_command(commands, "help", _run, "read the manual")
     parser.add_argument("topic", nargs="?", default="", metavar="TOPIC", help=", ".join(manual.TOPICS))
 
 

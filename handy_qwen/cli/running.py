@@ -12,26 +12,27 @@ from handy_qwen.cli.terminal import say, write, write_json
 from handy_qwen.control import Endpoint, ask
 
 _DICTATION = {
-    "start": "begin to record, as if the hotkey went down",
-    "stop": "end the recording and insert its text",
-    "toggle": "begin to record, or end it",
-    "cancel": "throw away what is recorded or transcribed",
-    "retry": "transcribe once more what failed last, or else the last take",
-    "bring-back": "transcribe the take that was cancelled last",
-    "paste": "insert the text that waits, or else the last one, where the focus is",
-    "quit": "end the running app",
+    "start": "start recording, as if you pressed the hotkey",
+    "stop": "stop recording and insert the text",
+    "toggle": "start recording, or stop and insert the text",
+    "cancel": "cancel the recording or transcription in progress",
+    "retry": "transcribe the last failed recording again, or else the last one",
+    "bring-back": "restore and transcribe the last cancelled dictation",
+    "paste": "insert the waiting text, or else the last one, into the focused window",
+    "quit": "quit the app",
 }
 _WINDOWS = {
-    "setup": "open the setup guide of the running app: model, microphone, key",
-    "settings": "open the settings file",
-    "models": "open the Models window of the running app",
+    "setup": "open the setup guide: model, microphone, hotkey",
+    "models": "open the Models window",
 }
 
 
 def add_app_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the app itself to the program's parser."""
-    parser.add_argument("--hidden", action="store_true", help="start without a word: for the autostart")
-    parser.add_argument("--debug", action="store_true", help="log more, and to the terminal as well")
+    parser.add_argument(
+        "--hidden", action="store_true", help="start in the tray without a greeting or window"
+    )
+    parser.add_argument("--debug", action="store_true", help="log more, also to the terminal")
     parser.set_defaults(command=_run_app)
 
 
@@ -39,12 +40,12 @@ def add_parsers(commands: Subparsers) -> None:
     """Add the commands to the program's parser."""
     for name, meaning in _DICTATION.items():
         add_command(commands, name, partial(_run_verb, name), meaning)
-    add_command(commands, "status", _run_status, "what the running app is doing", has_json=True)
+    add_command(commands, "status", _run_status, "show what the app is doing", has_json=True)
     for name, meaning in _WINDOWS.items():
         add_command(commands, name, partial(_run_verb, name), meaning)
-    add_command(commands, "last", _run_last, "write the last text to stdout")
-    about = "Start the app, hidden, when you log in. It is off unless you turn it on."
-    parser = add_command(commands, "autostart", _run_autostart, "start the app when you log in", about)
+    add_command(commands, "last", _run_last, "print the last text")
+    about = "Start the app in the tray when you log in. Off by default."
+    parser = add_command(commands, "autostart", _run_autostart, "start the app at login", about)
     parser.add_argument(
         "what", choices=("on", "off", "status"), nargs="?", default="status", metavar="on|off|status"
     )
@@ -100,5 +101,5 @@ def _run_autostart(options: argparse.Namespace) -> int:
     if state.is_on:
         say(f"{' '.join(state.command)}   ({autostart.place})")
         if state.is_broken:
-            say("That program is not there any more. To write the entry anew: handy-qwen autostart on")
+            say("That program no longer exists. To fix the entry: handy-qwen autostart on")
     return 0

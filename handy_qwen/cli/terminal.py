@@ -151,9 +151,9 @@ def write(text: str) -> None:
     except OSError as exc:
         _abandon(sys.stdout)
         if exc.errno == errno.EBADF:  # closed by who started the program: see ``open_streams``
-            raise HandyError("There is no standard output.", "Send it to a file or a terminal.") from exc
+            raise HandyError("There is no standard output.", "Redirect it to a file or a terminal.") from exc
         raise HandyError(
-            f"Standard output cannot be written to: {exc.strerror}.", "Send it to another place."
+            f"Can't write to standard output: {exc.strerror}.", "Redirect it somewhere else."
         ) from exc
 
 

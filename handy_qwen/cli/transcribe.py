@@ -37,6 +37,11 @@ if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors c
     from handy_qwen.core.types import Samples
     from handy_qwen.engine.api import Cancel, FittedWords, Model
 
+_EXAMPLES = (
+    "handy-qwen transcribe interview.mp3",
+    "handy-qwen transcribe --language de --output texts *.wav",
+    "handy-qwen transcribe --vocabulary names.txt meeting.ogg",
+)
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others
 
@@ -44,7 +49,7 @@ _TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     summary = "turn sound files into text"
-    parser = add_command(commands, "transcribe", _run, summary, "Turn sound files into text.")
+    parser = add_command(commands, "transcribe", _run, summary, examples=_EXAMPLES)
     parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file, or - for standard input")
     add_model_options(parser)
     parser.add_argument("--language", default="", metavar="L", help="name or ISO code (default: detect)")
@@ -53,27 +58,27 @@ def add_parsers(commands: Subparsers) -> None:
         "--vocabulary",
         type=Path,
         metavar="FILE",
-        help="a text file with one name or term per line; lines that begin with # are left out",
+        help="a text file with one name or term per line; lines starting with # are skipped",
     )
     parser.add_argument("--format", choices=tuple(_SUFFIXES), default="text", help="(default: %(default)s)")
     parser.add_argument(
         "--output",
         default="-",
         metavar="DIR",
-        help="write a file for each sound file there (default: - for stdout)",
+        help="write one text file per sound file there (default: - for stdout)",
     )
     parser.add_argument(
-        "-H", "--with-filename", action="store_true", help="put the name of the sound file before its text"
+        "-H", "--with-filename", action="store_true", help="print the file name before each text"
     )
     features = parser.add_mutually_exclusive_group()
     features.add_argument(
-        "--exact", action="store_true", default=True, help="features of the whole clip (default)"
+        "--exact", action="store_true", default=True, help="process the whole recording at once (default)"
     )
     features.add_argument(
         "--live",
         dest="exact",
         action="store_false",
-        help="as when dictating: features of what was heard so far",
+        help="process it piece by piece, exactly as a dictation",
     )
 
 
@@ -84,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     context = context_of(options.context, options.vocabulary)
     is_text_on_stdout = options.output == "-" and options.format == "text"
     if options.with_filename and not is_text_on_stdout:
-        raise UsageError("--with-filename is for text on standard output only.")
+        raise UsageError("--with-filename only works with text on standard output.")
     places = _places(options)
     names = [name for name in options.files if _succeeds(partial(check, name))]
     if places:
@@ -139,7 +144,7 @@ def _results(
             complain(error)
             continue
         if result["truncated"]:
-            say(f"handy-qwen: {name}: The text may not be complete: the sound or the answer broke off.")
+            say(f"handy-qwen: {name}: The text may be incomplete: the recording or the model broke off.")
         if not result["text"]:
             say(f"handy-qwen: {name}: No text: {loudness.why_no_text()}.")
         yield name, result
@@ -182,7 +187,7 @@ def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = Fal
     """
     if isinstance(context, str):
         if not recognizer.is_context_read_whole(context):
-            say("handy-qwen: The context is longer than the model reads: its end is left out.")
+            say("handy-qwen: The context is too long for the model; its end is ignored.")
         return None
     words = recognizer.fit_words(context, is_for_file=is_for_file)
     if words.left_out:
@@ -252,7 +257,7 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
         place = places[name] = folder / (stem + _SUFFIXES[options.format])
         if place in taken:
             raise UsageError(
-                f"{taken[place]} and {name} would both be written to {place}.",
+                f"{taken[place]} and {name} would both be saved as {place}.",
                 "Transcribe them one after the other, into different folders.",
             )
         taken[place] = name
@@ -275,7 +280,7 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as exc:
         reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
-        raise HandyError(f"Nothing can be written to {folder}: {reason}.", "Choose another folder.") from exc
+        raise HandyError(f"Can't write to {folder}: {reason}.", "Choose another folder.") from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 

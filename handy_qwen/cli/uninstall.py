@@ -28,11 +28,11 @@ _OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME hold
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    summary = "remove the autostart and, if asked, settings, history, logs and models"
-    about = "Remove the autostart entry and say how to remove the program itself."
+    summary = "remove the login entry and, with --data, all settings, history and models"
+    about = "Remove the login entry and explain how to remove the program itself."
     parser = add_command(commands, "uninstall", _run, summary, about)
     parser.add_argument("--data", action="store_true", help="also delete settings, history, logs and models")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -45,7 +45,9 @@ def _run(options: argparse.Namespace) -> int:
     way = installation()
     write(f"The program itself is {way.text}.\n{way.removal}\n")
     if not options.data:
-        write("Settings, history, logs and models stay; to delete them, too: handy-qwen uninstall --data\n")
+        write(
+            "Settings, history, logs and models were kept. To delete them too: handy-qwen uninstall --data\n"
+        )
         write("".join(f"{what:26} {folder}\n" for what, folder in _own_folders()))
     return 0
 
@@ -57,7 +59,7 @@ def _remove_autostart(autostart: Autostart) -> None:
         return
     if os.environ.get(paths.HOME_VARIABLE):
         write(
-            f"The autostart entry, {autostart.place}, stays: it may be that of another instance.\n"
+            f"The autostart entry, {autostart.place}, was kept: it may belong to another instance.\n"
             "To remove it: handy-qwen autostart off\n"
         )
         return
@@ -83,7 +85,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
         folders = _own_folders()  # with that of the lock
         for what, folder in folders:
             write(f"{what:26} {_size(folder):>9}   {folder}\n")
-        if not (is_agreed or agrees("Delete all of this? It cannot be brought back.")):
+        if not (is_agreed or agrees("Delete all of this? This cannot be undone.")):
             say("Nothing was deleted.")
             return False
         for _, folder in folders:
@@ -123,7 +125,7 @@ def _check_home() -> None:
     others = sorted(entry.name for entry in home.iterdir() if entry.name not in _OF_A_HOME)
     if others:
         raise HandyError(
-            f"{home} holds other things as well, {others[0]} for one: nothing was deleted.",
+            f"{home} also holds other files, such as {others[0]}. Nothing was deleted.",
             f"Delete what belongs to Handy Qwen there yourself: {', '.join(sorted(_OF_A_HOME))}.",
         )
 
@@ -137,7 +139,7 @@ def _delete(folder: Path) -> None:
     except OSError as exc:
         raise HandyError(
             f"{exc.filename or folder} cannot be deleted: {exc.strerror}.",
-            "Look at its owner and permissions.",
+            "Check its owner and permissions.",
         ) from exc
 
 

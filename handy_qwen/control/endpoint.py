@@ -67,9 +67,7 @@ class Endpoint:
             self.path.unlink(missing_ok=True)
             return self._listen_unix() if self.is_unix else self._listen_tcp()
         except OSError as exc:
-            raise ControlError(
-                "The control socket cannot be opened.", f"Look at {self.path.parent}."
-            ) from exc
+            raise ControlError("Can't open the control socket.", f"Check {self.path.parent}.") from exc
 
     def _listen_unix(self) -> tuple[socket.socket, str]:
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -135,8 +133,8 @@ class InstanceLock:
             claim(self._path.parent)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
-            problem = f"The folder {self._path.parent} cannot be written."
-            raise ControlError(problem, "Look at its owner and permissions.") from exc
+            problem = f"Can't write to the folder {self._path.parent}."
+            raise ControlError(problem, "Check its owner and permissions.") from exc
         if not try_lock(handle):
             os.close(handle)
             return False
@@ -162,7 +160,7 @@ def claim(folder: Path) -> None:
             folder.mkdir(parents=True, mode=0o700)
         status = folder.lstat()
         if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
-            raise ControlError(f"The folder {folder} belongs to somebody else.", "Remove it.")
+            raise ControlError(f"The folder {folder} belongs to another user.", "Remove it.")
     make_private(folder)
 
 
@@ -228,8 +226,8 @@ def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, A
             send_line(connection, {"protocol": PROTOCOL, "command": command, "secret": secret})
             answer = receive_line(connection, MAX_ANSWER_BYTES, timeout_s)
         except (OSError, ValueError) as exc:
-            raise ControlError("Handy Qwen does not answer.", "Quit it and start it again.") from exc
+            raise ControlError("Handy Qwen isn't responding.", "Quit and restart it.") from exc
     if answer.get("ok") is not True:
-        error = str(answer.get("error", "The running program refused."))
+        error = str(answer.get("error", "The running app refused."))
         raise ControlError(error, str(answer.get("hint", "")))
     return answer

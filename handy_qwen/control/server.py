@@ -120,7 +120,7 @@ class ControlServer:
             logger.info("control: a caller went away: %s", type(exc).__name__)
             return
         except ValueError as exc:
-            answer = _refusal("The request is not understood.", type(exc).__name__)
+            answer = _refusal("Unknown request.", type(exc).__name__)
         try:
             connection.settimeout(ANSWER_S)
             send_line(connection, answer)
@@ -130,17 +130,17 @@ class ControlServer:
     def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
         secret = str(request.get("secret", ""))
         if self._secret and not hmac.compare_digest(secret.encode(), self._secret.encode()):
-            return _refusal("The caller is not allowed.")
+            return _refusal("This caller isn't allowed.")
         command = request.get("command")
         if request.get("protocol") != PROTOCOL or not isinstance(command, str):
-            return _refusal("The running program speaks another protocol.", "Quit it and start it again.")
+            return _refusal("The running app is a different version.", "Quit and restart it.")
         try:
             return {"protocol": PROTOCOL, "ok": True, **self._answer(command)}
         except HandyError as exc:
             return _refusal(exc.title, exc.hint)
         except Exception:  # the top of this thread
             logger.exception("control: a command failed")
-            return _refusal("Something went wrong.", "The log has the details.")
+            return _refusal("Something went wrong.", "See the log for details.")
 
 
 def _refusal(error: str, hint: str = "") -> dict[str, Any]:

@@ -5,11 +5,11 @@ of a mapped file count as the process's own memory for as long as the system lik
 is large as a whole (the embedding) can be read a few rows at a time.
 
 Names inside the program are the official ones without the ``thinker.`` in front, such as
-``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5 are
-translated.
+``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5, which the
+``-hf`` repositories have, are translated.
 
 Sources: the safetensors format, https://github.com/huggingface/safetensors (0.5), section "Format";
-Qwen3ASRForConditionalGeneration in QwenLM/Qwen3-ASR (modeling_qwen3_asr.py, 2026-01).
+Qwen3ASRForConditionalGeneration in QwenLM/Qwen3-ASR (modeling_qwen3_asr.py, 2026-01); transformers 5.13.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _PREFIXES = (  # (as a checkpoint may spell it, as we do)
     (re.compile(r"^model\.language_model\."), "model."),
     (re.compile(r"^language_model\.model\."), "model."),
     (re.compile(r"^language_model\.lm_head\."), "lm_head."),
-    (re.compile(r"^model\.multi_modal_projector\."), "audio_tower."),
-    (re.compile(r"^multi_modal_projector\."), "audio_tower."),
+    (re.compile(r"^(model\.)?multi_modal_projector\.linear_([12])\."), r"audio_tower.proj\2."),
+    (re.compile(r"^(model\.)?multi_modal_projector\."), "audio_tower."),
 )
 
 
@@ -144,7 +144,7 @@ class Checkpoint:
                         raw = (raw.astype(np.uint32) << 16).view(np.float32)
                     values = raw.astype(np.float32, copy=False)
                     if not np.isfinite(values).all():
-                        problem = f"its tensor {name} holds values that are no numbers"
+                        problem = f"its tensor {name} holds infinite values or NaN"
                         raise ModelCorruptError(path, problem, _AGAIN)
                     yield values
         except OSError as exc:
@@ -204,6 +204,15 @@ def _our_name(name: str) -> str:
     return name
 
 
+def aligner_error(called: str) -> ConversionError:
+    """What to say of Qwen3-ForcedAligner; ``called`` begins the sentence."""
+    return ConversionError(
+        f"{called} is Qwen3-ForcedAligner, which finds when each word of a given text was said and cannot"
+        " transcribe.",
+        "Use Qwen3-ASR instead: handy-qwen model install qwen3-asr-0.6b",
+    )
+
+
 def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
     """Compare ``weights`` with what ``config`` says; return how many bytes a conversion reads.
 
@@ -212,7 +221,7 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
 
     Raises:
         ModelCorruptError: A tensor is missing or of another shape, or the output head is one of its own.
-        ConversionError: The sizes do not suit the preset.
+        ConversionError: The sizes do not suit the preset, or it is a model for something else.
     """
     shapes = _audio_shapes(config.audio) | _text_shapes(config.text)
     for name, shape in shapes.items():
@@ -220,6 +229,8 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
         if found != shape:
             problem = f"its tensor {name} has the shape {found}, not {shape} as config.json says"
             raise ModelCorruptError(weights.files[0], problem)
+    if _HEAD in weights and weights.shape(_HEAD)[0] < config.text.vocab:  # it chooses among moments
+        raise aligner_error("The checkpoint")
     if _HEAD in weights and not weights.is_same(_HEAD, EMBEDDING):
         problem = f"its tensor {_HEAD} is not the embedding, as in every Qwen3-ASR"
         raise ModelCorruptError(weights.files[0], problem)

@@ -26,10 +26,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, NoReturn
 
-from handy_qwen.engine.json_files import read_object
+from handy_qwen.convert.checkpoint import aligner_error
+from handy_qwen.engine.json_files import as_corrupt, read_object
 from handy_qwen.engine.qwen3.manifest import is_package
+from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.errors import ConversionError, ModelCorruptError
+from handy_qwen.languages import ALL_LANGUAGES
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 """How the names of archives end."""
@@ -48,7 +51,8 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_POINTER_BYTES = 1024
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.safetensors")
 _CACHED = re.compile(r"models--[^/]+")
-_ALIGNER = "qwen3_forced_aligner"
+_ALIGNER = re.compile(r"forced_?aligner|TokenClassification", re.IGNORECASE)
+_KINDS = ("model_type", "architectures")
 _WANTED = "Give an official checkpoint, a published ONNX model or a package"
 _INSTALL = "or let it be downloaded: handy-qwen model install NAME"
 
@@ -132,6 +136,33 @@ def model_type(config: Path) -> str:
     return str(thinker.get("model_type", "")) if isinstance(thinker, dict) else ""
 
 
+def check_config(config: Path, called: str) -> None:
+    """Refuse a checkpoint whose file ``config`` describes a model that cannot be converted.
+
+    Its weights need not be here yet. ``called`` is the user's name for it.
+
+    Raises:
+        ConversionError: It is a model of ours that is for something else.
+        ModelMissingError, ModelCorruptError: It describes no Qwen3-ASR model.
+    """
+    _refuse_aligner(config, called)
+    hint = "Give an official checkpoint: Qwen/Qwen3-ASR-0.6B or Qwen/Qwen3-ASR-1.7B."
+    with as_corrupt(config, f"{called} is not a Qwen3-ASR model", hint, hint):
+        ModelConfig.from_checkpoint(read_object(config), ALL_LANGUAGES)
+
+
+def _refuse_aligner(config: Path, called: str) -> None:
+    """By any of the names that its versions have in their configuration."""
+    try:
+        raw = read_object(config)
+    except (OSError, ValueError):
+        return  # whoever needs it says what is wrong
+    thinker = raw.get("thinker_config")
+    kinds = [part.get(key) for part in (raw, thinker) if isinstance(part, dict) for key in _KINDS]
+    if _ALIGNER.search(str(kinds)):
+        raise aligner_error(called)
+
+
 # ---- folders ---------------------------------------------------------------------------------------------
 
 
@@ -189,11 +220,7 @@ def _check_layout(folder: Path, called: str) -> None:
             f"{called} lacks {index}, which says what is in which of its {len(shards)} files of weights.",
             "Download that file as well, from where the others are.",
         )
-    if model_type(folder / "config.json") == _ALIGNER:
-        raise ConversionError(
-            f"{called} is Qwen3-ForcedAligner, which finds when words were said, and cannot transcribe.",
-            "Give Qwen3-ASR instead.",
-        )
+    _refuse_aligner(folder / "config.json", called)
     suffixes = {path.suffix for path in files}
     if ".safetensors" in suffixes:
         return

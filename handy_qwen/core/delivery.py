@@ -17,11 +17,11 @@ from handy_qwen.core.orthography import join
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.text import clean, fit
 from handy_qwen.core.types import Delivery, Mode, Submit, Target
-from handy_qwen.core.view import NoticeKind
+from handy_qwen.core.view import NoticeKind, Remedy
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
 CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is before the cursor now
-TOO_SLOW = ("A replacement took too long and was left out.", "Simplify its regular expression.")
+TOO_SLOW = ("A replacement took too long and was skipped.", "Simplify its regular expression.")
 UNSURE = ("The text may not have been inserted.", "If it does not appear, paste it from Handy Qwen.")
 ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you want it."
 PARTLY = "Only the first part was inserted."
@@ -130,12 +130,11 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
             turn.notify(NoticeKind.HELD, *UNSURE)
         case Delivery.HELD:
             hold(turn, take)
-            title = "The text was not inserted." if event.note else HELD_TITLE
+            title = "The text wasn't inserted." if event.note else HELD_TITLE
             turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
-            turn.notify(
-                NoticeKind.INFO, "The text is saved.", event.note or "Choose Copy last text to get it."
-            )
+            hint = event.note or "To copy it, choose it in the menu under Recent texts."
+            turn.notify(NoticeKind.INFO, "The text is saved.", hint, remedy=Remedy.COPY)
         case _:
             if event.note:
                 turn.notify(NoticeKind.INFO, event.note)
@@ -160,7 +159,7 @@ def _nowhere(take: Take) -> Take:
 
 def may_be_lost(turn: Turn, take: Take) -> None:
     """The inserter has not answered in time: the text may be in its window, or get there late."""
-    turn.notify(NoticeKind.FAILED, *UNSURE)
+    turn.notify(NoticeKind.FAILED, *UNSURE, remedy=Remedy.PASTE)
     was_not_delivered(turn, _nowhere(take))
 
 

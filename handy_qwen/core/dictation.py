@@ -32,11 +32,19 @@ from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Event, Request
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
 from handy_qwen.core.types import Mode
-from handy_qwen.core.view import HOTKEYS, NoticeKind
-from handy_qwen.errors import HandyError
+from handy_qwen.core.view import HOTKEYS, NoticeKind, Remedy
+from handy_qwen.errors import (
+    EngineError,
+    HandyError,
+    HotkeyError,
+    InstallationError,
+    LanguageError,
+    MicrophoneError,
+    SettingsError,
+)
 
 MODEL = "model"  # subject of lasting notices
-NOT_LOADED = "The speech model does not load.", "Check the disk that it is on, then quit and start again."
+NOT_LOADED = "The speech model won't load.", "Check its disk, then quit and restart Handy Qwen."
 TRY_AGAIN = "It's saved: choose Transcribe last recording again."
 LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
 SIGNS_OF_LIFE = (
@@ -92,7 +100,9 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
         case events.HotkeysFailed(error, asked):
             if asked in (None, turn.now.rules.hotkeys):  # else others are being set already
                 turn.set(is_listening=True)
-                turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
+                turn.notify(
+                    NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS, remedy=Remedy.SETTINGS
+                )
         case events.HotkeysDied():
             turn.settle(HOTKEYS)
             turn.do(effects.ListenFor(turn.now.rules.hotkeys))
@@ -117,7 +127,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
         case events.ModelFailed(_, error):
             turn.set(is_loading=False)
             lasting = "" if turn.now.has_model else MODEL
-            turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=lasting)
+            turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=lasting, remedy=Remedy.MODELS)
         case events.ModelUnloaded():
             turn.set(has_model=False)
         case events.Previewed(number, committed, tentative):
@@ -145,10 +155,11 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             recovery.was_recalled(turn, event)
         case events.Configured():
             _configure(turn, event)
-        case events.Noted(title, hint):
-            turn.notify(NoticeKind.INFO, title, hint)
+        case events.Noted(title, hint, remedy):
+            turn.notify(NoticeKind.INFO, title, hint, remedy=remedy)
         case events.Trouble(subject, error) if error is not None:
-            turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=subject)
+            remedy = _remedy_for(error)
+            turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=subject, remedy=remedy)
         case events.Trouble(subject):
             turn.settle(subject)
         case events.Ticked():
@@ -165,7 +176,8 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
         return  # it was given up, or delivered, before
     lost = take if take is not None and take.has_sound and take.stage < Stage.READY else None
     kept_hint = f"{TRY_AGAIN} {error.hint}".strip()
-    turn.notify(NoticeKind.FAILED, error.title, error.hint, take=lost, kept_hint=kept_hint)
+    remedy = Remedy.RETRY if lost else _remedy_for(error)
+    turn.notify(NoticeKind.FAILED, error.title, error.hint, take=lost, kept_hint=kept_hint, remedy=remedy)
     if take is None:
         return
     match take.stage:
@@ -179,6 +191,17 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
             delivery.give_up(turn, take, error.title)
         case Stage.READY:
             pass  # its text is here: nothing that failed can hurt it
+
+
+def _remedy_for(error: HandyError) -> Remedy | None:
+    """Where what is wrong can be put right."""
+    match error:
+        case SettingsError() | HotkeyError() | MicrophoneError() | LanguageError():
+            return Remedy.SETTINGS
+        case EngineError() | InstallationError():
+            return Remedy.MODELS
+        case _:
+            return None
 
 
 def _cancel(turn: Turn) -> None:
@@ -196,7 +219,8 @@ def _cancel(turn: Turn) -> None:
         NoticeKind.INFO,
         "Cancelled.",
         take=kept,
-        kept_hint="Choose Restore cancelled dictation to get it back.",
+        kept_hint="To get it back, choose Restore cancelled dictation.",
+        remedy=Remedy.RESTORE,
     )
 
 
@@ -277,7 +301,7 @@ def _look_at_clock(turn: Turn) -> None:
     loaded_by_s = _loaded_by_s(turn)
     if loaded_by_s is not None and turn.at_s >= loaded_by_s:
         turn.set(is_loading=False)
-        turn.notify(NoticeKind.FAILED, *NOT_LOADED, lasting=MODEL)
+        turn.notify(NoticeKind.FAILED, *NOT_LOADED, lasting=MODEL, remedy=Remedy.MODELS)
     for number in [take.number for take in turn.now.takes]:
         take = turn.take(number)  # as it is now: what became of those before may have changed it
         at_s = _due_s(turn, take) if take is not None else None

@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass, field
 
 from handy_qwen.core.types import Delivery, Entry, Hotkey, Rules, Target
-from handy_qwen.core.view import Choices
+from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
 
 # --- hotkeys -----------------------------------------------------------------------------------------
@@ -316,6 +316,7 @@ class Noted:
 
     title: str
     hint: str
+    remedy: Remedy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,12 @@ class Gestures:
     down: frozenset[int] = frozenset()  # every hotkey that is down, whether its press means something or not
     releases: tuple[tuple[int, float], ...] = ()  # hotkey and time of those that may still be a bounce
 
+    @property
+    def is_hands_free(self) -> bool:
+        """Whether a take is being recorded that no key holds."""
+        is_held = self.press is not None and self.press.purpose is Purpose.TALK
+        return self.take is not None and not is_held
+
 
 Step = tuple[Gestures, tuple[Action, ...]]
 

@@ -78,12 +78,13 @@ class ModelEntry:
     disk_bytes: int = 0
     room_bytes: int = 0  # free disk space that installing takes, source and result together
     memory_bytes: int = 0
-    standing: ModelStatus = ModelStatus.AVAILABLE
+    status: ModelStatus = ModelStatus.AVAILABLE
     is_recommended: bool = False  # the one to begin with on this machine
     is_chosen: bool = False  # texts are written by it
     is_imported: bool = False  # it came from a folder or archive, and cannot be downloaded again
     is_damaged: bool = False  # INSTALLED, but it could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
+    is_other: bool = False  # another maker's conversion of a model that is here as well
     progress: Progress | None = None  # while INSTALLING
     partial_bytes: int = 0  # of the download, while PAUSED
     problem: Problem | None = None
@@ -103,7 +104,7 @@ class ModelList:
     @property
     def has_full_model(self) -> bool:
         """Whether a model is installed that did not ship with the program."""
-        return any(one.standing is ModelStatus.INSTALLED and not one.is_permanent for one in self.entries)
+        return any(one.status is ModelStatus.INSTALLED and not one.is_permanent for one in self.entries)
 
 
 ModelListener = Callable[[ModelList], None]

@@ -91,7 +91,7 @@ def has_moved(turn: Turn, event: MicrophoneChanged) -> None:
     if take is not None:
         turn.put(replace(take, device=event.device))
         is_slow = bool(event.unresponsive)
-        title = f"{event.unresponsive} does not respond." if is_slow else "Microphone disconnected."
+        title = f"{event.unresponsive} isn't responding." if is_slow else "Microphone disconnected."
         turn.notify(NoticeKind.MICROPHONE_LOST, title, f"Recording continues with {event.device}.")
 
 
@@ -165,8 +165,8 @@ def is_overdue(turn: Turn, take: Take) -> None:
     if take.stage is Stage.ENDING:
         turn.notify(
             NoticeKind.MICROPHONE_LOST,
-            "The microphone does not answer.",
-            "What you said is being transcribed. Reconnect it or choose another one in the menu.",
+            "The microphone isn't responding.",
+            "What you said is being transcribed. Reconnect it, or choose another one in the menu.",
         )
         turn.do(effects.CancelRecording(take.number))
         _transcribe(turn, take)

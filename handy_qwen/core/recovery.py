@@ -23,7 +23,7 @@ TRANSCRIBING_S = 600.0
 """The longest wait for a sign of life of the engine, not for a text: an hour of speech may take it hours.
 Between two signs it loads a model or reads a minute of sound; a slow machine needs some minutes for either.
 """
-NOTHING_HINT = "Nothing was said since the start, or the history was paused."
+NOTHING_HINT = "You haven't dictated anything since the app started, or the history was paused."
 
 
 def has_recovered(turn: Turn, event: Recovered) -> None:
@@ -142,14 +142,14 @@ def was_replayed(turn: Turn, event: Replayed) -> None:
 
 def is_not_replayed(turn: Turn, take: Take) -> None:
     """The history did not answer in time."""
-    title = "The sound of the dictation could not be read in time."
+    title = "The recording couldn't be read in time."
     turn.notify(NoticeKind.FAILED, title, "It's saved: try again later.")
     give_up(turn, take, title)
 
 
 def is_not_transcribed(turn: Turn, take: Take) -> None:
     """The engine has given no sign of life for so long that the text will not come."""
-    title = "The speech engine does not answer."
-    kept_hint = "The recording is saved. Quit and start again, then choose Transcribe last recording again."
+    title = "The speech engine isn't responding."
+    kept_hint = "The recording is saved. Quit and restart, then choose Transcribe last recording again."
     turn.notify(NoticeKind.FAILED, title, "Quit and start again.", take=take, kept_hint=kept_hint)
     give_up(turn, take, title)

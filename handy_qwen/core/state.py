@@ -20,9 +20,14 @@ from dataclasses import dataclass, field, replace
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.gestures import Gestures
 from handy_qwen.core.types import Entry, Rules, Submit, Target
-from handy_qwen.core.view import SETTINGS, Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 
 NOTICE_S = 6.0  # how long a passing notice is shown
+_REMEDIES = {  # unless a notice brings its own
+    NoticeKind.HELD: Remedy.PASTE,
+    NoticeKind.DEAD_MICROPHONE: Remedy.SETTINGS,
+    NoticeKind.MICROPHONE_LOST: Remedy.SETTINGS,
+}
 RECENT = 10  # texts kept in memory for the menu
 
 
@@ -184,6 +189,7 @@ class Turn:
         lasting: str = "",
         take: Take | None = None,
         kept_hint: str = "",
+        remedy: Remedy | None = None,
     ) -> None:
         """Show a notice, instead of one that says the same.
 
@@ -203,6 +209,7 @@ class Turn:
             until_s=math.inf if lasting else self.at_s + NOTICE_S,
             take=take.number if take else 0,
             kept_hint=kept_hint,
+            remedy=remedy or _REMEDIES.get(kind),
         )
         others = (one for one in self.now.notices if one not in same)
         self.set(notices=(*others, notice), last_notice=notice.number)
@@ -229,7 +236,9 @@ def view_of(now: Dictation) -> View:
         began_s=recorded.since_s if recorded else None,
         is_rehearsing=now.is_rehearsing,
         is_key_down=bool(now.gestures.down),
+        is_hands_free=now.gestures.is_hands_free,
         is_locked=now.gestures.take is not None and now.gestures.take.is_locked,
+        finish_keys=_finish_keys(now),
         device=recorded.device if recorded else "",
         language=present.language if present else now.rules.language,
         committed=present.committed if present else "",
@@ -242,6 +251,13 @@ def view_of(now: Dictation) -> View:
         recent=now.recent,
         choices=now.choices,
     )
+
+
+def _finish_keys(now: Dictation) -> tuple[str, ...]:
+    if now.gestures.take is None:
+        return ()
+    own, keys = now.gestures.take.hotkey, now.choices.hotkeys
+    return keys if own is None else keys[own : own + 1]
 
 
 def _phase(now: Dictation, recorded: Take | None) -> Phase:

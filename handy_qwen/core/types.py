@@ -171,6 +171,11 @@ class Entry:
     has_audio: bool = False
 
     @property
+    def is_blank(self) -> bool:
+        """Whether it was cancelled and nothing of it can be brought back."""
+        return self.state is EntryState.CANCELLED and not self.text and not self.has_audio
+
+    @property
     def is_undelivered(self) -> bool:
         """Whether there is a text that the user may never have got."""
         return self.state is EntryState.DONE and bool(self.text) and not self.delivery.is_settled

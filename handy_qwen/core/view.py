@@ -21,6 +21,8 @@ from handy_qwen.core.models import Problem
 from handy_qwen.core.types import Entry, EntryState, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
+MICROPHONE = "recording"
+"""The subject of the notice that there is nothing to record with."""
 HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 SETTINGS = "settings"
@@ -60,6 +62,18 @@ class NoticeKind(enum.Enum):
     FAILED = enum.auto()  # an error: ``hint`` says what to do
 
 
+class Remedy(enum.Enum):
+    """What a click on a notice does: open a window, or what the menu can do as well."""
+
+    MODELS = enum.auto()
+    SETTINGS = enum.auto()
+    HISTORY = enum.auto()
+    PASTE = enum.auto()
+    COPY = enum.auto()
+    RESTORE = enum.auto()
+    RETRY = enum.auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One message to the user. ``number`` grows: a higher one has not been shown yet."""
@@ -73,6 +87,7 @@ class Notice:
     until_s: float = math.inf  # when it leaves ``View``
     take: int = 0  # once the history has this take ...
     kept_hint: str = ""  # ... the hint becomes this one
+    remedy: Remedy | None = None  # what a click on it does, if ``View.can`` still do that
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +109,10 @@ class Choices:
     language: str = ""  # English name; "" is automatic
     languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
     recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
-    microphone: str = ""  # device name; "" is the system's default
-    microphones: tuple[str, ...] = ()
+    microphone: str = ""  # device name of the one wanted most; "" is the system's default
+    microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not
+    microphones: tuple[str, ...] = ()  # those that are connected
+    default_microphone: str = ""  # the one of them that the system uses unless told otherwise
     method: Method = Method.TYPE  # the one in use
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
@@ -116,7 +133,9 @@ class View:
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
     is_key_down: bool = False  # a hotkey is held down, whatever comes of it
-    is_locked: bool = False  # hands-free: the recording goes on after the key came up
+    is_hands_free: bool = False  # the recording goes on after the key came up ...
+    is_locked: bool = False  # ... also when nothing is said for long
+    finish_keys: tuple[str, ...] = ()  # the hotkeys that end the present recording, worded for people
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
     committed: str = ""  # live text of the present take that will not change any more
@@ -128,6 +147,20 @@ class View:
     held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
     recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
     choices: Choices = field(default_factory=Choices)
+
+    def can(self, remedy: Remedy | None) -> bool:
+        """Whether there is anything to carry ``remedy`` out on."""
+        match remedy:
+            case None:
+                return False
+            case Remedy.PASTE | Remedy.COPY:
+                return bool(self.held or self.recent)
+            case Remedy.RESTORE:
+                return self.can_bring_back
+            case Remedy.RETRY:
+                return self.can_retry
+            case _:
+                return True
 
 
 Listener = Callable[[View], None]
@@ -147,11 +180,20 @@ class Commands(Protocol):
     def change(self, **changes: object) -> None:
         """Change settings, by their names; see ``settings.fields.Settings``."""
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again: its faulty lines become comments."""
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
 
         If that is not possible nothing changes, and ``on_refused`` is called with the reason, on any thread.
         """
+
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop, to hear what they are like."""
+
+    def use_microphone(self, name: str) -> None:
+        """Prefer the microphone ``name`` to all others, whose order stays."""
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not."""
@@ -163,10 +205,72 @@ class Commands(Protocol):
         """Look for microphones and models again: the menu is about to open."""
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front; SETTINGS opens the settings file in the user's editor."""
+        """Bring ``window`` to the front."""
+
+    def open_settings_file(self) -> None:
+        """Open the settings file in the user's editor; where there is none, show its folder."""
 
     def quit(self) -> None:
         """End the program in an orderly way."""
+
+
+class Voice(enum.Enum):
+    """How a voice arrives."""
+
+    UNKNOWN = enum.auto()  # nothing was said yet
+    SILENT = enum.auto()  # digital silence: the microphone is muted
+    QUIET = enum.auto()
+    GOOD = enum.auto()
+    CLIPPING = enum.auto()
+
+
+VOICE_DB = -40.0
+"""What a voice reaches with a microphone that is good enough, in dBFS; see ``Meter``."""
+
+
+class Doing(enum.Enum):
+    """What is done with the microphone while it is tried."""
+
+    LISTENING = enum.auto()
+    RECORDING = enum.auto()
+    PLAYING = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneTest:
+    """What is heard while microphones are chosen. ``device`` is "" while nothing is."""
+
+    device: str = ""
+    voice: Voice = Voice.UNKNOWN
+    doing: Doing = Doing.LISTENING
+    has_recording: bool = False
+    problem: Problem | None = None
+
+
+MicrophoneListener = Callable[[MicrophoneTest], None]
+"""Shows it. Called on any thread; must neither block nor raise."""
+
+
+class MicrophoneCommands(Protocol):
+    """What the page on which microphones are chosen asks for. Called on Qt's thread; all return at once.
+
+    The level is that of ``Meter``. Nothing that is recorded here is written to the disk.
+    """
+
+    def listen(self, show: MicrophoneListener) -> None:
+        """Open the microphone that a dictation would use, until ``leave``. A dictation comes first."""
+
+    def leave(self) -> None:
+        """Close the microphone, end what is played and forget what was recorded."""
+
+    def record(self) -> None:
+        """Record some seconds and play them back; refused in words while somebody dictates."""
+
+    def play(self) -> None:
+        """Play back again what was recorded last."""
+
+    def stop(self) -> None:
+        """End the recording, and play what there is of it; or end the playing."""
 
 
 class HistoryFilter(enum.Enum):
@@ -181,11 +285,11 @@ class HistoryFilter(enum.Enum):
         open_states = {EntryState.FAILED, EntryState.CANCELLED, EntryState.WAITING}
         match self:
             case HistoryFilter.ALL:
-                return True
+                return not entry.is_blank
             case HistoryFilter.STARRED:
                 return entry.is_starred
             case HistoryFilter.OPEN:
-                return entry.is_undelivered or entry.state in open_states
+                return entry.is_undelivered or (entry.state in open_states and not entry.is_blank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +309,7 @@ class HistoryPage:
     entries: tuple[Entry, ...] = ()  # newest first
     has_more: bool = False
     retried: frozenset[int] = frozenset()  # ids of those being transcribed again
+    played: int = 0  # id of the one whose sound is being played; 0: none
     deleted: int = 0  # how many entries an undo would bring back
     exported: Path | None = None  # the file that ``export`` wrote
     problem: Problem | None = None
@@ -238,6 +343,12 @@ class HistoryCommands(Protocol):
             model: "" is the one in use.
             language: "" is automatic, None the one it was recorded in.
         """
+
+    def play(self, entry: Entry) -> None:
+        """Play the sound, in place of what is being played. It stops when something is recorded."""
+
+    def stop_playing(self) -> None:
+        """Play no more."""
 
     def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
         """Exempt entries from automatic deletion, or no longer."""

@@ -33,7 +33,7 @@ def check_display(context: Context) -> Iterator[Finding]:
     if session.kind is Kind.NONE and dead:
         yield problem(
             DISPLAY,
-            f"The display {dead} does not answer.",
+            f"The display {dead} isn't responding.",
             "Is it left over from another session? Start the app in a desktop session.",
             **details,
         )

@@ -76,15 +76,13 @@ SUBJECTS = ("hotkeys", "hotkey listener")  # of lasting notices of the app
 
 
 def check_hotkeys(context: Context) -> Iterator[Finding]:
-    """Look whether the hotkeys of the settings can be listened for."""
+    """Look whether the hotkeys of the settings can be used."""
     kind = context.session.kind
     backend = "portal" if kind is Kind.WAYLAND else kind.value
     hotkeys = context.configuration.settings.hotkeys
     details: dict[str, object] = {"backend": backend}
     if not hotkeys:
-        yield problem(
-            HOTKEYS, "No hotkey is set.", 'Set one in the settings file: [[hotkeys]] chord = "Right Ctrl".'
-        )
+        yield problem(HOTKEYS, "No hotkey is set.", "Set one: Settings, Shortcut.")
         return
     try:
         names = labels(hotkeys, context.platform)

@@ -84,7 +84,9 @@ class Archive:
         row = self._row(number)
         path = self._places.takes / row.file
         if not row.file or not path.is_file():
-            raise HistoryError(f"Entry {number} has no sound.", "It was deleted, or only its text was kept.")
+            raise HistoryError(
+                f"Entry {number} has no recording.", "It was deleted, or only the text was kept."
+            )
         return path
 
     # --- changing ------------------------------------------------------------------------------------
@@ -101,7 +103,7 @@ class Archive:
         """
         state = self._row(number).state
         if state in {EntryState.RECORDING, EntryState.WAITING} and self._is_app_running():
-            raise HistoryError(f"The app is at work on entry {number}.", "Wait until its text is there.")
+            raise HistoryError(f"The app is working on entry {number}.", "Wait until it's transcribed.")
 
     def delete(self, number: int) -> None:
         """Delete an entry and its sound.
@@ -115,7 +117,7 @@ class Archive:
             assert self._store is not None, "it has a row"
             if not retention.delete(self._store, self._places.takes, row):
                 raise HistoryError(
-                    f"The sound of entry {number} could not be deleted.", f"Look at {self._places.takes}."
+                    f"The recording of entry {number} couldn't be deleted.", f"Check {self._places.takes}."
                 )
 
     def forget_traces(self) -> None:
@@ -175,11 +177,9 @@ class Archive:
             yield
         except sqlite3.Error as exc:
             if is_locked(exc):
-                raise HistoryError("Another program holds the history.", "Try again in a moment.") from exc
-            raise HistoryError(
-                "The history cannot be read or written.", f"Look at {self._places.database}."
-            ) from exc
+                raise HistoryError("Another program is using the history.", "Try again in a moment.") from exc
+            raise HistoryError("Can't read or write the history.", f"Check {self._places.database}.") from exc
         except OSError as exc:
             raise HistoryError(
-                f"{self._places.folder} cannot be used: {exc.strerror}.", "Look at its permissions."
+                f"{self._places.folder} cannot be used: {exc.strerror}.", "Check its permissions."
             ) from exc

@@ -32,10 +32,10 @@ SLOW_S = 3.0
 """A disk that takes longer than this for one thing is not well, and the user should know."""
 MOST_WAITING_S = 3600.0
 """How much sound may wait in memory for the disk: 230 MB. What comes then is in the take, but not here."""
-SLOW = HistoryError("The disk does not answer.", GOES_ON)
-FAILED = HistoryError("The history failed.", "Dictating goes on. The log has the details.")
+SLOW = HistoryError("The disk isn't responding.", GOES_ON)
+FAILED = HistoryError("The history failed.", "Dictation still works. See the log for details.")
 CUT = HistoryError(
-    "Only the beginning of this recording is kept.", "The disk does not answer. Its text will be whole."
+    "Only the start of this recording is saved.", "The disk isn't responding. The text will be complete."
 )
 
 

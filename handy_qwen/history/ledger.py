@@ -41,9 +41,9 @@ RETRY_S = 1.0
 TIDY_S = 900.0  # cancelled and old takes are deleted even if nobody dictates
 BUSY_S = 0.25  # sound waits meanwhile
 QUIET_S = 600.0  # without an error, before it is reported again
-GOES_ON = "Dictating goes on; what is said is kept in memory and written when that is possible again."
-NO_SOUND = HistoryError("The recording is not there any more.", "It was deleted, or only its text was kept.")
-STILL_SPOKEN = HistoryError("This dictation is still being spoken.", "Try again when it has ended.")
+GOES_ON = "Dictation still works. Recordings stay in memory until they can be saved."
+NO_SOUND = HistoryError("The recording no longer exists.", "It was deleted, or only the text was kept.")
+STILL_SPOKEN = HistoryError("This dictation is still being recorded.", "Try again when it's finished.")
 _COLUMNS = frozenset(Row.__slots__) - {"id"}
 
 
@@ -321,8 +321,8 @@ class Ledger:
         self._is_recovered = True
         self.tidy_soon()
         if given_up:
-            hint = "It is kept: handy-qwen history list"
-            self._post(Failed(0, HistoryError("A recording could not be transcribed.", hint)))
+            hint = "It's saved. See: handy-qwen history list"
+            self._post(Failed(0, HistoryError("A recording couldn't be transcribed.", hint)))
         self._post(recovered)
 
     def _row(self, entry: int) -> Row | None:
@@ -498,7 +498,7 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
         post(Failed(take, NO_SOUND))
     except Exception:
         logger.exception("a recording could not be replayed")
-        post(Failed(take, HistoryError("The recording could not be replayed.", "The log has the details.")))
+        post(Failed(take, HistoryError("The recording couldn't be read.", "See the log for details.")))
     else:
         post(Replayed(take, samples / RATE_HZ))
 
@@ -527,12 +527,12 @@ class Complaints:
 def _sound_error(exc: OSError, folder: Path) -> HistoryError:
     if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
         return HistoryError("The disk is full.", GOES_ON)
-    return HistoryError(f"What you say cannot be written to {folder}: {exc.strerror}.", GOES_ON)
+    return HistoryError(f"Can't save what you say to {folder}: {exc.strerror}.", GOES_ON)
 
 
 def _row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
     if is_locked(exc):
-        return HistoryError("Another program holds the history.", GOES_ON)
+        return HistoryError("Another program is using the history.", GOES_ON)
     if error_code(exc) == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
         return HistoryError("The disk is full.", GOES_ON)
-    return HistoryError(f"The history {path} cannot be written.", f"Look at its permissions. {GOES_ON}")
+    return HistoryError(f"Can't write the history {path}.", f"Check its permissions. {GOES_ON}")

@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 MOST_REPLAYS = 2
 """A take during whose transcription the program ended this often may be what ends it."""
 RECENT = 10
-LOST = "Its text was lost when the history was damaged."
-GAVE_UP = "The program ended each time this was transcribed."
+LOST = "The text was lost when the history was damaged."
+GAVE_UP = "Handy Qwen crashed each time it transcribed this."
 UNREADABLE = "Its recording is damaged."
 
 _HEAD_BYTES = 100  # of an SQLite file; the size of a page is at 16, their number at 28

@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 import sqlite3
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handy_qwen import paths
+from handy_qwen.core.search import fold
 from handy_qwen.core.types import Delivery, Entry, EntryState, Keep
 from handy_qwen.errors import HistoryError
 
@@ -67,7 +67,7 @@ class DamagedError(HistoryError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The history is damaged.", "Start the program: it sets it aside and begins a new one."
+            "The history is damaged.", "Start Handy Qwen: it sets it aside and starts a new one."
         )
 
 
@@ -75,7 +75,7 @@ class NewerError(HistoryError):
     """A later version of the program has written it; to touch it would be to break it."""
 
     def __init__(self) -> None:
-        super().__init__("The history was written by a newer version of the program.", "Update this one.")
+        super().__init__("The history is from a newer version of Handy Qwen.", "Update this one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,17 +313,6 @@ def new_file_name(created_ms: int) -> str:
 def is_file_name(name: str) -> bool:
     """Whether ``name`` is one that ``new_file_name`` makes: no other file is ever touched."""
     return _FILE_NAME.fullmatch(name) is not None
-
-
-def fold(text: str | bytes) -> str:
-    """``text`` without what a search ignores: case, accents, widths. Bytes are UTF-8."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "replace")
-    if text.isascii():
-        return text.lower()
-    for _ in range(2):  # some capitals appear only when they are taken apart
-        text = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in text if not unicodedata.combining(char))
 
 
 def _storable(columns: dict[str, Any]) -> list[Any]:

@@ -58,7 +58,7 @@ class NotATakeError(HistoryError):
     """A file is not one of ours, or nothing is left of it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"The recording {path.name} cannot be read.", "It is damaged, or is no recording.")
+        super().__init__(f"Can't read the recording {path.name}.", "It's damaged, or isn't a recording.")
 
 
 @dataclass(frozen=True, slots=True)

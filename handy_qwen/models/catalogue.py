@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
 _FILE = re.compile(r"[A-Za-z0-9_*][\w.*-]*")
 _MOST_BYTES = 1 << 20  # of a catalogue
+_MOST_NAME = 64
+_OFFICIAL, _HF = "Qwen", "-hf"  # the owner of the official repositories; how those for transformers end
+_FILES = ("config.json", "model.safetensors | model-*.safetensors", "tokenizer.json | vocab.json")
+_OPTIONAL = ("model.safetensors.index.json", "merges.txt", "tokenizer_config.json")
 
 
 class Layout(enum.Enum):
@@ -71,16 +75,29 @@ class Catalogue:
     problem: HandyError | None = None
 
     def find(self, name: str) -> CatalogueModel:
-        """The entry ``name``.
+        """The entry ``name``, or one for the checkpoint in the repository ``name``, OWNER/NAME.
 
         Raises:
             InstallationError: There is none; the hint lists those there are.
         """
         for model in self.models:
-            if model.name == name:
+            if name in {model.name, model.repository}:
                 return model
+        if "/" in name and _REPOSITORY.fullmatch(name) and ".." not in name:
+            return self._checkpoint(name)
         names = ", ".join(model.name for model in self.models if model.layout is not Layout.SHIPPED)
-        raise InstallationError(f"No model {name!r} can be installed.", f"There are: {names}.")
+        raise InstallationError(f"No model {name!r} can be installed.", f"Available: {names}.")
+
+    def _checkpoint(self, repository: str) -> CatalogueModel:
+        """What can be said of a repository that no entry has."""
+        owner, _, title = repository.partition("/")
+        name = title.lower() if owner == _OFFICIAL else f"{owner}-{title}".lower()
+        described = next((one for one in self.models if one.repository == repository.removesuffix(_HF)), None)
+        entry = CatalogueModel(name[:_MOST_NAME].strip("._-"), title, Layout.CHECKPOINT, repository)
+        if described is not None:  # the same weights, as transformers names them
+            sizes = described.disk_bytes, described.memory_bytes
+            entry = replace(entry, disk_bytes=sizes[0], memory_bytes=sizes[1], licence=described.licence)
+        return replace(entry, files=_FILES, optional=_OPTIONAL)
 
 
 def user_catalogue() -> Path:

@@ -40,6 +40,8 @@ from handy_qwen.models.meter import Meter
 from handy_qwen.models.storage import ModelPaths, check_disk, disk_errors, link_or_copy, size_of, write_all
 
 T = TypeVar("T")
+CONFIG_FILE = "config.json"
+"""What a checkpoint says of itself."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _POLL_S = 0.1
 
@@ -64,8 +66,12 @@ class Download:
         self._policy = policy or RetryPolicy()
         self._hub = open_hub(meter.keep_alive)
 
-    def run(self) -> tuple[Listing, tuple[HubFile, ...]]:
+    def run(self, look: Callable[[Path], None] = lambda _path: None) -> tuple[Listing, tuple[HubFile, ...]]:
         """Download what is missing and check everything.
+
+        Args:
+            look: Called with the place of config.json as soon as it is here and right, which is before the
+                weights are; may raise to save their download.
 
         Raises:
             DownloadError: Something could not be downloaded; what is here is kept, unless it is wrong.
@@ -86,7 +92,7 @@ class Download:
             needed += self._model.disk_bytes
         check_disk(self._places.work, needed)
         for _ in range(2):  # a bit may have flipped on the way, or in a cache
-            self._fetch(listing, files)
+            self._fetch(listing, files, look)
             wrong = self._check(files)
             if not wrong:
                 return listing, files
@@ -154,17 +160,20 @@ class Download:
         if isinstance(found, str) and size_of(Path(found)) == file.size_bytes:
             link_or_copy(Path(found).resolve(), whole)
 
-    def _fetch(self, listing: Listing, files: tuple[HubFile, ...]) -> None:
+    def _fetch(self, listing: Listing, files: tuple[HubFile, ...], look: Callable[[Path], None]) -> None:
         total, here = sum(file.size_bytes for file in files), sum(map(self._here, files))
         self._meter.enter(InstallStage.DOWNLOADING, total, here)
         for file in files:
             whole, part = self._paths(file)
-            if whole.exists():
-                continue
-            if is_offline() and size_of(part) < file.size_bytes:
-                raise offline_error()
-            fetch = _Fetch(self._hub, listing, file, part, self._meter)
-            retry(fetch.resume, self._policy, self._meter)
+            if not whole.exists():
+                if is_offline() and size_of(part) < file.size_bytes:
+                    raise offline_error()
+                fetch = _Fetch(self._hub, listing, file, part, self._meter)
+                retry(fetch.resume, self._policy, self._meter)
+            if file.name == CONFIG_FILE:
+                path = whole if whole.exists() else part
+                if file.is_in(path, lambda _bytes: None):  # what is damaged is fetched again
+                    look(path)
 
     def _check(self, files: tuple[HubFile, ...]) -> list[HubFile]:
         """Compare all checksums; what is wrong is deleted and returned."""
@@ -261,7 +270,7 @@ class _Fetch:
             error = DownloadError(
                 f"{self._hub.host} stopped in the middle of {self._file.name}.",
                 DownloadReason.OFFLINE,
-                "What has come so far is kept; try again.",
+                "What was downloaded is kept; try again.",
             )
             raise TransientError(error)
 

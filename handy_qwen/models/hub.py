@@ -44,7 +44,7 @@ _PIECE_BYTES = 1 << 20
 _POLL_S = 0.05
 _PIECES_AHEAD = 8  # in memory; a piece is what the network gives at a time, at most 64 kB
 _RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
-_LATER = "What has come so far is kept; try again later."
+_LATER = "What was downloaded is kept; try again later."
 _TRANSPORT_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError)
 """What a request may raise. UnicodeError is for names that no host can have."""
 set_client_factory(make_client)
@@ -269,9 +269,9 @@ class Hub:
             return _parse_listing(repository, revision, parse_object(body))
         except (ValueError, TypeError, LookupError, AttributeError) as exc:
             raise DownloadError(
-                f"{self.host} does not answer like a model hub.",
+                f"{self.host} doesn't answer like a model hub.",
                 DownloadReason.REFUSED,
-                "Look at HF_ENDPOINT, or whether the network shows a login page instead.",
+                "Check HF_ENDPOINT, or whether the network shows a login page.",
             ) from exc
 
     @contextmanager
@@ -328,7 +328,7 @@ class Hub:
                 "token of yours.",
             )
         raise DownloadError(
-            f"{self.host} refuses to give {what} ({status}).", DownloadReason.REFUSED, "Look at HF_ENDPOINT."
+            f"{self.host} refuses to give {what} ({status}).", DownloadReason.REFUSED, "Check HF_ENDPOINT."
         )
 
     @contextmanager
@@ -350,7 +350,7 @@ class Hub:
         wrong = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects, UnicodeError)
         if isinstance(exc, wrong):
             return DownloadError(
-                f"{self.endpoint} is no address of a hub.", DownloadReason.REFUSED, "Look at HF_ENDPOINT."
+                f"{self.endpoint} is no address of a hub.", DownloadReason.REFUSED, "Check HF_ENDPOINT."
             )
         peer = self.host
         if isinstance(exc, ProxyFailedError):
@@ -384,7 +384,7 @@ def is_offline() -> bool:
 def offline_error() -> DownloadError:
     """What to say where the network must not be used."""
     return DownloadError(
-        "Not all of the model is here, and HF_HUB_OFFLINE forbids to fetch it.",
+        "The model isn't complete, and HF_HUB_OFFLINE prevents downloading the rest.",
         DownloadReason.OFFLINE,
         "Unset it, or import the model from a folder or an archive.",
     )

@@ -98,7 +98,7 @@ def find_model(asked: str) -> InstalledModel:
         return InstalledModel(folder.resolve().name, folder)
     names = ", ".join(model.name for model in models)
     raise EngineError(
-        f"There is no model {asked!r}.", f"Name an installed model ({names}) or the folder of one."
+        f"There is no model {asked!r}.", f"Give an installed model ({names}) or a model folder."
     )
 
 
@@ -207,7 +207,7 @@ def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
 
 def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
     partial = 0 if here else ModelPaths(model.name).partial_bytes()
-    standing = ModelStatus.INSTALLED if here else ModelStatus.PAUSED if partial else ModelStatus.AVAILABLE
+    status = ModelStatus.INSTALLED if here else ModelStatus.PAUSED if partial else ModelStatus.AVAILABLE
     return ModelEntry(
         model.name,
         model.title,
@@ -219,7 +219,7 @@ def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
         disk_bytes=here.size_bytes if here else model.disk_bytes,
         room_bytes=model.room_bytes,
         memory_bytes=model.memory_bytes,
-        standing=standing,
+        status=status,
         is_recommended=model.is_recommended,
         is_permanent=model.layout is Layout.SHIPPED,
         partial_bytes=partial,
@@ -243,7 +243,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         licence=licence,
         source=origin.source if origin else "",
         disk_bytes=model.size_bytes,
-        standing=ModelStatus.INSTALLED,
+        status=ModelStatus.INSTALLED,
         is_imported=True,
         is_permanent=model.name == DEMO,
     )
@@ -271,11 +271,12 @@ def check_removable(name: str) -> None:
     model = find_model(name)
     if model.folder == demo_model().folder:
         raise InstallationError(
-            f"{model.name} is part of Handy Qwen and cannot be removed.", "It takes no more space."
+            f"{model.name} is part of Handy Qwen and cannot be removed.", "It comes with the app."
         )
     if model.folder != ModelPaths(model.name).final:
         raise InstallationError(
-            f"{model.folder} is not among the installed models.", "Delete the folder yourself if you want to."
+            f"{model.folder} is not among the installed models.",
+            "Delete the folder yourself if you don't need it.",
         )
 
 
@@ -295,9 +296,9 @@ def remove(name: str) -> None:
             shutil.rmtree(places.work)
         except OSError as exc:
             raise InstallationError(
-                f"{places.final} could not be deleted: {exc.strerror}.", "Look at its permissions."
+                f"{places.final} couldn't be deleted: {exc.strerror}.", "Check its permissions."
             ) from exc
 
 
 def _refuse(name: str) -> None:
-    raise InstallationError(f"{name} is being installed by another process.", "Stop that first.")
+    raise InstallationError(f"{name} is being installed by another process.", "Stop that installation first.")

@@ -20,12 +20,20 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from handy_qwen import paths
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.convert.source import SUFFIXES, check_is_source, model_type, opened_source, repository_name
+from handy_qwen.convert.source import (
+    SUFFIXES,
+    check_config,
+    check_is_source,
+    model_type,
+    opened_source,
+    repository_name,
+)
 from handy_qwen.core.models import DEMO, InstallStage
 from handy_qwen.engine import load_model
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, is_package, load_manifest, sha256_of
@@ -74,7 +82,7 @@ def install(
         CancelledError: ``tell`` did; what has been downloaded is kept.
         DownloadError: It could not be downloaded; what has come is kept, unless it is wrong.
         InstallationError: There is no room for it, or a folder cannot be written.
-        ConversionError, EngineError: What was downloaded is not a model, or does not run.
+        ConversionError, EngineError: The repository has another kind of model, or it does not run.
     """
     if model.layout is Layout.SHIPPED:
         return demo_model()
@@ -88,7 +96,9 @@ def install(
             shutil.rmtree(places.work, ignore_errors=True)
             return InstalledModel(model.name, places.final)
         places.begin()
-        listing, files = Download(model, places, meter).run()
+        is_checkpoint = model.layout is Layout.CHECKPOINT
+        look = partial(check_config, called=model.repository) if is_checkpoint else _ignore
+        listing, files = Download(model, places, meter).run(look)
         fetched = {file.name: file.sha256 or file.git_sha1 for file in files}
         origin = Origin(model.repository, model.revision, listing.commit, fetched, {})
         may_link = keep_source is None  # what the user keeps may be changed
@@ -97,6 +107,10 @@ def install(
         )
         places.finish(keep_source)
     return made
+
+
+def _ignore(_path: Path) -> None:
+    """Published ONNX models have a config.json of another kind."""
 
 
 def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str = "") -> InstalledModel:
@@ -153,7 +167,7 @@ def is_whole(folder: Path) -> bool:
     if not folder.exists():
         return False
     if not is_package(folder) and not is_published_layout(folder):
-        raise InstallationError(f"{folder} exists and is no model.", "Move it elsewhere or remove it.")
+        raise InstallationError(f"{folder} exists and isn't a model.", "Move it elsewhere or remove it.")
     try:
         check_files(folder)
     except (EngineError, OSError):  # to be installed again
@@ -269,7 +283,7 @@ def _refusal(source: Path, called: str) -> HandyError:
             "Download it again, or let it be downloaded: handy-qwen model install NAME.",
         )
     return InstallationError(
-        f"{called} is no model that this program knows.",
+        f"{called} isn't a model Handy Qwen knows.",
         "Give an official checkpoint (config.json, safetensors, tokenizer), a published ONNX model "
-        "(decoder_init.onnx, ...), or a package of ours (manifest.json).",
+        "(decoder_init.onnx, ...), or a Handy Qwen package (manifest.json).",
     )

@@ -204,10 +204,10 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in _FULL:
             raise InstallationError(
-                f"The disk of {path.parent} is full.", "Free some space; what has come so far is kept."
+                f"The disk of {path.parent} is full.", "Free some space; what was downloaded is kept."
             ) from exc
         raise InstallationError(
-            f"{path} cannot be written: {exc.strerror}.", "Look at the permissions of its folder."
+            f"{path} cannot be written: {exc.strerror}.", "Check the permissions of its folder."
         ) from exc
 
 

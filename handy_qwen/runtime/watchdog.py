@@ -52,7 +52,7 @@ class Watch:
     part: Watched
     title: str
     stuck_s: float
-    remedy: str = "Quit Handy Qwen and start it again."
+    remedy: str = "Quit and restart Handy Qwen."
     most_own: int = 400
     piece: int | None = field(default=None, init=False)
     looks: int = field(default=0, init=False)  # that saw the same piece
@@ -156,7 +156,7 @@ class Watchdog:
             except HandyError as exc:
                 logger.warning("the %s cannot be started again: %s", watch.subject, exc)
             else:
-                self._note(f"{watch.title} stopped working and was started again.", "The log has details.")
+                self._note(f"{watch.title} stopped working and was restarted.", "See the log for details.")
                 return
         watch.is_lost = True
         self._tell(watch.subject, HandyError(f"{watch.title} stopped working.", watch.remedy))
@@ -172,7 +172,7 @@ class Watchdog:
         elif not watch.is_stuck and watch.looks * LOOK_S >= watch.stuck_s:
             watch.is_stuck = True
             logger.error("the %s has not moved for %.0f s", watch.subject, watch.stuck_s)
-            self._tell(watch.subject, HandyError(f"{watch.title} does not answer.", watch.remedy))
+            self._tell(watch.subject, HandyError(f"{watch.title} isn't responding.", watch.remedy))
 
 
 CYCLE = "dictation"
@@ -191,7 +191,11 @@ MODELS = "models"
 MODELS_WORK = "work on models"
 HISTORY_WINDOW = "history window"
 HISTORY_RETRY = "transcribing again"
+UPKEEP = "upkeep"
+VOCABULARY = "vocabulary"
 CUES = "cues"
+PLAYBACK = "playback"
+HOTPLUG = "hot-plugging"
 
 
 class Expected(NamedTuple):
@@ -210,22 +214,26 @@ EXPECTED = {
     CONTROL: Expected("The command line", 30.0),
     MICROPHONE: Expected("The microphone", 10.0),
     # Beyond what the cycle allows one text.
-    INSERT: Expected("Inserting texts", 70.0, "Copy texts from the menu, or quit and start again."),
+    INSERT: Expected("Inserting texts", 70.0, "Copy texts from the menu, or quit and restart."),
     CLIPBOARD: Expected("The clipboard", 30.0),  # a program may take 20 to hand over what it has copied
     # A run over a minute of sound with a large model on a slow machine takes two.
-    ENGINE: Expected("The speech engine", 300.0, "Quit and start again: what you said is saved."),
+    ENGINE: Expected("The speech engine", 300.0, "Quit and restart. What you said is saved."),
     HOTKEYS: Expected("Listening for the hotkeys", 60.0),
     HISTORY: Expected("The history", 60.0),  # a disk that sleeps takes 20
-    FOCUS: Expected("Finding the focused window", 10.0, "Texts wait in Handy Qwen until it does."),
+    FOCUS: Expected("Finding the focused window", 10.0, "Texts wait in Handy Qwen meanwhile."),
     # On Wayland some steps start a program each.
-    COPYING: Expected("Copying texts", 60.0, "Paste texts from Handy Qwen, or quit and start it again."),
+    COPYING: Expected("Copying texts", 60.0, "Paste texts from the Handy Qwen menu, or quit and restart."),
     SETTING: Expected("Setting the hotkeys", 30.0),  # a portal has 15 s to answer
     MODELS: Expected("The list of models", 120.0),  # to look at them imports the engine
     MODELS_WORK: Expected("Installing models", 600.0),  # measuring one shows no sign meanwhile
     HISTORY_WINDOW: Expected("The history window", 120.0),  # an export of all
     HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
+    UPKEEP: Expected("Looking what works here", 120.0),  # a check that hangs is given up after 30
+    VOCABULARY: Expected("The vocabulary", 120.0),  # to count tokens imports the engine
     # If the sound system hangs, the microphone reports it.
     CUES: Expected("The sounds at start and stop", math.inf),
+    PLAYBACK: Expected("Playing recordings", math.inf),
+    HOTPLUG: Expected("Noticing new microphones", 30.0),
 }
 
 

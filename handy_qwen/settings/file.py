@@ -19,6 +19,7 @@ from __future__ import annotations
 import difflib
 import errno
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +33,8 @@ from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
-from handy_qwen.settings.fields import Reader, Settings, Several, item_of
+from handy_qwen.settings.fields import OPTIONS, Reader, Settings, Several, item_of
+from handy_qwen.settings.mending import mended, name_at
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,6 @@ MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
-_TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 _READERS: dict[str, Reader[Any]] = {name: one.metadata["read"] for name, one in _FIELDS.items()}
 _TABLES = {
@@ -51,8 +52,9 @@ _SHOWN_PROBLEMS = 3  # in a notice
 _SETTLED, _COARSE = 1, 3
 """How many looks after that which found a change the file is read: many editors empty it before they write,
 and some file systems show the same time for all that is written within two seconds."""
-_FORMER = "Your previous settings stay active until you fix it. Until then, changes are not saved."
-_DEFAULTS = "The defaults are active until you fix it. Until then, changes are not saved."
+_FORMER = "Your previous settings stay active, and changes are not saved, until it is fixed."
+_DEFAULTS = "The defaults are active, and changes are not saved, until it is fixed."
+_IN_WINDOW = "Reset the line in the Settings window"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
 
@@ -76,10 +78,34 @@ class Problem:
     text: str
     line: int = 0  # from 1; 0: unknown
     effect: str = ""  # what is done instead
+    name: str = ""  # of the setting; "" if it is about the file, or a key that is none
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
         return f"{where}{self.text}" + (f"; {self.effect}" if self.effect else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """What is shown of the settings: complete, the last one is all that is needed.
+
+    Attributes:
+        path: The file.
+        values: What the program works with.
+        error: Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
+        problems: What of the file is not used as it is written.
+        refusal: Why the file cannot be written; None if it can.
+    """
+
+    path: Path = Path()
+    values: Settings = field(default_factory=Settings, repr=False)  # the user's words are among them
+    error: Problem | None = None
+    problems: tuple[Problem, ...] = ()
+    refusal: SettingsError | None = None
+
+    def problem_of(self, name: str) -> Problem | None:
+        """What is wrong with how the file has the setting ``name``; None if nothing."""
+        return next((one for one in self.problems if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +135,8 @@ class Configuration:
         if self.error:
             where = f"Line {self.error.line} of {self.path.name} cannot be read:" if self.error.line else ""
             title = f"{where or self.path.name} {self.error.text}."
-            return SettingsError(title, f"{until} Fix it in {self.path}.".strip())
+            how = f"{_IN_WINDOW}, or fix it in {self.path}." if until and self.error.line else ""
+            return SettingsError(title, f"{until} {how or f'Fix it in {self.path}.'}".strip())
         if not self.problems:
             return None
         if len(self.problems) == 1:
@@ -130,7 +157,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
         stamp, raw = stamp_of(path), _bytes_of(path)
         if len(raw) > MOST_BYTES:
             return Configuration(path, exists=True, error=Problem("is too large"))
-        document = Document(raw.decode())
+        document = _renamed(Document(raw.decode()))
     except FileNotFoundError:
         return Configuration(path, new_document())
     except OSError as exc:
@@ -138,9 +165,19 @@ def read_configuration(path: Path | None = None) -> Configuration:
     except UnicodeError:
         return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
     except TomlError as exc:
-        return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
+        name = name_at(raw.decode(), exc.line)
+        error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
+        return Configuration(path, exists=True, stamp=stamp, error=error)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
+
+
+def _renamed(document: Document) -> Document:
+    """``document`` with what a former version called otherwise under its present name."""
+    former = document.values.get("microphone")
+    if isinstance(former, str) and "microphones" not in document.values:
+        return document.with_name("microphone", "microphones", [former] if former else [])
+    return document
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -241,7 +278,8 @@ class _Reader:
             return None
 
     def _tell(self, text: str, place: Keys, effect: str = "") -> None:
-        self.problems.append(Problem(text, self._document.line_of(place), effect))
+        name = place[0] if place[0] in _FIELDS else ""
+        self.problems.append(Problem(text, self._document.line_of(place), effect, str(name)))
 
 
 def _shown(name: str) -> str:
@@ -266,8 +304,8 @@ def new_document() -> Document:
     """A document with all defaults and their meanings."""
     defaults = Settings()
     lines = [f"# {HEAD}", f"version = {VERSION}"]
-    for name, one in _FIELDS.items():
-        lines += ["", *(f"# {line}" for line in one.metadata["meaning"].splitlines())]
+    for name in _FIELDS:
+        lines += ["", *(f"# {line}" for line in OPTIONS[name].described.comment())]
         if name not in _TABLES:
             lines.append(f"{name} = {dump(_plain(getattr(defaults, name)))}")
         for entry in getattr(defaults, name) if name in _TABLES else ():
@@ -276,18 +314,35 @@ def new_document() -> Document:
 
 
 def edited(document: Document, changes: Mapping[str, Any]) -> Document:
-    """``document`` with other values of some settings; everything else is as it was."""
+    """``document`` with other values of some settings; everything else is as it was.
+
+    So are entries of a list that cannot be read, unless it gets its default again.
+    """
     for name, value in changes.items():
+        raw = document.values.get(name)
+        entries = raw if isinstance(raw, list) and isinstance(_READERS[name], Several) else []
+        reader, is_reset = _Reader(document), value == _FIELDS[name].default
+        read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
+        unread = [at for at, entry in enumerate(read) if entry is None and not is_reset]
         if name in _TABLES:
-            reader, raw = _Reader(document), document.values.get(name)
-            entries = raw if isinstance(raw, list) else []
-            read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
             old = [item_of(entry) if entry else {} for entry in read]
             new = [item_of(entry) for entry in value]
-            document = document.with_tables(name, old, new, _TABLES[name])
+            kept = unread if (name, 0) in document.lines else []
+            document = document.with_tables(name, old, _with(new, {at: {} for at in kept}), _TABLES[name])
+        elif entries:
+            kept_values = {at: entries[at] for at in unread if isinstance(entries[at], str | int | float)}
+            document = document.with_value(name, _with(value, kept_values))
         else:
             document = document.with_value(name, _plain(value))
     return document
+
+
+def _with(entries: Iterable[T], more: Mapping[int, T]) -> list[T]:
+    """``entries`` with ``more`` at their places."""
+    found = list(entries)
+    for place, entry in more.items():
+        found.insert(place, entry)
+    return found
 
 
 def _plain(value: object) -> object:
@@ -301,7 +356,7 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
 
     Raises:
         ChangedMeanwhileError: It is another file by now.
-        OSError: The file cannot be written.
+        OSError: The file cannot be written, or would be too large to be read again.
     """
 
     def check() -> None:
@@ -310,31 +365,42 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
 
     assert found.document is not None
     document = edited(found.document, changes)
-    replace_file(found.path, f"{document.mark}{document.text}".encode(), check=check)
+    raw = f"{document.mark}{document.text}".encode()
+    if len(raw) > MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    replace_file(found.path, raw, check=check)
 
 
-def change(path: Path, **changes: object) -> Settings:
-    """Change settings in the file, for a command: nothing but these, and nothing in a file that is broken.
+def mend(path: Path) -> None:
+    """Make a file that is not TOML readable again: its faulty lines become comments.
 
     Raises:
-        SettingsError: The file cannot be read as it is, or cannot be written; it is as it was.
-        ValueError: A value does not pass its check.
+        SettingsError: It is broken in another way, or cannot be written; it is as it was.
     """
-    for left in reversed(range(_TRIES)):
-        found = read_configuration(path)
-        if found.document is None:
-            raise found.complaint() or SettingsError(f"{path} cannot be read.")
-        new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
-        try:
-            save(found, {name: getattr(new, name) for name in changes})
-        except OSError as exc:
-            if isinstance(exc, ChangedMeanwhileError) and left:
-                continue
+    found = read_configuration(path)
+    if found.document is not None:
+        return
+
+    def check() -> None:
+        if stamp_of(path) != found.stamp:
+            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
+
+    try:
+        replace_file(path, mended(path.read_bytes().decode()).encode(), check=check)
+    except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
+        raise SettingsError(
+            f"{path.name} cannot be repaired here.", f"Open {path} in a text editor."
+        ) from exc
+
+
+def check_readable(found: Configuration, names: Iterable[str]) -> None:
+    """Refuse to write over what cannot be read."""
+    for name in names:
+        document = found.document
+        if document and name in document.values and _Reader(document).field(name) is None:
             raise SettingsError(
-                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
-            ) from exc
-        return new
-    raise AssertionError  # the last try ends above
+                f"{name} in {found.path.name} cannot be read, and would be lost.", "Fix or reset it first."
+            )
 
 
 class SettingsStore:
@@ -342,7 +408,7 @@ class SettingsStore:
 
     Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and
     call ``on_change`` there, after the swap. ``on_problem`` gets what is wrong with the file, all of it in
-    one, whenever that changes; None: it is right again.
+    one, whenever that changes; None: it is right again. ``on_view`` gets all of it whenever anything changes.
     """
 
     def __init__(
@@ -350,10 +416,12 @@ class SettingsStore:
         path: Path,
         on_change: Callable[[Settings], None] = lambda _: None,
         on_problem: Callable[[HandyError | None], None] = lambda _: None,
+        on_view: Callable[[SettingsView], None] = lambda _: None,
     ) -> None:
         self.path = path
         self.on_change = on_change
         self.on_problem = on_problem
+        self.on_view = on_view
         self._lock = threading.RLock()
         self._seen: Stamp | None = None  # of the file as it was looked at last
         self._looks = 0  # since it became so
@@ -362,11 +430,18 @@ class SettingsStore:
         self._until = _DEFAULTS
         self._refusal: SettingsError | None = None  # why the file could not be written
         self._told: tuple[str, str] | None = None
+        self._file: tuple[Problem | None, tuple[Problem, ...]] = None, ()  # what is wrong with it
+        self._view = SettingsView(path)
 
     @property
     def value(self) -> Settings:
         """The settings now."""
         return self._value
+
+    @property
+    def view(self) -> SettingsView:
+        """The settings now, and what is wrong with the file."""
+        return self._view
 
     def load(self) -> Settings:
         """Read the file, or create it."""
@@ -381,6 +456,7 @@ class SettingsStore:
                 self._until = _FORMER
                 if not found.exists:
                     self._write(found)
+            self._show()
         return self._value
 
     def reload_if_changed(self) -> None:
@@ -409,6 +485,35 @@ class SettingsStore:
                 self._swap(new)
             return self._value
 
+    def mend(self) -> None:
+        """Make a broken file readable again; see the function ``mend``.
+
+        Raises:
+            SettingsError: It cannot be done; the file is as it was.
+        """
+        with self._lock:
+            mend(self.path)
+            self._remember()
+            self._catch_up(self._read())
+
+    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+        """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
+
+        Raises:
+            SettingsError: The file has something in their place that cannot be read; nothing is changed.
+            ValueError: A value does not pass its check.
+            TypeError: There is no such setting.
+        """
+        with self._lock:
+            found = self._read()
+            if stamp_of(self.path) != self._seen and found.document is not None and found.document.text:
+                # Else it would write over what was added by hand. Many editors empty a file first.
+                self._remember()
+                self._catch_up(found)
+            wanted = changes(self._value)
+            check_readable(found, wanted)
+            return self.update(**wanted)
+
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""
         base = self._value if found.document is None else found.settings
@@ -423,6 +528,13 @@ class SettingsStore:
         if new != self._value:
             self._value = new
             self.on_change(new)
+        self._show()
+
+    def _show(self) -> None:
+        shown = SettingsView(self.path, self._value, *self._file, self._refusal)
+        if shown != self._view:
+            self._view = shown
+            self.on_view(shown)
 
     def _read(self) -> Configuration:
         """The file as it is now; tells what is wrong with it."""
@@ -463,3 +575,4 @@ class SettingsStore:
                 )
             self._told = told
             self.on_problem(complaint)
+        self._file = found.error, found.problems

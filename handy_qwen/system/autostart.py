@@ -188,7 +188,7 @@ class FileAutostart(Autostart):
     def _unwritable(self, error: OSError) -> HandyError:
         return HandyError(
             f"The autostart entry {self._path} cannot be changed: {error.strerror}.",
-            f"Look at the permissions of {self._path.parent}.",
+            f"Check the permissions of {self._path.parent}.",
         )
 
 
@@ -349,7 +349,7 @@ def _split(command: str) -> tuple[str, ...]:
 
 def _refused() -> HandyError:
     return HandyError(
-        "Windows does not let the autostart entry be changed.", "Somebody may have locked it by a policy."
+        "Windows won't let Handy Qwen change the startup entry.", "A policy may have locked it."
     )
 
 

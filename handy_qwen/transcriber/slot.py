@@ -145,7 +145,7 @@ def _close(model: Model) -> None:
 
 
 def _not_loadable() -> EngineError:
-    return EngineError("The speech model could not be loaded.", "The log has the details.")
+    return EngineError("The speech model could not be loaded.", "See the log for details.")
 
 
 def return_freed_memory() -> None:

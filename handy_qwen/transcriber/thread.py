@@ -404,7 +404,7 @@ class EngineTranscriber:
         if not job.is_complete:
             job.start_over()
             return False
-        self._fail(job, EngineError("The speech engine failed.", "The log has the details."))
+        self._fail(job, EngineError("The speech engine failed.", "See the log for details."))
         return bool(self._jobs)
 
     def _recover(self) -> None:
@@ -421,7 +421,7 @@ class EngineTranscriber:
 
 
 def _failed() -> EngineError:
-    return EngineError("The take could not be transcribed.", "The log has the details.")
+    return EngineError("The recording couldn't be transcribed.", "See the log for details.")
 
 
 def _check() -> None:

@@ -12,7 +12,18 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
-from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View, Window
+from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
+from handy_qwen.core.view import (
+    Commands,
+    HistoryCommands,
+    HistoryPage,
+    Meter,
+    MicrophoneCommands,
+    View,
+    Window,
+)
+from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
+from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.setup.window import SetupWindow
@@ -43,6 +54,9 @@ class Desk(QObject):
         model_commands: ModelCommands,
         history_commands: HistoryCommands,
         *,
+        upkeep_commands: UpkeepCommands,
+        vocabulary_commands: VocabularyCommands,
+        microphone_commands: MicrophoneCommands,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
@@ -50,10 +64,14 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
-        self._view, self._models = View(), ModelList()
+        self._upkeep_commands = upkeep_commands
+        self._vocabulary_commands = vocabulary_commands
+        self._microphone_commands = microphone_commands
+        self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
+        self._overlay.clicked.connect(self._tray.menu.carry_out)
         self._called.connect(self._call)
         self._tray.show_view(self._view)
 
@@ -70,9 +88,21 @@ class Desk(QObject):
         """Show which models there are. Any thread."""
         self._called.emit(partial(self._show_models, models))
 
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say. Any thread."""
+        self._called.emit(partial(self._show_settings, shown))
+
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
         self._called.emit(partial(self._show_history, page))
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole. Any thread."""
+        self._called.emit(partial(self._show_upkeep, upkeep))
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Show the words and replacements. Any thread."""
+        self._called.emit(partial(self._show_vocabulary, page))
 
     def open(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread."""
@@ -104,13 +134,28 @@ class Desk(QObject):
         for window in self._windows.values():
             window.show_models(models)
 
+    def _show_settings(self, shown: SettingsView) -> None:
+        self._settings = shown
+        for window in self._windows.values():
+            window.show_settings(shown)
+
+    def _show_upkeep(self, upkeep: Upkeep) -> None:
+        for window in self._windows.values():
+            window.show_upkeep(upkeep)
+
     def _show_history(self, page: HistoryPage) -> None:
-        if Window.HISTORY in self._windows:
-            self._windows[Window.HISTORY].show_history(page)
+        for window in self._windows.values():
+            window.show_history(page)
+
+    def _show_vocabulary(self, page: VocabularyPage) -> None:
+        for window in self._windows.values():
+            window.show_vocabulary(page)
 
     def _present(self, window: Window) -> None:
         if window not in self._windows:
             self._windows[window] = self._made(window)
+            self._windows[window].settings_asked.connect(lambda: self._present(Window.SETTINGS))
+            self._windows[window].show_settings(self._settings)
             self._windows[window].show_view(self._view)
             if self._models.entries:  # else nobody has looked yet
                 self._windows[window].show_models(self._models)
@@ -123,15 +168,34 @@ class Desk(QObject):
                 models.left_at_work.connect(self.left_at_work)
                 return models
             case Window.HISTORY:
-                return HistoryWindow(self._history_commands, self._commands)
+                return HistoryWindow(self._history_commands, self._commands, self._vocabulary_commands)
             case Window.SETUP:
                 setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
                 setup.hidden.connect(self._on_setup_closed)
                 return setup
             case Window.HELP:
                 return HelpWindow()
+            case Window.SETTINGS:
+                return self._made_settings()
             case _:
                 return MainWindow(self._tray.menu, self._commands)
+
+    def _made_settings(self) -> AppWindow:
+        """Nobody pays for the window before it is wanted, not even with its modules."""
+        from handy_qwen.ui.settings.page import Tools
+        from handy_qwen.ui.settings.window import SettingsWindow
+
+        tools = Tools(
+            self._commands,
+            self._ask,
+            self._meter,
+            self._model_commands,
+            self._history_commands,
+            self._upkeep_commands,
+            self._vocabulary_commands,
+            self._microphone_commands,
+        )
+        return SettingsWindow(tools)
 
     def _on_setup_closed(self) -> None:
         """Leave something to go on with after the first start, where there is no tray."""

@@ -1,7 +1,8 @@
 """The overlay: a small window that shows what is going on and never gets in the way.
 
-It takes neither the focus nor the mouse, is placed on the screen with the cursor, and paints only when
-something has changed: a timer runs while a recording is shown, and none while the overlay is hidden.
+It never takes the focus, and a click only where it offers one; else that goes to what is behind it. It is
+placed on the screen with the cursor, and paints only when something has changed: a timer runs while a
+recording is shown, and none while the overlay is hidden.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, Qt, QTimer
-from PySide6.QtGui import QCursor, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QCursor, QGuiApplication, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.view import Meter, View
@@ -38,6 +39,8 @@ _FLAGS = (
 
 class OverlayWindow(QWidget):
     """Shows the last view it was given. Made and used on Qt's thread."""
+
+    clicked = Signal(object)  # Remedy: what was offered, and is wanted
 
     def __init__(self, meter: Meter, is_composited: Callable[[], bool] = lambda: True) -> None:
         flags = _FLAGS
@@ -79,6 +82,7 @@ class OverlayWindow(QWidget):
         self._wanted, self._is_at_top = content, is_at_top
         if content is None:
             self._timer.stop()
+            self._take_clicks(False)
             self._fade_to(0.0)
             return
         self._appear(content)
@@ -91,6 +95,12 @@ class OverlayWindow(QWidget):
 
     def _on_focus_changed(self) -> None:
         self.show_view(self._view)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802  the name is Qt's
+        """Take a click on what is offered. Called by Qt."""
+        wanted = self._wanted.remedy if self._wanted is not None else None
+        if wanted is not None and event.button() is Qt.MouseButton.LeftButton:
+            self.clicked.emit(wanted)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
@@ -109,16 +119,23 @@ class OverlayWindow(QWidget):
         is_new = self._content is None or not self.isVisible()
         before, self._content = self._content, content
         news = _news(content)
-        self.setAccessibleDescription(spoken(content.title, content.rest))
+        self.setAccessibleDescription(spoken(content.title, content.rest, content.foot))
         self._place(content, keep_screen=not is_new)
         if is_new:
             self._level, self._frame = 0.0, 0
             self.setWindowOpacity(0.0)
             self.show()
+        self._take_clicks(content.remedy is not None)
         if is_new or before is None or news != _news(before):
             announce(self, news, is_urgent=content.mark in _URGENT)
         self._fade_to(1.0)
         self.update()
+
+    def _take_clicks(self, is_offered: bool) -> None:
+        """Of the window of the system alone: a widget whose flags change is hidden and made anew."""
+        if (window := self.windowHandle()) is not None:
+            window.setFlag(Qt.WindowType.WindowTransparentForInput, not is_offered)
+        self.setCursor(Qt.CursorShape.PointingHandCursor if is_offered else Qt.CursorShape.ArrowCursor)
 
     def _fade_to(self, opacity: float) -> None:
         self._fade.stop()

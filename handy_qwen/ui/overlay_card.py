@@ -1,7 +1,8 @@
 """The overlay's card: what it says for a view, and how that is painted.
 
     (mark)  text in full color, then quieter         0:07
-            second line                              hands-free
+            second line
+            foot: which key ends it, or what a click does
 
 Text that is too long loses its beginning while somebody speaks, who looks for the newest words, and its end
 otherwise.
@@ -15,7 +16,7 @@ import textwrap
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
@@ -30,14 +31,14 @@ from PySide6.QtGui import (
     QTextOption,
 )
 
-from handy_qwen.core.view import HOTKEYS, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import HOTKEYS, MICROPHONE, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
 from handy_qwen.ui.style import Scheme, draw_rounded
 
 MARGIN_PX = 10  # around the card, for its shadow
 _PADDING_PX, _GAP_PX, _RADIUS_PX = 16, 14, 16
-_MARK_PX, _LOCK_PX = 34, 13
+_MARK_PX, _LOCK_PX, _LOCK_GAP_PX, _FOOT_GAP_PX = 34, 13, 5, 4
 _NARROW_PX, _WIDE_PX = 300, 620
 _MAX_LINES = 2  # of live text, which must not cover the text field it goes into
 _MAX_NOTICE_LINES = 4
@@ -71,7 +72,8 @@ class Content:
     """All that is painted.
 
     ``title`` is one line in full color, or the committed text if ``is_live``; ``rest`` follows in a quieter
-    color: the tentative text, or a hint on a line of its own. The clock runs from ``began_s``.
+    color: the tentative text, or a hint on a line of its own. The clock runs from ``began_s``. ``foot`` is
+    the last line: with ``remedy``, what a click does, else which keys end what is going on.
     """
 
     mark: Mark
@@ -81,6 +83,8 @@ class Content:
     began_s: float | None = None
     is_locked: bool = False
     remark: str = ""
+    foot: str = ""
+    remedy: Remedy | None = None
 
 
 def content_of(view: View) -> Content | None:
@@ -92,25 +96,42 @@ def content_of(view: View) -> Content | None:
         return None
     if view.phase is Phase.RECORDING:
         return _recording(view)
-    notices = [one for one in view.notices if not (view.is_rehearsing and one.subject == HOTKEYS)]
-    if notices:  # while the guide tries the hotkey, what is wrong with it is shown there
+    # While the guide tries the hotkey, what is wrong with it is shown there. That there is no microphone is
+    # told when somebody speaks; until then the tray and the main window say so, not a card for good.
+    elsewhere = {MICROPHONE, HOTKEYS} if view.is_rehearsing else {MICROPHONE}
+    notices = [one for one in view.notices if one.subject not in elsewhere]
+    if notices:
         notice = notices[-1]
-        return Content(Mark[notice.kind.name], notice.title, notice.hint)
+        return _offering(Content(Mark[notice.kind.name], notice.title, notice.hint), view, notice.remedy)
     if view.phase is Phase.TRANSCRIBING:
         text = view.committed + view.tentative
         return Content(Mark.BUSY, text or strings.TRANSCRIBING, is_live=bool(text), remark=_remark(view))
     if view.held:
-        return Content(Mark.HELD, strings.WAITING_TITLE, strings.WAITING_HINT)
+        waiting = Content(Mark.HELD, strings.WAITING_TITLE, strings.WAITING_HINT)
+        return _offering(waiting, view, Remedy.PASTE)
     return None
+
+
+def _offering(content: Content, view: View, remedy: Remedy | None) -> Content:
+    """``content`` with what a click on it does, if that is possible now."""
+    if remedy is None or not view.can(remedy):
+        return content
+    return replace(content, foot=strings.REMEDIES[remedy], remedy=remedy)
 
 
 def _recording(view: View) -> Content:
     warning = next((one for one in reversed(view.notices) if one.kind is not NoticeKind.INFO), None)
     is_live = bool(view.committed or view.tentative)
+    foot = strings.how_to_finish(view) if view.is_hands_free else ""
     is_muted = warning is not None and warning.kind is NoticeKind.DEAD_MICROPHONE
     if warning is not None and is_muted and not is_live:
         return Content(
-            Mark.DEAD_MICROPHONE, warning.title, warning.hint, began_s=view.began_s, is_locked=view.is_locked
+            Mark.DEAD_MICROPHONE,
+            warning.title,
+            warning.hint,
+            began_s=view.began_s,
+            is_locked=view.is_locked,
+            foot=foot,
         )
     idle = strings.LISTENING if view.device else strings.STARTING
     return Content(
@@ -119,8 +140,9 @@ def _recording(view: View) -> Content:
         view.tentative,
         is_live=is_live,
         began_s=view.began_s,
-        is_locked=view.is_locked and not is_muted,  # there is room for one of the two
+        is_locked=view.is_locked,
         remark=_remark(view, warning),
+        foot=foot,
     )
 
 
@@ -158,11 +180,13 @@ class CardPainter:
         metrics = QFontMetricsF(self._font)
         around = _PADDING_PX * 2 + _MARK_PX + _GAP_PX + self._aside_width(content)
         text_px = max(metrics.horizontalAdvance(content.title), metrics.horizontalAdvance(content.rest)) + 2
+        text_px = max(text_px, self._foot_width(content))
         width = _WIDE_PX if content.is_live else max(_NARROW_PX, math.ceil(around + text_px))
         width = min(width, _WIDE_PX, screen_px - 4 * MARGIN_PX)
         text, _ = fitted(content, lambda text: self._lines(text, width - around))
         lines = max(1, self._lines(text, width - around))
-        height = max(_MARK_PX, math.ceil(lines * metrics.lineSpacing())) + _PADDING_PX * 2
+        text_height = lines * metrics.lineSpacing() + self._foot_height(content)
+        height = max(_MARK_PX, math.ceil(text_height)) + _PADDING_PX * 2
         return QSize(width + 2 * MARGIN_PX, height - 4 + 2 * MARGIN_PX)
 
     def paint(
@@ -195,7 +219,7 @@ class CardPainter:
         self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme, clock: str
     ) -> None:
         """The clock, and below it what else is to be known of the recording."""
-        remark = strings.HANDS_FREE if content.is_locked else content.remark
+        remark = content.remark
         flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         middle = area.center().y()
         painter.setFont(self._small)
@@ -205,22 +229,15 @@ class CardPainter:
             painter.drawText(above, flags, clock)
         if remark:
             below = QRectF(area.left(), middle, area.width(), 18) if clock else area
-            painter.setPen(scheme.color("working" if content.is_locked else "problem"))
+            painter.setPen(scheme.color("problem"))
             painter.drawText(below, flags, remark)
-        if content.is_locked:
-            words_px = QFontMetricsF(self._small).horizontalAdvance(remark)
-            lock = QRectF(
-                area.right() - words_px - _LOCK_PX - 4, middle + 9 - _LOCK_PX / 2, _LOCK_PX, _LOCK_PX
-            )
-            drawing("mark-lock", scheme.working).render(painter, lock)
 
     def _aside_width(self, content: Content) -> float:
         metrics = QFontMetricsF(self._small)
-        words = [strings.HANDS_FREE if content.is_locked else content.remark]
+        words = [content.remark]
         if content.began_s is not None:
             words.append("00:00")
         width = max(metrics.horizontalAdvance(word) for word in words)
-        width += _LOCK_PX + 4 if content.is_locked else 0
         return width + _GAP_PX if width else 0.0
 
     def _paint_text(self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme) -> None:
@@ -229,9 +246,40 @@ class CardPainter:
         look.setForeground(scheme.color("quiet"))
         quiet.start, quiet.length, quiet.format = quiet_from, len(text) - quiet_from, look
         layout = self.layout(text, area.width(), [quiet])
-        top = area.center().y() - layout.boundingRect().height() / 2
+        height = layout.boundingRect().height()
+        top = area.center().y() - (height + self._foot_height(content)) / 2
         painter.setPen(scheme.color("text"))
         layout.draw(painter, QPointF(area.left(), top))
+        if content.foot:
+            foot = QRectF(area.left(), top + height + _FOOT_GAP_PX, area.width(), area.height())
+            foot.setHeight(self._foot_height(content) - _FOOT_GAP_PX)
+            self._paint_foot(painter, foot, content, scheme)
+
+    def _paint_foot(self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme) -> None:
+        """What a click does, as a link; or which keys end the recording, with a lock if only they do."""
+        font = QFont(self._small)
+        font.setUnderline(content.remedy is not None)
+        is_right = is_right_to_left(content.title)
+        painter.setFont(font)
+        painter.setPen(scheme.color("working" if content.remedy else "quiet"))
+        if content.is_locked:
+            lock = QRectF(area.left(), area.center().y() - _LOCK_PX / 2, _LOCK_PX, _LOCK_PX)
+            if is_right:
+                lock.moveRight(area.right())
+                area = area.adjusted(0, 0, -_LOCK_PX - _LOCK_GAP_PX, 0)
+            else:
+                area = area.adjusted(_LOCK_PX + _LOCK_GAP_PX, 0, 0, 0)
+            drawing("mark-lock", scheme.working).render(painter, lock)
+        side = Qt.AlignmentFlag.AlignRight if is_right else Qt.AlignmentFlag.AlignLeft
+        words = QFontMetricsF(font).elidedText(content.foot, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, words)
+
+    def _foot_height(self, content: Content) -> float:
+        return QFontMetricsF(self._small).height() + _FOOT_GAP_PX if content.foot else 0.0
+
+    def _foot_width(self, content: Content) -> float:
+        lock_px = _LOCK_PX + _LOCK_GAP_PX if content.is_locked else 0
+        return QFontMetricsF(self._small).horizontalAdvance(content.foot) + lock_px + 2
 
     def _lines(self, text: str, width: float) -> int:
         return self.layout(text, width).lineCount()

@@ -14,7 +14,7 @@ from PySide6.QtCore import QLocale
 
 from handy_qwen import __version__, paths
 from handy_qwen.core.types import Method, Mode
-from handy_qwen.core.view import Choices, Phase
+from handy_qwen.core.view import Choices, Phase, Remedy, View
 from handy_qwen.languages import NATIVE_NAMES
 
 _catalog = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True)
@@ -30,34 +30,45 @@ PHASES = {
     Phase.IDLE: tr("Ready"),
 }
 METHODS = {
-    Method.PASTE: tr("&Paste"),
-    Method.TYPE: tr("&Type"),
-    Method.COPY: tr("&Only copy"),
-    Method.NONE: tr("&Nothing"),
+    Method.PASTE: tr("Paste"),
+    Method.TYPE: tr("Type"),
+    Method.COPY: tr("Only copy"),
+    Method.NONE: tr("Nothing"),
+}
+STATE_AND_KEY = tr("{state}. {how}")
+REMEDIES = {  # what a notice offers to click on
+    Remedy.MODELS: tr("Open Models"),
+    Remedy.SETTINGS: tr("Open Settings"),
+    Remedy.HISTORY: tr("Open History"),
+    Remedy.PASTE: tr("Paste it here"),
+    Remedy.COPY: tr("Copy it"),
+    Remedy.RESTORE: tr("Restore it"),
+    Remedy.RETRY: tr("Transcribe it again"),
 }
 START, STOP, CANCEL = tr("&Start recording"), tr("&Stop recording"), tr("&Cancel")
-MODEL, LANGUAGE, MICROPHONE, METHOD = tr("&Model"), tr("Lan&guage"), tr("Micro&phone"), tr("&Insert by")
+MODEL, LANGUAGE, MICROPHONE = tr("&Model"), tr("&Language"), tr("Micro&phone")
 AUTOMATIC, DEFAULT_DEVICE = tr("&Automatic"), tr("System &default")
 AUTOMATIC_IS, NOT_CONNECTED = tr("&Automatic ({what})"), tr("{device} (not connected)")
 ALL_LANGUAGES = tr("All languages")
-COPY_LAST, PASTE_AGAIN, DROP_HELD = tr("Copy last te&xt"), tr("Paste &again"), tr("Discard &waiting text")
-PASTE_HELD = tr("P&aste waiting text here")
+PASTE_AGAIN, PASTE_HELD = tr("P&aste last text"), tr("P&aste waiting text here")
+COPY_HELD, DROP_HELD = tr("Copy waiting te&xt"), tr("Discard &waiting text")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
-GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("M&odels…"), tr("Histor&y…")
-MODELS_WORKING = tr("M&odels… ({model}: {state})")
-SETTINGS_FILE, HELP, QUIT = tr("S&ettings file…"), tr("He&lp…"), tr("&Quit")
+GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("&Manage models…"), tr("Histor&y…")
+MODELS_WORKING = tr("&Manage models… ({model}: {state})")
+SETTINGS_WINDOW, HELP, QUIT = tr("S&ettings…"), tr("&Help"), tr("&Quit")
+HELP_WINDOW, SETUP_WINDOW = tr("&How to…"), tr("&Set up again…")
 RETRY, BRING_BACK = tr("&Transcribe last recording again"), tr("Restore cancelled &dictation")
-SETUP_WINDOW, AUTOSTART = tr("Set &up…"), tr("Start at logi&n")
-PAUSE_HISTORY, HISTORY_PAUSED = tr("Pause &history"), tr("History is paused. Nothing you say is saved.")
+PAUSE_HISTORY, HISTORY_PAUSED = tr("Pa&use history"), tr("History is paused. Nothing you say is saved.")
 NO_MODELS = tr("No model is installed")
 
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
-MODEL_LOADS, HANDS_FREE, LEVEL = tr("the model is loading"), tr("hands-free"), tr("Level")
+MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
+FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  Esc to cancel"), tr("Esc to cancel")
 PRESS_KEY = tr("Press the new key, or several together")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
-WAITING_HINT = tr("Paste, copy or discard it in Handy Qwen.")
+WAITING_HINT = tr("To copy or discard it, use the menu of Handy Qwen.")
 
 CLOSE, WINDOW_TITLE = tr("&Close"), tr("{title} — {app}")
 RATE, PERCENT = tr("{size}/s"), tr("{number} %")
@@ -72,17 +83,22 @@ def language_title(name: str) -> str:
 
 
 def microphones(choices: Choices) -> list[tuple[str, str]]:
-    """The microphones to choose from, and the one that is chosen but not connected: names and titles."""
+    """The microphones to choose from, and those that are wanted but not connected: names and titles."""
     devices = [("", DEFAULT_DEVICE), *((name, literal(name)) for name in choices.microphones)]
-    if choices.microphone and choices.microphone not in choices.microphones:
-        devices.append((choices.microphone, NOT_CONNECTED.format(device=literal(choices.microphone))))
-    return devices
+    wanted = dict.fromkeys((choices.microphone, *choices.microphone_order))
+    away = [name for name in wanted if name and name not in choices.microphones]
+    return devices + [(name, NOT_CONNECTED.format(device=literal(name))) for name in away]
 
 
 def how_to_dictate(choices: Choices) -> str:
     """Which key to hold or press; empty if there is none."""
     how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK
     return how.format(keys=" / ".join(choices.hotkeys)) if choices.hotkeys else ""
+
+
+def how_to_finish(view: View) -> str:
+    """Which keys end or cancel the recording of ``view``, which none of them holds."""
+    return FINISH.format(keys=" / ".join(view.finish_keys)) if view.finish_keys else CANCEL_BY_ESCAPE
 
 
 def literal(title: str) -> str:

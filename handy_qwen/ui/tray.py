@@ -15,8 +15,7 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelList
-from handy_qwen.core.types import Method
-from handy_qwen.core.view import Choices, Commands, Notice, Phase, View, Window
+from handy_qwen.core.view import Choices, Commands, Notice, Phase, Remedy, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tray_icon
 from handy_qwen.ui.overlay import has_overlay
@@ -24,6 +23,18 @@ from handy_qwen.ui.style import is_dark
 from handy_qwen.ui.windows import model_words
 
 _MESSAGE_MS = 8000
+_LINE_CHARACTERS = 90  # of the line that heads the menu
+_WINDOWS = {
+    Remedy.MODELS: Window.MODELS,
+    Remedy.SETTINGS: Window.SETTINGS,
+    Remedy.HISTORY: Window.HISTORY,
+}
+_REQUESTS = {
+    Remedy.PASTE: Request.PASTE_AGAIN,
+    Remedy.COPY: Request.COPY_LAST,
+    Remedy.RESTORE: Request.BRING_BACK,
+    Remedy.RETRY: Request.RETRY,
+}
 Entry = tuple[str, str]
 """What is chosen, and its title."""
 
@@ -35,10 +46,12 @@ class Tray:
         self._icons: dict[Phase, QIcon] = {}
         self._view = View()
         self._shown_number = 0  # of the last notice shown as a message of the desktop
+        self._remedy: Remedy | None = None  # what a click on that does
         self.menu = TrayMenu(ask, commands)
         self._icon = QSystemTrayIcon()
         self._icon.setContextMenu(self.menu)
         self._icon.activated.connect(self._on_activated)
+        self._icon.messageClicked.connect(self._on_message_clicked)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._draw_icons)
         self._draw_icons()
 
@@ -64,6 +77,7 @@ class Tray:
         is_new = notice is not None and notice.number > self._shown_number
         if notice and is_new and not has_overlay(view) and QSystemTrayIcon.supportsMessages():
             self._icon.showMessage(notice.title, notice.hint, self._icons[Phase.PROBLEM], _MESSAGE_MS)
+            self._remedy = notice.remedy
         self._shown_number = max([self._shown_number, *(notice.number for notice in view.notices)])
 
     def _draw_icons(self) -> None:
@@ -75,10 +89,24 @@ class Tray:
         if reason is QSystemTrayIcon.ActivationReason.Trigger:
             self.menu.popup(QCursor.pos())
 
+    def _on_message_clicked(self) -> None:
+        if self._view.can(self._remedy):
+            self.menu.carry_out(self._remedy)
+
 
 def lasting_notice(view: View) -> Notice | None:
     """The newest of the notices that stay until their cause is gone."""
     return next((notice for notice in reversed(view.notices) if notice.is_lasting), None)
+
+
+def state_line(view: View) -> str:
+    """The state, and how to dictate."""
+    how = strings.how_to_dictate(view.choices) if view.phase is Phase.IDLE else ""
+    return (
+        strings.STATE_AND_KEY.format(state=strings.PHASES[view.phase], how=how)
+        if how
+        else (strings.PHASES[view.phase])
+    )
 
 
 def tooltip(view: View) -> str:
@@ -99,64 +127,81 @@ class TrayMenu(QMenu):
     def __init__(self, ask: Callable[[Request], None], commands: Commands) -> None:
         super().__init__()
         self._ask, self._commands = ask, commands
+        self._view = View()
         self._recent_shown: tuple[str, ...] | None = None
-        self._problem = self._add_line("")
-        self._problem.setVisible(False)
+        self._state = self._add_entry("", self.put_right)
         self._get_model = self._add_window(strings.GET_MODEL, Window.MODELS)
+        self.addSeparator()
         self._record = self._add_request(strings.START, Request.TOGGLE)
         self._cancel = self._add_request(strings.CANCEL, Request.CANCEL)
-        self.addSeparator()
-        self._copy = self._add_request(strings.COPY_LAST, Request.COPY_LAST)
         self._paste = self._add_request(strings.PASTE_AGAIN, Request.PASTE_AGAIN)
+        self._copy = self._add_request(strings.COPY_HELD, Request.COPY_LAST)
         self._drop = self._add_request(strings.DROP_HELD, Request.DROP_HELD)
-        self._recent = self.addMenu(strings.RECENT)
-        self.addSeparator()
-        self._retry = self._add_request(strings.RETRY, Request.RETRY)
         self._bring_back = self._add_request(strings.BRING_BACK, Request.BRING_BACK)
-        self._private = self._add_switch(strings.PAUSE_HISTORY, lambda is_on: commands.change(private=is_on))
-        self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
+        self._recent = self.addMenu(strings.RECENT)
+        self._retry = self._made(strings.RETRY, lambda: ask(Request.RETRY))
         self.addSeparator()
-        self._models = ChoiceMenu(self, strings.MODEL, lambda name: commands.change(model=name))
-        self._languages = ChoiceMenu(self, strings.LANGUAGE, lambda name: commands.change(language=name))
-        self._microphones = ChoiceMenu(
-            self, strings.MICROPHONE, lambda name: commands.change(microphone=name)
+        self._manage_models = self._made(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
+        self._models = ChoiceMenu(
+            self, strings.MODEL, lambda name: commands.change(model=name), last=self._manage_models
         )
-        self._methods = ChoiceMenu(self, strings.METHOD, self._use_method)
+        self._languages = ChoiceMenu(self, strings.LANGUAGE, lambda name: commands.change(language=name))
+        self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
         self.addSeparator()
-        self._models_window = self._add_window(strings.MODELS_WINDOW, Window.MODELS)
-        self._add_window(strings.SETUP_WINDOW, Window.SETUP)
-        self._add_window(strings.SETTINGS_FILE, Window.SETTINGS)
-        self._add_window(strings.HELP, Window.HELP)
-        self._autostart = self._add_switch(strings.AUTOSTART, commands.use_autostart)
-        self._version = self._add_line(strings.VERSION)
+        self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
+        self._add_window(strings.SETTINGS_WINDOW, Window.SETTINGS)
+        self._private = self.addAction(strings.PAUSE_HISTORY)
+        self._private.setCheckable(True)
+        self._private.triggered.connect(lambda is_on: commands.change(private=is_on))
+        self.addSeparator()
+        self._help = self.addMenu(strings.HELP)
+        self._help.addAction(strings.HELP_WINDOW, lambda: commands.open_window(Window.HELP))
+        self._help.addAction(strings.SETUP_WINDOW, lambda: commands.open_window(Window.SETUP))
+        self._help.addAction(strings.VERSION).setEnabled(False)
         self._add_entry(strings.QUIT, commands.quit)
         self.aboutToShow.connect(commands.refresh_choices)
 
     def entries(self) -> list[QAction]:
-        """All that can be chosen, and the separators between."""
-        return [action for action in self.actions() if action not in {self._problem, self._version}]
+        """All that can be chosen, and the separators between: the window says the state itself."""
+        entries = [action for action in self.actions() if action is not self._state]
+        entries.insert(entries.index(self._recent.menuAction()) + 1, self._retry)
+        return entries
 
     def is_for_other_window(self, action: QAction) -> bool:
         """Whether ``action`` ends with a text in the window that has the focus then."""
         return action in {self._record, self._paste, self._retry, self._bring_back}
 
+    def carry_out(self, remedy: Remedy | None) -> None:
+        """Do what a click on a notice with ``remedy`` does."""
+        if remedy in _WINDOWS:
+            self._commands.open_window(_WINDOWS[remedy])
+        elif remedy in _REQUESTS:
+            self._ask(_REQUESTS[remedy])
+
+    def put_right(self) -> None:
+        """Do what helps against the lasting problem; without one, show more of the state."""
+        notice = lasting_notice(self._view)
+        if notice is not None and self._view.can(notice.remedy):
+            self.carry_out(notice.remedy)
+        else:
+            self._commands.open_window(Window.MAIN)
+
     def show_view(self, view: View) -> None:
         """Make the entries say what ``view`` says."""
+        self._view = view
         notice = lasting_notice(view)
-        self._problem.setVisible(notice is not None)
-        if notice is not None:
-            self._problem.setText(strings.elided(f"{notice.title} {notice.hint}", 90))
+        line = f"{notice.title} {notice.hint}" if notice else state_line(view)
+        self._state.setText(strings.elided(line, _LINE_CHARACTERS))
         self._get_model.setVisible(view.choices.is_demo_only)
         self._record.setText(strings.STOP if view.phase is Phase.RECORDING else strings.START)
-        self._cancel.setEnabled(view.phase is Phase.RECORDING or view.waiting > 0)
-        self._copy.setEnabled(bool(view.recent or view.held))
+        self._cancel.setVisible(view.phase is Phase.RECORDING or view.waiting > 0)
         self._paste.setEnabled(bool(view.recent or view.held))
         self._paste.setText(strings.PASTE_HELD if view.held else strings.PASTE_AGAIN)
+        self._copy.setVisible(bool(view.held))
         self._drop.setVisible(bool(view.held))
+        self._bring_back.setVisible(view.can_bring_back)
         self._retry.setEnabled(view.can_retry)
-        self._bring_back.setEnabled(view.can_bring_back)
         self._private.setChecked(view.choices.is_private)
-        self._autostart.setChecked(view.choices.is_autostarted)
         self._show_recent(view.recent)
         self._show_choices(view.choices)
 
@@ -164,7 +209,7 @@ class TrayMenu(QMenu):
         """Say how far an installation is."""
         model, state = model_words.installation(models)
         working = strings.MODELS_WORKING.format(model=strings.literal(model), state=state)
-        self._models_window.setText(working if model else strings.MODELS_WINDOW)
+        self._manage_models.setText(working if model else strings.MODELS_WINDOW)
 
     def _add_entry(self, title: str, do: Callable[[], None]) -> QAction:
         action = self.addAction(title)
@@ -177,19 +222,11 @@ class TrayMenu(QMenu):
     def _add_window(self, title: str, window: Window) -> QAction:
         return self._add_entry(title, lambda: self._commands.open_window(window))
 
-    def _add_switch(self, title: str, switch: Callable[[bool], None]) -> QAction:
-        action = self.addAction(title)
-        action.setCheckable(True)
-        action.triggered.connect(switch)
+    def _made(self, title: str, do: Callable[[], None]) -> QAction:
+        """An entry for a submenu, which outlasts that the submenu is built anew."""
+        action = QAction(title, self)
+        action.triggered.connect(lambda _checked: do())
         return action
-
-    def _add_line(self, text: str) -> QAction:
-        action = self.addAction(text)
-        action.setEnabled(False)
-        return action
-
-    def _use_method(self, name: str) -> None:
-        self._commands.change(method=Method(name) if name else None)
 
     def _show_recent(self, texts: tuple[str, ...]) -> None:
         if texts == self._recent_shown:
@@ -201,6 +238,8 @@ class TrayMenu(QMenu):
             action.triggered.connect(lambda _checked, text=text: self._commands.copy_text(text))
         if not texts:
             self._recent.addAction(strings.NO_RECENT).setEnabled(False)
+        self._recent.addSeparator()
+        self._recent.addAction(self._retry)
 
     def _show_choices(self, choices: Choices) -> None:
         models = [(model.name, strings.literal(model.title)) for model in choices.models]
@@ -215,20 +254,22 @@ class TrayMenu(QMenu):
             more=[(name, strings.language_title(name)) for name in choices.languages],
         )
         self._microphones.show_entries(strings.microphones(choices), choices.microphone)
-        automatic = strings.without_letter(strings.METHODS[choices.automatic_method])
-        methods = [("", strings.AUTOMATIC_IS.format(what=automatic))]
-        methods += [(method.value, title) for method, title in strings.METHODS.items()]
-        self._methods.show_entries(methods, "" if choices.is_method_automatic else choices.method.value)
 
 
 class ChoiceMenu(QMenu):
-    """A submenu of which one entry is chosen; further ones may be in a submenu of their own."""
+    """A submenu of which one entry is chosen; further ones may be in a submenu of their own.
+
+    ``last`` is an entry below them that chooses nothing.
+    """
 
     chosen_changed = Signal()
 
-    def __init__(self, parent: QMenu, title: str, choose: Callable[[str], None]) -> None:
+    def __init__(
+        self, parent: QMenu, title: str, choose: Callable[[str], None], *, last: QAction | None = None
+    ) -> None:
         super().__init__(title, parent)
         parent.addMenu(self)
+        self._last = last
         self.chosen_title = ""
         self._choose = choose
         self._group = QActionGroup(self)
@@ -263,6 +304,9 @@ class ChoiceMenu(QMenu):
                 self._actions.append((name, action))
         if not entries:
             self.addAction(empty).setEnabled(False)
+        if self._last is not None:
+            self.addSeparator()
+            self.addAction(self._last)
 
     def _add(self, menu: QMenu, name: str, title: str) -> QAction:
         action = menu.addAction(title)

@@ -32,7 +32,10 @@ from PySide6.QtWidgets import (
 
 from handy_qwen import paths
 from handy_qwen.core.models import ModelList
+from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import HistoryPage, View
+from handy_qwen.core.vocabulary import VocabularyPage
+from handy_qwen.settings import SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
@@ -60,6 +63,7 @@ class AppWindow(QDialog):
 
     shown = Signal()  # it came up: what it shows may be old
     hidden = Signal()  # it was closed
+    settings_asked = Signal()  # Ctrl+comma
 
     def __init__(self, name: str, title: str, size_px: QSize) -> None:
         # A dialog for its keys, but for the desktop a window like any other, in the task bar.
@@ -76,16 +80,26 @@ class AppWindow(QDialog):
         whole = column((self.scrolled, 1), self.foot, parent=self)
         whole.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         QShortcut(QKeySequence("Ctrl+W"), self, self.close)
+        QShortcut(QKeySequence("Ctrl+,"), self, self.settings_asked.emit)
         self._size_px, self._is_sized = size_px, False
 
     def show_view(self, view: View) -> None:
         """Show what the program does."""
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say."""
 
     def show_models(self, models: ModelList) -> None:
         """Show which models there are."""
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history."""
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole."""
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Show the words and replacements."""
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the window comes up; None leaves it to Qt."""

@@ -109,6 +109,8 @@ PASTS = {
         tuple(one for one in ENTRIES if HistoryFilter.OPEN.admits(one)),
         retried=frozenset({6}),
     ),
-    "problem": replace(FULL, problem=Problem("Another program holds the history.", "Try again in a moment.")),
+    "problem": replace(
+        FULL, problem=Problem("Another program is using the history.", "Try again in a moment.")
+    ),
     "exported": replace(FULL, exported=Path("/home/anna/dictations.csv")),
 }

@@ -42,6 +42,7 @@ PUBLISHED = ModelEntry(
     disk_bytes=2_520_000_000,
     room_bytes=2_520_000_000,
     memory_bytes=3_100_000_000,
+    is_other=True,
 )
 DEMO = ModelEntry(
     "demo",
@@ -51,7 +52,7 @@ DEMO = ModelEntry(
     licence="CC BY-SA 4.0",
     disk_bytes=9_800_000,
     memory_bytes=150_000_000,
-    standing=ModelStatus.INSTALLED,
+    status=ModelStatus.INSTALLED,
     is_permanent=True,
     is_chosen=True,
     clip_s=0.31,
@@ -69,7 +70,7 @@ def shelf(*entries, memory_bytes=8 * GB):
 
 
 def installing(entry, stage, share, **more):
-    return changed(entry, standing=ModelStatus.INSTALLING, progress=Progress(stage, share, **more))
+    return changed(entry, status=ModelStatus.INSTALLING, progress=Progress(stage, share, **more))
 
 
 DOWNLOADING = installing(
@@ -85,7 +86,7 @@ FAILED = Problem(
     "The download of Qwen3-ASR 1.7B stopped: huggingface.co cannot be reached.",
     "Check the network and try again; what is here is kept.",
 )
-INSTALLED = changed(SMALL, standing=ModelStatus.INSTALLED, is_chosen=True, clip_s=1.24)
+INSTALLED = changed(SMALL, status=ModelStatus.INSTALLED, is_chosen=True, clip_s=1.24)
 IDLE_DEMO = changed(DEMO, is_chosen=False)
 
 SHELVES = {
@@ -95,18 +96,18 @@ SHELVES = {
         installing(SMALL, InstallStage.CONVERTING, 0.61, remaining_s=21.0), LARGE, PUBLISHED, DEMO
     ),
     "paused": shelf(
-        changed(SMALL, standing=ModelStatus.PAUSED, partial_bytes=812_000_000), LARGE, PUBLISHED, DEMO
+        changed(SMALL, status=ModelStatus.PAUSED, partial_bytes=812_000_000), LARGE, PUBLISHED, DEMO
     ),
     "failed": shelf(
         INSTALLED,
-        changed(LARGE, standing=ModelStatus.PAUSED, partial_bytes=2_105_000_000, problem=FAILED),
+        changed(LARGE, status=ModelStatus.PAUSED, partial_bytes=2_105_000_000, problem=FAILED),
         PUBLISHED,
         IDLE_DEMO,
     ),
     "installed": shelf(
         INSTALLED,
-        changed(LARGE, standing=ModelStatus.INSTALLED, is_measuring=True),
-        changed(PUBLISHED, standing=ModelStatus.INSTALLED),
+        changed(LARGE, status=ModelStatus.INSTALLED, is_measuring=True),
+        changed(PUBLISHED, status=ModelStatus.INSTALLED),
         IDLE_DEMO,
         memory_bytes=3 * GB,
     ),

@@ -112,7 +112,7 @@ def test_a_read_only_disk_is_told_and_costs_nothing_once_it_can_be_written(deskt
         pytest.skip("nothing may be mounted here")
     try:
         with app:
-            app.wait_for_notice("cannot be written")
+            app.wait_for_notice("Can't write")
             editor.focus()
             app.dictate("meeting")
             assert editor.wait_for_text(MEETING, timeout_s=60) == MEETING

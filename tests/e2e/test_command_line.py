@@ -182,7 +182,7 @@ def test_a_file_that_breaks_off_gives_what_there_is_and_says_so(odd_results, odd
     assert result["truncated"]
     assert 1 < result["duration_s"] < 3
     assert result["text"]
-    warning = "The text may not be complete: the sound or the answer broke off."
+    warning = "The text may be incomplete: the recording or the model broke off."
     reason = "No text: the recording is too short (0.05 s)."
     assert process.stderr == (
         f"{NOTICE}handy-qwen: {odd_files / '50-ms.wav'}: {reason}\n"
@@ -255,7 +255,7 @@ def test_two_files_of_one_name_are_not_written_over_each_other(run, tmp_path):
     done = run("transcribe", *paths, "--output", tmp_path / "out")
     target = tmp_path / "out" / "take.flac.txt"
     hint = "Transcribe them one after the other, into different folders."
-    assert done.stderr == f"handy-qwen: {paths[0]} and {paths[1]} would both be written to {target}. {hint}\n"
+    assert done.stderr == f"handy-qwen: {paths[0]} and {paths[1]} would both be saved as {target}. {hint}\n"
     assert done.returncode == 2
     assert not (tmp_path / "out").exists()
     both = run("transcribe", *paths)  # on stdout they can be told apart
@@ -291,7 +291,7 @@ def test_an_unknown_language_is_answered_with_those_that_are_known(run):
     [
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not a text file. Save it as text in UTF-8."),
         (b"\x00\x01\x02", "is not a text file. Save it as text in UTF-8."),
-        (b"word\n" * 300_000, "is too large for a vocabulary. One name or term per line, please."),
+        (b"word\n" * 300_000, "is too large for a word list. Use one name or term per line."),
         (None, "cannot be read: No such file or directory. Give a text file with one name or term per line."),
     ],
 )
@@ -329,7 +329,7 @@ def test_a_model_that_is_not_there_is_answered_with_those_that_are(run):
     assert done.returncode == 1
     assert (
         done.stderr
-        == "handy-qwen: There is no model 'larg'. Name an installed model (demo) or the folder of one.\n"
+        == "handy-qwen: There is no model 'larg'. Give an installed model (demo) or a model folder.\n"
     )
 
 
@@ -373,7 +373,7 @@ def test_a_full_disk_behind_stdout_is_named(run):
     with Path("/dev/full").open("wb") as full:
         done = run("transcribe", SPEECH / "report.flac", stdout=full)
     assert done.stderr.endswith(
-        "Standard output cannot be written to: No space left on device. Send it to another place.\n"
+        "Can't write to standard output: No space left on device. Redirect it somewhere else.\n"
     )
     assert done.returncode == 1
 
@@ -446,7 +446,7 @@ def test_a_checkpoint_is_converted_checked_and_used(run, tmp_path):
     again = run("model", "convert", CHECKPOINT, package)
     assert again.returncode == 2, "a package is not replaced unasked"
     assert "--replace" in again.stderr
-    assert run("model", "check", package).stdout == "package: whole, and it works\n"
+    assert run("model", "check", package).stdout == "package: complete and working\n"
     info = run("model", "info", package).stdout
     assert "preset:              exact\n" in info
     assert "languages:           English, German\n" in info
@@ -459,7 +459,7 @@ def test_installed_models_are_listed_and_the_first_is_used(run, tmp_path):
     assert run("model", "convert", CHECKPOINT, folder, env=home).returncode == 0
     (folder.parent / "notes").mkdir()
     listed = json.loads(run("model", "list", "--json", env=home).stdout)
-    here = {model["name"] for model in listed if model["standing"] == "installed"}
+    here = {model["name"] for model in listed if model["status"] == "installed"}
     assert here == {"mine", "demo"}
     assert any(line.endswith(str(folder)) for line in run("model", "list", env=home).stdout.splitlines())
     done = run("transcribe", SPEECH / "report.flac", "--format", "json", env=home)

@@ -63,6 +63,7 @@ STATES = [
     "starting",
     "recording",
     "recording-live",
+    "recording-hands-free",
     "recording-locked",
     "recording-loading",
     "recording-muted",
@@ -109,10 +110,26 @@ def test_clicks_go_through_the_overlay(desktop, shown):
     assert f"WINDOW={window}" in without.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("state", "asked"), [("held", ["PASTE_AGAIN"]), ("problem", ["open_window", "Window.SETTINGS"])]
+)
+def test_a_click_on_the_overlay_does_what_it_offers_and_leaves_the_focus(
+    desktop, shown, editor, state, asked
+):
+    before = desktop.active_window()
+    x, y, width, height = shown.show(state)["overlay"]
+    desktop.run("xdotool", "mousemove", str(x + width // 2), str(y + height // 2), "click", "1")
+    assert shown.wait_asked() == asked
+    assert desktop.active_window() == before
+    editor.clear()
+    desktop.keys.chord("a")
+    assert editor.wait_for_text("a") == "a"
+
+
 def test_the_menu_opens_from_the_tray_and_its_entries_work(desktop, shown):
     x, y, width, height = shown.show("idle")["tray"]
     desktop.run("xdotool", "mousemove", str(x + width // 2), str(y + height // 2), "click", "3")
     desktop.run("sleep", "0.5")
     desktop.screenshot("menu")
-    desktop.keys.chord("x")  # the underlined letter of "Copy last text"
-    assert shown.wait_asked() == ["COPY_LAST"]
+    desktop.keys.chord("a")  # the underlined letter of "Paste last text"
+    assert shown.wait_asked() == ["PASTE_AGAIN"]

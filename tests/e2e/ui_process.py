@@ -23,6 +23,7 @@ from handy_qwen.core.view import (
     Notice,
     NoticeKind,
     Phase,
+    Remedy,
     View,
 )
 from handy_qwen.languages import ALL_LANGUAGES
@@ -56,7 +57,14 @@ STATES = {
     "starting": lambda: View(phase=Phase.RECORDING, began_s=time.monotonic(), choices=CHOICES),
     "recording": recording,
     "recording-live": lambda: recording(committed=TEXT, tentative=" because nobody"),
-    "recording-locked": lambda: recording(committed="Good", tentative=" evening", is_locked=True),
+    "recording-hands-free": lambda: recording(is_hands_free=True, finish_keys=("Right Ctrl",)),
+    "recording-locked": lambda: recording(
+        committed="Good",
+        tentative=" evening",
+        is_hands_free=True,
+        is_locked=True,
+        finish_keys=("Right Ctrl",),
+    ),
     "recording-muted": lambda: recording(notices=(Notice(1, NoticeKind.DEAD_MICROPHONE, *SILENT),)),
     "recording-muted-live": lambda: recording(
         committed=TEXT, notices=(Notice(1, NoticeKind.DEAD_MICROPHONE, *SILENT),)
@@ -74,7 +82,14 @@ STATES = {
     "problem": lambda: View(
         phase=Phase.PROBLEM,
         notices=(
-            Notice(1, NoticeKind.FAILED, "The hotkey F9 is taken.", "Choose another.", is_lasting=True),
+            Notice(
+                1,
+                NoticeKind.FAILED,
+                "The hotkey F9 is taken.",
+                "Choose another.",
+                is_lasting=True,
+                remedy=Remedy.SETTINGS,
+            ),
         ),
         choices=CHOICES,
     ),

@@ -165,7 +165,7 @@ def test_a_damaged_port_file_means_not_running(tmp_path, content):
 def test_an_answer_that_is_none_is_said_so(meeting, start, monkeypatch):
     start()
     monkeypatch.setattr(server, "send_line", lambda connection, _: connection.sendall(b"[]\n"))
-    with pytest.raises(ControlError, match="does not answer"):
+    with pytest.raises(ControlError, match="isn't responding"):
         ask(meeting, "status")
 
 
@@ -191,15 +191,15 @@ def test_another_user_is_refused_even_if_he_gets_in(tmp_path, monkeypatch, serve
             caller.sendall(b'{"protocol": 1, "command": "quit"}\n')
             assert caller.recv(1000) == b""
     assert asked == []
-    with pytest.raises(ControlError, match="somebody else"):
+    with pytest.raises(ControlError, match="another user"):
         Endpoint(tmp_path / "run", is_unix=True).listen()
 
 
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ControlError, match="cannot be opened"):
+    with pytest.raises(ControlError, match="Can't open"):
         Endpoint(tmp_path / "file" / "run").listen()
-    with pytest.raises(ControlError, match="cannot be written"):
+    with pytest.raises(ControlError, match="Can't write"):
         InstanceLock(tmp_path / "file" / "run").acquire()
 
 

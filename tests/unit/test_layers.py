@@ -21,7 +21,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     # numpy for types only, see the last test
     "core": ({"errors", "languages"}, {"numpy", "regex"}),
     "engine": ({"errors", "languages"}, {"numpy", "onnxruntime", "onnx", "psutil", "regex"}),
-    "convert": ({"files", "engine", "errors", "languages"}, {"numpy", "onnx"}),
+    "convert": ({"files", "engine", "errors", "languages", "paths"}, {"numpy", "onnx", "soundfile"}),
     "audio": ({"core", "errors", "extras", "runtime"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (
         {"convert", "core", "files", "engine", "errors", "languages", "paths"},
@@ -32,12 +32,13 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
         {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"},
     ),
     "settings": ({"core", "files", "errors", "languages", "paths"}, set()),  # of core the words for choices
+    "vocabulary": ({"core", "errors", "files", "settings"}, {"platformdirs"}),
     "history": ({"core", "files", "errors", "paths", "runtime"}, {"numpy"}),
     "log": ({"paths"}, set()),
     "control": ({"errors", "files", "paths", "runtime"}, set()),
     "runtime": ({"core", "errors"}, set()),
     "transcriber": ({"core", "engine", "errors", "runtime"}, {"numpy"}),
-    "ui": ({"core", "errors", "languages", "manual", "paths"}, {"PySide6"}),
+    "ui": ({"core", "errors", "languages", "manual", "paths", "settings"}, {"PySide6"}),
     "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it
         {
             "audio",

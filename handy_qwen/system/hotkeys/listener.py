@@ -60,9 +60,7 @@ class Listener:
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
         if hotkeys:
-            raise HotkeyError(
-                "Without a display no hotkey can be heard.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS
-            )
+            raise HotkeyError("Hotkeys need a display.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS)
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
         """How ``hotkeys`` would be heard here, in a sentence. Asks the user nothing; for doctor, once.
@@ -74,7 +72,7 @@ class Listener:
             self.start(hotkeys)
         finally:
             self.stop()
-        return f"{labels(hotkeys)} can be listened for."
+        return f"{labels(hotkeys)} can be used."
 
     def watch_escape(self, is_wanted: bool) -> None:
         """See ``HotkeyListener``."""
@@ -184,7 +182,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             failure = exc
         except Exception:
             logger.exception("the thread of the hotkeys failed")
-            failure = HandyError("The hotkeys stopped working.", "Start the program again.")
+            failure = HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")
         finally:
             self._disconnect()
             # First: whoever hears of the failure may start again at once, and must not get this inbox.
@@ -424,7 +422,7 @@ class HookedListener(Listener, ABC):
                 pass
         except Exception:
             logger.exception("the thread of the hotkeys failed")
-            problem = HandyError("The hotkeys stopped working.", "Start the program again.")
+            problem = HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")
             self._post(HotkeysFailed(problem))
 
     def _look_again(self, thread: WatchedThread) -> bool:

@@ -164,7 +164,7 @@ class MacHotkeys(HookedListener):
             self._post(HotkeysFailed(exc))
         except Exception:
             logger.exception("the event tap could not be replaced")
-            self._post(HotkeysFailed(HandyError("The hotkeys stopped working.", "Start the program again.")))
+            self._post(HotkeysFailed(HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")))
 
 
 def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
@@ -183,5 +183,5 @@ def _denied(pane: str) -> HotkeyError:
     return HotkeyError(
         f'Hotkeys need the permission "{pane}", which this program does not have.',
         HotkeyReason.DENIED_BY_USER,
-        f"Turn it on in System Settings > Privacy & Security > {pane}, then start the program again.",
+        f"Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.",
     )

@@ -203,7 +203,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(f"This desktop has no global shortcuts for programs ({exc}).", OWN_KEYS) from exc
+            raise _error(f"This desktop doesn't offer global shortcuts to apps ({exc}).", OWN_KEYS) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
             wanted = '" and "'.join(unsaid)
@@ -238,8 +238,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
             raise _error(
-                "Your desktop does not answer when asked for the hotkeys.",
-                "They work as soon as it does. If they do not, start the program again.",
+                "Your desktop isn't responding to the request for hotkeys.",
+                "They work as soon as it does. If they don't, restart Handy Qwen.",
             ) from exc
 
     def _is_wanted(self) -> bool:
@@ -258,7 +258,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             if signal.kind == "Closed":
                 raise PortalError("the desktop has closed it")
             if signal.kind == "Refused":
-                hint = "Allow them in the keyboard settings of your desktop, then start the program again."
+                hint = "Allow them in the keyboard settings of your desktop, then restart Handy Qwen."
                 self._report(HotkeyError("The hotkeys were not allowed.", HotkeyReason.DENIED_BY_USER, hint))
             elif signal.kind in ("Bound", "Changed"):
                 self._let_go(connection)  # the key that comes up may not be one of them any more
@@ -300,8 +300,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             self._turn(hotkey, False)
 
     def _lost(self) -> HotkeyError:
-        title = "Hotkeys stopped working: the desktop ended its session of global shortcuts."
-        return _error(title, "Start the program again.")
+        title = "Hotkeys stopped working: the desktop ended the global shortcuts session."
+        return _error(title, "Restart Handy Qwen.")
 
     def _unresponsive(self) -> HotkeyError:
         return _unsupported()
@@ -346,4 +346,4 @@ def _error(title: str, hint: str) -> HotkeyError:
 
 
 def _unsupported() -> HotkeyError:
-    return _error("This desktop has no global shortcuts for programs.", OWN_KEYS)
+    return _error("This desktop doesn't offer global shortcuts to apps.", OWN_KEYS)

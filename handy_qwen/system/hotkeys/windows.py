@@ -116,9 +116,9 @@ class WindowsHotkeys(HookedListener):
             for hook in hooks:
                 hook.stop()
             raise HotkeyError(
-                "Windows does not let this program listen for hotkeys.",
+                "Windows won't let Handy Qwen listen for hotkeys.",
                 HotkeyReason.UNSUPPORTED_DESKTOP,
-                "A security program may forbid it; allow it there.",
+                "A security program may be blocking it; allow it there.",
             ) from exc
         return hooks
 

@@ -120,12 +120,12 @@ class X11Hotkeys(ConnectedListener[Session]):
 
     def _lost(self) -> HotkeyError:
         return _error(
-            "Hotkeys stopped working: the connection to the X server was lost.", "Start the program again."
+            "Hotkeys stopped working: the connection to the X server was lost.", "Restart Handy Qwen."
         )
 
     def _unresponsive(self) -> HotkeyError:
-        title = "The hotkeys could not be set up: the X server does not answer."
-        return _error(title, "Try again, or start the program again.")
+        title = "Can't set up hotkeys: the X server isn't responding."
+        return _error(title, "Try again, or restart Handy Qwen.")
 
 
 def _error(title: str, hint: str) -> HotkeyError:

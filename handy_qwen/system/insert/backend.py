@@ -279,7 +279,7 @@ def unsupported(what: str, hint: str = "") -> InsertError:
 
 def clipboard_in_use() -> InsertError:
     """The error for a paste that would destroy what the user has copied."""
-    return InsertError("What you copied could not be kept.", InsertReason.CLIPBOARD_IN_USE)
+    return InsertError("What you had copied couldn't be preserved.", InsertReason.CLIPBOARD_IN_USE)
 
 
 def no_focus() -> InsertError:

@@ -33,10 +33,10 @@ from handy_qwen.system.session import Kind, Session
 logger = logging.getLogger(__name__)
 
 DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
-COPIED_NOTE = "It could not be inserted: paste it where you want it."
-UNKNOWN_NOTE = "It may still appear in the window. If it does not, paste it."
-IN_USE_NOTE = "It would replace what you copied. Copy it in Handy Qwen."
-KEY_NOTE = "The text was inserted, but the key after it was not pressed."
+COPIED_NOTE = "It couldn't be inserted. Paste it where you want it."
+UNKNOWN_NOTE = "It may still appear in the window. If not, paste it."
+IN_USE_NOTE = "It would replace what you copied. Copy it from the Handy Qwen menu."
+KEY_NOTE = "The text was inserted, but the key after it wasn't pressed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +239,9 @@ class DesktopInserter:
 
 def _failed() -> InsertError:
     return InsertError(
-        "The text could not be inserted.",
+        "The text couldn't be inserted.",
         InsertReason.UNSUPPORTED_DESKTOP,
-        "Use Copy last text in Handy Qwen.",
+        "Copy it from Recent texts in Handy Qwen's menu.",
     )
 
 
@@ -261,7 +261,7 @@ def copy_with_pyperclip(text: str) -> None:
     else:
         return
     raise InsertError(
-        f"The text could not be copied ({kind}).",
+        f"The text couldn't be copied ({kind}).",
         InsertReason.UNSUPPORTED_DESKTOP,
         "On Linux, install xclip or wl-clipboard.",
     )

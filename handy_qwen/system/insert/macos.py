@@ -280,7 +280,7 @@ class MacOS(PastingBackend[int]):
 def not_allowed() -> InsertError:
     """The error for a missing permission."""
     return InsertError(
-        "macOS does not let us press keys.",
+        "macOS won't let Handy Qwen press keys.",
         InsertReason.DENIED_BY_USER,
         "Allow it in System Settings, Privacy & Security, Accessibility.",
     )

@@ -61,7 +61,7 @@ class Clipboard:
         thread: For the watchdog.
 
     Raises:
-        InsertError: The X server cannot be reached.
+        InsertError: Can't reach the X server.
     """
 
     def __init__(self, name: str) -> None:

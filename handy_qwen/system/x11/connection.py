@@ -34,9 +34,9 @@ def connect(name: str) -> XObject:
         connection = display.Display(name)
     except (error.DisplayError, error.XauthError, *LOST) as problem:
         raise InsertError(
-            "The X server cannot be reached.",
+            "Can't reach the X server.",
             InsertReason.UNSUPPORTED_DESKTOP,
-            "Start the program from within the desktop session.",
+            "Start Handy Qwen from your desktop session.",
         ) from problem
     connection.set_error_handler(lambda problem, _request: log_error(problem))
     return connection

@@ -138,7 +138,7 @@ class Keyboard:
             InsertError: It cannot be typed here; nothing was.
         """
         self._typed = 0
-        problem = InsertError("The keyboard does not keep still.", InsertReason.NOT_TYPEABLE)
+        problem = InsertError("The keyboard layout keeps changing.", InsertReason.NOT_TYPEABLE)
         try:
             for _ in range(MAX_PLANS):
                 with guarded("Typing"):

@@ -149,7 +149,7 @@ class Requestor:
                 lambda e: e.type == X.PropertyNotify and e.atom == prop, lambda: time.monotonic() > end_s
             )
         except NotFetchedError as problem:
-            raise InsertError("The X server does not answer.", InsertReason.UNSUPPORTED_DESKTOP) from problem
+            raise InsertError("The X server isn't responding.", InsertReason.UNSUPPORTED_DESKTOP) from problem
         return int(found.time)
 
     def convert(
@@ -288,7 +288,7 @@ class SelectionOwner(Requestor):
         self._take(selection, content, self.stamp() if stamp is None else stamp)
         if self.owner_of(selection) != self.window.id:
             del self.owned[selection]
-            raise InsertError("The clipboard cannot be taken.", InsertReason.UNSUPPORTED_DESKTOP)
+            raise InsertError("Can't use the clipboard.", InsertReason.UNSUPPORTED_DESKTOP)
 
     def give_back(self, selection: str, content: Content | None) -> None:
         """Serve ``content`` again, or leave the selection without an owner, as it was before.

@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList, ModelStatus
 from handy_qwen.core.types import Mode
-from handy_qwen.core.view import Choices, Commands, Meter, Phase, View
+from handy_qwen.core.view import VOICE_DB, Choices, Commands, Meter, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
 from handy_qwen.ui.key_cap import KeyCap, is_menu_key
-from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column, row
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import (
     Page,
@@ -49,12 +49,13 @@ PROGRESS_ICONS = {
 class ModelPage(Page):
     """Choose a model that knows more than the demo's words, which is installed behind the other steps."""
 
-    def __init__(self, commands: ModelCommands) -> None:
+    def __init__(self, models: ModelCommands, commands: Commands) -> None:
         super().__init__(words.MODEL, words.MODEL_TITLE, words.MODEL_LEAD)
-        self._commands = commands
+        self._commands = models
         self._installing = ""  # how far an installation is
-        self.cards, self.verdict = ModelCards(commands), Message()
-        self.fill(self.verdict, self.cards, None)
+        self.cards, self.verdict = ModelCards(models), Message()
+        self.more = Button(words.MORE_MODELS, lambda: commands.open_window(Window.MODELS))
+        self.fill(self.verdict, self.cards, FlowLayout(self.more), None)
 
     @property
     def summary(self) -> str:
@@ -71,9 +72,12 @@ class ModelPage(Page):
         return self.cards.first_button()
 
     def show_models(self, models: ModelList) -> None:
-        """Show the models that can be had or are here; the demo model is no choice."""
-        entries = [entry for entry in models.entries if not entry.is_permanent]
-        entries.sort(key=lambda one: (one.standing is not ModelStatus.INSTALLED, not one.is_recommended))
+        """Show the full models of the makers, and what is here; the demo model is no choice."""
+        here = {ModelStatus.INSTALLED, ModelStatus.INSTALLING}
+        entries = [
+            one for one in models.entries if not one.is_permanent and (not one.is_other or one.status in here)
+        ]
+        entries.sort(key=lambda one: (one.status is not ModelStatus.INSTALLED, not one.is_recommended))
         self.cards.show_models(models, entries)
         former, self._installing = self._installing, model_words.installation(models)[1].lower()
         if models.has_full_model:
@@ -131,7 +135,7 @@ class MicrophonePage(ReadingPage):
         # Microphones have long names, which must not make the window wide.
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.device.currentTextChanged.connect(self.device.setToolTip)
-        self.device.activated.connect(lambda place: commands.change(microphone=self.device.itemData(place)))
+        self.device.activated.connect(lambda place: commands.use_microphone(self.device.itemData(place)))
         self.heard.setPlaceholderText(words.HEARD_EMPTY)
         self.heard.setMinimumHeight(_FIELD_PX)
         self.heard.textChanged.connect(self._on_text)
@@ -169,7 +173,7 @@ class MicrophonePage(ReadingPage):
         is_recording = view.phase is Phase.RECORDING
         self.record.setText(words.STOP if is_recording else words.LISTEN)
         self.meter.run(is_recording and self.isVisible())
-        is_loud = self.meter.loudest_db > MeterBar.VOICE_DB
+        is_loud = self.meter.loudest_db > VOICE_DB
         if is_recording:
             self.voice.setText(words.LOUD_ENOUGH if is_loud else words.TOO_QUIET)
         self.voice.setVisible(self.trouble.isHidden() if is_recording else is_loud)
@@ -474,8 +478,6 @@ class _SummaryRow:
     """A step in the list of ``DonePage``."""
 
     def __init__(self, name: str) -> None:
-        self.icon, self.name, self.state = Icon(), Text(name), SecondaryText()
-        for label in (self.name, self.state):
-            label.setWordWrap(False)
+        self.icon, self.name, self.state = Icon(), Text(name, is_line=True), SecondaryText(is_line=True)
         self.again = Button(words.TRY_AGAIN)
         self.again.setAccessibleName(f"{words.TRY_AGAIN}: {name}")

@@ -62,7 +62,7 @@ class SetupWindow(AppWindow):
         model_commands: ModelCommands,
     ) -> None:
         super().__init__("setup", words.TITLE, _SIZE_PX)
-        self.model = ModelPage(model_commands)
+        self.model = ModelPage(model_commands, commands)
         steps: list[Page] = [
             self.model,  # first, so that it is downloaded behind the others
             MicrophonePage(ask, commands, meter),
@@ -232,7 +232,8 @@ class _StepEntry(QAbstractButton):
 
     def show_state(self, progress: Progress, *, is_here: bool) -> None:
         self.is_here, self.progress = is_here, progress
-        self.setAccessibleName(words.STEP_DONE.format(title=self.text()) if self.is_done else self.text())
+        name = words.STEP_DONE.format(title=self.text()) if self.is_done else self.text()
+        self.setAccessibleName(words.STEP_HERE.format(title=name) if is_here else name)
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's

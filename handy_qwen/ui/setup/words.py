@@ -8,8 +8,8 @@ from handy_qwen.ui.strings import tr
 TITLE, TITLE_OF_STEP = tr("Set up"), tr("Set up: {step}")
 LATER, BACK, NEXT, SKIP, FINISH = tr("Close set&up"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
 STEP = tr("Step {number} of {count}")
-STEP_DONE = tr("{title}, done")
-TRY_AGAIN = tr("Go back to it")
+STEP_DONE, STEP_HERE = tr("{title}, done"), tr("{title}, current step")
+TRY_AGAIN = tr("Go back")
 
 SENTENCE = tr("The meeting starts at five o'clock.")
 
@@ -71,6 +71,7 @@ MODEL_LEAD = tr(
     "The built-in demo model knows some 300 words. A full model understands everything you say. "
     "You download it once."
 )
+MORE_MODELS = tr("&More models…")
 MODEL_FULL, MODEL_DEMO = tr("installed"), tr("demo model only")
 MODEL_HERE = tr("A full model is installed.")
 MODEL_COMES = tr("Go on to the next step. The installation continues in the background.")
@@ -88,4 +89,4 @@ DONE_TITLE_OPEN = tr("Almost ready")
 DONE_LEAD = tr("Your words appear in the focused window.")
 STEP_IS_OPEN = tr("not tried yet")
 STEP_IS_DONE = tr("works")
-FIND_AGAIN = tr("To run this guide again, choose Set up… in the tray menu or in Handy Qwen's window.")
+FIND_AGAIN = tr("To run this guide again, choose Help → Set up again… in the menu.")

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QLineEdit,
     QMenu,
-    QPlainTextEdit,
     QSplitter,
     QStackedWidget,
+    QTextEdit,
     QToolButton,
     QWidget,
 )
 
+from handy_qwen.core.search import hits
 from handy_qwen.core.types import Entry, EntryState
-from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, View
+from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, Phase, View
+from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
-from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, confirm, labelled
+from handy_qwen.ui.saving import ask_where_to_save
+from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, Title, announce, labelled
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows.history_list import EntriesList
+from handy_qwen.ui.windows.correction import CorrectionDialog, TextToCorrect
+from handy_qwen.ui.windows.history_list import EntriesList, found_format, utf16_length
 
 _TYPING_MS = 150  # a search begins when the fingers rest
 _PAGE = 200
@@ -40,9 +41,10 @@ _LEAST_PX = 150  # of the list, in a small window
 class HistoryWindow(AppWindow):
     """Shows the last answer it was given. Made and used on Qt's thread."""
 
-    def __init__(self, history: HistoryCommands, commands: Commands) -> None:
+    def __init__(self, history: HistoryCommands, commands: Commands, vocabulary: VocabularyCommands) -> None:
         super().__init__("history", words.TITLE, QSize(820, 700))
-        self._history = history
+        self._history, self._vocabulary = history, vocabulary
+        self._is_correcting = False  # something was added to the vocabulary, and is to be told here
         self._page, self._view = HistoryPage(), View()
         self._most = _PAGE
         self.search, self.only = SearchField(), QComboBox()
@@ -53,6 +55,7 @@ class HistoryWindow(AppWindow):
         self.pause.clicked.connect(lambda is_on: commands.change(private=is_on))
         self.list, self.detail = EntriesList(), _Detail(history, insert=self._insert, delete=self._delete)
         self.list.setMinimumHeight(_LEAST_PX)
+        self.corrected = Outcome(words.UNDO)
         self._notice, self._empty_title, self._empty_hint = Message(), Title(), SecondaryText()
         self._count = SecondaryText()
         self._count.setWordWrap(False)
@@ -70,6 +73,7 @@ class HistoryWindow(AppWindow):
             return
         self._page = page
         self.list.show_history(page)
+        self.detail.show_history(page)
         self._stack.setCurrentIndex(0 if page.entries else 1)
         self.undo_button.setVisible(page.deleted > 0)
         count = words.shown(len(page.entries), has_more=page.has_more) if page.entries else ""
@@ -83,10 +87,19 @@ class HistoryWindow(AppWindow):
 
     def show_view(self, view: View) -> None:
         """Show what the program does; what the history holds then comes by itself."""
+        if view.phase is Phase.RECORDING and self._page.played:
+            self._history.stop_playing()  # the microphone would hear it
         self._view = view
         self.pause.setChecked(view.choices.is_private)
         self.detail.show_chosen(self.list.chosen(), view.choices)
         self._update_notice()
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Say what came of a correction."""
+        if self._is_correcting:
+            self._is_correcting = False
+            told = page.told
+            self.corrected.say(told.title, told.hint, is_problem=told.is_problem, can_undo=page.can_undo)
 
     def first_focus(self) -> QWidget | None:
         """The list, so that the arrow keys work at once; Ctrl+F for the search."""
@@ -126,7 +139,11 @@ class HistoryWindow(AppWindow):
             self._history.delete([entry.id for entry in chosen])
 
     def _undo(self) -> None:
-        if self._page.deleted:
+        if self.corrected.isVisible():
+            if self.corrected.undo_button.isVisible():
+                self._is_correcting = True
+                self._vocabulary.undo()
+        elif self._page.deleted:
             if self.undo_button.hasFocus():
                 self.list.setFocus()
             self._history.undo_delete()
@@ -134,31 +151,22 @@ class HistoryWindow(AppWindow):
     def _ask_where_to_export(self) -> None:
         chosen = self.list.chosen()
         ids = [entry.id for entry in chosen] if len(chosen) > 1 else None
-        dialog = QFileDialog(self, words.EXPORT_CHOSEN if ids else words.EXPORT_ALL)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(words.EXPORT_KINDS.values()))
-        dialog.selectFile(f"{words.EXPORT_NAME}.txt")
-        dialog.fileSelected.connect(lambda path: self._export(path, dialog.selectedNameFilter(), ids))
-        dialog.open()
+        title = words.EXPORT_CHOSEN if ids else words.EXPORT_ALL
+        ask_where_to_save(
+            self,
+            title,
+            words.EXPORT_NAME,
+            words.EXPORT_KINDS,
+            lambda target: self._history.export(target, ids),
+        )
 
-    def _export(self, path: str, kind: str, ids: list[int] | None) -> None:
-        """The ending says what is written; without one, the kind that was chosen does.
+    def _correct(self) -> None:
+        """Ask how a word should have come out."""
+        CorrectionDialog(self, self.detail.text.selected(), self._add_correction).open()
 
-        With another ending it is another file, of which the dialog knows nothing.
-        """
-        target = Path(path)
-        if target.suffix.lower() in words.EXPORT_KINDS:
-            self._history.export(target, ids)
-            return
-        endings = {title: ending for ending, title in words.EXPORT_KINDS.items()}
-        target = target.with_name(target.name + endings.get(kind, ".txt"))
-        write = partial(self._history.export, target, ids)
-        if os.path.lexists(target):
-            question = words.REPLACE.format(name=target.name)
-            confirm(self, question, words.REPLACE_DETAIL, yes=words.REPLACE_IT, no=words.KEEP_IT, do=write)
-        else:
-            write()
+    def _add_correction(self, heard: str, written: str, is_word: bool) -> None:
+        self._is_correcting = True
+        self._vocabulary.correct(heard, written, is_word=is_word)
 
     def _build(self) -> None:
         top = FlowLayout()
@@ -178,6 +186,7 @@ class HistoryWindow(AppWindow):
         splitter.setSizes([_LIST_PX, _TEXT_PX])
         self.body.addLayout(top)
         self.body.addWidget(self._notice)
+        self.body.addWidget(self.corrected)
         self.body.addWidget(splitter, 1)
         for widget in (self.export_button, self.pause, self._count, self.undo_button):
             self.buttons.addWidget(widget)
@@ -186,6 +195,10 @@ class HistoryWindow(AppWindow):
         self.shown.connect(lambda: self._stack.setCurrentWidget(self.list))  # until the answer is there
         self.shown.connect(self._look_anew)
         self.hidden.connect(self._history.leave)
+        self.hidden.connect(lambda: self.corrected.say(""))
+        self.corrected.undo_button.clicked.connect(lambda _checked: self._undo())
+        self.detail.text.correction_asked.connect(self._correct)
+        self.detail.correct_button.clicked.connect(lambda _checked: self._correct())
         self.search.textChanged.connect(lambda _text: self._typing.start())
         self.search.went_down.connect(self.list.setFocus)
         self._typing.timeout.connect(self._look_anew)
@@ -235,21 +248,28 @@ class _Detail(QWidget):
         super().__init__()
         self._history, self._insert = history, insert
         self._chosen: Sequence[Entry] = ()
-        self._choices = Choices()
+        self._choices, self._page = Choices(), HistoryPage()
         self._trouble = Text(color="recording")
-        self.text = QPlainTextEdit()
-        self.text.setReadOnly(True)
-        self.text.setTabChangesFocus(True)
+        self.text = TextToCorrect()
         self.text.setAccessibleName(words.TEXT)
+        self.correct_button = Button(words.CORRECT)
+        self.correct_button.setToolTip(words.CORRECT_TIP)
         self.copy_button = Button(words.COPY, self.copy)
         self.insert_button = Button(words.INSERT, self.insert)
         self.insert_button.setToolTip(words.INSERT_TIP)
+        self.play_button = Button(words.PLAY, self._play)
         self.retry_button, self.retry_menu = Button(words.RETRY), QMenu(self)
         self.retry_menu.aboutToShow.connect(self._fill_retry_menu)
         self.retry_button.setMenu(self.retry_menu)
         self.star_button, self.delete_button = Button(words.STAR, self._star), Button(words.DELETE, delete)
         buttons = FlowLayout(
-            self.insert_button, self.copy_button, self.retry_button, self.star_button, gap_px=SMALL_GAP_PX
+            self.insert_button,
+            self.copy_button,
+            self.play_button,
+            self.correct_button,
+            self.retry_button,
+            self.star_button,
+            gap_px=SMALL_GAP_PX,
         )
         buttons.push(self.delete_button)
         whole = column((self.text, 1), self._trouble, buttons, gap_px=SMALL_GAP_PX, parent=self)
@@ -263,19 +283,27 @@ class _Detail(QWidget):
         text = one.text if one else ""
         if self.text.toPlainText() != text:  # what is selected in it stays selected
             self.text.setPlainText(text)
+        self._mark(self._page.query.words.split())
         several = words.chosen(len(chosen)) if chosen else words.NOTHING_CHOSEN
         self.text.setPlaceholderText(words.headline(one) if one else several)
         self._trouble.setText(one.error if one else "")
         self._trouble.setVisible(bool(one and one.error))
         self.copy_button.setEnabled(bool(text))
         self.insert_button.setEnabled(bool(text))
+        self.correct_button.setEnabled(bool(text))
         is_cancelled = one is not None and one.state is EntryState.CANCELLED
         self.retry_button.setText(words.BRING_BACK if is_cancelled else words.RETRY)
         is_over = one is not None and one.has_audio and one.state is not EntryState.RECORDING
+        self.play_button.setEnabled(is_over)
+        self.play_button.setText(words.STOP if self._is_playing() else words.PLAY)
         self.retry_button.setEnabled(is_over)
         self.star_button.setText(words.UNSTAR if self._are_starred() else words.STAR)
         self.star_button.setEnabled(bool(chosen))
         self.delete_button.setEnabled(bool(chosen))
+
+    def show_history(self, page: HistoryPage) -> None:
+        self._page = page
+        self.show_chosen(self._chosen)
 
     def copy(self) -> None:
         if self.copy_button.isEnabled():
@@ -284,6 +312,28 @@ class _Detail(QWidget):
     def insert(self) -> None:
         if self.insert_button.isEnabled():
             self._insert(self._chosen[0])
+
+    def _is_playing(self) -> bool:
+        return bool(self._page.played) and [entry.id for entry in self._chosen] == [self._page.played]
+
+    def _play(self) -> None:
+        if self._is_playing():
+            self._history.stop_playing()
+        else:
+            self._history.play(self._chosen[0])
+
+    def _mark(self, wanted: Sequence[str]) -> None:
+        """Mark the places of the words that are ``wanted``."""
+        text = self.text.toPlainText()
+        marks = []
+        for begin, end in hits(text, wanted):
+            mark = QTextEdit.ExtraSelection()
+            mark.cursor = QTextCursor(self.text.document())
+            mark.cursor.setPosition(utf16_length(text[:begin]))
+            mark.cursor.setPosition(utf16_length(text[:end]), QTextCursor.MoveMode.KeepAnchor)
+            mark.format = found_format()
+            marks.append(mark)
+        self.text.setExtraSelections(marks)
 
     def _star(self) -> None:
         self._history.star([entry.id for entry in self._chosen], is_starred=not self._are_starred())

@@ -1,4 +1,4 @@
-"""The list of dictations: two lines for each, painted, so that ten thousand cost no more than ten."""
+"""The list of dictations: two lines for each below the day, painted; what a search looks for is marked."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPointF,
     QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPen,
+    QTextCharFormat,
+    QTextLayout,
+    QTextOption,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -25,6 +35,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from handy_qwen.core.search import hits
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import HistoryPage
 from handy_qwen.ui.layouts import GAP_PX
@@ -33,9 +44,11 @@ from handy_qwen.ui.widgets import spoken
 from handy_qwen.ui.windows import history_words as words
 
 ENTRY = Qt.ItemDataRole.UserRole
-REMARK = ENTRY + 1
+REMARK, DAY, WORDS = ENTRY + 1, ENTRY + 2, ENTRY + 3
 _PAD_PX, _LINE_GAP_PX = 9.0, 4.0
 _STAR = "★"
+_BEFORE_HIT = 24  # characters that are shown before the first hit, if not all can be
+_MARK_ALPHA = 90
 _NEAR_END_PX = 400
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -47,10 +60,14 @@ class _EntriesModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self._page = HistoryPage()
+        self._days: list[str] = []  # of each entry the day, if the one above is of another
 
     def show_history(self, page: HistoryPage) -> None:
         self.beginResetModel()
         self._page = page
+        now = QDateTime.currentDateTime()
+        days = [words.day(entry.created_s, now) for entry in page.entries]
+        self._days = [day if day != before else "" for before, day in zip(["", *days], days, strict=False)]
         self.endResetModel()
 
     @property
@@ -62,40 +79,52 @@ class _EntriesModel(QAbstractListModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         entry = self.entries[index.row()]
-        if role == ENTRY:
-            return entry
-        if role == Qt.ItemDataRole.DisplayRole:
-            return words.headline(entry)
-        remark = words.remark(entry, is_retried=entry.id in self._page.retried)
-        if role == REMARK:
-            return remark
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            star = words.STARRED if entry.is_starred else ""
-            facts = ", ".join(words.facts(entry, QDateTime.currentDateTime()))
-            return spoken(words.headline(entry), remark[0], facts, star)
-        return None
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return words.headline(entry)
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return self._spoken(entry)
+        found: dict[int, object] = {
+            ENTRY: entry,
+            REMARK: self._remark(entry),
+            DAY: self._days[index.row()],
+            WORDS: self._page.query.words.split(),
+        }
+        return found.get(role)
+
+    def _remark(self, entry: Entry) -> tuple[str, str]:
+        return words.remark(entry, is_retried=entry.id in self._page.retried)
+
+    def _spoken(self, entry: Entry) -> str:
+        moment = words.moment(entry.created_s, QDateTime.currentDateTime())
+        star = words.STARRED if entry.is_starred else ""
+        facts = ", ".join(words.facts(entry, moment))
+        return spoken(words.headline(entry), self._remark(entry)[0], facts, star)
 
 
 class _EntryPainter(QStyledItemDelegate):
-    """Paints a row: its text, and in a quieter line below all that is known of it."""
+    """Paints a row: its text, and in a quieter line below all that is known of it; above them a new day."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802  the name is Qt's
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  the name is Qt's
         lines = QFontMetricsF(option.font).height() + QFontMetricsF(_small_font(option)).height()
-        return QSize(100, round(lines + _LINE_GAP_PX + 2 * _PAD_PX))
+        height = lines + _LINE_GAP_PX + 2 * _PAD_PX
+        return QSize(100, round(height + (_day_height(option) if index.data(DAY) else 0)))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         entry, (remark, color) = index.data(ENTRY), index.data(REMARK)
         headline = words.headline(entry)
         facts = "   ·   ".join(
-            f"\u2068{fact}\u2069" for fact in words.facts(entry, QDateTime.currentDateTime())
+            f"\u2068{fact}\u2069" for fact in words.facts(entry, words.time_of_day(entry.created_s))
         )
         is_text = entry.state is EntryState.DONE and bool(entry.text)
+        painter.save()
+        painter.setClipRect(option.rect)
+        if day := index.data(DAY):
+            _paint_day(painter, option, day)
         area = QRectF(option.rect).adjusted(GAP_PX, _PAD_PX, -GAP_PX, -_PAD_PX)
         upper, lower = QRectF(area), QRectF(area)
         upper.setHeight(QFontMetricsF(option.font).height())
         lower.setTop(upper.bottom() + _LINE_GAP_PX)
-        painter.save()
-        painter.setClipRect(option.rect)
         _paint_background(painter, option)
         painter.setFont(option.font)
         if entry.is_starred:
@@ -103,12 +132,34 @@ class _EntryPainter(QStyledItemDelegate):
         font = QFont(option.font)
         font.setItalic(not is_text)
         painter.setFont(font)
-        _draw_left(painter, upper, headline, _ink(option, "text" if is_text else color or "quiet"))
+        _draw_found(
+            painter, upper, headline, index.data(WORDS), _ink(option, "text" if is_text else color or "quiet")
+        )
         painter.setFont(_small_font(option))
         if remark and remark != headline:
             lower = _draw_right(painter, lower, remark, _ink(option, color or "quiet"))
         _draw_left(painter, lower, facts, _ink(option, "quiet"))
         painter.restore()
+
+
+def _day_font(option: QStyleOptionViewItem) -> QFont:
+    font = _small_font(option)
+    font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+def _day_height(option: QStyleOptionViewItem) -> float:
+    return QFontMetricsF(_day_font(option)).height() + _PAD_PX
+
+
+def _paint_day(painter: QPainter, option: QStyleOptionViewItem, day: str) -> None:
+    """Paint the heading, and take its room from the row."""
+    height = round(_day_height(option))
+    area = QRectF(option.rect).adjusted(GAP_PX, _PAD_PX, -GAP_PX, 0)
+    area.setHeight(height - _PAD_PX)
+    painter.setFont(_day_font(option))
+    _draw_left(painter, area, day, readable(scheme().color("quiet"), option.palette.base().color()))
+    option.rect = option.rect.adjusted(0, height, 0, 0)
 
 
 def _small_font(option: QStyleOptionViewItem) -> QFont:
@@ -146,6 +197,49 @@ def _draw_left(painter: QPainter, area: QRectF, text: str, ink: QColor) -> None:
     painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
 
 
+def utf16_length(text: str) -> int:
+    """The length of ``text`` as Qt counts."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def found_format() -> QTextCharFormat:
+    """How what a search looks for is marked, not by color alone."""
+    look = QTextCharFormat()
+    look.setFontUnderline(True)
+    look.setBackground(scheme().color("problem", _MARK_ALPHA))
+    return look
+
+
+def _draw_found(painter: QPainter, area: QRectF, text: str, wanted: Sequence[str], ink: QColor) -> None:
+    """Draw ``text`` with the places of the words that are ``wanted`` marked, beginning near the first."""
+    found = hits(text, wanted)
+    if not found:
+        _draw_left(painter, area, text, ink)
+        return
+    metrics = QFontMetricsF(painter.font())
+    if found[0][0] > _BEFORE_HIT and metrics.horizontalAdvance(text[: found[0][1]]) > area.width() * 0.8:
+        begin = text.find(" ", found[0][0] - _BEFORE_HIT) + 1
+        text = f"… {text[begin if 0 < begin <= found[0][0] else found[0][0] :]}"
+    line = metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+    marks = []
+    for begin, end in hits(line, wanted):
+        mark = QTextLayout.FormatRange()
+        start = utf16_length(line[:begin])
+        mark.start, mark.length = start, utf16_length(line[:end]) - start
+        mark.format = found_format()
+        marks.append(mark)
+    layout = QTextLayout(line, painter.font())
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.NoWrap)
+    layout.setTextOption(option)
+    layout.setFormats(marks)
+    layout.beginLayout()
+    layout.createLine().setLineWidth(area.width())
+    layout.endLayout()
+    painter.setPen(ink)
+    layout.draw(painter, QPointF(area.left(), area.center().y() - layout.boundingRect().height() / 2))
+
+
 def _draw_right(painter: QPainter, area: QRectF, text: str, ink: QColor) -> QRectF:
     """Draw at the right end, and return the room that is left."""
     painter.setPen(ink)
@@ -169,7 +263,6 @@ class EntriesList(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
-        self.setUniformItemSizes(True)
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen_changed.emit())
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
 

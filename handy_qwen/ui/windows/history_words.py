@@ -21,8 +21,10 @@ PAUSE, PAUSE_TIP = tr("&Pause history"), tr("Nothing you say from now on is save
 LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
 
 COPY, INSERT = tr("Cop&y"), tr("&Insert again")
+PLAY, STOP = tr("P&lay"), tr("Stop p&laying")
 INSERT_TIP = tr("Closes this window and inserts the text where you were before")
 RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Restore")
+CORRECT, CORRECT_TIP = tr("Correct a&nd add…"), tr("Select what came out wrong first")
 STAR, UNSTAR = tr("St&ar"), tr("Unst&ar")
 DELETE, EXPORT, UNDO = tr("&Delete"), tr("&Export…"), tr("&Undo")
 LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"), tr("In another &language")
@@ -42,10 +44,13 @@ EXPORT_KINDS = {
     ".csv": tr("Table (*.csv)"),
     ".jsonl": tr("JSON Lines (*.jsonl)"),
 }
-REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("A file with this name already exists.")
-REPLACE_IT, KEEP_IT = tr("&Replace"), tr("&Keep it")
 EXPORTED = tr("Exported to {path}.")
 RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
+
+HEARD, WRITE, ADD, LEAVE = tr("&Heard"), tr("&Write"), tr("&Add"), tr("&Cancel")
+AS_WORD, AS_REPLACEMENT = tr("As a word for the &model"), tr("As a &replacement")
+WORD_MEANS = tr("The model recognizes the word more often.")
+REPLACEMENT_MEANS = tr("Replaces what was heard, every time.")
 
 STATES = {  # what a row says instead of a text
     EntryState.RECORDING: tr("Recording…"),
@@ -78,20 +83,31 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
     return STATES[entry.state], colors.get(entry.state, "working")
 
 
-def facts(entry: Entry, now: QDateTime) -> list[str]:
+def facts(entry: Entry, when: str) -> list[str]:
     """When, how long, in which language, by which model, for which application."""
     length = clock(entry.duration_s) if entry.duration_s else ""
-    parts = (moment(entry.created_s, now), length, entry.language, entry.model, entry.application)
-    return [part for part in parts if part]
+    return [part for part in (when, length, entry.language, entry.model, entry.application) if part]
 
 
 def moment(created_s: float, now: QDateTime) -> str:
     """A time as people say it: "Today 14:32", "Yesterday 09:10", and the date before."""
-    at = QDateTime.fromSecsSinceEpoch(int(min(max(created_s, 0.0), 2**40)))
-    locale, short = QLocale(), QLocale.FormatType.ShortFormat
-    days = {0: TODAY, 1: YESTERDAY}
-    day = days.get(at.date().daysTo(now.date())) or locale.toString(at.date(), short)
-    return f"{day} {locale.toString(at.time(), short)}"
+    return f"{day(created_s, now)} {time_of_day(created_s)}"
+
+
+def day(created_s: float, now: QDateTime) -> str:
+    """A day as people say it: "Today", "Yesterday", "Monday, 3 June 2024"."""
+    date = _local(created_s).date()
+    known = {0: TODAY, 1: YESTERDAY}.get(date.daysTo(now.date()))
+    return known or QLocale().toString(date, QLocale.FormatType.LongFormat)
+
+
+def time_of_day(created_s: float) -> str:
+    """The time, without the day."""
+    return QLocale().toString(_local(created_s).time(), QLocale.FormatType.ShortFormat)
+
+
+def _local(created_s: float) -> QDateTime:
+    return QDateTime.fromSecsSinceEpoch(int(min(max(created_s, 0.0), 2**40)))
 
 
 def empty(query: HistoryQuery, choices: Choices) -> tuple[str, str]:

@@ -35,14 +35,15 @@ class MainWindow(AppWindow):
     """
 
     def __init__(self, menu: TrayMenu, commands: Commands) -> None:
-        super().__init__("main", "", QSize(700, 430))
+        super().__init__("main", "", QSize(700, 380))
         self.setWindowTitle(strings.APP_TITLE)
         self._menu = menu
         self.state, self._keys, self._problem = Title(scale=1.4), SecondaryText(), Text(color="problem")
         picture = QLabel()
         picture.setPixmap(app_icon().pixmap(_ICON_PX, _ICON_PX))
         picture.setAlignment(Qt.AlignmentFlag.AlignTop)
-        said = column(self.state, self._keys, self._problem, gap_px=2)
+        self._remedy = Button(do=menu.put_right)
+        said = column(self.state, self._keys, self._problem, SMALL_GAP_PX, FlowLayout(self._remedy), gap_px=2)
         self.body.addLayout(row(picture, (said, 1), gap_px=MARGIN_PX))
         for is_separator, group in groupby(menu.entries(), QAction.isSeparator):
             if not is_separator:
@@ -63,6 +64,9 @@ class MainWindow(AppWindow):
         self._keys.setVisible(bool(how) and view.phase is not Phase.PROBLEM)
         self._problem.setText(problem)
         self._problem.setVisible(bool(problem))
+        remedy = notice.remedy if notice and view.can(notice.remedy) else None
+        self._remedy.setText(strings.REMEDIES[remedy] if remedy else "")
+        self._remedy.setVisible(remedy is not None)
 
     def _add_group(self, actions: Iterable[QAction]) -> None:
         buttons, choosers = FlowLayout(gap_px=SMALL_GAP_PX), form()

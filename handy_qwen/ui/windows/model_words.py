@@ -55,7 +55,7 @@ NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
 
 def state(entry: ModelEntry) -> tuple[str, str, str]:
     """What the pill says, its color, and what the first button says: empty if it has nothing to do."""
-    match entry.standing:
+    match entry.status:
         case ModelStatus.INSTALLED if entry.is_damaged:
             return DAMAGED, "recording", "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
         case ModelStatus.INSTALLED:
@@ -74,9 +74,9 @@ def state(entry: ModelEntry) -> tuple[str, str, str]:
 
 def secondary(entry: ModelEntry) -> str:
     """What the second button says; empty if there is nothing for it to do."""
-    if entry.standing is ModelStatus.INSTALLED and not entry.is_permanent:
+    if entry.status is ModelStatus.INSTALLED and not entry.is_permanent:
         return REMOVE
-    return DISCARD if entry.standing is ModelStatus.PAUSED else ""
+    return DISCARD if entry.status is ModelStatus.PAUSED else ""
 
 
 def progress_line(progress: Progress) -> str:
@@ -102,7 +102,7 @@ def installation(models: ModelList) -> tuple[str, str]:
     """The title of the model that is being installed, and how far it is; both empty if none is."""
     for entry in models.entries:
         progress = entry.progress
-        is_installing = entry.standing is ModelStatus.INSTALLING
+        is_installing = entry.status is ModelStatus.INSTALLING
         if is_installing and progress is not None and progress.stage is not InstallStage.WAITING:
             state = RETRYING if progress.is_stalled else STAGES[progress.stage]
             return (
@@ -125,7 +125,7 @@ def warning(entry: ModelEntry, models: ModelList) -> str:
     if models.memory_bytes and entry.memory_bytes > models.memory_bytes * 0.8:
         needed, available = strings.size(entry.memory_bytes), strings.size(models.memory_bytes)
         return NEEDS_MEMORY.format(needed=needed, available=available)
-    if entry.standing is ModelStatus.AVAILABLE and models.free_bytes and entry.room_bytes > models.free_bytes:
+    if entry.status is ModelStatus.AVAILABLE and models.free_bytes and entry.room_bytes > models.free_bytes:
         needed, available = strings.size(entry.room_bytes), strings.size(models.free_bytes)
         return NEEDS_DISK.format(needed=needed, available=available)
     return ""
@@ -136,7 +136,7 @@ def speed(entry: ModelEntry) -> str:
     if entry.is_measuring:
         return MEASURING
     if entry.clip_s is None:
-        return NOT_MEASURED if entry.standing is ModelStatus.INSTALLED else NOTHING
+        return NOT_MEASURED if entry.status is ModelStatus.INSTALLED else NOTHING
     return SPEED_VALUE.format(factor=strings.number(10.0 / max(entry.clip_s, 0.01)))
 
 

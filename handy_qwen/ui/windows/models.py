@@ -69,7 +69,7 @@ class ModelsWindow(AppWindow):
 
     def _on_hidden(self) -> None:
         """Tell what goes on behind the closed window."""
-        busy = [one.title for one in self._models.entries if one.standing is ModelStatus.INSTALLING]
+        busy = [one.title for one in self._models.entries if one.status is ModelStatus.INSTALLING]
         if busy:
             self.left_at_work.emit(busy[0])
 
@@ -155,7 +155,7 @@ class ModelCard(Card):
 
     def show_entry(self, entry: ModelEntry, models: ModelList) -> None:
         """Show ``entry`` of ``models``."""
-        if entry.standing is not self._entry.standing:
+        if entry.status is not self._entry.status:
             self._since_change.start()
         before, self._entry = self._entry, entry
         self.setAccessibleName(entry.title)
@@ -186,7 +186,7 @@ class ModelCard(Card):
         if self._since_change.isValid() and self._since_change.elapsed() < self.DOUBLE_MS:
             return
         name = self._entry.name
-        if self._entry.standing is ModelStatus.INSTALLING:
+        if self._entry.status is ModelStatus.INSTALLING:
             self._commands.pause(name)
         elif self.primary.text() == words.USE:
             self._commands.use(name)
@@ -195,7 +195,7 @@ class ModelCard(Card):
 
     def _on_secondary(self) -> None:
         entry = self._entry
-        if entry.standing is ModelStatus.PAUSED:
+        if entry.status is ModelStatus.PAUSED:
             detail = words.DISCARD_DETAIL.format(size=strings.size(entry.partial_bytes))
             self._ask(words.DISCARD_QUESTION, detail, words.DISCARD, self._commands.discard)
         else:
@@ -237,7 +237,7 @@ class _Facts(QWidget):
         texts = (download, words.size(entry.disk_bytes), words.size(entry.memory_bytes), words.speed(entry))
         for value, text in zip(self._values, texts, strict=True):
             value.setText(text)
-        is_here = entry.standing is ModelStatus.INSTALLED
+        is_here = entry.status is ModelStatus.INSTALLED
         self._speed.setEnabled(is_here)
         self.measure.setVisible(is_here and entry.clip_s is None and not entry.is_measuring)
 
@@ -280,8 +280,8 @@ class _Work(QWidget):
         whole.setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
 
     def show_entry(self, entry: ModelEntry) -> None:
-        self.setVisible(entry.standing in {ModelStatus.INSTALLING, ModelStatus.PAUSED})
-        if entry.standing is ModelStatus.PAUSED:
+        self.setVisible(entry.status in {ModelStatus.INSTALLING, ModelStatus.PAUSED})
+        if entry.status is ModelStatus.PAUSED:
             share = entry.partial_bytes / entry.download_bytes if entry.download_bytes else 0.0
             self._show(min(share, 1.0), words.paused_line(entry))
         elif entry.progress is not None:

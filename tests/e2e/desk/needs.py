@@ -14,6 +14,7 @@ import sys
 import pytest
 
 REQUIRE_VARIABLE = "HANDY_QWEN_REQUIRE_DESKTOP"
+LIBEXEC = "/usr/libexec"  # programs that only programs call
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one the distribution's GTK bindings belong to
 
 PACKAGES = {  # program -> Debian package
@@ -21,6 +22,7 @@ PACKAGES = {  # program -> Debian package
     "openbox": "openbox",
     "trayer": "trayer",
     "dbus-daemon": "dbus-daemon",
+    "at-spi-bus-launcher": "at-spi2-core",
     "setxkbmap": "x11-xkb-utils",
     "xterm": "xterm",
     "xclip": "xclip",
@@ -47,7 +49,8 @@ def missing(*, sound: bool = True, gtk: bool = True) -> list[str]:
     if not sys.platform.startswith("linux"):
         return ["a Linux system"]
     programs = [program for program in PACKAGES if sound or program not in SOUND]
-    packages = {PACKAGES[program] for program in programs if shutil.which(program) is None}
+    path = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{LIBEXEC}"
+    packages = {PACKAGES[program] for program in programs if shutil.which(program, path=path) is None}
     if gtk and not _has_gtk():
         packages |= {"python3-gi", "gir1.2-gtk-3.0"}
     return sorted(packages)

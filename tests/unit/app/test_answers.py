@@ -68,7 +68,7 @@ def test_every_window_is_opened_by_its_command(window):
         ("paste", "no text yet"),
         ("retry", "nothing to transcribe again"),
         ("bring-back", "nothing to restore"),
-        ("fly", "does not know"),
+        ("fly", "doesn't know"),
     ],
 )
 def test_what_cannot_be_done_is_refused(command, error):

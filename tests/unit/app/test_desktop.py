@@ -17,8 +17,13 @@ pytest.importorskip("pytestqt")
     [
         (("ctrl_r",), Mode.AUTO, True, "Hold Right Ctrl to dictate; the menu is in the tray."),
         (("f9", "ctrl_r"), Mode.TOGGLE, True, "Press F9 or Right Ctrl to dictate; the menu is in the tray."),
-        (("f9",), Mode.HOLD, False, "Hold F9 to dictate; there is no tray here, handy-qwen quit ends it."),
-        ((), Mode.AUTO, True, "No hotkey is set: handy-qwen toggle dictates; the menu is in the tray."),
+        (
+            ("f9",),
+            Mode.HOLD,
+            False,
+            "Hold F9 to dictate; there is no tray here; to quit, run handy-qwen quit.",
+        ),
+        ((), Mode.AUTO, True, "No hotkey is set; use handy-qwen toggle to dictate; the menu is in the tray."),
     ],
 )
 @pytest.mark.skipif(sys.platform == "darwin", reason="keys have other names there")

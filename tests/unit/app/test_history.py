@@ -50,17 +50,36 @@ def folder(tmp_path):
     return places.folder
 
 
+class FakePlayer:
+    """Plays until it is stopped, or told that the sound is over."""
+
+    def __init__(self):
+        self.played, self._on_end = [], None
+
+    def play(self, sound, on_end):
+        self.stop()
+        self.played.append(sound.name)
+        self._on_end = on_end
+
+    def stop(self, error=None):
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(error)
+
+
 class Reader:
     """The presenter, and what it answers."""
 
     def __init__(self, folder):
         self.posted, self.copied, self.pasts, self.error = [], [], [], None
+        self.player = FakePlayer()
         self._changed = threading.Condition()
         self.presenter = HistoryPresenter(
             self.posted.append,
             copy=self.copied.append,
             transcribe=self._transcribe,
             model=lambda: "small",
+            player=lambda: self.player,
             folder=folder,
         )
         self.presenter.listener = self._listen
@@ -115,6 +134,56 @@ def test_words_and_kinds_are_looked_for(reader):
     assert ids(reader.ask(only=HistoryFilter.OPEN)) == [4]
 
 
+@pytest.fixture
+def playing(reader):
+    """A reader while the sound of entry 2 is being played."""
+    second = next(entry for entry in reader.ask().entries if entry.id == 2)
+    reader.presenter.play(second)
+    reader.wait(lambda past: past.played == 2)
+    assert len(reader.player.played) == 1
+    return reader
+
+
+def test_a_sound_is_played_until_it_is_over(playing):
+    playing.player.stop()
+    playing.wait(lambda past: past.played == 0)
+
+
+def test_a_sound_is_stopped_on_request_and_when_the_window_is_closed(playing):
+    playing.presenter.stop_playing()
+    playing.wait(lambda past: past.played == 0)
+    playing.presenter.play(playing.pasts[-1].entries[2])
+    playing.wait(lambda past: past.played == 2)
+    playing.presenter.leave()
+    playing.wait(lambda past: past.played == 0)
+
+
+def test_a_sound_played_again_is_still_being_played_when_the_first_has_ended(playing):
+    playing.presenter.play(playing.pasts[-1].entries[2])
+    playing.wait(lambda _: len(playing.player.played) == 2)
+    playing.ask(words="abend")
+    assert playing.wait(lambda past: past.query.words == "abend").played == 2
+
+
+def test_why_a_sound_cannot_be_played_is_said(reader, playing):
+    playing.player.stop(HandyError("Can't use the speakers.", "Connect some."))
+    page = playing.wait(lambda past: past.problem is not None)
+    assert (page.problem.title, page.played) == ("Can't use the speakers.", 0)
+    reader.presenter.play(page.entries[0])  # a failed take without sound
+    assert reader.wait(lambda past: "has no recording" in past.problem.title).played == 0
+    reader.player = None
+    reader.presenter.play(page.entries[2])
+    assert reader.wait(lambda past: "yet" in past.problem.title).played == 0
+
+
+def test_what_was_cancelled_and_has_no_sound_is_not_shown(reader, folder):
+    store = Store(Places(folder).database, busy_s=1.0)
+    blank = store.add({"created_ms": 5000, "state": EntryState.CANCELLED, "keep": Keep.AUDIO_AND_TEXT})
+    store.close()
+    assert blank not in ids(reader.ask())
+    assert blank not in ids(reader.ask(only=HistoryFilter.OPEN))
+
+
 def test_no_history_is_an_empty_one(tmp_path):
     reader = Reader(tmp_path / "nowhere")
     assert reader.ask().entries == ()
@@ -162,7 +231,7 @@ def test_what_the_program_is_at_work_on_is_not_deleted_but_comes_into_sight_agai
     reader.presenter.delete([busy, 1])
     reader.presenter.leave()
     past = reader.wait(lambda past: past.problem is not None)
-    assert past.problem.title == f"The app is at work on entry {busy}."
+    assert past.problem.title == f"The app is working on entry {busy}."
     assert ids(past) == [busy, 4, 3, 2]
 
 
@@ -251,7 +320,7 @@ def test_another_model_writes_as_a_dictation_would_be(tmp_path):
     found = transcribe_file(sound, "demo", "", lambda: steps.append(1), threads=1, rules=rules)
     assert found == ("Please send the report to Hannah on Monday.", "English", "demo")
     assert len(steps) > 1
-    with pytest.raises(HandyError, match="cannot be read"):
+    with pytest.raises(HandyError, match="Can't read"):
         transcribe_file(tmp_path / "gone.wav", "demo", "", list, threads=1, rules=rules)
 
 
@@ -272,7 +341,7 @@ def test_another_model_does_not_interfere_with_what_the_program_is_at_work_on(re
     entry = reader.ask().entries[2]
     reader.presenter.retry(entry, model="large")
     past = reader.wait(lambda past: past.problem is not None)
-    assert past.problem.title == "The app is at work on entry 2."
+    assert past.problem.title == "The app is working on entry 2."
     assert not past.retried
     reader.presenter.retry(entry)
     reader.ask(words="x")
@@ -316,7 +385,7 @@ def test_a_retry_that_fails_says_so_and_leaves_the_text(reader):
 
 def test_without_sound_nothing_is_tried_again(reader):
     reader.presenter.retry(reader.ask().entries[0])
-    assert "no sound" in reader.wait(lambda past: past.problem is not None).problem.title
+    assert "no recording" in reader.wait(lambda past: past.problem is not None).problem.title
 
 
 @pytest.mark.parametrize(

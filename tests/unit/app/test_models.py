@@ -11,7 +11,7 @@ from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelStatus, Progress
 from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
 
-DEMO = ModelEntry("demo", "Demo", standing=ModelStatus.INSTALLED, is_permanent=True, disk_bytes=4)
+DEMO = ModelEntry("demo", "Demo", status=ModelStatus.INSTALLED, is_permanent=True, disk_bytes=4)
 SMALL = ModelEntry("small", "Small", download_bytes=100, disk_bytes=40)
 LARGE = ModelEntry("large", "Large", download_bytes=300, disk_bytes=90)
 WAIT_S = 10.0
@@ -42,27 +42,27 @@ class Shop:
                 if self.go_on.wait(0.01):
                     break
         except CancelledError:
-            self._be(name, standing=ModelStatus.PAUSED, partial_bytes=25)
+            self._be(name, status=ModelStatus.PAUSED, partial_bytes=25)
             raise
         if self.error is not None:
             raise self.error
-        self._be(name, standing=ModelStatus.INSTALLED)
+        self._be(name, status=ModelStatus.INSTALLED)
 
     def import_from(self, _source, tell):
         tell(Progress(InstallStage.UNPACKING, 0.5))
         self.go_on.wait(WAIT_S)
         if self.error is not None:
             raise self.error
-        self.models["mine"] = ModelEntry("mine", "mine", standing=ModelStatus.INSTALLED)
+        self.models["mine"] = ModelEntry("mine", "mine", status=ModelStatus.INSTALLED)
         return "mine"
 
     def discard(self, name):
-        self._be(name, standing=ModelStatus.AVAILABLE, partial_bytes=0)
+        self._be(name, status=ModelStatus.AVAILABLE, partial_bytes=0)
 
     def remove(self, name):
         if self.error is not None:
             raise self.error
-        self._be(name, standing=ModelStatus.AVAILABLE)
+        self._be(name, status=ModelStatus.AVAILABLE)
 
     def measure(self, name):
         self.measured.append(name)
@@ -101,8 +101,8 @@ class Counter:
         with self._changed:
             assert self._changed.wait_for(lambda: self.lists and condition(self), WAIT_S), self.lists[-1:]
 
-    def wait_standing(self, name, standing):
-        self.wait(lambda now: now.entry(name) is not None and now.entry(name).standing is standing)
+    def wait_status(self, name, status):
+        self.wait(lambda now: now.entry(name) is not None and now.entry(name).status is status)
 
 
 @pytest.fixture
@@ -131,17 +131,17 @@ def test_the_first_installation_shows_progress_is_used_measured_and_said(counter
     )
     counter.shop.go_on.set()
     counter.wait(lambda now: now.entry("small").clip_s == 1.5)
-    assert counter.entry("small").standing is ModelStatus.INSTALLED
+    assert counter.entry("small").status is ModelStatus.INSTALLED
     assert counter.used == ["demo", "small"]
     assert [event.title for event in counter.posted if isinstance(event, Noted)] == ["Small is installed."]
 
 
 def test_a_second_installation_leaves_the_model_in_use(counter):
-    counter.shop._be("small", standing=ModelStatus.INSTALLED)
+    counter.shop._be("small", status=ModelStatus.INSTALLED)
     counter.presenter.refresh()
     counter.presenter.install("large")
     counter.shop.go_on.set()
-    counter.wait_standing("large", ModelStatus.INSTALLED)
+    counter.wait_status("large", ModelStatus.INSTALLED)
     assert counter.used == ["demo"]
     assert "Models" in next(event.hint for event in counter.posted if isinstance(event, Noted))
 
@@ -152,11 +152,11 @@ def test_a_pause_keeps_what_is_here_and_the_next_one_begins(counter):
     counter.presenter.install("large")
     counter.wait(lambda now: now.entry("large").progress == Progress(InstallStage.WAITING))
     counter.presenter.pause("small")
-    counter.wait_standing("small", ModelStatus.PAUSED)
+    counter.wait_status("small", ModelStatus.PAUSED)
     assert counter.entry("small").partial_bytes == 25
     counter.wait(lambda now: now.entry("large").progress.stage is InstallStage.DOWNLOADING)
     counter.presenter.discard("small")
-    counter.wait_standing("small", ModelStatus.AVAILABLE)
+    counter.wait_status("small", ModelStatus.AVAILABLE)
     assert counter.posted == []
 
 
@@ -165,10 +165,10 @@ def test_one_that_waits_is_given_up_at_once(counter):
     counter.presenter.install("large")
     counter.presenter.pause("large")
     counter.wait(
-        lambda now: now.entry("large").standing is ModelStatus.AVAILABLE and now.entry("small").progress
+        lambda now: now.entry("large").status is ModelStatus.AVAILABLE and now.entry("small").progress
     )
     counter.shop.go_on.set()
-    counter.wait_standing("small", ModelStatus.INSTALLED)
+    counter.wait_status("small", ModelStatus.INSTALLED)
 
 
 def test_a_failure_stands_at_its_model_until_it_is_tried_again(counter):
@@ -180,7 +180,7 @@ def test_a_failure_stands_at_its_model_until_it_is_tried_again(counter):
     assert [type(event) for event in counter.posted] == [Failed]
     counter.shop.error = None
     counter.presenter.install("small")
-    counter.wait_standing("small", ModelStatus.INSTALLED)
+    counter.wait_status("small", ModelStatus.INSTALLED)
     assert counter.entry("small").problem is None
 
 
@@ -193,7 +193,7 @@ def test_what_nobody_thought_of_is_told_as_well_and_the_next_job_runs(counter):
     assert "log" in counter.entry("small").problem.hint
     counter.shop.error = None
     counter.presenter.install("large")
-    counter.wait_standing("large", ModelStatus.INSTALLED)
+    counter.wait_status("large", ModelStatus.INSTALLED)
 
 
 @pytest.mark.expects_log
@@ -212,14 +212,14 @@ def test_a_job_that_ends_its_thread_is_told_and_the_next_one_runs_when_the_watch
     counter.shop.go_on.set()
     counter.presenter.install("large")
     thread.revive()
-    counter.wait_standing("large", ModelStatus.INSTALLED)
+    counter.wait_status("large", ModelStatus.INSTALLED)
 
 
 def test_an_import_is_shown_by_its_file_and_then_by_its_name(counter):
     counter.presenter.import_from(Path("/media/stick/mine.zip"))
     counter.wait(lambda now: any(one.title == "mine.zip" and one.progress for one in now.lists[-1].entries))
     counter.shop.go_on.set()
-    counter.wait_standing("mine", ModelStatus.INSTALLED)
+    counter.wait_status("mine", ModelStatus.INSTALLED)
     assert [one.title for one in counter.lists[-1].entries if one.title == "mine.zip"] == []
     assert counter.used[-1] == "mine"
 
@@ -240,34 +240,34 @@ def test_an_import_that_fails_can_be_tried_again_and_is_forgotten_when_the_windo
     counter.wait(lambda now: stranger(now) is not None and stranger(now).problem is not None)
     counter.shop.error = None
     counter.presenter.install(alias)
-    counter.wait_standing("mine", ModelStatus.INSTALLED)
+    counter.wait_status("mine", ModelStatus.INSTALLED)
 
 
 def test_removing_the_model_in_use_goes_back_to_another(counter):
-    counter.shop._be("small", standing=ModelStatus.INSTALLED)
+    counter.shop._be("small", status=ModelStatus.INSTALLED)
     counter.used.append("small")
     counter.presenter.refresh()
     counter.presenter.remove("small")
-    counter.wait_standing("small", ModelStatus.AVAILABLE)
+    counter.wait_status("small", ModelStatus.AVAILABLE)
     assert counter.used[-1] == "demo"
 
 
 def test_removing_prefers_a_full_model_to_the_demo_wherever_it_stands(counter):
-    counter.shop._be("small", standing=ModelStatus.INSTALLED)
-    counter.shop.models["own"] = ModelEntry("own", "own", standing=ModelStatus.INSTALLED)
+    counter.shop._be("small", status=ModelStatus.INSTALLED)
+    counter.shop.models["own"] = ModelEntry("own", "own", status=ModelStatus.INSTALLED)
     counter.used.append("small")
     counter.presenter.refresh()
     counter.presenter.remove("small")
-    counter.wait_standing("small", ModelStatus.AVAILABLE)
+    counter.wait_status("small", ModelStatus.AVAILABLE)
     assert counter.used[-1] == "own"
 
 
 def test_one_that_cannot_be_removed_says_why(counter):
-    counter.shop._be("small", standing=ModelStatus.INSTALLED)
+    counter.shop._be("small", status=ModelStatus.INSTALLED)
     counter.shop.error = HandyError("It could not be deleted.")
     counter.presenter.remove("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
-    assert counter.entry("small").standing is ModelStatus.INSTALLED
+    assert counter.entry("small").status is ModelStatus.INSTALLED
     assert not counter.entry("small").is_damaged
 
 
@@ -276,7 +276,7 @@ def test_one_that_cannot_be_removed_says_why(counter):
     [(EngineError("It is not whole."), True), (OutOfMemoryError(), False)],
 )
 def test_a_model_that_does_not_run_is_damaged_but_not_for_want_of_memory(counter, error, is_damaged):
-    counter.shop._be("small", standing=ModelStatus.INSTALLED)
+    counter.shop._be("small", status=ModelStatus.INSTALLED)
     counter.shop.error = error
     counter.presenter.refresh()
     counter.presenter.measure("small")
@@ -290,7 +290,7 @@ def test_a_model_that_does_not_run_is_damaged_but_not_for_want_of_memory(counter
 
 
 def test_a_speed_is_measured_once_and_remembered_for_that_package(counter, tmp_path):
-    counter.shop._be("small", standing=ModelStatus.INSTALLED)
+    counter.shop._be("small", status=ModelStatus.INSTALLED)
     counter.presenter.refresh()
     counter.presenter.measure("small")
     counter.wait(lambda now: now.entry("small").clip_s == 1.5 and not now.entry("small").is_measuring)
@@ -303,7 +303,7 @@ def test_closing_pauses_what_is_being_installed(counter):
     counter.presenter.install("small")
     assert counter.shop.told.acquire(timeout=WAIT_S)
     counter.presenter.close(WAIT_S)
-    assert counter.shop.models["small"].standing is ModelStatus.PAUSED
+    assert counter.shop.models["small"].status is ModelStatus.PAUSED
     counter.presenter.close(WAIT_S)
 
 

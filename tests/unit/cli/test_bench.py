@@ -36,8 +36,8 @@ def test_numbers_that_cannot_be_are_wrong_usage(run, option, value):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--language", "de"), "--language is of use only with --wer."),
-        (("--wer", ".", "--seconds", "10"), "--seconds is of no use with --wer."),
+        (("--language", "de"), "--language only works with --wer."),
+        (("--wer", ".", "--seconds", "10"), "--seconds doesn't work with --wer."),
     ],
 )
 def test_an_option_of_another_measurement_is_refused_and_not_ignored(run, arguments, problem):

@@ -1,6 +1,7 @@
 """``handy-qwen help``, and that the pages tell the truth about the commands."""
 
 import re
+import shlex
 from dataclasses import fields
 
 import pytest
@@ -31,6 +32,33 @@ def test_a_page_is_written_without_the_signs_of_markdown(run):
 def test_a_misspelt_word_is_refused_with_the_nearest(run, words, nearest):
     status, _, err = run(*words)
     assert (status, f"id you mean {nearest}?" in err) == (2, True)
+
+
+def commands_of(parser):
+    return parser._subparsers._group_actions[0].choices
+
+
+def test_every_command_is_listed_once_under_a_heading(run):
+    listed = run("--help").out
+    headings = re.findall(r"^([a-z]+):$", listed, re.MULTILINE)
+    assert headings == ["options", "dictation", "files", "models", "app", "trouble", "examples"]
+    for command in commands_of(build_parser()):
+        assert len(re.findall(rf"^  {re.escape(command)}(?: |$)", listed, re.MULTILINE)) == 1, command
+
+
+def examples(parser):
+    yield from re.findall(r"^  (handy-qwen.*)$", parser.format_help().partition("examples:")[2], re.MULTILINE)
+    if parser._subparsers is not None:
+        for inner in commands_of(parser).values():
+            yield from examples(inner)
+
+
+def test_the_examples_are_understood():
+    found = list(examples(build_parser()))
+    assert len(found) > 10
+    for line in found:
+        words = shlex.split(line, comments=True)[1:]
+        assert build_parser().parse_args(words).command, line
 
 
 def test_every_page_is_a_topic():

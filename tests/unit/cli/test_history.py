@@ -60,9 +60,17 @@ def settings_file(app_home):
 
 @pytest.mark.usefixtures("app_home")
 def test_without_a_history_nothing_is_shown(run):
-    assert run("history", "list") == (0, "", "handy-qwen: There is nothing to show.\n")
+    assert run("history", "list") == (0, "", "handy-qwen: No dictations.\n")
     assert run("history", "show", "last").status == 1
     assert run("history", "list", "--json") == (0, "[]\n", "")
+
+
+@pytest.mark.usefixtures("app_home")
+@pytest.mark.parametrize(
+    "words", [["delete", "--all"], ["delete", "--all", "--yes"], ["export"], ["export", "--format", "jsonl"]]
+)
+def test_an_empty_history_is_called_empty(run, words):
+    assert run("history", *words) == (0, "", "handy-qwen: The history is empty.\n")
 
 
 def test_the_list_has_a_line_for_each(ask):
@@ -86,7 +94,11 @@ def test_lists_can_be_read_by_programs(ask):
 
 def test_a_search_without_hits_fails_and_names_the_words(ask):
     assert ask("search", "köln", "zurück").status == 0
-    assert ask("search", "köln", "atlantis") == (1, "", "handy-qwen: No dictation holds köln and atlantis.\n")
+    assert ask("search", "köln", "atlantis") == (
+        1,
+        "",
+        "handy-qwen: No dictation contains köln and atlantis.\n",
+    )
     assert ask("search", "atlantis", "--json") == (1, "[]\n", "")
 
 
@@ -224,7 +236,7 @@ def test_what_was_left_behind_can_be_deleted_but_not_what_the_app_is_at(ask, boo
     books.speak(4)
     with running_app(lambda _: {}):
         status, _, err = ask("delete", "4")
-    assert (status, "The app is at work on entry 4." in err) == (1, True)
+    assert (status, "The app is working on entry 4." in err) == (1, True)
     assert ask("delete", "4").status == 0
 
 

@@ -136,7 +136,7 @@ def run_in_shell(command, redirections, tmp_path):
 
 COMPLAINTS = {
     ">&-": "There is no standard output.",
-    ">/dev/full": "Standard output cannot be written to: ",
+    ">/dev/full": "Can't write to standard output: ",
 }
 WRITING = [["--help"], ["history", "--help"], ["autostart", "status"]]
 

@@ -84,7 +84,7 @@ def test_what_does_not_fit_into_the_context_is_said(ask, vocabulary, requests):
     assert requests[-1]["context"].endswith(" Anna98 Anna99")
     too_many = "\n".join(f"Anna{number}" for number in range(600))
     assert " of 600 words fit; the rest are not used." in ask(REPORT, *vocabulary(too_many)).err
-    assert "its end is left out" in ask(REPORT, "--context", "Anna " * 2_000).err
+    assert "its end is ignored" in ask(REPORT, "--context", "Anna " * 2_000).err
 
 
 def test_the_result_says_how_the_vocabulary_fits(ask, vocabulary):
@@ -149,9 +149,9 @@ def test_a_result_goes_where_a_link_leads(ask, tmp_path):
 @pytest.mark.parametrize(
     ("output", "problem"),
     [
-        ("file", "Nothing can be written to {}: it is not a folder. Choose another folder."),
+        ("file", "Can't write to {}: it is not a folder. Choose another folder."),
         ("file/out", "Not a directory"),
-        ("protected", "Nothing can be written to {}: Permission denied."),
+        ("protected", "Can't write to {}: Permission denied."),
         ("taken", "{}/report.flac.txt cannot be written: it is a folder."),
         ("kept", "report.flac.txt is write-protected"),
     ],
@@ -224,7 +224,7 @@ def test_a_result_that_would_replace_a_sound_file_of_the_same_call_is_refused(as
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ((REPORT, "--output", "out"), "would both be written to"),
+        ((REPORT, "--output", "out"), "would both be saved as"),
         (("--output", ""), "--output needs a folder."),
         (("--with-filename", "--format", "json"), "--with-filename"),
         (("--with-filename", "--output", "out"), "--with-filename"),

@@ -13,9 +13,9 @@ import pytest
 
 from handy_qwen.convert import package as package_module
 from handy_qwen.convert.package import Details, convert
-from handy_qwen.convert.presets import PRESETS
+from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.engine.api import Cancel
-from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
+from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, is_package, load_manifest
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.errors import ConversionError, HandyError, ModelCorruptError, ModelMissingError
@@ -71,7 +71,8 @@ def transformers_5(folder):
         name = name.removeprefix("thinker.")
         if name.startswith("model."):
             return name.replace("model.", "model.language_model.", 1)
-        return f"model.{name}"
+        projector = "multi_modal_projector.linear_"
+        return "model." + name.replace("audio_tower.proj", projector)
 
     def change(raw):
         inner = raw["thinker_config"] | {"support_languages": raw["support_languages"]}
@@ -218,16 +219,33 @@ EMBEDDING = "thinker.model.embed_tokens.weight"
             with_tensor("thinker.lm_head.weight", lambda all_: all_[EMBEDDING] + 1),
             "lm_head.weight is not the",
         ),
-        (with_tensor(UP, lambda all_: all_[UP] * np.nan), "up_proj.weight holds values that are no numbers"),
+        (with_tensor(UP, lambda all_: all_[UP] * np.nan), "up_proj.weight holds infinite values or NaN"),
+        (
+            with_tensor(EMBEDDING, lambda all_: np.where(all_[EMBEDDING] > 0, np.inf, 0)),
+            "embed_tokens.weight holds infinite values or NaN",
+        ),
         (with_token, "its ids go up to 640, those of the model up to 639"),
     ],
-    ids=["truncated", "output head", "not a number", "token"],
+    ids=["truncated", "output head", "not a number", "infinity", "token"],
 )
 def test_a_checkpoint_that_cannot_be_right_is_refused(source, place, spoil, words):
     spoil(source)
     error = refusal(source, place)
     assert isinstance(error, ModelCorruptError)
     assert words in error.title
+
+
+def test_an_output_head_of_few_rows_is_the_aligners(source, place):
+    with_tensor("thinker.lm_head.weight", lambda all_: all_[EMBEDDING][:50])(source)
+    error = refusal(source, place)
+    assert "is Qwen3-ForcedAligner" in error.title
+
+
+def test_weights_of_zeros_are_legal(source, place):
+    tensors = {name: np.zeros_like(tensor) for name, tensor in random_tensors().items()}
+    write_safetensors(source / "model.safetensors", tensors, bfloat16=True)
+    convert(source, place / "package", PRESETS[DEFAULT_PRESET], DETAILS)
+    assert is_package(place / "package")
 
 
 def test_widths_that_do_not_divide_into_blocks_are_named(source, place):

@@ -80,11 +80,33 @@ def test_tensors_without_numbers_or_dimensions_are_read(path):
         ("language_model.model.norm.weight", "model.norm.weight"),
         ("language_model.lm_head.weight", "lm_head.weight"),
         ("multi_modal_projector.proj1.weight", "audio_tower.proj1.weight"),
+        ("model.multi_modal_projector.linear_1.weight", "audio_tower.proj1.weight"),
+        ("multi_modal_projector.linear_2.bias", "audio_tower.proj2.bias"),
     ],
 )
 def test_names_of_all_versions_are_understood(path, official, ours):
     write(path, {official: tensor()}, bytes(24))
     assert ours in Checkpoint(path.parent)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
+@pytest.mark.parametrize("is_read_in_rows", [False, True])
+def test_what_is_no_number_is_found_whatever_the_type_and_its_tensor_named(
+    path, dtype, value, is_read_in_rows
+):
+    values = np.array([0, 1, -2, 3, value, 5], np.float32)
+    stored = {
+        "F32": values.astype("<f4"),
+        "F16": values.astype("<f2"),
+        "BF16": (values.view(np.uint32) >> 16).astype("<u2"),
+    }[dtype]
+    header = {"thinker.model.norm.weight": tensor(dtype, offsets=(0, stored.nbytes))}
+    write(path, header, stored.tobytes())
+    checkpoint = Checkpoint(path.parent)
+    read = (lambda name: list(checkpoint.read_rows(name))) if is_read_in_rows else checkpoint.read
+    with pytest.raises(ModelCorruptError, match=r"tensor model\.norm\.weight holds infinite values or NaN"):
+        read("model.norm.weight")
 
 
 def test_shards_are_one_checkpoint(tmp_path):

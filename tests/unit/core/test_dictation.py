@@ -15,7 +15,8 @@ from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Target
-from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase
+from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase, Remedy
+from handy_qwen.errors import DownloadError, DownloadReason, LanguageError, SettingsError
 from tests.dictation import EDITOR, ERROR, KEYS, RULES, TERMINAL, UNTIMED, Desk
 
 
@@ -54,6 +55,46 @@ def test_a_replacement_that_takes_too_long_is_left_out_with_a_notice():
     desk = Desk(replace(RULES, text=slow)).say(1).hear(1, "a " * 40)
     assert desk.inserted == [("a " * 40).strip()]
     assert desk.notices == [NoticeKind.INFO]
+
+
+@pytest.mark.parametrize(
+    ("desk", "remedy"),
+    [
+        (Desk().play(ev.HotkeysFailed(ERROR)), Remedy.SETTINGS),
+        (Desk().play(ev.ModelFailed("big", ERROR)), Remedy.MODELS),
+        (Desk().play(ev.Failed(0, DownloadError("No network.", DownloadReason.OFFLINE))), Remedy.MODELS),
+        (Desk().play(ev.Failed(0, SettingsError("No."))), Remedy.SETTINGS),
+        (Desk().play(ev.Trouble("language", LanguageError("No."))), Remedy.SETTINGS),
+        (Desk().play(ev.Trouble("a thread", ERROR)), None),
+        (Desk().say(1).hear(1, "One.").put(1, Delivery.HELD), Remedy.PASTE),
+        (Desk().say(1).hear(1, "One.").put(1, Delivery.KEPT), Remedy.COPY),
+        (Desk().say(1).hear(1, "One.").put(1, Delivery.COPIED), None),
+        (Desk().say(1).ask(Request.CANCEL).keep(1, 7), Remedy.RESTORE),
+        (Desk().say(1).fail(1).keep(1, 7), Remedy.RETRY),
+        (Desk().play(ev.Noted("A model is there.", "Use it.", Remedy.MODELS)), Remedy.MODELS),
+    ],
+)
+def test_a_notice_leads_to_what_puts_it_right(desk, remedy):
+    assert desk.view.notices[-1].remedy is remedy
+    assert desk.view.can(remedy) is (remedy is not None)
+
+
+def test_what_cannot_be_done_any_more_is_not_offered():
+    desk = Desk().say(1).ask(Request.CANCEL)  # the history is paused, or has not answered yet
+    assert desk.view.notices[-1].remedy is Remedy.RESTORE
+    assert not desk.view.can(Remedy.RESTORE)
+    assert not any(Desk().view.can(one) for one in (Remedy.PASTE, Remedy.COPY, Remedy.RETRY))
+
+
+def test_a_recording_that_no_key_holds_says_which_key_ends_it():
+    desk = Desk(replace(RULES, mode=Mode.AUTO), Choices(hotkeys=("Right Ctrl", "F9"))).down()
+    assert (desk.view.is_hands_free, desk.view.finish_keys) == (False, ("Right Ctrl",))
+    desk.wait(0.1).up().wait(0.2)
+    assert (desk.view.is_hands_free, desk.view.finish_keys) == (True, ("Right Ctrl",))
+    desk.ask(Request.STOP)
+    assert (desk.view.is_hands_free, desk.view.finish_keys) == (False, ())
+    desk.ask(Request.START)
+    assert (desk.view.is_hands_free, desk.view.finish_keys) == (True, ("Right Ctrl", "F9"))
 
 
 def test_what_the_program_notes_is_shown_for_a_while():
@@ -381,7 +422,7 @@ def test_a_take_that_goes_on_with_another_microphone_says_so():
 def test_a_microphone_that_does_not_respond_is_named_with_the_one_used_instead():
     desk = Desk().down().play(ev.MicrophoneChanged(1, "webcam", "headset"))
     notice = desk.view.notices[-1]
-    assert (notice.title, notice.hint) == ("headset does not respond.", "Recording continues with webcam.")
+    assert (notice.title, notice.hint) == ("headset isn't responding.", "Recording continues with webcam.")
 
 
 def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():

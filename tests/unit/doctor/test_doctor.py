@@ -231,8 +231,8 @@ def test_another_version_that_runs_is_told():
     ("environment", "expected"),
     [
         ({}, "no display"),
-        ({"DISPLAY": ":9876"}, "does not answer"),
-        ({"WAYLAND_DISPLAY": "wayland-9", "XDG_RUNTIME_DIR": "/nowhere"}, "does not answer"),
+        ({"DISPLAY": ":9876"}, "isn't responding"),
+        ({"WAYLAND_DISPLAY": "wayland-9", "XDG_RUNTIME_DIR": "/nowhere"}, "isn't responding"),
     ],
 )
 def test_a_display_that_is_not_there_is_a_problem(environment, expected):
@@ -249,7 +249,7 @@ def test_a_display_that_does_not_answer_is_told_once():
     dead = context({"DISPLAY": ":9876"})
     assert list(desktop.check_tray(dead)) == []
     (finding,) = keyboard.check_hotkeys(dead)
-    assert finding.text == "Without a display no hotkey can be heard."
+    assert finding.text == "Hotkeys need a display."
     (finding,) = keyboard.check_insertion(dead)
     assert finding.text.startswith("No text can be inserted.")
 
@@ -775,7 +775,7 @@ def test_nobody_is_asked_to_speak_where_nothing_can_listen(monkeypatch, capsys):
 def test_without_problems_it_ends_with_0(monkeypatch, capsys):
     monkeypatch.setattr("handy_qwen.doctor.examine", lambda _context, _tell: Report(()))
     assert cli.main(["doctor"]) == 0
-    assert capsys.readouterr().out.strip() == "All is well."
+    assert capsys.readouterr().out.strip() == "Everything works."
 
 
 def test_seconds_that_are_no_number_are_wrong_usage(capsys):

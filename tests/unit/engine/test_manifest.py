@@ -10,6 +10,7 @@ from handy_qwen import paths
 from handy_qwen.engine.qwen3.manifest import (
     FORMAT,
     MANIFEST_FILE,
+    Fidelity,
     TableForm,
     find_damage,
     is_package,
@@ -17,6 +18,16 @@ from handy_qwen.engine.qwen3.manifest import (
     sha256_of,
 )
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
+
+MEASURED = {
+    "clips": 14,
+    "clips_same": 13,
+    "choices": 130,
+    "choices_same": 129,
+    "features": 0.004,
+    "logits": 0.01,
+    "notes": ["One is another."],
+}
 
 
 @pytest.fixture
@@ -43,6 +54,19 @@ def test_what_is_written_is_read_back(package, tmp_path):
     manifest.save(tmp_path)
     assert load_manifest(tmp_path) == manifest
     find_damage(tmp_path, manifest)
+
+
+def test_what_was_measured_is_kept_and_an_older_package_has_nothing_of_it(package):
+    path = package / MANIFEST_FILE
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw.pop("fidelity", None)
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    assert load_manifest(package).fidelity is None
+    changed(package, fidelity=MEASURED)
+    manifest = load_manifest(package)
+    assert manifest.fidelity == Fidelity(14, 13, 130, 129, 0.004, 0.01, ("One is another.",))
+    manifest.save(package)
+    assert load_manifest(package) == manifest
 
 
 def test_a_folder_without_a_manifest_is_named(tmp_path):
@@ -106,6 +130,13 @@ def test_a_manifest_that_reaches_outside_its_folder_is_refused(package, name):
         {"files": []},
         {"files": {"a": {}}},
         {"surprise": 1},
+        {"fidelity": {}},
+        {"fidelity": MEASURED | {"clips_same": 15}},
+        {"fidelity": MEASURED | {"choices": "120"}},
+        {"fidelity": MEASURED | {"features": -0.1}},
+        {"fidelity": MEASURED | {"logits": float("nan")}},
+        {"fidelity": MEASURED | {"notes": [1]}},
+        {"fidelity": MEASURED | {"surprise": 1}},
     ],
     ids=str,
 )

@@ -84,7 +84,7 @@ def test_there_is_no_such_entry(archive, number):
 def test_sound_that_is_gone_is_told(archive, books):
     for path in books.places.takes.iterdir():
         path.unlink()
-    with pytest.raises(HistoryError, match="has no sound"):
+    with pytest.raises(HistoryError, match="has no recording"):
         archive.audio(1)
 
 
@@ -102,7 +102,7 @@ def test_a_history_that_is_held_is_told(books, monkeypatch):
     monkeypatch.setattr("handy_qwen.history.archive.BUSY_S", 0.05)
     with held(books.places.database), Archive(books.folder) as second:
         assert len(list(second.newest())) == 1  # reading goes on
-        with pytest.raises(HistoryError, match="holds the history"):
+        with pytest.raises(HistoryError, match="is using the history"):
             second.star(1, is_starred=True)
 
 

@@ -192,7 +192,7 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
     with held(books.places.database):
         books.deliver(1)
         books.later(2)
-        assert [error.title for error in books.complaints] == ["Another program holds the history."]
+        assert [error.title for error in books.complaints] == ["Another program is using the history."]
         assert len(books.files()) == 1  # the sound does not wait for the rows
     books.later(2)
     row = books.row
@@ -222,7 +222,7 @@ def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypa
         assert time.monotonic() < end_s
         history.feed(1, BLOCK)  # returns, although nothing can be written
         threading.Event().wait(0.01)
-    assert posted.wait_for(Failed).error.title == "The disk does not answer."
+    assert posted.wait_for(Failed).error.title == "The disk isn't responding."
     assert history.thread.piece() is not None
     history.complete(1)
     history.done(1, "a text")
@@ -240,7 +240,7 @@ def test_sound_that_waits_for_a_stuck_disk_has_a_limit(start, monkeypatch, tmp_p
     for _ in range(50):
         history.feed(1, BLOCK)
     told = [event.error.title for event in posted.of(Failed)]
-    assert told.count("Only the beginning of this recording is kept.") == 1
+    assert told.count("Only the start of this recording is saved.") == 1
     goes_on.set()
     history.begin(2)
     while not history.thread.is_idle():

@@ -19,7 +19,6 @@ from handy_qwen.history.store import (
     NewerError,
     Row,
     Store,
-    fold,
     is_file_name,
     migrate,
     new_file_name,
@@ -108,13 +107,6 @@ def test_a_search_finds_words_within_others_and_between_no_spaces(store):
     store.add(FIRST | {"text": "Donaudampfschifffahrt"})
     store.add(FIRST | {"text": "今天天气很好我们去公园"})
     assert len(list(store.matching(["schiff"]))) == len(list(store.matching(["天气"]))) == 1
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.text())
-def test_a_text_is_found_by_itself(text):
-    assert fold(text) in fold(text.upper() + text)
-    assert fold(fold(text)) == fold(text)
 
 
 def test_an_application_of_any_bytes_is_stored(store):

@@ -78,6 +78,25 @@ def test_a_catalogue_that_cannot_be_meant_is_told_and_the_shipped_one_stays(old,
     assert catalogue.find("qwen3-asr-0.6b").repository == "Qwen/Qwen3-ASR-0.6B"
 
 
+def test_a_repository_is_as_good_as_a_name():
+    catalogue = read_catalogue()
+    assert catalogue.find("Qwen/Qwen3-ASR-0.6B") == catalogue.find("qwen3-asr-0.6b")
+    tuned = catalogue.find("somebody/Qwen3-ASR-0.6B")
+    assert (tuned.name, tuned.repository, tuned.layout.value) == (
+        "somebody-qwen3-asr-0.6b",
+        "somebody/Qwen3-ASR-0.6B",
+        "checkpoint",
+    )
+    assert tuned.files[0] == "config.json"
+    assert catalogue.find("Qwen/Qwen3-ASR-1.7B-hf").disk_bytes == catalogue.find("qwen3-asr-1.7b").disk_bytes
+
+
+@pytest.mark.parametrize("asked", ["a/../b", "/a", "a/", "a/b/c", "https://x.example/a", "../x", "a\\b"])
+def test_what_is_no_repository_is_an_unknown_name(asked):
+    with pytest.raises(InstallationError, match="can be installed"):
+        read_catalogue().find(asked)
+
+
 def test_an_unknown_name_is_answered_with_those_that_are_known():
     with pytest.raises(InstallationError) as caught:
         read_catalogue().find("qwen")
@@ -86,7 +105,7 @@ def test_an_unknown_name_is_answered_with_those_that_are_known():
 
 def test_the_shelf_has_what_can_be_installed_and_the_demo():
     shelf = {entry.name: entry for entry in model_entries()}
-    assert shelf["qwen3-asr-0.6b"].standing is ModelStatus.AVAILABLE
+    assert shelf["qwen3-asr-0.6b"].status is ModelStatus.AVAILABLE
     assert shelf["qwen3-asr-0.6b"].room_bytes > shelf["qwen3-asr-0.6b"].download_bytes
-    assert shelf["demo"].standing is ModelStatus.INSTALLED
+    assert shelf["demo"].status is ModelStatus.INSTALLED
     assert shelf["demo"].is_permanent

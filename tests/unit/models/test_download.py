@@ -112,7 +112,7 @@ def test_a_repository_that_cannot_be_listed_is_named(hub, fault, reason):
 )
 def test_an_answer_without_checksums_is_not_believed(hub, changes):
     hub.listing_changes = changes
-    with pytest.raises(DownloadError, match="does not answer like a model hub"):
+    with pytest.raises(DownloadError, match="doesn't answer like a model hub"):
         download()
     assert hub.requests == []
 
@@ -297,7 +297,7 @@ def test_a_damaged_file_in_the_shared_cache_is_fetched(hub, repository, tmp_path
 
 def test_offline_the_shared_cache_is_enough(hub, repository, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(DownloadError, match="HF_HUB_OFFLINE forbids"):
+    with pytest.raises(DownloadError, match="HF_HUB_OFFLINE prevents"):
         download()
     cached(repository, tmp_path)
     assert_right(download(), repository)

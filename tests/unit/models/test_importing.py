@@ -6,6 +6,7 @@ import pickle
 import shutil
 import tarfile
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -19,10 +20,12 @@ from handy_qwen.errors import (
     InstallationError,
     ModelCorruptError,
 )
+from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.installed import installed_models, load_origin
 from handy_qwen.models.installing import import_model, is_whole, name_for
 from handy_qwen.models.storage import ModelPaths
 from tests.conftest import CHECKPOINT
+from tests.hub.transformers import write_transformers_layout
 from tests.published_layout import write_published_layout
 
 DEMO_PACKAGE = paths.asset("demo-model")
@@ -75,6 +78,17 @@ def test_a_checkpoint_is_converted(tmp_path):
     made = import_model(archive, lambda progress: stages.append(progress.stage), name="own")
     assert is_whole(made.folder)
     assert {InstallStage.UNPACKING, InstallStage.CONVERTING, InstallStage.TESTING} <= set(stages)
+
+
+def test_an_archive_of_a_repository_for_transformers_is_converted(tmp_path):
+    write_transformers_layout(CHECKPOINT, tmp_path / "Qwen3-ASR-0.6B-hf")
+    archive = packed(tmp_path / "Qwen3-ASR-0.6B-hf", tmp_path / "Qwen3-ASR-0.6B-hf.tar.gz")
+    official = import_model(CHECKPOINT, ignore, name="official")
+    made = import_model(archive, ignore)
+    assert made.name == "qwen3-asr-0.6b-hf"
+    one, other = load_manifest(made.folder), load_manifest(official.folder)
+    assert one.config == replace(other.config, languages=ALL_LANGUAGES)
+    assert one.files == other.files  # to the last bit
 
 
 def test_a_preset_is_for_checkpoints_only(tmp_path):

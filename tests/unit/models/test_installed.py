@@ -96,7 +96,7 @@ def test_an_unknown_name_is_answered_with_those_that_are_known(folder):
     with pytest.raises(EngineError) as caught:
         find_model("lrage")
     assert caught.value.title == "There is no model 'lrage'."
-    assert caught.value.hint == "Name an installed model (large, demo) or the folder of one."
+    assert caught.value.hint == "Give an installed model (large, demo) or a model folder."
 
 
 def test_a_home_of_nobody_is_an_unknown_name():

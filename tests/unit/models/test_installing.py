@@ -17,7 +17,14 @@ import pytest
 
 from handy_qwen.core.models import InstallStage, ModelStatus
 from handy_qwen.engine.qwen3.manifest import is_package
-from handy_qwen.errors import CancelledError, DownloadError, EngineError, InstallationError
+from handy_qwen.errors import (
+    CancelledError,
+    ConversionError,
+    DownloadError,
+    EngineError,
+    InstallationError,
+    ModelCorruptError,
+)
 from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
 from handy_qwen.models.installed import (
     discard_download,
@@ -30,8 +37,10 @@ from handy_qwen.models.installed import (
 )
 from handy_qwen.models.installing import install, is_whole
 from handy_qwen.models.storage import ModelPaths
-from tests.hub.server import COMMIT, FakeHub, Fault
+from tests.hub.server import COMMIT, FakeHub, Fault, describe
 from tests.hub.tiny import CHECKPOINT, REPOSITORY, TINY
+from tests.hub.transformers import REPOSITORY as HF_REPOSITORY
+from tests.hub.transformers import write_transformers_layout
 from tests.published_layout import write_published_layout
 
 ROOT = Path(__file__).parents[3]
@@ -70,7 +79,7 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
     install(TINY, ignore)  # again
     assert len(real_hub.requests) == sent
     shelf = {entry.name: entry for entry in model_entries(Catalogue((TINY,)))}
-    assert shelf["tiny"].standing is ModelStatus.INSTALLED
+    assert shelf["tiny"].status is ModelStatus.INSTALLED
     remove("tiny")
     assert [model.name for model in installed_models()] == ["demo"]
     assert list(ModelPaths("tiny").final.parent.glob("tiny*")) == []
@@ -169,7 +178,7 @@ def test_a_conversion_that_is_given_up_keeps_what_was_fetched(real_hub):
         install(TINY, give_up)
     assert ModelPaths("tiny").partial_bytes() >= real_hub.sent_bytes(WEIGHTS) > 0
     entry = next(one for one in model_entries(Catalogue((TINY,))) if one.name == "tiny")
-    assert (entry.standing, entry.partial_bytes) == (ModelStatus.PAUSED, ModelPaths("tiny").partial_bytes())
+    assert (entry.status, entry.partial_bytes) == (ModelStatus.PAUSED, ModelPaths("tiny").partial_bytes())
     discard_download("tiny")
     assert ModelPaths("tiny").partial_bytes() == 0
     discard_download("tiny")  # nothing to do
@@ -179,7 +188,56 @@ def test_weights_that_are_none_end_in_a_sentence(hub):
     with pytest.raises(EngineError) as caught:
         install(TINY, ignore)
     assert "config.json" in caught.value.title
-    assert hub.sent_bytes(WEIGHTS) > 0
+    assert hub.sent_bytes(WEIGHTS) == 0
+
+
+@pytest.fixture
+def named_hub(hub_home, tmp_path, monkeypatch):
+    """Serves the demo model's checkpoint as transformers names it, in a repository of no entry."""
+    assert not hub_home.exists()
+    write_transformers_layout(CHECKPOINT, tmp_path / "hf-repository")
+    with FakeHub(tmp_path / "hf-repository", HF_REPOSITORY) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served
+
+
+@pytest.mark.usefixtures("named_hub")
+def test_a_repository_for_transformers_is_installed_by_its_name():
+    model = read_catalogue().find(HF_REPOSITORY)
+    assert (model.name, model.repository) == ("qwen3-asr-0.6b-hf", HF_REPOSITORY)
+    assert model.memory_bytes == read_catalogue().find("qwen3-asr-0.6b").memory_bytes
+    made = install(model, ignore)
+    assert made == find_model("qwen3-asr-0.6b-hf")
+    origin = load_origin(made.folder)
+    assert (origin.source, origin.commit) == (HF_REPOSITORY, COMMIT)
+    assert {"config.json", "tokenizer.json", WEIGHTS} <= origin.fetched.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"architectures": ["Qwen3ASRForTokenClassification"]}, ConversionError, "is Qwen3-ForcedAligner"),
+        (
+            {"model_type": "whisper", "audio_config": {}},
+            ModelCorruptError,
+            "Qwen/Qwen3-ASR-0.6B-hf is not a Qwen3-ASR model",
+        ),
+    ],
+)
+def test_another_kind_of_model_is_refused_before_its_weights_are_fetched(named_hub, change, error, words):
+    config = named_hub.folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    named_hub.siblings, named_hub.blobs = describe(named_hub.folder)
+    with pytest.raises(error, match=words):
+        install(read_catalogue().find(HF_REPOSITORY), ignore)
+    assert named_hub.sent_bytes("config.json") > 0
+    assert named_hub.sent_bytes(WEIGHTS) == 0
+
+
+def test_a_damaged_configuration_is_fetched_again_not_refused(named_hub):
+    named_hub.faults = [Fault("config.json", flip_at=1)]
+    install(read_catalogue().find(HF_REPOSITORY), ignore)
+    assert find_model("qwen3-asr-0.6b-hf")
 
 
 def test_memory_that_the_machine_does_not_have_is_said_in_numbers(hub):
@@ -208,7 +266,7 @@ def test_a_folder_of_something_else_is_not_replaced(hub):
     folder = ModelPaths("tiny").final
     folder.mkdir(parents=True)
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(InstallationError, match="exists and is no model"):
+    with pytest.raises(InstallationError, match="exists and isn't a model"):
         install(TINY, ignore)
     assert (folder / "notes.txt").read_text() == "mine"
     assert hub.requests == []

@@ -68,7 +68,7 @@ def test_what_dies_is_started_again_once_and_told():
     desk.part.is_dead = True
     desk.look(3)
     assert desk.part.revived == 1
-    assert desk.notes == [("The part stopped working and was started again.", "The log has details.")]
+    assert desk.notes == [("The part stopped working and was restarted.", "See the log for details.")]
     assert desk.told == []
 
 
@@ -79,7 +79,7 @@ def test_what_dies_again_soon_is_a_lasting_notice_with_a_remedy():
         desk.look(3)
     assert desk.part.revived == 1
     assert desk.titles == ["The part stopped working."]
-    assert "start it again" in desk.told[0][1].hint
+    assert "restart" in desk.told[0][1].hint
 
 
 def test_what_was_well_for_long_is_started_again_once_more():
@@ -104,9 +104,9 @@ def test_what_does_not_move_is_told_once_and_taken_back_when_it_moves():
     desk = Bench(Part())
     desk.part.at = 7
     assert desk.look(5).titles == []
-    assert desk.look(10).titles == ["The part does not answer."]
+    assert desk.look(10).titles == ["The part isn't responding."]
     desk.part.at = 8
-    assert desk.look().titles == ["The part does not answer.", None]
+    assert desk.look().titles == ["The part isn't responding.", None]
 
 
 @pytest.mark.parametrize("pieces", [[1, 2, 3, 4], [1, None, 1, None]])
@@ -131,7 +131,7 @@ def test_what_spins_is_started_again_once_and_told_when_it_goes_on_spinning():
     assert desk.part.revived == 0, "perhaps it catches up"
     spin(desk, 1)
     assert (desk.part.revived, desk.told) == (1, [])
-    assert desk.notes == [("The part stopped working and was started again.", "The log has details.")]
+    assert desk.notes == [("The part stopped working and was restarted.", "See the log for details.")]
     spin(desk, 3 * SPINNING_LOOKS)
     assert (desk.part.revived, desk.titles) == (1, ["The part stopped working."])
     assert desk.look().titles == ["The part stopped working.", None], "it has come to rest"
@@ -270,7 +270,7 @@ def test_a_chore_that_hangs_is_told():
     chores.start()
     chores.do(lambda: (begun.set(), gate.wait(30)))
     assert begun.wait(30)
-    assert Bench(chores, stuck_s=3.0).look(5).titles == ["The part does not answer."]
+    assert Bench(chores, stuck_s=3.0).look(5).titles == ["The part isn't responding."]
     gate.set()
     chores.stop(30)
 
@@ -344,7 +344,7 @@ def test_an_insertion_stuck_in_the_system_is_told():
     part.insert(1, "x", target=None, method=Method.TYPE, submit=Submit.OFF)
     assert begun.wait(30)
     desk = Bench(part.thread, stuck_s=3.0).look(5)
-    assert desk.titles == ["The part does not answer."]
+    assert desk.titles == ["The part isn't responding."]
     gate.set()
     events.get(timeout=30)
     part.close(30)

@@ -6,17 +6,14 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 import pytest
 
-from handy_qwen.core.models import ModelCommands
-from handy_qwen.core.view import Choices, Commands, HistoryCommands, ModelChoice
-from tests.fakes import Asked
+from handy_qwen.core.view import Choices, ModelChoice
+from tests.unit.ui.gallery import everything_asked
 
 
 @pytest.fixture
 def asked():
-    """What tray and windows ask of the program, and with ``models`` and ``history`` of their keepers."""
-    made = Asked(Commands)
-    made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
-    return made
+    """What tray and windows ask of the program, and with ``models``, ``history`` and so on of theirs."""
+    return everything_asked()
 
 
 @pytest.fixture

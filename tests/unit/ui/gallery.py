@@ -1,10 +1,27 @@
 """Every window of the program in its fullest states, and what is to be seen in them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
-from handy_qwen.core.view import Notice, NoticeKind, Phase
+from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.text import Replacement
+from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
+from handy_qwen.core.view import (
+    Commands,
+    HistoryCommands,
+    MicrophoneCommands,
+    Notice,
+    NoticeKind,
+    Phase,
+    Remedy,
+)
+from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
+from handy_qwen.settings import Problem, Settings, SettingsView
+from handy_qwen.settings.forms import Page
+from handy_qwen.ui.settings.page import Tools
+from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.tray import TrayMenu
 from handy_qwen.ui.windows.help import HelpWindow
@@ -13,9 +30,17 @@ from handy_qwen.ui.windows.main import MainWindow
 from handy_qwen.ui.windows.models import ModelsWindow
 from tests.e2e.pasts import CHOICES, PASTS, VIEW
 from tests.e2e.shelves import SHELVES
+from tests.fakes import Asked
 
 MICROPHONE = "Family 17h/19h/1ah HD Audio Controller Digital Stereo (IEC958) + Headset Microphone"
-PROBLEM = Notice(1, NoticeKind.FAILED, "The hotkey F9 is taken.", "Choose another.", is_lasting=True)
+PROBLEM = Notice(
+    1,
+    NoticeKind.FAILED,
+    "The hotkey F9 is taken.",
+    "Choose another.",
+    is_lasting=True,
+    remedy=Remedy.SETTINGS,
+)
 CHOOSING = replace(
     VIEW,
     recent=("Good evening.",),
@@ -25,7 +50,56 @@ CHOOSING = replace(
         CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
     ),
 )
+UPKEEP = Upkeep(
+    (
+        Check("program", Severity.FINE, "Handy Qwen 0.1 on Debian 13, Python 3.13."),
+        Check(
+            "microphone",
+            Severity.WARNING,
+            "The microphone of the settings is not here; Webcam is used instead.",
+            "Plug it in, or choose another one.",
+        ),
+        Check("model", Severity.PROBLEM, "There is no model.", "Install one: handy-qwen model install"),
+    ),
+    history=HistoryUse(824, 12, 1_234_567_890),
+)
+BROKEN = SettingsView(
+    Path("settings.toml"), error=Problem("a quotation mark is missing", 12, name="language")
+)
+MISREAD = SettingsView(
+    Path("settings.toml"),
+    problems=(
+        Problem("mode must be one of auto, hold, toggle", 4, 'the default, "auto", is used', "mode"),
+        Problem("hold_sec is not a setting; did you mean hold_s?", 9),
+    ),
+)
+VOCABULARY = VocabularyPage(
+    words=("Qwen", "Ada Lovelace", "onnxruntime", "Kürşat", "HAProxy", "Łódź", "Zugspitze"),
+    fit=Fit(196, 200, frozenset({"Zugspitze"})),
+    rows=(
+        Row(Replacement("new line", "\n"), Replacement("new line", "\n")),
+        Row(
+            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon"),
+            Replacement("my address", ""),
+        ),
+        Row(Replacement("um", ""), Replacement("um", "")),
+        Row(
+            Replacement("([a-z", "x", is_regex=True), None, "Not a valid pattern: unterminated character set."
+        ),
+    ),
+    tried=Tried("Good morning new line chairs", "Good morning\nChairs", "English"),
+    handy=Path("/home/ada/.local/share/com.pais.handy/settings_store.json"),
+)
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
+
+
+def everything_asked():
+    """A stand-in for all that windows ask, with ``models``, ``history`` and so on, which keeps the calls."""
+    made = Asked(Commands)
+    made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
+    made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
+    made.microphone = Asked(MicrophoneCommands, made.calls)
+    return made
 
 
 def models(asked, state):
@@ -37,7 +111,7 @@ def models(asked, state):
 
 
 def history(asked, state):
-    window = HistoryWindow(asked.history, asked)
+    window = HistoryWindow(asked.history, asked, asked.vocabulary)
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
@@ -52,7 +126,7 @@ def main(asked, view):
     menu.show_view(view)
     window = MainWindow(menu, asked)
     window.show_view(view)
-    menu.setParent(window)
+    menu.setParent(window, menu.windowFlags())  # without them it would be shown inside
     return window
 
 
@@ -60,7 +134,27 @@ def setup(asked, place):
     window = SetupWindow(asked, asked, lambda: -20.0, asked.models)
     window.show_view(CHOOSING)
     window.show_models(SHELVES["empty"])
-    window.go_to(place)
+    window.show()
+    window.go_to(place)  # now: a guide that comes up does not begin at its end
+    return window
+
+
+def settings(asked, page):
+    others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
+    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, *others))
+    values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
+    window.show_settings(SettingsView(Path("settings.toml"), values=values))
+    window.show_view(CHOOSING)
+    window.show_models(SHELVES["installed"])
+    window.show_upkeep(UPKEEP)
+    window.go(page)
+    window.show_vocabulary(VOCABULARY)
+    return window
+
+
+def settings_troubled(asked, shown):
+    window = settings(asked, Page.SHORTCUT)
+    window.show_settings(shown)
     return window
 
 
@@ -71,6 +165,9 @@ WINDOWS = {
     "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
+    **{f"settings-{page}": (settings, page) for page in Page},
+    "settings-broken": (settings_troubled, BROKEN),
+    "settings-problems": (settings_troubled, MISREAD),
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

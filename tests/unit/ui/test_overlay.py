@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QImage
 from PySide6.QtWidgets import QLineEdit
 
-from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.overlay_card import CardPainter, Content, Mark, content_of, fitted, is_right_to_left
@@ -47,8 +47,14 @@ NO_HOTKEY = replace(FAILED, is_lasting=True, subject=HOTKEYS)
         ),
         (replace(RECORDING, tentative="Goo"), Content(Mark.METER, "", "Goo", is_live=True, began_s=1.0)),
         (
-            replace(RECORDING, is_locked=True),
-            Content(Mark.METER, strings.LISTENING, began_s=1.0, is_locked=True),
+            replace(RECORDING, is_hands_free=True, finish_keys=("Right Ctrl",)),
+            Content(
+                Mark.METER, strings.LISTENING, began_s=1.0, foot="Right Ctrl to finish  ·  Esc to cancel"
+            ),
+        ),
+        (  # begun from the menu, where there is no hotkey
+            replace(RECORDING, is_hands_free=True, is_locked=True),
+            Content(Mark.METER, strings.LISTENING, began_s=1.0, is_locked=True, foot="Esc to cancel"),
         ),
         (
             replace(RECORDING, is_loading=True),
@@ -66,8 +72,8 @@ NO_HOTKEY = replace(FAILED, is_lasting=True, subject=HOTKEYS)
             replace(RECORDING, is_locked=True, notices=(DEAD,)),
             Content(Mark.DEAD_MICROPHONE, "Title.", "Hint.", began_s=1.0, is_locked=True),
         ),
-        (  # what was said before it was muted stays, and the lock does not hide the remark
-            replace(RECORDING, is_locked=True, notices=(DEAD,), committed="Good"),
+        (  # what was said before it was muted stays
+            replace(RECORDING, notices=(DEAD,), committed="Good"),
             Content(Mark.METER, "Good", is_live=True, began_s=1.0, remark="Title."),
         ),
         (replace(IDLE, notices=(DEAD, FAILED)), Content(Mark.FAILED, "Title.", "Hint.")),
@@ -76,7 +82,28 @@ NO_HOTKEY = replace(FAILED, is_lasting=True, subject=HOTKEYS)
             replace(TRANSCRIBING, committed="Good", tentative=" even", is_loading=True),
             Content(Mark.BUSY, "Good even", is_live=True, remark=strings.MODEL_LOADS),
         ),
-        (replace(IDLE, held=("Hi.",)), Content(Mark.HELD, strings.WAITING_TITLE, strings.WAITING_HINT)),
+        (
+            replace(IDLE, held=("Hi.",)),
+            Content(
+                Mark.HELD,
+                strings.WAITING_TITLE,
+                strings.WAITING_HINT,
+                foot="Paste it here",
+                remedy=Remedy.PASTE,
+            ),
+        ),
+        (
+            replace(IDLE, notices=(replace(FAILED, remedy=Remedy.MODELS),)),
+            Content(Mark.FAILED, "Title.", "Hint.", foot="Open Models", remedy=Remedy.MODELS),
+        ),
+        (  # there is nothing left to restore
+            replace(IDLE, notices=(replace(FAILED, remedy=Remedy.RESTORE),)),
+            Content(Mark.FAILED, "Title.", "Hint."),
+        ),
+        (  # clicks belong to the program that is dictated into
+            replace(RECORDING, notices=(replace(FAILED, remedy=Remedy.MODELS),)),
+            Content(Mark.METER, strings.LISTENING, began_s=1.0, remark="Title."),
+        ),
         # What is wrong with the hotkey is said in the guide, while that tries it.
         (replace(IDLE, notices=(NO_HOTKEY,), is_rehearsing=True), None),
         (replace(IDLE, notices=(NO_HOTKEY,)), Content(Mark.FAILED, "Title.", "Hint.")),
@@ -202,10 +229,33 @@ def picture(window):
 
 def test_it_takes_neither_focus_nor_mouse(overlay):
     overlay.show_view(RECORDING)
-    assert overlay.windowFlags() & Qt.WindowType.WindowDoesNotAcceptFocus
-    assert overlay.windowFlags() & Qt.WindowType.WindowTransparentForInput
+    assert overlay.windowHandle().flags() & Qt.WindowType.WindowDoesNotAcceptFocus
+    assert overlay.windowHandle().flags() & Qt.WindowType.WindowTransparentForInput
     assert overlay.testAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
     assert overlay.focusPolicy() == Qt.FocusPolicy.NoFocus
+
+
+OFFER = replace(IDLE, notices=(replace(FAILED, remedy=Remedy.MODELS),))
+
+
+def test_it_takes_clicks_only_while_it_offers_one(overlay, qtbot):
+    clicked = []
+    overlay.clicked.connect(clicked.append)
+    for view, is_offered in (
+        (RECORDING, False),
+        (OFFER, True),
+        (RECORDING, False),
+        (OFFER, True),
+        (IDLE, False),
+    ):
+        clicked.clear()
+        overlay.show_view(view)
+        flags = overlay.windowHandle().flags()
+        assert bool(flags & Qt.WindowType.WindowTransparentForInput) is not is_offered
+        assert flags & Qt.WindowType.WindowDoesNotAcceptFocus
+        qtbot.mouseClick(overlay, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(overlay, Qt.MouseButton.RightButton)
+        assert clicked == [Remedy.MODELS] * is_offered
 
 
 def test_it_disappears_and_comes_back_while_it_does(overlay, qtbot):
@@ -273,7 +323,9 @@ def test_live_text_keeps_its_height_and_width_while_it_grows(overlay):
 def test_different_states_look_different(overlay):
     pictures = []
     kinds = (replace(IDLE, notices=(notice(kind, "Same.", "Same."),)) for kind in NoticeKind)
-    for view in (RECORDING, replace(RECORDING, is_locked=True), TRANSCRIBING, *kinds):
+    hands_free = replace(RECORDING, is_hands_free=True)
+    locked = replace(hands_free, is_locked=True)
+    for view in (RECORDING, hands_free, locked, TRANSCRIBING, OFFER, *kinds):
         overlay.show_view(view)
         pictures.append(picture(overlay))
     told_apart = [a for i, a in enumerate(pictures) if all(a != b for b in pictures[:i])]

@@ -73,6 +73,8 @@ def test_every_control_has_a_name_once_and_without_marks_for_the_eye(window):
         assert len(set(sentences)) == len(sentences), name
         if one.role() in INTERACTIVE and not isinstance(one.object(), PARTS_OF_QT):
             assert name.strip(), one.object()
+        if one.role() is QAccessible.Role.ComboBox:
+            assert one.text(QAccessible.Text.Value).strip(), name
 
 
 def stops(window):
@@ -110,6 +112,13 @@ def test_lists_read_out_each_row_once(qtbot, asked):
 def test_nothing_is_said_twice():
     assert spoken("Cancelled", "Cancelled", "Today 14:32") == "Cancelled. Today 14:32"
     assert spoken("\u2068Deutsch\u2069", "", "It is done.") == "Deutsch. It is done."
+    assert spoken("会议开始。", "هل؟", "Today") == "会议开始。 هل؟ Today"
+
+
+def test_the_step_that_is_up_is_told(qtbot, asked):
+    guide = open_window(qtbot, asked, "setup-2")
+    names = [one.accessibleName() for one in guide.steps.entries]
+    assert [name for name in names if name.endswith(", current step")] == ["Hotkey, current step"]
 
 
 @pytest.fixture
@@ -205,5 +214,5 @@ def test_what_happens_in_the_windows_is_announced_once(qtbot, asked, said):
     assert [words for words, _ in said] == [
         "1 dictation deleted.",
         "9 dictations",
-        "Another program holds the history. Try again in a moment.",
+        "Another program is using the history. Try again in a moment.",
     ]

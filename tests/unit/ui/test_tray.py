@@ -7,8 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from handy_qwen.core.events import Request
-from handy_qwen.core.types import Method
-from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, Remedy, View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon, tray_icon
 from handy_qwen.ui.tray import Tray, TrayMenu, tooltip
@@ -50,17 +49,13 @@ def checked(menu):
         (strings.CANCEL, Request.CANCEL, {"phase": Phase.RECORDING}),
         (strings.CANCEL, Request.CANCEL, {"phase": Phase.TRANSCRIBING, "waiting": 1}),
         (strings.PASTE_AGAIN, Request.PASTE_AGAIN, {"recent": ("Good evening.",)}),
-        (strings.COPY_LAST, Request.COPY_LAST, {"recent": ("Good evening.",)}),
+        (strings.COPY_HELD, Request.COPY_LAST, {"held": ("Good evening.",)}),
         (strings.PASTE_HELD, Request.PASTE_AGAIN, {"held": ("Good evening.",)}),
         (strings.DROP_HELD, Request.DROP_HELD, {"held": ("Good evening.",)}),
-        (strings.RETRY, Request.RETRY, {"can_retry": True}),
         (strings.BRING_BACK, Request.BRING_BACK, {"can_bring_back": True}),
         (strings.GET_MODEL, ("open_window", Window.MODELS), {"choices": Choices(is_demo_only=True)}),
-        (strings.MODELS_WINDOW, ("open_window", Window.MODELS), None),
         (strings.HISTORY_WINDOW, ("open_window", Window.HISTORY), None),
-        (strings.HELP, ("open_window", Window.HELP), None),
-        (strings.SETUP_WINDOW, ("open_window", Window.SETUP), None),
-        (strings.SETTINGS_FILE, ("open_window", Window.SETTINGS), None),
+        (strings.SETTINGS_WINDOW, ("open_window", Window.SETTINGS), None),
         (strings.QUIT, ("quit",), None),
     ],
 )
@@ -81,7 +76,6 @@ def test_entries_ask_for_what_they_say_where_there_is_something_to_ask_for(menu,
             "is_private",
             [("change", {"private": True}), ("change", {"private": False})],
         ),
-        (strings.AUTOSTART, "is_autostarted", [("use_autostart", True), ("use_autostart", False)]),
     ],
 )
 def test_what_can_be_switched_is_shown_as_it_is(menu, asked, title, field, calls):
@@ -118,8 +112,6 @@ CHOSEN = Choices(
     language="German",
     microphone="Desk",
     microphones=("Desk",),
-    method=Method.COPY,
-    automatic_method=Method.PASTE,
 )
 
 
@@ -139,12 +131,7 @@ CHOSEN = Choices(
         (
             strings.MICROPHONE,
             (strings.DEFAULT_DEVICE, "Desk"),
-            [("change", {"microphone": ""}), ("change", {"microphone": "Desk"})],
-        ),
-        (
-            strings.METHOD,
-            ("&Automatic (Paste)", strings.METHODS[Method.COPY]),
-            [("change", {"method": None}), ("change", {"method": Method.COPY})],
+            [("use_microphone", ""), ("use_microphone", "Desk")],
         ),
     ],
 )
@@ -159,12 +146,9 @@ def test_a_choice_is_taken_back_and_made_again(menu, asked, title, entries, call
 
 
 def test_what_is_chosen_by_itself_is_checked_as_that_alone(menu):
-    automatic = Choices(
-        model="demo", models=CHOSEN.models[1:], is_model_automatic=True, is_method_automatic=True
-    )
+    automatic = Choices(model="demo", models=CHOSEN.models[1:], is_model_automatic=True)
     menu.show_view(replace(IDLE, choices=automatic))
     assert checked(submenu(menu, strings.MODEL)) == ["&Automatic (Demo)"]
-    assert checked(submenu(menu, strings.METHOD)) == ["&Automatic (Type)"]
 
 
 def test_a_chosen_microphone_that_is_not_there_is_shown_as_such(menu, choices):
@@ -180,13 +164,14 @@ def test_a_language_is_one_name_in_a_list():
 
 def test_without_a_model_the_menu_says_so(menu):
     menu.show_view(View(phase=Phase.PROBLEM))
-    assert titles(submenu(menu, strings.MODEL)) == [strings.NO_MODELS]
+    assert titles(submenu(menu, strings.MODEL)) == [strings.NO_MODELS, strings.MODELS_WINDOW]
 
 
 def test_recent_texts_are_shortened_and_copied_whole(menu, asked):
     text = "A & B, " * 40
     menu.show_view(replace(IDLE, recent=(text,)))
-    (shown,) = titles(submenu(menu, strings.RECENT))
+    shown, retry = titles(submenu(menu, strings.RECENT))
+    assert retry == strings.RETRY
     assert len(shown) < 80
     assert "A && B" in shown
     entry(submenu(menu, strings.RECENT), shown).trigger()
@@ -196,9 +181,79 @@ def test_recent_texts_are_shortened_and_copied_whole(menu, asked):
 def test_a_lasting_problem_heads_the_menu(menu):
     menu.show_view(View(phase=Phase.PROBLEM, notices=(PROBLEM,)))
     assert titles(menu)[0] == "The hotkey is taken. Choose another."
-    assert not menu.actions()[0].isEnabled()
-    menu.show_view(IDLE)
-    assert titles(menu)[0] == strings.START
+    menu.show_view(replace(IDLE, choices=Choices(hotkeys=("F9",))))
+    assert titles(menu)[0] == "Ready. Hold F9 and speak."
+
+
+REMEDIES = {
+    Remedy.MODELS: ("open_window", Window.MODELS),
+    Remedy.SETTINGS: ("open_window", Window.SETTINGS),
+    Remedy.HISTORY: ("open_window", Window.HISTORY),
+    Remedy.PASTE: Request.PASTE_AGAIN,
+    Remedy.COPY: Request.COPY_LAST,
+    Remedy.RESTORE: Request.BRING_BACK,
+    Remedy.RETRY: Request.RETRY,
+}
+
+
+@pytest.mark.parametrize("remedy", list(Remedy))
+def test_a_lasting_problem_can_be_put_right_from_the_menu(menu, asked, remedy):
+    problem = replace(PROBLEM, remedy=remedy)
+    usable = replace(IDLE, notices=(problem,), recent=("Hi.",), can_retry=True, can_bring_back=True)
+    menu.show_view(usable)
+    menu.actions()[0].trigger()
+    assert asked.calls == [REMEDIES[remedy]]
+    asked.calls.clear()
+    menu.show_view(replace(IDLE, notices=(replace(PROBLEM, remedy=None),)))
+    menu.actions()[0].trigger()
+    assert asked.calls == [("open_window", Window.MAIN)], "which says all of it"
+
+
+def test_the_menu_is_short(menu, choices):
+    menu.show_view(replace(IDLE, recent=("Good evening.",), can_retry=True, choices=choices))
+    assert titles(menu) == [
+        "Ready. Hold Right Ctrl and speak.",
+        strings.START,
+        strings.PASTE_AGAIN,
+        strings.RECENT,
+        strings.MODEL,
+        strings.LANGUAGE,
+        strings.MICROPHONE,
+        strings.HISTORY_WINDOW,
+        strings.SETTINGS_WINDOW,
+        strings.PAUSE_HISTORY,
+        strings.HELP,
+        strings.QUIT,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "call"),
+    [
+        ((strings.RECENT, strings.RETRY), Request.RETRY),
+        ((strings.MODEL, strings.MODELS_WINDOW), ("open_window", Window.MODELS)),
+        ((strings.HELP, strings.HELP_WINDOW), ("open_window", Window.HELP)),
+        ((strings.HELP, strings.SETUP_WINDOW), ("open_window", Window.SETUP)),
+    ],
+)
+def test_what_is_in_submenus_works_also_after_they_were_built_anew(menu, asked, choices, place, call):
+    for recent in ("One.", "Two."):
+        menu.show_view(replace(IDLE, recent=(recent,), can_retry=True, choices=choices))
+        menu.show_view(replace(IDLE, can_retry=True))
+    where, title = place
+    entry(submenu(menu, where), title).trigger()
+    assert asked.calls == [call]
+
+
+def test_a_message_of_the_desktop_does_what_its_notice_offers(asked, monkeypatch, qapp):  # noqa: ARG001
+    monkeypatch.setattr(QSystemTrayIcon, "supportsMessages", lambda: True)
+    monkeypatch.setattr(QSystemTrayIcon, "showMessage", lambda *_: None)
+    tray = Tray(asked, asked)
+    problem = replace(PROBLEM, remedy=Remedy.SETTINGS)
+    tray.show_view(View(phase=Phase.PROBLEM, notices=(problem,), choices=Choices(overlay="off")))
+    tray._icon.messageClicked.emit()
+    tray.close()
+    assert asked.calls == [("open_window", Window.SETTINGS)]
 
 
 @pytest.mark.parametrize(
@@ -255,13 +310,18 @@ def test_all_icons_are_there_and_differ():
 
 
 def test_every_entry_has_a_letter_of_its_own(menu):
-    menu.show_view(View(phase=Phase.RECORDING, held=("Good evening.",)))
+    fullest = View(
+        phase=Phase.RECORDING, held=("Hi.",), can_bring_back=True, choices=Choices(is_demo_only=True)
+    )
+    menu.show_view(fullest)
     underlined = letters(titles(menu))
-    assert len(underlined) == len(set(underlined)) == len(titles(menu)) - 1, "all but the version"
+    assert len(underlined) == len(set(underlined)) == len(titles(menu)) - 1, "all but the state"
 
 
 def test_an_installation_is_told_of_while_it_lasts(menu):
+    menu.show_view(IDLE)
     menu.show_models(SHELVES["downloading"])
-    assert "M&odels… (Qwen3-ASR 0.6B: Downloading 43 %)" in titles(menu)
+    models = submenu(menu, strings.MODEL)
+    assert titles(models)[-1] == "&Manage models… (Qwen3-ASR 0.6B: Downloading 43 %)"
     menu.show_models(SHELVES["installed"])
-    assert strings.MODELS_WINDOW in titles(menu)
+    assert titles(models)[-1] == strings.MODELS_WINDOW

@@ -276,9 +276,9 @@ def test_what_the_run_key_cannot_say_is_refused(launch):
 def test_a_registry_that_refuses_is_told():
     registry = Registry(is_locked=True)
     registry.keys[RUN] = Registry.Key({NAME: "x"})
-    with pytest.raises(HandyError, match="Windows does not let"):
+    with pytest.raises(HandyError, match="Windows won't let"):
         WindowsAutostart(registry).turn_on(LAUNCH)
-    with pytest.raises(HandyError, match="Windows does not let"):
+    with pytest.raises(HandyError, match="Windows won't let"):
         WindowsAutostart(registry).turn_off()
 
 

@@ -5,18 +5,24 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QDateTime, Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtGui import QContextMenuEvent, QCursor, QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
-from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery
-from handy_qwen.ui import strings
+from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery, Phase
+from handy_qwen.core.vocabulary import Told, VocabularyPage
+from handy_qwen.ui import saving, strings
 from handy_qwen.ui import window as window_module
+from handy_qwen.ui.style import blended, scheme
 from handy_qwen.ui.windows import history_words as words
+from handy_qwen.ui.windows.correction import CorrectionDialog
 from handy_qwen.ui.windows.history import HistoryWindow
+from handy_qwen.ui.windows.history_list import DAY
 from tests.e2e.pasts import ENTRIES, FULL, NOW_S, PASTS, PRIVATE, VIEW
 from tests.unit.ui.gallery import buttons, labels, letters
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+NOW = QDateTime.currentDateTime()
 STARRED, HELD, FAILED, CANCELLED = 1, 2, 3, 4  # rows of FULL
 CONTROL = Qt.KeyboardModifier.ControlModifier
 MANY = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in range(200, 0, -1))
@@ -24,7 +30,7 @@ MANY = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in 
 
 @pytest.fixture
 def window(qtbot, asked, app_home):  # noqa: ARG001  the home keeps the window's place
-    made = HistoryWindow(asked.history, asked)
+    made = HistoryWindow(asked.history, asked, asked.vocabulary)
     qtbot.addWidget(made)
     made.show_view(VIEW)
     made.present()
@@ -210,6 +216,81 @@ def test_a_cancelled_take_is_brought_back_and_one_without_sound_is_not_tried_aga
     assert not window.detail.retry_button.isEnabled()
 
 
+def test_the_sound_is_played_and_stopped(window, asked):
+    choose(window, HELD)
+    assert not window.detail.play_button.isEnabled(), "it has no sound"
+    choose(window, FAILED)
+    window.detail.play_button.click()
+    assert asked.calls == [("play", ENTRIES[FAILED])]
+    window.show_history(replace(FULL, played=ENTRIES[FAILED].id))
+    assert window.detail.play_button.text() == words.STOP
+    window.detail.play_button.click()
+    assert asked.calls[1:] == [("stop_playing",)]
+    choose(window, STARRED)
+    assert window.detail.play_button.text() == words.PLAY, "it is another one that is played"
+
+
+def test_nothing_is_played_while_something_is_recorded(window, asked):
+    recording = replace(VIEW, phase=Phase.RECORDING)
+    window.show_view(recording)
+    assert asked.calls == []
+    window.show_view(VIEW)
+    window.show_history(replace(FULL, played=ENTRIES[FAILED].id))
+    window.show_view(recording)
+    assert asked.calls == [("stop_playing",)]
+
+
+def days(window):
+    model = window.list.model()
+    return [model.index(row).data(DAY) for row in range(model.rowCount())]
+
+
+def test_entries_are_grouped_by_day(window):
+    shown = days(window)
+    assert len([day for day in shown if day]) == len({words.day(one.created_s, NOW) for one in ENTRIES})
+    assert shown[0] == words.day(ENTRIES[0].created_s, NOW)
+    heights = [window.list.sizeHintForIndex(window.list.model().index(row)).height() for row in range(9)]
+    assert {height > min(heights) for day, height in zip(shown, heights, strict=True) if day} == {True}
+    assert {height for day, height in zip(shown, heights, strict=True) if not day} == {min(heights)}
+
+
+def marked(window):
+    return [one.cursor.selectedText() for one in window.detail.text.extraSelections()]
+
+
+def ink(window, row):
+    """The pixels of a row that have the color of a mark."""
+    rect = window.list.visualRect(window.list.model().index(row))
+    image = window.list.viewport().grab(rect).toImage()
+    base = window.palette().base().color()
+    mark = blended(scheme().color("problem", 90), base).name()
+    return sum(
+        image.pixelColor(x, y).name() == mark for x in range(image.width()) for y in range(image.height())
+    )
+
+
+def test_what_is_looked_for_is_marked_in_the_list_and_in_the_text(window):
+    assert marked(window) == []
+    window.search.setText("MONDAY anna")
+    choose(window, HELD)  # in its own color, a selected row has no marks to count
+    window.show_history(replace(FULL, query=HistoryQuery("MONDAY anna")))
+    assert ink(window, STARRED) > 20, "although they are at the end of a long text"
+    assert ink(window, FAILED) == 0
+    choose(window, STARRED)
+    assert marked(window) == ["Anna", "Monday"]
+    window.search.clear()
+    window.show_history(FULL)
+    assert marked(window) == []
+
+
+def test_marks_are_where_the_words_are_also_behind_letters_of_two_units(window):
+    window.search.setText("anna")
+    entry = replace(ENTRIES[STARRED], text="🎧 😀 Anna")
+    window.show_history(HistoryPage(HistoryQuery("anna"), (entry,)))
+    choose(window, 0)
+    assert marked(window) == ["Anna"]
+
+
 def test_rows_can_be_read_aloud(window):
     for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.STARRED):
         assert part in read_out(window, STARRED)
@@ -270,16 +351,16 @@ def test_several_chosen_ones_are_exported_alone(window, asked):
     assert asked.calls == [("export", Path("/tmp/some.txt"), [8, 7])]
 
 
-@pytest.mark.parametrize("answer", [words.KEEP_IT, words.REPLACE_IT])
+@pytest.mark.parametrize("answer", [saving.KEEP_IT, saving.REPLACE_IT])
 def test_a_file_that_the_dialog_did_not_ask_about_is_not_overwritten_unasked(window, asked, tmp_path, answer):
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     export(window, tmp_path / "thesis")
     assert asked.calls == []
     (box,) = window.findChildren(QMessageBox)
     assert "thesis.txt" in box.text()
-    assert box.defaultButton().text() == words.KEEP_IT
+    assert box.defaultButton().text() == saving.KEEP_IT
     next(button for button in box.buttons() if button.text() == answer).click()
-    assert asked.calls == [("export", tmp_path / "thesis.txt", None)] * (answer == words.REPLACE_IT)
+    assert asked.calls == [("export", tmp_path / "thesis.txt", None)] * (answer == saving.REPLACE_IT)
 
 
 def test_where_there_is_no_text_its_place_says_why(window):
@@ -303,10 +384,86 @@ def test_times_are_told_as_people_do():
     at_s = now.toSecsSinceEpoch()
     assert words.moment(at_s, now).startswith(words.TODAY)
     assert words.moment(at_s - 86_400, now).startswith(words.YESTERDAY)
-    assert "26" in words.moment(at_s - 5 * 86_400, now)
+    assert words.day(at_s - 86_400, now) == words.YESTERDAY
+    fifth = words.day(at_s - 5 * 86_400, now)
+    assert {"5", "2026"} <= set(fifth.replace(",", "").split())
+    assert words.moment(at_s - 5 * 86_400, now) == f"{fifth} {words.time_of_day(at_s)}"
     assert words.moment(1e300, now)  # a damaged row
 
 
 def test_every_button_has_a_letter_of_its_own(window):
     underlined = letters([one.text() for one in buttons(window)] + labels(window) + [words.UNDO])
     assert len(underlined) == len(set(underlined)) >= 10
+
+
+def correct(window, start, length):
+    """Select in the text, and press the button; the dialog that opens."""
+    cursor = window.detail.text.textCursor()
+    cursor.setPosition(start)
+    cursor.setPosition(start + length, QTextCursor.MoveMode.KeepAnchor)
+    window.detail.text.setTextCursor(cursor)
+    window.detail.correct_button.click()
+    return next(one for one in window.findChildren(CorrectionDialog) if one.isVisible())
+
+
+def test_a_word_that_came_out_wrong_is_corrected_for_the_next_time(qtbot, window, asked):
+    choose(window, STARRED)
+    word = ENTRIES[STARRED].text.split()[0]
+    dialog = correct(window, 0, len(word) + 1)
+    assert (dialog.heard.text(), dialog.written.text()) == (word, word)
+    assert dialog.as_word.isChecked()
+    qtbot.keyClicks(dialog.written, "Qwen")
+    qtbot.keyClick(dialog.written, Qt.Key.Key_Return)
+    assert asked.calls == [("correct", word, "Qwen", {"is_word": True})]
+    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word added."), can_undo=True))
+    assert "1 word added." in said(window)
+    press(qtbot, window, Qt.Key.Key_Z, CONTROL)
+    assert asked.calls[1:] == [("undo",)]
+    window.show_vocabulary(VocabularyPage(told=Told(2, "Undone.")))
+    assert "Undone." in said(window)
+    assert not window.corrected.undo_button.isVisible()
+
+
+def test_a_correction_as_a_replacement_needs_both_and_a_difference(qtbot, window, asked):
+    choose(window, STARRED)
+    dialog = correct(window, 0, 4)
+    dialog.as_replacement.click()
+    assert not dialog.add_button.isEnabled()
+    dialog.written.setText("sofas")
+    dialog.heard.setText(" ")
+    assert not dialog.add_button.isEnabled()
+    dialog.heard.setText("chairs")
+    qtbot.keyClick(dialog.written, Qt.Key.Key_Return)
+    assert asked.calls == [("correct", "chairs", "sofas", {"is_word": False})]
+
+
+def test_nothing_is_added_on_cancel_and_nothing_is_told_of_what_others_add(qtbot, window, asked):
+    choose(window, STARRED)
+    dialog = correct(window, 0, 4)
+    qtbot.keyClick(dialog.written, Qt.Key.Key_Escape)
+    assert asked.calls == []
+    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word added."), can_undo=True))
+    assert not window.corrected.isVisible()
+
+
+def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
+    choose(window, STARRED)
+    text = window.detail.text
+    text.setFocus()
+    text.moveCursor(QTextCursor.MoveOperation.Start)
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(text, Qt.Key.Key_Right, keys)
+    assert text.selected() == ENTRIES[STARRED].text.split()[0]
+    QGuiApplication.sendEvent(text, context_menu(text))
+    (menu,) = text.findChildren(QMenu)
+    next(one for one in menu.actions() if one.text() == words.CORRECT).trigger()
+    assert window.findChild(CorrectionDialog).heard.text() == text.selected()
+
+
+def context_menu(text):
+    return QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, text.rect().center(), QCursor.pos())
+
+
+def test_without_a_text_there_is_nothing_to_correct(window):
+    choose(window, FAILED)
+    assert not window.detail.correct_button.isEnabled()

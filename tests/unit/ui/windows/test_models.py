@@ -193,7 +193,7 @@ def test_a_model_that_could_not_be_removed_is_not_called_broken(window):
 
 
 def test_another_installed_model_is_taken_into_use(window, asked):
-    window.show_models(shelf(INSTALLED, replace(LARGE, standing=ModelStatus.INSTALLED), IDLE_DEMO))
+    window.show_models(shelf(INSTALLED, replace(LARGE, status=ModelStatus.INSTALLED), IDLE_DEMO))
     assert not card(window, SMALL).primary.isVisible()
     card(window, LARGE).primary.click()
     assert asked.calls == [("use", LARGE.name)]
@@ -284,7 +284,7 @@ def test_cards_go_and_move_with_their_models(window):
 
 
 def test_the_focus_does_not_move_to_another_card_when_a_button_goes(window):
-    window.show_models(shelf(replace(SMALL, standing=ModelStatus.INSTALLED), LARGE, DEMO))
+    window.show_models(shelf(replace(SMALL, status=ModelStatus.INSTALLED), LARGE, DEMO))
     card(window, SMALL).primary.setFocus()
     window.show_models(shelf(replace(INSTALLED, is_chosen=True), LARGE, IDLE_DEMO))
     assert window.focusWidget() is card(window, SMALL).languages.toggle

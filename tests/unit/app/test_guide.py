@@ -96,7 +96,7 @@ def test_a_start_by_hand_opens_the_main_window_where_there_is_no_tray(
 
 @pytest.mark.parametrize(
     ("is_hidden", "has_tray", "how"),
-    [(False, True, "tray → Models"), (True, False, "handy-qwen models"), (False, False, None)],
+    [(False, True, "tray → Model → Manage models"), (True, False, "handy-qwen models"), (False, False, None)],
 )
 def test_where_to_get_a_full_model_is_said_unless_a_window_offers_it(bench, is_hidden, has_tray, how):  # noqa: F811
     desk = bench(models=("demo",))
