@@ -37,6 +37,7 @@ from handy_qwen.errors import (
 )
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
+from handy_qwen.models.figures import fidelity_of, memory_of
 from handy_qwen.models.storage import ModelPaths, disk_errors
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
@@ -218,10 +219,13 @@ def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
         download_bytes=model.download_bytes,
         disk_bytes=here.size_bytes if here else model.disk_bytes,
         room_bytes=model.room_bytes,
-        memory_bytes=model.memory_bytes,
+        memory_bytes=memory_of(here.folder, here.size_bytes, model) if here else model.memory_bytes,
+        forms=model.forms,
         status=status,
         is_recommended=model.is_recommended,
         is_permanent=model.layout is Layout.SHIPPED,
+        is_other=model.layout is Layout.PUBLISHED,
+        fidelity=fidelity_of(here.folder) if here else (),
         partial_bytes=partial,
     )
 
@@ -243,10 +247,22 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         licence=licence,
         source=origin.source if origin else "",
         disk_bytes=model.size_bytes,
+        memory_bytes=memory_of(model.folder, model.size_bytes),
+        fidelity=fidelity_of(model.folder),
         status=ModelStatus.INSTALLED,
         is_imported=True,
         is_permanent=model.name == DEMO,
     )
+
+
+def needed_memory(model: InstalledModel) -> int:
+    """About how much memory ``model`` needs, in bytes.
+
+    Raises:
+        InstallationError: The shipped catalogue is damaged.
+    """
+    known = next((one for one in read_catalogue().models if one.name == model.name), None)
+    return memory_of(model.folder, model.size_bytes, known)
 
 
 def discard_download(name: str) -> None:
