@@ -93,6 +93,7 @@ class ModelEntry:
     is_recommended: bool = False  # the one to begin with on this machine
     is_chosen: bool = False  # texts are written by it
     is_imported: bool = False  # it came from a folder or archive, and cannot be downloaded again
+    preset: str = ""  # the form that is INSTALLED, where there is a choice
     is_damaged: bool = False  # INSTALLED, but it could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
     is_other: bool = False  # another maker's conversion of a model that is here as well

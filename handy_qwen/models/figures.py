@@ -42,6 +42,12 @@ def fidelity_of(folder: Path) -> tuple[str, ...]:
     return fidelity_words(manifest.fidelity)
 
 
+def preset_of(folder: Path) -> str:
+    """The preset of the package in ``folder``; "" if that cannot be read, or it has none."""
+    manifest = _manifest(folder)
+    return manifest.preset if manifest else ""
+
+
 def fidelity_words(fidelity: Fidelity) -> tuple[str, ...]:
     """What was measured, in a sentence, and the notes that came with it."""
     if not fidelity.clips:

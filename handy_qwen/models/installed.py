@@ -37,7 +37,7 @@ from handy_qwen.errors import (
 )
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
-from handy_qwen.models.figures import fidelity_of, memory_of
+from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
 from handy_qwen.models.storage import ModelPaths, disk_errors
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
@@ -226,6 +226,7 @@ def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
         is_permanent=model.layout is Layout.SHIPPED,
         is_other=model.layout is Layout.PUBLISHED,
         fidelity=fidelity_of(here.folder) if here else (),
+        preset=preset_of(here.folder) if here and model.forms else "",
         partial_bytes=partial,
     )
 
