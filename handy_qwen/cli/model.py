@@ -145,6 +145,12 @@ def _run_list(options: argparse.Namespace) -> int:
         folder = folders.get(entry.name)
         status = _status(entry, is_used=folder is not None and folder.resolve() == used)
         write(f"{entry.name:22} {status:12} {sizes}   {folder or entry.summary or entry.source}\n")
+        for form in () if folder else entry.forms[1:]:
+            name, sizes = (
+                f"  --preset {form.preset}",
+                f"{_size(form.disk_bytes):>9} {_size(form.memory_bytes):>9}",
+            )
+            write(f"{name:45} {sizes}   {form.cost}\n")
     return 0
 
 

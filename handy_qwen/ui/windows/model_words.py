@@ -61,7 +61,7 @@ DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
 OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} downloaded")
 
 NEEDS_MEMORY = tr("Needs {needed} of memory; this computer has {available}. It may be slow or fail.")
-FORM_FITS = tr("{form} needs {needed}. {cost}")
+FORM_FITS = tr("You can choose {form}, which needs {needed}. {cost}")
 NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
 
 
@@ -73,6 +73,7 @@ FORMS = {
     "precise": tr("Precise"),
     "exact": tr("Exact"),
 }
+MORE_MODELS = tr("More models ({count})")
 USUAL_FORM, OTHER_FORM = tr("{form}, recommended · {memory} of memory"), tr("{form} · {memory} of memory")
 
 
@@ -80,11 +81,6 @@ def form(one: ModelForm, forms: Sequence[ModelForm]) -> str:
     """What a form is called in the list of those to choose from, and the memory it needs."""
     text = USUAL_FORM if one is forms[0] else OTHER_FORM
     return text.format(form=FORMS.get(one.preset, one.preset), memory=size(one.memory_bytes))
-
-
-def more_models(count: int) -> str:
-    """What leads to the models of other makers."""
-    return ntr("{count} more model", "{count} more models", count).format(count=count)
 
 
 def state(entry: ModelEntry) -> tuple[str, str, str]:

@@ -130,7 +130,7 @@ class ModelCards(QWidget):
             card.show_entry(entry, models)
             # Now, not with the next event: what is not visible cannot have the keyboard.
             card.setVisible(card not in self._others or self.more.isChecked())
-        self.more.setText(words.more_models(len(self._others)))
+        self.more.setText(words.MORE_MODELS.format(count=len(self._others)))
         self.more.setVisible(bool(self._others))
         for card in before.values():
             self._column.removeWidget(card)

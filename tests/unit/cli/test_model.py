@@ -206,6 +206,19 @@ def test_where_memory_is_plenty_nobody_is_asked(ask, monkeypatch, small_machine)
     assert small_machine[1] == [""]
 
 
+def test_the_list_has_the_smaller_forms_of_what_is_not_here(ask, imported):
+    smaller = read_catalogue().find("qwen3-asr-0.6b").smaller
+    lines = ask("list").out.splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("qwen3-asr-0.6b "))
+    for form, line in zip(smaller, lines[place + 1 :], strict=False):
+        assert line.startswith(f"  --preset {form.preset} ")
+        assert line.endswith(form.cost)
+        assert lines[0].index("MEMORY") + len("MEMORY") == line.rindex("B   ") + 1  # in its column
+    imported("qwen3-asr-0.6b")
+    lines = ask("list").out.splitlines()
+    assert "--preset" not in lines[1] + lines[2]
+
+
 def test_how_close_a_model_comes_to_full_precision_is_said(ask, imported):
     folder = imported("mine")
     measured = Fidelity(14, 13, 150, 149, 0.003, 0.004, ("The encoder is kept in float32.",))

@@ -290,8 +290,8 @@ def test_where_memory_is_short_a_smaller_form_is_proposed_and_the_usual_one_stay
     window.show_models(SHELVES["short of memory"])
     small, large = card(window, SMALL), card(window, LARGE)
     assert "Needs 1.4 GB of memory; this computer has 1.5 GB." in said(small)
-    assert f"Compact needs 1.1 GB. {COST}" in said(small)
-    assert "Compact needs" not in said(large)  # none of its forms fits
+    assert f"You can choose Compact, which needs 1.1 GB. {COST}" in said(small)
+    assert "You can choose" not in said(large)  # none of its forms fits
     small.primary.click()
     assert asked.calls == [("install", SMALL.name)]
     choose(window, SMALL, 1)
@@ -309,7 +309,7 @@ def test_an_installed_model_says_how_close_it_comes_to_full_precision(window):
 def test_models_of_other_makers_are_behind_a_button(qtbot, window, asked):
     other = card(window, PUBLISHED)
     assert not other.isVisible()
-    assert window.cards.more.text() == "1 more model"
+    assert window.cards.more.text() == "More models (1)"
     window.cards.more.setFocus()
     press(qtbot, window, Qt.Key.Key_Return)
     assert other.isVisible()
