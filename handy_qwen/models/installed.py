@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from handy_qwen.errors import (
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
-from handy_qwen.models.storage import ModelPaths, disk_errors
+from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
 """The voice detector, among the assets."""
@@ -202,8 +203,32 @@ def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
     """
     catalogue = catalogue or read_catalogue()
     installed = {model.name: model for model in installed_models()}
-    known = [_known(model, installed.pop(model.name, None)) for model in catalogue.models]
+    models = (*catalogue.models, *_begun(catalogue, installed))
+    known = [_known(model, installed.pop(model.name, None)) for model in models]
     return (*known, *(_unknown(model) for model in installed.values()))
+
+
+def _begun(catalogue: Catalogue, installed: Mapping[str, InstalledModel]) -> Iterator[CatalogueModel]:
+    """What is being downloaded by the name of its repository, and is in no catalogue."""
+    here = {*installed, *(model.name for model in catalogue.models)}
+    for name, repository in unfinished_downloads().items():
+        if name not in here:
+            with suppress(InstallationError):  # it was an entry of the user's, which is gone
+                model = catalogue.find(repository)
+                if model.name == name:
+                    yield model
+
+
+def find_installable(name: str) -> CatalogueModel:
+    """The entry ``name`` of the catalogue, or that of a download by that name that was begun.
+
+    Raises:
+        InstallationError: There is neither; the hint lists the entries there are.
+    """
+    catalogue = read_catalogue()
+    return next((model for model in _begun(catalogue, {}) if model.name == name), None) or catalogue.find(
+        name
+    )
 
 
 def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
