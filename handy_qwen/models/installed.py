@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -203,16 +203,18 @@ def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
     """
     catalogue = catalogue or read_catalogue()
     installed = {model.name: model for model in installed_models()}
-    models = (*catalogue.models, *_begun(catalogue, installed))
+    models = (*catalogue.models, *_named(catalogue, installed.values()))
     known = [_known(model, installed.pop(model.name, None)) for model in models]
     return (*known, *(_unknown(model) for model in installed.values()))
 
 
-def _begun(catalogue: Catalogue, installed: Mapping[str, InstalledModel]) -> Iterator[CatalogueModel]:
-    """What is being downloaded by the name of its repository, and is in no catalogue."""
-    here = {*installed, *(model.name for model in catalogue.models)}
-    for name, repository in unfinished_downloads().items():
-        if name not in here:
+def _named(catalogue: Catalogue, installed: Iterable[InstalledModel]) -> Iterator[CatalogueModel]:
+    """What was downloaded by the name of its repository, or is to be, and is in no catalogue."""
+    origins = {model.name: load_origin(model.folder) for model in installed}
+    repositories = {name: origin.source for name, origin in origins.items() if origin and origin.commit}
+    listed = {model.name for model in catalogue.models}
+    for name, repository in (unfinished_downloads() | repositories).items():
+        if name not in listed:
             with suppress(InstallationError):  # it was an entry of the user's, which is gone
                 model = catalogue.find(repository)
                 if model.name == name:
@@ -220,15 +222,14 @@ def _begun(catalogue: Catalogue, installed: Mapping[str, InstalledModel]) -> Ite
 
 
 def find_installable(name: str) -> CatalogueModel:
-    """The entry ``name`` of the catalogue, or that of a download by that name that was begun.
+    """The entry ``name`` of the catalogue, or what was once asked for by the name of its repository.
 
     Raises:
         InstallationError: There is neither; the hint lists the entries there are.
     """
     catalogue = read_catalogue()
-    return next((model for model in _begun(catalogue, {}) if model.name == name), None) or catalogue.find(
-        name
-    )
+    named = _named(catalogue, installed_models())
+    return next((model for model in named if model.name == name), None) or catalogue.find(name)
 
 
 def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
@@ -287,7 +288,9 @@ def needed_memory(model: InstalledModel) -> int:
     Raises:
         InstallationError: The shipped catalogue is damaged.
     """
-    known = next((one for one in read_catalogue().models if one.name == model.name), None)
+    catalogue = read_catalogue()
+    models = (*catalogue.models, *_named(catalogue, [model]))
+    known = next((one for one in models if one.name == model.name), None)
     return memory_of(model.folder, model.size_bytes, known)
 
 

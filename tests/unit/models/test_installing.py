@@ -34,6 +34,7 @@ from handy_qwen.models.installed import (
     load_origin,
     load_recognizer,
     model_entries,
+    needed_memory,
     remove,
 )
 from handy_qwen.models.installing import install, is_whole
@@ -231,7 +232,9 @@ def test_a_repository_that_was_begun_by_its_name_is_listed_and_resumed(named_hub
     install(find_installable(entry.name), ignore)
     assert named_hub.sent_bytes(WEIGHTS) == before
     (entry,) = [one for one in model_entries() if one.name == model.name]
-    assert entry.status is ModelStatus.INSTALLED
+    assert (entry.status, entry.title) == (ModelStatus.INSTALLED, "Qwen3-ASR-0.6B-hf")
+    assert not entry.is_imported  # it can be downloaded again
+    assert needed_memory(find_model(entry.name)) == entry.memory_bytes == model.memory_bytes
     with pytest.raises(InstallationError, match="can be installed"):
         find_installable("something-else")
 
