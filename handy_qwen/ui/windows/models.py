@@ -230,9 +230,10 @@ class ModelCard(Card):
             self._commands.pause(name)
         elif self.primary.text() == words.USE:
             self._commands.use(name)
+        elif preset := self.forms.preset or self._entry.preset:
+            self._commands.install(name, preset)
         else:
-            preset = self.forms.preset or self._entry.preset
-            self._commands.install(name, preset) if preset else self._commands.install(name)
+            self._commands.install(name)
 
     def _on_secondary(self) -> None:
         entry = self._entry
