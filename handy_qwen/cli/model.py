@@ -328,11 +328,11 @@ def _fitting_preset(model: CatalogueModel) -> str:
         return ""
     needed, available = size_text(model.memory_bytes), size_text(machine_bytes)
     problem = f"{model.title} needs {needed} of memory; this computer has {available}."
-    other = f'The form "{form.preset}" needs {size_text(form.memory_bytes)}: {form.cost}'
+    other = f'The form "{form.preset}" needs {size_text(form.memory_bytes)}. {form.cost}'.strip()
     if not sys.stdin.isatty():
         choice = f"Choose one: --preset {form.preset}, or --preset {DEFAULT_PRESET}."
-        raise InstallationError(f"{problem} {other}.", choice)
-    return form.preset if agrees(f"{problem} {other}. Install that form?") else ""
+        raise InstallationError(f"{problem} {other}", choice)
+    return form.preset if agrees(f"{problem} {other} Install that form?") else ""
 
 
 def _run_import(options: argparse.Namespace) -> int:

@@ -200,7 +200,7 @@ def _forms(raw: dict[str, Any]) -> tuple[ModelForm, ...]:
     return tuple(
         ModelForm(
             preset=form["preset"],
-            cost=PRESETS[form["preset"]].summary,
+            cost=_text(form | {"name": raw["name"]}, "cost", default=""),
             disk_bytes=_size(form | {"name": raw["name"]}, "disk_bytes"),
             memory_bytes=_size(form | {"name": raw["name"]}, "memory_bytes"),
         )

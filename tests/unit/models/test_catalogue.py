@@ -108,7 +108,7 @@ def test_smaller_forms_need_less_and_say_what_they_cost(name):
     for form in smaller:
         assert 0 < form.disk_bytes < usual.disk_bytes
         assert 0 < form.memory_bytes < usual.memory_bytes
-        assert form.cost
+        assert form.cost.endswith(".")
 
 
 def test_an_unknown_name_is_answered_with_those_that_are_known():
