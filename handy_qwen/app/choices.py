@@ -61,10 +61,23 @@ def live_of(settings: Settings, *, is_on_battery: bool) -> LiveMode:
     return max(wanted, key=order.index)
 
 
+def listed_models() -> tuple[ModelChoice, ...]:
+    """The models on this machine. Slow: it imports the engine.
+
+    Raises:
+        HandyError: The folder of models, or the catalogue, cannot be read.
+    """
+    from handy_qwen.models.catalogue import read_catalogue
+    from handy_qwen.models.installed import installed_models
+
+    titles = {model.name: model.title for model in read_catalogue().models}
+    return tuple(ModelChoice(one.name, titles.get(one.name, one.name)) for one in installed_models())
+
+
 def choices_of(
     settings: Settings,
     default_method: Method,
-    models: Sequence[str],
+    models: Sequence[ModelChoice],
     microphones: Sequence[str],
     *,
     default_microphone: str = "",
@@ -72,10 +85,10 @@ def choices_of(
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
     return Choices(
-        model=settings.model or (models[0] if models else ""),
+        model=settings.model or (models[0].name if models else ""),
         is_model_automatic=not settings.model,
-        models=tuple(ModelChoice(name, name) for name in models),
-        is_demo_only=tuple(models) == ("demo",),
+        models=tuple(models),
+        is_demo_only=[model.name for model in models] == [DEMO],
         language=settings.language,
         recent_languages=settings.recent_languages,
         microphone=next(iter(settings.microphones), ""),
@@ -121,9 +134,9 @@ def microphones_with(name: str, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def is_guide_due(settings: Settings, models: Sequence[str], *, is_hidden: bool) -> bool:
+def is_guide_due(settings: Settings, models: Sequence[ModelChoice], *, is_hidden: bool) -> bool:
     """Whether to show the guide unasked: once, where nobody has brought a model yet, and not at login."""
-    return not (is_hidden or settings.set_up or any(name != DEMO for name in models))
+    return not (is_hidden or settings.set_up or any(model.name != DEMO for model in models))
 
 
 def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:

@@ -33,17 +33,17 @@ class Installer:
 
         return model_entries()
 
-    def install(self, name: str, tell: Tell) -> None:
-        """Install ``name`` of the catalogue, resuming if a part of it is here.
+    def install(self, name: str, preset: str, tell: Tell) -> None:
+        """Install ``name`` of the catalogue, resuming if a part of it is here; "" is the usual preset.
 
         Raises:
             CancelledError: ``tell`` did; what is here is kept.
             HandyError: It could not be installed; what is here is kept, unless it is wrong.
         """
-        from handy_qwen.models.catalogue import read_catalogue
+        from handy_qwen.models.installed import find_installable
         from handy_qwen.models.installing import install
 
-        install(read_catalogue().find(name), tell)
+        install(find_installable(name), tell, preset=preset)
 
     def import_from(self, source: Path, tell: Tell) -> str:
         """Install the model in a folder or archive, and return its name.

@@ -101,9 +101,9 @@ class ModelsPresenter:
         """Look again which models there are and which one is in use."""
         self._chores.do(self._look)
 
-    def install(self, name: str) -> None:
-        """Install ``name``."""
-        self._chores.do(partial(self._install, name))
+    def install(self, name: str, preset: str = "") -> None:
+        """Install ``name`` in the form ``preset``."""
+        self._chores.do(partial(self._install, name, preset))
 
     def pause(self, name: str) -> None:
         """Stop installing ``name`` and keep what is here of it."""
@@ -164,11 +164,11 @@ class ModelsPresenter:
             is_measuring=entry.name in self._measuring,
         )
 
-    def _install(self, name: str) -> None:
+    def _install(self, name: str, preset: str) -> None:
         if name in self._imports:
             self._import(self._imports[name])
         elif name not in self._installing:
-            self._begin(name, partial(self._installer.install, name))
+            self._begin(name, partial(self._installer.install, name, preset))
 
     def _import(self, source: Path) -> None:
         name = f"{_IMPORTED}{source}"

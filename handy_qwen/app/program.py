@@ -98,7 +98,7 @@ class Program:
         self._is_autostarted = False
         self._is_hidden = is_hidden
         self._method: Method = DEFAULT_METHOD
-        self._models: tuple[str, ...] = ()
+        self._models = Choices().models
         self._microphones: tuple[str, ...] = ()
         self._default_microphone = ""
         self._ports: Ports | None = None
@@ -272,7 +272,7 @@ class Program:
 
     def _tell_of_demo(self) -> None:
         """The demo model must not be mistaken for what the program can do, also after a hidden start."""
-        if not self._applied.model and self._models[:1] == (DEMO,):
+        if not self._applied.model and self._models and self._models[0].name == DEMO:
             how = "tray → Model → Manage models" if self._has_tray else "handy-qwen models"
             self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how), Remedy.MODELS))
 
@@ -324,10 +324,8 @@ class Program:
 
     def list_models(self) -> None:
         """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
-        from handy_qwen.models.installed import installed_models
-
         try:
-            self._models = tuple(model.name for model in installed_models())
+            self._models = choices.listed_models()
         except HandyError as exc:  # those that were found before stay in the menu
             self.controller.post(Failed(0, exc))
         self.configure()
@@ -338,7 +336,7 @@ class Program:
 
     def model_in_use(self) -> str:
         """The name of the model that writes the texts; "" before it is known which there are. Any thread."""
-        return self._applied.model or (self._models[0] if self._models else "")
+        return self._applied.model or (self._models[0].name if self._models else "")
 
     def rules(self) -> Rules:
         """What the settings say to the dictation cycle. Any thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -37,6 +38,7 @@ from handy_qwen.errors import ConversionError, EngineError, InstallationError, M
 
 if TYPE_CHECKING:
     from handy_qwen.core.models import ModelEntry, Progress
+    from handy_qwen.models.catalogue import CatalogueModel
     from handy_qwen.models.installed import InstalledModel
 
 SENTENCE = "Please send the report to Anna on Monday."
@@ -155,6 +157,12 @@ def _run_list(options: argparse.Namespace) -> int:
         folder = folders.get(entry.name)
         status = _status(entry, is_used=folder is not None and folder.resolve() == used)
         write(f"{entry.name:22} {status:12} {sizes}   {folder or entry.summary or entry.source}\n")
+        for form in () if folder else entry.forms[1:]:
+            name, sizes = (
+                f"  --preset {form.preset}",
+                f"{_size(form.disk_bytes):>9} {_size(form.memory_bytes):>9}",
+            )
+            write(f"{name:45} {sizes}   {form.cost}\n")
     return 0
 
 
@@ -174,6 +182,8 @@ def _row(entry: ModelEntry, folders: dict[str, Path], used: Path | None) -> dict
         "licence": entry.licence,
         "source": entry.source,
         "good_for": entry.summary,
+        "forms": [asdict(form) for form in entry.forms],
+        "fidelity": list(entry.fidelity),
     }
 
 
@@ -195,7 +205,8 @@ def _run_info(options: argparse.Namespace) -> int:
     """Show what is known of a model without loading it."""
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.engine.qwen3.published import is_published_layout
-    from handy_qwen.models.installed import find_model, load_origin
+    from handy_qwen.models.figures import fidelity_of
+    from handy_qwen.models.installed import find_model, load_origin, needed_memory
     from handy_qwen.models.storage import size_text
 
     model = find_model(asked_or_used(options.model))
@@ -212,7 +223,8 @@ def _run_info(options: argparse.Namespace) -> int:
         facts += [("layout", "published ONNX files")]
     else:
         raise ModelMissingError(model.folder / MANIFEST_FILE)
-    facts += [("size", size_text(model.size_bytes))]
+    facts += [("precision", " ".join(fidelity_of(model.folder)))]
+    facts += [("size", size_text(model.size_bytes)), ("memory", size_text(needed_memory(model)))]
     if origin := load_origin(model.folder):
         facts += [
             ("from", " ".join(filter(None, (origin.source, origin.revision)))),
@@ -224,6 +236,7 @@ def _run_info(options: argparse.Namespace) -> int:
 
 def _run_check(options: argparse.Namespace) -> int:
     """Compare all checksums that are known, load the model, and let it run."""
+    from handy_qwen.models.figures import fidelity_of
     from handy_qwen.models.installed import check_files, find_model
     from handy_qwen.models.installing import self_test
 
@@ -231,11 +244,14 @@ def _run_check(options: argparse.Namespace) -> int:
     has_checksums = check_files(model.folder)
     self_test(model.folder)
     check_sentence(model.folder)
+    fidelity = fidelity_of(model.folder)
     if options.json:
-        write(json.dumps({"name": model.name, "is_compared": has_checksums, "works": True}) + "\n")
+        facts = {"name": model.name, "is_compared": has_checksums, "works": True, "fidelity": list(fidelity)}
+        write(json.dumps(facts, ensure_ascii=False) + "\n")
     else:
         unknown = "working (there are no checksums to compare its files with)"
         write(f"{model.name}: {'complete and working' if has_checksums else unknown}\n")
+        write("".join(f"{sentence}\n" for sentence in fidelity))
     return 0
 
 
@@ -304,8 +320,33 @@ def _run_install(options: argparse.Namespace) -> int:
     if options.keep_source and options.keep_source.exists():
         raise UsageError(f"{options.keep_source} exists already.", "Name a folder that doesn't exist yet.")
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
-    wanted = partial(install, model, preset=options.preset, keep_source=keep)
+    preset = options.preset or _fitting_preset(model)
+    wanted = partial(install, model, preset=preset, keep_source=keep)
     return _run(wanted, options, "What was downloaded is kept; run the same command to continue.")
+
+
+def _fitting_preset(model: CatalogueModel) -> str:
+    """The preset for this machine's memory; "" for the usual one. One that costs words is asked for.
+
+    Raises:
+        InstallationError: There is a choice, and nobody to ask.
+    """
+    from psutil import virtual_memory
+
+    from handy_qwen.core.models import fitting_form, is_short
+    from handy_qwen.models.storage import size_text
+
+    machine_bytes = virtual_memory().total
+    form = fitting_form(model.forms, machine_bytes)
+    if not is_short(machine_bytes, model.memory_bytes) or form is None:
+        return ""
+    needed, available = size_text(model.memory_bytes), size_text(machine_bytes)
+    problem = f"{model.title} needs {needed} of memory; this computer has {available}."
+    other = f'The form "{form.preset}" needs {size_text(form.memory_bytes)}. {form.cost}'.strip()
+    if not sys.stdin.isatty():
+        choice = f"Choose one: --preset {form.preset}, or --preset {DEFAULT_PRESET}."
+        raise InstallationError(f"{problem} {other}", choice)
+    return form.preset if agrees(f"{problem} {other} Install that form?") else ""
 
 
 def _run_import(options: argparse.Namespace) -> int:

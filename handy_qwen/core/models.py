@@ -14,7 +14,7 @@ in a removal, or in loading a model on disk (``is_damaged``).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -65,6 +65,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelForm:
+    """One of the forms that a model can be kept in. Sizes of 0 are not known."""
+
+    preset: str  # for the commands
+    cost: str = ""  # what is lost by it, in a sentence
+    disk_bytes: int = 0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelEntry:
     """A model, installed or not. Sizes of 0 are not known."""
 
@@ -78,13 +88,16 @@ class ModelEntry:
     disk_bytes: int = 0
     room_bytes: int = 0  # free disk space that installing takes, source and result together
     memory_bytes: int = 0
+    forms: tuple[ModelForm, ...] = ()  # to choose from, the usual one first; none: there is only one
     status: ModelStatus = ModelStatus.AVAILABLE
     is_recommended: bool = False  # the one to begin with on this machine
     is_chosen: bool = False  # texts are written by it
     is_imported: bool = False  # it came from a folder or archive, and cannot be downloaded again
+    preset: str = ""  # the form that is INSTALLED, where there is a choice
     is_damaged: bool = False  # INSTALLED, but it could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
     is_other: bool = False  # another maker's conversion of a model that is here as well
+    fidelity: tuple[str, ...] = ()  # sentences: how near the installed one comes to full precision
     progress: Progress | None = None  # while INSTALLING
     partial_bytes: int = 0  # of the download, while PAUSED
     problem: Problem | None = None
@@ -107,6 +120,19 @@ class ModelList:
         return any(one.status is ModelStatus.INSTALLED and not one.is_permanent for one in self.entries)
 
 
+_MOST_SHARE = 0.8  # of a machine's memory; the rest is for the system and other programs
+
+
+def is_short(machine_bytes: int, needed_bytes: int) -> bool:
+    """Whether a machine with so much memory would be slow with a model that needs so much, or fail."""
+    return 0 < machine_bytes * _MOST_SHARE < needed_bytes
+
+
+def fitting_form(forms: Sequence[ModelForm], machine_bytes: int) -> ModelForm | None:
+    """The first of ``forms`` for which a machine has the memory; None if there is none."""
+    return next((form for form in forms if not is_short(machine_bytes, form.memory_bytes)), None)
+
+
 ModelListener = Callable[[ModelList], None]
 """Shows a list. Called on any thread; must neither block nor raise."""
 
@@ -123,8 +149,11 @@ class ModelCommands(Protocol):
     def look(self) -> None:
         """Look again: the model in use is another one, or there are others."""
 
-    def install(self, name: str) -> None:
-        """Install ``name``, resuming if a part of it is here. One at a time; others wait their turn."""
+    def install(self, name: str, preset: str = "") -> None:
+        """Install ``name``, resuming if a part of it is here. One at a time; others wait their turn.
+
+        ``preset`` is that of one of its forms; "" is the usual one, or another maker's only one.
+        """
 
     def pause(self, name: str) -> None:
         """Stop installing ``name`` and keep what is here of it."""

@@ -92,10 +92,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """An entry of the model menu. ``name`` is the value of the setting ``model``."""
+    """An entry of the model menu."""
 
-    name: str
-    title: str
+    name: str  # the value of the setting ``model``
+    title: str  # for people
 
 
 @dataclass(frozen=True, slots=True)

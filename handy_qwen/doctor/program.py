@@ -19,7 +19,8 @@ from handy_qwen.control import InstanceLock
 from handy_qwen.control.endpoint import LOCK_FILE
 from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
 from handy_qwen.errors import EngineError
-from handy_qwen.models.installed import find_model
+from handy_qwen.models.installed import find_model, needed_memory
+from handy_qwen.models.storage import size_text
 
 PROGRAM = "program"
 OLDEST_PYTHON = (3, 11)
@@ -191,8 +192,6 @@ def _silent(context: Context) -> Iterator[Finding]:
 
 
 GB = 1e9
-MODEL_SHARE = 1.25  # memory in use over the size of a package: its weights, and copies in other layouts
-WORKING_BYTES = 0.3 * GB  # the program itself, and room for a long take
 SCARCE_BYTES = 0.2 * GB  # of disk: settings, log and takes may fail any moment
 LOW_BYTES = 3 * GB  # of disk: no room to download and convert a model
 FEW_CORES = 2
@@ -204,22 +203,18 @@ def check_memory(context: Context) -> Iterator[Finding]:
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     details = {"total_bytes": memory.total, "available_bytes": memory.available, "cores": cores}
     try:
-        needed = find_model(context.configuration.settings.model).size_bytes * MODEL_SHARE + WORKING_BYTES
+        needed = needed_memory(find_model(context.configuration.settings.model))
     except EngineError:
-        needed = WORKING_BYTES  # the finding about the model says what is wrong with it
-    details["needed_bytes"] = round(needed)
-    plenty = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB of memory are free"
+        needed = 0  # the finding about the model says what is wrong with it
+    details["needed_bytes"] = needed
+    room = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB of memory are free"
+    text = f"{room}; the model needs about {size_text(needed)}." if needed else f"{room}."
     is_loaded = bool(context.running and context.running.get("is_ready"))
     if memory.available < needed and not is_loaded:
         how_bad = problem if memory.total < needed else warning
-        yield how_bad(
-            "memory",
-            f"{plenty}; the model needs about {needed / GB:.1f} GB.",
-            "Close other programs, or use a smaller model.",
-            **details,
-        )
+        yield how_bad("memory", text, "Close other programs, or use a smaller model.", **details)
     else:
-        yield fine("memory", f"{plenty}; the model needs about {needed / GB:.1f} GB.", **details)
+        yield fine("memory", text, **details)
     flags = _processor_flags()
     speed = {"cores": cores, "avx2": "avx2" in flags, "vnni": bool({"avx512_vnni", "avx_vnni"} & flags)}
     if flags and not speed["avx2"]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen import paths
+from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
+from handy_qwen.core.models import ModelForm
 from handy_qwen.errors import HandyError, InstallationError
 from handy_qwen.languages import ALL_LANGUAGES, LANGUAGES
 
@@ -57,9 +59,23 @@ class CatalogueModel:
     download_bytes: int = 0
     disk_bytes: int = 0
     memory_bytes: int = 0
+    smaller: tuple[ModelForm, ...] = ()  # than the default preset, whose sizes are those above
     languages: tuple[str, ...] = ALL_LANGUAGES  # English names
     licence: str = ""
     is_recommended: bool = False
+
+    @property
+    def forms(self) -> tuple[ModelForm, ...]:
+        """What it can be kept in, the usual form first; none if there is no choice."""
+        if not self.smaller:
+            return ()
+        return (ModelForm(DEFAULT_PRESET, "", self.disk_bytes, self.memory_bytes), *self.smaller)
+
+    def memory_of(self, preset: str) -> int:
+        """About how much memory it needs with ``preset``, "" being the usual one; 0 if that is unknown."""
+        if preset in {"", DEFAULT_PRESET}:
+            return self.memory_bytes
+        return next((form.memory_bytes for form in self.smaller if form.preset == preset), 0)
 
     @property
     def room_bytes(self) -> int:
@@ -95,8 +111,9 @@ class Catalogue:
         described = next((one for one in self.models if one.repository == repository.removesuffix(_HF)), None)
         entry = CatalogueModel(name[:_MOST_NAME].strip("._-"), title, Layout.CHECKPOINT, repository)
         if described is not None:  # the same weights, as transformers names them
-            sizes = described.disk_bytes, described.memory_bytes
-            entry = replace(entry, disk_bytes=sizes[0], memory_bytes=sizes[1], licence=described.licence)
+            entry = replace(
+                described, name=entry.name, title=title, repository=repository, is_recommended=False
+            )
         return replace(entry, files=_FILES, optional=_OPTIONAL)
 
 
@@ -167,9 +184,27 @@ def _model(raw: dict[str, Any]) -> CatalogueModel:
         download_bytes=_size(raw, "download_bytes"),
         disk_bytes=_size(raw, "disk_bytes"),
         memory_bytes=_size(raw, "memory_bytes"),
+        smaller=_forms(raw),
         languages=tuple(LANGUAGES[code] for code in codes),
         licence=_text(raw, "licence", default=""),
         is_recommended=raw.get("is_recommended") is True,
+    )
+
+
+def _forms(raw: dict[str, Any]) -> tuple[ModelForm, ...]:
+    forms = raw.get("smaller", [])
+    if not isinstance(forms, list) or not all(isinstance(form, dict) for form in forms):
+        raise ValueError(f"smaller of {raw['name']} is not a list of forms")
+    if unknown := [form for form in forms if form.get("preset") not in PRESETS]:
+        raise ValueError(f"{raw['name']} has an unknown preset {unknown[0].get('preset')!r}")
+    return tuple(
+        ModelForm(
+            preset=form["preset"],
+            cost=_text(form | {"name": raw["name"]}, "cost", default=""),
+            disk_bytes=_size(form | {"name": raw["name"]}, "disk_bytes"),
+            memory_bytes=_size(form | {"name": raw["name"]}, "memory_bytes"),
+        )
+        for form in forms
     )
 
 

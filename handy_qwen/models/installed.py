@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,7 +38,8 @@ from handy_qwen.errors import (
 )
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
-from handy_qwen.models.storage import ModelPaths, disk_errors
+from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
+from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
 """The voice detector, among the assets."""
@@ -201,8 +203,33 @@ def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
     """
     catalogue = catalogue or read_catalogue()
     installed = {model.name: model for model in installed_models()}
-    known = [_known(model, installed.pop(model.name, None)) for model in catalogue.models]
+    models = (*catalogue.models, *_named(catalogue, installed.values()))
+    known = [_known(model, installed.pop(model.name, None)) for model in models]
     return (*known, *(_unknown(model) for model in installed.values()))
+
+
+def _named(catalogue: Catalogue, installed: Iterable[InstalledModel]) -> Iterator[CatalogueModel]:
+    """What was downloaded by the name of its repository, or is to be, and is in no catalogue."""
+    origins = {model.name: load_origin(model.folder) for model in installed}
+    repositories = {name: origin.source for name, origin in origins.items() if origin and origin.commit}
+    listed = {model.name for model in catalogue.models}
+    for name, repository in (unfinished_downloads() | repositories).items():
+        if name not in listed:
+            with suppress(InstallationError):  # it was an entry of the user's, which is gone
+                model = catalogue.find(repository)
+                if model.name == name:
+                    yield model
+
+
+def find_installable(name: str) -> CatalogueModel:
+    """The entry ``name`` of the catalogue, or what was once asked for by the name of its repository.
+
+    Raises:
+        InstallationError: There is neither; the hint lists the entries there are.
+    """
+    catalogue = read_catalogue()
+    named = _named(catalogue, installed_models())
+    return next((model for model in named if model.name == name), None) or catalogue.find(name)
 
 
 def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
@@ -218,10 +245,14 @@ def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
         download_bytes=model.download_bytes,
         disk_bytes=here.size_bytes if here else model.disk_bytes,
         room_bytes=model.room_bytes,
-        memory_bytes=model.memory_bytes,
+        memory_bytes=memory_of(here.folder, here.size_bytes, model) if here else model.memory_bytes,
+        forms=model.forms,
         status=status,
         is_recommended=model.is_recommended,
         is_permanent=model.layout is Layout.SHIPPED,
+        is_other=model.layout is Layout.PUBLISHED,
+        fidelity=fidelity_of(here.folder) if here else (),
+        preset=preset_of(here.folder) if here and model.forms else "",
         partial_bytes=partial,
     )
 
@@ -243,10 +274,24 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         licence=licence,
         source=origin.source if origin else "",
         disk_bytes=model.size_bytes,
+        memory_bytes=memory_of(model.folder, model.size_bytes),
+        fidelity=fidelity_of(model.folder),
         status=ModelStatus.INSTALLED,
         is_imported=True,
         is_permanent=model.name == DEMO,
     )
+
+
+def needed_memory(model: InstalledModel) -> int:
+    """About how much memory ``model`` needs, in bytes.
+
+    Raises:
+        InstallationError: The shipped catalogue is damaged.
+    """
+    catalogue = read_catalogue()
+    models = (*catalogue.models, *_named(catalogue, [model]))
+    known = next((one for one in models if one.name == model.name), None)
+    return memory_of(model.folder, model.size_bytes, known)
 
 
 def discard_download(name: str) -> None:

@@ -89,7 +89,7 @@ def install(
     from handy_qwen.models.download import Download  # the hub's library takes a while to import
 
     meter, places = Meter(tell), ModelPaths(model.name)
-    check_memory(model.memory_bytes)
+    check_memory(model.memory_of(preset))
     meter.enter(InstallStage.WAITING)
     with places.locked(meter.keep_alive):
         if is_whole(places.final):

@@ -25,12 +25,13 @@ from typing import IO
 import psutil
 
 from handy_qwen import paths
+from handy_qwen.engine.json_files import read_object
 from handy_qwen.errors import InstallationError
 from handy_qwen.files import replace_folder, sync_tree, try_lock
 
 SPARE_BYTES = 256 << 20
 """What stays free on the disk."""
-_INCOMING = ".incoming"
+_INCOMING, _LISTING = ".incoming", "listing.json"
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _POLL_S = 0.2
 
@@ -76,7 +77,7 @@ class ModelPaths:
     @property
     def listing(self) -> Path:
         """What the hub said of the download."""
-        return self.work / "listing.json"
+        return self.work / _LISTING
 
     @contextmanager
     def locked(self, poll: Callable[[], None]) -> Iterator[None]:
@@ -154,6 +155,19 @@ class ModelPaths:
         if not self.listing.exists() or not self.source.is_dir():
             return 0
         return sum(path.stat().st_size for path in self.source.iterdir())
+
+
+def unfinished_downloads() -> dict[str, str]:
+    """Names of models whose download can be resumed, and the repositories they come from."""
+    folder = paths.models_dir() / _INCOMING
+    found = {}
+    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if place.is_dir() and ModelPaths(place.name).partial_bytes():
+            try:
+                found[place.name] = str(read_object(place / _LISTING)["repository"])
+            except (OSError, ValueError, LookupError):
+                continue  # the next installation asks the hub again
+    return found
 
 
 def check_disk(folder: Path, needed_bytes: int) -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
+from collections.abc import Sequence
+
+from handy_qwen.core.models import (
+    InstallStage,
+    ModelEntry,
+    ModelForm,
+    ModelList,
+    ModelStatus,
+    Progress,
+    fitting_form,
+    is_short,
+)
 from handy_qwen.languages import NATIVE_NAMES
 from handy_qwen.ui import strings
 from handy_qwen.ui.strings import ntr, tr
@@ -50,7 +61,26 @@ DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
 OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} downloaded")
 
 NEEDS_MEMORY = tr("Needs {needed} of memory; this computer has {available}. It may be slow or fail.")
+FORM_FITS = tr("You can choose {form}, which needs {needed}. {cost}")
 NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
+
+
+FORM, FORM_TIP = tr("Precision"), tr("How precisely the model is kept, and how much memory that takes")
+FORMS = {
+    "balanced": tr("Balanced"),
+    "compact": tr("Compact"),
+    "smallest": tr("Smallest"),
+    "precise": tr("Precise"),
+    "exact": tr("Exact"),
+}
+MORE_MODELS = tr("More models ({count})")
+USUAL_FORM, OTHER_FORM = tr("{form}, recommended · {memory} of memory"), tr("{form} · {memory} of memory")
+
+
+def form(one: ModelForm, forms: Sequence[ModelForm]) -> str:
+    """What a form is called in the list of those to choose from, and the memory it needs."""
+    text = USUAL_FORM if one is forms[0] else OTHER_FORM
+    return text.format(form=FORMS.get(one.preset, one.preset), memory=size(one.memory_bytes))
 
 
 def state(entry: ModelEntry) -> tuple[str, str, str]:
@@ -120,11 +150,17 @@ def paused_line(entry: ModelEntry) -> str:
     return PAUSED_AT.format(done=done, total=total)
 
 
-def warning(entry: ModelEntry, models: ModelList) -> str:
-    """What speaks against the model on this machine; empty if nothing does."""
-    if models.memory_bytes and entry.memory_bytes > models.memory_bytes * 0.8:
-        needed, available = strings.size(entry.memory_bytes), strings.size(models.memory_bytes)
-        return NEEDS_MEMORY.format(needed=needed, available=available)
+def warning(entry: ModelEntry, models: ModelList, chosen: ModelForm | None = None) -> str:
+    """What speaks against the model on this machine, in the form ``chosen``; empty if nothing does."""
+    memory_bytes = chosen.memory_bytes if chosen else entry.memory_bytes
+    if is_short(models.memory_bytes, memory_bytes):
+        needed, available = strings.size(memory_bytes), strings.size(models.memory_bytes)
+        text = NEEDS_MEMORY.format(needed=needed, available=available)
+        better = fitting_form(entry.forms, models.memory_bytes) if chosen else None
+        if better is None:
+            return text
+        name, less = FORMS.get(better.preset, better.preset), strings.size(better.memory_bytes)
+        return f"{text} {FORM_FITS.format(form=name, needed=less, cost=better.cost)}"
     if entry.status is ModelStatus.AVAILABLE and models.free_bytes and entry.room_bytes > models.free_bytes:
         needed, available = strings.size(entry.room_bytes), strings.size(models.free_bytes)
         return NEEDS_DISK.format(needed=needed, available=available)

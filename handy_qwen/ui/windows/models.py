@@ -8,9 +8,17 @@ from pathlib import Path
 
 from PySide6.QtCore import QElapsedTimer, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 
-from handy_qwen.core.models import InstallStage, ModelCommands, ModelEntry, ModelList, ModelStatus
+from handy_qwen.core.models import InstallStage, ModelCommands, ModelEntry, ModelForm, ModelList, ModelStatus
 from handy_qwen.core.view import Choices, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
@@ -98,20 +106,32 @@ class ModelCards(QWidget):
         super().__init__()
         self._commands = commands
         self.by_name: dict[str, ModelCard] = {}
-        self._looking = SecondaryText(words.LOOKING)
-        self._column = column(self._looking, parent=self)
+        self._looking, self.more = SecondaryText(words.LOOKING), _Disclosure()
+        self.more.hide()
+        self.more.toggled.connect(self._show_others)
+        self._others: list[ModelCard] = []
+        self._column = column(self._looking, self.more, parent=self)
 
     def show_models(self, models: ModelList, entries: Sequence[ModelEntry]) -> None:
-        """Show ``entries`` of ``models`` in that order."""
+        """Show ``entries`` of ``models`` in that order; those of other makers at the end, behind a button."""
         self._looking.hide()
         before, self.by_name = self.by_name, {}
-        for place, entry in enumerate(entries):
-            card = before.pop(entry.name, None) or ModelCard(self._commands)
-            self.by_name[entry.name] = card
-            if self._column.indexOf(card) != place:
-                self._column.insertWidget(place, card)
+        entries = sorted(entries, key=_is_aside)
+        for entry in entries:
+            is_known = entry.name in before
+            self.by_name[entry.name] = before.pop(entry.name) if is_known else ModelCard(self._commands)
+        self._others = [self.by_name[entry.name] for entry in entries if _is_aside(entry)]
+        cards = [self.by_name[entry.name] for entry in entries]
+        widgets = [*cards[: len(cards) - len(self._others)], self.more, *self._others]
+        for place, widget in enumerate(widgets):
+            if self._column.indexOf(widget) != place:
+                self._column.insertWidget(place, widget)
+        for entry, card in zip(entries, cards, strict=True):
             card.show_entry(entry, models)
-            card.show()  # now, not with the next event: what is not visible cannot have the keyboard
+            # Now, not with the next event: what is not visible cannot have the keyboard.
+            card.setVisible(card not in self._others or self.more.isChecked())
+        self.more.setText(words.MORE_MODELS.format(count=len(self._others)))
+        self.more.setVisible(bool(self._others))
         for card in before.values():
             self._column.removeWidget(card)
             card.deleteLater()
@@ -120,8 +140,17 @@ class ModelCards(QWidget):
 
     def first_button(self) -> QPushButton | None:
         """The button that does most for the user: the first one of the first card that has one."""
-        buttons = [card.primary for card in self.by_name.values()]
+        buttons = [card.primary for card in self.by_name.values() if not card.isHidden()]
         return next((button for button in buttons if not button.isHidden()), None)
+
+    def _show_others(self, is_open: bool) -> None:
+        for card in self._others:
+            card.setVisible(is_open)
+
+
+def _is_aside(entry: ModelEntry) -> bool:
+    """Whether nobody needs to see the model before he looks for it."""
+    return entry.is_other and entry.status is ModelStatus.AVAILABLE and entry.problem is None
 
 
 class ModelCard(Card):
@@ -140,15 +169,17 @@ class ModelCard(Card):
         self._since_change = QElapsedTimer()
         self.title, self._pill, self._summary = Title(is_line=True), Pill(), SecondaryText()
         self.primary, self.secondary = Button(do=self._on_primary), Button(do=self._on_secondary)
-        self.facts, self.languages, self.work = _Facts(), _Languages(), _Work()
+        self.facts, self.languages, self.work, self.forms = _Facts(), _Languages(), _Work(), _Forms()
+        self._fidelity, self._models = SecondaryText(), ModelList()
+        self.forms.combo.activated.connect(self._show_form)
         self.facts.measure.clicked.connect(lambda: commands.measure(self._entry.name))
         self._trouble, self._warning = Message(), Message()
         head = FlowLayout(self.title, self._pill)
         head.push(self.secondary, self.primary)
         self.body.setContentsMargins(MARGIN_PX, 14, 14, 14)
         self.body.addLayout(head)
-        rows = (self._summary, self.facts, self.work, self._trouble, self._warning, self.languages)
-        for widget in rows:
+        about = (self._summary, self.facts, self._fidelity, self.forms, self.work)
+        for widget in (*about, self._trouble, self._warning, self.languages):
             self.body.addWidget(widget)
         delete = QShortcut(QKeySequence.StandardKey.Delete, self, self._on_delete)
         delete.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -157,7 +188,7 @@ class ModelCard(Card):
         """Show ``entry`` of ``models``."""
         if entry.status is not self._entry.status:
             self._since_change.start()
-        before, self._entry = self._entry, entry
+        before, self._entry, self._models = self._entry, entry, models
         self.setAccessibleName(entry.title)
         self.title.setText(entry.title)
         state, color, primary = words.state(entry)
@@ -166,14 +197,23 @@ class ModelCard(Card):
         self._pill.say(state, color)
         self._summary.setText(entry.summary)
         self._summary.setVisible(bool(entry.summary))
-        for part in (self.facts, self.languages, self.work):
+        is_measured = entry.status is ModelStatus.INSTALLED and not entry.is_permanent
+        self._fidelity.setText(" ".join(entry.fidelity))
+        self._fidelity.setVisible(is_measured and bool(entry.fidelity))
+        for part in (self.forms, self.languages, self.work):
             part.show_entry(entry)
         problem = (entry.problem.title, entry.problem.hint) if entry.problem else ("", "")
         self._trouble.say(problem[0], "recording", hint=problem[1])
-        self._warning.say(words.warning(entry, models))
+        self._show_form()
         self.set_accent("good" if entry.is_chosen else "")
         self._label(self.secondary, words.secondary(entry))
         self._label(self.primary, primary)
+
+    def _show_form(self) -> None:
+        """What the form that is chosen takes, and whether this machine has it."""
+        form = self.forms.chosen
+        self.facts.show_entry(self._entry, form)
+        self._warning.say(words.warning(self._entry, self._models, form))
 
     def _label(self, button: QPushButton, text: str) -> None:
         if not text and button.hasFocus():
@@ -190,6 +230,8 @@ class ModelCard(Card):
             self._commands.pause(name)
         elif self.primary.text() == words.USE:
             self._commands.use(name)
+        elif preset := self.forms.preset or self._entry.preset:
+            self._commands.install(name, preset)
         else:
             self._commands.install(name)
 
@@ -232,9 +274,11 @@ class _Facts(QWidget):
             widget.setToolTip(words.SPEED_TIP)
         column(line, parent=self).setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
 
-    def show_entry(self, entry: ModelEntry) -> None:
+    def show_entry(self, entry: ModelEntry, form: ModelForm | None) -> None:
+        """Show ``entry``, with the sizes of ``form`` if there is a choice."""
         download = words.NOTHING if entry.is_permanent else words.size(entry.download_bytes)
-        texts = (download, words.size(entry.disk_bytes), words.size(entry.memory_bytes), words.speed(entry))
+        disk, memory = words.size((form or entry).disk_bytes), words.size((form or entry).memory_bytes)
+        texts = (download, disk, memory, words.speed(entry))
         for value, text in zip(self._values, texts, strict=True):
             value.setText(text)
         is_here = entry.status is ModelStatus.INSTALLED
@@ -242,17 +286,75 @@ class _Facts(QWidget):
         self.measure.setVisible(is_here and entry.clip_s is None and not entry.is_measuring)
 
 
+class _Disclosure(QToolButton):
+    """Opens and closes what follows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setCheckable(True)
+        self.setAutoRaise(True)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setArrowType(Qt.ArrowType.RightArrow)
+        self.toggled.connect(self._on_toggled)
+
+    def _on_toggled(self, is_open: bool) -> None:
+        self.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+
+
+class _Forms(QWidget):
+    """The forms that a model can be installed in, and what the one that is chosen costs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forms: tuple[ModelForm, ...] = ()
+        self._preset = ""  # of the user's choice, also while it is being installed
+        self.combo, self._cost = QComboBox(), SecondaryText()
+        self.combo.setToolTip(words.FORM_TIP)
+        self.combo.activated.connect(self._on_activated)
+        head = SecondaryText(words.FORM, scale=0.9, is_line=True)
+        head.setBuddy(self.combo)
+        choice = column(head, FlowLayout(self.combo), self._cost, gap_px=1, parent=self)
+        choice.setContentsMargins(0, 0, 0, SMALL_GAP_PX)
+
+    @property
+    def chosen(self) -> ModelForm | None:
+        """None if there is no choice, or none any more."""
+        place = self.combo.currentIndex()
+        return self._forms[place] if 0 <= place < len(self._forms) else None
+
+    @property
+    def preset(self) -> str:
+        """That of the form that is chosen; "" for the usual one."""
+        return self.chosen.preset if self.chosen and self.combo.currentIndex() else ""
+
+    def show_entry(self, entry: ModelEntry) -> None:
+        """Show the forms of ``entry``; what was chosen stays so."""
+        forms = entry.forms if entry.status in {ModelStatus.AVAILABLE, ModelStatus.PAUSED} else ()
+        if forms != self._forms:
+            self._forms, presets = forms, [one.preset for one in forms]
+            self.combo.clear()
+            self.combo.addItems([words.form(one, forms) for one in forms])
+            self.combo.setCurrentIndex(presets.index(self._preset) if self._preset in presets else 0)
+        self._show_cost()
+        self.setVisible(bool(forms))
+
+    def _on_activated(self, place: int) -> None:
+        self._preset = self._forms[place].preset
+        self._show_cost()
+
+    def _show_cost(self) -> None:
+        cost = self.chosen.cost if self.chosen else ""
+        self._cost.setText(cost)
+        self._cost.setVisible(bool(cost))
+
+
 class _Languages(QWidget):
     """Languages, licence and source in a line; the list of languages below it, once it was opened."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.toggle = QToolButton()
-        self.toggle.setCheckable(True)
-        self.toggle.setAutoRaise(True)
-        self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.toggle.setArrowType(Qt.ArrowType.RightArrow)
-        self.toggle.toggled.connect(self._on_toggled)
+        self.toggle = _Disclosure()
+        self.toggle.toggled.connect(self._show_list)
         self._origin, self.list = SecondaryText(scale=0.9, is_line=True), SecondaryText()
         self.list.hide()
         column(FlowLayout(self.toggle, self._origin), self.list, gap_px=SMALL_GAP_PX, parent=self)
@@ -263,8 +365,7 @@ class _Languages(QWidget):
         self.list.setText(words.languages_line(entry))
         self._origin.setText("  ·  ".join(filter(None, (entry.licence, entry.source))))
 
-    def _on_toggled(self, is_open: bool) -> None:
-        self.toggle.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+    def _show_list(self, is_open: bool) -> None:
         self.list.setVisible(is_open)
 
 

@@ -1,10 +1,13 @@
 """From the settings to what the cycle and the menus work with."""
 
+import shutil
+
 import pytest
 
 from handy_qwen.app.choices import (
     choices_of,
     chord_title,
+    listed_models,
     live_of,
     microphones_with,
     recent_with,
@@ -13,6 +16,7 @@ from handy_qwen.app.choices import (
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.core.view import ModelChoice
+from handy_qwen.paths import asset
 from handy_qwen.settings import Settings
 
 
@@ -79,13 +83,26 @@ def test_on_battery_the_lesser_of_both_settings_holds(live, on_battery, is_on_ba
 
 def test_the_menus_show_what_there_is_and_what_is_chosen():
     settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphones=("Webcam",))
-    choices = choices_of(settings, Method.TYPE, ["big", "demo"], ["Webcam", "Headset"])
+    models = (ModelChoice("big", "The big one"), ModelChoice("demo", "Demo"))
+    choices = choices_of(settings, Method.TYPE, models, ["Webcam", "Headset"])
     assert choices.model == "big"
-    assert choices.models == (ModelChoice("big", "big"), ModelChoice("demo", "demo"))
+    assert choices.models == models
+    assert not choices.is_demo_only
     assert choices.hotkeys == ("Right Ctrl", chord_title("ctrl+alt+d"))
     assert (choices.language, choices.microphone) == ("German", "Webcam")
     assert choices.microphones == ("Webcam", "Headset")
     assert choices.overlay == "bottom"
+
+
+def test_models_have_the_titles_of_the_catalogue_or_else_their_names(app_home):
+    own = app_home / "data" / "models"
+    for name in ("qwen3-asr-0.6b", "mine"):
+        shutil.copytree(asset("demo-model"), own / name)
+    assert listed_models() == (
+        ModelChoice("mine", "mine"),
+        ModelChoice("qwen3-asr-0.6b", "Qwen3-ASR 0.6B"),
+        ModelChoice("demo", "Demo"),
+    )
 
 
 def test_without_a_model_none_is_chosen():

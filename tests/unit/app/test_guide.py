@@ -6,7 +6,7 @@ from handy_qwen.app import choices
 from handy_qwen.app.choices import hotkeys_with, is_guide_due
 from handy_qwen.app.program import DEMO_HINT, DEMO_NOTICE
 from handy_qwen.core.types import Hotkey
-from handy_qwen.core.view import Window
+from handy_qwen.core.view import ModelChoice, Window
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings
 from tests.unit.app.test_program import bench  # noqa: F401  a fixture
@@ -25,7 +25,8 @@ GERMAN = Hotkey("f9", language="German", submit="enter")
     ],
 )
 def test_the_guide_is_due_once_and_only_where_it_helps(settings, models, is_hidden, is_due):
-    assert is_guide_due(settings, models, is_hidden=is_hidden) is is_due
+    here = tuple(ModelChoice(name, name.title()) for name in models)
+    assert is_guide_due(settings, here, is_hidden=is_hidden) is is_due
 
 
 def test_a_new_key_takes_the_place_of_the_first_and_keeps_its_language():

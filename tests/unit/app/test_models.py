@@ -26,6 +26,7 @@ class Shop:
         self.error = None
         self.told = threading.Semaphore(0)
         self.measured = []
+        self.presets = []
 
     def entries(self):
         return tuple(self.models.values())
@@ -33,7 +34,8 @@ class Shop:
     def _be(self, name, **changes):
         self.models[name] = replace(self.models[name], **changes)
 
-    def install(self, name, tell):
+    def install(self, name, preset, tell):
+        self.presets.append(preset)
         share = 0.25
         try:
             while True:
@@ -136,6 +138,16 @@ def test_the_first_installation_shows_progress_is_used_measured_and_said(counter
     assert [event.title for event in counter.posted if isinstance(event, Noted)] == ["Small is installed."]
 
 
+def test_a_model_is_installed_in_the_form_that_was_chosen(counter):
+    counter.shop.go_on.set()
+    for preset in ("", "smallest"):
+        counter.presenter.install("small", preset)
+        counter.wait_status("small", ModelStatus.INSTALLED)
+        counter.presenter.remove("small")
+        counter.wait_status("small", ModelStatus.AVAILABLE)
+    assert counter.shop.presets == ["", "smallest"]
+
+
 def test_a_second_installation_leaves_the_model_in_use(counter):
     counter.shop._be("small", status=ModelStatus.INSTALLED)
     counter.presenter.refresh()
@@ -199,7 +211,7 @@ def test_what_nobody_thought_of_is_told_as_well_and_the_next_job_runs(counter):
 @pytest.mark.expects_log
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_job_that_ends_its_thread_is_told_and_the_next_one_runs_when_the_watchdog_has_looked(counter):
-    def die(_name, _tell):
+    def die(_name, _preset, _tell):
         raise SystemExit
 
     install, counter.shop.install = counter.shop.install, die

@@ -1,16 +1,23 @@
 """``model``: what is said of folders and models, in this process."""
 
+import io
 import json
 import os
 import shutil
 import tomllib
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from handy_qwen import paths
 from handy_qwen.cli import model
 from handy_qwen.cli.terminal import InstallProgress
+from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.core.models import InstallStage, Progress
+from handy_qwen.engine.qwen3.manifest import Fidelity, load_manifest
+from handy_qwen.models.catalogue import read_catalogue
+from handy_qwen.models.installed import InstalledModel
 from tests.conftest import CHECKPOINT
 
 SPEECH = paths.asset("speech/report.flac")
@@ -139,6 +146,92 @@ def test_a_model_that_is_here_is_not_silently_left_in_another_form(ask, imported
     assert (status, "handy-qwen model remove qwen3-asr-0.6b" in err) == (1, True)
 
 
+@pytest.fixture
+def small_machine(monkeypatch):
+    """A machine that has memory for the smallest form of 0.6B alone, and what would be installed on it."""
+    form = read_catalogue().find("qwen3-asr-0.6b").smaller[-1]
+    memory = SimpleNamespace(total=round(form.memory_bytes / 0.8) + 1)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    presets = []
+
+    def install(model, _tell, *, preset, keep_source):
+        presets.append(preset)
+        assert keep_source is None
+        return InstalledModel(model.name, paths.asset("demo-model"))
+
+    monkeypatch.setattr("handy_qwen.models.installing.install", install)
+    return form.preset, presets
+
+
+def answered(monkeypatch, text):
+    stdin = io.StringIO(text)
+    stdin.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", stdin)
+
+
+@pytest.mark.parametrize(("answer", "is_smaller"), [("y\n", True), ("n\n", False)])
+def test_where_memory_is_short_a_smaller_form_is_offered_never_taken(
+    ask, monkeypatch, small_machine, answer, is_smaller
+):
+    smallest, presets = small_machine
+    answered(monkeypatch, answer)
+    status, _, err = ask("install", "qwen3-asr-0.6b")
+    assert status == 0
+    assert "Qwen3-ASR 0.6B needs 1." in err
+    assert f'The form "{smallest}" needs' in err
+    assert "many more in Korean" in err
+    assert presets == [smallest if is_smaller else ""]
+
+
+def test_where_nobody_can_be_asked_both_ways_are_named(ask, monkeypatch, small_machine):
+    smallest, presets = small_machine
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    status, _, err = ask("install", "qwen3-asr-0.6b")
+    assert status == 1
+    assert f"Choose one: --preset {smallest}, or --preset {DEFAULT_PRESET}." in err
+    assert presets == []
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_who_names_a_form_gets_it(ask, monkeypatch, small_machine, preset):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert ask("install", "qwen3-asr-0.6b", "--preset", preset).status == 0
+    assert small_machine[1] == [preset]
+
+
+def test_where_memory_is_plenty_nobody_is_asked(ask, monkeypatch, small_machine):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=16e9))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert ask("install", "qwen3-asr-0.6b").status == 0
+    assert small_machine[1] == [""]
+
+
+def test_the_list_has_the_smaller_forms_of_what_is_not_here(ask, imported):
+    smaller = read_catalogue().find("qwen3-asr-0.6b").smaller
+    lines = ask("list").out.splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("qwen3-asr-0.6b "))
+    for form, line in zip(smaller, lines[place + 1 :], strict=False):
+        assert line.startswith(f"  --preset {form.preset} ")
+        assert line.endswith(form.cost)
+        assert lines[0].index("MEMORY") + len("MEMORY") == line.rindex("B   ") + 1  # in its column
+    imported("qwen3-asr-0.6b")
+    lines = ask("list").out.splitlines()
+    assert "--preset" not in lines[1] + lines[2]
+
+
+def test_how_close_a_model_comes_to_full_precision_is_said(ask, imported):
+    folder = imported("mine")
+    measured = Fidelity(14, 13, 150, 149, 0.003, 0.004, ("The encoder is kept in float32.",))
+    replace(load_manifest(folder), fidelity=measured).save(folder)
+    words = "The same words as full precision on 13 of 14 check sentences; 0.4 % apart."
+    assert f"{words} The encoder is kept in float32.\n" in ask("info", "mine").out
+    assert ask("check", "mine").out.splitlines()[1:] == [words, "The encoder is kept in float32."]
+    assert json.loads(ask("check", "mine", "--json").out)["fidelity"][0] == words
+    listed = {row["name"]: row for row in json.loads(ask("list", "--json").out)}
+    assert listed["mine"]["fidelity"][0] == words
+    assert listed["qwen3-asr-0.6b"]["forms"][0]["preset"] == DEFAULT_PRESET
+
+
 def test_an_interrupted_installation_says_that_it_goes_on(ask, monkeypatch):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
@@ -164,7 +257,7 @@ def test_a_folder_that_is_used_is_found_from_everywhere(ask, tmp_path, monkeypat
     assert f"handy-qwen model use {tmp_path / 'mine'}" in ask("convert", CHECKPOINT, "mine").out
     assert ask("use", "mine").status == 0
     monkeypatch.chdir("/")
-    assert ask("check").out == "mine: complete and working\n"
+    assert ask("check").out.splitlines()[0] == "mine: complete and working"
 
 
 def test_a_model_in_use_that_is_gone_keeps_no_other_from_being_removed(ask, imported, tmp_path):

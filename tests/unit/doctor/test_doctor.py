@@ -42,6 +42,7 @@ from handy_qwen.errors import (
     MicrophoneReason,
 )
 from handy_qwen.history.store import Places, default_folder
+from handy_qwen.models.installed import model_entries
 from handy_qwen.settings import Settings, read_configuration
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
@@ -533,12 +534,16 @@ def test_a_model_that_is_not_there_is_a_problem():
 
 
 @pytest.mark.parametrize(
-    ("total", "available", "status"), [(16e9, 8e9, "ok"), (16e9, 0.1e9, "warning"), (0.2e9, 0.1e9, "problem")]
+    ("total", "available", "status"),
+    [(16e9, 8e9, "ok"), (16e9, 0.1e9, "warning"), (0.14e9, 0.1e9, "problem")],
 )
 def test_memory_is_held_against_what_the_model_needs(monkeypatch, total, available, status):
     memory = SimpleNamespace(total=total, available=available)
     monkeypatch.setattr(program.psutil, "virtual_memory", lambda: memory)
-    assert next(iter(program.check_memory(context()))).status == status
+    finding = next(iter(program.check_memory(context())))
+    assert finding.status == status
+    (listed,) = [entry for entry in model_entries() if entry.name == "demo"]
+    assert finding.details["needed_bytes"] == listed.memory_bytes  # one figure everywhere
 
 
 def test_a_full_disk_is_a_problem_and_a_small_one_a_warning(monkeypatch):

@@ -130,7 +130,7 @@ def test_a_manifest_that_reaches_outside_its_folder_is_refused(package, name):
         {"files": []},
         {"files": {"a": {}}},
         {"surprise": 1},
-        {"fidelity": {}},
+        {"fidelity": 7},
         {"fidelity": MEASURED | {"clips_same": 15}},
         {"fidelity": MEASURED | {"choices": "120"}},
         {"fidelity": MEASURED | {"features": -0.1}},

@@ -2,6 +2,7 @@
 
 import pytest
 
+from handy_qwen.convert.presets import DEFAULT_PRESET
 from handy_qwen.core.models import ModelStatus
 from handy_qwen.errors import InstallationError
 from handy_qwen.languages import ALL_LANGUAGES
@@ -67,6 +68,9 @@ def test_entries_of_the_user_are_added_and_replace_shipped_ones():
         ("languages", "langages", "langages"),
         ("[[models]]", "[models]", ""),
         ("files =", "disk_bytes = -1\nfiles =", "disk_bytes"),
+        ("files =", 'smaller = "smallest"\nfiles =', "smaller"),
+        ("files =", 'smaller = [{preset = "tiny"}]\nfiles =', "tiny"),
+        ("files =", 'smaller = [{preset = "smallest", disk_bytes = -1}]\nfiles =', "disk_bytes"),
         ("files", "files ?", ""),
     ],
 )
@@ -95,6 +99,16 @@ def test_a_repository_is_as_good_as_a_name():
 def test_what_is_no_repository_is_an_unknown_name(asked):
     with pytest.raises(InstallationError, match="can be installed"):
         read_catalogue().find(asked)
+
+
+@pytest.mark.parametrize("name", ["qwen3-asr-0.6b", "qwen3-asr-1.7b"])
+def test_smaller_forms_need_less_and_say_what_they_cost(name):
+    usual, *smaller = read_catalogue().find(name).forms
+    assert usual.preset == DEFAULT_PRESET
+    for form in smaller:
+        assert 0 < form.disk_bytes < usual.disk_bytes
+        assert 0 < form.memory_bytes < usual.memory_bytes
+        assert form.cost.endswith(".")
 
 
 def test_an_unknown_name_is_answered_with_those_that_are_known():

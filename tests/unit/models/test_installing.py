@@ -28,11 +28,13 @@ from handy_qwen.errors import (
 from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
 from handy_qwen.models.installed import (
     discard_download,
+    find_installable,
     find_model,
     installed_models,
     load_origin,
     load_recognizer,
     model_entries,
+    needed_memory,
     remove,
 )
 from handy_qwen.models.installing import install, is_whole
@@ -211,6 +213,30 @@ def test_a_repository_for_transformers_is_installed_by_its_name():
     origin = load_origin(made.folder)
     assert (origin.source, origin.commit) == (HF_REPOSITORY, COMMIT)
     assert {"config.json", "tokenizer.json", WEIGHTS} <= origin.fetched.keys()
+
+
+def test_a_repository_that_was_begun_by_its_name_is_listed_and_resumed(named_hub):
+    def give_up(progress):
+        if progress.stage is InstallStage.CHECKING:
+            raise CancelledError
+
+    model = read_catalogue().find(HF_REPOSITORY)
+    with pytest.raises(CancelledError):
+        install(model, give_up)
+    (entry,) = [one for one in model_entries() if one.name == model.name]
+    assert (entry.status, entry.source) == (ModelStatus.PAUSED, HF_REPOSITORY)
+    assert entry.partial_bytes == named_hub.sent_bytes(WEIGHTS) + sum(
+        named_hub.sent_bytes(name) for name in ("config.json", "tokenizer.json", "tokenizer_config.json")
+    )
+    before = named_hub.sent_bytes(WEIGHTS)
+    install(find_installable(entry.name), ignore)
+    assert named_hub.sent_bytes(WEIGHTS) == before
+    (entry,) = [one for one in model_entries() if one.name == model.name]
+    assert (entry.status, entry.title) == (ModelStatus.INSTALLED, "Qwen3-ASR-0.6B-hf")
+    assert not entry.is_imported  # it can be downloaded again
+    assert needed_memory(find_model(entry.name)) == entry.memory_bytes == model.memory_bytes
+    with pytest.raises(InstallationError, match="can be installed"):
+        find_installable("something-else")
 
 
 @pytest.mark.parametrize(

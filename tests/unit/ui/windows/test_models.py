@@ -12,12 +12,15 @@ from handy_qwen.ui.windows import model_words as words
 from handy_qwen.ui.windows.models import ModelCard, ModelsWindow
 from tests.e2e.pasts import VIEW
 from tests.e2e.shelves import (
+    COST,
     DEMO,
     DOWNLOADING,
+    FIDELITY,
     GB,
     IDLE_DEMO,
     INSTALLED,
     LARGE,
+    PUBLISHED,
     SHELVES,
     SMALL,
     installing,
@@ -183,7 +186,7 @@ def test_a_damaged_model_can_be_installed_again_and_an_import_only_be_removed(wi
     assert card(window, SMALL).primary.isVisible() is not is_imported
     if not is_imported:
         card(window, SMALL).primary.click()
-        assert asked.calls == [("install", SMALL.name)]
+        assert asked.calls == [("install", SMALL.name, INSTALLED.preset)]  # in the form that it has
 
 
 def test_a_model_that_could_not_be_removed_is_not_called_broken(window):
@@ -250,6 +253,74 @@ def test_too_little_memory_and_too_little_disk_are_said_in_numbers(window):
     window.show_models(replace(shelf(LARGE), free_bytes=GB))
     assert "Installing needs 6.3 GB of disk space; 1.0 GB free." in said(card(window, LARGE))
     assert "1.0 GB free" in window.room.text()
+
+
+def choose(window, entry, place):
+    forms = card(window, entry).forms
+    forms.combo.setCurrentIndex(place)
+    forms.combo.activated.emit(place)
+    return forms
+
+
+def test_each_form_says_its_memory_and_what_it_costs(window):
+    forms = card(window, SMALL).forms
+    texts = [forms.combo.itemText(place) for place in range(forms.combo.count())]
+    assert texts[0] == "Balanced, recommended · 1.4 GB of memory"
+    assert texts[2] == "Smallest · 1.0 GB of memory"
+    assert COST not in said(forms)
+    choose(window, SMALL, 1)
+    assert COST in said(forms)
+    assert "640 MB" in said(card(window, SMALL).facts)
+
+
+def test_the_form_that_was_chosen_is_installed_also_after_a_pause(window, asked):
+    choose(window, SMALL, 1)
+    card(window, SMALL).primary.click()
+    window.show_models(shelf(DOWNLOADING, DEMO))
+    assert not card(window, SMALL).forms.isVisible()
+    window.show_models(SHELVES["paused"])
+    card(window, SMALL).primary.click()
+    assert asked.calls == [("install", SMALL.name, "compact")] * 2
+    choose(window, SMALL, 0)
+    card(window, SMALL).primary.click()
+    assert asked.calls[2:] == [("install", SMALL.name)]
+
+
+def test_where_memory_is_short_a_smaller_form_is_proposed_and_the_usual_one_stays_chosen(window, asked):
+    window.show_models(SHELVES["short of memory"])
+    small, large = card(window, SMALL), card(window, LARGE)
+    assert "Needs 1.4 GB of memory; this computer has 1.5 GB." in said(small)
+    assert f"You can choose Compact, which needs 1.1 GB. {COST}" in said(small)
+    assert "You can choose" not in said(large)  # none of its forms fits
+    small.primary.click()
+    assert asked.calls == [("install", SMALL.name)]
+    choose(window, SMALL, 1)
+    assert "this computer has" not in said(small)
+
+
+def test_an_installed_model_says_how_close_it_comes_to_full_precision(window):
+    assert "check sentences" not in said(window)
+    window.show_models(SHELVES["installed"])
+    assert FIDELITY[0] in said(card(window, SMALL))
+    assert "19 of 20" in said(card(window, LARGE))
+    assert "float32, because" in said(card(window, LARGE))
+
+
+def test_models_of_other_makers_are_behind_a_button(qtbot, window, asked):
+    other = card(window, PUBLISHED)
+    assert not other.isVisible()
+    assert window.cards.more.text() == "More models (1)"
+    window.cards.more.setFocus()
+    press(qtbot, window, Qt.Key.Key_Return)
+    assert other.isVisible()
+    window.cards.layout().activate()
+    assert card(window, DEMO).y() < window.cards.more.y() < other.y()
+    other.primary.click()
+    assert asked.calls == [("install", PUBLISHED.name)]
+    window.cards.more.setChecked(False)
+    window.show_models(shelf(SMALL, installing(PUBLISHED, InstallStage.CHECKING, 0.5), DEMO))
+    assert other.isVisible()  # it is being worked on
+    assert not window.cards.more.isVisible()
 
 
 def test_the_speed_is_measured_once_and_shown(window, asked):
