@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.events import (
     Delivered,
     EndCause,
@@ -58,6 +59,7 @@ class FakeHotkeys(Idle):
         self.hotkeys: Sequence[Hotkey] = ()
         self.is_escape_wanted = False
         self.is_stopped = False
+        self.captor: OnCaptured | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         if self.error:
@@ -70,6 +72,22 @@ class FakeHotkeys(Idle):
 
     def watch_escape(self, is_wanted: bool) -> None:
         self.is_escape_wanted = is_wanted
+
+    def capture(self, on_captured: OnCaptured) -> None:
+        if self.error:
+            raise self.error
+        self.captor = on_captured
+
+    def end_capture(self) -> None:
+        if self.captor is not None:
+            self.hear(Captured(CaptureStep.OVER))
+
+    def hear(self, captured: Captured) -> None:
+        """The user presses keys of a new hotkey."""
+        captor = self.captor
+        assert captor is not None, "none is captured"
+        self.captor = None if captured.is_last else captor
+        captor(captured)
 
     def stop(self) -> None:
         self.is_stopped = True

@@ -229,6 +229,7 @@ def view_of(now: Dictation) -> View:
         began_s=recorded.since_s if recorded else None,
         is_rehearsing=now.is_rehearsing,
         is_key_down=bool(now.gestures.down),
+        keys_down=now.gestures.down,
         is_locked=now.gestures.take is not None and now.gestures.take.is_locked,
         device=recorded.device if recorded else "",
         language=present.language if present else now.rules.language,

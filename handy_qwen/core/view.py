@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Method, Mode, Overlay
+from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
 HOTKEYS = "hotkeys"
@@ -116,6 +117,7 @@ class View:
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
     is_key_down: bool = False  # a hotkey is held down, whatever comes of it
+    keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
     is_locked: bool = False  # hands-free: the recording goes on after the key came up
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
@@ -146,6 +148,25 @@ class Commands(Protocol):
 
     def change(self, **changes: object) -> None:
         """Change settings, by their names; see ``settings.fields.Settings``."""
+
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """Hear the keys of a new hotkey. No hotkey dictates meanwhile.
+
+        Args:
+            on_captured: Hears each step, on any thread. The last one comes always.
+
+        Returns:
+            Ends it, if it is not over yet.
+        """
+
+    def use_hotkeys(
+        self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
+    ) -> None:
+        """Dictate with ``hotkeys`` from now on; the keys of the one at ``place`` are new, None: no keys are.
+
+        ``on_used`` is called with None, or with the reason why that one cannot be; then nothing changes.
+        On any thread.
+        """
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.

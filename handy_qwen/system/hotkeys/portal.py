@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from jeepney import Message
 from jeepney.low_level import HeaderFields
 
+from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
@@ -221,6 +222,13 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
         self._is_escape_watched = is_wanted
 
+    def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
+        """See ``HotkeyListener``. Keys are the desktop's business."""
+        raise _error(
+            "Your desktop decides which keys a program gets.",
+            "Change them in your desktop's keyboard settings, under Handy Qwen.",
+        )
+
     # --- the thread ----------------------------------------------------------------------------------
 
     def _use(self, shortcuts: tuple[Shortcut, ...]) -> None:
@@ -323,9 +331,10 @@ def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
 
 
 def trigger(chord: Chord) -> str:
-    """``chord`` as the portal writes it; empty if it cannot be said: lone modifiers, AltGr."""
+    """``chord`` as the portal writes it; empty if it cannot be said: lone modifiers, AltGr, mouse buttons."""
     families = [name.partition("_")[0] for name in chord.modifiers]
-    if chord.is_lone or any(family not in _MODIFIERS for family in families):
+    is_button = chord.key.startswith("mouse")
+    if chord.is_lone or is_button or any(family not in _MODIFIERS for family in families):
         return ""
     return "+".join([*(_MODIFIERS[family] for family in families), _KEYSYMS.get(chord.key, chord.key)])
 

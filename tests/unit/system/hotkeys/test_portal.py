@@ -14,7 +14,8 @@ from handy_qwen.core.events import HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.portal import PortalHotkeys, Shortcut, ShortcutsSession, Signal
+from handy_qwen.system.hotkeys.chord import parse_chord
+from handy_qwen.system.hotkeys.portal import PortalHotkeys, Shortcut, ShortcutsSession, Signal, trigger
 from handy_qwen.system.portal import NoPortalError, PortalError
 from tests.unit.system.bus import SESSION, FakeBus, response
 
@@ -48,6 +49,16 @@ def on_bus(monkeypatch):
         return bus
 
     return use
+
+
+def test_no_key_can_be_captured_where_the_desktop_has_them_all():
+    with pytest.raises(HotkeyError, match="Your desktop decides"):
+        PortalHotkeys(lambda _event: None).capture(lambda _captured: None)
+
+
+@pytest.mark.parametrize("chord", ["mouse4", "ctrl+mouse4"])
+def test_a_mouse_button_cannot_be_wished_for(chord):
+    assert trigger(parse_chord(chord)) == ""
 
 
 def test_a_bus_that_cannot_be_had_is_reported_and_the_listener_lives(on_bus, error):
