@@ -124,7 +124,13 @@ def run(*, is_hidden: bool) -> int:
     app.aboutToQuit.connect(end)
     try:
         has_tray = desk.has_tray()
-        program.start(desk.show_view, windows.call, windows.workers(), has_tray=has_tray)
+        program.start(
+            desk.show_view,
+            windows.call,
+            windows.workers(),
+            on_settings=desk.show_settings,
+            has_tray=has_tray,
+        )
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()

@@ -36,7 +36,7 @@ from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
 from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
-from handy_qwen.settings import Settings, SettingsStore
+from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
@@ -80,6 +80,7 @@ class Program:
         self._quit_app, self._open_file = quit_app, open_file
         self._on_view: Listener | None = None
         self._open_window: Callable[[Window], None] = lambda _window: None
+        self._on_settings: Callable[[SettingsView], None] = lambda _shown: None
         self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
@@ -102,6 +103,7 @@ class Program:
             paths.settings_file(),
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Trouble(SETTINGS, error)),
+            on_view=self._show_settings,
         )
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
@@ -119,6 +121,7 @@ class Program:
         open_window: Callable[[Window], None] = lambda _window: None,
         workers: Mapping[str, Watched] | None = None,
         *,
+        on_settings: Callable[[SettingsView], None] = lambda _shown: None,
         has_tray: bool = True,
     ) -> None:
         """Begin to work, behind the tray.
@@ -127,12 +130,14 @@ class Program:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
             workers: What else has a thread that is to be watched, by its subject in ``runtime.watchdog``.
+            on_settings: Called on any thread with the settings and what is wrong with their file.
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
             ControlError: The control socket cannot be opened.
         """
         self._on_view, self._open_window, self._has_tray = on_view, open_window, has_tray
+        self._on_settings = on_settings
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
@@ -344,6 +349,17 @@ class Program:
         self._change({"hotkeys": hotkeys})
         return None
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again. Any thread; returns at once."""
+
+        def mend() -> None:
+            try:
+                self.store.mend()
+            except HandyError as exc:
+                self.controller.post(Failed(0, exc))
+
+        self.chores.do(mend)
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
 
@@ -389,11 +405,12 @@ class Program:
         self.chores.do(self._show_autostart)
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front, or open the settings file. Any thread; returns at once."""
-        if window is Window.SETTINGS:
-            self.chores.do(self._open_settings_file)
-        else:
-            self._open_window(window)
+        """Bring ``window`` to the front. Any thread; returns at once."""
+        self._open_window(window)
+
+    def open_settings_file(self) -> None:
+        """Open it in the user's editor. Any thread; returns at once."""
+        self.chores.do(self._open_settings_file)
 
     def quit(self) -> None:
         """End the program. Any thread; returns at once."""
@@ -489,6 +506,10 @@ class Program:
         self._answers.on_view(view)
         if self._on_view is not None:
             self._on_view(view)
+
+    def _show_settings(self, shown: SettingsView) -> None:
+        """Called on any thread."""
+        self._on_settings(shown)
 
     def _check_languages(self) -> None:
         """Warn before anybody speaks that the model lacks a language of the settings. Any thread."""

@@ -168,6 +168,9 @@ class Commands(Protocol):
         On any thread.
         """
 
+    def mend_settings(self) -> None:
+        """Make a settings file that is broken readable again: its faulty lines become comments."""
+
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
 
@@ -184,7 +187,10 @@ class Commands(Protocol):
         """Look for microphones and models again: the menu is about to open."""
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front; SETTINGS opens the settings file in the user's editor."""
+        """Bring ``window`` to the front."""
+
+    def open_settings_file(self) -> None:
+        """Open the settings file in the user's editor; where there is none, show its folder."""
 
     def quit(self) -> None:
         """End the program in an orderly way."""

@@ -1,13 +1,23 @@
 """Everything the user can set, and the file it is written in."""
 
-from handy_qwen.settings.fields import Settings
-from handy_qwen.settings.file import Configuration, Problem, SettingsStore, change, read_configuration
+from handy_qwen.settings.fields import OPTIONS, Option, Settings
+from handy_qwen.settings.file import (
+    Configuration,
+    Problem,
+    SettingsStore,
+    SettingsView,
+    change,
+    read_configuration,
+)
 
 __all__ = [
+    "OPTIONS",
     "Configuration",
+    "Option",
     "Problem",
     "Settings",
     "SettingsStore",
+    "SettingsView",
     "change",
     "read_configuration",
 ]

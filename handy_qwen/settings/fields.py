@@ -1,4 +1,4 @@
-"""All settings: name, default, check and meaning. The meaning is the comment in the file.
+"""All settings: name, default, check, and the words for people, of which file, window and commands are made.
 
 A reader checks what is written in the file: it returns the value or raises a ValueError. It takes its own
 result as well, so that the same check serves the file and the program. No message repeats the value: custom
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -20,11 +21,13 @@ from handy_qwen.core.text import Replacement, pattern_error
 from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
+from handy_qwen.settings.forms import Amount, Description, Form, Own, Page, Switch, Unit, Worded
 
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.StrEnum)
 Reader = Callable[[object], T]
 
+CORES = min(os.cpu_count() or 1, 64)
 MAX_TEXT = 500  # characters of a name, word or pattern
 MAX_ITEMS = 2000
 
@@ -57,29 +60,32 @@ def flag(value: object) -> bool:
     return value
 
 
-def number(low: float, high: float) -> Reader[float]:
+@dataclass(frozen=True)
+class number:  # noqa: N801  a check, as the functions are
     """A number from ``low`` to ``high``."""
 
-    def read(value: object) -> float:
+    low: float
+    high: float
+
+    def __call__(self, value: object) -> float:
+        """``value``, checked."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError("must be a number")
-        if not low <= value <= high:
-            raise ValueError(f"must be from {low:g} to {high:g}")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"must be from {self.low:g} to {self.high:g}")
         return float(value)
 
-    return read
 
-
-def whole(low: int, high: int) -> Reader[int]:
+@dataclass(frozen=True)
+class whole(number):  # noqa: N801
     """A whole number from ``low`` to ``high``."""
 
-    def read(value: object) -> int:
-        checked = number(low, high)(value)
+    def __call__(self, value: object) -> int:
+        """``value``, checked."""
+        checked = super().__call__(value)
         if checked != int(checked):
             raise ValueError("must be a whole number")
         return int(checked)
-
-    return read
 
 
 def choice(options: type[E]) -> Reader[E]:
@@ -193,9 +199,41 @@ def default_chord(platform: str = sys.platform) -> str:
     return "alt_r" if platform == "darwin" else "ctrl_r"
 
 
-def option(default: T, read: Reader[T], meaning: str) -> T:
-    """A field of ``Settings``."""
-    return field(default=default, metadata={"read": read, "meaning": meaning})
+def option(
+    default: T,
+    read: Reader[T],
+    label: str,
+    help: str = "",  # noqa: A002
+    *,
+    form: Form | None = None,
+    page: Page | None = None,
+    note: str = "",
+) -> T:
+    """A field of ``Settings``: its default, its check, and what people read about it."""
+    described = Description(label, help, form or Switch(), page, note)
+    return field(default=default, metadata={"read": read, "described": described})
+
+
+def _minutes(value: float) -> str:
+    return f"After {Unit.MINUTES.counted(value)}"
+
+
+def _seconds(value: float) -> str:
+    minutes = value / 60
+    return Unit.SECONDS.counted(value) if minutes != int(minutes) else Unit.MINUTES.counted(minutes)
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+_LIVE = Worded(
+    {
+        LiveMode.FULL: "Show the text as you speak",
+        LiveMode.FINAL_WINDOWS_ONLY: "Work ahead without showing it",
+        LiveMode.OFF: "Start when you let go",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -209,108 +247,268 @@ class Settings:
     mode: Mode = option(
         Mode.AUTO,
         choice(Mode),
-        '"auto": hold to talk, a short tap starts and stops, a double tap locks hands-free;\n'
-        '"hold": only while the key is down; "toggle": every tap starts or stops',
+        "The key works by",
+        "A short tap starts and stops a recording, a double tap locks it hands-free.",
+        form=Worded(
+            {
+                Mode.AUTO: "Holding or tapping",
+                Mode.HOLD: "Holding only",
+                Mode.TOGGLE: "Tapping only",
+            }
+        ),
+        page=Page.SHORTCUT,
     )
     hold_s: float = option(
-        0.3, number(0.1, 2), "a press of at least this many seconds counts as holding, a shorter one as a tap"
+        0.3,
+        number(0.1, 2),
+        "Counts as holding after",
+        "A shorter press counts as a tap.",
+        form=Amount(Unit.SECONDS, step=0.05, decimals=2),
+        page=Page.SHORTCUT,
     )
-    max_take_s: float = option(900.0, number(5, 7200), "the longest recording, in seconds")
+    max_take_s: float = option(
+        900.0,
+        number(5, 7200),
+        "Longest recording",
+        "The recording ends by itself after this time; its text is inserted as usual.",
+        form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=1),
+        page=Page.SHORTCUT,
+    )
     silence_s: float = option(
         20.0,
         number(0, 3600),
-        "a tapped recording ends after this many seconds of silence; 0: never. A locked one goes on",
+        "End a tapped recording after silence",
+        "A recording that is locked hands-free goes on.",
+        form=Worded(
+            {
+                5.0: "After 5 seconds",
+                10.0: "After 10 seconds",
+                20.0: "After 20 seconds",
+                60.0: "After 1 minute",
+                0.0: "Never",
+            },
+            other=lambda value: f"After {_seconds(value)}",
+            raw=_number,
+        ),
+        page=Page.SHORTCUT,
+        note="Any number of seconds, up to an hour.",
     )
-    microphone: str = option("", text, "name of the microphone; empty: the system's default")
+    microphone: str = option(
+        "",
+        text,
+        "Microphone",
+        form=Own(lambda value: value or "System default"),
+        page=Page.MICROPHONE,
+        note="Its name; empty: the system's default.",
+    )
     warm_s: float = option(
         30.0,
         number(-1, 86_400),
-        "seconds the microphone stays open after use, so that the first syllable of the next recording is\n"
-        "not lost; 0: not at all, -1: always. Only half a second is kept, in memory",
+        "Keep the microphone ready after use",
+        "Catches the first syllable of the next dictation. Half a second is kept, in memory only.",
+        form=Worded(
+            {0.0: "Off", 30.0: "For 30 seconds", 300.0: "For 5 minutes", -1.0: "Always"},
+            other=lambda value: "Always" if value < 0 else f"For {_seconds(value)}",
+            raw=_number,
+        ),
+        page=Page.MICROPHONE,
+        note="Any number of seconds, up to a day.",
     )
-    model: str = option("", text, "name of the speech model; empty: the one that is installed")
-    threads: int = option(0, whole(0, 256), "processor threads for the model; 0: automatic")
+    model: str = option(
+        "",
+        text,
+        "Model",
+        form=Own(lambda value: value or "Automatic"),
+        page=Page.LANGUAGE,
+        note="Its name; empty: the one that is installed.",
+    )
+    threads: int = option(
+        0,
+        whole(0, 256),
+        "Processor threads",
+        "Automatic is fastest on most computers.",
+        form=Worded(
+            {0: "Automatic", **{count: Unit.THREADS.counted(count) for count in range(1, CORES + 1)}},
+            other=Unit.THREADS.counted,
+            raw=_number,
+            is_long=True,
+        ),
+        page=Page.LANGUAGE,
+        note="A number; 0: automatic.",
+    )
     idle_unload_min: float = option(
         15.0,
         number(-1, 10_080),
-        "minutes without use until the model frees its memory; 0: never, -1: at once. It loads again when\n"
-        "the key goes down; nothing you say meanwhile is lost",
+        "Free the model's memory when unused",
+        "It loads again when you press the key. Nothing you say meanwhile is lost.",
+        form=Worded(
+            {
+                -1.0: "At once",
+                5.0: "After 5 minutes",
+                15.0: "After 15 minutes",
+                60.0: "After 1 hour",
+                0.0: "Never",
+            },
+            other=lambda value: "At once" if value < 0 else _minutes(value),
+            raw=_number,
+        ),
+        page=Page.LANGUAGE,
+        note="Any number of minutes, up to a week.",
     )
     live: LiveMode = option(
         LiveMode.FULL,
         choice(LiveMode),
-        'work done while you speak: "full" shows the text as it comes, "final_windows_only" shows none but\n'
-        'has most of the work done when you let go, "off" begins when you let go. With the 0.6B model on\n'
-        "two slow cores the engine works for up to two thirds of the time while you speak, up to a third of\n"
-        "it, or not at all",
+        "While you speak",
+        "Working ahead has most of the text ready when you let go, and uses the processor meanwhile.",
+        form=_LIVE,
+        page=Page.LANGUAGE,
+        note="With the 0.6B model on two slow cores the engine works for up to two thirds of the time while\n"
+        "you speak, up to a third of it, or not at all.",
     )
     live_on_battery: LiveMode = option(
-        LiveMode.FINAL_WINDOWS_ONLY, choice(LiveMode), "the same while the machine runs on its battery"
+        LiveMode.FINAL_WINDOWS_ONLY,
+        choice(LiveMode),
+        "While you speak, on battery",
+        form=_LIVE,
+        page=Page.LANGUAGE,
     )
     language: str = option(
-        "", known_language, 'the language you speak, such as "German" or "de"; "auto": detected automatically'
+        "",
+        known_language,
+        "I speak",
+        form=Own(lambda value: value or "Detect automatically"),
+        page=Page.LANGUAGE,
+        note='A language such as "German" or "de"; "auto": detected automatically.',
     )
     recent_languages: tuple[str, ...] = option(
-        (), Several(known_language), "languages chosen last, for the menu"
+        (), Several(known_language), "Languages chosen last, for the menu", form=Own(", ".join)
     )
     method: Method | None = option(
         None,
         insertion,
-        'how text gets into the window: "type", "paste", "copy" (only to the clipboard), "none",\n'
-        'or "auto" for what suits this system',
+        "Insert text by",
+        form=Worded(
+            {
+                None: "Automatic",
+                Method.PASTE: "Pasting",
+                Method.TYPE: "Typing",
+                Method.COPY: "Copying only",
+                Method.NONE: "Nothing; keep it in History",
+            },
+            raw=lambda value: f'"{value or AUTOMATIC}"',
+        ),
+        page=Page.TEXT,
     )
     submit: Submit = option(
         Submit.OFF,
         choice(Submit),
-        'the key pressed after the text: "off", "enter", "ctrl+enter", "super+enter"',
+        "Then press",
+        "Can send messages at once.",
+        form=Worded(
+            {
+                Submit.OFF: "Nothing",
+                Submit.ENTER: "Enter",
+                Submit.CTRL_ENTER: "Ctrl+Enter",
+                Submit.SUPER_ENTER: "Super+Enter",
+            }
+        ),
+        page=Page.TEXT,
     )
-    trailing_space: bool = option(False, flag, "put a space after each text")
     smart_spacing: bool = option(
         True,
         flag,
-        "continue the text inserted before into the same window: space, and small letter in a sentence",
+        "Continue the sentence already there",
+        "Adds a space before the text, and begins it with a small letter in the middle of a sentence.",
+        page=Page.TEXT,
     )
-    remove_fillers: bool = option(False, flag, 'leave out "um", "uh" and their like')
+    trailing_space: bool = option(False, flag, "Put a space after each text", page=Page.TEXT)
+    remove_fillers: bool = option(False, flag, "Leave out “um”, “uh” and the like", page=Page.TEXT)
     custom_words: tuple[str, ...] = option(
         (),
         Several(text),
-        "names and terms that the model should know, the most important first: about 60 are used",
+        "Words",
+        "Names and terms that the model should know, the most important first.",
+        form=Own(", ".join),
+        page=Page.VOCABULARY,
+        note="About 60 are used.",
     )
-    overlay: Overlay = option(Overlay.BOTTOM, choice(Overlay), 'the overlay: "off", "top" or "bottom"')
+    overlay: Overlay = option(
+        Overlay.BOTTOM,
+        choice(Overlay),
+        "Show the overlay",
+        "A small window that shows what is recorded. It never takes the keyboard or the mouse.",
+        form=Worded(
+            {
+                Overlay.BOTTOM: "At the bottom of the screen",
+                Overlay.TOP: "At the top of the screen",
+                Overlay.OFF: "Never",
+            }
+        ),
+        page=Page.GENERAL,
+    )
     set_up: bool = option(
-        False, flag, 'the guide of the first start has been shown; it is there again as "handy-qwen setup"'
+        False, flag, "The guide of the first start has been shown", 'To see it again: "handy-qwen setup".'
     )
-    sounds: bool = option(False, flag, "short sounds when a recording starts and ends")
+    sounds: bool = option(
+        False, flag, "Sounds", "Short sounds when a recording starts and ends.", page=Page.GENERAL
+    )
     history: Keep = option(
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
-        'what to keep after delivery: "audio_and_text", "text" or "nothing". Until then the sound is on\n'
-        "disk in any case, so that nothing is lost in a crash",
+        "Keep",
+        "Until a text is delivered, its sound is on disk in any case, so that nothing is lost in a crash.",
+        form=Worded(
+            {
+                Keep.AUDIO_AND_TEXT: "Text and sound",
+                Keep.TEXT: "Text only",
+                Keep.NOTHING: "Nothing",
+            }
+        ),
+        page=Page.HISTORY,
     )
     history_count: int = option(
-        1000, whole(0, 1_000_000), "how many dictations are kept, besides the starred ones; 0: any number"
+        1000,
+        whole(0, 1_000_000),
+        "At most this many dictations",
+        "Starred ones are not counted and always stay.",
+        form=Amount(Unit.DICTATIONS, step=100, zero="Any number", first=1000),
+        page=Page.HISTORY,
     )
     history_days: float = option(
-        90.0, number(0, 36_500), "for how many days they are kept; 0: for good. Starred ones stay"
+        90.0,
+        number(0, 36_500),
+        "For at most",
+        form=Amount(Unit.DAYS, decimals=0, zero="For good", first=90),
+        page=Page.HISTORY,
     )
     history_gb: float = option(
         2.0,
         number(0, 100_000),
-        "how much disk their sound may take, in gigabytes (nine hours take 2); 0: any. The oldest sound\n"
-        "goes first, its text stays",
+        "At most this much sound",
+        "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
+        form=Amount(Unit.GIGABYTES, step=0.5, decimals=1, zero="Any amount", first=2),
+        page=Page.HISTORY,
     )
-    private: bool = option(False, flag, "the history is paused: nothing you say is kept")
+    private: bool = option(
+        False, flag, "Pause the history", "While it is paused, nothing you say is kept.", page=Page.HISTORY
+    )
     hotkeys: tuple[Hotkey, ...] = option(
         (Hotkey(default_chord()),),
         Several(hotkey, HOTKEY),
-        "From here on each line belongs to the [[...]] above it: add all other settings above this line.\n"
+        "Hotkeys",
+        form=Own(lambda value: ", ".join(one.chord for one in value)),
+        page=Page.SHORTCUT,
+        note="From here on each line belongs to the [[...]] above it: add other settings above this line.\n"
         'chord: a key or several, such as "ctrl_r", "f9", "ctrl+alt+d"\n'
         "language: another than that above; submit: another than that above",
     )
     replacements: tuple[Replacement, ...] = option(
         (),
         Several(replacement, REPLACEMENT),
-        "heard, written: write this wherever that was heard, as whole words\n"
+        "Replacements",
+        form=Own(lambda value: ", ".join(one.heard for one in value)),
+        page=Page.VOCABULARY,
+        note="heard, written: write this wherever that was heard, as whole words\n"
         "regex = true: heard is a regular expression, left out if it takes longer than 0.2 s;\n"
         "case = true: capitals matter\n"
         'Under a line [[replacements]], for example: heard = "new line" and below it written = "\\n"',
@@ -323,3 +521,24 @@ class Settings:
             except ValueError as exc:
                 raise ValueError(f"{one.name} {exc}") from None
             object.__setattr__(self, one.name, value)
+
+
+@dataclass(frozen=True)
+class Option:
+    """All that is known of a setting."""
+
+    name: str
+    default: Any
+    read: Reader[Any]
+    described: Description
+
+    def worded(self, value: Any) -> str:  # noqa: ANN401  of any setting
+        """What ``value`` is called."""
+        return self.described.form.worded(value)
+
+
+OPTIONS: Mapping[str, Option] = {
+    one.name: Option(one.name, one.default, one.metadata["read"], one.metadata["described"])
+    for one in fields(Settings)
+}
+"""All settings, in the order of the file."""

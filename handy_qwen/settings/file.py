@@ -32,7 +32,8 @@ from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
-from handy_qwen.settings.fields import Reader, Settings, Several, item_of
+from handy_qwen.settings.fields import OPTIONS, Reader, Settings, Several, item_of
+from handy_qwen.settings.mending import mended, name_at
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +77,34 @@ class Problem:
     text: str
     line: int = 0  # from 1; 0: unknown
     effect: str = ""  # what is done instead
+    name: str = ""  # of the setting; "" if it is about the file, or a key that is none
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
         return f"{where}{self.text}" + (f"; {self.effect}" if self.effect else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """What is shown of the settings: complete, the last one is all that is needed.
+
+    Attributes:
+        path: The file.
+        values: What the program works with.
+        error: Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
+        problems: What of the file is not used as it is written.
+        refusal: Why the file cannot be written; None if it can.
+    """
+
+    path: Path = Path()
+    values: Settings = field(default_factory=Settings, repr=False)  # the user's words are among them
+    error: Problem | None = None
+    problems: tuple[Problem, ...] = ()
+    refusal: SettingsError | None = None
+
+    def problem_of(self, name: str) -> Problem | None:
+        """What is wrong with how the file has the setting ``name``; None if nothing."""
+        return next((one for one in self.problems if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +163,9 @@ def read_configuration(path: Path | None = None) -> Configuration:
     except UnicodeError:
         return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
     except TomlError as exc:
-        return Configuration(path, exists=True, error=Problem(exc.reason, exc.line))
+        name = name_at(raw.decode(), exc.line)
+        error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
+        return Configuration(path, exists=True, stamp=stamp, error=error)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
 
@@ -241,7 +268,8 @@ class _Reader:
             return None
 
     def _tell(self, text: str, place: Keys, effect: str = "") -> None:
-        self.problems.append(Problem(text, self._document.line_of(place), effect))
+        name = place[0] if place[0] in _FIELDS else ""
+        self.problems.append(Problem(text, self._document.line_of(place), effect, str(name)))
 
 
 def _shown(name: str) -> str:
@@ -266,8 +294,8 @@ def new_document() -> Document:
     """A document with all defaults and their meanings."""
     defaults = Settings()
     lines = [f"# {HEAD}", f"version = {VERSION}"]
-    for name, one in _FIELDS.items():
-        lines += ["", *(f"# {line}" for line in one.metadata["meaning"].splitlines())]
+    for name in _FIELDS:
+        lines += ["", *(f"# {line}" for line in OPTIONS[name].described.comment())]
         if name not in _TABLES:
             lines.append(f"{name} = {dump(_plain(getattr(defaults, name)))}")
         for entry in getattr(defaults, name) if name in _TABLES else ():
@@ -313,6 +341,28 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
     replace_file(found.path, f"{document.mark}{document.text}".encode(), check=check)
 
 
+def mend(path: Path) -> None:
+    """Make a file that is not TOML readable again: its faulty lines become comments.
+
+    Raises:
+        SettingsError: It is broken in another way, or cannot be written; it is as it was.
+    """
+    found = read_configuration(path)
+    if found.document is not None:
+        return
+
+    def check() -> None:
+        if stamp_of(path) != found.stamp:
+            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
+
+    try:
+        replace_file(path, mended(path.read_bytes().decode()).encode(), check=check)
+    except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
+        raise SettingsError(
+            f"{path.name} cannot be repaired here.", f"Open {path} in a text editor."
+        ) from exc
+
+
 def change(path: Path, **changes: object) -> Settings:
     """Change settings in the file, for a command: nothing but these, and nothing in a file that is broken.
 
@@ -342,7 +392,7 @@ class SettingsStore:
 
     Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and
     call ``on_change`` there, after the swap. ``on_problem`` gets what is wrong with the file, all of it in
-    one, whenever that changes; None: it is right again.
+    one, whenever that changes; None: it is right again. ``on_view`` gets all of it whenever anything changes.
     """
 
     def __init__(
@@ -350,10 +400,12 @@ class SettingsStore:
         path: Path,
         on_change: Callable[[Settings], None] = lambda _: None,
         on_problem: Callable[[HandyError | None], None] = lambda _: None,
+        on_view: Callable[[SettingsView], None] = lambda _: None,
     ) -> None:
         self.path = path
         self.on_change = on_change
         self.on_problem = on_problem
+        self.on_view = on_view
         self._lock = threading.RLock()
         self._seen: Stamp | None = None  # of the file as it was looked at last
         self._looks = 0  # since it became so
@@ -362,11 +414,18 @@ class SettingsStore:
         self._until = _DEFAULTS
         self._refusal: SettingsError | None = None  # why the file could not be written
         self._told: tuple[str, str] | None = None
+        self._file: tuple[Problem | None, tuple[Problem, ...]] = None, ()  # what is wrong with it
+        self._view = SettingsView(path)
 
     @property
     def value(self) -> Settings:
         """The settings now."""
         return self._value
+
+    @property
+    def view(self) -> SettingsView:
+        """The settings now, and what is wrong with the file."""
+        return self._view
 
     def load(self) -> Settings:
         """Read the file, or create it."""
@@ -381,6 +440,7 @@ class SettingsStore:
                 self._until = _FORMER
                 if not found.exists:
                     self._write(found)
+            self._show()
         return self._value
 
     def reload_if_changed(self) -> None:
@@ -409,6 +469,17 @@ class SettingsStore:
                 self._swap(new)
             return self._value
 
+    def mend(self) -> None:
+        """Make a broken file readable again; see the function ``mend``.
+
+        Raises:
+            SettingsError: It cannot be done; the file is as it was.
+        """
+        with self._lock:
+            mend(self.path)
+            self._remember()
+            self._catch_up(self._read())
+
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""
         base = self._value if found.document is None else found.settings
@@ -423,6 +494,13 @@ class SettingsStore:
         if new != self._value:
             self._value = new
             self.on_change(new)
+        self._show()
+
+    def _show(self) -> None:
+        shown = SettingsView(self.path, self._value, *self._file, self._refusal)
+        if shown != self._view:
+            self._view = shown
+            self.on_view(shown)
 
     def _read(self) -> Configuration:
         """The file as it is now; tells what is wrong with it."""
@@ -463,3 +541,4 @@ class SettingsStore:
                 )
             self._told = told
             self.on_problem(complaint)
+        self._file = found.error, found.problems

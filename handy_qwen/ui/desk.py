@@ -13,6 +13,7 @@ from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View, Window
+from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.setup.window import SetupWindow
@@ -50,7 +51,7 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
-        self._view, self._models = View(), ModelList()
+        self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
@@ -69,6 +70,10 @@ class Desk(QObject):
     def show_models(self, models: ModelList) -> None:
         """Show which models there are. Any thread."""
         self._called.emit(partial(self._show_models, models))
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say. Any thread."""
+        self._called.emit(partial(self._show_settings, shown))
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
@@ -104,13 +109,20 @@ class Desk(QObject):
         for window in self._windows.values():
             window.show_models(models)
 
+    def _show_settings(self, shown: SettingsView) -> None:
+        self._settings = shown
+        for window in self._windows.values():
+            window.show_settings(shown)
+
     def _show_history(self, page: HistoryPage) -> None:
-        if Window.HISTORY in self._windows:
-            self._windows[Window.HISTORY].show_history(page)
+        for window in self._windows.values():
+            window.show_history(page)
 
     def _present(self, window: Window) -> None:
         if window not in self._windows:
             self._windows[window] = self._made(window)
+            self._windows[window].settings_asked.connect(lambda: self._present(Window.SETTINGS))
+            self._windows[window].show_settings(self._settings)
             self._windows[window].show_view(self._view)
             if self._models.entries:  # else nobody has looked yet
                 self._windows[window].show_models(self._models)
@@ -130,8 +142,18 @@ class Desk(QObject):
                 return setup
             case Window.HELP:
                 return HelpWindow()
+            case Window.SETTINGS:
+                return self._made_settings()
             case _:
                 return MainWindow(self._tray.menu, self._commands)
+
+    def _made_settings(self) -> AppWindow:
+        """Nobody pays for the window before it is wanted, not even with its modules."""
+        from handy_qwen.ui.settings.page import Tools
+        from handy_qwen.ui.settings.window import SettingsWindow
+
+        tools = Tools(self._commands, self._ask, self._meter, self._model_commands, self._history_commands)
+        return SettingsWindow(tools)
 
     def _on_setup_closed(self) -> None:
         """Leave something to go on with after the first start, where there is no tray."""

@@ -125,7 +125,7 @@ class TrayMenu(QMenu):
         self.addSeparator()
         self._models_window = self._add_window(strings.MODELS_WINDOW, Window.MODELS)
         self._add_window(strings.SETUP_WINDOW, Window.SETUP)
-        self._add_window(strings.SETTINGS_FILE, Window.SETTINGS)
+        self._add_window(strings.SETTINGS_WINDOW, Window.SETTINGS)
         self._add_window(strings.HELP, Window.HELP)
         self._autostart = self._add_switch(strings.AUTOSTART, commands.use_autostart)
         self._version = self._add_line(strings.VERSION)

@@ -33,6 +33,7 @@ from PySide6.QtWidgets import (
 from handy_qwen import paths
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.view import HistoryPage, View
+from handy_qwen.settings import SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
@@ -60,6 +61,7 @@ class AppWindow(QDialog):
 
     shown = Signal()  # it came up: what it shows may be old
     hidden = Signal()  # it was closed
+    settings_asked = Signal()  # Ctrl+comma
 
     def __init__(self, name: str, title: str, size_px: QSize) -> None:
         # A dialog for its keys, but for the desktop a window like any other, in the task bar.
@@ -76,10 +78,14 @@ class AppWindow(QDialog):
         whole = column((self.scrolled, 1), self.foot, parent=self)
         whole.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         QShortcut(QKeySequence("Ctrl+W"), self, self.close)
+        QShortcut(QKeySequence("Ctrl+,"), self, self.settings_asked.emit)
         self._size_px, self._is_sized = size_px, False
 
     def show_view(self, view: View) -> None:
         """Show what the program does."""
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say."""
 
     def show_models(self, models: ModelList) -> None:
         """Show which models there are."""

@@ -37,7 +37,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "control": ({"errors", "files", "paths", "runtime"}, set()),
     "runtime": ({"core", "errors"}, set()),
     "transcriber": ({"core", "engine", "errors", "runtime"}, {"numpy"}),
-    "ui": ({"core", "errors", "languages", "manual", "paths"}, {"PySide6"}),
+    "ui": ({"core", "errors", "languages", "manual", "paths", "settings"}, {"PySide6"}),
     "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it
         {
             "audio",

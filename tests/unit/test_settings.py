@@ -17,7 +17,7 @@ from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
 from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.document import Document, TomlError, dump
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, default_chord
+from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, OPTIONS, default_chord
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'
@@ -67,8 +67,8 @@ def desk(tmp_path):
 
 def test_the_first_start_writes_a_private_commented_file_that_reads_as_the_defaults(desk):
     assert desk.store.load() == Settings()
-    for one in fields(Settings):
-        assert one.metadata["meaning"].splitlines()[0] in desk.text()
+    for option in OPTIONS.values():
+        assert f"# {option.described.comment()[0]}" in desk.text()
     assert read(desk.text()) == (Settings(), ())
     assert desk.problems == []
     if os.name == "posix":

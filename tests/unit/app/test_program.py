@@ -17,7 +17,7 @@ from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
 from handy_qwen.core.types import LiveMode, Method, Submit
-from handy_qwen.core.view import Phase, Window
+from handy_qwen.core.view import Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
@@ -414,7 +414,7 @@ def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench
 
 def test_the_menu_opens_the_settings_file_and_quits(bench):
     desk = bench().start()
-    desk.program.open_window(Window.SETTINGS)
+    desk.program.open_settings_file()
     desk.program.quit()
     assert desk.opened == [Path(desk.program.store.path)]
     assert desk.quits == [True]
@@ -447,7 +447,7 @@ def test_a_change_that_cannot_be_is_refused_in_a_notice(bench):
 def test_without_an_editor_the_folder_is_opened_and_the_place_told(bench, has_folder):
     desk = bench().start()
     desk.openable = lambda path: has_folder and path.is_dir()
-    desk.program.open_window(Window.SETTINGS)
+    desk.program.open_settings_file()
     place = Path(desk.program.store.path)
     assert desk.opened == [place, place.parent]
     (notice,) = desk.run().view.notices[-1:]

@@ -5,6 +5,10 @@ from dataclasses import replace
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.view import Notice, NoticeKind, Phase
+from handy_qwen.settings import SettingsView
+from handy_qwen.settings.forms import Page
+from handy_qwen.ui.settings.page import Tools
+from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.tray import TrayMenu
 from handy_qwen.ui.windows.help import HelpWindow
@@ -64,6 +68,15 @@ def setup(asked, place):
     return window
 
 
+def settings(asked, page):
+    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history))
+    window.show_settings(SettingsView())
+    window.show_view(CHOOSING)
+    window.show_models(SHELVES["installed"])
+    window.go(page)
+    return window
+
+
 WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
@@ -71,6 +84,7 @@ WINDOWS = {
     "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
+    **{f"settings-{page}": (settings, page) for page in Page},
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

@@ -60,7 +60,7 @@ def checked(menu):
         (strings.HISTORY_WINDOW, ("open_window", Window.HISTORY), None),
         (strings.HELP, ("open_window", Window.HELP), None),
         (strings.SETUP_WINDOW, ("open_window", Window.SETUP), None),
-        (strings.SETTINGS_FILE, ("open_window", Window.SETTINGS), None),
+        (strings.SETTINGS_WINDOW, ("open_window", Window.SETTINGS), None),
         (strings.QUIT, ("quit",), None),
     ],
 )

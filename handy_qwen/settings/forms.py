@@ -1,0 +1,164 @@
+"""How a setting is worded and shown: on which page of the window, and its values as people say them.
+
+The same words make the comment in the settings file, the row in the window and the answers of ``handy-qwen
+settings``. They are plain English; whoever shows them may translate them. Nothing here draws.
+"""
+
+from __future__ import annotations
+
+import enum
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_COMMENT_CHARS = 100
+
+
+class Page(enum.StrEnum):
+    """The pages of the window, in their order."""
+
+    GENERAL = "general"
+    SHORTCUT = "shortcut"
+    MICROPHONE = "microphone"
+    LANGUAGE = "language"
+    TEXT = "text"
+    VOCABULARY = "vocabulary"
+    HISTORY = "history"
+    ABOUT = "about"
+
+
+class Unit(enum.Enum):
+    """What a number counts: its name beside the number, and its words for one and for several."""
+
+    SECONDS = ("s", "second", "seconds")
+    MINUTES = ("min", "minute", "minutes")
+    DAYS = ("days", "day", "days")
+    GIGABYTES = ("GB", "gigabyte", "gigabytes")
+    DICTATIONS = ("dictations", "dictation", "dictations")
+    THREADS = ("threads", "thread", "threads")
+
+    @property
+    def short(self) -> str:
+        """Beside a number: "s"."""
+        return self.value[0]
+
+    def counted(self, number: float) -> str:
+        """With its number: "15 minutes"."""
+        return f"{number:g} {self.value[1] if number == 1 else self.value[2]}"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off."""
+
+    def worded(self, value: object) -> str:
+        """Return "On" or "Off"."""
+        return "On" if value else "Off"
+
+    def explained(self) -> str:
+        """For a comment: nothing; true and false speak for themselves."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Worded:
+    """One of some values, each with its words.
+
+    Attributes:
+        values: Those to choose from.
+        other: The words of a value that only the file can have ("After 45 minutes"); None: there is none.
+        raw: How the file writes a value.
+        is_long: There are too many, or they depend on the machine: a comment does not list them.
+    """
+
+    values: Mapping[Any, str]
+    other: Callable[[Any], str] | None = None
+    raw: Callable[[Any], str] = lambda value: f'"{value}"'
+    is_long: bool = False
+
+    def worded(self, value: Any) -> str:  # noqa: ANN401  of any setting
+        """What ``value`` is called."""
+        if value in self.values:
+            return self.values[value]
+        return self.other(value) if self.other else str(value)
+
+    def explained(self) -> str:
+        """For a comment: what the file may say, and what it means."""
+        if self.is_long:
+            return ""
+        return "; ".join(f"{self.raw(value)}: {words}" for value, words in self.values.items())
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number.
+
+    Attributes:
+        unit: What it counts in the window.
+        file_unit: What it counts in the file, if something else.
+        scale: How many of the file's are one of the window's.
+        step: Of the arrows, in the window's unit.
+        decimals: How many the window shows.
+        zero: What 0 means; "" if it is a number like any other.
+        first: What the window offers when 0 is turned into a number, in the file's unit.
+    """
+
+    unit: Unit
+    file_unit: Unit | None = None
+    scale: float = 1.0
+    step: float = 1.0
+    decimals: int = 0
+    zero: str = ""
+    first: float = 0.0
+
+    def worded(self, value: float) -> str:
+        """Return "15 minutes", or what 0 means."""
+        return self.zero if not value and self.zero else self.unit.counted(value / self.scale)
+
+    def explained(self) -> str:
+        """For a comment: the unit, and what 0 means."""
+        unit = (self.file_unit or self.unit).value[2]
+        return f"In {unit}; 0: {self.zero}" if self.zero else f"In {unit}"
+
+
+@dataclass(frozen=True)
+class Own:
+    """Something that has a control of its own: a text, a list."""
+
+    worded: Callable[[Any], str] = str
+
+    def explained(self) -> str:
+        """For a comment: nothing; the note says it."""
+        return ""
+
+
+Form = Switch | Worded | Amount | Own
+
+
+@dataclass(frozen=True)
+class Description:
+    """What people read about a setting.
+
+    Attributes:
+        label: Its name for people, a few words without a full stop.
+        help: A sentence or two more; "" if the label says it.
+        form: How its value is shown.
+        page: Where in the window; None: not there.
+        note: What only those need who write the file.
+    """
+
+    label: str
+    help: str = ""
+    form: Form = field(default_factory=Switch)
+    page: Page | None = None
+    note: str = ""
+
+    def comment(self) -> list[str]:
+        """The lines above the setting in the file."""
+        said = f"{self.label}. {self.help}".strip()
+        return [*_wrapped(said), *_wrapped(self.form.explained()), *self.note.splitlines()]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _COMMENT_CHARS, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,1 @@
+"""The settings window: its frame, what pages share, and a module for each page."""

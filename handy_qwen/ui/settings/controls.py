@@ -1,0 +1,247 @@
+"""What a setting is changed with, made of its description: a check box, a list to choose from, a number.
+
+The wheel changes nothing unless the control has the keyboard: it scrolls the page.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
+
+from handy_qwen.settings.fields import Option, number
+from handy_qwen.settings.forms import Amount, Switch, Worded
+from handy_qwen.ui import strings
+from handy_qwen.ui.layouts import SMALL_GAP_PX, row
+from handy_qwen.ui.settings import words
+
+Choose = Callable[[object], None]
+"""Called with what the user chose, not checked yet."""
+_LEAST_CHARACTERS = 8  # that a closed list shows, however narrow the window is
+_BEYOND = 1e9  # more than any setting admits: what is typed is refused with a reason, not corrected
+
+
+class Control(abc.ABC):
+    """Shows the value of a setting and lets the user choose another one.
+
+    ``widget`` gets the name of the setting, and the keyboard.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        self.widget = widget
+
+    @property
+    def words(self) -> str:
+        """What a search may find it by, besides its label: the words of its values."""
+        return ""
+
+    @abc.abstractmethod
+    def connect(self, choose: Choose) -> None:
+        """Call ``choose`` with every value that the user chooses."""
+
+    @abc.abstractmethod
+    def show_value(self, value: Any) -> None:  # noqa: ANN401  of any setting
+        """Show ``value``; nobody chose it."""
+
+    def reason(self, error: ValueError) -> str:
+        """Why a value was refused, in words that fit what is seen."""
+        return sentence(str(error))
+
+
+def control_for(option: Option) -> Control:
+    """The control that suits the description of ``option``."""
+    form = option.described.form
+    if isinstance(form, Switch):
+        return SwitchControl()
+    if isinstance(form, Amount) and isinstance(option.read, number):
+        return AmountControl(form, option.read)
+    assert isinstance(form, Worded), f"{option.name} needs a control of its own"
+    return ChoiceControl(
+        [(value, words.said(title)) for value, title in form.values.items()],
+        lambda value: words.said(form.worded(value)),
+    )
+
+
+def sentence(text: str) -> str:
+    """What a check says, as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?!' else '.'}"
+
+
+class SwitchControl(Control):
+    """On or off."""
+
+    def __init__(self) -> None:
+        self._box = QCheckBox()
+        super().__init__(self._box)
+
+    def connect(self, choose: Choose) -> None:
+        """See ``Control``."""
+        self._box.clicked.connect(choose)
+
+    def show_value(self, value: bool) -> None:
+        """See ``Control``."""
+        self._box.setChecked(value)
+
+
+class ChoiceControl(Control):
+    """One of some values. One that is not among ``entries`` gets an entry of its own while it is chosen.
+
+    Args:
+        entries: Values and their titles.
+        other: The title of a value that is not among them.
+    """
+
+    def __init__(self, entries: Sequence[tuple[Any, str]] = (), other: Callable[[Any], str] = str) -> None:
+        self._list = _ComboBox()
+        super().__init__(self._list)
+        self._entries, self._other = list(entries), other
+        self._shown: list[tuple[Any, str]] = []
+        self._value: Any = None
+        self.show_value(entries[0][0] if entries else None)
+
+    @property
+    def words(self) -> str:
+        """See ``Control``."""
+        return " ".join(title for _value, title in self._entries)
+
+    def connect(self, choose: Choose) -> None:
+        """See ``Control``."""
+        self._list.activated.connect(lambda place: choose(self._shown[place][0]))
+
+    def set_entries(self, entries: Sequence[tuple[Any, str]]) -> None:
+        """Offer others; what is chosen stays so."""
+        if list(entries) != self._entries:
+            self._entries = list(entries)
+            self.show_value(self._value)
+
+    def show_value(self, value: Any) -> None:  # noqa: ANN401  see Control
+        """See ``Control``."""
+        self._value = value
+        known = any(value == one for one, _title in self._entries)
+        shown = self._entries if known else [*self._entries, (value, self._other(value))]
+        if shown != self._shown:
+            self._shown = shown
+            with QSignalBlocker(self._list):
+                self._list.clear()
+                self._list.addItems([strings.without_letter(title) for _value, title in shown])
+        self._list.setCurrentIndex([one for one, _title in shown].index(value))
+
+
+class AmountControl(Control):
+    """A number with its unit; before it, if 0 has a meaning of its own, a box that is off for 0."""
+
+    def __init__(self, form: Amount, check: number) -> None:
+        self._form, self._check = form, check
+        self._box = QCheckBox(words.LIMITED) if form.zero else None
+        self._number = _SpinBox()
+        self._number.setRange(-_BEYOND, _BEYOND)
+        self._number.limit(check.low / form.scale, check.high / form.scale)
+        self._number.setDecimals(form.decimals)
+        self._number.setSingleStep(form.step)
+        self._number.setSuffix(f" {words.said(form.unit.short)}")
+        self._number.setKeyboardTracking(False)
+        super().__init__(_Together(self._box, self._number) if self._box else self._number)
+
+    @property
+    def words(self) -> str:
+        """See ``Control``."""
+        return f"{words.said(self._form.zero)} {words.said(self._form.unit.short)}"
+
+    def connect(self, choose: Choose) -> None:
+        """See ``Control``."""
+        self._number.valueChanged.connect(lambda shown: choose(self._raw(shown)))
+        if self._box is not None:
+
+            def switch(is_on: bool) -> None:
+                choose(self._form.first if is_on else 0)
+                self.show_value(self._form.first if is_on else 0)
+
+            self._box.clicked.connect(switch)
+
+    def show_value(self, value: float) -> None:
+        """See ``Control``."""
+        with QSignalBlocker(self._number):
+            self._number.setValue((value or self._form.first) / self._form.scale)
+        if self._box is not None:
+            self._box.setChecked(bool(value))
+            self._number.setEnabled(bool(value))
+
+    def reason(self, _error: ValueError) -> str:
+        """See ``Control``."""
+        low, high = (edge / self._form.scale for edge in (self._check.low, self._check.high))
+        unit = words.said(self._form.unit.short)
+        limits = words.RANGE.format(low=f"{low:g}", high=f"{high:g}", unit=unit)
+        return words.MUST_BE.format(what=limits)
+
+    def _raw(self, shown: float) -> float:
+        raw = round(shown * self._form.scale, 9)
+        return int(raw) if raw.is_integer() else raw
+
+
+class _Together(QWidget):
+    """A box and the number that it switches on."""
+
+    def __init__(self, box: QCheckBox, amount: QDoubleSpinBox) -> None:
+        super().__init__()
+        self._box, self._amount = box, amount
+        row(box, amount, gap_px=SMALL_GAP_PX, parent=self)
+        self.setFocusProxy(box)
+
+    def setAccessibleName(self, name: str) -> None:  # noqa: N802  the name is Qt's
+        """Name both: the box by what it limits."""
+        super().setAccessibleName(name)
+        self._box.setAccessibleName(f"{name}: {words.LIMITED}")
+        self._amount.setAccessibleName(name)
+
+    def setAccessibleDescription(self, text: str) -> None:  # noqa: N802  the name is Qt's
+        """Describe both."""
+        super().setAccessibleDescription(text)
+        self._box.setAccessibleDescription(text)
+        self._amount.setAccessibleDescription(text)
+
+
+class _ComboBox(QComboBox):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setMinimumContentsLength(_LEAST_CHARACTERS)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class _SpinBox(QDoubleSpinBox):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._low, self._high = 0.0, 0.0
+
+    def limit(self, low: float, high: float) -> None:
+        """Let the arrows stay between these; what is typed need not."""
+        self._low, self._high = low, high
+
+    def stepBy(self, steps: int) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        self.setValue(min(max(self.value() + steps * self.singleStep(), self._low), self._high))
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802  the name is Qt's
+        """Without zeros behind the point. Called by Qt."""
+        text = super().textFromValue(value)
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").removesuffix(point) if point in text else text
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()

@@ -1,0 +1,42 @@
+"""The page Language and model: what is spoken, what understands it, and what that may cost."""
+
+from __future__ import annotations
+
+from handy_qwen.core.view import View, Window
+from handy_qwen.ui import strings
+from handy_qwen.ui.settings import words
+from handy_qwen.ui.settings.controls import ChoiceControl
+from handy_qwen.ui.settings.page import SettingsPage, Tools
+from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.widgets import Button
+
+
+class LanguagePage(SettingsPage):
+    """Made and used on Qt's thread."""
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._language = ChoiceControl([("", words.DETECT)], strings.language_title)
+        self._model = ChoiceControl([("", strings.AUTOMATIC)])
+        manage = Button(words.MANAGE_MODELS, lambda: tools.commands.open_window(Window.MODELS))
+        self.add_section(
+            "", self.setting("language", self._language), self.setting("model", self._model), Row("", manage)
+        )
+        self.add_section(words.WORK, self.setting("live"), self.setting("live_on_battery"))
+        self.add_section(words.RESOURCES, self.setting("idle_unload_min"), self.setting("threads"))
+        self.finish()
+
+    def enter(self) -> None:
+        """Look which models there are."""
+        self.tools.commands.refresh_choices()
+
+    def show_view(self, view: View) -> None:
+        """Offer the languages of the model, the recent ones first, and the models."""
+        choices = view.choices
+        names = dict.fromkeys([*choices.recent_languages, *choices.languages])
+        self._language.set_entries(
+            [("", words.DETECT), *((name, strings.language_title(name)) for name in names)]
+        )
+        models = [(model.name, model.title) for model in choices.models]
+        automatic = strings.AUTOMATIC_IS.format(what=models[0][1]) if models else strings.AUTOMATIC
+        self._model.set_entries([("", automatic), *models])

@@ -1,0 +1,111 @@
+"""What the pages of the settings window share.
+
+A page is a class that fills itself with sections of rows. The window makes it when it is first looked at, or
+searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``, ``show_history``,
+``show_checkup``, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter``
+and ends in ``leave``: a page is left when another one comes up and when the window is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QWidget
+
+from handy_qwen.core.events import Request
+from handy_qwen.core.models import ModelCommands, ModelList
+from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View
+from handy_qwen.settings import SettingsView
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
+from handy_qwen.ui.settings.controls import Control
+from handy_qwen.ui.settings.row import Row, SettingRow
+from handy_qwen.ui.widgets import Card, Text
+from handy_qwen.ui.window import ScrollArea
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What pages ask of the program."""
+
+    commands: Commands
+    ask: Callable[[Request], None]
+    meter: Meter
+    models: ModelCommands
+    history: HistoryCommands
+
+
+class SettingsPage(ScrollArea):
+    """One page. Made and used on Qt's thread.
+
+    A subclass adds its sections in ``__init__``, and overrides what else concerns it.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__()
+        self.tools = tools
+        self.rows: list[Row] = []
+        self._sections: list[_Section] = []
+        self.body.setSpacing(GAP_PX)
+
+    def add_section(self, title: str, *rows: Row) -> None:
+        """Put ``rows`` on a card of their own, below those before; ``title`` "" for none."""
+        section = _Section(title, rows)
+        self._sections.append(section)
+        self.rows += rows
+        self.body.addWidget(section)
+
+    def setting(self, name: str, control: Control | None = None) -> SettingRow:
+        """The row of the setting ``name``, made of its description."""
+        return SettingRow(name, self.tools.commands.change, control)
+
+    def finish(self) -> None:
+        """All sections are there."""
+        self.body.addStretch()
+
+    def enter(self) -> None:
+        """The page comes up."""
+
+    def leave(self) -> None:
+        """Another page comes up, or the window is closed."""
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say."""
+        for row in self.rows:
+            row.show_settings(shown)
+
+    def show_view(self, view: View) -> None:
+        """Show what the program does."""
+
+    def show_models(self, models: ModelList) -> None:
+        """Show which models there are."""
+
+    def show_history(self, page: HistoryPage) -> None:
+        """Show an answer of the history."""
+
+    def filter(self, sought: str) -> list[Row]:
+        """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""
+        return [row for section in self._sections for row in section.filter(sought)]
+
+    def first_focus(self) -> QWidget | None:
+        """The widget that has the keyboard when the page is entered by the keyboard."""
+        return next((row.first_focus() for row in self.rows if not row.isHidden()), None)
+
+
+class _Section(QWidget):
+    """Rows on a card, and a heading."""
+
+    def __init__(self, title: str, rows: tuple[Row, ...]) -> None:
+        super().__init__()
+        self._rows = rows
+        heading = Text(title, is_bold=True)
+        heading.setVisible(bool(title))
+        card = Card(*rows, gap_px=MARGIN_PX)
+        column(heading, card, gap_px=SMALL_GAP_PX, parent=self)
+
+    def filter(self, sought: str) -> list[Row]:
+        found = [row for row in self._rows if row.matches(sought)]
+        for row in self._rows:
+            row.setVisible(row in found)
+        self.setVisible(bool(found))
+        return found

@@ -1,0 +1,181 @@
+"""A row of a page: what it is called, how it is changed, what it means, and what is wrong with it.
+
+``Row`` is any such row; ``SettingRow`` that of one setting, made of its description alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
+
+from handy_qwen.settings import OPTIONS, SettingsView
+from handy_qwen.settings.fields import Option
+from handy_qwen.settings.file import Problem
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
+from handy_qwen.ui.settings import words
+from handy_qwen.ui.settings.controls import Control, control_for, sentence
+from handy_qwen.ui.widgets import Message, SecondaryText, Text, spoken
+
+_GAP_PX = 4
+_NOTHING = object()  # no value of a setting
+
+
+class Row(QWidget):
+    """A label with its control beside it, where there is room, and help and trouble below.
+
+    Args:
+        label: What it is called, for the eye and for a screen reader; "" for a row that says it itself.
+        control: Has the value. Wide ones (a table) go into ``below``.
+        help: A sentence or two.
+        before: What belongs to the control and is at its left.
+        below: More, over the whole width.
+        also: Further words that a search finds it by.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        control: QWidget | None = None,
+        *,
+        help: str = "",  # noqa: A002
+        before: QWidget | None = None,
+        below: Part = None,
+        also: str = "",
+    ) -> None:
+        super().__init__()
+        self.label, self.control = Text(label, is_line=True), control
+        self.setting_name = ""  # of the setting it is about
+        self.help, self.trouble = SecondaryText(help, scale=0.92), Message()
+        self._also = also
+        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.label.setVisible(bool(label))
+        self.help.setVisible(bool(help))
+        line = FlowLayout(self.label, gap_px=SMALL_GAP_PX * 2)
+        if control is not None:
+            self.label.setBuddy(control)
+            control.setAccessibleName(spoken(label))
+            control.setAccessibleDescription(spoken(help))
+            line.push(control if before is None else _together(before, control))
+        parts: list[Part] = [line, self.help, self.trouble]
+        column(*parts, *([] if below is None else [below]), gap_px=_GAP_PX, parent=self)
+
+    def matches(self, sought: str) -> bool:
+        """Whether a search for ``sought``, words in lower case, finds the row."""
+        known = f"{self.label.text()} {self.help.text()} {self._also}".casefold()
+        return all(word in known for word in sought.split())
+
+    def first_focus(self) -> QWidget | None:
+        """What gets the keyboard when a search ends here."""
+        return self.control
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say."""
+
+    def refuse(self, reason: str, hint: str = "") -> None:
+        """Say under the row what is wrong, until ``refuse("")``; a screen reader announces it."""
+        self.trouble.say(reason, hint=hint)
+
+
+class Change(Protocol):
+    """Changes settings by their names, at once: ``core.view.Commands.change``."""
+
+    def __call__(self, **changes: object) -> None:
+        """See there."""
+
+
+class SettingRow(Row):
+    """The row of the setting ``name``: shows its value, checks and passes on what the user chooses.
+
+    A value that does not pass the setting's check stays where it was typed, with the reason below; the
+    setting is as it was. What the file has wrong is shown in the same place.
+
+    Args:
+        name: Of ``settings.fields.Settings``.
+        change: Changes it.
+        control: Its control, if the description does not say enough to make one.
+        below: See ``Row``.
+    """
+
+    def __init__(
+        self, name: str, change: Change, control: Control | None = None, *, below: Part = None
+    ) -> None:
+        self.option: Option = OPTIONS[name]
+        described = self.option.described
+        self.setting = control or control_for(self.option)
+        self.reset = _ResetButton(self._reset)
+        super().__init__(
+            words.said(described.label),
+            self.setting.widget,
+            help=words.said(described.help),
+            before=self.reset,
+            below=below,
+            also=f"{name} {self.setting.words}",
+        )
+        self._change, self.setting_name = change, name
+        self.setting.connect(self._choose)
+        self._value: Any = _NOTHING
+        self._problem: Problem | None = None
+        self._show_reset()
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show the value, unless the user is at something that was refused; and what the file has wrong."""
+        value, problem = getattr(shown.values, self.option.name), shown.problem_of(self.option.name)
+        if value != self._value or problem != self._problem:
+            self._value, self._problem = value, problem
+            self.setting.show_value(value)
+            self.refuse(sentence(str(problem)) if problem else "")
+        self._show_reset()
+
+    def _choose(self, value: object) -> None:
+        try:
+            value = self.option.read(value)
+        except ValueError as exc:
+            self.refuse(self.setting.reason(exc))
+            return
+        self.refuse("")
+        if value != self._value or self._problem:
+            self._change(**{self.option.name: value})
+
+    def _reset(self) -> None:
+        self.refuse("")
+        self.setting.show_value(self.option.default)
+        self.setting.widget.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._change(**{self.option.name: self.option.default})
+
+    def _show_reset(self) -> None:
+        default = words.said(self.option.worded(self.option.default))
+        self.reset.explain(self.label.text(), default)
+        self.reset.set_shown(self._value != self.option.default or self._problem is not None)
+
+
+def _together(*widgets: QWidget) -> QWidget:
+    """``widgets`` in a row that is never broken."""
+    whole = QWidget()
+    row(*widgets, gap_px=SMALL_GAP_PX, parent=whole)
+    return whole
+
+
+class _ResetButton(QToolButton):
+    """Keeps its place while hidden, so that nothing moves when it comes up."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        super().__init__()
+        self.setText("↺")
+        self.setAutoRaise(True)
+        policy = self.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(policy)
+        self.clicked.connect(lambda _checked: do())
+
+    def explain(self, setting: str, default: str) -> None:
+        """Say what it does, to the eye and to a screen reader."""
+        text = words.RESET_TO.format(setting=f"“{setting}”", value=f"“{default}”")
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+
+    def set_shown(self, is_shown: bool) -> None:
+        """Show it, or nothing in its place."""
+        self.setVisible(is_shown)

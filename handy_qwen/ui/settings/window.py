@@ -1,0 +1,279 @@
+"""The settings window: pages at the left, rows at the right, and a place to try them at the foot.
+
+Every change is applied at once. What the file says is shown at once, also what is wrong with it, and can be
+put right here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QWidget,
+)
+
+from handy_qwen.core.models import ModelList
+from handy_qwen.core.view import Commands, HistoryPage, Phase, View
+from handy_qwen.settings import OPTIONS, SettingsView
+from handy_qwen.settings.forms import Page
+from handy_qwen.ui import strings
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.settings import words
+from handy_qwen.ui.settings.about import AboutPage
+from handy_qwen.ui.settings.general import GeneralPage
+from handy_qwen.ui.settings.history import HistoryAndPrivacyPage
+from handy_qwen.ui.settings.language import LanguagePage
+from handy_qwen.ui.settings.microphone import MicrophonePage
+from handy_qwen.ui.settings.controls import sentence
+from handy_qwen.ui.settings.page import SettingsPage, Tools
+from handy_qwen.ui.settings.shortcut import ShortcutPage
+from handy_qwen.ui.settings.text import TextPage
+from handy_qwen.ui.settings.vocabulary import VocabularyPage
+from handy_qwen.ui.strings import ntr
+from handy_qwen.ui.widgets import Button, Card, Message, MeterBar, SecondaryText
+from handy_qwen.ui.window import AppWindow
+
+_SIZE_PX = QSize(760, 560)
+_SHOWN_PROBLEMS = 3
+_METER_PX, _LEAST_TRY_PX = 120, 260
+_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # in their order; made when first looked at
+    Page.GENERAL: GeneralPage,
+    Page.SHORTCUT: ShortcutPage,
+    Page.MICROPHONE: MicrophonePage,
+    Page.LANGUAGE: LanguagePage,
+    Page.TEXT: TextPage,
+    Page.VOCABULARY: VocabularyPage,
+    Page.HISTORY: HistoryAndPrivacyPage,
+    Page.ABOUT: AboutPage,
+}
+
+
+class SettingsWindow(AppWindow):
+    """Shows the last settings, view, models and history it was given. Made and used on Qt's thread."""
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__("settings", words.TITLE, _SIZE_PX)
+        self._tools = tools
+        self._settings, self._view = SettingsView(), View()
+        self._models, self._history = ModelList(), HistoryPage()
+        self._pages: dict[Page, SettingsPage] = {}
+        self._entered: SettingsPage | None = None
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(words.SEARCH)
+        self.search.setAccessibleName(words.SEARCH_NAME)
+        self.search.setClearButtonEnabled(True)
+        self.list = QListWidget()
+        self.list.setAccessibleName(words.PAGE_LIST)
+        for which in _PAGES:
+            item = QListWidgetItem(words.PAGES[which])
+            item.setData(Qt.ItemDataRole.UserRole, which)
+            self.list.addItem(item)
+        self._nothing = SecondaryText(words.NOTHING_FOUND)
+        self._nothing.hide()
+        self._stack = QStackedWidget()
+        self.list.setSpacing(2)
+        self.list.setMinimumWidth(self.list.sizeHintForColumn(0) + 2 * self.fontMetrics().height())
+        left = QWidget()
+        column(self.search, (self.list, 1), gap_px=SMALL_GAP_PX, parent=left)
+        right = QWidget()
+        column(self._nothing, (self._stack, 1), gap_px=SMALL_GAP_PX, parent=right)
+        halves = QSplitter()
+        halves.setChildrenCollapsible(False)
+        halves.addWidget(left)
+        halves.addWidget(right)
+        halves.setStretchFactor(1, 1)
+        self.trouble = _Trouble(tools.commands, self._show_setting)
+        self.body.addWidget(self.trouble)
+        self.body.addWidget(halves, 1)
+        self._add_foot()
+        self.list.currentItemChanged.connect(self._on_chosen)
+        self.search.textChanged.connect(self._on_search)
+        self.search.returnPressed.connect(self._go_to_found)
+        QShortcut(QKeySequence.StandardKey.Find, self, self._begin_search)
+        self.shown.connect(lambda: self._enter(self.page(self.chosen)))
+        self.hidden.connect(lambda: self._enter(None))
+        self.list.setCurrentRow(0)
+
+    @property
+    def chosen(self) -> Page:
+        """The page that is up."""
+        item = self.list.currentItem()
+        return Page(item.data(Qt.ItemDataRole.UserRole))
+
+    def page(self, which: Page) -> SettingsPage:
+        """One of the pages; it is made now if it was not."""
+        if which not in self._pages:
+            page = self._pages[which] = _PAGES[which](self._tools)
+            self._stack.addWidget(page)
+            page.show_settings(self._settings)
+            page.show_view(self._view)
+            page.show_models(self._models)
+            page.show_history(self._history)
+            self.order_tabs()
+        return self._pages[which]
+
+    def go(self, which: Page) -> None:
+        """Bring the page ``which`` up."""
+        self.search.clear()
+        self.list.setCurrentRow(list(_PAGES).index(which))
+
+    def first_focus(self) -> QWidget:
+        """The list."""
+        return self.list
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say."""
+        self._settings = shown
+        self.trouble.show_settings(shown)
+        for page in self._pages.values():
+            page.show_settings(shown)
+
+    def show_view(self, view: View) -> None:
+        """Show what the program does."""
+        self._view = view
+        for page in self._pages.values():
+            page.show_view(view)
+        how = strings.how_to_dictate(view.choices)
+        self._state.setText(strings.PHASES[view.phase])
+        self._try.setPlaceholderText(words.TRY_KEYS.format(how=how) if how else words.TRY_HERE)
+        self._meter.run(view.phase is Phase.RECORDING and self.isVisible())
+
+    def show_models(self, models: ModelList) -> None:
+        """Show which models there are."""
+        self._models = models
+        for page in self._pages.values():
+            page.show_models(models)
+
+    def show_history(self, page: HistoryPage) -> None:
+        """Show an answer of the history."""
+        self._history = page
+        for one in self._pages.values():
+            one.show_history(page)
+
+    def _add_foot(self) -> None:
+        """State, level, and a field to try the settings in."""
+        self._state, self._meter, self._try = (
+            SecondaryText(is_line=True),
+            MeterBar(self._tools.meter),
+            QLineEdit(),
+        )
+        self._try.setAccessibleName(words.TRY_NAME)
+        self._try.setClearButtonEnabled(True)
+        self._meter.setFixedWidth(_METER_PX)
+        self._try.setMinimumWidth(_LEAST_TRY_PX)
+        self._try.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        for part in (self._state, self._meter, self._try):
+            self.buttons.addWidget(part)
+
+    def _show_setting(self, name: str) -> None:
+        """Go to the row of the setting ``name``."""
+        which = OPTIONS[name].described.page
+        if which is not None:
+            self.go(which)
+            row = next((one for one in self.page(which).rows if one.setting_name == name), None)
+            if row is not None and (widget := row.first_focus()) is not None:
+                widget.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # --- pages ---------------------------------------------------------------------------------------
+
+    def _on_chosen(self, item: QListWidgetItem | None) -> None:
+        if item is None:
+            return
+        page = self.page(self.chosen)
+        page.filter(self._sought)
+        self._stack.setCurrentWidget(page)
+        if self.isVisible():
+            self._enter(page)
+
+    def _enter(self, page: SettingsPage | None) -> None:
+        """``page`` is up, and no other; None: the window is closed."""
+        if page is self._entered:
+            return
+        if self._entered is not None:
+            self._entered.leave()
+        self._entered = page
+        if page is not None:
+            page.enter()
+
+    # --- search --------------------------------------------------------------------------------------
+
+    @property
+    def _sought(self) -> str:
+        return self.search.text().strip().casefold()
+
+    def _begin_search(self) -> None:
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def _on_search(self) -> None:
+        """Show only what the search finds, and of the pages only those that have it."""
+        found = []
+        for place, which in enumerate(_PAGES):
+            is_page = bool(self._sought) and self._sought in words.PAGES[which].casefold()
+            has_it = bool(self.page(which).filter("" if is_page else self._sought)) or not self._sought
+            self.list.item(place).setHidden(not has_it)
+            found += [place] * has_it
+        self._nothing.setVisible(not found)
+        self._stack.setVisible(bool(found))
+        if found and self.list.currentRow() not in found:
+            self.list.setCurrentRow(found[0])
+
+    def _go_to_found(self) -> None:
+        page = self.page(self.chosen)
+        if self._stack.isVisible() and (widget := page.first_focus()) is not None:
+            widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+
+class _Trouble(Card):
+    """What is wrong with the settings file, and what can be done about it. Hidden while it is right."""
+
+    def __init__(self, commands: Commands, show_setting: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show_setting, self._name = show_setting, ""
+        self.message = Message()
+        self.mend = Button("", commands.mend_settings)
+        self.show_it = Button(words.SHOW_IT, lambda: show_setting(self._name))
+        self.open = Button(words.OPEN_FILE, commands.open_settings_file)
+        self.body.addWidget(self.message)
+        self.body.addLayout(FlowLayout(self.mend, self.show_it, self.open, gap_px=SMALL_GAP_PX))
+        self.set_accent("problem")
+        self.hide()
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Say what is wrong now."""
+        error, name = shown.error, shown.path.name
+        self.setVisible(bool(error or shown.problems or shown.refusal))
+        self._name = next((one.name for one in shown.problems if one.name and _has_row(one.name)), "")
+        self.show_it.setVisible(bool(self._name) and not error)
+        self.mend.setVisible(error is not None and error.line > 0)
+        if error is not None:
+            where = words.BROKEN_LINE if error.line else words.BROKEN
+            title = where.format(file=name, line=error.line, reason=error.text)
+            self.message.say(title, hint=words.BROKEN_HINT if error.line else words.BROKEN_HINT_OTHER)
+            option = OPTIONS.get(error.name)
+            known = words.said(option.described.label) if option else ""
+            self.mend.setText(words.MEND.format(setting=known) if known else words.MEND_LINE)
+            self.mend.setToolTip(words.MEND_TIP)
+        elif shown.problems:
+            told = "\n".join(sentence(str(one)) for one in shown.problems[:_SHOWN_PROBLEMS])
+            count = len(shown.problems)
+            title = ntr(
+                "{count} setting is not used as {file} has it.",
+                "{count} settings are not used as {file} has them.",
+                count,
+            )
+            self.message.say(title.format(count=count, file=name), hint=told)
+        elif shown.refusal is not None:
+            self.message.say(shown.refusal.title, hint=shown.refusal.hint)
+
+
+def _has_row(name: str) -> bool:
+    return OPTIONS[name].described.page is not None

@@ -1,0 +1,54 @@
+"""The words of the settings window. Those of a single setting are in ``settings.fields``, see ``said``."""
+
+from __future__ import annotations
+
+from handy_qwen.settings.forms import Page
+from handy_qwen.ui.strings import tr
+
+TITLE = tr("Settings")
+PAGES = {
+    Page.GENERAL: tr("General"),
+    Page.SHORTCUT: tr("Shortcut"),
+    Page.MICROPHONE: tr("Microphone"),
+    Page.LANGUAGE: tr("Language and model"),
+    Page.TEXT: tr("Text"),
+    Page.VOCABULARY: tr("Vocabulary"),
+    Page.HISTORY: tr("History and privacy"),
+    Page.ABOUT: tr("Help and about"),
+}
+PAGE_LIST = tr("Pages")
+SEARCH = tr("Search settings (Ctrl+F)")
+SEARCH_NAME = tr("Search settings")
+NOTHING_FOUND = tr("No setting matches.")
+RESET, RESET_TO = tr("Reset"), tr("Reset {setting} to {value}")
+MUST_BE = tr("Must be {what}.")
+RANGE = tr("from {low} to {high} {unit}")
+A_NUMBER = tr("a number")
+LIMITED = tr("At most")
+TRY_NAME, TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here"), tr("Try it here: {how}")
+OPEN_FILE, SHOW_IT = tr("Open the file"), tr("Show it")
+BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
+BROKEN_HINT = tr(
+    "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: nothing "
+    "you wrote is lost."
+)
+BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
+MEND, MEND_LINE = tr("Reset “{setting}”"), tr("Reset this line")
+MEND_TIP = tr("The line becomes a comment, and its setting gets the default.")
+
+
+def said(words: str) -> str:
+    """The words of a setting in the user's language."""
+    return tr(words) if words else ""
+
+
+AUTOSTART = tr("Start when I log in")
+AUTOSTART_HELP = tr("Starts in the tray, without a window.")
+SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
+SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
+TIMES = tr("Times")
+DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
+WORK, RESOURCES = tr("While you speak"), tr("Memory and processor")
+INSERTION, WORDING = tr("Insertion"), tr("Wording")
+STAYS_HERE, LIMITS = tr("Everything stays on this computer."), tr("At most")
+HELP_PAGES, SETTINGS_FILE = tr("Help pages…"), tr("Settings file")
