@@ -332,6 +332,11 @@ class Program:
         on_captured(Captured(CaptureStep.FAILED, error=self._broken))
         return lambda: None
 
+    def configure_hotkeys(self) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            self._ports.configure_hotkeys()
+
     def use_hotkeys(
         self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
     ) -> None:

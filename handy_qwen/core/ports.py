@@ -58,6 +58,13 @@ class HotkeyListener(Watched, Protocol):
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape (and swallow it) only while a take runs. Called on the same thread as ``start``."""
 
+    def configure(self) -> None:
+        """Have the desktop show its settings of the hotkeys, where it posts HotkeysAssigned. May wait.
+
+        Raises:
+            HotkeyError: It has none that a program could bring up; the hint says where they are.
+        """
+
     def capture(self, on_captured: OnCaptured) -> None:
         """Hear the keys of a new hotkey, which reach no other program where that can be helped.
 

@@ -101,7 +101,8 @@ class Choices:
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
     overlay: Overlay = Overlay.BOTTOM
-    hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
+    chords: tuple[str, ...] = ()  # the hotkeys as the settings have them
+    hotkeys: tuple[str, ...] = ()  # and each worded for people: "Right Ctrl", "Ctrl+Alt+D"
     mode: Mode = Mode.AUTO
     is_private: bool = False  # the history is paused: nothing is kept
     is_autostarted: bool = False  # the program starts when the user logs in
@@ -118,6 +119,8 @@ class View:
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
     is_key_down: bool = False  # a hotkey is held down, whatever comes of it
     keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
+    desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
+    # nothing; None: the keys are those of the settings
     is_locked: bool = False  # hands-free: the recording goes on after the key came up
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
@@ -158,6 +161,9 @@ class Commands(Protocol):
         Returns:
             Ends it, if it is not over yet.
         """
+
+    def configure_hotkeys(self) -> None:
+        """Have the desktop show its settings of the hotkeys, where it assigns their keys."""
 
     def use_hotkeys(
         self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]

@@ -15,7 +15,7 @@ from typing import assert_never
 from handy_qwen.core import effects
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Copied, FocusNoted, HotkeysSet
+from handy_qwen.core.events import Copied, Failed, FocusNoted, HotkeysSet
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
 from handy_qwen.core.types import Delivery, Samples
 from handy_qwen.errors import HandyError
@@ -122,6 +122,17 @@ class Ports:
 
         self.setting.do(begin)
         return lambda: self.setting.do(end)
+
+    def configure_hotkeys(self) -> None:
+        """See ``core.view.Commands``. Any thread; never blocks."""
+
+        def configure() -> None:
+            try:
+                self.hotkeys.configure()
+            except HandyError as exc:
+                self.post(Failed(0, exc))
+
+        self.setting.do(configure)
 
     def stop_hotkeys(self, _timeout_s: float) -> None:
         """Stop listening. If hotkeys are being set, shortly after: else they would be listened for again."""

@@ -98,6 +98,11 @@ class Listener:
     def end_capture(self) -> None:
         """See ``HotkeyListener``."""
 
+    def configure(self) -> None:
+        """See ``HotkeyListener``."""
+        title = "Your desktop has no settings for these hotkeys."
+        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, "Change them in Settings > Shortcut.")
+
     def stop(self) -> None:
         """See ``HotkeyListener``."""
 
