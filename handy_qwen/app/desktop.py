@@ -111,6 +111,7 @@ def run(*, is_hidden: bool) -> int:
         program.level_db,
         windows.models,
         windows.history,
+        upkeep_commands=windows.upkeep,
         is_composited=is_composited,
     )
     windows.show(desk)

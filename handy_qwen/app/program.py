@@ -47,6 +47,7 @@ from handy_qwen.transcriber import EngineTranscriber
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.cues import SoundCues
     from handy_qwen.audio.devices import Device
+    from handy_qwen.audio.portaudio import PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
     from handy_qwen.history.disk import DiskHistory
 
@@ -92,6 +93,7 @@ class Program:
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
         self._history: DiskHistory | None = None
+        self.library: PortAudio | None = None  # of which a process has only one; None until it is there
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
         self._is_built, self._is_closing = threading.Event(), threading.Event()
@@ -264,11 +266,11 @@ class Program:
         session = session_of(os.environ)
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
-        library = PortAudio()
-        self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
+        self.library = PortAudio()
+        self._cues = SoundCues(self.library, paths.asset("sounds"), is_on=settings.sounds)
         self._recorder = MicrophoneRecorder(
             post,
-            Microphones(library),
+            Microphones(self.library),
             device=settings.microphone,
             warm_s=_warm_s(settings),
             on_devices=self._on_devices,

@@ -14,6 +14,7 @@ from handy_qwen.app.history import HistoryPresenter, transcribe_file
 from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter, Speeds
 from handy_qwen.app.program import Program
+from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.view import Window
@@ -48,11 +49,13 @@ class ProgramWindows:
             model=program.model_in_use,
             folder=default_folder(),
         )
+        self.upkeep = UpkeepPresenter(default_folder(), lambda: program.library)
 
     def show(self, desk: Desk) -> None:
         """Connect the presenters with ``desk``."""
         self._desk = desk
         self.models.listener, self.history.listener = desk.show_models, desk.show_history
+        self.upkeep.listener = desk.show_upkeep
         desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:
@@ -62,7 +65,11 @@ class ProgramWindows:
 
     def parts_to_close(self) -> dict[str, Close]:
         """The presenters: closing them finishes deletions and pauses installations."""
-        return {"history window": self.history.close, "models": self.models.close}
+        return {
+            "history window": self.history.close,
+            "models": self.models.close,
+            "upkeep": self.upkeep.close,
+        }
 
     def _use(self, name: str) -> None:
         self._program.change(model=name)
@@ -70,7 +77,7 @@ class ProgramWindows:
 
     def workers(self) -> dict[str, Watched]:
         """The threads of the presenters, by their subject in ``runtime.watchdog``."""
-        return {**self.models.workers, **self.history.workers}
+        return {**self.models.workers, **self.history.workers, **self.upkeep.workers}
 
     def _transcribe(
         self, path: Path, model: str, language: str, moves: Callable[[], None]

@@ -23,7 +23,6 @@ _DICTATION = {
 }
 _WINDOWS = {
     "setup": "open the setup guide of the running app: model, microphone, key",
-    "settings": "open the settings file",
     "models": "open the Models window of the running app",
 }
 

@@ -191,6 +191,7 @@ MODELS = "models"
 MODELS_WORK = "work on models"
 HISTORY_WINDOW = "history window"
 HISTORY_RETRY = "transcribing again"
+UPKEEP = "upkeep"
 CUES = "cues"
 
 
@@ -224,6 +225,7 @@ EXPECTED = {
     MODELS_WORK: Expected("Installing models", 600.0),  # measuring one shows no sign meanwhile
     HISTORY_WINDOW: Expected("The history window", 120.0),  # an export of all
     HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
+    UPKEEP: Expected("Looking what works here", 120.0),  # a check that hangs is given up after 30
     # If the sound system hangs, the microphone reports it.
     CUES: Expected("The sounds at start and stop", math.inf),
 }

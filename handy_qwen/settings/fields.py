@@ -469,7 +469,7 @@ class Settings:
     history_count: int = option(
         1000,
         whole(0, 1_000_000),
-        "At most this many dictations",
+        "Number of dictations kept",
         "Starred ones are not counted and always stay.",
         form=Amount(Unit.DICTATIONS, step=100, zero="Any number", first=1000),
         page=Page.HISTORY,
@@ -477,14 +477,14 @@ class Settings:
     history_days: float = option(
         90.0,
         number(0, 36_500),
-        "For at most",
+        "Time they are kept",
         form=Amount(Unit.DAYS, decimals=0, zero="For good", first=90),
         page=Page.HISTORY,
     )
     history_gb: float = option(
         2.0,
         number(0, 100_000),
-        "At most this much sound",
+        "Space for their sound",
         "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
         form=Amount(Unit.GIGABYTES, step=0.5, decimals=1, zero="Any amount", first=2),
         page=Page.HISTORY,

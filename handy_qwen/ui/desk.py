@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
+from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View, Window
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
@@ -44,6 +45,7 @@ class Desk(QObject):
         model_commands: ModelCommands,
         history_commands: HistoryCommands,
         *,
+        upkeep_commands: UpkeepCommands,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
@@ -51,6 +53,7 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
+        self._upkeep_commands = upkeep_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
@@ -78,6 +81,10 @@ class Desk(QObject):
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
         self._called.emit(partial(self._show_history, page))
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole. Any thread."""
+        self._called.emit(partial(self._show_upkeep, upkeep))
 
     def open(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread."""
@@ -113,6 +120,10 @@ class Desk(QObject):
         self._settings = shown
         for window in self._windows.values():
             window.show_settings(shown)
+
+    def _show_upkeep(self, upkeep: Upkeep) -> None:
+        for window in self._windows.values():
+            window.show_upkeep(upkeep)
 
     def _show_history(self, page: HistoryPage) -> None:
         for window in self._windows.values():
@@ -152,7 +163,14 @@ class Desk(QObject):
         from handy_qwen.ui.settings.page import Tools
         from handy_qwen.ui.settings.window import SettingsWindow
 
-        tools = Tools(self._commands, self._ask, self._meter, self._model_commands, self._history_commands)
+        tools = Tools(
+            self._commands,
+            self._ask,
+            self._meter,
+            self._model_commands,
+            self._history_commands,
+            self._upkeep_commands,
+        )
         return SettingsWindow(tools)
 
     def _on_setup_closed(self) -> None:

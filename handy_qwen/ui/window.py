@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 
 from handy_qwen import paths
 from handy_qwen.core.models import ModelList
+from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import HistoryPage, View
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui import strings
@@ -92,6 +93,9 @@ class AppWindow(QDialog):
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history."""
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole."""
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the window comes up; None leaves it to Qt."""

@@ -2,20 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from handy_qwen import paths
+from handy_qwen.core.upkeep import Check, Severity, Upkeep
 from handy_qwen.core.view import Window
+from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
-from handy_qwen.ui.settings import words
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.settings import about_words as words
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.widgets import Button
+from handy_qwen.ui.widgets import Button, Icon, SecondaryText, Text, announce
+
+_ICONS = {
+    Severity.FINE: ("mark-good", "good"),
+    Severity.WARNING: ("mark-warning", "problem"),
+    Severity.PROBLEM: ("mark-warning", "recording"),
+}
+Go = Callable[[Page], None]
 
 
 class AboutPage(SettingsPage):
-    """Made and used on Qt's thread."""
+    """Made and used on Qt's thread.
 
-    def __init__(self, tools: Tools) -> None:
+    Args:
+        tools: See ``SettingsPage``.
+        go: Brings up another page.
+    """
+
+    def __init__(self, tools: Tools, go: Go) -> None:
         super().__init__(tools)
+        self._go, self._upkeep = go, Upkeep()
+        self._again = Button(words.CHECK_AGAIN, tools.upkeep.check)
+        self._checks = _Checks(self._fixes())
+        self._state = Row(words.CHECKS, self._again, help=words.NOT_CHECKED, below=self._checks)
+        self.add_section(words.HEALTH, self._state)
+        archive = Button(words.WRITE_ARCHIVE, self._ask_for_archive)
+        self._archive = Row(words.ARCHIVE, archive, help=words.ARCHIVE_HELP)
         pages = Button(words.HELP_PAGES, lambda: tools.commands.open_window(Window.HELP))
+        self.add_section(words.HELP, Row(words.MANUAL, pages, help=words.MANUAL_HELP), self._archive)
         file = Button(words.OPEN_FILE, tools.commands.open_settings_file)
-        self.add_section("", Row(strings.VERSION, pages), Row(words.SETTINGS_FILE, file))
+        folders = [Row(words.SETTINGS_FILE, file, help=str(paths.settings_file()))]
+        for title, folder in words.folders():
+            opened = Button(words.OPEN_FOLDER, partial(_open, folder))
+            folders.append(Row(title, opened, help=str(folder)))
+        self.add_section(words.FOLDERS, *folders)
+        self.add_section(words.ABOUT, Row(strings.VERSION, help=words.LICENCES))
         self.finish()
+
+    def enter(self) -> None:
+        """Look what works, unless it is known already."""
+        if not self._upkeep.checks and not self._upkeep.is_checking:
+            self.tools.upkeep.check()
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what was found so far."""
+        before, self._upkeep = self._upkeep, upkeep
+        self._checks.show_checks(upkeep.checks)
+        summary = words.summary(upkeep)
+        self._state.help.setText(summary)
+        self._again.setEnabled(not upkeep.is_checking)
+        if before.is_checking and not upkeep.is_checking:
+            announce(self, summary)
+        if upkeep.archive is not None and upkeep.archive != before.archive:
+            self._archive.trouble.say(words.ARCHIVE_WRITTEN.format(file=upkeep.archive), "good")
+        elif upkeep.problem is not None and upkeep.problem != before.problem:
+            self._archive.refuse(upkeep.problem.title, upkeep.problem.hint)
+
+    def _fixes(self) -> dict[str, tuple[str, Callable[[], None]]]:
+        """What can be done about a check that found something, by its name: words, and how."""
+        commands = self.tools.commands
+        return {
+            "model": (words.FIX_MODEL, lambda: commands.open_window(Window.MODELS)),
+            "settings": (words.FIX_FILE, commands.open_settings_file),
+            "microphone": (words.FIX_MICROPHONE, lambda: self._go(Page.MICROPHONE)),
+            "sound": (words.FIX_MICROPHONE, lambda: self._go(Page.MICROPHONE)),
+            "hotkeys": (words.FIX_HOTKEYS, lambda: self._go(Page.SHORTCUT)),
+            "insertion": (words.FIX_INSERTION, lambda: self._go(Page.TEXT)),
+            "words": (words.FIX_WORDS, lambda: self._go(Page.VOCABULARY)),
+            "history": (words.FIX_HISTORY, lambda: self._go(Page.HISTORY)),
+            "disk": (words.FIX_HISTORY, lambda: self._go(Page.HISTORY)),
+            "autostart": (words.FIX_AUTOSTART, lambda: commands.use_autostart(True)),
+        }
+
+    def _ask_for_archive(self) -> None:
+        dialog = QFileDialog(self, words.ARCHIVE, str(paths.user_home() / words.ARCHIVE_NAME))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("zip")
+        dialog.setNameFilter("ZIP (*.zip)")
+        dialog.fileSelected.connect(lambda name: self.tools.upkeep.write_archive(Path(name)))
+        dialog.open()
+
+
+class _Checks(QWidget):
+    """A line for each check: a mark, what was found, what to do about it, and a button if we can."""
+
+    def __init__(self, fixes: dict[str, tuple[str, Callable[[], None]]]) -> None:
+        super().__init__()
+        self._fixes = fixes
+        self._shown: tuple[Check, ...] = ()
+        self._lines = column(gap_px=SMALL_GAP_PX, parent=self)
+
+    def show_checks(self, checks: tuple[Check, ...]) -> None:
+        """Show ``checks``; those that are there stay where they are."""
+        known = len(self._shown) if checks[: len(self._shown)] == self._shown else 0
+        while self._lines.count() > known:
+            item = self._lines.takeAt(self._lines.count() - 1)
+            if item is not None and (line := item.widget()) is not None:
+                line.hide()
+                line.deleteLater()
+        for check in checks[known:]:
+            self._lines.addWidget(self._line(check))
+        self._shown = checks
+
+    def _line(self, check: Check) -> QWidget:
+        mark = Icon()
+        mark.set_drawing(*_ICONS[check.severity])
+        mark.setAccessibleName(words.SEVERITIES[check.severity])
+        remedy = SecondaryText(check.remedy, scale=0.92)
+        remedy.setVisible(bool(check.remedy))
+        said = column(Text(check.text), remedy, gap_px=2)
+        if check.severity is not Severity.FINE and check.name in self._fixes:
+            title, do = self._fixes[check.name]
+            fix = Button(title, do)
+            fix.setAccessibleDescription(check.text)
+            line = FlowLayout(gap_px=SMALL_GAP_PX)
+            line.push(fix)
+            said.addLayout(line)
+        whole = QWidget()
+        parts = row(mark, (said, 1), gap_px=SMALL_GAP_PX, parent=whole)
+        parts.setAlignment(mark, Qt.AlignmentFlag.AlignTop)
+        return whole
+
+
+def _open(folder: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

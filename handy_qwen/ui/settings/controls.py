@@ -6,6 +6,7 @@ The wheel changes nothing unless the control has the keyboard: it scrolls the pa
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -144,6 +145,7 @@ class AmountControl(Control):
         self._number.setSingleStep(form.step)
         self._number.setSuffix(f" {words.said(form.unit.short)}")
         self._number.setKeyboardTracking(False)
+        self._number.setGroupSeparatorShown(True)
         super().__init__(_Together(self._box, self._number) if self._box else self._number)
 
     @property
@@ -172,10 +174,12 @@ class AmountControl(Control):
 
     def reason(self, _error: ValueError) -> str:
         """See ``Control``."""
-        low, high = (edge / self._form.scale for edge in (self._check.low, self._check.high))
+        steps = 10**self._form.decimals
+        low = math.ceil(self._check.low / self._form.scale * steps) / steps
+        high = math.floor(self._check.high / self._form.scale * steps) / steps
+        limits = [self._number.textFromValue(limit) for limit in (low, high)]
         unit = words.said(self._form.unit.short)
-        limits = words.RANGE.format(low=f"{low:g}", high=f"{high:g}", unit=unit)
-        return words.MUST_BE.format(what=limits)
+        return words.MUST_BE.format(low=limits[0], high=limits[1], unit=unit)
 
     def _raw(self, shown: float) -> float:
         raw = round(shown * self._form.scale, 9)

@@ -2,7 +2,7 @@
 
 A page is a class that fills itself with sections of rows. The window makes it when it is first looked at, or
 searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``, ``show_history``,
-``show_checkup``, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter``
+``show_upkeep``, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter``
 and ends in ``leave``: a page is left when another one comes up and when the window is closed.
 """
 
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
+from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
@@ -33,6 +34,7 @@ class Tools:
     meter: Meter
     models: ModelCommands
     history: HistoryCommands
+    upkeep: UpkeepCommands
 
 
 class SettingsPage(ScrollArea):
@@ -82,6 +84,9 @@ class SettingsPage(ScrollArea):
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history."""
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole."""
 
     def filter(self, sought: str) -> list[Row]:
         """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from handy_qwen.core.models import ModelList
+from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, HistoryPage, Phase, View
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Page
@@ -28,11 +29,11 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
+from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.general import GeneralPage
 from handy_qwen.ui.settings.history import HistoryAndPrivacyPage
 from handy_qwen.ui.settings.language import LanguagePage
 from handy_qwen.ui.settings.microphone import MicrophonePage
-from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.shortcut import ShortcutPage
 from handy_qwen.ui.settings.text import TextPage
@@ -44,7 +45,7 @@ from handy_qwen.ui.window import AppWindow
 _SIZE_PX = QSize(760, 560)
 _SHOWN_PROBLEMS = 3
 _METER_PX, _LEAST_TRY_PX = 120, 260
-_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # in their order; made when first looked at
+_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looked at
     Page.GENERAL: GeneralPage,
     Page.SHORTCUT: ShortcutPage,
     Page.MICROPHONE: MicrophonePage,
@@ -52,7 +53,6 @@ _PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # in their order; made 
     Page.TEXT: TextPage,
     Page.VOCABULARY: VocabularyPage,
     Page.HISTORY: HistoryAndPrivacyPage,
-    Page.ABOUT: AboutPage,
 }
 
 
@@ -63,7 +63,7 @@ class SettingsWindow(AppWindow):
         super().__init__("settings", words.TITLE, _SIZE_PX)
         self._tools = tools
         self._settings, self._view = SettingsView(), View()
-        self._models, self._history = ModelList(), HistoryPage()
+        self._models, self._history, self._upkeep = ModelList(), HistoryPage(), Upkeep()
         self._pages: dict[Page, SettingsPage] = {}
         self._entered: SettingsPage | None = None
         self.search = QLineEdit()
@@ -72,7 +72,7 @@ class SettingsWindow(AppWindow):
         self.search.setClearButtonEnabled(True)
         self.list = QListWidget()
         self.list.setAccessibleName(words.PAGE_LIST)
-        for which in _PAGES:
+        for which in Page:
             item = QListWidgetItem(words.PAGES[which])
             item.setData(Qt.ItemDataRole.UserRole, which)
             self.list.addItem(item)
@@ -90,6 +90,7 @@ class SettingsWindow(AppWindow):
         halves.addWidget(left)
         halves.addWidget(right)
         halves.setStretchFactor(1, 1)
+        halves.setSizes([1, _SIZE_PX.width()])  # the list as narrow as it may be
         self.trouble = _Trouble(tools.commands, self._show_setting)
         self.body.addWidget(self.trouble)
         self.body.addWidget(halves, 1)
@@ -111,19 +112,25 @@ class SettingsWindow(AppWindow):
     def page(self, which: Page) -> SettingsPage:
         """One of the pages; it is made now if it was not."""
         if which not in self._pages:
-            page = self._pages[which] = _PAGES[which](self._tools)
+            page = self._pages[which] = self._made(which)
             self._stack.addWidget(page)
             page.show_settings(self._settings)
             page.show_view(self._view)
             page.show_models(self._models)
             page.show_history(self._history)
+            page.show_upkeep(self._upkeep)
             self.order_tabs()
         return self._pages[which]
+
+    def _made(self, which: Page) -> SettingsPage:
+        if which is Page.ABOUT:
+            return AboutPage(self._tools, self.go)
+        return _PAGES[which](self._tools)
 
     def go(self, which: Page) -> None:
         """Bring the page ``which`` up."""
         self.search.clear()
-        self.list.setCurrentRow(list(_PAGES).index(which))
+        self.list.setCurrentRow(list(Page).index(which))
 
     def first_focus(self) -> QWidget:
         """The list."""
@@ -157,6 +164,12 @@ class SettingsWindow(AppWindow):
         self._history = page
         for one in self._pages.values():
             one.show_history(page)
+
+    def show_upkeep(self, upkeep: Upkeep) -> None:
+        """Show what is known of the machine and the history as a whole."""
+        self._upkeep = upkeep
+        for page in self._pages.values():
+            page.show_upkeep(upkeep)
 
     def _add_foot(self) -> None:
         """State, level, and a field to try the settings in."""
@@ -216,7 +229,7 @@ class SettingsWindow(AppWindow):
     def _on_search(self) -> None:
         """Show only what the search finds, and of the pages only those that have it."""
         found = []
-        for place, which in enumerate(_PAGES):
+        for place, which in enumerate(Page):
             is_page = bool(self._sought) and self._sought in words.PAGES[which].casefold()
             has_it = bool(self.page(which).filter("" if is_page else self._sought)) or not self._sought
             self.list.item(place).setHidden(not has_it)

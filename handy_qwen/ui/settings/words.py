@@ -21,16 +21,14 @@ SEARCH = tr("Search settings (Ctrl+F)")
 SEARCH_NAME = tr("Search settings")
 NOTHING_FOUND = tr("No setting matches.")
 RESET, RESET_TO = tr("Reset"), tr("Reset {setting} to {value}")
-MUST_BE = tr("Must be {what}.")
-RANGE = tr("from {low} to {high} {unit}")
-A_NUMBER = tr("a number")
+MUST_BE = tr("Must be from {low} to {high} {unit}.")
 LIMITED = tr("At most")
 TRY_NAME, TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here"), tr("Try it here: {how}")
 OPEN_FILE, SHOW_IT = tr("Open the file"), tr("Show it")
 BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
 BROKEN_HINT = tr(
-    "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: nothing "
-    "you wrote is lost."
+    "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: what "
+    "you wrote stays in the file."
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
 MEND, MEND_LINE = tr("Reset “{setting}”"), tr("Reset this line")
@@ -50,5 +48,5 @@ TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
 WORK, RESOURCES = tr("While you speak"), tr("Memory and processor")
 INSERTION, WORDING = tr("Insertion"), tr("Wording")
-STAYS_HERE, LIMITS = tr("Everything stays on this computer."), tr("At most")
-HELP_PAGES, SETTINGS_FILE = tr("Help pages…"), tr("Settings file")
+
+HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")

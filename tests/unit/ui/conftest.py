@@ -7,15 +7,17 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 import pytest
 
 from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.upkeep import UpkeepCommands
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, ModelChoice
 from tests.fakes import Asked
 
 
 @pytest.fixture
 def asked():
-    """What tray and windows ask of the program, and with ``models`` and ``history`` of their keepers."""
+    """What tray and windows ask of the program, and with ``models``, ``history`` and ``upkeep`` of theirs."""
     made = Asked(Commands)
     made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
+    made.upkeep = Asked(UpkeepCommands, made.calls)
     return made
 
 

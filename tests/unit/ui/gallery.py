@@ -1,11 +1,13 @@
 """Every window of the program in its fullest states, and what is to be seen in them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
+from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Notice, NoticeKind, Phase
-from handy_qwen.settings import SettingsView
+from handy_qwen.settings import Problem, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
@@ -27,6 +29,29 @@ CHOOSING = replace(
     can_bring_back=True,
     choices=replace(
         CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
+    ),
+)
+UPKEEP = Upkeep(
+    (
+        Check("program", Severity.FINE, "Handy Qwen 0.1 on Debian 13, Python 3.13."),
+        Check(
+            "microphone",
+            Severity.WARNING,
+            "The microphone of the settings is not here; Webcam is used instead.",
+            "Plug it in, or choose another one.",
+        ),
+        Check("model", Severity.PROBLEM, "There is no model.", "Install one: handy-qwen model install"),
+    ),
+    history=HistoryUse(824, 12, 1_234_567_890),
+)
+BROKEN = SettingsView(
+    Path("settings.toml"), error=Problem("a quotation mark is missing", 12, name="language")
+)
+MISREAD = SettingsView(
+    Path("settings.toml"),
+    problems=(
+        Problem("mode must be one of auto, hold, toggle", 4, 'the default, "auto", is used', "mode"),
+        Problem("hold_sec is not a setting; did you mean hold_s?", 9),
     ),
 )
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
@@ -69,11 +94,18 @@ def setup(asked, place):
 
 
 def settings(asked, page):
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history))
-    window.show_settings(SettingsView())
+    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep))
+    window.show_settings(SettingsView(Path("settings.toml")))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
+    window.show_upkeep(UPKEEP)
     window.go(page)
+    return window
+
+
+def settings_troubled(asked, shown):
+    window = settings(asked, Page.SHORTCUT)
+    window.show_settings(shown)
     return window
 
 
@@ -85,6 +117,8 @@ WINDOWS = {
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
     **{f"settings-{page}": (settings, page) for page in Page},
+    "settings-broken": (settings_troubled, BROKEN),
+    "settings-problems": (settings_troubled, MISREAD),
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

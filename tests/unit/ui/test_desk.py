@@ -26,7 +26,9 @@ def posted():
 
 @pytest.fixture
 def desk(qapp, asked, posted):  # noqa: ARG001
-    made = Desk(posted.append, asked, lambda: -100.0, asked.models, asked.history)
+    made = Desk(
+        posted.append, asked, lambda: -100.0, asked.models, asked.history, upkeep_commands=asked.upkeep
+    )
     yield made
     if made._tray._icon.isVisible():
         made.close()

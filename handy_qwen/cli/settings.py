@@ -1,0 +1,305 @@
+"""``handy-qwen settings``: the window of the running app, and every setting on the terminal.
+
+What is changed here is written into the settings file, where a running app finds it within two seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from handy_qwen import paths
+from handy_qwen.cli.options import Subparsers, add_command
+from handy_qwen.cli.running import ask_app
+from handy_qwen.cli.terminal import UsageError, say, write, write_json
+from handy_qwen.errors import ControlError, HotkeyError, SettingsError
+
+if TYPE_CHECKING:
+    from handy_qwen.settings import Configuration, Option
+
+_SHOWN_CHARS = 48
+_EXAMPLES = """examples:
+  handy-qwen settings set language German
+  handy-qwen settings set hotkeys ctrl_r f9
+  handy-qwen settings add custom_words Kovács "Frau Wagner"
+  handy-qwen settings add replacements '{heard = "btw", written = "by the way"}'
+  handy-qwen settings reset warm_s"""
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Add the command to the program's parser."""
+    about = "Without a command, open the Settings window of the running app."
+    parser = add_command(commands, "settings", _open, "open the settings, or list and change them", about)
+    parser.epilog = _EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND")
+    listed = add_command(actions, "list", _list, "all settings; * marks those you changed", has_json=True)
+    listed.add_argument("--changed", action="store_true", help="only those you changed")
+    got = add_command(actions, "get", _get, "the value of one setting", has_json=True)
+    got.add_argument("name", metavar="NAME")
+    for name, run, meaning in (
+        ("set", _set, "change a setting; a list gets these entries instead of its own"),
+        ("add", _add, "add entries to a list, unless it has them"),
+        ("remove", _remove, "remove entries from a list"),
+    ):
+        action = add_command(actions, name, run, meaning)
+        action.add_argument("name", metavar="NAME")
+        action.add_argument("values", nargs="*" if name == "set" else "+", metavar="VALUE")
+    reset = add_command(actions, "reset", _reset, "give settings their defaults again")
+    reset.add_argument("names", nargs="+", metavar="NAME")
+    add_command(actions, "edit", _edit, "open the settings file in your editor")
+
+
+def _open(_options: argparse.Namespace) -> int:
+    try:
+        ask_app("settings")
+    except ControlError:
+        say("Without the app: handy-qwen settings list, get, set, add, remove, reset or edit.")
+        raise
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from handy_qwen.settings import OPTIONS
+
+    found = _found()
+    rows = [_row(option, found) for option in OPTIONS.values()]
+    rows = [row for row in rows if row["is_changed"] or not options.changed]
+    if options.json:
+        write_json(rows)
+        return 0
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        value = _elided(_shown(row["value"]))
+        mark = "*" if row["is_changed"] else " "
+        write(f"{mark} {row['name']:{width}}  {value:{_SHOWN_CHARS}}  {row['label']}".rstrip() + "\n")
+    for problem in found.problems:
+        say(f"{found.path}: {problem}")
+    return 0
+
+
+def _get(options: argparse.Namespace) -> int:
+    value = _row(_option(options.name), _found())["value"]
+    if options.json:
+        write_json(value)
+        return 0
+    items = value if isinstance(value, list) else [value]
+    write("".join(f"{item if isinstance(item, str) else _shown(item)}\n" for item in items))
+    return 0
+
+
+def _set(options: argparse.Namespace) -> int:
+    option = _option(options.name)
+    if _is_list(option):
+        _change(option, lambda _before: _entries(option, options.values))
+    elif len(options.values) != 1:
+        raise UsageError(f"{option.name} takes one value.", "Put a value with spaces in quotes.")
+    else:
+        (given,) = options.values
+        _change(option, lambda _before: _read(option.read, given, option.name))
+    return 0
+
+
+def _add(options: argparse.Namespace) -> int:
+    option = _list_option(options.name)
+    added = _entries(option, options.values)
+    _change(option, lambda before: tuple(dict.fromkeys([*before, *added])))
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    """Remove entries, of which only a word, a chord or what is heard need be given."""
+    option = _list_option(options.name)
+
+    def without(before: tuple[Any, ...]) -> tuple[Any, ...]:
+        keys = {_key(entry): entry for entry in before}
+        gone = [one if one in keys else _key(_entries(option, [one])[0]) for one in options.values]
+        if unknown := [one for one, key in zip(options.values, gone, strict=True) if key not in keys]:
+            raise UsageError(f"{option.name} has no entry {unknown[0]!r}.", _hint(option.name))
+        return tuple(entry for entry in before if _key(entry) not in gone)
+
+    _change(option, without)
+    return 0
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from handy_qwen.settings import change
+
+    change(paths.settings_file(), **{name: _option(name).default for name in options.names})
+    return 0
+
+
+def _edit(_options: argparse.Namespace) -> int:
+    """In the editor that the user has named, or else the desktop's; without one, say where the file is."""
+    from handy_qwen.settings import read_configuration
+    from handy_qwen.settings.file import save
+    from handy_qwen.system.opening import open_with_desktop
+
+    found = read_configuration()
+    path = found.path
+    if not found.exists:
+        try:
+            save(found, {})
+        except OSError as exc:
+            raise SettingsError(
+                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
+            ) from exc
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if named and sys.stdin.isatty():
+        try:
+            return subprocess.run([*shlex.split(named), str(path)], check=False).returncode
+        except (OSError, ValueError):
+            say(f"{named} cannot be started.")
+    if not open_with_desktop(path):
+        say("No program opened the settings file. It is:")
+        write(f"{path}\n")
+    return 0
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+def _found() -> Configuration:
+    from handy_qwen.settings import read_configuration
+
+    found = read_configuration()
+    if found.error and (complaint := found.complaint()):
+        raise complaint
+    return found
+
+
+def _option(name: str) -> Option:
+    from handy_qwen.settings import OPTIONS
+
+    if name in OPTIONS:
+        return OPTIONS[name]
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.replace("-", "_"), OPTIONS, 1)
+    hint = f"Did you mean {near[0]}?" if near else "handy-qwen settings list shows them all."
+    raise UsageError(f"There is no setting {name!r}.", hint)
+
+
+def _list_option(name: str) -> Option:
+    option = _option(name)
+    if not _is_list(option):
+        raise UsageError(f"{name} is not a list.", f"Use: handy-qwen settings set {name} VALUE")
+    return option
+
+
+def _is_list(option: Option) -> bool:
+    from handy_qwen.settings.fields import Several
+
+    return isinstance(option.read, Several)
+
+
+def _row(option: Option, found: Configuration) -> dict[str, Any]:
+    value = getattr(found.settings, option.name)
+    return {
+        "name": option.name,
+        "value": _plain(value),
+        "default": _plain(option.default),
+        "is_changed": value != option.default,
+        "label": option.described.label,
+        "help": option.described.help,
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  of any setting
+    """``value`` as the file has it."""
+    from handy_qwen.languages import AUTOMATIC
+    from handy_qwen.settings.fields import item_of
+
+    if isinstance(value, tuple):
+        return [entry if isinstance(entry, str) else item_of(entry) for entry in value]
+    return AUTOMATIC if value is None else value
+
+
+def _shown(value: object) -> str:
+    from handy_qwen.settings.document import dump
+
+    return dump(value).replace("\n", "")
+
+
+def _elided(line: str) -> str:
+    return line if len(line) <= _SHOWN_CHARS else f"{line[: _SHOWN_CHARS - 1]}…"
+
+
+def _key(entry: Any) -> str:  # noqa: ANN401  of any list
+    """What tells an entry from the others of its list."""
+    return entry if isinstance(entry, str) else str(next(iter(_plain((entry,))[0].values())))
+
+
+def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
+    """Each of ``given`` is an entry; one alone may be the whole list, as the file has it."""
+    from handy_qwen.settings.fields import Several
+
+    assert isinstance(option.read, Several)
+    if len(given) == 1 and isinstance(whole := _toml(given[0]), list):
+        return tuple(_checked(option.read, whole, option.name))
+    return tuple(_read(option.read.item, one, f"An entry of {option.name}") for one in given)
+
+
+def _read(read: Callable[[object], Any], given: str, called: str) -> Any:  # noqa: ANN401  of any setting
+    """``given`` as a value of the file, or as it is; on and off are true and false.
+
+    Raises:
+        UsageError: The check refuses both.
+    """
+    switches = {"on": True, "yes": True, "off": False, "no": False}
+    readings = [_toml(given), given, switches.get(given.lower())]
+    for reading in readings:
+        if reading is None:
+            continue
+        try:
+            return read(reading)
+        except ValueError:
+            continue
+    return _checked(read, readings[0] if readings[0] is not None else given, called)
+
+
+def _checked(read: Callable[[object], Any], value: object, called: str) -> Any:  # noqa: ANN401  of any setting
+    try:
+        return read(value)
+    except ValueError as exc:
+        text = f"{called} {exc}"
+        raise UsageError(f"{text}{'' if text.endswith('?') else '.'}") from None
+
+
+def _toml(given: str) -> object:
+    """``given`` as a TOML value; None if it is none."""
+    try:
+        found = tomllib.loads(f"value = {given}")
+    except (ValueError, RecursionError):
+        return None
+    return found["value"] if list(found) == ["value"] else None
+
+
+def _hint(name: str) -> str:
+    return f"To see them: handy-qwen settings get {name}"
+
+
+def _change(option: Option, changed: Callable[[Any], Any]) -> None:
+    """Write the value that ``changed`` makes of the one in the file."""
+    from handy_qwen.settings import change
+
+    value = changed(getattr(_found().settings, option.name))
+    if option.name == "hotkeys":
+        _check_chords(one.chord for one in value)
+    change(paths.settings_file(), **{option.name: value})
+
+
+def _check_chords(chords: Iterable[str]) -> None:
+    from handy_qwen.system.hotkeys.chord import parse_chord
+
+    for chord in chords:
+        try:
+            parse_chord(chord)
+        except HotkeyError as exc:
+            raise UsageError(exc.title, exc.hint) from exc

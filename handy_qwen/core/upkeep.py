@@ -1,0 +1,73 @@
+"""What the settings window shows of this machine and of the history as a whole, and what it may ask for.
+
+The UI gets a new ``Upkeep`` whenever something in it has changed. Each is complete: the last one is all that
+is needed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from handy_qwen.core.models import Problem
+
+
+class Severity(enum.Enum):
+    """How bad it is, from good to bad."""
+
+    FINE = enum.auto()
+    WARNING = enum.auto()  # it works, but not everywhere or not for long
+    PROBLEM = enum.auto()  # dictation does not work until it is fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: the words of ``doctor.Finding``."""
+
+    name: str  # for programs: "microphone"; several may share it
+    severity: Severity
+    text: str
+    remedy: str = ""  # what to do about it
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryUse:
+    """How much the history holds."""
+
+    entries: int = 0
+    starred: int = 0  # of these
+    sound_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What is known now."""
+
+    checks: tuple[Check, ...] = ()  # in their order; more come while ``is_checking``
+    is_checking: bool = False
+    archive: Path | None = None  # the support archive that was written last
+    history: HistoryUse | None = None  # None: not looked at yet
+    problem: Problem | None = None  # with what was asked for last
+
+
+UpkeepListener = Callable[[Upkeep], None]
+"""Shows it. Called on any thread; must neither block nor raise."""
+
+
+class UpkeepCommands(Protocol):
+    """What the window asks for. Called on Qt's thread; every method returns at once."""
+
+    def check(self) -> None:
+        """Look what works on this machine, as ``handy-qwen doctor`` does, without listening."""
+
+    def write_archive(self, target: Path) -> None:
+        """Write the support archive to ``target``, in place of a file that is there."""
+
+    def measure_history(self) -> None:
+        """Look how much the history holds."""
+
+    def delete_history(self) -> None:
+        """Delete all texts and sounds for good, but the starred ones."""

@@ -1,0 +1,182 @@
+"""Settings on the terminal: listed, read, changed, and refused in one sentence."""
+
+import json
+import os
+import stat
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from handy_qwen import paths
+from handy_qwen.cli import settings as command
+from handy_qwen.core.text import Replacement
+from handy_qwen.core.types import Hotkey, Method
+from handy_qwen.settings import OPTIONS, Settings, read_configuration
+from handy_qwen.settings.document import dump
+from tests.unit.test_settings import BY_HAND, CHANGES, whole_line_comments
+
+pytestmark = pytest.mark.usefixtures("app_home")
+
+
+def write(text):
+    path = paths.settings_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def now():
+    return read_configuration().settings
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("language", ["de"], "German"),
+        ("language", ["auto"], ""),
+        ("warm_s", ["300"], 300.0),
+        ("sounds", ["on"], True),
+        ("sounds", ["true"], True),
+        ("method", ["paste"], Method.PASTE),
+        ("method", ["auto"], None),
+        ("model", ["5"], "5"),
+        ("model", ["on"], "on"),
+        ("model", ['"a b"'], "a b"),
+        ("custom_words", ["Kovács", "Frau Wagner"], ("Kovács", "Frau Wagner")),
+        ("custom_words", ['["a", "b"]'], ("a", "b")),
+        ("custom_words", [], ()),
+        ("hotkeys", ["f9", '{chord = "f8", language = "de"}'], (Hotkey("f9"), Hotkey("f8", "German"))),
+        ("replacements", ['{heard = "btw", written = "by the way"}'], (Replacement("btw", "by the way"),)),
+    ],
+)
+def test_what_is_set_is_in_the_file(run, name, given, value):
+    assert run("settings", "set", name, *given) == (0, "", "")
+    assert getattr(now(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["set", "mode", "hodl"], "mode must be one of auto, hold, toggle."),
+        (["set", "warm_s", "for ever"], "warm_s must be a number."),
+        (["set", "hold_s", "9"], "hold_s must be from 0.1 to 2."),
+        (["set", "language", "Germn"], 'language must be a language such as "German" or "de", or "auto"'),
+        (["set", "hotkeys", "f9", "blah"], 'There is no key named "blah" (hotkey "blah").'),
+        (["set", "hotkeys", "a"], "a"),
+        (["set", "replacements", "x"], "An entry of replacements must be a table."),
+        (["set", "sounds"], "sounds takes one value. Put a value with spaces in quotes."),
+        (["set", "sounds", "on", "off"], "sounds takes one value."),
+        (["add", "sounds", "on"], "sounds is not a list. Use: handy-qwen settings set sounds VALUE"),
+        (["remove", "custom_words", "x"], "custom_words has no entry 'x'."),
+        (["get", "lnguage"], "There is no setting 'lnguage'. Did you mean language?"),
+        (["reset", "mode", "nothing"], "There is no setting 'nothing'."),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(run, words, complaint):
+    path = write(BY_HAND)
+    status, out, err = run("settings", *words)
+    assert (status, out) == (2, "")
+    assert err.startswith("handy-qwen: ")
+    assert complaint in err
+    assert err.count("\n") == 1
+    assert path.read_text(encoding="utf-8") == BY_HAND
+
+
+def test_lists_grow_and_shrink_by_entries(run):
+    write(BY_HAND)
+    assert run("settings", "add", "custom_words", "Kovács", "Qwen").status == 0
+    assert now().custom_words == ("Qwen", "x # no comment", "Kovács")
+    assert run("settings", "remove", "custom_words", "Qwen", "Kovács").status == 0
+    assert run("settings", "get", "custom_words").out == "x # no comment\n"
+    assert run("settings", "remove", "replacements", "a").status == 0
+    assert run("settings", "remove", "hotkeys", "f9").status == 0
+    assert (now().replacements, now().hotkeys) == ((), (Hotkey("f8", "German"),))
+
+
+def test_reset_gives_the_default_and_keeps_what_is_beside(run):
+    path = write(BY_HAND)
+    assert run("settings", "reset", "mode", "custom_words").status == 0
+    assert now().mode == Settings().mode
+    assert now().custom_words == ()
+    assert whole_line_comments(path.read_text(encoding="utf-8")) == whole_line_comments(BY_HAND)
+
+
+def test_the_list_says_what_was_changed(run):
+    write('mode = "hold"\nwarm_s = "x"\n')
+    status, out, err = run("settings", "list")
+    lines = out.splitlines()
+    assert status == 0
+    assert len(lines) == len(OPTIONS)
+    changed = ["*", "mode", '"hold"', *OPTIONS["mode"].described.label.split()]
+    assert [line.split() for line in lines if line[0] == "*"] == [changed]
+    assert "line 2: warm_s must be a number" in err
+    assert run("settings", "list", "--changed").out.count("\n") == 1
+    found = {one["name"]: one for one in json.loads(run("settings", "list", "--json").out)}
+    assert found["mode"] == {
+        "name": "mode",
+        "value": "hold",
+        "default": "auto",
+        "is_changed": True,
+        "label": OPTIONS["mode"].described.label,
+        "help": OPTIONS["mode"].described.help,
+    }
+    assert json.loads(run("settings", "get", "hotkeys", "--json").out) == [
+        {"chord": Settings().hotkeys[0].chord}
+    ]
+
+
+@pytest.mark.parametrize("words", [["list"], ["get", "mode"], ["set", "mode", "hold"], ["reset", "mode"]])
+def test_a_broken_file_is_complained_of_with_its_line_and_left_alone(run, words):
+    path = write('# mine\nmode = "hold\n')
+    status, out, err = run("settings", *words)
+    assert (status, out) == (1, "")
+    assert "Line 2 of settings.toml cannot be read: a quotation mark is missing." in err
+    assert path.read_text(encoding="utf-8") == '# mine\nmode = "hold\n'
+
+
+def test_without_the_app_the_window_cannot_open_and_the_way_on_is_said(run):
+    status, out, err = run("settings")
+    assert (status, out) == (1, "")
+    assert "is not running" in err
+    assert "handy-qwen settings list" in err
+
+
+def test_edit_opens_the_file_or_says_where_it_is(run, monkeypatch, answers):
+    opened = []
+    monkeypatch.setattr("handy_qwen.system.opening.open_with_desktop", opened.append)
+    status, out, _err = run("settings", "edit")
+    path = paths.settings_file()
+    assert (status, out, opened) == (0, f"{path}\n", [path])
+    assert read_configuration().settings == Settings()
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    mark = paths.config_dir() / "edited"
+    script = f"import pathlib, sys; pathlib.Path({str(mark)!r}).write_text(sys.argv[1])"
+    monkeypatch.setenv("VISUAL", f'"{sys.executable}" -c "{script}"')
+    answers("")
+    assert run("settings", "edit").status == 0
+    assert mark.read_text() == str(path)
+    assert opened == [path]
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(CHANGES)
+def test_any_valid_value_goes_through_set_and_get_and_keeps_the_file(run, changes):
+    """As the command line writes it: read by ``get --json``, the same entries again."""
+    path = write(BY_HAND)
+    for name, value in changes.items():
+        plain = command._plain(value)
+        given = (
+            [dump(plain)] if isinstance(plain, list) else [plain if isinstance(plain, str) else dump(plain)]
+        )
+        assert run("settings", "set", "--", name, *given) == (0, "", "")
+        assert getattr(now(), name) == value
+        assert json.loads(run("settings", "get", name, "--json").out) == json.loads(json.dumps(plain))
+    text = path.read_text(encoding="utf-8")
+    assert whole_line_comments(text) == whole_line_comments(BY_HAND)
+    assert "future = 7\n" in text

@@ -1,0 +1,340 @@
+"""The settings window: what is chosen is asked for, what is wrong is said, what is not seen costs nothing."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox
+
+from handy_qwen.core.types import Keep, LiveMode, Method, Mode, Overlay, Submit
+from handy_qwen.core.view import Phase, Window
+from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, SettingsView, read_configuration
+from handy_qwen.settings.forms import Amount, Own, Page
+from handy_qwen.ui.settings import window as window_module
+from handy_qwen.ui.settings import words
+from handy_qwen.ui.settings.page import Tools
+from handy_qwen.ui.settings.window import SettingsWindow
+from tests.unit.test_settings import BY_HAND, whole_line_comments
+from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD
+
+pytestmark = [
+    pytest.mark.qt_log_ignore("This plugin does not support"),
+    pytest.mark.usefixtures("app_home"),
+]
+SHOWN = {
+    name: option
+    for name, option in OPTIONS.items()
+    if option.described.page is not None and not isinstance(option.described.form, Own)
+}
+
+
+def make(qtbot, asked):
+    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep))
+    qtbot.addWidget(window)
+    window.show_settings(SettingsView(Path("settings.toml")))
+    window.show_view(CHOOSING)
+    window.present()
+    qtbot.waitExposed(window)
+    asked.calls.clear()
+    return window
+
+
+@pytest.fixture
+def window(qtbot, asked):
+    return make(qtbot, asked)
+
+
+def row_of(window, name):
+    """The row of a setting, with its page up."""
+    page = OPTIONS[name].described.page
+    window.go(page)
+    return next(row for row in window.page(page).rows if row.setting_name == name)
+
+
+def choose(row, value):
+    """Choose ``value`` as a user would."""
+    control, form = row.control, row.option.described.form
+    if isinstance(control, QComboBox):
+        place = control.findText(words.said(form.worded(value)))
+        control.setCurrentIndex(place)
+        control.activated.emit(place)
+    elif isinstance(control, QCheckBox):
+        if control.isChecked() != value:
+            control.click()
+    else:
+        box, number = control.findChild(QCheckBox), control
+        if box is not None:
+            number = control.findChild(QDoubleSpinBox)
+            if box.isChecked() != bool(value):
+                box.click()
+        if value or box is None:
+            number.lineEdit().setText(f"{value / form.scale:.{form.decimals}f}")
+            number.interpretText()
+            number.editingFinished.emit()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_setting_has_its_row_and_what_is_chosen_is_asked_for(window, asked, name):
+    row, option = row_of(window, name), SHOWN[name]
+    value = OTHER[name]
+    asked.calls.clear()
+    choose(row, value)
+    assert asked.calls == [("change", {name: value})]
+    assert not row.trouble.words
+    window.show_settings(SettingsView(values=Settings(**{name: value})))
+    assert row.reset.isVisible()
+    assert option.described.label in row.reset.toolTip()
+    row.reset.click()
+    assert asked.calls[-1] == ("change", {name: option.default})
+    window.show_settings(SettingsView())
+    assert not row.reset.isVisible()
+
+
+OTHER = {
+    "mode": Mode.TOGGLE,
+    "hold_s": 0.45,
+    "max_take_s": 120.0,
+    "silence_s": 60.0,
+    "warm_s": -1.0,
+    "threads": 1,
+    "idle_unload_min": 0.0,
+    "live": LiveMode.OFF,
+    "live_on_battery": LiveMode.FULL,
+    "method": Method.TYPE,
+    "submit": Submit.ENTER,
+    "smart_spacing": False,
+    "trailing_space": True,
+    "remove_fillers": True,
+    "overlay": Overlay.OFF,
+    "sounds": True,
+    "history": Keep.TEXT,
+    "history_count": 50,
+    "history_days": 0,
+    "history_gb": 1.5,
+    "private": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "reason"),
+    [
+        ("hold_s", 9.0, "Must be from 0.1 to 2 s."),
+        ("max_take_s", 60_000.0, "Must be from 0.1 to 120 min."),
+        ("history_count", 2_000_000, "Must be from 0 to 1,000,000 dictations."),
+    ],
+)
+def test_a_bad_value_is_refused_below_its_row_and_nothing_is_asked(window, asked, name, typed, reason):
+    row = row_of(window, name)
+    asked.calls.clear()
+    choose(row, typed)
+    assert asked.calls == []
+    assert row.trouble.words == reason
+    window.show_settings(SettingsView(Path("settings.toml"), values=Settings(sounds=True)))
+    assert row.trouble.words == reason, "something else has changed"
+    choose(row, OTHER[name])
+    assert (row.trouble.words, asked.calls) == ("", [("change", {name: OTHER[name]})])
+
+
+def test_a_change_of_the_file_is_shown_at_once_also_a_value_that_is_not_offered(window):
+    row = row_of(window, "warm_s")
+    window.show_settings(SettingsView(values=Settings(warm_s=45)))
+    assert row.control.currentText() == "For 45 seconds"
+    window.show_settings(SettingsView(values=Settings(warm_s=300)))
+    assert row.control.currentText() == "For 5 minutes"
+    assert row.control.findText("For 45 seconds") == -1
+
+
+def test_what_the_file_has_wrong_is_said_at_its_row_and_can_be_reset(window, asked):
+    window.go(Page.GENERAL)
+    window.show_settings(MISREAD)
+    assert "2 settings are not used" in window.trouble.message.words
+    window.trouble.show_it.click()
+    row = row_of(window, "mode")
+    assert window.chosen is Page.SHORTCUT
+    assert row.control.hasFocus()
+    assert row.trouble.words.startswith("Line 4: mode must be one of auto, hold, toggle")
+    row.reset.click()
+    assert asked.calls[-1] == ("change", {"mode": Mode.AUTO})
+    window.show_settings(SettingsView(Path("settings.toml")))
+    assert not row.trouble.words
+    assert not window.trouble.isVisible()
+
+
+def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window, asked):
+    window.show_settings(BROKEN)
+    assert (
+        window.trouble.message.words
+        == "Line 12 of settings.toml cannot be read: a quotation mark is missing."
+    )
+    assert OPTIONS["language"].described.label in window.trouble.mend.text()
+    window.trouble.mend.click()
+    window.trouble.open.click()
+    assert asked.calls == [("mend_settings",), ("open_settings_file",)]
+    window.show_settings(SettingsView(error=Problem("is not text in UTF-8")))
+    assert not window.trouble.mend.isVisible()
+
+
+def test_search_finds_rows_on_all_pages_by_all_their_words(qtbot, window):
+    qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert window.search.hasFocus()
+    qtbot.keyClicks(window.search, "silence")
+    shown = [which for place, which in enumerate(Page) if not window.list.item(place).isHidden()]
+    assert shown == [Page.SHORTCUT]
+    assert window.chosen is Page.SHORTCUT
+    rows = [row for row in window.page(Page.SHORTCUT).rows if row.isVisible()]
+    assert [row.setting_name for row in rows] == ["silence_s"]
+    qtbot.keyClick(window.search, Qt.Key.Key_Return)
+    assert rows[0].control.hasFocus()
+    window.search.setText("hands-free TAP")
+    assert row_visible(window, "mode")
+    window.search.setText("Ctrl+Enter")  # a value
+    assert window.chosen is Page.TEXT
+    window.search.setText("nothing has this")
+    assert not window._stack.isVisible()
+    window.search.clear()
+    assert all(not window.list.item(place).isHidden() for place in range(window.list.count()))
+    assert all(row.isVisible() for row in window.page(window.chosen).rows)
+
+
+def row_visible(window, name):
+    page = window.page(OPTIONS[name].described.page)
+    return any(row.setting_name == name and not row.isHidden() for row in page.rows)
+
+
+def test_a_page_is_made_when_it_is_first_looked_at_and_entered_only_while_it_is_seen(
+    qtbot, asked, monkeypatch
+):
+    told = []
+    for which, page_class in window_module._PAGES.items():
+        monkeypatch.setattr(page_class, "enter", lambda _self, which=which: told.append(("enter", which)))
+        monkeypatch.setattr(page_class, "leave", lambda _self, which=which: told.append(("leave", which)))
+    window = make(qtbot, asked)
+    assert list(window._pages) == [Page.GENERAL]
+    window.go(Page.TEXT)
+    window.close()
+    window.present()
+    assert told == [
+        ("enter", Page.GENERAL),
+        ("leave", Page.GENERAL),
+        ("enter", Page.TEXT),
+        ("leave", Page.TEXT),
+        ("enter", Page.TEXT),
+    ]
+
+
+def test_closed_it_has_no_timer(qtbot, window):
+    for which in Page:
+        window.go(which)
+    window.show_view(replace(CHOOSING, phase=Phase.RECORDING, began_s=0.0))
+    assert any(timer.isActive() for timer in window.findChildren(QTimer)), "the level is followed"
+    window.close()
+    window.show_view(replace(CHOOSING, phase=Phase.RECORDING, began_s=0.0))
+    assert [timer for timer in window.findChildren(QTimer) if timer.isActive()] == []
+    window.show_view(CHOOSING)
+    window.present()
+    window.show_view(replace(CHOOSING, phase=Phase.RECORDING, began_s=0.0))
+    qtbot.waitUntil(window._meter._timer.isActive)
+
+
+def test_it_is_imported_when_first_opened_and_loads_neither_numpy_nor_the_engine():
+    code = """
+import os, sys
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+from PySide6.QtWidgets import QApplication
+app = QApplication([])
+from handy_qwen.ui.desk import Desk
+from handy_qwen.core.view import Window
+class Nobody:
+    def __getattr__(self, name):
+        return lambda *_, **__: None
+desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), upkeep_commands=Nobody())
+assert not any(name.startswith("handy_qwen.ui.settings") for name in sys.modules), "before it is asked for"
+desk._present(Window.SETTINGS)
+window = desk._windows[Window.SETTINGS]
+from handy_qwen.settings.forms import Page
+for page in Page:
+    window.go(page)
+assert window.isVisible()
+heavy = {"numpy", "onnxruntime", "sounddevice", "handy_qwen.engine", "handy_qwen.doctor"} & set(sys.modules)
+assert not heavy, heavy
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_wheel_scrolls_and_changes_nothing_that_has_not_the_keyboard(window, asked):
+    row = row_of(window, "mode")
+    window.search.setFocus()
+    at = QPointF(5, 5)
+    event = QWheelEvent(
+        at,
+        row.control.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(row.control, event)
+    assert not event.isAccepted()
+    assert asked.calls == []
+
+
+def test_ctrl_comma_asks_for_the_settings_and_setup_can_be_run_again(qtbot, window, asked):
+    with qtbot.waitSignal(window.settings_asked):
+        qtbot.keyClick(window, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    window.go(Page.GENERAL)
+    guide = next(row for row in window.page(Page.GENERAL).rows if row.label.text() == words.SETUP)
+    guide.control.click()
+    assert asked.calls == [("open_window", Window.SETUP)]
+
+
+def drawn(option):
+    """Any value of a setting that its control can be given."""
+    form = option.described.form
+    if isinstance(form, Amount):
+        low, high = option.read.low / form.scale, option.read.high / form.scale
+        steps = 10**form.decimals
+        number = st.integers(-(-low * steps // 1), int(high * steps)).map(lambda n: n / steps * form.scale)
+        return number.map(lambda n: round(n, 6)).filter(bool) if form.zero else number
+    return st.booleans() if not hasattr(form, "values") else st.sampled_from(list(form.values))
+
+
+@pytest.mark.expects_log
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_any_valid_choice_goes_into_the_file_and_keeps_what_else_it_says(window, asked, tmp_path, data):
+    """Window → file → window, with the real store between."""
+    path = tmp_path / "settings.toml"
+    path.write_text(BY_HAND, encoding="utf-8")
+    store = SettingsStore(path, on_view=window.show_settings)
+    store.load()
+    window.show_settings(store.view)
+    asked.calls.clear()
+    names = data.draw(st.lists(st.sampled_from(list(SHOWN)), min_size=1, max_size=4, unique=True))
+    for name in names:
+        value = data.draw(drawn(SHOWN[name]))
+        row = row_of(window, name)
+        asked.calls.clear()
+        choose(row, value)
+        for _change, changes in asked.calls:
+            store.update(**changes)
+        chosen = getattr(store.value, name)
+        assert chosen == (pytest.approx(value) if isinstance(value, float) else value)
+        assert not row.trouble.words
+    assert read_configuration(path).settings == store.value == store.view.values
+    text = path.read_text(encoding="utf-8")
+    assert whole_line_comments(text) == whole_line_comments(BY_HAND)
+    assert "future = 7\n" in text
