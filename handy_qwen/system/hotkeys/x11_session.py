@@ -15,6 +15,7 @@ from Xlib import X, error
 from Xlib.ext import xinput
 from Xlib.ext.ge import GenericEventCode
 from Xlib.protocol import rq
+from Xlib.xobject.drawable import Window
 
 from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import Event, KeyDown
@@ -160,6 +161,7 @@ class Session:
 
         self._capture = Capture(tell, time.monotonic(), held)
         self._grabs.hold_keyboard(True)
+        logger.info("a new hotkey is being captured")
 
     def end_capture(self) -> None:
         """Listen for the hotkeys again. The keys that are still down mean nothing. Safe to call twice."""
@@ -169,6 +171,7 @@ class Session:
         self._grabs.hold_keyboard(False)
         self._tracker.assume(self._held_modifiers(self._keys), time.monotonic())
         capture.end()
+        logger.info("the capture of a new hotkey is over")
 
     def drain(self) -> None:
         """Take in everything that has come."""
@@ -418,13 +421,16 @@ class Grabs:
     def hold_keyboard(self, is_wanted: bool) -> None:
         """Take every key away from the focused program, or give the keyboard back.
 
-        If another program has the keyboard just now, its keys are heard all the same.
+        The grab is on the window that has the focus, so that the focus comes back to it in the same moment:
+        toolkits that saw it go elsewhere would tell their window that it is not active any more. If another program has the keyboard just now, its keys are heard all the same.
         """
         self._is_held = is_wanted
         if not is_wanted:
             self._display.ungrab_keyboard(X.CurrentTime)
         else:
-            answer = self._root.grab_keyboard(False, X.GrabModeAsync, X.GrabModeAsync, X.CurrentTime)
+            focus = self._display.get_input_focus().focus
+            window = focus if isinstance(focus, Window) else self._root
+            answer = window.grab_keyboard(False, X.GrabModeAsync, X.GrabModeAsync, X.CurrentTime)
             if answer != X.GrabSuccess:
                 logger.info("another program has the keyboard")
         self._display.sync()
