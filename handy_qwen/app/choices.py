@@ -86,6 +86,7 @@ def choices_of(
         is_method_automatic=settings.method is None,
         automatic_method=default_method,
         overlay=settings.overlay,
+        chords=tuple(hotkey.chord for hotkey in settings.hotkeys),
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
         mode=settings.mode,
         is_private=settings.private,

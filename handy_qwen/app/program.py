@@ -23,11 +23,12 @@ from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, ru
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
 from handy_qwen.control import ControlServer, Endpoint
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
-from handy_qwen.core.types import LiveMode, Method, Rules
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Rules
 from handy_qwen.core.view import (
     MICROPHONE,
     SETTINGS,
@@ -48,6 +49,7 @@ from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
+from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import session_of
@@ -351,6 +353,35 @@ class Program:
             recent = recent_with(str(changes["language"]), self.store.value.recent_languages)
             changes["recent_languages"] = recent
         self.chores.do(lambda: self._change(changes))
+
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            return self._ports.capture_hotkey(on_captured)
+        on_captured(Captured(CaptureStep.FAILED, error=self._broken))
+        return lambda: None
+
+    def configure_hotkeys(self) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            self._ports.configure_hotkeys()
+
+    def use_hotkeys(
+        self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
+    ) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once. ``on_used`` is called on ``chores``."""
+        self.chores.do(lambda: on_used(self._use_hotkeys(tuple(hotkeys), place)))
+
+    def _use_hotkeys(self, hotkeys: tuple[Hotkey, ...], place: int | None) -> HandyError | None:
+        try:
+            if place is not None:
+                require_unlike(hotkeys, place)
+            if place is not None and self._ports is not None:
+                self._ports.hotkeys.check(hotkeys[place : place + 1])
+        except HandyError as exc:
+            return exc
+        self._change({"hotkeys": hotkeys})
+        return None
 
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again. Any thread; returns at once."""
