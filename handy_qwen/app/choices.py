@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.text import TextRules
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
@@ -36,13 +35,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         max_take_s=settings.max_take_s,
         silence_s=settings.silence_s,
         is_private=settings.private,
-        text=TextRules(
-            replacements=settings.replacements,
-            is_without_fillers=settings.remove_fillers,
-            has_trailing_space=settings.trailing_space,
-            is_fitted=settings.smart_spacing,
-            custom_words=settings.custom_words,
-        ),
+        text=settings.text_rules,
     )
 
 
@@ -74,6 +67,7 @@ def choices_of(
     models: Sequence[str],
     microphones: Sequence[str],
     *,
+    default_microphone: str = "",
     is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
@@ -84,8 +78,10 @@ def choices_of(
         is_demo_only=tuple(models) == ("demo",),
         language=settings.language,
         recent_languages=settings.recent_languages,
-        microphone=settings.microphone,
+        microphone=next(iter(settings.microphones), ""),
+        microphone_order=settings.microphones,
         microphones=tuple(microphones),
+        default_microphone=default_microphone,
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,
@@ -116,6 +112,14 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
     """``recent`` with ``name`` in front; automatic ("") is no language."""
     others = [old for old in recent if old != name]
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
+
+
+def microphones_with(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """``names`` with ``name`` in front; "" is the system's default, which need not be told at the end."""
+    found = [name, *(other for other in names if other != name)]
+    while found and not found[-1]:
+        found.pop()
+    return tuple(found)
 
 
 def is_guide_due(settings: Settings, models: Sequence[str], *, is_hidden: bool) -> bool:

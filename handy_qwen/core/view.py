@@ -22,6 +22,8 @@ from handy_qwen.core.models import Problem
 from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
+MICROPHONE = "recording"
+"""The subject of the notice that there is nothing to record with."""
 HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 SETTINGS = "settings"
@@ -95,8 +97,10 @@ class Choices:
     language: str = ""  # English name; "" is automatic
     languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
     recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
-    microphone: str = ""  # device name; "" is the system's default
-    microphones: tuple[str, ...] = ()
+    microphone: str = ""  # device name of the one wanted most; "" is the system's default
+    microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not
+    microphones: tuple[str, ...] = ()  # those that are connected
+    default_microphone: str = ""  # the one of them that the system uses unless told otherwise
     method: Method = Method.TYPE  # the one in use
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
@@ -183,6 +187,12 @@ class Commands(Protocol):
         If that is not possible nothing changes, and ``on_refused`` is called with the reason, on any thread.
         """
 
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop, to hear what they are like."""
+
+    def use_microphone(self, name: str) -> None:
+        """Prefer the microphone ``name`` to all others, whose order stays."""
+
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not."""
 
@@ -200,6 +210,65 @@ class Commands(Protocol):
 
     def quit(self) -> None:
         """End the program in an orderly way."""
+
+
+class Voice(enum.Enum):
+    """How a voice arrives."""
+
+    UNKNOWN = enum.auto()  # nothing was said yet
+    SILENT = enum.auto()  # digital silence: the microphone is muted
+    QUIET = enum.auto()
+    GOOD = enum.auto()
+    CLIPPING = enum.auto()
+
+
+VOICE_DB = -40.0
+"""What a voice reaches with a microphone that is good enough, in dBFS; see ``Meter``."""
+
+
+class Doing(enum.Enum):
+    """What is done with the microphone while it is tried."""
+
+    LISTENING = enum.auto()
+    RECORDING = enum.auto()
+    PLAYING = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneTest:
+    """What is heard while microphones are chosen. ``device`` is "" while nothing is."""
+
+    device: str = ""
+    voice: Voice = Voice.UNKNOWN
+    doing: Doing = Doing.LISTENING
+    has_recording: bool = False
+    problem: Problem | None = None
+
+
+MicrophoneListener = Callable[[MicrophoneTest], None]
+"""Shows it. Called on any thread; must neither block nor raise."""
+
+
+class MicrophoneCommands(Protocol):
+    """What the page on which microphones are chosen asks for. Called on Qt's thread; all return at once.
+
+    The level is that of ``Meter``. Nothing that is recorded here is written to the disk.
+    """
+
+    def listen(self, show: MicrophoneListener) -> None:
+        """Open the microphone that a dictation would use, until ``leave``. A dictation comes first."""
+
+    def leave(self) -> None:
+        """Close the microphone, end what is played and forget what was recorded."""
+
+    def record(self) -> None:
+        """Record some seconds and play them back; refused in words while somebody dictates."""
+
+    def play(self) -> None:
+        """Play back again what was recorded last."""
+
+    def stop(self) -> None:
+        """End the recording, and play what there is of it; or end the playing."""
 
 
 class HistoryFilter(enum.Enum):

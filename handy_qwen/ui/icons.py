@@ -43,6 +43,14 @@ def app_icon() -> QIcon:
     return _icon(drawing("handy-qwen", PANEL_DARK_INK))
 
 
+def tinted_icon(name: str, *colors: str) -> QIcon:
+    """The drawing ``name`` in the first color (#rrggbb), and in the second where it is selected."""
+    icon = _icon(drawing(name, colors[0]))
+    for size in icon.availableSizes():
+        icon.addPixmap(_icon(drawing(name, colors[-1])).pixmap(size), QIcon.Mode.Selected)
+    return icon
+
+
 def _icon(renderer: QSvgRenderer, halo: QSvgRenderer | None = None) -> QIcon:
     icon = QIcon()
     for size in _SIZES_PX:

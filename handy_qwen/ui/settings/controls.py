@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
 
 from handy_qwen.settings.fields import Option, number
@@ -22,7 +22,7 @@ from handy_qwen.ui.settings import words
 
 Choose = Callable[[object], None]
 """Called with what the user chose, not checked yet."""
-_LEAST_CHARACTERS = 8  # that a closed list shows, however narrow the window is
+_LEAST_CHARACTERS = 12  # that a closed list shows, however narrow the window is
 _BEYOND = 1e9  # more than any setting admits: what is typed is refused with a reason, not corrected
 
 
@@ -137,7 +137,7 @@ class AmountControl(Control):
 
     def __init__(self, form: Amount, check: number) -> None:
         self._form, self._check = form, check
-        self._box = QCheckBox(words.LIMITED) if form.zero else None
+        self._box = QCheckBox() if form.zero else None
         self._number = _SpinBox()
         self._number.setRange(-_BEYOND, _BEYOND)
         self._number.limit(check.low / form.scale, check.high / form.scale)
@@ -212,8 +212,25 @@ class _ComboBox(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.currentIndexChanged.connect(self._show_whole)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.setMinimumContentsLength(_LEAST_CHARACTERS)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Narrower than its longest entry, if it must be. Called by Qt."""
+        hint = super().minimumSizeHint()
+        return QSize(
+            min(hint.width(), _LEAST_CHARACTERS * self.fontMetrics().averageCharWidth()), hint.height()
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        super().resizeEvent(event)
+        self._show_whole()
+
+    def _show_whole(self) -> None:
+        """Say in a tooltip what is cut off."""
+        is_cut = self.width() < self.sizeHint().width()
+        self.setToolTip(self.currentText() if is_cut else "")
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
@@ -232,6 +249,17 @@ class _SpinBox(QDoubleSpinBox):
     def limit(self, low: float, high: float) -> None:
         """Let the arrows stay between these; what is typed need not."""
         self._low, self._high = low, high
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Wide enough for what may be chosen, not for all that may be typed. Called by Qt."""
+        texts = [f"{self.textFromValue(value)}{self.suffix()}" for value in (self._low, self._high)]
+        height = super().sizeHint().height()
+        widest = max(map(self.fontMetrics().horizontalAdvance, texts))
+        return QSize(widest + 2 * height, height)  # the arrows, and the edges
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return self.sizeHint()
 
     def stepBy(self, steps: int) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QSizePolicy,
-    QSplitter,
     QStackedWidget,
     QWidget,
 )
@@ -23,10 +22,12 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, HistoryPage, Phase, View
+from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
-from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.icons import tinted_icon
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
 from handy_qwen.ui.settings.controls import sentence
@@ -44,6 +45,9 @@ from handy_qwen.ui.window import AppWindow
 
 _SIZE_PX = QSize(760, 560)
 _SHOWN_PROBLEMS = 3
+_LIST_SHARE = 0.3  # of the window's width
+_ICON_SCALE = 1.2  # to the height of the letters
+_ICONS = {which: f"page-{which}" for which in Page} | {Page.MICROPHONE: "mark-microphone"}
 _METER_PX, _LEAST_TRY_PX = 120, 260
 _PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looked at
     Page.GENERAL: GeneralPage,
@@ -74,33 +78,29 @@ class SettingsWindow(AppWindow):
         self.list.setAccessibleName(words.PAGE_LIST)
         for which in Page:
             item = QListWidgetItem(words.PAGES[which])
+            item.setToolTip(words.PAGES[which])  # where there is no room for it
             item.setData(Qt.ItemDataRole.UserRole, which)
             self.list.addItem(item)
         self._nothing = SecondaryText(words.NOTHING_FOUND)
         self._nothing.hide()
         self._stack = QStackedWidget()
         self.list.setSpacing(2)
-        self.list.setMinimumWidth(self.list.sizeHintForColumn(0) + 2 * self.fontMetrics().height())
-        left = QWidget()
-        column(self.search, (self.list, 1), gap_px=SMALL_GAP_PX, parent=left)
+        self.list.setIconSize(QSize(1, 1) * round(self.fontMetrics().height() * _ICON_SCALE))
+        self._draw_icons()
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._left = QWidget()
+        column(self.search, (self.list, 1), gap_px=SMALL_GAP_PX, parent=self._left)
         right = QWidget()
         column(self._nothing, (self._stack, 1), gap_px=SMALL_GAP_PX, parent=right)
-        halves = QSplitter()
-        halves.setChildrenCollapsible(False)
-        halves.addWidget(left)
-        halves.addWidget(right)
-        halves.setStretchFactor(1, 1)
-        halves.setSizes([1, _SIZE_PX.width()])  # the list as narrow as it may be
         self.trouble = _Trouble(tools.commands, self._show_setting)
         self.body.addWidget(self.trouble)
-        self.body.addWidget(halves, 1)
+        self.body.addLayout(row(self._left, (right, 1)), 1)
         self._add_foot()
         self.list.currentItemChanged.connect(self._on_chosen)
         self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self._go_to_found)
         QShortcut(QKeySequence.StandardKey.Find, self, self._begin_search)
-        self.shown.connect(lambda: self._enter(self.page(self.chosen)))
-        self.hidden.connect(lambda: self._enter(None))
         self.list.setCurrentRow(0)
 
     @property
@@ -135,6 +135,37 @@ class SettingsWindow(AppWindow):
     def first_focus(self) -> QWidget:
         """The list."""
         return self.list
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt, also when the window comes back out of the task bar."""
+        super().showEvent(event)
+        self._enter(self.page(self.chosen))
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt, also when the window is minimized."""
+        super().hideEvent(event)
+        self._enter(None)
+        self._meter.run(False)
+        if not event.spontaneous():
+            self.search.clear()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
+        """Follow the colors of the desktop. Called by Qt."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.PaletteChange, QEvent.Type.ThemeChange}:
+            self._draw_icons()
+
+    def _draw_icons(self) -> None:
+        palette = self.list.palette()
+        inks = [palette.text().color().name(), palette.highlightedText().color().name()]
+        for place, which in enumerate(Page):
+            self.list.item(place).setIcon(tinted_icon(_ICONS[which], *inks))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
+        """Give the list the room it needs, but not more than its share. Called by Qt."""
+        super().resizeEvent(event)
+        wanted = self.list.sizeHintForColumn(0) + round(self.fontMetrics().height() * 1.5)
+        self._left.setFixedWidth(min(wanted, round(self.width() * _LIST_SHARE)))
 
     def show_settings(self, shown: SettingsView) -> None:
         """Show what the settings say."""
@@ -171,6 +202,11 @@ class SettingsWindow(AppWindow):
         for page in self._pages.values():
             page.show_upkeep(upkeep)
 
+    def show_vocabulary(self, page: Vocabulary) -> None:
+        """Show the words and replacements."""
+        for one in self._pages.values():
+            one.show_vocabulary(page)
+
     def _add_foot(self) -> None:
         """State, level, and a field to try the settings in."""
         self._state, self._meter, self._try = (
@@ -191,8 +227,8 @@ class SettingsWindow(AppWindow):
         which = OPTIONS[name].described.page
         if which is not None:
             self.go(which)
-            row = next((one for one in self.page(which).rows if one.setting_name == name), None)
-            if row is not None and (widget := row.first_focus()) is not None:
+            found = next((one for one in self.page(which).rows if one.setting_name == name), None)
+            if found is not None and (widget := found.first_focus()) is not None:
                 widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # --- pages ---------------------------------------------------------------------------------------

@@ -27,7 +27,14 @@ def posted():
 @pytest.fixture
 def desk(qapp, asked, posted):  # noqa: ARG001
     made = Desk(
-        posted.append, asked, lambda: -100.0, asked.models, asked.history, upkeep_commands=asked.upkeep
+        posted.append,
+        asked,
+        lambda: -100.0,
+        asked.models,
+        asked.history,
+        upkeep_commands=asked.upkeep,
+        vocabulary_commands=asked.vocabulary,
+        microphone_commands=asked.microphone,
     )
     yield made
     if made._tray._icon.isVisible():

@@ -75,7 +75,8 @@ def test_nothing_is_cut_off(qtbot, asked, app_home, screen, name):  # noqa: ARG0
     window = open_window(qtbot, asked, name)
     window.resize(screen)
     qtbot.waitUntil(lambda: window.size() == screen)  # it can be as small as that
-    QApplication.processEvents()
+    for _ in range(4):  # rows in rows
+        QApplication.processEvents()
     shown = [one for one in window.findChildren(QWidget) if isinstance(one, SHOWING) and one.isVisible()]
     assert shown
     for one in shown:

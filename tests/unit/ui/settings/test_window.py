@@ -35,7 +35,8 @@ SHOWN = {
 
 
 def make(qtbot, asked):
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep))
+    others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
+    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, *others))
     qtbot.addWidget(window)
     window.show_settings(SettingsView(Path("settings.toml")))
     window.show_view(CHOOSING)
@@ -61,7 +62,7 @@ def choose(row, value):
     """Choose ``value`` as a user would."""
     control, form = row.control, row.option.described.form
     if isinstance(control, QComboBox):
-        place = control.findText(words.said(form.worded(value)))
+        place = [one for one, _title in row.setting._shown].index(value)
         control.setCurrentIndex(place)
         control.activated.emit(place)
     elif isinstance(control, QCheckBox):
@@ -101,6 +102,7 @@ OTHER = {
     "hold_s": 0.45,
     "max_take_s": 120.0,
     "silence_s": 60.0,
+    "avoid_headset": False,
     "warm_s": -1.0,
     "threads": 1,
     "idle_unload_min": 0.0,
@@ -125,7 +127,7 @@ OTHER = {
     ("name", "typed", "reason"),
     [
         ("hold_s", 9.0, "Must be from 0.1 to 2 s."),
-        ("max_take_s", 60_000.0, "Must be from 0.1 to 120 min."),
+        ("max_take_s", 60_000.0, "Must be from 0.09 to 120 min."),
         ("history_count", 2_000_000, "Must be from 0 to 1,000,000 dictations."),
     ],
 )
@@ -253,7 +255,8 @@ from handy_qwen.core.view import Window
 class Nobody:
     def __getattr__(self, name):
         return lambda *_, **__: None
-desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), upkeep_commands=Nobody())
+others = dict.fromkeys(["upkeep_commands", "vocabulary_commands", "microphone_commands"], Nobody())
+desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), **others)
 assert not any(name.startswith("handy_qwen.ui.settings") for name in sys.modules), "before it is asked for"
 desk._present(Window.SETTINGS)
 window = desk._windows[Window.SETTINGS]
