@@ -22,7 +22,7 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import Settings
 from handy_qwen.ui import strings
 from handy_qwen.ui.key_recorder import KeyRecorder, is_menu_key
-from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import shortcut_words as words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.key_cell import KeyCell
@@ -50,7 +50,7 @@ class HotkeyRow(QWidget):
         self.remove = Button(words.REMOVE)
         self.trouble, self.verdict = Message(), Message()
         self.keys = ""  # as people write them
-        first = row(self.number, (self.cell, 1), self.remove, gap_px=SMALL_GAP_PX)
+        first = FlowLayout(self.number, self.cell, self.remove, gap_px=SMALL_GAP_PX)
         language, submit = Text(words.LANGUAGE, is_line=True), Text(words.SUBMIT, is_line=True)
         self._labels = language, submit
         widest = max(language.sizeHint().width(), submit.sizeHint().width())
@@ -395,5 +395,5 @@ def _labelled(label: Text, control: QWidget, width: int) -> QWidget:
     whole = QWidget()
     label.setBuddy(control)
     label.setMinimumWidth(width)
-    row(label, control, gap_px=SMALL_GAP_PX, parent=whole)
+    whole.setLayout(FlowLayout(label, control, gap_px=SMALL_GAP_PX))
     return whole
