@@ -143,7 +143,7 @@ class HotkeyList(QWidget):
         if self._new is not None and len(self._hotkeys) > len(before):
             self._new = None  # it has got its key
         if self._hotkeys != before:
-            self._forget_removed(len(self._hotkeys) > len(before))
+            self._forget_removed()
         self._show_rows()
 
     def show_view(self, view: View) -> None:
@@ -281,15 +281,14 @@ class HotkeyList(QWidget):
         if self._removed is None:
             return
         place, hotkey = self._removed
-        self._forget_removed(True)
+        self._forget_removed()
         self._use(None, [*self._hotkeys[:place], hotkey, *self._hotkeys[place:]])
         self.add.setFocus()
 
-    def _forget_removed(self, is_over: bool) -> None:
-        if is_over:
-            self._removed = None
-            self.undone.say("")
-            self.undo.hide()
+    def _forget_removed(self) -> None:
+        self._removed = None
+        self.undone.say("")
+        self.undo.hide()
 
     # --- a new key -----------------------------------------------------------------------------------
 

@@ -241,6 +241,11 @@ def test_a_removed_one_can_be_brought_back_until_something_else_changes(page):
     page.answer()
     assert page.keys() == ["Right Ctrl", "F9"]
     assert not page.list.undo.isVisible()
+    page.list.rows[0].remove.click()
+    page.answer()
+    page.have(Hotkey("F8"))
+    assert not page.list.undo.isVisible()
+    assert page.list.undone.words == ""
 
 
 def test_backspace_removes_even_the_last_one(page):
