@@ -112,9 +112,14 @@ def setup(asked, place):
     return window
 
 
-def settings(asked, page):
+def tools(asked, meter=lambda: -20.0):
+    """What the pages of the settings window ask: all of it of ``asked``."""
     others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, *others))
+    return Tools(asked, asked, meter, *others)
+
+
+def settings(asked, page):
+    window = SettingsWindow(tools(asked))
     values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
     window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)

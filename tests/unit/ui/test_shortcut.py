@@ -16,8 +16,8 @@ from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import shortcut_words as words
-from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
+from tests.unit.ui.gallery import tools
 
 CTRL, GERMAN = Hotkey("ctrl_r"), Hotkey("F9", "German", "enter")
 TITLES = {"ctrl_r": "Right Ctrl"}
@@ -29,7 +29,7 @@ class Shown:
 
     def __init__(self, qtbot, asked):
         self.asked, self.qtbot = asked, qtbot
-        self.window = SettingsWindow(Tools(asked, asked, lambda: -20.0, asked.models, asked.history))
+        self.window = SettingsWindow(tools(asked))
         qtbot.addWidget(self.window)
         self.view = View()
         self.settings = Settings()
