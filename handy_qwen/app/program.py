@@ -22,6 +22,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
+from handy_qwen.app.words import count_words
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
@@ -68,7 +69,6 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
 DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
-WORDS_HINT = "The rest are not used. Put the most important words first."
 LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
@@ -499,7 +499,7 @@ class Program:
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
-            self._count_words()
+            count_words(new, self.controller.post)
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -507,28 +507,6 @@ class Program:
         if self._cues is not None:
             self._cues.is_on = new.sounds
         self.configure()
-
-    def _count_words(self) -> None:
-        """Log how many custom words the model reads, and notify if not all. Called by ``_apply``."""
-        words = self._applied.custom_words
-        if not words:
-            return
-        from handy_qwen.models.installed import fit_custom_words
-
-        try:
-            fitted = fit_custom_words(self._applied.model, words)
-        except HandyError as exc:  # loading the model tells it to the user
-            logger.info("custom words not counted: %s", type(exc).__name__)
-            return
-        logger.info(
-            "custom words: %d of %d, %d of %d tokens",
-            fitted.used,
-            fitted.total,
-            fitted.tokens,
-            fitted.limit,
-        )
-        if fitted.left_out:
-            self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
 
     def configure(self) -> None:
         """Hand the settings and the choices to the cycle and the menus. Any thread."""

@@ -408,6 +408,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "history window",
         "transcribing again",
         "upkeep",
+        "vocabulary",
         "cues",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
