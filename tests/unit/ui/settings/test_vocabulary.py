@@ -368,3 +368,14 @@ def test_each_letter_leads_to_one_place_and_tab_follows_the_eye(qtbot, window, p
 def test_a_search_finds_the_page(window, sought):
     window.search.setText(sought)
     assert not window.list.item(list(Page).index(Page.VOCABULARY)).isHidden()
+
+
+def test_thousands_of_words_that_are_all_selected_are_shown_at_once(window, page):
+    names = tuple(f"name {number}" for number in range(2000))
+    window.show_vocabulary(VocabularyPage(names))
+    page.words.list.selectAll()
+    changes = []
+    page.words.list.chosen_changed.connect(lambda: changes.append(1))
+    window.show_vocabulary(VocabularyPage((*names[1000:], *names[:1000:2])))
+    assert page.words.list.chosen() == [*names[1000:], *names[:1000:2]]
+    assert len(changes) < 5  # each looks at all that are selected
