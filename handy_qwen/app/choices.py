@@ -67,6 +67,7 @@ def choices_of(
     models: Sequence[str],
     microphones: Sequence[str],
     *,
+    default_microphone: str = "",
     is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
@@ -77,12 +78,15 @@ def choices_of(
         is_demo_only=tuple(models) == ("demo",),
         language=settings.language,
         recent_languages=settings.recent_languages,
-        microphone=settings.microphone,
+        microphone=next(iter(settings.microphones), ""),
+        microphone_order=settings.microphones,
         microphones=tuple(microphones),
+        default_microphone=default_microphone,
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,
         overlay=settings.overlay,
+        chords=tuple(hotkey.chord for hotkey in settings.hotkeys),
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
         mode=settings.mode,
         is_private=settings.private,
@@ -108,6 +112,14 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
     """``recent`` with ``name`` in front; automatic ("") is no language."""
     others = [old for old in recent if old != name]
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
+
+
+def microphones_with(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """``names`` with ``name`` in front; "" is the system's default, which need not be told at the end."""
+    found = [name, *(other for other in names if other != name)]
+    while found and not found[-1]:
+        found.pop()
+    return tuple(found)
 
 
 def is_guide_due(settings: Settings, models: Sequence[str], *, is_hidden: bool) -> bool:

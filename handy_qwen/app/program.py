@@ -21,13 +21,26 @@ from handy_qwen.app import choices, machine
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
+from handy_qwen.app.microphone import MicrophonePresenter
+from handy_qwen.app.words import count_words
 from handy_qwen.control import ControlServer, Endpoint
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
-from handy_qwen.core.types import LiveMode, Method, Rules
-from handy_qwen.core.view import SETTINGS, Choices, Listener, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Rules
+from handy_qwen.core.view import (
+    MICROPHONE,
+    SETTINGS,
+    Choices,
+    Listener,
+    Notice,
+    NoticeKind,
+    Phase,
+    View,
+    Window,
+)
 from handy_qwen.engine.api import Model
 from handy_qwen.errors import UNEXPECTED, HandyError, SettingsError
 from handy_qwen.runtime import watchdog
@@ -37,6 +50,7 @@ from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
+from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import session_of
@@ -44,7 +58,9 @@ from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.cues import SoundCues
-    from handy_qwen.audio.devices import Device
+    from handy_qwen.audio.devices import Device, Wish
+    from handy_qwen.audio.microphones import Microphones
+    from handy_qwen.audio.playback import Player
     from handy_qwen.audio.portaudio import PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
     from handy_qwen.history.disk import DiskHistory
@@ -53,7 +69,6 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
 DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
-WORDS_HINT = "The rest are not used. Put the most important words first."
 LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
@@ -86,8 +101,11 @@ class Program:
         self._method: Method = DEFAULT_METHOD
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
+        self._default_microphone = ""
         self._ports: Ports | None = None
         self._recorder: MicrophoneRecorder | None = None
+        self._microphone_list: Microphones | None = None
+        self.player: Player | None = None  # what plays recordings; None before the program has started
         self._transcriber: EngineTranscriber | None = None
         self._cues: SoundCues | None = None
         self._history: DiskHistory | None = None
@@ -109,6 +127,7 @@ class Program:
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=lambda: RELOAD_S)
+        self.microphone = MicrophonePresenter(self.chores.do)
         self._watchdog = Watchdog(
             self._tell_trouble,
             lambda *said: self.controller.post(Noted(*said)),
@@ -174,6 +193,8 @@ class Program:
             others["engine"] = self._transcriber.close
         if self._cues is not None:
             others["cues"] = self._cues.stop
+        if self.player is not None:
+            others["playback"] = self.player.close
         begun = ending.begin(telling)
         ending.begin(others)
         ending.wait(begun, TAKES_S)
@@ -230,10 +251,13 @@ class Program:
             watchdog.INSERT: ports.inserter,
             watchdog.HISTORY: self._history,
             watchdog.CUES: self._cues,
+            watchdog.PLAYBACK: self.player,
         }
         found |= {subject: part.thread for subject, part in parts.items() if part is not None}
         found |= {watchdog.FOCUS: ports.focus, watchdog.COPYING: ports.copying}
         found |= {watchdog.SETTING: ports.setting, watchdog.HOTKEYS: ports.hotkeys}
+        if self._microphone_list is not None:
+            found[watchdog.HOTPLUG] = self._microphone_list.hotplug
         found[watchdog.CLIPBOARD] = ports.inserter.clipboard_thread
         return watches_of(found)
 
@@ -256,6 +280,7 @@ class Program:
     def _build(self) -> None:
         from handy_qwen.audio.cues import SoundCues
         from handy_qwen.audio.microphones import Microphones
+        from handy_qwen.audio.playback import Player
         from handy_qwen.audio.portaudio import PortAudio
         from handy_qwen.audio.recorder import MicrophoneRecorder
         from handy_qwen.history.disk import DiskHistory
@@ -265,16 +290,19 @@ class Program:
         session = session_of(os.environ)
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
-        self.library = PortAudio()
-        self._cues = SoundCues(self.library, paths.asset("sounds"), is_on=settings.sounds)
+        library = self.library = PortAudio()
+        self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
+        self._microphone_list, self.player = Microphones(library), Player(library)
         self._recorder = MicrophoneRecorder(
             post,
-            Microphones(self.library),
-            device=settings.microphone,
+            self._microphone_list,
+            wish=_wish(settings),
             warm_s=_warm_s(settings),
             on_devices=self._on_devices,
+            on_trouble=lambda error: post(Trouble(MICROPHONE, error)),
         )
         self._recorder.launch()
+        self.microphone.connect(self._recorder, self.player)
         self._transcriber = EngineTranscriber(
             post,
             self._load_model,
@@ -326,6 +354,35 @@ class Program:
             changes["recent_languages"] = recent
         self.chores.do(lambda: self._change(changes))
 
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            return self._ports.capture_hotkey(on_captured)
+        on_captured(Captured(CaptureStep.FAILED, error=self._broken))
+        return lambda: None
+
+    def configure_hotkeys(self) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            self._ports.configure_hotkeys()
+
+    def use_hotkeys(
+        self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
+    ) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once. ``on_used`` is called on ``chores``."""
+        self.chores.do(lambda: on_used(self._use_hotkeys(tuple(hotkeys), place)))
+
+    def _use_hotkeys(self, hotkeys: tuple[Hotkey, ...], place: int | None) -> HandyError | None:
+        try:
+            if place is not None:
+                require_unlike(hotkeys, place)
+            if place is not None and self._ports is not None:
+                self._ports.hotkeys.check(hotkeys[place : place + 1])
+        except HandyError as exc:
+            return exc
+        self._change({"hotkeys": hotkeys})
+        return None
+
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again. Any thread; returns at once."""
 
@@ -370,6 +427,14 @@ class Program:
         """Play the sounds of start and stop. Any thread; returns at once."""
         if self._cues is not None:
             self._cues.preview()
+
+    def use_microphone(self, name: str) -> None:
+        """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
+        self.chores.do(
+            lambda: self._change(
+                {"microphones": choices.microphones_with(name, self.store.value.microphones)}
+            )
+        )
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not. Any thread; returns at once."""
@@ -429,12 +494,12 @@ class Program:
     def _apply(self, new: Settings) -> None:
         """The settings have changed. Called on the thread that changed them, never on two at once."""
         old, self._applied = self._applied, new
-        if self._recorder is not None and (new.microphone, new.warm_s) != (old.microphone, old.warm_s):
-            self._recorder.configure(new.microphone, _warm_s(new))
+        if self._recorder is not None and _recorded_with(new) != _recorded_with(old):
+            self._recorder.configure(_wish(new), _warm_s(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
-            self._count_words()
+            count_words(new, self.controller.post)
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -442,28 +507,6 @@ class Program:
         if self._cues is not None:
             self._cues.is_on = new.sounds
         self.configure()
-
-    def _count_words(self) -> None:
-        """Log how many custom words the model reads, and notify if not all. Called by ``_apply``."""
-        words = self._applied.custom_words
-        if not words:
-            return
-        from handy_qwen.models.installed import fit_custom_words
-
-        try:
-            fitted = fit_custom_words(self._applied.model, words)
-        except HandyError as exc:  # loading the model tells it to the user
-            logger.info("custom words not counted: %s", type(exc).__name__)
-            return
-        logger.info(
-            "custom words: %d of %d, %d of %d tokens",
-            fitted.used,
-            fitted.total,
-            fitted.tokens,
-            fitted.limit,
-        )
-        if fitted.left_out:
-            self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
 
     def configure(self) -> None:
         """Hand the settings and the choices to the cycle and the menus. Any thread."""
@@ -477,6 +520,7 @@ class Program:
                     self._method,
                     self._models,
                     self._microphones,
+                    default_microphone=self._default_microphone,
                     is_autostarted=self._is_autostarted,
                 ),
             )
@@ -520,7 +564,9 @@ class Program:
 
     def _on_devices(self, devices: Sequence[Device]) -> None:
         """Called on the microphone's thread."""
-        self._microphones = tuple(device.name for device in devices if not device.is_monitor)
+        real = [device for device in devices if not device.is_monitor]
+        self._microphones = tuple(device.name for device in real)
+        self._default_microphone = next((device.name for device in real if device.is_default), "")
         self.configure()
 
     def _live_mode(self) -> LiveMode:
@@ -536,6 +582,16 @@ class Program:
 def _idle_s(settings: Settings) -> float | None:
     minutes = settings.idle_unload_min
     return None if minutes == 0 else max(0.0, minutes * 60)
+
+
+def _recorded_with(settings: Settings) -> tuple[object, ...]:
+    return settings.microphones, settings.avoid_headset, settings.warm_s
+
+
+def _wish(settings: Settings) -> Wish:
+    from handy_qwen.audio.devices import Wish
+
+    return Wish(settings.microphones, settings.avoid_headset)
 
 
 def _warm_s(settings: Settings) -> float:

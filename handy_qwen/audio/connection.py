@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from handy_qwen.audio.devices import Backend, Device, Stream, pick, unresponsive
+from handy_qwen.audio.devices import Backend, Device, Stream, Wish, pick, spared, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,14 @@ Join = Callable[[float], None]
 Spawn = Callable[[Callable[[], None], str], Join]
 """Runs a job on a thread of its own, under a name; returns what waits for it, so many seconds at most."""
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What there is to record with, and which headsets are not to be used if it can be helped."""
+
+    devices: Sequence[Device]
+    spared: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +65,7 @@ class Connection:
         backend: The sound system.
         do: Has work done on the microphone's thread. Any thread.
         on_opened: Gets the opening, its stream or None, and why it failed; is to call ``accept``.
-        on_listed: Gets the devices there are, if the system answers.
+        on_listed: Gets the devices there are, or why there is no list.
         spawn: Runs jobs that may hang.
     """
 
@@ -66,7 +74,7 @@ class Connection:
         backend: Backend,
         do: Callable[[Work], None],
         on_opened: Callable[[Opening, Stream | None, MicrophoneError | None, float], None],
-        on_listed: Callable[[Sequence[Device], float], None],
+        on_listed: Callable[[Listed | None, MicrophoneError | None, float], None],
         spawn: Spawn = spawn,
     ) -> None:
         self._backend = backend
@@ -87,20 +95,19 @@ class Connection:
         """Handles of the devices that take too long to open."""
         return frozenset(opening.device.handle for opening in self._hanging if opening.device is not None)
 
-    def open(self, wanted: str, avoid: Collection[str] = ()) -> None:
+    def open(self, wish: Wish, avoid: Collection[str] = ()) -> None:
         """Begin to open what ``pick`` says, unless that is under way."""
         if self._opening is not None:
             return
         opening = self._opening = Opening()
         hanging = self.hanging
-        work = partial(self._open, opening, wanted, hanging.union(avoid), hanging)
+        work = partial(self._open, opening, wish, hanging.union(avoid), hanging)
         self._start("microphone-open", work, partial(self._on_opened, opening))
 
-    def _open(
-        self, opening: Opening, wanted: str, avoid: Collection[str], hanging: Collection[str]
-    ) -> Stream:
+    def _open(self, opening: Opening, wish: Wish, avoid: Collection[str], hanging: Collection[str]) -> Stream:
         """Runs on a thread of its own."""
-        device = pick(self._backend.devices(), wanted, avoid)
+        devices = self._backend.devices()
+        device = pick(devices, wish.names, avoid, spared(self._backend, devices, wish))
         if device.handle in hanging:  # there is no other
             raise unresponsive(device)
         self._do(partial(self._start_clock, opening, device))
@@ -119,17 +126,19 @@ class Connection:
         self._hanging.append(opening)
         return opening.device
 
-    def list(self) -> None:
+    def list(self, wish: Wish) -> None:
         """Begin to list the devices. Not to be called while ``is_listing``."""
         self.is_listing = True
-        self._start("microphone-list", self._backend.devices, self._note_list)
+        self._start("microphone-list", partial(self._list, wish), self._note_list)
 
-    def _note_list(
-        self, devices: Sequence[Device] | None, _error: MicrophoneError | None, now_s: float
-    ) -> None:
+    def _list(self, wish: Wish) -> Listed:
+        """Runs on a thread of its own."""
+        devices = self._backend.devices()
+        return Listed(devices, spared(self._backend, devices, wish))
+
+    def _note_list(self, listed: Listed | None, error: MicrophoneError | None, now_s: float) -> None:
         self.is_listing = False
-        if devices is not None:
-            self._on_listed(devices, now_s)
+        self._on_listed(listed, error, now_s)
 
     def accept(self, opening: Opening, stream: Stream | None, now_s: float) -> bool:
         """Take the stream that an opening brought. One that is late is used if there is no other.

@@ -8,22 +8,16 @@ plays again: a computer without speakers is no reason for a line of log at every
 from __future__ import annotations
 
 import logging
-import threading
 from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-import soundfile
-
-from handy_qwen.audio.devices import Frames
+from handy_qwen.audio.playback import play_to_end, read
 from handy_qwen.audio.portaudio import PortAudio
-from handy_qwen.errors import AudioFileError, HandyError
+from handy_qwen.errors import HandyError
 from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0  # beyond the length of the sound
 START, STOP = "start.wav", "stop.wav"
 
 
@@ -77,53 +71,10 @@ class SoundCues:
         Raises:
             HandyError: The file cannot be read, or the sound system is missing or cannot play.
         """
-        try:
-            samples, rate_hz = soundfile.read(self._folder / name, dtype="float32", always_2d=True)
-        except (OSError, soundfile.SoundFileError) as error:
-            raise AudioFileError(self._folder / name, "it cannot be read") from error
-        sound = _Sound(samples)
-
-        def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
-            sound.stop = portaudio.CallbackStop
-            return portaudio.RawOutputStream(
-                samplerate=rate_hz,
-                channels=samples.shape[1],
-                dtype="float32",
-                callback=sound.on_room,
-                finished_callback=sound.is_over.set,
-            )
-
-        stream = self._library.open_stream(make, _explain)
-        try:
-            self._library.call(lambda _: stream.start(), explain=_explain)
-            sound.is_over.wait(len(samples) / rate_hz + PATIENCE_S)
-        finally:
-            self._library.close_stream(stream)
+        play_to_end(self._library, *read(self._folder / name))
         self._has_failed = False
 
     def _note_failure(self, error: HandyError) -> None:
         level = logging.DEBUG if self._has_failed else logging.WARNING
         logger.log(level, "no sound could be played: %s", error)
         self._has_failed = True
-
-
-class _Sound:
-    """What PortAudio's thread plays: nothing else may wait while it does."""
-
-    def __init__(self, samples: Frames) -> None:
-        self._left = memoryview(samples.tobytes())
-        self.is_over = threading.Event()
-        self.stop: type[Exception]  # what sounddevice wants to be raised at the end
-
-    def on_room(self, room: Any, _frames: int, _time: Any, _status: Any) -> None:  # noqa: ANN401 cffi's
-        """Called on PortAudio's thread."""
-        size = min(len(room), len(self._left))
-        room[:size] = self._left[:size]
-        room[size:] = bytes(len(room) - size)
-        self._left = self._left[size:]
-        if not self._left:
-            raise self.stop
-
-
-def _explain(error: Exception) -> HandyError:
-    return HandyError("The speakers cannot be used.", str(error.args[0]) if error.args else "")

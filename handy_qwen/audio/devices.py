@@ -26,6 +26,7 @@ class Device:
         channels: How many it has.
         is_default: The system uses it unless told otherwise.
         is_monitor: It hears what the speakers play: no microphone, unless the user says so.
+        is_headset: A Bluetooth headset, which plays music as a telephone does while its microphone is open.
     """
 
     name: str
@@ -34,6 +35,20 @@ class Device:
     channels: int
     is_default: bool = False
     is_monitor: bool = False
+    is_headset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which microphone the user wants: the first of ``names`` that is connected.
+
+    Attributes:
+        names: Names or handles; "" is the system's default, which also comes after all others.
+        avoids_headsets: Rather use the next one than a headset that plays music.
+    """
+
+    names: tuple[str, ...] = ()
+    avoids_headsets: bool = False
 
 
 Frames: TypeAlias = "npt.NDArray[np.float32]"
@@ -122,6 +137,13 @@ class Backend(Protocol):
             MicrophoneError: The device cannot be opened, or there is no sound system.
         """
 
+    def playing(self) -> Collection[str] | None:
+        """Handles of the headsets that play something of another program; None where nobody can tell.
+
+        Raises:
+            MicrophoneError: The sound system does not answer.
+        """
+
     def watch(self, on_change: Callable[[], None]) -> None:
         """Call ``on_change`` (from any thread) when devices or the default may have changed.
 
@@ -132,31 +154,65 @@ class Backend(Protocol):
         """End the watching. Streams that hang are left to the end of the process."""
 
 
-def pick(devices: Sequence[Device], wanted: str = "", avoid: Collection[str] = ()) -> Device:
-    """The device named ``wanted`` if it is there, otherwise the default one, otherwise any microphone.
+def in_order(devices: Sequence[Device], names: Sequence[str] = ()) -> list[Device]:
+    """The microphones as they are to be used: those of ``names``, the default one, and then any.
 
     A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It
-    is used if it is ``wanted``, or if it is the default although there are microphones, which must
-    be on purpose; otherwise it does not count as a microphone.
+    counts as a microphone if it is among ``names``, or if it is the default although there are microphones,
+    which must be on purpose.
 
     Args:
         devices: What there is.
-        wanted: A name or handle; "" is the default.
+        names: Names or handles; "" is the default.
+    """
+    microphones = [device for device in devices if not device.is_monitor]
+    found = []
+    for name in (*names, ""):
+        if name:
+            found += [device for device in devices if name in (device.name, device.handle)]
+        elif microphones:
+            found += [device for device in devices if device.is_default]
+    return list(dict.fromkeys([*found, *microphones]))
+
+
+def pick(
+    devices: Sequence[Device],
+    names: Sequence[str] = (),
+    avoid: Collection[str] = (),
+    spare: Collection[str] = (),
+) -> Device:
+    """The first of ``in_order``.
+
+    Args:
+        devices: What there is.
+        names: As for ``in_order``.
         avoid: Handles of microphones that gave nothing; taken only if there is no other.
+        spare: Handles of headsets that play; they come after the others, but before those to ``avoid``.
 
     Raises:
         MicrophoneError: There is none.
     """
-    others = [device for device in devices if device.handle not in avoid]
-    if any(not device.is_monitor for device in others):
-        devices = others
-    for device in devices:
-        if wanted and wanted in (device.name, device.handle):
-            return device
-    microphones = [device for device in devices if not device.is_monitor]
-    if not microphones:
+    order = in_order(devices, names)
+    if not order:
         raise no_microphone()
-    return next((device for device in devices if device.is_default), microphones[0])
+    return min(order, key=lambda device: (device.handle in avoid, device.handle in spare))
+
+
+def spared(backend: Backend, devices: Sequence[Device], wish: Wish) -> frozenset[str]:
+    """Handles of the headsets that are to go on playing music. May block.
+
+    Where nobody can tell whether a headset plays, one that the user has asked for by name is used.
+
+    Raises:
+        MicrophoneError: The sound system does not answer.
+    """
+    headsets = [device for device in devices if device.is_headset] if wish.avoids_headsets else []
+    if not headsets:
+        return frozenset()
+    playing = backend.playing()
+    if playing is None:
+        return frozenset(one.handle for one in headsets if not {one.name, one.handle} & {*wish.names})
+    return frozenset(one.handle for one in headsets if one.handle in playing)
 
 
 def no_microphone() -> MicrophoneError:

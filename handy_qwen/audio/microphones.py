@@ -14,14 +14,16 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import product
 from types import ModuleType
 from typing import Any
 
-from handy_qwen.audio import pulse
+from handy_qwen.audio import coreaudio, pulse
 from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
 from handy_qwen.audio.portaudio import PortAudio
+from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError, MicrophoneError
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ _OTHER_RATES_HZ = (48_000, 44_100, 16_000)
 _WRONG_FORMAT = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 Place = Callable[[ModuleType, Device], "int | None"]
 """PortAudio's number for a device, None if it is gone."""
+_HANDS_FREE = "Hands-Free"  # in what Windows calls the microphone of a headset that leaves the music profile
 _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order of plugging
 
 
@@ -45,7 +48,7 @@ class Microphones:
     def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
         self._platform = platform
-        self._subscription: pulse.Subscription | None = None
+        self._subscription = pulse.Subscription(self._changed)
         self._on_change: Callable[[], None] | None = None
         self._known: list[Device] | None = None  # what pactl said, as long as nothing has changed since
         self._changes = 0
@@ -79,12 +82,16 @@ class Microphones:
         is_due = time.monotonic() - self._listed_s > LIST_FRESH_S
         if is_due and self._library.refresh():
             self._listed_s = time.monotonic()
-        self._listed = _listed(portaudio, _host(portaudio, self._platform))
+        found = _listed(portaudio, _host(portaudio, self._platform))
+        headsets = coreaudio.headsets() if self._platform == "darwin" else frozenset()
+        self._listed = [
+            replace(one, is_headset=one.name in headsets or _HANDS_FREE in one.name) for one in found
+        ]
 
     def _pulse_devices(self) -> list[Device] | None:
         with self._guard:
             known, changes = self._known, self._changes
-            is_subscribed = self._subscription is not None and self._subscription.is_alive
+            is_subscribed = self._subscription.is_alive
         if known is not None and is_subscribed:
             return known
         found = pulse.devices()
@@ -103,9 +110,8 @@ class Microphones:
         with self._guard:
             if self._on_change is None:
                 return False
-            before, self._subscription = self._subscription, pulse.Subscription(self._changed)
-        if before is not None:
-            before.stop()  # its thread may want the guard
+            if not self._subscription.is_alive:
+                self._subscription.begin()
         return True
 
     def _changed(self) -> None:
@@ -167,9 +173,26 @@ class Microphones:
     def close(self) -> None:
         """End the watching."""
         with self._guard:
-            subscription, self._subscription, self._on_change = self._subscription, None, None
-        if subscription is not None:
-            subscription.stop()
+            self._on_change = None
+        self._subscription.stop()  # its thread may want the guard
+
+    @property
+    def hotplug(self) -> Watched:
+        """The thread that hears of changes; it runs where the sound system reports them."""
+        return self._subscription.thread
+
+    def playing(self) -> Collection[str] | None:
+        """Handles of the headsets that play something of another program; None where nobody can tell.
+
+        Raises:
+            MicrophoneError: The sound system does not answer.
+        """
+        if self._platform.startswith("linux"):
+            return pulse.playing(device.handle for device in self.devices() if device.is_headset)
+        if self._platform == "darwin":
+            names = coreaudio.playing_headsets()
+            return None if names is None else {one.handle for one in self._listed if one.name in names}
+        return None
 
 
 class InputStream:

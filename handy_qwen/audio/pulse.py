@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from handy_qwen.audio.devices import Device, HungError, tell_apart
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,9 @@ TIMEOUT_S = 1.5
 _SUBSCRIBE = "pactl subscribe </dev/null & exec >/dev/null; read -r _; kill $!"
 """Ends when its input is closed, so also when this process is killed: a ``pactl`` left behind takes one
 of the 64 connections that a PulseAudio server has, until there is none left to record with."""
+_HEADSET = re.compile(r"bluez_\w+\.((?:[0-9A-Fa-f]{2}[_:]){5}[0-9A-Fa-f]{2})")
+"""How both servers name what a Bluetooth device offers, with its address: ``bluez_source.…`` and
+``bluez_sink.…`` in PulseAudio, ``bluez_input.…`` and ``bluez_output.…`` in PipeWire."""
 _TELLING = ("'new' on source #", "'remove' on source #", " on server")  # volume and streams do not matter
 
 
@@ -49,8 +54,45 @@ def parse(listed: str, default: str) -> list[Device]:
         if channels and rate_hz:
             handle = entry["Name"]
             is_monitor = entry.get("Monitor of Sink", "n/a") != "n/a"
-            found.append(Device(name, handle, rate_hz, channels, handle == default, is_monitor))
+            is_headset = not is_monitor and _address(handle) != ""
+            found.append(Device(name, handle, rate_hz, channels, handle == default, is_monitor, is_headset))
     return found
+
+
+def playing(headsets: Iterable[str]) -> frozenset[str]:
+    """Those of ``headsets``, names of sources, into which another program plays.
+
+    Raises:
+        MicrophoneError: The server does not answer.
+    """
+    sinks, streams = _pactl("list", "short", "sinks"), _pactl("list", "sink-inputs")
+    used = used_sinks(streams or "", os.getpid())
+    lines = (line.split("\t") for line in (sinks or "").splitlines())
+    addresses = {_address(fields[1]) for fields in lines if len(fields) > 1 and fields[0] in used}
+    return frozenset(name for name in headsets if _address(name) in addresses)
+
+
+def used_sinks(listed: str, own_pid: int) -> set[str]:
+    """The numbers of the sinks that programs other than this one play into.
+
+    Args:
+        listed: What ``pactl list sink-inputs`` prints.
+        own_pid: This program's process, whose cues are no music.
+    """
+    used = set()
+    for entry in listed.split("\n\n"):
+        fields = _fields(entry)
+        is_own = f'application.process.id = "{own_pid}"' in entry
+        is_event = 'media.role = "event"' in entry  # the sound of a message
+        if "Sink" in fields and fields.get("Corked") != "yes" and not (is_own or is_event):
+            used.add(fields["Sink"])
+    return used
+
+
+def _address(name: str) -> str:
+    """The Bluetooth address of the device that a source or sink belongs to; "" if it is none."""
+    found = _HEADSET.match(name)
+    return found[1].replace("_", ":").upper() if found else ""
 
 
 def _fields(entry: str) -> dict[str, str]:
@@ -97,11 +139,23 @@ def _pactl(*command: str) -> str | None:
 class Subscription:
     """Calls ``on_change`` when a source comes, goes or changes, and once when the server is gone.
 
-    ``is_alive`` is False from then on; a new subscription is needed.
+    ``is_alive`` is False from then on, until it is begun again. The watchdog looks at its thread: if it died,
+    nobody would notice a microphone that is plugged in.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
+        self._begun = threading.Semaphore(0)
+        self._process: subprocess.Popen[str] | None = None
+        self.thread = WatchedThread("microphone-hotplug", self._run, self._revive)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether changes are reported."""
+        return self._process is not None and self._process.poll() is None
+
+    def begin(self) -> None:
+        """Begin, or begin again. Changes before it are not reported. Any one thread."""
         self._process = subprocess.Popen(
             ["sh", "-c", _SUBSCRIBE],
             env=_environment(),
@@ -111,32 +165,53 @@ class Subscription:
             encoding="utf-8",
             errors="replace",
         )
-        self._thread = threading.Thread(target=self._run, name="microphone-hotplug", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether changes are still reported."""
-        return self._process.poll() is None
-
-    def _run(self) -> None:
-        for _ in self._telling_lines():
-            self._on_change()
-        self._end()
-        self._process.wait()
-        self._on_change()
-
-    def _telling_lines(self) -> Iterator[str]:
-        assert self._process.stdout is not None
-        return (line for line in self._process.stdout if any(mark in line for mark in _TELLING))
-
-    def _end(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._begun.release()
+        self.thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
         """End it. Safe to call twice."""
-        self._end()
-        self._thread.join(timeout_s)
-        if not self._thread.is_alive() and self._process.stdout is not None:
-            self._process.stdout.close()
+        self.thread.may_end()
+        process = self._process
+        if process is not None:
+            _end(process)
+        self._begun.release()
+        self.thread.join(timeout_s)
+        if process is not None and not self.thread.is_alive():
+            _close(process)
+
+    def _run(self) -> None:
+        while self._begun.acquire() and not self.thread.is_ending():
+            process = self._process
+            assert process is not None, "it was begun"
+            for _ in _telling_lines(process):
+                self.thread.begin()
+                self._on_change()
+                self.thread.end()
+            _end(process)
+            process.wait()
+            _close(process)
+            if not self.thread.is_ending():
+                self._on_change()
+
+    def _revive(self) -> None:
+        """The thread died: who looks for microphones next begins again."""
+        if self._process is not None:
+            _end(self._process)
+            self._process.wait()
+            _close(self._process)
+        self._on_change()
+
+
+def _telling_lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    assert process.stdout is not None
+    return (line for line in process.stdout if any(mark in line for mark in _TELLING))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    process.stdout.close()

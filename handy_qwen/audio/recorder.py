@@ -6,7 +6,8 @@
                                                RecordingEnded, Failed
 
 Kept warm, the stream goes on between takes, and a take begins with the last half second before the key, as
-far as no other take has it. After its end was asked for, a take goes on until speech has ended (take.py). A
+far as no other take has it. Between takes somebody may listen (``listen``): the window in which microphones
+are chosen and tried. After its end was asked for, a take goes on until speech has ended (take.py). A
 device that dies while a take is recorded is given up, and the take goes on with another, or with the same
 when it is back; without one it ends with what was heard. The user's choice of a device is never changed.
 
@@ -21,14 +22,28 @@ import atexit
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from handy_qwen.audio.connection import Connection, Opening, Spawn, Work, broken, spawn
-from handy_qwen.audio.devices import Backend, Device, HungError, Stream, pick, unresponsive
+import numpy as np
+
+from handy_qwen.audio.connection import Connection, Listed, Opening, Spawn, Work, broken, spawn
+from handy_qwen.audio.devices import (
+    Backend,
+    Device,
+    HungError,
+    Stream,
+    Wish,
+    in_order,
+    no_microphone,
+    pick,
+    unresponsive,
+)
 from handy_qwen.audio.take import SILENCE_DB, TAIL_S, Take
 from handy_qwen.core.events import (
     EndCause,
+    Event,
     Failed,
     Heard,
     MicrophoneChanged,
@@ -37,6 +52,7 @@ from handy_qwen.core.events import (
     RecordingEnded,
 )
 from handy_qwen.core.ports import Post, Sink
+from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import HandyError, MicrophoneError
 from handy_qwen.runtime.worker import Worker
 
@@ -54,9 +70,38 @@ MUTED_S = 1.5  # of it before Muted is posted: some headsets take a second to st
 HEARD_EVERY_S = 0.5
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
+RETRY_LISTENING_S = 2.0
+TROUBLE_S = 2.0  # a device that changes its profile is away for a moment
+HEADSET_S = 5.0  # between two looks whether a headset plays, while a microphone is kept open
 STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
 SETTLE_S = 0.1  # one unplugging is many changes
 EXIT_S = 1.0
+LISTENING = 0  # the take that is none
+
+
+class _Listener:
+    """Hears what is heard between takes, and keeps the last half second for the take that comes."""
+
+    def __init__(self, sink: Sink, post: Post) -> None:
+        self.post = post
+        self._sink = sink
+        self._blocks: deque[Samples] = deque()
+        self._kept = 0  # samples in the blocks
+
+    def hear(self, block: Samples) -> None:
+        """The next block."""
+        self._blocks.append(block)
+        self._kept += len(block)
+        while self._kept - len(self._blocks[0]) >= PREROLL_S * RATE_HZ:
+            self._kept -= len(self._blocks.popleft())
+        self._sink(block)
+
+    def take_out(self) -> Samples:
+        """What was heard last; it is nobody else's from now on."""
+        blocks = [np.zeros(0, np.float32), *self._blocks]
+        self._blocks.clear()
+        self._kept = 0
+        return np.concatenate(blocks)[-int(PREROLL_S * RATE_HZ) :]
 
 
 class MicrophoneRecorder:
@@ -72,9 +117,11 @@ class MicrophoneRecorder:
     Args:
         post: Gets the events.
         backend: The sound system.
-        device: Name of the microphone; "" is the system's default, which is followed.
+        wish: Which microphone to use; the system's default is followed.
         warm_s: How long the stream stays open after a take: 0, seconds, or ``ALWAYS``.
         on_devices: Called on the microphone's thread with the devices, at first and when they change.
+        on_trouble: Called there when there is nothing to record with for longer than a moment, and with None
+            when there is again.
         clock: ``time.monotonic`` or a stand-in.
         spawn: Runs jobs that may hang.
     """
@@ -84,22 +131,27 @@ class MicrophoneRecorder:
         post: Post,
         backend: Backend,
         *,
-        device: str = "",
+        wish: Wish = Wish(),  # noqa: B008  it cannot change
         warm_s: float = 30.0,
         on_devices: Callable[[Sequence[Device]], None] = lambda _: None,
+        on_trouble: Callable[[MicrophoneError | None], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         spawn: Spawn = spawn,
     ) -> None:
         self._post = post
         self._backend = backend
-        self._device = device
+        self._wish = wish
         self._warm_s = warm_s
         self._on_devices = on_devices
+        self._on_trouble = on_trouble
         self._clock = clock
         self._connection = Connection(backend, self._do, self._on_opened, self._on_listed, spawn)
         self._take: Take | None = None
+        self._listener: _Listener | None = None
         self._is_outdated = False  # another device is to be used as soon as no take is recorded
         self._devices: Sequence[Device] | None = None  # as last reported
+        self._troubled_s = math.inf  # since when there is nothing to record with
+        self._trouble = ""  # as last reported
         self._error: MicrophoneError | None = None  # of the last opening
         self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
         self._retry_s = -math.inf
@@ -132,17 +184,35 @@ class MicrophoneRecorder:
         """End take ``take`` now."""
         self._do(partial(self._cancel, take))
 
-    def configure(self, device: str, warm_s: float) -> None:
+    def configure(self, wish: Wish, warm_s: float) -> None:
         """Use other settings; a take that is being recorded stays with its device."""
-        self._do(partial(self._configure, device, warm_s))
+        self._do(partial(self._configure, wish, warm_s))
+
+    def listen(self, sink: Sink, post: Post) -> None:
+        """Hand what the microphone hears to ``sink`` from now on, whenever no take is recorded.
+
+        Both are called on the microphone's thread. ``post`` gets the events of a take called ``LISTENING``,
+        of one after the other: it ends when a take begins (STOPPED), to go on with another microphone
+        (CANCELLED), or by a failure.
+        """
+        self._do(partial(self._listen, _Listener(sink, post)))
+
+    def stop_listening(self) -> None:
+        """Listen no more: the microphone is closed at once, unless it is kept warm after a take."""
+        self._do(partial(self._listen, None))
 
     def refresh_devices(self) -> None:
         """Look for devices; ``on_devices`` gets them."""
         self._do(self._list_soon)
 
     def level_db(self) -> float:
-        """How loud the present take is, in dBFS; -100 while there is none. Implements ``core.view.Meter``."""
+        """How loud it is now, in dBFS; -100 while nothing is heard. Implements ``core.view.Meter``."""
         return self._level_db
+
+    def is_recording(self) -> bool:
+        """Whether a take is recorded. Any thread."""
+        take = self._take
+        return take is not None and not self._is_listening(take)
 
     def close(self, timeout_s: float) -> None:
         """End the take, give the device back and end the thread. Waits. Safe to call twice."""
@@ -168,8 +238,10 @@ class MicrophoneRecorder:
         """How long nothing has to be done without a call; None: for ever."""
         if self._take is not None:
             return POLL_S
-        is_waiting = self._connection.stream or self._clock() < self._keep_until_s or self._list_s < math.inf
-        return POLL_IDLE_S if is_waiting else None
+        now_s = self._clock()
+        if self._connection.stream or now_s < self._keep_until_s or self._listener:
+            return POLL_IDLE_S
+        return max(POLL_IDLE_S, self._list_s - now_s) if self._list_s < math.inf else None
 
     def _step(self, work: Work | None) -> None:
         """Do ``work``, if there is any, and then whatever is due."""
@@ -190,7 +262,7 @@ class MicrophoneRecorder:
             self._rest(now_s)
         if now_s >= self._list_s and not self._connection.is_listing:
             self._list_s = math.inf
-            self._connection.list()
+            self._connection.list(self._wish)
 
     def _give_up(self, _error: HandyError) -> None:
         """After an unexpected error: no take, no stream, ready for the next start."""
@@ -208,8 +280,12 @@ class MicrophoneRecorder:
             self._take.skip_pause(stop_s)
 
     def _start(self, number: int, sink: Sink, now_s: float) -> None:
+        before = np.zeros(0, np.float32)
         if self._take is not None:
+            is_listening = self._is_listening(self._take)
             self._end(self._take, EndCause.STOPPED, now_s)
+            if is_listening and self._listener is not None:
+                before = self._listener.take_out()
         take = self._take = Take(number, sink, now_s)
         self._error = None
         self._retry_s = now_s
@@ -217,6 +293,8 @@ class MicrophoneRecorder:
         if stream is None or self._connection.is_lost(now_s):
             return  # the step that follows opens one
         is_recent = self._connection.silent_s(now_s) <= PREROLL_S  # else it is not what came before the key
+        if is_recent:
+            take.precede(before)
         stream.buffer.keep(int(PREROLL_S * stream.rate_hz) if is_recent else 0)
         take.attach(stream, is_fresh=False)
 
@@ -229,11 +307,21 @@ class MicrophoneRecorder:
         if self._take and self._take.number == number:
             self._end(self._take, EndCause.CANCELLED, now_s)
 
-    def _configure(self, device: str, warm_s: float, now_s: float) -> None:
-        self._device = device
+    def _configure(self, wish: Wish, warm_s: float, now_s: float) -> None:
+        self._wish = wish
         self._warm_s = warm_s
-        self._keep_until_s = now_s + warm_s
+        self._keep_until_s = ALWAYS if warm_s == ALWAYS else min(self._keep_until_s, now_s + warm_s)
         self._list_s = now_s
+
+    def _listen(self, listener: _Listener | None, now_s: float) -> None:
+        if self._take is not None and self._is_listening(self._take):
+            self._end(self._take, EndCause.CANCELLED, now_s)
+        self._listener = listener
+        self._retry_s = now_s
+
+    def _is_listening(self, take: Take) -> bool:
+        """Whether ``take`` is none: somebody only listens."""
+        return take.number == LISTENING
 
     def _list_soon(self, now_s: float) -> None:
         self._list_s = min(self._list_s, now_s + SETTLE_S)
@@ -264,25 +352,48 @@ class MicrophoneRecorder:
         if take is not None:
             take.attach(stream, is_fresh=True)
 
-    def _on_listed(self, devices: Sequence[Device], _now_s: float) -> None:
-        if devices != self._devices:
-            self._devices = devices
-            self._on_devices(devices)
+    def _on_listed(self, listed: Listed | None, error: MicrophoneError | None, now_s: float) -> None:
+        if listed is not None and not in_order(listed.devices, self._wish.names):
+            error = no_microphone()
+        self._note_trouble(error, now_s)
+        if listed is None:
+            return
+        if listed.devices != self._devices:
+            self._devices = listed.devices
+            self._retry_s = min(self._retry_s, now_s)  # what failed before may work now
+            self._on_devices(listed.devices)
         stream = self._connection.stream
         if stream is None:
             return
         used = stream.device.handle
-        if all(device.handle != used for device in devices):
+        if all(device.handle != used for device in listed.devices):
             logger.info("the microphone in use is gone")
             stream.is_finished = True  # though the sound server goes on with another in its place
             return
         try:
-            wanted = pick(devices, self._device, self._connection.hanging)
+            wanted = pick(listed.devices, self._wish.names, self._connection.hanging, listed.spared)
             self._is_outdated = wanted.handle != used
         except MicrophoneError:
             self._is_outdated = False  # a monitor is all there is, and it is in use
-        if self._is_outdated and self._take is None:
+        if self._is_outdated and self._take is not None and self._is_listening(self._take):
+            self._end(self._take, EndCause.CANCELLED, now_s)
+        elif self._is_outdated and self._take is None:
             self._connection.drop()
+
+    def _note_trouble(self, error: MicrophoneError | None, now_s: float) -> None:
+        """Tell that there is nothing to record with, once it has lasted, and when that is over."""
+        if error is not None:
+            self._troubled_s = min(self._troubled_s, now_s)
+            lasts = now_s - self._troubled_s >= TROUBLE_S
+            self._list_s = min(self._list_s, now_s + (RETRY_IDLE_S if lasts else TROUBLE_S))
+            if not lasts:
+                return
+        else:
+            self._troubled_s = math.inf
+        title = error.title if error is not None else ""
+        if title != self._trouble:
+            self._trouble = title
+            self._on_trouble(error)
 
     def _lose(self, now_s: float) -> None:
         """Give up a dead stream."""
@@ -306,14 +417,35 @@ class MicrophoneRecorder:
             self._take.unresponsive = device.name
 
     def _rest(self, now_s: float) -> None:
-        """Without a take: keep the stream as long as the settings say, and in it the pre-roll only."""
+        """Without a take: let whoever wants to listen, or keep the stream as long as the settings say.
+
+        Of a stream that is kept only the pre-roll is.
+        """
         stream = self._connection.stream
-        if now_s >= self._keep_until_s:
+        if self._listener is not None:
+            if now_s >= self._retry_s:
+                self._begin_listening(self._listener, now_s)
+        elif now_s >= self._keep_until_s:
             self._connection.drop()
         elif stream is not None:
             stream.buffer.keep(int(PREROLL_S * stream.rate_hz))
+            self._watch_headsets(now_s)
         elif now_s >= self._retry_s:
-            self._connection.open(self._device)
+            self._connection.open(self._wish)
+
+    def _begin_listening(self, listener: _Listener, now_s: float) -> None:
+        listener.take_out()
+        take = self._take = Take(LISTENING, listener.hear, now_s)
+        self._error = None
+        stream = self._connection.stream
+        if stream is not None and not self._connection.is_lost(now_s):
+            stream.buffer.keep(0)
+            take.attach(stream, is_fresh=False)
+
+    def _watch_headsets(self, now_s: float) -> None:
+        """Nobody reports that music has begun or ended: look now and then."""
+        if self._wish.avoids_headsets and any(device.is_headset for device in self._devices or ()):
+            self._list_s = min(self._list_s, now_s + HEADSET_S)
 
     # --- the take ----------------------------------------------------------------------------------
 
@@ -324,7 +456,7 @@ class MicrophoneRecorder:
             self._report_device(take)
             self._report_activity(take, now_s)
         if self._connection.stream is None and now_s >= self._retry_s:
-            self._connection.open(self._device, take.avoid)
+            self._connection.open(self._wish, take.avoid)
         if take.still_s >= DEAD_S and not take.has_asked_why:  # the sound server may have moved us elsewhere
             take.has_asked_why = True
             self._list_s = now_s
@@ -340,9 +472,9 @@ class MicrophoneRecorder:
         """New samples have arrived: report the first of the take, and the first from another device."""
         if not take.began:
             take.began = True
-            self._post(RecordingBegan(take.number, take.device))
+            self._tell(take, RecordingBegan(take.number, take.device))
         if take.unresponsive not in ("", take.device) or take.reported_device not in ("", take.device):
-            self._post(MicrophoneChanged(take.number, take.device, take.unresponsive))
+            self._tell(take, MicrophoneChanged(take.number, take.device, take.unresponsive))
         take.unresponsive = ""
         take.reported_device = take.device
         take.is_broken = False
@@ -351,10 +483,10 @@ class MicrophoneRecorder:
         """Post when somebody speaks, and when the microphone is muted."""
         if now_s >= take.next_heard_s and take.is_speaking():
             take.next_heard_s = now_s + HEARD_EVERY_S
-            self._post(Heard(take.number, now_s))
+            self._tell(take, Heard(take.number, now_s))
         if take.is_muted != (take.still_s >= MUTED_S):
             take.is_muted = not take.is_muted
-            self._post(Muted(take.number, take.is_muted))
+            self._tell(take, Muted(take.number, take.is_muted))
 
     def _is_over(self, take: Take, since_stop_s: float) -> bool:
         if since_stop_s >= TAIL_S:
@@ -367,22 +499,31 @@ class MicrophoneRecorder:
         lost, overflows = take.dropped_frames, take.overflows
         if lost or overflows:
             logger.warning("take %d has gaps: %d frames, %d overflows", take.number, lost, overflows)
-        self._release(now_s)
+        self._release(take, now_s)
         is_dead = take.is_silent and take.duration_s > 0
-        self._post(RecordingEnded(take.number, cause, take.duration_s, is_dead))
+        self._tell(take, RecordingEnded(take.number, cause, take.duration_s, is_dead))
 
     def _fail(self, error: MicrophoneError, now_s: float) -> None:
         take = self._take
         if take is not None:
-            self._release(now_s)
-            self._post(Failed(take.number, error))
+            self._release(take, now_s)
+            if self._is_listening(take):
+                self._retry_s = now_s + RETRY_LISTENING_S
+            self._tell(take, Failed(take.number, error))
 
-    def _release(self, now_s: float) -> None:
+    def _release(self, take: Take, now_s: float) -> None:
         """The take is over: keep its sound out of the next one, and the stream for a while."""
         self._take = None
-        if self._connection.stream is not None:
-            self._connection.stream.buffer.keep(0)
-        self._keep_until_s = now_s + self._warm_s
+        if not self._is_listening(take):
+            self._keep_until_s = now_s + self._warm_s
+            if self._connection.stream is not None:
+                self._connection.stream.buffer.keep(0)
         self._level_db = SILENCE_DB
         if self._is_outdated:
             self._connection.drop()
+
+    def _tell(self, take: Take, event: Event) -> None:
+        if not self._is_listening(take):
+            self._post(event)
+        elif self._listener is not None:
+            self._listener.post(event)

@@ -88,6 +88,10 @@ class Take:
         """The name of the device it is recorded from, "" if none."""
         return self._stream.device.name if self._stream else ""
 
+    def precede(self, block: Samples) -> None:
+        """Begin with what was heard before. ``block``: shape (n,), float32, 16 kHz."""
+        self._hand_on(block)
+
     def attach(self, stream: Stream, *, is_fresh: bool) -> None:
         """Go on with ``stream``. What waits in its buffer is pre-roll unless the stream ``is_fresh``."""
         self._stream = stream

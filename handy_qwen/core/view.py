@@ -17,10 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Method, Mode, Overlay
+from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
+MICROPHONE = "recording"
+"""The subject of the notice that there is nothing to record with."""
 HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 SETTINGS = "settings"
@@ -94,13 +97,16 @@ class Choices:
     language: str = ""  # English name; "" is automatic
     languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
     recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
-    microphone: str = ""  # device name; "" is the system's default
-    microphones: tuple[str, ...] = ()
+    microphone: str = ""  # device name of the one wanted most; "" is the system's default
+    microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not
+    microphones: tuple[str, ...] = ()  # those that are connected
+    default_microphone: str = ""  # the one of them that the system uses unless told otherwise
     method: Method = Method.TYPE  # the one in use
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
     overlay: Overlay = Overlay.BOTTOM
-    hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
+    chords: tuple[str, ...] = ()  # the hotkeys as the settings have them
+    hotkeys: tuple[str, ...] = ()  # and each worded for people: "Right Ctrl", "Ctrl+Alt+D"
     mode: Mode = Mode.AUTO
     is_private: bool = False  # the history is paused: nothing is kept
     is_autostarted: bool = False  # the program starts when the user logs in
@@ -116,6 +122,9 @@ class View:
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
     is_key_down: bool = False  # a hotkey is held down, whatever comes of it
+    keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
+    desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
+    # nothing; None: the keys are those of the settings
     is_locked: bool = False  # hands-free: the recording goes on after the key came up
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
@@ -147,6 +156,28 @@ class Commands(Protocol):
     def change(self, **changes: object) -> None:
         """Change settings, by their names; see ``settings.fields.Settings``."""
 
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """Hear the keys of a new hotkey. No hotkey dictates meanwhile.
+
+        Args:
+            on_captured: Hears each step, on any thread. The last one comes always.
+
+        Returns:
+            Ends it, if it is not over yet.
+        """
+
+    def configure_hotkeys(self) -> None:
+        """Have the desktop show its settings of the hotkeys, where it assigns their keys."""
+
+    def use_hotkeys(
+        self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
+    ) -> None:
+        """Dictate with ``hotkeys`` from now on; the keys of the one at ``place`` are new, None: no keys are.
+
+        ``on_used`` is called with None, or with the reason why that one cannot be; then nothing changes.
+        On any thread.
+        """
+
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again: its faulty lines become comments."""
 
@@ -158,6 +189,9 @@ class Commands(Protocol):
 
     def play_sounds(self) -> None:
         """Play the sounds of start and stop, to hear what they are like."""
+
+    def use_microphone(self, name: str) -> None:
+        """Prefer the microphone ``name`` to all others, whose order stays."""
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not."""
@@ -176,6 +210,65 @@ class Commands(Protocol):
 
     def quit(self) -> None:
         """End the program in an orderly way."""
+
+
+class Voice(enum.Enum):
+    """How a voice arrives."""
+
+    UNKNOWN = enum.auto()  # nothing was said yet
+    SILENT = enum.auto()  # digital silence: the microphone is muted
+    QUIET = enum.auto()
+    GOOD = enum.auto()
+    CLIPPING = enum.auto()
+
+
+VOICE_DB = -40.0
+"""What a voice reaches with a microphone that is good enough, in dBFS; see ``Meter``."""
+
+
+class Doing(enum.Enum):
+    """What is done with the microphone while it is tried."""
+
+    LISTENING = enum.auto()
+    RECORDING = enum.auto()
+    PLAYING = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneTest:
+    """What is heard while microphones are chosen. ``device`` is "" while nothing is."""
+
+    device: str = ""
+    voice: Voice = Voice.UNKNOWN
+    doing: Doing = Doing.LISTENING
+    has_recording: bool = False
+    problem: Problem | None = None
+
+
+MicrophoneListener = Callable[[MicrophoneTest], None]
+"""Shows it. Called on any thread; must neither block nor raise."""
+
+
+class MicrophoneCommands(Protocol):
+    """What the page on which microphones are chosen asks for. Called on Qt's thread; all return at once.
+
+    The level is that of ``Meter``. Nothing that is recorded here is written to the disk.
+    """
+
+    def listen(self, show: MicrophoneListener) -> None:
+        """Open the microphone that a dictation would use, until ``leave``. A dictation comes first."""
+
+    def leave(self) -> None:
+        """Close the microphone, end what is played and forget what was recorded."""
+
+    def record(self) -> None:
+        """Record some seconds and play them back; refused in words while somebody dictates."""
+
+    def play(self) -> None:
+        """Play back again what was recorded last."""
+
+    def stop(self) -> None:
+        """End the recording, and play what there is of it; or end the playing."""
 
 
 class HistoryFilter(enum.Enum):

@@ -5,7 +5,6 @@ Of what is heard only the loudness is used.
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import shutil
@@ -18,7 +17,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from handy_qwen.audio.devices import Device, HungError, pick
+from handy_qwen.audio.devices import Device, HungError, Wish, pick, spared
+from handy_qwen.audio.loudness import is_clipping, loudest_db
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import Event, Failed, RecordingBegan, RecordingEnded
@@ -95,12 +95,8 @@ def pactl(context: Context, *command: str) -> str | None:
 
 MICROPHONE = "microphone"
 PATIENCE_S = 8.0  # for the first samples; the recorder gives up a device after 5
-SILENT_DB = -100.0
 FAINT_DB = -70.0  # loudest tenth of a second; a quiet room with a usable microphone is louder
-CLIPPED = 0.995
-FULL_SCALE_SHARE = 0.001  # of the samples, before it counts as too loud
 SLOW_S = 1.0
-FRAME = 1600  # 0.1 s at 16 kHz
 AnyEvent = TypeVar("AnyEvent", RecordingBegan, RecordingEnded)
 
 
@@ -116,24 +112,21 @@ class Heard:
 
 def check_microphone(context: Context) -> Iterator[Finding]:
     """Look which microphones there are, choose as the app does, and listen."""
-    settings = context.configuration.settings
+    settings, wish = context.configuration.settings, _wish(context)
     backend = Microphones(context.library, context.platform)
     try:
         devices = backend.devices()
-        device = pick(devices, settings.microphone)
+        playing = spared(backend, devices, wish)
+        device = pick(devices, wish.names, spare=playing)
     except MicrophoneError as error:
         yield failed(MICROPHONE, error, reason=error.reason.name.lower(), device="", level_db=None)
         return
     finally:
         backend.close()
     details = {"device": device.name, "devices": _names(devices), "is_default": device.is_default}
-    if settings.microphone and settings.microphone not in (device.name, device.handle):
-        yield warning(
-            MICROPHONE,
-            f"The microphone of the settings is not here; {device.name} is used instead.",
-            "Plug it in, or choose another in the tray's menu.",
-            **details,
-        )
+    if wish.names and wish.names[0] and wish.names[0] not in (device.name, device.handle):
+        is_headset = pick(devices, wish.names).handle in playing
+        yield (_spared if is_headset else _missing)(device, details)
     if context.listen_s <= 0:
         yield fine(
             MICROPHONE, f"{device.name} would be used. It was not listened to.", **details, level_db=None
@@ -149,6 +142,28 @@ def check_microphone(context: Context) -> Iterator[Finding]:
     yield _judge(heard, is_muted=is_muted, warm=_warmth(settings.warm_s), details=details)
 
 
+def _wish(context: Context) -> Wish:
+    settings = context.configuration.settings
+    return Wish(settings.microphones, settings.avoid_headset)
+
+
+def _missing(device: Device, details: dict[str, object]) -> Finding:
+    return warning(
+        MICROPHONE,
+        f"The microphone you prefer is not connected; {device.name} is used instead.",
+        "Plug it in, or choose another in Settings, Microphone.",
+        **details,
+    )
+
+
+def _spared(device: Device, details: dict[str, object]) -> Finding:
+    return fine(
+        MICROPHONE,
+        f"The headset you prefer plays music and is left to it; {device.name} is used instead.",
+        **details,
+    )
+
+
 def listen(context: Context) -> Heard:
     """Record for ``context.listen_s`` with the app's own recorder.
 
@@ -157,8 +172,8 @@ def listen(context: Context) -> Heard:
     """
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     blocks: list[Samples] = []
-    backend, name = Microphones(context.library, context.platform), context.configuration.settings.microphone
-    recorder = MicrophoneRecorder(events.put, backend, device=name, warm_s=0.0)
+    backend = Microphones(context.library, context.platform)
+    recorder = MicrophoneRecorder(events.put, backend, wish=_wish(context), warm_s=0.0)
     recorder.launch()
     try:
         begin_s = time.monotonic()
@@ -210,7 +225,7 @@ def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
 
 def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object]) -> Finding:
     """Put what was heard into words."""
-    level_db, peak = _loudest_db(heard.samples), float(np.abs(heard.samples).max(initial=0.0))
+    level_db, peak = loudest_db(heard.samples), float(np.abs(heard.samples).max(initial=0.0))
     details |= {
         "device": heard.device,
         "level_db": round(level_db, 1),
@@ -240,27 +255,17 @@ def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object
             "Speak while doctor listens. If it stays like this, raise the input level in the sound settings.",
             **details,
         )
-    if float(np.mean(np.abs(heard.samples) >= CLIPPED)) > FULL_SCALE_SHARE:
+    if is_clipping(heard.samples):
         return warning(MICROPHONE, f"{name} is too loud: it clips.", "Lower the input level.", **details)
     if heard.first_s > SLOW_S:
         return warning(
             MICROPHONE,
             f"{name} takes {heard.first_s:.1f} s to start (Bluetooth often does): first words may be lost.",
-            "Keep it open: set warm_s = -1 in the settings file. Or choose another microphone.",
+            "Keep it ready all the time (Settings, Microphone), or choose another one.",
             **details,
         )
     facts = f"{level_db:.0f} dBFS at its loudest, first sound after {heard.first_s:.2f} s"
     return fine(MICROPHONE, f"{name} hears something: {facts}. It stays open {warm}.", **details)
-
-
-def _loudest_db(samples: Samples) -> float:
-    """Level of the loudest tenth of a second, in dBFS."""
-    count = len(samples) // FRAME
-    if not count:
-        return SILENT_DB
-    frames = samples[: count * FRAME].reshape(count, FRAME)
-    rms = float(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).max())
-    return max(SILENT_DB, 20 * math.log10(rms)) if rms else SILENT_DB
 
 
 def _is_muted(context: Context, device: Device) -> bool:

@@ -194,6 +194,8 @@ HISTORY_RETRY = "transcribing again"
 UPKEEP = "upkeep"
 VOCABULARY = "vocabulary"
 CUES = "cues"
+PLAYBACK = "playback"
+HOTPLUG = "hot-plugging"
 
 
 class Expected(NamedTuple):
@@ -230,6 +232,8 @@ EXPECTED = {
     VOCABULARY: Expected("The vocabulary", 120.0),  # to count tokens imports the engine
     # If the sound system hangs, the microphone reports it.
     CUES: Expected("The sounds at start and stop", math.inf),
+    PLAYBACK: Expected("Playing recordings", math.inf),
+    HOTPLUG: Expected("Noticing new microphones", 30.0),
 }
 
 

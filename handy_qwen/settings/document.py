@@ -142,6 +142,15 @@ class Document:
             draft._insert(f"{name} = {draft._dumped(value)}{draft._newline}")
         return draft._finished()
 
+    def with_name(self, old: str, new: str, value: object) -> Document:
+        """The document in which the top-level key ``old`` is called ``new`` and is ``value``."""
+        draft = self._draft()
+        plain = draft._plain((old,))
+        if plain is not None:
+            plain.head = plain.head.replace(old, new, 1)
+            plain.assign(draft._dumped(value), draft._newline)
+        return draft._finished()
+
     def with_tables(
         self, name: str, old: Sequence[Entry], new: Sequence[Entry], known: Sequence[str]
     ) -> Document:

@@ -30,6 +30,7 @@ Reader = Callable[[object], T]
 CORES = min(os.cpu_count() or 1, 64)
 MAX_TEXT = 500  # characters of a name, word or pattern
 MAX_ITEMS = 2000
+DEFAULT_DEVICE = "System default"  # as a microphone
 
 
 def text(value: object) -> str:
@@ -271,7 +272,7 @@ class Settings:
         number(5, 7200),
         "Longest recording",
         "The recording ends by itself after this time; its text is inserted as usual.",
-        form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=1),
+        form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=2),
         page=Page.SHORTCUT,
     )
     silence_s: float = option(
@@ -293,13 +294,23 @@ class Settings:
         page=Page.SHORTCUT,
         note="Any number of seconds, up to an hour.",
     )
-    microphone: str = option(
-        "",
-        text,
-        "Microphone",
-        form=Own(lambda value: value or "System default"),
+    microphones: tuple[str, ...] = option(
+        (),
+        Several(text),
+        "Microphones",
+        "The first one that is connected is used, and used again when it comes back.",
+        form=Own(lambda names: ", ".join(name or DEFAULT_DEVICE for name in names) or DEFAULT_DEVICE),
         page=Page.MICROPHONE,
-        note="Its name; empty: the system's default.",
+        note='Names, such as ["Jabra Evolve", "Yeti", ""]; "" is the system\'s default, which also comes '
+        "after all others.",
+    )
+    avoid_headset: bool = option(
+        True,
+        flag,
+        "Avoid a headset's microphone while it plays music",
+        "A Bluetooth headset plays music like a telephone while its microphone is open. The next microphone "
+        "is used instead, if there is one.",
+        page=Page.MICROPHONE,
     )
     warm_s: float = option(
         30.0,
@@ -478,7 +489,7 @@ class Settings:
         90.0,
         number(0, 36_500),
         "Time they are kept",
-        form=Amount(Unit.DAYS, decimals=0, zero="For good", first=90),
+        form=Amount(Unit.DAYS, decimals=2, zero="For good", first=90),
         page=Page.HISTORY,
     )
     history_gb: float = option(
@@ -486,7 +497,7 @@ class Settings:
         number(0, 100_000),
         "Space for their sound",
         "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
-        form=Amount(Unit.GIGABYTES, step=0.5, decimals=1, zero="Any amount", first=2),
+        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="Any amount", first=2),
         page=Page.HISTORY,
     )
     private: bool = option(

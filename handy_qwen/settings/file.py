@@ -52,8 +52,9 @@ _SHOWN_PROBLEMS = 3  # in a notice
 _SETTLED, _COARSE = 1, 3
 """How many looks after that which found a change the file is read: many editors empty it before they write,
 and some file systems show the same time for all that is written within two seconds."""
-_FORMER = "Your previous settings stay active until you fix it. Until then, changes are not saved."
-_DEFAULTS = "The defaults are active until you fix it. Until then, changes are not saved."
+_FORMER = "Your previous settings stay active, and changes are not saved, until it is fixed."
+_DEFAULTS = "The defaults are active, and changes are not saved, until it is fixed."
+_IN_WINDOW = "Reset the line in the Settings window"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
 
@@ -134,7 +135,8 @@ class Configuration:
         if self.error:
             where = f"Line {self.error.line} of {self.path.name} cannot be read:" if self.error.line else ""
             title = f"{where or self.path.name} {self.error.text}."
-            return SettingsError(title, f"{until} Fix it in {self.path}.".strip())
+            how = f"{_IN_WINDOW}, or fix it in {self.path}." if until and self.error.line else ""
+            return SettingsError(title, f"{until} {how or f'Fix it in {self.path}.'}".strip())
         if not self.problems:
             return None
         if len(self.problems) == 1:
@@ -155,7 +157,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
         stamp, raw = stamp_of(path), _bytes_of(path)
         if len(raw) > MOST_BYTES:
             return Configuration(path, exists=True, error=Problem("is too large"))
-        document = Document(raw.decode())
+        document = _renamed(Document(raw.decode()))
     except FileNotFoundError:
         return Configuration(path, new_document())
     except OSError as exc:
@@ -168,6 +170,14 @@ def read_configuration(path: Path | None = None) -> Configuration:
         return Configuration(path, exists=True, stamp=stamp, error=error)
     settings, problems = read(document)
     return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
+
+
+def _renamed(document: Document) -> Document:
+    """``document`` with what a former version called otherwise under its present name."""
+    former = document.values.get("microphone")
+    if isinstance(former, str) and "microphones" not in document.values:
+        return document.with_name("microphone", "microphones", [former] if former else [])
+    return document
 
 
 def _bytes_of(path: Path) -> bytes:

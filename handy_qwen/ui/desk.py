@@ -13,7 +13,15 @@ from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
-from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View, Window
+from handy_qwen.core.view import (
+    Commands,
+    HistoryCommands,
+    HistoryPage,
+    Meter,
+    MicrophoneCommands,
+    View,
+    Window,
+)
 from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
@@ -48,6 +56,7 @@ class Desk(QObject):
         *,
         upkeep_commands: UpkeepCommands,
         vocabulary_commands: VocabularyCommands,
+        microphone_commands: MicrophoneCommands,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
@@ -57,6 +66,7 @@ class Desk(QObject):
         self._model_commands, self._history_commands = model_commands, history_commands
         self._upkeep_commands = upkeep_commands
         self._vocabulary_commands = vocabulary_commands
+        self._microphone_commands = microphone_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
@@ -182,6 +192,7 @@ class Desk(QObject):
             self._history_commands,
             self._upkeep_commands,
             self._vocabulary_commands,
+            self._microphone_commands,
         )
         return SettingsWindow(tools)
 

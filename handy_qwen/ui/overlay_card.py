@@ -30,7 +30,7 @@ from PySide6.QtGui import (
     QTextOption,
 )
 
-from handy_qwen.core.view import HOTKEYS, Notice, NoticeKind, Phase, View
+from handy_qwen.core.view import HOTKEYS, MICROPHONE, Notice, NoticeKind, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
 from handy_qwen.ui.style import Scheme, draw_rounded
@@ -92,8 +92,11 @@ def content_of(view: View) -> Content | None:
         return None
     if view.phase is Phase.RECORDING:
         return _recording(view)
-    notices = [one for one in view.notices if not (view.is_rehearsing and one.subject == HOTKEYS)]
-    if notices:  # while the guide tries the hotkey, what is wrong with it is shown there
+    # While the guide tries the hotkey, what is wrong with it is shown there. That there is no microphone is
+    # told when somebody speaks; until then the tray and the main window say so, not a card for good.
+    elsewhere = {MICROPHONE, HOTKEYS} if view.is_rehearsing else {MICROPHONE}
+    notices = [one for one in view.notices if one.subject not in elsewhere]
+    if notices:
         notice = notices[-1]
         return Content(Mark[notice.kind.name], notice.title, notice.hint)
     if view.phase is Phase.TRANSCRIBING:

@@ -72,11 +72,11 @@ def language_title(name: str) -> str:
 
 
 def microphones(choices: Choices) -> list[tuple[str, str]]:
-    """The microphones to choose from, and the one that is chosen but not connected: names and titles."""
+    """The microphones to choose from, and those that are wanted but not connected: names and titles."""
     devices = [("", DEFAULT_DEVICE), *((name, literal(name)) for name in choices.microphones)]
-    if choices.microphone and choices.microphone not in choices.microphones:
-        devices.append((choices.microphone, NOT_CONNECTED.format(device=literal(choices.microphone))))
-    return devices
+    wanted = dict.fromkeys((choices.microphone, *choices.microphone_order))
+    away = [name for name in wanted if name and name not in choices.microphones]
+    return devices + [(name, NOT_CONNECTED.format(device=literal(name))) for name in away]
 
 
 def how_to_dictate(choices: Choices) -> str:

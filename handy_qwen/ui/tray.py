@@ -118,9 +118,7 @@ class TrayMenu(QMenu):
         self.addSeparator()
         self._models = ChoiceMenu(self, strings.MODEL, lambda name: commands.change(model=name))
         self._languages = ChoiceMenu(self, strings.LANGUAGE, lambda name: commands.change(language=name))
-        self._microphones = ChoiceMenu(
-            self, strings.MICROPHONE, lambda name: commands.change(microphone=name)
-        )
+        self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
         self._methods = ChoiceMenu(self, strings.METHOD, self._use_method)
         self.addSeparator()
         self._models_window = self._add_window(strings.MODELS_WINDOW, Window.MODELS)

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QLabel, QMessageBox, QProgressBar, QPushButton, QSizePolicy, QWidget
 
-from handy_qwen.core.view import Meter
+from handy_qwen.core.view import VOICE_DB, Meter
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
 from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, Part, column, row
@@ -303,7 +303,7 @@ class MeterBar(QProgressBar):
     """Follows ``meter`` while it runs; a screen reader finds the level as its value, in percent."""
 
     QUIET_DB, LOUD_DB = -60.0, -6.0  # the ends of the bar
-    VOICE_DB = -40.0  # what a voice reaches with a microphone that is good enough
+    WIDTH_PX = 240
     _FRAME_MS = 50
     _FALL = 0.08  # of the bar in each frame: it rises at once and falls softly
     _SEGMENTS, _CLIPPING = 32, 3
@@ -320,7 +320,13 @@ class MeterBar(QProgressBar):
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """Called by Qt."""
-        return QSize(240, 22)
+        return QSize(self.WIDTH_PX, 22)
+
+    @classmethod
+    def zones(cls) -> tuple[float, float]:
+        """Where a voice is loud enough, and where it is too loud: shares of the bar, from 0 to 1."""
+        good = (VOICE_DB - cls.QUIET_DB) / (cls.LOUD_DB - cls.QUIET_DB)
+        return good, 1 - cls._CLIPPING / cls._SEGMENTS
 
     def run(self, is_running: bool) -> None:
         """Follow the voice, or fall to rest."""

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 
 from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.devices import Wish
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
@@ -66,9 +67,9 @@ class Process:
                 case "cue":
                     self.cues.started()
                 case "use":
-                    self.recorder.configure(argument, 30.0)
+                    self.recorder.configure(Wish(tuple(argument.split(","))), 30.0)
                 case "warm" | "cold":
-                    self.recorder.configure("", 30.0 if command == "warm" else 0.0)
+                    self.recorder.configure(Wish(), 30.0 if command == "warm" else 0.0)
                 case "count":
                     memory = psutil.Process().memory_info().rss / 1e6
                     self.tell("count", threads=threading.active_count(), memory_mb=memory)

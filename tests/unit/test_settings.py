@@ -185,7 +185,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
             'language must be a language such as "German" or "de", or "auto" (did you mean German?); '
             "the default is used",
         ),
-        ('microphone.name = "x"', "line 1: microphone must be a text in quotes"),
+        ('model.name = "x"', "line 1: model must be a text in quotes"),
         ('[mode.deep]\nx = "hold"', "line 1: mode must be one of auto, hold, toggle"),
         ('\n"what I say".x.y = "x"', "line 2: this key is not a setting"),
         ('\n[hotkeys.left]\nchord = "f9"', "line 2: write [[hotkeys]], with two brackets"),
@@ -205,6 +205,31 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
 def test_every_kind_of_mistake_is_explained(text, problem):
     _settings, problems = read(f"{text}\n")
     assert any(problem in str(one) for one in problems), problems
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize(
+    ("line", "names", "written"),
+    [
+        ('microphone = "Desk"  # mine', ("Desk",), 'microphones = ["Desk"]  # mine'),
+        ('microphone = ""', (), "microphones = []"),
+    ],
+)
+def test_the_one_microphone_of_a_former_version_is_the_first_of_the_list(desk, line, names, written):
+    text = f"# which one\n{line}\nstrange = 1\n"
+    desk.write(text).store.load()
+    assert desk.store.value.microphones == names
+    assert len(desk.lines()) == 1, "only the strange one"
+    assert desk.text() == text, "reading changes nothing"
+    desk.store.update(sounds=True)
+    assert desk.text() == f"# which one\n{written}\nstrange = 1\nsounds = true\n"
+
+
+@pytest.mark.expects_log
+def test_a_former_microphone_is_nothing_beside_the_list(desk):
+    desk.write('microphone = "Old"\nmicrophones = ["New"]\n').store.load()
+    assert desk.store.value.microphones == ("New",)
+    assert len(desk.lines()) == 1
 
 
 def test_one_mistake_and_several_are_explained_in_sentences(desk):

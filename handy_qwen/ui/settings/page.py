@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QWidget
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
-from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, View
+from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, MicrophoneCommands, View
 from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
@@ -41,6 +41,7 @@ class Tools:
     history: HistoryCommands
     upkeep: UpkeepCommands
     vocabulary: VocabularyCommands
+    microphone: MicrophoneCommands
 
 
 class SettingsPage(ScrollArea):

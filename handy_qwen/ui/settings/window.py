@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
@@ -101,8 +101,6 @@ class SettingsWindow(AppWindow):
         self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self._go_to_found)
         QShortcut(QKeySequence.StandardKey.Find, self, self._begin_search)
-        self.shown.connect(lambda: self._enter(self.page(self.chosen)))
-        self.hidden.connect(self._on_hidden)
         self.list.setCurrentRow(0)
 
     @property
@@ -137,6 +135,19 @@ class SettingsWindow(AppWindow):
     def first_focus(self) -> QWidget:
         """The list."""
         return self.list
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt, also when the window comes back out of the task bar."""
+        super().showEvent(event)
+        self._enter(self.page(self.chosen))
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt, also when the window is minimized."""
+        super().hideEvent(event)
+        self._enter(None)
+        self._meter.run(False)
+        if not event.spontaneous():
+            self.search.clear()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
         """Follow the colors of the desktop. Called by Qt."""
@@ -230,11 +241,6 @@ class SettingsWindow(AppWindow):
         self._stack.setCurrentWidget(page)
         if self.isVisible():
             self._enter(page)
-
-    def _on_hidden(self) -> None:
-        self._enter(None)
-        self.search.clear()
-        self._meter.run(False)
 
     def _enter(self, page: SettingsPage | None) -> None:
         """``page`` is up, and no other; None: the window is closed."""

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList, ModelStatus
 from handy_qwen.core.types import Mode
-from handy_qwen.core.view import Choices, Commands, Meter, Phase, View
+from handy_qwen.core.view import VOICE_DB, Choices, Commands, Meter, Phase, View
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
 from handy_qwen.ui.key_cap import KeyCap, is_menu_key
@@ -131,7 +131,7 @@ class MicrophonePage(ReadingPage):
         # Microphones have long names, which must not make the window wide.
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.device.currentTextChanged.connect(self.device.setToolTip)
-        self.device.activated.connect(lambda place: commands.change(microphone=self.device.itemData(place)))
+        self.device.activated.connect(lambda place: commands.use_microphone(self.device.itemData(place)))
         self.heard.setPlaceholderText(words.HEARD_EMPTY)
         self.heard.setMinimumHeight(_FIELD_PX)
         self.heard.textChanged.connect(self._on_text)
@@ -169,7 +169,7 @@ class MicrophonePage(ReadingPage):
         is_recording = view.phase is Phase.RECORDING
         self.record.setText(words.STOP if is_recording else words.LISTEN)
         self.meter.run(is_recording and self.isVisible())
-        is_loud = self.meter.loudest_db > MeterBar.VOICE_DB
+        is_loud = self.meter.loudest_db > VOICE_DB
         if is_recording:
             self.voice.setText(words.LOUD_ENOUGH if is_loud else words.TOO_QUIET)
         self.voice.setVisible(self.trouble.isHidden() if is_recording else is_loud)

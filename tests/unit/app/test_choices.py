@@ -2,11 +2,32 @@
 
 import pytest
 
-from handy_qwen.app.choices import choices_of, chord_title, live_of, recent_with, rules_of
+from handy_qwen.app.choices import (
+    choices_of,
+    chord_title,
+    live_of,
+    microphones_with,
+    recent_with,
+    rules_of,
+)
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.core.view import ModelChoice
 from handy_qwen.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("Yeti", (), ("Yeti",)),
+        ("Yeti", ("Jabra", "Yeti"), ("Yeti", "Jabra")),
+        ("", ("Jabra",), ("", "Jabra")),
+        ("", (), ()),
+        ("Yeti", ("", "Yeti"), ("Yeti",)),
+    ],
+)
+def test_the_microphone_chosen_in_the_menu_is_the_first_and_the_others_stay(name, before, after):
+    assert microphones_with(name, before) == after
 
 
 def test_every_setting_of_the_cycle_reaches_it():
@@ -57,7 +78,7 @@ def test_on_battery_the_lesser_of_both_settings_holds(live, on_battery, is_on_ba
 
 
 def test_the_menus_show_what_there_is_and_what_is_chosen():
-    settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphone="Webcam")
+    settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphones=("Webcam",))
     choices = choices_of(settings, Method.TYPE, ["big", "demo"], ["Webcam", "Headset"])
     assert choices.model == "big"
     assert choices.models == (ModelChoice("big", "big"), ModelChoice("demo", "demo"))

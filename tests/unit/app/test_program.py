@@ -14,11 +14,21 @@ from handy_qwen.app import machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.recorder import MicrophoneRecorder
-from handy_qwen.core.events import Configured, Failed, HotkeysFailed, ModelReady, Noted, Request, Requested
+from handy_qwen.core.events import (
+    Configured,
+    Failed,
+    HotkeysFailed,
+    ModelReady,
+    Noted,
+    Request,
+    Requested,
+    Trouble,
+)
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import LiveMode, Method, Submit
-from handy_qwen.core.view import Phase
+from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.dispatch import Ports
@@ -26,6 +36,7 @@ from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.ui.overlay_card import content_of
 from tests.fakes import (
     AT_ONCE,
     FakeCues,
@@ -41,8 +52,8 @@ class Recorder(FakeRecorder):
     configured = None
     refreshed = 0
 
-    def configure(self, device, warm_s):
-        self.configured = (device, warm_s)
+    def configure(self, wish, warm_s):
+        self.configured = (wish, warm_s)
 
     def refresh_devices(self):
         self.refreshed += 1
@@ -195,17 +206,30 @@ def test_what_the_menus_choose_is_done_and_written_to_the_file(bench):
     desk = bench(models=("big", "demo")).start()
     desk.program.change(model="demo")
     desk.program.change(language="German")
-    desk.program.change(microphone="Webcam")
+    desk.program.use_microphone("Webcam")
     desk.program.change(method=Method.TYPE)
     desk.run()
     assert desk.transcriber.model == "demo"
-    assert desk.recorder.configured == ("Webcam", 30.0)
+    assert desk.recorder.configured == (Wish(("Webcam",), avoids_headsets=True), 30.0)
     choices = desk.view.choices
     assert (choices.model, choices.language, choices.microphone) == ("demo", "German", "Webcam")
     assert (choices.method, choices.recent_languages) == (Method.TYPE, ("German",))
     written = desk.program.store.path.read_text(encoding="utf-8")
-    for line in ('model = "demo"', 'language = "German"', 'microphone = "Webcam"', 'method = "type"'):
+    for line in ('model = "demo"', 'language = "German"', 'microphones = ["Webcam"]', 'method = "type"'):
         assert line in written
+
+
+def test_without_a_microphone_the_state_is_a_problem_until_there_is_one(bench):
+    desk = bench().start()
+    desk.program.controller.post(ModelReady("demo", ("English",)))
+    assert desk.run().view.phase is Phase.IDLE
+    desk.program.controller.post(Trouble(MICROPHONE, no_microphone()))
+    view = desk.run().view
+    assert view.phase is Phase.PROBLEM
+    assert desk.titles == ["No microphone was found."]
+    assert content_of(view) is None, "no card that stays on the screen for good"
+    desk.program.controller.post(Trouble(MICROPHONE, None))
+    assert desk.run().view.phase is Phase.IDLE
 
 
 def test_a_choice_can_be_taken_back_and_the_menus_know_what_is_chosen_by_itself(bench):
@@ -234,7 +258,7 @@ def test_settings_changed_by_hand_reach_every_part(bench):
     desk.program.store.reload_if_changed()
     desk.program.store.reload_if_changed()  # it was written just now, perhaps not to its end
     desk.run()
-    assert desk.recorder.configured == ("", float("inf"))
+    assert desk.recorder.configured == (Wish(avoids_headsets=True), float("inf"))
     assert desk.cues.is_on
     assert desk.transcriber.model == "other"
     assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
@@ -319,6 +343,33 @@ def test_a_text_that_cannot_be_copied_before_the_parts_are_there_is_not_passed_o
     assert [event for event in desk.posted if isinstance(event, Failed)] == [Failed(0, desk.program._broken)]
 
 
+@pytest.mark.expects_log
+def test_the_settings_are_shown_with_what_is_wrong_and_a_broken_file_is_mended(bench):
+    desk = bench()
+    shown = []
+    desk.program.start(desk.views.append, on_settings=shown.append)
+    desk.run()
+    assert shown[-1].values == desk.program.store.value
+    path = Path(desk.program.store.path)
+    path.write_text('sounds = true\nmode = "hold\n')
+    for _ in range(3):
+        desk.program.store.reload_if_changed()
+    assert (shown[-1].error.line, shown[-1].error.name) == (2, "mode")
+    desk.program.mend_settings()
+    desk.run()
+    assert path.read_text() == 'sounds = true\n# mode = "hold\n'
+    assert shown[-1].error is None
+    assert shown[-1].values.sounds
+    path.write_bytes(b"\xff")
+    for _ in range(3):
+        desk.program.store.reload_if_changed()
+    desk.program.mend_settings()
+    desk.run()
+    assert (
+        "cannot be repaired" in [event for event in desk.posted if isinstance(event, Failed)][-1].error.title
+    )
+
+
 def test_every_worker_is_looked_after(bench, monkeypatch):
     made, make = set(), WatchedThread.__init__
 
@@ -368,6 +419,8 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "work on models",
         "history window",
         "transcribing again",
+        "upkeep",
+        "vocabulary",
         "cues",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
@@ -417,10 +470,10 @@ def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench
     desk = bench().start()
     desk.program.refresh_choices()
     assert desk.recorder.refreshed == 1
-    desk.program._on_devices(
-        [SimpleNamespace(name="Webcam", is_monitor=False), SimpleNamespace(name="Speakers", is_monitor=True)]
-    )
-    assert desk.run().view.choices.microphones == ("Webcam",)
+    webcam = Device("Webcam", "webcam", 48_000, 1, is_default=True)
+    desk.program._on_devices([webcam, Device("Speakers", "monitor", 48_000, 2, is_monitor=True)])
+    choices = desk.run().view.choices
+    assert (choices.microphones, choices.default_microphone) == (("Webcam",), "Webcam")
     assert desk.program.level_db() == -20.0
 
 

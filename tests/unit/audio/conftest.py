@@ -103,3 +103,71 @@ class FakePortAudio:
 
     def _exit_handler(self):
         raise AssertionError("it waits for streams that hang")
+
+
+class CallbackStop(Exception):  # noqa: N818 sounddevice's name
+    pass
+
+
+class CallbackAbort(Exception):  # noqa: N818 sounddevice's name
+    pass
+
+
+class FakeStream:
+    """Takes the sound in blocks, on a thread, as PortAudio does; ends when it is told to."""
+
+    def __init__(self, speakers, *, samplerate, channels, dtype, callback, finished_callback):
+        self._speakers = speakers
+        self._format = samplerate, channels, dtype
+        self._callback, self._finished = callback, finished_callback
+
+    def start(self):
+        threading.Thread(target=self._run).start()
+
+    def _run(self):
+        self._speakers.begun.release()
+        assert self._speakers.may_play.wait(10)
+        heard = b""
+        try:
+            while True:
+                room = bytearray(b"x" * 4 * 480)
+                try:
+                    self._callback(memoryview(room), 480, None, None)
+                finally:
+                    heard += room
+        except (CallbackStop, CallbackAbort):
+            self._speakers.played.append((*self._format, heard))
+            self._finished()
+
+
+class FakeSpeakers:
+    """Stands in for the library; every stream tells what it played."""
+
+    def __init__(self):
+        self.played = []
+        self.open = 0
+        self.error = None
+        self.may_play = threading.Event()
+        self.may_play.set()
+        self.begun = threading.Semaphore(0)
+
+    def call(self, work, *, explain=None):
+        try:
+            ends = {"CallbackStop": CallbackStop, "CallbackAbort": CallbackAbort}
+            return work(SimpleNamespace(RawOutputStream=self.stream, **ends))
+        except PortAudioError as error:
+            raise explain(error) from error
+
+    def open_stream(self, make, explain):
+        stream = self.call(make, explain=explain)
+        self.open += 1
+        return stream
+
+    def close_stream(self, stream):
+        assert isinstance(stream, FakeStream)
+        self.open -= 1
+
+    def stream(self, **options):
+        if self.error:
+            raise self.error
+        return FakeStream(self, **options)

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from handy_qwen.audio.devices import Device, FrameBuffer
+from handy_qwen.audio.devices import Device, FrameBuffer, Wish
 from handy_qwen.audio.recorder import ALWAYS, MicrophoneRecorder
 from handy_qwen.audio.take import Take
 from handy_qwen.core.events import (
@@ -61,9 +61,13 @@ class FakeBackend:
         self.streams = []
         self.error = None
         self.on_change = None
+        self.playing_now = None  # nobody can tell
 
     def devices(self):
         return list(self.present)
+
+    def playing(self):
+        return self.playing_now
 
     def open(self, device):
         if self.error is not None:
@@ -359,12 +363,12 @@ def test_an_always_warm_stream_is_open_before_the_first_take_and_opened_again_wh
 def test_other_settings_take_effect_between_takes(studio):
     studio.backend.present = [BUILT_IN, HEADSET]
     studio.start(1, 0.5)
-    studio.recorder.configure("Headset", 30.0)
+    studio.recorder.configure(Wish(("Headset",)), 30.0)
     studio.run(0.5)
     assert studio.backend.opened[0].device is BUILT_IN
     studio.stop(1, 0.5)
     assert [stream.device for stream in studio.backend.opened] == [HEADSET]
-    studio.recorder.configure("Headset", 0.0)
+    studio.recorder.configure(Wish(("Headset",)), 0.0)
     studio.run()
     assert studio.backend.opened == []
 
@@ -422,7 +426,7 @@ def test_a_monitor_in_use_is_kept_when_the_last_microphone_goes(studio):
 
 
 def test_the_wanted_device_is_returned_to_when_it_is_plugged_in_again():
-    studio = Studio(device="Headset")
+    studio = Studio(wish=Wish(("Headset",)))
     studio.start(1, 0.5)
     assert studio.of(RecordingBegan)[0].device == "Built-in"
     studio.backend.present = [BUILT_IN, HEADSET]
@@ -430,6 +434,223 @@ def test_the_wanted_device_is_returned_to_when_it_is_plugged_in_again():
     studio.stop(1)
     studio.start(2, 0.5)
     assert studio.of(RecordingBegan)[1].device == "Headset"
+
+
+def test_the_first_of_the_list_that_is_connected_is_used_and_again_when_it_comes_back():
+    studio = Studio(wish=Wish(("Headset", "Webcam")))
+    webcam = Device("Webcam", "webcam", 16_000, 1)
+    studio.backend.present = [BUILT_IN, webcam]
+    studio.record(1, 0.5)
+    studio.plug(BUILT_IN, webcam, HEADSET)
+    studio.record(2, 0.5)
+    studio.plug(BUILT_IN)
+    studio.record(3, 0.5)
+    assert [event.device for event in studio.of(RecordingBegan)] == ["Webcam", "Headset", "Built-in"]
+
+
+def test_a_take_goes_on_with_the_next_of_the_list_when_its_microphone_vanishes():
+    studio = Studio(wish=Wish(("Headset", "Webcam")))
+    webcam = Device("Webcam", "webcam", 16_000, 1)
+    studio.backend.present = [BUILT_IN, webcam, HEADSET]
+    studio.start(1, 1.0)
+    studio.plug(BUILT_IN, webcam)
+    studio.run(1.0)
+    studio.stop(1)
+    assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Webcam")]
+    assert studio.ended.cause is EndCause.STOPPED
+    assert studio.ended.duration_s > 1.9
+
+
+EARBUDS = Device("Earbuds", "earbuds", 16_000, 1, is_default=True, is_headset=True)
+
+
+@pytest.fixture
+def earbuds():
+    """A studio with earbuds that are the default microphone, and play."""
+    studio = Studio(wish=Wish(("Earbuds",), avoids_headsets=True))
+    studio.backend.present = [BUILT_IN_BESIDES, EARBUDS]
+    studio.backend.playing_now = {"earbuds"}
+    return studio
+
+
+def test_a_headset_that_plays_is_left_to_its_music(earbuds):
+    earbuds.record(1, 0.5)
+    assert earbuds.of(RecordingBegan)[0].device == "Built-in"
+
+
+def test_a_headset_that_plays_is_used_if_there_is_no_other(earbuds):
+    earbuds.backend.present = [EARBUDS]
+    earbuds.record(1, 0.5)
+    assert earbuds.of(RecordingBegan)[0].device == "Earbuds"
+
+
+def test_a_headset_is_given_up_when_it_begins_to_play_and_used_when_it_has_ended(earbuds):
+    earbuds.backend.playing_now = set()
+    earbuds.recorder.refresh_devices()
+    earbuds.record(1, 0.5)
+    earbuds.backend.playing_now = {"earbuds"}
+    earbuds.run(6.0)
+    assert [stream.device.name for stream in earbuds.backend.opened] == ["Built-in"]
+    earbuds.backend.playing_now = set()
+    earbuds.run(6.0)
+    assert [stream.device.name for stream in earbuds.backend.opened] == ["Earbuds"]
+
+
+def test_a_change_of_settings_opens_no_microphone(studio):
+    studio.recorder.configure(Wish(("Headset",)), 30.0)
+    studio.run(1.0)
+    assert studio.backend.streams == []
+
+
+def test_that_there_is_no_microphone_is_told_once_it_has_lasted_and_when_it_is_over():
+    told = []
+    studio = Studio(on_trouble=told.append)
+    studio.plug()
+    assert told == []
+    studio.run(3.0)
+    assert [error.reason for error in told] == [MicrophoneReason.NO_DEVICE]
+    studio.run(15.0)
+    assert len(told) == 1
+    studio.plug(BUILT_IN)
+    assert told[1:] == [None]
+
+
+def test_a_microphone_that_changes_its_profile_is_no_trouble():
+    told = []
+    studio = Studio(on_trouble=told.append)
+    studio.plug()
+    studio.plug(BUILT_IN)
+    studio.run(3.0)
+    assert told == []
+
+
+def test_a_sound_system_that_does_not_answer_is_told_and_asked_until_it_does():
+    told = []
+    studio = Studio(on_trouble=told.append)
+
+    def refuse():
+        raise BUSY
+
+    studio.backend.devices = refuse
+    studio.recorder.refresh_devices()
+    studio.run(4.0)
+    assert told == [BUSY]
+    del studio.backend.devices
+    studio.run(12.0)
+    assert told == [BUSY, None]
+
+
+# --- somebody listens --------------------------------------------------------------------------------
+
+
+class Listener:
+    def __init__(self, studio):
+        self.blocks, self.events = [], []
+        studio.recorder.listen(self.blocks.append, self.events.append)
+        studio.run(0.5)
+
+    def samples(self):
+        return np.concatenate([np.zeros(0, np.float32), *self.blocks])
+
+    @property
+    def told(self):
+        return [type(event) for event in self.events if not isinstance(event, Heard)]
+
+
+def test_who_listens_hears_the_microphone_and_sees_its_level(studio):
+    listener = Listener(studio)
+    studio.run(1.0)
+    assert len(listener.samples()) == pytest.approx(16_000 * 1.4, abs=1600)
+    assert studio.recorder.level_db() == pytest.approx(-20, abs=0.1)
+    assert listener.told[0] is RecordingBegan
+    assert studio.events == [], "it is no take"
+    assert not studio.recorder.is_recording()
+
+
+@pytest.mark.parametrize("warm_s", [30.0, 0.0])
+def test_the_microphone_is_closed_at_once_when_nobody_listens_any_more(warm_s):
+    studio = Studio(warm_s=warm_s)
+    Listener(studio)
+    studio.recorder.stop_listening()
+    studio.run(2 * STEP_S)
+    assert studio.backend.opened == []
+    assert studio.recorder.level_db() == -100
+
+
+def test_a_microphone_that_opens_when_nobody_listens_any_more_is_closed(studio):
+    studio.is_hanging = True
+    Listener(studio)
+    studio.recorder.stop_listening()
+    studio.is_hanging = False
+    studio.run(0.5)
+    assert studio.backend.streams
+    assert studio.backend.opened == []
+
+
+def test_after_a_take_the_microphone_stays_warm_though_somebody_has_listened_meanwhile(studio):
+    listener = Listener(studio)
+    studio.record(1, 0.5)
+    studio.recorder.stop_listening()
+    studio.run(20.0)
+    assert len(studio.backend.opened) == 1
+    studio.run(15.0)
+    assert studio.backend.opened == []
+    assert listener.told == [RecordingBegan, RecordingEnded, RecordingBegan, RecordingEnded]
+
+
+def test_a_take_comes_first_and_has_what_was_heard_before_the_key(studio):
+    studio.value = None
+    listener = Listener(studio)
+    studio.run(1.0)
+    studio.record(1, 0.5)
+    samples = studio.samples(1)
+    assert len(samples) == pytest.approx(16_000 * 1.04, abs=16_000 * 2 * STEP_S)
+    np.testing.assert_allclose(np.diff(samples), 1e-6, atol=1e-7)
+    assert [event.cause for event in listener.events if isinstance(event, RecordingEnded)] == [
+        EndCause.STOPPED
+    ]
+    assert studio.of(RecordingBegan) == [RecordingBegan(1, "Built-in")]
+    assert listener.told[-1] is RecordingBegan, "it goes on behind the take"
+
+
+def test_sound_from_before_a_take_is_not_in_the_take_after_it(studio):
+    Listener(studio)
+    studio.run(1.0)
+    studio.value = 0.5
+    studio.record(1, 0.5)
+    studio.value = 0.25
+    studio.run(0.1)
+    studio.record(2, 0.5, more=0.2)
+    assert studio.samples(2).min() >= 0.25
+    assert studio.samples(2).max() <= 0.5
+
+
+def test_who_listens_is_told_why_nothing_is_heard_and_hears_as_soon_as_it_can_be(studio):
+    studio.backend.present = []
+    listener = Listener(studio)
+    assert [event.error.reason for event in listener.events] == [MicrophoneReason.NO_DEVICE]
+    studio.plug(HEADSET)
+    assert listener.events[-1] == RecordingBegan(0, "Headset")
+
+
+def test_who_listens_hears_another_microphone_as_soon_as_that_is_wanted(studio):
+    studio.backend.present = [BUILT_IN, HEADSET]
+    listener = Listener(studio)
+    studio.recorder.configure(Wish(("Headset",)), 30.0)
+    studio.run(0.5)
+    assert [event.device for event in listener.events if isinstance(event, RecordingBegan)] == [
+        "Built-in",
+        "Headset",
+    ]
+    assert [stream.device.name for stream in studio.backend.opened] == ["Headset"]
+
+
+def test_who_listens_is_told_of_a_muted_microphone(studio):
+    studio.value = 0.0
+    listener = Listener(studio)
+    studio.run(2.0)
+    assert listener.events[-1] == Muted(0, is_muted=True)
+    assert studio.events == []
 
 
 # --- trouble -----------------------------------------------------------------------------------------

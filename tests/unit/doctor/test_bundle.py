@@ -28,7 +28,7 @@ def archive(tmp_path):
     settings = Settings(
         custom_words=(SECRET,),
         replacements=(Replacement(SECRET, SECRET),),
-        microphone=f"{SECRET}'s headset",
+        microphones=(f"{SECRET}'s headset",),
         model=f"/home/{SECRET}/model",
         hotkeys=(Hotkey("ctrl+alt+d", language="German"), Hotkey(SECRET)),
         hold_s=0.5,
@@ -75,7 +75,7 @@ def test_of_the_settings_it_tells_what_may_matter(archive):
     settings = json.loads(archive["settings.json"])
     assert settings["hold_s"] == 0.5
     assert settings["mode"] == "auto"
-    assert settings["microphone"] == {"is_set": True}
+    assert settings["microphones"] == {"entries": 1}
     assert settings["custom_words"] == {"entries": 1}
     assert settings["hotkeys"][0] == {"chord": "ctrl+alt+d", "language": "German", "submit": ""}
     assert settings["hotkeys"][1] == {"chord": "(unknown)", "language": "", "submit": ""}

@@ -8,7 +8,7 @@ import pytest
 
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.upkeep import UpkeepCommands
-from handy_qwen.core.view import Choices, Commands, HistoryCommands, ModelChoice
+from handy_qwen.core.view import Choices, Commands, HistoryCommands, MicrophoneCommands, ModelChoice
 from handy_qwen.core.vocabulary import VocabularyCommands
 from tests.fakes import Asked
 
@@ -19,6 +19,7 @@ def asked():
     made = Asked(Commands)
     made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
     made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
+    made.microphone = Asked(MicrophoneCommands, made.calls)
     return made
 
 

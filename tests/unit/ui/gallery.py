@@ -9,7 +9,7 @@ from handy_qwen.core.text import Replacement
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Notice, NoticeKind, Phase
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
-from handy_qwen.settings import Problem, SettingsView
+from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
@@ -112,10 +112,16 @@ def setup(asked, place):
     return window
 
 
+def tools(asked, meter=lambda: -20.0):
+    """What the pages of the settings window ask: all of it of ``asked``."""
+    others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
+    return Tools(asked, asked, meter, *others)
+
+
 def settings(asked, page):
-    tools = Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.vocabulary)
-    window = SettingsWindow(tools)
-    window.show_settings(SettingsView(Path("settings.toml")))
+    window = SettingsWindow(tools(asked))
+    values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
+    window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
     window.show_upkeep(UPKEEP)

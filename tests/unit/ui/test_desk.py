@@ -34,6 +34,7 @@ def desk(qapp, asked, posted):  # noqa: ARG001
         asked.history,
         upkeep_commands=asked.upkeep,
         vocabulary_commands=asked.vocabulary,
+        microphone_commands=asked.microphone,
     )
     yield made
     if made._tray._icon.isVisible():

@@ -291,7 +291,7 @@ def test_the_microphones_are_offered_and_one_is_chosen(window, asked):
     window.show_view(choosing(microphone="Gone"))
     assert device.currentText() == "Gone (not connected)"
     device.activated.emit(1)
-    assert commands(asked, "change") == [({"microphone": "Desk"},)]
+    assert commands(asked, "use_microphone") == [("Desk",)]
 
 
 @pytest.mark.parametrize("leave", [lambda window: window.forward.click(), lambda window: window.close()])

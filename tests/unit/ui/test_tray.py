@@ -139,7 +139,7 @@ CHOSEN = Choices(
         (
             strings.MICROPHONE,
             (strings.DEFAULT_DEVICE, "Desk"),
-            [("change", {"microphone": ""}), ("change", {"microphone": "Desk"})],
+            [("use_microphone", ""), ("use_microphone", "Desk")],
         ),
         (
             strings.METHOD,

@@ -11,10 +11,9 @@ from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import widgets
 from handy_qwen.ui.settings import vocabulary_words as words
-from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.rule_table import CASE, HEARD, PATTERN, WRITTEN
 from handy_qwen.ui.settings.window import SettingsWindow
-from tests.unit.ui.gallery import buttons, labels, letters
+from tests.unit.ui.gallery import buttons, labels, letters, tools
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 NAMES = ("Qwen", "Ada Lovelace", "Oslo")
@@ -31,8 +30,7 @@ CONTROL, ALT, SHIFT = (
 
 @pytest.fixture
 def window(qtbot, asked, app_home):  # noqa: ARG001  the home keeps the window's place
-    tools = Tools(asked, asked, lambda: -100.0, asked.models, asked.history, asked.upkeep, asked.vocabulary)
-    made = SettingsWindow(tools)
+    made = SettingsWindow(tools(asked))
     qtbot.addWidget(made)
     made.go(Page.VOCABULARY)
     made.present()

@@ -1,0 +1,118 @@
+"""What macOS knows of Bluetooth headsets and PortAudio does not tell: which they are, and whether they play.
+
+PortAudio's names are those of CoreAudio, so names are what both sides agree on.
+
+Source: AudioHardware.h and AudioHardwareBase.h of the macOS SDK, for all constants.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+_SYSTEM = 1  # kAudioObjectSystemObject
+_UTF_8 = 0x08000100  # kCFStringEncodingUTF8
+_BLUETOOTH = {b"blue", b"blea"}  # kAudioDeviceTransportTypeBluetooth, …BluetoothLE
+_NAME_BYTES = 512
+
+
+class _Address(ctypes.Structure):
+    """AudioObjectPropertyAddress: what is asked for, of input or output, of which channel."""
+
+    _fields_ = (("selector", ctypes.c_uint32), ("scope", ctypes.c_uint32), ("element", ctypes.c_uint32))
+
+
+def headsets() -> frozenset[str]:
+    """The names of the Bluetooth devices that have a microphone."""
+    return frozenset(_name(device) for device in _bluetooth() if _size(device, "stm#", "inpt"))
+
+
+def playing_headsets() -> frozenset[str] | None:
+    """The names of the Bluetooth devices that play; None if CoreAudio cannot be asked.
+
+    A headset is two devices of one name: its microphone, and what plays.
+    """
+    if _libraries() is None:
+        return None
+    outputs = (device for device in _bluetooth() if _size(device, "stm#", "outp"))
+    return frozenset(_name(device) for device in outputs if _number(device, "gone"))  # …IsRunningSomewhere
+
+
+@cache
+def _libraries() -> tuple[Any, Any] | None:
+    """CoreAudio and CoreFoundation."""
+    try:
+        audio, foundation = (
+            ctypes.CDLL(f"/System/Library/Frameworks/{name}.framework/{name}")
+            for name in ("CoreAudio", "CoreFoundation")
+        )
+    except OSError as error:
+        logger.info("no CoreAudio: %s", error)
+        return None
+    address, size = ctypes.POINTER(_Address), ctypes.POINTER(ctypes.c_uint32)
+    ask = (ctypes.c_uint32, address, ctypes.c_uint32, ctypes.c_void_p, size)
+    audio.AudioObjectGetPropertyDataSize.argtypes = ask
+    audio.AudioObjectGetPropertyData.argtypes = (*ask, ctypes.c_void_p)
+    foundation.CFStringGetCString.argtypes = (
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_long,
+        ctypes.c_uint32,
+    )
+    foundation.CFStringGetCString.restype = ctypes.c_ubyte
+    foundation.CFRelease.argtypes = (ctypes.c_void_p,)
+    foundation.CFRelease.restype = None
+    return audio, foundation
+
+
+def _bluetooth() -> Iterator[int]:
+    """The numbers of the Bluetooth devices."""
+    size = _size(_SYSTEM, "dev#")
+    devices = (ctypes.c_uint32 * (size // 4))()
+    if size and _read(_SYSTEM, "dev#", devices):
+        yield from (one for one in devices if _number(one, "tran").to_bytes(4, "big") in _BLUETOOTH)
+
+
+def _address(selector: str, scope: str = "glob") -> _Address:
+    return _Address(*(int.from_bytes(code.encode(), "big") for code in (selector, scope)), 0)
+
+
+def _size(device: int, selector: str, scope: str = "glob") -> int:
+    """How many bytes a property has; 0 if it is not there."""
+    libraries, size = _libraries(), ctypes.c_uint32(0)
+    if libraries is None:
+        return 0
+    address = _address(selector, scope)
+    failed = libraries[0].AudioObjectGetPropertyDataSize(
+        device, ctypes.byref(address), 0, None, ctypes.byref(size)
+    )
+    return 0 if failed else size.value
+
+
+def _read(device: int, selector: str, into: Any) -> bool:  # noqa: ANN401  any of ctypes' types
+    """Read a property; False: it is not there."""
+    libraries, size, address = _libraries(), ctypes.c_uint32(ctypes.sizeof(into)), _address(selector)
+    return libraries is not None and not libraries[0].AudioObjectGetPropertyData(
+        device, ctypes.byref(address), 0, None, ctypes.byref(size), ctypes.byref(into)
+    )
+
+
+def _number(device: int, selector: str) -> int:
+    found = ctypes.c_uint32(0)
+    return found.value if _read(device, selector, found) else 0
+
+
+def _name(device: int) -> str:
+    """The name of a device; "" if it has none."""
+    libraries, text = _libraries(), ctypes.c_void_p()
+    if libraries is None or not _read(device, "lnam", text) or not text.value:
+        return ""
+    buffer = ctypes.create_string_buffer(_NAME_BYTES)
+    is_read = libraries[1].CFStringGetCString(text, buffer, len(buffer), _UTF_8)
+    libraries[1].CFRelease(text)
+    return buffer.value.decode(errors="replace") if is_read else ""
