@@ -26,6 +26,7 @@ from handy_qwen.core.events import (
     Requested,
     Trouble,
 )
+from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
@@ -286,6 +287,17 @@ def test_custom_words_that_do_not_fit_are_told_when_the_settings_change_and_coun
     write(["Anna", "Berta", "Carla, and more"])
     assert "custom words: 3 of 3" in caplog.text
     assert "Zaphod" not in caplog.text
+
+
+def test_what_a_window_adds_holds_at_once_and_is_not_told_a_second_time(bench):
+    desk = bench().start()
+    words = tuple(f"Zaphod{number}" for number in range(300))
+    desk.program.revise(lambda _now: {"custom_words": words, "replacements": (Replacement("a", "b"),)})
+    desk.run()
+    assert not any("custom words" in title for title in desk.titles)
+    rules = [event.rules for event in desk.posted if isinstance(event, Configured)][-1]
+    assert (rules.context, rules.text.replacements) == (words, (Replacement("a", "b"),))
+    assert "Zaphod299" in desk.program.store.path.read_text(encoding="utf-8")
 
 
 def test_pausing_the_history_is_written_to_the_file_and_reaches_it(bench):
