@@ -15,6 +15,8 @@ from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.devices import Device, Wish, no_microphone
+from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.playback import Player
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import (
     Configured,
@@ -347,6 +349,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     program._cues = cues = SoundCues(None, bench.home)
+    program.player, program._microphone_list = Player(None), Microphones(None, "linux")
     x11 = pytest.importorskip("handy_qwen.system.hotkeys.x11", reason="speaks to X servers")
     listener = x11.X11Hotkeys(lambda _: None, display=":9876")
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
@@ -362,7 +365,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._transcriber.close(30)
     inserter.close(30)
     cues.stop(30)
-    program._transcriber = program._recorder = program._history = None
+    program._transcriber = program._recorder = program._history = program.player = None
     assert found == {
         "dictation",
         "chores",
@@ -381,6 +384,9 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "history window",
         "transcribing again",
         "cues",
+        "playback",
+        "hot-plugging",
+        "upkeep",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 
