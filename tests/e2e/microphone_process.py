@@ -40,8 +40,8 @@ class Process:
         sys.stdout.write(line + "\n")  # one write: several threads tell
         sys.stdout.flush()
 
-    def tell_devices(self, devices) -> None:
-        self.tell("devices", names=[device.name for device in devices])
+    def tell_devices(self, listed) -> None:
+        self.tell("devices", names=[device.name for device in listed.devices])
 
     def post(self, event) -> None:
         facts = {name: getattr(event, name) for name in event.__slots__}

@@ -13,6 +13,7 @@ from handy_qwen import paths
 from handy_qwen.app import machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
+from handy_qwen.audio.connection import Listed
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.microphones import Microphones
@@ -436,9 +437,12 @@ def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench
     desk.program.refresh_choices()
     assert desk.recorder.refreshed == 1
     webcam = Device("Webcam", "webcam", 48_000, 1, is_default=True)
-    desk.program._on_devices([webcam, Device("Speakers", "monitor", 48_000, 2, is_monitor=True)])
+    earbuds = Device("Earbuds", "bluez_input.1", 16_000, 1, is_headset=True)
+    speakers = Device("Speakers", "monitor", 48_000, 2, is_monitor=True)
+    desk.program._on_devices(Listed([webcam, earbuds, speakers], frozenset({"bluez_input.1"})))
     choices = desk.run().view.choices
-    assert (choices.microphones, choices.default_microphone) == (("Webcam",), "Webcam")
+    assert choices.microphones == ("Webcam", "Earbuds")
+    assert (choices.default_microphone, choices.spared_microphones) == ("Webcam", ("Earbuds",))
     assert desk.program.level_db() == -20.0
 
 
