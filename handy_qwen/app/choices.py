@@ -68,6 +68,7 @@ def choices_of(
     microphones: Sequence[str],
     *,
     default_microphone: str = "",
+    spared_microphones: Sequence[str] = (),
     is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
@@ -82,6 +83,7 @@ def choices_of(
         microphone_order=settings.microphones,
         microphones=tuple(microphones),
         default_microphone=default_microphone,
+        spared_microphones=tuple(spared_microphones),
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +57,9 @@ from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
+    from handy_qwen.audio.connection import Listed
     from handy_qwen.audio.cues import SoundCues
-    from handy_qwen.audio.devices import Device, Wish
+    from handy_qwen.audio.devices import Wish
     from handy_qwen.audio.microphones import Microphones
     from handy_qwen.audio.playback import Player
     from handy_qwen.audio.portaudio import PortAudio
@@ -102,6 +103,7 @@ class Program:
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
         self._default_microphone = ""
+        self._spared: tuple[str, ...] = ()
         self._ports: Ports | None = None
         self._recorder: MicrophoneRecorder | None = None
         self._microphone_list: Microphones | None = None
@@ -521,6 +523,7 @@ class Program:
                     self._models,
                     self._microphones,
                     default_microphone=self._default_microphone,
+                    spared_microphones=self._spared,
                     is_autostarted=self._is_autostarted,
                 ),
             )
@@ -562,9 +565,10 @@ class Program:
             )
             self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 
-    def _on_devices(self, devices: Sequence[Device]) -> None:
+    def _on_devices(self, listed: Listed) -> None:
         """Called on the microphone's thread."""
-        real = [device for device in devices if not device.is_monitor]
+        real = [device for device in listed.devices if not device.is_monitor]
+        self._spared = tuple(device.name for device in real if device.handle in listed.spared)
         self._microphones = tuple(device.name for device in real)
         self._default_microphone = next((device.name for device in real if device.is_default), "")
         self.configure()
