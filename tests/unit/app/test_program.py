@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app import machine, program
+from handy_qwen.app import choices, machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.connection import Listed
@@ -428,7 +428,6 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "cues",
         "playback",
         "hot-plugging",
-        "upkeep",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 
@@ -459,7 +458,7 @@ def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, 
 
 @pytest.mark.parametrize(("minutes", "idle_s"), [(0, None), (-1, 0.0), (15, 900.0), (0.5, 30.0)])
 def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
-    assert program._idle_s(Settings(idle_unload_min=minutes)) == idle_s
+    assert choices.idle_s_of(Settings(idle_unload_min=minutes)) == idle_s
 
 
 @pytest.mark.expects_log
