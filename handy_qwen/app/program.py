@@ -7,7 +7,6 @@ What is slow to import (numpy, PortAudio, the model) is imported on the threads 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sys
 import threading
@@ -22,12 +21,14 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
+from handy_qwen.app.words import count_words
 from handy_qwen.control import ControlServer, Endpoint
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
-from handy_qwen.core.types import LiveMode, Method, Rules
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Rules
 from handy_qwen.core.view import (
     MICROPHONE,
     SETTINGS,
@@ -49,14 +50,15 @@ from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
+from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
+    from handy_qwen.audio.connection import Listed
     from handy_qwen.audio.cues import SoundCues
-    from handy_qwen.audio.devices import Device, Wish
     from handy_qwen.audio.microphones import Microphones
     from handy_qwen.audio.playback import Player
     from handy_qwen.audio.portaudio import PortAudio
@@ -67,7 +69,6 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
 DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
-WORDS_HINT = "The rest are ignored. Put the most important words first."
 LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
@@ -101,6 +102,7 @@ class Program:
         self._models: tuple[str, ...] = ()
         self._microphones: tuple[str, ...] = ()
         self._default_microphone = ""
+        self._spared: tuple[str, ...] = ()
         self._ports: Ports | None = None
         self._recorder: MicrophoneRecorder | None = None
         self._microphone_list: Microphones | None = None
@@ -295,8 +297,8 @@ class Program:
         self._recorder = MicrophoneRecorder(
             post,
             self._microphone_list,
-            wish=_wish(settings),
-            warm_s=_warm_s(settings),
+            wish=choices.wish_of(settings),
+            warm_s=choices.warm_s_of(settings),
             on_devices=self._on_devices,
             on_trouble=lambda error: post(Trouble(MICROPHONE, error)),
         )
@@ -307,7 +309,7 @@ class Program:
             self._load_model,
             name=settings.model,
             live_mode=self._live_mode,
-            idle_s=lambda: _idle_s(self.store.value),
+            idle_s=lambda: choices.idle_s_of(self.store.value),
         )
         self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
         self._history.start()
@@ -352,6 +354,35 @@ class Program:
             recent = recent_with(str(changes["language"]), self.store.value.recent_languages)
             changes["recent_languages"] = recent
         self.chores.do(lambda: self._change(changes))
+
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            return self._ports.capture_hotkey(on_captured)
+        on_captured(Captured(CaptureStep.FAILED, error=self._broken))
+        return lambda: None
+
+    def configure_hotkeys(self) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            self._ports.configure_hotkeys()
+
+    def use_hotkeys(
+        self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
+    ) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once. ``on_used`` is called on ``chores``."""
+        self.chores.do(lambda: on_used(self._use_hotkeys(tuple(hotkeys), place)))
+
+    def _use_hotkeys(self, hotkeys: tuple[Hotkey, ...], place: int | None) -> HandyError | None:
+        try:
+            if place is not None:
+                require_unlike(hotkeys, place)
+            if place is not None and self._ports is not None:
+                self._ports.hotkeys.check(hotkeys[place : place + 1])
+        except HandyError as exc:
+            return exc
+        self._change({"hotkeys": hotkeys})
+        return None
 
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again. Any thread; returns at once."""
@@ -464,12 +495,12 @@ class Program:
     def _apply(self, new: Settings) -> None:
         """The settings have changed. Called on the thread that changed them, never on two at once."""
         old, self._applied = self._applied, new
-        if self._recorder is not None and _recorded_with(new) != _recorded_with(old):
-            self._recorder.configure(_wish(new), _warm_s(new))
+        if self._recorder is not None and choices.recorded_with(new) != choices.recorded_with(old):
+            self._recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
-            self._count_words()
+            count_words(new, self.controller.post)
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -477,29 +508,6 @@ class Program:
         if self._cues is not None:
             self._cues.is_on = new.sounds
         self.configure()
-
-    def _count_words(self) -> None:
-        """Log how many custom words the model reads, and notify if not all. Called by ``_apply``."""
-        words = self._applied.custom_words
-        if not words:
-            return
-        from handy_qwen.models.installed import fit_custom_words
-
-        try:
-            fitted = fit_custom_words(self._applied.model, words)
-        except HandyError as exc:  # loading the model tells it to the user
-            logger.info("custom words not counted: %s", type(exc).__name__)
-            return
-        logger.info(
-            "custom words: %d of %d, %d of %d tokens",
-            fitted.used,
-            fitted.total,
-            fitted.tokens,
-            fitted.limit,
-        )
-        if fitted.left_out:
-            title = f"{fitted.used} of {fitted.total} custom words fit."
-            self.controller.post(Noted(title, WORDS_HINT, Remedy.SETTINGS))
 
     def configure(self) -> None:
         """Hand the settings and the choices to the cycle and the menus. Any thread."""
@@ -514,6 +522,7 @@ class Program:
                     self._models,
                     self._microphones,
                     default_microphone=self._default_microphone,
+                    spared_microphones=self._spared,
                     is_autostarted=self._is_autostarted,
                 ),
             )
@@ -555,9 +564,10 @@ class Program:
             )
             self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 
-    def _on_devices(self, devices: Sequence[Device]) -> None:
+    def _on_devices(self, listed: Listed) -> None:
         """Called on the microphone's thread."""
-        real = [device for device in devices if not device.is_monitor]
+        real = [device for device in listed.devices if not device.is_monitor]
+        self._spared = tuple(device.name for device in real if device.handle in listed.spared)
         self._microphones = tuple(device.name for device in real)
         self._default_microphone = next((device.name for device in real if device.is_default), "")
         self.configure()
@@ -570,22 +580,3 @@ class Program:
         from handy_qwen.models.installed import load_recognizer
 
         return load_recognizer(name, self.store.value.threads or None)
-
-
-def _idle_s(settings: Settings) -> float | None:
-    minutes = settings.idle_unload_min
-    return None if minutes == 0 else max(0.0, minutes * 60)
-
-
-def _recorded_with(settings: Settings) -> tuple[object, ...]:
-    return settings.microphones, settings.avoid_headset, settings.warm_s
-
-
-def _wish(settings: Settings) -> Wish:
-    from handy_qwen.audio.devices import Wish
-
-    return Wish(settings.microphones, settings.avoid_headset)
-
-
-def _warm_s(settings: Settings) -> float:
-    return math.inf if settings.warm_s < 0 else settings.warm_s

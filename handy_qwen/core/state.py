@@ -90,6 +90,7 @@ class Dictation:
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
     is_rehearsing: bool = False  # hotkeys are shown, but begin nothing
+    desktop_keys: tuple[str, ...] | None = None  # see View
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
     held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
@@ -236,6 +237,8 @@ def view_of(now: Dictation) -> View:
         began_s=recorded.since_s if recorded else None,
         is_rehearsing=now.is_rehearsing,
         is_key_down=bool(now.gestures.down),
+        keys_down=now.gestures.down,
+        desktop_keys=now.desktop_keys,
         is_hands_free=now.gestures.is_hands_free,
         is_locked=now.gestures.take is not None and now.gestures.take.is_locked,
         finish_keys=_finish_keys(now),

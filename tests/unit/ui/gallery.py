@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.text import Replacement
+from handy_qwen.core.types import Hotkey
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -18,6 +19,7 @@ from handy_qwen.core.view import (
     Remedy,
 )
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
+from handy_qwen.errors import HandyError
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
@@ -41,6 +43,7 @@ PROBLEM = Notice(
     is_lasting=True,
     remedy=Remedy.SETTINGS,
 )
+HOTKEYS = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
 CHOOSING = replace(
     VIEW,
     recent=("Good evening.",),
@@ -139,9 +142,14 @@ def setup(asked, place):
     return window
 
 
-def settings(asked, page):
+def tools(asked, meter=lambda: -20.0):
+    """What the pages of the settings window ask: all of it of ``asked``."""
     others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, *others))
+    return Tools(asked, asked, meter, *others)
+
+
+def settings(asked, page):
+    window = SettingsWindow(tools(asked))
     values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
     window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)
@@ -158,6 +166,21 @@ def settings_troubled(asked, shown):
     return window
 
 
+def hotkeys(asked, state):
+    window = settings(asked, Page.SHORTCUT)
+    window.show_settings(SettingsView(values=Settings(hotkeys=HOTKEYS)))
+    shown = window.page(Page.SHORTCUT).hotkeys
+    if state == "recording":
+        shown.rows[1].cell.click()
+    elif state == "refused":
+        shown.rows[1].refuse(HandyError("A alone would stop you typing A.", "Try Ctrl+Alt+A."))
+    elif state == "removed":
+        shown.rows[0].remove.click()
+    else:
+        window.show_view(replace(CHOOSING, desktop_keys=("Meta+F9", "")))
+    return window
+
+
 WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
@@ -168,6 +191,10 @@ WINDOWS = {
     **{f"settings-{page}": (settings, page) for page in Page},
     "settings-broken": (settings_troubled, BROKEN),
     "settings-problems": (settings_troubled, MISREAD),
+    **{
+        f"settings-hotkeys-{state}": (hotkeys, state)
+        for state in ("recording", "refused", "removed", "desktop")
+    },
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

@@ -15,10 +15,9 @@ from handy_qwen.settings import Problem as FileProblem
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import microphone_words as words
-from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.widgets import MeterBar
-from tests.unit.ui.gallery import VIEW
+from tests.unit.ui.gallery import VIEW, tools
 
 pytestmark = [
     pytest.mark.qt_log_ignore("This plugin does not support"),
@@ -40,8 +39,7 @@ def level():
 
 @pytest.fixture
 def window(qtbot, asked, level):
-    tools = Tools(asked, asked, lambda: level[0], asked.models, asked.history, asked.upkeep, asked.microphone)
-    window = SettingsWindow(tools)
+    window = SettingsWindow(tools(asked, lambda: level[0]))
     qtbot.addWidget(window)
     window.show_settings(order("Gone", "Desk"))
     window.show_view(IDLE)
@@ -86,6 +84,15 @@ def test_the_order_is_shown_with_the_default_behind_and_what_is_known_of_each(pa
         "Desk, In use, 2 of 3",
         "System default (Built-in), 3 of 3",
     ]
+
+
+def test_a_headset_that_is_left_to_its_music_says_so(window, page):
+    window.show_settings(order("Headset", "Desk"))
+    window.show_view(replace(IDLE, choices=replace(CHOICES, spared_microphones=("Headset",))))
+    show(page, HEARD)
+    assert spoken_rows(page)[:2] == ["Headset, Plays music, 1 of 3", "Desk, In use, 2 of 3"]
+    show(page, MicrophoneTest("Headset"))
+    assert spoken_rows(page)[0] == "Headset, In use, 1 of 3", "there is no other"
 
 
 def test_without_an_order_the_system_s_default_is_used(window, page):
@@ -217,8 +224,7 @@ def test_the_microphone_is_open_only_while_the_page_is_seen(window, asked, qtbot
 
 
 def test_a_page_that_is_only_made_for_a_search_opens_no_microphone(qtbot, asked):
-    tools = Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.microphone)
-    window = SettingsWindow(tools)
+    window = SettingsWindow(tools(asked))
     qtbot.addWidget(window)
     window.present()
     qtbot.waitExposed(window)

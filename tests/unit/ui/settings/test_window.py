@@ -18,10 +18,9 @@ from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, Setti
 from handy_qwen.settings.forms import Amount, Own, Page
 from handy_qwen.ui.settings import window as window_module
 from handy_qwen.ui.settings import words
-from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from tests.unit.test_settings import BY_HAND, whole_line_comments
-from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD
+from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD, tools
 
 pytestmark = [
     pytest.mark.qt_log_ignore("This plugin does not support"),
@@ -35,8 +34,7 @@ SHOWN = {
 
 
 def make(qtbot, asked):
-    others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
-    window = SettingsWindow(Tools(asked, asked, lambda: -20.0, *others))
+    window = SettingsWindow(tools(asked))
     qtbot.addWidget(window)
     window.show_settings(SettingsView(Path("settings.toml")))
     window.show_view(CHOOSING)
