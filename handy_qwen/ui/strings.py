@@ -55,7 +55,7 @@ STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
 MODEL_LOADS, HANDS_FREE, LEVEL = tr("the model is loading"), tr("hands-free"), tr("Level")
-PRESS_KEY = tr("Press the new key, or several together")
+PRESS_KEY = tr("Press a key or combination…")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
 WAITING_HINT = tr("Paste, copy or discard it in Handy Qwen.")
 
