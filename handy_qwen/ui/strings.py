@@ -66,7 +66,7 @@ TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
 FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  Esc to cancel"), tr("Esc to cancel")
-PRESS_KEY = tr("Press the new key, or several together")
+PRESS_KEY = tr("Press a key or combination…")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
 WAITING_HINT = tr("To copy or discard it, use the menu of Handy Qwen.")
 

@@ -106,6 +106,8 @@ def keys(request, desk):
         (["Control_R", "Super_L"], "Ctrl+Super"),
         (["Caps_Lock"], "Caps Lock"),
         (["Pause"], "Pause"),
+        (["XF86AudioPlay"], "Play/Pause"),
+        (["Control_L", "XF86AudioRaiseVolume"], "Ctrl+Volume Up"),
         (["Control_L", "Escape"], "Ctrl+Esc"),
     ],
 )

@@ -306,7 +306,7 @@ class HotkeyList(QWidget):
         self._recording = one
         one.trouble.say("")
         hint = words.PRESS_HINT.format(keys=one.keys) if one is not self._new else words.PRESS_HINT_NEW
-        one.verdict.say(hint, "text", is_silent=True)
+        one.verdict.say(hint, "text")
         one.cell.record(True)
         self._recorder.begin()
 

@@ -7,7 +7,6 @@ from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPain
 from PySide6.QtWidgets import QSizePolicy
 
 from handy_qwen.ui import strings
-from handy_qwen.ui.settings import shortcut_words as words
 from handy_qwen.ui.style import draw_rounded, outline, scheme
 from handy_qwen.ui.widgets import Button, announce
 
@@ -40,7 +39,7 @@ class KeyCell(Button):
         self.is_recording, self._held, self._is_bright = is_recording, "", True
         if is_recording:
             self._pulse.start()
-            announce(self, words.PRESS, is_urgent=True)
+            announce(self, strings.PRESS_KEY, is_urgent=True)
         else:
             self._pulse.stop()
         self._update()
@@ -65,7 +64,7 @@ class KeyCell(Button):
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """Room for the longest words, so that nothing moves when recording begins. Called by Qt."""
-        width = QFontMetricsF(self.font()).horizontalAdvance(words.PRESS)
+        width = QFontMetricsF(self.font()).horizontalAdvance(strings.PRESS_KEY)
         return QSize(round(width) + _SIDES_PX, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
@@ -86,7 +85,7 @@ class KeyCell(Button):
         self.update()
 
     def _update(self) -> None:
-        shown = (self._held or words.PRESS) if self.is_recording else self._title
+        shown = (self._held or strings.PRESS_KEY) if self.is_recording else self._title
         self.setText(strings.literal(shown))
-        self.setAccessibleDescription(words.PRESS if self.is_recording else "")
+        self.setAccessibleDescription(strings.PRESS_KEY if self.is_recording else "")
         self.update()

@@ -28,7 +28,6 @@ REMOVED = tr("{keys} removed.")
 NONE_SET = tr("No hotkey is set.")
 NONE_SET_HINT = tr("You can still dictate from the tray menu. Add a hotkey to dictate with a key.")
 
-PRESS = tr("Press a key or combination…")
 PRESS_HINT = tr("Release it to save. Esc keeps {keys}, Backspace removes it.")
 PRESS_HINT_NEW = tr("Release it to save. Esc cancels.")
 NAMELESS = tr("That key can't be a hotkey. Try another one.")

@@ -46,10 +46,7 @@ HOTKEY_WORKS = {
     Mode.HOLD: tr("It works. Hold it while you talk."),
     Mode.TOGGLE: tr("It works. Tap it to start, and tap again to stop."),
 }
-NOT_SEEN = tr(
-    "Nothing happens? Another program may be using the key. Choose another one; on Wayland, set it in your "
-    "desktop's keyboard settings."
-)
+NOT_SEEN = tr("Nothing happens? Another program may be using the key. Choose another one.")
 NO_HOTKEY = tr("none")
 
 DICTATION = tr("First text")

@@ -38,6 +38,7 @@ KEYCODES = {
     "Super_R": 134,
     "Menu": 135,
 }
+KEYCODES |= {"XF86AudioMute": 121, "XF86AudioRaiseVolume": 123, "XF86AudioPlay": 172}
 KEYCODES |= {f"F{n}": 66 + n for n in range(1, 11)} | {"F11": 95, "F12": 96}
 KEYCODES |= {f"F{n}": 178 + n for n in range(13, 25)}
 KEYCODES |= dict(zip("1234567890", range(10, 20), strict=True))

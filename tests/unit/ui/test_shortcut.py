@@ -1,5 +1,6 @@
 """The page Shortcut: keys are recorded, refused, tested, added and removed."""
 
+import threading
 from dataclasses import replace
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, View
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
+from handy_qwen.ui import strings
 from handy_qwen.ui.settings import shortcut_words as words
 from tests.unit.ui import gallery
 
@@ -52,8 +54,11 @@ class Shown:
         self.window.show_view(self.view)
 
     def hear(self, step, keys="", error=None):
-        """The listener heard something."""
-        self.asked.callbacks["capture_hotkey"](Captured(step, keys, error))
+        """The listener heard something, on its own thread."""
+        tell = self.asked.callbacks["capture_hotkey"]
+        thread = threading.Thread(target=tell, args=(Captured(step, keys, error),))
+        thread.start()
+        thread.join()
         QApplication.processEvents()
 
     def record(self, place, keys):
@@ -88,7 +93,7 @@ def test_a_key_is_recorded_and_waits_to_be_pressed_once(page):
     cell = page.list.rows[0].cell
     assert page.keys() == ["Right Ctrl"]
     cell.click()
-    assert (cell.is_recording, page.keys()) == (True, [words.PRESS])
+    assert (cell.is_recording, page.keys()) == (True, [strings.PRESS_KEY])
     page.hear(CaptureStep.HOLDING, "Ctrl+Alt+…")
     assert page.keys() == ["Ctrl+Alt+…"]
     page.hear(CaptureStep.CHOSEN, "Ctrl+Alt+D")
@@ -203,7 +208,7 @@ def test_recording_begins_by_keyboard(page, qtbot, key):
 
 def test_a_hotkey_is_added_by_its_key(page):
     page.list.add.click()
-    assert page.keys() == ["Right Ctrl", words.PRESS]
+    assert page.keys() == ["Right Ctrl", strings.PRESS_KEY]
     page.hear(CaptureStep.CHOSEN, "A")
     page.answer(ALONE)
     assert page.keys() == ["Right Ctrl", words.NO_KEY], "it stays with what is wrong"
@@ -222,7 +227,7 @@ def test_a_new_one_without_a_key_is_gone_again(page, step):
     assert page.keys() == ["Right Ctrl"]
     assert page.calls("use_hotkeys") == []
     page.list.add.click()
-    assert page.keys() == ["Right Ctrl", words.PRESS]
+    assert page.keys() == ["Right Ctrl", strings.PRESS_KEY]
 
 
 def test_a_removed_one_can_be_brought_back_until_something_else_changes(page):
