@@ -133,10 +133,10 @@ def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
     Raises:
         HotkeyError: INVALID: no such key, or one that programs need for themselves.
     """
-    first = Hotkey(str(parse_chord(chord)))
+    first = Hotkey(parse_chord(chord).label(sys.platform))
     if settings.hotkeys:
         first = replace(settings.hotkeys[0], chord=first.chord)
-    return (first, *(other for other in settings.hotkeys[1:] if other.chord != first.chord))
+    return (first, *(other for other in settings.hotkeys[1:] if chord_title(other.chord) != first.chord))
 
 
 def is_autostarted() -> bool:

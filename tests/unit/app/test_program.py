@@ -161,7 +161,7 @@ def bench(app_home, monkeypatch):
 def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench, monkeypatch):
     monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     desk = bench().start()
-    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["ctrl_r"]
+    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["Right Ctrl"]
     assert desk.transcriber.model == ""
     assert desk.view.choices.models[0].name == "demo"
     assert "Handy Qwen is running." in desk.titles
