@@ -237,6 +237,8 @@ def test_a_row_that_is_not_saved_is_marked_in_words_for_the_eye_and_for_the_ear(
     assert index.data() == "⚠ ("
     assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "(, not saved: Not a valid pattern: missing )."
     assert "Row 3 isn't saved. Not a valid pattern: missing )." in labels(page)
+    window.show_vocabulary(VocabularyPage(rows=(Row(bad.entered, SOFAS, "Not a valid pattern: missing )."),)))
+    assert "Until then, the previous one applies." in "\n".join(labels(page))
     window.show_vocabulary(SHOWN)
     assert "isn't saved" not in "\n".join(labels(page))
 
