@@ -10,11 +10,14 @@ import psutil
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app import machine, program
+from handy_qwen.app import choices, machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
+from handy_qwen.audio.connection import Listed
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.devices import Device, Wish, no_microphone
+from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.playback import Player
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import (
     Configured,
@@ -386,6 +389,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     program._cues = cues = SoundCues(None, bench.home)
+    program.player, program._microphone_list = Player(None), Microphones(None, "linux")
     x11 = pytest.importorskip("handy_qwen.system.hotkeys.x11", reason="speaks to X servers")
     listener = x11.X11Hotkeys(lambda _: None, display=":9876")
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
@@ -401,7 +405,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._transcriber.close(30)
     inserter.close(30)
     cues.stop(30)
-    program._transcriber = program._recorder = program._history = None
+    program._transcriber = program._recorder = program._history = program.player = None
     assert found == {
         "dictation",
         "chores",
@@ -422,6 +426,8 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "upkeep",
         "vocabulary",
         "cues",
+        "playback",
+        "hot-plugging",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 
@@ -452,7 +458,7 @@ def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, 
 
 @pytest.mark.parametrize(("minutes", "idle_s"), [(0, None), (-1, 0.0), (15, 900.0), (0.5, 30.0)])
 def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
-    assert program._idle_s(Settings(idle_unload_min=minutes)) == idle_s
+    assert choices.idle_s_of(Settings(idle_unload_min=minutes)) == idle_s
 
 
 @pytest.mark.expects_log
@@ -471,9 +477,12 @@ def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench
     desk.program.refresh_choices()
     assert desk.recorder.refreshed == 1
     webcam = Device("Webcam", "webcam", 48_000, 1, is_default=True)
-    desk.program._on_devices([webcam, Device("Speakers", "monitor", 48_000, 2, is_monitor=True)])
+    earbuds = Device("Earbuds", "bluez_input.1", 16_000, 1, is_headset=True)
+    speakers = Device("Speakers", "monitor", 48_000, 2, is_monitor=True)
+    desk.program._on_devices(Listed([webcam, earbuds, speakers], frozenset({"bluez_input.1"})))
     choices = desk.run().view.choices
-    assert (choices.microphones, choices.default_microphone) == (("Webcam",), "Webcam")
+    assert choices.microphones == ("Webcam", "Earbuds")
+    assert (choices.default_microphone, choices.spared_microphones) == ("Webcam", ("Earbuds",))
     assert desk.program.level_db() == -20.0
 
 
