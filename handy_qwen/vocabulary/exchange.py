@@ -28,8 +28,9 @@ from handy_qwen.errors import SettingsError
 from handy_qwen.files import replacing
 from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
 
-MOST_BYTES = 4 << 20
-"""Of a file to import: many times what the settings hold."""
+MOST_BYTES = 2 << 20
+"""Of a file to import: more than the settings hold, also in UTF-16."""
+MOST_LINES = 200_000
 LEGACY = "windows-1252"
 """What a file without any other sign is written in, where the system does not say better."""
 _HANDY = "com.pais.handy", "settings_store.json"
@@ -79,6 +80,8 @@ def read_file(path: Path) -> Found:
     """
     raw = _bytes_of(path)
     text, encoding = _decoded(path, raw)
+    if text.count("\n") > MOST_LINES:
+        raise _too_large(path)
     kind = path.suffix.lower()
     if kind == ".json":
         items, skipped = _handy_words(path, text)
@@ -140,8 +143,12 @@ def _bytes_of(path: Path) -> bytes:
     except OSError as exc:
         raise SettingsError(f"{path} cannot be read: {exc.strerror}.", "Check its permissions.") from exc
     if len(raw) > MOST_BYTES:
-        raise SettingsError(f"{path.name} is too large for a word list.", "Import a part of it.")
+        raise _too_large(path)
     return raw
+
+
+def _too_large(path: Path) -> SettingsError:
+    return SettingsError(f"{path.name} is too large for a vocabulary.", "Import a part of it.")
 
 
 def _decoded(path: Path, raw: bytes) -> tuple[str, str]:

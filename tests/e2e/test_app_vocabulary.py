@@ -33,10 +33,6 @@ def push(desktop, letter):
     time.sleep(PUSHED_S)
 
 
-def click(desktop, window, x, y):
-    desktop.run("xdotool", "mousemove", "--window", str(window), str(x), str(y), "click", "1")
-
-
 def has(app, pattern):
     """Wait until the settings file has it."""
     path = app.home / "config" / "settings.toml"
@@ -62,8 +58,6 @@ def test_a_word_and_a_replacement_added_in_the_window_are_in_the_next_dictation(
     write(desktop, "Chairs")
     time.sleep(PUSHED_S)
     desktop.screenshot("vocabulary")
-    click(desktop, window, 80, 60)  # General
-    desktop.screenshot("vocabulary-left")
     leave(desktop, window, "Escape")
     editor = desktop.open(QtTarget)
     app.dictate("chairs")

@@ -264,7 +264,9 @@ class RuleTable(QTableView):
         rows = [self.currentIndex().row(), *range(self._rules.rowCount())]
         for row in rows:
             if 0 <= row < self._rules.rowCount() and (reason := self._rules.problem(row)):
-                return words.NOT_SAVED.format(row=row + 1, reason=reason)
+                is_change = row < len(self._rules.rows) and self._rules.rows[row].saved is not None
+                said = words.NOT_SAVED.format(row=row + 1, reason=reason)
+                return f"{said} {words.FORMER_APPLIES}" if is_change else said
         return ""
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:

@@ -25,7 +25,7 @@ from handy_qwen.ui.widgets import spoken
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
-_LEAST_ROWS = 5
+_LEAST_ROWS = 6
 
 
 class LinesField(QLineEdit):
@@ -165,7 +165,7 @@ class WordList(QListView):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """A few lines. Called by Qt."""
-        line = self.fontMetrics().height() + 4
+        line = max(self.sizeHintForRow(0), self.fontMetrics().height())
         return QSize(10 * self.fontMetrics().averageCharWidth(), _LEAST_ROWS * line + 2 * self.frameWidth())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's

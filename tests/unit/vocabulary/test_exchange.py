@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from handy_qwen.core.text import Replacement, pattern_error
 from handy_qwen.errors import SettingsError
-from handy_qwen.settings.fields import MAX_TEXT
-from handy_qwen.vocabulary import exchange
+from handy_qwen.settings.fields import MAX_ITEMS
+from handy_qwen.vocabulary import exchange, lists
 from handy_qwen.vocabulary.exchange import (
     MOST_BYTES,
+    MOST_LINES,
     handy_settings,
     read_file,
     replacements_file,
@@ -152,6 +153,9 @@ def test_a_huge_file_is_refused_unread(tmp_path):
         file.truncate(1 << 40)
     with pytest.raises(SettingsError, match="too large"):
         read_file(path)
+    path.write_text("a\n" * 300_000)
+    with pytest.raises(SettingsError, match="too large"):
+        read_file(path)
 
 
 def test_a_long_line_is_read_and_left_to_the_list(read):
@@ -231,4 +235,5 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, raw, name):
 
 
 def test_the_limits_leave_room():
-    assert MOST_BYTES > 2 * 2000 * MAX_TEXT
+    assert MOST_BYTES > 2 * lists.MOST_BYTES
+    assert MOST_LINES > 50 * MAX_ITEMS

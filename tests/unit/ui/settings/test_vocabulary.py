@@ -1,7 +1,7 @@
 """The page Vocabulary by keyboard and clipboard: what it shows, and what it asks for."""
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
@@ -237,6 +237,8 @@ def test_a_row_that_is_not_saved_is_marked_in_words_for_the_eye_and_for_the_ear(
     assert index.data() == "⚠ ("
     assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "(, not saved: Not a valid pattern: missing )."
     assert "Row 3 isn't saved. Not a valid pattern: missing )." in labels(page)
+    window.show_vocabulary(VocabularyPage(rows=(Row(bad.entered, SOFAS, "Not a valid pattern: missing )."),)))
+    assert "Until then, the previous one applies." in "\n".join(labels(page))
     window.show_vocabulary(SHOWN)
     assert "isn't saved" not in "\n".join(labels(page))
 
@@ -419,3 +421,23 @@ def test_news_is_announced_once_each_time(window, monkeypatch):
         VocabularyPage(NAMES, Fit(13, 200), RULES, Told(2, "1 word added."), can_undo=True)
     )
     assert [one for one in said if one] == ["1 word added."] * 2
+
+
+def test_a_double_click_edits_and_a_click_ticks(qtbot, page, asked):
+    words_list, table = page.words.list, page.rules.table
+    place = words_list.visualRect(words_list.model().index(0, 0)).center()
+    qtbot.mouseClick(words_list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(words_list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    QGuiApplication.focusObject().setText("Qwen 3")
+    page.words.add_button.setFocus()  # a click elsewhere
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.MetaCall)
+    cell = table.visualRect(table.model().index(1, PATTERN))
+    qtbot.mouseClick(
+        table.viewport(), Qt.MouseButton.LeftButton, pos=cell.topLeft() + QPoint(12, cell.height() // 2)
+    )
+    page.files.import_button.click()
+    next(one for one in page.findChildren(QFileDialog) if one.isVisible()).close()
+    assert asked.calls == [
+        ("edit_word", "Qwen", "Qwen 3"),
+        ("set_replacement", RULES[1], Replacement("new line", "\n", is_regex=True)),
+    ]

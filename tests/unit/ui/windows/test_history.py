@@ -460,8 +460,18 @@ def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
     assert window.findChild(CorrectionDialog).heard.text() == text.selected()
 
 
-def context_menu(text):
-    return QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, text.rect().center(), QCursor.pos())
+def context_menu(text, reason=QContextMenuEvent.Reason.Keyboard, place=None):
+    return QContextMenuEvent(reason, place or text.rect().center(), QCursor.pos())
+
+
+def test_the_menu_is_about_the_word_under_the_mouse(window):
+    choose(window, STARRED)
+    text, written = window.detail.text, ENTRIES[STARRED].text
+    cursor = text.textCursor()
+    cursor.setPosition(written.index("chairs") + 2)
+    place = text.cursorRect(cursor).center()
+    QGuiApplication.sendEvent(text.viewport(), context_menu(text, QContextMenuEvent.Reason.Mouse, place))
+    assert text.selected() == "chairs"
 
 
 def test_without_a_text_there_is_nothing_to_correct(window):
