@@ -52,7 +52,9 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "zsh": "zsh",
     },
     Use.OPTIONAL: {
+        "gnome-control-center": "gnome-control-center",
         "pulseaudio-utils": "pactl",
+        "systemsettings": "systemsettings",
         "wl-clipboard": "wl-copy wl-paste",
         "wtype": "wtype",
         "xclip": "xclip",

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.events import (
     Delivered,
     EndCause,
@@ -58,6 +59,8 @@ class FakeHotkeys(Idle):
         self.hotkeys: Sequence[Hotkey] = ()
         self.is_escape_wanted = False
         self.is_stopped = False
+        self.configured = 0
+        self.captor: OnCaptured | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         if self.error:
@@ -70,6 +73,27 @@ class FakeHotkeys(Idle):
 
     def watch_escape(self, is_wanted: bool) -> None:
         self.is_escape_wanted = is_wanted
+
+    def configure(self) -> None:
+        if self.error:
+            raise self.error
+        self.configured += 1
+
+    def capture(self, on_captured: OnCaptured) -> None:
+        if self.error:
+            raise self.error
+        self.captor = on_captured
+
+    def end_capture(self) -> None:
+        if self.captor is not None:
+            self.hear(Captured(CaptureStep.OVER))
+
+    def hear(self, captured: Captured) -> None:
+        """The user presses keys of a new hotkey."""
+        captor = self.captor
+        assert captor is not None, "none is captured"
+        self.captor = None if captured.is_last else captor
+        captor(captured)
 
     def stop(self) -> None:
         self.is_stopped = True
@@ -262,15 +286,18 @@ class Asked:
     def __call__(self, what: Request) -> None:
         self.calls.append(what)
 
-    def _command(self, name: str, signature: inspect.Signature) -> Callable[..., None]:
-        def take(*arguments: Any, **options: Any) -> None:
+    def _command(self, name: str, signature: inspect.Signature) -> Callable[..., object]:
+        is_ended = str(signature.return_annotation).startswith("Callable")
+
+        def take(*arguments: Any, **options: Any) -> object:
             signature.bind(self, *arguments, **options)
             plain = [one for one in arguments if not callable(one)]
             self.callbacks[name] = next((one for one in arguments if callable(one)), None)
             self.calls.append((name, *plain, *([options] if options else [])))
+            return (lambda: self.calls.append((f"end {name}",))) if is_ended else None
 
-        def take_one(argument: Any) -> None:  # to a function that takes any number, Qt gives none
-            take(argument)
+        def take_one(argument: Any) -> object:  # to a function that takes any number, Qt gives none
+            return take(argument)
 
         kinds = [parameter.kind.name for parameter in signature.parameters.values()]
         return take_one if kinds[1:] == ["POSITIONAL_OR_KEYWORD"] else take

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.text import TextRules
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
@@ -17,6 +17,9 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
+
+if TYPE_CHECKING:  # slow to import
+    from handy_qwen.audio.connection import Listed
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +39,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         max_take_s=settings.max_take_s,
         silence_s=settings.silence_s,
         is_private=settings.private,
-        text=TextRules(
-            replacements=settings.replacements,
-            is_without_fillers=settings.remove_fillers,
-            has_trailing_space=settings.trailing_space,
-            is_fitted=settings.smart_spacing,
-            custom_words=settings.custom_words,
-        ),
+        text=settings.text_rules,
     )
 
 
@@ -68,14 +65,31 @@ def live_of(settings: Settings, *, is_on_battery: bool) -> LiveMode:
     return max(wanted, key=order.index)
 
 
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The names of the microphones that are connected; of them the system's default, and those spared."""
+
+    names: tuple[str, ...] = ()
+    default: str = ""
+    spared: tuple[str, ...] = ()
+
+
+def connected_of(listed: Listed) -> Connected:
+    """The names of what the recorder has found, without what only hears the speakers."""
+    real = [device for device in listed.devices if not device.is_monitor]
+    return Connected(
+        tuple(device.name for device in real),
+        next((device.name for device in real if device.is_default), ""),
+        tuple(device.name for device in real if device.handle in listed.spared),
+    )
+
+
 def choices_of(
     settings: Settings,
     default_method: Method,
     models: Sequence[str],
-    microphones: Sequence[str],
+    microphones: Connected,
     *,
-    default_microphone: str = "",
-    spared_microphones: Sequence[str] = (),
     is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
@@ -88,13 +102,14 @@ def choices_of(
         recent_languages=settings.recent_languages,
         microphone=next(iter(settings.microphones), ""),
         microphone_order=settings.microphones,
-        microphones=tuple(microphones),
-        default_microphone=default_microphone,
-        spared_microphones=tuple(spared_microphones),
+        microphones=microphones.names,
+        default_microphone=microphones.default,
+        spared_microphones=microphones.spared,
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,
         overlay=settings.overlay,
+        chords=tuple(hotkey.chord for hotkey in settings.hotkeys),
         hotkeys=tuple(chord_title(hotkey.chord) for hotkey in settings.hotkeys),
         mode=settings.mode,
         is_private=settings.private,

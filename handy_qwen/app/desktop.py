@@ -112,6 +112,7 @@ def run(*, is_hidden: bool) -> int:
         windows.models,
         windows.history,
         upkeep_commands=windows.upkeep,
+        vocabulary_commands=windows.vocabulary,
         microphone_commands=program.microphone,
         is_composited=is_composited,
     )

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,14 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
+from handy_qwen.app.words import count_words
 from handy_qwen.control import ControlServer, Endpoint
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Watched
-from handy_qwen.core.types import LiveMode, Method, Rules
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Rules
 from handy_qwen.core.view import (
     MICROPHONE,
     SETTINGS,
@@ -48,6 +50,7 @@ from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
+from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.session import session_of
@@ -67,7 +70,6 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
 DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
-WORDS_HINT = "The rest are not used. Put the most important words first."
 LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
@@ -99,9 +101,7 @@ class Program:
         self._is_hidden = is_hidden
         self._method: Method = DEFAULT_METHOD
         self._models: tuple[str, ...] = ()
-        self._microphones: tuple[str, ...] = ()
-        self._default_microphone = ""
-        self._spared: tuple[str, ...] = ()
+        self._connected = choices.Connected()
         self._ports: Ports | None = None
         self._recorder: MicrophoneRecorder | None = None
         self._microphone_list: Microphones | None = None
@@ -116,6 +116,7 @@ class Program:
         self._languages_lock = threading.Lock()
         self._offered = Choices()
         self._unknown_language = ""
+        self._is_revising = False
         self.controller = Controller(self._run_effect, self._show)
         self.store = SettingsStore(
             paths.settings_file(),
@@ -353,6 +354,35 @@ class Program:
             changes["recent_languages"] = recent
         self.chores.do(lambda: self._change(changes))
 
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            return self._ports.capture_hotkey(on_captured)
+        on_captured(Captured(CaptureStep.FAILED, error=self._broken))
+        return lambda: None
+
+    def configure_hotkeys(self) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            self._ports.configure_hotkeys()
+
+    def use_hotkeys(
+        self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
+    ) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once. ``on_used`` is called on ``chores``."""
+        self.chores.do(lambda: on_used(self._use_hotkeys(tuple(hotkeys), place)))
+
+    def _use_hotkeys(self, hotkeys: tuple[Hotkey, ...], place: int | None) -> HandyError | None:
+        try:
+            if place is not None:
+                require_unlike(hotkeys, place)
+            if place is not None and self._ports is not None:
+                self._ports.hotkeys.check(hotkeys[place : place + 1])
+        except HandyError as exc:
+            return exc
+        self._change({"hotkeys": hotkeys})
+        return None
+
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again. Any thread; returns at once."""
 
@@ -363,6 +393,17 @@ class Program:
                 self.controller.post(Failed(0, exc))
 
         self.chores.do(mend)
+
+    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+        """Change lists of the settings, for a window that shows what became of them. Any thread; may wait.
+
+        See ``SettingsStore.revise``.
+        """
+        self._is_revising = True
+        try:
+            return self.store.revise(changes)
+        finally:
+            self._is_revising = False
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
@@ -381,6 +422,11 @@ class Program:
                 self._change({"hotkeys": hotkeys})
 
         self.chores.do(use)
+
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop. Any thread; returns at once."""
+        if self._cues is not None:
+            self._cues.preview()
 
     def use_microphone(self, name: str) -> None:
         """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
@@ -446,14 +492,14 @@ class Program:
             self.controller.post(Failed(0, HandyError("The setting was not changed.", f"{exc}.")))
 
     def _apply(self, new: Settings) -> None:
-        """The settings have changed. Called on ``chores``."""
+        """The settings have changed. Called on the thread that changed them, never on two at once."""
         old, self._applied = self._applied, new
         if self._recorder is not None and _recorded_with(new) != _recorded_with(old):
             self._recorder.configure(_wish(new), _warm_s(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
-        if (new.custom_words, new.model) != (old.custom_words, old.model):
-            self._count_words()
+        if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
+            count_words(new, self.controller.post)
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -461,28 +507,6 @@ class Program:
         if self._cues is not None:
             self._cues.is_on = new.sounds
         self.configure()
-
-    def _count_words(self) -> None:
-        """Log how many custom words the model reads, and notify if not all. Called on ``chores``."""
-        words = self._applied.custom_words
-        if not words:
-            return
-        from handy_qwen.models.installed import fit_custom_words
-
-        try:
-            fitted = fit_custom_words(self._applied.model, words)
-        except HandyError as exc:  # loading the model tells it to the user
-            logger.info("custom words not counted: %s", type(exc).__name__)
-            return
-        logger.info(
-            "custom words: %d of %d, %d of %d tokens",
-            fitted.used,
-            fitted.total,
-            fitted.tokens,
-            fitted.limit,
-        )
-        if fitted.left_out:
-            self.controller.post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", WORDS_HINT))
 
     def configure(self) -> None:
         """Hand the settings and the choices to the cycle and the menus. Any thread."""
@@ -495,9 +519,7 @@ class Program:
                     settings,
                     self._method,
                     self._models,
-                    self._microphones,
-                    default_microphone=self._default_microphone,
-                    spared_microphones=self._spared,
+                    self._connected,
                     is_autostarted=self._is_autostarted,
                 ),
             )
@@ -541,10 +563,7 @@ class Program:
 
     def _on_devices(self, listed: Listed) -> None:
         """Called on the microphone's thread."""
-        real = [device for device in listed.devices if not device.is_monitor]
-        self._spared = tuple(device.name for device in real if device.handle in listed.spared)
-        self._microphones = tuple(device.name for device in real)
-        self._default_microphone = next((device.name for device in real if device.is_default), "")
+        self._connected = choices.connected_of(listed)
         self.configure()
 
     def _live_mode(self) -> LiveMode:

@@ -15,6 +15,7 @@ from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter, Speeds
 from handy_qwen.app.program import Program
 from handy_qwen.app.upkeep import UpkeepPresenter
+from handy_qwen.app.vocabulary import VocabularyPresenter
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.view import Window
@@ -50,12 +51,14 @@ class ProgramWindows:
             folder=default_folder(),
         )
         self.upkeep = UpkeepPresenter(default_folder(), lambda: program.library)
+        self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
 
     def show(self, desk: Desk) -> None:
         """Connect the presenters with ``desk``."""
         self._desk = desk
         self.models.listener, self.history.listener = desk.show_models, desk.show_history
         self.upkeep.listener = desk.show_upkeep
+        self.vocabulary.listener = desk.show_vocabulary
         desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:
@@ -64,11 +67,12 @@ class ProgramWindows:
             self._desk.open(window)
 
     def parts_to_close(self) -> dict[str, Close]:
-        """The presenters: closing them finishes deletions and pauses installations."""
+        """The presenters: closing them finishes changes and deletions, and pauses installations."""
         return {
             "history window": self.history.close,
             "models": self.models.close,
             "upkeep": self.upkeep.close,
+            "vocabulary": self.vocabulary.close,
         }
 
     def _use(self, name: str) -> None:
@@ -77,7 +81,8 @@ class ProgramWindows:
 
     def workers(self) -> dict[str, Watched]:
         """The threads of the presenters, by their subject in ``runtime.watchdog``."""
-        return {**self.models.workers, **self.history.workers, **self.upkeep.workers}
+        presenters = (self.models, self.history, self.upkeep, self.vocabulary)
+        return {subject: part for one in presenters for subject, part in one.workers.items()}
 
     def _transcribe(
         self, path: Path, model: str, language: str, moves: Callable[[], None]

@@ -45,6 +45,12 @@ class SoundCues:
         """A take ended."""
         self._play(STOP)
 
+    def preview(self) -> None:
+        """Play both, one after the other, also while they are off."""
+        if self.thread.is_idle():
+            for name in (START, STOP):
+                self.thread.do(partial(self._sound, name))
+
     def stop(self, timeout_s: float) -> None:
         """End the thread after the sound that is playing. Safe to call twice."""
         self.thread.stop(timeout_s)

@@ -21,7 +21,7 @@ from handy_qwen.cli.terminal import UsageError, say, write, write_json
 from handy_qwen.errors import ControlError, HotkeyError, SettingsError
 
 if TYPE_CHECKING:
-    from handy_qwen.settings import Configuration, Option
+    from handy_qwen.settings import Configuration, Option, Settings
 
 _SHOWN_CHARS = 48
 _EXAMPLES = """examples:
@@ -97,12 +97,12 @@ def _get(options: argparse.Namespace) -> int:
 def _set(options: argparse.Namespace) -> int:
     option = _option(options.name)
     if _is_list(option):
-        _change(option, lambda _before: _entries(option, options.values))
+        _change(option, lambda _before: _entries(option, options.values), is_whole=True)
     elif len(options.values) != 1:
         raise UsageError(f"{option.name} takes one value.", "Put a value with spaces in quotes.")
     else:
         (given,) = options.values
-        _change(option, lambda _before: _read(option.read, given, option.name))
+        _change(option, lambda _before: _read(option.read, given, option.name), is_whole=True)
     return 0
 
 
@@ -285,14 +285,20 @@ def _hint(name: str) -> str:
     return f"To see them: handy-qwen settings get {name}"
 
 
-def _change(option: Option, changed: Callable[[Any], Any]) -> None:
-    """Write the value that ``changed`` makes of the one in the file."""
-    from handy_qwen.settings import change
+def _change(option: Option, changed: Callable[[Any], Any], *, is_whole: bool = False) -> None:
+    """Write the value that ``changed`` makes of the one in the file; ``is_whole``: whatever that is."""
+    from handy_qwen.settings import Settings, change, revise
 
-    value = changed(getattr(_found().settings, option.name))
-    if option.name == "hotkeys":
-        _check_chords(one.chord for one in value)
-    change(paths.settings_file(), **{option.name: value})
+    def changes(now: Settings) -> dict[str, object]:
+        value = changed(getattr(now, option.name))
+        if option.name == "hotkeys":
+            _check_chords(one.chord for one in value)
+        return {option.name: value}
+
+    if is_whole:
+        change(paths.settings_file(), **changes(Settings()))
+    else:
+        revise(paths.settings_file(), changes)
 
 
 def _check_chords(chords: Iterable[str]) -> None:

@@ -93,6 +93,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             if asked in (None, turn.now.rules.hotkeys):  # else others are being set already
                 turn.set(is_listening=True)
                 turn.notify(NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS)
+        case events.HotkeysAssigned(keys):
+            turn.set(desktop_keys=keys)
         case events.HotkeysDied():
             turn.settle(HOTKEYS)
             turn.do(effects.ListenFor(turn.now.rules.hotkeys))

@@ -66,6 +66,13 @@ class HotkeysFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class HotkeysAssigned:
+    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HotkeysDied:
     """The listener's thread has ended, for whatever reason: listen again."""
 
@@ -341,7 +348,7 @@ class Slept:
 
 
 KeyEvent = KeyDown | KeyUp | KeyJoined | EscapePressed
-HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysDied
+HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysAssigned | HotkeysDied
 MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
 ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import Event
 from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
 
@@ -56,6 +57,26 @@ class HotkeyListener(Watched, Protocol):
 
     def watch_escape(self, is_wanted: bool) -> None:
         """Report Escape (and swallow it) only while a take runs. Called on the same thread as ``start``."""
+
+    def configure(self) -> None:
+        """Have the desktop show its settings of the hotkeys, where it posts HotkeysAssigned. May wait.
+
+        Raises:
+            HotkeyError: It has none that a program could bring up; the hint says where they are.
+        """
+
+    def capture(self, on_captured: OnCaptured) -> None:
+        """Hear the keys of a new hotkey, which reach no other program where that can be helped.
+
+        No hotkey is reported meanwhile. Ends with the last step; with ``end_capture``, ``start`` or ``stop``;
+        and when no key comes for ``capture.PATIENCE_S``. Called on the same thread as ``start``; may wait.
+
+        Raises:
+            HotkeyError: The desktop allows no listening, or shows no keys to programs.
+        """
+
+    def end_capture(self) -> None:
+        """Listen for the hotkeys again. Safe to call twice. Called on the same thread as ``start``."""
 
     def stop(self) -> None:
         """Stop listening. Safe to call twice."""

@@ -85,6 +85,7 @@ class Dictation:
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
     is_rehearsing: bool = False  # hotkeys are shown, but begin nothing
+    desktop_keys: tuple[str, ...] | None = None  # see View
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
     held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
@@ -229,6 +230,8 @@ def view_of(now: Dictation) -> View:
         began_s=recorded.since_s if recorded else None,
         is_rehearsing=now.is_rehearsing,
         is_key_down=bool(now.gestures.down),
+        keys_down=now.gestures.down,
+        desktop_keys=now.desktop_keys,
         is_locked=now.gestures.take is not None and now.gestures.take.is_locked,
         device=recorded.device if recorded else "",
         language=present.language if present else now.rules.language,

@@ -203,6 +203,11 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", _CONTROL.sub("", _LINE_BREAK.sub("\n", text)))
 
 
+def one_line(text: str) -> str:
+    """``text`` in NFC, without control characters, each run of white space being one space."""
+    return " ".join(_plain(text).split())
+
+
 def _folded(text: str) -> str:
     """``text`` such that what ``re.IGNORECASE`` takes for the same is the same."""
     return text.translate(_SAME).casefold()

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Method, Mode, Overlay
+from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
 MICROPHONE = "recording"
@@ -105,7 +106,8 @@ class Choices:
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
     overlay: Overlay = Overlay.BOTTOM
-    hotkeys: tuple[str, ...] = ()  # worded for people: "Right Ctrl", "Ctrl+Alt+D"
+    chords: tuple[str, ...] = ()  # the hotkeys as the settings have them
+    hotkeys: tuple[str, ...] = ()  # and each worded for people: "Right Ctrl", "Ctrl+Alt+D"
     mode: Mode = Mode.AUTO
     is_private: bool = False  # the history is paused: nothing is kept
     is_autostarted: bool = False  # the program starts when the user logs in
@@ -121,6 +123,9 @@ class View:
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
     is_key_down: bool = False  # a hotkey is held down, whatever comes of it
+    keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
+    desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
+    # nothing; None: the keys are those of the settings
     is_locked: bool = False  # hands-free: the recording goes on after the key came up
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
@@ -152,6 +157,28 @@ class Commands(Protocol):
     def change(self, **changes: object) -> None:
         """Change settings, by their names; see ``settings.fields.Settings``."""
 
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """Hear the keys of a new hotkey. No hotkey dictates meanwhile.
+
+        Args:
+            on_captured: Hears each step, on any thread. The last one comes always.
+
+        Returns:
+            Ends it, if it is not over yet.
+        """
+
+    def configure_hotkeys(self) -> None:
+        """Have the desktop show its settings of the hotkeys, where it assigns their keys."""
+
+    def use_hotkeys(
+        self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
+    ) -> None:
+        """Dictate with ``hotkeys`` from now on; the keys of the one at ``place`` are new, None: no keys are.
+
+        ``on_used`` is called with None, or with the reason why that one cannot be; then nothing changes.
+        On any thread.
+        """
+
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again: its faulty lines become comments."""
 
@@ -160,6 +187,9 @@ class Commands(Protocol):
 
         If that is not possible nothing changes, and ``on_refused`` is called with the reason, on any thread.
         """
+
+    def play_sounds(self) -> None:
+        """Play the sounds of start and stop, to hear what they are like."""
 
     def use_microphone(self, name: str) -> None:
         """Prefer the microphone ``name`` to all others, whose order stays."""

@@ -82,9 +82,7 @@ def check_hotkeys(context: Context) -> Iterator[Finding]:
     hotkeys = context.configuration.settings.hotkeys
     details: dict[str, object] = {"backend": backend}
     if not hotkeys:
-        yield problem(
-            HOTKEYS, "No hotkey is set.", 'Set one in the settings file: [[hotkeys]] chord = "Right Ctrl".'
-        )
+        yield problem(HOTKEYS, "No hotkey is set.", "Set one: Settings, Shortcut.")
         return
     try:
         names = labels(hotkeys, context.platform)

@@ -13,10 +13,12 @@ from functools import partial
 from typing import assert_never
 
 from handy_qwen.core import effects
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Copied, FocusNoted, HotkeysSet
+from handy_qwen.core.events import Copied, Failed, FocusNoted, HotkeysSet
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
 from handy_qwen.core.types import Delivery, Samples
+from handy_qwen.errors import HandyError
 from handy_qwen.runtime.worker import Worker
 
 SETTING_S = 0.5  # how long the end waits for hotkeys that are being set
@@ -40,6 +42,7 @@ class Ports:
     focus: Worker = field(default_factory=partial(Worker, "focus", is_lazy=True))
     copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
     setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
+    captor: list[OnCaptured] = field(default_factory=list)  # of the hotkey being captured, one at most
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
         """Carry out one effect, or hand it over to a thread that may wait.
@@ -96,6 +99,40 @@ class Ports:
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
         self._later(self.copying, effects.Copy(text), partial(self.inserter.copy, text))
+
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """See ``core.view.Commands``. Any thread; never blocks."""
+
+        def tell(captured: Captured) -> None:
+            if captured.is_last:
+                self.setting.do(end)  # the thread that tells has no time for it
+            on_captured(captured)
+
+        def begin() -> None:
+            self.captor[:] = [tell]
+            try:
+                self.hotkeys.capture(tell)
+            except HandyError as exc:
+                on_captured(Captured(CaptureStep.FAILED, error=exc))
+
+        def end() -> None:
+            if self.captor == [tell]:  # else another one has begun, and so ended this
+                self.captor.clear()
+                self.hotkeys.end_capture()
+
+        self.setting.do(begin)
+        return lambda: self.setting.do(end)
+
+    def configure_hotkeys(self) -> None:
+        """See ``core.view.Commands``. Any thread; never blocks."""
+
+        def configure() -> None:
+            try:
+                self.hotkeys.configure()
+            except HandyError as exc:
+                self.post(Failed(0, exc))
+
+        self.setting.do(configure)
 
     def stop_hotkeys(self, _timeout_s: float) -> None:
         """Stop listening. If hotkeys are being set, shortly after: else they would be listened for again."""

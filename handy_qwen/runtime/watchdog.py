@@ -192,6 +192,7 @@ MODELS_WORK = "work on models"
 HISTORY_WINDOW = "history window"
 HISTORY_RETRY = "transcribing again"
 UPKEEP = "upkeep"
+VOCABULARY = "vocabulary"
 CUES = "cues"
 PLAYBACK = "playback"
 HOTPLUG = "hot-plugging"
@@ -228,6 +229,7 @@ EXPECTED = {
     HISTORY_WINDOW: Expected("The history window", 120.0),  # an export of all
     HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
     UPKEEP: Expected("Looking what works here", 120.0),  # a check that hangs is given up after 30
+    VOCABULARY: Expected("The vocabulary", 120.0),  # to count tokens imports the engine
     # If the sound system hangs, the microphone reports it.
     CUES: Expected("The sounds at start and stop", math.inf),
     PLAYBACK: Expected("Playing recordings", math.inf),

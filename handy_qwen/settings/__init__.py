@@ -1,12 +1,12 @@
 """Everything the user can set, and the file it is written in."""
 
+from handy_qwen.settings.changing import change, revise
 from handy_qwen.settings.fields import OPTIONS, Option, Settings
 from handy_qwen.settings.file import (
     Configuration,
     Problem,
     SettingsStore,
     SettingsView,
-    change,
     read_configuration,
 )
 
@@ -20,4 +20,5 @@ __all__ = [
     "SettingsView",
     "change",
     "read_configuration",
+    "revise",
 ]

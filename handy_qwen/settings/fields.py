@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
-from handy_qwen.core.text import Replacement, pattern_error
+from handy_qwen.core.text import Replacement, TextRules, pattern_error
 from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
@@ -272,7 +272,7 @@ class Settings:
         number(5, 7200),
         "Longest recording",
         "The recording ends by itself after this time; its text is inserted as usual.",
-        form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=1),
+        form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=2),
         page=Page.SHORTCUT,
     )
     silence_s: float = option(
@@ -489,7 +489,7 @@ class Settings:
         90.0,
         number(0, 36_500),
         "Time they are kept",
-        form=Amount(Unit.DAYS, decimals=0, zero="For good", first=90),
+        form=Amount(Unit.DAYS, decimals=2, zero="For good", first=90),
         page=Page.HISTORY,
     )
     history_gb: float = option(
@@ -497,7 +497,7 @@ class Settings:
         number(0, 100_000),
         "Space for their sound",
         "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
-        form=Amount(Unit.GIGABYTES, step=0.5, decimals=1, zero="Any amount", first=2),
+        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="Any amount", first=2),
         page=Page.HISTORY,
     )
     private: bool = option(
@@ -532,6 +532,17 @@ class Settings:
             except ValueError as exc:
                 raise ValueError(f"{one.name} {exc}") from None
             object.__setattr__(self, one.name, value)
+
+    @property
+    def text_rules(self) -> TextRules:
+        """What happens to a text before it is inserted."""
+        return TextRules(
+            replacements=self.replacements,
+            is_without_fillers=self.remove_fillers,
+            has_trailing_space=self.trailing_space,
+            is_fitted=self.smart_spacing,
+            custom_words=self.custom_words,
+        )
 
 
 @dataclass(frozen=True)

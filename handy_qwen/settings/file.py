@@ -19,6 +19,7 @@ from __future__ import annotations
 import difflib
 import errno
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +43,6 @@ MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
-_TRIES = 5  # of a command, while others write the file
 _FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 _READERS: dict[str, Reader[Any]] = {name: one.metadata["read"] for name, one in _FIELDS.items()}
 _TABLES = {
@@ -52,8 +52,9 @@ _SHOWN_PROBLEMS = 3  # in a notice
 _SETTLED, _COARSE = 1, 3
 """How many looks after that which found a change the file is read: many editors empty it before they write,
 and some file systems show the same time for all that is written within two seconds."""
-_FORMER = "Your previous settings stay active until you fix it. Until then, changes are not saved."
-_DEFAULTS = "The defaults are active until you fix it. Until then, changes are not saved."
+_FORMER = "Your previous settings stay active, and changes are not saved, until it is fixed."
+_DEFAULTS = "The defaults are active, and changes are not saved, until it is fixed."
+_IN_WINDOW = "Reset the line in the Settings window"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
 
@@ -134,7 +135,8 @@ class Configuration:
         if self.error:
             where = f"Line {self.error.line} of {self.path.name} cannot be read:" if self.error.line else ""
             title = f"{where or self.path.name} {self.error.text}."
-            return SettingsError(title, f"{until} Fix it in {self.path}.".strip())
+            how = f"{_IN_WINDOW}, or fix it in {self.path}." if until and self.error.line else ""
+            return SettingsError(title, f"{until} {how or f'Fix it in {self.path}.'}".strip())
         if not self.problems:
             return None
         if len(self.problems) == 1:
@@ -312,18 +314,35 @@ def new_document() -> Document:
 
 
 def edited(document: Document, changes: Mapping[str, Any]) -> Document:
-    """``document`` with other values of some settings; everything else is as it was."""
+    """``document`` with other values of some settings; everything else is as it was.
+
+    So are entries of a list that cannot be read, unless it gets its default again.
+    """
     for name, value in changes.items():
+        raw = document.values.get(name)
+        entries = raw if isinstance(raw, list) and isinstance(_READERS[name], Several) else []
+        reader, is_reset = _Reader(document), value == _FIELDS[name].default
+        read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
+        unread = [at for at, entry in enumerate(read) if entry is None and not is_reset]
         if name in _TABLES:
-            reader, raw = _Reader(document), document.values.get(name)
-            entries = raw if isinstance(raw, list) else []
-            read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
             old = [item_of(entry) if entry else {} for entry in read]
             new = [item_of(entry) for entry in value]
-            document = document.with_tables(name, old, new, _TABLES[name])
+            kept = unread if (name, 0) in document.lines else []
+            document = document.with_tables(name, old, _with(new, {at: {} for at in kept}), _TABLES[name])
+        elif entries:
+            kept_values = {at: entries[at] for at in unread if isinstance(entries[at], str | int | float)}
+            document = document.with_value(name, _with(value, kept_values))
         else:
             document = document.with_value(name, _plain(value))
     return document
+
+
+def _with(entries: Iterable[T], more: Mapping[int, T]) -> list[T]:
+    """``entries`` with ``more`` at their places."""
+    found = list(entries)
+    for place, entry in more.items():
+        found.insert(place, entry)
+    return found
 
 
 def _plain(value: object) -> object:
@@ -337,7 +356,7 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
 
     Raises:
         ChangedMeanwhileError: It is another file by now.
-        OSError: The file cannot be written.
+        OSError: The file cannot be written, or would be too large to be read again.
     """
 
     def check() -> None:
@@ -346,7 +365,10 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
 
     assert found.document is not None
     document = edited(found.document, changes)
-    replace_file(found.path, f"{document.mark}{document.text}".encode(), check=check)
+    raw = f"{document.mark}{document.text}".encode()
+    if len(raw) > MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    replace_file(found.path, raw, check=check)
 
 
 def mend(path: Path) -> None:
@@ -371,28 +393,14 @@ def mend(path: Path) -> None:
         ) from exc
 
 
-def change(path: Path, **changes: object) -> Settings:
-    """Change settings in the file, for a command: nothing but these, and nothing in a file that is broken.
-
-    Raises:
-        SettingsError: The file cannot be read as it is, or cannot be written; it is as it was.
-        ValueError: A value does not pass its check.
-    """
-    for left in reversed(range(_TRIES)):
-        found = read_configuration(path)
-        if found.document is None:
-            raise found.complaint() or SettingsError(f"{path} cannot be read.")
-        new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
-        try:
-            save(found, {name: getattr(new, name) for name in changes})
-        except OSError as exc:
-            if isinstance(exc, ChangedMeanwhileError) and left:
-                continue
+def check_readable(found: Configuration, names: Iterable[str]) -> None:
+    """Refuse to write over what cannot be read."""
+    for name in names:
+        document = found.document
+        if document and name in document.values and _Reader(document).field(name) is None:
             raise SettingsError(
-                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
-            ) from exc
-        return new
-    raise AssertionError  # the last try ends above
+                f"{name} in {found.path.name} cannot be read, and would be lost.", "Fix or reset it first."
+            )
 
 
 class SettingsStore:
@@ -487,6 +495,24 @@ class SettingsStore:
             mend(self.path)
             self._remember()
             self._catch_up(self._read())
+
+    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+        """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
+
+        Raises:
+            SettingsError: The file has something in their place that cannot be read; nothing is changed.
+            ValueError: A value does not pass its check.
+            TypeError: There is no such setting.
+        """
+        with self._lock:
+            found = self._read()
+            if stamp_of(self.path) != self._seen and found.document is not None and found.document.text:
+                # Else it would write over what was added by hand. Many editors empty a file first.
+                self._remember()
+                self._catch_up(found)
+            wanted = changes(self._value)
+            check_readable(found, wanted)
+            return self.update(**wanted)
 
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""

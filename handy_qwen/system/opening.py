@@ -17,19 +17,20 @@ def open_with_desktop(path: Path, platform: str = sys.platform) -> bool:
     if platform == "win32":
         return _start(path)
     if platform == "darwin":
-        return _run("open", *(["-t"] if path.is_file() else []), str(path))  # -t: the text editor
-    return _run("xdg-open", str(path))
+        return run("open", *(["-t"] if path.is_file() else []), str(path))  # -t: the text editor
+    return run("xdg-open", str(path))
 
 
 def _start(path: Path) -> bool:
     try:
         os.startfile(path)  # type: ignore[attr-defined,unused-ignore]  # Windows only
     except OSError:  # nothing is registered for it
-        return path.is_file() and _run("notepad.exe", str(path))
+        return path.is_file() and run("notepad.exe", str(path))
     return True
 
 
-def _run(*command: str) -> bool:
+def run(*command: str) -> bool:
+    """Start a program that has a window; False if it cannot be started, or says at once that it failed."""
     nothing = subprocess.DEVNULL
     try:
         process = subprocess.Popen(

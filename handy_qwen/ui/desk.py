@@ -22,6 +22,7 @@ from handy_qwen.core.view import (
     View,
     Window,
 )
+from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow
@@ -54,6 +55,7 @@ class Desk(QObject):
         history_commands: HistoryCommands,
         *,
         upkeep_commands: UpkeepCommands,
+        vocabulary_commands: VocabularyCommands,
         microphone_commands: MicrophoneCommands,
         is_composited: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -63,6 +65,7 @@ class Desk(QObject):
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
         self._upkeep_commands = upkeep_commands
+        self._vocabulary_commands = vocabulary_commands
         self._microphone_commands = microphone_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._windows: dict[Window, AppWindow] = {}
@@ -95,6 +98,10 @@ class Desk(QObject):
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole. Any thread."""
         self._called.emit(partial(self._show_upkeep, upkeep))
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Show the words and replacements. Any thread."""
+        self._called.emit(partial(self._show_vocabulary, page))
 
     def open(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread."""
@@ -139,6 +146,10 @@ class Desk(QObject):
         for window in self._windows.values():
             window.show_history(page)
 
+    def _show_vocabulary(self, page: VocabularyPage) -> None:
+        for window in self._windows.values():
+            window.show_vocabulary(page)
+
     def _present(self, window: Window) -> None:
         if window not in self._windows:
             self._windows[window] = self._made(window)
@@ -156,7 +167,7 @@ class Desk(QObject):
                 models.left_at_work.connect(self.left_at_work)
                 return models
             case Window.HISTORY:
-                return HistoryWindow(self._history_commands, self._commands)
+                return HistoryWindow(self._history_commands, self._commands, self._vocabulary_commands)
             case Window.SETUP:
                 setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
                 setup.hidden.connect(self._on_setup_closed)
@@ -180,6 +191,7 @@ class Desk(QObject):
             self._model_commands,
             self._history_commands,
             self._upkeep_commands,
+            self._vocabulary_commands,
             self._microphone_commands,
         )
         return SettingsWindow(tools)

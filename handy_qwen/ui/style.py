@@ -141,9 +141,15 @@ def draw_rounded(
 
 _FUSION = "fusion"
 _RADIUS_PX = 2.0
+_ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background all around
 _BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
 _GRIP_PX = (32, 3)
-_INDICATOR = {QStyle.PixelMetric.PM_IndicatorWidth, QStyle.PixelMetric.PM_IndicatorHeight}
+_INDICATOR = {
+    QStyle.PixelMetric.PM_IndicatorWidth,
+    QStyle.PixelMetric.PM_IndicatorHeight,
+    QStyle.PixelMetric.PM_ExclusiveIndicatorWidth,
+    QStyle.PixelMetric.PM_ExclusiveIndicatorHeight,
+}
 _OUTLINED = {
     QStyle.PrimitiveElement.PE_IndicatorCheckBox,
     QStyle.PrimitiveElement.PE_FrameLineEdit,
@@ -174,7 +180,7 @@ class OutlinedStyle(QProxyStyle):
     def pixelMetric(  # noqa: N802  the name is Qt's
         self, metric: QStyle.PixelMetric, option: QStyleOption | None = None, widget: QWidget | None = None
     ) -> int:
-        """Let a check box grow with the letters beside it. Called by Qt."""
+        """Let check boxes and radio buttons grow with the letters beside them. Called by Qt."""
         size_px = super().pixelMetric(metric, option, widget)
         if widget is not None and metric in _INDICATOR:
             size_px = max(size_px, round(widget.fontMetrics().ascent() * 0.9))
@@ -187,11 +193,13 @@ class OutlinedStyle(QProxyStyle):
         painter: QPainter,
         widget: QWidget | None = None,
     ) -> None:
-        """Outline check boxes, fields, lists and buttons. Called by Qt."""
+        """Outline check boxes, radio buttons, fields, lists and buttons. Called by Qt."""
         super().drawPrimitive(element, option, painter, widget)
         has_frame = not isinstance(option, QStyleOptionFrame) or option.lineWidth > 0
         if element is QStyle.PrimitiveElement.PE_PanelMenu:  # which Qt calls neither enabled nor disabled
             _draw_outline(option, painter, option.rect)
+        elif element is QStyle.PrimitiveElement.PE_IndicatorRadioButton:
+            _outline_enabled(option, painter, option.rect, is_round=True)
         elif element in _OUTLINED and has_frame:
             _outline_enabled(option, painter, option.rect)
 
@@ -254,17 +262,18 @@ def _is_separator(item: QStyleOptionMenuItem) -> bool:
     return item.menuItemType == QStyleOptionMenuItem.MenuItemType.Separator
 
 
-def _outline_enabled(option: QStyleOption, painter: QPainter, area: QRect) -> None:
+def _outline_enabled(option: QStyleOption, painter: QPainter, area: QRect, *, is_round: bool = False) -> None:
     if option.state & QStyle.StateFlag.State_Enabled:
-        _draw_outline(option, painter, area)
+        _draw_outline(option, painter, area, is_round=is_round)
 
 
-def _draw_outline(option: QStyleOption, painter: QPainter, area: QRect) -> None:
+def _draw_outline(option: QStyleOption, painter: QPainter, area: QRect, *, is_round: bool = False) -> None:
     color = outline(option.palette)
     if option.state & QStyle.StateFlag.State_HasFocus:
         color = readable(option.palette.highlight().color(), *grounds(option.palette), ratio=OUTLINE_CONTRAST)
+    radius, width = (area.width() / 2, _ROUND_PEN_PX) if is_round else (_RADIUS_PX, 1.0)
     painter.save()
-    draw_rounded(painter, QRectF(area), _RADIUS_PX, edge=QPen(color, 1))
+    draw_rounded(painter, QRectF(area), radius, edge=QPen(color, width))
     painter.restore()
 
 

@@ -281,6 +281,24 @@ class Message(QWidget):
             announce(self, title, hint)
 
 
+class Outcome(QWidget):
+    """What came of a command, and a button to take it back. Hidden while it has nothing to say."""
+
+    def __init__(self, undo: str) -> None:
+        super().__init__()
+        self.message, self.undo_button = Message(), Button(undo)
+        line = row((self.message, 1), self.undo_button, gap_px=SMALL_GAP_PX, parent=self)
+        line.setContentsMargins(0, 0, 0, 0)
+        self.hide()
+
+    def say(self, title: str, hint: str = "", *, is_problem: bool = False, can_undo: bool = False) -> None:
+        """Show and announce it, also if the same was said before; nothing without a title."""
+        self.setVisible(bool(title))
+        self.message.say("")
+        self.message.say(title, "problem" if is_problem else "good", hint=hint)
+        self.undo_button.setVisible(can_undo and not is_problem)
+
+
 class MeterBar(QProgressBar):
     """Follows ``meter`` while it runs; a screen reader finds the level as its value, in percent."""
 

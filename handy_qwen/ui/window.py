@@ -34,6 +34,7 @@ from handy_qwen import paths
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import HistoryPage, View
+from handy_qwen.core.vocabulary import VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
@@ -96,6 +97,9 @@ class AppWindow(QDialog):
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole."""
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Show the words and replacements."""
 
     def first_focus(self) -> QWidget | None:
         """The widget that has the keyboard when the window comes up; None leaves it to Qt."""

@@ -94,6 +94,7 @@ CHOICES = Choices(
         ModelChoice("demo", "Demo"),
     ),
     languages=("Arabic", "Chinese", "English", "German"),
+    chords=("ctrl_r",),
     hotkeys=("Right Ctrl",),
 )
 VIEW = View(phase=Phase.IDLE, choices=CHOICES)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp
+from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.hotkeys import portal
 from handy_qwen.system.hotkeys.portal import PortalHotkeys
 from tests.e2e.desk.processes import Processes, wait_until
 
@@ -127,7 +128,9 @@ def listener(desk, heard, monkeypatch):
 
 
 def next_event(heard):
-    return heard.get(timeout=20)
+    """But that the desktop assigned the keys, which comes before anything else."""
+    event = heard.get(timeout=20)
+    return next_event(heard) if isinstance(event, HotkeysAssigned) else event
 
 
 def test_a_shortcut_of_the_desktop_goes_down_and_up(desk, listener, heard):
@@ -148,6 +151,27 @@ def test_a_shortcut_of_the_desktop_goes_down_and_up(desk, listener, heard):
     assert first.at_s <= second.at_s <= third.at_s
     listener.stop()
     assert isinstance(next_event(heard), KeyUp), "what is down comes up at the end"
+
+
+def test_what_the_desktop_assigned_is_told_and_its_settings_are_asked_for(desk, listener, heard, monkeypatch):
+    """This portal, of version 1, cannot show them: a desktop of that age has a program that does."""
+    started = []
+    monkeypatch.setattr(portal, "run", lambda *command: started.append(command) or True)
+    listener.start([Hotkey("f9"), Hotkey("f8")])
+    assert heard.get(timeout=20) == HotkeysAssigned(("a key", "a key"))
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", "KDE")
+    listener.configure()
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", "ubuntu:GNOME")
+    listener.configure()
+    assert started == [
+        ("systemsettings", "kcm_keys"),
+        ("gnome-control-center", "applications", "io.github.handy_qwen"),
+    ]
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", "sway")
+    with pytest.raises(HotkeyError, match="could not be opened"):
+        listener.configure()
+    desk.tell("press dictate")
+    assert isinstance(next_event(heard), KeyDown), "the session goes on"
 
 
 def test_the_cancel_shortcut_is_reported_only_while_it_is_wanted(desk, listener, heard):

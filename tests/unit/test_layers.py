@@ -32,6 +32,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
         {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"},
     ),
     "settings": ({"core", "files", "errors", "languages", "paths"}, set()),  # of core the words for choices
+    "vocabulary": ({"core", "errors", "files", "settings"}, {"platformdirs"}),
     "history": ({"core", "files", "errors", "paths", "runtime"}, {"numpy"}),
     "log": ({"paths"}, set()),
     "control": ({"errors", "files", "paths", "runtime"}, set()),

@@ -411,6 +411,64 @@ def test_changes_by_hand_are_picked_up_once_and_kept_by_an_update(desk):
     assert desk.text() == 'language = "Dutch"\nsounds = true\n'
 
 
+def test_what_is_added_to_a_list_does_not_write_over_what_was_added_by_hand(desk):
+    desk.store.load()
+    desk.store.update(custom_words=("Qwen",))
+    desk.write(desk.text().replace('"Qwen"', '"Qwen", "by hand"'))
+    desk.store.revise(lambda now: {"custom_words": (*now.custom_words, "by click")})
+    assert desk.store.value.custom_words == ("Qwen", "by hand", "by click")
+    assert read_configuration(desk.path).settings == desk.store.value
+
+
+def test_a_file_that_an_editor_has_just_emptied_costs_no_words(desk):
+    desk.store.load()
+    desk.store.update(custom_words=("Qwen",))
+    desk.write("")
+    desk.store.revise(lambda now: {"custom_words": (*now.custom_words, "by click")})
+    assert desk.store.value.custom_words == ("Qwen", "by click")
+
+
+@pytest.mark.expects_log
+def test_entries_that_cannot_be_read_stay_where_they_are_when_others_change(desk):
+    desk.write(
+        'custom_words = ["a", 5, "b"]\n\n[[replacements]]\n# mine\nheard = "("\nregex = true\n\n'
+        '[[replacements]]\nheard = "x"\nwritten = "y"\n'
+    )
+    desk.store.load()
+    new = Replacement("n", "m")
+    desk.store.revise(
+        lambda now: {
+            "custom_words": (*now.custom_words, "c"),
+            "replacements": (*now.replacements, new),
+        }
+    )
+    assert 'custom_words = ["a", 5, "b", "c"]' in desk.text()
+    assert '# mine\nheard = "("\nregex = true' in desk.text()
+    assert read_configuration(desk.path).settings.replacements == (Replacement("x", "y"), new)
+    desk.store.update(custom_words=(), replacements=())  # a reset
+    assert not read_configuration(desk.path).problems
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("value", ['"a, b"', "{ a = 1 }", str([f"word {number}" for number in range(2001)])])
+def test_a_list_that_cannot_be_read_at_all_is_not_written_over(desk, value):
+    before = desk.write(f"custom_words = {value}\n").text()
+    desk.store.load()
+    with pytest.raises(SettingsError, match="would be lost"):
+        desk.store.revise(lambda now: {"custom_words": (*now.custom_words, "c")})
+    assert desk.text() == before
+    assert desk.store.value.custom_words == ()
+
+
+@pytest.mark.expects_log
+def test_nothing_is_written_that_could_not_be_read_again(desk):
+    desk.store.load()
+    before = desk.path.read_bytes()
+    desk.store.update(custom_words=tuple(f"{number} {'ä' * 490}" for number in range(2000)))
+    assert desk.path.read_bytes() == before
+    assert "could not be saved" in desk.problems[-1].title
+
+
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_a_file_that_stays_empty_or_away_means_the_defaults(desk, is_gone):
     desk.write(FRENCH).store.load()

@@ -68,10 +68,13 @@ _LABELS |= {
 }
 _LABELS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
 _LABELS |= {f"kp_{n}": f"Keypad {n}" for n in range(10)}
+_LABELS |= {f"mouse{n}": f"Mouse {n}" for n in range(4, 13)}  # at the side; 4 is "back", 5 "forward"
 _LABELS |= {name: name.upper() for name in (*_LETTERS, *"0123456789")}
 _LABELS |= {name: sign or "Plus" for name, sign in _SIGNS.items()}
 
 KEYS = tuple(_LABELS)
+SINGLE_KEYS = (*(name for name in MODIFIERS if name not in SIDES), *KEYS)
+"""The names of one key each. Where two are the same key, the first is its name."""
 _TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with Shift, too, these only write
 _NEEDS_MODIFIER = _TYPING | {"space", "enter", "tab", "backspace", "escape"}
 
@@ -95,6 +98,8 @@ _OTHER_NAMES = {
     "space": "spacebar",
     "media_play_pause": "play play_pause",
     "volume_mute": "mute",
+    "mouse4": "mouse_back",
+    "mouse5": "mouse_forward",
 }
 _ALIASES = {other: name for name, others in _OTHER_NAMES.items() for other in others.split()}
 _ALIASES |= {sign: name for name, sign in _SIGNS.items() if sign}
@@ -195,6 +200,26 @@ def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]
             )
         chords.append(chord)
     return chords
+
+
+def require_unlike(hotkeys: Sequence[Hotkey], place: int) -> None:
+    """See that the hotkey at ``place`` is one, and that no other of ``hotkeys`` is made by the same keys.
+
+    Raises:
+        HotkeyError: INVALID; it names the other one by its place, counted from 1.
+    """
+    chord = parse_chord(hotkeys[place].chord)
+    for number, hotkey in enumerate(hotkeys, start=1):
+        if number != place + 1 and _may_be(hotkey, chord):
+            label = parse_chord(hotkey.chord).label(sys.platform)
+            raise _invalid(f"Hotkey {number} is {label} already.", "Choose a different key for this one.")
+
+
+def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
+    try:
+        return _may_be_same(parse_chord(hotkey.chord), chord)
+    except HotkeyError:  # it is no hotkey, and so not this one
+        return False
 
 
 def missing_key(name: str) -> HotkeyError:

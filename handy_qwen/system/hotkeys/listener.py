@@ -12,14 +12,24 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
+from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, chords_of, labels, missing_key
+from handy_qwen.system.hotkeys.capture import Capture
+from handy_qwen.system.hotkeys.chord import (
+    MODIFIERS,
+    SIDES,
+    SINGLE_KEYS,
+    Chord,
+    chords_of,
+    labels,
+    missing_key,
+)
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
@@ -78,6 +88,20 @@ class Listener:
 
     def watch_escape(self, is_wanted: bool) -> None:
         """See ``HotkeyListener``."""
+
+    def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
+        """See ``HotkeyListener``."""
+        raise HotkeyError(
+            "Without a display no key can be recorded.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS
+        )
+
+    def end_capture(self) -> None:
+        """See ``HotkeyListener``."""
+
+    def configure(self) -> None:
+        """See ``HotkeyListener``."""
+        title = "Your desktop has no settings for these hotkeys."
+        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, "Change them in Settings > Shortcut.")
 
     def stop(self) -> None:
         """See ``HotkeyListener``."""
@@ -296,11 +320,11 @@ class HookedListener(Listener, ABC):
         was_injecting: See ``hotkeys_for``.
     """
 
-    KEY_CODES: ClassVar[Mapping[str, int]]
-    BUTTON_CODES: ClassVar[Mapping[str, int]]  # by pynput's names; negative as codes of keys
+    KEY_CODES: ClassVar[Mapping[str, int]]  # mouse buttons are negative
     KNOWS_SWALLOWED: ClassVar[
         bool
     ]  # whether the real state includes keys that the focused program did not get
+    _POINTING: ClassVar[frozenset[int]]  # the mouse buttons that are never hotkeys
 
     def __init__(self, post: Post, was_injecting: WasInjecting = never) -> None:
         super().__init__(post)
@@ -314,6 +338,8 @@ class HookedListener(Listener, ABC):
         self._bindings: tuple[Binding, ...] = ()
         self._is_escape_wanted = False
         self._tracker = self._new_tracker()
+        self._capture: Capture | None = None
+        self._names = {self.KEY_CODES[name]: name for name in reversed(SINGLE_KEYS) if name in self.KEY_CODES}
 
     # --- any thread ----------------------------------------------------------------------------------
 
@@ -327,10 +353,14 @@ class HookedListener(Listener, ABC):
             self.stop()
         bindings = self._bindings_of(hotkeys)
         with self._lock:
+            self._end_capture()
             self._report(self._tracker.let_go(time.monotonic()))
             self._bindings = bindings
             self._tracker = self._new_tracker()
             self._tracker.is_escape_watched = self._is_escape_wanted
+        self._launch()
+
+    def _launch(self) -> None:
         with self._hooks_lock:
             if not self._hooks:
                 self._hooks = self._listen()
@@ -341,6 +371,33 @@ class HookedListener(Listener, ABC):
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
         self._bindings_of(hotkeys)
+
+    def capture(self, on_captured: OnCaptured) -> None:
+        """See ``HotkeyListener``."""
+        with self._lock:
+            self._end_capture()
+            held = self._tracker.held
+            self._report(self._tracker.let_go(time.monotonic()))
+            self._capture = Capture(on_captured, time.monotonic(), held)
+        try:
+            self._launch()
+        except BaseException:
+            with self._lock:
+                self._capture = None  # the caller hears of it
+            raise
+        with self._lock:
+            self._changed.notify_all()
+
+    def end_capture(self) -> None:
+        """See ``HotkeyListener``."""
+        with self._lock:
+            self._end_capture()
+
+    def _end_capture(self) -> None:
+        """The lock is held."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.end()
 
     def watch_escape(self, is_wanted: bool) -> None:
         """See ``HotkeyListener``. Returns at once."""
@@ -359,6 +416,7 @@ class HookedListener(Listener, ABC):
         for hook in hooks:
             hook.stop()
         with self._lock:
+            self._end_capture()
             self._report(self._tracker.let_go(time.monotonic()))
             if (thread := self._thread) is not None:
                 thread.may_end()
@@ -370,7 +428,7 @@ class HookedListener(Listener, ABC):
 
     @abstractmethod
     def _listen(self) -> tuple[Hook, ...]:
-        """Set the hooks, which call ``_saw`` and ``_on_click``, and wait until they are in place.
+        """Set the hooks, which call ``_saw``, and wait until they are in place.
 
         Raises:
             HotkeyError: The system refuses.
@@ -402,19 +460,20 @@ class HookedListener(Listener, ABC):
                 self._report(self._tracker.release(code, now_s))
                 is_swallowed = code in self._swallowed
                 self._swallowed.discard(code)
+                if (capture := self._capture) is not None:
+                    capture.release(code)
+                    self._capture = None if capture.is_over else capture
                 return is_swallowed
+            if self._capture is not None and code not in self._POINTING:
+                if self._capture.press(code, self._names.get(code, ""), now_s):
+                    self._swallowed.add(code)
+                return code in self._swallowed
             is_repeat = self._tracker.is_held(code)
             events = self._tracker.press(code, now_s)
             if not is_repeat and self._must_swallow(code, events):
                 self._swallowed.add(code)
             self._report(events)
             return code in self._swallowed
-
-    def _on_click(self, _x: int, _y: int, button: Any, is_press: bool) -> None:  # noqa: ANN401 (pynput's)
-        """A mouse button went down or up. Called on pynput's thread."""
-        code = self.BUTTON_CODES.get(button.name)
-        if code is not None:
-            self._saw(-code, is_press=is_press)
 
     # --- the thread ----------------------------------------------------------------------------------
 
@@ -429,13 +488,20 @@ class HookedListener(Listener, ABC):
 
     def _look_again(self, thread: WatchedThread) -> bool:
         with self._lock:
-            self._changed.wait_for(lambda: thread.is_ending() or self._tracker.is_hotkey_down)
+            self._changed.wait_for(lambda: thread.is_ending() or self._is_busy())
             self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
             thread.begin()
             if not thread.is_ending():
                 self._report(self._tracker.reconcile(time.monotonic()))
+                if (capture := self._capture) is not None:
+                    capture.check(time.monotonic())
+                    self._capture = None if capture.is_over else capture
             thread.end()
             return not thread.is_ending()
+
+    def _is_busy(self) -> bool:
+        """Whether there is something to look at again and again."""
+        return self._tracker.is_hotkey_down or self._capture is not None
 
     def _report(self, events: Sequence[Event]) -> None:
         """Post ``events``. The lock is held; ``post`` never blocks."""

@@ -8,7 +8,8 @@ writes it on a US keyboard. Our own keys are recognized by the process they come
 
 A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; both are
 requested, and missing ones reported by name. The system disables a tap that answers late and reports it; the
-tap is then replaced. While a password field has the focus (Secure Input), no program hears keys.
+tap is then replaced. While a password field has the focus (Secure Input), no program hears keys. Media keys
+are no key events but events of the system, whose state cannot be asked.
 
 Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz.
 
@@ -21,7 +22,7 @@ import logging
 import os
 import threading
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 from handy_qwen.core.events import HotkeysFailed
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
@@ -30,7 +31,11 @@ from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 logger = logging.getLogger(__name__)
 
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
+_SYSTEM_DEFINED, _MEDIA_KEYS = 14, 8  # NSEventTypeSystemDefined, its subtype NX_SUBTYPE_AUX_CONTROL_BUTTONS
+_OTHER_DOWN, _OTHER_UP = 25, 26  # kCGEventOtherMouseDown ...
+_BUTTON_FIELD = 3  # kCGMouseEventButtonNumber
 _TAP_DISABLED = frozenset({0xFFFFFFFE, 0xFFFFFFFF})  # kCGEventTapDisabledByTimeout, ...ByUserInput
+_MEDIA_IS_DOWN = 0x0A
 _KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
 _PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
 _HID_STATE = 1  # kCGEventSourceStateHIDSystemState
@@ -70,9 +75,6 @@ KEY_CODES = {
     "down": 0x7D,
     "left": 0x7B,
     "right": 0x7C,
-    "volume_up": 0x48,
-    "volume_down": 0x49,
-    "volume_mute": 0x4A,
     "minus": 0x1B,
     "equal": 0x18,
     "comma": 0x2B,
@@ -85,6 +87,7 @@ KEY_CODES = {
     "bracketleft": 0x21,
     "bracketright": 0x1E,
 }
+_BUTTON_CODES = {"left": -1, "right": -2, "middle": -3}  # by pynput's names
 _LETTER_CODES = (
     "a00 b0B c08 d02 e0E f03 g05 h04 i22 j26 k28 l25 m2E n2D o1F p23 q0C r0F s01 t11 u20 v09 w0D x07 y10 z06"
 )
@@ -98,14 +101,35 @@ KEY_CODES |= {pair[0]: int(pair[1:], 16) for pair in _LETTER_CODES.split()}
 KEY_CODES |= {str(n): code for n, code in enumerate(_DIGIT_CODES)}
 KEY_CODES |= {f"kp_{n}": code for n, code in enumerate(_KEYPAD_CODES)}
 KEY_CODES |= {f"f{n}": code for n, code in enumerate(_FUNCTION_CODES, start=1)}
+KEY_CODES |= {f"mouse{n}": -n for n in range(4, 13)}
+_MEDIA = 0x100  # on top of the numbers of media keys: NX_KEYTYPE_SOUND_UP ...
+KEY_CODES |= {"media_play_pause": _MEDIA + 16, "media_next": _MEDIA + 17, "media_previous": _MEDIA + 18}
+KEY_CODES |= {"volume_up": _MEDIA + 0, "volume_down": _MEDIA + 1, "volume_mute": _MEDIA + 7}
 
 
 class MacHotkeys(HookedListener):
     """Listens for hotkeys on macOS."""
 
     KEY_CODES = KEY_CODES
-    BUTTON_CODES: ClassVar = {"left": 1, "right": 2, "middle": 3}
     KNOWS_SWALLOWED = True
+    _POINTING = frozenset(_BUTTON_CODES.values())
+    _has_side_buttons = False  # what the present hooks hear
+
+    def _launch(self) -> None:
+        """Every movement waits for a tap that can swallow, so the mouse has one only while it is needed."""
+        if self._hooks and self._has_side_buttons != self._needs_side_buttons():
+            self._replace()
+        super()._launch()
+
+    def end_capture(self) -> None:
+        """See ``HotkeyListener``."""
+        super().end_capture()
+        if self._hooks:
+            self._launch()
+
+    def _needs_side_buttons(self) -> bool:
+        codes = frozenset[int]().union(*(binding.key for binding in self._bindings))
+        return self._capture is not None or any(code < 0 for code in codes)
 
     def _listen(self) -> tuple[Hook, ...]:
         _require_input_monitoring()
@@ -113,7 +137,9 @@ class MacHotkeys(HookedListener):
         from pynput import keyboard, mouse
 
         keys = keyboard.Listener(darwin_intercept=self._on_event)
-        buttons = mouse.Listener(on_click=self._on_click)
+        self._has_side_buttons = self._needs_side_buttons()
+        how = {"darwin_intercept": self._on_mouse} if self._has_side_buttons else {}
+        buttons = mouse.Listener(on_click=self._on_click, **how)
         for listener in (keys, buttons):
             listener.start()
             listener.wait()
@@ -123,11 +149,38 @@ class MacHotkeys(HookedListener):
             raise _denied("Accessibility")
         return keys, buttons
 
+    def _on_click(self, _x: int, _y: int, button: Any, is_press: bool) -> None:  # noqa: ANN401 (pynput's)
+        """Called on pynput's thread for each click; the middle one stands for those at the side as well."""
+        code = _BUTTON_CODES.get(button.name)
+        if code is not None and not (self._has_side_buttons and button.name == "middle"):
+            self._saw(code, is_press=is_press)
+
+    def _on_mouse(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
+        """As ``_on_event``, for the mouse."""
+        if kind in _TAP_DISABLED:
+            threading.Thread(target=self._renew, name="hotkeys-renew", daemon=True).start()
+        if kind not in (_OTHER_DOWN, _OTHER_UP):
+            return event
+        button = int(_quartz().CGEventGetIntegerValueField(event, _BUTTON_FIELD)) + 1
+        return None if self._saw(-button, is_press=kind == _OTHER_DOWN) else event
+
+    def _on_media_key(self, event: Any) -> bool:  # noqa: ANN401 (Quartz's CGEvent)
+        """Whether it is one, and must not reach the focused program."""
+        import AppKit  # type: ignore[import-not-found,unused-ignore]  # on macOS only
+
+        system = AppKit.NSEvent.eventWithCGEvent_(event)
+        if system is None or system.subtype() != _MEDIA_KEYS:
+            return False
+        data = int(system.data1())
+        return self._saw(_MEDIA + (data >> 16 & 0xFFFF), is_press=data >> 8 & 0xFF == _MEDIA_IS_DOWN)
+
     def _on_event(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
         """Called on pynput's thread for each key. Returns None to keep the event from the focused program."""
         if kind in _TAP_DISABLED:
             threading.Thread(target=self._renew, name="hotkeys-renew", daemon=True).start()
             return event
+        if kind == _SYSTEM_DEFINED:
+            return None if self._on_media_key(event) else event
         if kind not in (_KEY_DOWN, _KEY_UP, _FLAGS_CHANGED):
             return event
         quartz = _quartz()
@@ -147,24 +200,29 @@ class MacHotkeys(HookedListener):
         quartz = _quartz()
         if code < 0:  # kCGMouseButtonLeft is 0
             return bool(quartz.CGEventSourceButtonState(_HID_STATE, -code - 1))
+        if code >= _MEDIA:
+            return True  # there is no way to ask
         return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
 
     def _renew(self) -> None:
         """Replace the tap. On a thread of its own: the old one waits for the listener to end."""
         try:
-            with self._hooks_lock:
-                old, self._hooks = self._hooks, ()
-                if not old:
-                    return  # stopped meanwhile
-                for hook in old:
-                    hook.stop()
-                self._hooks = self._listen()
+            self._replace()
             logger.info("the event tap had been disabled and was replaced")
         except HandyError as exc:
             self._post(HotkeysFailed(exc))
         except Exception:
             logger.exception("the event tap could not be replaced")
             self._post(HotkeysFailed(HandyError("The hotkeys stopped working.", "Start the program again.")))
+
+    def _replace(self) -> None:
+        with self._hooks_lock:
+            old, self._hooks = self._hooks, ()
+            if not old:
+                return  # stopped meanwhile
+            for hook in old:
+                hook.stop()
+            self._hooks = self._listen()
 
 
 def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)

@@ -19,12 +19,14 @@ Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` 
 `handy-qwen stop` to a release of a key of theirs.
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
-version 1; triggers as in https://specifications.freedesktop.org/shortcuts/latest.
+version 2; triggers as in https://specifications.freedesktop.org/shortcuts/latest.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,17 +34,20 @@ from dataclasses import dataclass, field
 from jeepney import Message
 from jeepney.low_level import HeaderFields
 
-from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyUp, Trouble
+from handy_qwen.core.capture import OnCaptured
+from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
 from handy_qwen.system.hotkeys.listener import OWN_KEYS, ConnectedListener
-from handy_qwen.system.portal import NoPortalError, PortalError, PortalSession
+from handy_qwen.system.opening import run
+from handy_qwen.system.portal import ANSWER_S, APP_ID, NoPortalError, PortalError, PortalSession, RefusedError
 
 logger = logging.getLogger(__name__)
 
+_BY_HAND = "Change them in your desktop's keyboard settings, under Handy Qwen."
 _CANCEL = "cancel"
 _REFUSED_BY_USER = 1
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
@@ -131,6 +136,15 @@ class ShortcutsSession:
     def close(self) -> None:
         """End the session, and with it the shortcuts."""
         self._session.close()
+
+    def configure(self) -> None:
+        """Have the desktop show its settings of the shortcuts; does not wait for the user.
+
+        Raises:
+            RefusedError: It has version 1 of the portal, which knows no such call.
+            PortalError: The bus or the portal is gone.
+        """
+        self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
 
     def receive(self) -> Iterator[Signal]:
         """What has come since the last time. Does not wait.
@@ -221,7 +235,27 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
         self._is_escape_watched = is_wanted
 
+    def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
+        """See ``HotkeyListener``. Keys are the desktop's business."""
+        raise _error("Your desktop decides which keys a program gets.", _BY_HAND)
+
+    def configure(self) -> None:
+        """See ``HotkeyListener``. Desktops whose portal cannot do it have a program for it."""
+        is_shown = threading.Event()
+        self._call(lambda: self._configure(is_shown))
+        if not is_shown.is_set() and not _open_settings():
+            raise _error("Your desktop's settings could not be opened.", _BY_HAND)
+
     # --- the thread ----------------------------------------------------------------------------------
+
+    def _configure(self, is_shown: threading.Event) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.configure()
+            is_shown.set()
+        except RefusedError as exc:
+            logger.info("the portal shows no settings: %s", exc)
 
     def _use(self, shortcuts: tuple[Shortcut, ...]) -> None:
         """A session takes its shortcuts once, so a new one is made.
@@ -274,6 +308,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def _judge(self, keys: Mapping[str, str]) -> None:
         """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
+        self._post(HotkeysAssigned(tuple(keys.get(shortcut.name, "") for shortcut in wanted)))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
             self._report(_error("Your desktop did not accept the hotkeys.", OWN_KEYS))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
@@ -323,11 +358,20 @@ def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
 
 
 def trigger(chord: Chord) -> str:
-    """``chord`` as the portal writes it; empty if it cannot be said: lone modifiers, AltGr."""
+    """``chord`` as the portal writes it; empty if it cannot be said: lone modifiers, AltGr, mouse buttons."""
     families = [name.partition("_")[0] for name in chord.modifiers]
-    if chord.is_lone or any(family not in _MODIFIERS for family in families):
+    is_button = chord.key.startswith("mouse")
+    if chord.is_lone or is_button or any(family not in _MODIFIERS for family in families):
         return ""
     return "+".join([*(_MODIFIERS[family] for family in families), _KEYSYMS.get(chord.key, chord.key)])
+
+
+def _open_settings() -> bool:
+    """Where the user changes what was bound, on desktops with version 1 of the portal."""
+    desktops = os.environ.get("XDG_CURRENT_DESKTOP", "").split(":")
+    if "KDE" in desktops:
+        return run("systemsettings", "kcm_keys")
+    return "GNOME" in desktops and run("gnome-control-center", "applications", APP_ID)
 
 
 def _keys(bound: Sequence[tuple[str, Mapping[str, tuple[str, object]]]]) -> dict[str, str]:

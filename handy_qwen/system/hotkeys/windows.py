@@ -21,12 +21,22 @@ from __future__ import annotations
 
 import ctypes
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 
 _KEY_DOWN = frozenset({0x0100, 0x0104})  # WM_KEYDOWN, WM_SYSKEYDOWN
+_CLICKS = {  # message -> the virtual key of the button, and whether it went down
+    0x0201: (0x01, True),  # WM_LBUTTONDOWN ...
+    0x0202: (0x01, False),
+    0x0204: (0x02, True),
+    0x0205: (0x02, False),
+    0x0207: (0x04, True),
+    0x0208: (0x04, False),
+}
+_SIDE_CLICKS = {0x020B: True, 0x020C: False}  # WM_XBUTTONDOWN, WM_XBUTTONUP
+_SIDE_BUTTONS = {1: 0x05, 2: 0x06}  # XBUTTON1, XBUTTON2 -> VK_XBUTTON1, VK_XBUTTON2
 _INJECTED = 0x10 | 0x02  # LLKHF_INJECTED, LLKHF_LOWER_IL_INJECTED
 _MADE_UP_CTRL = 0x21D  # the scan code of the left Ctrl that comes with AltGr
 _PACKET = 0xE7  # VK_PACKET: a character, no key
@@ -81,6 +91,8 @@ VIRTUAL_KEYS = {
     "backslash": 0xDC,
     "bracketright": 0xDD,
     "apostrophe": 0xDE,
+    "mouse4": -0x05,
+    "mouse5": -0x06,
 }
 VIRTUAL_KEYS |= {f"f{n}": 0x6F + n for n in range(1, 25)}
 VIRTUAL_KEYS |= {f"kp_{n}": 0x60 + n for n in range(10)}
@@ -91,14 +103,8 @@ class WindowsHotkeys(HookedListener):
     """Listens for hotkeys on Windows."""
 
     KEY_CODES = VIRTUAL_KEYS
-    BUTTON_CODES: ClassVar = {
-        "left": 0x01,
-        "right": 0x02,
-        "middle": 0x04,
-        "x1": 0x05,
-        "x2": 0x06,
-    }  # VK_LBUTTON ...
     KNOWS_SWALLOWED = False
+    _POINTING = frozenset({-0x01, -0x02, -0x04})
 
     def _listen(self) -> tuple[Hook, ...]:
         # Imported late: the module can be loaded, and tested, where pynput is not installed.
@@ -107,7 +113,10 @@ class WindowsHotkeys(HookedListener):
         keys: Any = keyboard.Listener(
             win32_event_filter=lambda message, data: self._on_key(keys, message, data)
         )
-        hooks: tuple[Any, ...] = keys, mouse.Listener(on_click=self._on_click)
+        buttons: Any = mouse.Listener(
+            win32_event_filter=lambda message, data: self._on_mouse(buttons, message, data)
+        )
+        hooks: tuple[Any, ...] = keys, buttons
         try:
             for hook in hooks:
                 hook.start()
@@ -131,6 +140,16 @@ class WindowsHotkeys(HookedListener):
         is_ours = bool(data.flags & _INJECTED) and self._was_injecting(time.monotonic())
         if self._saw(code, is_press=message in _KEY_DOWN, is_ours=is_ours):
             hook.suppress_event()  # leaves by an exception that pynput expects
+        return False
+
+    def _on_mouse(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
+        """Called on pynput's thread for each movement and click. False as in ``_on_key``."""
+        if message in _SIDE_CLICKS:
+            code, is_press = _SIDE_BUTTONS.get(int(data.mouseData) >> 16, 0), _SIDE_CLICKS[message]
+        else:
+            code, is_press = _CLICKS.get(message, (0, False))
+        if code and self._saw(-code, is_press=is_press):
+            hook.suppress_event()
         return False
 
     def _is_really_down(self, code: int) -> bool:

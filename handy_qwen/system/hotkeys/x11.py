@@ -13,6 +13,9 @@ Raw events come before the keyboard extension makes something of them, hence:
 * Caps Lock, Num Lock, and any modifier with Sticky Keys: what a hotkey locks is unlocked at once.
 * Sticky Keys: modifiers that are latched belong to a chord as if they were held.
 
+Mouse buttons are negative keys here: the server's 8 and 9, "back" and "forward", are -8 and -9. A grabbed
+button keeps the pointer until it comes up.
+
 ``was_injecting`` tells this program's own key events from the user's: what comes from the XTEST devices
 and is dated at a time for which it is true is ignored, however late it is heard. Other programs' injected
 keys (remote desktops, on-screen keyboards) count as the user's.
@@ -25,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
@@ -73,7 +77,25 @@ class X11Hotkeys(ConnectedListener[Session]):
         if self._inbox is not None:
             self._inbox.put(lambda: self._watch_escape(is_wanted))
 
+    def capture(self, on_captured: OnCaptured) -> None:
+        """See ``HotkeyListener``. Mouse buttons reach the window under the pointer as well."""
+        self._call(lambda: self._capture(on_captured), is_start=True)
+
+    def end_capture(self) -> None:
+        """See ``HotkeyListener``."""
+        self._call(self._end_capture)
+
     # --- the thread ----------------------------------------------------------------------------------
+
+    def _capture(self, on_captured: OnCaptured) -> None:
+        if self._connection is None:
+            self._use(self._chords or ())
+        assert self._connection is not None, "it has just been made"
+        self._connection.capture(on_captured)
+
+    def _end_capture(self) -> None:
+        if self._connection is not None:
+            self._connection.end_capture()
 
     def _use(self, chords: Sequence[Chord]) -> None:
         if self._connection is not None:

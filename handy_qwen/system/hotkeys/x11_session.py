@@ -15,11 +15,14 @@ from Xlib import X, error
 from Xlib.ext import xinput
 from Xlib.ext.ge import GenericEventCode
 from Xlib.protocol import rq
+from Xlib.xobject.drawable import Window
 
+from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
-from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, Chord, missing_key, parse_chord
+from handy_qwen.system.hotkeys.capture import Capture
+from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, SINGLE_KEYS, Chord, missing_key, parse_chord
 from handy_qwen.system.hotkeys.listener import OWN_KEYS
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.x11.connection import XObject, connect, disconnect
@@ -27,6 +30,7 @@ from handy_qwen.system.x11.keymap import NamedKeys
 from handy_qwen.system.x11.selection import Requestor
 from handy_qwen.system.x11.xinput import (
     ServerClock,
+    buttons_down,
     keyboards,
     keys_down,
     select_raw,
@@ -42,8 +46,11 @@ _PATIENCE_S = 5.0  # no keyboard filter holds a press back for longer; its relea
 _REMAP_S = 0.1  # keyboard maps change in bursts
 _SPARE_CHORDS = ("ctrl_r", "f9", "pause", "ctrl+alt+d", "ctrl+super+d", "scroll_lock", "shift+f9", "f8")
 
+_SIDE_BUTTONS = {f"mouse{n}": n + 4 for n in range(4, 13)}  # the server has the wheel between
+_FIRST_SIDE_BUTTON = min(_SIDE_BUTTONS.values())
+
 Grab = tuple[int, int]
-"""A keycode and a modifier mask, without locks."""
+"""A keycode, or a negative button, and a modifier mask, without locks."""
 
 
 class Session:
@@ -62,6 +69,8 @@ class Session:
         self._hotkey_of: dict[Grab, int] = {}
         self._chords: tuple[Chord, ...] = ()
         self._is_escape_wanted = False
+        self._capture: Capture | None = None
+        self._names: dict[int, str] = {}  # of the keys, while a new hotkey is captured
         self._remap_at_s: float | None = None
         self._connections: list[XObject] = []
         try:
@@ -98,6 +107,8 @@ class Session:
         if self._pending:
             return CONFIRM_S
         is_busy = self._tracker.is_hotkey_down or self._remap_at_s is not None
+        if self._capture is not None and not is_busy:
+            return self._capture.left_s(time.monotonic())
         return RECONCILE_S if is_busy else None
 
     def use(self, chords: Sequence[Chord]) -> None:
@@ -106,6 +117,7 @@ class Session:
         Raises:
             HotkeyError: TAKEN, or INVALID on this keyboard. What was listened for before still is.
         """
+        self.end_capture()
         keys = NamedKeys(self._display)
         tracker = self._new_tracker(keys, chords)
         hotkey_of = {grab: place for place, chord in enumerate(chords) for grab in _grabs(keys, chord)}
@@ -134,6 +146,33 @@ class Session:
         self._is_escape_wanted = is_wanted
         self._apply_escape()
 
+    def capture(self, on_captured: OnCaptured) -> None:
+        """Gather the keys of a new hotkey, which the focused program does not get, instead of the hotkeys."""
+        self.end_capture()
+        held = self._tracker.held
+        self.let_go()
+        self._names = self._keys.names(SINGLE_KEYS)
+        self._names |= {-button: name for name, button in _SIDE_BUTTONS.items()}
+
+        def tell(captured: Captured) -> None:
+            if captured.is_last and self._capture is not None:
+                self._grabs.hold_keyboard(False)  # whoever hears of it may press keys
+            on_captured(captured)
+
+        self._capture = Capture(tell, time.monotonic(), held)
+        self._grabs.hold_keyboard(True)
+        logger.info("a new hotkey is being captured")
+
+    def end_capture(self) -> None:
+        """Listen for the hotkeys again. The keys that are still down mean nothing. Safe to call twice."""
+        capture, self._capture = self._capture, None
+        if capture is None:
+            return
+        self._grabs.hold_keyboard(False)
+        self._tracker.assume(self._held_modifiers(self._keys), time.monotonic())
+        capture.end()
+        logger.info("the capture of a new hotkey is over")
+
     def drain(self) -> None:
         """Take in everything that has come."""
         self._drain_raw()
@@ -159,6 +198,9 @@ class Session:
         if self._tracker.is_hotkey_down and (missing := self._tracker.missing(now_s)):
             self.drain()  # the release may be under way: it came before the answer about the state
             self._report(self._tracker.forget(missing, now_s))
+        if self._capture is not None:
+            self._capture.check(now_s)
+            self._end_capture_if_over()
         if self._remap_at_s is not None and now_s >= self._remap_at_s and not self._was_injecting(now_s):
             self._remap_at_s = None
             self._follow_layout()
@@ -169,7 +211,10 @@ class Session:
             self._post(event)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back; the server may be gone."""
+        if (capture := self._capture) is not None:
+            self._capture = None
+            capture.end()
         for connection in self._connections:
             disconnect(connection)
 
@@ -186,9 +231,12 @@ class Session:
             if not sources:
                 self._pending.pop(key, None)
                 self._report(self._tracker.release(key, at_s))
+                if self._capture is not None:
+                    self._capture.release(key)
+                    self._end_capture_if_over()
             return
         if sources - {source}:
-            sources = self._sources[key] = {one for one in sources if key in keys_down(self._display, one)}
+            sources = self._sources[key] = {one for one in sources if self._is_down_on(key, one)}
             if source in self._xtest and sources - self._xtest:
                 return  # a finger is on that key; the release of the program that pressed it may never come
         sources.add(source)
@@ -206,7 +254,16 @@ class Session:
             elif now_s - since_s > _PATIENCE_S:
                 self._pending.pop(key, None)
 
+    def _end_capture_if_over(self) -> None:
+        if self._capture is not None and self._capture.is_over:
+            self.end_capture()
+
     def _press(self, key: int, at_s: float) -> None:
+        if self._capture is not None:
+            if key > 0 or key <= -_FIRST_SIDE_BUTTON:
+                self._locks.suppress({key})
+                self._capture.press(key, self._names.get(key, ""), at_s)
+            return
         if key > 0:
             self._grabs.pressed(key)  # before the event makes this program type
         events = self._tracker.press(key, at_s, self._latched_hotkey(key))
@@ -259,11 +316,13 @@ class Session:
         return Tracker(bindings, modifiers=_modifiers(keys), escape=escape, is_down=self._is_down)
 
     def _is_down(self, key: int) -> bool:
-        if key < 0:  # a button; the core protocol has the state of the first five
-            mask = self._display.screen().root.query_pointer().mask
-            return bool(key >= -5 and mask & (X.Button1Mask << (-key - 1)))
-        devices = self._sources.get(key) or keyboards(self._display)
-        return any(key in keys_down(self._display, device) for device in devices)
+        devices = self._sources.get(key) or (keyboards(self._display) if key > 0 else ())
+        return any(self._is_down_on(key, device) for device in devices)
+
+    def _is_down_on(self, key: int, device: int) -> bool:
+        if key < 0:
+            return -key in buttons_down(self._display, device)
+        return key in keys_down(self._display, device)
 
     def _held_modifiers(self, keys: NamedKeys) -> frozenset[int]:
         held = (keys_down(self._display, device) for device in keyboards(self._display))
@@ -318,6 +377,7 @@ class Grabs:
         self._grabbed: dict[Grab, tuple[int, ...]] = {}
         self._escape: dict[Grab, tuple[int, ...]] = {}
         self._fresh: set[int] = set()
+        self._is_held = False
         self.ignored_code = int(display.display.info.max_keycode)
 
     def replace(self, wanted: Iterable[Grab], lock_masks: Iterable[int]) -> Grab | None:
@@ -358,6 +418,23 @@ class Grabs:
         self._escape = wanted
         self._display.sync()
 
+    def hold_keyboard(self, is_wanted: bool) -> None:
+        """Take every key away from the focused program, or give the keyboard back.
+
+        The grab is on the window that has the focus, so that the focus comes back to it in the same moment:
+        toolkits that saw it go elsewhere would tell their window that it is not active any more. If another program has the keyboard just now, its keys are heard all the same.
+        """
+        self._is_held = is_wanted
+        if not is_wanted:
+            self._display.ungrab_keyboard(X.CurrentTime)
+        else:
+            focus = self._display.get_input_focus().focus
+            window = focus if isinstance(focus, Window) else self._root
+            answer = window.grab_keyboard(False, X.GrabModeAsync, X.GrabModeAsync, X.CurrentTime)
+            if answer != X.GrabSuccess:
+                logger.info("another program has the keyboard")
+        self._display.sync()
+
     def pressed(self, code: int) -> None:
         """The key ``code`` really went down: undo the grab that this activated, and wait for it."""
         if any(code == grabbed for grabbed, _ in self._grabbed):
@@ -369,7 +446,8 @@ class Grabs:
         """Take in what the grabs have caught."""
         while self._display.pending_events():
             event = self._display.next_event()
-            if event.type != X.KeyPress or all(event.detail != code for code, _ in self._grabbed):
+            is_grabbed = event.type == X.KeyPress and any(event.detail == code for code, _ in self._grabbed)
+            if self._is_held or not is_grabbed:
                 continue
             self._on_caught()
             if event.detail in self._fresh:  # the press that has been dealt with
@@ -388,8 +466,15 @@ class Grabs:
     def _take(self, grab: Grab, locks: tuple[int, ...]) -> bool:
         code, mask = grab
         catch = error.CatchError(error.BadAccess)
+        modes = X.GrabModeAsync, X.GrabModeAsync
         for lock in locks:
-            self._root.grab_key(code, mask | lock, True, X.GrabModeAsync, X.GrabModeAsync, onerror=catch)
+            if code > 0:
+                self._root.grab_key(code, mask | lock, True, *modes, onerror=catch)
+            else:
+                where = X.NONE, X.NONE  # neither confined nor with a pointer of its own
+                self._root.grab_button(
+                    -code, mask | lock, False, X.ButtonPressMask, *modes, *where, onerror=catch
+                )
         self._display.sync()
         if catch.get_error() is None:
             return True
@@ -400,11 +485,16 @@ class Grabs:
     def _release(self, grab: Grab, locks: tuple[int, ...]) -> None:
         code, mask = grab
         for lock in locks:
-            self._root.ungrab_key(code, mask | lock)
+            if code > 0:
+                self._root.ungrab_key(code, mask | lock)
+            else:
+                self._root.ungrab_button(-code, mask | lock)
 
 
 def _codes(keys: NamedKeys, name: str) -> frozenset[int]:
-    """The keycodes of ``name``; raises if this keyboard has none."""
+    """The keycodes of ``name``, or its button; raises if this keyboard has none."""
+    if name in _SIDE_BUTTONS:
+        return frozenset({-_SIDE_BUTTONS[name]})
     codes = frozenset[int]().union(*(keys.codes(side) for side in SIDES.get(name, (name,))))
     if not codes:
         raise missing_key(name)

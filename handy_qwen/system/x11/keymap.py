@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from Xlib import XK, X
@@ -61,6 +61,7 @@ _US_KEYCODES = {  # evdev's, the same on every X server with a PC keyboard
     for place, letter in enumerate(row)
 }
 _US_KEYCODES |= {f"f{n}": 191 + n - 13 for n in range(13, 25)}
+_LAST_COLUMN = 255  # none has as many
 _INVENTED = frozenset({92, 203, 204, 205, 206, 207})  # LVL3 MDSW ALT META SUPR HYPR in xkeyboard-config
 
 
@@ -211,14 +212,30 @@ class NamedKeys:
 
     def codes(self, name: str) -> frozenset[int]:
         """The keycodes that have ``name`` on the lowest level; none if there is no such key."""
+        return frozenset(code for code, _, _ in self._places(name))
+
+    def names(self, names: Sequence[str]) -> dict[int, str]:
+        """What each keycode is called; of several ``names`` that with its keysym on the lowest level.
+
+        The first keysym of a name counts most: what is Alt on one layout is AltGr on another.
+        """
+        best: dict[int, tuple[int, int, str]] = {}
+        for name in names:
+            for code, column, rank in self._places(name):
+                if code not in best or (column, rank) < best[code][:2]:
+                    best[code] = column, rank, name
+        return {code: name for code, (_, _, name) in best.items()}
+
+    def _places(self, name: str) -> list[tuple[int, int, int]]:
+        """Each keycode of ``name``, the column of its keysym, and which of its keysyms that is."""
         # Without an entry: space, Page_Up, KP_1.
         written = _KEYSYMS.get(name, f"{name} {name.title()} {name.upper()}").split()
-        for keysym in map(XK.string_to_keysym, written):
+        for rank, keysym in enumerate(map(XK.string_to_keysym, written)):
             columns = self._columns.get(keysym)
             if columns:
                 lowest = min(columns.values())
-                return frozenset(code for code, column in columns.items() if column == lowest)
-        return frozenset({_US_KEYCODES[name]}) if name in _US_KEYCODES else frozenset()
+                return [(code, column, rank) for code, column in columns.items() if column == lowest]
+        return [(_US_KEYCODES[name], _LAST_COLUMN, 0)] if name in _US_KEYCODES else []
 
     def modifiers(self, codes: Collection[int]) -> list[int]:
         """The modifier masks that the keys ``codes`` set, the lowest first."""

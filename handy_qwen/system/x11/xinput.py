@@ -22,7 +22,7 @@ from handy_qwen.system.x11.connection import XObject
 XINPUT = "XInputExtension"
 DRIFT = 1e-4  # how fast the clocks may part, if the server is another machine: seconds in a second
 MAX_LAG_S = 2.0  # a longer wait is not believed: the server's stamps wrap after 49 days
-_KEY_CLASS = 0
+_KEY_CLASS, _BUTTON_CLASS = 0, 1
 _XTEST_NAMES = ("XTEST keyboard", "XTEST pointer")
 _RAW_TYPES = (xinput.RawKeyPress, xinput.RawKeyRelease, xinput.RawButtonPress, xinput.RawButtonRelease)
 _RAW_EVENT = rq.Struct(
@@ -75,6 +75,15 @@ def select_raw(display: XObject) -> bool:
 
 def keys_down(display: XObject, device: int) -> frozenset[int]:
     """The keycodes that are down on ``device``; none if it is gone or has no keys."""
+    return _down(display, device, _KEY_CLASS)
+
+
+def buttons_down(display: XObject, device: int) -> frozenset[int]:
+    """The buttons that are down on ``device``, as raw events number them; none if it is gone or has none."""
+    return _down(display, device, _BUTTON_CLASS)
+
+
+def _down(display: XObject, device: int, wanted: int) -> frozenset[int]:
     opcode = display.display.get_extension_major(XINPUT)
     try:
         reply = _QueryDeviceState(display=display.display, opcode=opcode, device_id=device)
@@ -83,9 +92,9 @@ def keys_down(display: XObject, device: int) -> frozenset[int]:
     data = bytes(reply.classes)
     for _ in range(reply.num_classes):
         kind, length = data[0], data[1]
-        if kind == _KEY_CLASS:  # kind, length, number of keys, padding, then 32 bytes of bits
+        if kind == wanted:  # kind, length, how many, padding, then 32 bytes of bits
             bits = data[4:36]
-            return frozenset(code for code in range(256) if bits[code >> 3] >> (code & 7) & 1)
+            return frozenset(place for place in range(256) if bits[place >> 3] >> (place & 7) & 1)
         data = data[length:]
     return frozenset()
 

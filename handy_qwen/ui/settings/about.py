@@ -67,7 +67,7 @@ class AboutPage(SettingsPage):
         before, self._upkeep = self._upkeep, upkeep
         self._checks.show_checks(upkeep.checks)
         summary = words.summary(upkeep)
-        self._state.help.setText(summary)
+        self._state.set_help(summary)
         self._again.setEnabled(not upkeep.is_checking)
         if before.is_checking and not upkeep.is_checking:
             announce(self, summary)

@@ -34,7 +34,7 @@ class HistoryAndPrivacyPage(SettingsPage):
         """Show how much there is."""
         before, self._upkeep = self._upkeep, upkeep
         use = upkeep.history
-        self._use.help.setText(words.used(use) if use is not None else words.USE_UNKNOWN)
+        self._use.set_help(words.used(use) if use is not None else words.USE_UNKNOWN)
         self._delete.setEnabled(use is not None and use.entries > use.starred)
         if upkeep.problem != before.problem:
             problem = upkeep.problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handy_qwen.core.models import ModelEntry, ModelList, ModelStatus
 from handy_qwen.core.view import View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.settings import words
@@ -18,17 +19,19 @@ class LanguagePage(SettingsPage):
         super().__init__(tools)
         self._language = ChoiceControl([("", words.DETECT)], strings.language_title)
         self._model = ChoiceControl([("", strings.AUTOMATIC)])
+        self._models: tuple[ModelEntry, ...] = ()
+        self._used = ""
+        self.model = self.setting("model", self._model)
         manage = Button(words.MANAGE_MODELS, lambda: tools.commands.open_window(Window.MODELS))
-        self.add_section(
-            "", self.setting("language", self._language), self.setting("model", self._model), Row("", manage)
-        )
+        self.add_section("", self.setting("language", self._language), self.model, Row("", manage))
         self.add_section(words.WORK, self.setting("live"), self.setting("live_on_battery"))
         self.add_section(words.RESOURCES, self.setting("idle_unload_min"), self.setting("threads"))
         self.finish()
 
     def enter(self) -> None:
-        """Look which models there are."""
+        """Look which models there are, and how fast they are here."""
         self.tools.commands.refresh_choices()
+        self.tools.models.look()
 
     def show_view(self, view: View) -> None:
         """Offer the languages of the model, the recent ones first, and the models."""
@@ -40,3 +43,15 @@ class LanguagePage(SettingsPage):
         models = [(model.name, model.title) for model in choices.models]
         automatic = strings.AUTOMATIC_IS.format(what=models[0][1]) if models else strings.AUTOMATIC
         self._model.set_entries([("", automatic), *models])
+        self._used = choices.model
+        self._show_facts()
+
+    def show_models(self, models: ModelList) -> None:
+        """Say what the model in use takes."""
+        self._models = models.entries
+        self._show_facts()
+
+    def _show_facts(self) -> None:
+        used = next((one for one in self._models if one.name == self._used), None)
+        is_here = used is not None and used.standing is ModelStatus.INSTALLED
+        self.model.set_help(words.model_facts(used) if used is not None and is_here else "")

@@ -18,8 +18,10 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, MicrophoneCommands, View
+from handy_qwen.core.vocabulary import VocabularyCommands
+from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
-from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, Part, column
 from handy_qwen.ui.settings.controls import Control
 from handy_qwen.ui.settings.row import Row, SettingRow
 from handy_qwen.ui.widgets import Card, Text
@@ -38,6 +40,7 @@ class Tools:
     models: ModelCommands
     history: HistoryCommands
     upkeep: UpkeepCommands
+    vocabulary: VocabularyCommands
     microphone: MicrophoneCommands
 
 
@@ -61,9 +64,16 @@ class SettingsPage(ScrollArea):
         self.rows += rows
         self.body.addWidget(section)
 
-    def setting(self, name: str, control: Control | None = None) -> SettingRow:
-        """The row of the setting ``name``, made of its description."""
-        return SettingRow(name, self.tools.commands.change, control)
+    def setting(
+        self,
+        name: str,
+        control: Control | None = None,
+        *,
+        beside: QWidget | None = None,
+        below: Part = None,
+    ) -> SettingRow:
+        """The row of the setting ``name``, made of its description; see ``SettingRow``."""
+        return SettingRow(name, self.tools.commands.change, control, beside=beside, below=below)
 
     def finish(self) -> None:
         """All sections are there."""
@@ -91,6 +101,9 @@ class SettingsPage(ScrollArea):
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole."""
+
+    def show_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Show the words and replacements."""
 
     def filter(self, sought: str) -> list[Row]:
         """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""

@@ -74,6 +74,13 @@ class Row(QWidget):
     def show_settings(self, shown: SettingsView) -> None:
         """Show what the settings say."""
 
+    def set_help(self, text: str) -> None:
+        """Say something else below the label, to the eye and to a screen reader."""
+        self.help.setText(text)
+        self.help.setVisible(bool(text))
+        if self.control is not None:
+            self.control.setAccessibleDescription(spoken(text))
+
     def refuse(self, reason: str, hint: str = "") -> None:
         """Say under the row what is wrong, until ``refuse("")``; a screen reader announces it."""
         self.trouble.say(reason, hint=hint)
@@ -96,11 +103,18 @@ class SettingRow(Row):
         name: Of ``settings.fields.Settings``.
         change: Changes it.
         control: Its control, if the description does not say enough to make one.
+        beside: What belongs to the control and is at its left.
         below: See ``Row``.
     """
 
     def __init__(
-        self, name: str, change: Change, control: Control | None = None, *, below: Part = None
+        self,
+        name: str,
+        change: Change,
+        control: Control | None = None,
+        *,
+        beside: QWidget | None = None,
+        below: Part = None,
     ) -> None:
         self.option: Option = OPTIONS[name]
         described = self.option.described
@@ -110,7 +124,7 @@ class SettingRow(Row):
             words.said(described.label),
             self.setting.widget,
             help=words.said(described.help),
-            before=self.reset,
+            before=self.reset if beside is None else _together(self.reset, beside),
             below=below,
             also=f"{name} {self.setting.words}",
         )

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from handy_qwen.ui.settings import words
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QWidget
+
+from handy_qwen.core.view import View
+from handy_qwen.settings import SettingsView
+from handy_qwen.ui.settings import shortcut_words, words
+from handy_qwen.ui.settings.controls import sentence
+from handy_qwen.ui.settings.hotkeys import HotkeyList
 from handy_qwen.ui.settings.page import SettingsPage, Tools
+from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.window import AppWindow
 
 
 class ShortcutPage(SettingsPage):
@@ -11,6 +20,60 @@ class ShortcutPage(SettingsPage):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self.add_section("", self.setting("mode"))
+        self.hotkeys = HotkeyList(tools)
+        # Queued: a new row has no place yet.
+        self.hotkeys.changed.connect(self._order_tabs, Qt.ConnectionType.QueuedConnection)
+        self.add_section("", _HotkeysRow(self.hotkeys), self.setting("mode"))
         self.add_section(words.TIMES, *(self.setting(name) for name in ("hold_s", "silence_s", "max_take_s")))
         self.finish()
+
+    def enter(self) -> None:
+        """From now on the window may lose the keyboard."""
+        self.window().installEventFilter(self)
+
+    def leave(self) -> None:
+        """Nothing is recorded or tested behind the user's back."""
+        self.window().removeEventFilter(self)
+        self._end()
+
+    def show_view(self, view: View) -> None:
+        """See ``SettingsPage``."""
+        self.hotkeys.show_view(view)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
+        """End what needs the keyboard when the window loses it. Called by Qt."""
+        if event.type() is QEvent.Type.WindowDeactivate:
+            self._end()
+        return super().eventFilter(watched, event)
+
+    def _end(self) -> None:
+        self.hotkeys.end_capture()
+        self.hotkeys.end_test()
+
+    def _order_tabs(self) -> None:
+        window = self.window()
+        if isinstance(window, AppWindow):
+            window.order_tabs()
+
+
+class _HotkeysRow(Row):
+    """The hotkeys, as a row that a search finds and that says what the file has wrong."""
+
+    def __init__(self, hotkeys: HotkeyList) -> None:
+        super().__init__(
+            shortcut_words.HOTKEYS,
+            help=shortcut_words.HOTKEYS_HELP,
+            below=hotkeys,
+            also=shortcut_words.ALSO,
+        )
+        self._hotkeys, self.setting_name = hotkeys, "hotkeys"
+
+    def first_focus(self) -> QWidget:
+        """The first key."""
+        return self._hotkeys.first_focus
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show them, and what the file has wrong."""
+        problem = shown.problem_of(self.setting_name)
+        self.refuse(sentence(str(problem)) if problem else "")
+        self._hotkeys.show_settings(shown.values)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from handy_qwen.core.text import clean, fit
+from handy_qwen.core.types import Method
+from handy_qwen.core.view import View
+from handy_qwen.settings import SettingsView
+from handy_qwen.settings.fields import OPTIONS
+from handy_qwen.ui import strings
 from handy_qwen.ui.settings import words
+from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.page import SettingsPage, Tools
+from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.widgets import Text
+
+_SPACE = "␣"  # one that is not followed by anything
 
 
 class TextPage(SettingsPage):
@@ -11,7 +22,37 @@ class TextPage(SettingsPage):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self.add_section(words.INSERTION, self.setting("method"), self.setting("submit"))
+        self._method = ChoiceControl(_methods(""))
+        self.add_section(words.INSERTION, self.setting("method", self._method), self.setting("submit"))
         names = ("smart_spacing", "trailing_space", "remove_fillers")
-        self.add_section(words.WORDING, *map(self.setting, names))
+        self.example = Text()
+        example = Row(words.EXAMPLE, help=words.EXAMPLE_HELP, below=self.example)
+        self.add_section(words.WORDING, *map(self.setting, names), example)
         self.finish()
+
+    def show_view(self, view: View) -> None:
+        """Say which method suits this desktop."""
+        self._method.set_entries(_methods(strings.METHODS[view.choices.automatic_method]))
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show the settings, and what they make of the example, by the rules that all texts go through."""
+        super().show_settings(shown)
+        rules, before = shown.values.text_rules, words.EXAMPLE_BEFORE
+        added = fit(clean(words.EXAMPLE_HEARD, rules, _LANGUAGE), rules, before, _LANGUAGE)
+        result = f"{before}{added}"
+        if result.endswith(" "):
+            result = f"{result[:-1]}{_SPACE}"
+        texts = {"before": before, "heard": words.EXAMPLE_HEARD, "result": result}
+        self.example.setText(words.EXAMPLE_SHOWN.format(**texts))
+
+
+_LANGUAGE = "English"  # of the example
+
+
+def _methods(automatic: str) -> list[tuple[Method | None, str]]:
+    """The methods and their titles; ``automatic`` is that of this desktop."""
+    form = OPTIONS["method"].described.form
+    entries = [(method, words.said(form.worded(method))) for method in (None, *Method)]
+    if automatic:
+        entries[0] = (None, strings.AUTOMATIC_IS.format(what=automatic))
+    return [(method, strings.without_letter(title)) for method, title in entries]

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, HistoryPage, Phase, View
+from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
@@ -144,6 +145,9 @@ class SettingsWindow(AppWindow):
         """Called by Qt, also when the window is minimized."""
         super().hideEvent(event)
         self._enter(None)
+        self._meter.run(False)
+        if not event.spontaneous():
+            self.search.clear()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
         """Follow the colors of the desktop. Called by Qt."""
@@ -197,6 +201,11 @@ class SettingsWindow(AppWindow):
         self._upkeep = upkeep
         for page in self._pages.values():
             page.show_upkeep(upkeep)
+
+    def show_vocabulary(self, page: Vocabulary) -> None:
+        """Show the words and replacements."""
+        for one in self._pages.values():
+            one.show_vocabulary(page)
 
     def _add_foot(self) -> None:
         """State, level, and a field to try the settings in."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from handy_qwen.core.models import ModelEntry
 from handy_qwen.settings.forms import Page
+from handy_qwen.ui import strings
 from handy_qwen.ui.strings import tr
 
 TITLE = tr("Settings")
@@ -24,14 +26,14 @@ RESET, RESET_TO = tr("Reset"), tr("Reset {setting} to {value}")
 MUST_BE = tr("Must be from {low} to {high} {unit}.")
 LIMITED = tr("At most")
 TRY_NAME, TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here"), tr("Try it here: {how}")
-OPEN_FILE, SHOW_IT = tr("Open the file"), tr("Show it")
+OPEN_FILE, SHOW_IT = tr("&Open the file"), tr("&Show it")
 BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
 BROKEN_HINT = tr(
     "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: what "
     "you wrote stays in the file."
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
-MEND, MEND_LINE = tr("Reset “{setting}”"), tr("Reset this line")
+MEND, MEND_LINE = tr("&Reset “{setting}”"), tr("&Reset this line")
 MEND_TIP = tr("The line becomes a comment, and its setting gets the default.")
 
 
@@ -42,6 +44,7 @@ def said(words: str) -> str:
 
 AUTOSTART = tr("Start when I log in")
 AUTOSTART_HELP = tr("Starts in the tray, without a window.")
+PLAY, PLAY_NAME = tr("▶ Play"), tr("Play the sounds")
 SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
 SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
 TIMES = tr("Times")
@@ -50,3 +53,18 @@ WORK, RESOURCES = tr("While you speak"), tr("Memory and processor")
 INSERTION, WORDING = tr("Insertion"), tr("Wording")
 
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
+EXAMPLE, EXAMPLE_HELP = tr("Example"), tr("What these settings make of a sentence.")
+EXAMPLE_BEFORE, EXAMPLE_HEARD = tr("Please send it to Anna"), tr("If you can, um, today.")
+EXAMPLE_SHOWN = tr("There already: {before}\nYou say: {heard}\nThen it reads: {result}")
+MODEL_DISK, MODEL_MEMORY = tr("{amount} on disk"), tr("about {amount} of memory in use")
+MODEL_SPEED = tr("{amount}x real time on this computer")
+
+
+def model_facts(model: ModelEntry) -> str:
+    """What a model takes, and how fast it is here, as far as that is known."""
+    known = {
+        MODEL_DISK: model.disk_bytes and strings.size(model.disk_bytes),
+        MODEL_MEMORY: model.memory_bytes and strings.size(model.memory_bytes),
+        MODEL_SPEED: model.clip_s and strings.number(10.0 / max(model.clip_s, 0.01)),
+    }
+    return " · ".join(words.format(amount=amount) for words, amount in known.items() if amount)

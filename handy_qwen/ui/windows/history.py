@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QLineEdit,
     QMenu,
-    QPlainTextEdit,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -24,11 +20,14 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, View
+from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
-from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, confirm, labelled
+from handy_qwen.ui.saving import ask_where_to_save
+from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, Title, announce, labelled
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
+from handy_qwen.ui.windows.correction import CorrectionDialog, TextToCorrect
 from handy_qwen.ui.windows.history_list import EntriesList
 
 _TYPING_MS = 150  # a search begins when the fingers rest
@@ -40,9 +39,10 @@ _LEAST_PX = 150  # of the list, in a small window
 class HistoryWindow(AppWindow):
     """Shows the last answer it was given. Made and used on Qt's thread."""
 
-    def __init__(self, history: HistoryCommands, commands: Commands) -> None:
+    def __init__(self, history: HistoryCommands, commands: Commands, vocabulary: VocabularyCommands) -> None:
         super().__init__("history", words.TITLE, QSize(820, 700))
-        self._history = history
+        self._history, self._vocabulary = history, vocabulary
+        self._is_correcting = False  # something was added to the vocabulary, and is to be told here
         self._page, self._view = HistoryPage(), View()
         self._most = _PAGE
         self.search, self.only = SearchField(), QComboBox()
@@ -53,6 +53,7 @@ class HistoryWindow(AppWindow):
         self.pause.clicked.connect(lambda is_on: commands.change(private=is_on))
         self.list, self.detail = EntriesList(), _Detail(history, insert=self._insert, delete=self._delete)
         self.list.setMinimumHeight(_LEAST_PX)
+        self.corrected = Outcome(words.UNDO)
         self._notice, self._empty_title, self._empty_hint = Message(), Title(), SecondaryText()
         self._count = SecondaryText()
         self._count.setWordWrap(False)
@@ -87,6 +88,13 @@ class HistoryWindow(AppWindow):
         self.pause.setChecked(view.choices.is_private)
         self.detail.show_chosen(self.list.chosen(), view.choices)
         self._update_notice()
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Say what came of a correction."""
+        if self._is_correcting:
+            self._is_correcting = False
+            told = page.told
+            self.corrected.say(told.title, told.hint, is_problem=told.is_problem, can_undo=page.can_undo)
 
     def first_focus(self) -> QWidget | None:
         """The list, so that the arrow keys work at once; Ctrl+F for the search."""
@@ -126,7 +134,11 @@ class HistoryWindow(AppWindow):
             self._history.delete([entry.id for entry in chosen])
 
     def _undo(self) -> None:
-        if self._page.deleted:
+        if self.corrected.isVisible():
+            if self.corrected.undo_button.isVisible():
+                self._is_correcting = True
+                self._vocabulary.undo()
+        elif self._page.deleted:
             if self.undo_button.hasFocus():
                 self.list.setFocus()
             self._history.undo_delete()
@@ -134,31 +146,22 @@ class HistoryWindow(AppWindow):
     def _ask_where_to_export(self) -> None:
         chosen = self.list.chosen()
         ids = [entry.id for entry in chosen] if len(chosen) > 1 else None
-        dialog = QFileDialog(self, words.EXPORT_CHOSEN if ids else words.EXPORT_ALL)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(words.EXPORT_KINDS.values()))
-        dialog.selectFile(f"{words.EXPORT_NAME}.txt")
-        dialog.fileSelected.connect(lambda path: self._export(path, dialog.selectedNameFilter(), ids))
-        dialog.open()
+        title = words.EXPORT_CHOSEN if ids else words.EXPORT_ALL
+        ask_where_to_save(
+            self,
+            title,
+            words.EXPORT_NAME,
+            words.EXPORT_KINDS,
+            lambda target: self._history.export(target, ids),
+        )
 
-    def _export(self, path: str, kind: str, ids: list[int] | None) -> None:
-        """The ending says what is written; without one, the kind that was chosen does.
+    def _correct(self) -> None:
+        """Ask how a word should have come out."""
+        CorrectionDialog(self, self.detail.text.selected(), self._add_correction).open()
 
-        With another ending it is another file, of which the dialog knows nothing.
-        """
-        target = Path(path)
-        if target.suffix.lower() in words.EXPORT_KINDS:
-            self._history.export(target, ids)
-            return
-        endings = {title: ending for ending, title in words.EXPORT_KINDS.items()}
-        target = target.with_name(target.name + endings.get(kind, ".txt"))
-        write = partial(self._history.export, target, ids)
-        if os.path.lexists(target):
-            question = words.REPLACE.format(name=target.name)
-            confirm(self, question, words.REPLACE_DETAIL, yes=words.REPLACE_IT, no=words.KEEP_IT, do=write)
-        else:
-            write()
+    def _add_correction(self, heard: str, written: str, is_word: bool) -> None:
+        self._is_correcting = True
+        self._vocabulary.correct(heard, written, is_word=is_word)
 
     def _build(self) -> None:
         top = FlowLayout()
@@ -178,6 +181,7 @@ class HistoryWindow(AppWindow):
         splitter.setSizes([_LIST_PX, _TEXT_PX])
         self.body.addLayout(top)
         self.body.addWidget(self._notice)
+        self.body.addWidget(self.corrected)
         self.body.addWidget(splitter, 1)
         for widget in (self.export_button, self.pause, self._count, self.undo_button):
             self.buttons.addWidget(widget)
@@ -186,6 +190,10 @@ class HistoryWindow(AppWindow):
         self.shown.connect(lambda: self._stack.setCurrentWidget(self.list))  # until the answer is there
         self.shown.connect(self._look_anew)
         self.hidden.connect(self._history.leave)
+        self.hidden.connect(lambda: self.corrected.say(""))
+        self.corrected.undo_button.clicked.connect(lambda _checked: self._undo())
+        self.detail.text.correction_asked.connect(self._correct)
+        self.detail.correct_button.clicked.connect(lambda _checked: self._correct())
         self.search.textChanged.connect(lambda _text: self._typing.start())
         self.search.went_down.connect(self.list.setFocus)
         self._typing.timeout.connect(self._look_anew)
@@ -237,10 +245,10 @@ class _Detail(QWidget):
         self._chosen: Sequence[Entry] = ()
         self._choices = Choices()
         self._trouble = Text(color="recording")
-        self.text = QPlainTextEdit()
-        self.text.setReadOnly(True)
-        self.text.setTabChangesFocus(True)
+        self.text = TextToCorrect()
         self.text.setAccessibleName(words.TEXT)
+        self.correct_button = Button(words.CORRECT)
+        self.correct_button.setToolTip(words.CORRECT_TIP)
         self.copy_button = Button(words.COPY, self.copy)
         self.insert_button = Button(words.INSERT, self.insert)
         self.insert_button.setToolTip(words.INSERT_TIP)
@@ -249,7 +257,12 @@ class _Detail(QWidget):
         self.retry_button.setMenu(self.retry_menu)
         self.star_button, self.delete_button = Button(words.STAR, self._star), Button(words.DELETE, delete)
         buttons = FlowLayout(
-            self.insert_button, self.copy_button, self.retry_button, self.star_button, gap_px=SMALL_GAP_PX
+            self.insert_button,
+            self.copy_button,
+            self.correct_button,
+            self.retry_button,
+            self.star_button,
+            gap_px=SMALL_GAP_PX,
         )
         buttons.push(self.delete_button)
         whole = column((self.text, 1), self._trouble, buttons, gap_px=SMALL_GAP_PX, parent=self)
@@ -269,6 +282,7 @@ class _Detail(QWidget):
         self._trouble.setVisible(bool(one and one.error))
         self.copy_button.setEnabled(bool(text))
         self.insert_button.setEnabled(bool(text))
+        self.correct_button.setEnabled(bool(text))
         is_cancelled = one is not None and one.state is EntryState.CANCELLED
         self.retry_button.setText(words.BRING_BACK if is_cancelled else words.RETRY)
         is_over = one is not None and one.has_audio and one.state is not EntryState.RECORDING

@@ -23,6 +23,7 @@ LIST, TEXT = tr("Dictations"), tr("Text of the dictation")
 COPY, INSERT = tr("Cop&y"), tr("&Insert again")
 INSERT_TIP = tr("Closes this window and inserts the text where you were before")
 RETRY, BRING_BACK = tr("&Transcribe again"), tr("&Restore")
+CORRECT, CORRECT_TIP = tr("Correct a&nd add…"), tr("Select what came out wrong first")
 STAR, UNSTAR = tr("St&ar"), tr("Unst&ar")
 DELETE, EXPORT, UNDO = tr("&Delete"), tr("&Export…"), tr("&Undo")
 LIKE_BEFORE, WITH_MODEL, IN_LANGUAGE = tr("As before"), tr("With another &model"), tr("In another &language")
@@ -42,10 +43,13 @@ EXPORT_KINDS = {
     ".csv": tr("Table (*.csv)"),
     ".jsonl": tr("JSON Lines (*.jsonl)"),
 }
-REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("A file with this name already exists.")
-REPLACE_IT, KEEP_IT = tr("&Replace"), tr("&Keep it")
 EXPORTED = tr("Exported to {path}.")
 RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
+
+HEARD, WRITE, ADD, LEAVE = tr("&Heard"), tr("&Write"), tr("&Add"), tr("&Cancel")
+AS_WORD, AS_REPLACEMENT = tr("As a word for the &model"), tr("As a &replacement")
+WORD_MEANS = tr("The model recognizes the word more often.")
+REPLACEMENT_MEANS = tr("Replaces what was heard, every time.")
 
 STATES = {  # what a row says instead of a text
     EntryState.RECORDING: tr("Recording…"),

@@ -3,6 +3,7 @@
 import pytest
 
 from handy_qwen.app.choices import (
+    Connected,
     choices_of,
     chord_title,
     live_of,
@@ -79,7 +80,7 @@ def test_on_battery_the_lesser_of_both_settings_holds(live, on_battery, is_on_ba
 
 def test_the_menus_show_what_there_is_and_what_is_chosen():
     settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphones=("Webcam",))
-    choices = choices_of(settings, Method.TYPE, ["big", "demo"], ["Webcam", "Headset"])
+    choices = choices_of(settings, Method.TYPE, ["big", "demo"], Connected(("Webcam", "Headset"), "Headset"))
     assert choices.model == "big"
     assert choices.models == (ModelChoice("big", "big"), ModelChoice("demo", "demo"))
     assert choices.hotkeys == ("Right Ctrl", chord_title("ctrl+alt+d"))
@@ -89,7 +90,7 @@ def test_the_menus_show_what_there_is_and_what_is_chosen():
 
 
 def test_without_a_model_none_is_chosen():
-    assert choices_of(Settings(), Method.TYPE, [], []).model == ""
+    assert choices_of(Settings(), Method.TYPE, [], Connected()).model == ""
 
 
 def test_a_chord_that_is_none_is_shown_as_it_is():

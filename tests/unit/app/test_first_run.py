@@ -152,6 +152,37 @@ def test_a_new_hotkey_is_listened_for_and_kept(desk):
     assert desk.view.choices.hotkeys == ("F9",)
 
 
+def test_several_hotkeys_are_listened_for_unless_the_one_that_changed_is_refused(desk):
+    start(desk)
+    answers = []
+    two = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
+    desk.program.use_hotkeys(two, 1, answers.append)
+    desk.run()
+    assert answers == [None]
+    assert desk.hotkeys.hotkeys == two
+    desk.program.use_hotkeys((*two, Hotkey("f9")), 2, answers.append)
+    desk.program.use_hotkeys((Hotkey("a"), two[1]), 0, answers.append)
+    desk.run()
+    assert [error.title for error in answers[1:]] == [
+        "Hotkey 2 is F9 already.",
+        "A alone would stop you typing A.",
+    ]
+    assert desk.program.store.value.hotkeys == two
+    desk.program.use_hotkeys((), None, answers.append)
+    desk.run()
+    assert answers[-1] is None
+    assert desk.hotkeys.hotkeys == ()
+
+
+def test_a_hotkey_that_is_none_keeps_nobody_from_changing_another(desk):
+    start(desk)
+    desk.program.change(hotkeys=(Hotkey("no such key"), Hotkey("f8")))
+    answers = []
+    desk.program.use_hotkeys((Hotkey("no such key"), Hotkey("f9")), 1, answers.append)
+    desk.run()
+    assert answers == [None]
+
+
 def test_a_hotkey_of_another_program_is_not_even_tried(desk):
     start(desk)
     taken = HotkeyError("Another program uses F9.", HotkeyReason.TAKEN, "F8 is free.")

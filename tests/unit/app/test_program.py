@@ -334,6 +334,33 @@ def test_a_text_that_cannot_be_copied_before_the_parts_are_there_is_not_passed_o
     assert [event for event in desk.posted if isinstance(event, Failed)] == [Failed(0, desk.program._broken)]
 
 
+@pytest.mark.expects_log
+def test_the_settings_are_shown_with_what_is_wrong_and_a_broken_file_is_mended(bench):
+    desk = bench()
+    shown = []
+    desk.program.start(desk.views.append, on_settings=shown.append)
+    desk.run()
+    assert shown[-1].values == desk.program.store.value
+    path = Path(desk.program.store.path)
+    path.write_text('sounds = true\nmode = "hold\n')
+    for _ in range(3):
+        desk.program.store.reload_if_changed()
+    assert (shown[-1].error.line, shown[-1].error.name) == (2, "mode")
+    desk.program.mend_settings()
+    desk.run()
+    assert path.read_text() == 'sounds = true\n# mode = "hold\n'
+    assert shown[-1].error is None
+    assert shown[-1].values.sounds
+    path.write_bytes(b"\xff")
+    for _ in range(3):
+        desk.program.store.reload_if_changed()
+    desk.program.mend_settings()
+    desk.run()
+    assert (
+        "cannot be repaired" in [event for event in desk.posted if isinstance(event, Failed)][-1].error.title
+    )
+
+
 def test_every_worker_is_looked_after(bench, monkeypatch):
     made, make = set(), WatchedThread.__init__
 
@@ -384,10 +411,11 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "work on models",
         "history window",
         "transcribing again",
+        "upkeep",
+        "vocabulary",
         "cues",
         "playback",
         "hot-plugging",
-        "upkeep",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 

@@ -15,6 +15,7 @@ from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
+from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import (
     Copied,
     Delivered,
@@ -29,7 +30,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import HotkeyListener, Inserter
 from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Target
-from handy_qwen.errors import HandyError, InsertError, InsertReason
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.controller import Controller
@@ -272,3 +273,41 @@ def test_a_failure_on_another_thread_comes_as_an_event(effect):
     for lane in (ports.copying, ports.setting):
         lane.stop(30)
     assert (notice.title, notice.is_lasting) == (error.title, isinstance(effect, fx.ListenFor))
+
+
+# --- a new hotkey -------------------------------------------------------------------------------------
+
+
+def captured(ports):
+    steps = []
+    end = ports.capture_hotkey(lambda one: steps.append(one.step))
+    return steps, end
+
+
+def test_a_new_hotkey_is_captured_until_it_is_chosen():
+    ports, _ = desk()
+    steps, end = captured(ports)
+    ports.hotkeys.hear(Captured(CaptureStep.HOLDING, "Ctrl+…"))
+    ports.hotkeys.hear(Captured(CaptureStep.CHOSEN, "Ctrl+D"))
+    end()
+    assert steps == [CaptureStep.HOLDING, CaptureStep.CHOSEN]
+
+
+def test_a_capture_is_ended_by_who_began_it_and_by_the_next_one():
+    ports, _ = desk()
+    steps, end = captured(ports)
+    end()
+    assert steps == [CaptureStep.OVER]
+    more, _ = captured(ports)
+    end()
+    assert more == []
+    assert ports.hotkeys.captor is not None, "that is another's"
+
+
+def test_a_desktop_that_shows_no_keys_says_so():
+    ports, events = desk()
+    ports.hotkeys.error = HotkeyError("No.", HotkeyReason.UNSUPPORTED_DESKTOP, "Elsewhere.")
+    steps = []
+    ports.capture_hotkey(steps.append)
+    assert [(one.step, one.error) for one in steps] == [(CaptureStep.FAILED, ports.hotkeys.error)]
+    assert events == [], "who asked shows it"

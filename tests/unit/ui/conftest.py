@@ -9,15 +9,16 @@ import pytest
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.upkeep import UpkeepCommands
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, MicrophoneCommands, ModelChoice
+from handy_qwen.core.vocabulary import VocabularyCommands
 from tests.fakes import Asked
 
 
 @pytest.fixture
 def asked():
-    """What tray and windows ask of the program, and with ``models``, ``history`` and ``upkeep`` of theirs."""
+    """What tray and windows ask of the program, and with ``models``, ``history`` and so on of theirs."""
     made = Asked(Commands)
     made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
-    made.upkeep = Asked(UpkeepCommands, made.calls)
+    made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
     made.microphone = Asked(MicrophoneCommands, made.calls)
     return made
 

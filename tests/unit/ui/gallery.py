@@ -5,8 +5,10 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
+from handy_qwen.core.text import Replacement
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Notice, NoticeKind, Phase
+from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
@@ -54,6 +56,23 @@ MISREAD = SettingsView(
         Problem("hold_sec is not a setting; did you mean hold_s?", 9),
     ),
 )
+VOCABULARY = VocabularyPage(
+    words=("Qwen", "Ada Lovelace", "onnxruntime", "Kürşat", "HAProxy", "Łódź", "Zugspitze"),
+    fit=Fit(196, 200, frozenset({"Zugspitze"})),
+    rows=(
+        Row(Replacement("new line", "\n"), Replacement("new line", "\n")),
+        Row(
+            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon"),
+            Replacement("my address", ""),
+        ),
+        Row(Replacement("um", ""), Replacement("um", "")),
+        Row(
+            Replacement("([a-z", "x", is_regex=True), None, "Not a valid pattern: unterminated character set."
+        ),
+    ),
+    tried=Tried("Good morning new line chairs", "Good morning\nChairs", "English"),
+    handy=Path("/home/ada/.local/share/com.pais.handy/settings_store.json"),
+)
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 
 
@@ -66,7 +85,7 @@ def models(asked, state):
 
 
 def history(asked, state):
-    window = HistoryWindow(asked.history, asked)
+    window = HistoryWindow(asked.history, asked, asked.vocabulary)
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
@@ -93,15 +112,21 @@ def setup(asked, place):
     return window
 
 
+def tools(asked, meter=lambda: -20.0):
+    """What the pages of the settings window ask: all of it of ``asked``."""
+    others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
+    return Tools(asked, asked, meter, *others)
+
+
 def settings(asked, page):
-    tools = Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.microphone)
-    window = SettingsWindow(tools)
+    window = SettingsWindow(tools(asked))
     values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
     window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
     window.show_upkeep(UPKEEP)
     window.go(page)
+    window.show_vocabulary(VOCABULARY)
     return window
 
 

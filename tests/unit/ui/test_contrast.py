@@ -98,14 +98,20 @@ def test_fields_lists_bars_cards_and_buttons_have_an_outline(qtbot, grounds, mak
     assert min(best(pixels, ground) for ground in on) >= OUTLINE
 
 
+CHECK_BOX = QtWidgets.QCheckBox, QtWidgets.QStyle.SubElement.SE_CheckBoxIndicator
+RADIO_BUTTON = QtWidgets.QRadioButton, QtWidgets.QStyle.SubElement.SE_RadioButtonIndicator
+
+
 @pytest.mark.parametrize("is_checked", [False, True])
-def test_a_check_box_has_an_outline_and_its_mark_is_seen(qtbot, grounds, is_checked):
-    box = QtWidgets.QCheckBox("Start at login")
+@pytest.mark.parametrize(("make", "indicator"), [CHECK_BOX, RADIO_BUTTON])
+def test_a_check_box_has_an_outline_and_its_mark_is_seen(qtbot, grounds, make, indicator, is_checked):
+    box = make("Start at login")
+    box.setAutoExclusive(False)
     box.setChecked(is_checked)
     image = picture(qtbot, box)
     option = QtWidgets.QStyleOptionButton()
     box.initStyleOption(option)
-    area = box.style().subElementRect(QtWidgets.QStyle.SubElement.SE_CheckBoxIndicator, option, box)
+    area = box.style().subElementRect(indicator, option, box)
     assert min(best(first_pixels(image, area), ground) for ground in grounds) >= OUTLINE
     inner = area.adjusted(3, 3, -3, -3)
     inside = [

@@ -33,6 +33,7 @@ def desk(qapp, asked, posted):  # noqa: ARG001
         asked.models,
         asked.history,
         upkeep_commands=asked.upkeep,
+        vocabulary_commands=asked.vocabulary,
         microphone_commands=asked.microphone,
     )
     yield made

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, Chord, chords_of, parse_chord
+from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, Chord, chords_of, parse_chord, require_unlike
 
 
 @pytest.mark.parametrize(
@@ -165,3 +165,26 @@ def test_two_hotkeys_that_the_same_keys_make_are_refused(first, second):
 )
 def test_hotkeys_that_are_part_of_each_other_or_beside_each_other_are_two(first, second):
     assert len(chords_of([Hotkey(first), Hotkey(second)], knows_own_keys=True)) == 2
+
+
+def test_mouse_buttons_at_the_side_are_keys_as_others():
+    assert [str(parse_chord(text)) for text in ("Mouse 4", "mouse_back", "Ctrl + Mouse 5")] == [
+        "mouse4",
+        "mouse4",
+        "ctrl+mouse5",
+    ]
+    assert parse_chord("mouse4").label("linux") == "Mouse 4"
+    for button in ("mouse1", "mouse3"):
+        with pytest.raises(HotkeyError, match="no key named"):
+            parse_chord(button)
+
+
+def test_a_hotkey_that_another_place_has_is_refused_by_that_place():
+    hotkeys = [Hotkey("f8"), Hotkey("Right Ctrl"), Hotkey("no such key"), Hotkey("ctrl")]
+    require_unlike(hotkeys, 0)
+    for place, number in ((1, 4), (3, 2)):
+        with pytest.raises(HotkeyError, match=f"Hotkey {number} is") as refused:
+            require_unlike(hotkeys, place)
+        assert refused.value.reason is HotkeyReason.INVALID
+    with pytest.raises(HotkeyError, match="no key named"):
+        require_unlike(hotkeys, 2)

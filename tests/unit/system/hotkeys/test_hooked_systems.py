@@ -7,12 +7,13 @@ import types
 
 import pytest
 
+from handy_qwen.core.capture import CaptureStep
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoined, KeyUp
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys import macos
+from handy_qwen.system.hotkeys import capture, macos
 from handy_qwen.system.hotkeys import windows as windows_module
-from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES
+from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES, Chord
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys
 from handy_qwen.system.hotkeys.windows import VIRTUAL_KEYS, WindowsHotkeys
 
@@ -98,8 +99,15 @@ class Machine:
     def tap(self, name, by="user"):
         return self.press(name, by), self.release(name, by)
 
-    def click(self, button):
-        FakeListener.made[-1].options["on_click"](0, 0, types.SimpleNamespace(name=button), True)
+    def mouse_tap(self, name):
+        """Whether the focused program got the press, and the release, of a button at the side."""
+        return self.side_button(name, True), self.side_button(name, False)
+
+    def capture(self):
+        """The steps of a new hotkey, as they come."""
+        steps = []
+        self.listener.capture(lambda captured: steps.append((captured.step, captured.keys)))
+        return steps
 
 
 class Windows(Machine):
@@ -120,6 +128,20 @@ class Windows(Machine):
         (self.down.add if is_press else self.down.discard)(code)
         return True
 
+    def click(self, button):
+        self.mouse({"left": 0x0201, "unknown": 0x0200}[button], 0)
+
+    def side_button(self, name, is_press):
+        return self.mouse(0x020B if is_press else 0x020C, {"mouse4": 1, "mouse5": 2}[name] << 16)
+
+    def mouse(self, message, data):
+        event = types.SimpleNamespace(mouseData=data)
+        try:
+            assert FakeListener.made[-1].options["win32_event_filter"](message, event) is False
+        except SuppressedError:
+            return False
+        return True
+
 
 class Mac(Machine):
     """Events are (key code, flags, process), and go through the tap."""
@@ -131,6 +153,8 @@ class Mac(Machine):
         super().__init__(*chords)
 
     def key(self, code, is_press, by="user"):
+        if code >= macos._MEDIA:
+            return self.media(code - macos._MEDIA, is_press)
         bit = macos._DEVICE_BITS.get(code, 0)
         self.flags = self.flags | bit if is_press else self.flags & ~bit
         (self.down.add if is_press else self.down.discard)(code)
@@ -140,6 +164,22 @@ class Mac(Machine):
     def event(self, kind, code, process=0):
         event = (code, self.flags, process)
         return FakeListener.made[-2].options["darwin_intercept"](kind, event) is event
+
+    def click(self, button):
+        FakeListener.made[-1].options["on_click"](0, 0, types.SimpleNamespace(name=button), True)
+
+    def side_button(self, name, is_press):
+        number = int(name.removeprefix("mouse")) - 1
+        (self.down.add if is_press else self.down.discard)(-number - 1)
+        self.click("middle")  # pynput takes it for that
+        mouse = FakeListener.made[-1]
+        event = (number, 0, 0)
+        return mouse.options["darwin_intercept"](25 if is_press else 26, event) is event
+
+    def media(self, number, is_press):
+        """A media key: an event of the system, with the key and its state in one number."""
+        event = (14, 8, number << 16 | (0x0A00 if is_press else 0x0B00))
+        return FakeListener.made[-2].options["darwin_intercept"](14, event) is event
 
 
 class FakeQuartz(types.ModuleType):
@@ -151,7 +191,7 @@ class FakeQuartz(types.ModuleType):
         self.may_listen = True
 
     def CGEventGetIntegerValueField(self, event, field):  # noqa: N802
-        return {9: event[0], 41: event[2]}[field]
+        return {3: event[0], 9: event[0], 41: event[2]}[field]
 
     def CGEventGetFlags(self, event):  # noqa: N802
         return event[1]
@@ -173,6 +213,10 @@ class FakeQuartz(types.ModuleType):
 def quartz(monkeypatch):
     fake = FakeQuartz()
     monkeypatch.setitem(sys.modules, "Quartz", fake)
+    appkit = types.ModuleType("AppKit")
+    facts = lambda event: types.SimpleNamespace(subtype=lambda: event[1], data1=lambda: event[2])  # noqa: E731
+    appkit.NSEvent = types.SimpleNamespace(eventWithCGEvent_=facts)
+    monkeypatch.setitem(sys.modules, "AppKit", appkit)
     return fake
 
 
@@ -308,6 +352,78 @@ def test_a_hook_that_died_is_seen_and_set_again(machine):
     assert not listener.has_died(), "it was told to end"
 
 
+# --- a new hotkey -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pressed", "keys"),
+    [
+        (["ctrl_r"], Chord(("ctrl_r",)).label(sys.platform)),
+        (["f9"], "F9"),
+        (["a"], "A"),
+        (["ctrl_l", "alt_l", "d"], "Ctrl+Alt+D"),
+        (["volume_up"], "Volume Up"),
+    ],
+)
+def test_a_new_hotkey_is_heard_and_reaches_nobody_else(machine, pressed, keys):
+    one = machine("ctrl_r", "f9")
+    steps = one.capture()
+    assert [one.press(name) for name in pressed] == [False] * len(pressed)
+    assert not one.press(pressed[-1]), "nor does a repeat"
+    assert [one.release(name) for name in reversed(pressed)] == [False] * len(pressed)
+    assert steps[-1] == (CaptureStep.CHOSEN, keys)
+    assert one.heard.events == [], "no hotkey dictates meanwhile"
+    assert one.tap("b") == (True, True)
+    assert one.tap("f9") == (False, False)
+    assert one.heard.events == [KeyDown, KeyUp], "afterwards they do again"
+
+
+def test_a_key_that_was_down_before_a_capture_means_nothing_though_it_repeats(machine):
+    one = machine("f9")
+    one.press("enter")
+    steps = one.capture()
+    assert one.press("enter")
+    assert one.release("enter")
+    assert steps == []
+    one.tap("f8")
+    assert steps == [(CaptureStep.HOLDING, "F8"), (CaptureStep.CHOSEN, "F8")]
+
+
+@pytest.mark.parametrize("how", ["end_capture", "stop", "start"])
+def test_a_capture_ends_with_whatever_ends_it(machine, how):
+    one = machine("f9")
+    steps = one.capture()
+    getattr(one.listener, how)(*[[Hotkey("f9")]] * (how == "start"))
+    assert steps == [(CaptureStep.OVER, "")]
+    one.listener.end_capture()
+    assert steps == [(CaptureStep.OVER, "")]
+
+
+def test_a_capture_ends_by_itself_if_no_key_comes(machine, monkeypatch):
+    monkeypatch.setattr(capture, "PATIENCE_S", 0.1)
+    one, is_over = machine("f9"), threading.Event()
+    one.listener.capture(lambda captured: is_over.set() if captured.is_last else None)
+    assert is_over.wait(20)
+    assert not one.press("f9")
+    assert one.heard.events == [KeyDown]
+
+
+def test_a_mouse_button_is_captured_and_a_click_is_not(machine):
+    one = machine("f9")
+    steps = one.capture()
+    one.click("left")
+    assert one.mouse_tap("mouse5") == (False, False)
+    assert steps == [(CaptureStep.HOLDING, "Mouse 5"), (CaptureStep.CHOSEN, "Mouse 5")]
+
+
+def test_a_mouse_button_is_a_hotkey_and_reaches_nobody_else(machine):
+    one = machine("mouse4")
+    assert one.mouse_tap("mouse4") == (False, False)
+    assert one.heard.events == [KeyDown, KeyUp]
+    assert one.mouse_tap("mouse5") == (True, True)
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
 # --- Windows ------------------------------------------------------------------------------------------
 
 
@@ -383,6 +499,29 @@ def test_mac_knows_its_helpers_keys_by_the_flag_and_passes_other_events_on(mac):
     for kind in (12, 14):
         assert one.event(kind, 0x39), "Caps Lock, and what is no key"
     assert one.heard.events == [KeyDown]
+
+
+def test_mac_hears_media_keys_which_are_no_keys_there(mac):
+    one = mac("media_play_pause")
+    assert [one.media(16, is_press) for is_press in (True, True, False)] == [False] * 3
+    assert [one.media(17, is_press) for is_press in (True, False)] == [True] * 2
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_mac_has_every_movement_of_the_mouse_wait_only_while_a_button_is_wanted(mac):
+    one = mac("f9")
+
+    def waits():
+        return "darwin_intercept" in FakeListener.made[-1].options
+
+    assert not waits()
+    one.capture()
+    assert waits()
+    one.listener.end_capture()
+    assert not waits()
+    one.listener.start([Hotkey("mouse4")])
+    assert waits()
+    assert [hook.is_running for hook in FakeListener.made[-3:]] == [False, True, True]
 
 
 @pytest.mark.parametrize("pane", ["Input Monitoring", "Accessibility"])

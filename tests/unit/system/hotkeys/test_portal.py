@@ -10,12 +10,13 @@ pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
 
 from jeepney import DBusAddress, new_signal
 
-from handy_qwen.core.events import HotkeysFailed, KeyDown, KeyUp, Trouble
+from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.portal import PortalHotkeys, Shortcut, ShortcutsSession, Signal
-from handy_qwen.system.portal import NoPortalError, PortalError
+from handy_qwen.system.hotkeys.chord import parse_chord
+from handy_qwen.system.hotkeys.portal import PortalHotkeys, Shortcut, ShortcutsSession, Signal, trigger
+from handy_qwen.system.portal import NoPortalError, PortalError, RefusedError
 from tests.unit.system.bus import SESSION, FakeBus, response
 
 ERRORS = [
@@ -50,6 +51,16 @@ def on_bus(monkeypatch):
     return use
 
 
+def test_no_key_can_be_captured_where_the_desktop_has_them_all():
+    with pytest.raises(HotkeyError, match="Your desktop decides"):
+        PortalHotkeys(lambda _event: None).capture(lambda _captured: None)
+
+
+@pytest.mark.parametrize("chord", ["mouse4", "ctrl+mouse4"])
+def test_a_mouse_button_cannot_be_wished_for(chord):
+    assert trigger(parse_chord(chord)) == ""
+
+
 def test_a_bus_that_cannot_be_had_is_reported_and_the_listener_lives(on_bus, error):
     on_bus(error)
     posted = []
@@ -60,6 +71,12 @@ def test_a_bus_that_cannot_be_had_is_reported_and_the_listener_lives(on_bus, err
     assert not listener.has_died()
     listener.stop()
     assert posted == []
+
+
+def next_event(posted):
+    """But that the desktop assigned the keys."""
+    event = posted.get(timeout=30)
+    return next_event(posted) if isinstance(event, HotkeysAssigned) else event
 
 
 def signal(member, *body, path=SESSION):
@@ -208,9 +225,9 @@ def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_b
     listener = PortalHotkeys(posted.put)
     with pytest.raises(HotkeyError, match="does not answer"):
         listener.start([Hotkey("f9")])
-    assert posted.get(timeout=30) == Trouble(HOTKEYS, None)
+    assert next_event(posted) == Trouble(HOTKEYS, None)
     desktop.sessions[-1].say(Signal("Activated", "dictate"))
-    assert isinstance(posted.get(timeout=30), KeyDown)
+    assert isinstance(next_event(posted), KeyDown)
     listener.stop()
     assert all(session.is_closed for session in desktop.sessions)
 
@@ -234,11 +251,11 @@ def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
     listener = PortalHotkeys(posted.put)
     listener.start([Hotkey("f9")])
     desktop.sessions[0].say(Signal("Activated", "dictate"), Signal("Activated", "dictate"))
-    assert isinstance(posted.get(timeout=30), KeyDown)
+    assert isinstance(next_event(posted), KeyDown)
     desktop.sessions[0].say(Signal("Changed", keys={"dictate": "F8"}))
-    assert isinstance(posted.get(timeout=30), KeyUp)
+    assert isinstance(next_event(posted), KeyUp)
     desktop.sessions[0].say(Signal("Changed"))
-    assert isinstance(posted.get(timeout=30), HotkeysFailed)
+    assert isinstance(next_event(posted), HotkeysFailed)
     listener.stop()
 
 
@@ -264,7 +281,7 @@ def test_what_the_desktop_did_not_bind_is_reported_until_it_works(monkeypatch, s
     listener.start([Hotkey("f9")])
     desktop.sessions[0].say(*signals)
     for expected in reports:
-        event = posted.get(timeout=30)
+        event = next_event(posted)
         if expected is None:
             assert event == Trouble(HOTKEYS, None)
         elif isinstance(expected, str):
@@ -294,3 +311,31 @@ def test_a_portal_that_is_not_there_is_told_from_one_that_is_slow(on_bus, member
         ShortcutsSession("SESSION", ())
     assert isinstance(caught.value, NoPortalError) == is_lasting
     assert bus.is_closed
+
+
+def test_what_the_desktop_assigned_is_told_for_each_hotkey_in_its_order(monkeypatch):
+    desktop = Desktop(monkeypatch)
+    posted = queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9"), Hotkey("ctrl_r")])
+    assert posted.get(timeout=30) == HotkeysAssigned(("F9", "F9"))
+    keys = {"cancel": "Meta+Esc", "dictate-2": "Meta+D", "dictate": ""}
+    desktop.sessions[0].say(Signal("Changed", keys=keys))
+    assert posted.get(timeout=30) == HotkeysAssigned(("", "Meta+D"))
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate": "F9"}))
+    assert isinstance(posted.get(timeout=30), HotkeysFailed)
+    assert posted.get(timeout=30) == HotkeysAssigned(("F9", ""))
+    listener.stop()
+
+
+@pytest.mark.parametrize("refuses", [{}, {"ConfigureShortcuts": "UnknownMethod"}])
+def test_the_portal_shows_its_settings_if_it_can(on_bus, refuses):
+    bus = on_bus(FakeBus({"BindShortcuts": (0, {})}, refuses=refuses))
+    session = ShortcutsSession("SESSION", [Shortcut("dictate", "Dictate", "F9")])
+    if refuses:
+        with pytest.raises(RefusedError):
+            session.configure()
+    else:
+        session.configure()
+        assert bus.calls[-1] == ("ConfigureShortcuts", (SESSION, "", {}))
+    session.close()

@@ -15,10 +15,9 @@ from handy_qwen.settings import Problem as FileProblem
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import microphone_words as words
-from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.widgets import MeterBar
-from tests.unit.ui.gallery import VIEW
+from tests.unit.ui.gallery import VIEW, tools
 
 pytestmark = [
     pytest.mark.qt_log_ignore("This plugin does not support"),
@@ -40,8 +39,7 @@ def level():
 
 @pytest.fixture
 def window(qtbot, asked, level):
-    tools = Tools(asked, asked, lambda: level[0], asked.models, asked.history, asked.upkeep, asked.microphone)
-    window = SettingsWindow(tools)
+    window = SettingsWindow(tools(asked, lambda: level[0]))
     qtbot.addWidget(window)
     window.show_settings(order("Gone", "Desk"))
     window.show_view(IDLE)
@@ -226,8 +224,7 @@ def test_the_microphone_is_open_only_while_the_page_is_seen(window, asked, qtbot
 
 
 def test_a_page_that_is_only_made_for_a_search_opens_no_microphone(qtbot, asked):
-    tools = Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.microphone)
-    window = SettingsWindow(tools)
+    window = SettingsWindow(tools(asked))
     qtbot.addWidget(window)
     window.present()
     qtbot.waitExposed(window)

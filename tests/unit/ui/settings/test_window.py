@@ -18,10 +18,9 @@ from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, Setti
 from handy_qwen.settings.forms import Amount, Own, Page
 from handy_qwen.ui.settings import window as window_module
 from handy_qwen.ui.settings import words
-from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from tests.unit.test_settings import BY_HAND, whole_line_comments
-from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD
+from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD, tools
 
 pytestmark = [
     pytest.mark.qt_log_ignore("This plugin does not support"),
@@ -35,9 +34,7 @@ SHOWN = {
 
 
 def make(qtbot, asked):
-    window = SettingsWindow(
-        Tools(asked, asked, lambda: -20.0, asked.models, asked.history, asked.upkeep, asked.microphone)
-    )
+    window = SettingsWindow(tools(asked))
     qtbot.addWidget(window)
     window.show_settings(SettingsView(Path("settings.toml")))
     window.show_view(CHOOSING)
@@ -63,7 +60,7 @@ def choose(row, value):
     """Choose ``value`` as a user would."""
     control, form = row.control, row.option.described.form
     if isinstance(control, QComboBox):
-        place = control.findText(words.said(form.worded(value)))
+        place = [one for one, _title in row.setting._shown].index(value)
         control.setCurrentIndex(place)
         control.activated.emit(place)
     elif isinstance(control, QCheckBox):
@@ -128,7 +125,7 @@ OTHER = {
     ("name", "typed", "reason"),
     [
         ("hold_s", 9.0, "Must be from 0.1 to 2 s."),
-        ("max_take_s", 60_000.0, "Must be from 0.1 to 120 min."),
+        ("max_take_s", 60_000.0, "Must be from 0.09 to 120 min."),
         ("history_count", 2_000_000, "Must be from 0 to 1,000,000 dictations."),
     ],
 )
@@ -256,7 +253,7 @@ from handy_qwen.core.view import Window
 class Nobody:
     def __getattr__(self, name):
         return lambda *_, **__: None
-others = {"upkeep_commands": Nobody(), "microphone_commands": Nobody()}
+others = dict.fromkeys(["upkeep_commands", "vocabulary_commands", "microphone_commands"], Nobody())
 desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), **others)
 assert not any(name.startswith("handy_qwen.ui.settings") for name in sys.modules), "before it is asked for"
 desk._present(Window.SETTINGS)

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QDateTime, Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtGui import QContextMenuEvent, QCursor, QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery
-from handy_qwen.ui import strings
+from handy_qwen.core.vocabulary import Told, VocabularyPage
+from handy_qwen.ui import saving, strings
 from handy_qwen.ui import window as window_module
 from handy_qwen.ui.windows import history_words as words
+from handy_qwen.ui.windows.correction import CorrectionDialog
 from handy_qwen.ui.windows.history import HistoryWindow
 from tests.e2e.pasts import ENTRIES, FULL, NOW_S, PASTS, PRIVATE, VIEW
 from tests.unit.ui.gallery import buttons, labels, letters
@@ -24,7 +27,7 @@ MANY = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in 
 
 @pytest.fixture
 def window(qtbot, asked, app_home):  # noqa: ARG001  the home keeps the window's place
-    made = HistoryWindow(asked.history, asked)
+    made = HistoryWindow(asked.history, asked, asked.vocabulary)
     qtbot.addWidget(made)
     made.show_view(VIEW)
     made.present()
@@ -270,16 +273,16 @@ def test_several_chosen_ones_are_exported_alone(window, asked):
     assert asked.calls == [("export", Path("/tmp/some.txt"), [8, 7])]
 
 
-@pytest.mark.parametrize("answer", [words.KEEP_IT, words.REPLACE_IT])
+@pytest.mark.parametrize("answer", [saving.KEEP_IT, saving.REPLACE_IT])
 def test_a_file_that_the_dialog_did_not_ask_about_is_not_overwritten_unasked(window, asked, tmp_path, answer):
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     export(window, tmp_path / "thesis")
     assert asked.calls == []
     (box,) = window.findChildren(QMessageBox)
     assert "thesis.txt" in box.text()
-    assert box.defaultButton().text() == words.KEEP_IT
+    assert box.defaultButton().text() == saving.KEEP_IT
     next(button for button in box.buttons() if button.text() == answer).click()
-    assert asked.calls == [("export", tmp_path / "thesis.txt", None)] * (answer == words.REPLACE_IT)
+    assert asked.calls == [("export", tmp_path / "thesis.txt", None)] * (answer == saving.REPLACE_IT)
 
 
 def test_where_there_is_no_text_its_place_says_why(window):
@@ -310,3 +313,76 @@ def test_times_are_told_as_people_do():
 def test_every_button_has_a_letter_of_its_own(window):
     underlined = letters([one.text() for one in buttons(window)] + labels(window) + [words.UNDO])
     assert len(underlined) == len(set(underlined)) >= 10
+
+
+def correct(window, start, length):
+    """Select in the text, and press the button; the dialog that opens."""
+    cursor = window.detail.text.textCursor()
+    cursor.setPosition(start)
+    cursor.setPosition(start + length, QTextCursor.MoveMode.KeepAnchor)
+    window.detail.text.setTextCursor(cursor)
+    window.detail.correct_button.click()
+    return next(one for one in window.findChildren(CorrectionDialog) if one.isVisible())
+
+
+def test_a_word_that_came_out_wrong_is_corrected_for_the_next_time(qtbot, window, asked):
+    choose(window, STARRED)
+    word = ENTRIES[STARRED].text.split()[0]
+    dialog = correct(window, 0, len(word) + 1)
+    assert (dialog.heard.text(), dialog.written.text()) == (word, word)
+    assert dialog.as_word.isChecked()
+    qtbot.keyClicks(dialog.written, "Qwen")
+    qtbot.keyClick(dialog.written, Qt.Key.Key_Return)
+    assert asked.calls == [("correct", word, "Qwen", {"is_word": True})]
+    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word added."), can_undo=True))
+    assert "1 word added." in said(window)
+    press(qtbot, window, Qt.Key.Key_Z, CONTROL)
+    assert asked.calls[1:] == [("undo",)]
+    window.show_vocabulary(VocabularyPage(told=Told(2, "Undone.")))
+    assert "Undone." in said(window)
+    assert not window.corrected.undo_button.isVisible()
+
+
+def test_a_correction_as_a_replacement_needs_both_and_a_difference(qtbot, window, asked):
+    choose(window, STARRED)
+    dialog = correct(window, 0, 4)
+    dialog.as_replacement.click()
+    assert not dialog.add_button.isEnabled()
+    dialog.written.setText("sofas")
+    dialog.heard.setText(" ")
+    assert not dialog.add_button.isEnabled()
+    dialog.heard.setText("chairs")
+    qtbot.keyClick(dialog.written, Qt.Key.Key_Return)
+    assert asked.calls == [("correct", "chairs", "sofas", {"is_word": False})]
+
+
+def test_nothing_is_added_on_cancel_and_nothing_is_told_of_what_others_add(qtbot, window, asked):
+    choose(window, STARRED)
+    dialog = correct(window, 0, 4)
+    qtbot.keyClick(dialog.written, Qt.Key.Key_Escape)
+    assert asked.calls == []
+    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word added."), can_undo=True))
+    assert not window.corrected.isVisible()
+
+
+def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
+    choose(window, STARRED)
+    text = window.detail.text
+    text.setFocus()
+    text.moveCursor(QTextCursor.MoveOperation.Start)
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(text, Qt.Key.Key_Right, keys)
+    assert text.selected() == ENTRIES[STARRED].text.split()[0]
+    QGuiApplication.sendEvent(text, context_menu(text))
+    (menu,) = text.findChildren(QMenu)
+    next(one for one in menu.actions() if one.text() == words.CORRECT).trigger()
+    assert window.findChild(CorrectionDialog).heard.text() == text.selected()
+
+
+def context_menu(text):
+    return QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, text.rect().center(), QCursor.pos())
+
+
+def test_without_a_text_there_is_nothing_to_correct(window):
+    choose(window, FAILED)
+    assert not window.detail.correct_button.isEnabled()

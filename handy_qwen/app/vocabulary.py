@@ -1,0 +1,371 @@
+"""Words and replacements for the windows: changed and counted on a thread of their own.
+
+    Qt --add, edit, delete ...--> inbox --> thread "vocabulary" --> settings file --> VocabularyPage --> Qt
+
+What a window asks for is answered once for several commands that come together. Tokens are counted when the
+typing pauses; that imports the engine, but loads no model. A text is tried as often as the lists change.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handy_qwen.core.text import Replacement, clean, fit, pattern_error
+from handy_qwen.core.types import Rules
+from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyListener, VocabularyPage
+from handy_qwen.errors import EngineError, HandyError
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.worker import Worker
+from handy_qwen.settings import Settings
+from handy_qwen.vocabulary import exchange, lists
+from handy_qwen.vocabulary.lists import Item, Outcome, Skipped, Vocabulary
+
+if TYPE_CHECKING:
+    from handy_qwen.core.ports import Watched
+    from handy_qwen.engine.api import FittedWords
+
+logger = logging.getLogger(__name__)
+
+COUNT_S = 0.3  # tokens are counted when so long nothing was asked for
+MOST_UNDONE = 50
+DEFAULT_LANGUAGE = "English"
+Revise = Callable[[Callable[[Settings], Mapping[str, object]]], Settings]
+
+
+class _SupersededError(Exception):
+    """A text need not be tried to the end: something else was asked for meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A change that can be taken back."""
+
+    before: Vocabulary
+    after: Vocabulary
+
+
+class VocabularyPresenter:
+    """Implements ``core.vocabulary.VocabularyCommands``.
+
+    Threads: the methods are called on Qt's; ``listener`` on ``vocabulary``.
+
+    Args:
+        settings: What holds now. Any thread.
+        revise: Changes them; see ``SettingsStore.revise``. Called on ``vocabulary``.
+        rules: What the settings say to the dictation cycle. Any thread.
+        count: Which words the model of that name reads. Slow; called on ``vocabulary``.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        revise: Revise,
+        rules: Callable[[], Rules],
+        count: Callable[[str, Sequence[str]], FittedWords] | None = None,
+    ) -> None:
+        self.listener: VocabularyListener = lambda _page: None  # until there is one
+        self._settings, self._revise, self._rules = settings, revise, rules
+        self._count = count or _count
+        self._is_watched = self._is_due = False
+        self._drafts: dict[Replacement | None, Row] = {}  # by what is saved in their place
+        self._done: list[_Done] = []
+        self._told = Told()
+        self._sample = ""
+        self._fit: Fit | None = None
+        self._counted: tuple[object, ...] = ()  # what ``_fit`` is about
+        self._shown: VocabularyPage | None = None  # the last answer
+        self._worker = Worker(
+            "vocabulary",
+            routine=self._count_tokens,
+            pause_s=lambda: COUNT_S if self._must_count() else None,
+            after=self._answer,
+            is_lazy=True,
+            on_error=lambda error: self._tell(error.title, error.hint, is_problem=True),
+        )
+        self.workers: dict[str, Watched] = {watchdog.VOCABULARY: self._worker}
+
+    # --- called on Qt's thread -----------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Answer now, and after every change."""
+        self._do(partial(self._watch, is_watched=True))
+
+    def leave(self) -> None:
+        """Answer no more."""
+        self._do(partial(self._watch, is_watched=False))
+
+    def add_words(self, text: str) -> None:
+        """Add the words in ``text``."""
+        items = partial(lists.lines_of, text)
+        self._do(lambda: self._change(lambda old: lists.added(old, items(), is_typed=True)))
+
+    def edit_word(self, was: str, text: str) -> None:
+        """Write ``text`` instead of ``was``."""
+        self._do(lambda: self._change(lambda old: lists.reworded(old, was, text), "Word changed."))
+
+    def delete_words(self, words: Sequence[str]) -> None:
+        """Delete these."""
+        told = "1 word deleted." if len(words) == 1 else f"{len(words):,} words deleted."
+        self._do(lambda: self._change(lambda old: Outcome(lists.without_words(old, words)), told))
+
+    def move_words(self, words: Sequence[str], by: int) -> None:
+        """Move these by so many places."""
+        self._do(lambda: self._change(lambda old: Outcome(lists.moved(old, words, by)), "Order changed."))
+
+    def set_replacement(self, row: Row | None, entered: Replacement) -> None:
+        """Change ``row``, or add one."""
+        self._do(partial(self._set, row.saved if row else None, entered))
+
+    def delete_rows(self, rows: Sequence[Row]) -> None:
+        """Delete these."""
+        self._do(partial(self._delete_rows, rows))
+
+    def correct(self, heard: str, written: str, *, is_word: bool) -> None:
+        """Add a word, or a replacement."""
+        if is_word:
+            self.add_words(" ".join(written.split()))
+        else:
+            rule = Item(1, Replacement(heard.strip(), written))
+            self._do(lambda: self._change(lambda old: lists.added(old, [rule])))
+
+    def import_file(self, path: Path) -> None:
+        """Add what a file holds."""
+        self._do(partial(self._import, path))
+
+    def export_words(self, path: Path) -> None:
+        """Write the words to a file."""
+        self._do(lambda: self._export(path, exchange.words_file(self._lists().words, _kind(path))))
+
+    def export_replacements(self, path: Path) -> None:
+        """Write the replacements to a file."""
+        self._do(
+            lambda: self._export(path, exchange.replacements_file(self._lists().replacements, _kind(path)))
+        )
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._do(self._undo)
+
+    def try_text(self, text: str) -> None:
+        """Show what the settings make of ``text``."""
+        self._do(partial(setattr, self, "_sample", text))
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what was asked for, and end the thread. Safe to call twice."""
+        self._worker.stop(timeout_s)
+
+    # --- called on "vocabulary" ----------------------------------------------------------------------
+
+    def _do(self, call: Callable[[], None]) -> None:
+        def do() -> None:
+            self._is_due = True
+            call()
+
+        self._worker.do(do)
+
+    def _watch(self, *, is_watched: bool) -> None:
+        self._is_watched, self._shown = is_watched, None  # whoever begins to look gets an answer in any case
+        if not is_watched:
+            self._sample = ""
+
+    def _lists(self) -> Vocabulary:
+        return _lists_of(self._settings())
+
+    def _tell(self, title: str, hint: str = "", *, is_problem: bool = False) -> None:
+        self._told = Told(self._told.number + 1, title, hint, is_problem)
+
+    def _change(
+        self, change: Callable[[Vocabulary], Outcome], title: str = "", skipped: Sequence[Skipped] = ()
+    ) -> None:
+        """Change the lists, and tell ``title``, or what was added; also what was ``skipped`` before."""
+        before = after = Vocabulary()
+        outcome = Outcome(after)
+
+        def changes(now: Settings) -> dict[str, object]:
+            nonlocal before, after, outcome
+            before = _lists_of(now)
+            outcome = change(before)
+            after = outcome.vocabulary
+            return _differences(before, after)
+
+        self._revise(changes)
+        if after != before:
+            self._done = [*self._done[1 - MOST_UNDONE :], _Done(before, after)]
+        outcome = outcome.after(skipped)
+        is_bare = not title or outcome.skipped or outcome.words or outcome.replacements
+        if is_bare or after != before:
+            is_problem = after == before and bool(outcome.skipped)
+            self._tell(outcome.summary if is_bare else title, is_problem=is_problem)
+
+    def _set(self, saved: Replacement | None, entered: Replacement) -> None:
+        problem = self._problem(saved, entered)
+        if problem:
+            self._drafts[saved] = Row(entered, saved, problem)
+            self._tell(problem, is_problem=True)
+            return
+        self._drafts.pop(saved, None)
+
+        def change(old: Vocabulary) -> Outcome:
+            if saved not in old.replacements:
+                return lists.added(old, [Item(1, entered)])
+            place = old.replacements.index(saved)
+            rules = (*old.replacements[:place], entered, *old.replacements[place + 1 :])
+            return Outcome(replace(old, replacements=rules))
+
+        self._change(change, "Replacement changed.")
+
+    def _problem(self, saved: Replacement | None, entered: Replacement) -> str:
+        """Why the settings do not take ``entered``, as a sentence."""
+        others = [one for one in self._lists().replacements if one != saved]
+        if reason := pattern_error(entered):
+            return f"Not a valid pattern: {reason}."
+        if reason := lists.refusal(entered):
+            return f"{reason[0].upper()}{reason[1:]}."
+        if twin := lists.twin(others, entered):
+            return f"Row {self._lists().replacements.index(twin) + 1} replaces the same words already."
+        return ""
+
+    def _delete_rows(self, rows: Sequence[Row]) -> None:
+        gone = {row.saved for row in rows}
+        for saved in gone:
+            self._drafts.pop(saved, None)
+        told = "1 replacement deleted." if len(rows) == 1 else f"{len(rows):,} replacements deleted."
+
+        def change(old: Vocabulary) -> Outcome:
+            return Outcome(
+                replace(old, replacements=tuple(one for one in old.replacements if one not in gone))
+            )
+
+        self._change(change, told)
+
+    def _import(self, path: Path) -> None:
+        found = exchange.read_file(path)
+        self._change(lambda old: lists.added(old, found.items), skipped=found.skipped)
+        if found.encoding:
+            hint = f"The file was read as {found.encoding}. Check accents and special characters."
+            self._told = replace(self._told, hint=hint)
+
+    def _export(self, path: Path, data: bytes) -> None:
+        exchange.write_file(path, data)
+        self._tell(f"Exported to {path}.")
+
+    def _undo(self) -> None:
+        if not self._done:
+            return
+        last = self._done.pop()
+
+        def changes(now: Settings) -> dict[str, object]:
+            there = _lists_of(now)
+            words = last.before.words if there.words == last.after.words else None
+            rules = last.before.replacements if there.replacements == last.after.replacements else None
+            is_mine = (words is not None or last.before.words == last.after.words) and (
+                rules is not None or last.before.replacements == last.after.replacements
+            )
+            if not is_mine:
+                raise HandyError("The list was changed elsewhere meanwhile.", "Nothing was undone.")
+            restored = Vocabulary(
+                there.words if words is None else words, there.replacements if rules is None else rules
+            )
+            return _differences(there, restored)
+
+        try:
+            self._revise(changes)
+        except HandyError:
+            self._done.clear()
+            raise
+        self._tell("Undone.")
+
+    def _must_count(self) -> bool:
+        return self._is_watched and self._counted != self._to_count()
+
+    def _to_count(self) -> tuple[object, ...]:
+        settings = self._settings()
+        return settings.model, settings.custom_words
+
+    def _count_tokens(self) -> None:
+        if not self._must_count():
+            return
+        settings = self._settings()
+        self._is_due, self._fit, self._counted = True, None, self._to_count()
+        if not settings.custom_words:
+            return
+        try:
+            found = self._count(settings.model, settings.custom_words)
+        except EngineError as exc:  # loading the model tells it to the user
+            logger.info("custom words not counted: %s", type(exc).__name__)
+            return
+        left_out = frozenset(settings.custom_words[place] for place in found.left_out)
+        self._fit = Fit(found.tokens, found.limit, left_out)
+
+    def _answer(self) -> None:
+        """Show what there is now, once nothing more was asked for."""
+        if not (self._is_due and self._worker.is_idle()):
+            return
+        try:
+            tried = self._tried()
+        except _SupersededError:
+            return
+        self._is_due = False
+        vocabulary = self._lists()
+        for saved in set(self._drafts) - {None, *vocabulary.replacements}:  # somebody else has deleted it
+            row = self._drafts.pop(saved)
+            self._drafts.setdefault(None, replace(row, saved=None))
+        rows = [self._drafts.get(one) or Row(one, one) for one in vocabulary.replacements]
+        rows += [row for saved, row in self._drafts.items() if saved is None]
+        page = VocabularyPage(
+            vocabulary.words,
+            self._fit,
+            tuple(rows),
+            self._told,
+            can_undo=bool(self._done),
+            tried=tried,
+            handy=exchange.handy_settings() if self._is_watched else None,
+        )
+        if page != self._shown:
+            self._shown = page
+            self.listener(page)
+
+    def _tried(self) -> Tried | None:
+        if not self._sample.strip():
+            return None
+        rules, recent = self._rules(), self._settings().recent_languages
+        language = rules.language or (recent[0] if recent else DEFAULT_LANGUAGE)
+        slow: list[Replacement] = []
+
+        def on_slow(one: Replacement) -> None:
+            slow.append(one)
+            self._worker.begin()
+            if not self._worker.is_idle():
+                raise _SupersededError
+
+        written = fit(clean(self._sample, rules.text, language, on_slow), rules.text, None, language)
+        return Tried(self._sample, written, language, tuple(slow))
+
+
+def _lists_of(settings: Settings) -> Vocabulary:
+    return Vocabulary(settings.custom_words, settings.replacements)
+
+
+def _differences(before: Vocabulary, after: Vocabulary) -> dict[str, object]:
+    """The settings that must change."""
+    changes: dict[str, object] = {}
+    if after.words != before.words:
+        changes["custom_words"] = after.words
+    if after.replacements != before.replacements:
+        changes["replacements"] = after.replacements
+    return changes
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _count(model: str, words: Sequence[str]) -> FittedWords:
+    from handy_qwen.models.installed import fit_custom_words
+
+    return fit_custom_words(model, words)

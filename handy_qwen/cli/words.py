@@ -1,0 +1,81 @@
+"""``handy-qwen words``: which custom words the model reads; words and replacements from and to files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from handy_qwen import paths
+from handy_qwen.cli.options import Subparsers, add_command, add_group, read_settings
+from handy_qwen.cli.terminal import say, write, write_json
+from handy_qwen.errors import EngineError
+
+_FORMS = "a word a line (.txt), a table (.csv, .tsv) of heard, written, regex and case, or Handy's settings"
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Add the commands to the program's parser."""
+    summary = "list your custom words, import and export words and replacements"
+    _parser, actions = add_group(commands, "words", summary)
+    add_command(actions, "list", _list, "your words, and whether the model reads them", has_json=True)
+    imported = add_command(actions, "import", _import, "add the words and replacements of a file", _FORMS)
+    imported.add_argument("file", type=Path, metavar="FILE")
+    exported = add_command(actions, "export", _export, "write your words to a file: .txt, .csv or .tsv")
+    exported.add_argument("file", type=Path, metavar="FILE")
+    exported.add_argument("--replacements", action="store_true", help="the replacements: .csv or .tsv")
+
+
+def _list(options: argparse.Namespace) -> int:
+    """The words as they are in the settings; how many tokens they take goes to the user."""
+    from handy_qwen.models.installed import fit_custom_words
+
+    settings = read_settings()
+    left_out: set[int] = set()
+    try:
+        fitted = fit_custom_words(settings.model, settings.custom_words)
+    except EngineError as exc:
+        say(f"Not counted: {exc}")
+    else:
+        left_out = set(fitted.left_out)
+        say(f"{fitted.tokens} of {fitted.limit} tokens used.")
+    words = list(enumerate(settings.custom_words))
+    if options.json:
+        write_json([{"word": word, "is_used": place not in left_out} for place, word in words])
+        return 0
+    write("".join(f"{word}{' (not used)' if place in left_out else ''}\n" for place, word in words))
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from handy_qwen.settings import Settings, revise
+    from handy_qwen.vocabulary.exchange import read_file
+    from handy_qwen.vocabulary.lists import Outcome, Vocabulary, added
+
+    found = read_file(options.file)
+    outcome = Outcome(Vocabulary())
+
+    def changes(now: Settings) -> dict[str, object]:
+        nonlocal outcome
+        old = Vocabulary(now.custom_words, now.replacements)
+        outcome = added(old, found.items).after(found.skipped)
+        new = outcome.vocabulary
+        return {"custom_words": new.words, "replacements": new.replacements}
+
+    revise(paths.settings_file(), changes)
+    say(outcome.summary)
+    if found.encoding:
+        say(f"The file was read as {found.encoding}. Check accents and special characters.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from handy_qwen.vocabulary.exchange import replacements_file, words_file, write_file
+
+    settings, kind = read_settings(), options.file.suffix.lower()
+    data = (
+        replacements_file(settings.replacements, kind)
+        if options.replacements
+        else words_file(settings.custom_words, kind)
+    )
+    write_file(options.file, data)
+    return 0

@@ -1,0 +1,408 @@
+"""The hotkeys on the page Shortcut: each with its key, its language and what is pressed after its text.
+
+A new key is recorded by the program's own listener, which hears what Qt does not: which side a modifier is
+on, media keys, mouse buttons. It then waits to be pressed once; until then hotkeys are only shown
+(``Request.REHEARSE``) and record nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from handy_qwen.core.capture import Captured, CaptureStep
+from handy_qwen.core.events import Request
+from handy_qwen.core.types import Hotkey
+from handy_qwen.core.view import HOTKEYS, Choices, View
+from handy_qwen.errors import HandyError
+from handy_qwen.languages import AUTOMATIC
+from handy_qwen.settings import Settings
+from handy_qwen.ui import strings
+from handy_qwen.ui.key_cap import is_menu_key
+from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.settings import shortcut_words as words
+from handy_qwen.ui.settings.controls import ChoiceControl
+from handy_qwen.ui.settings.key_cell import KeyCell
+from handy_qwen.ui.settings.page import Tools
+from handy_qwen.ui.widgets import Button, Message, Text
+
+_WISHES = ("F9", "F8", "F7", "F6", "Pause")  # what a desktop that assigns the keys itself is asked for
+
+
+class _Test(enum.Enum):
+    """How far the test of a new hotkey is."""
+
+    NONE = enum.auto()
+    WAITING = enum.auto()
+    DOWN = enum.auto()
+
+
+class HotkeyRow(QWidget):
+    """One hotkey. Only shows; what is done with it is in ``HotkeyList``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number, self.cell = Text(is_line=True), KeyCell()
+        self.language, self.submit = ChoiceControl(), ChoiceControl()
+        self.remove = Button(words.REMOVE)
+        self.trouble, self.verdict = Message(), Message()
+        self.keys = ""  # as people write them
+        first = row(self.number, (self.cell, 1), self.remove, gap_px=SMALL_GAP_PX)
+        language, submit = Text(words.LANGUAGE, is_line=True), Text(words.SUBMIT, is_line=True)
+        self._labels = language, submit
+        widest = max(language.sizeHint().width(), submit.sizeHint().width())
+        column(
+            first,
+            self.trouble,
+            self.verdict,
+            FlowLayout(
+                _labelled(language, self.language.widget, widest),
+                _labelled(submit, self.submit.widget, widest),
+                gap_px=GAP_PX,
+            ),
+            gap_px=SMALL_GAP_PX,
+            parent=self,
+        )
+
+    def name(self, number: int, keys: str, spoken_as: str) -> None:
+        """It is hotkey ``number``, made of ``keys``, "" if they are to be chosen."""
+        self.keys = keys
+        self.number.setText(f"{number}.")
+        self.cell.say(keys or words.NO_KEY, spoken_as.format(number=number, keys=keys or words.NO_KEY))
+        self.remove.setAccessibleName(words.REMOVE_NAME.format(number=number, keys=keys or words.NO_KEY))
+        for label, control, title in zip(
+            self._labels,
+            (self.language, self.submit),
+            (words.LANGUAGE_NAME, words.SUBMIT_NAME),
+            strict=True,
+        ):
+            label.setAccessibleName(title.format(number=number))  # on Linux a list is called by its label
+            control.widget.setAccessibleName(title.format(number=number))
+
+    def refuse(self, error: HandyError) -> None:
+        """Say why the key that was pressed cannot be the hotkey, until another one is."""
+        self.trouble.say(error.title, hint=error.hint)
+
+
+class HotkeyList(QWidget):
+    """All hotkeys. Made and used on Qt's thread.
+
+    Args:
+        tools: See ``SettingsPage``.
+    """
+
+    changed = Signal()  # there are more rows, or fewer
+    _captured = Signal(object, object)  # which capture, Captured; from another thread
+    _used = Signal(object, object)  # the row, HandyError or None; from another thread
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__()
+        self._commands, self._ask = tools.commands, tools.ask
+        self.rows: list[HotkeyRow] = []
+        self._settings, self._view = Settings(hotkeys=()), View()
+        self._hotkeys: tuple[Hotkey, ...] = ()
+        self._new: HotkeyRow | None = None  # the last one, if its key is still to be chosen
+        self._recording: HotkeyRow | None = None
+        self._end: Callable[[], None] = _nothing
+        self._capture: object = None
+        self._tested: HotkeyRow | None = None
+        self._test = _Test.NONE
+        self._removed: tuple[int, Hotkey] | None = None
+        self.trouble, self.undone, self.desktop = Message(), Message(is_line=True), Message()
+        self.add = Button(words.ADD, self._on_add)
+        self.undo = Button(words.UNDO, self._on_undo)
+        self.configure = Button(words.CONFIGURE, self._commands.configure_hotkeys)
+        self.undo.hide()
+        self.configure.hide()
+        self._list = QVBoxLayout()
+        self._list.setSpacing(GAP_PX)
+        column(
+            self.desktop,
+            self._list,
+            self.trouble,
+            FlowLayout(self.undone, self.undo, gap_px=SMALL_GAP_PX),
+            FlowLayout(self.add, self.configure, gap_px=SMALL_GAP_PX),
+            gap_px=GAP_PX,
+            parent=self,
+        )
+        self._captured.connect(self._on_captured, Qt.ConnectionType.QueuedConnection)
+        self._used.connect(self._on_used, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def first_focus(self) -> QWidget:
+        """The first key."""
+        return self.rows[0].cell if self.rows else self.add
+
+    # --- what is shown -------------------------------------------------------------------------------
+
+    def show_settings(self, settings: Settings) -> None:
+        """Show the hotkeys that the settings have."""
+        before, self._settings = self._hotkeys, settings
+        self._hotkeys = settings.hotkeys
+        if self._new is not None and len(self._hotkeys) > len(before):
+            self._new = None  # it has got its key
+        if self._hotkeys != before:
+            self._forget_removed(len(self._hotkeys) > len(before))
+        self._show_rows()
+
+    def show_view(self, view: View) -> None:
+        """Show which hotkeys are down, and what the desktop or the listener says about them."""
+        self._view = view
+        is_assigned = view.desktop_keys is not None
+        self.desktop.say(words.BY_DESKTOP if is_assigned else "", "text", hint=words.BY_DESKTOP_HINT)
+        self.configure.setVisible(is_assigned)
+        lasting = [one for one in view.notices if one.subject == HOTKEYS and one.is_lasting]
+        if lasting:
+            self.trouble.say(lasting[-1].title, hint=lasting[-1].hint, is_silent=True)
+        elif not self._hotkeys and self._new is None:
+            self.trouble.say(words.NONE_SET, "text", hint=words.NONE_SET_HINT, is_silent=True)
+        else:
+            self.trouble.say("")
+        self._show_rows()
+        for place, one in enumerate(self.rows):
+            one.cell.setDown(place in view.keys_down)
+        if self._tested is not None and self._tested in self.rows:
+            self._follow_test(self.rows.index(self._tested) in view.keys_down)
+
+    def _show_rows(self) -> None:
+        wanted = len(self._hotkeys) + (self._new is not None)
+        is_changed = len(self.rows) != wanted
+        while len(self.rows) > wanted:
+            self._drop(self.rows[-1])
+        while len(self.rows) < wanted:
+            self._make()
+        titles = dict(zip(self._view.choices.chords, self._view.choices.hotkeys, strict=False))
+        for place, one in enumerate(self.rows):
+            hotkey = self._hotkeys[place] if place < len(self._hotkeys) else Hotkey("")
+            self._show_row(place, one, hotkey, titles)
+        if is_changed:
+            self.changed.emit()
+
+    def _show_row(self, place: int, one: HotkeyRow, hotkey: Hotkey, titles: Mapping[str, str]) -> None:
+        keys, name = titles.get(hotkey.chord, hotkey.chord), words.KEY_NAME
+        if self._view.desktop_keys is not None:
+            given = self._view.desktop_keys
+            keys = (given[place] if place < len(given) else "") or words.NO_DESKTOP_KEY
+            name = words.DESKTOP_KEY_NAME
+        if keys != one.keys and one.keys:
+            one.trouble.say("")  # solved, in whatever way
+            if self._tested is not one:
+                one.verdict.say("")
+        one.name(place + 1, keys, name)
+        one.language.set_entries(_languages(self._settings, self._view.choices))
+        one.language.show_value(hotkey.language)
+        one.submit.set_entries(_submits(self._settings))
+        one.submit.show_value(hotkey.submit)
+
+    def _make(self) -> None:
+        one = HotkeyRow()
+        one.cell.clicked.connect(lambda _checked: self._on_cell(one))
+        one.cell.deserted.connect(self.end_capture)
+        one.remove.clicked.connect(lambda _checked: self._on_remove(one))
+        one.language.connect(lambda value: self._change(one, language=str(value)))
+        one.submit.connect(lambda value: self._change(one, submit=str(value)))
+        self.rows.append(one)
+        self._list.addWidget(one)
+
+    def _drop(self, one: HotkeyRow) -> None:
+        if self._recording is one:
+            self.end_capture()
+        if self._tested is one:
+            self.end_test()
+        if one in self.rows:  # ending the capture of a new one has dropped it
+            self.rows.remove(one)
+            self._list.removeWidget(one)
+            one.hide()
+            one.deleteLater()
+
+    # --- changes -------------------------------------------------------------------------------------
+
+    def _change(self, one: HotkeyRow, **what: str) -> None:
+        place = self.rows.index(one)
+        if place < len(self._hotkeys):
+            self._use(one, self._with(place, replace(self._hotkeys[place], **what)))
+
+    def _with(self, place: int, hotkey: Hotkey) -> list[Hotkey]:
+        return [*self._hotkeys[:place], hotkey, *self._hotkeys[place + 1 :]]
+
+    def _use(self, one: HotkeyRow | None, hotkeys: Sequence[Hotkey], place: int | None = None) -> None:
+        """Dictate with ``hotkeys``; the keys of the one at ``place``, which ``one`` shows, are new."""
+        self._commands.use_hotkeys(hotkeys, place, lambda error: self._used.emit(one, (place, error)))
+
+    def _on_used(self, one: HotkeyRow | None, answer: tuple[int | None, HandyError | None]) -> None:
+        place, error = answer
+        if one is None or one not in self.rows:
+            return
+        if error is not None:
+            one.refuse(error)
+            self._show_rows()
+        elif place is not None:
+            one.trouble.say("")
+            self._begin_test(one)
+
+    def _on_add(self) -> None:
+        if self._view.desktop_keys is not None:
+            taken = {hotkey.chord.lower() for hotkey in self._hotkeys}
+            wish = next((one for one in _WISHES if one.lower() not in taken), _WISHES[0])
+            self._use(None, [*self._hotkeys, Hotkey(wish)])
+            return
+        if self._new is None:
+            self._make()
+            self._new = self.rows[-1]
+            self._show_rows()
+            self.show_view(self._view)
+            self.changed.emit()
+        self._new.cell.setFocus()
+        self._record(self._new)
+
+    def _on_remove(self, one: HotkeyRow) -> None:
+        place = self.rows.index(one)
+        self.end_capture()
+        if one not in self.rows:
+            return
+        if one is self._new:
+            self._new = None
+        else:
+            self._removed = place, self._hotkeys[place]
+            self.undone.say(words.REMOVED.format(keys=one.keys), "text")
+            self.undo.show()
+            hotkeys = [*self._hotkeys[:place], *self._hotkeys[place + 1 :]]
+            self._hotkeys = tuple(hotkeys)  # the row goes at once, and the others keep theirs
+            self._use(None, hotkeys)
+        self._drop(one)
+        self._show_rows()
+        self.show_view(self._view)
+        self.changed.emit()
+        beside = self.rows[min(place, len(self.rows) - 1)].remove if self.rows else self.add
+        (self.undo if self._removed is not None else beside).setFocus()
+
+    def _on_undo(self) -> None:
+        if self._removed is None:
+            return
+        place, hotkey = self._removed
+        self._forget_removed(True)
+        self._use(None, [*self._hotkeys[:place], hotkey, *self._hotkeys[place:]])
+        self.add.setFocus()
+
+    def _forget_removed(self, is_over: bool) -> None:
+        if is_over:
+            self._removed = None
+            self.undone.say("")
+            self.undo.hide()
+
+    # --- a new key -----------------------------------------------------------------------------------
+
+    def _on_cell(self, one: HotkeyRow) -> None:
+        if self._view.desktop_keys is not None:
+            self._commands.configure_hotkeys()
+        elif self._recording is one:
+            self.end_capture()
+        else:
+            self._record(one)
+
+    def _record(self, one: HotkeyRow) -> None:
+        self.end_capture()
+        self.end_test()
+        self._recording, capture = one, object()
+        self._capture = capture
+        one.trouble.say("")
+        hint = words.PRESS_HINT.format(keys=one.keys) if one is not self._new else words.PRESS_HINT_NEW
+        one.verdict.say(hint, "text", is_silent=True)
+        one.cell.record(True)
+        self._end = self._commands.capture_hotkey(lambda captured: self._captured.emit(capture, captured))
+
+    def end_capture(self) -> None:
+        """The hotkey stays as it is. Safe to call twice."""
+        end, self._end = self._end, _nothing
+        end()
+        self._stop_recording()
+
+    def _stop_recording(self) -> None:
+        one, self._recording, self._capture = self._recording, None, None
+        if one is not None:
+            one.cell.record(False)
+            one.verdict.say("")
+
+    def _on_captured(self, capture: object, captured: Captured) -> None:
+        one = self._recording
+        if capture is not self._capture or one is None:
+            return  # of one that was ended
+        match captured.step:
+            case CaptureStep.HOLDING:
+                one.cell.hold(captured.keys)
+                return
+            case CaptureStep.NAMELESS:
+                one.verdict.say(words.NAMELESS)
+                return
+        self._end = _nothing
+        self._stop_recording()
+        place = self.rows.index(one)
+        if captured.step is CaptureStep.CHOSEN:
+            hotkey = self._hotkeys[place] if place < len(self._hotkeys) else Hotkey("")
+            self._use(one, self._with(place, replace(hotkey, chord=captured.keys)), place)
+        elif captured.step is CaptureStep.CLEARED:
+            self._on_remove(one)
+        elif captured.error is not None:
+            one.refuse(captured.error)
+        elif one is self._new and not one.trouble.words:
+            self._on_remove(one)
+
+    # --- its test ------------------------------------------------------------------------------------
+
+    def _begin_test(self, one: HotkeyRow) -> None:
+        self._tested, self._test = one, _Test.WAITING
+        one.verdict.say(words.TEST.format(keys=one.keys), "text", hint=_warning(one.keys))
+        self._ask(Request.REHEARSE)
+
+    def _follow_test(self, is_down: bool) -> None:
+        one = self._tested
+        if one is None:
+            return
+        if is_down and self._test is _Test.WAITING:
+            self._test = _Test.DOWN
+            one.verdict.say(words.TEST_DOWN.format(keys=one.keys), "good")
+        elif not is_down and self._test is _Test.DOWN:
+            self.end_test()
+            one.verdict.say(words.TEST_DONE.format(keys=one.keys), "good", hint=_warning(one.keys))
+
+    def end_test(self) -> None:
+        """Hotkeys dictate again. Safe to call twice."""
+        one, self._tested, self._test = self._tested, None, _Test.NONE
+        if one is not None:
+            one.verdict.say("")
+            self._ask(Request.PERFORM)
+
+
+def _nothing() -> None:
+    """There is nothing to end."""
+
+
+def _warning(keys: str) -> str:
+    return words.MENU_KEY.format(keys=keys) if is_menu_key(keys.lower()) else ""
+
+
+def _languages(settings: Settings, choices: Choices) -> list[tuple[str, str]]:
+    usual = strings.language_title(settings.language) if settings.language else words.AUTOMATIC
+    names = dict.fromkeys([*choices.recent_languages, *choices.languages])
+    return [
+        ("", words.DEFAULT.format(what=usual)),
+        (AUTOMATIC, words.DETECT),
+        *((name, strings.language_title(name)) for name in names),
+    ]
+
+
+def _submits(settings: Settings) -> list[tuple[str, str]]:
+    usual = words.DEFAULT.format(what=words.SUBMITS[settings.submit])
+    return [("", usual), *((str(one), said) for one, said in words.SUBMITS.items())]
+
+
+def _labelled(label: Text, control: QWidget, width: int) -> QWidget:
+    whole = QWidget()
+    label.setBuddy(control)
+    label.setMinimumWidth(width)
+    row(label, control, gap_px=SMALL_GAP_PX, parent=whole)
+    return whole

@@ -1,0 +1,351 @@
+"""The table of replacements: edited in place, the text to write on several lines if wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QHeaderView,
+    QLineEdit,
+    QPlainTextEdit,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from handy_qwen.core.text import Replacement
+from handy_qwen.core.vocabulary import Row
+from handy_qwen.ui.settings import vocabulary_words as words
+from handy_qwen.ui.style import grounds, readable, scheme
+from handy_qwen.ui.widgets import spoken
+
+Index = QModelIndex | QPersistentModelIndex
+Change = Callable[[Row | None, Replacement], None]
+HEARD, WRITTEN, CASE, PATTERN = range(4)
+_TITLES = (words.HEARD, words.WRITTEN, words.CASE, words.PATTERN)
+_NOWHERE = QModelIndex()
+_LEAST_ROWS, _EDITED_LINES, _LEAST_CHARACTERS = 4, 4, 12
+
+
+class _RulesModel(QAbstractTableModel):
+    """Rows as they were entered, and below them one that is just being made: it has no ``written`` yet.
+
+    What is edited is passed on, and comes back with the next page.
+    """
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()
+        self._change = change
+        self.rows: tuple[Row, ...] = ()
+        self.new: Replacement | None = None
+
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        """Rows keep their place, so that an open editor stays."""
+        before, after = len(self.rows), len(rows)
+        if after > before:
+            self.beginInsertRows(_NOWHERE, before, after - 1)
+            self.rows = rows
+            self.endInsertRows()
+        elif after < before:
+            self.beginRemoveRows(_NOWHERE, after, before - 1)
+            self.rows = rows
+            self.endRemoveRows()
+        self.rows = rows
+        if rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(after - 1, PATTERN))
+
+    def begin(self) -> QModelIndex:
+        """Add a row to be filled in; or find the one that is not filled in yet."""
+        if self.new is None:
+            self.beginInsertRows(_NOWHERE, len(self.rows), len(self.rows))
+            self.new = Replacement("", "")
+            self.endInsertRows()
+        return self.index(len(self.rows), HEARD)
+
+    def drop(self) -> None:
+        """Take the row away that is not filled in."""
+        if self.new is not None:
+            self.beginRemoveRows(_NOWHERE, len(self.rows), len(self.rows))
+            self.new = None
+            self.endRemoveRows()
+
+    def entered(self, row: int) -> Replacement:
+        return self.rows[row].entered if row < len(self.rows) else self.new or Replacement("", "")
+
+    def problem(self, row: int) -> str:
+        if row < len(self.rows):
+            return self.rows[row].problem
+        return words.SAY_WHAT_TO_WRITE if self.new is not None and self.new.heard.strip() else ""
+
+    def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
+        return 0 if parent.isValid() else len(self.rows) + (self.new is not None)
+
+    def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
+        return 0 if parent.isValid() else len(_TITLES)
+
+    def headerData(  # noqa: N802  the name is Qt's
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
+        if orientation is Qt.Orientation.Vertical:
+            return section + 1 if role == Qt.ItemDataRole.DisplayRole else None
+        if role == Qt.ItemDataRole.ToolTipRole and section == PATTERN:
+            return words.PATTERN_TIP
+        return _TITLES[section] if role == Qt.ItemDataRole.DisplayRole else None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        kind = (
+            Qt.ItemFlag.ItemIsUserCheckable
+            if index.column() in {CASE, PATTERN}
+            else Qt.ItemFlag.ItemIsEditable
+        )
+        return super().flags(index) | kind | Qt.ItemFlag.ItemNeverHasChildren
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        one, problem, column = self.entered(index.row()), self.problem(index.row()), index.column()
+        if column in {CASE, PATTERN}:
+            return self._flag(one, column, role)
+        raw = one.heard if column == HEARD else one.written
+        is_wrong = bool(problem) and column == HEARD
+        is_nothing = column == WRITTEN and not raw
+        shown = words.on_one_line(raw)
+        if is_nothing and index.row() < len(self.rows):
+            shown = words.NOTHING
+        found: object = None
+        match role:
+            case Qt.ItemDataRole.EditRole:
+                found = raw
+            case Qt.ItemDataRole.DisplayRole:
+                found = words.WRONG.format(text=shown) if is_wrong else shown
+            case Qt.ItemDataRole.AccessibleTextRole:
+                found = spoken(words.WRONG_SPOKEN.format(text=shown, reason=problem) if is_wrong else shown)
+            case Qt.ItemDataRole.ToolTipRole:
+                found = problem or raw
+            case Qt.ItemDataRole.ForegroundRole if is_wrong or is_nothing:
+                color = scheme().color("recording" if is_wrong else "quiet")
+                found = readable(color, *grounds(QGuiApplication.palette()))
+        return found
+
+    def _flag(self, one: Replacement, column: int, role: int) -> object:
+        is_on = one.is_case_sensitive if column == CASE else one.is_regex
+        if role == Qt.ItemDataRole.CheckStateRole:
+            return Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return _TITLES[column]
+        return None
+
+    def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
+        """Pass on what was entered; a new row only once it says what to write."""
+        row, column, old = index.row(), index.column(), self.entered(index.row())
+        if column in {CASE, PATTERN}:
+            if role != Qt.ItemDataRole.CheckStateRole:
+                return False
+            is_on = Qt.CheckState(value) is Qt.CheckState.Checked
+            one = replace(old, is_case_sensitive=is_on) if column == CASE else replace(old, is_regex=is_on)
+        else:
+            one = replace(old, heard=str(value)) if column == HEARD else replace(old, written=str(value))
+        if row < len(self.rows):
+            if one != old:
+                self._change(self.rows[row], one)
+        elif column == WRITTEN and one.heard.strip():
+            self.drop()
+            self._change(None, one)
+        else:
+            self.new = one
+            self.dataChanged.emit(self.index(row, 0), self.index(row, PATTERN))
+        return True
+
+
+class _Editors(QStyledItemDelegate):
+    """Fields to edit a cell in: Enter ends both kinds, Shift+Enter begins a new line in what is written."""
+
+    def createEditor(  # noqa: N802  the name is Qt's
+        self, parent: QWidget, _option: QStyleOptionViewItem, index: Index
+    ) -> QWidget:
+        if index.column() != WRITTEN:
+            line = QLineEdit(parent)
+            line.setAccessibleName(words.HEARD)
+            return line
+        editor = QPlainTextEdit(parent)
+        editor.setAccessibleName(words.WRITTEN)
+        editor.setTabChangesFocus(True)
+        editor.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return editor
+
+    def setEditorData(self, editor: QWidget, index: Index) -> None:  # noqa: N802  the name is Qt's
+        text = str(index.data(Qt.ItemDataRole.EditRole))
+        if isinstance(editor, QPlainTextEdit):
+            editor.setPlainText(text)
+            editor.selectAll()
+        elif isinstance(editor, QLineEdit):
+            editor.setText(text)
+
+    def setModelData(self, editor: QWidget, model: object, index: Index) -> None:  # noqa: N802
+        text = editor.toPlainText() if isinstance(editor, QPlainTextEdit) else ""
+        if isinstance(editor, QLineEdit):
+            text = " ".join(editor.text().splitlines())
+        assert isinstance(model, _RulesModel)
+        model.setData(index, text)
+
+    def updateEditorGeometry(  # noqa: N802  the name is Qt's
+        self, editor: QWidget, option: QStyleOptionViewItem, index: Index
+    ) -> None:
+        """Higher than the row, where there are several lines to write."""
+        area = option.rect
+        view = editor.parentWidget()
+        if index.column() == WRITTEN:
+            area.setHeight(max(area.height(), _EDITED_LINES * editor.fontMetrics().lineSpacing() + 12))
+        if view is not None and area.bottom() > view.height():
+            area.moveBottom(view.height())
+        editor.setGeometry(area)
+
+    def eventFilter(self, editor: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            is_enter = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
+            is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            if isinstance(editor, QPlainTextEdit) and is_enter and not is_shifted:
+                self.commitData.emit(editor)
+                self.closeEditor.emit(editor, QAbstractItemDelegate.EndEditHint.NoHint)
+                return True
+        return super().eventFilter(editor, event)
+
+
+class RuleTable(QTableView):
+    """Shows the replacements it was given.
+
+    Args:
+        change: A row (None: a new one), and what it should be.
+        delete: The rows selected.
+    """
+
+    chosen_changed = Signal()
+
+    def __init__(self, *, change: Change, delete: Callable[[], None]) -> None:
+        super().__init__()
+        self._delete = delete
+        self._rules = _RulesModel(change)
+        self.setModel(self._rules)
+        self.setItemDelegate(_Editors(self))
+        self.setAccessibleName(words.RULE_TABLE)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setTabKeyNavigation(False)
+        self.setWordWrap(False)
+        self.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked
+            | QAbstractItemView.EditTrigger.EditKeyPressed
+            | QAbstractItemView.EditTrigger.AnyKeyPressed
+        )
+        header = self.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setHighlightSections(False)
+        for column in (CASE, PATTERN):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.selectionModel().selectionChanged.connect(lambda *_: self.chosen_changed.emit())
+        self._rules.dataChanged.connect(lambda *_: self.chosen_changed.emit())
+
+    @property
+    def trouble(self) -> str:
+        """Why the row that is current, or else the first that has one, is not saved; "" if all are."""
+        rows = [self.currentIndex().row(), *range(self._rules.rowCount())]
+        for row in rows:
+            if 0 <= row < self._rules.rowCount() and (reason := self._rules.problem(row)):
+                return words.NOT_SAVED.format(row=row + 1, reason=reason)
+        return ""
+
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        """Show these."""
+        if rows != self._rules.rows:
+            self._rules.show_rows(rows)
+        self.chosen_changed.emit()
+
+    def row_of(self, one: Replacement) -> int:
+        """The number of the row that has ``one``, from 1; 0: none."""
+        rows = (number for number, row in enumerate(self._rules.rows, 1) if row.saved == one)
+        return next(rows, 0)
+
+    def add(self) -> None:
+        """Begin a new row."""
+        index = self._rules.begin()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.setCurrentIndex(index)
+        self.edit(index)
+
+    def chosen(self) -> list[Row]:
+        """The rows selected that are more than a beginning."""
+        rows = sorted({index.row() for index in self.selectedIndexes()})
+        return [self._rules.rows[row] for row in rows if row < len(self._rules.rows)]
+
+    def delete_chosen(self) -> None:
+        """Delete the rows selected, also one that was only begun."""
+        if any(index.row() >= len(self._rules.rows) for index in self.selectedIndexes()):
+            self._rules.drop()
+        if self.chosen():
+            self._delete()
+
+    def closeEditor(  # noqa: N802  the name is Qt's
+        self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint
+    ) -> None:
+        """Go on from what is said to what is written in a new row, and forget an empty one. Called by Qt."""
+        index = self.currentIndex()
+        is_new = self._rules.new is not None and index.row() == len(self._rules.rows)
+        is_given_up = hint is QAbstractItemDelegate.EndEditHint.RevertModelCache
+        super().closeEditor(editor, hint)
+        if not is_new or self._rules.new is None:
+            return
+        if not self._rules.new.heard.strip():
+            self._rules.drop()
+        elif (
+            index.column() == HEARD and not is_given_up and self.state() is not QTableView.State.EditingState
+        ):
+            following = self._rules.index(index.row(), WRITTEN)
+            self.setCurrentIndex(following)
+            self.edit(following)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        key, index = event.key(), self.currentIndex()
+        if key in {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2}:
+            if index.column() in {CASE, PATTERN}:
+                index = self._rules.index(index.row(), HEARD)
+                self.setCurrentIndex(index)
+            if index.isValid():
+                self.edit(index)
+        elif key == Qt.Key.Key_Delete:
+            self.delete_chosen()
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
+        """Let both texts share the room; where it is too narrow, the table scrolls. Called by Qt."""
+        super().resizeEvent(event)
+        flags = sum(self.columnWidth(column) for column in (CASE, PATTERN))
+        least = _LEAST_CHARACTERS * self.fontMetrics().averageCharWidth()
+        for column in (HEARD, WRITTEN):
+            self.setColumnWidth(column, max(least, (self.viewport().width() - flags) // 2))
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return QSize(super().sizeHint().width(), self.minimumSizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """A few rows. Called by Qt."""
+        height = (
+            self.horizontalHeader().sizeHint().height()
+            + _LEAST_ROWS * self.verticalHeader().defaultSectionSize()
+        )
+        return QSize(30 * self.fontMetrics().averageCharWidth(), height + 2 * self.frameWidth())

@@ -1,0 +1,190 @@
+"""The list of words: edited in place, moved, deleted and pasted into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QListView, QWidget
+
+from handy_qwen.ui.settings import vocabulary_words as words
+from handy_qwen.ui.style import grounds, readable, scheme
+from handy_qwen.ui.widgets import spoken
+
+Index = QModelIndex | QPersistentModelIndex
+_NOWHERE = QModelIndex()
+_LEAST_ROWS = 5
+
+
+class LinesField(QLineEdit):
+    """One line to type in. Whatever of several lines gets into it, however, is passed on as ``lines``."""
+
+    lines = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.textChanged.connect(self._on_changed)
+
+    def _on_changed(self, text: str) -> None:
+        if "\n" in text or "\r" in text:
+            self.clear()
+            self.lines.emit(text)
+
+
+class _WordsModel(QAbstractListModel):
+    """The words; an edit is passed on, and comes back with the next page."""
+
+    def __init__(self, edit: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self._edit = edit
+        self.words: tuple[str, ...] = ()
+        self._left_out: frozenset[str] = frozenset()
+
+    def show_words(self, shown: tuple[str, ...], left_out: frozenset[str]) -> None:
+        """Rows keep their place, so that a filter, the position and an open editor stay."""
+        before, self._left_out = len(self.words), left_out
+        if len(shown) > before:
+            self.beginInsertRows(_NOWHERE, before, len(shown) - 1)
+            self.words = shown
+            self.endInsertRows()
+        elif len(shown) < before:
+            self.beginRemoveRows(_NOWHERE, len(shown), before - 1)
+            self.words = shown
+            self.endRemoveRows()
+        self.words = shown
+        if shown:
+            self.dataChanged.emit(self.index(0), self.index(len(shown) - 1))
+
+    def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
+        return 0 if parent.isValid() else len(self.words)
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return super().flags(index) | Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemNeverHasChildren
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        word = self.words[index.row()]
+        is_left_out = word in self._left_out
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return words.NOT_USED.format(word=word) if is_left_out else word
+            case Qt.ItemDataRole.EditRole:
+                return word
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return spoken(words.NOT_USED.format(word=word) if is_left_out else word)
+            case Qt.ItemDataRole.ForegroundRole if is_left_out:
+                return readable(scheme().color("quiet"), *grounds(QGuiApplication.palette()))
+            case Qt.ItemDataRole.ToolTipRole if is_left_out:
+                return words.NOT_USED_TIP
+        return None
+
+    def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
+        word = self.words[index.row()]
+        if role != Qt.ItemDataRole.EditRole or value == word:
+            return False
+        self._edit(word, str(value))
+        return True
+
+
+class WordList(QListView):
+    """Shows the words it was given. What is selected stays so, wherever it moves.
+
+    Args:
+        edit: A word, and what is written instead.
+        add: Lines that were pasted.
+        delete: The words selected.
+        move: The words selected, and by how many places.
+    """
+
+    chosen_changed = Signal()
+
+    def __init__(
+        self,
+        *,
+        edit: Callable[[str, str], None],
+        add: Callable[[str], None],
+        delete: Callable[[], None],
+        move: Callable[[int], None],
+    ) -> None:
+        super().__init__()
+        self._add, self._delete, self._move = add, delete, move
+        self._words = _WordsModel(edit)
+        self._sought = QSortFilterProxyModel()
+        self._sought.setSourceModel(self._words)
+        self._sought.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._sought.setFilterRole(Qt.ItemDataRole.EditRole)
+        self.setModel(self._sought)
+        self.setAccessibleName(words.WORD_LIST)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setUniformItemSizes(True)
+        self.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
+        )
+        self.selectionModel().selectionChanged.connect(lambda *_: self.chosen_changed.emit())
+
+    def show_words(self, shown: tuple[str, ...], left_out: frozenset[str]) -> None:
+        """Show these, and which of them the model does not read."""
+        is_other = shown != self._words.words
+        chosen, row = set(self.chosen()), self.currentIndex().row()
+        self._words.show_words(shown, left_out)
+        if not is_other or not chosen:
+            return
+        selection, update = self.selectionModel(), QItemSelectionModel.SelectionFlag
+        rows = [place for place in range(self._sought.rowCount()) if self._word(place) in chosen]
+        rows = rows or [min(max(row, 0), self._sought.rowCount() - 1)]
+        selection.clearSelection()
+        for place in rows:
+            selection.select(self._sought.index(place, 0), update.Select)
+        selection.setCurrentIndex(self._sought.index(rows[0], 0), update.NoUpdate)
+        self.scrollTo(self._sought.index(rows[0], 0))
+
+    def seek(self, text: str) -> None:
+        """Show only the words that hold ``text``."""
+        self._sought.setFilterFixedString(text)
+        self.chosen_changed.emit()
+
+    def chosen(self) -> list[str]:
+        """The words selected, in their order."""
+        return [self._word(index.row()) for index in sorted(self.selectedIndexes())]
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return QSize(super().sizeHint().width(), self.minimumSizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """A few lines. Called by Qt."""
+        line = self.fontMetrics().height() + 4
+        return QSize(10 * self.fontMetrics().averageCharWidth(), _LEAST_ROWS * line + 2 * self.frameWidth())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        key, is_alt = event.key(), event.modifiers() == Qt.KeyboardModifier.AltModifier
+        if event.matches(QKeySequence.StandardKey.Paste):
+            self._add(QGuiApplication.clipboard().text())
+        elif event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText("\n".join(self.chosen()))
+        elif event.matches(QKeySequence.StandardKey.Delete):
+            self._delete()
+        elif is_alt and key in {Qt.Key.Key_Up, Qt.Key.Key_Down}:
+            self._move(-1 if key == Qt.Key.Key_Up else 1)
+        elif key in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            self.edit_chosen()
+        else:
+            super().keyPressEvent(event)
+
+    def edit_chosen(self) -> None:
+        """Open the editor of the current word."""
+        if self.currentIndex().isValid() and self.state() != QAbstractItemView.State.EditingState:
+            self.edit(self.currentIndex())
+
+    def _word(self, row: int) -> str:
+        return str(self._sought.index(row, 0).data(Qt.ItemDataRole.EditRole))

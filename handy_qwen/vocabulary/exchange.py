@@ -1,0 +1,331 @@
+"""Words and replacements from files of other programs, and to files for them.
+
+    .txt          a word a line; a line that begins with "# " is a comment
+    .csv, .tsv    one column: words; more: heard, written, and if wanted regex and case
+    .json         the settings of Handy (cjpais/Handy), of which the custom words are taken
+
+In a table commas, semicolons or tabs divide the columns, and a first line may name them. What a file says
+never gets into an error: only the numbers of its lines do.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import locale
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import platformdirs
+
+from handy_qwen.core.text import Replacement
+from handy_qwen.errors import SettingsError
+from handy_qwen.files import replacing
+from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
+
+MOST_BYTES = 4 << 20
+"""Of a file to import: many times what the settings hold."""
+LEGACY = "windows-1252"
+"""What a file without any other sign is written in, where the system does not say better."""
+_HANDY = "com.pais.handy", "settings_store.json"
+_COLUMNS = ("heard", "written", "regex", "case")
+_NAMES = {  # in the first line of a table -> the column
+    "word": ("word", "words", "term", "terms", "custom word", "custom words", "vocabulary"),
+    "heard": (
+        "heard",
+        "when i say",
+        "say",
+        "spoken",
+        "from",
+        "find",
+        "search",
+        "original",
+        "input",
+        "trigger",
+    ),
+    "written": ("written", "write", "to", "replace", "replace with", "replacement", "output"),
+    "regex": ("regex", "pattern", "is_regex", "regular expression"),
+    "case": ("case", "match case", "case sensitive", "is_case_sensitive"),
+}
+_CALLED = {name: column for column, names in _NAMES.items() for name in names}
+_YES, _NO = {"true", "yes", "y", "1", "x", "on"}, {"", "false", "no", "n", "0", "off"}
+_DELIMITERS = "\t;,"
+_SAMPLE_ROWS = 50  # that tell which one it is
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # of Excel
+_COMMENT = re.compile(r"#(\s|$)")
+_ESCAPED = re.compile(r"\\+#(\s|$)")  # a word that would be taken for a comment, or for such a word
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file holds: ``items`` in its order, lines that hold nothing usable, and how it was read."""
+
+    items: tuple[Item, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    encoding: str = ""  # the one it was taken to have, where it does not say so
+
+
+def read_file(path: Path) -> Found:
+    """The words and replacements in a file.
+
+    Raises:
+        SettingsError: It cannot be opened, is too large, or is neither text nor what its ending says.
+    """
+    raw = _bytes_of(path)
+    text, encoding = _decoded(path, raw)
+    kind = path.suffix.lower()
+    if kind == ".json":
+        items, skipped = _handy_words(path, text)
+    elif kind in {".csv", ".tsv", ".tab"} or _is_table(text):
+        items, skipped = _table(path, text)
+    else:
+        items, skipped = _plain_lines(text), []
+    return Found(tuple(items), tuple(skipped), encoding)
+
+
+def handy_settings() -> Path | None:
+    """Handy's settings file on this machine; None if there is none.
+
+    Source: Tauri's app_data_dir, where its store plugin keeps the file.
+    """
+    folder, name = _HANDY
+    places = (
+        platformdirs.user_data_path(folder, appauthor=False, roaming=True),
+        platformdirs.user_config_path(folder, appauthor=False, roaming=True),
+    )
+    return next((place / name for place in places if (place / name).is_file()), None)
+
+
+def words_file(words: Iterable[str], kind: str) -> bytes:
+    """A file of words; ``kind`` is its ending: ".csv" and ".tsv" are tables, else a line has one."""
+    if kind in {".csv", ".tsv"}:
+        return _written([["word"], *([word] for word in words)], kind)
+    lines = (f"\\{word}" if _COMMENT.match(word) or _ESCAPED.match(word) else word for word in words)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def replacements_file(replacements: Iterable[Replacement], kind: str) -> bytes:
+    """A table of replacements; ``kind`` is its ending, ".csv" or ".tsv"."""
+    rows = (
+        [one.heard, one.written, _flag(one.is_regex), _flag(one.is_case_sensitive)] for one in replacements
+    )
+    return _written([list(_COLUMNS), *rows], kind)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write all of it or nothing, readable by the user only.
+
+    Raises:
+        SettingsError: It cannot be written.
+    """
+    try:
+        with replacing(path, mode=0o600) as file:
+            file.write(data)
+    except OSError as exc:
+        raise SettingsError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():  # to open a pipe is to wait for its other end
+            raise SettingsError(f"{path} is not a file.", "Choose a text file, a table or Handy's settings.")
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as exc:
+        raise SettingsError(f"{path} cannot be read: {exc.strerror}.", "Check its permissions.") from exc
+    if len(raw) > MOST_BYTES:
+        raise SettingsError(f"{path.name} is too large for a vocabulary.", "Import a part of it.")
+    return raw
+
+
+def _decoded(path: Path, raw: bytes) -> tuple[str, str]:
+    """The text, and the encoding if it was guessed."""
+    try:
+        for mark, name in _MARKS:
+            if raw.startswith(mark):
+                return raw[len(mark) :].decode(name), ""
+        if b"\0" in raw:
+            name = _unmarked_utf16(raw)
+            return (_checked(raw.decode(name)), name) if name else _refuse(path)
+        try:
+            return raw.decode(), ""
+        except UnicodeDecodeError:
+            usual = locale.getencoding()
+            name = LEGACY if codecs.lookup(usual).name == "utf-8" else usual
+            return _checked(raw.decode(name)), name
+    except ValueError:
+        return _refuse(path)
+
+
+_MARKS = (  # those of UTF-32 begin with those of UTF-16
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def _unmarked_utf16(raw: bytes) -> str:
+    """Which kind of UTF-16 ``raw`` is, where every character is of Latin-1; "" if it is none."""
+    halves = {"utf-16-le": raw[1::2], "utf-16-be": raw[::2]}
+    return next((name for name, half in halves.items() if len(raw) % 2 == 0 and not half.strip(b"\0")), "")
+
+
+def _checked(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError
+    return text
+
+
+def _refuse(path: Path) -> tuple[str, str]:
+    raise SettingsError(
+        f"{path.name} is not a text file.", "Choose a text file, a table or Handy's settings."
+    ) from None
+
+
+def _plain_lines(text: str) -> list[Item]:
+    found: list[Item] = []
+    for item in lines_of(text):
+        word = str(item.value)
+        if not _COMMENT.match(word):
+            found.append(Item(item.line, word[1:]) if _ESCAPED.match(word) else item)
+    return found
+
+
+def _is_table(text: str) -> bool:
+    """Whether every line has columns that tabs divide."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(lines) and all("\t" in line.strip() for line in lines)
+
+
+def _table(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
+    named = _SEPARATOR_LINE.match(text)
+    body = text[named.end() :] if named else text
+    found = _rows(path, body, named[1] if named else _delimiter(body), 2 if named else 1)
+    rows = [(line, cells) for line, cells in found if any(cell.strip() for cell in cells)]
+    columns = _columns(rows[0][1]) if rows else {}
+    if columns:
+        del rows[0]
+    elif any(len(cells) > 1 for _, cells in rows):
+        columns = {name: place for place, name in enumerate(_COLUMNS)}
+    items: list[Item] = []
+    skipped: list[Skipped] = []
+    for line, cells in rows:
+        try:
+            items.append(Item(line, _entry(cells, columns)))
+        except ValueError as exc:
+            skipped.append(Skipped(line, str(exc)))
+    return items, skipped
+
+
+def _columns(cells: Sequence[str]) -> dict[str, int]:
+    """Where each column is, if ``cells`` name them; else nothing."""
+    names = [_CALLED.get(cell.strip().casefold(), "") for cell in cells]
+    found = {name: names.index(name) for name in names if name}
+    if "heard" not in found and "written" in found and "word" in found:
+        found["heard"] = found["word"]
+    is_header = "heard" in found and "written" in found if len(names) > 1 else "word" in found
+    return found if is_header else {}
+
+
+def _entry(cells: Sequence[str], columns: dict[str, int]) -> str | Replacement:
+    """What a row of the table says.
+
+    Raises:
+        ValueError: It cannot be used; the message says why, as the end of a sentence.
+    """
+    if "heard" not in columns:
+        return cells[columns.get("word", 0)]
+
+    def cell(name: str) -> str:
+        place = columns.get(name, len(cells))
+        return cells[place] if place < len(cells) else ""
+
+    if columns["written"] >= len(cells):
+        raise ValueError("it does not say what to write")
+    flags = {name: cell(name).strip().casefold() for name in ("regex", "case")}
+    for name, value in flags.items():
+        if value not in _YES | _NO:
+            raise ValueError(f"{name} is neither yes nor no")
+    return Replacement(cell("heard"), cell("written"), flags["regex"] in _YES, flags["case"] in _YES)
+
+
+def _delimiter(text: str) -> str:
+    """What divides the columns: of tab, semicolon and comma the one that makes the most regular table."""
+
+    def regularity(delimiter: str) -> tuple[bool, int, int]:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = [cells for cells in islice(reader, _SAMPLE_ROWS) if cells]
+        wide = sum(len(cells) > 1 for cells in rows)
+        names = _columns(rows[0]) if rows else {}
+        # Below the name of a lone column, what divides a row is part of a word.
+        is_lone = bool(names) and len(rows[0]) == 1
+        return bool(names), -wide if is_lone else wide, -len({len(cells) for cells in rows})
+
+    try:
+        return max(_DELIMITERS, key=regularity)
+    except csv.Error:  # ``_rows`` says where
+        return ","
+
+
+def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, list[str]]]:
+    """The rows with the number of the line where each begins.
+
+    Raises:
+        SettingsError: A quotation mark is not closed; what follows it could be lost in one cell.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    found: list[tuple[int, list[str]]] = []
+    begin = 0
+    try:
+        for cells in reader:
+            found.append((begin + first, cells))
+            begin = reader.line_num
+    except csv.Error as exc:
+        raise SettingsError(
+            f"Line {begin + first} of {path.name} cannot be read as part of a table.",
+            "Check its quotation marks.",
+        ) from exc
+    return found
+
+
+def _written(rows: Iterable[Sequence[str]], kind: str) -> bytes:
+    """A table; with the mark of UTF-8, without which spreadsheets take it for something else."""
+    table = io.StringIO(newline="")
+    csv.writer(table, delimiter="\t" if kind == ".tsv" else ",").writerows(rows)
+    return codecs.BOM_UTF8 + table.getvalue().encode()
+
+
+def _flag(is_on: bool) -> str:
+    return "yes" if is_on else "no"
+
+
+def _handy_words(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
+    """The custom words in Handy's settings; as line counts which of them it is.
+
+    Raises:
+        SettingsError: There are none in the file.
+    """
+    try:
+        root = json.loads(text)
+    except (ValueError, RecursionError):
+        root = None
+    settings = root.get("settings", root) if isinstance(root, dict) else None
+    words = settings.get("custom_words") if isinstance(settings, dict) else None
+    if not isinstance(words, list):
+        raise SettingsError(
+            f"{path.name} has no custom words of Handy's.",
+            "Choose Handy's settings_store.json, or a text file.",
+        )
+    items = [Item(number, word) for number, word in enumerate(words, 1) if isinstance(word, str)]
+    skipped = [
+        Skipped(number, "no text") for number, word in enumerate(words, 1) if not isinstance(word, str)
+    ]
+    return items, skipped

@@ -1,0 +1,140 @@
+"""What the settings window shows of the machine and the history: real checks, a real archive, real files."""
+
+import os
+import threading
+import zipfile
+
+import pytest
+
+from handy_qwen.app.upkeep import UpkeepPresenter
+from handy_qwen.core.types import EntryState, Keep
+from handy_qwen.core.upkeep import HistoryUse, Severity
+from handy_qwen.doctor import findings
+from handy_qwen.doctor import run as doctor_run
+from handy_qwen.errors import HandyError
+from handy_qwen.history import wav
+from handy_qwen.history.store import Places, Store
+from handy_qwen.runtime.watchdog import EXPECTED, UPKEEP
+
+WAIT_S = 30.0
+
+
+class Reader:
+    """The presenter, and what it shows."""
+
+    def __init__(self, folder):
+        self.shown = []
+        self._changed = threading.Condition()
+        self.presenter = UpkeepPresenter(folder, lambda: None)
+        self.presenter.listener = self._on_upkeep
+
+    def _on_upkeep(self, upkeep):
+        with self._changed:
+            self.shown.append(upkeep)
+            self._changed.notify_all()
+
+    def wait(self, is_wanted):
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(is_wanted, self.shown)), WAIT_S)
+            return next(one for one in reversed(self.shown) if is_wanted(one))
+
+
+@pytest.fixture
+def reader(tmp_path, app_home):  # noqa: ARG001  doctor looks there
+    made = Reader(tmp_path / "history")
+    yield made
+    made.presenter.close(WAIT_S)
+
+
+def check(name, *found):
+    def run(_context):
+        for one in found:
+            if isinstance(one, Exception):
+                raise one
+            yield one
+
+    return name, run
+
+
+@pytest.fixture
+def checks(monkeypatch):
+    """Instead of doctor's own, which depend on the machine."""
+    made = (
+        check("program", findings.fine("program", "It is this version.")),
+        check("disk", findings.warning("disk", "Little room.", "Make room.")),
+        check("model", HandyError("There is no model.", "Install one.")),
+    )
+    monkeypatch.setattr(doctor_run, "CHECKS", made)
+    monkeypatch.setattr(doctor_run.examine, "__defaults__", (lambda _: None, made))
+    return made
+
+
+def test_findings_are_shown_as_they_come_with_what_can_be_done(reader, checks):
+    reader.presenter.check()
+    done = reader.wait(lambda one: one.checks and not one.is_checking)
+    assert [(one.name, one.severity, one.remedy) for one in done.checks] == [
+        ("program", Severity.FINE, ""),
+        ("disk", Severity.WARNING, "Make room."),
+        ("model", Severity.PROBLEM, "Install one."),
+    ]
+    assert [len(one.checks) for one in reader.shown] == [0, 1, 2, 3, 3]
+    assert [one.is_checking for one in reader.shown] == [True, True, True, True, False]
+    reader.presenter.check()
+    reader.wait(lambda _one: len(reader.shown) == 10)
+    assert len(reader.shown[-1].checks) == len(checks), "from the beginning"
+
+
+def test_the_archive_is_written_also_before_anything_was_checked_and_over_a_file(reader, checks, tmp_path):  # noqa: ARG001
+    target = tmp_path / "support.zip"
+    target.write_text("something else")
+    reader.presenter.write_archive(target)
+    assert reader.wait(lambda one: one.archive is not None).archive == target
+    with zipfile.ZipFile(target) as archive:
+        assert "handy-qwen-support/doctor.json" in archive.namelist()
+    if os.name == "posix":
+        assert target.stat().st_mode & 0o077 == 0
+    reader.presenter.write_archive(tmp_path / "no-such-folder" / "x.zip")
+    assert "cannot be written" in reader.wait(lambda one: one.problem is not None).problem.title
+
+
+def add(store, number, sound=b"", **columns):
+    file = f"take-20260101T000000Z-0000000{number}.wav" if sound else ""
+    store.add(
+        {
+            "created_ms": 1000 * number,
+            "state": EntryState.DONE,
+            "keep": Keep.AUDIO_AND_TEXT,
+            "text": f"Text {number}.",
+            "file": file,
+            **columns,
+        }
+    )
+    return file
+
+
+def test_the_history_is_measured_and_all_but_the_starred_and_those_in_work_deleted(reader, tmp_path):
+    reader.presenter.measure_history()
+    assert reader.wait(lambda one: one.history is not None).history == HistoryUse()
+    places = Places(tmp_path / "history")
+    places.make()
+    store = Store(places.database, busy_s=1.0)
+    sound = wav.header(1000, wav.Stage.SETTLED, 0) + bytes(2000)
+    files = [add(store, 1, sound), add(store, 2, sound, is_starred=1), add(store, 3)]
+    add(store, 4, state=EntryState.WAITING)
+    store.close()
+    for name in filter(None, files):
+        (places.takes / name).write_bytes(sound)
+    reader.presenter.measure_history()
+    assert reader.wait(lambda one: one.history != HistoryUse() and one.history).history == HistoryUse(
+        4, 1, 2 * len(sound)
+    )
+    reader.presenter.delete_history()
+    left = reader.wait(lambda one: one.problem is not None)
+    assert left.history == HistoryUse(2, 1, len(sound))
+    assert "at work on entry 4" in left.problem.title
+    assert not (places.takes / files[0]).exists()
+
+
+def test_the_watchdog_knows_the_thread(reader):
+    assert list(reader.presenter.workers) == [UPKEEP]
+    assert UPKEEP in EXPECTED

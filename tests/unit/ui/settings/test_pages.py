@@ -1,0 +1,161 @@
+"""The pages of the settings window that show more than settings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+
+from handy_qwen.core.models import ModelList
+from handy_qwen.core.types import Method
+from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
+from handy_qwen.core.view import Window
+from handy_qwen.settings import Settings, SettingsView
+from handy_qwen.settings.forms import Page
+from handy_qwen.ui.settings import about_words, history_words
+from handy_qwen.ui.widgets import Button
+from tests.e2e.shelves import SHELVES
+from tests.unit.ui.gallery import CHOOSING, UPKEEP
+from tests.unit.ui.settings.test_window import make, row_of
+
+pytestmark = [
+    pytest.mark.qt_log_ignore("This plugin does not support"),
+    pytest.mark.usefixtures("app_home"),
+]
+
+
+@pytest.fixture
+def window(qtbot, asked):
+    return make(qtbot, asked)
+
+
+def page(window, which):
+    window.go(which)
+    return window.page(which)
+
+
+def button(widget, text):
+    return next(one for one in widget.findChildren(Button) if one.text() == text and not one.isHidden())
+
+
+def show(window, **settings):
+    window.show_settings(SettingsView(Path("settings.toml"), Settings(**settings)))
+
+
+def test_start_at_login_is_shown_and_asked_for_and_the_sounds_can_be_heard(window, asked):
+    general = page(window, Page.GENERAL)
+    window.show_view(replace(CHOOSING, choices=replace(CHOOSING.choices, is_autostarted=True)))
+    assert general._autostart.isChecked()
+    general._autostart.click()
+    assert asked.calls == [("use_autostart", False)]
+    general.findChild(Button).click()
+    assert asked.calls[-1] == ("play_sounds",)
+
+
+def test_the_example_goes_through_the_rules_that_all_texts_go_through(window):
+    text = page(window, Page.TEXT)
+
+    def result():
+        return text.example.text().splitlines()[-1].partition(": ")[2]
+
+    assert result() == "Please send it to Anna if you can, um, today."
+    show(window, remove_fillers=True, trailing_space=True)
+    assert result() == "Please send it to Anna if you can, today.␣"
+    show(window, smart_spacing=False)
+    assert result() == "Please send it to AnnaIf you can, um, today."
+
+
+def test_automatic_insertion_says_what_it_is_and_can_be_chosen_again(window, asked):
+    window.show_view(replace(CHOOSING, choices=replace(CHOOSING.choices, automatic_method=Method.PASTE)))
+    row = row_of(window, "method")
+    assert row.control.currentText() == "Automatic (Paste)"
+    show(window, method=Method.TYPE)
+    assert row.control.currentText() == "Typing"
+    row.control.setCurrentIndex(0)
+    row.control.activated.emit(0)
+    assert asked.calls == [("change", {"method": None})]
+
+
+def test_languages_are_those_of_the_model_the_recent_ones_first_and_one_that_it_lacks_is_shown(window, asked):
+    choices = replace(
+        CHOOSING.choices, languages=("English", "French", "German"), recent_languages=("German",)
+    )
+    window.show_view(replace(CHOOSING, choices=choices))
+    row = row_of(window, "language")
+    titles = [row.control.itemText(n) for n in range(row.control.count())]
+    assert titles == ["Detect automatically", "Deutsch (German)", "English", "français (French)"] or titles[
+        1
+    ].endswith("(German)")
+    assert len(titles) == 4
+    show(window, language="Dutch")
+    assert row.control.currentText().endswith("(Dutch)")
+    row.control.activated.emit(1)
+    assert asked.calls[-1] == ("change", {"language": "German"})
+
+
+def test_the_model_in_use_is_shown_with_what_it_takes(window):
+    shelf = SHELVES["installed"]
+    used = shelf.entries[0]
+    choices = replace(CHOOSING.choices, model=used.name)
+    window.show_view(replace(CHOOSING, choices=choices))
+    window.show_models(ModelList((replace(used, clip_s=0.5, disk_bytes=713_000_000),)))
+    row = row_of(window, "model")
+    assert row.help.text().startswith("713 MB on disk")
+    assert row.help.text().endswith("20x real time on this computer")
+    window.show_models(ModelList())
+    assert not row.help.isVisible()
+
+
+def test_the_history_is_counted_when_the_page_is_seen_and_deleted_after_a_question(qtbot, window, asked):
+    history = page(window, Page.HISTORY)
+    assert asked.calls == [("measure_history",)]
+    delete = button(history, history_words.DELETE_ALL)
+    assert not delete.isEnabled()
+    window.show_upkeep(UPKEEP)
+    assert history._use.help.text() == "824 dictations, 12 of them starred; their sound uses 1.2 GB now."
+    delete.click()
+    box = window.findChild(QMessageBox)
+    assert box.text() == "Delete 812 dictations?"
+    assert "12 starred ones stay." in box.informativeText()
+    box.defaultButton().click()
+    assert asked.calls == [("measure_history",)], "Enter keeps them"
+    delete.click()
+    yes = next(one for one in box.parent().findChildren(QMessageBox) if one.isVisible())
+    next(one for one in yes.buttons() if one.text() == history_words.DELETE_YES).click()
+    assert asked.calls[-1] == ("delete_history",)
+    window.show_upkeep(Upkeep(history=HistoryUse(12, 12, 0)))
+    qtbot.waitUntil(lambda: not delete.isEnabled())
+
+
+def test_checks_come_one_by_one_and_what_can_be_fixed_has_a_button_that_does_it(window, asked):
+    about = page(window, Page.ABOUT)
+    assert asked.calls == [("check",)]
+    window.show_upkeep(Upkeep(UPKEEP.checks[:1], is_checking=True))
+    assert about._state.help.text() == about_words.CHECKING
+    assert not about._again.isEnabled()
+    first = about._checks._lines.itemAt(0).widget()
+    window.show_upkeep(UPKEEP)
+    assert about._checks._lines.itemAt(0).widget() is first, "what has the keyboard stays"
+    assert about._state.help.text() == "2 things to look at."
+    button(about, about_words.FIX_MODEL).click()
+    assert asked.calls[-1] == ("open_window", Window.MODELS)
+    button(about, about_words.FIX_MICROPHONE).click()
+    assert window.chosen is Page.MICROPHONE
+    window.go(Page.ABOUT)
+    assert asked.calls.count(("check",)) == 1, "it is known already"
+    window.show_upkeep(Upkeep((Check("model", Severity.FINE, "It is there."),)))
+    assert about._state.help.text() == about_words.ALL_WELL
+    assert not any(
+        one.text() == about_words.FIX_MODEL for one in about.findChildren(Button) if one.isVisible()
+    )
+
+
+def test_the_support_archive_is_saved_where_the_user_says(window, asked, tmp_path):
+    about = page(window, Page.ABOUT)
+    button(about, about_words.WRITE_ARCHIVE).click()
+    dialog = window.findChild(QFileDialog)
+    dialog.fileSelected.emit(str(tmp_path / "x.zip"))
+    dialog.close()
+    assert asked.calls[-1] == ("write_archive", tmp_path / "x.zip")
+    window.show_upkeep(Upkeep(archive=tmp_path / "x.zip"))
+    assert str(tmp_path / "x.zip") in about._archive.trouble.words

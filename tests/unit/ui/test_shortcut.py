@@ -1,0 +1,338 @@
+"""The page Shortcut: keys are recorded, refused, tested, added and removed."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QAccessible, QKeyEvent
+from PySide6.QtWidgets import QApplication
+
+from handy_qwen.core.capture import Captured, CaptureStep
+from handy_qwen.core.events import Request
+from handy_qwen.core.types import Hotkey, Submit
+from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, View
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.settings import Settings, SettingsView
+from handy_qwen.settings.forms import Page
+from handy_qwen.ui.settings import shortcut_words as words
+from handy_qwen.ui.settings.window import SettingsWindow
+from tests.unit.ui.gallery import tools
+
+CTRL, GERMAN = Hotkey("ctrl_r"), Hotkey("F9", "German", "enter")
+TITLES = {"ctrl_r": "Right Ctrl"}
+ALONE = HotkeyError("A alone would stop you typing A.", HotkeyReason.INVALID, "Try Ctrl+Alt+A.")
+
+
+class Shown:
+    """The page, and a program that does what it is asked."""
+
+    def __init__(self, qtbot, asked):
+        self.asked, self.qtbot = asked, qtbot
+        self.window = SettingsWindow(tools(asked))
+        qtbot.addWidget(self.window)
+        self.view = View()
+        self.settings = Settings()
+        self.window.go(Page.SHORTCUT)
+        self.have(CTRL)
+        self.window.present()
+        qtbot.waitExposed(self.window)
+        self.window.activateWindow()
+        self.list = self.window.page(Page.SHORTCUT).hotkeys
+
+    def have(self, *hotkeys, **more):
+        """The program dictates with ``hotkeys`` now."""
+        self.settings = replace(self.settings, hotkeys=hotkeys, **more)
+        self.window.show_settings(SettingsView(values=self.settings))
+        chords = tuple(one.chord for one in hotkeys)
+        titles = tuple(TITLES.get(chord, chord) for chord in chords)
+        languages = ("English", "German")
+        self.see(choices=Choices(chords=chords, hotkeys=titles, languages=languages))
+
+    def see(self, **changes):
+        self.view = replace(self.view, **changes)
+        self.window.show_view(self.view)
+
+    def hear(self, step, keys="", error=None):
+        """The listener heard something."""
+        self.asked.callbacks["capture_hotkey"](Captured(step, keys, error))
+        QApplication.processEvents()
+
+    def record(self, place, keys):
+        """Press ``keys`` as the hotkey at ``place``."""
+        self.list.rows[place].cell.click()
+        self.hear(CaptureStep.CHOSEN, keys)
+
+    def answer(self, error=None):
+        """The program says whether it took them."""
+        asked = self.calls("use_hotkeys")[-1]
+        if error is None:
+            self.have(*asked[0])
+        self.asked.callbacks["use_hotkeys"](error)
+        QApplication.processEvents()
+
+    def calls(self, name):
+        return [call[1:] for call in self.asked.calls if isinstance(call, tuple) and call[0] == name]
+
+    def requests(self):
+        return [call for call in self.asked.calls if isinstance(call, Request)]
+
+    def keys(self):
+        return [one.cell.text() for one in self.list.rows]
+
+
+@pytest.fixture
+def page(qtbot, asked):
+    return Shown(qtbot, asked)
+
+
+def test_a_key_is_recorded_and_waits_to_be_pressed_once(page):
+    cell = page.list.rows[0].cell
+    assert page.keys() == ["Right Ctrl"]
+    cell.click()
+    assert (cell.is_recording, page.keys()) == (True, [words.PRESS])
+    page.hear(CaptureStep.HOLDING, "Ctrl+Alt+…")
+    assert page.keys() == ["Ctrl+Alt+…"]
+    page.hear(CaptureStep.CHOSEN, "Ctrl+Alt+D")
+    assert not cell.is_recording
+    assert page.calls("use_hotkeys") == [([Hotkey("Ctrl+Alt+D")], 0)]
+    page.answer()
+    assert page.keys() == ["Ctrl+Alt+D"]
+    verdict = page.list.rows[0].verdict
+    assert verdict.words == words.TEST.format(keys="Ctrl+Alt+D")
+    assert page.requests() == [Request.REHEARSE]
+    page.see(keys_down=frozenset({0}), is_key_down=True)
+    assert cell.isDown()
+    page.see(keys_down=frozenset(), is_key_down=False)
+    assert verdict.words == words.TEST_DONE.format(keys="Ctrl+Alt+D")
+    assert page.requests() == [Request.REHEARSE, Request.PERFORM]
+
+
+def test_a_refusal_stays_under_its_row_until_another_key_is_taken(page):
+    page.have(CTRL, GERMAN)
+    page.record(1, "A")
+    page.answer(ALONE)
+    refused = page.list.rows[1].trouble
+    page.have(CTRL, GERMAN, sounds=True)
+    page.see(is_loading=True)
+    assert (refused.words, page.keys()) == (ALONE.title, ["Right Ctrl", "F9"])
+    assert page.list.rows[0].trouble.words == ""
+    assert page.requests() == []
+    page.record(1, "F8")
+    assert page.calls("use_hotkeys")[-1] == ([CTRL, replace(GERMAN, chord="F8")], 1), (
+        "language and submit stay"
+    )
+    page.answer()
+    assert refused.words == ""
+
+
+@pytest.mark.parametrize("end", ["escape", "focus", "window", "page", "click", "close"])
+def test_recording_ends_and_the_key_stays(page, end):
+    cell = page.list.rows[0].cell
+    cell.setFocus()
+    cell.click()
+    match end:
+        case "escape":
+            page.hear(CaptureStep.OVER)
+        case "focus":
+            page.list.add.setFocus()
+        case "window":
+            QApplication.sendEvent(page.window, QEvent(QEvent.Type.WindowDeactivate))
+        case "page":
+            page.window.go(Page.GENERAL)
+        case "click":
+            cell.click()
+        case "close":
+            page.window.close()
+    assert not cell.is_recording
+    assert page.calls("end capture_hotkey") == ([] if end == "escape" else [()])
+    page.hear(CaptureStep.CHOSEN, "F9")
+    assert page.calls("use_hotkeys") == [], "too late"
+    assert page.keys() == ["Right Ctrl"]
+
+
+@pytest.mark.parametrize("end", ["window", "page", "close", "other"])
+def test_a_test_ends_with_what_it_is_tried_in(page, end):
+    page.record(0, "F9")
+    page.answer()
+    match end:
+        case "window":
+            QApplication.sendEvent(page.window, QEvent(QEvent.Type.WindowDeactivate))
+        case "page":
+            page.window.go(Page.GENERAL)
+        case "close":
+            page.window.close()
+        case "other":
+            page.list.rows[0].cell.click()
+    assert page.requests() == [Request.REHEARSE, Request.PERFORM]
+
+
+def test_a_key_without_a_name_is_told_and_recording_goes_on(page):
+    page.list.rows[0].cell.click()
+    page.hear(CaptureStep.NAMELESS)
+    assert page.list.rows[0].verdict.words == words.NAMELESS
+    assert page.list.rows[0].cell.is_recording
+
+
+def test_a_desktop_that_shows_no_keys_is_told(page):
+    page.list.rows[0].cell.click()
+    page.hear(CaptureStep.FAILED, error=ALONE)
+    assert page.list.rows[0].trouble.words == ALONE.title
+    assert not page.list.rows[0].cell.is_recording
+
+
+def test_while_recording_no_key_means_anything_to_the_window(page, qtbot):
+    cell = page.list.rows[0].cell
+    cell.click()
+    cell.setFocus()
+    for key in (Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Space, Qt.Key.Key_Return):
+        qtbot.keyClick(cell, key)
+    override = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+    override.ignore()
+    QApplication.sendEvent(cell, override)
+    assert override.isAccepted()
+    assert page.window.isVisible()
+    assert cell.is_recording
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return])
+def test_recording_begins_by_keyboard(page, qtbot, key):
+    cell = page.list.rows[0].cell
+    cell.setFocus()
+    qtbot.keyClick(cell, key)
+    assert cell.is_recording
+
+
+def test_a_hotkey_is_added_by_its_key(page):
+    page.list.add.click()
+    assert page.keys() == ["Right Ctrl", words.PRESS]
+    page.hear(CaptureStep.CHOSEN, "A")
+    page.answer(ALONE)
+    assert page.keys() == ["Right Ctrl", words.NO_KEY], "it stays with what is wrong"
+    assert page.list.rows[1].trouble.words == ALONE.title
+    page.record(1, "Mouse 4")
+    page.answer()
+    assert page.keys() == ["Right Ctrl", "Mouse 4"]
+    assert page.calls("use_hotkeys")[-1] == ([CTRL, Hotkey("Mouse 4")], 1)
+    assert page.list.rows[1].verdict.words == words.TEST.format(keys="Mouse 4")
+
+
+@pytest.mark.parametrize("step", [CaptureStep.OVER, CaptureStep.CLEARED])
+def test_a_new_one_without_a_key_is_gone_again(page, step):
+    page.list.add.click()
+    page.hear(step)
+    assert page.keys() == ["Right Ctrl"]
+    assert page.calls("use_hotkeys") == []
+    page.list.add.click()
+    assert page.keys() == ["Right Ctrl", words.PRESS]
+
+
+def test_a_removed_one_can_be_brought_back_until_something_else_changes(page):
+    page.have(CTRL, GERMAN)
+    page.record(1, "A")
+    page.answer(ALONE)
+    page.list.rows[0].remove.click()
+    assert page.calls("use_hotkeys")[-1] == ([GERMAN], None)
+    page.answer()
+    assert page.keys() == ["F9"]
+    assert page.list.rows[0].trouble.words == ALONE.title, "the others keep what they say"
+    assert page.list.undone.words == words.REMOVED.format(keys="Right Ctrl")
+    assert page.list.undo.isVisible()
+    page.list.undo.click()
+    assert page.calls("use_hotkeys")[-1] == ([CTRL, GERMAN], None)
+    page.answer()
+    assert page.keys() == ["Right Ctrl", "F9"]
+    assert not page.list.undo.isVisible()
+
+
+def test_backspace_removes_even_the_last_one(page):
+    page.list.rows[0].cell.click()
+    page.hear(CaptureStep.CLEARED)
+    assert page.calls("use_hotkeys") == [([], None)]
+    page.answer()
+    assert page.list.rows == []
+    assert page.list.trouble.words == words.NONE_SET
+    assert page.list.undo.isVisible()
+    assert page.window.page(Page.SHORTCUT).first_focus() is page.list.add
+
+
+def test_each_has_its_language_and_its_submit_key(page):
+    page.have(CTRL, GERMAN)
+    first, second = page.list.rows
+    assert second.language.widget.currentText() == "Deutsch (German)"
+    assert first.submit.widget.currentText() == words.DEFAULT.format(what="Nothing")
+    first.language.widget.activated.emit(1)
+    assert page.calls("use_hotkeys")[-1] == ([replace(CTRL, language="auto"), GERMAN], None)
+    second.submit.widget.activated.emit(2)
+    assert page.calls("use_hotkeys")[-1] == ([CTRL, replace(GERMAN, submit="enter")], None)
+    page.have(CTRL, GERMAN, submit=Submit.ENTER, language="English")
+    assert first.submit.widget.currentText() == words.DEFAULT.format(what="Enter")
+    assert first.language.widget.currentText() == words.DEFAULT.format(what="English")
+
+
+def test_what_the_listener_says_is_shown(page):
+    page.see(
+        notices=(Notice(1, NoticeKind.FAILED, "Another program uses F9.", is_lasting=True, subject=HOTKEYS),)
+    )
+    assert page.list.trouble.words == "Another program uses F9."
+    page.see(notices=())
+    assert page.list.trouble.words == ""
+
+
+def test_a_key_that_opens_menus_is_taken_with_a_warning(page):
+    page.record(0, "Alt+I")
+    page.answer()
+    verdict = page.list.rows[0].verdict
+    hints = [
+        label.text() for label in verdict.findChildren(type(page.list.rows[0].number)) if label.isVisible()
+    ]
+    assert words.MENU_KEY.format(keys="Alt+I") in hints
+
+
+def test_where_the_desktop_assigns_keys_it_is_what_it_assigned_that_is_shown(page):
+    page.have(CTRL, GERMAN)
+    page.see(desktop_keys=("Meta+F9", ""))
+    assert page.keys() == ["Meta+F9", words.NO_DESKTOP_KEY]
+    assert page.list.desktop.words == words.BY_DESKTOP
+    page.list.rows[0].cell.click()
+    page.list.configure.click()
+    assert page.calls("configure_hotkeys") == [(), ()]
+    assert page.calls("capture_hotkey") == []
+    page.list.add.click()
+    assert page.calls("use_hotkeys")[-1] == ([CTRL, GERMAN, Hotkey("F8")], None), (
+        "a wish that is not taken yet"
+    )
+
+
+def test_a_screen_reader_finds_each_part_by_its_name(page):
+    page.have(CTRL, GERMAN)
+
+    def name_of(widget):
+        """On Linux a list is called by its label, and its own name is what is chosen."""
+        interface = QAccessible.queryAccessibleInterface(widget)
+        labels = [other for other, _ in interface.relations(QAccessible.RelationFlag.Label)]
+        return (labels or [interface])[0].text(QAccessible.Text.Name)
+
+    for number, one in enumerate(page.list.rows, start=1):
+        keys = ["Right Ctrl", "F9"][number - 1]
+        for widget, name in (
+            (one.cell, words.KEY_NAME.format(number=number, keys=keys)),
+            (one.language.widget, words.LANGUAGE_NAME.format(number=number)),
+            (one.submit.widget, words.SUBMIT_NAME.format(number=number)),
+            (one.remove, words.REMOVE_NAME.format(number=number, keys=keys)),
+        ):
+            assert name_of(widget) == name
+
+
+def test_tab_goes_through_the_rows_and_on(page, qtbot):
+    page.have(CTRL, GERMAN)
+    QApplication.processEvents()
+    first, second = page.list.rows
+    stops = [first.cell, first.remove, first.language.widget, first.submit.widget, second.cell]
+    stops[0].setFocus()
+    for before, after in pairwise(stops):
+        qtbot.keyClick(before, Qt.Key.Key_Tab)
+        assert QApplication.focusWidget() is after
+    second.submit.widget.setFocus()
+    qtbot.keyClick(second.submit.widget, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is page.list.add
