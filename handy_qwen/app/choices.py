@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import DEMO
@@ -20,6 +20,7 @@ from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
 if TYPE_CHECKING:  # slow to import
+    from handy_qwen.audio.connection import Listed
     from handy_qwen.audio.devices import Wish
 
 logger = logging.getLogger(__name__)
@@ -102,14 +103,31 @@ def recorded_with(settings: Settings) -> tuple[object, ...]:
     return settings.microphones, settings.avoid_headset, settings.warm_s
 
 
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The names of the microphones that are connected; of them the system's default, and those spared."""
+
+    names: tuple[str, ...] = ()
+    default: str = ""
+    spared: tuple[str, ...] = ()
+
+
+def connected_of(listed: Listed) -> Connected:
+    """The names of what the recorder has found, without what only hears the speakers."""
+    real = [device for device in listed.devices if not device.is_monitor]
+    return Connected(
+        tuple(device.name for device in real),
+        next((device.name for device in real if device.is_default), ""),
+        tuple(device.name for device in real if device.handle in listed.spared),
+    )
+
+
 def choices_of(
     settings: Settings,
     default_method: Method,
     models: Sequence[ModelChoice],
-    microphones: Sequence[str],
+    microphones: Connected,
     *,
-    default_microphone: str = "",
-    spared_microphones: Sequence[str] = (),
     is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
@@ -122,9 +140,9 @@ def choices_of(
         recent_languages=settings.recent_languages,
         microphone=next(iter(settings.microphones), ""),
         microphone_order=settings.microphones,
-        microphones=tuple(microphones),
-        default_microphone=default_microphone,
-        spared_microphones=tuple(spared_microphones),
+        microphones=microphones.names,
+        default_microphone=microphones.default,
+        spared_microphones=microphones.spared,
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,

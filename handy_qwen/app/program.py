@@ -100,9 +100,7 @@ class Program:
         self._is_hidden = is_hidden
         self._method: Method = DEFAULT_METHOD
         self._models = Choices().models
-        self._microphones: tuple[str, ...] = ()
-        self._default_microphone = ""
-        self._spared: tuple[str, ...] = ()
+        self._connected = choices.Connected()
         self._ports: Ports | None = None
         self._recorder: MicrophoneRecorder | None = None
         self._microphone_list: Microphones | None = None
@@ -518,9 +516,7 @@ class Program:
                     settings,
                     self._method,
                     self._models,
-                    self._microphones,
-                    default_microphone=self._default_microphone,
-                    spared_microphones=self._spared,
+                    self._connected,
                     is_autostarted=self._is_autostarted,
                 ),
             )
@@ -564,10 +560,7 @@ class Program:
 
     def _on_devices(self, listed: Listed) -> None:
         """Called on the microphone's thread."""
-        real = [device for device in listed.devices if not device.is_monitor]
-        self._spared = tuple(device.name for device in real if device.handle in listed.spared)
-        self._microphones = tuple(device.name for device in real)
-        self._default_microphone = next((device.name for device in real if device.is_default), "")
+        self._connected = choices.connected_of(listed)
         self.configure()
 
     def _live_mode(self) -> LiveMode:

@@ -42,7 +42,7 @@ class Ports:
     focus: Worker = field(default_factory=partial(Worker, "focus", is_lazy=True))
     copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
     setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
-    captor: list[OnCaptured] = field(default_factory=list)  # of the hotkey being captured, one at most
+    captor: list[OnCaptured] = field(default_factory=list, init=False)  # of the hotkey being captured, if any
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
         """Carry out one effect, or hand it over to a thread that may wait.

@@ -85,7 +85,7 @@ class ScreenReader:
         (states,) = self._ask(bus, path, "GetState")
         (relations,) = self._ask(bus, path, "GetRelationSet")
         labels = [target for kind, targets in relations if kind == _LABELLED_BY for target in targets]
-        names = [self._text(*label, "Name") for label in labels]
+        names = [self._text(label[0], label[1], "Name") for label in labels]
         has = [bool(states[bit // _STATES_PER_WORD] >> bit % _STATES_PER_WORD & 1) for bit in range(64)]
         return Node(
             name=" ".join(names) or self._text(bus, path, "Name"),

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from handy_qwen.app.choices import (
+    Connected,
     choices_of,
     chord_title,
     listed_models,
@@ -84,7 +85,7 @@ def test_on_battery_the_lesser_of_both_settings_holds(live, on_battery, is_on_ba
 def test_the_menus_show_what_there_is_and_what_is_chosen():
     settings = Settings(hotkeys=("ctrl_r", "ctrl+alt+d"), language="German", microphones=("Webcam",))
     models = (ModelChoice("big", "The big one"), ModelChoice("demo", "Demo"))
-    choices = choices_of(settings, Method.TYPE, models, ["Webcam", "Headset"])
+    choices = choices_of(settings, Method.TYPE, models, Connected(("Webcam", "Headset"), "Headset"))
     assert choices.model == "big"
     assert choices.models == models
     assert not choices.is_demo_only
@@ -106,7 +107,7 @@ def test_models_have_the_titles_of_the_catalogue_or_else_their_names(app_home):
 
 
 def test_without_a_model_none_is_chosen():
-    assert choices_of(Settings(), Method.TYPE, [], []).model == ""
+    assert choices_of(Settings(), Method.TYPE, [], Connected()).model == ""
 
 
 def test_a_chord_that_is_none_is_shown_as_it_is():
