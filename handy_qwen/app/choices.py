@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
@@ -16,6 +18,9 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
+
+if TYPE_CHECKING:  # slow to import
+    from handy_qwen.audio.devices import Wish
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +66,29 @@ def live_of(settings: Settings, *, is_on_battery: bool) -> LiveMode:
     return max(wanted, key=order.index)
 
 
+def idle_s_of(settings: Settings) -> float | None:
+    """After how many seconds without use the model frees its memory; None: never."""
+    minutes = settings.idle_unload_min
+    return None if minutes == 0 else max(0.0, minutes * 60)
+
+
+def warm_s_of(settings: Settings) -> float:
+    """How many seconds the microphone stays open after use."""
+    return math.inf if settings.warm_s < 0 else settings.warm_s
+
+
+def wish_of(settings: Settings) -> Wish:
+    """Which microphone is wanted."""
+    from handy_qwen.audio.devices import Wish
+
+    return Wish(settings.microphones, settings.avoid_headset)
+
+
+def recorded_with(settings: Settings) -> tuple[object, ...]:
+    """All that the recorder goes by."""
+    return settings.microphones, settings.avoid_headset, settings.warm_s
+
+
 def choices_of(
     settings: Settings,
     default_method: Method,
@@ -68,6 +96,7 @@ def choices_of(
     microphones: Sequence[str],
     *,
     default_microphone: str = "",
+    spared_microphones: Sequence[str] = (),
     is_autostarted: bool = False,
 ) -> Choices:
     """What the menus offer. The languages follow once the model is loaded."""
@@ -82,6 +111,7 @@ def choices_of(
         microphone_order=settings.microphones,
         microphones=tuple(microphones),
         default_microphone=default_microphone,
+        spared_microphones=tuple(spared_microphones),
         method=method_of(settings, default_method),
         is_method_automatic=settings.method is None,
         automatic_method=default_method,

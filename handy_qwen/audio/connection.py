@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What there is to record with, and which headsets are not to be used if it can be helped."""
+    """What there is to record with, and the handles of the headsets that are left to their music."""
 
     devices: Sequence[Device]
     spared: frozenset[str] = frozenset()

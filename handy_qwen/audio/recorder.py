@@ -23,7 +23,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -119,7 +119,8 @@ class MicrophoneRecorder:
         backend: The sound system.
         wish: Which microphone to use; the system's default is followed.
         warm_s: How long the stream stays open after a take: 0, seconds, or ``ALWAYS``.
-        on_devices: Called on the microphone's thread with the devices, at first and when they change.
+        on_devices: Called on the microphone's thread with the devices, at first and when they change, and
+            when one is spared or no longer.
         on_trouble: Called there when there is nothing to record with for longer than a moment, and with None
             when there is again.
         clock: ``time.monotonic`` or a stand-in.
@@ -133,7 +134,7 @@ class MicrophoneRecorder:
         *,
         wish: Wish = Wish(),  # noqa: B008  it cannot change
         warm_s: float = 30.0,
-        on_devices: Callable[[Sequence[Device]], None] = lambda _: None,
+        on_devices: Callable[[Listed], None] = lambda _: None,
         on_trouble: Callable[[MicrophoneError | None], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         spawn: Spawn = spawn,
@@ -149,7 +150,7 @@ class MicrophoneRecorder:
         self._take: Take | None = None
         self._listener: _Listener | None = None
         self._is_outdated = False  # another device is to be used as soon as no take is recorded
-        self._devices: Sequence[Device] | None = None  # as last reported
+        self._listed: Listed | None = None  # as last reported
         self._troubled_s = math.inf  # since when there is nothing to record with
         self._trouble = ""  # as last reported
         self._error: MicrophoneError | None = None  # of the last opening
@@ -358,10 +359,10 @@ class MicrophoneRecorder:
         self._note_trouble(error, now_s)
         if listed is None:
             return
-        if listed.devices != self._devices:
-            self._devices = listed.devices
+        if listed != self._listed:
+            self._listed = listed
             self._retry_s = min(self._retry_s, now_s)  # what failed before may work now
-            self._on_devices(listed.devices)
+            self._on_devices(listed)
         stream = self._connection.stream
         if stream is None:
             return
@@ -444,7 +445,8 @@ class MicrophoneRecorder:
 
     def _watch_headsets(self, now_s: float) -> None:
         """Nobody reports that music has begun or ended: look now and then."""
-        if self._wish.avoids_headsets and any(device.is_headset for device in self._devices or ()):
+        devices = self._listed.devices if self._listed is not None else ()
+        if self._wish.avoids_headsets and any(device.is_headset for device in devices):
             self._list_s = min(self._list_s, now_s + HEADSET_S)
 
     # --- the take ----------------------------------------------------------------------------------

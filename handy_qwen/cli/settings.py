@@ -150,6 +150,8 @@ def _edit(_options: argparse.Namespace) -> int:
             raise SettingsError(
                 f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
             ) from exc
+    elif not path.is_file() and (complaint := found.complaint()):
+        raise complaint
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if named and sys.stdin.isatty():
         try:

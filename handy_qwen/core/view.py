@@ -100,6 +100,7 @@ class Choices:
     microphone: str = ""  # device name of the one wanted most; "" is the system's default
     microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not
     microphones: tuple[str, ...] = ()  # those that are connected
+    spared_microphones: tuple[str, ...] = ()  # headsets that play, and are used only if there is no other
     default_microphone: str = ""  # the one of them that the system uses unless told otherwise
     method: Method = Method.TYPE  # the one in use
     is_method_automatic: bool = False  # it is in use because it is ``automatic_method``

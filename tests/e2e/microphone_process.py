@@ -1,8 +1,9 @@
 """The recorder in a process of its own: what hangs in it, hangs it alone.
 
 Run with a folder as the argument. Reads a command a line from its standard input (``start 1``, ``stop 1``,
-``cancel 1``, ``cue``, ``use NAME``, ``warm``, ``cold``, ``count``, ``exit``, ``close SECONDS``), writes an
-event a line to its standard output, as JSON with the time, and keeps each take as ``<folder>/<take>.npy``.
+``cancel 1``, ``cue``, ``use NAME,…``, ``spare HEADSET``, ``warm``, ``cold``, ``count``, ``exit``,
+``close SECONDS``), writes an event a line to its standard output, as JSON with the time, and keeps each take
+as ``<folder>/<take>.npy``.
 """
 
 import json
@@ -39,8 +40,8 @@ class Process:
         sys.stdout.write(line + "\n")  # one write: several threads tell
         sys.stdout.flush()
 
-    def tell_devices(self, devices) -> None:
-        self.tell("devices", names=[device.name for device in devices])
+    def tell_devices(self, listed) -> None:
+        self.tell("devices", names=[device.name for device in listed.devices])
 
     def post(self, event) -> None:
         facts = {name: getattr(event, name) for name in event.__slots__}
@@ -68,6 +69,8 @@ class Process:
                     self.cues.started()
                 case "use":
                     self.recorder.configure(Wish(tuple(argument.split(","))), 30.0)
+                case "spare":
+                    self.recorder.configure(Wish((argument,), avoids_headsets=True), 0.0)
                 case "warm" | "cold":
                     self.recorder.configure(Wish(), 30.0 if command == "warm" else 0.0)
                 case "count":

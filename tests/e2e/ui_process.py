@@ -15,10 +15,12 @@ from PySide6.QtWidgets import QApplication
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.recording import SILENT
 from handy_qwen.core.types import Overlay
+from handy_qwen.core.upkeep import UpkeepCommands
 from handy_qwen.core.view import (
     Choices,
     Commands,
     HistoryCommands,
+    MicrophoneCommands,
     ModelChoice,
     Notice,
     NoticeKind,
@@ -110,6 +112,8 @@ def main():
         lambda: -22.0,
         models,
         history,
+        upkeep_commands=Asked(UpkeepCommands, Told()),
+        microphone_commands=Asked(MicrophoneCommands, Told()),
         is_composited=is_composited,
     )
 

@@ -14,7 +14,8 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.models import ModelCommands
-from handy_qwen.core.view import Commands, HistoryCommands, Window
+from handy_qwen.core.upkeep import UpkeepCommands
+from handy_qwen.core.view import Commands, HistoryCommands, MicrophoneCommands, Window
 from handy_qwen.ui.desk import Desk
 from tests.e2e.pasts import PASTS, VIEW
 from tests.e2e.shelves import SHELVES
@@ -75,7 +76,13 @@ def main():
         font.setPointSize(24)
         app.setFont(font)
     commands, models, history = (Asked(one, Told()) for one in (Commands, ModelCommands, HistoryCommands))
-    desk = Desk(lambda event: tell(asked=[event.what.name]), commands, lambda: -100.0, models, history)
+    others = {
+        "upkeep_commands": Asked(UpkeepCommands, Told()),
+        "microphone_commands": Asked(MicrophoneCommands, Told()),
+    }
+    desk = Desk(
+        lambda event: tell(asked=[event.what.name]), commands, lambda: -100.0, models, history, **others
+    )
     desk.show_view(VIEW)
     kinds = {"models": Window.MODELS, "history": Window.HISTORY, "main": Window.MAIN}
 

@@ -18,6 +18,8 @@ from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.widgets import Button, Message, MeterBar, SecondaryText, Text, scaled_font
 
+_LEAST_METER_PX = 120
+
 
 class MicrophonePage(SettingsPage):
     """Made and used on Qt's thread."""
@@ -35,6 +37,7 @@ class MicrophonePage(SettingsPage):
             Button(words.PLAY_AGAIN, self._on_again),
         )
         self.instead.hide()
+        self.meter.setMinimumWidth(_LEAST_METER_PX)
         self._changed.connect(self._show_test, Qt.ConnectionType.QueuedConnection)
         order = Row(
             words.ORDER,

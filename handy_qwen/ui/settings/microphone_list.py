@@ -75,14 +75,16 @@ class MicrophoneList(QWidget):
         Returns:
             Whether the one that is used is in the list, if there is one.
         """
-        before, self._choices, self._used = (self._choices, self._used), choices, used
-        if (before[0].microphones, before[0].default_microphone, before[1]) != (
-            choices.microphones,
-            choices.default_microphone,
-            used,
-        ):
+        before = self._known()
+        self._choices, self._used = choices, used
+        if self._known() != before:
             self._show()
         return not used or self._place_of_used() is not None
+
+    def _known(self) -> tuple[object, ...]:
+        """All that the rows show of the devices."""
+        known = self._choices
+        return known.microphones, known.default_microphone, known.spared_microphones, self._used
 
     # --- showing -------------------------------------------------------------------------------------
 
@@ -102,6 +104,8 @@ class MicrophoneList(QWidget):
         name = self._names[place]
         if place == self._place_of_used():
             return words.IN_USE, "good"
+        if name in self._choices.spared_microphones:
+            return words.PLAYS, "quiet"
         return (words.AWAY, "quiet") if name and name not in self._choices.microphones else ("", "")
 
     def _show(self) -> None:

@@ -28,6 +28,8 @@ KEYCODES = {
     "Control_R": 105,
     "Alt_R": 108,  # AltGr on layouts that have it
     "Home": 110,
+    "Up": 111,
+    "Down": 116,
     "End": 115,
     "Insert": 118,
     "Delete": 119,

@@ -68,6 +68,30 @@ class SoundServer:
         )
         return done.stdout if done.returncode == 0 else ""
 
+    def plug_in(self, name: str, rate_hz: int = 48_000, channels: int = 1) -> None:
+        """Add a microphone; what is played into its sink ``<name>-feed`` is heard there."""
+        feed = self.control(
+            *("load-module", "module-null-sink", f"sink_name={name}-feed", "norewinds=1"),
+            *(f"rate={rate_hz}", f"channels={channels}"),
+        )
+        source = self.control(
+            *("load-module", "module-remap-source", f"source_name={name}", f"master={name}-feed.monitor"),
+            f"source_properties=device.description={name}",
+        )
+        assert feed.strip().isdecimal()
+        assert source.strip().isdecimal()
+
+    def unplug(self, source: str) -> None:
+        """Take away a microphone as the server does when the device is gone."""
+        modules = self.control("list", "short", "modules").splitlines()
+        (number,) = [line.split()[0] for line in modules if f"source_name={source} " in line + " "]
+        self.control("unload-module", number)
+
+    def recordings(self) -> int:
+        """How many programs record: what the desktop shows as a microphone in use."""
+        lines = self.control("list", "short", "source-outputs").splitlines()
+        return sum("protocol-native" in line for line in lines)  # the others are the virtual microphones
+
     def play(self, wav: Path, sink: str = SINK) -> subprocess.Popen[Any]:
         """Begin to play ``wav`` into the microphone. ``wait()`` on the result for its end."""
         return self._processes.start("paplay", ["paplay", f"--device={sink}", wav], env=self._environment)

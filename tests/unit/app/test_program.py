@@ -10,11 +10,14 @@ import psutil
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app import machine, program
+from handy_qwen.app import choices, machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
+from handy_qwen.audio.connection import Listed
 from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.devices import Device, Wish, no_microphone
+from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.playback import Player
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import (
     Configured,
@@ -26,6 +29,7 @@ from handy_qwen.core.events import (
     Requested,
     Trouble,
 )
+from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
@@ -288,6 +292,17 @@ def test_custom_words_that_do_not_fit_are_told_when_the_settings_change_and_coun
     assert "Zaphod" not in caplog.text
 
 
+def test_what_a_window_adds_holds_at_once_and_is_not_told_a_second_time(bench):
+    desk = bench().start()
+    words = tuple(f"Zaphod{number}" for number in range(300))
+    desk.program.revise(lambda _now: {"custom_words": words, "replacements": (Replacement("a", "b"),)})
+    desk.run()
+    assert not any("custom words" in title for title in desk.titles)
+    rules = [event.rules for event in desk.posted if isinstance(event, Configured)][-1]
+    assert (rules.context, rules.text.replacements) == (words, (Replacement("a", "b"),))
+    assert "Zaphod299" in desk.program.store.path.read_text(encoding="utf-8")
+
+
 def test_pausing_the_history_is_written_to_the_file_and_reaches_it(bench):
     desk = bench().start()
     desk.program.change(private=True)
@@ -374,6 +389,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._recorder = MicrophoneRecorder(lambda _: None, None)
     program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
     program._cues = cues = SoundCues(None, bench.home)
+    program.player, program._microphone_list = Player(None), Microphones(None, "linux")
     x11 = pytest.importorskip("handy_qwen.system.hotkeys.x11", reason="speaks to X servers")
     listener = x11.X11Hotkeys(lambda _: None, display=":9876")
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
@@ -389,7 +405,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program._transcriber.close(30)
     inserter.close(30)
     cues.stop(30)
-    program._transcriber = program._recorder = program._history = None
+    program._transcriber = program._recorder = program._history = program.player = None
     assert found == {
         "dictation",
         "chores",
@@ -410,6 +426,8 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "upkeep",
         "vocabulary",
         "cues",
+        "playback",
+        "hot-plugging",
     }
     assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
 
@@ -440,7 +458,7 @@ def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, 
 
 @pytest.mark.parametrize(("minutes", "idle_s"), [(0, None), (-1, 0.0), (15, 900.0), (0.5, 30.0)])
 def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
-    assert program._idle_s(Settings(idle_unload_min=minutes)) == idle_s
+    assert choices.idle_s_of(Settings(idle_unload_min=minutes)) == idle_s
 
 
 @pytest.mark.expects_log
@@ -459,9 +477,12 @@ def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench
     desk.program.refresh_choices()
     assert desk.recorder.refreshed == 1
     webcam = Device("Webcam", "webcam", 48_000, 1, is_default=True)
-    desk.program._on_devices([webcam, Device("Speakers", "monitor", 48_000, 2, is_monitor=True)])
+    earbuds = Device("Earbuds", "bluez_input.1", 16_000, 1, is_headset=True)
+    speakers = Device("Speakers", "monitor", 48_000, 2, is_monitor=True)
+    desk.program._on_devices(Listed([webcam, earbuds, speakers], frozenset({"bluez_input.1"})))
     choices = desk.run().view.choices
-    assert (choices.microphones, choices.default_microphone) == (("Webcam",), "Webcam")
+    assert choices.microphones == ("Webcam", "Earbuds")
+    assert (choices.default_microphone, choices.spared_microphones) == ("Webcam", ("Earbuds",))
     assert desk.program.level_db() == -20.0
 
 

@@ -102,7 +102,7 @@ class Studio:
         self.recorder = MicrophoneRecorder(
             self.events.append,
             self.backend,
-            on_devices=self.lists.append,
+            on_devices=lambda listed: self.lists.append(list(listed.devices)),
             clock=lambda: self.now_s,
             spawn=self.spawn,
             **options,

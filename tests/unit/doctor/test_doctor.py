@@ -42,7 +42,7 @@ from handy_qwen.errors import (
     MicrophoneReason,
 )
 from handy_qwen.history.store import Places, default_folder
-from handy_qwen.settings import Settings, read_configuration
+from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
@@ -476,6 +476,32 @@ def test_the_user_is_asked_to_speak_as_soon_as_there_is_a_microphone_and_not_bef
     monkeypatch.setattr(sound, "Microphones", lambda *_: OneMicrophone(none))
     assert statuses(sound.check_microphone(context(ask=asked.append))) == ["problem"]
     assert len(asked) == 2
+
+
+class Earbuds(OneMicrophone):
+    def devices(self):
+        return [*super().devices(), Device("Earbuds", "8", 16_000, 1, is_headset=True)]
+
+    def playing(self):
+        return {"8"}
+
+
+@pytest.mark.parametrize(
+    ("names", "status", "words"),
+    [
+        (("Gone", "Desk"), "warning", "not connected; Desk is used instead"),
+        (("Earbuds",), "ok", "plays music and is left to it; Desk is used instead"),
+        (("", "Gone"), None, ""),
+        (("Desk", "Gone"), None, ""),
+    ],
+)
+def test_why_another_microphone_is_used_than_the_preferred_one(monkeypatch, names, status, words):
+    monkeypatch.setattr(sound, "Microphones", lambda *_: Earbuds())
+    wanted = Configuration(settings=Settings(microphones=names))
+    found = list(sound.check_microphone(context(configuration=wanted, listen_s=0.0)))
+    assert [one.status for one in found[:-1]] == ([status] if status else [])
+    assert words in found[0].text
+    assert found[-1].details["device"] == "Desk"
 
 
 # --- model, memory, disk ----------------------------------------------------------------------------

@@ -86,6 +86,15 @@ def test_the_order_is_shown_with_the_default_behind_and_what_is_known_of_each(pa
     ]
 
 
+def test_a_headset_that_is_left_to_its_music_says_so(window, page):
+    window.show_settings(order("Headset", "Desk"))
+    window.show_view(replace(IDLE, choices=replace(CHOICES, spared_microphones=("Headset",))))
+    show(page, HEARD)
+    assert spoken_rows(page)[:2] == ["Headset, Plays music, 1 of 3", "Desk, In use, 2 of 3"]
+    show(page, MicrophoneTest("Headset"))
+    assert spoken_rows(page)[0] == "Headset, In use, 1 of 3", "there is no other"
+
+
 def test_without_an_order_the_system_s_default_is_used(window, page):
     window.show_settings(order())
     show(page, MicrophoneTest("Built-in"))
