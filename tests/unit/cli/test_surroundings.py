@@ -51,9 +51,6 @@ COMMANDS = dict.fromkeys(["", *APP.split()], ()) | {  # one call of each command
     "settings remove": ("custom_words", "word"),
     "settings reset": ("mode",),
     "settings edit": (),
-    "words list": (),
-    "words import": (SPEECH,),
-    "words export": ("{}/words.txt",),
     "uninstall": (),
 }
 MAY_WORK = {
