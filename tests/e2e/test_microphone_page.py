@@ -166,13 +166,21 @@ def test_the_microphone_is_open_only_while_the_page_is_seen(desktop, page, how):
     wait_until(desktop.sound.recordings, "the microphone to be opened again")
 
 
+def files(app):
+    """The program's files and their sizes, but for its log."""
+    found = [path for path in app.home.rglob("*") if path.is_file() and path.suffix != ".log"]
+    return {path: path.stat().st_size for path in found}
+
+
 def test_what_is_recorded_is_played_back_and_a_dictation_ends_it(desktop, app, page, editor):
     played = lambda: desktop.sound.control("list", "short", "sink-inputs")  # noqa: E731
     desktop.activate(page.window)
+    before = files(app)
     desktop.keys.chord("Alt_L", "o")  # Record 5 seconds
     page.looks("microphone-recording")
     wait_until(played, "the playback", timeout_s=15)
     page.looks("microphone-playing")
+    assert files(app) == before, "nothing of it is on the disk"
     editor.focus()
     desktop.hardware.down("Control_R")
     wait_until(lambda: not played(), "the end of the playback", timeout_s=2)

@@ -625,6 +625,22 @@ def test_sound_from_before_a_take_is_not_in_the_take_after_it(studio):
     assert studio.samples(2).max() <= 0.5
 
 
+def test_sound_from_before_a_failure_is_not_in_the_take_after_it(studio):
+    Listener(studio)
+    studio.value = 0.5
+    studio.run(1.0)
+    studio.backend.streams[0].is_finished = True
+    studio.backend.error = BUSY
+    studio.run(6.0)
+    studio.backend.error, studio.value = None, 0.25
+    while not studio.backend.opened:
+        studio.run()
+    studio.run(0.1)
+    studio.record(1, 0.5)
+    assert len(studio.samples(1)) >= 8000
+    assert studio.samples(1).max() <= 0.25
+
+
 def test_who_listens_is_told_why_nothing_is_heard_and_hears_as_soon_as_it_can_be(studio):
     studio.backend.present = []
     listener = Listener(studio)
