@@ -16,7 +16,7 @@ import threading
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import TextIO
 
 from handy_qwen.paths import make_private
 
@@ -34,6 +34,29 @@ class _PrivateFileHandler(logging.handlers.RotatingFileHandler):
         return _open_private(Path(self.baseFilename))
 
 
+class _ConsoleHandler(logging.StreamHandler[TextIO]):
+    """Writes to a copy of the console's descriptor.
+
+    The process's own goes nowhere while sounddevice starts PortAudio, and while mpg123 reads an MP3.
+    """
+
+    def __init__(self, console: TextIO) -> None:
+        try:
+            descriptor = os.dup(console.fileno())
+        except OSError:  # a stream that is no file, or too many open files
+            self._copy = None
+        else:
+            self._copy = os.fdopen(
+                descriptor, "w", buffering=1, encoding=console.encoding, errors=console.errors
+            )
+        super().__init__(self._copy or console)
+
+    def close(self) -> None:
+        super().close()
+        if self._copy is not None:
+            self._copy.close()
+
+
 def _open_private(path: Path) -> TextIOWrapper:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     if os.name == "posix":
@@ -44,7 +67,7 @@ def _open_private(path: Path) -> TextIOWrapper:
 class Log:
     """The log of this run. ``close`` puts everything back; for tests, and at exit."""
 
-    def __init__(self, folder: Path, *, is_debug: bool = False, console: IO[str] | None = None) -> None:
+    def __init__(self, folder: Path, *, is_debug: bool = False, console: TextIO | None = None) -> None:
         make_private(folder)
         self.path = folder / FILE
         root = logging.getLogger()
@@ -54,7 +77,7 @@ class Log:
             _PrivateFileHandler(self.path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
         ]
         if console is not None:
-            self._handlers.append(logging.StreamHandler(console))
+            self._handlers.append(_ConsoleHandler(console))
         for handler in self._handlers:
             handler.setFormatter(logging.Formatter(LINE, "%Y-%m-%d %H:%M:%S"))
             root.addHandler(handler)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from handy_qwen import paths
 
-TOPICS = ("dictating", "models", "settings", "history", "files", "privacy", "trouble", "install")
+TOPICS = (
+    "dictating",
+    "models",
+    "settings",
+    "vocabulary",
+    "history",
+    "files",
+    "privacy",
+    "trouble",
+    "install",
+)
 """Their names, in the order in which they are offered."""
 
 

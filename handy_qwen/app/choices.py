@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from handy_qwen.system.hotkeys.chord import parse_chord
 
 if TYPE_CHECKING:  # slow to import
     from handy_qwen.audio.connection import Listed
+    from handy_qwen.audio.devices import Wish
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +84,29 @@ def connected_of(listed: Listed) -> Connected:
         next((device.name for device in real if device.is_default), ""),
         tuple(device.name for device in real if device.handle in listed.spared),
     )
+
+
+def idle_s_of(settings: Settings) -> float | None:
+    """After how many seconds without use the model frees its memory; None: never."""
+    minutes = settings.idle_unload_min
+    return None if minutes == 0 else max(0.0, minutes * 60)
+
+
+def warm_s_of(settings: Settings) -> float:
+    """How many seconds the microphone stays open after use."""
+    return math.inf if settings.warm_s < 0 else settings.warm_s
+
+
+def wish_of(settings: Settings) -> Wish:
+    """Which microphone is wanted."""
+    from handy_qwen.audio.devices import Wish
+
+    return Wish(settings.microphones, settings.avoid_headset)
+
+
+def recorded_with(settings: Settings) -> tuple[object, ...]:
+    """All that the recorder goes by."""
+    return settings.microphones, settings.avoid_headset, settings.warm_s
 
 
 def choices_of(
@@ -156,10 +181,10 @@ def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
     Raises:
         HotkeyError: INVALID: no such key, or one that programs need for themselves.
     """
-    first = Hotkey(str(parse_chord(chord)))
+    first = Hotkey(parse_chord(chord).label(sys.platform))
     if settings.hotkeys:
         first = replace(settings.hotkeys[0], chord=first.chord)
-    return (first, *(other for other in settings.hotkeys[1:] if other.chord != first.chord))
+    return (first, *(other for other in settings.hotkeys[1:] if chord_title(other.chord) != first.chord))
 
 
 def is_autostarted() -> bool:

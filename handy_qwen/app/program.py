@@ -7,7 +7,6 @@ What is slow to import (numpy, PortAudio, the model) is imported on the threads 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sys
 import threading
@@ -59,7 +58,6 @@ from handy_qwen.transcriber import EngineTranscriber
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.audio.connection import Listed
     from handy_qwen.audio.cues import SoundCues
-    from handy_qwen.audio.devices import Wish
     from handy_qwen.audio.microphones import Microphones
     from handy_qwen.audio.playback import Player
     from handy_qwen.audio.portaudio import PortAudio
@@ -296,8 +294,8 @@ class Program:
         self._recorder = MicrophoneRecorder(
             post,
             self._microphone_list,
-            wish=_wish(settings),
-            warm_s=_warm_s(settings),
+            wish=choices.wish_of(settings),
+            warm_s=choices.warm_s_of(settings),
             on_devices=self._on_devices,
             on_trouble=lambda error: post(Trouble(MICROPHONE, error)),
         )
@@ -308,7 +306,7 @@ class Program:
             self._load_model,
             name=settings.model,
             live_mode=self._live_mode,
-            idle_s=lambda: _idle_s(self.store.value),
+            idle_s=lambda: choices.idle_s_of(self.store.value),
         )
         self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
         self._history.start()
@@ -494,8 +492,8 @@ class Program:
     def _apply(self, new: Settings) -> None:
         """The settings have changed. Called on the thread that changed them, never on two at once."""
         old, self._applied = self._applied, new
-        if self._recorder is not None and _recorded_with(new) != _recorded_with(old):
-            self._recorder.configure(_wish(new), _warm_s(new))
+        if self._recorder is not None and choices.recorded_with(new) != choices.recorded_with(old):
+            self._recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
@@ -574,22 +572,3 @@ class Program:
         from handy_qwen.models.installed import load_recognizer
 
         return load_recognizer(name, self.store.value.threads or None)
-
-
-def _idle_s(settings: Settings) -> float | None:
-    minutes = settings.idle_unload_min
-    return None if minutes == 0 else max(0.0, minutes * 60)
-
-
-def _recorded_with(settings: Settings) -> tuple[object, ...]:
-    return settings.microphones, settings.avoid_headset, settings.warm_s
-
-
-def _wish(settings: Settings) -> Wish:
-    from handy_qwen.audio.devices import Wish
-
-    return Wish(settings.microphones, settings.avoid_headset)
-
-
-def _warm_s(settings: Settings) -> float:
-    return math.inf if settings.warm_s < 0 else settings.warm_s

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARS = 48
 _EXAMPLES = """examples:
   handy-qwen settings set language German
-  handy-qwen settings set hotkeys ctrl_r f9
+  handy-qwen settings set hotkeys "Right Ctrl" F9
   handy-qwen settings add custom_words Kovács "Frau Wagner"
   handy-qwen settings add replacements '{heard = "btw", written = "by the way"}'
   handy-qwen settings reset warm_s"""
@@ -150,6 +150,8 @@ def _edit(_options: argparse.Namespace) -> int:
             raise SettingsError(
                 f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
             ) from exc
+    elif not path.is_file() and (complaint := found.complaint()):
+        raise complaint
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if named and sys.stdin.isatty():
         try:

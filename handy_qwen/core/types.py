@@ -23,7 +23,7 @@ Samples: TypeAlias = "npt.NDArray[np.float32]"
 class Hotkey:
     """One key or chord that the user dictates with."""
 
-    chord: str  # "ctrl_r", "f9", "ctrl+alt+d": names joined by "+"
+    chord: str  # "Right Ctrl", "F9", "Ctrl+Alt+D": names joined by "+"; "ctrl_r" and "f9" will do as well
     language: str = ""  # English name, or "auto" to detect it; empty: the language of the settings
     submit: str = ""  # empty: that of the settings
 

@@ -183,7 +183,7 @@ class Commands(Protocol):
         """Make a settings file that is broken readable again: its faulty lines become comments."""
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
-        """Dictate with ``chord`` ("ctrl_r", "f9") instead of the first hotkey.
+        """Dictate with ``chord`` ("Right Ctrl", "F9") instead of the first hotkey.
 
         If that is not possible nothing changes, and ``on_refused`` is called with the reason, on any thread.
         """

@@ -49,6 +49,7 @@ _REASONS = {  # how tomllib's messages begin, which go on with the user's text -
     "Expected newline": "there is something after the value",
 }
 _BYTE_ORDER_MARK = "\ufeff"  # some editors of Windows begin a file with it
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _MOST_DOTS = 100  # in a line: for a key of 50,000 parts tomllib takes hours
 _LINE_CHARS = 100  # a longer list is written one entry a line
 
@@ -326,6 +327,8 @@ def _logical_lines(text: str) -> Iterator[tuple[list[re.Match[str]], int]]:
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
+    if _BARE_KEY.fullmatch(dotted.strip()):  # as nearly all are, of which there may be thousands
+        return (dotted.strip(),)
     found: list[str] = []
     inner: Any = tomllib.loads(f"{dotted.strip()} = 0")
     while isinstance(inner, dict):

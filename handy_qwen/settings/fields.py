@@ -197,7 +197,7 @@ def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
 
 def default_chord(platform: str = sys.platform) -> str:
     """The key that types nothing and is under the right hand."""
-    return "alt_r" if platform == "darwin" else "ctrl_r"
+    return "Right Option" if platform == "darwin" else "Right Ctrl"
 
 
 def option(
@@ -510,7 +510,7 @@ class Settings:
         form=Own(lambda value: ", ".join(one.chord for one in value)),
         page=Page.SHORTCUT,
         note="From here on each line belongs to the [[...]] above it: add other settings above this line.\n"
-        'chord: a key or several, such as "ctrl_r", "f9", "ctrl+alt+d"\n'
+        'chord: a key, or several pressed together, such as "Right Ctrl", "F9", "Ctrl+Alt+D", "Mouse 4"\n'
         "language: another than that above; submit: another than that above",
     )
     replacements: tuple[Replacement, ...] = option(

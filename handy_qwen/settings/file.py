@@ -506,13 +506,17 @@ class SettingsStore:
         """
         with self._lock:
             found = self._read()
-            if stamp_of(self.path) != self._seen and found.document is not None and found.document.text:
-                # Else it would write over what was added by hand. Many editors empty a file first.
-                self._remember()
-                self._catch_up(found)
-            wanted = changes(self._value)
+            if found.document is None or not found.document.text:  # many editors empty a file first
+                return self.update(**changes(self._value))
+            # What was added by hand a moment ago is not written over.
+            base = replace(found.settings, **self._unsaved)  # type: ignore[arg-type]  # checked when set
+            wanted = changes(base)
             check_readable(found, wanted)
-            return self.update(**wanted)
+            new = replace(base, **wanted)  # type: ignore[arg-type]  # checked there
+            self._unsaved |= {name: getattr(new, name) for name in wanted}
+            self._remember()
+            self._catch_up(found)
+            return self._value
 
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""

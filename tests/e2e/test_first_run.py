@@ -121,7 +121,7 @@ def test_a_first_start_leads_through_microphone_key_and_first_text(desktop, app,
     wait_until(
         lambda: guide.keys.chord("F8") or app.status()["hotkeys"] == ["F8"], "the new key", interval_s=0.3
     )
-    assert settings(app)["hotkeys"][0]["chord"] == "f8"
+    assert settings(app)["hotkeys"][0]["chord"] == "F8"
     guide.try_out("F8", app)
     guide.press("n", "First text")
 

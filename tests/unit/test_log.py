@@ -47,6 +47,23 @@ def test_debug_says_more_and_also_to_the_terminal(tmp_path):
         log.close()
 
 
+def test_the_terminal_gets_every_line_also_while_a_library_turns_stderr_off(tmp_path):
+    with (tmp_path / "terminal").open("w+") as terminal:
+        kept = os.dup(terminal.fileno())
+        log = Log(tmp_path / "log", is_debug=True, console=terminal)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, terminal.fileno())  # what sounddevice does while it starts PortAudio
+            logger.info("the hotkeys are set")
+            os.dup2(kept, terminal.fileno())
+        finally:
+            os.close(nowhere)
+            os.close(kept)
+            log.close()
+        assert "the hotkeys are set" in (tmp_path / "terminal").read_text()
+        terminal.write("still open")  # the console is not the log's to close
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_only_the_owner_can_read_the_log_also_after_it_was_rotated(log, monkeypatch):
     log.path.chmod(0o644)

@@ -100,8 +100,8 @@ def test_a_wrong_change_is_refused_and_nothing_is_saved(desk):
 
 
 def test_the_default_key_types_nothing():
-    assert default_chord("darwin") == "alt_r"
-    assert default_chord("linux") == "ctrl_r"
+    assert default_chord("darwin") == "Right Option"
+    assert default_chord("linux") == "Right Ctrl"
 
 
 # --- values that are wrong ---------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """Global hotkeys: which of the systems' ways to hear them fits this one.
 
-    system                 adapter                  swallows chords   hears releases   lone modifiers
-    X11                    x11.X11Hotkeys                yes               yes              yes
-    Wayland, with portal   portal.PortalHotkeys          yes               yes              no
-    Windows                windows.WindowsHotkeys        yes               yes              yes
-    macOS                  macos.MacHotkeys              yes               yes              yes
-    none of these          listener.Listener             -                 -                -
+    system                 adapter                  swallows chords, hears releases   modifiers alone, buttons
+    X11                    x11.X11Hotkeys                      yes                            yes
+    Wayland, with portal   portal.PortalHotkeys                yes                            no
+    Windows                windows.WindowsHotkeys              yes                            yes
+    macOS                  macos.MacHotkeys                    yes                            yes
+    none of these          listener.Listener                   -                              -
+
+Each can also hear the keys of a new hotkey (``capture``), but the portal, where the desktop assigns them.
 
 A Wayland session often has an X server for old programs as well (XWayland). It hears keys only while the
 window of such a program has the focus, so it is no alternative: Wayland comes first.

@@ -483,6 +483,7 @@ class HookedListener(Listener, ABC):
                 pass
         except Exception:
             logger.exception("the thread of the hotkeys failed")
+            self.end_capture()  # nothing would end it for want of keys
             problem = HandyError("The hotkeys stopped working.", "Start the program again.")
             self._post(HotkeysFailed(problem))
 

@@ -422,7 +422,8 @@ class Grabs:
         """Take every key away from the focused program, or give the keyboard back.
 
         The grab is on the window that has the focus, so that the focus comes back to it in the same moment:
-        toolkits that saw it go elsewhere would tell their window that it is not active any more. If another program has the keyboard just now, its keys are heard all the same.
+        toolkits that saw it go elsewhere would tell their window that it is not active any more. If another
+        program has the keyboard just now, its keys are heard all the same.
         """
         self._is_held = is_wanted
         if not is_wanted:

@@ -1,14 +1,13 @@
 """The hotkeys on the page Shortcut: each with its key, its language and what is pressed after its text.
 
-A new key is recorded by the program's own listener, which hears what Qt does not: which side a modifier is
-on, media keys, mouse buttons. It then waits to be pressed once; until then hotkeys are only shown
-(``Request.REHEARSE``) and record nothing.
+A new key waits to be pressed once; until then hotkeys are only shown (``Request.REHEARSE``) and record
+nothing.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
@@ -16,14 +15,14 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, View
 from handy_qwen.errors import HandyError
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import Settings
 from handy_qwen.ui import strings
-from handy_qwen.ui.key_cap import is_menu_key
-from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.key_recorder import KeyRecorder, is_menu_key
+from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import shortcut_words as words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.key_cell import KeyCell
@@ -51,7 +50,7 @@ class HotkeyRow(QWidget):
         self.remove = Button(words.REMOVE)
         self.trouble, self.verdict = Message(), Message()
         self.keys = ""  # as people write them
-        first = row(self.number, (self.cell, 1), self.remove, gap_px=SMALL_GAP_PX)
+        first = FlowLayout(self.number, self.cell, self.remove, gap_px=SMALL_GAP_PX)
         language, submit = Text(words.LANGUAGE, is_line=True), Text(words.SUBMIT, is_line=True)
         self._labels = language, submit
         widest = max(language.sizeHint().width(), submit.sizeHint().width())
@@ -96,7 +95,6 @@ class HotkeyList(QWidget):
     """
 
     changed = Signal()  # there are more rows, or fewer
-    _captured = Signal(object, object)  # which capture, Captured; from another thread
     _used = Signal(object, object)  # the row, HandyError or None; from another thread
 
     def __init__(self, tools: Tools) -> None:
@@ -106,9 +104,8 @@ class HotkeyList(QWidget):
         self._settings, self._view = Settings(hotkeys=()), View()
         self._hotkeys: tuple[Hotkey, ...] = ()
         self._new: HotkeyRow | None = None  # the last one, if its key is still to be chosen
+        self._recorder = KeyRecorder(tools.commands)
         self._recording: HotkeyRow | None = None
-        self._end: Callable[[], None] = _nothing
-        self._capture: object = None
         self._tested: HotkeyRow | None = None
         self._test = _Test.NONE
         self._removed: tuple[int, Hotkey] | None = None
@@ -129,7 +126,7 @@ class HotkeyList(QWidget):
             gap_px=GAP_PX,
             parent=self,
         )
-        self._captured.connect(self._on_captured, Qt.ConnectionType.QueuedConnection)
+        self._recorder.heard.connect(self._on_heard)
         self._used.connect(self._on_used, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -146,7 +143,7 @@ class HotkeyList(QWidget):
         if self._new is not None and len(self._hotkeys) > len(before):
             self._new = None  # it has got its key
         if self._hotkeys != before:
-            self._forget_removed(len(self._hotkeys) > len(before))
+            self._forget_removed()
         self._show_rows()
 
     def show_view(self, view: View) -> None:
@@ -284,15 +281,14 @@ class HotkeyList(QWidget):
         if self._removed is None:
             return
         place, hotkey = self._removed
-        self._forget_removed(True)
+        self._forget_removed()
         self._use(None, [*self._hotkeys[:place], hotkey, *self._hotkeys[place:]])
         self.add.setFocus()
 
-    def _forget_removed(self, is_over: bool) -> None:
-        if is_over:
-            self._removed = None
-            self.undone.say("")
-            self.undo.hide()
+    def _forget_removed(self) -> None:
+        self._removed = None
+        self.undone.say("")
+        self.undo.hide()
 
     # --- a new key -----------------------------------------------------------------------------------
 
@@ -307,30 +303,28 @@ class HotkeyList(QWidget):
     def _record(self, one: HotkeyRow) -> None:
         self.end_capture()
         self.end_test()
-        self._recording, capture = one, object()
-        self._capture = capture
+        self._recording = one
         one.trouble.say("")
         hint = words.PRESS_HINT.format(keys=one.keys) if one is not self._new else words.PRESS_HINT_NEW
         one.verdict.say(hint, "text", is_silent=True)
         one.cell.record(True)
-        self._end = self._commands.capture_hotkey(lambda captured: self._captured.emit(capture, captured))
+        self._recorder.begin()
 
     def end_capture(self) -> None:
         """The hotkey stays as it is. Safe to call twice."""
-        end, self._end = self._end, _nothing
-        end()
+        self._recorder.end()
         self._stop_recording()
 
     def _stop_recording(self) -> None:
-        one, self._recording, self._capture = self._recording, None, None
+        one, self._recording = self._recording, None
         if one is not None:
             one.cell.record(False)
             one.verdict.say("")
 
-    def _on_captured(self, capture: object, captured: Captured) -> None:
+    def _on_heard(self, captured: Captured) -> None:
         one = self._recording
-        if capture is not self._capture or one is None:
-            return  # of one that was ended
+        if one is None:
+            return
         match captured.step:
             case CaptureStep.HOLDING:
                 one.cell.hold(captured.keys)
@@ -338,7 +332,6 @@ class HotkeyList(QWidget):
             case CaptureStep.NAMELESS:
                 one.verdict.say(words.NAMELESS)
                 return
-        self._end = _nothing
         self._stop_recording()
         place = self.rows.index(one)
         if captured.step is CaptureStep.CHOSEN:
@@ -377,12 +370,8 @@ class HotkeyList(QWidget):
             self._ask(Request.PERFORM)
 
 
-def _nothing() -> None:
-    """There is nothing to end."""
-
-
 def _warning(keys: str) -> str:
-    return words.MENU_KEY.format(keys=keys) if is_menu_key(keys.lower()) else ""
+    return words.MENU_KEY.format(keys=keys) if is_menu_key(keys) else ""
 
 
 def _languages(settings: Settings, choices: Choices) -> list[tuple[str, str]]:
@@ -396,7 +385,8 @@ def _languages(settings: Settings, choices: Choices) -> list[tuple[str, str]]:
 
 
 def _submits(settings: Settings) -> list[tuple[str, str]]:
-    usual = words.DEFAULT.format(what=words.SUBMITS[settings.submit])
+    is_off = settings.submit is Submit.OFF
+    usual = words.DEFAULT.format(what=words.NOTHING if is_off else words.SUBMITS[settings.submit])
     return [("", usual), *((str(one), said) for one, said in words.SUBMITS.items())]
 
 
@@ -404,5 +394,5 @@ def _labelled(label: Text, control: QWidget, width: int) -> QWidget:
     whole = QWidget()
     label.setBuddy(control)
     label.setMinimumWidth(width)
-    row(label, control, gap_px=SMALL_GAP_PX, parent=whole)
+    whole.setLayout(FlowLayout(label, control, gap_px=SMALL_GAP_PX))
     return whole

@@ -14,6 +14,7 @@ KEY_NAME = tr("Hotkey {number}: {keys}")
 LANGUAGE_NAME, SUBMIT_NAME = tr("Language of hotkey {number}"), tr("Key pressed after hotkey {number}")
 NO_KEY = tr("Choose a key…")
 DEFAULT = tr("Default ({what})")
+NOTHING = tr("nothing")
 DETECT, AUTOMATIC = tr("Detect automatically"), tr("automatic")
 SUBMITS = {
     Submit.OFF: tr("Nothing"),

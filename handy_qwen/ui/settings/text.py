@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from handy_qwen.core.text import clean, fit
 from handy_qwen.core.types import Method
 from handy_qwen.core.view import View
@@ -35,9 +37,13 @@ class TextPage(SettingsPage):
         self._method.set_entries(_methods(strings.METHODS[view.choices.automatic_method]))
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the settings, and what they make of the example, by the rules that all texts go through."""
+        """Show the settings, and what they make of the example, by the rules that all texts go through.
+
+        Without the replacements, which belong to another page: a pattern may take long on Qt's thread.
+        """
         super().show_settings(shown)
-        rules, before = shown.values.text_rules, words.EXAMPLE_BEFORE
+        rules = replace(shown.values.text_rules, replacements=(), custom_words=())
+        before = words.EXAMPLE_BEFORE
         added = fit(clean(words.EXAMPLE_HEARD, rules, _LANGUAGE), rules, before, _LANGUAGE)
         result = f"{before}{added}"
         if result.endswith(" "):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from PySide6.QtCore import (
     QAbstractListModel,
+    QItemSelection,
     QItemSelectionModel,
+    QItemSelectionRange,
     QModelIndex,
     QPersistentModelIndex,
     QSize,
@@ -141,9 +143,10 @@ class WordList(QListView):
         selection, update = self.selectionModel(), QItemSelectionModel.SelectionFlag
         rows = [place for place in range(self._sought.rowCount()) if self._word(place) in chosen]
         rows = rows or [min(max(row, 0), self._sought.rowCount() - 1)]
-        selection.clearSelection()
-        for place in rows:
-            selection.select(self._sought.index(place, 0), update.Select)
+        wanted = QItemSelection()
+        for first, last in _runs(rows):  # one by one, thousands would take minutes
+            wanted.append(QItemSelectionRange(self._sought.index(first, 0), self._sought.index(last, 0)))
+        selection.select(wanted, update.ClearAndSelect)
         selection.setCurrentIndex(self._sought.index(rows[0], 0), update.NoUpdate)
         self.scrollTo(self._sought.index(rows[0], 0))
 
@@ -188,3 +191,14 @@ class WordList(QListView):
 
     def _word(self, row: int) -> str:
         return str(self._sought.index(row, 0).data(Qt.ItemDataRole.EditRole))
+
+
+def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and last of each run of ``rows``, which ascend and are not none."""
+    first = last = rows[0]
+    for row in rows[1:]:
+        if row != last + 1:
+            yield first, last
+            first = row
+        last = row
+    yield first, last

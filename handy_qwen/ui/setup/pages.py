@@ -22,7 +22,8 @@ from handy_qwen.core.types import Mode
 from handy_qwen.core.view import VOICE_DB, Choices, Commands, Meter, Phase, View
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
-from handy_qwen.ui.key_cap import KeyCap, is_menu_key
+from handy_qwen.ui.key_cap import KeyCap
+from handy_qwen.ui.key_recorder import is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column, row
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import (
@@ -239,10 +240,12 @@ class HotkeyPage(Page):
         self._ask, self._commands = ask, commands
         self._is_up = False  # the page
         self._choices = Choices()
+        self._is_assigned = False  # by the desktop, which alone can change it
         self._has_menu_key = False  # chosen just now
-        self.cap, self.hint, self.objection = KeyCap(), Message(), Message()
+        self.cap, self.hint, self.objection = KeyCap(commands), Message(), Message()
         self.cap.captured.connect(self._on_captured)
         self.cap.refused.connect(lambda: self.hint.say(words.NOT_A_HOTKEY, "problem"))
+        self.cap.failed.connect(self._on_refused)
         self.cap.capture_ended.connect(self._on_capture_ended)
         self.change = Button(words.CHANGE, self._on_change)
         self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -281,10 +284,12 @@ class HotkeyPage(Page):
             if before:
                 self.set_progress(Progress.OPEN)  # the new one has not been tried
         is_down = view.is_key_down and self._is_up
-        if is_down and self.cap.is_capturing:
-            self.cap.stop_capture()  # it was the present one that was pressed
         self._look(is_down)
-        self.cap.say(keys[0] if keys else words.NO_HOTKEY, is_lit=is_down)
+        self._is_assigned = view.desktop_keys is not None
+        if not self.cap.is_capturing:
+            self.change.setText(words.CONFIGURE if self._is_assigned else words.CHANGE)
+        shown = keys if view.desktop_keys is None else view.desktop_keys
+        self.cap.say((shown[0] if shown else "") or words.NO_HOTKEY, is_lit=is_down)
 
     def _look(self, is_down: bool) -> None:
         if is_down:
@@ -300,6 +305,9 @@ class HotkeyPage(Page):
         self._has_menu_key = False
 
     def _on_change(self) -> None:
+        if self._is_assigned:
+            self._commands.configure_hotkeys()
+            return
         if self.cap.is_capturing:
             self.cap.stop_capture()
             return

@@ -33,6 +33,7 @@ HOTKEY = tr("Hotkey")
 HOTKEY_TITLE = tr("Your dictation key")
 HOTKEY_LEAD = tr("Press and release to test it. Nothing is recorded here.")
 CHANGE, KEEP = tr("&Change…"), tr("Cancel")  # no letter: every key is a candidate meanwhile
+CONFIGURE = tr("&Change in System Settings…")
 CAPTURE_HINT = tr(
     "A modifier alone works best, such as Right Ctrl: it types nothing. Or a function key, or Ctrl+Alt+D."
 )

@@ -31,15 +31,15 @@ def test_the_guide_is_due_once_and_only_where_it_helps(settings, models, is_hidd
 def test_a_new_key_takes_the_place_of_the_first_and_keeps_its_language():
     settings = Settings(hotkeys=(GERMAN, Hotkey("f8")))
     assert hotkeys_with(settings, "Ctrl+Alt+D") == (
-        Hotkey("ctrl+alt+d", language="German", submit="enter"),
+        Hotkey("Ctrl+Alt+D", language="German", submit="enter"),
         Hotkey("f8"),
     )
 
 
 def test_a_key_that_another_hotkey_has_is_taken_from_that():
     settings = Settings(hotkeys=(Hotkey("ctrl_r"), GERMAN))
-    assert hotkeys_with(settings, "f9") == (Hotkey("f9"),)
-    assert hotkeys_with(Settings(hotkeys=()), "f9") == (Hotkey("f9"),)
+    assert hotkeys_with(settings, "f9") == (Hotkey("F9"),)
+    assert hotkeys_with(Settings(hotkeys=()), "f9") == (Hotkey("F9"),)
 
 
 def test_a_key_that_programs_need_is_refused():
@@ -142,7 +142,7 @@ def test_a_new_hotkey_is_listened_for_and_kept(desk):
     refused = []
     desk.program.use_hotkey("f9", refused.append)
     desk.run()
-    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
+    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["F9"]
     assert desk.view.choices.hotkeys == ("F9",)
     assert refused == []
     desk.program.use_hotkey("a", refused.append)
@@ -192,4 +192,4 @@ def test_a_hotkey_of_another_program_is_not_even_tried(desk):
     desk.run()
     assert refused == [taken]
     assert desk.view.choices.hotkeys == ("Right Ctrl",)
-    assert [hotkey.chord for hotkey in desk.program.store.value.hotkeys] == ["ctrl_r"]
+    assert [hotkey.chord for hotkey in desk.program.store.value.hotkeys] == ["Right Ctrl"]

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app import machine, program
+from handy_qwen.app import choices, machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.connection import Listed
@@ -29,6 +29,7 @@ from handy_qwen.core.events import (
     Requested,
     Trouble,
 )
+from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
@@ -163,7 +164,7 @@ def bench(app_home, monkeypatch):
 def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench, monkeypatch):
     monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     desk = bench().start()
-    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["ctrl_r"]
+    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["Right Ctrl"]
     assert desk.transcriber.model == ""
     assert desk.view.choices.models[0].name == "demo"
     assert "Handy Qwen is running." in desk.titles
@@ -289,6 +290,17 @@ def test_custom_words_that_do_not_fit_are_told_when_the_settings_change_and_coun
     write(["Anna", "Berta", "Carla, and more"])
     assert "custom words: 3 of 3" in caplog.text
     assert "Zaphod" not in caplog.text
+
+
+def test_what_a_window_adds_holds_at_once_and_is_not_told_a_second_time(bench):
+    desk = bench().start()
+    words = tuple(f"Zaphod{number}" for number in range(300))
+    desk.program.revise(lambda _now: {"custom_words": words, "replacements": (Replacement("a", "b"),)})
+    desk.run()
+    assert not any("custom words" in title for title in desk.titles)
+    rules = [event.rules for event in desk.posted if isinstance(event, Configured)][-1]
+    assert (rules.context, rules.text.replacements) == (words, (Replacement("a", "b"),))
+    assert "Zaphod299" in desk.program.store.path.read_text(encoding="utf-8")
 
 
 def test_pausing_the_history_is_written_to_the_file_and_reaches_it(bench):
@@ -446,7 +458,7 @@ def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, 
 
 @pytest.mark.parametrize(("minutes", "idle_s"), [(0, None), (-1, 0.0), (15, 900.0), (0.5, 30.0)])
 def test_the_idle_time_of_the_settings_in_seconds(minutes, idle_s):
-    assert program._idle_s(Settings(idle_unload_min=minutes)) == idle_s
+    assert choices.idle_s_of(Settings(idle_unload_min=minutes)) == idle_s
 
 
 @pytest.mark.expects_log

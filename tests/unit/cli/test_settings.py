@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.cli import settings as command
@@ -14,9 +15,12 @@ from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.settings import OPTIONS, Settings, read_configuration
 from handy_qwen.settings.document import dump
-from tests.unit.test_settings import BY_HAND, CHANGES, whole_line_comments
+from tests.unit.test_settings import BY_HAND, CHANGES, LETTERS, VALUES, whole_line_comments
 
 pytestmark = pytest.mark.usefixtures("app_home")
+
+
+TOML = VALUES.map(dump)
 
 
 def write(text):
@@ -180,3 +184,23 @@ def test_any_valid_value_goes_through_set_and_get_and_keeps_the_file(run, change
     text = path.read_text(encoding="utf-8")
     assert whole_line_comments(text) == whole_line_comments(BY_HAND)
     assert "future = 7\n" in text
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.sampled_from(list(OPTIONS)), st.lists(st.text(LETTERS, max_size=12) | TOML, min_size=1, max_size=2))
+def test_whatever_is_given_is_either_valid_or_refused_in_one_line_and_changes_nothing(run, name, given):
+    path = write(BY_HAND)
+    status, out, err = run("settings", "set", "--", name, *given)
+    assert out == ""
+    if status == 0:
+        OPTIONS[name].read(getattr(now(), name))
+        assert [one for one in read_configuration().problems if one.name == name] == []
+    else:
+        assert status == 2
+        assert err.startswith("handy-qwen: ")
+        assert err.count("\n") == 1
+        assert path.read_text(encoding="utf-8") == BY_HAND

@@ -16,7 +16,7 @@ from tests.conftest import CHECKPOINT, ROOT
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="homes and descriptors of POSIX")
 
 SPEECH = str(ROOT / "assets" / "speech" / "report.flac")
-APP = "start stop toggle cancel retry bring-back paste quit status setup settings models last"
+APP = "start stop toggle cancel retry bring-back paste quit status setup models last"
 COMMANDS = dict.fromkeys(["", *APP.split()], ()) | {  # one call of each command that there is
     "help": ("models",),
     "transcribe": (SPEECH,),
@@ -41,6 +41,16 @@ COMMANDS = dict.fromkeys(["", *APP.split()], ()) | {  # one call of each command
     "bench": ("--seconds", "1", "--tokens", "2", "--rounds", "1"),
     "doctor": ("--listen", "0"),
     "autostart": ("on",),
+    "settings list": (),
+    "settings get": ("mode",),
+    "settings set": ("mode", "hold"),
+    "settings add": ("custom_words", "word"),
+    "settings remove": ("custom_words", "word"),
+    "settings reset": ("mode",),
+    "settings edit": (),
+    "words list": (),
+    "words import": (SPEECH,),
+    "words export": ("{}/words.txt",),
     "uninstall": (),
 }
 MAY_WORK = {

@@ -1,6 +1,6 @@
 """Trying the hotkey out: it lights up and begins nothing."""
 
-from handy_qwen.core.events import HotkeysFailed, Request
+from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, Request
 from handy_qwen.core.view import Phase
 from tests.dictation import ERROR, Desk
 
@@ -35,3 +35,16 @@ def test_a_key_held_out_of_the_rehearsal_begins_nothing():
 def test_a_listener_that_is_lost_leaves_no_key_down():
     desk = Desk().ask(Request.REHEARSE).down().play(HotkeysFailed(ERROR))
     assert not desk.view.is_key_down
+
+
+def test_it_is_known_which_of_several_hotkeys_is_down():
+    desk = Desk().ask(Request.REHEARSE).down(1)
+    assert desk.view.keys_down == {1}
+    desk.up(1)
+    assert desk.view.keys_down == frozenset()
+
+
+def test_what_the_desktop_assigned_is_shown_once_it_is_told():
+    desk = Desk()
+    assert desk.view.desktop_keys is None
+    assert desk.play(HotkeysAssigned(("Meta+F9", ""))).view.desktop_keys == ("Meta+F9", "")

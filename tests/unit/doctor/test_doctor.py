@@ -352,7 +352,7 @@ def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
     monkeypatch.setattr(keyboard, "hotkeys_for", lambda *_, **__: Taken())
     (finding,) = keyboard.check_hotkeys(context({"DISPLAY": "elsewhere:0"}))
     assert finding.status is Status.PROBLEM
-    assert (finding.text, finding.remedy) == ("ctrl_r is taken.", "Take another.")
+    assert (finding.text, finding.remedy) == ("Right Ctrl is taken.", "Take another.")
     assert finding.details["is_taken"]
     configuration = read_configuration()
     for chords, expected in (((), "No hotkey is set."), ((Hotkey("hyper"),), "no key named")):

@@ -6,9 +6,11 @@ from pathlib import Path
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.text import Replacement
+from handy_qwen.core.types import Hotkey
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Notice, NoticeKind, Phase
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
+from handy_qwen.errors import HandyError
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
@@ -24,6 +26,7 @@ from tests.e2e.shelves import SHELVES
 
 MICROPHONE = "Family 17h/19h/1ah HD Audio Controller Digital Stereo (IEC958) + Headset Microphone"
 PROBLEM = Notice(1, NoticeKind.FAILED, "The hotkey F9 is taken.", "Choose another.", is_lasting=True)
+HOTKEYS = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
 CHOOSING = replace(
     VIEW,
     recent=("Good evening.",),
@@ -136,6 +139,21 @@ def settings_troubled(asked, shown):
     return window
 
 
+def hotkeys(asked, state):
+    window = settings(asked, Page.SHORTCUT)
+    window.show_settings(SettingsView(values=Settings(hotkeys=HOTKEYS)))
+    shown = window.page(Page.SHORTCUT).hotkeys
+    if state == "recording":
+        shown.rows[1].cell.click()
+    elif state == "refused":
+        shown.rows[1].refuse(HandyError("A alone would stop you typing A.", "Try Ctrl+Alt+A."))
+    elif state == "removed":
+        shown.rows[0].remove.click()
+    else:
+        window.show_view(replace(CHOOSING, desktop_keys=("Meta+F9", "")))
+    return window
+
+
 WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
@@ -146,6 +164,10 @@ WINDOWS = {
     **{f"settings-{page}": (settings, page) for page in Page},
     "settings-broken": (settings_troubled, BROKEN),
     "settings-problems": (settings_troubled, MISREAD),
+    **{
+        f"settings-hotkeys-{state}": (hotkeys, state)
+        for state in ("recording", "refused", "removed", "desktop")
+    },
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from handy_qwen import paths
+from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.core.types import Mode
@@ -27,7 +28,7 @@ IDLE = View(phase=Phase.IDLE, choices=CHOICES)
 RECORDING = replace(IDLE, phase=Phase.RECORDING, began_s=1.0)
 PRESSED = replace(IDLE, is_key_down=True)
 MODEL, MICROPHONE, HOTKEY, DICTATION, AUTOSTART, DONE = range(6)
-DOWN, UP = QEvent.Type.KeyPress, QEvent.Type.KeyRelease
+DOWN = QEvent.Type.KeyPress
 pytestmark = pytest.mark.usefixtures("qapp", "app_home")
 
 
@@ -86,8 +87,14 @@ def notice(number, kind=NoticeKind.DEAD_MICROPHONE, **more):
     return replace(IDLE, notices=(Notice(number, kind, "It broke.", "Mend it.", **more),))
 
 
-def send(widget, kind, code, virtual=0):
-    QApplication.sendEvent(widget, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier, 0, virtual, 0))
+def send(widget, kind, code):
+    QApplication.sendEvent(widget, QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier))
+
+
+def hear(asked, step, keys="", error=None):
+    """What the program's listener tells of a new hotkey."""
+    asked.callbacks["capture_hotkey"](Captured(step, keys, error))
+    QApplication.processEvents()
 
 
 # --- the window -------------------------------------------------------------------------------------
@@ -369,31 +376,34 @@ def test_another_key_is_chosen_by_pressing_it(window, asked, page_of):
     window.show_view(IDLE)
     page.change.click()
     assert page.cap.accessibleName() == strings.PRESS_KEY
-    send(page.cap, DOWN, Qt.Key.Key_F8)
-    assert commands(asked, "use_hotkey") == [("f8",)]
+    hear(asked, CaptureStep.HOLDING, "F8")
+    assert page.cap.accessibleName() == "F8"
+    hear(asked, CaptureStep.CHOSEN, "F8")
+    assert commands(asked, "use_hotkey") == [("F8",)]
     assert not page.cap.is_capturing
     window.show_view(choosing(hotkeys=("F8",)))
     assert page.cap.accessibleName() == "F8"
     assert not page.is_done, "the new one has not been tried"
 
 
-@pytest.mark.parametrize("code", [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Space])
-def test_keys_of_the_window_itself_are_taken_as_well(window, asked, page_of, code):
+@pytest.mark.parametrize("code", [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Space, Qt.Key.Key_Escape])
+def test_while_a_key_is_taken_none_means_anything_to_the_window(window, page_of, code):
+    """Where the listener cannot keep them from it."""
     page = page_of(HOTKEY)
     page.change.click()
     send(page.cap, DOWN, code)
-    assert len(commands(asked, "use_hotkey")) == 1
+    assert page.cap.is_capturing
     assert window.place == HOTKEY
+    assert window.isVisible()
 
 
-def test_escape_a_click_elsewhere_cancel_and_the_present_key_keep_the_key(window, asked, page_of):
+def test_escape_and_a_click_elsewhere_keep_the_key(window, asked, page_of):
     page = page_of(HOTKEY)
     page.change.click()
-    send(page.cap, DOWN, Qt.Key.Key_Escape)
+    hear(asked, CaptureStep.OVER)
     assert not page.cap.is_capturing
-    assert window.isVisible()
     assert window.focusWidget() is page.change, "the keyboard is where it was"
-    for end in (window.forward.setFocus, page.change.click, lambda: window.show_view(PRESSED)):
+    for end in (window.forward.setFocus, page.change.click, lambda: hear(asked, CaptureStep.CLEARED)):
         page.change.click()
         assert page.cap.is_capturing
         end()
@@ -401,45 +411,58 @@ def test_escape_a_click_elsewhere_cancel_and_the_present_key_keep_the_key(window
         assert page.change.text() == words.CHANGE
         assert page.cap.accessibleName() == "Right Ctrl"
     assert commands(asked, "use_hotkey") == []
+    assert len(commands(asked, "end capture_hotkey")) == 2, "the others had ended by themselves"
 
 
-def test_a_key_without_a_name_is_refused_with_its_modifiers_and_another_can_be_pressed(asked, page_of):
+def test_a_key_without_a_name_is_told_and_another_can_be_pressed(asked, page_of):
     page = page_of(HOTKEY)
     page.change.click()
-    for kind, code, virtual in (
-        (DOWN, Qt.Key.Key_Control, 0xFFE3),
-        (DOWN, Qt.Key.Key_Kanji, 0),
-        (UP, Qt.Key.Key_Kanji, 0),
-        (UP, Qt.Key.Key_Control, 0xFFE3),
-    ):
-        send(page.cap, kind, code, virtual)
-    assert commands(asked, "use_hotkey") == []
+    hear(asked, CaptureStep.NAMELESS)
+    assert page.hint.words == words.NOT_A_HOTKEY
     assert page.cap.is_capturing
-    send(page.cap, DOWN, Qt.Key.Key_F8)
-    assert commands(asked, "use_hotkey") == [("f8",)]
+    hear(asked, CaptureStep.CHOSEN, "F8")
+    assert commands(asked, "use_hotkey") == [("F8",)]
 
 
-def test_while_a_key_is_taken_no_button_shows_a_letter(window, page_of):
+def test_where_the_desktop_assigns_the_key_it_is_changed_there(window, asked, page_of):
+    page = page_of(HOTKEY)
+    window.show_view(replace(IDLE, desktop_keys=("Meta+F9",)))
+    assert page.cap.accessibleName() == "Meta+F9"
+    assert page.change.text() == words.CONFIGURE
+    page.change.click()
+    assert commands(asked, "configure_hotkeys") == [()]
+    assert not page.cap.is_capturing
+    window.show_view(replace(IDLE, desktop_keys=("",)))
+    assert page.cap.accessibleName() == words.NO_HOTKEY
+
+
+def test_a_desktop_that_shows_no_keys_is_explained(asked, page_of):
+    page = page_of(HOTKEY)
+    page.change.click()
+    refusal = HandyError("No.", "Elsewhere.")
+    hear(asked, CaptureStep.FAILED, error=refusal)
+    assert labels(page.objection) == ["No.", "Elsewhere."]
+    assert not page.cap.is_capturing
+
+
+def test_while_a_key_is_taken_no_button_shows_a_letter(window, asked, page_of):
     page, found = page_of(HOTKEY), window.findChildren(QAbstractButton)
     before = [one.text() for one in found]
     assert letters(before)
     page.change.click()
     assert not letters(one.text() for one in found)
-    send(page.cap, DOWN, Qt.Key.Key_Escape)
+    hear(asked, CaptureStep.OVER)
     assert [one.text() for one in found] == before
 
 
-@pytest.mark.parametrize(("modifiers", "is_menu"), [(("Alt",), True), (("Control", "Alt"), False)])
+@pytest.mark.parametrize(("keys", "is_menu"), [("Alt+I", True), ("Ctrl+Alt+I", False), ("Alt+F9", False)])
 def test_a_key_that_programs_use_for_menus_is_taken_with_a_warning_that_lasts(
-    window, page_of, modifiers, is_menu
+    window, asked, page_of, keys, is_menu
 ):
     page = page_of(HOTKEY)
     page.change.click()
-    symbols = {"Alt": 0xFFE9, "Control": 0xFFE3}
-    for name in modifiers:
-        send(page.cap, DOWN, getattr(Qt.Key, f"Key_{name}"), symbols[name])
-    send(page.cap, DOWN, Qt.Key.Key_I)
-    new = choosing(hotkeys=("Alt+I",))
+    hear(asked, CaptureStep.CHOSEN, keys)
+    new = choosing(hotkeys=(keys,))
     window.show_view(new)
     assert page.objection.isVisible() == is_menu
     window.show_view(replace(new, is_key_down=True))
@@ -453,7 +476,7 @@ def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(w
     window.show_view(PRESSED)
     window.show_view(IDLE)
     page.change.click()
-    send(page.cap, DOWN, Qt.Key.Key_A)
+    hear(asked, CaptureStep.CHOSEN, "A")
     refusal = HandyError("A alone would not do.", "Try F9.")
     threading.Thread(target=asked.callbacks["use_hotkey"], args=(refusal,)).start()
     qtbot.waitUntil(page.objection.isVisible)

@@ -16,8 +16,7 @@ from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import shortcut_words as words
-from handy_qwen.ui.settings.window import SettingsWindow
-from tests.unit.ui.gallery import tools
+from tests.unit.ui import gallery
 
 CTRL, GERMAN = Hotkey("ctrl_r"), Hotkey("F9", "German", "enter")
 TITLES = {"ctrl_r": "Right Ctrl"}
@@ -29,11 +28,10 @@ class Shown:
 
     def __init__(self, qtbot, asked):
         self.asked, self.qtbot = asked, qtbot
-        self.window = SettingsWindow(tools(asked))
+        self.window = gallery.settings(asked, Page.SHORTCUT)
         qtbot.addWidget(self.window)
         self.view = View()
         self.settings = Settings()
-        self.window.go(Page.SHORTCUT)
         self.have(CTRL)
         self.window.present()
         qtbot.waitExposed(self.window)
@@ -243,6 +241,11 @@ def test_a_removed_one_can_be_brought_back_until_something_else_changes(page):
     page.answer()
     assert page.keys() == ["Right Ctrl", "F9"]
     assert not page.list.undo.isVisible()
+    page.list.rows[0].remove.click()
+    page.answer()
+    page.have(Hotkey("F8"))
+    assert not page.list.undo.isVisible()
+    assert page.list.undone.words == ""
 
 
 def test_backspace_removes_even_the_last_one(page):
@@ -260,7 +263,7 @@ def test_each_has_its_language_and_its_submit_key(page):
     page.have(CTRL, GERMAN)
     first, second = page.list.rows
     assert second.language.widget.currentText() == "Deutsch (German)"
-    assert first.submit.widget.currentText() == words.DEFAULT.format(what="Nothing")
+    assert first.submit.widget.currentText() == words.DEFAULT.format(what="nothing")
     first.language.widget.activated.emit(1)
     assert page.calls("use_hotkeys")[-1] == ([replace(CTRL, language="auto"), GERMAN], None)
     second.submit.widget.activated.emit(2)

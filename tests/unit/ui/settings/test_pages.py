@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from handy_qwen.core.models import ModelList
+from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Method
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Window
@@ -61,7 +62,8 @@ def test_the_example_goes_through_the_rules_that_all_texts_go_through(window):
     assert result() == "Please send it to Anna if you can, um, today."
     show(window, remove_fillers=True, trailing_space=True)
     assert result() == "Please send it to Anna if you can, today.␣"
-    show(window, smart_spacing=False)
+    slow = Replacement("(i|i)+f", "x", is_regex=True)
+    show(window, smart_spacing=False, replacements=(slow,))
     assert result() == "Please send it to AnnaIf you can, um, today."
 
 

@@ -2,13 +2,14 @@
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit
+from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyPage
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
+from handy_qwen.ui import widgets
 from handy_qwen.ui.settings import vocabulary_words as words
 from handy_qwen.ui.settings.rule_table import CASE, HEARD, PATTERN, WRITTEN
 from handy_qwen.ui.settings.window import SettingsWindow
@@ -366,3 +367,55 @@ def test_each_letter_leads_to_one_place_and_tab_follows_the_eye(qtbot, window, p
 def test_a_search_finds_the_page(window, sought):
     window.search.setText(sought)
     assert not window.list.item(list(Page).index(Page.VOCABULARY)).isHidden()
+
+
+def test_thousands_of_words_that_are_all_selected_are_shown_at_once(window, page):
+    names = tuple(f"name {number}" for number in range(2000))
+    window.show_vocabulary(VocabularyPage(names))
+    page.words.list.selectAll()
+    changes = []
+    page.words.list.chosen_changed.connect(lambda: changes.append(1))
+    window.show_vocabulary(VocabularyPage((*names[1000:], *names[:1000:2])))
+    assert page.words.list.chosen() == [*names[1000:], *names[:1000:2]]
+    assert len(changes) < 5  # each looks at all that are selected
+
+
+def accessible(widget):
+    """What a screen reader finds of ``widget`` and in it, cells included."""
+    seen = [QAccessible.queryAccessibleInterface(widget)]
+    for one in seen:
+        seen += [child for place in range(one.childCount()) if (child := one.child(place)) is not None]
+    return seen
+
+
+def test_a_screen_reader_finds_a_name_and_a_value_for_everything(window, page):
+    bad = Row(Replacement("(", "x", is_regex=True), None, "Not a valid pattern: missing ).")
+    window.show_vocabulary(VocabularyPage(NAMES, Fit(199, 200, frozenset({"Oslo"})), (*RULES, bad)))
+    name = QAccessible.Text.Name
+    stops = [
+        one for one in page.inside.findChildren(QWidget) if one.isVisible() and one.focusPolicy().value & 1
+    ]
+    unnamed = [one for one in stops if not QAccessible.queryAccessibleInterface(one).text(name)]
+    assert not unnamed
+    assert {"New word", "Words, the most important first", "Replacements", "Try it"} <= {
+        QAccessible.queryAccessibleInterface(one).text(name) for one in stops
+    }
+    words_read = {one.text(name) for one in accessible(page.words.list)}
+    assert {"Qwen", "Ada Lovelace", "Oslo (not used)"} <= words_read
+    cells = [one for one in accessible(page.rules.table) if one.role() == QAccessible.Role.Cell]
+    assert "chairs" in {one.text(name) for one in cells}
+    assert "(, not saved: Not a valid pattern: missing )." in {one.text(name) for one in cells}
+    flags = [one for one in cells if one.text(name) in {"Match case", "Pattern"}]
+    assert [one.state().checked for one in flags] == [False] * 5 + [True]
+    assert all(one.state().checkable for one in flags)
+
+
+def test_news_is_announced_once_each_time(window, monkeypatch):
+    said = []
+    monkeypatch.setattr(widgets, "announce", lambda _widget, *parts, **_: said.append(parts[0]))
+    for number in (1, 2):
+        tell(window, "1 word added.", number)
+    window.show_vocabulary(
+        VocabularyPage(NAMES, Fit(13, 200), RULES, Told(2, "1 word added."), can_undo=True)
+    )
+    assert [one for one in said if one] == ["1 word added."] * 2
