@@ -87,16 +87,13 @@ def page(desktop, app):
 def dictate(desktop, app, name, sink):
     """Hold the key and speak into the microphone behind ``sink``. Returns which one was used."""
     desktop.hardware.down("Control_R")
-    used = wait_until(
-        lambda: (
-            (s := app.status())["phase"] == "recording" and desktop.sound.recordings() and s["microphone"]
-        ),
-        "the recording",
-    )
-    time.sleep(0.5)
-    used = app.status()["microphone"]
-    assert desktop.sound.play(app.wav(name), sink).wait(30) == 0
-    desktop.hardware.up("Control_R")
+    try:
+        wait_until(desktop.sound.recordings, "the recording")
+        time.sleep(0.5)  # a person, not synchronization
+        used = app.wait_for_phase("recording")["microphone"]
+        assert desktop.sound.play(app.wav(name), sink).wait(30) == 0
+    finally:
+        desktop.hardware.up("Control_R")
     return used
 
 
