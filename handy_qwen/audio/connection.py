@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from handy_qwen.audio.devices import Backend, Device, Stream, Wish, pick, spared, unresponsive
+from handy_qwen.audio.devices import Backend, Device, Stream, Wish, in_order, pick, spared, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 
 logger = logging.getLogger(__name__)
@@ -45,10 +45,11 @@ class Listed:
 
 @dataclass(slots=True, eq=False)
 class Opening:
-    """An attempt to open a stream. ``device`` and ``since_s`` are set once the devices have been listed."""
+    """An attempt to open a stream. All is set once the devices have been listed."""
 
     device: Device | None = None
     since_s: float = math.inf
+    has_other: bool = False  # there is another one to try if this does not open
 
 
 def spawn(job: Callable[[], None], name: str) -> Join:
@@ -110,6 +111,8 @@ class Connection:
         device = pick(devices, wish.names, avoid, spared(self._backend, devices, wish))
         if device.handle in hanging:  # there is no other
             raise unresponsive(device)
+        others = {one.handle for one in in_order(devices, wish.names)} - {device.handle, *avoid}
+        opening.has_other = bool(others)
         self._do(partial(self._start_clock, opening, device))
         return self._backend.open(device)
 

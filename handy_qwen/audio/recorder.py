@@ -343,6 +343,12 @@ class MicrophoneRecorder:
             return
         self._error = error
         take = self._take
+        if stream is None and take is not None and opening.device is not None and opening.has_other:
+            take.avoid.add(opening.device.handle)
+            take.unresponsive = opening.device.name
+            self._retry_s = now_s
+            self._list_soon(now_s)  # it may be gone, and nobody has said so yet
+            return
         if stream is None:
             self._retry_s = now_s + (RETRY_S if take else RETRY_IDLE_S)
             may_recover = take and (take.is_broken or self._connection.hanging)

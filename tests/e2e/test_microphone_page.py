@@ -87,16 +87,13 @@ def page(desktop, app):
 def dictate(desktop, app, name, sink):
     """Hold the key and speak into the microphone behind ``sink``. Returns which one was used."""
     desktop.hardware.down("Control_R")
-    used = wait_until(
-        lambda: (
-            (s := app.status())["phase"] == "recording" and desktop.sound.recordings() and s["microphone"]
-        ),
-        "the recording",
-    )
-    time.sleep(0.5)
-    used = app.status()["microphone"]
-    assert desktop.sound.play(app.wav(name), sink).wait(30) == 0
-    desktop.hardware.up("Control_R")
+    try:
+        wait_until(desktop.sound.recordings, "the recording")
+        time.sleep(0.5)  # a person, not synchronization
+        used = app.wait_for_phase("recording")["microphone"]
+        assert desktop.sound.play(app.wav(name), sink).wait(30) == 0
+    finally:
+        desktop.hardware.up("Control_R")
     return used
 
 
@@ -166,13 +163,21 @@ def test_the_microphone_is_open_only_while_the_page_is_seen(desktop, page, how):
     wait_until(desktop.sound.recordings, "the microphone to be opened again")
 
 
+def files(app):
+    """The program's files and their sizes, but for its log."""
+    found = [path for path in app.home.rglob("*") if path.is_file() and path.suffix != ".log"]
+    return {path: path.stat().st_size for path in found}
+
+
 def test_what_is_recorded_is_played_back_and_a_dictation_ends_it(desktop, app, page, editor):
     played = lambda: desktop.sound.control("list", "short", "sink-inputs")  # noqa: E731
     desktop.activate(page.window)
+    before = files(app)
     desktop.keys.chord("Alt_L", "o")  # Record 5 seconds
     page.looks("microphone-recording")
     wait_until(played, "the playback", timeout_s=15)
     page.looks("microphone-playing")
+    assert files(app) == before, "nothing of it is on the disk"
     editor.focus()
     desktop.hardware.down("Control_R")
     wait_until(lambda: not played(), "the end of the playback", timeout_s=2)

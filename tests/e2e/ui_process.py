@@ -28,6 +28,7 @@ from handy_qwen.core.view import (
     Remedy,
     View,
 )
+from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.session import session_of
@@ -128,6 +129,7 @@ def main():
         models,
         history,
         upkeep_commands=Asked(UpkeepCommands, Told()),
+        vocabulary_commands=Asked(VocabularyCommands, Told()),
         microphone_commands=Asked(MicrophoneCommands, Told()),
         is_composited=is_composited,
     )

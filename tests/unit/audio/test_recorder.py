@@ -625,6 +625,22 @@ def test_sound_from_before_a_take_is_not_in_the_take_after_it(studio):
     assert studio.samples(2).max() <= 0.5
 
 
+def test_sound_from_before_a_failure_is_not_in_the_take_after_it(studio):
+    Listener(studio)
+    studio.value = 0.5
+    studio.run(1.0)
+    studio.backend.streams[0].is_finished = True
+    studio.backend.error = BUSY
+    studio.run(6.0)
+    studio.backend.error, studio.value = None, 0.25
+    while not studio.backend.opened:
+        studio.run()
+    studio.run(0.1)
+    studio.record(1, 0.5)
+    assert len(studio.samples(1)) >= 8000
+    assert studio.samples(1).max() <= 0.25
+
+
 def test_who_listens_is_told_why_nothing_is_heard_and_hears_as_soon_as_it_can_be(studio):
     studio.backend.present = []
     listener = Listener(studio)
@@ -663,6 +679,41 @@ def test_an_error_of_the_device_is_told_and_the_next_take_tries_again_at_once(st
     studio.backend.error = None
     studio.start(2, 0.1)
     assert studio.events[1:] == [RecordingBegan(2, "Built-in")]
+
+
+def test_a_take_uses_the_next_microphone_if_one_does_not_open_and_says_so(monkeypatch):
+    """It may have gone a moment ago."""
+    studio = Studio(wish=Wish(("Headset", "Webcam")))
+    webcam = Device("Webcam", "webcam", 16_000, 1)
+    studio.backend.present = [BUILT_IN, webcam, HEADSET]
+    opened, tried = studio.backend.open, []
+
+    def open_others(device):
+        tried.append(device.name)
+        if device is HEADSET:
+            raise BUSY
+        return opened(device)
+
+    monkeypatch.setattr(studio.backend, "open", open_others)
+    studio.record(1, 0.5)
+    assert studio.of(Failed) == []
+    assert studio.of(MicrophoneChanged) == [MicrophoneChanged(1, "Webcam", "Headset")]
+    assert studio.ended.cause is EndCause.STOPPED
+    assert tried[:2] == ["Headset", "Webcam"]
+
+
+def test_a_take_none_of_whose_microphones_opens_tries_each_once_and_fails(studio, monkeypatch):
+    studio.plug(BUILT_IN, HEADSET)
+    tried = []
+
+    def refuse(device):
+        tried.append(device.name)
+        raise BUSY
+
+    monkeypatch.setattr(studio.backend, "open", refuse)
+    studio.start(1, 0.2)
+    assert studio.of(Failed) == [Failed(1, BUSY)]
+    assert tried == ["Built-in", "Headset"]
 
 
 def test_a_take_without_any_microphone_fails_with_what_to_do(studio):
