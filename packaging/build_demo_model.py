@@ -24,7 +24,7 @@ DETAILS = Details(
 
 def main() -> None:
     """Build the package in place."""
-    convert(CHECKPOINT, PACKAGE, PRESETS["precise"], DETAILS)
+    convert(CHECKPOINT, PACKAGE, PRESETS["precise"], DETAILS, speech=None)
     shutil.copy(CHECKPOINT / "README.md", PACKAGE)
 
 

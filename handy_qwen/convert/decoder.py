@@ -16,6 +16,9 @@ Source: Qwen3ForCausalLM in transformers (5.x); GroupQueryAttention in ONNX Runt
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +26,52 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
+from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks
-from handy_qwen.convert.presets import Precision
+from handy_qwen.convert.presets import Precision, Preset
+from handy_qwen.convert.trial import Case, Fold, Trial
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
 
+_PREFIX = "model."
 
-def write_decoder(path: Path, weights: Checkpoint, config: TextConfig, precision: Precision) -> None:
-    """Write the graph of the layers."""
-    with Graph(path, weights, "model.") as graph:
-        writer = _DecoderWriter(graph, config, precision)
-        x = graph.input(names.EMBEDS, [1, "rows", config.hidden])
+
+def write_decoder(
+    path: Path,
+    tensors: FoldedTensors,
+    config: TextConfig,
+    preset: Preset,
+    *,
+    cases: Sequence[Case] = (),
+    threads: int = 1,
+) -> Counter[Precision]:
+    """Write the graph of the layers.
+
+    Args:
+        path: Where to.
+        tensors: Those of the checkpoint.
+        config: The decoder's sizes.
+        preset: How precisely, at least.
+        cases: Check speech: all inputs of the graph. Gets ``names.HIDDEN``.
+        threads: For sessions.
+
+    Returns:
+        How many products have which form.
+    """
+    with Graph(path, tensors, _PREFIX) as graph:
+        graph.input(names.EMBEDS, [1, "rows", config.hidden])
         graph.input(names.SEQLENS_K, [1], TensorProto.INT32)
         graph.input(names.TOTAL_LENGTH, [], TensorProto.INT32)
         graph.input(names.COUNT, [1], TensorProto.INT64)  # minus the number of rows that are wanted
         for angles in (names.COSINE, names.SINE):
             graph.input(angles, ["capacity", config.head_dim // 2])
-        update = ""
+        trial = Trial(graph, tensors, preset, cases, prefix=_PREFIX, threads=threads)
+        stream = [names.EMBEDS]
         for layer in range(config.layers):
-            x, update = writer.layer(x, update, layer)
-        writer.final_norm(x, update)
+            write = partial(_layer, config=config, stream=stream, index=layer)
+            stream = trial.part(write, _folds(config, layer))
+        trial.part(partial(_final_norm, config=config, stream=stream))
         graph.output(names.HIDDEN, ["count_rows", config.hidden])
         for pairs in zip(*(names.cache_names(layer) for layer in range(config.layers)), strict=True):
             for past, present in pairs:
@@ -51,98 +79,109 @@ def write_decoder(path: Path, weights: Checkpoint, config: TextConfig, precision
                 graph.input(past, shape)
                 graph.output(present, shape)
         graph.save()
+        return graph.forms
 
 
-class _DecoderWriter:
-    """Adds the decoder's layers to a graph."""
+def _folds(config: TextConfig, index: int) -> list[Fold]:
+    """Those of a layer."""
+    name = f"layers.{index}"
+    attention, mlp = f"{name}.self_attn", f"{name}.mlp"
+    before, between = f"{name}.input_layernorm", f"{name}.post_attention_layernorm"
+    return [
+        Fold(f"{before}.out", (f"{before}.weight",), tuple(f"{attention}.{x}_proj.weight" for x in "qkv")),
+        Fold(
+            f"{name}.attended",
+            (f"{attention}.v_proj.weight",),
+            (f"{attention}.o_proj.weight",),
+            (config.heads, config.kv_heads),
+        ),
+        Fold(f"{between}.out", (f"{between}.weight",), (f"{mlp}.gate_proj.weight", f"{mlp}.up_proj.weight")),
+        Fold(f"{mlp}.hidden", (f"{mlp}.up_proj.weight",), (f"{mlp}.down_proj.weight",)),
+    ]
 
-    def __init__(self, graph: Graph, config: TextConfig, precision: Precision) -> None:
-        self._graph = graph
-        self._config = config
-        self._precision = precision
-        self._widths = [config.heads * config.head_dim, config.kv_heads * config.head_dim]
-        self._by_head = graph.constant("by_head", [-1, config.heads + config.kv_heads, config.head_dim])
-        self._flat = graph.constant("flat", [1, -1, sum(self._widths)])
-        self._split = graph.constant("query_and_key", self._widths)
-        self._to_the_end = graph.constant("to_the_end", [TO_THE_END])
-        self._rows_axis = graph.constant("rows_axis", [1])
 
-    def layer(self, x: str, update: str, index: int) -> tuple[str, str]:
-        """Return the residual stream and what is still to be added to it (the next norm does that).
+def _layer(graph: Graph, preset: Preset, *, config: TextConfig, stream: list[str], index: int) -> list[str]:
+    """Write a layer.
 
-        Behind its attention, the last layer continues with the wanted rows alone.
-        """
-        graph, config, name = self._graph, self._config, f"layers.{index}"
-        x, normed = self._add_and_norm(x, update, f"{name}.input_layernorm")
-        query, key = self._query_and_key(normed, f"{name}.self_attn")
-        cache = [past for past, _ in names.cache_names(index)]
-        present = [present for _, present in names.cache_names(index)]
-        value = graph.linear(normed, f"{name}.self_attn.v_proj", self._precision)
-        attended = graph.node(
-            "GroupQueryAttention",
-            [query, key, value, *cache, names.SEQLENS_K, names.TOTAL_LENGTH, names.COSINE, names.SINE],
-            [f"{name}.attention", *present],
-            CONTRIB,
-            num_heads=config.heads,
-            kv_num_heads=config.kv_heads,
-            do_rotary=1,
-            scale=1.0,  # it is in the query's norm: a plain product of one row has a kernel of its own
-        )
-        if index == config.layers - 1:
-            attended, x = self._wanted(attended, f"{name}.attention"), self._wanted(x, f"{name}.residual")
-        update = graph.linear(attended, f"{name}.self_attn.o_proj", self._precision)
-        x, normed = self._add_and_norm(x, update, f"{name}.post_attention_layernorm")
-        gate, up = (
-            graph.linear(normed, f"{name}.mlp.{part}_proj", self._precision) for part in ("gate", "up")
-        )
-        silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
-        hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
-        return x, graph.linear(hidden, f"{name}.mlp.down_proj", self._precision)
+    ``stream`` is the residual stream and, behind the first layer, what is still to be added to it: the next
+    norm does that. Behind its attention, the last layer continues with the wanted rows alone.
+    """
+    name = f"layers.{index}"
+    x, normed = _add_and_norm(graph, config, stream, f"{name}.input_layernorm")
+    query, key = _query_and_key(graph, preset, config, normed, f"{name}.self_attn")
+    cache = [past for past, _ in names.cache_names(index)]
+    present = [present for _, present in names.cache_names(index)]
+    value = graph.linear(normed, f"{name}.self_attn.v_proj", preset.decoder)
+    is_last = index == config.layers - 1
+    attended = f"{name}.attended"
+    graph.node(
+        "GroupQueryAttention",
+        [query, key, value, *cache, names.SEQLENS_K, names.TOTAL_LENGTH, names.COSINE, names.SINE],
+        [f"{name}.attention" if is_last else attended, *present],
+        CONTRIB,
+        num_heads=config.heads,
+        kv_num_heads=config.kv_heads,
+        do_rotary=1,
+        scale=1.0,  # it is in the query's norm: a plain product of one row has a kernel of its own
+    )
+    if is_last:
+        _wanted(graph, f"{name}.attention", attended)
+        x = _wanted(graph, x, f"{name}.residual")
+    update = graph.linear(attended, f"{name}.self_attn.o_proj", preset.decoder)
+    x, normed = _add_and_norm(graph, config, [x, update], f"{name}.post_attention_layernorm")
+    gate, up = (graph.linear(normed, f"{name}.mlp.{part}_proj", preset.decoder) for part in ("gate", "up"))
+    silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
+    hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
+    return [x, graph.linear(hidden, f"{name}.mlp.down_proj", preset.decoder)]
 
-    def final_norm(self, x: str, update: str) -> None:
-        """Norm of the rows that the last layer left, which the output head continues with."""
-        graph, config = self._graph, self._config
-        inputs = [x, update, graph.weight("norm.weight")]
-        x = graph.node("SkipSimplifiedLayerNormalization", inputs, "norm", CONTRIB, epsilon=config.rms_eps)
-        graph.node("Reshape", [x, graph.constant("two_dimensions", [-1, config.hidden])], names.HIDDEN)
 
-    def _add_and_norm(self, x: str, update: str, name: str) -> tuple[str, str]:
-        graph, epsilon = self._graph, self._config.rms_eps
-        scale, out = graph.weight(f"{name}.weight"), f"{name}.out"
-        if not update:
-            operator = "SimplifiedLayerNormalization"
-            return x, graph.node(operator, [x, scale], out, axis=-1, epsilon=epsilon)
-        outputs = [out, "", "", f"{name}.sum"]
-        inputs = [x, update, scale]
-        graph.node("SkipSimplifiedLayerNormalization", inputs, outputs, CONTRIB, epsilon=epsilon)
-        return f"{name}.sum", out
+def _final_norm(graph: Graph, _preset: Preset, *, config: TextConfig, stream: list[str]) -> list[str]:
+    """Write the norm of the rows that the last layer left, which the output head continues with."""
+    inputs = [*stream, graph.weight("norm.weight")]
+    x = graph.node("SkipSimplifiedLayerNormalization", inputs, "norm", CONTRIB, epsilon=config.rms_eps)
+    return [graph.node("Reshape", [x, graph.integers([-1, config.hidden])], names.HIDDEN)]
 
-    def _query_and_key(self, normed: str, name: str) -> list[str]:
-        """Project queries and keys in one product and normalize each head for itself."""
-        graph, config = self._graph, self._config
-        joined = np.concatenate([graph.read(f"{name}.{part}_proj.weight") for part in "qk"])
-        x = graph.product(normed, joined, f"{name}.qk", self._precision)
-        query, key = (graph.read(f"{name}.{part}_norm.weight") for part in "qk")
-        query = query * np.float32(config.head_dim**-0.5)  # what attention would multiply its scores by
-        scale = np.concatenate([np.tile(query, (config.heads, 1)), np.tile(key, (config.kv_heads, 1))])[None]
-        x = graph.node("Reshape", [x, self._by_head], f"{name}.qk_heads")
-        x = graph.node(
-            "SimplifiedLayerNormalization",
-            [x, graph.constant(f"{name}.qk_norm.weight", scale)],  # (1, heads, head_dim), broadcast
-            f"{name}.qk_norm",
-            axis=-1,
-            epsilon=config.rms_eps,
-        )
-        x = graph.node("Reshape", [x, self._flat], f"{name}.qk_flat")
-        outputs = [f"{name}.query", f"{name}.key"]
-        graph.node("Split", [x, self._split], outputs, axis=-1)
-        return outputs
 
-    def _wanted(self, x: str, name: str) -> str:
-        """The last ``count`` rows."""
-        return self._graph.node(
-            "Slice", [x, names.COUNT, self._to_the_end, self._rows_axis], f"{name}.wanted"
-        )
+def _add_and_norm(graph: Graph, config: TextConfig, stream: list[str], name: str) -> tuple[str, str]:
+    """Write the norm of the sum of ``stream``; return the sum and the norm."""
+    scale, out = graph.weight(f"{name}.weight"), f"{name}.out"
+    if len(stream) == 1:
+        operator = "SimplifiedLayerNormalization"
+        return stream[0], graph.node(operator, [*stream, scale], out, axis=-1, epsilon=config.rms_eps)
+    outputs = [out, "", "", f"{name}.sum"]
+    operator = "SkipSimplifiedLayerNormalization"
+    graph.node(operator, [*stream, scale], outputs, CONTRIB, epsilon=config.rms_eps)
+    return f"{name}.sum", out
+
+
+def _query_and_key(
+    graph: Graph, preset: Preset, config: TextConfig, normed: str, name: str
+) -> tuple[str, str]:
+    """Project queries and keys in one product and normalize each head for itself."""
+    joined = np.concatenate([graph.read(f"{name}.{part}_proj.weight") for part in "qk"])
+    x = graph.product(normed, joined, f"{name}.qk", preset.decoder)
+    query, key = (graph.read(f"{name}.{part}_norm.weight") for part in "qk")
+    query = query * np.float32(config.head_dim**-0.5)  # what attention would multiply its scores by
+    scale = np.concatenate([np.tile(query, (config.heads, 1)), np.tile(key, (config.kv_heads, 1))])[None]
+    widths = [config.heads * config.head_dim, config.kv_heads * config.head_dim]
+    by_head = graph.integers([-1, config.heads + config.kv_heads, config.head_dim])
+    x = graph.node("Reshape", [x, by_head], f"{name}.qk_heads")
+    x = graph.node(
+        "SimplifiedLayerNormalization",
+        [x, graph.constant(f"{name}.qk_norm.weight", scale)],  # (1, heads, head_dim), broadcast
+        f"{name}.qk_norm",
+        axis=-1,
+        epsilon=config.rms_eps,
+    )
+    x = graph.node("Reshape", [x, graph.integers([1, -1, sum(widths)])], f"{name}.qk_flat")
+    query_and_key = f"{name}.query", f"{name}.key"
+    graph.node("Split", [x, graph.integers(widths)], query_and_key, axis=-1)
+    return query_and_key
+
+
+def _wanted(graph: Graph, x: str, out: str) -> str:
+    """Write the last ``count`` rows."""
+    return graph.node("Slice", [x, names.COUNT, graph.integers([TO_THE_END]), graph.integers([1])], out)
 
 
 def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> TableForm:

@@ -1,7 +1,8 @@
 """Writes one ONNX graph, quantizes its weights and streams them into a file beside it.
 
 Weights go to disk as they are added, so that only one tensor is in memory at a time. Offsets are multiples
-of a page, which lets ONNX Runtime map them. All weights have shape (N, K), one row for each output:
+of a page, which lets ONNX Runtime map them. What was added last can be run alone, from the weights that are
+on the disk, and taken back. All weights have shape (N, K), one row for each output:
 
     4-bit blocks    uint4 codes, a scale and a zero point for each block along K: w = (code - zero) * scale
     the same,       uint4 codes around 8 and a scale, which is negative where the
@@ -14,19 +15,24 @@ Source: MatMulNBits and DynamicQuantizeMatMul in ONNX Runtime's contrib operator
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from handy_qwen.convert.checkpoint import Checkpoint, Float32
+from handy_qwen.convert.checkpoint import Float32
 from handy_qwen.convert.presets import Precision
+from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.qwen3.sessions import open_session, run
 
 CONTRIB = "com.microsoft"
 TO_THE_END = int(np.iinfo(np.int64).max)
@@ -37,6 +43,7 @@ _INLINE_BYTES = 1024  # smaller tensors (shapes, norms of tiny models) stay in t
 _DTYPES = {
     np.dtype(np.float32): TensorProto.FLOAT,
     np.dtype(np.int64): TensorProto.INT64,
+    np.dtype(np.int32): TensorProto.INT32,
     np.dtype(np.int8): TensorProto.INT8,
     np.dtype(np.uint8): TensorProto.UINT8,
 }
@@ -45,10 +52,49 @@ _PAIR = np.float32(127.999)  # a hair less than 128, as a quotient may be rounde
 _PIECE_NUMBERS = 1 << 21  # quantized at once: bounds the memory for intermediate copies
 
 
+class Tensors(Protocol):
+    """Where a graph finds weights, by their names in the checkpoint."""
+
+    def read(self, name: str) -> Float32:
+        """Tensor ``name``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """x @ weights.T + bias, as it was before rounding, and the values' names. Shapes (N, K) and (N,)."""
+
+    x: str
+    weights: Float32
+    bias: Float32 | None
+    out: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """Whether a rounded product is near enough, and what to add so that it is right on average (N,)."""
+
+    is_near: bool
+    correction: Float32
+
+
+Judge = Callable[["Graph", "Mark", Product], Verdict]
+"""Looks at the product that was added since the mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A state of a graph that it can be taken back to."""
+
+    nodes: int
+    initializers: int
+    data_bytes: int
+    forms: Counter[Precision]
+
+
 class Graph:
     """A graph under construction. A context manager: leaving it closes the file of weights."""
 
-    def __init__(self, path: Path, weights: Checkpoint | None = None, prefix: str = "") -> None:
+    def __init__(self, path: Path, weights: Tensors | None = None, prefix: str = "") -> None:
         """Start a graph.
 
         Args:
@@ -57,10 +103,16 @@ class Graph:
             prefix: In front of their names there.
         """
         self.path = path
+        self.judge: Judge | None = None
+        """Asked about each product; those that it refuses are written more precisely."""
+        self.forms: Counter[Precision] = Counter()
+        """How many products have which form."""
+        self.multiplied: list[str] = []
+        """What the products read, one after the other."""
         self._weights = weights
         self._prefix = prefix
         self._data_path = path.with_suffix(".data")
-        self._data = self._data_path.open("wb")
+        self._data: BinaryIO = self._data_path.open("wb")
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -73,6 +125,61 @@ class Graph:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._data.close()
+
+    def mark(self) -> Mark:
+        """Remember what the graph is now."""
+        return Mark(len(self._nodes), len(self._initializers), self._data.tell(), self.forms.copy())
+
+    def rewind(self, mark: Mark) -> None:
+        """Take back all nodes and weights that were added since ``mark``."""
+        del self._nodes[mark.nodes :], self._initializers[mark.initializers :]
+        self._data.seek(mark.data_bytes)
+        self._data.truncate()
+        self.forms = mark.forms.copy()
+
+    def run_piece(
+        self,
+        mark: Mark,
+        outputs: Sequence[str],
+        feeds: Sequence[Mapping[str, npt.NDArray[Any]]],
+        threads: int,
+    ) -> list[list[npt.NDArray[Any]]]:
+        """Run what was added since ``mark`` as a graph of its own.
+
+        Args:
+            mark: Of this graph.
+            outputs: The values wanted, float32.
+            feeds: For each run, at least the values that it reads from before ``mark``.
+            threads: At least 1.
+
+        Returns:
+            For each run, the values of ``outputs``.
+
+        Raises:
+            EngineError: It cannot be run.
+        """
+        nodes = self._nodes[mark.nodes :]
+        read = {name for node in nodes for name in node.input if name}
+        made = {name for node in nodes for name in node.output}
+        weights = [tensor for tensor in self._initializers if tensor.name in read]
+        names = sorted(read - made - {tensor.name for tensor in weights})
+        ports = [
+            helper.make_tensor_value_info(name, _DTYPES[values.dtype], [None] * values.ndim)
+            for name, values in ((name, feeds[0][name]) for name in names)
+        ]
+        results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+        path = self.path.with_suffix(".piece.onnx")
+        self._data.close()  # Windows maps no file that somebody writes to
+        try:
+            _save(path, nodes, ports, results, weights)
+            session = open_session(path, threads=threads)
+            found = [run(session, {name: feed[name] for name in names}, Cancel(), outputs) for feed in feeds]
+            del session  # nor does it shorten one that is mapped
+        finally:
+            path.unlink(missing_ok=True)
+            self._data = self._data_path.open("r+b")
+            self._data.seek(0, SEEK_END)
+        return found
 
     def input(self, name: str, shape: Sequence[int | str], dtype: int = TensorProto.FLOAT) -> str:
         """Declare an input; names in the shape are free dimensions."""
@@ -98,14 +205,21 @@ class Graph:
         self._nodes.append(node)
         return names[0]
 
-    def constant(self, name: str, values: npt.NDArray[Any] | Sequence[int]) -> str:
-        """Add weights, or a list of integers (int64)."""
-        array = np.ascontiguousarray(values, None if isinstance(values, np.ndarray) else np.int64)
+    def constant(self, name: str, values: npt.NDArray[Any]) -> str:
+        """Add weights."""
+        array = np.ascontiguousarray(values)
         if array.nbytes <= _INLINE_BYTES:
             self._initializers.append(onnx.numpy_helper.from_array(array, name))
             return name
         offset = append_aligned(self._data, array)
         return self.external(name, array.shape, array.dtype, file=self._data_path.name, offset_bytes=offset)
+
+    def integers(self, values: Sequence[int]) -> str:
+        """Add a list of integers (int64), unless it is there."""
+        name = ".".join(("integers", *map(str, values)))
+        if all(tensor.name != name for tensor in self._initializers):
+            self._initializers.append(onnx.numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
 
     def external(
         self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, *, file: str, offset_bytes: int
@@ -134,23 +248,63 @@ class Graph:
 
     def linear(self, x: str, name: str, precision: Precision, *, has_bias: bool = False) -> str:
         """Compute x @ weight.T (+ bias) with the checkpoint's tensors."""
-        bias = self.weight(f"{name}.bias") if has_bias else ""
+        bias = self.read(f"{name}.bias") if has_bias else None
         return self.product(x, self.read(f"{name}.weight"), name, precision, bias)
 
-    def product(self, x: str, weights: Float32, name: str, precision: Precision, bias: str = "") -> str:
-        """Compute x @ weights.T + bias in the form that ``precision`` asks for. Weights of shape (N, K)."""
-        if precision.bits == 32:
-            product = self.node("MatMul", [x, self.constant(f"{name}.weight", weights.T)], f"{name}.product")
-            return self.node("Add", [product, bias], f"{name}.out") if bias else product
-        if not precision.block:
-            inputs = [x, *self.channels(weights, name), "", bias]
-            return self.node("DynamicQuantizeMatMul", inputs if bias else inputs[:-2], f"{name}.out", CONTRIB)
-        blocks = quantize_blocks(
-            weights, bits=precision.bits, block=precision.block, is_symmetric=precision.is_symmetric
-        )
+    def product(
+        self, x: str, weights: Float32, name: str, precision: Precision, bias: Float32 | None = None
+    ) -> str:
+        """Compute x @ weights.T + bias as ``precision`` asks for, or finer. Weights of shape (N, K)."""
+        self.multiplied.append(x)
+        forms = (precision,) if self.judge is None else precision.and_finer(weights.shape[1])
+        mark = self.mark()
+        for form in forms:
+            self.rewind(mark)
+            parts, shape = self._rounded(weights, name, form), weights.shape
+            multiply = partial(self._multiply, x=x, parts=parts, name=name, form=form, shape=shape)
+            behind = self.mark()
+            out = multiply(bias)
+            if self.judge is None or form.bits == 32:
+                break
+            verdict = self.judge(self, mark, Product(x, weights, bias, out))
+            if verdict.is_near or form is forms[-1]:
+                self.rewind(behind)
+                out = multiply(verdict.correction if bias is None else bias + verdict.correction)
+                break
+        self.forms[form] += 1
+        return out
+
+    def _rounded(self, weights: Float32, name: str, form: Precision) -> list[str]:
+        """Add weights; return the names of what they consist of."""
+        if form.bits == 32:
+            return [self.constant(f"{name}.weight", weights.T)]
+        if not form.block:
+            return self.channels(weights, name)
+        blocks = quantize_blocks(weights, bits=form.bits, block=form.block, is_symmetric=form.is_symmetric)
         names = [self.constant(f"{name}.codes", blocks.codes), self.constant(f"{name}.scales", blocks.scales)]
-        names.append("" if blocks.zeros is None else self.constant(f"{name}.zeros", blocks.zeros))
-        return self.block_product(x, names, name=name, shape=weights.shape, precision=precision, bias=bias)
+        return [*names, "" if blocks.zeros is None else self.constant(f"{name}.zeros", blocks.zeros)]
+
+    def _multiply(
+        self,
+        bias: Float32 | None,
+        *,
+        x: str,
+        parts: list[str],
+        name: str,
+        form: Precision,
+        shape: tuple[int, ...],
+    ) -> str:
+        added = "" if bias is None else self.constant(f"{name}.bias", bias)
+        if form.bits == 32:
+            if not added:
+                return self.node("MatMul", [x, *parts], f"{name}.out")
+            return self.node(
+                "Add", [self.node("MatMul", [x, *parts], f"{name}.product"), added], f"{name}.out"
+            )
+        if form.block:
+            return self.block_product(x, parts, name=name, shape=shape, precision=form, bias=added)
+        inputs = [x, *parts, "", added]
+        return self.node("DynamicQuantizeMatMul", inputs if added else inputs[:-2], f"{name}.out", CONTRIB)
 
     def channels(self, weights: Float32, name: str) -> list[str]:
         """Add weights of shape (N, K) with a scale per channel; return codes (K, N) and scales (N,)."""
@@ -184,17 +338,27 @@ class Graph:
             accuracy_level=4,  # activations are quantized to int8 as well, which the fast kernels need
         )
 
+    def remove(self) -> None:
+        """Remove the graph's file of weights. The graph must have been left."""
+        self._data_path.unlink()
+
     def save(self) -> None:
         """Write the .onnx file."""
         self._data.flush()
-        graph = helper.make_graph(
-            self._nodes, self.path.stem, self._inputs, self._outputs, self._initializers
-        )
-        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(CONTRIB, _CONTRIB_VERSION)]
-        model = helper.make_model(
-            graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="handy-qwen"
-        )
-        self.path.write_bytes(model.SerializeToString())
+        _save(self.path, self._nodes, self._inputs, self._outputs, self._initializers)
+
+
+def _save(
+    path: Path,
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Sequence[onnx.ValueInfoProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+    initializers: Sequence[onnx.TensorProto],
+) -> None:
+    graph = helper.make_graph(nodes, path.stem, inputs, outputs, initializers)
+    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(CONTRIB, _CONTRIB_VERSION)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="handy-qwen")
+    path.write_bytes(model.SerializeToString())
 
 
 def append_aligned(file: BinaryIO, array: npt.NDArray[Any]) -> int:

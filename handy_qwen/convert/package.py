@@ -16,19 +16,20 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from handy_qwen.convert.checkpoint import Checkpoint, check_weights
-from handy_qwen.convert.decoder import write_decoder, write_embedding, write_head
-from handy_qwen.convert.encoder import write_encoder, write_frontend
+from handy_qwen.convert.check import Check
+from handy_qwen.convert.check_speech import CheckClip, load_check_speech
+from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint, check_weights
+from handy_qwen.convert.parts import PartsWriter
 from handy_qwen.convert.presets import Precision, Preset
+from handy_qwen.engine import default_threads
 from handy_qwen.engine.json_files import as_corrupt, read_object
-from handy_qwen.engine.qwen3 import names
-from handy_qwen.engine.qwen3.manifest import Manifest, TableForm, describe, is_package, sha256_of
-from handy_qwen.engine.qwen3.model import ModelConfig
-from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
-from handy_qwen.errors import ConversionError
+from handy_qwen.engine.qwen3.manifest import Fidelity, Manifest, describe, is_package, sha256_of
+from handy_qwen.engine.qwen3.model import AudioConfig, ModelConfig, TextConfig
+from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
+from handy_qwen.errors import CheckSpeechError, ConversionError
 from handy_qwen.files import replace_folder, sync_tree
 from handy_qwen.languages import ALL_LANGUAGES
 
@@ -60,6 +61,7 @@ def convert(
     details: Details,
     *,
     progress: OnProgress = lambda _what, _part: None,
+    speech: Callable[[], list[CheckClip]] | None = load_check_speech,
 ) -> Manifest:
     """Convert the checkpoint ``source`` into the package folder ``destination``.
 
@@ -69,6 +71,9 @@ def convert(
         preset: How precisely to keep each part.
         details: For the manifest.
         progress: Called on this thread.
+        speech: Loads what the package is compared with float32 on, or raises CheckSpeechError: then no form
+            is taken that can be too coarse for loud channels, and the manifest says so. None compares
+            nothing; the result then depends on the checkpoint alone, and not on the processor.
 
     Raises:
         ModelMissingError, ModelCorruptError: ``source`` is incomplete or of another kind.
@@ -79,18 +84,25 @@ def convert(
     check_destination(destination)
     work = _Work(progress)
     config, weights = _config(source), Checkpoint(source, work.add)
-    preset = replace(preset, head=preset.head.fitting(config.text.hidden))
-    read_bytes = check_weights(weights, config, preset)
+    preset = preset.fitting(config)
     tokenizer = load_tokenizer(source)
     tokenizer.check_fits(config.text.vocab)
+    check, notes = _heard(speech, config, tokenizer) if speech and preset.is_rounded else (None, ())
+    if notes:
+        preset = preset.finest.fitting(config)
+    read_bytes = check_weights(weights, config, preset)
+    if check is not None:
+        read_bytes += 2 * weights.size_bytes(EMBEDDING)  # for the speech's tokens, and for its logits
     needed_bytes = _package_bytes(weights, config, preset)
     partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
     with _parents_removed_on_failure(destination):
         try:  # from before the folder is there, so that no interruption can come in between
-            _make_folder(partial, needed_bytes)
+            _make_folder(partial, needed_bytes + (_layer_bytes(config) if check else 0))
             hashed_bytes = needed_bytes + sum(path.stat().st_size for path in weights.files)
             work.begin(read_bytes + _HASHED_BYTE * hashed_bytes)
-            table = _write_parts(partial, weights, config, preset, work)
+            parts = PartsWriter(
+                partial, weights, config, preset, check, threads=default_threads(), enter=work.enter
+            ).write()
             tokenizer.save(partial)
             work.enter("checksums", read_bytes)
             manifest = Manifest(
@@ -98,12 +110,13 @@ def convert(
                 preset=preset.name,
                 config=config,
                 pass_s=details.pass_s,
-                embedding=table,
-                precision=preset.parts,
+                embedding=parts.table,
+                precision=parts.forms,
                 source={path.name: sha256_of(path, work.add_hashed) for path in weights.files},
                 files={path.name: describe(path, work.add_hashed) for path in sorted(partial.iterdir())},
                 licence=details.licence,
                 notice=details.notice,
+                fidelity=parts.fidelity or (Fidelity(notes=notes) if notes else None),
             )
             manifest.save(partial)
             sync_tree(partial)
@@ -171,22 +184,15 @@ def _config(folder: Path) -> ModelConfig:
         return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
 
 
-def _write_parts(
-    folder: Path, weights: Checkpoint, config: ModelConfig, preset: Preset, work: _Work
-) -> TableForm:
-    """Write graphs and weights; return the form of the embedding table."""
-    work.enter("audio encoder")
-    write_frontend(folder / names.FRONTEND_FILE, weights, config.audio, preset)
-    write_encoder(folder / names.ENCODER_FILE, weights, config.audio, preset.encoder)
-    work.enter("embedding")
-    table = write_embedding(folder, weights, preset.head)
-    work.enter("text decoder")
-    write_decoder(folder / names.DECODER_FILE, weights, config.text, preset.decoder)
-    write_head(folder / names.HEAD_FILE, config.text, table)
-    for path in folder.iterdir():  # a graph whose weights all fit inside has an empty file beside it
-        if path.stat().st_size == 0:
-            path.unlink()
-    return table
+def _heard(
+    speech: Callable[[], list[CheckClip]], config: ModelConfig, tokenizer: Tokenizer
+) -> tuple[Check | None, tuple[str, ...]]:
+    """The check speech, or why there is none."""
+    try:
+        clips = speech()
+    except CheckSpeechError as exc:
+        return None, (f"{exc.title} Nothing was compared, and the most precise form was taken.",)
+    return Check(clips, config, tokenizer), ()
 
 
 def check_destination(destination: Path) -> None:
@@ -238,6 +244,23 @@ def _parents_removed_on_failure(destination: Path) -> Iterator[None]:
         raise
 
 
+def _layer_bytes(config: ModelConfig) -> int:
+    """The larger layer in float32: one is on the disk while layers are compared."""
+    return 4 * max(
+        _encoder_parameters(config.audio) // config.audio.layers,
+        _decoder_parameters(config.text) // config.text.layers,
+    )
+
+
+def _encoder_parameters(audio: AudioConfig) -> int:
+    return audio.layers * audio.d_model * (4 * audio.d_model + 2 * audio.ffn)
+
+
+def _decoder_parameters(text: TextConfig) -> int:
+    attention = (2 * text.heads + 2 * text.kv_heads) * text.head_dim
+    return text.layers * text.hidden * (attention + 3 * text.ffn)
+
+
 def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
     """About how large the package will be: parameters of each part times its bytes each, and 5 % more."""
 
@@ -246,11 +269,8 @@ def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> 
         return parameters * (precision.bits / 8 + overhead)
 
     audio, text = config.audio, config.text
-    encoder = audio.layers * audio.d_model * (4 * audio.d_model + 2 * audio.ffn)
-    attention = (2 * text.heads + 2 * text.kv_heads) * text.head_dim
-    decoder = text.layers * text.hidden * (attention + 3 * text.ffn)
     inputs = sum(weights.shape(f"audio_tower.conv2d{n}.weight")[1] for n in (1, 2, 3))
-    parts = size(encoder, preset.encoder) + size(decoder, preset.decoder)
+    parts = size(_encoder_parameters(audio), preset.encoder) + size(_decoder_parameters(text), preset.decoder)
     parts += size(inputs * 9 * audio.conv_channels, preset.convolutions)
     return int(1.05 * (parts + size(text.vocab * text.hidden, preset.head)))
 

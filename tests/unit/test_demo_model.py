@@ -28,7 +28,7 @@ def build():
 
 def test_converting_its_checkpoint_again_gives_the_very_files(build, tmp_path):
     shipped = load_manifest(PACKAGE)
-    made = convert(CHECKPOINT, tmp_path / "demo", PRESETS[shipped.preset], build["DETAILS"])
+    made = convert(CHECKPOINT, tmp_path / "demo", PRESETS[shipped.preset], build["DETAILS"], speech=None)
     assert made == shipped
     find_damage(PACKAGE, shipped)
 

@@ -25,7 +25,7 @@ import onnxruntime as ort
 
 from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3 import names
-from handy_qwen.engine.qwen3.manifest import Manifest, load_manifest
+from handy_qwen.engine.qwen3.manifest import TableForm, load_manifest
 from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, ModelParts, Rows, TextConfig
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
@@ -48,7 +48,7 @@ def open_compact(folder: Path, threads: int) -> ModelParts:
         encoder = pool.submit(CompactEncoder, folder, config.audio, threads)
         tokenizer = pool.submit(_open_tokenizer, folder, config)
         layers = _open_layers(folder, config.text, threads)
-        table = open_table(folder, manifest)
+        table = open_table(folder, config.text, manifest.embedding)
         return ModelParts(
             name=manifest.name,
             config=config,
@@ -308,9 +308,9 @@ class EmbeddingTable:
         return values.reshape(len(index), codes.shape[1] * codes.shape[2])
 
 
-def open_table(folder: Path, manifest: Manifest) -> EmbeddingTable:
+def open_table(folder: Path, text: TextConfig, form: TableForm) -> EmbeddingTable:
     """Map the embedding table of a package into memory. Raises as ``map_array``."""
-    path, text, form = folder / names.EMBEDDING_FILE, manifest.config.text, manifest.embedding
+    path = folder / names.EMBEDDING_FILE
     if form.bits == 32:
         return EmbeddingTable(map_array(path, (text.vocab, text.hidden), np.float32))
     blocks = text.hidden // form.block

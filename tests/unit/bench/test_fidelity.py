@@ -50,7 +50,7 @@ def test_each_part_is_off_by_what_its_own_rounding_costs(place, clips):
     preset = PRESETS["smallest"]
     forms = [preset.convolutions, preset.encoder, preset.decoder, preset.head]
     assert [part.form for part in parts.values()][:4] == [str(form) for form in forms]
-    assert parts["decoder"].features == parts["head"].features == 0
+    assert max(parts["decoder"].features, parts["head"].features) < 1e-5  # folding, in float32
     hearing = [parts[part].features for part in ("convolutions", "encoder")]
     assert all(0.001 < error < 0.05 for error in hearing)
     assert parts["all"].features == pytest.approx(np.linalg.norm(hearing), rel=0.3)  # they are independent
@@ -80,7 +80,7 @@ def test_the_command_prints_the_report_for_people_and_for_programs(tmp_path, cap
     assert main(arguments) == 0
     text = capsys.readouterr().out
     assert "3 clips" in text
-    assert "decoder          4-bit, blocks of 32" in text
+    assert "decoder          8-bit, blocks of 64" in text
     assert main([*arguments, "--replace", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["preset"] == "balanced"
