@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LIVE_SEGMENT_S = 60.0
 """Longest segment when the text must be ready at once: every token written reads the whole cache."""
 
+GAP = "…"
+"""Stands in a text where words may be missing."""
+
 
 class Cancel:
     """Stops work from another thread, also in the middle of a run of a graph."""
@@ -92,8 +95,9 @@ class Transcript:
     """The text of a clip.
 
     ``language`` is the English name of the language heard, several joined by commas if it changed between
-    segments, empty if nobody spoke. ``is_truncated``: the model was stopped before it had finished, so words
-    may be missing. ``tokens`` are those of all segments.
+    segments, empty if nobody spoke. ``is_truncated``: words may be missing, because the model did not come to
+    an end; ``GAP`` stands where that was, unless there is no text at all. ``tokens`` are those of all
+    segments.
     """
 
     text: str

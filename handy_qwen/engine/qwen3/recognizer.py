@@ -86,12 +86,16 @@ class Recognizer:
     ) -> LiveTranscription:
         """See ``api.Model``."""
         name = language_name(language or "", self.languages)
+        entries: Sequence[str] = ()
         if not isinstance(context, str):
-            context = self.fit_words(context).text
+            fitted = self.fit_words(context)
+            left_out = set(fitted.left_out)
+            entries = list(dict.fromkeys(w for i, w in enumerate(context) if i not in left_out))
+            context = fitted.text
         limit_s = self._model.pass_s if exact else min(self._model.pass_s, segment_s)
         return LiveTranscription(
             self._model,
-            build_prompt(self._model.tokenizer, language=name, context=context),
+            build_prompt(self._model.tokenizer, language=name, context=context, entries=entries),
             Segmenter(
                 VoiceStream(self._voice), limit_samples=int(limit_s * SAMPLE_RATE), trims_silence=not exact
             ),
