@@ -140,7 +140,7 @@ def _results(
             continue
         if result["truncated"]:
             say(f"handy-qwen: {name}: The text may not be complete: the sound or the answer broke off.")
-        if not result["text"]:
+        elif not result["text"]:
             say(f"handy-qwen: {name}: No text: {loudness.why_no_text()}.")
         yield name, result
 

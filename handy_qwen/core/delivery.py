@@ -38,7 +38,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
     language = event.language or take.language
     text = clean(event.text, turn.now.rules.text, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW))
     model, application = turn.now.choices.model, take.target.application
-    turn.do(effects.KeepText(take.number, text, language, model, application))
+    turn.do(effects.KeepText(take.number, text, language, model, application, event.is_truncated))
     turn.set(finished=take)
     take = replace(take, text=text, language=language)
     if take.is_recovered:
@@ -51,7 +51,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
         turn.enter(take, Stage.READY)
         if event.is_truncated:
             title = "The transcript may be incomplete."
-            turn.notify(NoticeKind.INFO, title, "The model stopped before the end.")
+            turn.notify(NoticeKind.INFO, title, "Words may be missing where it has an ellipsis (…).")
     else:
         turn.drop(take)
         is_toggle = turn.now.rules.mode is Mode.TOGGLE

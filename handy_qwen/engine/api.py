@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.errors import CancelledError
+from handy_qwen.errors import CancelledError, EngineError
 from handy_qwen.languages import has_space_between
 
 if TYPE_CHECKING:
@@ -107,6 +107,14 @@ class Transcript:
     is_truncated: bool
     duration_s: float
     timings: Timings = field(default_factory=Timings)
+
+    def check(self) -> None:
+        """Raise EngineError if somebody spoke, and the model made nothing of it."""
+        if self.is_truncated and not self.text:
+            raise EngineError(
+                "The recording could not be transcribed.",
+                "The model stopped without a result; another model or language may help.",
+            )
 
     def followed_by(self, rest: Transcript) -> Transcript:
         """The text of a clip that consists of this one and ``rest``, with the timings of ``rest``."""

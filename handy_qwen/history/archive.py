@@ -124,7 +124,9 @@ class Archive:
             with suppress(sqlite3.Error):  # there is a reader: the running program does it later
                 self._store.checkpoint()
 
-    def transcribed(self, number: int, text: str, *, language: str, model: str) -> None:
+    def transcribed(
+        self, number: int, text: str, *, language: str, model: str, is_truncated: bool = False
+    ) -> None:
         """The entry has been transcribed (again) and the user has seen its text.
 
         Raises:
@@ -136,6 +138,7 @@ class Archive:
         columns = {
             "state": EntryState.DONE,
             "text": text,
+            "is_truncated": is_truncated,
             "language": language,
             "model": model,
             "error": "",

@@ -347,6 +347,7 @@ class EngineTranscriber:
     def _finish(self, job: Job, model: Model) -> None:
         try:
             transcript = job.text(model, partial(self._progress, job))
+            transcript.check()
         except CancelledError:
             self._fail(job, _failed())  # unless the user cancelled it: then nothing is posted
         except (OutOfMemoryError, MemoryError):

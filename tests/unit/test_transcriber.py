@@ -32,9 +32,9 @@ from tests.fakes import FakeClock
 BLOCK = np.full(160, 0.1, np.float32)
 
 
-def transcript(text):
+def transcript(text, *, is_truncated=False):
     return Transcript(
-        text, "English", is_language_forced=False, tokens=(), is_truncated=False, duration_s=1.0
+        text, "English", is_language_forced=False, tokens=(), is_truncated=is_truncated, duration_s=1.0
     )
 
 
@@ -235,6 +235,30 @@ def test_a_model_that_cannot_be_closed_keeps_no_other_from_being_loaded(bench):
     desk.idle_s = 0.0
     desk.transcriber.wake()
     desk.skip_to(ModelUnloaded)
+
+
+def test_a_text_in_which_words_may_be_missing_says_so(bench, monkeypatch):
+    desk = bench(FakeModel()).ready().say(1)
+    desk.expect(Previewed)  # it is live
+    monkeypatch.setattr(FakeLive, "finish", lambda _: transcript("One… two.", is_truncated=True))
+    desk.transcriber.finish(1)
+    found = desk.skip_to(Transcribed)
+    assert (found.text, found.is_truncated) == ("One… two.", True)
+
+
+@pytest.mark.parametrize("live", [LiveMode.FULL, LiveMode.OFF])
+def test_a_take_of_which_the_model_makes_nothing_fails_and_does_not_count_as_silence(
+    bench, live, monkeypatch
+):
+    desk = bench(FakeModel(), live=live).ready().say(1)
+    lost = transcript("", is_truncated=True)
+    monkeypatch.setattr(FakeLive, "finish", lambda _: lost)
+    monkeypatch.setattr(FakeModel, "transcribe", lambda *_, **__: lost)
+    desk.transcriber.finish(1)
+    failed = desk.skip_to(Failed)
+    assert (failed.take, failed.error.title) == (1, "The recording could not be transcribed.")
+    monkeypatch.undo()
+    assert desk.text_of(2)
 
 
 def test_previews_come_at_most_ten_times_a_second(bench):

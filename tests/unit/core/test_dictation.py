@@ -576,10 +576,13 @@ def test_a_line_break_said_alone_is_inserted_and_held_but_not_offered_again():
     assert desk.inserted[-1] == "\nTwo."
 
 
-def test_a_truncated_transcript_says_so():
-    desk = Desk().say(1).play(ev.Transcribed(1, "One", "English", is_truncated=True))
+def test_a_truncated_transcript_says_so_and_is_kept_as_one():
+    desk = Desk().say(1).play(ev.Transcribed(1, "One… two.", "English", is_truncated=True))
     assert desk.notices == [NoticeKind.INFO]
-    assert desk.inserted == ["One"]
+    assert desk.inserted == ["One… two."]
+    assert [one.is_truncated for one in desk.done(fx.KeepText)] == [True]
+    desk.put(1).say(2).hear(2, "Three.")
+    assert [one.is_truncated for one in desk.done(fx.KeepText)] == [True, False]
 
 
 def test_the_model_shows_in_the_phase():
