@@ -192,8 +192,11 @@ class LiveText(Protocol):
         same.
         """
 
-    def finish(self) -> Transcript:
-        """Transcribe the rest. Nothing may be fed afterwards."""
+    def finish(self, on_step: Callable[[], None] = lambda: None) -> Transcript:
+        """Transcribe the rest. Nothing may be fed afterwards.
+
+        ``on_step`` is called after each piece of it: there are several where the model loses its place.
+        """
 
     @property
     def settled_samples(self) -> int:
@@ -258,7 +261,7 @@ class Model(Protocol):
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
         cancel: Cancel | None = None,
-        on_progress: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] = lambda _: None,
     ) -> Transcript:
         """Transcribe a whole clip: ``samples``, shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
 

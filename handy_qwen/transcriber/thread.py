@@ -118,7 +118,7 @@ class Job:
                 self.feed_live(live)
                 while live.advance():  # an engine that is late does the rest piece by piece
                     on_progress(0.0)
-                return live.finish()
+                return live.finish(partial(on_progress, 0.0))
             except (CancelledError, OutOfMemoryError, MemoryError):
                 raise
             except Exception as exc:  # the sound is kept: try once more, all at once

@@ -22,6 +22,7 @@ from __future__ import annotations
 import queue
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -136,13 +137,14 @@ class LiveTranscription:
         self._cancel.set()
         self._draft_cancel.set()
 
-    def finish(self) -> Transcript:
+    def finish(self, on_step: Callable[[], None] = lambda: None) -> Transcript:
         """See ``api.LiveText``."""
         self._cancel.check()
         self._take_in()
         self._closed += self._segmenter.finish()
         while self._closed:
             self._transcribe_next()
+            on_step()
         self._timings.total_s = time.perf_counter() - self._begin_s
         return self._transcript(self._segmenter.heard_samples)
 

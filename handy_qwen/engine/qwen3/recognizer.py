@@ -113,7 +113,7 @@ class Recognizer:
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
         cancel: Cancel | None = None,
-        on_progress: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] = lambda _: None,
     ) -> Transcript:
         """See ``api.Model``."""
         live = self.live(
@@ -124,15 +124,15 @@ class Recognizer:
             segment_s=segment_s,
             cancel=cancel,
         )
+        share = 0.0
         for first in range(0, max(1, samples.size), _BLOCK_SAMPLES):
             live.feed(samples[first : first + _BLOCK_SAMPLES] if samples.ndim == 1 else samples)
             while live.advance():
                 pass
-            if on_progress:
-                on_progress(first / max(1, samples.size))
-        transcript = live.finish()
-        if on_progress:
-            on_progress(1.0)
+            share = first / max(1, samples.size)
+            on_progress(share)
+        transcript = live.finish(lambda: on_progress(share))
+        on_progress(1.0)
         return transcript
 
     def check_files(self) -> None:

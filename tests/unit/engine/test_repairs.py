@@ -126,6 +126,17 @@ def test_live_the_text_is_the_same_and_the_preview_never_shows_the_loop(size, pa
     assert not any(text.count("seven eight") > 1 for text in shown)
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_each_part_is_a_sign_of_life(exact):
+    live, steps = Hearing(loses_its_place(above=6)).live(drafts=False, exact=exact), []
+    live.feed(said(*LONG))
+    while live.advance():
+        pass
+    live.finish(lambda: steps.append(live.settled_samples))
+    assert len(set(steps)) > 3
+    assert steps == sorted(steps)
+
+
 def test_what_is_settled_grows_part_by_part():
     model = Hearing(loses_its_place(above=6))
     live = model.live(drafts=False)
