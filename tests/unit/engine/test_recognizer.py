@@ -149,6 +149,22 @@ def test_a_context_of_any_content_is_taken(demo_recognizer, report):
         assert demo_recognizer.transcribe(report, context=context, exact=True).duration_s > 3
 
 
+def test_words_are_entries_of_the_context_and_a_text_is_divided_into_its_own(demo_recognizer):
+    words = ["Ada Lovelace", "", "Charles Babbage", "Ada Lovelace", "x" * 20_000, "Tom"]
+    prompt = demo_recognizer.live(context=words)._prompt
+    assert prompt.context == "Ada Lovelace Charles Babbage Tom"
+    assert [entry for entry in prompt.entries if entry] == ["Ada Lovelace", "Charles Babbage", "Tom"]
+    text = "Ada Lovelace, Charles Babbage;\nDr. No. 名前、Tom"
+    assert demo_recognizer.live(context=text)._prompt.entries == (
+        "Ada Lovelace",
+        "Charles Babbage",
+        "Dr",
+        "No",
+        "名前",
+        "Tom",
+    )
+
+
 @pytest.mark.parametrize(
     "samples",
     [np.zeros((2, 100), np.float32), np.zeros(100, np.int16), np.zeros(100), np.array(1.0, np.float32)],
