@@ -292,7 +292,7 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
 
         found, name = interruptible(work, cancel), recognizer.name
     if found.is_truncated:
-        say("handy-qwen: The text may not be complete: words may be missing where it has an ellipsis (…).")
+        say("handy-qwen: The text may not be complete: words may be missing where it has […].")
     text = clean(found.text, rules.text, found.language)
     archive.transcribed(entry.id, text, language=found.language, model=name, is_truncated=found.is_truncated)
     return archive.entry(entry.id)

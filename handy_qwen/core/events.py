@@ -178,7 +178,7 @@ class Progressed:
 class Transcribed:
     """The engine is done with take ``take``. An empty ``text`` means that nobody spoke.
 
-    ``is_truncated``: words may be missing, where the text has an ellipsis.
+    ``is_truncated``: words may be missing, where the text has […].
     """
 
     take: int

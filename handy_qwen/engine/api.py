@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 LIVE_SEGMENT_S = 60.0
 """Longest segment when the text must be ready at once: every token written reads the whole cache."""
 
-GAP = "…"
-"""Stands in a text where words may be missing."""
+GAP = "[…]"
+"""Stands in a text where words may be missing.
+
+In brackets: a model writes ellipses of its own, and one beside a filler word would be removed with it. It is
+inserted as well: a sentence that lacks words and shows no trace of it may say the opposite.
+"""
 
 
 class Cancel:
@@ -119,9 +123,10 @@ class Transcript:
     def followed_by(self, rest: Transcript) -> Transcript:
         """The text of a clip that consists of this one and ``rest``, with the timings of ``rest``."""
         languages = [name for part in (self, rest) for name in part.language.split(",") if name]
+        texts = [part.text or (GAP if part.is_truncated else "") for part in (self, rest)]
         return replace(
             rest,
-            text=join_texts([self.text, rest.text]),
+            text=join_texts(texts) if self.text or rest.text else "",
             language=",".join(dict.fromkeys(languages)),
             tokens=(*self.tokens, *rest.tokens),
             is_truncated=self.is_truncated or rest.is_truncated,

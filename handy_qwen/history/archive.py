@@ -9,6 +9,7 @@ Threads: the one that opened it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -142,6 +143,7 @@ class Archive:
             "language": language,
             "model": model,
             "error": "",
+            "settled_ms": int(time.time() * 1000),
             "replays": 0,
         }
         if not row.whereabouts.is_settled:

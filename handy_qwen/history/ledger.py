@@ -197,6 +197,7 @@ class Ledger:
             state=EntryState.DONE,
             text=text,
             is_truncated=is_truncated,
+            settled_ms=int(self._wall_s() * 1000),
             error="",
             whereabouts=Delivery.NOWHERE,
             replays=0,

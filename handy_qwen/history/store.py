@@ -43,7 +43,7 @@ MIGRATIONS: Sequence[str] = (
         application TEXT NOT NULL DEFAULT '',
         whereabouts TEXT NOT NULL DEFAULT '',     -- core.types.Delivery
         error TEXT NOT NULL DEFAULT '',
-        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
+        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled, failed or transcribed
         replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
         is_starred INTEGER NOT NULL DEFAULT 0,
         is_deleting INTEGER NOT NULL DEFAULT 0    -- its file goes first, then it

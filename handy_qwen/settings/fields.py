@@ -285,7 +285,8 @@ class Settings:
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
         'what to keep after delivery: "audio_and_text", "text" or "nothing". Until then the sound is on\n'
-        "disk in any case, so that nothing is lost in a crash",
+        'disk in any case, so that nothing is lost in a crash. With "text" it stays a day longer if words\n'
+        "may be missing in the text",
     )
     history_count: int = option(
         1000, whole(0, 1_000_000), "how many dictations are kept, besides the starred ones; 0: any number"

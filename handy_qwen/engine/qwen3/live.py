@@ -14,7 +14,8 @@ text.
 
 A segment in which the model lost its place (it repeated itself, or did not come to an end) is divided in
 two, and so are these as long as they are long enough; what is still not whole then has a mark at its end. An
-answer that was probably read in the context is written once more without it, and never shown.
+answer that was probably read in the context is written once more without it: unless the two sound alike, the
+second counts. Until then neither is shown.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import numpy as np
 from handy_qwen.engine.api import Cancel, Preview, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
-from handy_qwen.engine.qwen3.output import Answer, End, is_read_out, parse_answer
+from handy_qwen.engine.qwen3.output import Answer, End, is_read_out, is_said_all_the_same, parse_answer
 from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.segmenter import ClosedSegment, Segmenter
@@ -210,11 +211,13 @@ class LiveTranscription:
             self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
         answer = self._parsed(draft)
         if self._is_read_out(answer, closed.speech_s):
-            plain = build_prompt(self._model.tokenizer, language=self._prompt.language)
-            self._segment = Segment(self._model, plain, self._timings, is_exact=self._is_exact)
-            draft = Draft(closed.end, is_unsure)
-            self._write(draft, closed.samples[: closed.end], [], self._cancel)
-            answer = self._parsed(draft)
+            prompt = build_prompt(self._model.tokenizer, language=self._prompt.language)
+            self._segment = Segment(self._model, prompt, self._timings, is_exact=self._is_exact)
+            plain_draft = Draft(closed.end, is_unsure)
+            self._write(plain_draft, closed.samples[: closed.end], [], self._cancel)
+            plain = self._parsed(plain_draft)
+            if not is_said_all_the_same(answer, plain.text, closed.speech_s):
+                return plain_draft, plain
         return draft, answer
 
     def _work_ahead(self) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.engine.api import Cancel, Timings
+from handy_qwen.engine.api import GAP, Cancel, Timings, Transcript
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError
@@ -240,6 +240,17 @@ def test_what_is_settled_and_the_rest_give_the_whole(demo_recognizer):
     joined = live.settled().followed_by(rest)
     assert (joined.text, joined.tokens, joined.language) == (whole.text, whole.tokens, whole.language)
     assert joined.duration_s == whole.duration_s
+
+
+def test_what_could_not_be_heard_of_the_first_part_is_marked_before_the_rest():
+    lost = Transcript("", "", is_language_forced=False, tokens=(), is_truncated=True, duration_s=1.0)
+    rest = Transcript(
+        "Yes.", "English", is_language_forced=False, tokens=(), is_truncated=False, duration_s=1.0
+    )
+    assert lost.followed_by(rest).text == f"{GAP} Yes."
+    assert rest.followed_by(lost).text == f"Yes. {GAP}"
+    assert lost.followed_by(lost).text == ""
+    assert lost.followed_by(rest).is_truncated
 
 
 def test_a_passage_whose_run_fails_is_not_settled(demo_recognizer, monkeypatch):

@@ -1,5 +1,7 @@
 """From tokens to text: where an answer divides, what is no answer, what repeats, how texts are joined."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from handy_qwen.engine.qwen3.output import (
     End,
     cut_repetitions,
     is_read_out,
+    is_said_all_the_same,
     loop_start,
     parse_answer,
 )
@@ -81,7 +84,8 @@ def test_only_an_answer_that_the_model_ended_is_whole_and_the_others_are_marked(
     assert parse(said).marked == "Where is Anna"
     for end in (End.LIMIT, End.LOOP):
         assert parse(said, end=end) == Answer("Where is Anna", "English", is_whole=False)
-        assert parse(said, end=end).marked == "Where is Anna…"
+        assert parse(said, end=end).marked == "Where is Anna […]"
+        assert parse("language Chinese|好的。", end=end).marked == "好的。[…]"
 
 
 def test_an_answer_cut_off_before_its_division_is_text_unless_it_was_to_name_the_language(parse):
@@ -222,6 +226,15 @@ def test_nobody_says_so_many_letters_in_a_second(second, fastest):
     letters = sum(char.isalnum() for char in second)
     assert not is_read_out(second, [], speech_s=letters / fastest + 0.01)
     assert is_read_out(second, [], speech_s=letters / fastest - 0.01)
+
+
+def test_what_sounds_much_the_same_without_the_context_was_said():
+    read = Answer("Kubernetes, kubectl, etcd.", "English")
+    assert is_said_all_the_same(read, "Cooper Netties, cube control, et cetera D.", speech_s=4.0)
+    assert not is_said_all_the_same(read, "Where do we meet tomorrow?", speech_s=4.0)
+    assert not is_said_all_the_same(read, "", speech_s=4.0)
+    assert not is_said_all_the_same(read, read.text, speech_s=0.5)
+    assert not is_said_all_the_same(replace(read, is_whole=False), read.text, speech_s=4.0)
 
 
 # ---- joining --------------------------------------------------------------------------------------------

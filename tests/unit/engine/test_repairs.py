@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.engine.api import GAP
+from handy_qwen.errors import CancelledError, EngineError
 from tests.hearing import WORDS, Heard, Hearing, dictated, plainly, said
 
 RATE = 16_000
@@ -154,6 +155,27 @@ def test_what_is_settled_grows_part_by_part():
     assert live.finish().text == SPOKEN
 
 
+@pytest.mark.parametrize("failure", [CancelledError, MemoryError, EngineError("broken")])
+def test_what_is_given_up_in_the_middle_is_neither_lost_nor_said_twice(failure):
+    samples = said(*LONG)
+    for step in range(1, 5):
+        model = Hearing(loses_its_place(above=6))
+        live = model.live(drafts=False)
+        live.feed(samples)
+        steps = []
+
+        def fail(at=step, steps=steps):
+            steps.append(1)
+            if len(steps) == at:
+                raise failure
+
+        with pytest.raises((CancelledError, MemoryError, EngineError)):
+            live.finish(fail)
+        rest = model.transcript(samples[live.settled_samples :])
+        whole = live.settled().followed_by(rest)
+        assert (whole.text, whole.is_truncated, whole.duration_s) == (SPOKEN, False, 20.0)
+
+
 # ---- contexts -------------------------------------------------------------------------------------------
 
 NAMES = ("Ada Lovelace", "Grace Hopper", "Alan Turing", "Barbara Liskov", "Edsger Dijkstra")
@@ -179,6 +201,43 @@ def test_a_context_that_is_read_out_is_replaced_by_what_is_heard_without_it(text
     transcript = model.transcript(said("one", "two", "three", "four"), **entries)
     assert transcript.text == "one two three four"
     assert [bool(heard.context) for heard in model.decoder.asked] == [True, False]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_words_of_the_list_that_are_dictated_one_after_the_other_keep_their_spelling(exact):
+    names = "Ada Lovelace, Grace Hopper, Alan Turing."
+
+    def answers(heard):
+        return [
+            "language English",
+            "|",
+            names if heard.context else "Aida Loveless, Grey Shopper, Allen touring.",
+        ]
+
+    model = Hearing(answers)
+    asked = {"context": " ".join(NAMES), "entries": NAMES, "exact": exact}
+    transcript = model.transcript(said(*WORDS[:6]), **asked)
+    assert (transcript.text, transcript.is_truncated) == (names, False)
+    assert model.parts.tokenizer.decode(transcript.tokens).endswith(names)
+
+
+def test_a_list_that_is_dictated_too_quickly_for_anybody_counts_as_read_out():
+    def answers(heard):
+        return ["language English", "|", ", ".join(NAMES) if heard.context else "Ada Lovelace, Grace Hopper"]
+
+    asked = {"context": " ".join(NAMES), "entries": NAMES}
+    assert Hearing(answers).transcript(said("one", "two"), **asked).text == "Ada Lovelace, Grace Hopper"
+
+
+def test_a_list_that_was_read_out_and_got_stuck_in_is_replaced_too():
+    def answers(heard):
+        if not heard.context:
+            return ["language English", "|", "Ada Loveless, Grace Hopper, Alan Turing."]
+        return ["language English", "|", "Ada Lovelace, Grace Hopper, Alan Turing", *[" of" * 30]]
+
+    asked = {"context": " ".join([*NAMES[:3], "of"]), "entries": (*NAMES[:3], "of")}
+    transcript = Hearing(answers).transcript(said(*WORDS[:3]), **asked)
+    assert (transcript.text, transcript.is_truncated) == ("Ada Loveless, Grace Hopper, Alan Turing.", False)
 
 
 def test_a_name_of_two_entries_and_words_between_names_are_what_was_said():
