@@ -211,6 +211,7 @@ class FakeHistory:
         self.told: list[str] = []
         self.fed: list[int] = []
         self.texts: list[str] = []
+        self.truncated: list[int] = []
 
     def begin(self, take: int, *, language: str = "", model: str = "") -> None:
         self.told.append(f"{take} begun")
@@ -223,9 +224,17 @@ class FakeHistory:
         self.told.append(f"{take} complete")
 
     def done(
-        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
+        self,
+        take: int,
+        text: str,
+        *,
+        language: str = "",
+        model: str = "",
+        application: str = "",
+        is_truncated: bool = False,
     ) -> None:
         self.told.append(f"{take} done")
+        self.truncated += [take] if is_truncated else []
         self.texts.append(text)
 
     def failed(self, take: int, title: str) -> None:

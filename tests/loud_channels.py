@@ -6,18 +6,23 @@ of two, so that nothing is rounded.
 
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from tests.golden.random_checkpoint import write_safetensors
 
+Tensors = dict[str, npt.NDArray[np.float32]]
+Channels = npt.NDArray[np.int64]
 
-def read_tensors(path):
+
+def read_tensors(path: Path) -> Tensors:
     """Name -> values, float32, of a safetensors file in float32 or bfloat16."""
     raw = path.read_bytes()
     size = 8 + int.from_bytes(raw[:8], "little")
-    tensors = {}
+    tensors: Tensors = {}
     for name, entry in json.loads(raw[8:size]).items():
         if name == "__metadata__":
             continue
@@ -30,16 +35,16 @@ def read_tensors(path):
     return tensors
 
 
-def change(source, folder, edit):
+def change(source: Path, folder: Path, edit: Callable[[Tensors], None]) -> Path:
     """Copy the checkpoint ``source`` to ``folder``; ``edit`` changes its tensors."""
     shutil.copytree(source, folder, dirs_exist_ok=True)
-    tensors = read_tensors(Path(source) / "model.safetensors")
+    tensors = read_tensors(source / "model.safetensors")
     edit(tensors)
     write_safetensors(folder / "model.safetensors", tensors)
     return folder
 
 
-def write_loud(source, folder, *, factor=64.0, channels=3, seed=0):
+def write_loud(source: Path, folder: Path, *, factor: float = 64.0, channels: int = 3, seed: int = 0) -> Path:
     """Copy ``source`` to ``folder`` with ``channels`` loud channels wherever there can be some."""
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))["thinker_config"]
     text = config["text_config"]
@@ -47,15 +52,19 @@ def write_loud(source, folder, *, factor=64.0, channels=3, seed=0):
     group = text["num_attention_heads"] // kv_heads
     rng = np.random.default_rng(seed)
 
-    def edit(tensors):
-        def louder(written, read, spread=lambda chosen: chosen):
+    def edit(tensors: Tensors) -> None:
+        def louder(
+            written: Sequence[str],
+            read: Sequence[str],
+            spread: Callable[[Channels], Channels] = lambda chosen: chosen,
+        ) -> None:
             chosen = rng.choice(len(tensors[written[0]]), channels, replace=False)
             for name in written:
                 tensors[name][chosen] *= np.float32(factor)
             for name in read:
                 tensors[name][:, spread(chosen)] /= np.float32(factor)
 
-        def both(name):
+        def both(name: str) -> list[str]:
             return [f"{name}.weight", f"{name}.bias"]
 
         for layer in range(config["audio_config"]["encoder_layers"]):
@@ -73,9 +82,9 @@ def write_loud(source, folder, *, factor=64.0, channels=3, seed=0):
             louder(
                 [f"{at}.self_attn.v_proj.weight"],
                 [f"{at}.self_attn.o_proj.weight"],
-                lambda chosen: [
-                    (c // size * group + g) * size + c % size for c in chosen for g in range(group)
-                ],
+                lambda chosen: np.array(
+                    [(c // size * group + g) * size + c % size for c in chosen for g in range(group)]
+                ),
             )
 
     return change(source, folder, edit)

@@ -12,8 +12,8 @@ node by node with numpy and onnx; no torch.
                    -> logits (1, 1, vocab), present_keys, present_values
 
 ``dtype`` is the form of the decoders' matrices: fp32, or blocks of 4 or 8 bits (MatMulNBits).
-As in the published packages the encoder stays fp32, and so does the output head of decoder_init,
-which is the embedding table itself.
+As in the published packages the encoder stays fp32; as in earlier ones, so does the output head of
+decoder_init, which is the embedding table itself.
 
 Source: the file formats of https://github.com/andrewleech/qwen3-asr-onnx.
 """

@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
@@ -42,8 +42,19 @@ DELETE_S = 120.0
 LOOK_S = 0.5
 """Between two looks at the time and size of the files, while the window is open."""
 RETRIED = "A dictation was transcribed again."
-Transcribe = Callable[[Path, str, str, Callable[[], None]], tuple[str, str, str]]
-"""(file, model, language, moves) -> text, language, name of the model. Slow; raises HandyError.
+
+
+class Retried(NamedTuple):
+    """What came of transcribing a recording again. ``is_truncated``: words may be missing in ``text``."""
+
+    text: str
+    language: str
+    model: str
+    is_truncated: bool = False
+
+
+Transcribe = Callable[[Path, str, str, Callable[[], None]], Retried]
+"""(file, model, language, moves) -> text. Slow; raises HandyError.
 
 ``moves`` is called now and then, as long as there is progress.
 """
@@ -307,9 +318,15 @@ class HistoryPresenter:
     def _transcribe_again(self, entry: Entry, path: Path, model: str, language: str) -> None:
         problem: Problem | None = Problem(*UNEXPECTED)  # also if it ends the thread
         try:
-            text, found, name = self._transcribe(path, model, language, self._retries.begin)
+            found = self._transcribe(path, model, language, self._retries.begin)
             with self._open() as archive:
-                archive.transcribed(entry.id, text, language=found, model=name)
+                archive.transcribed(
+                    entry.id,
+                    found.text,
+                    language=found.language,
+                    model=found.model,
+                    is_truncated=found.is_truncated,
+                )
             self._post(Noted(RETRIED, "Its text is in the history.", Remedy.HISTORY))
             problem = None
         except HandyError as exc:
@@ -335,7 +352,7 @@ def _stamp_of(path: Path) -> tuple[int, int] | None:
 
 def transcribe_file(
     sound: Path, model: str, language: str, moves: Callable[[], None], *, threads: int | None, rules: Rules
-) -> tuple[str, str, str]:
+) -> Retried:
     """Transcribe a recording of the history with a model that is loaded for it. See ``Transcribe``."""
     from handy_qwen.models.installed import load_recognizer
 
@@ -344,7 +361,8 @@ def transcribe_file(
         found = transcribe_again(
             loaded, sound, language=language, context=rules.context, on_step=lambda _: moves()
         )
-        return clean(found.text, rules.text, found.language), found.language, loaded.name
+        text = clean(found.text, rules.text, found.language)
+        return Retried(text, found.language, loaded.name, found.is_truncated)
     finally:
         loaded.close()
 
@@ -369,7 +387,7 @@ def transcribe_again(
         cancel: Stops the work from another thread.
 
     Raises:
-        HandyError: The file cannot be read, or a run failed.
+        HandyError: The file cannot be read, a run failed, or nothing could be made of what was said.
     """
     from handy_qwen.engine import transcribe_blocks
     from handy_qwen.history import wav
@@ -377,6 +395,8 @@ def transcribe_again(
     live = model.live(language=language, context=context, drafts=False, cancel=cancel)
     try:
         with wav.blocks(sound) as blocks:
-            return transcribe_blocks(live, blocks, on_step)
+            found = transcribe_blocks(live, blocks, on_step)
     except OSError as exc:
         raise HistoryError(f"Can't read the recording: {exc.strerror}.") from exc
+    found.check()
+    return found

@@ -10,7 +10,7 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.app.closing import Close
-from handy_qwen.app.history import HistoryPresenter, transcribe_file
+from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file
 from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter, Speeds
 from handy_qwen.app.program import Program
@@ -85,9 +85,7 @@ class ProgramWindows:
         presenters = (self.models, self.history, self.upkeep, self.vocabulary)
         return {subject: part for one in presenters for subject, part in one.workers.items()}
 
-    def _transcribe(
-        self, path: Path, model: str, language: str, moves: Callable[[], None]
-    ) -> tuple[str, str, str]:
+    def _transcribe(self, path: Path, model: str, language: str, moves: Callable[[], None]) -> Retried:
         threads = self._program.store.value.threads or None
         return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules())
 

@@ -299,9 +299,9 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
 
         found, name = interruptible(work, cancel), recognizer.name
     if found.is_truncated:
-        say("handy-qwen: The text may be incomplete: the model stopped before the end.")
+        say("handy-qwen: The text may be incomplete: words may be missing where it has […].")
     text = clean(found.text, rules.text, found.language)
-    archive.transcribed(entry.id, text, language=found.language, model=name)
+    archive.transcribed(entry.id, text, language=found.language, model=name, is_truncated=found.is_truncated)
     return archive.entry(entry.id)
 
 
@@ -372,7 +372,10 @@ def _summary(entry: Entry) -> str:
     if entry.state is EntryState.FAILED:
         return f"[failed: {entry.error}] {entry.text}".strip()
     if entry.state is EntryState.DONE:
-        return f"[not delivered] {entry.text}" if entry.is_undelivered else entry.text
+        incomplete = "[may be incomplete] " if entry.is_truncated else ""
+        return (
+            f"{incomplete}[not delivered] {entry.text}" if entry.is_undelivered else incomplete + entry.text
+        )
     return f"[{entry.state.value}] {entry.text}".strip()
 
 
@@ -387,6 +390,7 @@ def _details(entry: Entry, sound: str) -> list[tuple[str, str]]:
         ("model", entry.model),
         ("application", entry.application),
         ("delivered", entry.delivery.value or ("no" if entry.text else "")),
+        ("complete", "perhaps not" if entry.is_truncated else ""),
         ("error", entry.error),
         ("starred", "yes" if entry.is_starred else ""),
         ("sound", sound or "no"),

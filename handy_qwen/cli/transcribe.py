@@ -145,7 +145,7 @@ def _results(
             continue
         if result["truncated"]:
             say(f"handy-qwen: {name}: The text may be incomplete: the recording or the model broke off.")
-        if not result["text"]:
+        elif not result["text"]:
             say(f"handy-qwen: {name}: No text: {loudness.why_no_text()}.")
         yield name, result
 

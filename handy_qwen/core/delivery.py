@@ -27,6 +27,7 @@ ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you wa
 PARTLY = "Only the first part was inserted."
 HELD_TITLE = "You switched windows, so the text wasn't inserted."
 HELD_HINT = "Paste, copy or discard it in Handy Qwen."
+INCOMPLETE_HINT = "Words may be missing where it has […]."
 NO_TEXT = ("There is no text yet.", "Dictate something first.")
 
 
@@ -38,7 +39,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
     language = event.language or take.language
     text = clean(event.text, turn.now.rules.text, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW))
     model, application = turn.now.choices.model, take.target.application
-    turn.do(effects.KeepText(take.number, text, language, model, application))
+    turn.do(effects.KeepText(take.number, text, language, model, application, event.is_truncated))
     turn.set(finished=take)
     take = replace(take, text=text, language=language)
     if take.is_recovered:
@@ -48,10 +49,10 @@ def has_text(turn: Turn, event: Transcribed) -> None:
             hold(turn, take)
             turn.notify(NoticeKind.HELD, "Recovered an unsent dictation.", HELD_HINT)
     elif text:
-        turn.enter(take, Stage.READY)
         if event.is_truncated:
-            title = "The transcript may be incomplete."
-            turn.notify(NoticeKind.INFO, title, "The model stopped before the end.")
+            turn.notify(NoticeKind.INFO, "The transcript may be incomplete.", INCOMPLETE_HINT)
+            take = replace(take, submit=Submit.OFF)  # to be looked at before it is sent off
+        turn.enter(take, Stage.READY)
     else:
         turn.drop(take)
         is_toggle = turn.now.rules.mode is Mode.TOGGLE

@@ -136,6 +136,7 @@ class KeepText:
     language: str
     model: str
     application: str
+    is_truncated: bool = False  # words may be missing
 
 
 @dataclass(frozen=True, slots=True)

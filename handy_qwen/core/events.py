@@ -183,7 +183,10 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """The engine is done with take ``take``. An empty ``text`` means that nobody spoke."""
+    """The engine is done with take ``take``. An empty ``text`` means that nobody spoke.
+
+    ``is_truncated``: words may be missing, where the text has […].
+    """
 
     take: int
     text: str = field(repr=False)

@@ -190,9 +190,16 @@ class History(Protocol):
         """The recording has ended; the text is awaited."""
 
     def done(
-        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
+        self,
+        take: int,
+        text: str,
+        *,
+        language: str = "",
+        model: str = "",
+        application: str = "",
+        is_truncated: bool = False,
     ) -> None:
-        """The text as it is to be delivered; "" if nobody spoke."""
+        """The text as it is to be delivered; "" if nobody spoke. ``is_truncated``: words may be missing."""
 
     def failed(self, take: int, title: str) -> None:
         """There is no text, for the reason in ``title``. A take that is DONE keeps its text."""

@@ -169,6 +169,7 @@ class Entry:
     error: str = ""  # the title of what went wrong
     is_starred: bool = False
     has_audio: bool = False
+    is_truncated: bool = False  # words may be missing in the text
 
     @property
     def is_blank(self) -> bool:

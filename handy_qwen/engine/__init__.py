@@ -49,7 +49,7 @@ def transcribe_blocks(
         on_step(fed)
         while live.advance():
             on_step(fed)
-    return live.finish()
+    return live.finish(lambda: on_step(fed))
 
 
 def default_threads() -> int:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.errors import CancelledError
+from handy_qwen.errors import CancelledError, EngineError
 from handy_qwen.languages import has_space_between
 
 if TYPE_CHECKING:
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 LIVE_SEGMENT_S = 60.0
 """Longest segment when the text must be ready at once: every token written reads the whole cache."""
+
+GAP = "[…]"
+"""Stands in a text where words may be missing.
+
+In brackets: a model writes ellipses of its own, and one beside a filler word would be removed with it. It is
+inserted as well: a sentence that lacks words and shows no trace of it may say the opposite.
+"""
 
 
 class Cancel:
@@ -92,8 +99,9 @@ class Transcript:
     """The text of a clip.
 
     ``language`` is the English name of the language heard, several joined by commas if it changed between
-    segments, empty if nobody spoke. ``is_truncated``: the model was stopped before it had finished, so words
-    may be missing. ``tokens`` are those of all segments.
+    segments, empty if nobody spoke. ``is_truncated``: words may be missing, because the model did not come to
+    an end; ``GAP`` stands where that was, unless there is no text at all. ``tokens`` are those of all
+    segments.
     """
 
     text: str
@@ -104,12 +112,21 @@ class Transcript:
     duration_s: float
     timings: Timings = field(default_factory=Timings)
 
+    def check(self) -> None:
+        """Raise EngineError if somebody spoke, and the model made nothing of it."""
+        if self.is_truncated and not self.text:
+            raise EngineError(
+                "The recording could not be transcribed.",
+                "The model stopped without a result; another model or language may help.",
+            )
+
     def followed_by(self, rest: Transcript) -> Transcript:
         """The text of a clip that consists of this one and ``rest``, with the timings of ``rest``."""
         languages = [name for part in (self, rest) for name in part.language.split(",") if name]
+        texts = [part.text or (GAP if part.is_truncated else "") for part in (self, rest)]
         return replace(
             rest,
-            text=join_texts([self.text, rest.text]),
+            text=join_texts(texts) if self.text or rest.text else "",
             language=",".join(dict.fromkeys(languages)),
             tokens=(*self.tokens, *rest.tokens),
             is_truncated=self.is_truncated or rest.is_truncated,
@@ -180,8 +197,11 @@ class LiveText(Protocol):
         same.
         """
 
-    def finish(self) -> Transcript:
-        """Transcribe the rest. Nothing may be fed afterwards."""
+    def finish(self, on_step: Callable[[], None] = lambda: None) -> Transcript:
+        """Transcribe the rest. Nothing may be fed afterwards.
+
+        ``on_step`` is called after each piece of it: there are several where the model loses its place.
+        """
 
     @property
     def settled_samples(self) -> int:
@@ -246,7 +266,7 @@ class Model(Protocol):
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
         cancel: Cancel | None = None,
-        on_progress: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] = lambda _: None,
     ) -> Transcript:
         """Transcribe a whole clip: ``samples``, shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
 

@@ -9,6 +9,7 @@ Threads: the one that opened it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,7 +127,9 @@ class Archive:
             with suppress(sqlite3.Error):  # there is a reader: the running program does it later
                 self._store.checkpoint()
 
-    def transcribed(self, number: int, text: str, *, language: str, model: str) -> None:
+    def transcribed(
+        self, number: int, text: str, *, language: str, model: str, is_truncated: bool = False
+    ) -> None:
         """The entry has been transcribed (again) and the user has seen its text.
 
         Raises:
@@ -138,9 +141,11 @@ class Archive:
         columns = {
             "state": EntryState.DONE,
             "text": text,
+            "is_truncated": is_truncated,
             "language": language,
             "model": model,
             "error": "",
+            "settled_ms": int(time.time() * 1000),
             "replays": 0,
         }
         if not row.whereabouts.is_settled:

@@ -113,10 +113,18 @@ class DiskHistory:
         self._end(partial(self._ledger.complete, take), take)
 
     def done(
-        self, take: int, text: str, *, language: str = "", model: str = "", application: str = ""
+        self,
+        take: int,
+        text: str,
+        *,
+        language: str = "",
+        model: str = "",
+        application: str = "",
+        is_truncated: bool = False,
     ) -> None:
         """The text is there."""
-        self.thread.do(partial(self._ledger.done, take, text, language, model, application))
+        known = {"language": language, "model": model, "application": application}
+        self.thread.do(partial(self._ledger.done, take, text, known, is_truncated=is_truncated))
 
     def failed(self, take: int, title: str) -> None:
         """There is no text."""

@@ -36,6 +36,7 @@ FIELDS: dict[str, Callable[[Entry], object]] = {
     "state": lambda entry: entry.state.value,
     "duration_s": lambda entry: round(entry.duration_s, 3),
     "text": lambda entry: entry.text,
+    "truncated": lambda entry: entry.is_truncated,
     "language": lambda entry: entry.language,
     "model": lambda entry: entry.model,
     "application": lambda entry: entry.application,

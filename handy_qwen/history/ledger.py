@@ -185,18 +185,19 @@ class Ledger:
         if live is not None and live.row.state is EntryState.RECORDING:
             self._advance(live, Stage.COMPLETE, state=EntryState.WAITING)
 
-    def done(self, take: int, text: str, language: str, model: str, application: str) -> None:
-        """The text is there."""
+    def done(self, take: int, text: str, known: dict[str, str], *, is_truncated: bool) -> None:
+        """The text is there. ``known``: columns, of which those that are not empty count."""
         live = self.live.get(take)
         if live is None:
             return
-        known = {"language": language, "model": model, "application": application}
         self._advance(
             live,
             Stage.COMPLETE if text else Stage.SETTLED,
             is_urgent=True,
             state=EntryState.DONE,
             text=text,
+            is_truncated=is_truncated,
+            settled_ms=int(self._wall_s() * 1000),
             error="",
             whereabouts=Delivery.NOWHERE,
             replays=0,

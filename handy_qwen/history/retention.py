@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 CANCELLED_S = 3600.0
 """For how long a cancelled take can be brought back."""
 FAILED_S = 86_400.0
-"""For how long a take that failed is there to be tried again, if nothing is to be kept."""
+"""For how long a take that failed is there to be tried again, if nothing is to be kept; likewise, if the text
+is to be kept, the sound of one in which words may be missing."""
 OFFERED_S = 7 * 86_400.0
 """For how long a text that was not delivered is offered again at each start; later it is in the list only."""
 SHORTEST_S = 1.0
@@ -74,14 +75,14 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
             continue
         size_bytes += row.size_bytes
         is_too_much = rules.most_bytes and size_bytes > rules.most_bytes
-        if is_too_much or (row.keep is Keep.TEXT and row.state is EntryState.DONE):
+        is_done = row.state is EntryState.DONE and not (row.is_truncated and _age_s(row, now_s) <= FAILED_S)
+        if is_too_much or (row.keep is Keep.TEXT and is_done):
             yield row, Going.AUDIO if row.text else Going.ENTRY
 
 
 def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     """Whether nothing of it is wanted any more, whatever there is besides."""
-    # A clock that was set back by more than that says nothing about how long ago it was.
-    settled_ago_s = abs(now_s - row.settled_ms / 1000)
+    settled_ago_s = _age_s(row, now_s)
     if row.state is EntryState.CANCELLED:
         return row.keep is Keep.NOTHING or settled_ago_s > CANCELLED_S
     if rules.longest_s and now_s - row.created_ms / 1000 > rules.longest_s:
@@ -91,6 +92,11 @@ def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     if row.text:
         return row.keep is Keep.NOTHING and row.whereabouts.is_settled
     return row.keep is not Keep.AUDIO_AND_TEXT or not row.file
+
+
+def _age_s(row: Row, now_s: float) -> float:
+    """How long ago it was settled. A clock set back by more than a limit says nothing: then it is over."""
+    return abs(now_s - row.settled_ms / 1000)
 
 
 def delete(store: Store, takes: Path, row: Row) -> bool:

@@ -43,7 +43,7 @@ MIGRATIONS: Sequence[str] = (
         application TEXT NOT NULL DEFAULT '',
         whereabouts TEXT NOT NULL DEFAULT '',     -- core.types.Delivery
         error TEXT NOT NULL DEFAULT '',
-        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled or failed
+        settled_ms INTEGER NOT NULL DEFAULT 0,    -- when it was cancelled, failed or transcribed
         replays INTEGER NOT NULL DEFAULT 0,       -- how often a start of the program tried it again
         is_starred INTEGER NOT NULL DEFAULT 0,
         is_deleting INTEGER NOT NULL DEFAULT 0    -- its file goes first, then it
@@ -51,6 +51,7 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX take_file ON take (file);
     CREATE INDEX take_state ON take (state);
     """,
+    "ALTER TABLE take ADD COLUMN is_truncated INTEGER NOT NULL DEFAULT 0",  # words may be missing in its text
 )
 """Each brings the schema from its index to the next version. Never changed once released."""
 
@@ -131,6 +132,7 @@ class Row:
     replays: int = 0
     is_starred: bool = False
     is_deleting: bool = False
+    is_truncated: bool = False
 
     @property
     def entry(self) -> Entry:
@@ -148,6 +150,7 @@ class Row:
             error=self.error,
             is_starred=self.is_starred,
             has_audio=bool(self.file),
+            is_truncated=self.is_truncated,
         )
 
 
@@ -361,6 +364,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "replays": _whole,
     "is_starred": bool,
     "is_deleting": bool,
+    "is_truncated": bool,
 }
 
 

@@ -83,8 +83,15 @@ class Ports:
                 self.history.adopt(take, entry)
             case effects.KeepSound(take):
                 self.history.complete(take)
-            case effects.KeepText(take, text, language, model, application):
-                self.history.done(take, text, language=language, model=model, application=application)
+            case effects.KeepText(take, text, language, model, application, is_truncated):
+                self.history.done(
+                    take,
+                    text,
+                    language=language,
+                    model=model,
+                    application=application,
+                    is_truncated=is_truncated,
+                )
             case effects.KeepFailure(take, title):
                 self.history.failed(take, title)
             case effects.KeepCancellation(take):

@@ -467,7 +467,8 @@ class Settings:
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
         "Keep",
-        "Until a text is delivered, its sound is on disk in any case, so that nothing is lost in a crash.",
+        "Until a text is delivered, its sound is on disk in any case, so that nothing is lost in a crash."
+        " With text only, it stays a day longer if words may be missing in the text.",
         form=Worded(
             {
                 Keep.AUDIO_AND_TEXT: "Text and sound",

@@ -118,7 +118,7 @@ class Job:
                 self.feed_live(live)
                 while live.advance():  # an engine that is late does the rest piece by piece
                     on_progress(0.0)
-                return live.finish()
+                return live.finish(partial(on_progress, 0.0))
             except (CancelledError, OutOfMemoryError, MemoryError):
                 raise
             except Exception as exc:  # the sound is kept: try once more, all at once
@@ -347,6 +347,7 @@ class EngineTranscriber:
     def _finish(self, job: Job, model: Model) -> None:
         try:
             transcript = job.text(model, partial(self._progress, job))
+            transcript.check()
         except CancelledError:
             self._fail(job, _failed())  # unless the user cancelled it: then nothing is posted
         except (OutOfMemoryError, MemoryError):

@@ -32,9 +32,9 @@ from tests.fakes import FakeClock
 BLOCK = np.full(160, 0.1, np.float32)
 
 
-def transcript(text):
+def transcript(text, *, is_truncated=False):
     return Transcript(
-        text, "English", is_language_forced=False, tokens=(), is_truncated=False, duration_s=1.0
+        text, "English", is_language_forced=False, tokens=(), is_truncated=is_truncated, duration_s=1.0
     )
 
 
@@ -68,7 +68,7 @@ class FakeLive:
     def stop_drafting(self):
         self.has_stopped_drafting = True
 
-    def finish(self):
+    def finish(self, _on_step):
         self.model.is_finishing.set()
         if self.model.finish_error:
             raise self.model.finish_error
@@ -235,6 +235,30 @@ def test_a_model_that_cannot_be_closed_keeps_no_other_from_being_loaded(bench):
     desk.idle_s = 0.0
     desk.transcriber.wake()
     desk.skip_to(ModelUnloaded)
+
+
+def test_a_text_in_which_words_may_be_missing_says_so(bench, monkeypatch):
+    desk = bench(FakeModel()).ready().say(1)
+    desk.expect(Previewed)  # it is live
+    monkeypatch.setattr(FakeLive, "finish", lambda *_: transcript("One… two.", is_truncated=True))
+    desk.transcriber.finish(1)
+    found = desk.skip_to(Transcribed)
+    assert (found.text, found.is_truncated) == ("One… two.", True)
+
+
+@pytest.mark.parametrize("live", [LiveMode.FULL, LiveMode.OFF])
+def test_a_take_of_which_the_model_makes_nothing_fails_and_does_not_count_as_silence(
+    bench, live, monkeypatch
+):
+    desk = bench(FakeModel(), live=live).ready().say(1)
+    lost = transcript("", is_truncated=True)
+    monkeypatch.setattr(FakeLive, "finish", lambda *_: lost)
+    monkeypatch.setattr(FakeModel, "transcribe", lambda *_, **__: lost)
+    desk.transcriber.finish(1)
+    failed = desk.skip_to(Failed)
+    assert (failed.take, failed.error.title) == (1, "The recording could not be transcribed.")
+    monkeypatch.undo()
+    assert desk.text_of(2)
 
 
 def test_previews_come_at_most_ten_times_a_second(bench):
@@ -657,6 +681,22 @@ def test_a_long_take_gives_a_sign_of_life_once_a_second(bench):
         return transcript("long")
 
     model.transcribe = transcribe
+    desk.transcriber.finish(1)
+    assert [desk.expect(Progressed).take for _ in range(2)] == [1, 1]
+    assert desk.expect(Transcribed).text == "long"
+
+
+def test_the_end_of_a_live_take_gives_signs_of_life_as_well(bench, monkeypatch):
+    desk = bench(FakeModel()).ready().say(1)
+    desk.expect(Previewed)  # it is live
+
+    def finish(_live, on_step):
+        for _ in range(8):
+            desk.clock.now_s += 0.25
+            on_step()
+        return transcript("long")
+
+    monkeypatch.setattr(FakeLive, "finish", finish)
     desk.transcriber.finish(1)
     assert [desk.expect(Progressed).take for _ in range(2)] == [1, 1]
     assert desk.expect(Transcribed).text == "long"

@@ -20,7 +20,7 @@ import numpy as np
 
 from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3.model import Float32, TextDecoder
-from handy_qwen.engine.qwen3.output import loop_start
+from handy_qwen.engine.qwen3.output import End, loop_start
 from handy_qwen.errors import EngineError
 
 _FIRST_TOKENS = 4  # verified where the answer seems to be back at the draft; doubled while they are accepted
@@ -37,7 +37,7 @@ def generate(
     timings: Timings,
     written: list[int],
     poll: Callable[[], None],
-) -> bool:
+) -> End:
     """Write the answer to what ``decoder`` has read and recorded.
 
     Args:
@@ -51,7 +51,7 @@ def generate(
         poll: Called between two runs. What it raises ends the work.
 
     Returns:
-        Whether the model ended the answer; False if the limit did.
+        What ended the answer: the model, the limit, or a loop, of which ``written`` has the first copy.
 
     Raises:
         CancelledError: ``cancel`` was set.
@@ -64,10 +64,10 @@ def generate(
         with timings.add_to(stage):
             if proposed:
                 decoder.extend(proposed)
-            choices = _choices(decoder.logits(len(proposed) + 1, cancel))
+            choices = first_choices(decoder.logits(len(proposed) + 1, cancel))
         accepted = answer.accept(proposed, choices)
-        if answer.is_over:
-            return answer.is_complete
+        if answer.end is not None:
+            return answer.end
         verifier.follow(written[-1], len(proposed), accepted)
         decoder.truncate(start + accepted)
         decoder.extend(written[-1:])
@@ -75,8 +75,12 @@ def generate(
         poll()
 
 
-def _choices(logits: Float32) -> list[int]:
-    """The token with the largest logit, for each row."""
+def first_choices(logits: Float32) -> list[int]:
+    """The token with the largest logit, for each row.
+
+    Raises:
+        EngineError: Logits are not finite.
+    """
     best = logits.argmax(axis=-1)
     if not np.isfinite(logits[np.arange(len(logits)), best]).all():  # NaN wins every comparison of argmax
         raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
@@ -126,25 +130,24 @@ class _Answer:
         self._ends = ends
         self._limit = limit
         self._tokens = tokens
-        self.is_complete = False
-        self.is_over = False
+        self.end: End | None = None  # None: it goes on
 
     def accept(self, proposed: Sequence[int], choices: Sequence[int]) -> int:
         """Add the model's choices up to the first that was not proposed; return how many were."""
         for position, choice in enumerate(choices):
             self._add(choice)
-            if self.is_over or position == len(proposed) or choice != proposed[position]:
+            if self.end is not None or position == len(proposed) or choice != proposed[position]:
                 return position
         raise AssertionError("there is one choice more than tokens proposed")
 
     def _add(self, token: int) -> None:
         if token in self._ends:
-            self.is_complete = self.is_over = True
+            self.end = End.MODEL
             return
         self._tokens.append(token)
         loop = loop_start(self._tokens)
         if loop is not None:
             del self._tokens[loop:]
-            self.is_complete = self.is_over = True
+            self.end = End.LOOP
         elif len(self._tokens) >= self._limit:
-            self.is_over = True
+            self.end = End.LIMIT

@@ -11,6 +11,11 @@ Otherwise ``finish`` reads the incomplete window, verifies the last draft and wr
 
 A file is transcribed in the same way, without drafts. Drafts change how long ``finish`` takes, never the
 text.
+
+A segment in which the model lost its place (it repeated itself, or did not come to an end) is divided in
+two, and so are these as long as they are long enough; what is still not whole then has a mark at its end. An
+answer that was probably read in the context is written once more without it: unless the two sound alike, the
+second counts. Until then neither is shown.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from __future__ import annotations
 import queue
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,8 +31,8 @@ import numpy as np
 from handy_qwen.engine.api import Cancel, Preview, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
-from handy_qwen.engine.qwen3.output import Answer, is_echo, parse_answer
-from handy_qwen.engine.qwen3.prompt import Prompt
+from handy_qwen.engine.qwen3.output import Answer, End, is_read_out, is_said_all_the_same, parse_answer
+from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.segmenter import ClosedSegment, Segmenter
 from handy_qwen.errors import AudioFormatError, CancelledError
@@ -54,13 +60,13 @@ _UNSPACED_UNIT = re.compile(rf"\s*[{UNSPACED_CLASS}]")
 class Draft:
     """An answer to the first ``samples`` samples of a segment.
 
-    All of it if ``is_done``; otherwise its beginning, continued with the tokens of the draft before.
+    All of it if there is an ``end``; otherwise its beginning, continued with the tokens of the draft before.
     """
 
     samples: int = 0
+    is_unsure: bool = False
     tokens: list[int] = field(default_factory=list)
-    is_done: bool = False
-    is_complete: bool = False  # the model ended it itself
+    end: End | None = None
 
 
 class LiveTranscription:
@@ -89,7 +95,6 @@ class LiveTranscription:
         self._answers: list[Answer] = []
         self._tokens: list[int] = []
         self._settled_samples = 0
-        self._is_truncated = False
         self._timings = Timings()
         self._preview = PreviewText()
         self._is_head_read = not self._has_drafts  # without drafts it is read with what follows it
@@ -133,13 +138,14 @@ class LiveTranscription:
         self._cancel.set()
         self._draft_cancel.set()
 
-    def finish(self) -> Transcript:
+    def finish(self, on_step: Callable[[], None] = lambda: None) -> Transcript:
         """See ``api.LiveText``."""
         self._cancel.check()
         self._take_in()
         self._closed += self._segmenter.finish()
         while self._closed:
             self._transcribe_next()
+            on_step()
         self._timings.total_s = time.perf_counter() - self._begin_s
         return self._transcript(self._segmenter.heard_samples)
 
@@ -155,12 +161,13 @@ class LiveTranscription:
     def _transcript(self, samples: int) -> Transcript:
         """The answers so far, which are those to the first ``samples`` of the take."""
         languages = list(dict.fromkeys(answer.language for answer in self._answers if answer.language))
+        has_text = any(answer.text for answer in self._answers)
         return Transcript(
-            text=join_texts([answer.text for answer in self._answers]),
+            text=join_texts([answer.marked for answer in self._answers]) if has_text else "",
             language=",".join(languages),
             is_language_forced=bool(self._prompt.language),
             tokens=tuple(self._tokens),
-            is_truncated=self._is_truncated,
+            is_truncated=not all(answer.is_whole for answer in self._answers),
             duration_s=samples / SAMPLE_RATE,
             timings=self._timings,
         )
@@ -179,22 +186,39 @@ class LiveTranscription:
                 self._closed += self._segmenter.feed(block[first : first + _FED_AT_ONCE_SAMPLES])
 
     def _transcribe_next(self) -> None:
-        """Write the answer to the first closed segment and begin the next."""
-        closed, draft = self._closed[0], self._draft
-        text = ""
+        """Write the answer to the first closed segment, or divide that, and begin the next."""
+        closed, text = self._closed[0], ""
         if closed.end:
-            if not (draft.is_done and draft.samples == closed.end):
-                draft = Draft(samples=closed.end)
-                self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
-            answer = self._answer_of(draft, closed.speech_s)
-            text = answer.text
+            draft, answer = self._answer_to(closed)
+            if not answer.is_whole and (parts := self._segmenter.divided(closed)):
+                self._closed[:1] = parts
+                self._begin_segment()
+                self._draft.tokens = draft.tokens  # of the first part, perhaps
+                return
+            text = answer.marked
             self._answers.append(answer)
             self._tokens += draft.tokens
-            self._is_truncated |= not draft.is_complete
         self._settled_samples = closed.start + len(closed.samples)
         del self._closed[0]
         self._preview.end_segment(text)
         self._begin_segment()
+
+    def _answer_to(self, closed: ClosedSegment) -> tuple[Draft, Answer]:
+        """What was said in a segment; the tokens of it, and their text."""
+        draft, is_unsure = self._draft, closed.is_unsure and self._is_look_possible
+        if draft.end is None or (draft.samples, draft.is_unsure) != (closed.end, is_unsure):
+            draft = Draft(closed.end, is_unsure)
+            self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
+        answer = self._parsed(draft)
+        if self._is_read_out(answer, closed.speech_s):
+            prompt = build_prompt(self._model.tokenizer, language=self._prompt.language)
+            self._segment = Segment(self._model, prompt, self._timings, is_exact=self._is_exact)
+            plain_draft = Draft(closed.end, is_unsure)
+            self._write(plain_draft, closed.samples[: closed.end], [], self._cancel)
+            plain = self._parsed(plain_draft)
+            if not is_said_all_the_same(answer, plain.text, closed.speech_s):
+                return plain_draft, plain
+        return draft, answer
 
     def _work_ahead(self) -> bool:
         """Do something that leaves less to do when the key is released, if there is anything."""
@@ -209,7 +233,7 @@ class LiveTranscription:
     def _is_draft_due(self) -> bool:
         segmenter = self._segmenter
         now = len(segmenter.open_samples)
-        if now == 0 or (self._draft.is_done and self._draft.samples == now):
+        if now == 0 or (self._draft.end is not None and self._draft.samples == now):
             return False
         if segmenter.is_at_rest or segmenter.is_in_gap:
             return segmenter.is_at_rest
@@ -220,29 +244,30 @@ class LiveTranscription:
         samples, old = self._segmenter.open_samples, self._draft
         is_at_rest = self._segmenter.is_at_rest
         speech_s = self._segmenter.speech_s() if self._prompt.context else 0.0
+        is_unsure = self._is_look_possible and self._segmenter.is_unsure()
         begin = time.perf_counter()
-        self._draft = draft = Draft(samples=len(samples))
+        self._draft = draft = Draft(len(samples), is_unsure)
         try:
             self._write(draft, samples, old.tokens, self._cancel if is_at_rest else self._draft_cancel)
         except CancelledError:
             self._cancel.check()
             draft.tokens += old.tokens[len(draft.tokens) :]  # what could not be verified may still be right
         self._schedule.drafted(len(samples), time.perf_counter() - begin)
-        if draft.is_done:
-            self._preview.show(self._answer_of(draft, speech_s).text)
+        if draft.end is not None and not self._is_read_out(answer := self._parsed(draft), speech_s):
+            self._preview.show(answer.text)
 
     def _write(self, draft: Draft, samples: Float32, old: list[int], cancel: Cancel) -> None:
         """Fill ``draft`` with the answer to ``samples``, verifying the tokens ``old`` first."""
         is_last = draft is not self._draft
-        draft.is_complete = self._segment.answer(
+        draft.end = self._segment.answer(
             samples,
             old,
             cancel,
             written=draft.tokens,
             poll=self._cancel.check if is_last else self._stop_stale_draft,
             is_in_pieces=not is_last and not self._segmenter.is_at_rest,
+            is_unsure=draft.is_unsure,
         )
-        draft.is_done = True
 
     def _stop_stale_draft(self) -> None:
         """Raise CancelledError if more was said since the draft began and an answer to that is wanted now."""
@@ -256,12 +281,18 @@ class LiveTranscription:
         if is_stale:
             raise CancelledError
 
-    def _answer_of(self, draft: Draft, speech_s: float) -> Answer:
-        prompt = self._prompt
-        answer = parse_answer(draft.tokens, self._model.tokenizer, prompt, is_complete=draft.is_complete)
-        if prompt.context and is_echo(answer.text, prompt.context, speech_s):
-            return Answer("", answer.language)
-        return answer
+    def _parsed(self, draft: Draft) -> Answer:
+        """The text of a draft that has an end."""
+        assert draft.end is not None
+        return parse_answer(draft.tokens, self._model.tokenizer, self._prompt, draft.end)
+
+    def _is_read_out(self, answer: Answer, speech_s: float) -> bool:
+        context = self._prompt.context
+        return bool(context) and is_read_out(answer.text, self._prompt.entries, speech_s)
+
+    @property
+    def _is_look_possible(self) -> bool:
+        return bool(self._prompt.nobody)
 
 
 class DraftSchedule:

@@ -5,16 +5,19 @@ r"""The official chat template, in token ids.
     <|im_start|>assistant\n[language {name}<asr_text>]
 
 ``head`` comes before the audio, ``tail`` after it. A language is forced by giving the model the beginning of
-its own answer: it continues with the text alone.
+its own answer: it continues with the text alone, and cannot say any more that nobody speaks. Before
+``English`` it could: there, `` None`` is its first choice then.
 
 Source: chat_template.json of Qwen/Qwen3-ASR-0.6B and _build_text_prompt in QwenLM/Qwen3-ASR.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from handy_qwen.engine.api import FittedWords
 from handy_qwen.engine.qwen3.tokenizer import Tokenizer
@@ -26,6 +29,9 @@ WORDS_TOKENS = 200
 more easily the less is said."""
 FILE_WORDS_TOKENS = MAX_CONTEXT_TOKENS - 2
 """Most tokens of a list of words for a file: all there are after "system" and its line break."""
+_ENTRY_ENDS = re.compile(
+    r"[,;|\n\u2022\u060c\u061b\u3001\uff0c\uff1b]+|[.!?\u0964\u3002\uff01\uff1f]+(?=\s|$)"
+)
 _TOKEN_CHARACTERS = 20  # hardly one has more; a word longer than all tokens together is not encoded
 
 
@@ -37,9 +43,12 @@ class Prompt:
     tail: tuple[int, ...]
     language: str  # English name, if it is forced
     context: str
+    entries: tuple[str, ...]  # of the context, in its order
     is_context_cut: bool  # it was longer than MAX_CONTEXT_TOKENS
     asr_text: int  # divides "language English" from the text
     ends: frozenset[int]  # each of them ends the answer
+    look: int = 0  # so many of the tail come before the name of a forced language
+    nobody: tuple[int, ...] = ()  # what follows them if nobody speaks
 
 
 def fit_words(tokenizer: Tokenizer, words: Iterable[str], limit: int = WORDS_TOKENS) -> FittedWords:
@@ -71,13 +80,17 @@ def _one_line(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(spaced.split()))
 
 
-def build_prompt(tokenizer: Tokenizer, *, language: str = "", context: str = "") -> Prompt:
+def build_prompt(
+    tokenizer: Tokenizer, *, language: str = "", context: str = "", entries: Sequence[str] = ()
+) -> Prompt:
     """Build the prompt for one segment.
 
     Args:
         tokenizer: That of the model.
         language: English name of the language spoken; "" lets the model detect it.
         context: Names and terms that may come up, or any text; becomes the system message.
+        entries: What ``context`` consists of; if not given, what is between its commas, ends of sentences and
+            line breaks.
 
     Raises:
         ModelCorruptError: The tokenizer lacks one of the template's markers.
@@ -89,14 +102,21 @@ def build_prompt(tokenizer: Tokenizer, *, language: str = "", context: str = "")
     head = [start, *system[:MAX_CONTEXT_TOKENS], end, *newline]
     head += [start, *tokenizer.encode("user\n"), tokenizer.marker("<|audio_start|>")]
     tail = [tokenizer.marker("<|audio_end|>"), end, *newline, start, *tokenizer.encode("assistant\n")]
+    look, nobody = 0, []
     if language:
-        tail += [*tokenizer.encode(f"language {language}"), asr_text]
+        named, nobody = (tokenizer.encode(f"language {name}") for name in (language, "None"))
+        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(named, nobody, strict=False)))
+        look, nobody = len(tail) + common, nobody[common:]
+        tail += [*named, asr_text]
     return Prompt(
         head=tuple(head),
         tail=tuple(tail),
         language=language,
         context=context,
+        entries=tuple(entries or filter(None, map(str.strip, _ENTRY_ENDS.split(context)))),
         is_context_cut=len(system) > MAX_CONTEXT_TOKENS,
         asr_text=asr_text,
         ends=frozenset((end, tokenizer.marker("<|endoftext|>"))),
+        look=look,
+        nobody=tuple(nobody),
     )

@@ -323,10 +323,11 @@ class PublishedDecoder:
     """Implements ``model.TextDecoder`` with one graph that reads a whole prompt and one that reads one row.
 
     Neither reads several rows on top of a cache, so a draft saves nothing. The two do not agree to the last
-    digit: in the packages of 4 bits decoder_init has its output head in float32 and decoder_step has it in 4
-    bits. Of 440 choices of the demo model they make 3 differently. Each row is therefore always read in the
-    same way: decoder_init reads all rows up to the first whose logits are wanted, which is the prompt, and
-    decoder_step reads those after it, which are the answer.
+    digit. In the current packages of 4 bits both have the same output head, but a product of many rows is not
+    rounded as that of a single one; in earlier packages the head of decoder_init was in float32, and of 440
+    choices of the demo model 3 came out differently. Each row is therefore always read in the same way:
+    decoder_init reads all rows up to the first whose logits are wanted, which is the prompt, and decoder_step
+    reads those after it, which are the answer.
 
     Rows that were read, truncated and recorded again are recognized: if they make the same prompt, its keys,
     values and last logits are still there.

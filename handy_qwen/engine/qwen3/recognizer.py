@@ -86,12 +86,16 @@ class Recognizer:
     ) -> LiveTranscription:
         """See ``api.Model``."""
         name = language_name(language or "", self.languages)
+        entries: Sequence[str] = ()
         if not isinstance(context, str):
-            context = self.fit_words(context).text
+            fitted = self.fit_words(context)
+            left_out = set(fitted.left_out)
+            entries = list(dict.fromkeys(w for i, w in enumerate(context) if i not in left_out))
+            context = fitted.text
         limit_s = self._model.pass_s if exact else min(self._model.pass_s, segment_s)
         return LiveTranscription(
             self._model,
-            build_prompt(self._model.tokenizer, language=name, context=context),
+            build_prompt(self._model.tokenizer, language=name, context=context, entries=entries),
             Segmenter(
                 VoiceStream(self._voice), limit_samples=int(limit_s * SAMPLE_RATE), trims_silence=not exact
             ),
@@ -109,7 +113,7 @@ class Recognizer:
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
         cancel: Cancel | None = None,
-        on_progress: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] = lambda _: None,
     ) -> Transcript:
         """See ``api.Model``."""
         live = self.live(
@@ -120,15 +124,15 @@ class Recognizer:
             segment_s=segment_s,
             cancel=cancel,
         )
+        share = 0.0
         for first in range(0, max(1, samples.size), _BLOCK_SAMPLES):
             live.feed(samples[first : first + _BLOCK_SAMPLES] if samples.ndim == 1 else samples)
             while live.advance():
                 pass
-            if on_progress:
-                on_progress(first / max(1, samples.size))
-        transcript = live.finish()
-        if on_progress:
-            on_progress(1.0)
+            share = first / max(1, samples.size)
+            on_progress(share)
+        transcript = live.finish(lambda: on_progress(share))
+        on_progress(1.0)
         return transcript
 
     def check_files(self) -> None:

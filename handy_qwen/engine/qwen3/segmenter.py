@@ -6,6 +6,7 @@ are therefore the same whether the audio comes in live, in blocks of any size, o
     silence before the first word       old silence is dropped
     a pause after speech                the segment is cut there; a long one is cut at shorter pauses
     the segment has reached its limit   it is cut at the quietest place of its last part
+    the model lost its place in it      it is divided in two at the quietest place of its middle
 
 What follows the last word is left out where it is silent, not where there is noise.
 
@@ -40,19 +41,25 @@ _SEARCH_SAMPLES = 10 * SAMPLE_RATE
 _BOX_SAMPLES = SAMPLE_RATE // 10
 _MIN_BUFFER_SAMPLES = 4 * SAMPLE_RATE
 _GAP_SAMPLES = 2 * FRAME_SAMPLES
+_CLEAR_SAMPLES = 6 * FRAME_SAMPLES  # of a voice: 192 ms; the shortest word lasts some 200
+_MIN_DIVIDED_SAMPLES = 4 * SAMPLE_RATE
+"""A shorter segment is not divided: its parts would be single words, which a model hears worse than a
+sentence, and its length has not led the model astray."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedSegment:
     """A finished segment. The model has to read its first ``end`` samples (0: none).
 
-    ``start`` is where it begins in the take, in samples.
+    ``start`` is where it begins in the take, in samples. ``is_unsure``: the detector took it for speech, but
+    was sure of no word.
     """
 
     start: int
     samples: Float32
     end: int
     speech_s: float
+    is_unsure: bool
 
 
 class Segmenter:
@@ -118,7 +125,25 @@ class Segmenter:
 
     def speech_s(self) -> float:
         """Seconds of speech in the open segment."""
-        return sum(end - start for start, end in self._speech(self._heard)) / SAMPLE_RATE
+        return self._speech_s(self._start, self._heard)
+
+    def is_unsure(self) -> bool:
+        """Whether the detector has been sure of no word in the open segment."""
+        return self._is_unsure(self._start, self._heard)
+
+    def divided(self, closed: ClosedSegment) -> list[ClosedSegment]:
+        """A segment of this take as two, cut at the quietest place of its middle; empty if it is too short.
+
+        Both are read to their ends, also where nobody seems to speak: the model was to read them anyway.
+        """
+        if closed.end < _MIN_DIVIDED_SAMPLES:
+            return []
+        cut = _quietest(closed.samples, closed.end // 3, closed.end - closed.end // 3)
+        middle = closed.start + cut
+        return [
+            self._closed(closed.start, closed.samples[:cut], cut),
+            self._closed(middle, closed.samples[cut:], closed.end - cut),
+        ]
 
     @property
     def _size(self) -> int:
@@ -162,31 +187,39 @@ class Segmenter:
         return min(self._size, self._size - self._pause() + TAIL_SAMPLES) if self._has_speech() else 0
 
     def _quietest(self) -> int:
-        """The quietest place near the limit: the lowest sum over 100 ms, and in it the smallest sample."""
+        """The quietest place near the limit."""
         last = min(self._size, self._limit) - _UNSETTLED_SAMPLES
         first = last - min(_SEARCH_SAMPLES, self._limit // 2)
-        loudness = np.abs(self._buffer[first:last])
-        sums = np.cumsum(np.concatenate(([0.0], loudness)))
-        box = int(np.argmin(sums[_BOX_SAMPLES:] - sums[:-_BOX_SAMPLES]))
-        return self._start + first + box + int(np.argmin(loudness[box : box + _BOX_SAMPLES]))
+        return self._start + _quietest(self._buffer, first, last)
 
     def _close(self, cut: int) -> ClosedSegment:
         """End the segment at ``cut``, from which the next begins."""
-        speech, size = self._speech(cut), cut - self._start
+        speech, size = self._speech(self._start, cut), cut - self._start
         end = size if speech else 0
         if speech and self._trims:
             end = min(size, max(speech[-1][1], self._noise_end) + TAIL_SAMPLES - self._start)
-        speech_s = sum(end - start for start, end in speech) / SAMPLE_RATE
-        closed = ClosedSegment(self._start, self._buffer[:size].copy(), end, speech_s)
+        closed = self._closed(self._start, self._buffer[:size].copy(), end)
         self._drop(cut)
         return closed
 
-    def _speech(self, until: int) -> list[tuple[int, int]]:
-        """Speech (start, end) in the open segment up to ``until``. Looks through all of the take."""
+    def _closed(self, start: int, samples: Float32, end: int) -> ClosedSegment:
+        until = start + len(samples)
+        return ClosedSegment(
+            start, samples, end, self._speech_s(start, until), is_unsure=self._is_unsure(start, until)
+        )
+
+    def _speech_s(self, start: int, until: int) -> float:
+        return sum(end - begin for begin, end in self._speech(start, until)) / SAMPLE_RATE
+
+    def _is_unsure(self, start: int, until: int) -> bool:
+        return self._voice.clear_samples(start, until) < _CLEAR_SAMPLES
+
+    def _speech(self, first: int, until: int) -> list[tuple[int, int]]:
+        """Speech (start, end) from ``first`` up to ``until``. Looks through all of the take."""
         return [
-            (max(span.start, self._start), min(span.end, until))
+            (max(span.start, first), min(span.end, until))
             for span in self._voice.spans()
-            if span.end > self._start and span.start < until
+            if span.end > first and span.start < until
         ]
 
     def _append(self, samples: Float32) -> None:
@@ -206,3 +239,11 @@ class Segmenter:
         kept = self._buffer[first : self._size]
         self._buffer = np.zeros(capacity, np.float32)
         self._buffer[: len(kept)] = kept
+
+
+def _quietest(samples: Float32, first: int, last: int) -> int:
+    """The quietest place there: the lowest sum over 100 ms, and in it the smallest sample."""
+    loudness = np.abs(samples[first:last])
+    sums = np.cumsum(np.concatenate(([0.0], loudness)))
+    box = int(np.argmin(sums[_BOX_SAMPLES:] - sums[:-_BOX_SAMPLES]))
+    return first + box + int(np.argmin(loudness[box : box + _BOX_SAMPLES]))

@@ -18,6 +18,8 @@ Source: silero-vad 6.2.3 (MIT), OnnxWrapper; see assets/vad/README.md for the te
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +40,8 @@ ONSET_PROBABILITY = 0.3  # speech begins with ONSET_FRAMES frames of at least th
 ONSET_FRAMES = 2  # one frame alone is a click; the shortest word lasts some 200 ms
 RELEASE_PROBABILITY = 0.15  # while speaking, a frame of at least this is speech
 HANGOVER_FRAMES = 6  # 192 ms: a shorter gap is inside a word or between two
+
+CLEAR_PROBABILITY = 0.5  # of a frame in which nothing but a voice is likely; Silero's own threshold
 
 _CLEAR_PEAK = 0.25
 _MAX_GAIN = 100.0  # 40 dB: beyond it, there is only 16-bit quantization noise
@@ -112,6 +116,15 @@ class VoiceStream:
             for start, end in self._hysteresis.spans()
         ]
 
+    def clear_samples(self, start: int, end: int) -> int:
+        """For how many of the samples from ``start`` to ``end`` there is hardly any doubt about a voice.
+
+        Of words heard at a distance or in noise as loud as they, that are 256 ms and more. Music, or a tone
+        that swells like a voice, can be speech by the other thresholds, which let no word be missed; of them
+        it was 64 ms at most.
+        """
+        return FRAME_SAMPLES * self._hysteresis.clear_frames(start // FRAME_SAMPLES, -(-end // FRAME_SAMPLES))
+
     def _judge(self, frame: Float32) -> None:
         """Give one frame to the model. Shape (512,)."""
         window = self._window
@@ -144,9 +157,12 @@ class _Hysteresis:
         self._above_release = 0  # frames in a row up to now
         self._above_onset = 0
         self._closed: list[tuple[int, int]] = []
+        self._clear = array("L")  # numbers of frames, ascending
 
     def push(self, probability: float) -> None:
         """Take the next frame."""
+        if probability >= CLEAR_PROBABILITY:
+            self._clear.append(self._frames)
         self._frames += 1
         self._above_release = self._above_release + 1 if probability >= RELEASE_PROBABILITY else 0
         self._above_onset = self._above_onset + 1 if probability >= ONSET_PROBABILITY else 0
@@ -160,6 +176,10 @@ class _Hysteresis:
             self._is_speaking = True
             self._start_frame = self._frames - self._above_release  # the quiet beginning of the word too
             self.end_frame = self._frames
+
+    def clear_frames(self, first: int, end: int) -> int:
+        """How many frames of this span are above the highest threshold."""
+        return bisect_left(self._clear, end) - bisect_left(self._clear, first)
 
     def spans(self) -> list[tuple[int, int]]:
         """Every (first frame, frame after the last) so far, the present one included."""

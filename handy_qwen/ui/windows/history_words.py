@@ -63,6 +63,7 @@ PLACES = {  # of a text that the user may want to do something about
     Delivery.BEGUN: tr("Perhaps not delivered"),
     Delivery.HELD: tr("Not inserted yet"),
 }
+INCOMPLETE = tr("May be incomplete")
 TODAY, YESTERDAY = tr("Today"), tr("Yesterday")
 
 
@@ -78,7 +79,9 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
     if is_retried:
         return RETRIED, "working"
     if entry.state is EntryState.DONE:
-        return (PLACES[entry.delivery], "problem") if entry.is_undelivered else ("", "")
+        parts = [PLACES[entry.delivery]] if entry.is_undelivered else []
+        parts += [INCOMPLETE] if entry.is_truncated else []
+        return ". ".join(parts), "problem" if parts else ""
     colors = {EntryState.FAILED: "recording", EntryState.CANCELLED: "quiet"}
     return STATES[entry.state], colors.get(entry.state, "working")
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app.history import HistoryPresenter, transcribe_file
+from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file
 from handy_qwen.audio.files import load
 from handy_qwen.core.events import Failed, Noted, Recalled
 from handy_qwen.core.text import Replacement, TextRules
@@ -73,6 +73,7 @@ class Reader:
     def __init__(self, folder):
         self.posted, self.copied, self.pasts, self.error = [], [], [], None
         self.player = FakePlayer()
+        self.is_truncated = False
         self._changed = threading.Condition()
         self.presenter = HistoryPresenter(
             self.posted.append,
@@ -89,7 +90,7 @@ class Reader:
         assert path.is_file()
         if self.error is not None:
             raise self.error
-        return f"by {model} in {language}", language, model
+        return Retried(f"by {model} in {language}", language, model, is_truncated=self.is_truncated)
 
     def _listen(self, past):
         with self._changed:
@@ -318,10 +319,17 @@ def test_another_model_writes_as_a_dictation_would_be(tmp_path):
     journal.finish(wav.Stage.SETTLED)
     rules = Rules(text=TextRules(replacements=(Replacement("Anna", "Hannah"),)))
     found = transcribe_file(sound, "demo", "", lambda: steps.append(1), threads=1, rules=rules)
-    assert found == ("Please send the report to Hannah on Monday.", "English", "demo")
+    assert found == ("Please send the report to Hannah on Monday.", "English", "demo", False)
     assert len(steps) > 1
     with pytest.raises(HandyError, match="Can't read"):
         transcribe_file(tmp_path / "gone.wav", "demo", "", list, threads=1, rules=rules)
+
+
+def test_another_model_that_stops_early_says_so_in_the_history(reader):
+    reader.is_truncated = True
+    reader.presenter.retry(reader.ask().entries[2], model="large", language="")
+    past = reader.wait(lambda past: past.entries[2].model == "large" and not past.retried)
+    assert past.entries[2].is_truncated
 
 
 def test_another_model_writes_its_text_into_the_history(reader):
@@ -360,7 +368,7 @@ def test_of_other_models_only_one_is_loaded_at_a_time(reader, folder):
         if len(begun) > 1:
             second.set()
         assert go_on.wait(WAIT_S)
-        return "again", language, model
+        return Retried("again", language, model)
 
     reader.presenter._transcribe = transcribe
     entries = reader.ask().entries

@@ -14,6 +14,7 @@ from handy_qwen import paths
 from handy_qwen.audio.files import read
 from handy_qwen.cli import history
 from handy_qwen.core.types import Delivery, Entry, EntryState
+from handy_qwen.engine.qwen3 import segment
 from handy_qwen.history.store import default_folder
 from tests.unit.history.conftest import Books
 
@@ -238,6 +239,28 @@ def test_what_was_left_behind_can_be_deleted_but_not_what_the_app_is_at(ask, boo
         status, _, err = ask("delete", "4")
     assert (status, "The app is working on entry 4." in err) == (1, True)
     assert ask("delete", "4").status == 0
+
+
+def test_a_text_in_which_words_may_be_missing_says_so_wherever_it_is_shown(ask, retry, books, monkeypatch):
+    monkeypatch.setattr(segment, "token_limit", lambda _samples: 5)
+    status, out, err = retry(3)
+    assert status == 0
+    assert "The text may not be complete" in err
+    text = out.strip()
+    assert "…" in text
+    assert f"[may be incomplete] {text}" in ask("list").out
+    assert "complete  perhaps not" in ask("show", 3).err
+    assert json.loads(ask("show", 3, "--json").out)["truncated"] is True
+    assert [row.is_truncated for row in books.rows() if row.id == 3] == [True]
+
+
+def test_a_recording_of_which_the_model_makes_nothing_is_left_as_it_was(ask, retry, monkeypatch):
+    before = ask("show", 3, "--json").out
+    monkeypatch.setattr(segment, "token_limit", lambda _samples: 2)
+    status, out, err = retry(3)
+    assert (status, out) == (1, "")
+    assert "could not be transcribed" in err
+    assert ask("show", 3, "--json").out == before
 
 
 # --- lines -------------------------------------------------------------------------------------------

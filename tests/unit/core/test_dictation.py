@@ -16,6 +16,7 @@ from handy_qwen.core.state import Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Target
 from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase, Remedy
+from handy_qwen.engine.api import GAP
 from handy_qwen.errors import DownloadError, DownloadReason, LanguageError, SettingsError
 from tests.dictation import EDITOR, ERROR, KEYS, RULES, TERMINAL, UNTIMED, Desk
 
@@ -617,10 +618,28 @@ def test_a_line_break_said_alone_is_inserted_and_held_but_not_offered_again():
     assert desk.inserted[-1] == "\nTwo."
 
 
-def test_a_truncated_transcript_says_so():
-    desk = Desk().say(1).play(ev.Transcribed(1, "One", "English", is_truncated=True))
+def test_a_truncated_transcript_says_so_and_is_kept_as_one():
+    desk = Desk().say(1).play(ev.Transcribed(1, "One […] two.", "English", is_truncated=True))
     assert desk.notices == [NoticeKind.INFO]
-    assert desk.inserted == ["One"]
+    assert GAP in desk.view.notices[0].hint
+    assert desk.inserted == ["One […] two."]
+    assert [one.is_truncated for one in desk.done(fx.KeepText)] == [True]
+    desk.put(1).say(2).hear(2, "Three.")
+    assert [one.is_truncated for one in desk.done(fx.KeepText)] == [True, False]
+
+
+def test_a_truncated_transcript_is_not_submitted():
+    desk = Desk(replace(RULES, submit=Submit.ENTER)).say(1)
+    desk.play(ev.Transcribed(1, "Delete […] the folder.", "English", is_truncated=True)).put(1)
+    desk.say(2).hear(2, "Delete the old folder.")
+    assert [one.submit for one in desk.done(fx.Insert)] == [Submit.OFF, Submit.ENTER]
+
+
+@pytest.mark.parametrize("said", [f"Um {GAP}", f"I want. Um {GAP} to go.", f"{GAP} Um, yes. {GAP}"])
+def test_the_mark_of_missing_words_outlives_the_fillers_beside_it(said):
+    text = TextRules(is_without_fillers=True)
+    desk = Desk(replace(RULES, text=text)).say(1).play(ev.Transcribed(1, said, "English", is_truncated=True))
+    assert desk.inserted[0].count(GAP) == said.count(GAP)
 
 
 def test_the_model_shows_in_the_phase():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3.generation import generate
+from handy_qwen.engine.qwen3.output import End
 from handy_qwen.errors import CancelledError
 
 VOCAB = 50
@@ -52,13 +53,13 @@ class FakeDecoder:
 
 class Answer(NamedTuple):
     tokens: list[int]
-    is_complete: bool
+    end: End
     runs: list[int]
 
 
 def written(text, draft, *, limit=200, draft_rows=4, poll=lambda: None, tokens=None, cancel=None):
     decoder, tokens = FakeDecoder(text, draft_rows), [] if tokens is None else tokens
-    is_complete = generate(
+    end = generate(
         decoder,
         frozenset({END}),
         limit,
@@ -68,7 +69,7 @@ def written(text, draft, *, limit=200, draft_rows=4, poll=lambda: None, tokens=N
         written=tokens,
         poll=poll,
     )
-    return Answer(tokens, is_complete, decoder.runs)
+    return Answer(tokens, end, decoder.runs)
 
 
 texts = st.lists(st.integers(1, VOCAB - 1), max_size=40)
@@ -79,7 +80,7 @@ drafts = st.lists(st.integers(0, VOCAB - 1), max_size=60)
 def test_no_draft_changes_the_answer(text, draft, limit, rows):
     plain = written(text, (), limit=limit)
     drafted = written(text, draft, limit=limit, draft_rows=rows)
-    assert (drafted.tokens, drafted.is_complete) == (plain.tokens, plain.is_complete)
+    assert (drafted.tokens, drafted.end) == (plain.tokens, plain.end)
 
 
 @given(texts, st.data())
@@ -120,17 +121,24 @@ def test_a_decoder_that_gains_nothing_by_drafts_is_asked_for_none():
     assert got.tokens == text
 
 
-def test_an_answer_at_its_limit_is_incomplete():
+def test_an_answer_at_its_limit_is_said_to_be():
     got = written(range(1, 30), range(1, 30), limit=7)
-    assert (got.tokens, got.is_complete) == (list(range(1, 8)), False)
+    assert (got.tokens, got.end) == (list(range(1, 8)), End.LIMIT)
 
 
 @given(st.integers(0, 90))
 def test_a_runaway_repetition_is_cut_the_same_with_any_part_of_it_drafted(drafted):
     text = [1, 2, 3, *[4, 5] * 40]
     got = written(text, text[:drafted], limit=500)
-    assert got.tokens == [1, 2, 3, 4, 5]
-    assert got.is_complete
+    assert (got.tokens, got.end) == ([1, 2, 3, 4, 5], End.LOOP)
+
+
+@given(st.integers(0, 300), st.integers(11, 47))
+def test_a_sentence_repeated_is_cut_at_its_fourth_copy_with_any_part_of_it_drafted(drafted, period):
+    text = [49, 48, *list(range(1, period + 1)) * 6]
+    got = written(text, text[:drafted], limit=500)
+    assert (got.tokens, got.end) == ([49, 48, *range(1, period + 1)], End.LOOP)
+    assert written(text[: 2 + 4 * period - 1], (), limit=500).end is End.MODEL
 
 
 def test_what_was_written_before_a_stop_is_not_lost():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.engine.api import Cancel, Timings
+from handy_qwen.engine.api import GAP, Cancel, Timings, Transcript
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError
@@ -62,7 +62,7 @@ def dictated(live, samples, size):
 
 def corrupt(draft, rnd):
     """Make ``draft`` wrong, as one made of something else might be."""
-    draft.is_done = False
+    draft.end = None
     kind = rnd.choice(["none", "cut", "long", "wrong", "shifted", "noise"])
     if kind == "cut":
         del draft.tokens[rnd.randrange(len(draft.tokens) + 1) :]
@@ -174,7 +174,7 @@ def test_a_passage_closed_before_the_end_of_what_was_read_is_read_again(size, ra
     live = random_recognizer.live(drafts=False, segment_s=20.0)
     got = dictated(live, samples, size)
     assert got.tokens == random_recognizer.transcribe(samples, segment_s=20.0).tokens
-    assert len(live._answers) == 2
+    assert len(live._answers) >= 2
 
 
 def test_a_window_read_beyond_the_cut_is_forgotten(random_recognizer):
@@ -242,6 +242,17 @@ def test_what_is_settled_and_the_rest_give_the_whole(demo_recognizer):
     assert joined.duration_s == whole.duration_s
 
 
+def test_what_could_not_be_heard_of_the_first_part_is_marked_before_the_rest():
+    lost = Transcript("", "", is_language_forced=False, tokens=(), is_truncated=True, duration_s=1.0)
+    rest = Transcript(
+        "Yes.", "English", is_language_forced=False, tokens=(), is_truncated=False, duration_s=1.0
+    )
+    assert lost.followed_by(rest).text == f"{GAP} Yes."
+    assert rest.followed_by(lost).text == f"Yes. {GAP}"
+    assert lost.followed_by(lost).text == ""
+    assert lost.followed_by(rest).is_truncated
+
+
 def test_a_passage_whose_run_fails_is_not_settled(demo_recognizer, monkeypatch):
     live = demo_recognizer.live(drafts=False)
     live.feed(take(0, None, 1, None, 2, None, None))
@@ -299,7 +310,7 @@ def test_a_draft_that_is_stopped_keeps_the_tokens_it_has_written(demo_recognizer
     live._make_draft()
     kept = list(live._draft.tokens)
     assert len(kept) == 3
-    assert not live._draft.is_done
+    assert not live._draft.end
     monkeypatch.setattr(live._segment, "answer", answer)
     found = live.finish()
     assert list(found.tokens)[:3] == kept
@@ -319,9 +330,9 @@ def test_a_draft_is_dropped_when_the_speaker_pauses_meanwhile(demo_recognizer, m
 
     monkeypatch.setattr(live._segment, "answer", answer_while_more_is_said)
     live._make_draft()
-    assert not live._draft.is_done
+    assert not live._draft.end
     advance_all(live)
-    assert live._draft.is_done
+    assert live._draft.end
     assert live.finish().text == demo_recognizer.transcribe(np.concatenate([said, quiet(1.0)])).text
 
 
@@ -342,7 +353,7 @@ def test_a_draft_of_a_pause_gives_way_if_something_was_said_since_and_the_key_ca
 
     monkeypatch.setattr(live._segment, "answer", answer_while_more_is_said)
     live._make_draft()
-    assert not live._draft.is_done
+    assert not live._draft.end
     whole = np.concatenate([said[0], quiet(0.5), voiced(1.0)])
     assert_same(demo_recognizer, whole, live.finish(), demo_recognizer.transcribe(whole))
 

@@ -17,12 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3 import published
 from handy_qwen.engine.qwen3.compact import CompactEncoder
 from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.output import End
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.published import check_files, choose_graphs, is_published_layout, open_published
+from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import CancelledError, ModelCorruptError, ModelMissingError
 from tests.golden.random_checkpoint import write_random_checkpoint
@@ -387,6 +389,19 @@ def test_texts_are_those_of_the_reference_token_by_token(known):
             if case.logit_ids is not None and step < len(case.logit_ids):
                 assert_close(logits[case.logit_ids[step]], case.logit_values[step], 1e-3)
             model.decoder.extend([token])
+
+
+def test_a_look_whether_anybody_speaks_changes_no_token(known):
+    _, model, tokenizer = known
+    prompt = build_prompt(tokenizer, language="German")
+    samples, answers = samples_of(synthetic(token_cases("demo"))[-1].source), []
+    for is_unsure in (False, True, True):  # the last finds its prompt read
+        answers.append([])
+        end = Segment(model, prompt, Timings(), is_exact=True).answer(
+            samples, (), Cancel(), written=answers[-1], poll=lambda: None, is_unsure=is_unsure
+        )
+        assert end is not End.NOBODY
+    assert answers[0] == answers[1] == answers[2]
 
 
 # --- The forms a package comes in ---

@@ -9,7 +9,7 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.api import GAP, Cancel
 from handy_qwen.engine.qwen3 import segment
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError, LanguageError
 from tests.golden.clips import clip
@@ -114,7 +114,8 @@ def test_an_answer_that_is_cut_off_is_said_to_be(demo_recognizer, report, monkey
     monkeypatch.setattr(segment, "token_limit", lambda _samples: 5)
     transcript = demo_recognizer.transcribe(report, exact=True)
     assert transcript.is_truncated
-    assert REPORT.startswith(transcript.text)
+    assert transcript.text.endswith(GAP)
+    assert REPORT.startswith(transcript.text.removesuffix(GAP))
 
 
 def test_progress_goes_from_nothing_to_all(demo_recognizer, report):
@@ -146,6 +147,22 @@ def test_an_unknown_language_is_refused_before_anything_is_done(demo_recognizer,
 def test_a_context_of_any_content_is_taken(demo_recognizer, report):
     for context in ("Anna, Tom", "<|im_end|>" * 50, "名前", "x " * 20_000, "\ud800\x00\n"):
         assert demo_recognizer.transcribe(report, context=context, exact=True).duration_s > 3
+
+
+def test_words_are_entries_of_the_context_and_a_text_is_divided_into_its_own(demo_recognizer):
+    words = ["Ada Lovelace", "", "Charles Babbage", "Ada Lovelace", "x" * 20_000, "Tom"]
+    prompt = demo_recognizer.live(context=words)._prompt
+    assert prompt.context == "Ada Lovelace Charles Babbage Tom"
+    assert [entry for entry in prompt.entries if entry] == ["Ada Lovelace", "Charles Babbage", "Tom"]
+    text = "Ada Lovelace, Charles Babbage;\nDr. No. 名前、Tom"
+    assert demo_recognizer.live(context=text)._prompt.entries == (
+        "Ada Lovelace",
+        "Charles Babbage",
+        "Dr",
+        "No",
+        "名前",
+        "Tom",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,20 @@
 """One pass: how many tokens it may give, and what is read when."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3 import compact
+from handy_qwen.engine.qwen3.output import End
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.segment import Segment, token_limit
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import CancelledError
+from handy_qwen.languages import ALL_LANGUAGES
+from tests.conftest import ROOT
 
 RATE = 16_000
 
@@ -30,9 +37,45 @@ def answer(passage, samples, draft=(), cancel=None, **more):
     return tokens
 
 
-@pytest.mark.parametrize(("seconds", "tokens"), [(0.1, 128), (8, 128), (60, 752)])
-def test_longer_audio_may_have_more_tokens(seconds, tokens):
-    assert token_limit(int(seconds * RATE)) == tokens
+@pytest.mark.parametrize("seconds", [0.1, 1, 8, 12, 60])
+def test_there_may_be_25_tokens_a_second_and_64_more(seconds):
+    assert token_limit(int(seconds * RATE)) >= 25 * seconds + 64
+
+
+ARTICLE_1 = json.loads((ROOT / "tests" / "data" / "article1.json").read_text(encoding="utf-8"))
+
+
+def test_there_is_an_article_for_each_language():
+    assert ARTICLE_1.keys() == set(ALL_LANGUAGES)
+
+
+@pytest.fixture(scope="module")
+def official_tokenizer(recordings):
+    folder = recordings / "official" / "Qwen3-ASR-0.6B"
+    if not folder.is_dir():
+        pytest.skip(f"no official files in {folder}")
+    return load_tokenizer(folder)
+
+
+@pytest.mark.parametrize("seconds", [12, 8])  # read at an ordinary pace, and as fast as anybody can
+@pytest.mark.parametrize("language", sorted(ARTICLE_1))
+def test_article_1_of_human_rights_fits_into_the_limit(language, seconds, official_tokenizer):
+    answer = len(official_tokenizer.encode(f"language {language}")) + 1
+    answer += len(official_tokenizer.encode(ARTICLE_1[language]))
+    assert answer < token_limit(seconds * RATE)
+
+
+def test_article_1_has_as_many_tokens_as_the_official_tokenizer_gives_it(official_tokenizer):
+    wanted = {"English": 33, "German": 44, "Thai": 79, "Persian": 83, "Greek": 163, "Hindi": 171}
+    assert {name: len(official_tokenizer.encode(ARTICLE_1[name])) for name in wanted} == wanted
+
+
+def test_the_official_model_says_that_nobody_speaks_in_one_token(official_tokenizer):
+    for language in ALL_LANGUAGES:
+        prompt = build_prompt(official_tokenizer, language=language)
+        assert prompt.nobody == (2240,)
+        assert prompt.tail[: prompt.look] == (*build_prompt(official_tokenizer).tail, 11528)
+    assert build_prompt(official_tokenizer).nobody == ()
 
 
 @pytest.mark.parametrize(("samples", "windows"), [(128_039, 0), (128_040, 1), (256_039, 1), (256_040, 2)])
@@ -57,6 +100,28 @@ def test_chunks_that_were_cut_short_since_are_computed_again(random_recognizer):
     cut = samples[: 3 * RATE - 50]
     again = answer(passage, cut)
     assert again == answer(passage_of(random_recognizer), cut)
+
+
+@pytest.mark.parametrize("name", ["random_recognizer", "demo_recognizer"])
+def test_a_look_whether_anybody_speaks_changes_no_token(name, request):
+    model, samples = request.getfixturevalue(name)._model, sound(3 * RATE)
+    prompt = build_prompt(model.tokenizer, language="German")
+    plain = answer(Segment(model, prompt, Timings(), is_exact=False), samples)
+    assert answer(Segment(model, prompt, Timings(), is_exact=False), samples, is_unsure=True) == plain
+    passage = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+    asked = model.tokenizer.encode("language")
+    chosen = answer(
+        Segment(
+            model, replace(passage._prompt, tail=(*passage._prompt.tail, *asked)), Timings(), is_exact=False
+        ),
+        samples,
+    )
+    silent = replace(prompt, nobody=tuple(chosen[:2]))
+    tokens: list[int] = []
+    end = Segment(model, silent, Timings(), is_exact=False).answer(
+        samples, (), Cancel(), written=tokens, poll=lambda: None, is_unsure=True
+    )
+    assert (end, tokens) == (End.NOBODY, [])
 
 
 def test_the_head_read_before_makes_no_difference(random_recognizer):

@@ -45,6 +45,9 @@ class LoudIsSpeech:
     def spans(self):
         return list(self.sounds)
 
+    def clear_samples(self, start, end):
+        return sum(max(0, min(one.end, end) - max(one.start, start)) for one in self.sounds)
+
 
 def take(*pieces):
     """Speech (positive seconds) and silence (negative); every sample of speech tells its place."""
@@ -171,3 +174,51 @@ def test_segments_are_looked_through_only_when_a_passage_ends():
     splitter.feed(take(10.0, -0.5))
     assert splitter.is_at_rest
     assert len(splitter.open_samples) > 10 * RATE
+
+
+def closed_of(samples, *, limit_s=60.0):
+    splitter = Segmenter(LoudIsSpeech(), limit_samples=int(limit_s * RATE), trims_silence=True)
+    return splitter, splitter.feed(samples) + splitter.finish()
+
+
+def test_a_segment_is_divided_at_the_quietest_place_of_its_middle_and_nothing_is_lost():
+    samples = take(-1.0, 4.0, -0.3, 5.0, -0.5)
+    splitter, (whole,) = closed_of(samples)
+    first, second = splitter.divided(whole)
+    assert 5.0 * RATE <= second.start <= 5.3 * RATE
+    assert (first.start, second.start) == (whole.start, whole.start + len(first.samples))
+    assert np.array_equal(np.concatenate([first.samples, second.samples]), whole.samples)
+    assert first.end + second.end == whole.end
+    assert first.speech_s == pytest.approx(4.0, abs=0.08)
+    assert second.speech_s == pytest.approx(5.0, abs=0.08)
+
+
+def test_a_part_in_which_nobody_seems_to_speak_is_read_as_well():
+    splitter, (whole, *_) = closed_of(take(3.0, -7.0, 3.0))
+    first, second = splitter.divided(whole)
+    assert (first.end, second.end) == (len(first.samples), whole.end - len(first.samples))
+    assert not first.is_unsure
+    parts = [part for half in (first, second) for part in splitter.divided(half)]
+    assert [part.is_unsure for part in parts] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("seconds", [4.0, 9.0, 60.0])
+def test_parts_are_never_shorter_than_a_third_and_dividing_ends(seconds):
+    splitter, (whole,) = closed_of(take(seconds), limit_s=61.0)
+    parts = splitter.divided(whole)
+    assert parts
+    while parts:
+        assert min(len(part.samples) for part in parts) >= 4 * RATE // 3
+        parts = [one for part in parts for one in splitter.divided(part)]
+
+
+def test_a_short_segment_is_not_divided():
+    splitter, (whole,) = closed_of(take(3.5))
+    assert splitter.divided(whole) == []
+
+
+def test_it_is_unsure_of_speech_too_short_for_a_word():
+    for seconds, is_unsure in ((0.128, True), (0.256, False)):
+        splitter, (whole,) = closed_of(take(-0.512, seconds, -0.512))
+        assert whole.is_unsure is is_unsure
+        assert splitter.divided(whole) == []

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.engine.qwen3 import vad
+from handy_qwen.engine.qwen3 import segmenter, vad
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.engine.qwen3.vad import LOUD_SHARE, TrailingNoise
@@ -239,6 +239,13 @@ def test_spans_are_in_order_apart_and_hold_every_pair_of_loud_frames(probabiliti
             assert any(s.start <= i * FRAME and (i + 2) * FRAME <= s.end for s in spans)
 
 
+def test_frames_without_doubt_are_counted_where_they_are():
+    stream = heard(0.4, 0.5, 0.9, 0.3, 0.9)
+    assert stream.clear_samples(0, 5 * FRAME) == 3 * FRAME
+    assert stream.clear_samples(2 * FRAME, 4 * FRAME) == FRAME
+    assert stream.clear_samples(0, FRAME) == stream.clear_samples(5 * FRAME, 9 * FRAME) == 0
+
+
 # --- the shipped model -------------------------------------------------------------------------------
 
 
@@ -305,6 +312,25 @@ def test_speech_is_heard_in_every_recording_also_through_a_weak_microphone(sessi
         if not judged(session, weak.astype(np.float32))[0].spans():
             missed.append(name)
     assert missed == []
+
+
+@pytest.mark.parametrize("snr_db", [None, 0])
+def test_words_are_clear_also_in_noise_as_loud_as_they(session, snr_db):
+    rng, unsure = np.random.default_rng(0), []
+    for name, samples in recordings(is_speech=True):
+        if name.startswith(("8s_", "20s_", "5s_")):
+            continue  # film music comes first, or all the time
+        start = samples[: 10 * RATE]
+        noise = np.sqrt((start**2).mean()) * 10 ** (-(snr_db or 0) / 20) if snr_db is not None else 0.0
+        stream, _ = judged(session, (start + noise * rng.standard_normal(start.size)).astype(np.float32))
+        if stream.clear_samples(0, start.size) < segmenter._CLEAR_SAMPLES:
+            unsure.append(name)
+    assert unsure == []
+
+
+def test_what_only_resembles_a_voice_is_not_clear(session, babble):
+    assert judged(session, babble)[0].spans()
+    assert judged(session, babble)[0].clear_samples(0, babble.size) < segmenter._CLEAR_SAMPLES
 
 
 @pytest.mark.parametrize("level_db", [0, -20, -40])

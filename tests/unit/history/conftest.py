@@ -52,8 +52,9 @@ class Books(Ledger):
         for _ in range(round(seconds * 10)):
             self.feed(take, np.full(1600, value, np.float32))
 
-    def done(self, take, text="a text", language="", model="", application=""):
-        super().done(take, text, language, model, application)
+    def done(self, take, text="a text", language="", model="", application="", *, is_truncated=False):
+        known = {"language": language, "model": model, "application": application}
+        super().done(take, text, known, is_truncated=is_truncated)
 
     def record(self, take, seconds=2.0):
         self.begin(take)

@@ -57,6 +57,18 @@ def test_a_new_text_takes_the_place_of_the_old(archive):
     assert not entry.is_undelivered
 
 
+def test_a_text_in_which_words_may_be_missing_is_kept_as_one_until_there_is_a_better_one(archive, books):
+    books.record(4)
+    books.complete(4)
+    books.done(4, "fourth… and", is_truncated=True)
+    assert [entry.is_truncated for entry in archive.newest()] == [True, False, False, False]
+    assert json.loads(as_json(archive.entry(4)))["truncated"] is True
+    archive.transcribed(4, "fourth", language="English", model="other")
+    assert not archive.entry(4).is_truncated
+    archive.transcribed(4, "fourth…", language="English", model="m", is_truncated=True)
+    assert archive.entry(4).is_truncated
+
+
 def test_no_text_replaces_none_but_leaves_one_that_is_there(archive):
     entry = archive.entry(1)
     with pytest.raises(HistoryError, match="No speech was found"):

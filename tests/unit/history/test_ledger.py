@@ -112,6 +112,24 @@ def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
     assert (len(books.rows()), len(books.files())) == (rows, files)
 
 
+@pytest.mark.parametrize(("keep", "rows", "files"), [(Keep.TEXT, 1, 1), (Keep.NOTHING, 0, 0)])
+def test_the_sound_of_a_text_in_which_words_may_be_missing_stays_for_a_day_if_the_text_is_kept(
+    books, keep, rows, files
+):
+    books.rules = Rules(keep=keep)
+    books.record(1)
+    books.complete(1)
+    books.later(3 * 86_400)  # the model could not be loaded for some days
+    books.done(1, "One […]", is_truncated=True)
+    books.went(1, Delivery.PASTED)
+    books.later(80_000)
+    assert (len(books.rows()), len(books.files())) == (rows, files)
+    books.later(10_000)
+    books.tidy_soon()
+    books.later(0)
+    assert (len(books.rows()), len(books.files())) == (rows, 0)
+
+
 def test_to_keep_nothing_from_now_on_does_not_delete_the_past(books):
     books.deliver(1)
     books.rules = Rules(keep=Keep.NOTHING)

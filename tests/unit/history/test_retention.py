@@ -42,6 +42,18 @@ def going(row, rules=None, now_s=NOW_S):
         ({"keep": Keep.TEXT, "whereabouts": Delivery.HELD}, None),
         ({"keep": Keep.TEXT, "text": ""}, Going.ENTRY),
         ({"keep": Keep.NOTHING}, Going.ENTRY),
+        ({"keep": Keep.TEXT, "is_truncated": True, "settled_ms": NOW_MS - 1000}, None),
+        (  # words may be in the sound alone, however late it was transcribed
+            {
+                "keep": Keep.TEXT,
+                "is_truncated": True,
+                "created_ms": NOW_MS - 9 * DAY_MS,
+                "settled_ms": NOW_MS - 1000,
+            },
+            None,
+        ),
+        ({"keep": Keep.TEXT, "is_truncated": True, "settled_ms": NOW_MS - int(FAILED_S * 1001)}, Going.AUDIO),
+        ({"keep": Keep.NOTHING, "is_truncated": True, "settled_ms": NOW_MS - 1000}, Going.ENTRY),
         ({"keep": Keep.NOTHING, "whereabouts": Delivery.BEGUN}, None),
         ({"keep": Keep.NOTHING, "whereabouts": Delivery.DROPPED}, Going.ENTRY),
         ({"keep": Keep.NOTHING, "state": EntryState.WAITING, "text": ""}, None),

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -167,6 +168,20 @@ def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
     store.close()
     with pytest.raises(NewerError):
         Store(tmp_path / "history.db", busy_s=1.0)
+
+
+def test_a_history_of_the_first_version_is_read_and_brought_up_to_date(tmp_path):
+    path = tmp_path / "history.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, MIGRATIONS[:1])
+        connection.execute(
+            "INSERT INTO take (created_ms, state, keep, text) VALUES (1, 'done', 'text', 'old')"
+        )
+    store = Store(path, busy_s=1.0)
+    assert (store.row(1).text, store.row(1).is_truncated) == ("old", False)
+    store.change(1, {"is_truncated": True})
+    assert store.row(1).entry.is_truncated
+    store.close()
 
 
 def test_a_migration_that_fails_changes_nothing(store):

@@ -77,7 +77,7 @@ def everything(take):
         fx.Replay(take, 1, "", ""),
         fx.Adopt(take, 1),
         fx.KeepSound(take),
-        fx.KeepText(take, "diary", "", "", ""),
+        fx.KeepText(take, "diary", "", "", "", is_truncated=True),
         fx.KeepFailure(take, "It broke."),
         fx.KeepCancellation(take),
         fx.KeepDelivery(take, Delivery.TYPED),
@@ -98,6 +98,7 @@ def test_every_effect_reaches_its_port():
     assert ports.transcriber.cancelled == [1]
     assert ports.inserter.prepared == [Method.PASTE]
     assert ports.inserter.texts == ports.inserter.copied == ports.history.texts == ["diary"]
+    assert ports.history.truncated == [1]
     assert (ports.hotkeys.hotkeys, ports.hotkeys.is_escape_wanted) == ((Hotkey("ctrl_r"),), True)
     assert ports.cues.played == ["started", "stopped"]
     before = "9 begun, 1 begun, 1 begun, 7 begun, 1 copied, 1 replays entry 1, 1 is entry 1"

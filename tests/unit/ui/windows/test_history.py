@@ -159,6 +159,24 @@ def test_escape_empties_the_search_and_then_closes(qtbot, window):
     assert not window.isVisible()
 
 
+@pytest.mark.parametrize(
+    ("delivery", "said"),
+    [
+        (Delivery.TYPED, "May be incomplete"),
+        (Delivery.HELD, "Not inserted yet. May be incomplete"),
+    ],
+)
+def test_a_text_in_which_words_may_be_missing_says_so(window, delivery, said):
+    entry = Entry(1, NOW_S, EntryState.DONE, 1.0, "One… two.", delivery=delivery, is_truncated=True)
+    window.show_history(HistoryPage(entries=(entry,)))
+    assert words.remark(entry, is_retried=False) == (said, "problem")
+    assert said.rstrip(".") in read_out(window, 0)
+    assert words.remark(replace(entry, is_truncated=False, delivery=Delivery.TYPED), is_retried=False) == (
+        "",
+        "",
+    )
+
+
 def test_a_search_without_hits_and_an_empty_history_say_so(window):
     window.search.setText("chairs qwertz")
     window.show_history(PASTS["no-hits"])
