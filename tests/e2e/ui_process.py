@@ -28,6 +28,7 @@ from handy_qwen.core.view import (
     Remedy,
     View,
 )
+from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.session import session_of
@@ -129,6 +130,7 @@ def main():
         history,
         upkeep_commands=Asked(UpkeepCommands, Told()),
         microphone_commands=Asked(MicrophoneCommands, Told()),
+        vocabulary_commands=Asked(VocabularyCommands, Told()),
         is_composited=is_composited,
     )
 

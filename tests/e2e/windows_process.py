@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.upkeep import UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, MicrophoneCommands, Window
+from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.ui.desk import Desk
 from tests.e2e.pasts import PASTS, VIEW
 from tests.e2e.shelves import SHELVES
@@ -79,6 +80,7 @@ def main():
     others = {
         "upkeep_commands": Asked(UpkeepCommands, Told()),
         "microphone_commands": Asked(MicrophoneCommands, Told()),
+        "vocabulary_commands": Asked(VocabularyCommands, Told()),
     }
     desk = Desk(
         lambda event: tell(asked=[event.what.name]), commands, lambda: -100.0, models, history, **others
