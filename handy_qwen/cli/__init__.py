@@ -39,6 +39,7 @@ _GROUPS = {
         "retry",
         "bring-back",
         "history",
+        "words",
     ),
     "files": ("transcribe",),
     "models": ("model", "models", "demo", "bench"),

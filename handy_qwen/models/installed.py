@@ -315,9 +315,7 @@ def check_removable(name: str) -> None:
     """
     model = find_model(name)
     if model.folder == demo_model().folder:
-        raise InstallationError(
-            f"{model.name} is part of Handy Qwen and cannot be removed.", "It comes with the app."
-        )
+        raise InstallationError(f"{model.name} is part of Handy Qwen and cannot be removed.")
     if model.folder != ModelPaths(model.name).final:
         raise InstallationError(
             f"{model.folder} is not among the installed models.",

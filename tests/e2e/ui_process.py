@@ -131,6 +131,7 @@ def main():
         upkeep_commands=Asked(UpkeepCommands, Told()),
         vocabulary_commands=Asked(VocabularyCommands, Told()),
         microphone_commands=Asked(MicrophoneCommands, Told()),
+        vocabulary_commands=Asked(VocabularyCommands, Told()),
         is_composited=is_composited,
     )
 

@@ -392,7 +392,7 @@ def test_where_there_is_no_text_its_place_says_why(window):
 
 def test_problems_and_exports_are_told(window):
     window.show_history(PASTS["problem"])
-    assert "Another program holds the history. Try again in a moment." in said(window)
+    assert "Another program is using the history. Try again in a moment." in said(window)
     window.show_history(PASTS["exported"])
     assert "/home/anna/dictations.csv" in said(window)
 
