@@ -216,7 +216,7 @@ class LiveTranscription:
             plain_draft = Draft(closed.end, is_unsure)
             self._write(plain_draft, closed.samples[: closed.end], [], self._cancel)
             plain = self._parsed(plain_draft)
-            if not is_said_all_the_same(answer, plain.text, closed.speech_s):
+            if not is_said_all_the_same(answer, plain.text):
                 return plain_draft, plain
         return draft, answer
 

@@ -40,6 +40,7 @@ _READ_OUT = 3  # entries of the context, one after the other and nothing else: t
 _ALIKE = 0.5
 """Share of the letters that two spellings of the same words have in common, in order. Names and what was made
 of them by ear had 0.43 to 0.81, names and other sentences more than 0.49 once in a thousand."""
+_LONGER = 1.25  # than what is heard without the context: then some of it was read out
 
 
 class End(enum.Enum):
@@ -126,9 +127,9 @@ def is_read_out(text: str, entries: Sequence[str], speech_s: float) -> bool:
     It is, if it is longer than anybody could say in ``speech_s``, or nothing but three or more of the
     context's ``entries`` as they follow one another there.
     """
-    if _is_too_long(text, speech_s):
-        return True
     said = _letters(text)
+    if sum(1 / (_SYLLABLES_PER_S if _is_syllable(char) else _LETTERS_PER_S) for char in said) > speech_s:
+        return True
     listed = list(filter(None, map(_letters, entries)))
     return any(
         run == said
@@ -138,23 +139,17 @@ def is_read_out(text: str, entries: Sequence[str], speech_s: float) -> bool:
     )
 
 
-def is_said_all_the_same(answer: Answer, plain: str, speech_s: float) -> bool:
-    """Whether ``answer`` was said although it is in the context, as somebody may dictate a list of names.
+def is_said_all_the_same(answer: Answer, plain: str) -> bool:
+    """Whether ``answer`` was said although it seems to be read out.
 
-    Without the context, the model then hears much the same (``plain``), only that it spells it otherwise.
-    Names in another script than the language are not recognized so.
+    Somebody may dictate a list of names, and the detector may miss a part of the speech. Without the context,
+    the model then hears much the same (``plain``) and only spells it otherwise. Names in another script than
+    that of the language are not recognized in this way.
     """
-    if not answer.is_whole or _is_too_long(answer.text, speech_s):
+    said, heard = _letters(answer.text), _letters(plain)
+    if not answer.is_whole or len(said) > _LONGER * len(heard):
         return False
-    return SequenceMatcher(None, _letters(answer.text), _letters(plain), autojunk=False).ratio() >= _ALIKE
-
-
-def _is_too_long(text: str, speech_s: float) -> bool:
-    """Whether nobody could say that in ``speech_s``."""
-    return (
-        sum(1 / (_SYLLABLES_PER_S if _is_syllable(char) else _LETTERS_PER_S) for char in _letters(text))
-        > speech_s
-    )
+    return SequenceMatcher(None, said, heard, autojunk=False).ratio() >= _ALIKE
 
 
 def _is_syllable(char: str) -> bool:

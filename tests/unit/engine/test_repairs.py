@@ -221,7 +221,19 @@ def test_words_of_the_list_that_are_dictated_one_after_the_other_keep_their_spel
     assert model.parts.tokenizer.decode(transcript.tokens).endswith(names)
 
 
-def test_a_list_that_is_dictated_too_quickly_for_anybody_counts_as_read_out():
+def test_words_of_which_the_detector_missed_a_part_keep_their_spelling():
+    def answers(heard):
+        return [
+            "language English",
+            "|",
+            f"I asked {'Siobhan' if heard.context else 'Shivon'} and her brother to come.",
+        ]
+
+    transcript = Hearing(answers).transcript(said("one"), context="Siobhan", entries=["Siobhan"])
+    assert transcript.text == "I asked Siobhan and her brother to come."
+
+
+def test_a_list_of_which_only_a_part_was_said_counts_as_read_out():
     def answers(heard):
         return ["language English", "|", ", ".join(NAMES) if heard.context else "Ada Lovelace, Grace Hopper"]
 
