@@ -131,7 +131,6 @@ def main():
         upkeep_commands=Asked(UpkeepCommands, Told()),
         vocabulary_commands=Asked(VocabularyCommands, Told()),
         microphone_commands=Asked(MicrophoneCommands, Told()),
-        vocabulary_commands=Asked(VocabularyCommands, Told()),
         is_composited=is_composited,
     )
 

@@ -81,7 +81,6 @@ def main():
         "upkeep_commands": Asked(UpkeepCommands, Told()),
         "vocabulary_commands": Asked(VocabularyCommands, Told()),
         "microphone_commands": Asked(MicrophoneCommands, Told()),
-        "vocabulary_commands": Asked(VocabularyCommands, Told()),
     }
     desk = Desk(
         lambda event: tell(asked=[event.what.name]), commands, lambda: -100.0, models, history, **others
