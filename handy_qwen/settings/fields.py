@@ -331,7 +331,7 @@ class Settings:
         "Model",
         form=Own(lambda value: value or "Automatic"),
         page=Page.LANGUAGE,
-        note="Its name; empty: the one that is installed.",
+        note='Its name; "": chosen automatically.',
     )
     threads: int = option(
         0,
@@ -389,7 +389,7 @@ class Settings:
         "I speak",
         form=Own(lambda value: value or "Detect automatically"),
         page=Page.LANGUAGE,
-        note='A language such as "German" or "de"; "auto": detected automatically.',
+        note='A language such as "German" or "de"; "" or "auto": detected automatically.',
     )
     recent_languages: tuple[str, ...] = option(
         (), Several(known_language), "Languages chosen last, for the menu", form=Own(", ".join)
@@ -512,7 +512,7 @@ class Settings:
         page=Page.SHORTCUT,
         note="From here on each line belongs to the [[...]] above it: add other settings above this line.\n"
         'chord: a key, or several pressed together, such as "Right Ctrl", "F9", "Ctrl+Alt+D", "Mouse 4"\n'
-        "language: another than that above; submit: another than that above",
+        "language, submit: for this key instead of those above",
     )
     replacements: tuple[Replacement, ...] = option(
         (),

@@ -126,7 +126,7 @@ class SettingRow(Row):
             help=words.said(described.help),
             before=self.reset if beside is None else _together(self.reset, beside),
             below=below,
-            also=f"{name} {self.setting.words}",
+            also=f"{name} {self.setting.words} {words.FOUND_BY.get(name, '')}",
         )
         self._change, self.setting_name = change, name
         self.setting.connect(self._choose)

@@ -315,8 +315,8 @@ class _Trouble(Card):
             told = "\n".join(sentence(str(one)) for one in shown.problems[:_SHOWN_PROBLEMS])
             count = len(shown.problems)
             title = ntr(
-                "{count} setting is not used as {file} has it.",
-                "{count} settings are not used as {file} has them.",
+                "{count} line of {file} is not used.",
+                "{count} lines of {file} are not used.",
                 count,
             )
             self.message.say(title.format(count=count, file=name), hint=told)
