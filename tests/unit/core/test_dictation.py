@@ -423,7 +423,7 @@ def test_a_take_that_goes_on_with_another_microphone_says_so():
 def test_a_microphone_that_does_not_respond_is_named_with_the_one_used_instead():
     desk = Desk().down().play(ev.MicrophoneChanged(1, "webcam", "headset"))
     notice = desk.view.notices[-1]
-    assert (notice.title, notice.hint) == ("headset isn't responding.", "Recording continues with webcam.")
+    assert (notice.title, notice.hint) == ("headset isn't responding.", "webcam is used instead.")
 
 
 def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():
