@@ -131,16 +131,25 @@ class SettingRow(Row):
         self._change, self.setting_name = change, name
         self.setting.connect(self._choose)
         self._value: Any = _NOTHING
+        self._asked: list[Any] = []  # what was chosen and has not come back yet
         self._problem: Problem | None = None
         self._show_reset()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the value, unless the user is at something that was refused; and what the file has wrong."""
+        """Show the value, unless the user is at something that was refused; and what the file has wrong.
+
+        A value that has been overtaken by another choice is not shown: the newer one is on its way.
+        """
         value, problem = getattr(shown.values, self.option.name), shown.problem_of(self.option.name)
+        if value in self._asked:
+            del self._asked[: self._asked.index(value) + 1]
+        elif value != self._value:  # somebody else's
+            self._asked.clear()
         if value != self._value or problem != self._problem:
             self._value, self._problem = value, problem
-            self.setting.show_value(value)
-            self.refuse(sentence(str(problem)) if problem else "")
+            if not self._asked:
+                self.setting.show_value(value)
+                self.refuse(sentence(str(problem)) if problem else "")
         self._show_reset()
 
     def _choose(self, value: object) -> None:
@@ -150,14 +159,18 @@ class SettingRow(Row):
             self.refuse(self.setting.reason(exc))
             return
         self.refuse("")
-        if value != self._value or self._problem:
-            self._change(**{self.option.name: value})
+        if self._problem or value != [self._value, *self._asked][-1]:
+            self._ask(value)
 
     def _reset(self) -> None:
         self.refuse("")
         self.setting.show_value(self.option.default)
         self.setting.widget.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._change(**{self.option.name: self.option.default})
+        self._ask(self.option.default)
+
+    def _ask(self, value: object) -> None:
+        self._asked.append(value)
+        self._change(**{self.option.name: value})
 
     def _show_reset(self) -> None:
         default = words.said(self.option.worded(self.option.default))

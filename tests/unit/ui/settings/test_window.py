@@ -141,6 +141,22 @@ def test_a_bad_value_is_refused_below_its_row_and_nothing_is_asked(window, asked
     assert (row.trouble.words, asked.calls) == ("", [("change", {name: OTHER[name]})])
 
 
+def test_what_is_chosen_while_the_last_choice_is_on_its_way_counts(window, asked):
+    row = row_of(window, "sounds")
+    row.control.click()
+    row.control.click()
+    assert asked.calls == [("change", {"sounds": True}), ("change", {"sounds": False})]
+    window.show_settings(SettingsView(values=Settings(sounds=True)))
+    assert not row.control.isChecked(), "a newer choice is on its way"
+    row.control.click()
+    assert asked.calls[-1] == ("change", {"sounds": True})
+    window.show_settings(SettingsView())
+    window.show_settings(SettingsView(values=Settings(sounds=True)))
+    assert row.control.isChecked()
+    window.show_settings(SettingsView())
+    assert not row.control.isChecked(), "somebody else has changed it"
+
+
 def test_a_change_of_the_file_is_shown_at_once_also_a_value_that_is_not_offered(window):
     row = row_of(window, "warm_s")
     window.show_settings(SettingsView(values=Settings(warm_s=45)))
