@@ -14,6 +14,7 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
 
+from handy_qwen.core.view import Choices
 from handy_qwen.settings.fields import Option, number
 from handy_qwen.settings.forms import Amount, Switch, Worded
 from handy_qwen.ui import strings
@@ -65,6 +66,12 @@ def control_for(option: Option) -> Control:
         [(value, words.said(title)) for value, title in form.values.items()],
         lambda value: words.said(form.worded(value)),
     )
+
+
+def language_entries(choices: Choices) -> list[tuple[str, str]]:
+    """The languages of the model and their titles, those chosen last first."""
+    names = dict.fromkeys([*choices.recent_languages, *choices.languages])
+    return [(name, strings.language_title(name)) for name in names]
 
 
 def sentence(text: str) -> str:
