@@ -99,8 +99,7 @@ class UpkeepPresenter:
         if self._examined is None:
             self._check()
         assert self._examined is not None
-        target.unlink(missing_ok=True)  # whoever chose it was asked
-        write_bundle(target, *self._examined)
+        write_bundle(target, *self._examined, may_replace=True)  # whoever chose it was asked
         self._show(archive=target)
 
     def _measure(self) -> None:

@@ -1,9 +1,9 @@
 """What the pages of the settings window share.
 
 A page is a class that fills itself with sections of rows. The window makes it when it is first looked at, or
-searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``, ``show_history``,
-``show_upkeep``, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter``
-and ends in ``leave``: a page is left when another one comes up and when the window is closed.
+searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``
+and so on, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter`` and
+ends in ``leave``: a page is left when another one comes up and when the window is closed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QWidget
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
-from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, MicrophoneCommands, View
+from handy_qwen.core.view import Commands, Meter, MicrophoneCommands, View
 from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
@@ -38,7 +38,6 @@ class Tools:
     ask: Callable[[Request], None]
     meter: Meter
     models: ModelCommands
-    history: HistoryCommands
     upkeep: UpkeepCommands
     vocabulary: VocabularyCommands
     microphone: MicrophoneCommands
@@ -95,9 +94,6 @@ class SettingsPage(ScrollArea):
 
     def show_models(self, models: ModelList) -> None:
         """Show which models there are."""
-
-    def show_history(self, page: HistoryPage) -> None:
-        """Show an answer of the history."""
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole."""

@@ -32,7 +32,9 @@ class Row(QWidget):
         help: A sentence or two.
         before: What belongs to the control and is at its left.
         below: More, over the whole width.
+        focus: What in it gets the keyboard, where there is no ``control``.
         also: Further words that a search finds it by.
+        setting_name: Of the setting it is about; "" if it is about none.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Row(QWidget):
         help: str = "",  # noqa: A002
         before: QWidget | None = None,
         below: Part = None,
+        focus: QWidget | None = None,
         also: str = "",
+        setting_name: str = "",
     ) -> None:
         super().__init__()
         self.label, self.control = Text(label, is_line=True), control
-        self.setting_name = ""  # of the setting it is about
+        self.setting_name, self._focus = setting_name, focus
         self.help, self.trouble = SecondaryText(help, scale=0.92), Message()
         self._also = also
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -69,10 +73,16 @@ class Row(QWidget):
 
     def first_focus(self) -> QWidget | None:
         """What gets the keyboard when a search ends here."""
-        return self.control
+        return self.control or self._focus
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show what the settings say."""
+        """Say what the settings file has wrong."""
+        self.show_problem(shown.problem_of(self.setting_name))
+
+    def show_problem(self, problem: Problem | None) -> None:
+        """Say what the settings file has wrong; None: nothing."""
+        if self.setting_name:
+            self.refuse(sentence(str(problem)) if problem else "")
 
     def set_help(self, text: str) -> None:
         """Say something else below the label, to the eye and to a screen reader."""
@@ -127,8 +137,9 @@ class SettingRow(Row):
             before=self.reset if beside is None else _together(self.reset, beside),
             below=below,
             also=f"{name} {self.setting.words}",
+            setting_name=name,
         )
-        self._change, self.setting_name = change, name
+        self._change = change
         self.setting.connect(self._choose)
         self._value: Any = _NOTHING
         self._asked: list[Any] = []  # what was chosen and has not come back yet
@@ -149,7 +160,7 @@ class SettingRow(Row):
             self._value, self._problem = value, problem
             if not self._asked:
                 self.setting.show_value(value)
-                self.refuse(sentence(str(problem)) if problem else "")
+                self.show_problem(problem)
         self._show_reset()
 
     def _choose(self, value: object) -> None:

@@ -177,7 +177,8 @@ def test_with_all_in_the_list_there_is_nothing_to_add(window, page):
 def test_what_the_file_has_wrong_in_the_order_is_said_there(window, page):
     problem = FileProblem("microphones must be a list", 3, name="microphones")
     window.show_settings(SettingsView(Path("settings.toml"), problems=(problem,)))
-    assert "must be a list" in page._order.trouble.words
+    order = next(row for row in page.rows if row.setting_name == "microphones")
+    assert order.trouble.words == "Line 3: microphones must be a list."
 
 
 # --- the microphone is open while the page is seen ---------------------------------------------------

@@ -182,6 +182,18 @@ def test_what_the_file_has_wrong_is_said_at_its_row_and_can_be_reset(window, ask
     assert not window.trouble.isVisible()
 
 
+@pytest.mark.parametrize("name", ["custom_words", "replacements", "hotkeys", "microphones"])
+def test_what_the_file_has_wrong_in_a_list_is_said_and_shown_where_the_list_is(window, name):
+    window.go(Page.GENERAL)
+    problem = Problem(f"{name} must be a list", 3, name=name)
+    window.show_settings(SettingsView(Path("settings.toml"), problems=(problem,)))
+    window.trouble.show_it.click()
+    assert window.chosen is OPTIONS[name].described.page
+    row = next(row for row in window.page(window.chosen).rows if row.setting_name == name)
+    assert row.trouble.words == f"Line 3: {name} must be a list."
+    assert row.isAncestorOf(QApplication.focusWidget())
+
+
 def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window, asked):
     window.show_settings(BROKEN)
     assert (
