@@ -107,6 +107,7 @@ class HotkeyList(QWidget):
         self._new: HotkeyRow | None = None  # the last one, if its key is still to be chosen
         self._recorder = KeyRecorder(tools.commands)
         self._recording: HotkeyRow | None = None
+        self._asked: HotkeyRow | None = None  # its new key is to be tested, if the program takes it
         self._tested: HotkeyRow | None = None
         self._test = _Test.NONE
         self._removed: tuple[int, Hotkey] | None = None
@@ -230,6 +231,8 @@ class HotkeyList(QWidget):
 
     def _use(self, one: HotkeyRow | None, hotkeys: Sequence[Hotkey], place: int | None = None) -> None:
         """Dictate with ``hotkeys``; the keys of the one at ``place``, which ``one`` shows, are new."""
+        if place is not None:
+            self._asked = one
         self._commands.use_hotkeys(hotkeys, place, lambda error: self._used.emit(one, (place, error)))
 
     def _on_used(self, one: HotkeyRow | None, answer: tuple[int | None, HandyError | None]) -> None:
@@ -241,7 +244,8 @@ class HotkeyList(QWidget):
             self._show_rows()
         elif place is not None:
             one.trouble.say("")
-            self._begin_test(one)
+            if one is self._asked:
+                self._begin_test(one)
 
     def _on_add(self) -> None:
         if self._view.desktop_keys is not None:
@@ -365,6 +369,7 @@ class HotkeyList(QWidget):
     def end_test(self) -> None:
         """Hotkeys dictate again. Safe to call twice."""
         one, self._tested, self._test = self._tested, None, _Test.NONE
+        self._asked = None
         if one is not None:
             one.verdict.say("")
             self._ask(Request.PERFORM)

@@ -154,6 +154,21 @@ def test_recording_ends_and_the_key_stays(page, end):
     assert page.keys() == ["Right Ctrl"]
 
 
+@pytest.mark.parametrize("end", ["window", "page", "close"])
+def test_no_test_begins_where_nobody_looks_any_more(page, end):
+    page.record(0, "F9")
+    match end:
+        case "window":
+            QApplication.sendEvent(page.window, QEvent(QEvent.Type.WindowDeactivate))
+        case "page":
+            page.window.go(Page.GENERAL)
+        case "close":
+            page.window.close()
+    page.answer()
+    assert page.requests() == [], "a hotkey that is only shown does not dictate"
+    assert page.keys() == ["F9"]
+
+
 @pytest.mark.parametrize("end", ["window", "page", "close", "other"])
 def test_a_test_ends_with_what_it_is_tried_in(page, end):
     page.record(0, "F9")
