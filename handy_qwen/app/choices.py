@@ -144,7 +144,6 @@ def choices_of(
         default_microphone=microphones.default,
         spared_microphones=microphones.spared,
         method=method_of(settings, default_method),
-        is_method_automatic=settings.method is None,
         automatic_method=default_method,
         overlay=settings.overlay,
         chords=tuple(hotkey.chord for hotkey in settings.hotkeys),

@@ -270,8 +270,7 @@ def _checked(read: Callable[[object], Any], value: object, called: str) -> Any: 
     try:
         return read(value)
     except ValueError as exc:
-        text = f"{called} {exc}"
-        raise UsageError(f"{text}{'' if text.endswith('?') else '.'}") from None
+        raise UsageError(f"{called} {exc}{'' if str(exc).endswith('?') else '.'}") from None
 
 
 def _toml(given: str) -> object:

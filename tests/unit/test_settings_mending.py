@@ -52,6 +52,15 @@ def test_any_damage_to_a_line_is_mended_and_nothing_is_lost(data):
     assert set(changed) <= {place}
 
 
+@pytest.mark.parametrize("value", ["'German", "'" * 3 + "German", '"' * 3 + "German"])
+def test_a_quotation_mark_that_is_missing_is_missed_where_the_text_begins(value):
+    text = f'a = "b"\nlanguage = {value}\n# it is mine\nodd = 1\n\n[[hotkeys]]\nchord = "F9"\n'
+    with pytest.raises(TomlError, match="a quotation mark is missing") as caught:
+        Document(text)
+    assert caught.value.line == 2
+    assert mended(text) == text.replace("language", "# language")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "name"),
     [

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
 
 from handy_qwen.core.view import Choices
 from handy_qwen.settings.fields import Option, number
-from handy_qwen.settings.forms import Amount, Switch, Worded
+from handy_qwen.settings.forms import Amount, Switch, Worded, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, row
 from handy_qwen.ui.settings import words
@@ -72,11 +72,6 @@ def language_entries(choices: Choices) -> list[tuple[str, str]]:
     """The languages of the model and their titles, those chosen last first."""
     names = dict.fromkeys([*choices.recent_languages, *choices.languages])
     return [(name, strings.language_title(name)) for name in names]
-
-
-def sentence(text: str) -> str:
-    """What a check says, as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?!' else '.'}"
 
 
 class SwitchControl(Control):

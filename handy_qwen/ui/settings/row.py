@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.fields import Option
 from handy_qwen.settings.file import Problem
+from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.settings import words
-from handy_qwen.ui.settings.controls import Control, control_for, sentence
+from handy_qwen.ui.settings.controls import Control, control_for
 from handy_qwen.ui.widgets import Message, SecondaryText, Text, spoken
 
 _GAP_PX = 4

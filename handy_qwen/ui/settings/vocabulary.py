@@ -15,10 +15,10 @@ from handy_qwen.core.vocabulary import Row as Rule
 from handy_qwen.core.vocabulary import Told, Tried, VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import Problem, Settings, SettingsView
+from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.saving import ask_where_to_save
 from handy_qwen.ui.settings import vocabulary_words as words
-from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.settings.rule_table import RuleTable

@@ -24,13 +24,12 @@ from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import OPTIONS, SettingsView
-from handy_qwen.settings.forms import Page
+from handy_qwen.settings.forms import Page, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tinted_icon
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
-from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.general import GeneralPage
 from handy_qwen.ui.settings.history import HistoryAndPrivacyPage
 from handy_qwen.ui.settings.language import LanguagePage
