@@ -174,14 +174,6 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
 
 
-def microphones_with(name: str, names: Sequence[str]) -> tuple[str, ...]:
-    """``names`` with ``name`` in front; "" is the system's default, which need not be told at the end."""
-    found = [name, *(other for other in names if other != name)]
-    while found and not found[-1]:
-        found.pop()
-    return tuple(found)
-
-
 def is_guide_due(settings: Settings, models: Sequence[ModelChoice], *, is_hidden: bool) -> bool:
     """Whether to show the guide unasked: once, where nobody has brought a model yet, and not at login."""
     return not (is_hidden or settings.set_up or any(model.name != DEMO for model in models))

@@ -421,11 +421,7 @@ class Program:
 
     def use_microphone(self, name: str) -> None:
         """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
-        self.chores.do(
-            lambda: self._change(
-                {"microphones": choices.microphones_with(name, self.store.value.microphones)}
-            )
-        )
+        self.chores.do(lambda: self._change({"microphones": (name, *self.store.value.microphones)}))
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not. Any thread; returns at once."""

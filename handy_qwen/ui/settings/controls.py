@@ -232,7 +232,7 @@ class _ComboBox(QComboBox):
     def _show_whole(self) -> None:
         """Say in a tooltip what is cut off."""
         is_cut = self.width() < self.sizeHint().width()
-        self.setToolTip(self.currentText() if is_cut else "")
+        self.setToolTip(strings.tip(self.currentText()) if is_cut else "")
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row
 from handy_qwen.ui.settings import vocabulary_words as words
+from handy_qwen.ui.strings import tip
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.widgets import spoken
 
@@ -134,7 +135,7 @@ class _RulesModel(QAbstractTableModel):
             case Qt.ItemDataRole.AccessibleTextRole:
                 found = spoken(words.WRONG_SPOKEN.format(text=shown, reason=problem) if is_wrong else shown)
             case Qt.ItemDataRole.ToolTipRole:
-                found = problem or raw
+                found = tip(problem or raw)
             case Qt.ItemDataRole.ForegroundRole if is_wrong or is_nothing:
                 color = scheme().color("recording" if is_wrong else "quiet")
                 found = readable(color, *grounds(QGuiApplication.palette()))

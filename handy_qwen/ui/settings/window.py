@@ -307,8 +307,8 @@ class _Trouble(Card):
             told = "\n".join(sentence(str(one)) for one in shown.problems[:_SHOWN_PROBLEMS])
             count = len(shown.problems)
             title = ntr(
-                "{count} setting is not used as {file} has it.",
-                "{count} settings are not used as {file} has them.",
+                "{count} setting in {file} can't be used as written.",
+                "{count} settings in {file} can't be used as written.",
                 count,
             )
             self.message.say(title.format(count=count, file=name), hint=told)

@@ -34,7 +34,7 @@ BROKEN_HINT = tr(
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
 MEND, MEND_LINE = tr("&Reset “{setting}”"), tr("&Reset this line")
-MEND_TIP = tr("The line becomes a comment, and its setting gets the default.")
+MEND_TIP = tr("The line becomes a comment, and its setting goes back to the default.")
 
 
 def said(words: str) -> str:
@@ -55,7 +55,7 @@ INSERTION, WORDING = tr("Insertion"), tr("Wording")
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
 EXAMPLE, EXAMPLE_HELP = tr("Example"), tr("What these settings make of a sentence.")
 EXAMPLE_BEFORE, EXAMPLE_HEARD = tr("Please send it to Anna"), tr("If you can, um, today.")
-EXAMPLE_SHOWN = tr("There already: {before}\nYou say: {heard}\nThen it reads: {result}")
+EXAMPLE_SHOWN = tr("Already there: {before}\nYou say: {heard}\nThe result: {result}")
 MODEL_DISK, MODEL_MEMORY = tr("{amount} on disk"), tr("about {amount} of memory in use")
 MODEL_SPEED = tr("{amount}x real time on this computer")
 

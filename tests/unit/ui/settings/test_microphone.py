@@ -66,7 +66,8 @@ def spoken_rows(page):
 
 
 def orders(asked):
-    return [call[1]["microphones"] for call in asked.calls if call[0] == "change"]
+    changes = [call[1] for call in asked.calls if call[0] == "change"]
+    return [Settings(**change).microphones for change in changes]
 
 
 def show(page, test):
@@ -90,7 +91,7 @@ def test_a_headset_that_is_left_to_its_music_says_so(window, page):
     window.show_settings(order("Headset", "Desk"))
     window.show_view(replace(IDLE, choices=replace(CHOICES, spared_microphones=("Headset",))))
     show(page, HEARD)
-    assert spoken_rows(page)[:2] == ["Headset, Plays music, 1 of 3", "Desk, In use, 2 of 3"]
+    assert spoken_rows(page)[:2] == ["Headset, Playing music, 1 of 3", "Desk, In use, 2 of 3"]
     show(page, MicrophoneTest("Headset"))
     assert spoken_rows(page)[0] == "Headset, In use, 1 of 3", "there is no other"
 

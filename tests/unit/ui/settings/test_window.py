@@ -169,7 +169,7 @@ def test_a_change_of_the_file_is_shown_at_once_also_a_value_that_is_not_offered(
 def test_what_the_file_has_wrong_is_said_at_its_row_and_can_be_reset(window, asked):
     window.go(Page.GENERAL)
     window.show_settings(MISREAD)
-    assert "2 settings are not used" in window.trouble.message.words
+    assert "2 settings in settings.toml can't be used" in window.trouble.message.words
     window.trouble.show_it.click()
     row = row_of(window, "mode")
     assert window.chosen is Page.SHORTCUT
