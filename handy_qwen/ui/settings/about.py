@@ -56,7 +56,6 @@ class AboutPage(SettingsPage):
             folders.append(Row(title, opened, help=str(folder)))
         self.add_section(words.FOLDERS, *folders)
         self.add_section(words.ABOUT, Row(strings.VERSION, help=words.LICENCES))
-        self.finish()
 
     def enter(self) -> None:
         """Look what works, unless it is known already."""

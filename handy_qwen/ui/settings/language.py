@@ -26,7 +26,6 @@ class LanguagePage(SettingsPage):
         self.add_section("", self.setting("language", self._language), self.model, Row("", manage))
         self.add_section(words.WORK, self.setting("live"), self.setting("live_on_battery"))
         self.add_section(words.RESOURCES, self.setting("idle_unload_min"), self.setting("threads"))
-        self.finish()
 
     def enter(self) -> None:
         """Look which models there are, and how fast they are here."""

@@ -53,7 +53,6 @@ class MicrophonePage(SettingsPage):
         listen = Row("", help=words.RECORD_HELP, below=buttons, also=words.LEVEL_ALSO)
         self.add_section(words.LEVEL, level, listen)
         self.add_section("", self.setting("warm_s"))
-        self.finish()
 
     def enter(self) -> None:
         """Look which microphones there are, and open the one in use."""

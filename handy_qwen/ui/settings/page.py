@@ -21,7 +21,7 @@ from handy_qwen.core.view import Commands, Meter, MicrophoneCommands, View
 from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
-from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, Part, column
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
 from handy_qwen.ui.settings.controls import Control
 from handy_qwen.ui.settings.row import Row, SettingRow
 from handy_qwen.ui.widgets import Card, Text
@@ -55,28 +55,20 @@ class SettingsPage(ScrollArea):
         self.rows: list[Row] = []
         self._sections: list[_Section] = []
         self.body.setSpacing(GAP_PX)
+        self.body.addStretch()
 
     def add_section(self, title: str, *rows: Row) -> None:
         """Put ``rows`` on a card of their own, below those before; ``title`` "" for none."""
         section = _Section(title, rows)
         self._sections.append(section)
         self.rows += rows
-        self.body.addWidget(section)
+        self.body.insertWidget(self.body.count() - 1, section)  # above the stretch
 
     def setting(
-        self,
-        name: str,
-        control: Control | None = None,
-        *,
-        beside: QWidget | None = None,
-        below: Part = None,
+        self, name: str, control: Control | None = None, *, beside: QWidget | None = None
     ) -> SettingRow:
         """The row of the setting ``name``, made of its description; see ``SettingRow``."""
-        return SettingRow(name, self.tools.commands.change, control, beside=beside, below=below)
-
-    def finish(self) -> None:
-        """All sections are there."""
-        self.body.addStretch()
+        return SettingRow(name, self.tools.commands.change, control, beside=beside)
 
     def enter(self) -> None:
         """The page comes up."""

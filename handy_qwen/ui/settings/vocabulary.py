@@ -47,7 +47,6 @@ class VocabularyPage(SettingsPage):
         self.add_section(words.WORDS, self.words)
         self.add_section(words.REPLACEMENTS, self.rules)
         self.add_section(words.FILES, self.files)
-        self.finish()
         in_page = Qt.ShortcutContext.WidgetWithChildrenShortcut
         QShortcut(QKeySequence.StandardKey.Undo, self, self._undo, context=in_page)
         for part in self._parts:
