@@ -27,7 +27,7 @@ ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you wa
 PARTLY = "Only the first part was inserted."
 HELD_TITLE = "You switched windows, so the text wasn't inserted."
 HELD_HINT = "Paste, copy or discard it in Handy Qwen."
-INCOMPLETE_HINT = "Words may be missing where it has […]."
+MISSING, NOT_SENT = "Words may be missing where it has […].", "Look at it, then send it yourself."
 NO_TEXT = ("There is no text yet.", "Dictate something first.")
 
 
@@ -50,8 +50,9 @@ def has_text(turn: Turn, event: Transcribed) -> None:
             turn.notify(NoticeKind.HELD, "Recovered an unsent dictation.", HELD_HINT)
     elif text:
         if event.is_truncated:
-            turn.notify(NoticeKind.INFO, "The transcript may be incomplete.", INCOMPLETE_HINT)
-            take = replace(take, submit=Submit.OFF)  # to be looked at before it is sent off
+            hint = MISSING if take.submit is Submit.OFF else f"{MISSING} {NOT_SENT}"
+            turn.notify(NoticeKind.INFO, "The transcript may be incomplete.", hint)
+            take = replace(take, submit=Submit.OFF)
         turn.enter(take, Stage.READY)
     else:
         turn.drop(take)

@@ -6,7 +6,8 @@ usage: python tests/bench/quantization.py [--recordings FOLDER] [--rounds N] [--
    weights, processor time for a row at 1 row (writing text) and at 104 (a window of the encoder).
 2. The convolutions of the 0.6B model on one chunk: float32 against 8-bit products of unfolded patches.
 3. The demo model with one part in one form, the others in float32: errors of features and of logits on
-   real speech, how often the first choice stays, and word errors on FOLDER (recordings and refs.tsv).
+   real speech, how often the first choice stays, and word errors on FOLDER (recordings and refs.tsv). Last,
+   all presets, also of a checkpoint with loud channels (factor 64), which computes the same in float32.
 
 Times are of the process on one thread, medians of rounds in which all forms take turns, so that other
 programs disturb all alike. Copies of the weights lie beside each other in memory, as the layers of a model
@@ -18,6 +19,7 @@ import csv
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -33,6 +35,7 @@ from handy_qwen.bench.speed import load_now, measure_machine
 from handy_qwen.bench.wer import Recording, Scorer, measure_errors, total
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_frontend
+from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, Graph, quantize_channels
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import CHANNELS, PLAIN, PRESETS, Precision
@@ -45,9 +48,13 @@ from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.errors import ConversionError
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT))
+from tests.loud_channels import write_loud  # noqa: E402
+
 CHECKPOINT = ROOT / "tests" / "data" / "demo-checkpoint"
 K, N, COPIES = 1024, 3072, 24
 BLOCKS = (16, 32, 64, 128)
+LOUD = "loud channels, preset "
 
 
 # ---- forms of a product ---------------------------------------------------------------------------------
@@ -220,7 +227,10 @@ def convolutions(folder, rounds):
 
     for name, form in (("plain", PLAIN), ("unfolded", CHANNELS)):
         write_frontend(
-            folder / f"{name}.onnx", Weights(), config, replace(PRESETS["balanced"], convolutions=form)
+            folder / f"{name}.onnx",
+            FoldedTensors(Weights()),
+            config,
+            replace(PRESETS["balanced"], convolutions=form),
         )
     mel = rng.standard_normal((1, 1, 128, 100)).astype(np.float32)
     sessions = {name: open_session(folder / f"{name}.onnx", threads=1) for name in ("plain", "unfolded")}
@@ -244,7 +254,8 @@ def variants():
         for form in forms:
             if part != "head" or (form.block and not form.is_symmetric):
                 found[f"{part}: {form}"] = replace(exact, name="test", **{part: form})
-    return found | {f"preset {name}": preset for name, preset in PRESETS.items() if name != "exact"}
+    found |= {f"preset {name}": preset for name, preset in PRESETS.items() if name != "exact"}
+    return found | {f"{LOUD}{name}": preset for name, preset in PRESETS.items() if name != "exact"}
 
 
 def recordings_of(folder):
@@ -259,10 +270,12 @@ def models(folder, recordings):
     mels = [list(windows(log_mel(load(path)))) for path in sorted(paths.asset("speech").glob("*.flac"))]
     print("\n| demo model | MB | features | logits | same choice | word errors |\n|---|---|---|---|---|---|")
     expected, scorer = None, Scorer() if recordings else None
+    loud = write_loud(CHECKPOINT, folder / "loud", factor=64)
     for name, preset in variants().items():
         place = folder / "model"
         try:
-            convert(CHECKPOINT, place, preset, Details("test", pass_s=8.0))
+            source = loud if name.startswith(LOUD) else CHECKPOINT
+            convert(source, place, preset, Details("test", pass_s=8.0))
         except ConversionError as error:  # the demo model's widths do not divide into every block
             print(f"| {name} | {error.title} |")
             continue

@@ -37,6 +37,11 @@ def test_the_faulty_lines_become_comments_and_no_others(broken, whole):
     assert mended(broken) == whole
 
 
+def test_a_fault_that_no_comment_hides_is_told():
+    with pytest.raises(TomlError):
+        mended("# a bell: \a\n")
+
+
 @given(st.data())
 def test_any_damage_to_a_line_is_mended_and_nothing_is_lost(data):
     lines = new_document().text.split("\n")

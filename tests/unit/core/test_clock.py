@@ -76,7 +76,7 @@ def test_a_model_that_does_not_load_is_reported_until_it_is_there():
     assert desk.view.phase is Phase.LOADING
     desk.wait(2)
     assert desk.view.phase is Phase.PROBLEM
-    assert "does not load" in desk.view.notices[0].title
+    assert "won't load" in desk.view.notices[0].title
     desk.play(ev.ModelReady("m", ()))
     assert (desk.view.phase, desk.notices) == (Phase.IDLE, [])
 

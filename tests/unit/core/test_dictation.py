@@ -630,7 +630,9 @@ def test_a_truncated_transcript_says_so_and_is_kept_as_one():
 
 def test_a_truncated_transcript_is_not_submitted():
     desk = Desk(replace(RULES, submit=Submit.ENTER)).say(1)
-    desk.play(ev.Transcribed(1, "Delete […] the folder.", "English", is_truncated=True)).put(1)
+    desk.play(ev.Transcribed(1, "Delete […] the folder.", "English", is_truncated=True))
+    assert "send it yourself" in desk.view.notices[0].hint
+    desk.put(1)
     desk.say(2).hear(2, "Delete the old folder.")
     assert [one.submit for one in desk.done(fx.Insert)] == [Submit.OFF, Submit.ENTER]
 
