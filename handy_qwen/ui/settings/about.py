@@ -73,8 +73,8 @@ class AboutPage(SettingsPage):
             announce(self, summary)
         if upkeep.archive is not None and upkeep.archive != before.archive:
             self._archive.trouble.say(words.ARCHIVE_WRITTEN.format(file=upkeep.archive), "good")
-        elif upkeep.problem is not None and upkeep.problem != before.problem:
-            self._archive.refuse(upkeep.problem.title, upkeep.problem.hint)
+        elif (problem := upkeep.archive_problem) is not None and problem != before.archive_problem:
+            self._archive.refuse(problem.title, problem.hint)
 
     def _fixes(self) -> dict[str, tuple[str, Callable[[], None]]]:
         """What can be done about a check that found something, by its name: words, and how."""

@@ -96,7 +96,9 @@ def test_the_archive_is_written_also_before_anything_was_checked_and_over_a_file
     for wrong in (tmp_path / "no-such-folder" / "x.zip", tmp_path):
         reader.shown.clear()
         reader.presenter.write_archive(wrong)
-        assert "cannot be written" in reader.wait(lambda one: one.problem is not None).problem.title
+        shown = reader.wait(lambda one: one.archive_problem is not None)
+        assert "cannot be written" in shown.archive_problem.title
+        assert shown.problem is None, "that is the history's"
 
 
 def add(store, number, sound=b"", **columns):
