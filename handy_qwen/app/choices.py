@@ -144,7 +144,6 @@ def choices_of(
         default_microphone=microphones.default,
         spared_microphones=microphones.spared,
         method=method_of(settings, default_method),
-        is_method_automatic=settings.method is None,
         automatic_method=default_method,
         overlay=settings.overlay,
         chords=tuple(hotkey.chord for hotkey in settings.hotkeys),
@@ -173,14 +172,6 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
     """``recent`` with ``name`` in front; automatic ("") is no language."""
     others = [old for old in recent if old != name]
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
-
-
-def microphones_with(name: str, names: Sequence[str]) -> tuple[str, ...]:
-    """``names`` with ``name`` in front; "" is the system's default, which need not be told at the end."""
-    found = [name, *(other for other in names if other != name)]
-    while found and not found[-1]:
-        found.pop()
-    return tuple(found)
 
 
 def is_guide_due(settings: Settings, models: Sequence[ModelChoice], *, is_hidden: bool) -> bool:

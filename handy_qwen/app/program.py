@@ -21,7 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
-from handy_qwen.app.words import count_words
+from handy_qwen.app.words import tell_of_words
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
@@ -42,7 +42,7 @@ from handy_qwen.core.view import (
     Window,
 )
 from handy_qwen.engine.api import Model
-from handy_qwen.errors import UNEXPECTED, HandyError, LanguageError, SettingsError
+from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, LanguageError, SettingsError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
@@ -94,7 +94,6 @@ class Program:
         self._quit_app, self._open_file = quit_app, open_file
         self._on_view: Listener | None = None
         self._open_window: Callable[[Window], None] = lambda _window: None
-        self._on_settings: Callable[[SettingsView], None] = lambda _shown: None
         self._has_tray = True
         self._is_autostarted = False
         self._is_hidden = is_hidden
@@ -121,7 +120,6 @@ class Program:
             paths.settings_file(),
             on_change=self._apply,
             on_problem=lambda error: self.controller.post(Trouble(SETTINGS, error)),
-            on_view=self._show_settings,
         )
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
@@ -156,7 +154,7 @@ class Program:
             ControlError: Can't open the control socket.
         """
         self._on_view, self._open_window, self._has_tray = on_view, open_window, has_tray
-        self._on_settings = on_settings
+        self.store.on_view = on_settings
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
@@ -403,20 +401,16 @@ class Program:
             self._is_revising = False
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
-        """Dictate with ``chord`` instead of the first hotkey. Any thread; returns at once.
-
-        ``on_refused`` is called on ``chores`` with the reason why it cannot be; then nothing has changed.
-        """
+        """See ``core.view.Commands``. Any thread; returns at once. ``on_refused`` is called on ``chores``."""
 
         def use() -> None:
             try:
                 hotkeys = choices.hotkeys_with(self.store.value, chord)
-                if self._ports is not None:
-                    self._ports.hotkeys.check(hotkeys)
-            except HandyError as exc:
+            except HotkeyError as exc:
                 on_refused(exc)
-            else:
-                self._change({"hotkeys": hotkeys})
+                return
+            if (error := self._use_hotkeys(hotkeys, 0)) is not None:
+                on_refused(error)
 
         self.chores.do(use)
 
@@ -427,11 +421,7 @@ class Program:
 
     def use_microphone(self, name: str) -> None:
         """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
-        self.chores.do(
-            lambda: self._change(
-                {"microphones": choices.microphones_with(name, self.store.value.microphones)}
-            )
-        )
+        self.chores.do(lambda: self._change({"microphones": (name, *self.store.value.microphones)}))
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not. Any thread; returns at once."""
@@ -496,7 +486,7 @@ class Program:
         if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
-            count_words(new, self.controller.post)
+            tell_of_words(new, self.controller.post)
         if self._transcriber is not None:
             self._transcriber.wake()  # perhaps it has been idle for long enough now
         if self._history is not None and kept_of(new) != kept_of(old):
@@ -539,10 +529,6 @@ class Program:
         self._answers.on_view(view)
         if self._on_view is not None:
             self._on_view(view)
-
-    def _show_settings(self, shown: SettingsView) -> None:
-        """Called on any thread."""
-        self._on_settings(shown)
 
     def _check_languages(self) -> None:
         """Warn before anybody speaks that the model lacks a language of the settings. Any thread."""

@@ -41,6 +41,7 @@ class UpkeepPresenter:
         self._folder, self._library = folder, library
         self._shown = Upkeep()
         self._examined: tuple[Context, Report] | None = None
+        self._told_as = "problem"  # the field for what goes wrong with the command under way
         self._worker = Worker("upkeep", is_lazy=True, on_error=self._on_error)
         self.workers: dict[str, Watched] = {watchdog.UPKEEP: self._worker}
 
@@ -73,12 +74,13 @@ class UpkeepPresenter:
         self.listener(self._shown)
 
     def _on_error(self, error: HandyError) -> None:
-        self._show(problem=Problem(error.title, error.hint), is_checking=False)
+        self._show(is_checking=False, **{self._told_as: Problem(error.title, error.hint)})
 
     def _check(self) -> None:
         from handy_qwen.doctor import Context, examine
 
-        self._show(checks=(), is_checking=True, problem=None)
+        self._told_as = "archive_problem"
+        self._show(checks=(), is_checking=True, archive_problem=None)
         context = Context.here(listen_s=0.0, is_thorough=False)
         if (library := self._library()) is not None:
             context = replace(context, library=library)
@@ -95,17 +97,18 @@ class UpkeepPresenter:
     def _write_archive(self, target: Path) -> None:
         from handy_qwen.doctor.bundle import write_bundle
 
-        self._show(archive=None, problem=None)
+        self._told_as = "archive_problem"
+        self._show(archive=None, archive_problem=None)
         if self._examined is None:
             self._check()
         assert self._examined is not None
-        target.unlink(missing_ok=True)  # whoever chose it was asked
-        write_bundle(target, *self._examined)
+        write_bundle(target, *self._examined, may_replace=True)  # whoever chose it was asked
         self._show(archive=target)
 
     def _measure(self) -> None:
         from handy_qwen.history.archive import Archive
 
+        self._told_as = "problem"
         entries = starred = 0
         with Archive(self._folder) as archive:
             for entry in archive.newest():
@@ -119,6 +122,7 @@ class UpkeepPresenter:
         """What cannot be deleted does not save the others."""
         from handy_qwen.history.archive import Archive
 
+        self._told_as = "problem"
         problem: Problem | None = None
         with Archive(self._folder) as archive:
             for number in [entry.id for entry in archive.newest() if not entry.is_starred]:

@@ -8,28 +8,27 @@ typing pauses; that imports the engine, but loads no model. A text is tried as o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handy_qwen.app.words import counted
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
 from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyListener, VocabularyPage
-from handy_qwen.errors import EngineError, HandyError
+from handy_qwen.errors import HandyError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings
+from handy_qwen.settings.forms import sentence
 from handy_qwen.vocabulary import exchange, lists
 from handy_qwen.vocabulary.lists import Item, Outcome, Skipped, Vocabulary
 
 if TYPE_CHECKING:
     from handy_qwen.core.ports import Watched
     from handy_qwen.engine.api import FittedWords
-
-logger = logging.getLogger(__name__)
 
 COUNT_S = 0.3  # tokens are counted when so long nothing was asked for
 MOST_UNDONE = 50
@@ -58,7 +57,7 @@ class VocabularyPresenter:
         settings: What holds now. Any thread.
         revise: Changes them; see ``SettingsStore.revise``. Called on ``vocabulary``.
         rules: What the settings say to the dictation cycle. Any thread.
-        count: Which words the model of that name reads. Slow; called on ``vocabulary``.
+        count: Which words the model reads; see ``app.words.counted``. Called on ``vocabulary``.
     """
 
     def __init__(
@@ -66,11 +65,11 @@ class VocabularyPresenter:
         settings: Callable[[], Settings],
         revise: Revise,
         rules: Callable[[], Rules],
-        count: Callable[[str, Sequence[str]], FittedWords] | None = None,
+        count: Callable[[Settings], FittedWords | None] = counted,
     ) -> None:
         self.listener: VocabularyListener = lambda _page: None  # until there is one
         self._settings, self._revise, self._rules = settings, revise, rules
-        self._count = count or _count
+        self._count = count
         self._is_watched = self._is_due = False
         self._drafts: dict[Replacement | None, Row] = {}  # by what is saved in their place
         self._done: list[_Done] = []
@@ -139,13 +138,12 @@ class VocabularyPresenter:
 
     def export_words(self, path: Path) -> None:
         """Write the words to a file."""
-        self._do(lambda: self._export(path, exchange.words_file(self._lists().words, _kind(path))))
+        self._do(lambda: self._export(path, partial(exchange.write_words, path, self._lists().words)))
 
     def export_replacements(self, path: Path) -> None:
         """Write the replacements to a file."""
-        self._do(
-            lambda: self._export(path, exchange.replacements_file(self._lists().replacements, _kind(path)))
-        )
+        write = exchange.write_replacements
+        self._do(lambda: self._export(path, partial(write, path, self._lists().replacements)))
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -174,7 +172,7 @@ class VocabularyPresenter:
             self._sample = ""
 
     def _lists(self) -> Vocabulary:
-        return _lists_of(self._settings())
+        return Vocabulary.of(self._settings())
 
     def _tell(self, title: str, hint: str = "", *, is_problem: bool = False) -> None:
         self._told = Told(self._told.number + 1, title, hint, is_problem)
@@ -188,10 +186,10 @@ class VocabularyPresenter:
 
         def changes(now: Settings) -> dict[str, object]:
             nonlocal before, after, outcome
-            before = _lists_of(now)
+            before = Vocabulary.of(now)
             outcome = change(before)
             after = outcome.vocabulary
-            return _differences(before, after)
+            return after.changes_from(before)
 
         self._revise(changes)
         if after != before:
@@ -225,9 +223,9 @@ class VocabularyPresenter:
         if reason := pattern_error(entered):
             return f"Not a valid pattern: {reason}."
         if reason := lists.refusal(entered):
-            return f"{reason[0].upper()}{reason[1:]}."
+            return sentence(reason)
         if twin := lists.twin(others, entered):
-            return f"Row {self._lists().replacements.index(twin) + 1} replaces the same words already."
+            return f"Row {self._lists().replacements.index(twin) + 1} already replaces the same words."
         return ""
 
     def _delete_rows(self, rows: Sequence[Row]) -> None:
@@ -246,12 +244,10 @@ class VocabularyPresenter:
     def _import(self, path: Path) -> None:
         found = exchange.read_file(path)
         self._change(lambda old: lists.added(old, found.items), skipped=found.skipped)
-        if found.encoding:
-            hint = f"The file was read as {found.encoding}. Check accents and special characters."
-            self._told = replace(self._told, hint=hint)
+        self._told = replace(self._told, hint=found.warning)
 
-    def _export(self, path: Path, data: bytes) -> None:
-        exchange.write_file(path, data)
+    def _export(self, path: Path, write: Callable[[], None]) -> None:
+        write()
         self._tell(f"Exported to {path}.")
 
     def _undo(self) -> None:
@@ -260,18 +256,10 @@ class VocabularyPresenter:
         last = self._done.pop()
 
         def changes(now: Settings) -> dict[str, object]:
-            there = _lists_of(now)
-            words = last.before.words if there.words == last.after.words else None
-            rules = last.before.replacements if there.replacements == last.after.replacements else None
-            is_mine = (words is not None or last.before.words == last.after.words) and (
-                rules is not None or last.before.replacements == last.after.replacements
-            )
-            if not is_mine:
+            undone = last.before.changes_from(last.after)
+            if undone.keys() & last.after.changes_from(Vocabulary.of(now)).keys():
                 raise HandyError("The list was changed elsewhere meanwhile.", "Nothing was undone.")
-            restored = Vocabulary(
-                there.words if words is None else words, there.replacements if rules is None else rules
-            )
-            return _differences(there, restored)
+            return undone
 
         try:
             self._revise(changes)
@@ -292,15 +280,9 @@ class VocabularyPresenter:
             return
         settings = self._settings()
         self._is_due, self._fit, self._counted = True, None, self._to_count()
-        if not settings.custom_words:
-            return
-        try:
-            found = self._count(settings.model, settings.custom_words)
-        except EngineError as exc:  # loading the model tells it to the user
-            logger.info("custom words not counted: %s", type(exc).__name__)
-            return
-        left_out = frozenset(settings.custom_words[place] for place in found.left_out)
-        self._fit = Fit(found.tokens, found.limit, left_out)
+        if (found := self._count(settings)) is not None:
+            left_out = frozenset(settings.custom_words[place] for place in found.left_out)
+            self._fit = Fit(found.tokens, found.limit, left_out)
 
     def _answer(self) -> None:
         """Show what there is now, once nothing more was asked for."""
@@ -345,27 +327,3 @@ class VocabularyPresenter:
 
         written = fit(clean(self._sample, rules.text, language, on_slow), rules.text, None, language)
         return Tried(self._sample, written, language, tuple(slow))
-
-
-def _lists_of(settings: Settings) -> Vocabulary:
-    return Vocabulary(settings.custom_words, settings.replacements)
-
-
-def _differences(before: Vocabulary, after: Vocabulary) -> dict[str, object]:
-    """The settings that must change."""
-    changes: dict[str, object] = {}
-    if after.words != before.words:
-        changes["custom_words"] = after.words
-    if after.replacements != before.replacements:
-        changes["replacements"] = after.replacements
-    return changes
-
-
-def _kind(path: Path) -> str:
-    return path.suffix.lower()
-
-
-def _count(model: str, words: Sequence[str]) -> FittedWords:
-    from handy_qwen.models.installed import fit_custom_words
-
-    return fit_custom_words(model, words)

@@ -1,32 +1,43 @@
-"""How many of the user's custom words the model reads: for the log, and a notice if not all."""
+"""How many of the user's custom words the model reads: for the windows, the log, and a notice if not all."""
 
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Post
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import EngineError
 from handy_qwen.settings import Settings
+
+if TYPE_CHECKING:  # slow to import
+    from handy_qwen.engine.api import FittedWords
 
 logger = logging.getLogger(__name__)
 
 HINT = "The rest are not used. Put the most important words first."
 
 
-def count_words(settings: Settings, post: Post) -> None:
-    """Log it, and notify if some are left out. Slow: it reads the model's vocabulary."""
+def counted(settings: Settings) -> FittedWords | None:
+    """Which words the model in use reads. Slow: it reads the model's vocabulary.
+
+    None: there are no words, or the model cannot be read, which loading it tells the user.
+    """
     if not settings.custom_words:
-        return
+        return None
     from handy_qwen.models.installed import fit_custom_words
 
     try:
-        fitted = fit_custom_words(settings.model, settings.custom_words)
-    except HandyError as exc:  # loading the model tells it to the user
+        return fit_custom_words(settings.model, settings.custom_words)
+    except EngineError as exc:
         logger.info("custom words not counted: %s", type(exc).__name__)
+        return None
+
+
+def tell_of_words(settings: Settings, post: Post) -> None:
+    """Log how many fit, and notify if some are left out. As slow as ``counted``."""
+    if (found := counted(settings)) is None:
         return
-    logger.info(
-        "custom words: %d of %d, %d of %d tokens", fitted.used, fitted.total, fitted.tokens, fitted.limit
-    )
-    if fitted.left_out:
-        post(Noted(f"{fitted.used} of {fitted.total} custom words fit.", HINT))
+    logger.info("custom words: %d of %d, %d of %d tokens", found.used, found.total, found.tokens, found.limit)
+    if found.left_out:
+        post(Noted(f"{found.used} of {found.total} custom words fit.", HINT))

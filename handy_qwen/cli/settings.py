@@ -44,14 +44,14 @@ def add_parsers(commands: Subparsers) -> None:
     got = add_command(actions, "get", _get, "the value of one setting", has_json=True)
     got.add_argument("name", metavar="NAME")
     for name, run, meaning in (
-        ("set", _set, "change a setting; a list gets these entries instead of its own"),
-        ("add", _add, "add entries to a list, unless it has them"),
+        ("set", _set, "change a setting; for a list, replace all its entries"),
+        ("add", _add, "add entries to a list"),
         ("remove", _remove, "remove entries from a list"),
     ):
         action = add_command(actions, name, run, meaning)
         action.add_argument("name", metavar="NAME")
         action.add_argument("values", nargs="*" if name == "set" else "+", metavar="VALUE")
-    reset = add_command(actions, "reset", _reset, "give settings their defaults again")
+    reset = add_command(actions, "reset", _reset, "reset settings to their defaults")
     reset.add_argument("names", nargs="+", metavar="NAME")
     add_command(actions, "edit", _edit, "open the settings file in your editor")
 
@@ -60,7 +60,7 @@ def _open(_options: argparse.Namespace) -> int:
     try:
         ask_app("settings")
     except ControlError:
-        say("Without the app: handy-qwen settings list, get, set, add, remove, reset or edit.")
+        say("These work without the app: handy-qwen settings list, get, set, add, remove, reset and edit.")
         raise
     return 0
 
@@ -270,8 +270,7 @@ def _checked(read: Callable[[object], Any], value: object, called: str) -> Any: 
     try:
         return read(value)
     except ValueError as exc:
-        text = f"{called} {exc}"
-        raise UsageError(f"{text}{'' if text.endswith('?') else '.'}") from None
+        raise UsageError(f"{called} {exc}{'' if str(exc).endswith('?') else '.'}") from None
 
 
 def _toml(given: str) -> object:

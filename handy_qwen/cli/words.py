@@ -56,26 +56,23 @@ def _import(options: argparse.Namespace) -> int:
 
     def changes(now: Settings) -> dict[str, object]:
         nonlocal outcome
-        old = Vocabulary(now.custom_words, now.replacements)
+        old = Vocabulary.of(now)
         outcome = added(old, found.items).after(found.skipped)
-        new = outcome.vocabulary
-        return {"custom_words": new.words, "replacements": new.replacements}
+        return outcome.vocabulary.changes_from(old)
 
     revise(paths.settings_file(), changes)
     say(outcome.summary)
-    if found.encoding:
-        say(f"The file was read as {found.encoding}. Check accents and special characters.")
+    if found.warning:
+        say(found.warning)
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
-    from handy_qwen.vocabulary.exchange import replacements_file, words_file, write_file
+    from handy_qwen.vocabulary.exchange import write_replacements, write_words
 
-    settings, kind = read_settings(), options.file.suffix.lower()
-    data = (
-        replacements_file(settings.replacements, kind)
-        if options.replacements
-        else words_file(settings.custom_words, kind)
-    )
-    write_file(options.file, data)
+    settings = read_settings()
+    if options.replacements:
+        write_replacements(options.file, settings.replacements)
+    else:
+        write_words(options.file, settings.custom_words)
     return 0

@@ -27,7 +27,7 @@ from onnx import TensorProto
 
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
 from handy_qwen.convert.folding import FoldedTensors
-from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks
+from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks, write_array
 from handy_qwen.convert.presets import Precision, Preset
 from handy_qwen.convert.trial import Case, Fold, Trial
 from handy_qwen.engine.qwen3 import names
@@ -191,10 +191,10 @@ def write_embedding(folder: Path, weights: Checkpoint, precision: Precision) -> 
     with (folder / names.EMBEDDING_FILE).open("wb") as file:
         for rows in weights.read_rows(EMBEDDING):
             if precision.bits == 32:
-                rows.tofile(file)
+                write_array(file, rows)
                 continue
             blocks = quantize_blocks(rows, bits=precision.bits, block=precision.block)
-            blocks.codes.tofile(file)
+            write_array(file, blocks.codes)
             scales.append(blocks.scales)
             if blocks.zeros is not None:
                 zeros.append(blocks.zeros)

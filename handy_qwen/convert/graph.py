@@ -365,8 +365,13 @@ def append_aligned(file: BinaryIO, array: npt.NDArray[Any]) -> int:
     """Write ``array`` at the next multiple of a page; return where that is, in bytes."""
     offset = -(-file.tell() // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
     file.write(bytes(offset - file.tell()))
-    array.tofile(file)
+    write_array(file, array)
     return offset
+
+
+def write_array(file: BinaryIO, array: npt.NDArray[Any]) -> None:
+    """Write ``array`` as it is. Unlike ``ndarray.tofile``, the OSError says what was wrong."""
+    file.write(np.ascontiguousarray(array).data.cast("B"))
 
 
 @dataclass(frozen=True, slots=True)

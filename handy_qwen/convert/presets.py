@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from handy_qwen.engine.qwen3.model import ModelConfig
+if TYPE_CHECKING:  # the command line knows the presets, and numpy is slow to import
+    from handy_qwen.engine.qwen3.model import ModelConfig
 
 _SMALLEST_BLOCK, _BLOCK = 16, 32  # of MatMulNBits
 

@@ -50,7 +50,8 @@ class Upkeep:
     is_checking: bool = False
     archive: Path | None = None  # the support archive that was written last
     history: HistoryUse | None = None  # None: not looked at yet
-    problem: Problem | None = None  # with what was asked for last
+    problem: Problem | None = None  # with what was asked for last of the history
+    archive_problem: Problem | None = None  # and of the checks or the support archive
 
 
 UpkeepListener = Callable[[Upkeep], None]

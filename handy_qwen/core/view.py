@@ -122,7 +122,6 @@ class Choices:
     spared_microphones: tuple[str, ...] = ()  # headsets that play, and are used only if there is no other
     default_microphone: str = ""  # the one of them that the system uses unless told otherwise
     method: Method = Method.TYPE  # the one in use
-    is_method_automatic: bool = False  # it is in use because it is ``automatic_method``
     automatic_method: Method = Method.TYPE  # what suits this desktop
     overlay: Overlay = Overlay.BOTTOM
     chords: tuple[str, ...] = ()  # the hotkeys as the settings have them

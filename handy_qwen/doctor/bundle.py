@@ -24,6 +24,7 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.doctor.findings import Context, Report
 from handy_qwen.doctor.program import versions
 from handy_qwen.errors import HandyError, HotkeyError
+from handy_qwen.files import replacing
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.chord import parse_chord
 
@@ -53,11 +54,11 @@ class Packed:
     size_bytes: int
 
 
-def write_bundle(place: Path, context: Context, report: Report) -> list[Packed]:
+def write_bundle(place: Path, context: Context, report: Report, *, may_replace: bool = False) -> list[Packed]:
     """Write the archive, readable by its owner only, and return what is in it.
 
     Raises:
-        HandyError: It cannot be written, or something is there already.
+        HandyError: It cannot be written, or something is there already that it may not replace.
     """
     contents = {name: scrubbed(text) for name, text in _contents(context, report).items()}
     data = io.BytesIO()
@@ -68,7 +69,11 @@ def write_bundle(place: Path, context: Context, report: Report) -> list[Packed]:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)
     try:
-        _write_new(place, data.getvalue())
+        if may_replace:
+            with replacing(place, mode=PRIVATE) as file:
+                file.write(data.getvalue())
+        else:
+            _write_new(place, data.getvalue())
     except FileExistsError as exc:
         raise HandyError(f"{place} is there already.", "Give another name.") from exc
     except OSError as exc:

@@ -45,7 +45,7 @@ _REASONS = {  # how tomllib's messages begin, which go on with the user's text -
     "Unclosed": "a closing bracket or a comma is missing",
     "Unescaped '\\": "write \\\\ for a backslash, or put the text in single quotes",
     "Expected ']": "a closing bracket is missing",
-    'Expected "\'"': "a quotation mark is missing",
+    "Expected \"'": "a quotation mark is missing",
     "Expected newline": "there is something after the value",
 }
 _BYTE_ORDER_MARK = "\ufeff"  # some editors of Windows begin a file with it
@@ -351,5 +351,9 @@ def _explained(message: str, text: str) -> TomlError:
     reason = next((why for start, why in _REASONS.items() if message.startswith(start)), "it is not TOML")
     if found := re.search(r"\(at line (\d+), column \d+\)$", message):
         return TomlError(reason, int(found[1]))
-    starts = [tokens[0].start() for tokens, _stop in _logical_lines(text)]  # it began in the last statement
-    return TomlError(reason, text.count("\n", 0, starts[-1]) + 1 if starts else 1)
+    # At the end of the file: what is missing belongs to a quotation mark without a partner, else to the last
+    # statement.
+    lone = next((token.start() for token in _TOKEN.finditer(text) if token[0] in {"'", '"'}), None)
+    starts = [tokens[0].start() for tokens, _stop in _logical_lines(text)]
+    place = starts[-1] if lone is None and starts else lone or 0
+    return TomlError(reason, text.count("\n", 0, place) + 1)

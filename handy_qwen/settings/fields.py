@@ -127,6 +127,15 @@ class Several(Generic[T]):
         return tuple(self.item(item) for item in value)
 
 
+class InOrder(Several[str]):
+    """Names of microphones, each once. The system's default comes after all others in any case."""
+
+    def __call__(self, value: object) -> tuple[str, ...]:
+        """The names of ``value``, each checked."""
+        names = list(dict.fromkeys(super().__call__(value)))
+        return tuple(names[:-1] if names and not names[-1] else names)
+
+
 def _submit(value: object) -> str:
     return choice(Submit)(value).value if text(value) else ""
 
@@ -271,7 +280,7 @@ class Settings:
         900.0,
         number(5, 7200),
         "Longest recording",
-        "The recording ends by itself after this time; its text is inserted as usual.",
+        "A recording stops by itself after this time, and its text is inserted as usual.",
         form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=2),
         page=Page.SHORTCUT,
     )
@@ -279,7 +288,7 @@ class Settings:
         20.0,
         number(0, 3600),
         "End a tapped recording after silence",
-        "A recording that is locked hands-free goes on.",
+        "A recording locked hands-free keeps going.",
         form=Worded(
             {
                 5.0: "After 5 seconds",
@@ -296,7 +305,7 @@ class Settings:
     )
     microphones: tuple[str, ...] = option(
         (),
-        Several(text),
+        InOrder(text),
         "Microphones",
         "The first one that is connected is used, and used again when it comes back.",
         form=Own(lambda names: ", ".join(name or DEFAULT_DEVICE for name in names) or DEFAULT_DEVICE),
@@ -308,8 +317,8 @@ class Settings:
         True,
         flag,
         "Avoid a headset's microphone while it plays music",
-        "A Bluetooth headset plays music like a telephone while its microphone is open. The next microphone "
-        "is used instead, if there is one.",
+        "While a Bluetooth headset's microphone is open, its music sounds like a phone call. The next "
+        "microphone is used instead, if there is one.",
         page=Page.MICROPHONE,
     )
     warm_s: float = option(
@@ -370,10 +379,10 @@ class Settings:
         LiveMode.FULL,
         choice(LiveMode),
         "While you speak",
-        "Working ahead has most of the text ready when you let go, and uses the processor meanwhile.",
+        "Working ahead has most of the text ready when you let go, but keeps the processor busy.",
         form=_LIVE,
         page=Page.LANGUAGE,
-        note="With the 0.6B model on two slow cores the engine works for up to two thirds of the time while\n"
+        note="With the 0.6B model on two slow cores, the engine is busy for up to two thirds of the time\n"
         "you speak, up to a third of it, or not at all.",
     )
     live_on_battery: LiveMode = option(
@@ -392,7 +401,7 @@ class Settings:
         note='A language such as "German" or "de"; "" or "auto": detected automatically.',
     )
     recent_languages: tuple[str, ...] = option(
-        (), Several(known_language), "Languages chosen last, for the menu", form=Own(", ".join)
+        (), Several(known_language), "Recently chosen languages, for the menu", form=Own(", ".join)
     )
     method: Method | None = option(
         None,
@@ -414,7 +423,7 @@ class Settings:
         Submit.OFF,
         choice(Submit),
         "Then press",
-        "Can send messages at once.",
+        "In a chat, this can send the message right away.",
         form=Worded(
             {
                 Submit.OFF: "Nothing",
@@ -429,7 +438,7 @@ class Settings:
         True,
         flag,
         "Continue the sentence already there",
-        "Adds a space before the text, and begins it with a small letter in the middle of a sentence.",
+        "Adds a space before the text, and starts it in lower case in the middle of a sentence.",
         page=Page.TEXT,
     )
     trailing_space: bool = option(False, flag, "Put a space after each text", page=Page.TEXT)
@@ -441,13 +450,13 @@ class Settings:
         "Names and terms that the model should know, the most important first.",
         form=Own(", ".join),
         page=Page.VOCABULARY,
-        note="About 60 are used.",
+        note="As many are used as the model reads; to see which: handy-qwen words list",
     )
     overlay: Overlay = option(
         Overlay.BOTTOM,
         choice(Overlay),
         "Show the overlay",
-        "A small window that shows what is recorded. It never takes the keyboard or the mouse.",
+        "A small window that shows what is recorded. It never takes the keyboard or mouse.",
         form=Worded(
             {
                 Overlay.BOTTOM: "At the bottom of the screen",
@@ -458,7 +467,7 @@ class Settings:
         page=Page.GENERAL,
     )
     set_up: bool = option(
-        False, flag, "The guide of the first start has been shown", 'To see it again: "handy-qwen setup".'
+        False, flag, "The first-start guide has been shown", 'To see it again: "handy-qwen setup".'
     )
     sounds: bool = option(
         False, flag, "Sounds", "Short sounds when a recording starts and ends.", page=Page.GENERAL
@@ -467,8 +476,8 @@ class Settings:
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
         "Keep",
-        "Until a text is delivered, its sound is on disk in any case, so that nothing is lost in a crash."
-        " With text only, it stays a day longer if words may be missing in the text.",
+        "Until a text is delivered, its sound is on disk in any case, so nothing is lost in a crash."
+        " With text only, it stays a day longer if words may be missing from the text.",
         form=Worded(
             {
                 Keep.AUDIO_AND_TEXT: "Text and sound",
@@ -481,7 +490,7 @@ class Settings:
     history_count: int = option(
         1000,
         whole(0, 1_000_000),
-        "Number of dictations kept",
+        "Number of dictations",
         "Starred ones are not counted and always stay.",
         form=Amount(Unit.DICTATIONS, step=100, zero="Any number", first=1000),
         page=Page.HISTORY,
@@ -489,8 +498,8 @@ class Settings:
     history_days: float = option(
         90.0,
         number(0, 36_500),
-        "Time they are kept",
-        form=Amount(Unit.DAYS, decimals=2, zero="For good", first=90),
+        "How long they are kept",
+        form=Amount(Unit.DAYS, decimals=2, zero="Forever", first=90),
         page=Page.HISTORY,
     )
     history_gb: float = option(
@@ -512,7 +521,7 @@ class Settings:
         page=Page.SHORTCUT,
         note="From here on each line belongs to the [[...]] above it: add other settings above this line.\n"
         'chord: a key, or several pressed together, such as "Right Ctrl", "F9", "Ctrl+Alt+D", "Mouse 4"\n'
-        "language, submit: for this key instead of those above",
+        "language, submit: only where they differ from the settings above",
     )
     replacements: tuple[Replacement, ...] = option(
         (),

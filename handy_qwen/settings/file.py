@@ -34,6 +34,7 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Reader, Settings, Several, item_of
+from handy_qwen.settings.forms import sentence
 from handy_qwen.settings.mending import mended, name_at
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key 
 
 
 class ChangedMeanwhileError(OSError):
-    """Somebody else wrote the file after it was read; it was left as he wrote it."""
+    """Somebody else wrote the file after it was read; it was left as it was written."""
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -141,10 +142,10 @@ class Configuration:
             return None
         if len(self.problems) == 1:
             (one,) = self.problems
-            hint = f"{one.effect[0].upper()}{one.effect[1:]}. " if one.effect else ""
-            title = f"Line {one.line} of {self.path.name}: {_ended(one.text)}"
+            hint = f"{sentence(one.effect)} " if one.effect else ""
+            title = sentence(f"line {one.line} of {self.path.name}: {one.text}")
             return SettingsError(title, f"{hint}Fix it in {self.path}.")
-        told = [f"Line {one.line}: {_ended(one.text)}" for one in self.problems[:_SHOWN_PROBLEMS]]
+        told = [sentence(f"line {one.line}: {one.text}") for one in self.problems[:_SHOWN_PROBLEMS]]
         if len(self.problems) > _SHOWN_PROBLEMS:
             told.append(f"And {len(self.problems) - _SHOWN_PROBLEMS} more: run handy-qwen doctor.")
         return SettingsError(f"{len(self.problems)} problems in {self.path.name}.", " ".join(told))
@@ -291,10 +292,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
-def _ended(text: str) -> str:
-    return text if text.endswith("?") else f"{text}."
-
-
 def _default(one: Field[Any]) -> str:
     is_short = one.default != "" and not isinstance(one.default, tuple)
     return f"the default, {dump(_plain(one.default))}," if is_short else "the default"
@@ -358,16 +355,21 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
         ChangedMeanwhileError: It is another file by now.
         OSError: The file cannot be written, or would be too large to be read again.
     """
-
-    def check() -> None:
-        if stamp_of(found.path) != found.stamp:
-            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
-
     assert found.document is not None
     document = edited(found.document, changes)
     raw = f"{document.mark}{document.text}".encode()
     if len(raw) > MOST_BYTES:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    _replace(found, raw)
+
+
+def _replace(found: Configuration, raw: bytes) -> None:
+    """Write the file anew, unless it is no longer what was ``found``."""
+
+    def check() -> None:
+        if stamp_of(found.path) != found.stamp:
+            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
+
     replace_file(found.path, raw, check=check)
 
 
@@ -380,13 +382,8 @@ def mend(path: Path) -> None:
     found = read_configuration(path)
     if found.document is not None:
         return
-
-    def check() -> None:
-        if stamp_of(path) != found.stamp:
-            raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
-
     try:
-        replace_file(path, mended(path.read_bytes().decode()).encode(), check=check)
+        _replace(found, mended(path.read_bytes().decode()).encode())
     except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
         raise SettingsError(
             f"{path.name} cannot be repaired here.", f"Open {path} in a text editor."

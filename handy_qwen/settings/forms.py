@@ -160,5 +160,10 @@ class Description:
         return [*_wrapped(said), *_wrapped(self.form.explained()), *self.note.splitlines()]
 
 
+def sentence(text: str) -> str:
+    """``text`` with a capital and an end: "must be a number" is what a check says."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
+
+
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, _COMMENT_CHARS, break_long_words=False, break_on_hyphens=False)

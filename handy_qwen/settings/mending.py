@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from handy_qwen.settings.document import Document, TomlError
 
@@ -66,16 +67,21 @@ def _attempts(text: str, fault: int) -> Iterator[_Attempt]:
     begins = [number for number, line in enumerate(lines, 1) if _BEGINS.match(line)]
     most = _STARTS if len(text) <= _SMALL_CHARS else _STARTS_IF_LARGE
     firsts = [number for number in reversed(begins) if number <= fault][:most]
-    spans = {Span(fault, fault)}
+    above = (number for number in range(fault, 0, -1) if _is_more_than_comment(lines[number - 1]))
+    spans = {Span(fault, fault), *(Span(number, number) for number in islice(above, most))}
     for first in firsts:
         after = next((number for number in begins if number > first), len(lines) + 1)
-        spans |= {Span(first, first), Span(first, after - 1), Span(first, fault)}
+        spans |= {Span(first, after - 1), Span(first, fault)}
     for span in sorted(spans, key=lambda one: (-one.first, one.last)):
         attempt = "\n".join(
-            f"# {line}" if span.first <= number <= span.last and line.strip() else line
+            f"# {line}" if span.first <= number <= span.last and _is_more_than_comment(line) else line
             for number, line in enumerate(lines, 1)
         )
         yield _Attempt(attempt, (_readable_to(attempt), span.first - span.last))
+
+
+def _is_more_than_comment(line: str) -> bool:
+    return line.strip()[:1] not in {"", "#"}
 
 
 def _readable_to(text: str) -> float:

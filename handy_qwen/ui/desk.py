@@ -94,15 +94,15 @@ class Desk(QObject):
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
-        self._called.emit(partial(self._show_history, page))
+        self._to_windows(lambda window: window.show_history(page))
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole. Any thread."""
-        self._called.emit(partial(self._show_upkeep, upkeep))
+        self._to_windows(lambda window: window.show_upkeep(upkeep))
 
     def show_vocabulary(self, page: VocabularyPage) -> None:
         """Show the words and replacements. Any thread."""
-        self._called.emit(partial(self._show_vocabulary, page))
+        self._to_windows(lambda window: window.show_vocabulary(page))
 
     def open(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread."""
@@ -116,6 +116,13 @@ class Desk(QObject):
             window.close()
         self._tray.close()
         self._overlay.close()
+
+    def _to_windows(self, show: Callable[[AppWindow], None]) -> None:
+        def show_all() -> None:
+            for window in self._windows.values():
+                show(window)
+
+        self._called.emit(show_all)
 
     @Slot(object)
     def _call(self, call: Callable[[], None]) -> None:
@@ -138,18 +145,6 @@ class Desk(QObject):
         self._settings = shown
         for window in self._windows.values():
             window.show_settings(shown)
-
-    def _show_upkeep(self, upkeep: Upkeep) -> None:
-        for window in self._windows.values():
-            window.show_upkeep(upkeep)
-
-    def _show_history(self, page: HistoryPage) -> None:
-        for window in self._windows.values():
-            window.show_history(page)
-
-    def _show_vocabulary(self, page: VocabularyPage) -> None:
-        for window in self._windows.values():
-            window.show_vocabulary(page)
 
     def _present(self, window: Window) -> None:
         if window not in self._windows:
@@ -190,7 +185,6 @@ class Desk(QObject):
             self._ask,
             self._meter,
             self._model_commands,
-            self._history_commands,
             self._upkeep_commands,
             self._vocabulary_commands,
             self._microphone_commands,

@@ -8,6 +8,7 @@ come worded from the core. An ampersand underlines the letter behind it.
 from __future__ import annotations
 
 import gettext
+import html
 import re
 
 from PySide6.QtCore import QLocale
@@ -104,6 +105,11 @@ def how_to_finish(view: View) -> str:
 def literal(title: str) -> str:
     """``title`` as a button or menu shows it: its ampersands underline nothing."""
     return title.replace("&", "&&")
+
+
+def tip(text: str) -> str:
+    """``text`` from elsewhere as a tooltip shows it: as it is, never read as markup."""
+    return f"<p>{html.escape(text)}</p>".replace("\n", "<br>") if "<" in text else text
 
 
 def without_letter(title: str) -> str:

@@ -71,6 +71,12 @@ class Found:
     skipped: tuple[Skipped, ...] = ()
     encoding: str = ""  # the one it was taken to have, where it does not say so
 
+    @property
+    def warning(self) -> str:
+        """What the user should look at; "" for nothing."""
+        read = f"The file was read as {self.encoding}. Check accents and special characters."
+        return read if self.encoding else ""
+
 
 def read_file(path: Path) -> Found:
     """The words and replacements in a file.
@@ -105,28 +111,32 @@ def handy_settings() -> Path | None:
     return next((place / name for place in places if (place / name).is_file()), None)
 
 
-def words_file(words: Iterable[str], kind: str) -> bytes:
-    """A file of words; ``kind`` is its ending: ".csv" and ".tsv" are tables, else a line has one."""
-    if kind in {".csv", ".tsv"}:
-        return _written([["word"], *([word] for word in words)], kind)
-    lines = (f"\\{word}" if _COMMENT.match(word) or _ESCAPED.match(word) else word for word in words)
-    return "".join(f"{line}\n" for line in lines).encode()
+def write_words(path: Path, words: Iterable[str]) -> None:
+    """Write ``words`` to a file, readable by the user only: .csv and .tsv are tables, else a line has one.
+
+    Raises:
+        SettingsError: It cannot be written; what there was is unchanged.
+    """
+    if path.suffix.lower() in {".csv", ".tsv"}:
+        _write_table(path, [["word"], *([word] for word in words)])
+    else:
+        lines = (f"\\{word}" if _COMMENT.match(word) or _ESCAPED.match(word) else word for word in words)
+        _write(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def replacements_file(replacements: Iterable[Replacement], kind: str) -> bytes:
-    """A table of replacements; ``kind`` is its ending, ".csv" or ".tsv"."""
+def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
+    """Write ``replacements`` to a table, readable by the user only: .tsv with tabs, else with commas.
+
+    Raises:
+        SettingsError: It cannot be written; what there was is unchanged.
+    """
     rows = (
         [one.heard, one.written, _flag(one.is_regex), _flag(one.is_case_sensitive)] for one in replacements
     )
-    return _written([list(_COLUMNS), *rows], kind)
+    _write_table(path, [list(_COLUMNS), *rows])
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write all of it or nothing, readable by the user only.
-
-    Raises:
-        SettingsError: It cannot be written.
-    """
+def _write(path: Path, data: bytes) -> None:
     try:
         with replacing(path, mode=0o600) as file:
             file.write(data)
@@ -303,11 +313,11 @@ def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, 
     return found
 
 
-def _written(rows: Iterable[Sequence[str]], kind: str) -> bytes:
-    """A table; with the mark of UTF-8, without which spreadsheets take it for something else."""
+def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """With the mark of UTF-8, without which spreadsheets take it for something else."""
     table = io.StringIO(newline="")
-    csv.writer(table, delimiter="\t" if kind == ".tsv" else ",").writerows(rows)
-    return codecs.BOM_UTF8 + table.getvalue().encode()
+    csv.writer(table, delimiter="\t" if path.suffix.lower() == ".tsv" else ",").writerows(rows)
+    _write(path, codecs.BOM_UTF8 + table.getvalue().encode())
 
 
 def _flag(is_on: bool) -> str:

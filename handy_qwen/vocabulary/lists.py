@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from handy_qwen.core.text import Replacement, one_line
 from handy_qwen.settings.document import dump
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, item_of, replacement
+from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, Settings, item_of, replacement
 from handy_qwen.settings.fields import text as settings_text
 
 MOST_BYTES = 900_000
@@ -34,6 +34,20 @@ class Vocabulary:
 
     words: tuple[str, ...] = field(default=(), repr=False)
     replacements: tuple[Replacement, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Vocabulary:
+        """That of ``settings``."""
+        return cls(settings.custom_words, settings.replacements)
+
+    def changes_from(self, before: Vocabulary) -> dict[str, object]:
+        """The settings that must change for ``before`` to become this."""
+        changes: dict[str, object] = {}
+        if self.words != before.words:
+            changes["custom_words"] = self.words
+        if self.replacements != before.replacements:
+            changes["replacements"] = self.replacements
+        return changes
 
 
 @dataclass(frozen=True, slots=True)

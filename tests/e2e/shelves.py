@@ -146,5 +146,5 @@ SHELVES = {
         IDLE_DEMO,
         memory_bytes=3 * GB,
     ),
-    "short of memory": shelf(SMALL, LARGE, PUBLISHED, DEMO, memory_bytes=round(1.5 * GB)),
+    "short-of-memory": shelf(SMALL, LARGE, PUBLISHED, DEMO, memory_bytes=round(1.5 * GB)),
 }

@@ -29,7 +29,7 @@ def app_at(desktop, hub):
 
 
 def open_models(desktop):
-    """Open the window by its letter in the tray's menu, and return its handle."""
+    """Open the window by the letters of the tray's menu, Model and Manage models, and return its handle."""
     panel = desktop.run("xdotool", "search", "--onlyvisible", "--name", "^panel$").split()[0]
     geometry = desktop.run("xdotool", "getwindowgeometry", "--shell", panel)
     place = {
@@ -39,7 +39,7 @@ def open_models(desktop):
     desktop.run("xdotool", "mousemove", *middle, "click", "3")
 
     def opened():
-        desktop.keys.chord("o")
+        desktop.keys.chord("m")
         names = {window: desktop.run("xdotool", "getwindowname", str(window)) for window in desktop.windows()}
         return next((window for window, name in names.items() if name.startswith("Models")), None)
 

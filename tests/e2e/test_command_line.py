@@ -313,7 +313,7 @@ def test_a_vocabulary_that_is_none_is_named(run, tmp_path, content, message):
         (("transcribe", "a.wav", "--format", "xml"), "invalid choice: 'xml'"),
         (("transcribe", "a.wav", "--exact", "--live"), "not allowed with argument"),
         (("model", "convert", "a", "b", "--preset", "best"), "invalid choice: 'best'"),
-        (("model",), "the models on this machine, and those that can be installed"),
+        (("model",), "list the models you have and can install"),
         (("translate",), "invalid choice: 'translate'"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_desktop_without_tray_and_sound_is_told_in_words(silent_desktop):
     assert lines["tray"] == "warning"
     assert lines["hotkeys"] == "ok"
     assert lines["microphone"] == "PROBLEM"
-    assert "→ Plug one in" in done.stdout
+    assert "→ Connect one" in done.stdout
 
 
 def test_without_a_display_everything_else_is_still_looked_at(tmp_path):

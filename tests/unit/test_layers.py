@@ -46,6 +46,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
             "core",
             "engine",
             "errors",
+            "files",
             "history",
             "languages",
             "models",

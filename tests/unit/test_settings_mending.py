@@ -37,6 +37,11 @@ def test_the_faulty_lines_become_comments_and_no_others(broken, whole):
     assert mended(broken) == whole
 
 
+def test_a_fault_that_no_comment_hides_is_told():
+    with pytest.raises(TomlError):
+        mended("# a bell: \a\n")
+
+
 @given(st.data())
 def test_any_damage_to_a_line_is_mended_and_nothing_is_lost(data):
     lines = new_document().text.split("\n")
@@ -50,6 +55,15 @@ def test_any_damage_to_a_line_is_mended_and_nothing_is_lost(data):
     assert kept == [line.removeprefix("# ") for line in broken.split("\n")]
     changed = [n for n, (old, new) in enumerate(zip(lines, whole.split("\n"), strict=True)) if old != new]
     assert set(changed) <= {place}
+
+
+@pytest.mark.parametrize("value", ["'German", "'" * 3 + "German", '"' * 3 + "German"])
+def test_a_quotation_mark_that_is_missing_is_missed_where_the_text_begins(value):
+    text = f'a = "b"\nlanguage = {value}\n# it is mine\nodd = 1\n\n[[hotkeys]]\nchord = "F9"\n'
+    with pytest.raises(TomlError, match="a quotation mark is missing") as caught:
+        Document(text)
+    assert caught.value.line == 2
+    assert mended(text) == text.replace("language", "# language")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from handy_qwen import paths
 from handy_qwen.core.upkeep import Check, Severity, Upkeep
@@ -16,6 +16,7 @@ from handy_qwen.core.view import Window
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.saving import ask_where_to_save
 from handy_qwen.ui.settings import about_words as words
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
@@ -55,7 +56,6 @@ class AboutPage(SettingsPage):
             folders.append(Row(title, opened, help=str(folder)))
         self.add_section(words.FOLDERS, *folders)
         self.add_section(words.ABOUT, Row(strings.VERSION, help=words.LICENCES))
-        self.finish()
 
     def enter(self) -> None:
         """Look what works, unless it is known already."""
@@ -73,8 +73,8 @@ class AboutPage(SettingsPage):
             announce(self, summary)
         if upkeep.archive is not None and upkeep.archive != before.archive:
             self._archive.trouble.say(words.ARCHIVE_WRITTEN.format(file=upkeep.archive), "good")
-        elif upkeep.problem is not None and upkeep.problem != before.problem:
-            self._archive.refuse(upkeep.problem.title, upkeep.problem.hint)
+        elif (problem := upkeep.archive_problem) is not None and problem != before.archive_problem:
+            self._archive.refuse(problem.title, problem.hint)
 
     def _fixes(self) -> dict[str, tuple[str, Callable[[], None]]]:
         """What can be done about a check that found something, by its name: words, and how."""
@@ -93,12 +93,8 @@ class AboutPage(SettingsPage):
         }
 
     def _ask_for_archive(self) -> None:
-        dialog = QFileDialog(self, words.ARCHIVE, str(paths.user_home() / words.ARCHIVE_NAME))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("zip")
-        dialog.setNameFilter("ZIP (*.zip)")
-        dialog.fileSelected.connect(lambda name: self.tools.upkeep.write_archive(Path(name)))
-        dialog.open()
+        kinds = {".zip": words.ARCHIVE_KIND}
+        ask_where_to_save(self, words.ARCHIVE, words.ARCHIVE_NAME, kinds, self.tools.upkeep.write_archive)
 
 
 class _Checks(QWidget):

@@ -18,10 +18,12 @@ FIX_MODEL, FIX_FILE = tr("Open Models…"), tr("Open the settings file")
 FIX_MICROPHONE, FIX_HOTKEYS = tr("Choose a microphone"), tr("Choose another key")
 FIX_INSERTION, FIX_WORDS = tr("Insert text another way"), tr("Shorten the list of words")
 FIX_HISTORY, FIX_AUTOSTART = tr("Keep less history"), tr("Start at login again")
-MANUAL, MANUAL_HELP = tr("Manual"), tr("How to dictate, models, privacy, trouble.")
+MANUAL, MANUAL_HELP = tr("Manual"), tr("Dictating, models, privacy, troubleshooting.")
 ARCHIVE, WRITE_ARCHIVE = tr("Support archive"), tr("Save…")
-ARCHIVE_HELP = tr("To send along with a question: this report, versions and logs. Nothing you said is in it.")
-ARCHIVE_NAME = "handy-qwen-support.zip"
+ARCHIVE_HELP = tr(
+    "This report, versions and logs, to attach when you ask for help. Nothing you said is in it."
+)
+ARCHIVE_NAME, ARCHIVE_KIND = "handy-qwen-support", tr("Zip archive (*.zip)")
 ARCHIVE_WRITTEN = tr("Saved as {file}.")
 OPEN_FOLDER = tr("Open")
 LICENCES = tr(

@@ -14,8 +14,9 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
 
+from handy_qwen.core.view import Choices
 from handy_qwen.settings.fields import Option, number
-from handy_qwen.settings.forms import Amount, Switch, Worded
+from handy_qwen.settings.forms import Amount, Switch, Worded, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, row
 from handy_qwen.ui.settings import words
@@ -67,9 +68,10 @@ def control_for(option: Option) -> Control:
     )
 
 
-def sentence(text: str) -> str:
-    """What a check says, as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?!' else '.'}"
+def language_entries(choices: Choices) -> list[tuple[str, str]]:
+    """The languages of the model and their titles, those chosen last first."""
+    names = dict.fromkeys([*choices.recent_languages, *choices.languages])
+    return [(name, strings.language_title(name)) for name in names]
 
 
 class SwitchControl(Control):
@@ -230,7 +232,7 @@ class _ComboBox(QComboBox):
     def _show_whole(self) -> None:
         """Say in a tooltip what is cut off."""
         is_cut = self.width() < self.sizeHint().width()
-        self.setToolTip(self.currentText() if is_cut else "")
+        self.setToolTip(strings.tip(self.currentText()) if is_cut else "")
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""

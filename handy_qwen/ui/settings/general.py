@@ -27,7 +27,6 @@ class GeneralPage(SettingsPage):
         self.add_section("", autostart, self.setting("overlay"), sounds)
         guide = Button(words.RUN_SETUP, lambda: tools.commands.open_window(Window.SETUP))
         self.add_section("", Row(words.SETUP, guide, help=words.SETUP_HELP))
-        self.finish()
 
     def show_view(self, view: View) -> None:
         """Show whether the program starts at login."""

@@ -24,7 +24,6 @@ class HistoryAndPrivacyPage(SettingsPage):
         self._use = Row(words.LOOK, window, help=words.USE_UNKNOWN)
         self._gone = Row(words.DELETE, self._delete, help=words.DELETE_HELP)
         self.add_section(words.NOW, self._use, self._gone)
-        self.finish()
 
     def enter(self) -> None:
         """Look how much there is."""

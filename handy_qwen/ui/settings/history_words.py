@@ -13,7 +13,7 @@ STAYS_HERE, LIMITS, NOW = (
 LOOK, OPEN_HISTORY = tr("Dictations"), tr("Open History…")
 USE_UNKNOWN = tr("Counting…")
 DELETE, DELETE_ALL = tr("Delete the history"), tr("Delete all…")
-DELETE_HELP = tr("Deletes texts and sound for good. Starred dictations stay.")
+DELETE_HELP = tr("Deletes text and sound for good. Starred dictations stay.")
 DELETE_YES, DELETE_NO = tr("&Delete for good"), tr("&Keep")
 
 

@@ -19,15 +19,16 @@ from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, View
 from handy_qwen.errors import HandyError
 from handy_qwen.languages import AUTOMATIC
-from handy_qwen.settings import Settings
+from handy_qwen.settings import OPTIONS, Settings
 from handy_qwen.ui import strings
 from handy_qwen.ui.key_recorder import KeyRecorder, is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import shortcut_words as words
-from handy_qwen.ui.settings.controls import ChoiceControl
+from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
 from handy_qwen.ui.settings.key_cell import KeyCell
 from handy_qwen.ui.settings.page import Tools
-from handy_qwen.ui.widgets import Button, Message, Text
+from handy_qwen.ui.settings.words import DETECT, said
+from handy_qwen.ui.widgets import Button, Message, Outcome, Text
 
 _WISHES = ("F9", "F8", "F7", "F6", "Pause")  # what a desktop that assigns the keys itself is asked for
 
@@ -106,14 +107,14 @@ class HotkeyList(QWidget):
         self._new: HotkeyRow | None = None  # the last one, if its key is still to be chosen
         self._recorder = KeyRecorder(tools.commands)
         self._recording: HotkeyRow | None = None
+        self._asked: HotkeyRow | None = None  # its new key is to be tested, if the program takes it
         self._tested: HotkeyRow | None = None
         self._test = _Test.NONE
         self._removed: tuple[int, Hotkey] | None = None
-        self.trouble, self.undone, self.desktop = Message(), Message(is_line=True), Message()
+        self.trouble, self.undone, self.desktop = Message(), Outcome(words.UNDO), Message()
         self.add = Button(words.ADD, self._on_add)
-        self.undo = Button(words.UNDO, self._on_undo)
         self.configure = Button(words.CONFIGURE, self._commands.configure_hotkeys)
-        self.undo.hide()
+        self.undone.undo_button.clicked.connect(lambda _checked: self._on_undo())
         self.configure.hide()
         self._list = QVBoxLayout()
         self._list.setSpacing(GAP_PX)
@@ -121,7 +122,7 @@ class HotkeyList(QWidget):
             self.desktop,
             self._list,
             self.trouble,
-            FlowLayout(self.undone, self.undo, gap_px=SMALL_GAP_PX),
+            self.undone,
             FlowLayout(self.add, self.configure, gap_px=SMALL_GAP_PX),
             gap_px=GAP_PX,
             parent=self,
@@ -221,13 +222,17 @@ class HotkeyList(QWidget):
     def _change(self, one: HotkeyRow, **what: str) -> None:
         place = self.rows.index(one)
         if place < len(self._hotkeys):
-            self._use(one, self._with(place, replace(self._hotkeys[place], **what)))
+            hotkeys = self._with(place, replace(self._hotkeys[place], **what))
+            self._hotkeys = tuple(hotkeys)  # the next change may come before this one is back
+            self._use(one, hotkeys)
 
     def _with(self, place: int, hotkey: Hotkey) -> list[Hotkey]:
         return [*self._hotkeys[:place], hotkey, *self._hotkeys[place + 1 :]]
 
     def _use(self, one: HotkeyRow | None, hotkeys: Sequence[Hotkey], place: int | None = None) -> None:
         """Dictate with ``hotkeys``; the keys of the one at ``place``, which ``one`` shows, are new."""
+        if place is not None:
+            self._asked = one
         self._commands.use_hotkeys(hotkeys, place, lambda error: self._used.emit(one, (place, error)))
 
     def _on_used(self, one: HotkeyRow | None, answer: tuple[int | None, HandyError | None]) -> None:
@@ -239,7 +244,8 @@ class HotkeyList(QWidget):
             self._show_rows()
         elif place is not None:
             one.trouble.say("")
-            self._begin_test(one)
+            if one is self._asked:
+                self._begin_test(one)
 
     def _on_add(self) -> None:
         if self._view.desktop_keys is not None:
@@ -265,8 +271,7 @@ class HotkeyList(QWidget):
             self._new = None
         else:
             self._removed = place, self._hotkeys[place]
-            self.undone.say(words.REMOVED.format(keys=one.keys), "text")
-            self.undo.show()
+            self.undone.say(words.REMOVED.format(keys=one.keys), can_undo=True)
             hotkeys = [*self._hotkeys[:place], *self._hotkeys[place + 1 :]]
             self._hotkeys = tuple(hotkeys)  # the row goes at once, and the others keep theirs
             self._use(None, hotkeys)
@@ -275,7 +280,7 @@ class HotkeyList(QWidget):
         self.show_view(self._view)
         self.changed.emit()
         beside = self.rows[min(place, len(self.rows) - 1)].remove if self.rows else self.add
-        (self.undo if self._removed is not None else beside).setFocus()
+        (self.undone.undo_button if self._removed is not None else beside).setFocus()
 
     def _on_undo(self) -> None:
         if self._removed is None:
@@ -288,7 +293,6 @@ class HotkeyList(QWidget):
     def _forget_removed(self) -> None:
         self._removed = None
         self.undone.say("")
-        self.undo.hide()
 
     # --- a new key -----------------------------------------------------------------------------------
 
@@ -365,6 +369,7 @@ class HotkeyList(QWidget):
     def end_test(self) -> None:
         """Hotkeys dictate again. Safe to call twice."""
         one, self._tested, self._test = self._tested, None, _Test.NONE
+        self._asked = None
         if one is not None:
             one.verdict.say("")
             self._ask(Request.PERFORM)
@@ -376,18 +381,13 @@ def _warning(keys: str) -> str:
 
 def _languages(settings: Settings, choices: Choices) -> list[tuple[str, str]]:
     usual = strings.language_title(settings.language) if settings.language else words.AUTOMATIC
-    names = dict.fromkeys([*choices.recent_languages, *choices.languages])
-    return [
-        ("", words.DEFAULT.format(what=usual)),
-        (AUTOMATIC, words.DETECT),
-        *((name, strings.language_title(name)) for name in names),
-    ]
+    return [("", words.DEFAULT.format(what=usual)), (AUTOMATIC, DETECT), *language_entries(choices)]
 
 
 def _submits(settings: Settings) -> list[tuple[str, str]]:
-    is_off = settings.submit is Submit.OFF
-    usual = words.DEFAULT.format(what=words.NOTHING if is_off else words.SUBMITS[settings.submit])
-    return [("", usual), *((str(one), said) for one, said in words.SUBMITS.items())]
+    titles = {one: said(OPTIONS["submit"].worded(one)) for one in Submit}
+    usual = words.NOTHING if settings.submit is Submit.OFF else titles[settings.submit]
+    return [("", words.DEFAULT.format(what=usual)), *((str(one), title) for one, title in titles.items())]
 
 
 def _labelled(label: Text, control: QWidget, width: int) -> QWidget:

@@ -6,7 +6,7 @@ from handy_qwen.core.models import ModelEntry, ModelList, ModelStatus
 from handy_qwen.core.view import View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.settings import words
-from handy_qwen.ui.settings.controls import ChoiceControl
+from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.widgets import Button
@@ -26,7 +26,6 @@ class LanguagePage(SettingsPage):
         self.add_section("", self.setting("language", self._language), self.model, Row("", manage))
         self.add_section(words.WORK, self.setting("live"), self.setting("live_on_battery"))
         self.add_section(words.RESOURCES, self.setting("idle_unload_min"), self.setting("threads"))
-        self.finish()
 
     def enter(self) -> None:
         """Look which models there are, and how fast they are here."""
@@ -36,10 +35,7 @@ class LanguagePage(SettingsPage):
     def show_view(self, view: View) -> None:
         """Offer the languages of the model, the recent ones first, and the models."""
         choices = view.choices
-        names = dict.fromkeys([*choices.recent_languages, *choices.languages])
-        self._language.set_entries(
-            [("", words.DETECT), *((name, strings.language_title(name)) for name in names)]
-        )
+        self._language.set_entries([("", words.DETECT), *language_entries(choices)])
         models = [(model.name, model.title) for model in choices.models]
         automatic = strings.AUTOMATIC_IS.format(what=models[0][1]) if models else strings.AUTOMATIC
         self._model.set_entries([("", automatic), *models])

@@ -43,17 +43,16 @@ class MicrophonePage(SettingsPage):
             words.ORDER,
             help=words.ORDER_HELP,
             below=column(self.list, self.instead, gap_px=SMALL_GAP_PX),
+            focus=self.list,
             also=words.ORDER_ALSO,
+            setting_name="microphones",
         )
-        order.setting_name = "microphones"
-        self._order = order
         self.add_section("", order, self.setting("avoid_headset"))
         level = Row("", below=column(self.meter, _Marks(), self.verdict, gap_px=2), also=words.LEVEL_ALSO)
         buttons = FlowLayout(self.record, self.again, gap_px=SMALL_GAP_PX)
         listen = Row("", help=words.RECORD_HELP, below=buttons, also=words.LEVEL_ALSO)
         self.add_section(words.LEVEL, level, listen)
         self.add_section("", self.setting("warm_s"))
-        self.finish()
 
     def enter(self) -> None:
         """Look which microphones there are, and open the one in use."""
@@ -68,16 +67,10 @@ class MicrophonePage(SettingsPage):
         self.tools.microphone.leave()
         self._show_test(MicrophoneTest())
 
-    def first_focus(self) -> MicrophoneList:
-        """The list."""
-        return self.list
-
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the order, and what the file has wrong in it."""
+        """Show the order."""
         super().show_settings(shown)
         self.list.show_names(shown.values.microphones)
-        problem = shown.problem_of("microphones")
-        self._order.refuse(str(problem) if problem else "")
 
     def show_view(self, view: View) -> None:
         """Show which microphones there are."""

@@ -119,7 +119,7 @@ class MicrophoneList(QWidget):
             title = self._title(name)
             where = words.PLACE.format(place=place + 1, count=len(self._names))
             item.setText(title)
-            item.setToolTip(title)
+            item.setToolTip(strings.tip(title))
             item.setData(_NAME, name)
             item.setData(_BADGE, badge)
             item.setData(
@@ -190,10 +190,7 @@ class MicrophoneList(QWidget):
         self._show()
         if place is not None:
             self.rows.setCurrentRow(place)
-        told = list(names)
-        while told and not told[-1]:
-            told.pop()
-        self._change(tuple(told))
+        self._change(tuple(names))
 
 
 class _List(QListWidget):

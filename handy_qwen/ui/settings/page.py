@@ -1,9 +1,9 @@
 """What the pages of the settings window share.
 
 A page is a class that fills itself with sections of rows. The window makes it when it is first looked at, or
-searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``, ``show_history``,
-``show_upkeep``, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter``
-and ends in ``leave``: a page is left when another one comes up and when the window is closed.
+searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``
+and so on, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter`` and
+ends in ``leave``: a page is left when another one comes up and when the window is closed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from PySide6.QtWidgets import QWidget
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
-from handy_qwen.core.view import Commands, HistoryCommands, HistoryPage, Meter, MicrophoneCommands, View
+from handy_qwen.core.view import Commands, Meter, MicrophoneCommands, View
 from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import SettingsView
-from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, Part, column
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, column
 from handy_qwen.ui.settings.controls import Control
 from handy_qwen.ui.settings.row import Row, SettingRow
 from handy_qwen.ui.widgets import Card, Text
@@ -38,7 +38,6 @@ class Tools:
     ask: Callable[[Request], None]
     meter: Meter
     models: ModelCommands
-    history: HistoryCommands
     upkeep: UpkeepCommands
     vocabulary: VocabularyCommands
     microphone: MicrophoneCommands
@@ -56,28 +55,20 @@ class SettingsPage(ScrollArea):
         self.rows: list[Row] = []
         self._sections: list[_Section] = []
         self.body.setSpacing(GAP_PX)
+        self.body.addStretch()
 
     def add_section(self, title: str, *rows: Row) -> None:
         """Put ``rows`` on a card of their own, below those before; ``title`` "" for none."""
         section = _Section(title, rows)
         self._sections.append(section)
         self.rows += rows
-        self.body.addWidget(section)
+        self.body.insertWidget(self.body.count() - 1, section)  # above the stretch
 
     def setting(
-        self,
-        name: str,
-        control: Control | None = None,
-        *,
-        beside: QWidget | None = None,
-        below: Part = None,
+        self, name: str, control: Control | None = None, *, beside: QWidget | None = None
     ) -> SettingRow:
         """The row of the setting ``name``, made of its description; see ``SettingRow``."""
-        return SettingRow(name, self.tools.commands.change, control, beside=beside, below=below)
-
-    def finish(self) -> None:
-        """All sections are there."""
-        self.body.addStretch()
+        return SettingRow(name, self.tools.commands.change, control, beside=beside)
 
     def enter(self) -> None:
         """The page comes up."""
@@ -95,9 +86,6 @@ class SettingsPage(ScrollArea):
 
     def show_models(self, models: ModelList) -> None:
         """Show which models there are."""
-
-    def show_history(self, page: HistoryPage) -> None:
-        """Show an answer of the history."""
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole."""

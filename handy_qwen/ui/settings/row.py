@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.fields import Option
 from handy_qwen.settings.file import Problem
+from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.settings import words
-from handy_qwen.ui.settings.controls import Control, control_for, sentence
+from handy_qwen.ui.settings.controls import Control, control_for
 from handy_qwen.ui.strings import without_letter
 from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, spoken
 
@@ -33,7 +34,9 @@ class Row(QWidget):
         help: A sentence or two.
         before: What belongs to the control and is at its left.
         below: More, over the whole width.
+        focus: What in it gets the keyboard, where there is no ``control``.
         also: Further words that a search finds it by.
+        setting_name: Of the setting it is about; "" if it is about none.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class Row(QWidget):
         help: str = "",  # noqa: A002
         before: QWidget | None = None,
         below: Part = None,
+        focus: QWidget | None = None,
         also: str = "",
+        setting_name: str = "",
     ) -> None:
         super().__init__()
         self.label, self.control = Text(label, is_line=True), control
-        self.setting_name = ""  # of the setting it is about
+        self.setting_name, self._focus = setting_name, focus
         self.help, self.trouble = SecondaryText(help, scale=0.92), Message()
         self._also = also
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -71,10 +76,16 @@ class Row(QWidget):
 
     def first_focus(self) -> QWidget | None:
         """What gets the keyboard when a search ends here."""
-        return self.control
+        return self.control or self._focus
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show what the settings say."""
+        """Say what the settings file has wrong."""
+        self.show_problem(shown.problem_of(self.setting_name))
+
+    def show_problem(self, problem: Problem | None) -> None:
+        """Say what the settings file has wrong; None: nothing."""
+        if self.setting_name:
+            self.refuse(sentence(str(problem)) if problem else "")
 
     def set_help(self, text: str) -> None:
         """Say something else below the label, to the eye and to a screen reader."""
@@ -106,7 +117,6 @@ class SettingRow(Row):
         change: Changes it.
         control: Its control, if the description does not say enough to make one.
         beside: What belongs to the control and is at its left.
-        below: See ``Row``.
     """
 
     def __init__(
@@ -116,7 +126,6 @@ class SettingRow(Row):
         control: Control | None = None,
         *,
         beside: QWidget | None = None,
-        below: Part = None,
     ) -> None:
         self.option: Option = OPTIONS[name]
         described = self.option.described
@@ -127,22 +136,31 @@ class SettingRow(Row):
             self.setting.widget,
             help=words.said(described.help),
             before=self.reset if beside is None else _together(self.reset, beside),
-            below=below,
             also=f"{name} {self.setting.words} {words.FOUND_BY.get(name, '')}",
+            setting_name=name,
         )
-        self._change, self.setting_name = change, name
+        self._change = change
         self.setting.connect(self._choose)
         self._value: Any = _NOTHING
+        self._asked: list[Any] = []  # what was chosen and has not come back yet
         self._problem: Problem | None = None
         self._show_reset()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the value, unless the user is at something that was refused; and what the file has wrong."""
+        """Show the value, unless the user is at something that was refused; and what the file has wrong.
+
+        A value that has been overtaken by another choice is not shown: the newer one is on its way.
+        """
         value, problem = getattr(shown.values, self.option.name), shown.problem_of(self.option.name)
+        if value in self._asked:
+            del self._asked[: self._asked.index(value) + 1]
+        elif value != self._value:  # somebody else's
+            self._asked.clear()
         if value != self._value or problem != self._problem:
             self._value, self._problem = value, problem
-            self.setting.show_value(value)
-            self.refuse(sentence(str(problem)) if problem else "")
+            if not self._asked:
+                self.setting.show_value(value)
+                self.show_problem(problem)
         self._show_reset()
 
     def _choose(self, value: object) -> None:
@@ -152,14 +170,18 @@ class SettingRow(Row):
             self.refuse(self.setting.reason(exc))
             return
         self.refuse("")
-        if value != self._value or self._problem:
-            self._change(**{self.option.name: value})
+        if self._problem or value != [self._value, *self._asked][-1]:
+            self._ask(value)
 
     def _reset(self) -> None:
         self.refuse("")
         self.setting.show_value(self.option.default)
         self.setting.widget.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._change(**{self.option.name: self.option.default})
+        self._ask(self.option.default)
+
+    def _ask(self, value: object) -> None:
+        self._asked.append(value)
+        self._change(**{self.option.name: value})
 
     def _show_reset(self) -> None:
         default = words.said(self.option.worded(self.option.default))

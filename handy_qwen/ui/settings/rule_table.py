@@ -10,7 +10,6 @@ from PySide6.QtCore import (
     QEvent,
     QModelIndex,
     QObject,
-    QPersistentModelIndex,
     QSize,
     Qt,
     Signal,
@@ -31,10 +30,11 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row
 from handy_qwen.ui.settings import vocabulary_words as words
+from handy_qwen.ui.settings.word_list import Index, resized
+from handy_qwen.ui.strings import tip
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.widgets import spoken
 
-Index = QModelIndex | QPersistentModelIndex
 Change = Callable[[Row | None, Replacement], None]
 HEARD, WRITTEN, CASE, PATTERN = range(4)
 _TITLES = (words.HEARD, words.WRITTEN, words.CASE, words.PATTERN)
@@ -55,19 +55,8 @@ class _RulesModel(QAbstractTableModel):
         self.new: Replacement | None = None
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
-        """Rows keep their place, so that an open editor stays."""
-        before, after = len(self.rows), len(rows)
-        if after > before:
-            self.beginInsertRows(_NOWHERE, before, after - 1)
+        with resized(self, len(self.rows), len(rows), len(_TITLES)):
             self.rows = rows
-            self.endInsertRows()
-        elif after < before:
-            self.beginRemoveRows(_NOWHERE, after, before - 1)
-            self.rows = rows
-            self.endRemoveRows()
-        self.rows = rows
-        if rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(after - 1, PATTERN))
 
     def begin(self) -> QModelIndex:
         """Add a row to be filled in; or find the one that is not filled in yet."""
@@ -134,7 +123,7 @@ class _RulesModel(QAbstractTableModel):
             case Qt.ItemDataRole.AccessibleTextRole:
                 found = spoken(words.WRONG_SPOKEN.format(text=shown, reason=problem) if is_wrong else shown)
             case Qt.ItemDataRole.ToolTipRole:
-                found = problem or raw
+                found = tip(problem or raw)
             case Qt.ItemDataRole.ForegroundRole if is_wrong or is_nothing:
                 color = scheme().color("recording" if is_wrong else "quiet")
                 found = readable(color, *grounds(QGuiApplication.palette()))

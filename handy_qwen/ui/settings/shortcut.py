@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 from handy_qwen.core.view import View
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.settings import shortcut_words, words
-from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.hotkeys import HotkeyList
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
@@ -25,7 +24,6 @@ class ShortcutPage(SettingsPage):
         self.hotkeys.changed.connect(self._order_tabs, Qt.ConnectionType.QueuedConnection)
         self.add_section("", _HotkeysRow(self.hotkeys), self.setting("mode"))
         self.add_section(words.TIMES, *(self.setting(name) for name in ("hold_s", "silence_s", "max_take_s")))
-        self.finish()
 
     def enter(self) -> None:
         """From now on the window may lose the keyboard."""
@@ -65,8 +63,9 @@ class _HotkeysRow(Row):
             help=shortcut_words.HOTKEYS_HELP,
             below=hotkeys,
             also=shortcut_words.ALSO,
+            setting_name="hotkeys",
         )
-        self._hotkeys, self.setting_name = hotkeys, "hotkeys"
+        self._hotkeys = hotkeys
 
     def first_focus(self) -> QWidget:
         """The first key."""
@@ -74,6 +73,5 @@ class _HotkeysRow(Row):
 
     def show_settings(self, shown: SettingsView) -> None:
         """Show them, and what the file has wrong."""
-        problem = shown.problem_of(self.setting_name)
-        self.refuse(sentence(str(problem)) if problem else "")
+        super().show_settings(shown)
         self._hotkeys.show_settings(shown.values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from handy_qwen.core.types import Submit
 from handy_qwen.ui.strings import tr
 
 HOTKEYS = tr("Hotkeys")
@@ -15,13 +14,7 @@ LANGUAGE_NAME, SUBMIT_NAME = tr("Language of hotkey {number}"), tr("Key pressed 
 NO_KEY = tr("Choose a key…")
 DEFAULT = tr("Default ({what})")
 NOTHING = tr("nothing")
-DETECT, AUTOMATIC = tr("Detect automatically"), tr("automatic")
-SUBMITS = {
-    Submit.OFF: tr("Nothing"),
-    Submit.ENTER: tr("Enter"),
-    Submit.CTRL_ENTER: tr("Ctrl+Enter"),
-    Submit.SUPER_ENTER: tr("Super+Enter"),
-}
+AUTOMATIC = tr("automatic")
 REMOVE, REMOVE_NAME = tr("Remove"), tr("Remove hotkey {number}, {keys}")
 ADD, UNDO = tr("A&dd a hotkey"), tr("Und&o")
 REMOVED = tr("{keys} removed.")

@@ -30,7 +30,6 @@ class TextPage(SettingsPage):
         self.example = Text()
         example = Row(words.EXAMPLE, help=words.EXAMPLE_HELP, below=self.example)
         self.add_section(words.WORDING, *map(self.setting, names), example)
-        self.finish()
 
     def show_view(self, view: View) -> None:
         """Say which method suits this desktop."""

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row as Rule
-from handy_qwen.core.vocabulary import Told, Tried
+from handy_qwen.core.vocabulary import Told, Tried, VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
-from handy_qwen.settings import Settings, SettingsView
+from handy_qwen.settings import Problem, Settings, SettingsView
+from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.saving import ask_where_to_save
 from handy_qwen.ui.settings import vocabulary_words as words
-from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.settings.rule_table import RuleTable
@@ -40,13 +40,13 @@ class VocabularyPage(SettingsPage):
         self._settings: Settings | None = None
         self._is_entered = False
         self._told: Told | None = None  # None: the next page has what was told before this one came up
-        self.words, self.rules, self.files = _Words(self._do), _Rules(self._do), _Files(self._do)
+        self.words, self.rules, self.files = _Words(self._act), _Rules(self._act), _Files(self._act)
         self._parts = (self.words, self.rules, self.files)
         self._acting: _Part = self.words
+        self.rules.typed.connect(tools.vocabulary.try_text)
         self.add_section(words.WORDS, self.words)
         self.add_section(words.REPLACEMENTS, self.rules)
         self.add_section(words.FILES, self.files)
-        self.finish()
         in_page = Qt.ShortcutContext.WidgetWithChildrenShortcut
         QShortcut(QKeySequence.StandardKey.Undo, self, self._undo, context=in_page)
         for part in self._parts:
@@ -56,7 +56,7 @@ class VocabularyPage(SettingsPage):
         """Look at the lists, and count tokens, while the page is up."""
         self._is_entered, self._told = True, None
         self._vocabulary.look()
-        self.rules.try_again()
+        self._vocabulary.try_text(self.rules.sample.text())
 
     def leave(self) -> None:
         """Nothing goes on behind a page that is not up."""
@@ -72,9 +72,6 @@ class VocabularyPage(SettingsPage):
         if self._is_entered and shown.values != self._settings:
             self._vocabulary.look()
         self._settings = shown.values
-        for part, name in ((self.words, "custom_words"), (self.rules, "replacements")):
-            problem = shown.problem_of(name)
-            part.show_problem(sentence(str(problem)) if problem else "")
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Show the words and replacements."""
@@ -88,15 +85,10 @@ class VocabularyPage(SettingsPage):
                 told = vocabulary.told if part is self._acting else Told()
                 part.told.say(told.title, told.hint, is_problem=told.is_problem, can_undo=vocabulary.can_undo)
 
-    def first_focus(self) -> QWidget:
-        """The field for a new word."""
-        return self.words.new
-
-    def _do(self, part: _Part, command: str, *arguments: object) -> None:
-        """Ask for ``command``; what comes of it is told where it was asked for."""
-        if command != "try_text":
-            self._acting = part
-        getattr(self._vocabulary, command)(*arguments)
+    def _act(self, part: _Part) -> VocabularyCommands:
+        """For a command of ``part``, where what comes of it is told."""
+        self._acting = part
+        return self._vocabulary
 
     def _undo(self) -> None:
         if self._shown.can_undo:
@@ -106,7 +98,7 @@ class VocabularyPage(SettingsPage):
             self._vocabulary.undo()
 
 
-Do = Callable[..., None]
+Act = Callable[["_Part"], VocabularyCommands]
 
 
 class _Part(Row):
@@ -114,22 +106,28 @@ class _Part(Row):
 
     told: Outcome
 
-    def __init__(self, do: Do, below: Sequence[Part], *, help: str, also: str) -> None:  # noqa: A002
-        super().__init__("", help=help, also=also, below=column(*below, gap_px=SMALL_GAP_PX))
-        self._do = partial(do, self)
+    def __init__(
+        self,
+        act: Act,
+        below: Sequence[Part],
+        focus: QWidget,
+        *,
+        help: str,  # noqa: A002
+        also: str,
+        setting_name: str = "",
+    ) -> None:
+        whole = column(*below, gap_px=SMALL_GAP_PX)
+        super().__init__("", help=help, also=also, below=whole, focus=focus, setting_name=setting_name)
+        self._act = partial(act, self)
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Show the words and replacements."""
-
-    def show_problem(self, problem: str) -> None:
-        """Say what the settings file has wrong; "" for nothing."""
-        self.refuse(problem)
 
 
 class _Words(_Part):
     """The words: a field for a new one, the list, and how much of it the model reads."""
 
-    def __init__(self, do: Do) -> None:
+    def __init__(self, act: Act) -> None:
         self.told = Outcome(words.UNDO)
         self.new, self.add_button = LinesField(), Button(words.ADD_WORD, self._add)
         self.new.setPlaceholderText(words.NEW_WORD_HINT)
@@ -171,13 +169,10 @@ class _Words(_Part):
             buttons,
             self.told,
         ]
-        super().__init__(do, below, help=words.WORDS_HELP, also=f"{words.WORDS} {words.WORDS_ALSO}")
+        also = f"{words.WORDS} {words.WORDS_ALSO}"
+        super().__init__(act, below, self.new, help=words.WORDS_HELP, also=also, setting_name="custom_words")
         self.list.chosen_changed.connect(self._update_buttons)
         self._update_buttons()
-
-    def first_focus(self) -> QWidget:
-        """See ``Row``."""
-        return self.new
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
         """See ``_Part``."""
@@ -193,18 +188,18 @@ class _Words(_Part):
             self.new.clear()
 
     def _add_lines(self, text: str) -> None:
-        self._do("add_words", text)
+        self._act().add_words(text)
 
     def _edit(self, word: str, text: str) -> None:
-        self._do("edit_word", word, text)
+        self._act().edit_word(word, text)
 
     def _delete(self) -> None:
         if chosen := self.list.chosen():
-            self._do("delete_words", chosen)
+            self._act().delete_words(chosen)
 
     def _move(self, by: int) -> None:
         if (chosen := self.list.chosen()) and (abs(by) > 1 or not self.sought.text()):
-            self._do("move_words", chosen, by)
+            self._act().move_words(chosen, by)
 
     def _update_buttons(self) -> None:
         chosen = self.list.chosen()
@@ -227,7 +222,9 @@ class _Words(_Part):
 class _Rules(_Part):
     """The replacements, and a line to try them with."""
 
-    def __init__(self, do: Do) -> None:
+    typed = Signal(str)  # what to try
+
+    def __init__(self, act: Act) -> None:
         self.told = Outcome(words.UNDO)
         self._problem = ""  # of the settings file
         self.table = RuleTable(change=self._change, delete=self._delete)
@@ -251,17 +248,14 @@ class _Rules(_Part):
             self.result,
             self._slow,
         ]
+        also = f"{words.REPLACEMENTS} {words.REPLACEMENTS_ALSO}"
         super().__init__(
-            do, below, help=words.REPLACEMENTS_HELP, also=f"{words.REPLACEMENTS} {words.REPLACEMENTS_ALSO}"
+            act, below, self.table, help=words.REPLACEMENTS_HELP, also=also, setting_name="replacements"
         )
-        self._typing.timeout.connect(self.try_again)
+        self._typing.timeout.connect(lambda: self.typed.emit(self.sample.text()))
         self.sample.textChanged.connect(lambda _text: self._typing.start())
         self.table.chosen_changed.connect(self._update)
         self._update()
-
-    def first_focus(self) -> QWidget:
-        """See ``Row``."""
-        return self.table
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
         """See ``_Part``."""
@@ -269,14 +263,10 @@ class _Rules(_Part):
         self._show_tried(vocabulary.tried)
         self._update()
 
-    def show_problem(self, problem: str) -> None:
-        """See ``_Part``."""
-        self._problem = problem
+    def show_problem(self, problem: Problem | None) -> None:
+        """See ``Row``."""
+        self._problem = sentence(str(problem)) if problem else ""
         self._update()
-
-    def try_again(self) -> None:
-        """Ask what becomes of the text that is there."""
-        self._do("try_text", self.sample.text())
 
     def rest(self) -> None:
         """Ask for nothing any more."""
@@ -297,10 +287,10 @@ class _Rules(_Part):
         self._slow.say(slow)
 
     def _change(self, rule: Rule | None, entered: Replacement) -> None:
-        self._do("set_replacement", rule, entered)
+        self._act().set_replacement(rule, entered)
 
     def _delete(self) -> None:
-        self._do("delete_rows", self.table.chosen())
+        self._act().delete_rows(self.table.chosen())
 
     def _update(self) -> None:
         self.delete_button.setEnabled(bool(self.table.selectedIndexes()))
@@ -310,7 +300,7 @@ class _Rules(_Part):
 class _Files(_Part):
     """Words and replacements from files and to files."""
 
-    def __init__(self, do: Do) -> None:
+    def __init__(self, act: Act) -> None:
         self.told = Outcome(words.UNDO)
         self.import_button = Button(words.IMPORT, self._ask_what_to_import)
         self.handy_button = Button(words.IMPORT_HANDY, self._import_handy)
@@ -320,14 +310,9 @@ class _Files(_Part):
         buttons = FlowLayout(
             self.import_button, self.handy_button, self.words_button, self.rules_button, gap_px=SMALL_GAP_PX
         )
-        super().__init__(
-            do, [buttons, self.told], help=words.FILES_HELP, also=f"{words.FILES} {words.FILES_ALSO}"
-        )
+        also = f"{words.FILES} {words.FILES_ALSO}"
+        super().__init__(act, [buttons, self.told], self.import_button, help=words.FILES_HELP, also=also)
         self.handy_button.hide()
-
-    def first_focus(self) -> QWidget:
-        """See ``Row``."""
-        return self.import_button
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
         """See ``_Part``."""
@@ -341,21 +326,25 @@ class _Files(_Part):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilters(list(words.IMPORT_KINDS))
-        dialog.fileSelected.connect(lambda path: self._do("import_file", Path(path)))
+        dialog.fileSelected.connect(lambda path: self._act().import_file(Path(path)))
         dialog.open()
 
     def _import_handy(self) -> None:
         if self._handy is not None:
-            self._do("import_file", self._handy)
+            self._act().import_file(self._handy)
 
     def _export_words(self) -> None:
-        write = partial(self._do, "export_words")
+        title = without_letter(words.EXPORT_WORDS)
         ask_where_to_save(
-            self, without_letter(words.EXPORT_WORDS), words.WORDS_NAME, words.WORDS_KINDS, write
+            self, title, words.WORDS_NAME, words.WORDS_KINDS, lambda path: self._act().export_words(path)
         )
 
     def _export_rules(self) -> None:
-        write = partial(self._do, "export_replacements")
+        title = without_letter(words.EXPORT_RULES)
         ask_where_to_save(
-            self, without_letter(words.EXPORT_RULES), words.RULES_NAME, words.RULES_KINDS, write
+            self,
+            title,
+            words.RULES_NAME,
+            words.RULES_KINDS,
+            lambda path: self._act().export_replacements(path),
         )

@@ -16,14 +16,14 @@ FILTER, FILTER_HINT = tr("Find a word"), tr("Find a word")
 WORD_LIST = tr("Words, the most important first")
 NO_WORDS = tr("No words yet. Add the names that come out wrong.")
 NOT_USED = tr("{word} (not used)")
-NOT_USED_TIP = tr("It doesn't fit: move it up, or delete others.")
+NOT_USED_TIP = tr("There's no room for it. Move it up, or delete others.")
 EDIT, UP, DOWN, TO_TOP, DELETE = tr("&Edit"), tr("Move &up"), tr("Move &down"), tr("To &top"), tr("De&lete")
 UP_TIP, DOWN_TIP = tr("Alt+Up"), tr("Alt+Down")
 TOKENS = tr("{tokens} of {limit} tokens used.")
 
 REPLACEMENTS = tr("Replacements")
 REPLACEMENTS_HELP = tr(
-    "Write something else than you say: “new line” a line break, “my address” the address. "
+    "Write something other than what you say: a line break for “new line”, your address for “my address”. "
     "Shift+Enter starts a new line."
 )
 REPLACEMENTS_ALSO = tr("replace snippets text blocks regular expression pattern autocorrect abbreviation")
@@ -39,11 +39,11 @@ WRONG = tr("⚠ {text}")
 WRONG_SPOKEN = tr("{text}, not saved: {reason}")
 
 TRY, TRY_HINT = tr("Tr&y it"), tr("Type or dictate a sentence")
-TRY_HELP = tr("Shows what would be inserted, by all settings for text.")
+TRY_HELP = tr("Shows what would be inserted, with all text settings applied.")
 BECOMES = tr("Inserted: {text}")
 BECOMES_NOTHING = tr("Nothing would be inserted.")
-UNCHANGED = tr("Inserted as it is.")
-SLOW = tr("A pattern takes too long and is left out: row {rows}.")
+UNCHANGED = tr("Inserted unchanged.")
+SLOW = tr("Patterns that take too long are left out: row {rows}.")
 
 FILES = tr("Import and export")
 FILES_HELP = tr(

@@ -21,16 +21,15 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.upkeep import Upkeep
-from handy_qwen.core.view import Commands, HistoryPage, Phase, View
+from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import OPTIONS, SettingsView
-from handy_qwen.settings.forms import Page
+from handy_qwen.settings.forms import Page, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tinted_icon
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
-from handy_qwen.ui.settings.controls import sentence
 from handy_qwen.ui.settings.general import GeneralPage
 from handy_qwen.ui.settings.history import HistoryAndPrivacyPage
 from handy_qwen.ui.settings.language import LanguagePage
@@ -61,13 +60,13 @@ _PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looke
 
 
 class SettingsWindow(AppWindow):
-    """Shows the last settings, view, models and history it was given. Made and used on Qt's thread."""
+    """Shows the last settings, view and models it was given. Made and used on Qt's thread."""
 
     def __init__(self, tools: Tools) -> None:
         super().__init__("settings", words.TITLE, _SIZE_PX)
         self._tools = tools
         self._settings, self._view = SettingsView(), View()
-        self._models, self._history, self._upkeep = ModelList(), HistoryPage(), Upkeep()
+        self._models, self._upkeep = ModelList(), Upkeep()
         self._pages: dict[Page, SettingsPage] = {}
         self._entered: SettingsPage | None = None
         self.search = QLineEdit()
@@ -117,7 +116,6 @@ class SettingsWindow(AppWindow):
             page.show_settings(self._settings)
             page.show_view(self._view)
             page.show_models(self._models)
-            page.show_history(self._history)
             page.show_upkeep(self._upkeep)
             self.order_tabs()
         return self._pages[which]
@@ -190,12 +188,6 @@ class SettingsWindow(AppWindow):
         for page in self._pages.values():
             page.show_models(models)
 
-    def show_history(self, page: HistoryPage) -> None:
-        """Show an answer of the history."""
-        self._history = page
-        for one in self._pages.values():
-            one.show_history(page)
-
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole."""
         self._upkeep = upkeep
@@ -214,7 +206,7 @@ class SettingsWindow(AppWindow):
             MeterBar(self._tools.meter),
             QLineEdit(),
         )
-        self._try.setAccessibleName(words.TRY_NAME)
+        self._try.setAccessibleName(words.TRY_HERE)
         self._try.setClearButtonEnabled(True)
         self._meter.setFixedWidth(_METER_PX)
         self._try.setMinimumWidth(_LEAST_TRY_PX)
@@ -315,8 +307,8 @@ class _Trouble(Card):
             told = "\n".join(sentence(str(one)) for one in shown.problems[:_SHOWN_PROBLEMS])
             count = len(shown.problems)
             title = ntr(
-                "{count} line of {file} is not used.",
-                "{count} lines of {file} are not used.",
+                "{count} line of {file} can't be used as written.",
+                "{count} lines of {file} can't be used as written.",
                 count,
             )
             self.message.say(title.format(count=count, file=name), hint=told)

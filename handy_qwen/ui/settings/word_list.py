@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QAbstractListModel,
     QItemSelection,
     QItemSelectionModel,
@@ -43,6 +45,25 @@ class LinesField(QLineEdit):
             self.lines.emit(text)
 
 
+@contextmanager
+def resized(model: QAbstractItemModel, before: int, after: int, columns: int = 1) -> Iterator[None]:
+    """Rows keep their place, so that a filter, the position and an open editor stay.
+
+    In the body, ``model`` gets other content: ``after`` rows where it had ``before``.
+    """
+    if after > before:
+        model.beginInsertRows(_NOWHERE, before, after - 1)
+    elif after < before:
+        model.beginRemoveRows(_NOWHERE, after, before - 1)
+    yield
+    if after > before:
+        model.endInsertRows()
+    elif after < before:
+        model.endRemoveRows()
+    if after:
+        model.dataChanged.emit(model.index(0, 0), model.index(after - 1, columns - 1))
+
+
 class _WordsModel(QAbstractListModel):
     """The words; an edit is passed on, and comes back with the next page."""
 
@@ -53,19 +74,9 @@ class _WordsModel(QAbstractListModel):
         self._left_out: frozenset[str] = frozenset()
 
     def show_words(self, shown: tuple[str, ...], left_out: frozenset[str]) -> None:
-        """Rows keep their place, so that a filter, the position and an open editor stay."""
-        before, self._left_out = len(self.words), left_out
-        if len(shown) > before:
-            self.beginInsertRows(_NOWHERE, before, len(shown) - 1)
+        self._left_out = left_out
+        with resized(self, len(self.words), len(shown)):
             self.words = shown
-            self.endInsertRows()
-        elif len(shown) < before:
-            self.beginRemoveRows(_NOWHERE, len(shown), before - 1)
-            self.words = shown
-            self.endRemoveRows()
-        self.words = shown
-        if shown:
-            self.dataChanged.emit(self.index(0), self.index(len(shown) - 1))
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
         return 0 if parent.isValid() else len(self.words)

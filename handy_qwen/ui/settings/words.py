@@ -22,7 +22,7 @@ PAGE_LIST = tr("Pages")
 SEARCH = tr("Search (Ctrl+F)")
 SEARCH_NAME = tr("Search settings")
 NOTHING_FOUND = tr("No setting matches.")
-RESET, RESET_TO = tr("Reset"), tr("Reset {setting} to {value}")
+RESET_TO = tr("Reset {setting} to {value}")
 MUST_BE = tr("Must be from {low} to {high} {unit}.")
 LIMITED = tr("At most")
 FOUND_BY = {  # what else a setting is searched by
@@ -41,7 +41,7 @@ FOUND_BY = {  # what else a setting is searched by
     "remove_fillers": tr("filler hesitation"),
     "private": tr("incognito record"),
 }
-TRY_NAME, TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here"), tr("Try it here: {how}")
+TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here: {how}")
 OPEN_FILE, SHOW_IT = tr("Open the &file"), tr("&Show it")
 BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
 BROKEN_HINT = tr(
@@ -50,7 +50,7 @@ BROKEN_HINT = tr(
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
 MEND, MEND_LINE = tr("Re&set “{setting}”"), tr("Re&set this line")
-MEND_TIP = tr("The line becomes a comment, and its setting gets the default.")
+MEND_TIP = tr("The line becomes a comment, and its setting goes back to the default.")
 
 
 def said(words: str) -> str:
@@ -71,7 +71,7 @@ INSERTION, WORDING = tr("Insertion"), tr("Wording")
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
 EXAMPLE, EXAMPLE_HELP = tr("Example"), tr("What these settings make of a sentence.")
 EXAMPLE_BEFORE, EXAMPLE_HEARD = tr("Please send it to Anna"), tr("If you can, um, today.")
-EXAMPLE_SHOWN = tr("There already: {before}\nYou say: {heard}\nThen it reads: {result}")
+EXAMPLE_SHOWN = tr("Already there: {before}\nYou say: {heard}\nThe result: {result}")
 MODEL_DISK, MODEL_MEMORY = tr("{amount} on disk"), tr("about {amount} of memory in use")
 MODEL_SPEED = tr("{amount}x real time on this computer")
 

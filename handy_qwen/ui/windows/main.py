@@ -118,7 +118,7 @@ class _Chooser(QPushButton):
     def _show(self) -> None:
         self._chosen = strings.without_letter(self._submenu.chosen_title)
         self.setAccessibleName(f"{strings.without_letter(self._submenu.title())}: {self._chosen}")
-        self.setToolTip(self._chosen)
+        self.setToolTip(strings.tip(self._chosen))
         self._fit()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's

@@ -10,7 +10,6 @@ from handy_qwen.app.choices import (
     chord_title,
     listed_models,
     live_of,
-    microphones_with,
     recent_with,
     rules_of,
 )
@@ -31,8 +30,8 @@ from handy_qwen.settings import Settings
         ("Yeti", ("", "Yeti"), ("Yeti",)),
     ],
 )
-def test_the_microphone_chosen_in_the_menu_is_the_first_and_the_others_stay(name, before, after):
-    assert microphones_with(name, before) == after
+def test_a_microphone_put_in_front_of_the_others_is_named_once(name, before, after):
+    assert Settings(microphones=(name, *before)).microphones == after
 
 
 def test_every_setting_of_the_cycle_reaches_it():

@@ -241,12 +241,10 @@ def test_a_choice_can_be_taken_back_and_the_menus_know_what_is_chosen_by_itself(
     desk.program.change(method=Method.COPY)
     choices = desk.run().view.choices
     assert not choices.is_model_automatic
-    assert not choices.is_method_automatic
     desk.program.change(model="")
     desk.program.change(method=None)
     choices = desk.run().view.choices
     assert (choices.is_model_automatic, choices.model) == (True, "big")
-    assert choices.is_method_automatic
     assert choices.method is choices.automatic_method
     assert desk.program.store.value.method is None
     assert desk.program.store.value.model == ""

@@ -93,8 +93,12 @@ def test_the_archive_is_written_also_before_anything_was_checked_and_over_a_file
         assert "handy-qwen-support/doctor.json" in archive.namelist()
     if os.name == "posix":
         assert target.stat().st_mode & 0o077 == 0
-    reader.presenter.write_archive(tmp_path / "no-such-folder" / "x.zip")
-    assert "cannot be written" in reader.wait(lambda one: one.problem is not None).problem.title
+    for wrong in (tmp_path / "no-such-folder" / "x.zip", tmp_path):
+        reader.shown.clear()
+        reader.presenter.write_archive(wrong)
+        shown = reader.wait(lambda one: one.archive_problem is not None)
+        assert "cannot be written" in shown.archive_problem.title
+        assert shown.problem is None, "that is the history's"
 
 
 def add(store, number, sound=b"", **columns):

@@ -245,7 +245,7 @@ def test_a_text_in_which_words_may_be_missing_says_so_wherever_it_is_shown(ask, 
     monkeypatch.setattr(segment, "token_limit", lambda _samples: 5)
     status, out, err = retry(3)
     assert status == 0
-    assert "The text may not be complete" in err
+    assert "The text may be incomplete" in err
     text = out.strip()
     assert "…" in text
     assert f"[may be incomplete] {text}" in ask("list").out

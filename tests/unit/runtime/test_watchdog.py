@@ -367,7 +367,7 @@ def test_the_microphone_lives_again():
     listed = queue.SimpleQueue()
     part = MicrophoneRecorder(lambda _: None, NoSound(), on_devices=listed.put)
     part.launch()
-    assert listed.get(timeout=30) == []
+    assert listed.get(timeout=30).devices == []
     kill(part.thread, lambda: part.thread.do(die))
     part.close(30)
     assert not part.thread.has_died()

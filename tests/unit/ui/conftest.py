@@ -5,9 +5,22 @@ import os
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.view import Choices, ModelChoice
 from tests.unit.ui.gallery import everything_asked
+
+
+@pytest.fixture(autouse=True)
+def no_key_stays_held():
+    """Qt still counts as held what was clicked with Ctrl: lists would add to what is selected."""
+    yield
+    if QGuiApplication.keyboardModifiers():
+        QTest.keyRelease(QWidget(), Qt.Key.Key_Control)
+    assert not QGuiApplication.keyboardModifiers()
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def setup(asked, place):
 
 def tools(asked, meter=lambda: -20.0):
     """What the pages of the settings window ask: all of it of ``asked``."""
-    others = (asked.models, asked.history, asked.upkeep, asked.vocabulary, asked.microphone)
+    others = (asked.models, asked.upkeep, asked.vocabulary, asked.microphone)
     return Tools(asked, asked, meter, *others)
 
 

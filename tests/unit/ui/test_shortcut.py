@@ -155,6 +155,21 @@ def test_recording_ends_and_the_key_stays(page, end):
     assert page.keys() == ["Right Ctrl"]
 
 
+@pytest.mark.parametrize("end", ["window", "page", "close"])
+def test_no_test_begins_where_nobody_looks_any_more(page, end):
+    page.record(0, "F9")
+    match end:
+        case "window":
+            QApplication.sendEvent(page.window, QEvent(QEvent.Type.WindowDeactivate))
+        case "page":
+            page.window.go(Page.GENERAL)
+        case "close":
+            page.window.close()
+    page.answer()
+    assert page.requests() == [], "a hotkey that is only shown does not dictate"
+    assert page.keys() == ["F9"]
+
+
 @pytest.mark.parametrize("end", ["window", "page", "close", "other"])
 def test_a_test_ends_with_what_it_is_tried_in(page, end):
     page.record(0, "F9")
@@ -250,18 +265,18 @@ def test_a_removed_one_can_be_brought_back_until_something_else_changes(page):
     page.answer()
     assert page.keys() == ["F9"]
     assert page.list.rows[0].trouble.words == ALONE.title, "the others keep what they say"
-    assert page.list.undone.words == words.REMOVED.format(keys="Right Ctrl")
-    assert page.list.undo.isVisible()
-    page.list.undo.click()
+    assert page.list.undone.message.words == words.REMOVED.format(keys="Right Ctrl")
+    assert page.list.undone.undo_button.isVisible()
+    page.list.undone.undo_button.click()
     assert page.calls("use_hotkeys")[-1] == ([CTRL, GERMAN], None)
     page.answer()
     assert page.keys() == ["Right Ctrl", "F9"]
-    assert not page.list.undo.isVisible()
+    assert not page.list.undone.undo_button.isVisible()
     page.list.rows[0].remove.click()
     page.answer()
     page.have(Hotkey("F8"))
-    assert not page.list.undo.isVisible()
-    assert page.list.undone.words == ""
+    assert not page.list.undone.undo_button.isVisible()
+    assert page.list.undone.message.words == ""
 
 
 def test_backspace_removes_even_the_last_one(page):
@@ -271,7 +286,7 @@ def test_backspace_removes_even_the_last_one(page):
     page.answer()
     assert page.list.rows == []
     assert page.list.trouble.words == words.NONE_SET
-    assert page.list.undo.isVisible()
+    assert page.list.undone.undo_button.isVisible()
     assert page.window.page(Page.SHORTCUT).first_focus() is page.list.add
 
 
@@ -283,7 +298,10 @@ def test_each_has_its_language_and_its_submit_key(page):
     first.language.widget.activated.emit(1)
     assert page.calls("use_hotkeys")[-1] == ([replace(CTRL, language="auto"), GERMAN], None)
     second.submit.widget.activated.emit(2)
-    assert page.calls("use_hotkeys")[-1] == ([CTRL, replace(GERMAN, submit="enter")], None)
+    assert page.calls("use_hotkeys")[-1] == (
+        [replace(CTRL, language="auto"), replace(GERMAN, submit="enter")],
+        None,
+    ), "though the first change is not back yet"
     page.have(CTRL, GERMAN, submit=Submit.ENTER, language="English")
     assert first.submit.widget.currentText() == words.DEFAULT.format(what="Enter")
     assert first.language.widget.currentText() == words.DEFAULT.format(what="English")

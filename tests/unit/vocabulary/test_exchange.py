@@ -17,9 +17,8 @@ from handy_qwen.vocabulary.exchange import (
     MOST_LINES,
     handy_settings,
     read_file,
-    replacements_file,
-    words_file,
-    write_file,
+    write_replacements,
+    write_words,
 )
 from handy_qwen.vocabulary.lists import Vocabulary, added, tidy
 
@@ -199,16 +198,16 @@ def test_handys_settings_are_found_where_it_keeps_them(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
 def test_files_are_for_their_owner_only(tmp_path):
-    write_file(tmp_path / "words.txt", words_file(["Qwen"], ".txt"))
+    write_words(tmp_path / "words.txt", ["Qwen"])
     assert stat.S_IMODE((tmp_path / "words.txt").stat().st_mode) == 0o600
     with pytest.raises(SettingsError, match="could not be written"):
-        write_file(tmp_path / "nowhere" / "words.txt", b"")
+        write_words(tmp_path / "nowhere" / "words.txt", ["Qwen"])
 
 
 @given(words=WORDS, kind=st.sampled_from([".txt", ".csv", ".tsv"]))
 def test_words_survive_a_file(tmp_path_factory, words, kind):
     path = tmp_path_factory.mktemp("words") / f"words{kind}"
-    write_file(path, words_file(words, kind))
+    write_words(path, words)
     found = read_file(path)
     assert list(added(Vocabulary(), found.items).vocabulary.words) == words
     assert not found.skipped
@@ -217,7 +216,7 @@ def test_words_survive_a_file(tmp_path_factory, words, kind):
 @given(rules=st.lists(RULES, max_size=10), kind=st.sampled_from([".csv", ".tsv"]))
 def test_replacements_survive_a_file(tmp_path_factory, rules, kind):
     path = tmp_path_factory.mktemp("rules") / f"replacements{kind}"
-    write_file(path, replacements_file(rules, kind))
+    write_replacements(path, rules)
     found = read_file(path)
     assert values(found) == rules
     assert not found.skipped

@@ -66,7 +66,8 @@ def spoken_rows(page):
 
 
 def orders(asked):
-    return [call[1]["microphones"] for call in asked.calls if call[0] == "change"]
+    changes = [call[1] for call in asked.calls if call[0] == "change"]
+    return [Settings(**change).microphones for change in changes]
 
 
 def show(page, test):
@@ -90,7 +91,7 @@ def test_a_headset_that_is_left_to_its_music_says_so(window, page):
     window.show_settings(order("Headset", "Desk"))
     window.show_view(replace(IDLE, choices=replace(CHOICES, spared_microphones=("Headset",))))
     show(page, HEARD)
-    assert spoken_rows(page)[:2] == ["Headset, Plays music, 1 of 3", "Desk, In use, 2 of 3"]
+    assert spoken_rows(page)[:2] == ["Headset, Playing music, 1 of 3", "Desk, In use, 2 of 3"]
     show(page, MicrophoneTest("Headset"))
     assert spoken_rows(page)[0] == "Headset, In use, 1 of 3", "there is no other"
 
@@ -177,7 +178,8 @@ def test_with_all_in_the_list_there_is_nothing_to_add(window, page):
 def test_what_the_file_has_wrong_in_the_order_is_said_there(window, page):
     problem = FileProblem("microphones must be a list", 3, name="microphones")
     window.show_settings(SettingsView(Path("settings.toml"), problems=(problem,)))
-    assert "must be a list" in page._order.trouble.words
+    order = next(row for row in page.rows if row.setting_name == "microphones")
+    assert order.trouble.words == "Line 3: microphones must be a list."
 
 
 # --- the microphone is open while the page is seen ---------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from handy_qwen.core.models import ModelList
+from handy_qwen.core.models import ModelList, Problem
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Method
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
@@ -170,5 +170,9 @@ def test_the_support_archive_is_saved_where_the_user_says(window, asked, tmp_pat
     dialog.fileSelected.emit(str(tmp_path / "x.zip"))
     dialog.close()
     assert asked.calls[-1] == ("write_archive", tmp_path / "x.zip")
+    window.show_upkeep(Upkeep(problem=Problem("The history cannot be deleted.")))
+    assert not about._archive.trouble.words, "another page says it"
+    window.show_upkeep(Upkeep(archive_problem=Problem("The disk is full.")))
+    assert about._archive.trouble.words == "The disk is full."
     window.show_upkeep(Upkeep(archive=tmp_path / "x.zip"))
     assert str(tmp_path / "x.zip") in about._archive.trouble.words

@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
-from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtGui import QAccessible, QGuiApplication, QTextDocument
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
 from handy_qwen.core.text import Replacement
@@ -67,6 +67,18 @@ def choose(view, *rows):
 def shown(view, column=0, role=Qt.ItemDataRole.DisplayRole):
     model = view.model()
     return [model.index(row, column).data(role) for row in range(model.rowCount())]
+
+
+def test_a_tooltip_shows_what_was_entered_and_reads_it_as_no_markup(window, page):
+    entered = Replacement("<b>x</b> & y", "<img src='a'>")
+    window.show_vocabulary(VocabularyPage(rows=(Row(entered, entered),)))
+    tips = [shown(page.rules.table, column, Qt.ItemDataRole.ToolTipRole)[0] for column in (0, 1)]
+    found = []
+    for tip in tips:
+        document = QTextDocument()
+        document.setHtml(tip)
+        found.append(document.toPlainText())
+    assert found == [entered.heard, entered.written]
 
 
 def tell(window, title, number=1, shown=SHOWN, **more):

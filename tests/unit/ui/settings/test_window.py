@@ -142,6 +142,22 @@ def test_a_bad_value_is_refused_below_its_row_and_nothing_is_asked(window, asked
     assert (row.trouble.words, asked.calls) == ("", [("change", {name: OTHER[name]})])
 
 
+def test_what_is_chosen_while_the_last_choice_is_on_its_way_counts(window, asked):
+    row = row_of(window, "sounds")
+    row.control.click()
+    row.control.click()
+    assert asked.calls == [("change", {"sounds": True}), ("change", {"sounds": False})]
+    window.show_settings(SettingsView(values=Settings(sounds=True)))
+    assert not row.control.isChecked(), "a newer choice is on its way"
+    row.control.click()
+    assert asked.calls[-1] == ("change", {"sounds": True})
+    window.show_settings(SettingsView())
+    window.show_settings(SettingsView(values=Settings(sounds=True)))
+    assert row.control.isChecked()
+    window.show_settings(SettingsView())
+    assert not row.control.isChecked(), "somebody else has changed it"
+
+
 def test_a_change_of_the_file_is_shown_at_once_also_a_value_that_is_not_offered(window):
     row = row_of(window, "warm_s")
     window.show_settings(SettingsView(values=Settings(warm_s=45)))
@@ -154,7 +170,7 @@ def test_a_change_of_the_file_is_shown_at_once_also_a_value_that_is_not_offered(
 def test_what_the_file_has_wrong_is_said_at_its_row_and_can_be_reset(window, asked):
     window.go(Page.GENERAL)
     window.show_settings(MISREAD)
-    assert window.trouble.message.words == "2 lines of settings.toml are not used."
+    assert window.trouble.message.words == "2 lines of settings.toml can't be used as written."
     window.trouble.show_it.click()
     row = row_of(window, "mode")
     assert window.chosen is Page.SHORTCUT
@@ -165,6 +181,18 @@ def test_what_the_file_has_wrong_is_said_at_its_row_and_can_be_reset(window, ask
     window.show_settings(SettingsView(Path("settings.toml")))
     assert not row.trouble.words
     assert not window.trouble.isVisible()
+
+
+@pytest.mark.parametrize("name", ["custom_words", "replacements", "hotkeys", "microphones"])
+def test_what_the_file_has_wrong_in_a_list_is_said_and_shown_where_the_list_is(window, name):
+    window.go(Page.GENERAL)
+    problem = Problem(f"{name} must be a list", 3, name=name)
+    window.show_settings(SettingsView(Path("settings.toml"), problems=(problem,)))
+    window.trouble.show_it.click()
+    assert window.chosen is OPTIONS[name].described.page
+    row = next(row for row in window.page(window.chosen).rows if row.setting_name == name)
+    assert row.trouble.words == f"Line 3: {name} must be a list."
+    assert row.isAncestorOf(QApplication.focusWidget())
 
 
 def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window, asked):

@@ -287,7 +287,7 @@ def test_the_form_that_was_chosen_is_installed_also_after_a_pause(window, asked)
 
 
 def test_where_memory_is_short_a_smaller_form_is_proposed_and_the_usual_one_stays_chosen(window, asked):
-    window.show_models(SHELVES["short of memory"])
+    window.show_models(SHELVES["short-of-memory"])
     small, large = card(window, SMALL), card(window, LARGE)
     assert "Needs 1.4 GB of memory; this computer has 1.5 GB." in said(small)
     assert f"You can choose Compact, which needs 1.1 GB. {COST}" in said(small)
