@@ -32,7 +32,7 @@ from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Event, Request
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
 from handy_qwen.core.types import Mode
-from handy_qwen.core.view import HOTKEYS, NoticeKind, Remedy
+from handy_qwen.core.view import HOTKEYS, Notice, NoticeKind, Remedy
 from handy_qwen.errors import (
     EngineError,
     HandyError,
@@ -232,6 +232,7 @@ def can_be_cancelled(take: Take) -> bool:
 
 
 def _answer(turn: Turn, what: Request) -> None:
+    turn.set(notices=tuple(one for one in turn.now.notices if one.is_lasting or not _offers(one, what)))
     match what:
         case Request.START | Request.STOP | Request.TOGGLE:
             pass  # gestures have read them
@@ -256,6 +257,10 @@ def _answer(turn: Turn, what: Request) -> None:
             turn.notify(NoticeKind.INFO, "Handy Qwen is running.", hint)
         case _:
             assert_never(what)
+
+
+def _offers(notice: Notice, what: Request) -> bool:
+    return events.REQUESTS.get(notice.remedy) is what
 
 
 def _configure(turn: Turn, event: events.Configured) -> None:
@@ -286,7 +291,10 @@ def _tidy(turn: Turn) -> None:
     recovery.recover_next(turn)
     _note_turn_at_engine(turn)
     now = turn.now
-    turn.set(notices=tuple(one for one in now.notices if one.until_s > turn.at_s))
+    left = (one for one in now.notices if one.until_s > turn.at_s)
+    turn.set(
+        notices=tuple(one if one.news_until_s > turn.at_s else replace(one, news_until_s=0.0) for one in left)
+    )
     is_wanted = any(can_be_cancelled(take) for take in now.takes)
     is_new_listener = any(isinstance(one, effects.ListenFor) for one in turn.effects)  # it does not know yet
     if is_new_listener or is_wanted != now.is_escape_watched:
@@ -386,7 +394,7 @@ def _next_wake_s(turn: Turn) -> float | None:
         _loaded_by_s(turn),
         *(_due_s(turn, take) for take in now.takes),
     ]
-    due += [one.until_s for one in now.notices]
+    due += [one.news_until_s or one.until_s for one in now.notices]
     soonest_s = min((at_s for at_s in due if at_s is not None), default=math.inf)
     return None if soonest_s == math.inf else max(soonest_s, turn.at_s + SOON_S)
 

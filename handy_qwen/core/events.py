@@ -7,6 +7,7 @@ Every event that belongs to a take carries its number, so that a late one is rec
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from handy_qwen.core.types import Delivery, Entry, Hotkey, Rules, Target
@@ -286,6 +287,15 @@ class Request(enum.Enum):
     REHEARSE = enum.auto()  # from now on hotkeys are only shown, and begin nothing (View.is_key_down)
     PERFORM = enum.auto()  # from now on they dictate again
     SHOW = enum.auto()  # the program was started by hand: say that it runs, and how to use it
+
+
+REQUESTS: Mapping[Remedy | None, Request] = {
+    Remedy.PASTE: Request.PASTE_AGAIN,
+    Remedy.COPY: Request.COPY_LAST,
+    Remedy.RESTORE: Request.BRING_BACK,
+    Remedy.RETRY: Request.RETRY,
+}
+"""What a click on a notice asks for; the other remedies open a window."""
 
 
 @dataclass(frozen=True, slots=True)

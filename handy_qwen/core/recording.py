@@ -92,7 +92,7 @@ def has_moved(turn: Turn, event: MicrophoneChanged) -> None:
         turn.put(replace(take, device=event.device))
         is_slow = bool(event.unresponsive)
         title = f"{event.unresponsive} isn't responding." if is_slow else "Microphone disconnected."
-        turn.notify(NoticeKind.MICROPHONE_LOST, title, f"Recording continues with {event.device}.")
+        turn.notify(NoticeKind.MICROPHONE_LOST, title, f"{event.device} is used instead.")
 
 
 def has_muted(turn: Turn, number: int, *, is_muted: bool) -> None:

@@ -195,10 +195,17 @@ class Turn:
         """Show a notice, instead of one that says the same.
 
         One with a subject (``lasting``) stays until ``settle`` is called for that; so does one that repeats
-        it. As soon as the history has ``take``, which can be later on a slow disk, its hint is ``kept_hint``.
+        it, and for some seconds that is news. As soon as the history has ``take``, which can be later on a
+        slow disk, its hint is ``kept_hint``.
         """
         same = [one for one in self.now.notices if (one.kind, one.title) == (kind, title)]
-        lasting = lasting or next((one.subject for one in same if one.subject), "")
+        if lasting:  # a state; what somebody ran into before stays news for its time
+            told_until_s = max(
+                (one.news_until_s if one.is_lasting else one.until_s for one in same), default=0.0
+            )
+        else:
+            lasting = next((one.subject for one in same if one.subject), "")
+            told_until_s = self.at_s + NOTICE_S
         self.settle(lasting)
         notice = Notice(
             self.now.last_notice + 1,
@@ -207,7 +214,8 @@ class Turn:
             kept_hint if self.now.entry_of(take) else hint,
             is_lasting=bool(lasting),
             subject=lasting,
-            until_s=math.inf if lasting else self.at_s + NOTICE_S,
+            until_s=math.inf if lasting else told_until_s,
+            news_until_s=told_until_s if lasting else 0.0,
             take=take.number if take else 0,
             kept_hint=kept_hint,
             remedy=remedy or _REMEDIES.get(kind),

@@ -86,9 +86,15 @@ class Notice:
     is_lasting: bool = False  # stays until its cause is gone; others leave ``View`` after some seconds
     subject: str = ""  # what a lasting one is about; of those about the same only the newest stays
     until_s: float = math.inf  # when it leaves ``View``
+    news_until_s: float = 0.0  # of a lasting one that somebody has run into: until when it is news again
     take: int = 0  # once the history has this take ...
     kept_hint: str = ""  # ... the hint becomes this one
     remedy: Remedy | None = None  # what a click on it does, if ``View.can`` still do that
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the user has just run into it, however long it has been known."""
+        return not self.is_lasting or self.news_until_s > 0
 
 
 @dataclass(frozen=True, slots=True)

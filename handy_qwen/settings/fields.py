@@ -340,7 +340,7 @@ class Settings:
         "Model",
         form=Own(lambda value: value or "Automatic"),
         page=Page.LANGUAGE,
-        note="Its name; empty: the one that is installed.",
+        note='Its name; "": chosen automatically.',
     )
     threads: int = option(
         0,
@@ -398,7 +398,7 @@ class Settings:
         "I speak",
         form=Own(lambda value: value or "Detect automatically"),
         page=Page.LANGUAGE,
-        note='A language such as "German" or "de"; "auto": detected automatically.',
+        note='A language such as "German" or "de"; "" or "auto": detected automatically.',
     )
     recent_languages: tuple[str, ...] = option(
         (), Several(known_language), "Recently chosen languages, for the menu", form=Own(", ".join)

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 
 from handy_qwen.core.capture import Captured
 from handy_qwen.core.view import Commands
+from handy_qwen.ui.style import application
+
+_POINTING = (  # or none, for a move
+    Qt.MouseButton.NoButton,
+    Qt.MouseButton.LeftButton,
+    Qt.MouseButton.RightButton,
+    Qt.MouseButton.MiddleButton,
+)
 
 
 class KeyRecorder(QObject):
     """One recording at a time. Made and used on Qt's thread.
+
+    Meanwhile a side button of the mouse means nothing to the windows: wherever the pointer is, pressing one
+    must not move the focus, which would end the recording.
 
     Args:
         commands: What the program offers.
@@ -39,19 +51,28 @@ class KeyRecorder(QObject):
         """Hear keys from now on, for ``heard``."""
         self.end()
         recording = self._recording = object()
+        application().installEventFilter(self)
         self._stop = self._commands.capture_hotkey(lambda step: self._came.emit(recording, step))
 
     def end(self) -> None:
         """Hear no more, and say nothing. Safe to call twice."""
         stop, self._stop, self._recording = self._stop, None, None
+        application().removeEventFilter(self)
         if stop is not None:
             stop()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if isinstance(event, QMouseEvent) and event.button() not in _POINTING:
+            return True
+        return super().eventFilter(watched, event)
 
     def _on_step(self, recording: object, step: Captured) -> None:
         if recording is not self._recording:
             return  # it was ended before this came
         if step.is_last:
             self._stop = self._recording = None
+            application().removeEventFilter(self)
         self.heard.emit(step)
 
 

@@ -99,7 +99,7 @@ def content_of(view: View) -> Content | None:
     # While the guide tries the hotkey, what is wrong with it is shown there. That there is no microphone is
     # told when somebody speaks; until then the tray and the main window say so, not a card for good.
     elsewhere = {MICROPHONE, HOTKEYS} if view.is_rehearsing else {MICROPHONE}
-    notices = [one for one in view.notices if one.subject not in elsewhere]
+    notices = [one for one in view.notices if one.is_news or one.subject not in elsewhere]
     if notices:
         notice = notices[-1]
         return _offering(Content(Mark[notice.kind.name], notice.title, notice.hint), view, notice.remedy)

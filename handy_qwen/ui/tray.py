@@ -13,7 +13,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup, QCursor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
-from handy_qwen.core.events import Request
+from handy_qwen.core.events import REQUESTS, Request
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.view import Choices, Commands, Notice, Phase, Remedy, View, Window
 from handy_qwen.ui import strings
@@ -28,12 +28,6 @@ _WINDOWS = {
     Remedy.MODELS: Window.MODELS,
     Remedy.SETTINGS: Window.SETTINGS,
     Remedy.HISTORY: Window.HISTORY,
-}
-_REQUESTS = {
-    Remedy.PASTE: Request.PASTE_AGAIN,
-    Remedy.COPY: Request.COPY_LAST,
-    Remedy.RESTORE: Request.BRING_BACK,
-    Remedy.RETRY: Request.RETRY,
 }
 Entry = tuple[str, str]
 """What is chosen, and its title."""
@@ -175,8 +169,8 @@ class TrayMenu(QMenu):
         """Do what a click on a notice with ``remedy`` does."""
         if remedy in _WINDOWS:
             self._commands.open_window(_WINDOWS[remedy])
-        elif remedy in _REQUESTS:
-            self._ask(_REQUESTS[remedy])
+        elif remedy in REQUESTS:
+            self._ask(REQUESTS[remedy])
 
     def put_right(self) -> None:
         """Do what helps against the lasting problem; without one, show more of the state."""

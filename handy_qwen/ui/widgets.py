@@ -224,13 +224,17 @@ class Card(QFrame):
             draw_rounded(painter, QRectF(self.rect()), _RADIUS_PX, self.palette().base().color(), pen)
 
 
+_ICON_PX, _ICON_LINES = 20, 1.2  # at least; the height, in lines of text
+
+
 class Icon(QWidget):
-    """One of the program's drawings, tinted."""
+    """One of the program's drawings, tinted, and as large as the text beside it asks for."""
 
     def __init__(self) -> None:
         super().__init__()
         self._name, self._color = "mark-info", "quiet"
-        self.setFixedSize(QSize(20, 20))
+        side_px = max(_ICON_PX, round(self.fontMetrics().height() * _ICON_LINES))
+        self.setFixedSize(QSize(side_px, side_px))
 
     def set_drawing(self, name: str, color: str) -> None:
         """Show the drawing of the file ``name`` in ``color``, a field of ``style.Scheme``."""

@@ -112,7 +112,7 @@ def test_a_file_broken_by_hand_is_explained_and_mended_in_the_window(desktop, ap
     wait_until(complaint, "the complaint")
     assert complaint() == [f"Line {line} of settings.toml cannot be read: a quotation mark is missing."]
     desktop.screenshot("settings-broken")
-    desktop.keys.chord("Alt_L", "r")  # Reset "The key works by"
+    desktop.keys.chord("Alt_L", "s")  # Reset "The key works by"
     wait_until(lambda: '\n# mode = "hold\n' in text_of(app), "the line to become a comment")
     wait_until(lambda: not complaint(), "the end of the complaint")
     assert "of_the_future = 1\n" in text_of(app)

@@ -77,7 +77,7 @@ def test_a_word_of_the_history_becomes_a_replacement_and_is_taken_back(desktop, 
     wait_until(lambda: json.loads(app.run("history", "show", "last", "--json").stdout)["text"], "the history")
     app.run("history", "--window")
     window = wait_for_window(desktop, "History")
-    wait_for_window(desktop, "Handy Qwen", "Alt_L", "n")  # Correct and add…, of the word at the cursor
+    wait_for_window(desktop, "Correct and add", "Alt_L", "n")  # of the word at the cursor
     push(desktop, "r")
     keys.chord("Alt_L", "w")
     keys.chord("Control_L", "a")

@@ -49,7 +49,7 @@ class AboutPage(SettingsPage):
         self._archive = Row(words.ARCHIVE, archive, help=words.ARCHIVE_HELP)
         pages = Button(words.HELP_PAGES, lambda: tools.commands.open_window(Window.HELP))
         self.add_section(words.HELP, Row(words.MANUAL, pages, help=words.MANUAL_HELP), self._archive)
-        file = Button(words.OPEN_FILE, tools.commands.open_settings_file)
+        file = Button(strings.without_letter(words.OPEN_FILE), tools.commands.open_settings_file)
         folders = [Row(words.SETTINGS_FILE, file, help=str(paths.settings_file()))]
         for title, folder in words.folders():
             opened = Button(words.OPEN_FOLDER, partial(_open, folder))

@@ -18,7 +18,9 @@ class GeneralPage(SettingsPage):
         super().__init__(tools)
         self._autostart = QCheckBox()
         self._autostart.clicked.connect(tools.commands.use_autostart)
-        autostart = Row(words.AUTOSTART, self._autostart, help=words.AUTOSTART_HELP)
+        autostart = Row(
+            words.AUTOSTART, self._autostart, help=words.AUTOSTART_HELP, also=words.FOUND_BY["autostart"]
+        )
         play = Button(words.PLAY, tools.commands.play_sounds)
         play.setAccessibleName(words.PLAY_NAME)
         sounds = self.setting("sounds", beside=play)

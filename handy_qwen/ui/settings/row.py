@@ -18,7 +18,8 @@ from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import Control, control_for
-from handy_qwen.ui.widgets import Message, SecondaryText, Text, spoken
+from handy_qwen.ui.strings import without_letter
+from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, spoken
 
 _GAP_PX = 4
 _NOTHING = object()  # no value of a setting
@@ -61,7 +62,8 @@ class Row(QWidget):
         line = FlowLayout(self.label, gap_px=SMALL_GAP_PX * 2)
         if control is not None:
             self.label.setBuddy(control)
-            control.setAccessibleName(spoken(label))
+            action = control.text() if isinstance(control, Button) else ""
+            control.setAccessibleName(": ".join(filter(None, (spoken(label), without_letter(action)))))
             control.setAccessibleDescription(spoken(help))
             line.push(control if before is None else _together(before, control))
         parts: list[Part] = [line, self.help, self.trouble]
@@ -134,7 +136,7 @@ class SettingRow(Row):
             self.setting.widget,
             help=words.said(described.help),
             before=self.reset if beside is None else _together(self.reset, beside),
-            also=f"{name} {self.setting.words}",
+            also=f"{name} {self.setting.words} {words.FOUND_BY.get(name, '')}",
             setting_name=name,
         )
         self._change = change

@@ -25,15 +25,31 @@ NOTHING_FOUND = tr("No setting matches.")
 RESET_TO = tr("Reset {setting} to {value}")
 MUST_BE = tr("Must be from {low} to {high} {unit}.")
 LIMITED = tr("At most")
+FOUND_BY = {  # what else a setting is searched by
+    "autostart": tr("autostart startup boot background"),
+    "overlay": tr("popup indicator"),
+    "sounds": tr("beep cue tone"),
+    "mode": tr("push to talk toggle"),
+    "model": tr("accuracy speed"),
+    "live": tr("streaming preview speed"),
+    "live_on_battery": tr("streaming preview speed"),
+    "threads": tr("cpu cores speed"),
+    "idle_unload_min": tr("ram"),
+    "method": tr("clipboard ctrl+v keystrokes"),
+    "submit": tr("return send chat"),
+    "smart_spacing": tr("capital lowercase punctuation"),
+    "remove_fillers": tr("filler hesitation"),
+    "private": tr("incognito record"),
+}
 TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here: {how}")
-OPEN_FILE, SHOW_IT = tr("&Open the file"), tr("&Show it")
+OPEN_FILE, SHOW_IT = tr("Open the &file"), tr("&Show it")
 BROKEN_LINE, BROKEN = tr("Line {line} of {file} cannot be read: {reason}."), tr("{file} {reason}.")
 BROKEN_HINT = tr(
     "Until it is fixed, your changes work but are not saved. Resetting turns the line into a comment: what "
     "you wrote stays in the file."
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
-MEND, MEND_LINE = tr("&Reset “{setting}”"), tr("&Reset this line")
+MEND, MEND_LINE = tr("Re&set “{setting}”"), tr("Re&set this line")
 MEND_TIP = tr("The line becomes a comment, and its setting goes back to the default.")
 
 
@@ -49,7 +65,7 @@ SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
 SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
 TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
-WORK, RESOURCES = tr("While you speak"), tr("Memory and processor")
+WORK, RESOURCES = tr("Live transcription"), tr("Memory and processor")
 INSERTION, WORDING = tr("Insertion"), tr("Wording")
 
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")

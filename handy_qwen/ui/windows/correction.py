@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QPlainTextEd
 
 from handy_qwen.core.orthography import STOPS
 from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, column, form
-from handy_qwen.ui.strings import APP_TITLE
 from handy_qwen.ui.widgets import SecondaryText, labelled
 from handy_qwen.ui.windows import history_words as words
 
@@ -64,7 +63,7 @@ class CorrectionDialog(QDialog):
     def __init__(self, parent: QWidget, heard: str, add: Callable[[str, str, bool], None]) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(APP_TITLE)
+        self.setWindowTitle(words.CORRECTION)
         self.heard, self.written = QLineEdit(heard), QLineEdit(heard)
         self.as_word, self.as_replacement = QRadioButton(words.AS_WORD), QRadioButton(words.AS_REPLACEMENT)
         self._meaning = SecondaryText()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument, QTextFormat
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSplitter, QTextBrowser, QWidget
 
 from handy_qwen import manual
@@ -12,6 +13,7 @@ from handy_qwen.ui.window import AppWindow
 
 TITLE, TOPICS = tr("Help"), tr("Topics")
 _SIZE_PX = QSize(820, 560)
+_GAP_PX, _HANGING_PX = 8, 32
 
 
 class HelpWindow(AppWindow):
@@ -35,6 +37,7 @@ class HelpWindow(AppWindow):
         halves.addWidget(self.topics)
         halves.addWidget(self.page)
         halves.setStretchFactor(1, 1)
+        halves.setSizes([0, _SIZE_PX.width()])  # the list as narrow as its words allow
         self.topics.setMinimumWidth(self.topics.sizeHintForColumn(0) + 2 * self.fontMetrics().height())
         self.body.addWidget(halves, 1)
 
@@ -44,4 +47,29 @@ class HelpWindow(AppWindow):
 
     def _show(self, item: QListWidgetItem) -> None:
         self.page.setMarkdown(manual.page(item.data(Qt.ItemDataRole.UserRole)))
+        _lay_out(self.page.document())
         self.page.setAccessibleName(item.text())
+
+
+def _lay_out(document: QTextDocument) -> None:
+    """Wrap commands that are wider than the page, and keep them and tables off what is around them."""
+    block = document.begin()
+    while block.isValid():
+        if _is_command(block):
+            shape = block.blockFormat()
+            shape.setNonBreakableLines(False)
+            shape.setLeftMargin(_HANGING_PX)
+            shape.setTextIndent(-_HANGING_PX)
+            shape.setTopMargin(0 if _is_command(block.previous()) else _GAP_PX)
+            shape.setBottomMargin(0 if _is_command(block.next()) else _GAP_PX)
+            QTextCursor(block).setBlockFormat(shape)
+        block = block.next()
+    for table in document.rootFrame().childFrames():
+        frame = table.frameFormat()
+        frame.setTopMargin(_GAP_PX)
+        frame.setBottomMargin(_GAP_PX)
+        table.setFrameFormat(frame)
+
+
+def _is_command(block: QTextBlock) -> bool:
+    return block.blockFormat().hasProperty(QTextFormat.Property.BlockCodeFence)

@@ -15,7 +15,7 @@ from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Target
-from handy_qwen.core.view import HOTKEYS, SETTINGS, Choices, NoticeKind, Phase, Remedy
+from handy_qwen.core.view import HOTKEYS, MICROPHONE, SETTINGS, Choices, NoticeKind, Phase, Remedy
 from handy_qwen.engine.api import GAP
 from handy_qwen.errors import DownloadError, DownloadReason, LanguageError, SettingsError
 from tests.dictation import EDITOR, ERROR, KEYS, RULES, TERMINAL, UNTIMED, Desk
@@ -423,7 +423,7 @@ def test_a_take_that_goes_on_with_another_microphone_says_so():
 def test_a_microphone_that_does_not_respond_is_named_with_the_one_used_instead():
     desk = Desk().down().play(ev.MicrophoneChanged(1, "webcam", "headset"))
     notice = desk.view.notices[-1]
-    assert (notice.title, notice.hint) == ("headset isn't responding.", "Recording continues with webcam.")
+    assert (notice.title, notice.hint) == ("headset isn't responding.", "webcam is used instead.")
 
 
 def test_a_recorder_that_never_ends_a_take_does_not_keep_its_text():
@@ -654,6 +654,30 @@ def test_the_model_shows_in_the_phase():
     desk.hear(1, "One.").put(1).play(ev.ModelReady("m", ("German", "English")))
     assert desk.view.phase is Phase.IDLE
     assert desk.view.choices.languages == ("English", "German")
+
+
+def test_a_problem_that_lasts_is_news_again_for_a_while_when_somebody_runs_into_it():
+    desk = Desk().play(ev.Trouble(MICROPHONE, ERROR)).wait(60)
+    assert [notice.is_news for notice in desk.view.notices] == [False]
+    desk.down().fail(1)
+    (notice,) = desk.view.notices
+    assert (notice.subject, notice.is_lasting, notice.is_news) == (MICROPHONE, True, True)
+    desk.play(ev.Trouble(MICROPHONE, ERROR))  # the recorder looked again
+    assert [notice.is_news for notice in desk.view.notices] == [True]
+    desk.up().wait(60)
+    assert [(notice.subject, notice.is_news) for notice in desk.view.notices] == [(MICROPHONE, False)]
+    assert desk.play(ev.Trouble(MICROPHONE, None)).view.notices == ()
+
+
+def test_a_failure_stays_news_when_it_turns_out_to_last():
+    desk = Desk().down().fail(1).play(ev.Trouble(MICROPHONE, ERROR))
+    assert [(notice.is_lasting, notice.is_news) for notice in desk.view.notices] == [(True, True)]
+
+
+def test_what_offers_to_restore_is_gone_when_that_is_asked_for():
+    desk = Desk().down().begun(1).wait(1).play(ev.Kept(1, 7)).escape()
+    assert [notice.remedy for notice in desk.view.notices] == [Remedy.RESTORE]
+    assert desk.play(ev.Requested(Request.BRING_BACK, desk.at_s)).view.notices == ()
 
 
 def test_a_model_that_cannot_be_loaded_is_a_problem_until_one_can():

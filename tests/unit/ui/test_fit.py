@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from handy_qwen.ui.style import use_outlines
+from handy_qwen.ui.widgets import Icon
 from tests.unit.ui.gallery import WINDOWS, open_window
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -95,6 +96,13 @@ def test_a_window_with_large_letters_takes_the_room_there_is_and_no_more(qtbot, 
     assert room.contains(window.geometry())
     if window.fontMetrics().height() > 30:
         assert window.width() > 0.95 * room.width()
+
+
+@pytest.mark.usefixtures("screen")
+def test_a_mark_is_as_large_as_the_letters_beside_it(qtbot):
+    mark = Icon()
+    qtbot.addWidget(mark)
+    assert mark.height() >= mark.fontMetrics().height()
 
 
 @pytest.mark.parametrize("name", ["main", "history-full", "models-downloading"])

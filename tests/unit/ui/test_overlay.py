@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QImage
 from PySide6.QtWidgets import QLineEdit
 
-from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, Remedy, View
+from handy_qwen.core.view import HOTKEYS, MICROPHONE, Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.overlay_card import CardPainter, Content, Mark, content_of, fitted, is_right_to_left
@@ -29,6 +29,7 @@ def notice(kind, title="Title.", hint="Hint.", **more):
 
 FAILED, DEAD = notice(NoticeKind.FAILED), notice(NoticeKind.DEAD_MICROPHONE)
 NO_HOTKEY = replace(FAILED, is_lasting=True, subject=HOTKEYS)
+NO_MICROPHONE = replace(NO_HOTKEY, subject=MICROPHONE)
 
 # --- what it says -----------------------------------------------------------------------------------
 
@@ -107,6 +108,12 @@ NO_HOTKEY = replace(FAILED, is_lasting=True, subject=HOTKEYS)
         # What is wrong with the hotkey is said in the guide, while that tries it.
         (replace(IDLE, notices=(NO_HOTKEY,), is_rehearsing=True), None),
         (replace(IDLE, notices=(NO_HOTKEY,)), Content(Mark.FAILED, "Title.", "Hint.")),
+        # That there is no microphone is said to who presses the key.
+        (replace(IDLE, notices=(NO_MICROPHONE,)), None),
+        (
+            replace(IDLE, notices=(replace(NO_MICROPHONE, news_until_s=9.0),)),
+            Content(Mark.FAILED, "Title.", "Hint."),
+        ),
         (
             replace(IDLE, notices=(FAILED, NO_HOTKEY), is_rehearsing=True),
             Content(Mark.FAILED, "Title.", "Hint."),

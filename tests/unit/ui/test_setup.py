@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from handy_qwen import paths
@@ -448,6 +449,20 @@ def test_a_desktop_that_shows_no_keys_is_explained(asked, page_of):
     hear(asked, CaptureStep.FAILED, error=refusal)
     assert labels(page.objection) == ["No.", "Elsewhere."]
     assert not page.cap.is_capturing
+
+
+def test_a_side_button_of_the_mouse_may_be_pressed_anywhere_while_a_key_is_taken(
+    qtbot, window, asked, page_of
+):
+    page = page_of(HOTKEY)
+    qtbot.waitExposed(window)
+    page.change.click()
+    pointer = page.change.mapTo(window, page.change.rect().center())
+    QTest.mousePress(window.windowHandle(), Qt.MouseButton.BackButton, pos=pointer)
+    assert page.cap.is_capturing
+    hear(asked, CaptureStep.CHOSEN, "Mouse 4")
+    QTest.mouseRelease(window.windowHandle(), Qt.MouseButton.BackButton, pos=pointer)
+    assert commands(asked, "use_hotkey") == [("Mouse 4",)]
 
 
 def test_while_a_key_is_taken_no_button_shows_a_letter(window, asked, page_of):

@@ -5,8 +5,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QKeyEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.capture import Captured, CaptureStep
@@ -211,6 +212,16 @@ def test_while_recording_no_key_means_anything_to_the_window(page, qtbot):
     assert override.isAccepted()
     assert page.window.isVisible()
     assert cell.is_recording
+
+
+@pytest.mark.parametrize(("button", "goes_on"), [("BackButton", True), ("LeftButton", False)])
+def test_while_recording_a_side_button_may_be_pressed_anywhere(page, button, goes_on):
+    cell, elsewhere = page.list.rows[0].cell, page.window.list
+    cell.click()
+    cell.setFocus()
+    pointer = elsewhere.mapTo(page.window, elsewhere.rect().bottomLeft() + QPoint(20, -20))
+    QTest.mouseClick(page.window.windowHandle(), Qt.MouseButton[button], pos=pointer)
+    assert cell.is_recording == goes_on
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return])

@@ -14,6 +14,7 @@ from handy_qwen.core.view import Window
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import about_words, history_words
+from handy_qwen.ui.strings import without_letter
 from handy_qwen.ui.widgets import Button
 from tests.e2e.shelves import SHELVES
 from tests.unit.ui.gallery import CHOOSING, UPKEEP
@@ -150,6 +151,16 @@ def test_checks_come_one_by_one_and_what_can_be_fixed_has_a_button_that_does_it(
     assert not any(
         one.text() == about_words.FIX_MODEL for one in about.findChildren(Button) if one.isVisible()
     )
+
+
+@pytest.mark.parametrize("page", Page)
+def test_a_button_is_called_by_what_is_written_on_it(window, page):
+    """Who speaks to the computer says what is to be seen; who hears it must learn what it does."""
+    window.go(page)
+    for row in window.page(page).rows:
+        if isinstance(row.control, Button):
+            written = without_letter(row.control.text())
+            assert row.control.accessibleName() == ": ".join(filter(None, (row.label.text(), written)))
 
 
 def test_the_support_archive_is_saved_where_the_user_says(window, asked, tmp_path):

@@ -20,6 +20,7 @@ from handy_qwen.ui.settings import window as window_module
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.window import SettingsWindow
 from tests.unit.test_settings import BY_HAND, whole_line_comments
+from tests.unit.ui import gallery
 from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD, tools
 
 pytestmark = [
@@ -206,6 +207,29 @@ def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window,
     assert asked.calls == [("mend_settings",), ("open_settings_file",)]
     window.show_settings(SettingsView(error=Problem("is not text in UTF-8")))
     assert not window.trouble.mend.isVisible()
+
+
+@pytest.mark.parametrize("shown", [BROKEN, MISREAD, SettingsView()], ids=["broken", "misread", "fine"])
+@pytest.mark.parametrize("page", Page)
+def test_no_two_things_on_a_page_have_the_same_letter(qtbot, asked, page, shown):
+    window = gallery.settings(asked, page)
+    qtbot.addWidget(window)
+    window.show_settings(shown)
+    window.present()
+    titles = [one.text() for one in gallery.buttons(window)]
+    letters = gallery.letters([*titles, *gallery.labels(window)])
+    assert len(set(letters)) == len(letters), titles
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [("clipboard", "method"), ("beep", "sounds"), ("CPU", "threads"), ("popup", "overlay")],
+)
+def test_search_finds_what_is_called_otherwise(window, word, found):
+    window.search.setText(word)
+    assert row_visible(window, found)
+    window.search.setText("startup")
+    assert window.chosen is Page.GENERAL
 
 
 def test_search_finds_rows_on_all_pages_by_all_their_words(qtbot, window):
