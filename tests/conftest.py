@@ -52,6 +52,13 @@ def recordings() -> Path:
     return folder
 
 
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversions listen to no check speech, which takes seconds: for tests of something else."""
+    assert convert.__kwdefaults__
+    monkeypatch.setitem(convert.__kwdefaults__, "speech", None)
+
+
 @pytest.fixture(scope="session")
 def exact_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo model in float32."""

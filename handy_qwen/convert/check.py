@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from handy_qwen.convert.check_speech import RATE_HZ, CheckClip
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint, Float32
-from handy_qwen.convert.trial import Case, Values
+from handy_qwen.convert.trial import Case, Values, check_is_finite
 from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.compact import EmbeddingTable, rotary_tables
@@ -145,28 +145,30 @@ class Choices:
     """
 
     error: float
-    head_error: float  # with the float32 model's values in front of the head
     same: list[npt.NDArray[np.bool_]]  # of each sentence, whether each token's first choice is the same
 
 
 def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], threads: int) -> Choices:
     """Compare what the output heads make of ``names.HIDDEN`` of ``sentences``.
 
-    In memory are a few thousand rows of the table at a time, and the package's logits of all tokens, twice.
+    In memory are a few thousand rows of the table at a time, and the package's logits of all tokens.
+
+    Raises:
+        ConversionError: Those of float32 are infinite or NaN.
     """
     session = open_session(folder / names.HEAD_FILE, threads=threads)
     hidden = np.concatenate([case.exact[names.HIDDEN] for case in sentences])
     rounded = np.concatenate([case.rounded[names.HIDDEN] for case in sentences])
-    found, own = (run(session, {names.HIDDEN: rows}, Cancel())[0] for rows in (rounded, hidden))
+    (found,) = run(session, {names.HIDDEN: rounded}, Cancel())
     del session
     best, choice = np.full(len(hidden), -np.inf, np.float32), np.zeros(len(hidden), np.int64)
-    exact_sums, found_sums, own_sums = (np.zeros((2, len(hidden))) for _ in range(3))
+    exact_sums, found_sums = (np.zeros((2, len(hidden))) for _ in range(2))
     first = 0
     for rows in weights.read_rows(EMBEDDING):
         exact = hidden @ rows.T
+        check_is_finite([exact])
         exact_sums += _sums(exact)
         found_sums += _sums(found[:, first : first + len(rows)] - exact)
-        own_sums += _sums(own[:, first : first + len(rows)] - exact)
         top = exact.argmax(axis=1)
         values = np.take_along_axis(exact, top[:, None], axis=1)[:, 0]
         choice = np.where(values > best, first + top, choice)
@@ -177,7 +179,6 @@ def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], th
     ends = np.cumsum([len(case.exact[names.HIDDEN]) for case in sentences])[:-1]
     return Choices(
         math.sqrt(_variance(found_sums, first) / power),
-        math.sqrt(_variance(own_sums, first) / power),
         np.split(same, ends),
     )
 

@@ -133,12 +133,16 @@ def convert(
 
 
 class _Work:
-    """Counts work done, in bytes read, and reports the share of the whole, which only grows."""
+    """Counts work done, in bytes read, and reports the share of the whole, which only grows.
+
+    A stage that is entered again is done again: what is left of the bar then stands for more work.
+    """
 
     def __init__(self, progress: OnProgress) -> None:
         self._progress = progress
         self._what = ""
-        self._total = self._done = self._reported = 0.0
+        self._total = self._done = self._entered = self._reported = 0.0
+        self._before = (0.0, 0.0)  # work and share, when there was last more to do than expected
 
     def begin(self, total: float) -> None:
         """What was done before, looking at the source, does not count."""
@@ -146,7 +150,11 @@ class _Work:
 
     def enter(self, what: str, done: float = 0.0) -> None:
         """Begin with ``what``; if less than ``done`` was added so far, catch up with it."""
+        if what == self._what:
+            self._before = self._done, self._share()
+            self._total += self._done - self._entered
         self._what, self._done = what, max(self._done, done)
+        self._entered = self._done
         self._report(self._share())
 
     def add(self, work: float) -> None:
@@ -159,7 +167,8 @@ class _Work:
 
     def _share(self) -> float:
         """Never all: the total is an estimate."""
-        return min(self._done / self._total, 0.999)
+        done, share = self._before
+        return min(share + (1 - share) * (self._done - done) / (self._total - done), 0.999)
 
     def _report(self, share: float) -> None:
         self._reported = share

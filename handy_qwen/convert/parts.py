@@ -8,7 +8,6 @@ ever change a first choice. Where the error is larger, a finer form is tried, an
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,15 +18,15 @@ from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.decoder import write_decoder, write_embedding, write_head
 from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.folding import FoldedTensors
-from handy_qwen.convert.presets import Precision, Preset
-from handy_qwen.convert.trial import PRODUCT_LIMIT, Case, relative_error
+from handy_qwen.convert.presets import PLAIN, Precision, Preset
+from handy_qwen.convert.trial import Case, relative_error
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.compact import open_table
 from handy_qwen.engine.qwen3.manifest import Fidelity, TableForm
 from handy_qwen.engine.qwen3.model import ModelConfig
 
 FEATURES_LIMIT, LOGITS_LIMIT = 0.02, 0.03
-_NOT_COMPARABLE = "In float32, the check speech becomes values that are no numbers: nothing was compared."
+_AUDIO, _TEXT = "audio encoder", "text decoder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class PartsWriter:
             preset: How precisely to keep each part, at least.
             check: The check speech; without it, the preset is followed and nothing is compared.
             threads: For sessions.
-            enter: Called with the name of what begins.
+            enter: Called with the name of what begins, or begins again.
         """
         self._folder, self._weights, self._config, self._preset = folder, weights, config, preset
         self._check, self._threads, self._enter = check, threads, enter
@@ -70,24 +69,22 @@ class PartsWriter:
 
     def write(self) -> Parts:
         """Write all parts."""
-        self._enter("audio encoder")
+        self._enter(_AUDIO)
         forms, windows = self._write_audio()
         self._enter("embedding")
         table = self._write_head(self._preset.head)
-        self._enter("text decoder")
+        self._enter(_TEXT)
         decoder, sentences = self._write_decoder(table, windows)
         forms["decoder"] = decoder
         fidelity = None
         if self._check is not None:
             self._enter("check")
-            table, choices = self._check_head(table, sentences)
+            choices = compare_choices(self._folder, self._weights, sentences, self._threads)
             fidelity = self._fidelity(_error(windows, names.FEATURES), choices)
         head = Precision(table.bits, table.block)
         forms["embedding and head"] = str(head)
-        for (
-            path
-        ) in self._folder.iterdir():  # a graph whose weights all fit inside has an empty file beside it
-            if path.stat().st_size == 0:
+        for path in self._folder.iterdir():
+            if path.stat().st_size == 0:  # beside a graph whose weights all fit inside
                 path.unlink()
         return Parts(table, forms, fidelity)
 
@@ -112,6 +109,7 @@ class PartsWriter:
             write,
             lambda: check.windows(chunks) if check else [],
             what="encoder",
+            stage=_AUDIO,
             form=self._preset.encoder,
             width=config.d_model,
             value=names.FEATURES,
@@ -136,6 +134,7 @@ class PartsWriter:
             write,
             sentences,
             what="decoder",
+            stage=_TEXT,
             form=self._preset.decoder,
             width=config.hidden,
             value=names.HIDDEN,
@@ -149,20 +148,23 @@ class PartsWriter:
         begin: Callable[[], list[Case]],
         *,
         what: str,
+        stage: str,
         form: Precision,
         width: int,
         value: str,
         limit: float,
     ) -> tuple[Counter[Precision], list[Case]]:
         """Write a part as ``form`` asks for, and again in finer forms while ``value`` is further off."""
-        *finer, _float32 = form.and_finer(width) if form.bits == 8 else (form, form)
-        for tried in finer:
+        tries = [tried for tried in form.and_finer(width) if tried == form or tried != PLAIN]
+        for tried in tries:
+            if tried is not tries[0]:
+                self._enter(stage)
             cases = begin()
             forms = write(tried, cases)
             error = _error(cases, value)
             if error <= limit:
                 break
-            if tried is finer[-1]:
+            if tried is tries[-1]:
                 self._notes.append(f"The {what} is {error:.1%} off; up to {limit:.0%} is usual.")
             else:
                 self._notes.append(f"The {what} takes a finer form: with {form}, it was {error:.1%} off.")
@@ -173,23 +175,7 @@ class PartsWriter:
         write_head(self._folder / names.HEAD_FILE, self._config.text, table)
         return table
 
-    def _check_head(self, table: TableForm, sentences: list[Case]) -> tuple[TableForm, Choices]:
-        """Compare logits; write the head in a finer form if it is too coarse for itself."""
-        choices = compare_choices(self._folder, self._weights, sentences, self._threads)
-        form = Precision(table.bits, table.block)
-        for finer in form.and_finer(self._config.text.hidden)[1:-1]:
-            if choices.head_error <= PRODUCT_LIMIT:
-                break
-            self._notes.append(
-                f"The output head takes a finer form: with {form}, it was {choices.head_error:.1%} off."
-            )
-            table = self._write_head(finer)
-            choices = compare_choices(self._folder, self._weights, sentences, self._threads)
-        return table, choices
-
     def _fidelity(self, features: float, choices: Choices) -> Fidelity:
-        if not math.isfinite(features + choices.error):
-            return Fidelity(notes=(*self._notes, _NOT_COMPARABLE))
         return Fidelity(
             clips=len(choices.same),
             clips_same=sum(bool(same.all()) for same in choices.same),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the command line knows the presets, and numpy is slow to import
     from handy_qwen.engine.qwen3.model import ModelConfig
 
-_SMALLEST_BLOCK, _BLOCK = 16, 32  # of MatMulNBits
+_SMALLEST_BLOCK = 16  # of MatMulNBits
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class Precision:
         """
         if self.bits != 8:
             return (self,)
-        blocks = replace(self, block=_BLOCK).fitting(width)
-        has_blocks = width % blocks.block == 0 and blocks.block != self.block
+        blocks = BLOCKS.fitting(width)
+        is_coarser = not self.block or self.block > blocks.block
+        has_blocks = is_coarser and width % blocks.block == 0
         return (self, *(blocks,) * has_blocks, PLAIN)
 
     def __str__(self) -> str:
@@ -59,7 +60,6 @@ class Preset:
     encoder: Precision
     decoder: Precision
     head: Precision
-    cost: str = ""  # what it costs in which languages, in a sentence
 
     def __post_init__(self) -> None:
         """The engine looks rows of the embedding up by their zero points; convolutions have no blocks."""
@@ -91,28 +91,16 @@ class Preset:
         )
 
 
-# Without zero points a step of the model takes a tenth less processor time, for an error in the logits that
-# is a tenth larger; of 8 bits, larger blocks are quicker (the tables in engine/qwen3/MODEL.md).
-_FOUR = Precision(4, 32, is_symmetric=True)
-_LARGE, _SMALL_HEAD = Precision(8, 64), Precision(4, 32)
-# Word errors of the 0.6B model with a decoder of 4 bits instead of 8, measured by others: English 6.6 instead
-# of 5.6 %, German 9.5 of 6.8, French 11.4 of 8.5, Russian 16.4 of 10.5, Japanese 16.1 of 8.6, Korean 20.0 of
-# 6.9, Arabic 33.5 of 20.3.
-_COST = (
-    "Of a hundred words, the 0.6B model gets one more wrong in English, three in German and French, six to"
-    " eight in Russian and Japanese, and thirteen in Korean and Arabic; the 1.7B model suffers less."
-)
+# Of 4 bits without zero points, a step of the model takes a tenth less processor time, for an error in the
+# logits that is a tenth larger (the tables in engine/qwen3/MODEL.md).
+_FOUR, _FOUR_HEAD = Precision(4, 32, is_symmetric=True), Precision(4, 32)
 PRESETS = {
     preset.name: preset
     for preset in (  # convolutions, encoder, decoder layers, head
-        Preset("balanced", "8 bits, nearly as the original; the default", CHANNELS, CHANNELS, _LARGE, _LARGE),
-        Preset(
-            "compact", "4 bits in the decoder; smaller and quicker", CHANNELS, CHANNELS, _FOUR, _LARGE, _COST
-        ),
-        Preset(
-            "smallest", "the least memory; more mistakes still", CHANNELS, CHANNELS, _FOUR, _SMALL_HEAD, _COST
-        ),
-        Preset("precise", "8 bits in finer blocks; slower", PLAIN, BLOCKS, BLOCKS, BLOCKS),
+        Preset("balanced", "8 bits, nearly as the original; the default", CHANNELS, CHANNELS, BLOCKS, BLOCKS),
+        Preset("compact", "4 bits in the decoder; smaller and quicker", CHANNELS, CHANNELS, _FOUR, BLOCKS),
+        Preset("smallest", "the least memory; more mistakes still", CHANNELS, CHANNELS, _FOUR, _FOUR_HEAD),
+        Preset("precise", "finer 8 bits in the encoder, too; slower", PLAIN, BLOCKS, BLOCKS, BLOCKS),
         Preset("exact", "float32 throughout, for comparison", PLAIN, PLAIN, PLAIN, PLAIN),
     )
 }

@@ -24,6 +24,7 @@ from handy_qwen.convert.checkpoint import Float32
 from handy_qwen.convert.folding import FoldedTensors, PlainTensors
 from handy_qwen.convert.graph import Graph, Mark, Product, Verdict
 from handy_qwen.convert.presets import PRESETS, Preset
+from handy_qwen.errors import ConversionError
 
 PRODUCT_LIMIT = 0.025
 """Largest error of one product, relative. With a scale per channel it is 1.4 % on Gaussian numbers; where it
@@ -140,6 +141,7 @@ class Trial:
             found = graph.run_piece(mark, wanted, feeds, self._threads)
         graph.remove()
         for case, values in zip(self._cases, found, strict=True):
+            check_is_finite(values)
             case.exact |= zip(wanted, values, strict=True)
         self._heard = {name: [case.exact[name] for case in self._cases] for name in graph.multiplied}
 
@@ -177,6 +179,19 @@ class Trial:
             rows -= product.bias
         correction = (expected - rows).mean(axis=0)
         return Verdict(relative_error([(rows + correction, expected)]) <= PRODUCT_LIMIT, correction)
+
+
+def check_is_finite(values: Iterable[Float32]) -> None:
+    """Check what the float32 model makes of speech.
+
+    Raises:
+        ConversionError: It is infinite or NaN, so that there is nothing to compare a package with.
+    """
+    if not all(np.isfinite(value).all() for value in values):
+        raise ConversionError(
+            "The checkpoint is damaged: even in full precision, speech becomes infinite values or NaN.",
+            "Download it again.",
+        )
 
 
 def relative_error(pairs: Iterable[tuple[Float32, Float32]]) -> float:

@@ -7,7 +7,7 @@ usage: python tests/bench/quantization.py [--recordings FOLDER] [--rounds N] [--
 2. The convolutions of the 0.6B model on one chunk: float32 against 8-bit products of unfolded patches.
 3. The demo model with one part in one form, the others in float32: errors of features and of logits on
    real speech, how often the first choice stays, and word errors on FOLDER (recordings and refs.tsv). Last,
-   all presets, also of a checkpoint with loud channels (factor 64), which computes the same in float32.
+   all presets (tests/bench/faithful.py compares them further).
 
 Times are of the process on one thread, medians of rounds in which all forms take turns, so that other
 programs disturb all alike. Copies of the weights lie beside each other in memory, as the layers of a model
@@ -19,7 +19,6 @@ import csv
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -48,13 +47,9 @@ from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.errors import ConversionError
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT))
-from tests.loud_channels import write_loud  # noqa: E402
-
 CHECKPOINT = ROOT / "tests" / "data" / "demo-checkpoint"
 K, N, COPIES = 1024, 3072, 24
 BLOCKS = (16, 32, 64, 128)
-LOUD = "loud channels, preset "
 
 
 # ---- forms of a product ---------------------------------------------------------------------------------
@@ -254,8 +249,7 @@ def variants():
         for form in forms:
             if part != "head" or (form.block and not form.is_symmetric):
                 found[f"{part}: {form}"] = replace(exact, name="test", **{part: form})
-    found |= {f"preset {name}": preset for name, preset in PRESETS.items() if name != "exact"}
-    return found | {f"{LOUD}{name}": preset for name, preset in PRESETS.items() if name != "exact"}
+    return found | {f"preset {name}": preset for name, preset in PRESETS.items() if name != "exact"}
 
 
 def recordings_of(folder):
@@ -270,12 +264,10 @@ def models(folder, recordings):
     mels = [list(windows(log_mel(load(path)))) for path in sorted(paths.asset("speech").glob("*.flac"))]
     print("\n| demo model | MB | features | logits | same choice | word errors |\n|---|---|---|---|---|---|")
     expected, scorer = None, Scorer() if recordings else None
-    loud = write_loud(CHECKPOINT, folder / "loud", factor=64)
     for name, preset in variants().items():
         place = folder / "model"
         try:
-            source = loud if name.startswith(LOUD) else CHECKPOINT
-            convert(source, place, preset, Details("test", pass_s=8.0))
+            convert(CHECKPOINT, place, preset, Details("test", pass_s=8.0))
         except ConversionError as error:  # the demo model's widths do not divide into every block
             print(f"| {name} | {error.title} |")
             continue

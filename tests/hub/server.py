@@ -237,10 +237,10 @@ class FakeHub:
                     piece = piece[:at] + bytes([piece[at] ^ 1]) + piece[at + 1 :]
                 if fault.cut_at is not None and done + len(piece) > fault.cut_at:
                     piece = piece[: fault.cut_at - done]
+                with self.lock:  # first: whoever has the last piece may ask at once
+                    request.sent_bytes += len(piece)
                 handler.wfile.write(piece)
                 done += len(piece)
-                with self.lock:
-                    request.sent_bytes += len(piece)
                 if fault.cut_at is not None and done >= fault.cut_at:
                     handler.close_connection = True
                     handler.connection.close()

@@ -44,12 +44,13 @@ def test_a_tree_is_written_with_all_its_folders(tmp_path, told):
     assert sorted(told) == sorted(path.stat().st_ino for path in [tmp_path, *tmp_path.rglob("*")])
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_package_is_on_the_disk_before_it_has_its_name(tmp_path, told):
     convert(CHECKPOINT, tmp_path / "package", PRESETS["balanced"], Details("package"))
     assert is_brought_through(tmp_path / "package", told)
 
 
-@pytest.mark.usefixtures("app_home")
+@pytest.mark.usefixtures("app_home", "unchecked")
 def test_a_model_is_on_the_disk_before_its_source_is_deleted(told):
     assert is_brought_through(import_model(CHECKPOINT, lambda _progress: None, name="mine").folder, told)
 

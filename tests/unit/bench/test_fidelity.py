@@ -14,6 +14,8 @@ from handy_qwen.convert.presets import PLAIN, PRESETS
 from handy_qwen.engine.qwen3.manifest import load_manifest
 from tests.conftest import CHECKPOINT
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 @pytest.fixture(scope="module")
 def clips():
@@ -80,7 +82,7 @@ def test_the_command_prints_the_report_for_people_and_for_programs(tmp_path, cap
     assert main(arguments) == 0
     text = capsys.readouterr().out
     assert "3 clips" in text
-    assert "decoder          8-bit, blocks of 64" in text
+    assert "decoder          8-bit, blocks of 32" in text
     assert main([*arguments, "--replace", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["preset"] == "balanced"

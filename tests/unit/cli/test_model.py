@@ -252,6 +252,7 @@ def test_a_log_gets_a_line_for_each_stage_and_tenth_and_no_more(capsys):
     assert lines[-1] == "trying it out"
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_folder_that_is_used_is_found_from_everywhere(ask, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert f"handy-qwen model use {tmp_path / 'mine'}" in ask("convert", CHECKPOINT, "mine").out
@@ -274,6 +275,7 @@ def test_a_demo_model_that_hears_other_words_is_no_good(ask, monkeypatch):
     assert (status, "doesn't transcribe its own sample" in err) == (1, True)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_package_takes_the_place_of_nothing_but_a_package(ask, tmp_path):
     arguments = ["convert", CHECKPOINT, tmp_path / "mine"]
     assert ask(*arguments).status == 0

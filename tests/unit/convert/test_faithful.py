@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, Fidelity, load_manifest
 from handy_qwen.engine.qwen3.recognizer import Recognizer
-from handy_qwen.errors import CheckSpeechError
+from handy_qwen.errors import CheckSpeechError, ConversionError
 from tests.conftest import CHECKPOINT, VOICE_MODEL
 from tests.loud_channels import change, write_loud
 
@@ -176,6 +177,40 @@ def test_a_model_of_zeros_converts(tmp_path):
     assert (manifest.fidelity.features, manifest.fidelity.logits) == (0, 0)
     assert manifest.fidelity.clips_same == manifest.fidelity.clips > 0
     assert manifest.precision["encoder"] == str(CHANNELS)
+
+
+def test_a_checkpoint_whose_layers_overflow_is_refused(tmp_path):
+    """All its weights are finite."""
+
+    def overflow(tensors):
+        tensors["thinker.audio_tower.layers.1.fc1.bias"][5] = 3e38
+        tensors["thinker.audio_tower.layers.1.fc2.weight"][:, 5] = 1e3
+
+    source = change(CHECKPOINT, tmp_path / "damaged", overflow)
+    with pytest.raises(
+        ConversionError, match="even in full precision, speech becomes infinite values or NaN"
+    ):
+        convert(source, tmp_path / "package", PRESETS[DEFAULT_PRESET], DETAILS)
+    assert [path.name for path in tmp_path.iterdir()] == ["damaged"]
+
+
+def test_progress_goes_on_while_a_part_is_written_again(tmp_path, monkeypatch):
+    """Nothing is near enough: the encoder is written in both of its forms."""
+    monkeypatch.setattr("handy_qwen.convert.parts.FEATURES_LIMIT", 0.0)
+    steps = []
+    convert(
+        CHECKPOINT,
+        tmp_path / "package",
+        PRESETS[DEFAULT_PRESET],
+        DETAILS,
+        progress=lambda *step: steps.append(step),
+    )
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert max(after - before for before, after in pairwise(shares)) < 0.15
+    assert len([share for share in shares if share > 0.99]) < 0.1 * len(shares)
+    spent = {what: sum(name == what for name, _ in steps) for what in ("audio encoder", "text decoder")}
+    assert min(spent.values()) > 10
 
 
 @pytest.mark.parametrize("problem", ["is missing", "is damaged"])

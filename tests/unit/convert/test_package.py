@@ -23,6 +23,7 @@ from tests.conftest import CHECKPOINT
 from tests.golden.random_checkpoint import random_tensors, write_random_checkpoint, write_safetensors
 from tests.published_layout import write_published_layout
 
+pytestmark = pytest.mark.usefixtures("unchecked")  # test_faithful.py has the comparison
 MEL = np.random.default_rng(5).normal(size=(128, 330)).astype(np.float32)
 EXACT, DETAILS = PRESETS["exact"], Details("test", pass_s=8.0)
 

@@ -28,6 +28,7 @@ from tests.conftest import CHECKPOINT
 from tests.hub.transformers import write_transformers_layout
 from tests.published_layout import write_published_layout
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 DEMO_PACKAGE = paths.asset("demo-model")
 
 

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from handy_qwen.cli import main
+from handy_qwen.convert.check_speech import load_check_speech
+from handy_qwen.convert.package import convert
 from handy_qwen.core.models import InstallStage, ModelStatus
-from handy_qwen.engine.qwen3.manifest import is_package
+from handy_qwen.engine.qwen3.manifest import is_package, load_manifest
 from handy_qwen.errors import (
     CancelledError,
     ConversionError,
@@ -26,6 +29,7 @@ from handy_qwen.errors import (
     ModelCorruptError,
 )
 from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
+from handy_qwen.models.figures import fidelity_of
 from handy_qwen.models.installed import (
     discard_download,
     find_installable,
@@ -45,6 +49,7 @@ from tests.hub.transformers import REPOSITORY as HF_REPOSITORY
 from tests.hub.transformers import write_transformers_layout
 from tests.published_layout import write_published_layout
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 ROOT = Path(__file__).parents[3]
 WEIGHTS = "model.safetensors"
 KILLS = int(os.environ.get("HANDY_QWEN_KILLS", "2"))
@@ -85,6 +90,24 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
     remove("tiny")
     assert [model.name for model in installed_models()] == ["demo"]
     assert list(ModelPaths("tiny").final.parent.glob("tiny*")) == []
+
+
+@pytest.mark.usefixtures("real_hub")
+def test_an_installed_model_was_compared_with_full_precision_and_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(convert.__kwdefaults__, "speech", load_check_speech)
+    shares = []
+    made = install(TINY, lambda progress: shares.append((progress.stage, progress.share)))
+    fidelity = load_manifest(made.folder).fidelity
+    assert fidelity.clips == 4  # those in the languages that the demo model speaks
+    assert fidelity.notes == ()
+    (shelved,) = [entry for entry in model_entries(Catalogue((TINY,))) if entry.name == "tiny"]
+    assert main(["model", "info", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert f"words as full precision on {fidelity.clips_same} of 4 check sentences" in said
+    assert shelved.fidelity == fidelity_of(made.folder)
+    assert shelved.fidelity[0] in said
+    converted = [share for stage, share in shares if stage is InstallStage.CONVERTING and share is not None]
+    assert len(set(converted)) > 5  # it is seen to go on
 
 
 @pytest.mark.parametrize("is_source_kept", [False, True])
