@@ -180,6 +180,7 @@ class Program:
             self._is_built.wait(TAKES_S)  # else parts could be made that are never ended
         ports = self._ports
         telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
+        self.chores.do(self.store.flush)
         others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
         if ports is not None:
             telling |= {"hotkeys": ports.stop_hotkeys, "insertion": ports.inserter.close}

@@ -515,6 +515,12 @@ class SettingsStore:
             self._catch_up(found)
             return self._value
 
+    def flush(self) -> None:
+        """Write what waits for a file that somebody was editing: the program ends."""
+        with self._lock:
+            if self._unsaved:
+                self._catch_up(self._read())
+
     def _catch_up(self, found: Configuration) -> None:
         """Take over what the file says, and write into it what is not saved yet."""
         base = self._value if found.document is None else found.settings

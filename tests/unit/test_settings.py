@@ -420,6 +420,15 @@ def test_what_is_added_to_a_list_does_not_write_over_what_was_added_by_hand(desk
     assert read_configuration(desk.path).settings == desk.store.value
 
 
+def test_what_waits_for_a_file_being_edited_is_written_when_the_program_ends(desk):
+    desk.store.load()
+    desk.write('language = "German"\n')
+    desk.store.update(sounds=True)
+    assert "sounds" not in desk.text(), "an editor may be at it"
+    desk.store.flush()
+    assert desk.text() == 'language = "German"\nsounds = true\n'
+
+
 def test_a_file_that_an_editor_has_just_emptied_costs_no_words(desk):
     desk.store.load()
     desk.store.update(custom_words=("Qwen",))

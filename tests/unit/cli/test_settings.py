@@ -165,7 +165,7 @@ def test_edit_opens_the_file_or_says_where_it_is(run, monkeypatch, answers):
 
 
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -187,7 +187,7 @@ def test_any_valid_value_goes_through_set_and_get_and_keeps_the_file(run, change
 
 
 @settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -98,6 +98,7 @@ def test_a_proxy_that_cannot_reach_the_hub_is_not_said_to_be_away(monkeypatch, s
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 def test_a_download_goes_on_where_the_proxy_broke_off(hub, monkeypatch, scheme):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 1)
     with LocalProxy(cut=100_000) as proxy:
         monkeypatch.setenv("http_proxy", f"{scheme}://{proxy.address}")
         download()
