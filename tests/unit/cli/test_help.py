@@ -21,7 +21,7 @@ def test_a_page_is_written_without_the_signs_of_markdown(run):
     page = run("help", "Models").out
     assert page.startswith("Models\n------\n")
     assert "    handy-qwen model use qwen3-asr-0.6b " in page
-    assert "  on disk afterwards                0.6 GB          1.6 GB\n" in page
+    assert "  on disk afterwards                0.9 GB          2.3 GB\n" in page
     assert not re.search(r"`|\*\*|^#|\|-|\]\(", page, re.MULTILINE)
 
 
