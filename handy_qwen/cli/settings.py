@@ -107,9 +107,15 @@ def _set(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
+    """Add entries; a word that is there with other capitals takes on the new ones."""
     option = _list_option(options.name)
     added = _entries(option, options.values)
-    _change(option, lambda before: tuple(dict.fromkeys([*before, *added])))
+
+    def with_them(before: tuple[Any, ...]) -> tuple[Any, ...]:
+        entries = {one.casefold() if isinstance(one, str) else one: one for one in (*before, *added)}
+        return tuple(entries.values())
+
+    _change(option, with_them)
     return 0
 
 

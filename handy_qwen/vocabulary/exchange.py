@@ -57,6 +57,7 @@ _CALLED = {name: column for column, names in _NAMES.items() for name in names}
 _YES, _NO = {"true", "yes", "y", "1", "x", "on"}, {"", "false", "no", "n", "0", "off"}
 _DELIMITERS = "\t;,"
 _SAMPLE_ROWS = 50  # that tell which one it is
+_WRITTEN = (".txt", ".csv", ".tsv")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # of Excel
 _COMMENT = re.compile(r"#(\s|$)")
 _ESCAPED = re.compile(r"\\+#(\s|$)")  # a word that would be taken for a comment, or for such a word
@@ -137,6 +138,11 @@ def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
+    if path.suffix and path.suffix.lower() not in _WRITTEN:
+        kinds = f"{', '.join(_WRITTEN[:-1])} or {_WRITTEN[-1]}"
+        raise SettingsError(
+            f"A file {path.suffix} cannot be written.", f"Choose a name that ends with {kinds}."
+        )
     try:
         with replacing(path, mode=0o600) as file:
             file.write(data)
@@ -150,6 +156,8 @@ def _bytes_of(path: Path) -> bytes:
             raise SettingsError(f"{path} is not a file.", "Choose a text file, a table or Handy's settings.")
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
+    except FileNotFoundError as exc:
+        raise SettingsError(f"There is no file {path}.", "Check its name and folder.") from exc
     except OSError as exc:
         raise SettingsError(f"{path} cannot be read: {exc.strerror}.", "Check its permissions.") from exc
     if len(raw) > MOST_BYTES:

@@ -91,6 +91,9 @@ def test_lists_grow_and_shrink_by_entries(run):
     write(BY_HAND)
     assert run("settings", "add", "custom_words", "Kovács", "Qwen").status == 0
     assert now().custom_words == ("Qwen", "x # no comment", "Kovács")
+    assert run("settings", "add", "custom_words", "kovács").status == 0
+    assert now().custom_words == ("Qwen", "x # no comment", "kovács"), "a word is in the list once"
+    run("settings", "add", "custom_words", "Kovács")
     assert run("settings", "remove", "custom_words", "Qwen", "Kovács").status == 0
     assert run("settings", "get", "custom_words").out == "x # no comment\n"
     assert run("settings", "remove", "replacements", "a").status == 0

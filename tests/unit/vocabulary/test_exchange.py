@@ -236,3 +236,15 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, raw, name):
 def test_the_limits_leave_room():
     assert MOST_BYTES > 2 * lists.MOST_BYTES
     assert MOST_LINES > 50 * MAX_ITEMS
+
+
+@pytest.mark.parametrize("name", ["words.xlsx", "words.docx"])
+def test_a_kind_of_file_that_cannot_be_written_is_refused(tmp_path, name):
+    with pytest.raises(SettingsError, match=r"cannot be written\. Choose a name that ends with"):
+        write_words(tmp_path / name, ["Qwen"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_not_there_is_called_so(tmp_path):
+    with pytest.raises(SettingsError, match="There is no file"):
+        read_file(tmp_path / "words.txt")
