@@ -162,7 +162,7 @@ class PartsWriter:
             cases = begin()
             forms = write(tried, cases)
             error = _error(cases, value)
-            if error <= limit:
+            if error <= limit or form.bits < 8:  # whoever asks for 4 bits knows what they cost
                 break
             if tried is tries[-1]:
                 self._notes.append(f"The {what} is {error:.1%} off; up to {limit:.0%} is usual.")

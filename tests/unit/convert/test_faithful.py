@@ -163,6 +163,7 @@ def test_what_the_conversion_measures_is_what_the_package_does(tmp_path, exact_p
     assert manifest.fidelity.clips == len(clips)
     assert manifest.fidelity.features == pytest.approx(found.features, rel=0.01)
     assert 0.05 < manifest.fidelity.logits < 0.2  # 4 bits
+    assert manifest.fidelity.notes == (), "which is what was asked for"
     assert manifest.fidelity.choices_same < manifest.fidelity.choices
     assert load_manifest(tmp_path / "package") == manifest
 
