@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from handy_qwen import paths
@@ -17,6 +18,10 @@ from tests.signals import ignore_for_this_process_only
 ROOT = Path(__file__).parents[1]
 CHECKPOINT = ROOT / "tests" / "data" / "demo-checkpoint"
 VOICE_MODEL = paths.asset("vad/silero_vad_16k_op15.onnx")
+
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # tests assert no time
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

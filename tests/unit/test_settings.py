@@ -637,7 +637,7 @@ heard = "a"
 """
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from([*NAMES, "languag", "Hotkey"]), VALUES),
     st.sampled_from(["{} = {}", "{}.x = {}", "[{}]\ny = {}", "[{}.x.y]\nz = {}", "[[{}]]\nchord = {}"]),
@@ -654,7 +654,7 @@ def whole_line_comments(text):
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_change_is_read_back_and_keeps_all_comments_their_order_and_unknown_keys(newline, data):
     text = data.draw(

@@ -759,7 +759,7 @@ def fail(faults, name):
 
 @pytest.mark.expects_log
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(FAULTS, st.sampled_from(LiveMode), st.lists(st.booleans(), min_size=1, max_size=3))
 def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, live, cancelled):
     faults = {name: list(errors) for name, errors in told.items()}

@@ -175,7 +175,7 @@ NAMES = st.sampled_from([b"LIST", b"bext", b"JUNK", b"iXML", b"cue ", b"PAD ", b
 CHUNKS = st.lists(st.tuples(NAMES, st.binary(max_size=300), st.booleans()), max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     before=CHUNKS, after=CHUNKS, count=st.integers(1, 700), is_known=st.booleans(), seed=st.integers(0, 99)
 )
@@ -271,7 +271,7 @@ def test_a_wav_joined_with_a_file_of_another_kind_is_read_with_it(kind):
 # --- what the libraries read from --------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_part_reads_like_a_file_that_holds_nothing_else(data):
     whole = bytes(range(100))

@@ -102,7 +102,7 @@ def noise(n, seed=0):
     return (np.random.default_rng(seed).standard_normal(n) * 0.2).astype(np.float32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rate=st.sampled_from(RATES),
     n=st.integers(0, 20_000),

@@ -319,7 +319,7 @@ def test_an_end_that_hangs_does_not_keep_the_program_from_ending(portaudio, monk
 
 
 @pytest.mark.expects_log
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(steps=st.lists(st.sampled_from(["open", "hang", "list", "close", "release"]), min_size=3, max_size=9))
 def test_nothing_is_ended_under_a_call_or_a_stream_in_whatever_order(steps):
     with pytest.MonkeyPatch.context() as patch:

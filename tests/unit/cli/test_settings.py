@@ -169,7 +169,6 @@ def test_edit_opens_the_file_or_says_where_it_is(run, monkeypatch, answers):
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(CHANGES)
@@ -191,7 +190,6 @@ def test_any_valid_value_goes_through_set_and_get_and_keeps_the_file(run, change
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.sampled_from(list(OPTIONS)), st.lists(st.text(LETTERS, max_size=12) | TOML, min_size=1, max_size=2))

@@ -213,7 +213,7 @@ def test_tensors_are_compared_by_their_bytes(path):
     assert not checkpoint.is_same("a", "c")
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_damage_gives_anything_but_our_errors(path, data):
     write(path, {"a": tensor(), "b": tensor(offsets=(24, 48))}, bytes(48))

@@ -126,7 +126,7 @@ def advanced(now, event, at_s):
     return now
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(RULES_OF_SOMEBODY, STEPS)
 def test_after_any_event_the_next_wake_up_lies_ahead_and_time_alone_ends_every_take(rules, steps):
     now, at_s = advanced(Dictation(), ev.Configured(rules, Choices()), 100.0), 100.0

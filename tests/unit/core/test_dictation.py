@@ -871,7 +871,7 @@ class Watch:
                     self.play(ev.Delivered((inserting or [take])[0].number, Delivery.TYPED))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(Mode), st.lists(EVENTS, max_size=25))
 def test_whatever_happens_every_take_ends_once_and_in_order_and_the_key_works(mode, actions):
     watch = Watch(mode)
@@ -890,7 +890,7 @@ def test_whatever_happens_every_take_ends_once_and_in_order_and_the_key_works(mo
     assert watch.begun <= watch.kept, "a take left without a word to the history"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.permutations(range(1, 6)),
     st.lists(st.sampled_from(["text", "empty", "failed"]), min_size=5, max_size=5),

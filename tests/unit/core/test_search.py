@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from handy_qwen.core.search import fold, hits
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text())
 def test_a_text_is_found_by_itself(text):
     assert fold(text) in fold(text.upper() + text)
@@ -32,7 +32,7 @@ def test_every_place_of_the_words_is_marked_once(text, words, marked):
     assert [text[begin:end] for begin, end in hits(text, words)] == marked
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.text(max_size=40), st.lists(st.text(max_size=4), max_size=3))
 def test_marks_are_in_order_inside_the_text_and_hold_what_was_looked_for(text, words):
     found = hits(text, words)

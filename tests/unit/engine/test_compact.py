@@ -42,7 +42,7 @@ def assert_close(one, other):
     np.testing.assert_allclose(one, other, atol=2e-4, rtol=1e-4)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("xflr"), st.integers(1, 40)), max_size=12))
 def test_any_course_of_reading_and_going_back_ends_in_the_same_logits(decoder, course):
     decoder.truncate(0)
@@ -87,7 +87,7 @@ def test_a_prompt_in_pieces_that_outgrows_the_cache_is_the_prompt_at_once(decode
     fresh.close()
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6), st.booleans()), min_size=1, max_size=6))
 def test_rows_kept_from_the_last_prompt_never_show(decoder, prompts):
     """Each prompt shares some ids with the one before, goes on with others, and may be read in two parts."""

@@ -34,7 +34,7 @@ def test_no_chunk_is_called_final_too_early():
         assert not np.array_equal(early, log_mel_chunk(CLIP, chunk))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(401, 50_000))
 def test_chunks_of_any_clip_are_those_of_a_plain_stft(samples):
     """The definition, written out: mirrored by half a window, 400 samples every 160, less the last frame."""

@@ -20,7 +20,6 @@ RATE = 16_000
 MODELS = ["exact_recognizer", "random_recognizer", "demo_recognizer"]
 SLOW = settings(
     max_examples=10,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -244,7 +244,7 @@ def test_a_long_answer_outgrows_the_first_buffer(decoder, at_once):
     assert_close(last, at_once(HEAD, audio, TAIL, answer))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4), st.booleans()), min_size=1, max_size=6))
 def test_any_course_of_reading_and_truncating_ends_in_the_same_logits(model, at_once, course):
     decoder, rng = model.decoder, np.random.default_rng(0)
@@ -667,7 +667,7 @@ def test_a_large_graph_is_left_to_onnx_runtime(folder, monkeypatch):
     assert caught.value.path == path
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_damage_to_a_graph_gives_anything_but_our_errors(package, tmp_path_factory, data):
     content = bytearray((package / "decoder_init.onnx").read_bytes())

@@ -75,14 +75,14 @@ pieces = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pieces, st.lists(st.integers(0, 200_000), max_size=12), st.booleans(), st.sampled_from([10.0, 60.0]))
 def test_passages_are_the_same_for_any_cutting_into_blocks(plan, sizes, trims, limit_s):
     samples = take(*plan)
     assert split(samples, sizes, limit_s=limit_s, trims=trims) == split(samples, limit_s=limit_s, trims=trims)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pieces, st.sampled_from([10.0, 60.0]))
 def test_every_sample_of_speech_is_in_exactly_one_passage(plan, limit_s):
     samples = take(*plan)
@@ -90,13 +90,13 @@ def test_every_sample_of_speech_is_in_exactly_one_passage(plan, limit_s):
     assert np.array_equal(heard[heard > 0], samples[samples > 0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pieces)
 def test_no_passage_is_longer_than_its_limit_by_more_than_a_step(plan):
     assert all(end <= 10.6 * RATE for end, _, _ in split(take(*plan), limit_s=10.0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pieces, st.integers(100, 30_000))
 def test_what_is_to_be_read_of_the_open_passage_never_shrinks(plan, size):
     samples = take(*plan)

@@ -261,7 +261,7 @@ def test_a_table_that_is_too_short_or_too_long_is_refused(table):
             load_tokenizer(table.parent)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_damaged_table_is_refused_or_gives_text(table: Path, data):
     original = table.read_bytes()

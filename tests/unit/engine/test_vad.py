@@ -131,7 +131,7 @@ def test_the_gain_ends_at_40_db():
     assert session.windows[0][1].max() == pytest.approx(1e-3)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.integers(0, 2 * RATE), max_size=12))
 def test_probabilities_do_not_depend_on_how_the_audio_was_cut(session, babble, cuts):
     whole, expected = judged(session, babble)
@@ -227,7 +227,6 @@ def test_speech_never_ends_after_the_last_sample():
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9]), max_size=80))
-@settings(deadline=None)
 def test_spans_are_in_order_apart_and_hold_every_pair_of_loud_frames(probabilities):
     stream = heard(*probabilities)
     spans = stream.spans()

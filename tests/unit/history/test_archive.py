@@ -170,7 +170,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ENTRIES)
 def test_what_is_exported_can_be_read_again(entries):
     table = list(csv.DictReader(io.StringIO("".join(exported(entries, Format.CSV)), newline="")))

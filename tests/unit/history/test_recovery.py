@@ -299,7 +299,7 @@ class Model:
 
 
 @pytest.mark.expects_log  # a replay may find that its sound was deleted
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(steps=STEPS)
 def test_no_order_of_things_and_no_kill_loses_a_take_or_offers_it_twice(memory_folders, steps):
     run = Books(memory_folders.mktemp("any") / "history")

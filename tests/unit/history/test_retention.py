@@ -92,7 +92,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     rows=ROWS,
     rules=st.builds(
@@ -131,7 +131,7 @@ def test_limits_hold_and_spare_what_they_must(rows, rules):
     assert {row.id for row, _ in plan(rows, unlimited, NOW_S)} <= set(planned)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(count=st.integers(1, 40), limit=st.integers(1, 40))
 def test_the_newest_stay(count, limit):
     rows = [replace(DONE, id=count - at) for at in range(count)]

@@ -120,7 +120,7 @@ ANYTHING = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     column=st.sampled_from(sorted({one.name for one in fields(Row)} - {"id", "is_deleting"})),
     value=ANYTHING,
@@ -151,7 +151,7 @@ def test_only_names_of_our_own_files_are_taken_from_a_row(store, name):
     assert store.row(store.add(FIRST | {"file": name})).file == ""
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 253_402_300_799_000))
 def test_our_own_names_are_known_again(created_ms):
     assert is_file_name(new_file_name(created_ms))

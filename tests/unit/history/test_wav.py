@@ -50,7 +50,7 @@ def test_an_unfinished_take_is_read_by_its_length(tmp_path):
     assert read(path).tobytes() == SAMPLES.tobytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(length=st.integers(0, wav.HEADER_BYTES + 4 * 500), stage=st.sampled_from([None, Stage.COMPLETE]))
 def test_a_file_cut_off_at_any_byte_gives_back_all_whole_samples(memory_folders, length, stage):
     path = written(memory_folders.mktemp("cut") / "take.wav", SAMPLES[:500], stage)
@@ -67,7 +67,7 @@ def test_a_file_cut_off_at_any_byte_gives_back_all_whole_samples(memory_folders,
     assert path.stat().st_size == wav.HEADER_BYTES + 4 * whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(raw=st.binary(max_size=400), is_headed=st.booleans())
 def test_a_strange_file_is_refused_or_read_but_breaks_nothing(memory_folders, raw, is_headed):
     path = memory_folders.mktemp("strange") / "take.wav"
@@ -81,7 +81,7 @@ def test_a_strange_file_is_refused_or_read_but_breaks_nothing(memory_folders, ra
     assert len(samples) == len(raw) // 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(at=st.integers(0, wav.HEADER_BYTES - 1), byte=st.integers(0, 255))
 def test_a_damaged_header_is_refused_or_does_no_harm(memory_folders, at, byte):
     path = written(memory_folders.mktemp("harm") / "take.wav", SAMPLES[:100], Stage.COMPLETE)
@@ -125,7 +125,7 @@ def test_a_take_never_overwrites_another_or_follows_a_link(tmp_path):
     assert target.read_text() == "precious"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(limits=st.lists(st.sampled_from([0, 1, 3, 130, 999, 3000]), min_size=1, max_size=30))
 def test_a_disk_that_takes_only_some_bytes_at_a_time_gets_them_all_in_order(memory_folders, limits):
     path = memory_folders.mktemp("some") / "take.wav"

@@ -364,7 +364,6 @@ def drawn(option):
 @pytest.mark.expects_log
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
