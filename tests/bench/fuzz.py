@@ -69,6 +69,7 @@ def run(target: Target, examples: int, number: int | None, place: Path) -> Trial
 
     @settings(
         max_examples=max(1, examples // target.cost),
+        deadline=None,
         database=None,
         derandomize=number is None,
         suppress_health_check=list(HealthCheck),

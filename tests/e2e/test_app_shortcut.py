@@ -74,7 +74,8 @@ def app(desktop):
 
 
 def wait_until_heard(app, down, up):
-    """Press the hotkey until it is listened for, and let it go: it is only shown."""
+    """Press the hotkey as soon as the page asks for it, until it is listened for, and let it go."""
+    wait_until(lambda: app.status()["is_rehearsing"], "the test of the new hotkey")
 
     def is_down():
         down()
