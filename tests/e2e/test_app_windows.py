@@ -38,6 +38,7 @@ def app(silent_desktop):
 
 
 PRESS_S = 0.5  # between two tries: a window may be called active before keys reach it
+READY_S = 0.4  # for a program to take keys once the window manager has given it the focus
 
 
 def wait_for_window(desktop, title, *keys):
@@ -55,7 +56,9 @@ def wait_for_window(desktop, title, *keys):
             desktop.keys.chord(*keys)
         return None
 
-    return wait_until(found, f"the window {title}", interval_s=PRESS_S if keys else 0.05)
+    window = wait_until(found, f"the window {title}", interval_s=PRESS_S if keys else 0.05)
+    time.sleep(READY_S)
+    return window
 
 
 def leave(desktop, window, *keys):
