@@ -481,7 +481,7 @@ class HookedListener(Listener, ABC):
                 pass
         except Exception:
             logger.exception("the thread of the hotkeys failed")
-            self.end_capture()  # nothing would end it for want of keys
+            self.end_capture()  # no key comes any more that would end it
             problem = HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")
             self._post(HotkeysFailed(problem))
 
