@@ -2,7 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -24,9 +26,22 @@ hypothesis.settings.register_profile("any machine", deadline=None)  # tests asse
 hypothesis.settings.load_profile("any machine")
 
 
+@pytest.hookimpl(trylast=True)  # pytest has put its own hook for threads in place
 def pytest_configure() -> None:
     """What tests start hears signals, also where the tests run in the background."""
     ignore_for_this_process_only()
+    threading.excepthook = partial(hear_of_thread, tell=threading.excepthook)
+
+
+def hear_of_thread(
+    args: threading.ExceptHookArgs, tell: Callable[[threading.ExceptHookArgs], object]
+) -> None:
+    """SystemExit ends a thread without a word, as in Python itself.
+
+    Told, it would fail whichever test happens to run when the thread has ended.
+    """
+    if not issubclass(args.exc_type, SystemExit):
+        tell(args)
 
 
 @pytest.fixture(autouse=True)

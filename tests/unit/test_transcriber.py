@@ -553,7 +553,6 @@ def die():
     raise SystemExit  # which ends a thread without a word, as nothing of ours does
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("is_complete", [True, False])
 def test_a_thread_that_died_can_be_started_again_and_at_most_the_take_it_was_at_is_lost(bench, is_complete):
     desk = bench(FakeModel(waits_for_cancel=True)).ready().say(1)
@@ -589,7 +588,6 @@ def test_a_thread_that_is_stuck_is_seen_to_be(bench):
     desk.transcriber.cancel(1)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.expects_log
 def test_a_loading_that_ends_in_whatever_way_is_heard_of(bench):
     desk = bench()
@@ -758,7 +756,6 @@ def fail(faults, name):
 
 
 @pytest.mark.expects_log
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @settings(max_examples=60)
 @given(FAULTS, st.sampled_from(LiveMode), st.lists(st.booleans(), min_size=1, max_size=3))
 def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, live, cancelled):

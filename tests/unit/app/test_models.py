@@ -209,7 +209,6 @@ def test_what_nobody_thought_of_is_told_as_well_and_the_next_job_runs(counter):
 
 
 @pytest.mark.expects_log
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_job_that_ends_its_thread_is_told_and_the_next_one_runs_when_the_watchdog_has_looked(counter):
     def die(_name, _preset, _tell):
         raise SystemExit

@@ -56,7 +56,6 @@ def test_nothing_sounds_unless_it_is_turned_on(speakers):
     assert speakers.played == []
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_cues_that_died_are_known_to_have_and_sound_again(cues, speakers, monkeypatch):
     def die(*_told):
         raise SystemExit

@@ -205,7 +205,6 @@ def test_the_headset_that_plays_is_the_one_whose_address_the_sink_has(tmp_path, 
 
 
 @pytest.mark.expects_log
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_listener_for_changes_is_known_to_be_and_started_again(tmp_path, monkeypatch):
     put_pactl(tmp_path, monkeypatch, "echo \"Event 'new' on source #1\"; exec cat")
     heard = queue.SimpleQueue()
@@ -213,7 +212,7 @@ def test_a_dead_listener_for_changes_is_known_to_be_and_started_again(tmp_path, 
     def hear():
         heard.put(1)
         if is_faulty:
-            raise RuntimeError
+            raise SystemExit
 
     is_faulty = True
     subscription = pulse.Subscription(hear)

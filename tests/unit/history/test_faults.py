@@ -269,7 +269,6 @@ def test_an_unexpected_error_is_told_and_the_thread_lives_on(start, monkeypatch,
     assert len(list((tmp_path / "history" / "takes").iterdir())) == 1
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_history_that_died_goes_on_where_it_was(start, tmp_path):
     history, _ = start(is_ready=True)
     history.begin(1)

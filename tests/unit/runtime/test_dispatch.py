@@ -142,8 +142,6 @@ def test_effects_do_not_show_the_text_they_carry():
 
 # --- ports that keep whoever calls them waiting -------------------------------------------------------
 
-hanging = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-
 
 class Blocked:
     """Whatever is asked of it takes until the gate is open, and ends its thread then.
@@ -194,7 +192,6 @@ def test_no_effect_is_forgotten_here():
     assert {type(effect) for effect in everything(1)} == set(get_args(fx.Effect))
 
 
-@hanging
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
     hangs, events = Blocked(gate, HotkeyListener, PortAudio, devices.Backend, Backend), queue.SimpleQueue()
 
@@ -220,7 +217,6 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
     assert not gate.is_open.is_set()
 
 
-@hanging
 @pytest.mark.parametrize(
     ("effect", "asked", "thread"),
     [
@@ -240,7 +236,6 @@ def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effe
     assert events == [], "it is told when it has happened, and no sooner"
 
 
-@hanging
 def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
     hangs, events = Blocked(gate, HotkeyListener, Inserter), queue.SimpleQueue()
     well = FakeInserter(events.put)

@@ -17,10 +17,7 @@ from handy_qwen.system.insert.backend import Inserted
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
 
-pytestmark = [
-    pytest.mark.expects_log,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
-]
+pytestmark = pytest.mark.expects_log
 
 
 class Part:

@@ -92,7 +92,6 @@ class Inbox(queue.SimpleQueue):
         return super().get()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it leaves by SystemExit
 def test_nothing_that_was_asked_for_is_lost_when_a_thread_that_spins_is_replaced():
     done = []
 
