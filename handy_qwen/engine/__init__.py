@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.api import LiveText, Model, Samples, Transcript
+    from handy_qwen.engine.api import LiveText, Model, Placement, Samples, Transcript
 
 _MAX_THREADS = 8
 
 
-def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, name: str = "") -> Model:
+def load_model(
+    folder: Path,
+    *,
+    voice_model: Path,
+    threads: int | None = None,
+    name: str = "",
+    placement: Placement | None = None,
+) -> Model:
     """Load the model in ``folder``.
 
     Args:
@@ -24,6 +31,8 @@ def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, n
         voice_model: The file of the voice activity detector.
         threads: For each session; None for ``default_threads``.
         name: What to call it; if empty, the name in its files.
+        placement: What runs on a device; None for nothing. Models in the published layout run on the
+            processor.
 
     Raises:
         ModelMissingError: A file is missing.
@@ -32,7 +41,13 @@ def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, n
     """
     from handy_qwen.engine.qwen3.recognizer import Recognizer
 
-    return Recognizer.load(folder, voice_model=voice_model, threads=threads or default_threads(), name=name)
+    return Recognizer.load(
+        folder,
+        voice_model=voice_model,
+        threads=threads or default_threads(),
+        name=name,
+        placement=placement,
+    )
 
 
 def transcribe_blocks(

@@ -6,6 +6,7 @@ any. Importing this module loads no library.
 
 from __future__ import annotations
 
+import enum
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,27 @@ GAP = "[…]"
 In brackets: a model writes ellipses of its own, and one beside a filler word would be removed with it. It is
 inserted as well: a sentence that lacks words and shows no trace of it may say the opposite.
 """
+
+
+class Part(enum.StrEnum):
+    """What of a model can run elsewhere than on the processor."""
+
+    ENCODER = "encoder"
+    PREFILL = "prefill"  # of the decoder: reading prompt and audio, not writing the text
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which ``parts`` of a model run on a device: ``provider``, as ONNX Runtime calls it.
+
+    ``on_failure`` is called, with an error that says why, for each graph that could not be opened or run
+    there. The same work is then done again on the processor, as is all that follows. Called on the threads
+    that load or run the model.
+    """
+
+    provider: str
+    parts: frozenset[Part]
+    on_failure: Callable[[EngineError], None]
 
 
 class Cancel:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from handy_qwen.engine.api import LIVE_SEGMENT_S, Cancel, FittedWords, Timings, Transcript
+from handy_qwen.engine.api import LIVE_SEGMENT_S, Cancel, FittedWords, Placement, Timings, Transcript
 from handy_qwen.engine.qwen3.compact import open_compact
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel
 from handy_qwen.engine.qwen3.live import LiveTranscription
@@ -45,12 +45,20 @@ class Recognizer:
         self.load_s = load_s
 
     @classmethod
-    def load(cls, folder: Path, *, voice_model: Path, threads: int, name: str = "") -> Recognizer:
+    def load(
+        cls,
+        folder: Path,
+        *,
+        voice_model: Path,
+        threads: int,
+        name: str = "",
+        placement: Placement | None = None,
+    ) -> Recognizer:
         """See ``engine.load_model``."""
         begin = time.perf_counter()
         try:
             files = FilesInUse(folder)
-            model = open_parts(folder, threads)
+            model = open_parts(folder, threads, placement)
         except OSError as exc:
             raise EngineError(
                 f"The model in {folder} cannot be read: {exc.strerror}.", "Check its permissions."
@@ -197,8 +205,10 @@ class Recognizer:
         del self._model, self._voice
 
 
-def open_parts(folder: Path, threads: int) -> ModelParts:
+def open_parts(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
     """Open a model folder of either layout, with ``threads`` threads for each session.
+
+    Of our layout, what ``placement`` says runs on a device.
 
     Raises:
         ModelMissingError: The folder or one of its files is missing.
@@ -208,7 +218,7 @@ def open_parts(folder: Path, threads: int) -> ModelParts:
     if not folder.is_dir():
         raise ModelMissingError(folder, "Name an installed model or the folder of one.")
     if (folder / MANIFEST_FILE).is_file():
-        return open_compact(folder, threads)
+        return open_compact(folder, threads, placement)
     if is_published_layout(folder):
         return open_published(folder, threads)
     if (folder / "model.safetensors").exists() or (folder / "model.safetensors.index.json").exists():
