@@ -23,7 +23,7 @@ _DESCRIPTION = """
 Measure a model on this computer. Without --wer, clips of noise go through each stage: "features", "encoder"
 and "prefill" are the seconds until the model can write, "a token" what each token takes then, "against
 reading once" that divided by the time to read the weights once from memory, which no program can beat,
-"total" the whole clip.
+"total" the whole clip, and "processor" the processor time of it on all threads together.
 """
 
 
@@ -155,13 +155,15 @@ def _table(machine: Machine, speed: ModelSpeed) -> str:
         f"          loads in {speed.load_s:.2f} s; memory {memory}",
         f"          a token reads {speed.weights_bytes / 1e9:.3f} GB: {least_s * 1e3:.1f} ms at the least",
         "",
-        "  clip   features   encoder   prefill   a token   tokens/s   against reading once   total",
+        "  clip   features   encoder   prefill   a token   tokens/s   against reading once"
+        "    total   processor",
     ]
     for clip in speed.clips:
         ratio = f"{clip.step_s / least_s:.2f}x" if least_s else "-"
         lines.append(
             f"{clip.clip_s:5.0f} s {clip.features_s:8.3f} s {clip.encoder_s:7.3f} s {clip.prefill_s:7.3f} s"
             f" {clip.step_s * 1e3:6.1f} ms {1 / clip.step_s:10.1f} {ratio:>22} {clip.total_s:6.2f} s"
+            f" {clip.cpu_s:9.2f} s"
         )
     return "\n".join(lines) + "\n"
 

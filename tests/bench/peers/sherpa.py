@@ -29,15 +29,16 @@ def recognizer(folder, tokens, threads):
 
 
 def decode_s(engine, audio, rounds):
-    """Median seconds of a decode after one that warms up, and the tokens it wrote."""
+    """Median seconds, wall and processor, of a decode after one that warms up, and the tokens it wrote."""
     times = []
     for _ in range(rounds + 1):
         stream = engine.create_stream()
         stream.accept_waveform(16_000, audio)
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         engine.decode_stream(stream)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:]), len(stream.result.tokens)
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    wall_s, cpu_s = (statistics.median(column) for column in zip(*times[1:], strict=True))
+    return wall_s, cpu_s, len(stream.result.tokens)
 
 
 def measure(folder, seconds, tokens, rounds, threads):
@@ -46,12 +47,12 @@ def measure(folder, seconds, tokens, rounds, threads):
     start = time.perf_counter()
     engine = recognizer(folder, tokens, threads)
     load_s = time.perf_counter() - start
-    total_s, written = decode_s(engine, audio, rounds)
+    total_s, cpu_s, written = decode_s(engine, audio, rounds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     del engine
-    first_s, _ = decode_s(recognizer(folder, 1, threads), audio, rounds)
-    figures = {"load_s": load_s, "first_s": first_s, "total_s": total_s, "peak_bytes": peak}
-    return figures | {"tokens": written}
+    first_s, *_ = decode_s(recognizer(folder, 1, threads), audio, rounds)
+    times = {"load_s": load_s, "first_s": first_s, "total_s": total_s, "cpu_s": cpu_s}
+    return times | {"peak_bytes": peak, "tokens": written}
 
 
 if __name__ == "__main__":
