@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handy_qwen.engine.processor import fast_cores
+
 if TYPE_CHECKING:
     from handy_qwen.engine.api import LiveText, Model, Placement, Samples, Transcript
 
-_MAX_THREADS = 8
+_MAX_THREADS = 8  # more were not measured
 
 
 def load_model(
@@ -68,13 +69,11 @@ def transcribe_blocks(
 
 
 def default_threads() -> int:
-    """Threads for one session: one for each physical core that this process may use, at most 8.
+    """Threads for one session where nothing was measured: two for each core that does, at most 8.
 
-    Two threads on one core share its arithmetic, and while text is written the bottleneck is memory.
-    Source: on 8 cores with 16 threads, 6 were faster than 16 (cjpais/Handy, pull request 1120).
+    Each product is divided into as many parts as there are threads, and whichever thread the system lets run
+    takes the next part: with more parts than cores, a core that is taken away delays only a small one. Idle
+    threads sleep, so that on a quiet machine the second thread costs next to nothing.
     """
-    import psutil
-
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    physical = psutil.cpu_count(logical=False) or usable
-    return max(1, min(physical, usable, _MAX_THREADS))
+    cores = fast_cores()
+    return 1 if cores == 1 else min(2 * cores, _MAX_THREADS)

@@ -78,9 +78,8 @@ def open_session(path: Path, *, threads: int, device: Device | None = None) -> o
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads spin between the operators of a run, and sleep as soon as it is over.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # A thread that spins takes the processor from the one it waits for, as soon as anything else runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device is not None:
         return _open_on(device, path, options)
     try:
@@ -94,16 +93,15 @@ def open_session(path: Path, *, threads: int, device: Device | None = None) -> o
 def _open_on(device: Device, path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
     options.enable_mem_pattern = False  # DirectML has no memory patterns
     providers = [(device.provider, dict(device.options)), _PROCESSOR]
-    try:
-        session = ort.InferenceSession(str(path), options, providers=providers)
-    except (*_LOAD_ERRORS, ValueError) as exc:  # ValueError: of a provider that is not in this build
+    if device.provider.startswith("CUDA") and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # finds those that pip installed
+    try:  # without ONNX Runtime's own fallback, which would open the graph anew in the middle of a run
+        session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    except (*_LOAD_ERRORS, ValueError) as exc:
         logger.warning("%s: %s", device.provider, exc)
         raise EngineError(f"{device.title} cannot run {path.name}.") from exc
-    if (
-        session.get_providers()[0] != device.provider
-    ):  # its libraries are missing, of which only the log tells
+    if device.provider not in session.get_providers():  # which is all that is to be seen of a missing library
         raise EngineError(f"{device.title} cannot be started: its driver or libraries are missing.")
-    session.disable_fallback()  # that would open the graph anew in the middle of a run
     return session
 
 

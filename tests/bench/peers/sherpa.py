@@ -28,17 +28,19 @@ def recognizer(folder, tokens, threads):
     )
 
 
+def decode(engine, audio):
+    """Seconds, wall and processor, of a decode, and the tokens it wrote."""
+    stream = engine.create_stream()
+    stream.accept_waveform(16_000, audio)
+    start = time.perf_counter(), time.process_time()
+    engine.decode_stream(stream)
+    return time.perf_counter() - start[0], time.process_time() - start[1], len(stream.result.tokens)
+
+
 def decode_s(engine, audio, rounds):
-    """Median seconds, wall and processor, of a decode after one that warms up, and the tokens it wrote."""
-    times = []
-    for _ in range(rounds + 1):
-        stream = engine.create_stream()
-        stream.accept_waveform(16_000, audio)
-        start = time.perf_counter(), time.process_time()
-        engine.decode_stream(stream)
-        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
-    wall_s, cpu_s = (statistics.median(column) for column in zip(*times[1:], strict=True))
-    return wall_s, cpu_s, len(stream.result.tokens)
+    """Medians of ``decode`` after one that warms up, and the tokens of the last."""
+    wall, cpu, written = zip(*(decode(engine, audio) for _ in range(rounds + 1)), strict=True)
+    return statistics.median(wall[1:]), statistics.median(cpu[1:]), written[-1]
 
 
 def measure(folder, seconds, tokens, rounds, threads):
