@@ -484,7 +484,7 @@ class Program:
         old, self._applied = self._applied, new
         if self._recorder is not None and choices.recorded_with(new) != choices.recorded_with(old):
             self._recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
-        if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
+        if self._transcriber is not None and _engine_of(new) != _engine_of(old):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
             tell_of_words(new, self.controller.post)
@@ -557,4 +557,10 @@ class Program:
         """Called on ``model-load``."""
         from handy_qwen.models.installed import load_recognizer
 
-        return load_recognizer(name, self.store.value.threads or None)
+        settings = self.store.value
+        return load_recognizer(name, settings.threads or None, use_devices=settings.use_devices)
+
+
+def _engine_of(settings: Settings) -> tuple[object, ...]:
+    """What a model has to be loaded anew for."""
+    return settings.model, settings.threads, settings.use_devices

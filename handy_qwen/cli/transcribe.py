@@ -19,6 +19,7 @@ from handy_qwen.cli.options import (
     add_model_options,
     asked_or_used,
     context_of,
+    may_use_devices,
 )
 from handy_qwen.cli.terminal import (
     ProgressLine,
@@ -162,7 +163,7 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Mode
     def load() -> Model:
         from handy_qwen.models.installed import load_recognizer
 
-        return load_recognizer(asked_or_used(model), threads)
+        return load_recognizer(asked_or_used(model), threads, use_devices=may_use_devices())
 
     recognizer = interruptible(load)
     try:

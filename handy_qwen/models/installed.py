@@ -39,6 +39,7 @@ from handy_qwen.errors import (
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
+from handy_qwen.models.placement import placement_of
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
@@ -104,10 +105,11 @@ def find_model(asked: str) -> InstalledModel:
     )
 
 
-def load_recognizer(asked: str = "", threads: int | None = None) -> Model:
+def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices: bool = False) -> Model:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
-    It is called as its folder is, also if that was renamed: one model, one name.
+    It is called as its folder is, also if that was renamed: one model, one name. With ``use_devices``,
+    what was found to be quicker on a graphics card or the like runs there.
 
     Raises:
         EngineError: There is no such model.
@@ -116,7 +118,10 @@ def load_recognizer(asked: str = "", threads: int | None = None) -> Model:
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
-    return load_model(found.folder, voice_model=voice_model, threads=threads, name=found.name)
+    placement = placement_of(found.folder) if use_devices else None
+    return load_model(
+        found.folder, voice_model=voice_model, threads=threads, name=found.name, placement=placement
+    )
 
 
 def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:

@@ -356,6 +356,13 @@ class Settings:
         page=Page.LANGUAGE,
         note="A number; 0: automatic.",
     )
+    use_devices: bool = option(
+        True,
+        flag,
+        "Use the graphics card",
+        "Only where it was measured to be quicker than the processor, and writes the same.",
+        note="What there is: handy-qwen doctor",
+    )
     idle_unload_min: float = option(
         15.0,
         number(-1, 10_080),

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ DEVICES = (
         is_exact=False,
     ),
 )
+_NVIDIA = Path("/proc/driver/nvidia/version")
 Values = Mapping[str, npt.NDArray[Any]]
 
 
@@ -48,6 +50,18 @@ def devices_here() -> list[Device]:
     """What the installed ONNX Runtime was built for, whether or not it works on this machine."""
     built = ort.get_available_providers()
     return [device for device in DEVICES if device.provider in built]
+
+
+def drivers() -> str:
+    """Changes with what is behind the devices: hardware and drivers, as far as the system tells."""
+    found = []
+    with suppress(OSError):
+        found.append(_NVIDIA.read_text(encoding="utf-8").partition("\n")[0])
+    for place in getattr(ort, "get_ep_devices", list)():
+        device = place.device
+        ids = f"{device.vendor_id:x}:{device.device_id:x}"
+        found.append(f"{place.ep_name} {ids} {sorted(device.metadata.items())}")
+    return "; ".join(found)
 
 
 def parts_for(device: Device) -> tuple[Part, ...]:
