@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from handy_qwen.core.models import ModelEntry, Progress
+from handy_qwen.core.models import InstallStage, ModelEntry, Progress
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
@@ -76,18 +76,21 @@ class Installer:
 
         remove(name)
 
-    def measure(self, name: str) -> float:
-        """Seconds that ten seconds of speech take.
+    def measure(self, name: str, tell: Tell) -> None:
+        """Measure how many threads suit a model, and how long ten seconds of speech take; both are kept.
 
         Raises:
+            CancelledError: ``tell`` did.
             HandyError: It cannot be loaded or run.
         """
         from handy_qwen.bench.speed import measure_model
-        from handy_qwen.engine import default_threads
         from handy_qwen.models.installed import find_model
+        from handy_qwen.models.machine import SPEED, remember, threads_for
+        from handy_qwen.models.tuning import is_tuned, tune
 
-        threads = self._threads() or default_threads()
-        speed = measure_model(
-            find_model(name).folder, threads=threads, clips_s=(CLIP_S,), tokens=CLIP_TOKENS, rounds=ROUNDS
-        )
-        return speed.clips[0].total_s
+        folder, threads = find_model(name).folder, self._threads()
+        if not threads and not is_tuned(folder):
+            tune(folder, lambda: tell(Progress(InstallStage.TESTING)))
+        threads = threads or threads_for(folder)
+        speed = measure_model(folder, threads=threads, clips_s=(CLIP_S,), tokens=CLIP_TOKENS, rounds=ROUNDS)
+        remember(folder, SPEED, {"clip_s": round(speed.clips[0].total_s, 3)})

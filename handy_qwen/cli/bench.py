@@ -126,12 +126,15 @@ def _row(score: Score) -> str:
 
 def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.bench.speed import load_now, measure_machine, measure_model
-    from handy_qwen.engine import default_threads
     from handy_qwen.models.installed import find_model
+    from handy_qwen.models.machine import threads_for
+    from handy_qwen.models.tuning import is_tuned, tune
 
     load = load_now()
-    threads = options.threads or default_threads()
     folder = find_model(asked_or_used(options.model)).folder
+    if not options.threads and not is_tuned(folder):
+        tune(folder)
+    threads = options.threads or threads_for(folder)
     speed = measure_model(
         folder, threads=threads, clips_s=options.seconds, tokens=options.tokens, rounds=options.rounds
     )
