@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from handy_qwen.core.models import ModelEntry, Progress
+from handy_qwen.core.models import InstallStage, ModelEntry, Progress
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
@@ -18,10 +18,11 @@ class Installer:
 
     Args:
         threads: How many the models run on; None: what suits the machine.
+        may_use_devices: Whether they may run on a graphics card or the like.
     """
 
-    def __init__(self, threads: Callable[[], int | None]) -> None:
-        self._threads = threads
+    def __init__(self, threads: Callable[[], int | None], may_use_devices: Callable[[], bool]) -> None:
+        self._threads, self._may_use_devices = threads, may_use_devices
 
     def entries(self) -> Sequence[ModelEntry]:
         """All models: AVAILABLE, PAUSED or INSTALLED, in the order to show them.
@@ -76,18 +77,37 @@ class Installer:
 
         remove(name)
 
-    def measure(self, name: str) -> float:
-        """Seconds that ten seconds of speech take.
+    def measure(self, name: str, tell: Tell) -> None:
+        """Measure how many threads suit a model, which devices, and how long ten seconds of speech take.
+
+        All of that is kept.
 
         Raises:
+            CancelledError: ``tell`` did.
             HandyError: It cannot be loaded or run.
         """
         from handy_qwen.bench.speed import measure_model
-        from handy_qwen.engine import default_threads
+        from handy_qwen.models.device_trial import is_trial_due, try_devices
         from handy_qwen.models.installed import find_model
+        from handy_qwen.models.machine import SPEED, remember, threads_for
+        from handy_qwen.models.placement import placement_of
+        from handy_qwen.models.tuning import is_tuned, tune
 
-        threads = self._threads() or default_threads()
+        def step() -> None:
+            tell(Progress(InstallStage.TESTING))
+
+        folder, threads = find_model(name).folder, self._threads()
+        if not threads and not is_tuned(folder):
+            tune(folder, step)
+        threads, may_use_devices = threads or threads_for(folder), self._may_use_devices()
+        if may_use_devices and is_trial_due(folder):
+            try_devices(folder, threads, step)
         speed = measure_model(
-            find_model(name).folder, threads=threads, clips_s=(CLIP_S,), tokens=CLIP_TOKENS, rounds=ROUNDS
+            folder,
+            threads=threads,
+            clips_s=(CLIP_S,),
+            tokens=CLIP_TOKENS,
+            rounds=ROUNDS,
+            placement=placement_of(folder) if may_use_devices else None,
         )
-        return speed.clips[0].total_s
+        remember(folder, SPEED, {"clip_s": round(speed.clips[0].total_s, 3)})

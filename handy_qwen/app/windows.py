@@ -12,7 +12,7 @@ from handy_qwen import paths
 from handy_qwen.app.closing import Close
 from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file
 from handy_qwen.app.installer import Installer
-from handy_qwen.app.models import ModelsPresenter, Speeds
+from handy_qwen.app.models import ModelsPresenter
 from handy_qwen.app.program import Program
 from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.app.vocabulary import VocabularyPresenter
@@ -22,7 +22,6 @@ from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.ui.desk import Desk
 
-SPEEDS_FILE = "speeds.json"
 GOES_ON = "The installation continues.", "{model}: open Models to see its progress."
 
 
@@ -36,8 +35,7 @@ class ProgramWindows:
         self._program = program
         self._desk: Desk | None = None
         self.models = ModelsPresenter(
-            Installer(lambda: program.store.value.threads or None),
-            Speeds(paths.data_dir() / SPEEDS_FILE),
+            Installer(lambda: program.store.value.threads or None, lambda: program.store.value.use_devices),
             post=program.controller.post,
             use=self._use,
             chosen=program.model_in_use,

@@ -16,7 +16,8 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.engine import load_model
-from handy_qwen.engine.api import Model
+from handy_qwen.engine.api import Model, Placement
+from handy_qwen.engine.processor import processor_name
 from handy_qwen.models.installed import VOICE_MODEL
 from handy_qwen.transcriber.slot import return_freed_memory
 
@@ -52,7 +53,13 @@ class ModelSpeed:
 
 
 def measure_model(
-    folder: Path, *, threads: int, clips_s: tuple[float, ...], tokens: int, rounds: int
+    folder: Path,
+    *,
+    threads: int,
+    clips_s: tuple[float, ...],
+    tokens: int,
+    rounds: int,
+    placement: Placement | None = None,
 ) -> ModelSpeed:
     """Load the model in ``folder`` and run it on noise.
 
@@ -62,7 +69,8 @@ def measure_model(
     Raises:
         EngineError: The model cannot be loaded or run.
     """
-    model = load_model(folder, voice_model=paths.asset(VOICE_MODEL), threads=threads)
+    voice_model = paths.asset(VOICE_MODEL)
+    model = load_model(folder, voice_model=voice_model, threads=threads, placement=placement)
     loaded, name = resident_bytes(), model.name
     try:
         clips = tuple(_measure_clip(model, clip_s, tokens, rounds) for clip_s in clips_s)
@@ -113,7 +121,7 @@ def load_now() -> float:
 def measure_machine(threads: int, load: float) -> Machine:
     """Measure with ``threads`` threads; takes about a second. ``load`` is ``load_now()`` before the work."""
     return Machine(
-        processor=_processor(),
+        processor=processor_name(),
         physical_cores=psutil.cpu_count(logical=False) or 1,
         threads=threads,
         read_gb_s=_read_rate(threads),
@@ -154,13 +162,3 @@ def _rate(work: Callable[[], object], amount: float) -> float:
     begin = time.perf_counter()
     work()
     return amount / (time.perf_counter() - begin) / 1e9
-
-
-def _processor() -> str:
-    """The processor's own name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -7,7 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.options import Subparsers, add_command, add_model_options, asked_or_used, number
+from handy_qwen.cli.options import (
+    Subparsers,
+    add_command,
+    add_model_options,
+    asked_or_used,
+    may_use_devices,
+    number,
+)
 from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write, write_json
 from handy_qwen.cli.transcribe import opened
 
@@ -126,14 +133,27 @@ def _row(score: Score) -> str:
 
 def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.bench.speed import load_now, measure_machine, measure_model
-    from handy_qwen.engine import default_threads
+    from handy_qwen.models.device_trial import is_trial_due, try_devices
     from handy_qwen.models.installed import find_model
+    from handy_qwen.models.machine import threads_for
+    from handy_qwen.models.placement import placement_of
+    from handy_qwen.models.tuning import is_tuned, tune
 
     load = load_now()
-    threads = options.threads or default_threads()
     folder = find_model(asked_or_used(options.model)).folder
+    if not options.threads and not is_tuned(folder):
+        tune(folder)
+    threads = options.threads or threads_for(folder)
+    is_allowed = may_use_devices()
+    if is_allowed and is_trial_due(folder):
+        say(f"handy-qwen: {try_devices(folder, threads).why}")
     speed = measure_model(
-        folder, threads=threads, clips_s=options.seconds, tokens=options.tokens, rounds=options.rounds
+        folder,
+        threads=threads,
+        clips_s=options.seconds,
+        tokens=options.tokens,
+        rounds=options.rounds,
+        placement=placement_of(folder) if is_allowed else None,
     )
     machine = measure_machine(threads, load)
     if options.json:

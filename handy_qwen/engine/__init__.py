@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.engine.processor import fast_cores
+from handy_qwen.engine.processor import fast_cores, processor_name, usable_processors
 
 if TYPE_CHECKING:
     from handy_qwen.engine.api import LiveText, Model, Placement, Samples, Transcript
 
+_THREADS_PER_CORE = 3
 _MAX_THREADS = 8  # more were not measured
 
 
@@ -69,11 +70,19 @@ def transcribe_blocks(
 
 
 def default_threads() -> int:
-    """Threads for one session where nothing was measured: two for each core that does, at most 8.
+    """Threads for one session where nothing was measured: three for each core that does, at most 8.
 
     Each product is divided into as many parts as there are threads, and whichever thread the system lets run
     takes the next part: with more parts than cores, a core that is taken away delays only a small one. Idle
-    threads sleep, so that on a quiet machine the second thread costs next to nothing.
+    threads sleep, so that on a quiet machine the others cost little. Measurements are in MODEL.md.
     """
     cores = fast_cores()
-    return 1 if cores == 1 else min(2 * cores, _MAX_THREADS)
+    return 1 if cores == 1 else min(_THREADS_PER_CORE * cores, _MAX_THREADS)
+
+
+def machine_id() -> str:
+    """Names what measurements of this engine depend on: the processor and ONNX Runtime."""
+    import onnxruntime
+
+    providers = "+".join(onnxruntime.get_available_providers())
+    return f"{processor_name()}, {usable_processors()} x, onnxruntime {onnxruntime.__version__} {providers}"

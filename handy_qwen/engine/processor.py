@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import struct
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,21 @@ _SLOW = 0.7  # of the capacity of the fastest: less is an efficiency core, more 
 _CPU_SET = struct.Struct("<IIIHBBBBB")  # SYSTEM_CPU_SET_INFORMATION up to EfficiencyClass
 
 
+def processor_name() -> str:
+    """The processor's own name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def usable_processors() -> int:
+    """How many logical processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def fast_cores() -> int:
     """How many physical cores this process may use; on a processor with two kinds, of the faster kind.
 
@@ -25,20 +41,21 @@ def fast_cores() -> int:
     """
     import psutil
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_processors()
     physical = psutil.cpu_count(logical=False) or usable
     return max(1, min(physical, usable, _of_the_faster_kind() or physical))
 
 
 def _of_the_faster_kind() -> int:
     """Physical cores of the faster kind; 0 if the system tells of no two kinds."""
+    count = 0
     if sys.platform.startswith("linux"):
-        return _linux(Path("/sys/devices/cpu_core/cpus"), _SYSTEM_CPUS)
-    if sys.platform == "darwin":
-        return _apple()
-    if sys.platform == "win32":
-        return _windows()
-    return 0
+        count = _linux(Path("/sys/devices/cpu_core/cpus"), _SYSTEM_CPUS)
+    elif sys.platform == "darwin":
+        count = _apple()
+    elif sys.platform == "win32":
+        count = fast_of_cpu_sets(_cpu_sets())
+    return count
 
 
 def _linux(of_intel: Path, cpus: Path) -> int:
@@ -73,18 +90,18 @@ def _apple() -> int:
     return 0 if failed else count.value
 
 
-def _windows() -> int:
-    if sys.platform != "win32":  # for mypy
-        return 0
-    kernel, size = ctypes.windll.kernel32, ctypes.c_ulong(0)
-    ask = getattr(kernel, "GetSystemCpuSetInformation", None)  # Windows 10
-    if ask is None:
-        return 0
-    ask(None, 0, ctypes.byref(size), None, 0)
-    buffer = ctypes.create_string_buffer(size.value)
-    if not size.value or not ask(buffer, size, ctypes.byref(size), None, 0):
-        return 0
-    return fast_of_cpu_sets(buffer.raw[: size.value])
+def _cpu_sets() -> bytes:
+    """What GetSystemCpuSetInformation writes; nothing on other systems and before Windows 10."""
+    data = b""
+    if sys.platform == "win32":
+        ask = getattr(ctypes.windll.kernel32, "GetSystemCpuSetInformation", None)
+        size = ctypes.c_ulong(0)
+        if ask is not None:
+            ask(None, 0, ctypes.byref(size), None, 0)
+            buffer = ctypes.create_string_buffer(size.value)
+            if size.value and ask(buffer, size, ctypes.byref(size), None, 0):
+                data = buffer.raw[: size.value]
+    return data
 
 
 def fast_of_cpu_sets(raw: bytes) -> int:

@@ -39,6 +39,7 @@ from handy_qwen.errors import (
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
+from handy_qwen.models.machine import clip_s_of, threads_for
 from handy_qwen.models.placement import placement_of
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
@@ -108,8 +109,9 @@ def find_model(asked: str) -> InstalledModel:
 def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices: bool = False) -> Model:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
-    It is called as its folder is, also if that was renamed: one model, one name. With ``use_devices``,
-    what was found to be quicker on a graphics card or the like runs there.
+    It is called as its folder is, also if that was renamed: one model, one name. Without ``threads``, those
+    that were measured to suit it are used; with ``use_devices``, what was measured to be quicker on a
+    graphics card or the like runs there.
 
     Raises:
         EngineError: There is no such model.
@@ -118,6 +120,7 @@ def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices:
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
+    threads = threads or threads_for(found.folder)
     placement = placement_of(found.folder) if use_devices else None
     return load_model(
         found.folder, voice_model=voice_model, threads=threads, name=found.name, placement=placement
@@ -258,6 +261,7 @@ def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
         is_other=model.layout is Layout.PUBLISHED,
         fidelity=fidelity_of(here.folder) if here else (),
         preset=preset_of(here.folder) if here and model.forms else "",
+        clip_s=clip_s_of(here.folder) if here else None,
         partial_bytes=partial,
     )
 
@@ -281,6 +285,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         disk_bytes=model.size_bytes,
         memory_bytes=memory_of(model.folder, model.size_bytes),
         fidelity=fidelity_of(model.folder),
+        clip_s=clip_s_of(model.folder),
         status=ModelStatus.INSTALLED,
         is_imported=True,
         is_permanent=model.name == DEMO,
