@@ -229,7 +229,7 @@ def check_devices(context: Context) -> Iterator[Finding]:
     elif not context.configuration.settings.use_devices:
         text = f"{titles} could be tried, but the settings forbid it (use_devices)."
     elif choice is None:
-        text = f"{titles} could be tried: open the Models window and measure the model."
+        text = f"{titles} could be tried: measure the model in the Models window, or run handy-qwen bench."
     elif choice.parts:
         text = choice.why
     else:

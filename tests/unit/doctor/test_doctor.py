@@ -835,7 +835,7 @@ CUDA = "CUDAExecutionProvider"
     ("providers", "settings", "choice", "words"),
     [
         ([], Settings(), None, "without support for another device"),
-        ([CUDA], Settings(), None, "CUDA could be tried: open the Models window"),
+        ([CUDA], Settings(), None, "CUDA could be tried: measure the model"),
         ([CUDA], Settings(use_devices=False), None, "the settings forbid it"),
         (
             [CUDA],
