@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from handy_qwen.core.models import InstallStage, ModelEntry, Progress
+from handy_qwen.core.models import DEMO, InstallStage, ModelEntry, Progress
+from handy_qwen.system.priority import in_background
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
@@ -43,7 +44,7 @@ class Installer:
         from handy_qwen.models.installed import find_installable
         from handy_qwen.models.installing import install
 
-        install(find_installable(name), tell, preset=preset)
+        in_background("models-convert", lambda: install(find_installable(name), tell, preset=preset))
 
     def import_from(self, source: Path, tell: Tell) -> str:
         """Install the model in a folder or archive, and return its name.
@@ -54,7 +55,7 @@ class Installer:
         """
         from handy_qwen.models.installing import import_model
 
-        return import_model(source, tell).name
+        return in_background("models-convert", lambda: import_model(source, tell)).name
 
     def discard(self, name: str) -> None:
         """Delete what is here of an unfinished one.
@@ -86,11 +87,23 @@ class Installer:
         from handy_qwen.bench.speed import measure_model
         from handy_qwen.models.installed import find_model
         from handy_qwen.models.machine import SPEED, remember, threads_for
-        from handy_qwen.models.tuning import is_tuned, tune
 
-        folder, threads = find_model(name).folder, self._threads()
-        if not threads and not is_tuned(folder):
-            tune(folder, lambda: tell(Progress(InstallStage.TESTING)))
-        threads = threads or threads_for(folder)
+        self.tune(name, tell)
+        folder = find_model(name).folder
+        threads = self._threads() or threads_for(folder)
         speed = measure_model(folder, threads=threads, clips_s=(CLIP_S,), tokens=CLIP_TOKENS, rounds=ROUNDS)
         remember(folder, SPEED, {"clip_s": round(speed.clips[0].total_s, 3)})
+
+    def tune(self, name: str, tell: Tell) -> None:
+        """Measure how many threads suit a model, unless that is known or set, or it is the tiny demo.
+
+        Raises:
+            CancelledError: ``tell`` did.
+            HandyError: It cannot be loaded or run.
+        """
+        from handy_qwen.models.installed import find_model
+        from handy_qwen.models.tuning import is_tuned, tune
+
+        folder = find_model(name).folder
+        if not self._threads() and name != DEMO and not is_tuned(folder):
+            tune(folder, lambda: tell(Progress(InstallStage.TESTING)))
