@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from handy_qwen.core.models import InstallStage, ModelEntry, Progress
+from handy_qwen.core.models import DEMO, InstallStage, ModelEntry, Progress
+from handy_qwen.system.priority import in_background
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
@@ -44,7 +45,7 @@ class Installer:
         from handy_qwen.models.installed import find_installable
         from handy_qwen.models.installing import install
 
-        install(find_installable(name), tell, preset=preset)
+        in_background("models-convert", lambda: install(find_installable(name), tell, preset=preset))
 
     def import_from(self, source: Path, tell: Tell) -> str:
         """Install the model in a folder or archive, and return its name.
@@ -55,7 +56,7 @@ class Installer:
         """
         from handy_qwen.models.installing import import_model
 
-        return import_model(source, tell).name
+        return in_background("models-convert", lambda: import_model(source, tell)).name
 
     def discard(self, name: str) -> None:
         """Delete what is here of an unfinished one.
@@ -87,27 +88,43 @@ class Installer:
             HandyError: It cannot be loaded or run.
         """
         from handy_qwen.bench.speed import measure_model
-        from handy_qwen.models.device_trial import is_trial_due, try_devices
         from handy_qwen.models.installed import find_model
         from handy_qwen.models.machine import SPEED, remember, threads_for
         from handy_qwen.models.placement import placement_of
+
+        self.tune(name, tell)
+        folder = find_model(name).folder
+        speed = measure_model(
+            folder,
+            threads=self._threads() or threads_for(folder),
+            clips_s=(CLIP_S,),
+            tokens=CLIP_TOKENS,
+            rounds=ROUNDS,
+            placement=placement_of(folder) if self._may_use_devices() else None,
+        )
+        remember(folder, SPEED, {"clip_s": round(speed.clips[0].total_s, 3)})
+
+    def tune(self, name: str, tell: Tell) -> None:
+        """Measure how many threads suit a model, and whether a graphics card is quicker.
+
+        What is known or set is not measured, and of the tiny demo nothing is.
+
+        Raises:
+            CancelledError: ``tell`` did.
+            HandyError: It cannot be loaded or run.
+        """
+        from handy_qwen.models.device_trial import is_trial_due, try_devices
+        from handy_qwen.models.installed import find_model
+        from handy_qwen.models.machine import threads_for
         from handy_qwen.models.tuning import is_tuned, tune
 
         def step() -> None:
             tell(Progress(InstallStage.TESTING))
 
         folder, threads = find_model(name).folder, self._threads()
+        if name == DEMO:
+            return
         if not threads and not is_tuned(folder):
             tune(folder, step)
-        threads, may_use_devices = threads or threads_for(folder), self._may_use_devices()
-        if may_use_devices and is_trial_due(folder):
-            try_devices(folder, threads, step)
-        speed = measure_model(
-            folder,
-            threads=threads,
-            clips_s=(CLIP_S,),
-            tokens=CLIP_TOKENS,
-            rounds=ROUNDS,
-            placement=placement_of(folder) if may_use_devices else None,
-        )
-        remember(folder, SPEED, {"clip_s": round(speed.clips[0].total_s, 3)})
+        if self._may_use_devices() and is_trial_due(folder):
+            try_devices(folder, threads or threads_for(folder), step)

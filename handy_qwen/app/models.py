@@ -124,6 +124,10 @@ class ModelsPresenter:
         """Find out how fast ``name`` is."""
         self._chores.do(partial(self._measure, name))
 
+    def tune(self, is_idle: Callable[[], bool]) -> None:
+        """Find out which number of threads suits the model in use, if nobody has, while ``is_idle``."""
+        self._chores.do(partial(self._tune, is_idle))
+
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
@@ -250,6 +254,13 @@ class ModelsPresenter:
             self._jobs.add(job)
         self._show()
 
+    def _tune(self, is_idle: Callable[[], bool]) -> None:
+        def work(tell: Tell) -> None:
+            self._installer.tune(name, partial(_tell_while, is_idle, tell))
+
+        name = self._chosen()
+        self._jobs.add(Job(name, work))
+
     def _has_measured(self, job: Job, error: HandyError | None) -> None:
         del self._measuring[job.name]
         self._damaged.discard(job.name)
@@ -259,6 +270,12 @@ class ModelsPresenter:
             if isinstance(error, EngineError) and not isinstance(error, OutOfMemoryError):
                 self._damaged.add(job.name)
         self._look()
+
+
+def _tell_while(is_idle: Callable[[], bool], tell: Tell, progress: Progress) -> None:
+    if not is_idle():
+        raise CancelledError
+    tell(progress)
 
 
 @dataclass(eq=False)

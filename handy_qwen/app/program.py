@@ -53,6 +53,7 @@ from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
+from handy_qwen.system.priority import Haste
 from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber
 
@@ -93,6 +94,7 @@ class Program:
     ) -> None:
         self._quit_app, self._open_file = quit_app, open_file
         self._on_view: Listener | None = None
+        self.on_rest: Callable[[], None] = lambda: None  # nobody has dictated for a while
         self._open_window: Callable[[Window], None] = lambda _window: None
         self._has_tray = True
         self._is_autostarted = False
@@ -307,6 +309,8 @@ class Program:
             name=settings.model,
             live_mode=self._live_mode,
             idle_s=lambda: choices.idle_s_of(self.store.value),
+            at_work=Haste(),
+            on_rest=self._at_rest,
         )
         self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
         self._history.start()
@@ -552,6 +556,15 @@ class Program:
 
     def _live_mode(self) -> LiveMode:
         return live_of(self.store.value, is_on_battery=machine.is_on_battery())
+
+    def is_engine_idle(self) -> bool:
+        """Whether no take waits for its text or is being recorded. Any thread."""
+        return self._transcriber is None or self._transcriber.is_idle()
+
+    def _at_rest(self) -> None:
+        """Called on the engine's thread."""
+        if not machine.is_on_battery():
+            self.on_rest()
 
     def _load_model(self, name: str) -> Model:
         """Called on ``model-load``."""

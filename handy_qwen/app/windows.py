@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
+from handy_qwen.system.priority import yield_to_others
 from handy_qwen.ui.desk import Desk
 
 GOES_ON = "The installation continues.", "{model}: open Models to see its progress."
@@ -41,6 +43,7 @@ class ProgramWindows:
             chosen=program.model_in_use,
             machine=machine,
         )
+        program.on_rest = partial(self.models.tune, program.is_engine_idle)
         self.history = HistoryPresenter(
             program.controller.post,
             copy=program.copy_text,
@@ -84,6 +87,7 @@ class ProgramWindows:
         return {subject: part for one in presenters for subject, part in one.workers.items()}
 
     def _transcribe(self, path: Path, model: str, language: str, moves: Callable[[], None]) -> Retried:
+        yield_to_others()  # the thread does nothing else
         threads = self._program.store.value.threads or None
         return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules())
 

@@ -33,6 +33,7 @@ from handy_qwen.transcriber.slot import ModelSlot
 logger = logging.getLogger(__name__)
 
 PREVIEW_S = 0.1  # between two previews
+REST_S = 30.0  # without a take: time for what would disturb one
 PROGRESS_S = 1.0  # between two events that say that a complete take is being transcribed
 SEGMENTS_S = (60.0, 20.0, 8.0)
 """The longest segment: shorter each time that memory runs short."""
@@ -156,6 +157,8 @@ class EngineTranscriber:
         name: The model to begin with; it is loaded by ``use_model`` or the first take.
         live_mode: How much to do during the recording; asked once for each take, on the engine's thread.
         idle_s: After how many idle seconds the model is unloaded, None: never; asked after each job.
+        at_work: Called on the engine's thread: there is a take now, or there is none any more.
+        on_rest: Called on the engine's thread once for each model, after ``REST_S`` without a take.
         clock: Monotonic seconds.
     """
 
@@ -167,11 +170,15 @@ class EngineTranscriber:
         name: str = "",
         live_mode: Callable[[], LiveMode] = lambda: LiveMode.FULL,
         idle_s: Callable[[], float | None] = lambda: None,
+        at_work: Callable[[bool], None] = lambda _is_at_work: None,
+        on_rest: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._post = post
         self._live_mode = live_mode
         self._idle_s = idle_s
+        self._at_work, self._on_rest = at_work, on_rest
+        self._is_at_work, self._has_rested = False, False
         self._clock = clock
         self._jobs: dict[int, Job] = {}  # in the order of the takes; changed under the lock
         self._lock = threading.Lock()
@@ -180,7 +187,7 @@ class EngineTranscriber:
         self._progressed_s = clock()
         self.thread = Worker(
             "engine",
-            routine=self._unload_idle,
+            routine=self._rest,
             pause_s=self._pause_s,
             after=self._work_if_idle,
             on_revive=self._recover,
@@ -223,6 +230,10 @@ class EngineTranscriber:
         """Load model ``name`` while the present one stays in use."""
         self.thread.do(partial(self._slot.switch, name))
 
+    def is_idle(self) -> bool:
+        """Whether there is no take. Any thread."""
+        return not self._jobs
+
     def wake(self) -> None:
         """Check again what there is to do and what the settings say. Any thread."""
         self.thread.do(_check)
@@ -239,26 +250,43 @@ class EngineTranscriber:
     def _pause_s(self) -> float | None:
         if self._has_more:
             return 0.0
-        if self._slot.present and not self._jobs and (idle_s := self._idle_s()) is not None:
-            return max(0.0, self._used_s + idle_s - self._clock())
-        return None
+        if self._slot.present is None or self._jobs:
+            return None
+        waits_s = [] if self._has_rested else [REST_S]
+        if (idle_s := self._idle_s()) is not None:
+            waits_s.append(idle_s)
+        return max(0.0, self._used_s + min(waits_s) - self._clock()) if waits_s else None
 
-    def _unload_idle(self) -> None:
-        if not self._has_more and not self._jobs:
+    def _rest(self) -> None:
+        """The pause is over: the model has not been used for a while."""
+        if self._has_more or self._jobs:
+            return
+        idle_s = self._idle_s()
+        if not self._has_rested and (idle_s is None or idle_s > REST_S):
+            self._has_rested = True
+            self._on_rest()
+        elif idle_s is not None:
             self._slot.unload()
 
     def _has_model(self) -> None:
-        self._used_s = self._clock()
+        self._used_s, self._has_rested = self._clock(), False
 
     def _work_if_idle(self) -> None:
         """Do one piece of work once the inbox is empty; an unforeseen error costs the oldest take at most."""
         if not self.thread.is_idle():
             return
+        self._note_work()
         try:
             self._has_more = self._work()
         except Exception:
             logger.exception("the engine's thread met an unexpected error")
             self._has_more = self._fail_oldest()
+        self._note_work()
+
+    def _note_work(self) -> None:
+        if bool(self._jobs) != self._is_at_work:
+            self._is_at_work = not self._is_at_work
+            self._at_work(self._is_at_work)
 
     # --- the engine's thread: the takes --------------------------------------------------------------
 

@@ -134,12 +134,15 @@ class Bench:
         self.loaded = []
         self.clock = FakeClock()
         self.idle_s = idle_s
+        self.noted = queue.SimpleQueue()  # at work, not at work, at rest
         self.transcriber = EngineTranscriber(
             self.events.put,
             self.load,
             name=models[0].name if models else "absent",
             live_mode=lambda: live,
             idle_s=lambda: self.idle_s,
+            at_work=self.noted.put,
+            on_rest=lambda: self.noted.put("rest"),
             clock=self.clock,
         )
 
@@ -478,6 +481,31 @@ def test_a_shorter_idle_time_counts_at_once(bench):
     desk.idle_s = 0.0
     desk.transcriber.wake()
     desk.expect(ModelUnloaded)
+
+
+def test_the_system_is_told_while_there_are_takes(bench):
+    desk = bench(FakeModel()).ready()
+    assert desk.transcriber.is_idle()
+    desk.say(1).say(2)
+    assert desk.noted.get(timeout=30) is True
+    assert not desk.transcriber.is_idle()
+    desk.transcriber.finish(1)
+    desk.skip_to(Transcribed)
+    desk.transcriber.cancel(2)
+    assert desk.noted.get(timeout=30) is False
+    assert desk.transcriber.is_idle()
+    assert desk.noted.empty()
+
+
+def test_a_model_at_rest_is_told_of_once(bench, monkeypatch):
+    monkeypatch.setattr("handy_qwen.transcriber.thread.REST_S", 0.0)
+    desk = bench(FakeModel(), idle_s=3600.0).ready()
+    assert desk.noted.get(timeout=30) == "rest"
+    assert desk.text_of(1)
+    assert [desk.noted.get(timeout=30) for _ in range(2)] == [True, False]
+    desk.transcriber.wake()
+    desk.ready()  # the model was loaded anew
+    assert desk.noted.get(timeout=30) == "rest"
 
 
 @pytest.mark.parametrize(("enough_s", "passes"), [(20.0, [60.0, 20.0]), (8.0, [60.0, 20.0, 8.0])])

@@ -1,5 +1,6 @@
 """The presenter of the models: what is shown while they are installed, used, measured and removed."""
 
+import queue
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ class Shop:
         self.error = None
         self.told = threading.Semaphore(0)
         self.measured = []
+        self.tuned = queue.SimpleQueue()
         self.presets = []
 
     def entries(self):
@@ -65,6 +67,15 @@ class Shop:
         if self.error is not None:
             raise self.error
         self._be(name, status=ModelStatus.AVAILABLE)
+
+    def tune(self, name, tell):
+        self.tuned.put(name)
+        try:
+            tell(Progress(InstallStage.TESTING))
+            self.tuned.put("done")
+        except CancelledError:
+            self.tuned.put("cancelled")
+            raise
 
     def measure(self, name, tell):
         tell(Progress(InstallStage.TESTING))
@@ -305,6 +316,14 @@ def test_a_speed_that_was_measured_is_shown(counter):
     counter.presenter.refresh()
     counter.presenter.measure("small")
     counter.wait(lambda now: now.entry("small").clip_s == 1.5 and not now.entry("small").is_measuring)
+
+
+@pytest.mark.parametrize(("is_idle", "end"), [(True, "done"), (False, "cancelled")])
+def test_the_model_in_use_is_tuned_while_nobody_dictates(counter, is_idle, end):
+    counter.used.append("small")
+    counter.presenter.tune(lambda: is_idle)
+    assert [counter.shop.tuned.get(timeout=WAIT_S) for _ in range(2)] == ["small", end]
+    assert not counter.posted
 
 
 def test_closing_pauses_what_is_being_installed(counter):

@@ -3,10 +3,11 @@
 import pytest
 
 from handy_qwen import paths
+from handy_qwen.app.installer import Installer
 from handy_qwen.core.models import DEMO
 from handy_qwen.errors import CancelledError
 from handy_qwen.models import tuning
-from handy_qwen.models.installed import find_model, load_recognizer
+from handy_qwen.models.installed import InstalledModel, find_model, load_recognizer
 from handy_qwen.models.machine import threads_for
 from handy_qwen.models.tuning import best_count, is_tuned, tune
 
@@ -77,6 +78,13 @@ def test_measuring_can_be_cancelled(demo):
     with pytest.raises(CancelledError):
         tune(demo, stop)
     assert not is_tuned(demo)
+
+
+@pytest.mark.parametrize(("name", "threads"), [(DEMO, None), ("full", 2)])
+def test_neither_the_demo_nor_a_number_that_was_chosen_is_tuned(demo, monkeypatch, name, threads):
+    monkeypatch.setattr("handy_qwen.models.installed.find_model", lambda _name: InstalledModel(name, demo))
+    monkeypatch.setattr(tuning, "_seconds", None)
+    Installer(lambda: threads).tune(name, None)
 
 
 def test_the_share_of_others_is_a_share():
