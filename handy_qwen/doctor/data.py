@@ -18,6 +18,7 @@ from handy_qwen.engine.qwen3.devices import devices_here
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.errors import EngineError, ModelMissingError
 from handy_qwen.history.store import Places, default_folder
+from handy_qwen.models.device_trial import is_trial_due
 from handy_qwen.models.installed import (
     InstalledModel,
     find_model,
@@ -216,9 +217,10 @@ def check_model(context: Context) -> Iterator[Finding]:
 def check_devices(context: Context) -> Iterator[Finding]:
     """Tell which devices there are beside the processor, and whether and why the model runs on one."""
     here = [device.title for device in devices_here()]
-    choice, titles = None, " and ".join(here)
+    choice, is_due, titles = None, False, " and ".join(here)
     with suppress(EngineError):  # ``check_model`` says what is wrong with it
-        choice = choice_of(find_model(context.configuration.settings.model).folder)
+        folder = find_model(context.configuration.settings.model).folder
+        choice, is_due = choice_of(folder), is_trial_due(folder)
     details: dict[str, object] = {
         "devices": here,
         "parts": sorted(choice.parts) if choice else [],
@@ -228,12 +230,12 @@ def check_devices(context: Context) -> Iterator[Finding]:
         text = "The processor does all the work: ONNX Runtime is here without support for another device."
     elif not context.configuration.settings.use_devices:
         text = f"{titles} could be tried, but the settings forbid it (use_devices)."
-    elif choice is None:
+    elif is_due:
         text = f"{titles} could be tried: measure the model in the Models window, or run handy-qwen bench."
-    elif choice.parts:
-        text = choice.why
+    elif choice is None:
+        text = f"The processor does all the work: the model is in a form that does not run on {titles}."
     else:
-        text = f"The processor does all the work. {choice.why}"
+        text = choice.why if choice.parts else f"The processor does all the work. {choice.why}"
     yield fine(DEVICES, text, **details)
 
 

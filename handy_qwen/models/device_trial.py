@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ from handy_qwen.convert.check_speech import RATE_HZ, CheckClip, load_check_speec
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import Model, Part, Placement
 from handy_qwen.engine.qwen3.devices import devices_here, parts_for
-from handy_qwen.engine.qwen3.manifest import is_package
+from handy_qwen.engine.qwen3.manifest import is_package, load_manifest
 from handy_qwen.engine.qwen3.sessions import Device
 from handy_qwen.errors import CheckSpeechError, EngineError
 from handy_qwen.models.installed import VOICE_MODEL
@@ -42,8 +42,12 @@ _ENDED = "The program ended while it was tried."
 
 
 def is_trial_due(folder: Path) -> bool:
-    """Whether there are devices here that were not tried with the model in ``folder``."""
-    return bool(devices_here()) and is_package(folder) and choice_of(folder) is None
+    """Whether there are devices here that were not tried with the model in ``folder``.
+
+    Raises:
+        ModelMissingError, ModelCorruptError: It is a package, and not whole.
+    """
+    return bool(_candidates(folder)) and choice_of(folder) is None
 
 
 def try_devices(folder: Path, threads: int, on_step: Callable[[], None] = lambda: None) -> Choice:
@@ -68,6 +72,14 @@ def try_devices(folder: Path, threads: int, on_step: Callable[[], None] = lambda
     return choice
 
 
+def _candidates(folder: Path) -> list[tuple[Device, tuple[Part, ...]]]:
+    """The devices here that may run parts of the package in ``folder``; none for other models."""
+    if not (here := devices_here()) or not is_package(folder):
+        return []
+    manifest = load_manifest(folder)
+    return [(device, parts) for device in here if (parts := parts_for(device, manifest))]
+
+
 class _Trial:
     def __init__(self, folder: Path, threads: int, on_step: Callable[[], None]) -> None:
         self._folder, self._threads, self._on_step = folder, threads, on_step
@@ -81,8 +93,8 @@ class _Trial:
             return Choice("", frozenset(), f"{error.title} Without it, no device is used.")
         times, texts = self._on(None, lambda model: (self._times(model), self._texts(model, clips)))
         refusals = []
-        for device in devices_here():
-            parts, why = self._quicker(device, times)
+        for device, candidates in _candidates(self._folder):
+            parts, why = self._quicker(device, candidates, times)
             if parts:
                 found = self._on(self._placement(device, parts), lambda model: self._texts(model, clips))
                 if not self._failures and found == texts:
@@ -93,10 +105,12 @@ class _Trial:
             refusals.append(why)
         return Choice("", frozenset(), " ".join(refusals))
 
-    def _quicker(self, device: Device, times: dict[Part, float]) -> tuple[frozenset[Part], str]:
-        """The parts that are quicker on ``device``; and in words, what is gained or why there are none."""
+    def _quicker(
+        self, device: Device, candidates: Sequence[Part], times: dict[Part, float]
+    ) -> tuple[frozenset[Part], str]:
+        """Those ``candidates`` that are quicker on ``device``; in words, what is gained, or why none are."""
         gains, problems = {}, []
-        for part in parts_for(device):
+        for part in candidates:
             found = self._on(self._placement(device, frozenset([part])), self._times)
             problems += [error.title for error in self._failures[:1]]
             if not self._failures and found[part] <= _QUICKER * times[part]:

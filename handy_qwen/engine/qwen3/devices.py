@@ -10,7 +10,8 @@ part measures first.
 
 Nothing that decides on words is computed in 16 bits: CUDA's products would otherwise be TF32, with the 10
 bits of float16, and OpenVINO's float16. CoreML computes in either as it likes, so it gets no part of the
-decoder.
+decoder; and none of an encoder in 8 bits, of which it has no product: it would compile what is left between
+them into some hundred models of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from handy_qwen.engine.api import Cancel, Part, Placement
+from handy_qwen.engine.qwen3.manifest import Manifest
 from handy_qwen.engine.qwen3.sessions import Device, open_session, run
 from handy_qwen.errors import CancelledError, EngineError
 
@@ -42,6 +44,7 @@ DEVICES = (
         is_exact=False,
     ),
 )
+_FLOAT32 = "float32"  # in words, as a manifest has it
 _NVIDIA = Path("/proc/driver/nvidia/version")
 Values = Mapping[str, npt.NDArray[Any]]
 
@@ -64,9 +67,11 @@ def drivers() -> str:
     return "; ".join(found)
 
 
-def parts_for(device: Device) -> tuple[Part, ...]:
-    """The parts of a model that may run on ``device``."""
-    return tuple(Part) if device.is_exact else (Part.ENCODER,)
+def parts_for(device: Device, manifest: Manifest) -> tuple[Part, ...]:
+    """The parts of a package that may run on ``device``."""
+    if device.is_exact:
+        return tuple(Part)
+    return (Part.ENCODER,) if manifest.precision.get("encoder") == _FLOAT32 else ()
 
 
 class FarGraph:

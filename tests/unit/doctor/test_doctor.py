@@ -836,6 +836,7 @@ CUDA = "CUDAExecutionProvider"
     [
         ([], Settings(), None, "without support for another device"),
         ([CUDA], Settings(), None, "CUDA could be tried: measure the model"),
+        (["CoreMLExecutionProvider"], Settings(), None, "in a form that does not run on CoreML"),
         ([CUDA], Settings(use_devices=False), None, "the settings forbid it"),
         (
             [CUDA],

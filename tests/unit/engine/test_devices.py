@@ -12,6 +12,7 @@ from handy_qwen.engine import load_model
 from handy_qwen.engine.api import Cancel, Part, Placement
 from handy_qwen.engine.qwen3 import devices
 from handy_qwen.engine.qwen3.devices import DEVICES, devices_here, parts_for
+from handy_qwen.engine.qwen3.manifest import load_manifest
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.engine.qwen3.sessions import Device
 from handy_qwen.errors import CancelledError, EngineError
@@ -82,13 +83,12 @@ def test_the_installed_onnx_runtime_has_the_devices_that_it_was_built_for(monkey
     assert [device.title for device in devices_here()] == ["CUDA"]
 
 
-def test_what_computes_in_16_bits_gets_no_part_of_the_decoder():
-    assert {device.title: Part.PREFILL in parts_for(device) for device in DEVICES} == {
-        "CUDA": True,
-        "DirectML": True,
-        "OpenVINO": True,
-        "CoreML": False,
-    }
+def test_what_computes_in_16_bits_gets_no_part_of_the_decoder_and_none_in_8_bits(exact_package):
+    rounded, exact = load_manifest(demo_model().folder), load_manifest(exact_package)
+    for device in DEVICES:
+        is_exact = device.title != "CoreML"
+        assert parts_for(device, rounded) == (tuple(Part) if is_exact else ())
+        assert parts_for(device, exact) == (tuple(Part) if is_exact else (Part.ENCODER,))
 
 
 def test_rows_read_on_a_device_are_in_the_cache_that_the_processor_goes_on_with(
