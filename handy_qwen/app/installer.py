@@ -22,7 +22,9 @@ class Installer:
         may_use_devices: Whether they may run on a graphics card or the like.
     """
 
-    def __init__(self, threads: Callable[[], int | None], may_use_devices: Callable[[], bool]) -> None:
+    def __init__(
+        self, threads: Callable[[], int | None], may_use_devices: Callable[[], bool] = lambda: False
+    ) -> None:
         self._threads, self._may_use_devices = threads, may_use_devices
 
     def entries(self) -> Sequence[ModelEntry]:

@@ -83,7 +83,7 @@ def _candidates(folder: Path) -> list[tuple[Device, tuple[Part, ...]]]:
 class _Trial:
     def __init__(self, folder: Path, threads: int, on_step: Callable[[], None]) -> None:
         self._folder, self._threads, self._on_step = folder, threads, on_step
-        self._clips: list[CheckClip] = []
+        self._failures: list[EngineError] = []  # on the device that was placed last
 
     def choice(self) -> Choice:
         """The first device that is quicker in something and writes the same."""
@@ -121,7 +121,7 @@ class _Trial:
         return frozenset(), problems[0] if problems else f"{device.title} is no quicker than the processor."
 
     def _placement(self, device: Device, parts: frozenset[Part]) -> Placement:
-        self._failures: list[EngineError] = []
+        self._failures = []
         return Placement(device.provider, parts, self._failures.append)
 
     def _on(self, placement: Placement | None, work: Callable[[Model], T]) -> T:

@@ -6,7 +6,6 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.app.installer import Installer
-from handy_qwen.core.models import DEMO
 from handy_qwen.models import device_trial, tuning
 from handy_qwen.models.installed import demo_model
 
@@ -44,8 +43,3 @@ def test_a_device_is_tried_against_the_threads_that_suit(tried, monkeypatch):
     monkeypatch.setattr("handy_qwen.models.machine.threads_for", lambda _folder: 7)
     Installer(lambda: None, lambda: True).tune(NAME, lambda _progress: None)
     assert tried == [(NAME, "threads"), (NAME, 7)]
-
-
-def test_nothing_is_measured_of_the_demo(tried):
-    Installer(lambda: None, lambda: True).tune(DEMO, lambda _progress: None)
-    assert tried == []
