@@ -17,8 +17,10 @@ them into some hundred models of its own.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ DEVICES = (
         is_exact=False,
     ),
 )
+_DISPLAYS = r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
 _FLOAT32 = "float32"  # in words, as a manifest has it
 _NVIDIA = Path("/proc/driver/nvidia/version")
 Values = Mapping[str, npt.NDArray[Any]]
@@ -60,11 +63,29 @@ def drivers() -> str:
     found = []
     with suppress(OSError):
         found.append(_NVIDIA.read_text(encoding="utf-8").partition("\n")[0])
+    if sys.platform == "win32":
+        import winreg
+
+        found += windows_drivers(winreg)
     for place in getattr(ort, "get_ep_devices", list)():
         device = place.device
         ids = f"{device.vendor_id:x}:{device.device_id:x}"
         found.append(f"{place.ep_name} {ids} {sorted(device.metadata.items())}")
     return "; ".join(found)
+
+
+def windows_drivers(registry: Any) -> list[str]:  # noqa: ANN401  winreg, or a stand-in for it
+    """Name and version of each display driver.
+
+    Source: Microsoft, "System-Defined Device Setup Classes Available to Vendors" (class Display).
+    """
+    found: list[str] = []
+    with suppress(OSError), registry.OpenKey(registry.HKEY_LOCAL_MACHINE, _DISPLAYS) as displays:
+        for number in count():  # the first that is not there ends it
+            with registry.OpenKey(displays, f"{number:04}") as display:
+                values = [registry.QueryValueEx(display, name)[0] for name in ("DriverDesc", "DriverVersion")]
+            found.append(" ".join(map(str, values)))
+    return found
 
 
 def parts_for(device: Device, manifest: Manifest) -> tuple[Part, ...]:

@@ -3,6 +3,8 @@
 Standing in for one: a provider of ONNX Runtime that leaves all work to the processor.
 """
 
+from contextlib import nullcontext
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -81,6 +83,25 @@ def logits_of(decoder, ids, step=60):
 def test_the_installed_onnx_runtime_has_the_devices_that_it_was_built_for(monkeypatch):
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "Other"])
     assert [device.title for device in devices_here()] == ["CUDA"]
+
+
+def test_drivers_of_windows_are_listed_until_there_are_no_more():
+    class Registry:
+        HKEY_LOCAL_MACHINE = "machine"
+        drivers = ("Card 31.0", "Other card 2.1")
+
+        def OpenKey(self, root, path):  # noqa: N802  as in winreg
+            if root == "machine":
+                return nullcontext("displays")
+            if int(path) >= len(self.drivers):
+                raise FileNotFoundError
+            return nullcontext(int(path))
+
+        def QueryValueEx(self, key, name):  # noqa: N802
+            description, _, version = self.drivers[key].rpartition(" ")
+            return {"DriverDesc": description, "DriverVersion": version}[name], 1
+
+    assert devices.windows_drivers(Registry()) == ["Card 31.0", "Other card 2.1"]
 
 
 def test_what_computes_in_16_bits_gets_no_part_of_the_decoder_and_none_in_8_bits(exact_package):
