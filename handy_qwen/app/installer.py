@@ -104,6 +104,6 @@ class Installer:
         from handy_qwen.models.installed import find_model
         from handy_qwen.models.tuning import is_tuned, tune
 
-        folder = find_model(name).folder
-        if not self._threads() and name != DEMO and not is_tuned(folder):
-            tune(folder, lambda: tell(Progress(InstallStage.TESTING)))
+        model = find_model(name)
+        if not self._threads() and model.name != DEMO and not is_tuned(model.folder):
+            tune(model.folder, lambda: tell(Progress(InstallStage.TESTING)))
