@@ -346,7 +346,7 @@ class Settings:
         0,
         whole(0, 256),
         "Processor threads",
-        "Automatic is fastest on most computers.",
+        "Automatic: as many as were fastest on this computer.",
         form=Worded(
             {0: "Automatic", **{count: Unit.THREADS.counted(count) for count in range(1, CORES + 1)}},
             other=Unit.THREADS.counted,
