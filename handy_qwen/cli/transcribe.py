@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors c
 
 _EXAMPLES = (
     "handy-qwen transcribe interview.mp3",
-    "handy-qwen transcribe --language de --output texts *.wav",
+    "handy-qwen transcribe --language de,en --output texts *.wav",
     "handy-qwen transcribe --vocabulary names.txt meeting.ogg",
 )
 _SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
@@ -52,7 +52,13 @@ def add_parsers(commands: Subparsers) -> None:
     parser = add_command(commands, "transcribe", _run, summary, examples=_EXAMPLES)
     parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file, or - for standard input")
     add_model_options(parser)
-    parser.add_argument("--language", default="", metavar="L", help="name or ISO code (default: detect)")
+    parser.add_argument(
+        "--language",
+        "--languages",
+        default="",
+        metavar="L[,L…]",
+        help="name or ISO code; of several, the one that is spoken (default: detect)",
+    )
     parser.add_argument("--context", default="", metavar="TEXT", help="names and terms that may come up")
     parser.add_argument(
         "--vocabulary",
@@ -96,6 +102,7 @@ def _run(options: argparse.Namespace) -> int:
         names = _writable(names, places)
     if not names:
         return 1
+    options.language = [one.strip() for one in options.language.split(",")]
     with stoppable(), opened(options.model, options.threads, options.language) as recognizer:
         words = tell_context(recognizer, context, is_for_file=True)
         options.context = words.text if words else options.context
@@ -151,12 +158,12 @@ def _results(
 
 
 @contextmanager
-def opened(model: str, threads: int | None, language: str = "") -> Iterator[Model]:
+def opened(model: str, threads: int | None, language: str | Sequence[str] = "") -> Iterator[Model]:
     """Load a model, tell what should be known about it, and close it at the end.
 
     Raises:
         EngineError: It cannot be loaded.
-        LanguageError: It does not know ``language``.
+        LanguageError: It does not know ``language``, or one of several.
     """
 
     def load() -> Model:
@@ -166,7 +173,8 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Mode
 
     recognizer = interruptible(load)
     try:
-        recognizer.check_language(language)
+        for one in [language] if isinstance(language, str) else language:
+            recognizer.check_language(one)
         if recognizer.notice:
             say(f"handy-qwen: {recognizer.notice}")
         yield recognizer

@@ -48,7 +48,7 @@ class Job:
     """
 
     take: int
-    language: str
+    languages: tuple[str, ...]
     context: tuple[str, ...]
     live_mode: LiveMode | None = None  # None: not asked for yet
     heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
@@ -139,7 +139,7 @@ class Job:
         self.guard(cancel.set)
         return model.transcribe(
             samples,
-            language=self.language,
+            language=self.languages,
             context=self.context,
             segment_s=SEGMENTS_S[self.shortages],
             cancel=cancel,
@@ -192,10 +192,10 @@ class EngineTranscriber:
 
     # --- the port ------------------------------------------------------------------------------------
 
-    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
-            self._jobs[take] = Job(take, language, context)
+            self._jobs[take] = Job(take, languages, context)
         self.thread.do(self._slot.ensure)
 
     def feed(self, take: int, block: Samples) -> None:
@@ -307,7 +307,7 @@ class EngineTranscriber:
             return model  # all at once, at the end
         try:
             job.live = model.live(
-                language=job.language, context=job.context, drafts=job.live_mode is LiveMode.FULL
+                language=job.languages, context=job.context, drafts=job.live_mode is LiveMode.FULL
             )
         except HandyError as exc:  # a language that this model does not know: reported at the end
             logger.info("no live transcription: %s", type(exc).__name__)

@@ -211,7 +211,7 @@ class LiveTranscription:
             self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
         answer = self._parsed(draft)
         if self._is_read_out(answer, closed.speech_s):
-            prompt = build_prompt(self._model.tokenizer, language=self._prompt.language)
+            prompt = build_prompt(self._model.tokenizer, language=self._prompt.languages)
             self._segment = Segment(self._model, prompt, self._timings, is_exact=self._is_exact)
             plain_draft = Draft(closed.end, is_unsure)
             self._write(plain_draft, closed.samples[: closed.end], [], self._cancel)

@@ -77,6 +77,17 @@ def test_context_and_vocabulary_are_one_context(ask, vocabulary, requests):
     assert [one["context"] for one in requests] == ["A meeting Anna Bad Homburg", "Anna Bad Homburg"]
 
 
+def test_of_several_languages_each_must_be_known_and_the_one_spoken_is_found_out(ask, requests):
+    for option in ("--language", "--languages"):
+        status, out, _err = ask(REPORT, option, "de, en", "--format", "json")
+        found = json.loads(out)
+        assert (status, found["language"], found["language_forced"]) == (0, "English", False)
+    assert requests[-1]["language"] == ["de", "en"]
+    status, out, err = ask(REPORT, "--language", "en,fr")
+    assert (status, out) == (2, "")
+    assert "'fr'" in err
+
+
 def test_what_does_not_fit_into_the_context_is_said(ask, vocabulary, requests):
     assert "fit" not in ask(REPORT, *vocabulary("Anna\n" * 2_000)).err, "it is the same word"
     many = "\n".join(f"Anna{number}" for number in range(100))
@@ -114,7 +125,7 @@ def test_what_is_no_vocabulary_is_wrong_usage(ask, tmp_path, content, problem):
 @pytest.mark.parametrize(("option", "is_exact"), [((), True), (("--exact",), True), (("--live",), False)])
 def test_the_whole_clip_is_looked_at_unless_asked_otherwise(ask, requests, option, is_exact):
     assert ask(REPORT, "--language", "de", *option).status == 0
-    assert (requests[0]["exact"], requests[0]["language"]) == (is_exact, "de")
+    assert (requests[0]["exact"], requests[0]["language"]) == (is_exact, ["de"])
     assert ask(REPORT, *option).out == TEXT
 
 
