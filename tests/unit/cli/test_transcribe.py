@@ -237,6 +237,8 @@ def test_a_result_that_would_replace_a_sound_file_of_the_same_call_is_refused(as
     [
         ((REPORT, "--output", "out"), "would both be saved as"),
         (("--output", ""), "--output needs a folder."),
+        ((CHAIRS, "--format", "srt"), "Subtitles of several files need a folder."),
+        (("--exact", "--format", "vtt"), "--exact gives no times."),
         (("--with-filename", "--format", "json"), "--with-filename"),
         (("--with-filename", "--output", "out"), "--with-filename"),
     ],
@@ -258,6 +260,31 @@ def test_without_a_standard_output_it_is_said_where_the_text_could_go(ask, tmp_p
         status, _, err = ask(REPORT, *(("--output", tmp_path) if is_full else ()))
         monkeypatch.undo()
     assert (status, "There is no standard output." in err) == (1, True)
+
+
+def test_subtitles_have_the_words_between_the_pauses(ask, requests):
+    status, out, _err = ask(REPORT, "--format", "srt")
+    number, times, *lines = out.splitlines()
+    begins, ends = times.split(" --> ")
+    assert (status, number, " ".join(lines)) == (0, "1", TEXT.strip())
+    assert "00:00:00,000" < begins < ends < "00:00:04,000"
+    assert not requests[-1]["exact"]
+    assert ask(REPORT, "--format", "vtt").out.startswith("WEBVTT\n\nNOTE The times come from the pauses")
+
+
+def test_the_files_of_a_folder_are_taken_in_order_and_saved_as_they_lie_there(ask, tmp_path):
+    talks = tmp_path / "talks"
+    for place in ("b.flac", "a/x.flac", "a/.hidden.flac", ".cache/y.flac", "notes.txt"):
+        (talks / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPORT, talks / place)
+    out = tmp_path / "out"
+    assert ask("--recursive", talks, "--format", "srt", "--output", out).status == 0
+    saved = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert saved == ["a/x.flac.srt", "b.flac.srt"]
+    assert ask("-r", talks, CHAIRS, "-H").out.split(":")[0] == str(talks / "b.flac")
+    (tmp_path / "empty").mkdir()
+    status, _out, err = ask("-r", tmp_path / "empty")
+    assert (status, "There is no sound file in" in err) == (1, True)
 
 
 @pytest.mark.parametrize("option", ["-H", "--with-filename"])
