@@ -186,6 +186,8 @@ class LiveTranscription:
             for first in range(0, len(block), _FED_AT_ONCE_SAMPLES):
                 self._cancel.check()
                 self._closed += self._segmenter.feed(block[first : first + _FED_AT_ONCE_SAMPLES])
+        if not self._closed:  # silence before the first word is not needed again
+            self._settled_samples = self._segmenter.start
 
     def _transcribe_next(self) -> None:
         """Write the answer to the first closed segment, or divide that, and begin the next."""

@@ -78,6 +78,11 @@ class Segmenter:
         self._next_step = STEP_SAMPLES
 
     @property
+    def start(self) -> int:
+        """Where the open segment begins, in samples."""
+        return self._start
+
+    @property
     def heard_samples(self) -> int:
         """Samples taken in so far."""
         return self._heard
