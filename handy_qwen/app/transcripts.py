@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen.core import subtitles
+from handy_qwen.core.sound_files import Form
 
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Transcript
-
-
-class Form(enum.StrEnum):
-    """The form of a saved text."""
-
-    TEXT = "text"
-    SRT = "srt"
-    VTT = "vtt"
-    JSON = "json"
-    JSONL = "jsonl"
-
-    @property
-    def suffix(self) -> str:
-        """What the names of such files end with."""
-        return ".txt" if self is Form.TEXT else f".{self}"
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether it says when each sentence was spoken."""
-        return self in {Form.SRT, Form.VTT}
 
 
 def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -> dict[str, Any]:

@@ -35,16 +35,13 @@ import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
 from handy_qwen.audio.decoders import Decoder, open_decoder, parts_of
+from handy_qwen.core.sound_files import SUFFIXES
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
 
 log = logging.getLogger(__name__)
 
 STDIN = "-"
-_SOUNDS = "wav wave flac ogg oga opus mp3 mp2 aif aiff aifc au snd caf w64 rf64 m4a m4b aac wma amr ac3 mka"
-_VIDEOS = "mp4 m4v mov mkv webm avi wmv flv 3gp 3g2 mpg mpeg ts"
-SUFFIXES = frozenset(f".{name}" for name in f"{_SOUNDS} {_VIDEOS}".split())
-"""How the names of sound files and videos end; a file of any other name can be one as well."""
 _STDIN_NAME = Path("standard input")
 _SPOOL_BYTES = 32 << 20  # kept in memory; what is longer goes to a temporary file that only the user can read
 _RATES_HZ = range(1_000, 1_000_001)

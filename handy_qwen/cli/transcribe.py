@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handy_qwen.app.transcripts import Form, as_json, described, rendered
+from handy_qwen.app.transcripts import as_json, described, rendered
 from handy_qwen.cli.options import (
     Context,
     Subparsers,
@@ -29,6 +29,7 @@ from handy_qwen.cli.terminal import (
     stoppable,
     write,
 )
+from handy_qwen.core.sound_files import Form
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replacing
 

@@ -49,6 +49,7 @@ class Window(enum.Enum):
     SETUP = "setup"
     SETTINGS = "settings"
     HELP = "help"
+    FILES = "files"
 
 
 class NoticeKind(enum.Enum):

@@ -143,6 +143,7 @@ class TrayMenu(QMenu):
         self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
         self.addSeparator()
         self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
+        self._add_window(strings.FILES_WINDOW, Window.FILES)
         self._add_window(strings.SETTINGS_WINDOW, Window.SETTINGS)
         self._private = self.addAction(strings.PAUSE_HISTORY)
         self._private.setCheckable(True)

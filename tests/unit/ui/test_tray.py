@@ -237,6 +237,7 @@ def test_the_menu_is_short(menu, choices):
         strings.LANGUAGE,
         strings.MICROPHONE,
         strings.HISTORY_WINDOW,
+        strings.FILES_WINDOW,
         strings.SETTINGS_WINDOW,
         strings.PAUSE_HISTORY,
         strings.HELP,
