@@ -98,6 +98,8 @@ class FilesWindow(AppWindow):
         before = {entry.number: entry.state for entry in self._page.entries}
         self._page = page
         self._show()
+        if page.entries and not before and self.focusWidget() is self.add_button:
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # it was empty, and could not have it
         for entry in page.entries:
             if entry.state in _FINISHED and before.get(entry.number) not in _FINISHED:
                 announce(self.list, entry.path.name, words.state(entry))
