@@ -325,6 +325,11 @@ class Program:
             self.controller.attempt,
         )
 
+    @property
+    def engine(self) -> EngineTranscriber | None:
+        """What transcribes; None before the program has started. Any thread."""
+        return self._transcriber
+
     def list_models(self) -> None:
         """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
         try:

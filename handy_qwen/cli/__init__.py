@@ -41,7 +41,7 @@ _GROUPS = {
         "history",
         "words",
     ),
-    "files": ("transcribe",),
+    "files": ("transcribe", "files"),
     "models": ("model", "models", "demo", "bench"),
     "app": ("status", "setup", "settings", "autostart", "quit"),
     "trouble": ("doctor", "help", "uninstall"),

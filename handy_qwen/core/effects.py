@@ -41,7 +41,7 @@ class StartRecording:
     """Open take ``take`` in the engine and record it."""
 
     take: int
-    language: str
+    languages: tuple[str, ...]  # one of which is spoken; (): any
     context: tuple[str, ...] = field(repr=False)
     model: str = ""  # for the history
 
@@ -66,7 +66,7 @@ class Replay:
 
     take: int
     entry: int
-    language: str
+    languages: tuple[str, ...]  # as for StartRecording
     context: tuple[str, ...] = field(repr=False)
 
 

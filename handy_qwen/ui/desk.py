@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
+from handy_qwen.core.sound_files import FilesCommands, FilesPage
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -30,6 +31,7 @@ from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.style import use_outlines
 from handy_qwen.ui.tray import Tray
 from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.windows.files import FilesWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
@@ -54,6 +56,7 @@ class Desk(QObject):
         model_commands: ModelCommands,
         history_commands: HistoryCommands,
         *,
+        files_commands: FilesCommands,
         upkeep_commands: UpkeepCommands,
         vocabulary_commands: VocabularyCommands,
         microphone_commands: MicrophoneCommands,
@@ -64,10 +67,12 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
+        self._files_commands = files_commands
         self._upkeep_commands = upkeep_commands
         self._vocabulary_commands = vocabulary_commands
         self._microphone_commands = microphone_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
+        self._files = FilesPage()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
@@ -95,6 +100,10 @@ class Desk(QObject):
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
         self._to_windows(lambda window: window.show_history(page))
+
+    def show_files(self, page: FilesPage) -> None:
+        """Show the sound files that are transcribed. Any thread."""
+        self._called.emit(partial(self._show_files, page))
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole. Any thread."""
@@ -141,6 +150,11 @@ class Desk(QObject):
         for window in self._windows.values():
             window.show_models(models)
 
+    def _show_files(self, page: FilesPage) -> None:
+        self._files = page
+        for window in self._windows.values():
+            window.show_files(page)
+
     def _show_settings(self, shown: SettingsView) -> None:
         self._settings = shown
         for window in self._windows.values():
@@ -168,12 +182,15 @@ class Desk(QObject):
                 setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
                 setup.hidden.connect(self._on_setup_closed)
                 return setup
-            case Window.HELP:
-                return HelpWindow()
+            case Window.FILES:
+                files = FilesWindow(self._files_commands)
+                files.show_files(self._files)
+                return files
             case Window.SETTINGS:
                 return self._made_settings()
             case _:
-                return MainWindow(self._tray.menu, self._commands)
+                is_help = window is Window.HELP
+                return HelpWindow() if is_help else MainWindow(self._tray.menu, self._commands)
 
     def _made_settings(self) -> AppWindow:
         """Nobody pays for the window before it is wanted, not even with its modules."""

@@ -143,6 +143,7 @@ class TrayMenu(QMenu):
         self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
         self.addSeparator()
         self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
+        self._add_window(strings.FILES_WINDOW, Window.FILES)
         self._add_window(strings.SETTINGS_WINDOW, Window.SETTINGS)
         self._private = self.addAction(strings.PAUSE_HISTORY)
         self._private.setCheckable(True)
@@ -241,9 +242,15 @@ class TrayMenu(QMenu):
             models.insert(0, ("", strings.AUTOMATIC_IS.format(what=models[0][1])))
         model = "" if choices.is_model_automatic else choices.model
         self._models.show_entries(models, model, empty=strings.NO_MODELS)
-        top = dict.fromkeys(name for name in (*choices.recent_languages, choices.language) if name)
+        detected = choices.detected_languages
+        names = (*detected, *choices.recent_languages, choices.language)
+        top = dict.fromkeys(name for name in names if name)
+        automatic = strings.AUTOMATIC_IS.format(what=strings.languages(detected))
         self._languages.show_entries(
-            [("", strings.AUTOMATIC), *((name, strings.language_title(name)) for name in top)],
+            [
+                ("", automatic if detected else strings.AUTOMATIC),
+                *((name, strings.language_title(name)) for name in top),
+            ],
             choices.language,
             more=[(name, strings.language_title(name)) for name in choices.languages],
         )

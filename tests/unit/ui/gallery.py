@@ -6,6 +6,9 @@ from pathlib import Path
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.models import Problem as Trouble
+from handy_qwen.core.sound_files import FileEntry, FilesCommands, FilesPage, FileState
+from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
@@ -18,7 +21,7 @@ from handy_qwen.core.view import (
     Phase,
     Remedy,
 )
-from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyCommands, VocabularyPage
 from handy_qwen.errors import HandyError
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
@@ -26,6 +29,7 @@ from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.tray import TrayMenu
+from handy_qwen.ui.windows.files import FilesWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
@@ -93,6 +97,30 @@ VOCABULARY = VocabularyPage(
     tried=Tried("Good morning new line chairs", "Good morning\nChairs", "English"),
     handy=Path("/home/ada/.local/share/com.pais.handy/settings_store.json"),
 )
+TALKS = Path("/home/ada/talks")
+TALK = TALKS / "Interview with Kürşat, the second part.m4a"
+FILES = FilesPage(
+    (
+        FileEntry(
+            1,
+            TALK,
+            FileState.DONE,
+            1.0,
+            "Good evening. " * 60,
+        ),
+        FileEntry(2, TALKS / "breaks-off.wav", FileState.DONE, 1.0, "Yes.", "The text may be incomplete."),
+        FileEntry(
+            3,
+            TALKS / "letter.mp3",
+            FileState.FAILED,
+            problem=Trouble("letter.mp3: it is no sound file.", "Copy or record it again."),
+        ),
+        FileEntry(4, TALKS / "meeting.flac", FileState.WORKING, 0.42),
+        FileEntry(5, TALKS / "night.ogg", FileState.DONE, 1.0, note="No text: the recording is silent."),
+        FileEntry(6, TALKS / "tomorrow.mp4"),
+    ),
+    Told(1, "Saved as Interview.srt.", NOTE),
+)
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 
 
@@ -102,6 +130,7 @@ def everything_asked():
     made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
     made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
     made.microphone = Asked(MicrophoneCommands, made.calls)
+    made.files = Asked(FilesCommands, made.calls)
     return made
 
 
@@ -181,10 +210,30 @@ def hotkeys(asked, state):
     return window
 
 
+def files(asked, place):
+    window = FilesWindow(asked.files)
+    window.show_files(FilesPage() if place is None else FILES)
+    if place is not None:
+        window.show_view(replace(VIEW, phase=Phase.RECORDING))
+        window.list.setCurrentItem(window.list.topLevelItem(place))
+    return window
+
+
+def languages(asked, _state):
+    window = settings(asked, Page.LANGUAGE)
+    window.show_settings(SettingsView(values=Settings(languages=("German", "English"))))
+    window.page(Page.LANGUAGE).findChild(QAbstractButton, "languages").click()
+    return window
+
+
 WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
     **{f"history-{state}": (history, state) for state in PASTS},
+    "files-empty": (files, None),
+    "files-done": (files, 0),
+    "files-failed": (files, 2),
+    "files-working": (files, 3),
     "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
@@ -195,6 +244,7 @@ WINDOWS = {
         f"settings-hotkeys-{state}": (hotkeys, state)
         for state in ("recording", "refused", "removed", "desktop")
     },
+    "settings-languages": (languages, ""),
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

@@ -305,7 +305,8 @@ from handy_qwen.core.view import Window
 class Nobody:
     def __getattr__(self, name):
         return lambda *_, **__: None
-others = dict.fromkeys(["upkeep_commands", "vocabulary_commands", "microphone_commands"], Nobody())
+kinds = ("files", "upkeep", "vocabulary", "microphone")
+others = {f"{kind}_commands": Nobody() for kind in kinds}
 desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), **others)
 assert not any(name.startswith("handy_qwen.ui.settings") for name in sys.modules), "before it is asked for"
 desk._present(Window.SETTINGS)
