@@ -321,6 +321,8 @@ def _look_at_clock(turn: Turn) -> None:
             delivery.may_be_lost(turn, take)
         elif take.stage is Stage.REPLAYING:
             recovery.is_not_replayed(turn, take)
+        elif take.unfilled is not None:
+            delivery.has_text(turn, replace(take.unfilled, values={}))
         elif take.stage is Stage.TRANSCRIBING:
             recovery.is_not_transcribed(turn, take)
         else:
@@ -359,17 +361,23 @@ def _due_s(turn: Turn, take: Take) -> float | None:
             is_awaited = take.focus_by_s is not None and take.focus_by_s > turn.at_s
             return take.focus_by_s if is_awaited else None
         case Stage.TRANSCRIBING:
-            queue = [one for one in turn.now.takes if one.number <= take.number and _is_at_engine(one)]
-            if any(one.stage is not Stage.TRANSCRIBING for one in queue):
-                return None
-            return max(turn.now.engine_s, *(one.since_s for one in queue)) + recovery.TRANSCRIBING_S
+            return _transcribed_by_s(turn, take)
         case _:
             return recording.deadline_s(turn, take)
 
 
+def _transcribed_by_s(turn: Turn, take: Take) -> float | None:
+    if take.unfilled is not None:
+        return take.since_s + delivery.LOOKING_UP_S
+    queue = [one for one in turn.now.takes if one.number <= take.number and _is_at_engine(one)]
+    if any(one.stage is not Stage.TRANSCRIBING for one in queue):
+        return None
+    return max(turn.now.engine_s, *(one.since_s for one in queue)) + recovery.TRANSCRIBING_S
+
+
 def _is_at_engine(take: Take) -> bool:
     """Whether the engine has ``take``. It works on the first one only, also while that comes in."""
-    return Stage.RECORDING <= take.stage <= Stage.TRANSCRIBING
+    return Stage.RECORDING <= take.stage <= Stage.TRANSCRIBING and take.unfilled is None
 
 
 def _note_turn_at_engine(turn: Turn) -> None:

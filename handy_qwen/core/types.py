@@ -28,6 +28,19 @@ class Hotkey:
     submit: str = ""  # empty: that of the settings
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is different in some programs. What is empty is as in the settings."""
+
+    name: str
+    programs: tuple[str, ...] = ()  # as ``Target.application`` has them; see ``profiles.profile_of``
+    language: str = ""  # English name, or "auto" to detect it
+    method: str = ""
+    submit: str = ""
+    spacing: str = ""  # "on" or "off"
+    words: tuple[str, ...] = field(default=(), repr=False)  # for the model, before those of the settings
+
+
 class Mode(enum.StrEnum):
     """How the hotkeys work."""
 
@@ -128,6 +141,7 @@ class Rules:
     silence_s: float = 20.0  # ends takes that no key holds and no double tap locked; 0: never
     is_private: bool = False  # the history is paused
     text: TextRules = field(default_factory=_default_text_rules)
+    profiles: tuple[Profile, ...] = ()
 
 
 class EntryState(enum.StrEnum):

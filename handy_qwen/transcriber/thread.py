@@ -100,6 +100,15 @@ class Job:
         if self.live is not None:
             self.settled, self.live = self.live.settled(), None
 
+    def begin_again(self, language: str, context: tuple[str, ...]) -> None:
+        """Transcribe with these; what is settled, which is hardly ever anything, stays."""
+        self.language, self.context = language, context
+        if self.live is not None and self.live.settled_samples:
+            self.start_over()
+        elif self.live is not None:
+            self.live = self.model = self.stop = None
+            self.fed = 0
+
     def start_over(self) -> None:
         """Release the model; what is not settled is transcribed at the end."""
         self.give_up_live()
@@ -198,6 +207,10 @@ class EngineTranscriber:
             self._jobs[take] = Job(take, language, context)
         self.thread.do(self._slot.ensure)
 
+    def adapt(self, take: int, language: str, context: tuple[str, ...]) -> None:
+        """Transcribe take ``take`` as if it had begun with these."""
+        self.thread.do(partial(self._adapt, take, language, context))
+
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
         job = self._jobs.get(take)
@@ -275,6 +288,10 @@ class EngineTranscriber:
             self._finish(job, model)
             return bool(self._jobs)
         return self._advance(job)
+
+    def _adapt(self, take: int, language: str, context: tuple[str, ...]) -> None:
+        if (job := self._jobs.get(take)) is not None:
+            job.begin_again(language, context)
 
     def _is_model_whole(self, job: Job) -> bool:
         """Whether the files of the model can be used. If not, it is loaded again, which reports why."""

@@ -792,3 +792,26 @@ def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, li
     transcriber.close(30)
     rest = [events.get() for _ in range(events.qsize())]
     assert not [event for event in rest if isinstance(event, Failed | Transcribed)]
+
+
+def test_a_take_is_transcribed_in_the_language_that_its_program_has(bench):
+    model = FakeModel()
+    one = bench(model).ready().say(1, blocks=2)
+    assert model.has_advanced.wait(30)
+    one.transcriber.adapt(1, "German", ("kubectl", "Qwen"))
+    one.transcriber.feed(1, BLOCK)
+    one.transcriber.finish(1)
+    text = one.skip_to(Transcribed).text
+    assert text in {"m: 3 live", "m: 480 at once"}, "nothing that was heard before is lost or doubled"
+    assert model.asked[0] == ("", ("Qwen",), True)
+    assert model.asked[-1][:2] == ("German", ("kubectl", "Qwen"))
+
+
+def test_a_take_whose_beginning_is_settled_goes_on_in_the_other_language(bench):
+    model = FakeModel()
+    one = bench(model).ready().say(1, blocks=20)
+    one.skip_to(Previewed)
+    one.transcriber.adapt(1, "German", ())
+    one.transcriber.finish(1)
+    assert one.skip_to(Transcribed).text.endswith("at once")
+    assert model.asked[-1] == ("German", ())

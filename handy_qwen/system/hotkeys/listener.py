@@ -96,6 +96,10 @@ class Listener:
     def end_capture(self) -> None:
         """See ``HotkeyListener``."""
 
+    def touched_s(self) -> float | None:
+        """See ``HotkeyListener``."""
+        return None
+
     def configure(self) -> None:
         """See ``HotkeyListener``."""
         title = "Your desktop has no settings for these hotkeys."
@@ -355,6 +359,7 @@ class HookedListener(Listener, ABC):
             self._report(self._tracker.let_go(time.monotonic()))
             self._bindings = bindings
             self._tracker = self._new_tracker()
+            self._tracker.touched_s = time.monotonic()  # what was pressed before is unknown
             self._tracker.is_escape_watched = self._is_escape_wanted
         self._launch()
 
@@ -402,6 +407,10 @@ class HookedListener(Listener, ABC):
         with self._lock:
             self._is_escape_wanted = is_wanted
             self._tracker.is_escape_watched = is_wanted
+
+    def touched_s(self) -> float | None:
+        """See ``HotkeyListener``. The hook sees all keys and clicks."""
+        return self._tracker.touched_s if self._hooks else None
 
     def has_died(self) -> bool:
         """See ``Watched``. Also when a hook has ended."""

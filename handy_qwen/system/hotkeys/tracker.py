@@ -15,6 +15,7 @@ when events are late, the state is ahead of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,6 +65,7 @@ class Tracker:
         is_down: IsDown,
     ) -> None:
         self.is_escape_watched = False
+        self.touched_s = -math.inf  # when a key or button last went down that is none of ours
         self._bindings = tuple(bindings)
         self._modifiers = modifiers
         self._escape = escape
@@ -128,6 +130,8 @@ class Tracker:
             elif self._would_complete(binding, code) and not self._is_disturbed(binding):
                 self._down[binding.hotkey] = binding
                 events.append(KeyDown(binding.hotkey, at_s))
+        if code not in self._modifiers and all(isinstance(one, KeyJoined) for one in events):
+            self.touched_s = at_s
         return events
 
     def release(self, code: int, at_s: float) -> list[Event]:

@@ -77,6 +77,11 @@ class X11Hotkeys(ConnectedListener[Session]):
         if self._inbox is not None:
             self._inbox.put(lambda: self._watch_escape(is_wanted))
 
+    def touched_s(self) -> float | None:
+        """See ``HotkeyListener``."""
+        connection = self._connection
+        return connection.touched_s if connection is not None else None
+
     def capture(self, on_captured: OnCaptured) -> None:
         """See ``HotkeyListener``. Mouse buttons reach the window under the pointer as well."""
         self._call(lambda: self._capture(on_captured), is_start=True)

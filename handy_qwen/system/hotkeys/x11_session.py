@@ -146,6 +146,11 @@ class Session:
         self._is_escape_wanted = is_wanted
         self._apply_escape()
 
+    @property
+    def touched_s(self) -> float:
+        """See ``Tracker``. Any thread."""
+        return self._tracker.touched_s
+
     def capture(self, on_captured: OnCaptured) -> None:
         """Gather the keys of a new hotkey, which the focused program does not get, instead of the hotkeys."""
         self.end_capture()
@@ -313,7 +318,9 @@ class Session:
     def _new_tracker(self, keys: NamedKeys, chords: Sequence[Chord]) -> Tracker:
         bindings = [_binding(keys, place, chord) for place, chord in enumerate(chords)]
         escape = keys.codes("escape")
-        return Tracker(bindings, modifiers=_modifiers(keys), escape=escape, is_down=self._is_down)
+        tracker = Tracker(bindings, modifiers=_modifiers(keys), escape=escape, is_down=self._is_down)
+        tracker.touched_s = time.monotonic()  # what was pressed before is unknown
+        return tracker
 
     def _is_down(self, key: int) -> bool:
         devices = self._sources.get(key) or (keyboards(self._display) if key > 0 else ())

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, Profile
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -46,12 +46,17 @@ PROBLEM = Notice(
 HOTKEYS = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
 CHOOSING = replace(
     VIEW,
+    application="Thunderbird",
     recent=("Good evening.",),
     can_retry=True,
     can_bring_back=True,
     choices=replace(
         CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
     ),
+)
+APPS = (
+    Profile("Terminals", method="type", spacing="off", words=("kubectl", "systemd")),
+    Profile("Krankenhaus-Informationssystem", ("KIS-Client.exe", "kis*"), "German", submit="ctrl+enter"),
 )
 UPKEEP = Upkeep(
     (
@@ -82,7 +87,7 @@ VOCABULARY = VocabularyPage(
     rows=(
         Row(Replacement("new line", "\n"), Replacement("new line", "\n")),
         Row(
-            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon"),
+            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon", is_alone=True),
             Replacement("my address", ""),
         ),
         Row(Replacement("um", ""), Replacement("um", "")),
@@ -150,7 +155,7 @@ def tools(asked, meter=lambda: -20.0):
 
 def settings(asked, page):
     window = SettingsWindow(tools(asked))
-    values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
+    values = Settings(microphones=("Gone", MICROPHONE, "Desk"), apps=APPS)
     window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])

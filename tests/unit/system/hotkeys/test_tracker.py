@@ -190,3 +190,22 @@ def test_every_hotkey_goes_down_and_up_in_turn_and_ends_up_when_nothing_is_held(
                 assert event.hotkey in down
     assert not down
     assert not keyboard.tracker.is_hotkey_down
+
+
+def test_a_touch_is_any_key_or_button_but_hotkeys_modifiers_and_the_escape_that_cancels():
+    keyboard = Keyboard(RIGHT_CTRL, PLAIN_F9)
+    for code in (CTRL_R, F9, SHIFT):
+        keyboard.press(code, at_s=5.0)
+        keyboard.release(code)
+    keyboard.tracker.is_escape_watched = True
+    keyboard.press(ESCAPE, at_s=6.0)
+    assert keyboard.tracker.touched_s < 0
+    keyboard.release(ESCAPE)
+    keyboard.tracker.is_escape_watched = False
+    for at_s, code in enumerate((D, BUTTON, ESCAPE), 10):
+        keyboard.press(code, at_s)
+        keyboard.release(code)
+        assert keyboard.tracker.touched_s == at_s
+    keyboard.press(CTRL_R, at_s=20.0)
+    keyboard.press(D, at_s=21.0)
+    assert keyboard.tracker.touched_s == 21.0, "a shortcut may change the text"
