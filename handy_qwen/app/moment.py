@@ -8,7 +8,7 @@ from PySide6.QtCore import QDateTime, QLocale
 def moment() -> dict[str, str]:
     """Today's "date", with a year of four digits, and the "time", to the minute. Any thread."""
     now, here, short = QDateTime.currentDateTime(), QLocale(), QLocale.FormatType.ShortFormat
-    form = here.dateFormat(short) if here != QLocale.c() else "yyyy-MM-dd"
+    form = here.dateFormat(short) if here.language() is not QLocale.Language.C else "yyyy-MM-dd"
     year = form if "yyyy" in form else form.replace("yy", "yyyy")
     return {
         "date": here.toString(now.date(), year),
