@@ -340,10 +340,10 @@ _LANGUAGES = {  # by their English names
             might in which who to because""",
     ),
     "German": _words(
-        "neue zeile",
-        "neuer absatz",
+        "neue Zeile",
+        "neuer Absatz",
         "streich das|streiche das|lösch das|lösche das",
-        "enter drücken|eingabe drücken|drücke enter|drück enter|drücke eingabe",
+        "Enter drücken|Eingabe drücken|drücke Enter|drück Enter|drücke Eingabe",
         lead="nein|ach|warte|moment|sorry|ähm|äh|hm",
         articles="""
             ein eine einen einem einer eines der die das den dem des diese dieser dieses diesen diesem jede

@@ -29,8 +29,8 @@ from handy_qwen.ui.strings import without_letter
 from handy_qwen.ui.widgets import Button, Outcome
 
 _SHIPPED = {one.name: one for one in BUILT_IN}
-_ROWS = 6  # of the list
-_LINE_CHARACTERS = 36
+_ROWS = 5  # of the list
+_LINE_CHARACTERS = 26
 Entries = list[tuple[str, str]]
 
 
@@ -45,7 +45,7 @@ class AppsPage(SettingsPage):
         self._view = View()
         self.list = QListWidget()
         self.list.setAccessibleName(words.LIST)
-        self.list.setFixedHeight(_ROWS * (self.list.fontMetrics().lineSpacing() + 8))
+        self.list.setFixedHeight(_ROWS * (self.list.fontMetrics().lineSpacing() + 4))
         self.add_last = Button(words.ADD_LAST_NONE, self._add_last)
         self.add_last.setToolTip(words.ADD_LAST_TIP)
         self.add = Button(words.ADD, lambda: self._add(Profile(words.NEW)))
@@ -234,7 +234,7 @@ class _Line(QLineEdit):
 
     def __init__(self, page: AppsPage) -> None:
         super().__init__(page)
-        self.setMinimumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth() // 2)
+        self.setMinimumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth())
 
     def show_text(self, text: str) -> None:
         """Show ``text``, unless the user is at it."""
