@@ -24,6 +24,7 @@ _DICTATION = {
 _WINDOWS = {
     "setup": "open the setup guide: model, microphone, hotkey",
     "models": "open the Models window",
+    "correct": "open the last text, to correct it and add words",
 }
 
 

@@ -47,6 +47,7 @@ class Window(enum.Enum):
     MODELS = "models"
     HISTORY = "history"
     SETUP = "setup"
+    CORRECT = "correct"
     SETTINGS = "settings"
     HELP = "help"
 

@@ -30,6 +30,7 @@ from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.style import use_outlines
 from handy_qwen.ui.tray import Tray
 from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.windows.correction import CorrectionWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
@@ -163,17 +164,26 @@ class Desk(QObject):
                 models.left_at_work.connect(self.left_at_work)
                 return models
             case Window.HISTORY:
-                return HistoryWindow(self._history_commands, self._commands, self._vocabulary_commands)
+                past = HistoryWindow(self._history_commands, self._commands)
+                past.correction_asked.connect(self._correct)
+                return past
             case Window.SETUP:
                 setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
                 setup.hidden.connect(self._on_setup_closed)
                 return setup
-            case Window.HELP:
-                return HelpWindow()
+            case Window.HELP | Window.CORRECT:
+                is_help = window is Window.HELP
+                return HelpWindow() if is_help else CorrectionWindow(self._vocabulary_commands)
             case Window.SETTINGS:
                 return self._made_settings()
             case _:
                 return MainWindow(self._tray.menu, self._commands)
+
+    def _correct(self, text: str, selected: str) -> None:
+        self._present(Window.CORRECT)
+        window = self._windows[Window.CORRECT]
+        assert isinstance(window, CorrectionWindow)
+        window.correct(text, selected)
 
     def _made_settings(self) -> AppWindow:
         """Nobody pays for the window before it is wanted, not even with its modules."""

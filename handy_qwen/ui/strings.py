@@ -53,6 +53,7 @@ AUTOMATIC_IS, NOT_CONNECTED = tr("&Automatic ({what})"), tr("{device} (not conne
 ALL_LANGUAGES = tr("All languages")
 PASTE_AGAIN, PASTE_HELD = tr("P&aste last text"), tr("P&aste waiting text here")
 COPY_HELD, DROP_HELD = tr("Copy waiting te&xt"), tr("Discard &waiting text")
+CORRECT = tr("C&orrect last text…")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("&Manage models…"), tr("Histor&y…")
 MODELS_WORKING = tr("&Manage models… ({model}: {state})")

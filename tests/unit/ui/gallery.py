@@ -26,6 +26,7 @@ from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.tray import TrayMenu
+from handy_qwen.ui.windows.correction import CorrectionWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
@@ -119,13 +120,23 @@ def models(asked, state):
 
 
 def history(asked, state):
-    window = HistoryWindow(asked.history, asked, asked.vocabulary)
+    window = HistoryWindow(asked.history, asked)
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
     window.search.setText(past.query.words)
     window.only.setCurrentIndex(window.only.findData(past.query.only))
     window.show_history(past)
+    return window
+
+
+def correction(asked, text):
+    window = CorrectionWindow(asked.vocabulary)
+    window.show_view(VIEW)
+    window.show()
+    window.correct("Ask Kovach about quen three, um, soon.", "Kovach")
+    window.text.setPlainText(text)
+    window._compare()
     return window
 
 
@@ -190,6 +201,8 @@ WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
     **{f"history-{state}": (history, state) for state in PASTS},
+    "correction": (correction, "Ask Kovács about Qwen3, soon."),
+    "correction-unchanged": (correction, "Ask Kovach about quen three, um, soon."),
     "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
