@@ -146,16 +146,16 @@ class FakeTranscriber:
     def __init__(self, post: Post, text: str = "Hello.") -> None:
         self.post = post
         self.text = text
-        self.begun: list[tuple[int, str, tuple[str, ...]]] = []
+        self.begun: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = []
         self.fed: list[tuple[int, Samples]] = []
         self.cancelled: list[int] = []
         self.model = ""
 
-    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
-        self.begun.append((take, language, context))
+    def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        self.begun.append((take, languages, context))
 
-    def adapt(self, take: int, language: str, context: tuple[str, ...]) -> None:
-        self.begun.append((take, language, context))
+    def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        self.begun.append((take, languages, context))
 
     def feed(self, take: int, block: Samples) -> None:
         self.fed.append((take, block))

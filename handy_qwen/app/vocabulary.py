@@ -316,8 +316,9 @@ class VocabularyPresenter:
     def _tried(self) -> Tried | None:
         if not self._sample.strip():
             return None
-        rules, recent = self._rules(), self._settings().recent_languages
-        language = rules.language or (recent[0] if recent else DEFAULT_LANGUAGE)
+        rules = self._rules()
+        usual = *rules.languages, *self._settings().recent_languages, DEFAULT_LANGUAGE
+        language = rules.language or usual[0]
         slow: list[Replacement] = []
 
         def on_slow(one: Replacement) -> None:

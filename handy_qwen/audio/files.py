@@ -41,6 +41,10 @@ from handy_qwen.errors import AudioFileError
 log = logging.getLogger(__name__)
 
 STDIN = "-"
+_SOUNDS = "wav wave flac ogg oga opus mp3 mp2 aif aiff aifc au snd caf w64 rf64 m4a m4b aac wma amr ac3 mka"
+_VIDEOS = "mp4 m4v mov mkv webm avi wmv flv 3gp 3g2 mpg mpeg ts"
+SUFFIXES = frozenset(f".{name}" for name in f"{_SOUNDS} {_VIDEOS}".split())
+"""How the names of sound files and videos end; a file of any other name can be one as well."""
 _STDIN_NAME = Path("standard input")
 _SPOOL_BYTES = 32 << 20  # kept in memory; what is longer goes to a temporary file that only the user can read
 _RATES_HZ = range(1_000, 1_000_001)
@@ -196,6 +200,24 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
         return samples
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The sound files and videos in ``folder`` and the folders in it, by their names, in order; none hidden.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        shown = sorted(name for name in names if not name.startswith("."))
+        found += [Path(place, name) for name in shown if Path(name).suffix.lower() in SUFFIXES]
+    return found
+
+
 def check(path: Path | str) -> None:
     """Check, without decoding, that there is a file that ``read`` may open.
 
@@ -230,7 +252,9 @@ def _is_pipe(path: Path) -> bool:
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        raise AudioFileError(path, "this is a folder, not a sound file", "Name the files in it one by one.")
+        raise AudioFileError(
+            path, "this is a folder, not a sound file", "Name the files in it, or use --recursive."
+        )
     if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
         raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
     return stat.S_ISFIFO(mode)

@@ -108,7 +108,7 @@ def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
     if profile.submit and not (key and key.submit):
         submit = Submit(profile.submit)
     if language != take.language or profile.words:
-        turn.do(effects.Adapt(take.number, language, (*profile.words, *rules.context)))
+        turn.do(effects.Adapt(take.number, rules.spoken(language), (*profile.words, *rules.context)))
     return replace(take, profile=profile, language=language, submit=submit)
 
 

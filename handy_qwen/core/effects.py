@@ -42,7 +42,7 @@ class StartRecording:
     """Open take ``take`` in the engine and record it."""
 
     take: int
-    language: str
+    languages: tuple[str, ...]  # one of which is spoken; (): any
     context: tuple[str, ...] = field(repr=False)
     model: str = ""  # for the history
 
@@ -52,7 +52,7 @@ class Adapt:
     """Take ``take``, just begun, is spoken in another language or with other words than it began with."""
 
     take: int
-    language: str
+    languages: tuple[str, ...]  # as for StartRecording
     context: tuple[str, ...] = field(repr=False)
 
 
@@ -76,7 +76,7 @@ class Replay:
 
     take: int
     entry: int
-    language: str
+    languages: tuple[str, ...]  # as for StartRecording
     context: tuple[str, ...] = field(repr=False)
 
 

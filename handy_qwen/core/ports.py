@@ -110,13 +110,14 @@ class Recorder(Protocol):
 class Transcriber(Protocol):
     """The speech engine on a thread of its own."""
 
-    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Open take ``take``; load the model if it is not loaded.
 
-        Language "" is automatic. ``context`` are the user's words, most important first.
+        One of ``languages`` is spoken, any if there are none. ``context`` are the user's words, the most
+        important first.
         """
 
-    def adapt(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Transcribe take ``take`` as if it had begun with these; what was settled by now stays."""
 
     def feed(self, take: int, block: Samples) -> None:

@@ -133,7 +133,8 @@ class Rules:
     hotkeys: tuple[Hotkey, ...] = ()
     mode: Mode = Mode.AUTO
     limits: Limits = field(default_factory=Limits)
-    language: str = ""  # English name; "" is automatic
+    language: str = ""  # English name; "" is automatic ...
+    languages: tuple[str, ...] = ()  # ... among these; (): among all
     context: tuple[str, ...] = ()  # the user's words; the model reads as many as fit
     method: Method = Method.TYPE
     submit: Submit = Submit.OFF
@@ -142,6 +143,10 @@ class Rules:
     is_private: bool = False  # the history is paused
     text: TextRules = field(default_factory=_default_text_rules)
     profiles: tuple[Profile, ...] = ()
+
+    def spoken(self, language: str) -> tuple[str, ...]:
+        """What may be spoken if ``language`` was asked for, "" being automatic; (): any language."""
+        return (language,) if language else self.languages
 
 
 class EntryState(enum.StrEnum):

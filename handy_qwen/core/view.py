@@ -116,6 +116,7 @@ class Choices:
     is_demo_only: bool = False  # there is none but the one that ships with the program
     language: str = ""  # English name; "" is automatic
     languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
+    detected_languages: tuple[str, ...] = ()  # which automatic means; (): all
     recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
     microphone: str = ""  # device name of the one wanted most; "" is the system's default
     microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not

@@ -62,14 +62,14 @@ class Ports:
                 self.cues.stopped()
             case effects.StartRecording():
                 self._start_recording(effect)
-            case effects.Adapt(take, language, context):
-                self.transcriber.adapt(take, language, context)
+            case effects.Adapt(take, languages, context):
+                self.transcriber.adapt(take, languages, context)
             case effects.StopRecording(take):
                 self.recorder.stop(take)
             case effects.CancelRecording(take):
                 self.recorder.cancel(take)
-            case effects.Replay(take, entry, language, context):
-                self.transcriber.begin(take, language, context)
+            case effects.Replay(take, entry, languages, context):
+                self.transcriber.begin(take, languages, context)
                 self.history.replay(take, entry, partial(self.transcriber.feed, take))
             case effects.Transcribe(take):
                 self.transcriber.finish(take)
@@ -185,8 +185,9 @@ class Ports:
             self.history.feed(take, block)
             self.transcriber.feed(take, block)
 
-        self.history.begin(take, language=effect.language, model=effect.model)
-        self.transcriber.begin(take, effect.language, effect.context)
+        asked = effect.languages[0] if len(effect.languages) == 1 else ""
+        self.history.begin(take, language=asked, model=effect.model)
+        self.transcriber.begin(take, effect.languages, effect.context)
         self.recorder.start(take, sink)
 
     def _insert(self, effect: effects.Insert) -> None:

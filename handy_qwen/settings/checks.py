@@ -46,6 +46,13 @@ def known_language(value: object) -> str:
         raise ValueError(f'must be a language such as "German" or "de", or "auto"{meant}') from None
 
 
+def one_language(value: object) -> str:
+    """As ``known_language``, but not automatic."""
+    if not (name := known_language(value)):
+        raise ValueError('must be a language such as "German" or "de"')
+    return name
+
+
 def flag(value: object) -> bool:
     """True or false."""
     if not isinstance(value, bool):
@@ -119,13 +126,21 @@ class Several(Generic[T]):
         return tuple(self.item(item) for item in value)
 
 
-class InOrder(Several[str]):
-    """Names of microphones, each once. The system's default comes after all others in any case."""
+class Once(Several[str]):
+    """Reads a list of names, each of which counts once."""
 
     def __call__(self, value: object) -> tuple[str, ...]:
         """The names of ``value``, each checked."""
-        names = list(dict.fromkeys(super().__call__(value)))
-        return tuple(names[:-1] if names and not names[-1] else names)
+        return tuple(dict.fromkeys(super().__call__(value)))
+
+
+class InOrder(Once):
+    """Names of microphones. The system's default comes after all others in any case."""
+
+    def __call__(self, value: object) -> tuple[str, ...]:
+        """The names of ``value``, each checked."""
+        names = super().__call__(value)
+        return names[:-1] if names and not names[-1] else names
 
 
 def submit_of(value: object) -> str:

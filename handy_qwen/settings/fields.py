@@ -19,6 +19,7 @@ from handy_qwen.settings.checks import (
     PROFILE,
     REPLACEMENT,
     InOrder,
+    Once,
     Reader,
     Several,
     choice,
@@ -27,6 +28,7 @@ from handy_qwen.settings.checks import (
     insertion,
     known_language,
     number,
+    one_language,
     profile,
     replacement,
     text,
@@ -235,6 +237,15 @@ class Settings:
         form=Own(lambda value: value or "Detect automatically"),
         page=Page.LANGUAGE,
         note='A language such as "German" or "de"; "" or "auto": detected automatically.',
+    )
+    languages: tuple[str, ...] = option(
+        (),
+        Once(one_language),
+        "Detect only these languages",
+        "Choose those you speak: a short sentence is then never taken for another language.",
+        form=Own(lambda names: ", ".join(names) or "Any language"),
+        page=Page.LANGUAGE,
+        note='A list, such as ["German", "en"]; [] for any. With one, it is always that one.',
     )
     recent_languages: tuple[str, ...] = option(
         (), Several(known_language), "Recently chosen languages, for the menu", form=Own(", ".join)

@@ -48,7 +48,7 @@ class Job:
     """
 
     take: int
-    language: str
+    languages: tuple[str, ...]
     context: tuple[str, ...]
     live_mode: LiveMode | None = None  # None: not asked for yet
     heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
@@ -100,9 +100,9 @@ class Job:
         if self.live is not None:
             self.settled, self.live = self.live.settled(), None
 
-    def begin_again(self, language: str, context: tuple[str, ...]) -> None:
+    def begin_again(self, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Transcribe with these; what is settled, which is hardly ever anything, stays."""
-        self.language, self.context = language, context
+        self.languages, self.context = languages, context
         if self.live is not None and self.live.settled_samples:
             self.start_over()
         elif self.live is not None:
@@ -148,7 +148,7 @@ class Job:
         self.guard(cancel.set)
         return model.transcribe(
             samples,
-            language=self.language,
+            language=self.languages,
             context=self.context,
             segment_s=SEGMENTS_S[self.shortages],
             cancel=cancel,
@@ -201,15 +201,15 @@ class EngineTranscriber:
 
     # --- the port ------------------------------------------------------------------------------------
 
-    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
-            self._jobs[take] = Job(take, language, context)
+            self._jobs[take] = Job(take, languages, context)
         self.thread.do(self._slot.ensure)
 
-    def adapt(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Transcribe take ``take`` as if it had begun with these."""
-        self.thread.do(partial(self._adapt, take, language, context))
+        self.thread.do(partial(self._adapt, take, languages, context))
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
@@ -289,9 +289,9 @@ class EngineTranscriber:
             return bool(self._jobs)
         return self._advance(job)
 
-    def _adapt(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def _adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         if (job := self._jobs.get(take)) is not None:
-            job.begin_again(language, context)
+            job.begin_again(languages, context)
 
     def _is_model_whole(self, job: Job) -> bool:
         """Whether the files of the model can be used. If not, it is loaded again, which reports why."""
@@ -324,7 +324,7 @@ class EngineTranscriber:
             return model  # all at once, at the end
         try:
             job.live = model.live(
-                language=job.language, context=job.context, drafts=job.live_mode is LiveMode.FULL
+                language=job.languages, context=job.context, drafts=job.live_mode is LiveMode.FULL
             )
         except HandyError as exc:  # a language that this model does not know: reported at the end
             logger.info("no live transcription: %s", type(exc).__name__)

@@ -244,9 +244,15 @@ class TrayMenu(QMenu):
             models.insert(0, ("", strings.AUTOMATIC_IS.format(what=models[0][1])))
         model = "" if choices.is_model_automatic else choices.model
         self._models.show_entries(models, model, empty=strings.NO_MODELS)
-        top = dict.fromkeys(name for name in (*choices.recent_languages, choices.language) if name)
+        detected = choices.detected_languages
+        names = (*detected, *choices.recent_languages, choices.language)
+        top = dict.fromkeys(name for name in names if name)
+        automatic = strings.AUTOMATIC_IS.format(what=strings.languages(detected))
         self._languages.show_entries(
-            [("", strings.AUTOMATIC), *((name, strings.language_title(name)) for name in top)],
+            [
+                ("", automatic if detected else strings.AUTOMATIC),
+                *((name, strings.language_title(name)) for name in top),
+            ],
             choices.language,
             more=[(name, strings.language_title(name)) for name in choices.languages],
         )

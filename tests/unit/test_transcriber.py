@@ -101,7 +101,7 @@ class FakeModel:
     def live(self, *, language, context, drafts):
         assert not self.is_closed.is_set()
         self.asked.append((language, context, drafts))
-        if language == "Klingon":
+        if language == ("Klingon",):
             raise LanguageError("The model does not know it.")
         return FakeLive(self)
 
@@ -171,8 +171,8 @@ class Bench:
         self.expect(ModelReady)
         return self
 
-    def say(self, take, blocks=3, language=""):
-        self.transcriber.begin(take, language, ("Qwen",))
+    def say(self, take, blocks=3, languages=()):
+        self.transcriber.begin(take, languages, ("Qwen",))
         for _ in range(blocks):
             self.transcriber.feed(take, BLOCK)
         return self
@@ -208,7 +208,7 @@ def test_a_take_is_transcribed_while_it_is_spoken(bench):
     assert preview.take == 1
     desk.transcriber.finish(1)
     assert desk.skip_to(Transcribed).text == "m: 3 live"
-    assert desk.models["m"].asked == [("", ("Qwen",), True)]
+    assert desk.models["m"].asked == [((), ("Qwen",), True)]
 
 
 @pytest.mark.expects_log
@@ -281,19 +281,19 @@ def test_windows_alone_give_no_preview(bench):
     assert desk.models["m"].has_advanced.wait(30)
     desk.transcriber.finish(1)
     desk.expect(Transcribed)
-    assert desk.models["m"].asked == [("", ("Qwen",), False)]
+    assert desk.models["m"].asked == [((), ("Qwen",), False)]
 
 
 def test_a_take_begun_before_the_model_is_there_is_answered_when_it_is(bench):
     desk = bench(FakeModel())
     desk.gates["m"] = threading.Event()
-    desk.say(1, language="German")
+    desk.say(1, languages=("German",))
     desk.transcriber.finish(1)
     desk.expect(ModelLoading)
     desk.gates["m"].set()
     desk.expect(ModelReady)
     assert desk.expect(Transcribed).text == "m: 480 at once"
-    assert desk.models["m"].asked == [("German", ("Qwen",))]
+    assert desk.models["m"].asked == [(("German",), ("Qwen",))]
 
 
 def test_texts_come_in_the_order_of_the_takes(bench):
@@ -380,7 +380,7 @@ def test_an_error_of_the_engine_fails_the_take_and_not_the_next(bench, error):
 
 def test_a_language_the_model_does_not_know_fails_the_take_when_all_was_said(bench):
     model = FakeModel(error=LanguageError("The model does not know it."))
-    desk = bench(model).ready().say(1, language="Klingon")
+    desk = bench(model).ready().say(1, languages=("Klingon",))
     desk.transcriber.finish(1)
     assert isinstance(desk.expect(Failed).error, LanguageError)
 
@@ -769,7 +769,7 @@ def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, li
     transcriber = EngineTranscriber(events.put, load, name="m", live_mode=lambda: live)
     takes = dict(enumerate(cancelled, 1))
     for take, is_cancelled in takes.items():
-        transcriber.begin(take, "", ())
+        transcriber.begin(take, (), ())
         for _ in range(12):
             transcriber.feed(take, BLOCK)
         if is_cancelled:
@@ -798,20 +798,20 @@ def test_a_take_is_transcribed_in_the_language_that_its_program_has(bench):
     model = FakeModel()
     one = bench(model).ready().say(1, blocks=2)
     assert model.has_advanced.wait(30)
-    one.transcriber.adapt(1, "German", ("kubectl", "Qwen"))
+    one.transcriber.adapt(1, ("German",), ("kubectl", "Qwen"))
     one.transcriber.feed(1, BLOCK)
     one.transcriber.finish(1)
     text = one.skip_to(Transcribed).text
     assert text in {"m: 3 live", "m: 480 at once"}, "nothing that was heard before is lost or doubled"
-    assert model.asked[0] == ("", ("Qwen",), True)
-    assert model.asked[-1][:2] == ("German", ("kubectl", "Qwen"))
+    assert model.asked[0] == ((), ("Qwen",), True)
+    assert model.asked[-1][:2] == (("German",), ("kubectl", "Qwen"))
 
 
 def test_a_take_whose_beginning_is_settled_goes_on_in_the_other_language(bench):
     model = FakeModel()
     one = bench(model).ready().say(1, blocks=20)
     one.skip_to(Previewed)
-    one.transcriber.adapt(1, "German", ())
+    one.transcriber.adapt(1, ("German",), ())
     one.transcriber.finish(1)
     assert one.skip_to(Transcribed).text.endswith("at once")
-    assert model.asked[-1] == ("German", ())
+    assert model.asked[-1] == (("German",), ())

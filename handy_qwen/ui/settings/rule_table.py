@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -142,7 +143,8 @@ class _RulesModel(QAbstractTableModel):
             if role != Qt.ItemDataRole.CheckStateRole:
                 return False
             is_on = Qt.CheckState(value) is Qt.CheckState.Checked
-            one = replace(old, **{_FLAGS[column]: is_on})
+            flag: dict[str, Any] = {_FLAGS[column]: is_on}
+            one = replace(old, **flag)
         else:
             one = replace(old, heard=str(value)) if column == HEARD else replace(old, written=str(value))
         if row < len(self.rows):

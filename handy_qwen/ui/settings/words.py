@@ -70,6 +70,7 @@ SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
 SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
 TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
+ANY_LANGUAGE, FIND_LANGUAGE, OPENS = tr("Any language"), tr("Find a language"), tr("{what}…")
 WORK, RESOURCES = tr("Live transcription"), tr("Memory and processor")
 INSERTION, WORDING, COMMANDS = tr("Insertion"), tr("Wording"), tr("Spoken commands")
 

@@ -24,7 +24,7 @@ from tests.dictation import EDITOR, ERROR, KEYS, RULES, TERMINAL, UNTIMED, Desk
 def test_one_take_is_recorded_transcribed_and_inserted():
     desk = Desk().say(1).hear(1, "Hello.")
     assert desk.done(fx.PrepareInsertion) == [fx.PrepareInsertion(1, Method.PASTE)]
-    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, (), ("Qwen",))]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     assert desk.done(fx.Insert) == [fx.Insert(1, "Hello.", EDITOR, Method.PASTE, Submit.OFF)]
@@ -131,7 +131,7 @@ def test_the_last_press_decides_whether_the_key_is_injected():
 
 def test_a_hotkey_brings_its_own_language_and_submit_key():
     desk = Desk().say(1, key=1).hear(1, "Guten Tag.", "German")
-    assert desk.done(fx.StartRecording)[0].language == "German"
+    assert desk.done(fx.StartRecording)[0].languages == ("German",)
     assert desk.done(fx.Insert)[0].submit is Submit.ENTER
 
 
@@ -162,8 +162,15 @@ def test_a_text_goes_into_no_window_if_its_own_was_not_reported_in_time(is_told_
 
 def test_a_hotkey_can_be_automatic_where_the_settings_name_a_language():
     rules = replace(RULES, language="French", hotkeys=(Hotkey("f9", language="auto"), Hotkey("f8")))
-    assert Desk(rules).say(1).done(fx.StartRecording)[0].language == ""
-    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].language == "French"
+    assert Desk(rules).say(1).done(fx.StartRecording)[0].languages == ()
+    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].languages == ("French",)
+
+
+def test_one_of_several_languages_is_found_out_unless_a_hotkey_has_its_own():
+    keys = (Hotkey("f9"), Hotkey("f8", language="French"))
+    rules = replace(RULES, languages=("German", "English"), hotkeys=keys)
+    assert Desk(rules).say(1).done(fx.StartRecording)[0].languages == ("German", "English")
+    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].languages == ("French",)
 
 
 def test_a_window_that_is_not_reported_delays_the_next_text_for_a_moment_only():

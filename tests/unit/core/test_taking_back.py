@@ -172,8 +172,8 @@ PROFILED = replace(PLAIN, profiles=(OWN,))
 
 def test_the_program_that_has_the_focus_at_the_press_decides_language_words_method_and_key():
     desk = Desk(PROFILED).say(1, TERMINAL)
-    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
-    assert desk.done(fx.Adapt) == [fx.Adapt(1, "German", ("kubectl", "Qwen"))]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, (), ("Qwen",))]
+    assert desk.done(fx.Adapt) == [fx.Adapt(1, ("German",), ("kubectl", "Qwen"))]
     desk.hear(1, "Los.", "German").put(1)
     (done,) = desk.done(fx.Insert)
     assert (done.method, done.submit) == (Method.TYPE, Submit.ENTER)
@@ -185,7 +185,7 @@ def test_the_program_that_has_the_focus_at_the_press_decides_language_words_meth
 def test_a_hotkey_with_a_language_of_its_own_comes_before_the_profile():
     rules = replace(PROFILED, hotkeys=(Hotkey("f9", language="French", submit="ctrl+enter"),))
     desk = Desk(rules).say(1, TERMINAL).hear(1, "Oui.", "French")
-    assert desk.done(fx.Adapt) == [fx.Adapt(1, "French", ("kubectl", "Qwen"))]
+    assert desk.done(fx.Adapt) == [fx.Adapt(1, ("French",), ("kubectl", "Qwen"))]
     assert desk.done(fx.Insert)[-1].submit is Submit.CTRL_ENTER
 
 

@@ -56,8 +56,8 @@ def test_the_window_at_the_press_is_noted():
 
 def test_a_recording_feeds_the_engine_and_the_history():
     ports, events = desk()
-    ports.run(fx.StartRecording(1, "German", ("Qwen",)))
-    assert ports.transcriber.begun == [(1, "German", ("Qwen",))]
+    ports.run(fx.StartRecording(1, ("German",), ("Qwen",)))
+    assert ports.transcriber.begun == [(1, ("German",), ("Qwen",))]
     assert [take for take, _ in ports.transcriber.fed] == [1, 1]
     assert [type(event) for event in events] == [Kept, RecordingBegan]
     assert ports.history.told == ["1 begun"]
@@ -68,8 +68,8 @@ def everything(take):
     """Each effect there is."""
     return [
         fx.PrepareInsertion(take, Method.PASTE),
-        fx.StartRecording(take, "", ""),
-        fx.Adapt(take, "German", ("kubectl",)),
+        fx.StartRecording(take, (), ()),
+        fx.Adapt(take, ("German",), ("kubectl",)),
         fx.LookUp(Transcribed(take, "diary", "English", is_truncated=False), frozenset({"clipboard"})),
         fx.StopRecording(take),
         fx.CancelRecording(take),
@@ -77,7 +77,7 @@ def everything(take):
         fx.CancelTranscription(take),
         fx.Insert(take, "diary", None, Method.PASTE, Submit.ENTER, (7,)),
         fx.Copy("diary", (take,)),
-        fx.Replay(take, 1, "", ""),
+        fx.Replay(take, 1, (), ()),
         fx.Adopt(take, 1),
         fx.KeepSound(take),
         fx.KeepText(take, "diary", "", "", "", is_truncated=True),

@@ -197,6 +197,13 @@ def hotkeys(asked, state):
     return window
 
 
+def languages(asked, _state):
+    window = settings(asked, Page.LANGUAGE)
+    window.show_settings(SettingsView(values=Settings(languages=("German", "English"))))
+    window.page(Page.LANGUAGE).findChild(QAbstractButton, "languages").click()
+    return window
+
+
 WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
@@ -213,6 +220,7 @@ WINDOWS = {
         f"settings-hotkeys-{state}": (hotkeys, state)
         for state in ("recording", "refused", "removed", "desktop")
     },
+    "settings-languages": (languages, ""),
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

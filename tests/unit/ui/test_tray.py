@@ -98,6 +98,23 @@ def test_languages_stand_with_the_recent_ones_first_and_all_in_a_submenu(menu, a
     assert asked.calls == [("change", {"language": "French"})]
 
 
+def test_the_languages_that_are_detected_are_named_and_stand_first(menu, choices):
+    menu.show_view(
+        replace(IDLE, choices=replace(choices, language="", detected_languages=("English", "Thai")))
+    )
+    languages = submenu(menu, strings.LANGUAGE)
+    assert titles(languages)[:4] == [
+        "&Automatic (English, ไทย)",
+        "English",
+        strings.language_title("Thai"),
+        "Deutsch (German)",
+    ]
+    assert checked(languages) == ["&Automatic (English, ไทย)"]
+    many = replace(choices, language="", detected_languages=("English", "Thai", "German", "French"))
+    menu.show_view(replace(IDLE, choices=many))
+    assert checked(languages) == ["&Automatic (4 languages)"]
+
+
 def test_a_choice_that_was_not_accepted_is_not_shown_as_made(menu, choices):
     menu.show_view(replace(IDLE, choices=choices))
     microphones = submenu(menu, strings.MICROPHONE)
